@@ -18,6 +18,8 @@
        ├─ ModerationError           the prompt or the picture was refused
        ├─ RateLimitError            too many requests
        └─ ServiceError              ImageRouter or the provider behind it failed
+
+Two places translate: `api.http` from httpx to these, `tools.boundary` from these to a tool's answer.
 """
 
 from typing import ClassVar, Literal
@@ -119,18 +121,18 @@ class APIError(ImageRouterError):
 
     Attributes:
         status: The HTTP status; 200 is common, for errors arrive with it.
-        type: The error object's `type`, such as `invalid_request_error`.
+        error_type: The error object's `type`, such as `invalid_request_error`.
         code: The error object's `code`, such as `model_not_found`.
     """
 
     kind = "api"
 
     def __init__(
-        self, what: str, remedy: str, *, status: int, type: str | None = None, code: str | None = None
+        self, what: str, remedy: str, *, status: int, error_type: str | None = None, code: str | None = None
     ) -> None:
         super().__init__(what, remedy)
         self.status = status
-        self.type = type
+        self.error_type = error_type
         self.code = code
 
 

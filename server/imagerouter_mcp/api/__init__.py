@@ -1,0 +1,1 @@
+"""ImageRouter over HTTP, and our searchable view of its model list."""

@@ -1,0 +1,5 @@
+"""What a person types: the `imagerouter-mcp` command."""
+
+from imagerouter_mcp.cli.main import main
+
+__all__ = ["main"]

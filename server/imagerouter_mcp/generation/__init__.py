@@ -1,0 +1,1 @@
+"""A paid call, from request to result: plan, run, deliver."""

@@ -1,0 +1,1 @@
+"""Source images in; formats and previews."""

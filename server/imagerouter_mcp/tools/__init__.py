@@ -1,0 +1,29 @@
+"""The MCP face: one file a tool, and what they share."""
+
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import ToolAnnotations
+
+from imagerouter_mcp.tools.boundary import make_tool
+from imagerouter_mcp.tools.edit_image import edit_image
+from imagerouter_mcp.tools.entries import MODELS_SCHEMA
+from imagerouter_mcp.tools.generate_image import generate_image
+from imagerouter_mcp.tools.popular_models import popular_models
+from imagerouter_mcp.tools.results import GENERATION_SCHEMA
+from imagerouter_mcp.tools.search_models import search_models
+
+_MAKES = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
+)
+_READS = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+)
+
+
+def all_tools() -> list[Tool]:
+    """The tools in the order in which a model reads them."""
+    return [
+        make_tool(generate_image, title="Generate image", annotations=_MAKES, output=GENERATION_SCHEMA),
+        make_tool(edit_image, title="Edit image", annotations=_MAKES, output=GENERATION_SCHEMA),
+        make_tool(search_models, title="Search models", annotations=_READS, output=MODELS_SCHEMA),
+        make_tool(popular_models, title="Popular models", annotations=_READS, output=MODELS_SCHEMA),
+    ]

@@ -1,0 +1,24 @@
+# Serves MCP over stdio; over HTTP with: docker run -p 8300:8300 -e IMAGEROUTER_MCP_TOKEN=… IMAGE http --host 0.0.0.0
+FROM python:3.12-slim AS build
+RUN pip install --no-cache-dir --quiet uv
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+WORKDIR /app
+COPY pyproject.toml uv.lock ./
+RUN uv sync --locked --no-dev --no-install-project
+COPY README.md LICENSE ./
+COPY server ./server
+RUN uv sync --locked --no-dev --no-editable
+
+FROM python:3.12-slim
+RUN useradd --create-home --uid 10001 imagerouter \
+    && install --directory --owner imagerouter /pictures /data
+COPY --from=build /app/.venv /app/.venv
+ENV PATH=/app/.venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    IMAGEROUTER_OUTPUT_DIR=/pictures \
+    IMAGEROUTER_DATA_DIR=/data
+USER imagerouter
+WORKDIR /home/imagerouter
+VOLUME ["/pictures", "/data"]
+EXPOSE 8300
+ENTRYPOINT ["imagerouter-mcp"]

@@ -1,0 +1,66 @@
+# What CI runs, what a newcomer types. Uses uv when it is there, else Python's own venv and pip.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+UV := $(shell command -v uv 2>/dev/null)
+BIN := .venv/bin
+
+ifeq ($(UV),)
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+MAKE_VENV = $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'
+INSTALL_RUNTIME = $(INSTALL) --editable .
+INSTALL_DEV = $(INSTALL) --group dev
+else
+MAKE_VENV = uv venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON))
+INSTALL_RUNTIME = uv sync --quiet --locked --inexact --no-dev
+INSTALL_DEV = uv sync --quiet --locked --inexact
+endif
+
+.PHONY: demo test check bench lock snapshots clean
+.DEFAULT_GOAL := help
+
+help: ## say what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: .venv/runtime ## make and edit a picture through a real MCP client; LIVE=1 uses the real service
+	$(BIN)/imagerouter-mcp demo $(if $(LIVE),--live)
+
+test: check ## all checks and all tests
+	@rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+check: .venv/dev ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: .venv/dev ## time and memory, side by side with the bare libraries
+	$(BIN)/python -m bench
+
+snapshots: .venv/dev ## accept the tools' present names, descriptions and schemas as the contract
+	$(BIN)/pytest tests/contract --accept-contract --quiet
+
+lock: ## choose dependencies anew (needs uv)
+	uv lock --upgrade
+	uv export --quiet --frozen --all-groups --no-hashes --no-header --no-annotate --no-emit-project \
+		--format requirements.txt --output-file constraints.txt
+
+clean: ## remove what the other targets made
+	rm -rf .venv .coverage .coverage.* .pytest_cache .ruff_cache .import_linter_cache demo-output dist
+
+.venv/made:
+	@test -n '$(PYTHON)$(UV)' || { echo 'imagerouter-mcp needs Python 3.11 or later, and none was found.' >&2; exit 1; }
+	@echo 'Setting up .venv …'
+	@$(MAKE_VENV)
+	@touch $@
+
+.venv/runtime: .venv/made pyproject.toml constraints.txt uv.lock
+	@$(INSTALL_RUNTIME)
+	@touch $@
+
+.venv/dev: .venv/runtime
+	@echo 'Installing what the checks and tests need …'
+	@$(INSTALL_DEV)
+	@touch $@

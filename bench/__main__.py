@@ -1,0 +1,26 @@
+"""`make bench`: measure everything that is promised, print one table, fail where a promise does not hold."""
+
+import sys
+from collections.abc import Callable
+
+import anyio
+
+from bench import calls, pictures, start
+from bench.figures import Figure, table
+
+
+def main() -> int:
+    """Run every measurement; the exit status is 1 when one is over its limit."""
+    measurements: list[Callable[[], list[Figure]]] = [
+        start.measure,
+        lambda: anyio.run(calls.measure),
+        pictures.measure,
+    ]
+    figures: list[Figure] = []
+    for measurement in measurements:
+        figures.extend(measurement())
+    print(table(figures))
+    return 0 if all(figure.holds for figure in figures) else 1
+
+
+sys.exit(main())

@@ -1,0 +1,53 @@
+"""Pictures: the preview beside the same Pillow steps alone."""
+
+import base64
+import io
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from PIL import Image
+
+from bench.figures import Figure
+from imagerouter_mcp.images.previews import make_preview
+
+ROUNDS = 30
+SIDE, PREVIEW_SIDE = 1024, 512
+
+
+def measure() -> list[Figure]:
+    """Preview one detailed 1024×1024 WebP both ways in turn."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picture.webp"
+        _picture().save(path, "WEBP", quality=90)
+        pairs = [(_ours(path), _bare(path)) for _ in range(ROUNDS + 3)][3:]
+    ours, bare = (median(column) * 1000 for column in zip(*pairs, strict=True))
+    ratio = median(ours / bare for ours, bare in pairs)
+    return [Figure("preview of 1024×1024", f"{ours:.1f} ms", f"{bare:.1f} ms", ratio, 1.2, "×")]
+
+
+def _picture() -> Image.Image:
+    """Something between a photograph and a drawing: gradients and soft noise."""
+    gradient = Image.linear_gradient("L").resize((SIDE, SIDE))
+    noise = Image.effect_noise((SIDE // 4, SIDE // 4), 40).resize((SIDE, SIDE))
+    return Image.merge("RGB", (gradient, noise, gradient.transpose(Image.Transpose.ROTATE_90)))
+
+
+def _ours(path: Path) -> float:
+    began = time.perf_counter()
+    preview = make_preview(path, "auto")
+    if preview is None:
+        raise RuntimeError("there is no preview")
+    base64.b64encode(preview.data)
+    return time.perf_counter() - began
+
+
+def _bare(path: Path) -> float:
+    began = time.perf_counter()
+    buffer = io.BytesIO()
+    with Image.open(path) as picture:
+        picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+        picture.convert("RGB").save(buffer, "JPEG", quality=80)
+    base64.b64encode(buffer.getvalue())
+    return time.perf_counter() - began

@@ -1,0 +1,214 @@
+"""One request to ImageRouter: send, watch for signs of life, decode; the only raiser of API errors.
+
+Three facts of the service shape this module: an error may arrive with status 200, spaces come every three
+seconds while a picture is made, and a request that was sent may be carried out and charged although no
+answer arrives.
+"""
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import httpx
+from pydantic import SecretStr
+
+from imagerouter_mcp.api.refusals import quoted, refusal
+from imagerouter_mcp.errors import (
+    ConfigurationError,
+    ImageRouterError,
+    OutcomeUnknownError,
+    ServiceUnreachableError,
+    UnexpectedResponseError,
+)
+from imagerouter_mcp.settings import KEYS_PAGE
+
+Heartbeat = Callable[[], Awaitable[None]]
+"""Called at each sign of life while the service works."""
+
+CONNECT_SECONDS = 15.0
+"""How long a connection may take to come about."""
+MAX_ANSWER_BYTES = 160 * 2**20
+"""No answer is read past this: a 100 MB picture in base64 fits, an endless body does not."""
+
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_OK = 200
+_SANDBOX = "imagerouter-sandbox"
+"""What our own sandbox calls itself in its `Server` header."""
+
+
+async def no_heartbeat() -> None:
+    """Take no notice of a sign of life."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What to send.
+
+    Attributes:
+        method: The HTTP method.
+        url: The whole address.
+        paid: Whether the call may cost money, which decides what a lost answer means.
+        authorized: Whether the API key goes with it.
+        seconds: How long it may take in all.
+        content: Further arguments of httpx: `json`, `files` or `params`.
+    """
+
+    method: str
+    url: str
+    seconds: float
+    paid: bool = False
+    authorized: bool = True
+    content: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A decoded answer, and whether it came from the sandbox."""
+
+    body: object
+    sandbox: bool
+
+
+class ServiceHTTP:
+    """Sends calls over one shared HTTP client.
+
+    Args:
+        http: The process's client.
+        key: The API key, or None when the person has set none.
+        stall_seconds: Seconds without a byte after which a connection counts as dead.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, key: SecretStr | None, stall_seconds: float) -> None:
+        self._http = http
+        self._key = key
+        self._timeout = httpx.Timeout(stall_seconds, connect=min(CONNECT_SECONDS, stall_seconds), pool=None)
+
+    async def send(self, call: Call, heartbeat: Heartbeat = no_heartbeat) -> Answer:
+        """Send one call and decode its answer.
+
+        Raises:
+            ConfigurationError: No usable key is set, and the call needs one.
+            ServiceUnreachableError: The call never reached the service, or could not cost anything.
+            OutcomeUnknownError: A paid call was sent, and its answer did not arrive.
+            UnexpectedResponseError: The answer is not the service's JSON.
+            APIError: The service refused; the subclass says why.
+        """
+        headers = self.authorization() if call.authorized else {}
+        try:
+            with anyio.fail_after(call.seconds):
+                async with self._http.stream(
+                    call.method, call.url, headers=headers, timeout=self._timeout, **(call.content or {})
+                ) as response:
+                    body = await _read(response, call, heartbeat)
+        except TimeoutError:
+            raise _no_answer(call, f"no answer came within {call.seconds:g} seconds") from None
+        except _NEVER_SENT as error:
+            raise _unreachable(call, error) from error
+        except httpx.ReadTimeout:
+            raise _no_answer(call, f"the connection went silent for {self._timeout.read:g} seconds") from None
+        except httpx.HTTPError as error:
+            raise _no_answer(call, f"the connection broke ({_reason(error)})") from error
+        return self._decode(call, response, body)
+
+    def authorization(self) -> dict[str, str]:
+        """The header that shows the key.
+
+        Raises:
+            ConfigurationError: No key is set, or what is set cannot be one.
+        """
+        if self._key is None:
+            raise ConfigurationError(
+                "No ImageRouter API key is set.",
+                f"Make a key at {KEYS_PAGE}, set it as IMAGEROUTER_API_KEY in the configuration of this MCP "
+                "server, and restart the server.",
+            )
+        key = self._key.get_secret_value()
+        if not re.fullmatch(r"[!-~]+", key):
+            raise ConfigurationError(
+                "The ImageRouter API key holds spaces or characters that no key has.",
+                f"Copy it again from {KEYS_PAGE} into IMAGEROUTER_API_KEY, and restart the server.",
+            )
+        return {"Authorization": f"Bearer {key}"}
+
+    def _decode(self, call: Call, response: httpx.Response, body: bytes) -> Answer:
+        secrets = (self._key.get_secret_value(),) if self._key else ()
+        try:
+            decoded: object = json.loads(body)
+        except (ValueError, RecursionError):
+            raise _not_json(call, response.status_code, body, secrets) from None
+        error = refusal(response.status_code, response.headers, decoded, secrets)
+        if error:
+            raise error
+        return Answer(decoded, sandbox=response.headers.get("server") == _SANDBOX)
+
+
+async def _read(response: httpx.Response, call: Call, heartbeat: Heartbeat) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        if not body and chunk.isspace():
+            await heartbeat()
+            continue
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise UnexpectedResponseError(
+                f"ImageRouter's answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB.",
+                "Ask for the picture by URL: response_format=url.",
+                charged="yes" if call.paid else "no",
+            )
+    return bytes(body)
+
+
+def _unreachable(call: Call, error: httpx.HTTPError) -> ServiceUnreachableError:
+    return ServiceUnreachableError(
+        f"ImageRouter could not be reached at {_host(call)}: {_reason(error)}.",
+        "Check the internet connection, the proxy settings and IMAGEROUTER_BASE_URL, then try again.",
+    )
+
+
+def _no_answer(call: Call, what: str) -> ImageRouterError:
+    """Word a lost answer: free calls may simply be tried again, paid ones may not."""
+    if not call.paid:
+        return ServiceUnreachableError(
+            f"ImageRouter at {_host(call)} did not answer: {what}.", "Try again in a moment."
+        )
+    return OutcomeUnknownError(
+        f"The request was sent to ImageRouter, and {what}.",
+        "Do not send it again at once: look at https://imagerouter.io for the result or the charge first. "
+        "A slow model may need a higher IMAGEROUTER_TIMEOUT.",
+    )
+
+
+def _not_json(call: Call, status: int, body: bytes, secrets: tuple[str, ...]) -> ImageRouterError:
+    """Word an answer that is no JSON: a proxy's error page, an unknown address, garbage."""
+    begin = quoted(body[:2000].decode("utf-8", "replace"), secrets, limit=120)
+    if call.paid and status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return OutcomeUnknownError(
+            f"A gateway before ImageRouter answered with status {status} instead of the result: {begin}.",
+            "Do not send it again at once: look at https://imagerouter.io for the charge first.",
+        )
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return ServiceUnreachableError(
+            f"ImageRouter at {_host(call)} answered with status {status}: {begin}.", "Try again in a minute."
+        )
+    if status != _OK:
+        return UnexpectedResponseError(
+            f"{_host(call)} answered with status {status} and not as ImageRouter does: {begin}.",
+            "Check IMAGEROUTER_BASE_URL: it is the origin alone, such as https://api.imagerouter.io.",
+        )
+    return UnexpectedResponseError(
+        f"ImageRouter's answer is not JSON: {begin}.",
+        "Look at https://imagerouter.io for the charge before trying again." if call.paid else "Try again.",
+        charged="unknown" if call.paid else "no",
+    )
+
+
+def _host(call: Call) -> str:
+    return httpx.URL(call.url).host
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    """The error's own words in one line; never the request, which holds the key."""
+    return quoted(str(error) or type(error).__name__, (), marks="")

@@ -1,0 +1,139 @@
+"""ImageRouter's JSON, as it arrives: read leniently, for a paid answer must not be lost to an odd field."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, BinaryIO, NamedTuple, TypeVar, cast
+
+from pydantic import BaseModel, BeforeValidator, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+
+from imagerouter_mcp.errors import UnexpectedResponseError
+
+_MILLISECONDS_FROM = 10**11
+"""`created` is in seconds for some models, in milliseconds for others; seconds pass this in the year 5138."""
+
+T = TypeVar("T", bound=BaseModel)
+
+
+def _or_none(value: object, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - any field's type
+    try:
+        return handler(value)
+    except ValidationError:
+        return None
+
+
+def _moment(value: object) -> datetime | None:
+    if not isinstance(value, int | float) or value <= 0:
+        return None
+    return datetime.fromtimestamp(value / 1000 if value >= _MILLISECONDS_FROM else value, tz=UTC)
+
+
+_Lenient = WrapValidator(_or_none)
+_Text = Annotated[str | None, _Lenient]
+_Money = Annotated[Decimal | None, BeforeValidator(lambda v: str(v) if isinstance(v, float) else v), _Lenient]
+
+
+class Upload(NamedTuple):
+    """A picture to send: an open binary file, the name to give it, and its media type."""
+
+    file: BinaryIO
+    filename: str
+    media_type: str
+
+
+class ResultItem(BaseModel):
+    """One picture or video of an answer: at `url`, or in `b64_json`."""
+
+    url: _Text = None
+    b64_json: _Text = None
+    revised_prompt: _Text = None
+
+
+class GenerationAnswer(BaseModel):
+    """A successful generation.
+
+    Attributes:
+        items: At least one; layered models answer several.
+        cost: USD.
+        latency: Milliseconds.
+        created: When the service says that it was made.
+        sandbox: Whether our own sandbox made it.
+    """
+
+    items: list[ResultItem]
+    cost: _Money = None
+    latency: Annotated[float | None, _Lenient] = None
+    created: Annotated[datetime | None, BeforeValidator(_moment)] = None
+    sandbox: bool = False
+
+
+def read_generation(body: object, *, sandbox: bool) -> GenerationAnswer:
+    """Read a generation's answer.
+
+    Raises:
+        UnexpectedResponseError: It holds no picture.
+    """
+    fields = as_object(body)
+    items = [ResultItem.model_validate(as_object(item)) for item in as_list(fields.get("data"))]
+    usable = [item for item in items if item.url or item.b64_json]
+    if not usable:
+        raise UnexpectedResponseError(
+            "ImageRouter answered without a picture.",
+            "Look at https://imagerouter.io for the charge before trying again.",
+            charged="unknown",
+        )
+    return GenerationAnswer.model_validate({**fields, "items": usable, "sandbox": sandbox})
+
+
+def as_object(value: object) -> Mapping[str, object]:
+    """A decoded JSON object, or an empty one in place of anything else."""
+    return cast("Mapping[str, object]", value) if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> Sequence[object]:
+    """A decoded JSON array, or an empty one in place of anything else."""
+    return cast("Sequence[object]", value) if isinstance(value, list) else ()
+
+
+class KeyUsage(BaseModel):
+    """What one API key has used; amounts in USD."""
+
+    api_key_name: _Text = None
+    credit_usage: _Money = None
+    total_requests: Annotated[int | None, _Lenient] = None
+    is_active: Annotated[bool | None, _Lenient] = None
+    spend_limit: _Money = None
+    spend_limit_period: _Text = None
+    period_spend: _Money = None
+    expires_at: _Text = None
+
+
+class Credits(BaseModel):
+    """The account's credits in USD, and each key's use of them when that was asked for."""
+
+    remaining_credits: _Money = None
+    credit_usage: _Money = None
+    total_deposits: _Money = None
+    usage_by_api_key: Annotated[list[KeyUsage] | None, _Lenient] = None
+
+
+class KeyCheck(BaseModel):
+    """Whether the service accepts the key; `credits` in 1/10,000 USD."""
+
+    success: bool
+    credits: Annotated[int | None, _Lenient] = None
+
+
+def read_as(shape: type[T], body: object) -> T:
+    """Read an answer of the given shape.
+
+    Raises:
+        UnexpectedResponseError: It has another shape.
+    """
+    try:
+        return shape.model_validate(body)
+    except ValidationError:
+        raise UnexpectedResponseError(
+            "ImageRouter's answer does not have the documented shape.",
+            "Try again; if it persists, a newer version of imagerouter-mcp may know the new shape.",
+        ) from None

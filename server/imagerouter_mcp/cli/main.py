@@ -1,0 +1,89 @@
+"""The command line: which words do what."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from imagerouter_mcp import __version__
+from imagerouter_mcp.errors import ImageRouterError
+
+FAILED = 1
+"""The exit status of a command that could not do its work; 2 means that it was typed wrongly."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: What was typed after the command's name; by default the process's own.
+
+    Returns:
+        The exit status.
+    """
+    options = parser().parse_args(arguments)
+    # The SDK keeps a logging setup that it finds; stdout belongs to the protocol.
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        return _run(options)
+    except ImageRouterError as error:
+        print(f"imagerouter-mcp: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The grammar of the command."""
+    top = argparse.ArgumentParser(
+        prog="imagerouter-mcp",
+        description="Make and edit pictures through ImageRouter. Without a command, serve MCP over stdio.",
+    )
+    top.add_argument("--version", action="version", version=f"imagerouter-mcp {__version__}")
+    _add_sandbox_option(top)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    _add_sandbox_option(commands.add_parser("serve", help="serve MCP over stdio (the default)"))
+    http = commands.add_parser("http", help="serve MCP over streamable HTTP")
+    http.add_argument("--host", default="127.0.0.1", help="address to bind to (default %(default)s)")
+    http.add_argument("--port", type=int, default=8300, help="port to bind to (default %(default)s)")
+    _add_sandbox_option(http)
+    sandbox = commands.add_parser("sandbox", help="run an ImageRouter stand-in on this machine, for trying")
+    sandbox.add_argument("--port", type=int, default=8310, help="port to bind to, 0 for a free one")
+    demo = commands.add_parser("demo", help="make and edit a picture through a real MCP client")
+    demo.add_argument("--live", action="store_true", help="use the real service's free test model")
+    demo.add_argument("--output", default="demo-output", help="folder for the pictures (default %(default)s)")
+    return top
+
+
+def _add_sandbox_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--sandbox",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="make pictures with a stand-in inside this process: no key, no cost, no network",
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    # Each command imports what it needs: a host that starts the server pays for nothing else.
+    match options.command:
+        case "http":
+            from imagerouter_mcp.cli.serve_http import serve_http  # noqa: PLC0415
+
+            return serve_http(options.host, options.port, sandbox=_sandbox(options))
+        case "sandbox":
+            from imagerouter_mcp.cli.sandbox import run_sandbox  # noqa: PLC0415
+
+            return run_sandbox(options.port)
+        case "demo":
+            from imagerouter_mcp.cli.demo import run_demo  # noqa: PLC0415
+
+            return run_demo(options.output, live=options.live)
+        case _:
+            from imagerouter_mcp.cli.serve_stdio import serve_stdio  # noqa: PLC0415
+
+            return serve_stdio(sandbox=_sandbox(options))
+
+
+def _sandbox(options: argparse.Namespace) -> bool:
+    return getattr(options, "sandbox", False)

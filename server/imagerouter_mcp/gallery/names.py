@@ -1,0 +1,154 @@
+"""File names: from a prompt or from a person, valid on Windows, macOS and Linux."""
+
+import re
+import unicodedata
+
+from imagerouter_mcp.errors import PlanError
+
+MAX_NAME_BYTES = 120
+"""UTF-8 bytes of a whole file name. File systems take 255 (encrypted home folders 143); the rest is left to
+those who add to names: synchronisation, downloads, archives."""
+_ROOM = 16
+"""Bytes of `MAX_NAME_BYTES` kept for an extension and a number that makes the name unique."""
+_MAX_WORDS = 8
+_MAX_MARKS = 8
+"""Combining marks on one letter; no script needs more, and pranks do."""
+
+_FALLBACK = "picture"
+
+_RESERVED = frozenset(
+    {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
+    | {f"{device}{digit}" for device in ("COM", "LPT") for digit in "0123456789¹²³"}
+)
+"""Windows's device names, which stand for the device with any extension too."""
+_FORBIDDEN = frozenset('<>:"/\\|?*')
+"""What Windows refuses within a name; POSIX refuses the slash alone."""
+_APOSTROPHES = frozenset("'’ʼ")
+_JOINERS = frozenset("\u200c\u200d")
+"""Invisible, but part of words in Persian and Indic scripts, and of emoji."""
+
+_EXTENSIONS = re.compile(
+    r"\.(?:a?png|jpe?g|jfif|webp|gif|avif|hei[cf]|svg|tiff?|bmp|mp4|mov|webm)\Z", re.IGNORECASE
+)
+
+
+def file_stem(prompt: str) -> str:
+    """A file name without extension from the first words of a prompt.
+
+    Letters and digits of every script stay (in NFC), all else separates words. Never empty, never a reserved
+    name, never with a dot or dash at either end.
+
+    Args:
+        prompt: Any text, the empty one included.
+    """
+    words = "".join(map(_letter_or_space, unicodedata.normalize("NFC", prompt))).split()
+    stem = _limited("-".join(_few_marks(word) for word in words[:_MAX_WORDS])).strip("-_")
+    if not stem:
+        return _FALLBACK
+    return f"{_FALLBACK}-{stem}" if is_reserved(stem) else stem
+
+
+def checked_filename(filename: str) -> str:
+    """A file name that a person gave, without its picture extension.
+
+    The extension is dropped because the real type's takes its place.
+
+    Raises:
+        PlanError: It is no name for a file on each of the three systems; the sentence says why.
+    """
+    name = unicodedata.normalize("NFC", filename).strip()
+    stem = _EXTENSIONS.sub("", name)
+    reason = _complaint(stem)
+    if reason:
+        shown = "".join(c for c in name[:60] if c.isprintable())
+        raise PlanError(
+            f"The filename {shown!r} cannot be used: {reason}.",
+            'Give a plain name such as "red-fox"; folders go into output_dir.',
+        )
+    return stem
+
+
+def file_name(stem: str, extension: str, copy: int = 1) -> str:
+    """The whole name, shortened where a long extension or number would pass `MAX_NAME_BYTES`.
+
+    Args:
+        stem: From `file_stem` or `checked_filename`.
+        extension: Without a dot.
+        copy: From 2 on it is written behind the stem.
+    """
+    end = f"-{copy}.{extension}" if copy > 1 else f".{extension}"
+    return f"{_cut(stem, MAX_NAME_BYTES - len(end.encode())).rstrip('-_. ')}{end}"
+
+
+def is_reserved(stem: str) -> bool:
+    """Whether Windows takes a name for a device."""
+    return stem.split(".", 1)[0].rstrip().upper() in _RESERVED
+
+
+def _complaint(stem: str) -> str | None:
+    """Why a name is refused, as the end of a sentence, or None."""
+    forbidden = sorted(_FORBIDDEN.intersection(stem))
+    checks = (
+        (not stem, "it is empty"),
+        ("/" in stem or "\\" in stem, "it has a folder in it"),
+        (bool(forbidden), f"Windows does not allow {' '.join(forbidden)} in names"),
+        (any(map(_is_invisible, stem)), "it has invisible characters in it"),
+        (stem[:1] in (".", "-"), "it begins with a dot or a dash"),
+        (stem[-1:] in (".", " "), "it ends with a dot or a space"),
+        (is_reserved(stem), "Windows reserves that name for a device"),
+        (
+            len(stem.encode(errors="replace")) > MAX_NAME_BYTES - _ROOM,
+            f"it is longer than {MAX_NAME_BYTES - _ROOM} bytes",
+        ),
+    )
+    return next((reason for applies, reason in checks if applies), None)
+
+
+def _is_invisible(character: str) -> bool:
+    """Control, formatting (such as the ones that reverse writing), surrogate, private and unassigned."""
+    return unicodedata.category(character).startswith("C") and character not in _JOINERS
+
+
+def _letter_or_space(character: str) -> str:
+    category = unicodedata.category(character)
+    # Category M also has the variation selectors and enclosing keycaps that are left of an emoji.
+    if category[0] in "LN" or (category in ("Mn", "Mc") and not "\ufe00" <= character <= "\ufe0f"):
+        return "" if character in _APOSTROPHES else character
+    if character in _APOSTROPHES or category == "Cf":
+        return ""
+    return " "
+
+
+def _few_marks(word: str) -> str:
+    """The word without marks that have no letter before them, and with at most `_MAX_MARKS` on each."""
+    kept: list[str] = []
+    marks = _MAX_MARKS
+    for character in word:
+        marks = marks + 1 if _is_mark(character) else 0
+        if marks <= _MAX_MARKS:
+            kept.append(character)
+    return "".join(kept)
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character).startswith("M") or character in _JOINERS
+
+
+def _limited(stem: str) -> str:
+    """Cut at a word's end where one is near, else between letters."""
+    limit = MAX_NAME_BYTES - _ROOM
+    if len(stem.encode()) <= limit:
+        return stem
+    cut = _cut(stem, limit)
+    whole_words = cut.rpartition("-")[0]
+    return whole_words if len(whole_words) * 2 > len(cut) else cut
+
+
+def _cut(text: str, limit: int) -> str:
+    """The longest beginning within so many UTF-8 bytes that takes no mark or joined part from its letter."""
+    end = len(text.encode()[:limit].decode(errors="ignore"))
+    if end == len(text):
+        return text
+    while end and (_is_mark(text[end]) or text[end - 1] in _JOINERS):
+        end -= 1
+    return text[:end]

@@ -1,0 +1,170 @@
+"""Records to rows and back, within a transaction that `records.Gallery` holds."""
+
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from imagerouter_mcp.gallery.entries import GalleryImage, Record, StoredImage
+from imagerouter_mcp.gallery.search import folded
+
+_HANDLE_DIGITS = 4
+_TRIES_PER_LENGTH = 4
+"""Collisions after which a handle gets one more digit: with a tenth of the handles of a length taken, one in
+10,000 comes that far."""
+_MAX_SOURCE = 2000
+"""Characters of a source that a record keeps; a path is shorter, and so is any address that works."""
+
+
+def insert(
+    connection: sqlite3.Connection,
+    *,
+    created_at: datetime,
+    prompt: str,
+    revised_prompt: str | None,
+    model: str,
+    parameters: Mapping[str, object],
+    sources: Sequence[str],
+    cost_usd: Decimal | None,
+    latency_ms: int | None,
+    images: Sequence[StoredImage],
+) -> int:
+    """Write a generation and its images under new handles.
+
+    Returns:
+        The generation's row id, by which it is read back.
+    """
+    prompt, model = _storable(prompt), _storable(model)
+    revised_prompt = None if revised_prompt is None else _storable(revised_prompt)
+    (generation,) = _new_handles(connection, "gen", "generations", 1)
+    handles = _new_handles(connection, "img", "images", len(images))
+    row = connection.execute(
+        "INSERT INTO generations (handle, created_at, prompt, revised_prompt, model, parameters, sources,"
+        " cost_usd, latency_ms, words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            generation,
+            created_at.timestamp(),
+            prompt,
+            revised_prompt,
+            model,
+            json.dumps(dict(parameters), default=str),
+            json.dumps([_short_source(source) for source in sources]),
+            None if cost_usd is None else str(cost_usd),
+            latency_ms,
+            folded(" ".join((prompt, revised_prompt or "", model, generation, *handles))),
+        ),
+    )
+    number = row.lastrowid or 0
+    for position, (handle, image) in enumerate(zip(handles, images, strict=True)):
+        connection.execute(
+            "INSERT INTO images (generation_id, position, handle, path, url, media_type, width, height,"
+            " bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (number, position, handle, *_columns(image)),
+        )
+    return number
+
+
+def update(connection: sqlite3.Connection, image: GalleryImage) -> bool:
+    """Replace what is known of an image; whether there is one of that handle."""
+    changed = connection.execute(
+        "UPDATE images SET path = ?, url = ?, media_type = ?, width = ?, height = ?, bytes = ?"
+        " WHERE handle = ?",
+        (*_columns(image), image.handle),
+    )
+    return changed.rowcount > 0
+
+
+def select(connection: sqlite3.Connection, where: str, values: Sequence[object], limit: int) -> list[Record]:
+    """Read records, the newest first.
+
+    The order is that of insertion: a clock that was set back does not hide the newest.
+
+    Args:
+        connection: Within a transaction, so that images and generations belong together.
+        where: A condition on the table `generations`, without any text of a person in it.
+        values: What its question marks stand for.
+        limit: At most so many.
+    """
+    found = connection.execute(
+        "SELECT id, handle, created_at, prompt, revised_prompt, model, parameters, sources, cost_usd,"  # noqa: S608 - see `where`
+        f" latency_ms FROM generations WHERE {where} ORDER BY id DESC LIMIT ?",
+        (*values, limit),
+    ).fetchall()
+    return [_record(row, _images(connection, row[0])) for row in found]
+
+
+def _record(row: tuple[Any, ...], images: tuple[GalleryImage, ...]) -> Record:
+    _, handle, created_at, prompt, revised_prompt, model, parameters, sources, cost_usd, latency_ms = row
+    return Record(
+        generation=handle,
+        created_at=datetime.fromtimestamp(created_at, UTC),
+        prompt=prompt,
+        revised_prompt=revised_prompt,
+        model=model,
+        parameters=json.loads(parameters),
+        sources=tuple(json.loads(sources)),
+        cost_usd=None if cost_usd is None else Decimal(cost_usd),
+        latency_ms=latency_ms,
+        images=images,
+    )
+
+
+def _images(connection: sqlite3.Connection, generation_id: int) -> tuple[GalleryImage, ...]:
+    rows = connection.execute(
+        "SELECT handle, path, url, media_type, width, height, bytes FROM images WHERE generation_id = ?"
+        " ORDER BY position",
+        (generation_id,),
+    )
+    return tuple(
+        GalleryImage(
+            handle=handle,
+            path=None if path is None else Path(os.fsdecode(path)),
+            url=url,
+            media_type=media_type,
+            width=width,
+            height=height,
+            bytes=size,
+        )
+        for handle, path, url, media_type, width, height, size in rows
+    )
+
+
+def _columns(image: StoredImage) -> tuple[object, ...]:
+    path = None if image.path is None else os.fsencode(image.path)
+    url = None if image.url is None else _storable(image.url)
+    return path, url, image.media_type, image.width, image.height, image.bytes
+
+
+def _new_handles(connection: sqlite3.Connection, prefix: str, table: str, amount: int) -> list[str]:
+    """Choose handles that are not taken, and cannot become so: the transaction has the write lock."""
+    chosen: list[str] = []
+    tries = 0
+    while len(chosen) < amount:
+        digits = _HANDLE_DIGITS + tries // _TRIES_PER_LENGTH
+        handle = f"{prefix}_{secrets.randbits(4 * digits):0{digits}x}"
+        taken = connection.execute(
+            f"SELECT 1 FROM {table} WHERE handle = ?",  # noqa: S608 - one of our two tables
+            (handle,),
+        ).fetchone()
+        if taken or handle in chosen:
+            tries += 1
+        else:
+            chosen.append(handle)
+    return chosen
+
+
+def _storable(text: str) -> str:
+    """The text without lone surrogates, which JSON can carry and UTF-8 cannot."""
+    return text.encode(errors="replace").decode()
+
+
+def _short_source(source: str) -> str:
+    """A source as a record keeps it: never picture data."""
+    if source[:5].lower() == "data:":
+        return f"{source.split(',', 1)[0][:80]},… ({len(source)} characters)"
+    return source if len(source) <= _MAX_SOURCE else f"{source[:_MAX_SOURCE]}…"

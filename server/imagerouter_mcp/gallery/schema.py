@@ -1,0 +1,142 @@
+"""The gallery's database: opened, brought up to date, and its failures put into words."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+from imagerouter_mcp.errors import ConfigurationError
+
+_BUSY_SECONDS = 20.0
+"""How long to wait for another process; a write takes a few milliseconds."""
+_RETRY_SECONDS = 0.02
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE generations (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        handle TEXT NOT NULL UNIQUE,
+        created_at REAL NOT NULL,   -- seconds since 1970, UTC
+        prompt TEXT NOT NULL,
+        revised_prompt TEXT,
+        model TEXT NOT NULL,
+        parameters TEXT NOT NULL,   -- a JSON object
+        sources TEXT NOT NULL,      -- a JSON array of strings
+        cost_usd TEXT,              -- a decimal number
+        latency_ms INTEGER,
+        words TEXT NOT NULL         -- what a search looks at, case-folded
+    );
+    CREATE TABLE images (
+        handle TEXT PRIMARY KEY,
+        generation_id INTEGER NOT NULL REFERENCES generations (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        path BLOB,                  -- as the file system has it, which need not be Unicode
+        url TEXT,
+        media_type TEXT,
+        width INTEGER,
+        height INTEGER,
+        bytes INTEGER,
+        UNIQUE (generation_id, position)
+    ) WITHOUT ROWID;
+    """,
+)
+"""The statements that lead from each schema version (`PRAGMA user_version`) to the next.
+
+A released one is never changed; a new version is another entry.
+"""
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """Open the gallery, making or migrating it where needed.
+
+    WAL lets several processes read and write at once, and keeps a transaction that was committed when the
+    process is killed: what was written to the log is in the system's memory. `synchronous=NORMAL` suffices
+    for that; after a power failure the last records may be missing, and the database is sound. WAL needs a
+    local disk: on a network drive, processes on two machines do not see each other.
+
+    Raises:
+        ConfigurationError: It cannot be opened or made, is damaged, or is of a newer version.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(
+            path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+    except (OSError, sqlite3.Error) as error:
+        raise gallery_error(path, error) from None
+    try:
+        _use_wal(connection)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        _migrate(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise gallery_error(path, error) from None
+    except ConfigurationError:
+        connection.close()
+        raise
+    return connection
+
+
+def gallery_error(path: Path, error: OSError | sqlite3.Error) -> ConfigurationError:
+    """Put a failure of the gallery into words."""
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    code = _primary_code(error)
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return ConfigurationError(
+            f"The gallery {path} is damaged ({reason}).",
+            "Move that file away: a new gallery is begun, and the pictures themselves are not touched.",
+        )
+    if code == sqlite3.SQLITE_BUSY:
+        return ConfigurationError(
+            f"The gallery {path} is locked by another program ({reason}).", "Close that one, then try again."
+        )
+    return ConfigurationError(
+        f"The gallery {path} cannot be used ({reason}).",
+        "Make its folder writable, or set IMAGEROUTER_DATA_DIR to another one.",
+    )
+
+
+def _primary_code(error: OSError | sqlite3.Error) -> int:
+    """SQLite's result code without its extension, which is in the higher bytes."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL, which the file remembers.
+
+    The switch needs the database for itself and does not wait for it, so two processes that make a new
+    gallery at once would fail: try again until the busy time is over.
+    """
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if _primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    if _version(connection) < len(_MIGRATIONS):
+        connection.execute("BEGIN IMMEDIATE")  # so that one process migrates, and the others find it done
+        try:
+            for statements in _MIGRATIONS[_version(connection) :]:
+                for statement in statements.split(";")[:-1]:
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            connection.execute("ROLLBACK")
+            raise
+    if _version(connection) > len(_MIGRATIONS):
+        raise ConfigurationError(
+            f"The gallery {path} was written by a newer version of imagerouter-mcp.",
+            "Update imagerouter-mcp, or set IMAGEROUTER_DATA_DIR to another folder.",
+        )

@@ -1,0 +1,81 @@
+"""What a process holds while it makes pictures: one HTTP client, the catalogue, the gallery.
+
+Everything is built when it is first needed, so that a server which only lists its tools stays light.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import cached_property
+
+from imagerouter_mcp.api.catalogue import Catalogue, Listing
+from imagerouter_mcp.api.client import ImageRouterClient
+from imagerouter_mcp.api.http import ServiceHTTP
+from imagerouter_mcp.api.ranking import Popularity
+from imagerouter_mcp.errors import ImageRouterError
+from imagerouter_mcp.fetch import Fetcher, http_client
+from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.images.sources import SourceReader
+from imagerouter_mcp.settings import Settings, expand
+
+
+class Studio:
+    """The parts that every generation shares.
+
+    Args:
+        settings: What the person set.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.catalogue = Catalogue(self._fetch_models)
+        self.popularity = Popularity(self._fetch_popular, self.catalogue)
+        self.gallery = Gallery(settings.data_dir)
+        self.sources = SourceReader(lambda: self.fetcher, expand)
+
+    @cached_property
+    def _http(self):  # noqa: ANN202 - only api/ and fetch.py name httpx
+        return http_client()
+
+    @cached_property
+    def client(self) -> ImageRouterClient:
+        """ImageRouter's endpoints.
+
+        Raises:
+            ConfigurationError: The file that should hold the API key cannot be read.
+        """
+        service = ServiceHTTP(self._http, self.settings.key, self.settings.stall_seconds)
+        return ImageRouterClient(service, self.settings)
+
+    @cached_property
+    def fetcher(self) -> Fetcher:
+        """Downloads, without the API key."""
+        return Fetcher(self._http, self.settings.stall_seconds)
+
+    async def known_models(self) -> Listing | None:
+        """The catalogue for checking a request, or None when the service does not give it now."""
+        try:
+            return await self.catalogue.models()
+        except ImageRouterError:
+            return None
+
+    async def _fetch_models(self) -> object:
+        return await self.client.models()
+
+    async def _fetch_popular(self) -> object:
+        return await self.client.popular()
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        if "_http" in self.__dict__:
+            await self._http.aclose()
+        self.gallery.close()
+
+
+@asynccontextmanager
+async def open_studio(settings: Settings) -> AsyncGenerator[Studio]:
+    """A studio that is closed at the end of the block."""
+    studio = Studio(settings)
+    try:
+        yield studio
+    finally:
+        await studio.close()

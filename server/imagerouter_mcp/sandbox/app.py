@@ -1,0 +1,114 @@
+"""The ASGI application: which address does what."""
+
+from html import escape
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from imagerouter_mcp.sandbox import admin, delivery, generation, lists
+from imagerouter_mcp.sandbox.journal import Entry
+from imagerouter_mcp.sandbox.refusals import NOT_FOUND_PAGE, RefusedError
+from imagerouter_mcp.sandbox.state import HEARTBEAT_SECONDS, SandboxSettings, SandboxState
+
+SERVER_NAME: Final = "imagerouter-sandbox"
+"""The `Server` header of every answer: by it a client can tell that nothing was real."""
+POPULAR_PATH: Final = "/operations/get-popular-models"
+"""At the service this stands on another host than the rest."""
+_ADMIN: Final = "/sandbox/"
+
+
+def build_app(*, heartbeat_seconds: float = HEARTBEAT_SECONDS, latency_seconds: float = 0.0) -> Starlette:
+    """Build a sandbox with nothing in it yet.
+
+    Args:
+        heartbeat_seconds: How often it sends a space while it works.
+        latency_seconds: How long a generation takes at least.
+
+    Returns:
+        The application; its `state.sandbox` is the `SandboxState`.
+    """
+    state = SandboxState(SandboxSettings(heartbeat_seconds, latency_seconds))
+    app = Starlette(
+        routes=_routes(),
+        middleware=[Middleware(_Recorder, state=state)],
+        exception_handlers={RefusedError: _refuse, 404: _unknown, 405: _unknown},
+    )
+    app.state.sandbox = state
+    return app
+
+
+def _routes() -> list[Route]:
+    return [
+        Route("/v1/openai/images/generations", generation.generate_image, methods=["POST"]),
+        Route("/v1/openai/images/edits", generation.generate_image, methods=["POST"]),
+        Route("/v1/openai/videos/generations", generation.generate_video, methods=["POST"]),
+        Route("/v1/models", lists.models_v1),
+        Route("/v1/models/{id:path}", lists.model),
+        Route("/v2/models", lists.models_v2),
+        Route("/v3/models", lists.models_v3),
+        Route(POPULAR_PATH, lists.popular, methods=["POST"]),
+        Route("/v1/credits", lists.credits),
+        Route("/v1/auth/test", lists.test_key, methods=["POST"]),
+        Route("/files/{name}", delivery.file, name="file"),
+        Route("/files/{fault}/{name}", delivery.faulty_file),
+        Route("/sandbox/journal", admin.read_journal, methods=["GET"]),
+        Route("/sandbox/journal", admin.clear_journal, methods=["DELETE"]),
+        Route("/sandbox/uploads/{sha256}", admin.read_upload),
+        Route("/sandbox/settings", admin.change_settings, methods=["PUT"]),
+    ]
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RefusedError):
+        raise error
+    request.state.entry.outcome = error.message
+    return error.response()
+
+
+async def _unknown(request: Request, _error: Exception) -> Response:
+    page = NOT_FOUND_PAGE.format(method=request.method, path=escape(request.url.path))
+    return HTMLResponse(page, 404)
+
+
+class _Recorder:
+    """Notes each request in the journal, and puts the sandbox's name on each answer."""
+
+    def __init__(self, app: ASGIApp, state: SandboxState) -> None:
+        self._app = app
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        entry = _entry(scope)
+        scope.setdefault("state", {})["entry"] = entry
+        if not entry.path.startswith(_ADMIN):
+            self._state.journal.add(entry)
+
+        async def stamped(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Server"] = SERVER_NAME
+                entry.status = message["status"]
+                entry.outcome = entry.outcome or f"status {message['status']}"
+            await send(message)
+
+        await self._app(scope, receive, stamped)
+
+
+def _entry(scope: Scope) -> Entry:
+    headers = Headers(scope=scope)
+    return Entry(
+        method=scope["method"],
+        path=scope["path"],
+        content_type=headers.get("content-type"),
+        user_agent=headers.get("user-agent"),
+        authorized="authorization" in headers,
+        query=dict(QueryParams(scope["query_string"])),
+    )

@@ -1,0 +1,157 @@
+"""What the person set: one frozen `Settings`, the only reader of the environment."""
+
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from imagerouter_mcp.errors import ConfigurationError
+
+APP = "imagerouter-mcp"
+KEYS_PAGE = "https://imagerouter.io/api-keys"
+"""Where a person makes an API key."""
+
+_UNSET = re.compile(r"\s*(\$\{[^}]*\})?\s*")
+"""An empty value, or a `${VARIABLE}` that a host passed on without expanding it: both mean "not set"."""
+
+PreviewSize = Literal["auto", "none", "large"]
+ResponseFormat = Literal["url", "b64_json", "b64_ephemeral"]
+
+
+def config_folder() -> Path:
+    """The folder of this user's configuration, which may hold the key file `api-key`."""
+    return Path(platformdirs.user_config_path(APP, appauthor=False))
+
+
+class Settings(BaseSettings):
+    """Everything that the environment decides; each field is the variable `IMAGEROUTER_<FIELD>`."""
+
+    model_config = SettingsConfigDict(env_prefix="IMAGEROUTER_", frozen=True, extra="ignore")
+
+    api_key: SecretStr | None = None
+    """The key itself; else `api_key_file` holds it, else the file `api-key` in the configuration folder."""
+    api_key_file: Path | None = None
+    base_url: str = "https://api.imagerouter.io"
+    """The service's origin, without `/v1`."""
+    popular_url: str = "https://backend.imagerouter.io/operations/get-popular-models"
+    """The whole address of the popularity operation."""
+    output_dir: Path = Field(default_factory=lambda: platformdirs.user_pictures_path() / "imagerouter")
+    """Where generated images go."""
+    data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path(APP, appauthor=False))
+    """Where the gallery keeps its records."""
+    model: str | None = None
+    """The model for calls that name none."""
+    response_format: ResponseFormat = "url"
+    preview: PreviewSize = "auto"
+    media_lines: bool = False
+    """End each result with `MEDIA:` lines, whatever the host."""
+    timeout: Annotated[float, Field(gt=0)] = 300
+    """Seconds that a generation may take in all."""
+    stall_seconds: Annotated[float, Field(gt=0)] = 30
+    """Seconds without a byte after which a connection counts as dead; heartbeats come every 3 s."""
+    mcp_token: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """Bearer tokens that HTTP clients must show, separated by commas: two while one is being replaced."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_unset(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: value.strip() if isinstance(value, str) else value
+            for name, value in values.items()
+            if not (isinstance(value, str) and _UNSET.fullmatch(value))
+        }
+
+    @field_validator("mcp_token", mode="before")
+    @classmethod
+    def _split_tokens(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(token.strip() for token in value.split(",") if token.strip())
+        return value
+
+    @field_validator("base_url", "popular_url")
+    @classmethod
+    def _http_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        _ = parts.port  # raises ValueError when it is none
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("it must be an http or https address")
+        if parts.username or parts.password:
+            raise ValueError("it must not hold a user name or a password")
+        return value.rstrip("/")
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_version(cls, value: str) -> str:
+        return re.sub(r"/v\d+(/openai)?$", "", value)
+
+    @field_validator("output_dir", "data_dir", "api_key_file")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        if value is None:
+            return None
+        expanded = expand(str(value))
+        if not expanded.is_absolute():
+            raise ValueError("it must be an absolute path, for each host has another working directory")
+        return expanded
+
+    @cached_property
+    def key(self) -> SecretStr | None:
+        """The API key from wherever it was set, or None.
+
+        Raises:
+            ConfigurationError: `IMAGEROUTER_API_KEY_FILE` names a file that cannot be read.
+        """
+        if self.api_key:
+            return self.api_key
+        if self.api_key_file:
+            return _read_key(self.api_key_file)
+        usual = config_folder() / "api-key"
+        return _read_key(usual) if usual.is_file() else None
+
+
+def _read_key(file: Path) -> SecretStr | None:
+    try:
+        text = file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not text"
+        raise ConfigurationError(
+            f"The API key file {file} cannot be read: {reason}.",
+            "Correct IMAGEROUTER_API_KEY_FILE or the file's permissions, then try again.",
+        ) from None
+    return SecretStr(text) if text else None
+
+
+def expand(text: str) -> Path:
+    """Expand `~`, `$HOME` and `%USERPROFILE%` at the beginning of a path.
+
+    Args:
+        text: A path as a person or a model writes it.
+    """
+    home = str(Path.home())
+    text = re.sub(r"^(%USERPROFILE%|\$HOME\b|\$\{HOME\})", lambda _: home, text, flags=re.IGNORECASE)
+    return Path(text).expanduser()
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the environment.
+
+    Args:
+        overrides: Fields that a command-line option sets; they win over the environment.
+
+    Raises:
+        ConfigurationError: A variable has a value that it cannot have; the sentence names the variable.
+    """
+    try:
+        return Settings(**overrides)  # pyright: ignore[reportArgumentType] - pydantic checks them
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        variable = "_".join(["IMAGEROUTER", *(str(part).upper() for part in first["loc"][:1])])
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(
+            f"{variable} cannot be used: {reason}.", f"Correct or remove {variable} and start again."
+        ) from None

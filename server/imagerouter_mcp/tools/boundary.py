@@ -1,0 +1,122 @@
+"""From a function to a tool, and from a failure to an answer that a model can act on: the one boundary.
+
+The SDK hides every exception but its own `ToolError` behind "Error executing tool X", words bad arguments
+as a validator's report, and ignores unknown arguments. Here each becomes one complete sentence.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from pydantic import ValidationError
+from pydantic.json_schema import GenerateJsonSchema
+
+from imagerouter_mcp.errors import ImageRouterError
+
+logger = logging.getLogger(__name__)
+
+_MAX_FAULTS = 3
+
+
+class SpeakingTool(Tool):
+    """A tool whose every failure is a sentence."""
+
+    async def run(
+        self,
+        arguments: dict[str, Any],
+        context: Context[Any, Any],
+        convert_result: bool = False,  # noqa: FBT001, FBT002 - the SDK's signature
+    ) -> Any:  # noqa: ANN401 - the SDK's signature
+        """Run the tool; a failure becomes an answer with `is_error` set."""
+        try:
+            return await super().run(arguments, context, convert_result)
+        except UnexpectedToolError as error:
+            return _failure(self.name, error.__cause__)
+        except ToolError as error:
+            return _bad_arguments(self, error.__cause__)
+
+
+def make_tool(
+    function: Callable[..., Any],
+    *,
+    title: str,
+    annotations: ToolAnnotations,
+    output: Mapping[str, Any],
+) -> Tool:
+    """Make a tool of a function.
+
+    Args:
+        function: An async function; its docstring is the description, its annotated parameters the schema.
+        title: What a person sees.
+        annotations: All four hints, for hosts decide by them.
+        output: The JSON schema of the structured content.
+    """
+    tool = SpeakingTool.from_function(function, title=title, annotations=annotations)
+    tool.description = " ".join(tool.description.split())
+    arguments = tool.fn_metadata.arg_model
+    arguments.model_config["extra"] = "forbid"
+    arguments.model_rebuild(force=True)
+    tool.parameters = arguments.model_json_schema(by_alias=True, schema_generator=_Untitled)
+    del tool.parameters["title"]
+    tool.fn_metadata.output_schema = dict(output)
+    return tool
+
+
+class _Untitled(GenerateJsonSchema):
+    """A schema without `title` entries, which repeat each name at the cost of a model's attention."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401, ARG002 - pydantic's signature
+        """Set no field's title."""
+        return False
+
+
+def _failure(name: str, cause: BaseException | None) -> CallToolResult:
+    if isinstance(cause, ImageRouterError):
+        return failed(str(cause), kind=cause.kind, charged=cause.charged)
+    logger.error("%s failed unexpectedly", name, exc_info=cause)
+    return failed(
+        f"{name} failed for a reason that imagerouter-mcp did not foresee ({type(cause).__name__}). If a "
+        "request was under way, it may have been carried out and charged. Look at https://imagerouter.io "
+        "before asking again, and report the log of this server.",
+        kind="internal",
+        charged="unknown",
+    )
+
+
+def _bad_arguments(tool: Tool, cause: BaseException | None) -> CallToolResult:
+    if not isinstance(cause, ValidationError):
+        return failed(f"{cause}", kind="tool", charged="no")
+    faults = [_fault(error) for error in cause.errors(include_url=False)[:_MAX_FAULTS]]
+    known = ", ".join(tool.fn_metadata.arg_model.model_fields)
+    return failed(
+        f"{tool.name} cannot be called like this: {'; '.join(faults)}. Nothing was charged. Call it again "
+        f"with these arguments only: {known}.",
+        kind="arguments",
+        charged="no",
+    )
+
+
+def _fault(error: Mapping[str, Any]) -> str:
+    """One fault in words; the value that was given is the caller's own, so only its place is told."""
+    place = ".".join(str(part) for part in error["loc"])
+    match error["type"]:
+        case "extra_forbidden":
+            return f"it does not know {place!r}"
+        case "missing":
+            return f"{place!r} is missing"
+        case _:
+            message = str(error["msg"])
+            return f"{place!r}: {message[:1].lower()}{message[1:]}"
+
+
+def failed(sentence: str, *, kind: str, charged: str) -> CallToolResult:
+    """An answer that says what went wrong, as text and as structured content alike."""
+    return CallToolResult(
+        content=[TextContent(type="text", text=sentence)],
+        structured_content={"error": {"kind": kind, "message": sentence, "charged": charged}},
+        is_error=True,
+    )

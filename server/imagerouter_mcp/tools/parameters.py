@@ -1,0 +1,56 @@
+"""The parameters that tools share, each described once; a model reads these at every turn.
+
+Only what every host accepts: strings, numbers, booleans, enums and arrays of strings, optional ones with
+a default rather than null.
+"""
+
+from typing import Annotated, Literal
+
+from mcp.server.mcpserver import Context
+from pydantic import BeforeValidator, Field
+
+from imagerouter_mcp.generation.studio import Studio
+
+StudioContext = Context[Studio]
+
+Prompt = Annotated[
+    str, Field(description="What the picture shows: subject, style, light, any text in quotes.")
+]
+Instruction = Annotated[
+    str, Field(description="What to change and what to keep. Empty only for models that need no prompt.")
+]
+Images = Annotated[
+    list[str],
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    Field(
+        description="1 to 16 source pictures: absolute path, file:// or http(s):// address, data URI, "
+        'handle (img_7f3a), or "last" for the newest.'
+    ),
+]
+Mask = Annotated[
+    str,
+    Field(description="Limits the change to a part: a picture in one of these forms. Some models take it."),
+]
+Model = Annotated[
+    str, Field(description="Model id, such as google/gemini-2.5-flash. Empty: the person's default model.")
+]
+Size = Annotated[
+    str, Field(description='WIDTHxHEIGHT in pixels, or "auto" (default). Many models have a list of sizes.')
+]
+Quality = Annotated[
+    Literal["auto", "low", "medium", "high"], Field(description="Only some models use it. Default auto.")
+]
+OutputFormat = Annotated[
+    Literal["auto", "webp", "jpeg", "png"], Field(description="File type; default auto (mostly WebP).")
+]
+ResponseFormat = Annotated[
+    Literal["auto", "url", "b64_json", "b64_ephemeral"],
+    Field(description="url gives a public link; b64_ephemeral leaves nothing at ImageRouter. Default auto."),
+]
+Preview = Annotated[
+    Literal["auto", "none", "large"], Field(description="Inline preview in the answer. Default auto (small).")
+]
+OutputDir = Annotated[
+    str, Field(description="Folder to save in, absolute or with ~. Default: the person's pictures folder.")
+]
+Filename = Annotated[str, Field(description="File name without a folder. Default: the prompt's first words.")]

@@ -1,0 +1,84 @@
+"""The tool `search_models`: find a model by words, abilities and price."""
+
+from typing import Annotated, Literal
+
+from mcp.types import CallToolResult, TextContent
+from pydantic import Field
+
+from imagerouter_mcp.api.search import search
+from imagerouter_mcp.tools.entries import entry_fields, entry_line
+from imagerouter_mcp.tools.parameters import StudioContext
+
+Query = Annotated[
+    str, Field(description='Words of a name or a purpose: "gpt image", "flux fast", "upscale". Empty: all.')
+]
+Kind = Annotated[Literal["any", "image", "video"], Field(description="What it makes. Default any.")]
+Free = Annotated[bool, Field(description="Only free models. Default false.")]
+Supports = Annotated[
+    list[Literal["edit", "mask", "quality"]],
+    Field(description="Only models that take source pictures (edit), a mask, a quality. Default none."),
+]
+Vendor = Annotated[str, Field(description='Only this maker: the id\'s part before "/". Empty: all.')]
+MaxPrice = Annotated[
+    float, Field(ge=0, description="Only up to this likely price in USD per result. Default 0: no limit.")
+]
+WantedSize = Annotated[str, Field(description="Only models that make this WIDTHxHEIGHT. Empty: all.")]
+Sort = Annotated[
+    Literal["relevance", "price", "date", "name", "popularity"], Field(description="Default relevance.")
+]
+Limit = Annotated[int, Field(ge=1, le=1000, description="At most so many. Default 10.")]
+
+
+async def search_models(
+    *,
+    ctx: StudioContext,
+    query: Query = "",
+    kind: Kind = "any",
+    free: Free = False,
+    supports: Supports = [],  # noqa: B006 - read only, and a schema cannot say None
+    vendor: Vendor = "",
+    max_price: MaxPrice = 0,
+    size: WantedSize = "",
+    sort: Sort = "relevance",
+    limit: Limit = 10,
+) -> CallToolResult:
+    """Find image or video models: names, prices, abilities, sizes. Free of charge."""
+    studio = ctx.request_context.lifespan_context
+    listing = await studio.catalogue.models()
+    notes = [listing.stale_note] if listing.stale_note else []
+    popularity: tuple[str, ...] = ()
+    if sort == "popularity" or not query:
+        ranking = await studio.popularity.ranking()
+        popularity = ranking.ids
+        if sort == "popularity" and ranking.note:
+            notes.append(ranking.note)
+    found = search(
+        listing.models,
+        query,
+        kind=None if kind == "any" else kind,
+        free=True if free else None,
+        supports=supports,
+        vendor=vendor or None,
+        max_price=max_price or None,
+        size=size or None,
+        sort=sort,
+        popularity=popularity,
+    )
+    shown = found[:limit]
+    lines = [_count(len(shown), len(found)), *map(entry_line, shown), *(f"Note: {note}" for note in notes)]
+    return CallToolResult(
+        content=[TextContent(type="text", text="\n".join(lines))],
+        structured_content={
+            "models": [entry_fields(entry) for entry in shown],
+            "total": len(found),
+            "notes": notes,
+        },
+    )
+
+
+def _count(shown: int, found: int) -> str:
+    if not found:
+        return "No model fits. Use fewer words or conditions."
+    if shown < found:
+        return f"The first {shown} of {found} models that fit:"
+    return f"{found} models fit:" if found > 1 else "One model fits:"

@@ -1,0 +1,150 @@
+"""Plan before paying: what is sent, and what is refused for nothing."""
+
+from dataclasses import replace
+
+import pytest
+
+from imagerouter_mcp.api.catalogue import Listing, ModelEntry, Price
+from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.generation.plan import dollars, make_plan
+from imagerouter_mcp.generation.request import ImageRequest
+
+PICTURE = "/somewhere/picture.png"
+MODELS = (
+    ModelEntry(
+        "openai/gpt-image-1.5",
+        takes_image=True,
+        takes_mask=False,
+        takes_quality=True,
+        sizes=("1024x1024", "1536x1024", "1024x1536"),
+        price=Price(0.009, 0.133, 0.2),
+    ),
+    ModelEntry("google/imagen-4", takes_image=False, takes_mask=False, takes_quality=False, price=Price(0.037, 0.037, 0.037)),
+    ModelEntry("stabilityai/sd3", takes_image=True, takes_mask=True, takes_quality=True, price=Price(0.0006, 0.0019, 0.0064)),
+    ModelEntry("stabilityai/sdxl-turbo:free", takes_image=False, takes_mask=False, price=Price(0, 0, 0)),
+    ModelEntry("google/veo-3", output="video", takes_image=True, takes_mask=False, price=Price(1.6, 1.6, 3.2)),
+)
+LISTING = Listing(MODELS)
+FOX = ImageRequest(prompt="a red fox", model="openai/gpt-image-1.5")
+
+
+def plan(request: ImageRequest, listing: Listing | None = LISTING, default: str | None = None):  # noqa: ANN201 - Plan
+    return make_plan(request, listing, default_model=default, response_format="url")
+
+
+def refused(request: ImageRequest, listing: Listing | None = LISTING) -> str:
+    with pytest.raises(PlanError) as refusal:
+        plan(request, listing)
+    return str(refusal.value)
+
+
+def test_only_what_was_asked_for_is_sent() -> None:
+    assert plan(FOX).fields == {"model": FOX.model, "prompt": "a red fox", "response_format": "url"}
+
+
+def test_everything_that_was_asked_for_is_sent_by_its_api_name() -> None:
+    request = replace(FOX, size="1536X1024", quality="low", output_format="png", response_format="b64_json")
+    assert plan(request).fields == {
+        "model": FOX.model,
+        "prompt": "a red fox",
+        "size": "1536x1024",
+        "quality": "low",
+        "output_format": "png",
+        "response_format": "b64_json",
+    }
+
+
+def test_the_person_s_own_model_stands_in_for_none() -> None:
+    assert plan(replace(FOX, model=" "), default="google/imagen-4").model == "google/imagen-4"
+
+
+def test_without_a_model_the_refusal_names_candidates_that_can_do_it_with_prices() -> None:
+    sentence = refused(replace(FOX, model=""))
+    assert "IMAGEROUTER_MODEL" in sentence
+    assert "openai/gpt-image-1.5 (about $0.133)" in sentence
+    masked = refused(replace(FOX, model="", images=(PICTURE,), mask=PICTURE))
+    assert "stabilityai/sd3 (about $0.0019)" in masked
+    assert "gpt-image" not in masked
+
+
+@pytest.mark.parametrize("asked", ["openai/gpt-image-15", "gpt-image-1.5", "OpenAI/GPT-Image-1.5"])
+def test_an_id_close_to_a_real_one_is_refused_naming_it(asked: str) -> None:
+    assert "openai/gpt-image-1.5" in refused(replace(FOX, model=asked))
+
+
+def test_an_id_like_no_other_is_sent_with_a_note_for_the_service_knows_more_than_it_lists() -> None:
+    made = plan(replace(FOX, model="acme/zzz-9000"))
+    assert made.fields["model"] == "acme/zzz-9000"
+    assert "not in ImageRouter's model list" in made.notes[0]
+
+
+def test_without_a_model_list_the_request_is_sent_unchecked_and_says_so() -> None:
+    made = plan(replace(FOX, model="gpt-image", size="77x77"), None)
+    assert "not checked" in made.notes[0]
+    assert made.fields["size"] == "77x77"
+
+
+def test_a_video_model_makes_no_picture() -> None:
+    sentence = refused(replace(FOX, model="google/veo-3"))
+    assert "makes videos" in sentence
+    assert "openai/gpt-image-1.5" in sentence
+
+
+def test_a_model_that_takes_no_pictures_is_refused_naming_one_that_does() -> None:
+    sentence = refused(replace(FOX, model="google/imagen-4", images=(PICTURE,)))
+    assert "takes no source images" in sentence
+    assert "openai/gpt-image-1.5" in sentence
+
+
+def test_a_model_that_takes_no_mask_is_refused_naming_one_that_does() -> None:
+    sentence = refused(replace(FOX, images=(PICTURE,), mask=PICTURE))
+    assert "takes no mask" in sentence
+    assert "stabilityai/sd3" in sentence
+
+
+@pytest.mark.parametrize("size", ["big", "1024", "1024x", "0x1024", "-1x5", "1024x1024x3", "1e3x4", "１０２４"])
+def test_what_is_no_size_is_refused_with_an_example(size: str) -> None:
+    assert "1024x1024" in refused(replace(FOX, size=size))
+
+
+@pytest.mark.parametrize(
+    ("asked", "nearest"), [("1600x900", "1536x1024"), ("512x512", "1024x1024"), ("700x1000", "1024x1536")]
+)
+def test_a_size_that_the_model_lacks_is_refused_naming_the_nearest(asked: str, nearest: str) -> None:
+    assert f"The nearest that it makes is {nearest}" in refused(replace(FOX, size=asked))
+
+
+def test_a_free_model_makes_no_more_than_1024() -> None:
+    assert "1024x1024" in refused(replace(FOX, model="stabilityai/sdxl-turbo:free", size="1280x720"))
+    assert plan(replace(FOX, model="stabilityai/sdxl-turbo:free", size="1024x576")).fields["size"] == "1024x576"
+
+
+def test_a_quality_that_the_model_ignores_is_said() -> None:
+    made = plan(replace(FOX, model="google/imagen-4", quality="high"))
+    assert "ignores quality=high" in made.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (replace(FOX, prompt=" \n"), "prompt is empty"),
+        (replace(FOX, prompt="x" * 10_001), "10001 characters"),
+        (replace(FOX, images=(PICTURE,) * 17), "17 source images"),
+        (replace(FOX, mask=PICTURE), "mask needs a source image"),
+    ],
+)
+def test_what_cannot_work_with_any_model_is_refused(request_: ImageRequest, words: str) -> None:
+    sentence = refused(request_)
+    assert words in sentence
+    assert "Nothing was charged." in sentence
+
+
+def test_a_source_image_needs_no_prompt_for_some_models_take_none() -> None:
+    assert "prompt" not in plan(replace(FOX, prompt="", images=(PICTURE,))).fields
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"), [(0.04, "$0.04"), (0.0006, "$0.0006"), (1.75, "$1.75"), (2, "$2.00"), (0.133, "$0.133")]
+)
+def test_prices_have_as_many_digits_as_matter(amount: float, words: str) -> None:
+    assert dollars(amount) == words

@@ -1,0 +1,139 @@
+"""Edits, told from their source by the pixel."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+from PIL import Image, ImageChops
+
+Encode = Callable[[Image.Image], bytes]
+OpenResult = Callable[..., Image.Image]
+REGION = (40, 80, 200, 240)
+OUTSIDE = ((0, 0, 256, 80), (0, 240, 256, 256), (0, 80, 40, 240), (200, 80, 256, 240))
+
+
+def _edit(client: httpx.Client, model: str, *files: tuple[str, bytes], size: str = "auto") -> httpx.Response:
+    fields = {"model": model, "prompt": "make it blue", "size": size, "output_format": "png"}
+    parts = [(name, (f"{name}.png", data, "image/png")) for name, data in files]
+    return client.post("/v1/openai/images/edits", data=fields, files=parts)
+
+
+def _unchanged(one: Image.Image, other: Image.Image) -> int:
+    """How many pixels are the same in both."""
+    red, green, blue = ImageChops.difference(one, other).split()
+    return ImageChops.lighter(ImageChops.lighter(red, green), blue).histogram()[0]
+
+
+def _white_mask() -> Image.Image:
+    mask = Image.new("L", (256, 256), 0)
+    mask.paste(255, REGION)
+    return mask
+
+
+def _transparent_mask() -> Image.Image:
+    mask = Image.new("RGBA", (256, 256), (0, 0, 0, 255))
+    mask.paste((0, 0, 0, 0), REGION)
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("model", "mask", "size"),
+    [
+        ("black-forest-labs/FLUX-1-schnell", _white_mask(), "auto"),
+        ("openai/gpt-image-1", _transparent_mask(), "auto"),
+    ],
+)
+def test_only_the_region_of_the_mask_is_edited(  # noqa: PLR0917 - one case, and its fixtures
+    client: httpx.Client,
+    open_result: OpenResult,
+    photo: Image.Image,
+    png: Encode,
+    model: str,
+    mask: Image.Image,
+    size: str,
+) -> None:
+    answer = _edit(client, model, ("image[]", png(photo)), ("mask[]", png(mask)), size=size)
+
+    result = open_result(answer).convert("RGB")
+    assert result.size == photo.size
+    for box in OUTSIDE:
+        assert ImageChops.difference(result.crop(box), photo.crop(box)).getbbox() is None
+    assert _unchanged(result.crop(REGION), photo.crop(REGION)) < 0.02 * 160 * 160
+
+
+def test_without_a_mask_the_whole_picture_changes(
+    client: httpx.Client, open_result: OpenResult, photo: Image.Image, png: Encode
+) -> None:
+    answer = _edit(client, "qwen/qwen-image-edit-2511", ("image", png(photo)), size="512x384")
+
+    result = open_result(answer).convert("RGB")
+    assert result.size == (512, 384)
+    assert _unchanged(result, photo.resize((512, 384))) < 0.02 * 512 * 384
+
+
+def test_further_sources_appear_as_a_strip(
+    client: httpx.Client, open_result: OpenResult, photo: Image.Image, png: Encode
+) -> None:
+    other = png(Image.new("RGB", (90, 90), (12, 200, 34)))
+
+    answer = _edit(client, "test/test", ("image[]", png(photo)), ("image[]", other), size="400x400")
+
+    pixel = open_result(answer).convert("RGB").getpixel((40, 40))
+    assert isinstance(pixel, tuple)
+    assert all(abs(a - b) < 12 for a, b in zip(pixel, (12, 200, 34), strict=True))
+
+
+def test_edits_without_sources_draw_from_text(client: httpx.Client, open_result: OpenResult) -> None:
+    answer = client.post(
+        "/v1/openai/images/edits",
+        data={"model": "qwen/qwen-image", "prompt": "a fox", "size": "64x64"},
+        files={"nothing": (None, "")},
+    )
+
+    assert open_result(answer).size == (64, 64)
+
+
+def test_an_upscaler_doubles_the_size(
+    client: httpx.Client, open_result: OpenResult, photo: Image.Image, png: Encode
+) -> None:
+    answer = _edit(client, "stabilityai/latent-2x", ("image", png(photo)))
+
+    assert open_result(answer).size == (512, 512)
+
+
+def test_background_removal_answers_transparency(
+    client: httpx.Client, open_result: OpenResult, photo: Image.Image, png: Encode
+) -> None:
+    result = open_result(_edit(client, "bria/remove-background", ("image", png(photo))))
+
+    assert result.format == "PNG"
+    assert result.getchannel("A").getextrema() == (0, 255)
+
+
+def test_a_layered_model_answers_several_pictures(
+    client: httpx.Client, open_result: OpenResult, photo: Image.Image, png: Encode
+) -> None:
+    answer = _edit(client, "qwen/qwen-image-layered", ("image", png(photo)))
+
+    assert [open_result(answer, place).mode for place in range(3)] == ["RGBA"] * 3
+
+
+def test_vectorising_answers_svg(client: httpx.Client, photo: Image.Image, png: Encode) -> None:
+    answer = _edit(client, "recraft-ai/recraft-vectorize", ("image", png(photo)))
+
+    assert client.get(answer.json()["data"][0]["url"]).content.startswith(b"<svg")
+
+
+def test_a_source_that_is_no_picture_is_the_providers_error(client: httpx.Client) -> None:
+    answer = _edit(client, "qwen/qwen-image-edit-2511", ("image", b"not a picture"))
+
+    assert answer.status_code == 200
+    assert answer.json()["error"]["message"].startswith("Invalid image")
+
+
+def test_a_mask_for_a_model_without_inpainting_is_an_error(
+    client: httpx.Client, photo: Image.Image, png: Encode
+) -> None:
+    answer = _edit(client, "google/gemini-2.5-flash", ("image", png(photo)), ("mask", png(photo)))
+
+    assert answer.json()["error"]["message"] == "Mask editing is not supported for this model"

@@ -1,0 +1,78 @@
+"""Starting and stopping."""
+
+import subprocess
+import sys
+import threading
+
+import httpx
+import pytest
+
+from imagerouter_mcp.sandbox.serve import running_sandbox, serve
+from imagerouter_mcp.sandbox.store import FileStore, StoredFile
+
+
+def test_a_sandbox_answers_as_soon_as_it_is_given_and_no_longer_afterwards() -> None:
+    with running_sandbox() as sandbox:
+        assert sandbox.popular_url == f"{sandbox.base_url}/operations/get-popular-models"
+        assert httpx.get(f"{sandbox.base_url}/v1/models", trust_env=False).status_code == 200
+
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{sandbox.base_url}/v1/models", trust_env=False)
+
+
+def test_a_sandbox_stops_while_a_request_is_stalled() -> None:
+    failures: list[httpx.HTTPError | int] = []
+
+    def ask(base_url: str) -> None:
+        headers = {"Authorization": "Bearer " + "x" * 64}
+        body = {"model": "sandbox/stalled-after-heartbeats"}
+        url = f"{base_url}/v1/openai/images/generations"
+        with httpx.Client(trust_env=False, headers=headers) as client:
+            try:
+                with client.stream("POST", url, json=body) as answer:
+                    for _ in answer.iter_raw():
+                        began.set()
+            except httpx.HTTPError as error:
+                failures.append(error)
+
+    began = threading.Event()
+    with running_sandbox(heartbeat_seconds=0.01) as sandbox:
+        thread = threading.Thread(target=ask, args=(sandbox.base_url,))
+        thread.start()
+        assert began.wait(10)
+    thread.join(5)
+
+    assert [type(failure) for failure in failures] == [httpx.RemoteProtocolError]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com", "::"])  # noqa: S104 - refused
+async def test_only_loopback_hosts_are_served(host: str) -> None:
+    with pytest.raises(ValueError, match="loopback"):
+        await serve(host, 0, ready=lambda _: None)
+
+
+def test_the_command_announces_its_address_on_stderr_and_stops_on_request() -> None:
+    command = [sys.executable, "-m", "imagerouter_mcp.sandbox", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        line = process.stderr.readline()
+        url = line.removeprefix("sandbox listening on ").strip()
+        assert httpx.get(f"{url}/v1/models", trust_env=False).status_code == 200
+        process.terminate()
+        out, err = process.communicate(timeout=10)
+
+    assert (out, err) == ("", "")
+
+
+def test_importing_the_application_does_not_import_pillow() -> None:
+    code = "import sys, imagerouter_mcp.sandbox.serve; sys.exit('PIL' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_store_drops_the_oldest_files_first() -> None:
+    store = FileStore(10)
+    for name in ("a", "b", "c"):
+        store.put(name, StoredFile(bytes(4), "image/png"))
+
+    assert [store.get(name) is None for name in ("a", "b", "c")] == [True, False, False]
