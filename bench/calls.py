@@ -39,7 +39,9 @@ async def measure() -> list[Figure]:
 
 
 async def _generate(environment: dict[str, str], base_url: str, folder: Path) -> Figure:
-    parameters = StdioServerParameters(command=sys.executable, args=["-m", "imagerouter_mcp"], env=environment)
+    parameters = StdioServerParameters(
+        command=sys.executable, args=["-m", "imagerouter_mcp"], env=environment
+    )
     ours: list[float] = []
     bare: list[float] = []
     async with Client(stdio_client(parameters)) as client, httpx.AsyncClient() as http:

@@ -1,14 +1,23 @@
 """Build the MCP server: what it is called and what it offers."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
 
 from mcp.server import MCPServer
 from mcp.server.caching import CacheHint
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver import Context
+from mcp.types import InputRequiredResult
+from pydantic import AnyUrl
 
 from imagerouter_mcp import __version__
 from imagerouter_mcp.generation.studio import Studio
+from imagerouter_mcp.images.formats import HEAD_BYTES, sniff
 from imagerouter_mcp.tools import all_tools
+from imagerouter_mcp.tools.boundary import speaking_resources
+from imagerouter_mcp.tools.resources import add_resources
 
 NAME = "imagerouter"
 INSTRUCTIONS = (
@@ -18,6 +27,27 @@ INSTRUCTIONS = (
     'picture just made, give "last" or its handle to edit_image.'
 )
 _DAY_MS = 86_400_000
+
+
+class ImageServer(MCPServer[Studio]):
+    """A server whose resources have the media type of their bytes, and whose failures are sentences."""
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Studio, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """Read a resource.
+
+        Raises:
+            ResourceError: It cannot be read; the sentence says why and what to do.
+        """
+        with speaking_resources():
+            contents = await super().read_resource(uri, context)
+        return contents if isinstance(contents, InputRequiredResult) else map(_truly_typed, contents)
+
+
+def _truly_typed(item: ReadResourceContents) -> ReadResourceContents:
+    found = sniff(item.content[:HEAD_BYTES]) if isinstance(item.content, bytes) else None
+    return replace(item, mime_type=found.media_type) if found else item
 
 
 def build_server(studio: Studio) -> MCPServer[Studio]:
@@ -31,7 +61,7 @@ def build_server(studio: Studio) -> MCPServer[Studio]:
     async def lifespan(_: MCPServer[Studio]) -> AsyncGenerator[Studio]:
         yield studio
 
-    return MCPServer(
+    server = ImageServer(
         NAME,
         title="ImageRouter",
         instructions=INSTRUCTIONS,
@@ -41,3 +71,5 @@ def build_server(studio: Studio) -> MCPServer[Studio]:
         log_level="WARNING",
         cache_hints={"tools/list": CacheHint(ttl_ms=_DAY_MS, scope="public")},
     )
+    add_resources(server, studio)
+    return server

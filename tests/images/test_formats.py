@@ -17,8 +17,9 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="24"><circle r
 
 
 def picture(mode: str = "RGB", size: tuple[int, int] = SIZE) -> Image.Image:
-    gradient = Image.linear_gradient("L").resize(size)
-    return gradient.convert(mode) if mode != "I;16" else Image.new("I;16", size, 40_000)
+    if mode == "I;16":
+        return Image.new(mode, size, 40_000)
+    return Image.radial_gradient("L").crop((0, 0, *size)).convert(mode)
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -52,7 +53,9 @@ def movie(brand: bytes = b"isom", *, turn: bool = False) -> bytes:
     one = (1 << 16).to_bytes(4, "big")
     none = bytes(4)
     matrix = [none, one, none, one, none] if turn else [one, none, none, none, one]
-    track = b"".join([bytes(40), *matrix, bytes(16), (40 << 16).to_bytes(4, "big"), (24 << 16).to_bytes(4, "big")])
+    track = b"".join(
+        [bytes(40), *matrix, bytes(16), (40 << 16).to_bytes(4, "big"), (24 << 16).to_bytes(4, "big")]
+    )
     clock = bytes(12) + (1000).to_bytes(4, "big") + (2500).to_bytes(4, "big") + bytes(80)
     return b"".join(
         [
@@ -157,7 +160,9 @@ def test_no_cut_anywhere_makes_anything_but_a_refusal(tmp_path: Path, name: str)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
-@pytest.mark.parametrize(("orientation", "size"), [(1, (40, 24)), (3, (40, 24)), (6, (24, 40)), (8, (24, 40))])
+@pytest.mark.parametrize(
+    ("orientation", "size"), [(1, (40, 24)), (3, (40, 24)), (6, (24, 40)), (8, (24, 40))]
+)
 def test_dimensions_are_those_displayed(
     tmp_path: Path, kind: str, orientation: int, size: tuple[int, int]
 ) -> None:

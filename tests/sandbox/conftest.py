@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from io import BytesIO
-from typing import Any
 
 import httpx
 import pytest
@@ -20,8 +19,14 @@ def shared_sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
+@pytest.fixture(scope="session")
+def shared_client(shared_sandbox: Sandbox) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=shared_sandbox.base_url, timeout=10, trust_env=False) as client:
+        yield client
+
+
 @pytest.fixture
-def client(shared_sandbox: Sandbox) -> Iterator[httpx.Client]:
+def client(shared_client: httpx.Client) -> httpx.Client:
     """A client with the default key, of a sandbox whose journal and settings are fresh."""
     fresh = {
         "heartbeat_seconds": HEARTBEAT_SECONDS,
@@ -29,13 +34,10 @@ def client(shared_sandbox: Sandbox) -> Iterator[httpx.Client]:
         "popularity": "json-objects-model",
         "models": "normal",
     }
-    headers = {"Authorization": f"Bearer {KEY}"}
-    with httpx.Client(
-        base_url=shared_sandbox.base_url, headers=headers, timeout=10, trust_env=False
-    ) as client:
-        client.delete("/sandbox/journal").raise_for_status()
-        client.put("/sandbox/settings", json=fresh).raise_for_status()
-        yield client
+    shared_client.headers["Authorization"] = f"Bearer {KEY}"
+    shared_client.delete("/sandbox/journal").raise_for_status()
+    shared_client.put("/sandbox/settings", json=fresh).raise_for_status()
+    return shared_client
 
 
 Generate = Callable[..., httpx.Response]
@@ -45,7 +47,7 @@ Generate = Callable[..., httpx.Response]
 def generate(client: httpx.Client) -> Generate:
     """Ask for a picture from text, in JSON."""
 
-    def ask(**fields: Any) -> httpx.Response:
+    def ask(**fields: object) -> httpx.Response:
         body = {"model": "test/test", "prompt": "a red fox", **fields}
         return client.post("/v1/openai/images/generations", json=body)
 

@@ -20,6 +20,8 @@ def _error(answer: httpx.Response) -> dict[str, Any]:
     [
         ({"model": None}, "'model' is a required parameter"),
         ({"model": ""}, "'model' is a required parameter"),
+        ({"model": 7}, "'model' must be a string"),
+        ({"prompt": 7}, "'prompt' must be a string"),
         ({"model": "x"}, "model 'x' is not available"),
         ({"model": "sandbox/unheard-of"}, "model 'sandbox/unheard-of' is not available"),
         (
@@ -129,9 +131,17 @@ def test_a_rate_limit_says_how_long_to_wait(generate: Generate) -> None:
     )
 
 
-def test_malformed_json_is_an_internal_error(client: httpx.Client) -> None:
+@pytest.mark.parametrize(
+    ("content", "media_type"),
+    [
+        (b"{", "application/json"),
+        (b'"text"', "application/json"),
+        (b"nonsense", "multipart/form-data; boundary=x"),
+    ],
+)
+def test_a_malformed_body_is_an_internal_error(client: httpx.Client, content: bytes, media_type: str) -> None:
     answer = client.post(
-        "/v1/openai/images/generations", content=b"{", headers={"Content-Type": "application/json"}
+        "/v1/openai/images/generations", content=content, headers={"Content-Type": media_type}
     )
 
     assert answer.status_code == 500
@@ -176,8 +186,10 @@ def _upload(client: httpx.Client, files: list[tuple[str, bytes]]) -> httpx.Respo
     [
         (
             {"model": "sandbox/no-credits"},
-            "Insufficient credits (this model needs minimum $0.01 credits), please topup your ImageRouter "
-            "account: https://imagerouter.io/pricing",
+            (
+                "Insufficient credits (this model needs minimum $0.01 credits), please topup your "
+                "ImageRouter account: https://imagerouter.io/pricing"
+            ),
         ),
         (
             {"model": "sandbox/moderated"},
@@ -238,9 +250,7 @@ def test_a_provider_error_carries_its_status_beside_the_error(generate: Generate
         ({"model": "test/test"}, "'test/test' is an image model."),
     ],
 )
-def test_the_video_endpoint_checks_too(
-    client: httpx.Client, fields: dict[str, Any], message: str
-) -> None:
+def test_the_video_endpoint_checks_too(client: httpx.Client, fields: dict[str, Any], message: str) -> None:
     answer = client.post("/v1/openai/videos/generations", json=fields)
 
     assert answer.status_code == 400

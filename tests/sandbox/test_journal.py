@@ -75,7 +75,10 @@ def test_deleting_the_journal_forgets_uploads_too(client: httpx.Client) -> None:
 
 def test_wrong_settings_change_nothing(client: httpx.Client) -> None:
     for wrong in ({"models": "best"}, {"heartbeat_seconds": -1}, {"colour": "red"}, [1]):
-        answer = client.put("/sandbox/settings", json={"latency_seconds": 9, **wrong} if isinstance(wrong, dict) else wrong)
+        answer = client.put(
+            "/sandbox/settings", json={"latency_seconds": 9, **wrong} if isinstance(wrong, dict) else wrong
+        )
         assert answer.status_code == 400
 
+    assert client.put("/sandbox/settings", content=b"{").status_code == 400
     assert client.put("/sandbox/settings", json={}).json()["latency_seconds"] == 0

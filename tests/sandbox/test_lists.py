@@ -32,9 +32,15 @@ def test_v1_is_an_object_keyed_by_id(client: httpx.Client) -> None:
             ["openai/gpt-image-1.5:free"],
         ),
         ({"free": "false", "sort": "price", "type": "video", "limit": "1"}, ["bytedance/seedance-1-lite"]),
-        ({"name": "google/", "sort": "name", "limit": "2"}, ["google/gemini-2.5-flash", "google/gemini-3-pro"]),
+        (
+            {"name": "google/", "sort": "name", "limit": "2"},
+            ["google/gemini-2.5-flash", "google/gemini-3-pro"],
+        ),
         ({"sort": "date", "limit": "1"}, ["xAI/grok-imagine-image"]),
-        ({"sort": "provider", "limit": "1"}, ["bria/bria-3.2-vector"]),
+        (
+            {"sort": "provider", "limit": "2"},
+            ["qwen/qwen-image:free", "black-forest-labs/FLUX-1-schnell:free"],
+        ),
     ],
 )
 def test_v1_is_filtered_and_sorted(
@@ -93,15 +99,23 @@ def test_lists_need_no_key(client: httpx.Client) -> None:
     ("chosen", "kind", "status"),
     [("v2", dict, 200), ("v3", list, 200), ("status-500", dict, 500)],
 )
-def test_the_model_list_changes_its_shape(
-    client: httpx.Client, chosen: str, kind: type, status: int
-) -> None:
+def test_the_model_list_changes_its_shape(client: httpx.Client, chosen: str, kind: type, status: int) -> None:
     client.put("/sandbox/settings", json={"models": chosen}).raise_for_status()
 
     answer = client.get("/v1/models")
 
     assert answer.status_code == status
     assert isinstance(answer.json(), kind)
+
+
+def test_the_model_list_can_be_a_page(client: httpx.Client) -> None:
+    client.put("/sandbox/settings", json={"models": "html"}).raise_for_status()
+
+    assert client.get("/v1/models").text.startswith("<!DOCTYPE html>")
+
+
+def test_fault_models_have_an_entry_of_their_own(client: httpx.Client) -> None:
+    assert client.get("/v1/models/sandbox/moderated").json()["providers"][0]["id"] == "sandbox"
 
 
 def test_fault_models_are_listed_when_asked_for(client: httpx.Client) -> None:

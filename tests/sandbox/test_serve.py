@@ -51,9 +51,19 @@ async def test_only_loopback_hosts_are_served(host: str) -> None:
         await serve(host, 0, ready=lambda _: None)
 
 
+async def test_a_taken_port_is_an_error() -> None:
+    with running_sandbox() as sandbox:
+        port = httpx.URL(sandbox.base_url).port
+        assert port
+        with pytest.raises(OSError, match="in use"):
+            await serve("localhost", port, ready=lambda _: None)
+
+
 def test_the_command_announces_its_address_on_stderr_and_stops_on_request() -> None:
     command = [sys.executable, "-m", "imagerouter_mcp.sandbox", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stderr
         line = process.stderr.readline()
         url = line.removeprefix("sandbox listening on ").strip()
@@ -67,7 +77,7 @@ def test_the_command_announces_its_address_on_stderr_and_stops_on_request() -> N
 def test_importing_the_application_does_not_import_pillow() -> None:
     code = "import sys, imagerouter_mcp.sandbox.serve; sys.exit('PIL' in sys.modules)"
 
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - our own
 
 
 def test_a_store_drops_the_oldest_files_first() -> None:

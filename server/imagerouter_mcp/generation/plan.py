@@ -1,6 +1,7 @@
 """Plan before paying: from a request and the catalogue to what is sent, or a refusal that costs nothing."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imagerouter_mcp.api.catalogue import Listing, ModelEntry, closest_ids
@@ -116,7 +117,7 @@ def _choose(
     if not model:
         raise PlanError(
             "No model is named, and IMAGEROUTER_MODEL is not set.",
-            f"Name one in `model`{_for_example(request, listing)}.",
+            f"Name one in `model`{for_example(request, listing)}.",
         )
     if listing is None:
         return model, None, ("The model list could not be read, so the request was not checked against it.",)
@@ -132,7 +133,8 @@ def _choose(
     return model, None, (f"{model} is not in ImageRouter's model list; it was sent as it is.",)
 
 
-def _for_example(request: ImageRequest, listing: Listing | None) -> str:
+def for_example(request: ImageRequest, listing: Listing | None) -> str:
+    """Up to three models that could do it, with prices, as the end of a sentence; may be empty."""
     if listing is None:
         return f", for example {CANDIDATES[0]}"
     fitting = (entry for model in CANDIDATES if (entry := listing.find(model)) and _fits(request, entry))
@@ -157,18 +159,18 @@ def _check_abilities(request: ImageRequest, entry: ModelEntry, listing: Listing)
     if entry.output != "image":
         raise PlanError(
             f"{entry.id} makes videos, not pictures.",
-            f"Use an image model{_for_example(request, listing)}.",
+            f"Use an image model{for_example(request, listing)}.",
         )
     if request.images and entry.takes_image is False:
         raise PlanError(
             f"{entry.id} takes no source images.",
-            f"Use a model that edits{_for_example(request, listing)}, or search_models with supports=edit.",
+            f"Use a model that edits{for_example(request, listing)}, or search_models with supports=edit.",
         )
     if request.mask and entry.takes_mask is False:
         raise PlanError(
             f"{entry.id} takes no mask.",
             f"Leave the mask out and describe the change, or use a model that takes one"
-            f"{_for_example(request, listing)}.",
+            f"{for_example(request, listing)}.",
         )
 
 
@@ -221,5 +223,6 @@ def _ignored(request: ImageRequest, entry: ModelEntry) -> tuple[str, ...]:
     return ()
 
 
-def _listed(words: tuple[str, ...] | list[str]) -> str:
-    return ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1]
+def _listed(words: Sequence[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last

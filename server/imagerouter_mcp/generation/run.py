@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from anyio import to_thread
 
-from imagerouter_mcp.api.catalogue import Listing, closest_ids
 from imagerouter_mcp.api.wire import GenerationAnswer, Upload
 from imagerouter_mcp.errors import InvalidRequestError, InvalidSourceError
 from imagerouter_mcp.generation.deliver import Job, deliver, prepare_destination
-from imagerouter_mcp.generation.find import find_image, is_handle
-from imagerouter_mcp.generation.plan import Plan, make_plan
+from imagerouter_mcp.generation.plan import Plan, for_example, make_plan
+from imagerouter_mcp.generation.recall import find_image, is_handle
 from imagerouter_mcp.generation.request import Generation, ImageRequest, Progress, silent
 from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.images.sources import SourceImage
@@ -44,17 +43,16 @@ async def generate(studio: Studio, request: ImageRequest, progress: Progress = s
         ImageRouterError: It did not work; the sentence says whether money was spent.
     """
     studio.client.require_key()
-    listing = await studio.known_models()
     plan = make_plan(
         request,
-        listing,
+        await studio.known_models(),
         default_model=studio.settings.model,
         response_format=studio.settings.response_format,
     )
     destination = await to_thread.run_sync(prepare_destination, request, studio)
     async with _open_sources(studio, request) as sources:
         await progress(f"Asking {plan.model}")
-        answer = await _send(studio, plan, sources, listing, progress)
+        answer = await _send(studio, request, plan, sources, progress)
     return await deliver(studio, Job(request, plan, destination, sources.origins), answer)
 
 
@@ -85,7 +83,7 @@ async def _resolved(studio: Studio, text: str) -> str:
 
 
 async def _send(
-    studio: Studio, plan: Plan, sources: Sources, listing: Listing | None, progress: Progress
+    studio: Studio, request: ImageRequest, plan: Plan, sources: Sources, progress: Progress
 ) -> GenerationAnswer:
     async def alive() -> None:
         await progress(f"{plan.model} is working")
@@ -97,9 +95,9 @@ async def _send(
         mask = _upload(sources.mask) if sources.mask else None
         return await studio.client.edit(plan.fields, uploads, mask, alive)
     except InvalidRequestError as error:
-        near = closest_ids(listing, plan.model) if listing and not listing.find(plan.model) else []
-        if near:
-            error.remedy += f" Model ids that exist: {', '.join(near)}."
+        listing = studio.catalogue.peek()
+        if listing and not listing.find(plan.model):
+            error.remedy = f"Use a model of the list{for_example(request, listing)}."
         raise
 
 

@@ -1,21 +1,24 @@
 """What a process holds while it makes pictures: one HTTP client, the catalogue, the gallery.
 
-Everything is built when it is first needed, so that a server which only lists its tools stays light.
+Everything is built, and httpx imported, when it is first needed: a host that only lists the tools waits for
+none of it.
 """
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from imagerouter_mcp.api.catalogue import Catalogue, Listing
-from imagerouter_mcp.api.client import ImageRouterClient
-from imagerouter_mcp.api.http import ServiceHTTP
 from imagerouter_mcp.api.ranking import Popularity
 from imagerouter_mcp.errors import ImageRouterError
-from imagerouter_mcp.fetch import Fetcher, http_client
 from imagerouter_mcp.gallery.records import Gallery
-from imagerouter_mcp.images.sources import SourceReader
 from imagerouter_mcp.settings import Settings, expand
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.api.client import ImageRouterClient
+    from imagerouter_mcp.fetch import Fetcher
+    from imagerouter_mcp.images.sources import SourceReader
 
 
 class Studio:
@@ -30,26 +33,39 @@ class Studio:
         self.catalogue = Catalogue(self._fetch_models)
         self.popularity = Popularity(self._fetch_popular, self.catalogue)
         self.gallery = Gallery(settings.data_dir)
-        self.sources = SourceReader(lambda: self.fetcher, expand)
 
     @cached_property
     def _http(self):  # noqa: ANN202 - only api/ and fetch.py name httpx
+        from imagerouter_mcp.fetch import http_client  # noqa: PLC0415 - see the module
+
         return http_client()
 
     @cached_property
-    def client(self) -> ImageRouterClient:
+    def client(self) -> "ImageRouterClient":
         """ImageRouter's endpoints.
 
         Raises:
             ConfigurationError: The file that should hold the API key cannot be read.
         """
+        from imagerouter_mcp.api.client import ImageRouterClient  # noqa: PLC0415 - see the module
+        from imagerouter_mcp.api.http import ServiceHTTP  # noqa: PLC0415 - see the module
+
         service = ServiceHTTP(self._http, self.settings.key, self.settings.stall_seconds)
         return ImageRouterClient(service, self.settings)
 
     @cached_property
-    def fetcher(self) -> Fetcher:
+    def fetcher(self) -> "Fetcher":
         """Downloads, without the API key."""
+        from imagerouter_mcp.fetch import Fetcher  # noqa: PLC0415 - see the module
+
         return Fetcher(self._http, self.settings.stall_seconds)
+
+    @cached_property
+    def sources(self) -> "SourceReader":
+        """Opens source images."""
+        from imagerouter_mcp.images.sources import SourceReader  # noqa: PLC0415 - see the module
+
+        return SourceReader(self.fetcher, expand)
 
     async def known_models(self) -> Listing | None:
         """The catalogue for checking a request, or None when the service does not give it now."""

@@ -48,10 +48,12 @@ _UNDECODABLE = (
     SyntaxError,  # Pillow's word for a broken header
     ValueError,
     EOFError,
+    RuntimeError,  # AVIF's decoder
+    ArithmeticError,  # AVIF with a time scale of zero
     struct.error,
     NotAPictureError,
     Image.DecompressionBombError,
-    Image.DecompressionBombWarning,  # an exception where the process turned warnings into errors
+    Warning,  # an exception where the process turned Pillow's warnings into errors
 )
 
 _SIXTEEN_BITS = tuple(value >> 8 for value in range(1 << 16))

@@ -58,7 +58,7 @@ class SourceReader:
         expand: Turns `~` and the like into a path.
     """
 
-    def __init__(self, fetcher: Callable[[], Fetcher], expand: Callable[[str], Path]) -> None:
+    def __init__(self, fetcher: Fetcher, expand: Callable[[str], Path]) -> None:
         self._fetcher = fetcher
         self._expand = expand
 
@@ -91,7 +91,7 @@ class SourceReader:
     async def _download(self, url: str) -> BinaryIO:
         file = scratch_file()
         try:
-            await self._fetcher().download(
+            await self._fetcher.download(
                 url, file, max_bytes=MAX_SOURCE_BYTES, seconds=FETCH_SECONDS
             )
         except BaseException as error:
@@ -124,7 +124,7 @@ def _path_of_uri(text: str) -> Path:
         raise InvalidSourceError(
             f"The source image {shown(text)} lies on another machine.", "Give a path on this one."
         )
-    return Path(url2pathname(unquote(parts.path)) if os.name == "nt" else unquote(parts.path))
+    return Path(url2pathname(parts.path))
 
 
 def _open_path(path: Path, text: str) -> BinaryIO:
@@ -138,26 +138,33 @@ def _open_path(path: Path, text: str) -> BinaryIO:
         # Without O_NONBLOCK, opening a FIFO would wait for its writer for ever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError as error:
-        reason = {FileNotFoundError: "there is no such file"}.get(type(error), error.strerror or str(error))
+        missing = isinstance(error, FileNotFoundError)
+        reason = "there is no such file" if missing else error.strerror or str(error)
         raise InvalidSourceError(
             f"The source image {shown(str(path))} cannot be read: {reason}.", "Check the path."
         ) from None
-    file = os.fdopen(descriptor, "rb")
-    status = os.fstat(descriptor)
+    try:
+        _check_file(os.fstat(descriptor), shown(str(path)))
+    except InvalidSourceError:
+        os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "rb")
+
+
+def _check_file(status: os.stat_result, name: str) -> None:
     if not stat.S_ISREG(status.st_mode):
-        file.close()
         what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a file"
-        raise InvalidSourceError(
-            f"The source image {shown(str(path))} is {what}.", "Give the path of a picture file."
-        )
+        raise InvalidSourceError(f"The source image {name} is {what}.", "Give the path of a picture file.")
     if status.st_size > MAX_SOURCE_BYTES:
-        file.close()
-        raise InvalidSourceError(
-            f"The source image {shown(str(path))} has {status.st_size / 2**20:.1f} MiB; ImageRouter takes "
-            f"{MAX_SOURCE_BYTES // 2**20} MiB.",
-            "Give a smaller one.",
-        )
-    return file
+        raise _too_large(name, status.st_size)
+
+
+def _too_large(name: str, size: int) -> InvalidSourceError:
+    return InvalidSourceError(
+        f"The source image {name} has {size / 2**20:.1f} MiB; ImageRouter takes "
+        f"{MAX_SOURCE_BYTES // 2**20} MiB.",
+        "Give a smaller one.",
+    )
 
 
 def _open_data_uri(text: str) -> BinaryIO:
@@ -176,11 +183,7 @@ def _open_data_uri(text: str) -> BinaryIO:
             "Give data:image/png;base64,… with the whole picture, or better the picture's path.",
         )
     if len(data) > MAX_SOURCE_BYTES:
-        raise InvalidSourceError(
-            f"The source image {shown(text)} has {len(data) / 2**20:.1f} MiB; ImageRouter takes "
-            f"{MAX_SOURCE_BYTES // 2**20} MiB.",
-            "Give a smaller one.",
-        )
+        raise _too_large(shown(text), len(data))
     file = scratch_file()
     file.write(data)
     file.seek(0)

@@ -1,6 +1,7 @@
 """Running the sandbox: in the foreground for a person, in a thread for a test. Loopback only."""
 
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable, Generator
@@ -132,7 +133,17 @@ def _listen(host: str, port: int) -> socket.socket:
     if not _is_loopback(address):
         raise ValueError(f"The sandbox listens on loopback addresses only, and {host!r} is none.")
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return socket.create_server((address, port), family=family)
+    # asyncio sends small pieces at once only on sockets that name their protocol: without it each answer
+    # waits some 40 ms for the client's acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _is_loopback(address: str) -> bool:

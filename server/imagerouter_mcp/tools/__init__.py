@@ -7,15 +7,23 @@ from imagerouter_mcp.tools.boundary import make_tool
 from imagerouter_mcp.tools.edit_image import edit_image
 from imagerouter_mcp.tools.entries import MODELS_SCHEMA
 from imagerouter_mcp.tools.generate_image import generate_image
+from imagerouter_mcp.tools.list_images import IMAGES_SCHEMA, list_images
 from imagerouter_mcp.tools.popular_models import popular_models
 from imagerouter_mcp.tools.results import GENERATION_SCHEMA
 from imagerouter_mcp.tools.search_models import search_models
+from imagerouter_mcp.tools.show_image import show_image
 
 _MAKES = ToolAnnotations(
     read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
 )
 _READS = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+)
+_READS_HERE = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+)
+_RESTORES = ToolAnnotations(  # a file that is missing is fetched again
+    read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
 )
 
 
@@ -24,6 +32,8 @@ def all_tools() -> list[Tool]:
     return [
         make_tool(generate_image, title="Generate image", annotations=_MAKES, output=GENERATION_SCHEMA),
         make_tool(edit_image, title="Edit image", annotations=_MAKES, output=GENERATION_SCHEMA),
+        make_tool(list_images, title="List images", annotations=_READS_HERE, output=IMAGES_SCHEMA),
+        make_tool(show_image, title="Show image", annotations=_RESTORES, output=GENERATION_SCHEMA),
         make_tool(search_models, title="Search models", annotations=_READS, output=MODELS_SCHEMA),
         make_tool(popular_models, title="Popular models", annotations=_READS, output=MODELS_SCHEMA),
     ]

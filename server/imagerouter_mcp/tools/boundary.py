@@ -5,17 +5,24 @@ as a validator's report, and ignores unknown arguments. Here each becomes one co
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.mcpserver.exceptions import (
+    ResourceError,
+    ResourceNotFoundError,
+    ToolError,
+    UnexpectedResourceError,
+    UnexpectedToolError,
+)
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import ValidationError
 from pydantic.json_schema import GenerateJsonSchema
 
-from imagerouter_mcp.errors import ImageRouterError
+from imagerouter_mcp.errors import ImageRouterError, NotFoundError
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +118,26 @@ def _fault(error: Mapping[str, Any]) -> str:
         case _:
             message = str(error["msg"])
             return f"{place!r}: {message[:1].lower()}{message[1:]}"
+
+
+@contextmanager
+def speaking_resources() -> Generator[None]:
+    """Turn the failure of a resource within the block into the SDK's own error, with its whole sentence.
+
+    Raises:
+        ResourceError: In place of an `ImageRouterError`.
+    """
+    try:
+        yield
+    except UnexpectedResourceError as error:
+        cause = error.__cause__
+        if isinstance(cause, UnexpectedResourceError):
+            cause = cause.__cause__
+        if isinstance(cause, NotFoundError):
+            raise ResourceNotFoundError(str(cause)) from cause
+        if isinstance(cause, ImageRouterError):
+            raise ResourceError(str(cause)) from cause
+        raise
 
 
 def failed(sentence: str, *, kind: str, charged: str) -> CallToolResult:

@@ -1,17 +1,13 @@
-"""What the generation tools share: run the request, report progress, word the answer for this host."""
+"""What the generation tools share: run the request, and report progress meanwhile."""
 
 import time
 
 from mcp.types import CallToolResult
 
 from imagerouter_mcp.generation.request import ImageRequest
-from imagerouter_mcp.generation.run import generate
+from imagerouter_mcp.tools.hosts import answer
 from imagerouter_mcp.tools.parameters import StudioContext
-from imagerouter_mcp.tools.results import PreviewChoice, generation_result
-
-OPENCLAW = "openclaw-bundle-mcp"
-"""OpenClaw's name for itself as a client. It cuts results, and relays no picture to the chat, only what a
-`MEDIA:` line in the agent's own reply names."""
+from imagerouter_mcp.tools.results import PreviewChoice
 
 
 async def make(ctx: StudioContext, request: ImageRequest, preview: PreviewChoice) -> CallToolResult:
@@ -20,23 +16,14 @@ async def make(ctx: StudioContext, request: ImageRequest, preview: PreviewChoice
     Args:
         ctx: The call's context.
         request: What is asked for.
-        preview: "auto", "none" or "large", as the caller said.
+        preview: As the caller said.
     """
-    studio = ctx.request_context.lifespan_context
+    from imagerouter_mcp.generation.run import generate  # noqa: PLC0415 - httpx waits for the first call
+
     began = time.monotonic()
 
     async def progress(what: str) -> None:
         elapsed = time.monotonic() - began
         await ctx.report_progress(elapsed, message=f"{what}, {elapsed:.0f} s")
 
-    generation = await generate(studio, request, progress)
-    in_chat = client_name(ctx) == OPENCLAW
-    if preview == "auto":
-        preview = "none" if in_chat else studio.settings.preview
-    return await generation_result(generation, preview, media_lines=in_chat or studio.settings.media_lines)
-
-
-def client_name(ctx: StudioContext) -> str | None:
-    """What the host calls itself, when it says."""
-    params = ctx.session.client_params
-    return params.client_info.name if params and params.client_info else None
+    return await answer(ctx, await generate(ctx.request_context.lifespan_context, request, progress), preview)

@@ -6,6 +6,7 @@ structured content alike; picture data stands in an image block only.
 
 import base64
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Literal
 
 from anyio import to_thread
@@ -31,29 +32,33 @@ GENERATION_SCHEMA: dict[str, Any] = {
 """Of a generation's structured content; an image is {handle, path, url, media_type, width, height, bytes}."""
 
 PreviewChoice = Literal["auto", "none", "large"]
+PREVIEWS_TOTAL = 760_000
+"""Characters of base64 in one answer: with text and structured content, it stays under 900 kB of JSON."""
 
 
 async def generation_result(
-    generation: Generation, preview: PreviewChoice, *, media_lines: bool
+    generation: Generation, preview: PreviewChoice, media: Sequence[str] = ()
 ) -> CallToolResult:
     """The whole answer to a generation tool.
 
     Args:
         generation: What came of the request.
         preview: How large the inline pictures are.
-        media_lines: Whether to end with the `MEDIA:` lines that chat hosts want repeated.
+        media: The `MEDIA:` lines that the agent should repeat, if this host wants any.
     """
-    blocks: list[ContentBlock] = [TextContent(type="text", text=as_text(generation, media_lines=media_lines))]
+    blocks: list[ContentBlock] = [TextContent(type="text", text=as_text(generation, media))]
+    room = PREVIEWS_TOTAL
     for image in generation.record.images:
-        shown = await _preview(image, preview)
+        shown = await _preview(image, preview, room)
         if shown:
+            room -= len(shown.data)
             blocks.append(shown)
         if image.path and image.handle:
             blocks.append(_link(image, generation.record))
-    return CallToolResult(content=blocks, structured_content=as_fields(generation, media_lines=media_lines))
+    return CallToolResult(content=blocks, structured_content=as_fields(generation, media))
 
 
-def as_text(generation: Generation, *, media_lines: bool) -> str:
+def as_text(generation: Generation, media: Sequence[str] = ()) -> str:
     """What was made, where it lies, what it cost, in words that a person could read aloud."""
     record = generation.record
     lines = [_made(record)]
@@ -67,19 +72,31 @@ def as_text(generation: Generation, *, media_lines: bool) -> str:
     if record.revised_prompt and record.revised_prompt != record.prompt:
         lines.append(f"The model read the prompt as: {record.revised_prompt}")
     lines.extend(f"Note: {note}" for note in generation.notes)
-    if media_lines:
-        lines.extend(["To show it in the chat, repeat in your reply:", *media_lines_of(record.images)])
+    if media:
+        lines.extend(["To show it in the chat, end your reply with:", *media])
     return "\n".join(lines)
 
 
-def media_lines_of(images: Sequence[GalleryImage]) -> list[str]:
-    """The lines by which chat hosts attach files to a reply."""
-    return [f"MEDIA:{image.path}" for image in images if image.path]
-
-
-def as_fields(generation: Generation, *, media_lines: bool = False) -> dict[str, Any]:
+def as_fields(generation: Generation, media: Sequence[str] = ()) -> dict[str, Any]:
     """The same as JSON: what is unknown is left out."""
-    record = generation.record
+    return {
+        **_made_fields(generation.record),
+        "notes": list(generation.notes),
+        **({"media": list(media)} if media else {}),
+    }
+
+
+def record_fields(record: Record) -> dict[str, Any]:
+    """All that the gallery knows of a generation, as JSON."""
+    return {
+        **_made_fields(record),
+        "created": record.created_at.isoformat(timespec="seconds"),
+        "parameters": record.parameters,
+        "sources": list(record.sources),
+    }
+
+
+def _made_fields(record: Record) -> dict[str, Any]:
     return _known(
         {
             "images": [image_fields(image) for image in record.images],
@@ -89,8 +106,6 @@ def as_fields(generation: Generation, *, media_lines: bool = False) -> dict[str,
             "revised_prompt": record.revised_prompt,
             "cost_usd": None if record.cost_usd is None else float(record.cost_usd),
             "latency_ms": record.latency_ms,
-            "notes": list(generation.notes),
-            "media": media_lines_of(record.images) if media_lines else None,
         }
     )
 
@@ -120,9 +135,16 @@ def describe(image: GalleryImage) -> str:
 def _made(record: Record) -> str:
     count = len(record.images)
     what = "1 picture" if count == 1 else f"{count} pictures"
-    cost = f" for {dollars(float(record.cost_usd))}" if record.cost_usd is not None else ""
+    cost = f" for {price(record.cost_usd)}" if record.cost_usd is not None else ""
     took = f" in {record.latency_ms / 1000:.1f} s" if record.latency_ms is not None else ""
     return f"Made {what} with {record.model}{cost}{took}."
+
+
+def price(cost_usd: Decimal | None) -> str:
+    """A cost for a sentence."""
+    if cost_usd is None:
+        return "cost unknown"
+    return dollars(float(cost_usd)) if cost_usd else "nothing"
 
 
 def _size(count: int) -> str:
@@ -145,11 +167,14 @@ def _link(image: GalleryImage, record: Record) -> ResourceLink:
     )
 
 
-async def _preview(image: GalleryImage, size: PreviewChoice) -> ImageContent | None:
+async def _preview(image: GalleryImage, size: PreviewChoice, room: int) -> ImageContent | None:
+    """A preview that fits into what is left of the whole answer: a smaller one, or none, where it must."""
     if size == "none" or image.path is None:
         return None
     made = await to_thread.run_sync(make_preview, image.path, size)
     if made is None:
         return None
     data = base64.b64encode(made.data).decode("ascii")
+    if len(data) > room:
+        return await _preview(image, "auto", room) if size == "large" else None
     return ImageContent(type="image", data=data, mime_type=made.media_type)

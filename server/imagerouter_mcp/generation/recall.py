@@ -1,4 +1,4 @@
-"""A picture made earlier, by its handle."""
+"""A picture made earlier, by its handle; fetched again where its file is missing."""
 
 import re
 
@@ -6,6 +6,7 @@ from anyio import to_thread
 
 from imagerouter_mcp.errors import NotFoundError
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
+from imagerouter_mcp.generation.deliver import refetch
 from imagerouter_mcp.generation.studio import Studio
 
 _HANDLE = re.compile(r"\s*(last|img_[0-9a-z]+)\s*", re.IGNORECASE)
@@ -39,3 +40,28 @@ async def find_image(studio: Studio, handle: str) -> tuple[GalleryImage, Record]
             "Give a handle that an earlier answer named, or the picture's path; list_images finds them.",
         )
     return found
+
+
+async def recall(studio: Studio, handle: str) -> tuple[GalleryImage, Record, tuple[str, ...]]:
+    """An image whose file is there, the record that it belongs to, and what happened to have it.
+
+    Args:
+        studio: The process's parts.
+        handle: A handle, or `last`.
+
+    Raises:
+        NotFoundError: There is no such handle, or its file is gone and no link is known.
+        DeliveryError: Its file is gone, and its link does not give it again.
+        ConfigurationError: The gallery cannot be read, or the output folder not be written to.
+    """
+    image, record = await find_image(studio, handle)
+    if image.path and image.path.is_file():
+        return image, record, ()
+    if image.url is None:
+        raise NotFoundError(
+            f"The file of {image.handle} is no longer at {image.path}, and no link to it is known.",
+            "If it was moved, give its new path; else make it again.",
+        )
+    fetched = await refetch(studio, image, record)
+    was = f"was no longer at {image.path}" if image.path else "had not arrived"
+    return fetched, record, (f"The file {was}; it was fetched again from its link.",)

@@ -1,0 +1,87 @@
+"""The tool `list_images`: what was made."""
+
+from typing import Annotated, Any
+
+from anyio import to_thread
+from mcp.types import CallToolResult, TextContent
+from pydantic import Field
+
+from imagerouter_mcp.gallery.entries import GalleryImage, Record
+from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.results import image_fields, price
+
+Query = Annotated[
+    str,
+    Field(description='Words of the prompt, model, handle or date ("2026-11", "today"). Empty: all.'),
+]
+Limit = Annotated[int, Field(ge=1, le=200, description="At most so many generations. Default 10.")]
+
+IMAGES_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"images": {"type": "array", "items": {"type": "object"}}, "total": {"type": "integer"}},
+}
+"""Of the structured content: each image is {handle, prompt, model, cost_usd, created, path, url, missing, …};
+`total` counts all generations of the gallery; `cost_usd` is the whole generation's."""
+
+_PROMPT_SHOWN = 60
+
+
+async def list_images(*, ctx: StudioContext, query: Query = "", limit: Limit = 10) -> CallToolResult:
+    """List the pictures made earlier, newest first, with handles, paths and costs. Free of charge."""
+    gallery = ctx.request_context.lifespan_context.gallery
+    records = await to_thread.run_sync(gallery.list, query, limit)
+    total = await to_thread.run_sync(gallery.count)
+    pairs = [(image, record) for record in records for image in record.images]
+    told = await to_thread.run_sync(lambda: [_fields(image, record) for image, record in pairs])
+    lines = [_line(image, record) for image, record in pairs]
+    return CallToolResult(
+        content=[TextContent(type="text", text="\n".join(lines or [_nothing(query, total)]))],
+        structured_content={"images": told, "total": total},
+    )
+
+
+def _nothing(query: str, total: int) -> str:
+    if not total:
+        return "No picture has been made yet."
+    return f"None of the {total} generations has all the words of {query!r}. Use fewer words."
+
+
+def _fields(image: GalleryImage, record: Record) -> dict[str, Any]:
+    fields = {
+        **image_fields(image),
+        "generation": record.generation,
+        "prompt": record.prompt,
+        "model": record.model,
+        "created": record.created_at.isoformat(timespec="seconds"),
+        "sources": list(record.sources),
+    }
+    if record.cost_usd is not None:
+        fields["cost_usd"] = float(record.cost_usd)
+    if is_missing(image):
+        fields["missing"] = True
+    return fields
+
+
+def _line(image: GalleryImage, record: Record) -> str:
+    prompt = " ".join(record.prompt.split())
+    shown = prompt if len(prompt) <= _PROMPT_SHOWN else f"{prompt[: _PROMPT_SHOWN - 1]}…"
+    parts = [
+        image.handle,
+        record.created_at.astimezone().strftime("%Y-%m-%d %H:%M"),
+        record.model,
+        price(record.cost_usd),
+        f'"{shown}"',
+        _place(image),
+    ]
+    return " · ".join(parts)
+
+
+def _place(image: GalleryImage) -> str:
+    if image.path is None:
+        return f"not fetched yet: call show_image with {image.handle}"
+    return f"{image.path} (the file is gone)" if is_missing(image) else str(image.path)
+
+
+def is_missing(image: GalleryImage) -> bool:
+    """Whether the picture's file is not where it was stored."""
+    return image.path is None or not image.path.is_file()

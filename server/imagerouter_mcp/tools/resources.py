@@ -1,0 +1,129 @@
+"""What a host reads without a tool: pictures, their records, the models; and completions of their names."""
+
+import json
+from typing import Any
+
+from anyio import to_thread
+from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ResourceError
+from mcp.types import (
+    Completion,
+    CompletionArgument,
+    CompletionContext,
+    PromptReference,
+    ResourceTemplateReference,
+)
+
+from imagerouter_mcp.api.catalogue import closest_ids
+from imagerouter_mcp.api.search import search
+from imagerouter_mcp.errors import ImageRouterError, NotFoundError
+from imagerouter_mcp.generation.studio import Studio
+from imagerouter_mcp.tools.entries import entry_fields
+from imagerouter_mcp.tools.results import record_fields
+
+MAX_RESOURCE_BYTES = 700_000
+"""Of a picture that is read whole: in base64 it stays under the 1 MiB that clients accept."""
+_COMPLETIONS = 50
+_JSON = "application/json"
+
+
+def add_resources(server: MCPServer[Studio], studio: Studio) -> None:
+    """Add the resources and the completions to a server.
+
+    Args:
+        server: Is being built.
+        studio: Where they come from.
+    """
+
+    @server.resource(
+        "imagerouter://images/{handle}",
+        name="image",
+        title="Generated image",
+        description=f"A generated image's file, up to {MAX_RESOURCE_BYTES // 1000} kB.",
+        mime_type="application/octet-stream",
+    )
+    async def image(handle: str) -> bytes:  # pyright: ignore[reportUnusedFunction] - the server holds it
+        return await _image(studio, handle)
+
+    @server.resource(
+        "imagerouter://images/{handle}/record",
+        name="record",
+        title="Record of a generation",
+        description="Prompt, model, parameters, sources, cost and files of a generation.",
+        mime_type=_JSON,
+    )
+    async def record(handle: str) -> str:  # pyright: ignore[reportUnusedFunction] - the server holds it
+        from imagerouter_mcp.generation.recall import find_image  # noqa: PLC0415 - httpx waits until then
+
+        return json.dumps(record_fields((await find_image(studio, handle))[1]), ensure_ascii=False)
+
+    @server.resource(
+        "imagerouter://models",
+        name="models",
+        title="Models",
+        description="Every model of ImageRouter with prices and abilities.",
+        mime_type=_JSON,
+    )
+    async def models() -> str:  # pyright: ignore[reportUnusedFunction] - the server holds it
+        listing = await studio.catalogue.models()
+        return json.dumps([entry_fields(entry) for entry in listing.models])
+
+    @server.resource(
+        "imagerouter://models/{+id}",
+        name="model",
+        title="Model",
+        description="One model with prices and abilities.",
+        mime_type=_JSON,
+    )
+    async def model(id: str) -> str:  # noqa: A002 # pyright: ignore[reportUnusedFunction] - named in the template
+        return json.dumps(await _model(studio, id))
+
+    @server.completion()
+    async def complete(  # pyright: ignore[reportUnusedFunction] - the server holds it
+        ref: PromptReference | ResourceTemplateReference,  # noqa: ARG001 - a name means the same everywhere
+        argument: CompletionArgument,
+        context: CompletionContext | None,  # noqa: ARG001 - no argument depends on another
+    ) -> Completion:
+        values = await _completions(studio, argument)
+        return Completion(
+            values=values[:_COMPLETIONS], total=len(values), has_more=len(values) > _COMPLETIONS
+        )
+
+
+async def _image(studio: Studio, handle: str) -> bytes:
+    from imagerouter_mcp.generation.recall import recall  # noqa: PLC0415 - httpx waits until then
+
+    found, _, _ = await recall(studio, handle)
+    if found.path is None or (found.bytes or 0) > MAX_RESOURCE_BYTES:
+        raise ResourceError(
+            f"{found.handle} has {(found.bytes or 0) / 1e6:.1f} MB, too much to be read whole. "
+            f"Nothing was charged. Open {found.path}, or call show_image with preview=large."
+        )
+    return await to_thread.run_sync(found.path.read_bytes)
+
+
+async def _model(studio: Studio, model_id: str) -> dict[str, Any]:
+    listing = await studio.catalogue.models()
+    entry = listing.find(model_id)
+    if entry is None:
+        near = closest_ids(listing, model_id)
+        raise NotFoundError(
+            f"There is no model {model_id[:100]!r} at ImageRouter.",
+            f"Closest are {', '.join(near)}." if near else "Find models with search_models.",
+        )
+    return entry_fields(entry)
+
+
+async def _completions(studio: Studio, argument: CompletionArgument) -> list[str]:
+    """Handles or model ids that go on from what was typed; none where they cannot be had."""
+    typed = argument.value.strip().lower()
+    try:
+        if argument.name in ("handle", "image"):
+            records = await to_thread.run_sync(studio.gallery.list, None, 200)
+            handles = ["last", *(image.handle for record in records for image in record.images)]
+            return [handle for handle in handles if handle.startswith(typed)]
+        if argument.name in ("id", "model"):
+            return [entry.id for entry in search((await studio.catalogue.models()).models, typed)]
+    except ImageRouterError:
+        return []
+    return []

@@ -1,0 +1,26 @@
+"""The tool `show_image`: a picture made earlier, once more."""
+
+from dataclasses import replace
+from typing import Annotated
+
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from imagerouter_mcp.generation.request import Generation
+from imagerouter_mcp.tools.hosts import answer
+from imagerouter_mcp.tools.parameters import Preview, StudioContext
+
+Handle = Annotated[str, Field(description='Handle of a picture (img_7f3a), or "last" (default).')]
+
+
+async def show_image(
+    *, ctx: StudioContext, handle: Handle = "last", preview: Preview = "auto"
+) -> CallToolResult:
+    """Show a picture made earlier: path, link, cost, preview. Fetches it again if its file is missing.
+
+    Free of charge.
+    """
+    from imagerouter_mcp.generation.recall import recall  # noqa: PLC0415 - httpx waits for the first call
+
+    image, record, notes = await recall(ctx.request_context.lifespan_context, handle)
+    return await answer(ctx, Generation(replace(record, images=(image,)), notes), preview)
