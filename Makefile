@@ -8,11 +8,11 @@ ifeq ($(UV),)
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 MAKE_VENV = $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'
 INSTALL_RUNTIME = $(INSTALL) --editable .
-INSTALL_DEV = $(INSTALL) --group dev
+INSTALL_DEV = $(INSTALL) --group dev --editable ".[svg,terminal]"
 else
 MAKE_VENV = uv venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON))
 INSTALL_RUNTIME = uv sync --quiet --locked --inexact --no-dev
-INSTALL_DEV = uv sync --quiet --locked --inexact
+INSTALL_DEV = uv sync --quiet --locked --inexact --all-extras
 endif
 
 .PHONY: demo test check bench lock snapshots clean
@@ -44,7 +44,7 @@ snapshots: .venv/dev ## accept the tools' present names, descriptions and schema
 
 lock: ## choose dependencies anew (needs uv)
 	uv lock --upgrade
-	uv export --quiet --frozen --all-groups --no-hashes --no-header --no-annotate --no-emit-project \
+	uv export --quiet --frozen --all-groups --all-extras --no-hashes --no-header --no-annotate --no-emit-project \
 		--format requirements.txt --output-file constraints.txt
 
 clean: ## remove what the other targets made

@@ -11,6 +11,7 @@ import anyio.to_thread
 import httpx
 
 from imagerouter_mcp import __version__
+from imagerouter_mcp.errors import ConfigurationError
 
 MAX_REDIRECTS = 5
 MAX_CONNECTIONS = 100
@@ -37,12 +38,24 @@ class FetchError(Exception):
 
 
 def http_client() -> httpx.AsyncClient:
-    """The process's one HTTP client: connections kept alive, proxies of the environment honoured."""
-    return httpx.AsyncClient(
-        headers={"User-Agent": f"imagerouter-mcp/{__version__}"},
-        limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=20),
-        mounts=dict.fromkeys(_LOOPBACK),
-    )
+    """The process's one HTTP client: connections kept alive, proxies of the environment honoured.
+
+    Raises:
+        ConfigurationError: The environment names a proxy or a certificate file that cannot be used.
+    """
+    try:
+        return httpx.AsyncClient(
+            headers={"User-Agent": f"imagerouter-mcp/{__version__}"},
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=20),
+            mounts=dict.fromkeys(_LOOPBACK),
+        )
+    except (ImportError, ValueError, OSError, httpx.InvalidURL):
+        # httpx's own words may repeat a proxy's password.
+        raise ConfigurationError(
+            "The proxy settings (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) or SSL_CERT_FILE of the environment "
+            "cannot be used; a proxy must be an http:// or https:// address.",
+            "Correct or remove them in the configuration of this MCP server, and restart the server.",
+        ) from None
 
 
 class Fetcher:
@@ -85,7 +98,8 @@ class Fetcher:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
             raise FetchError("it is not a web address") from None
         except httpx.HTTPError as error:
-            raise FetchError(f"the connection failed ({error})", passing=True) from error
+            reason = str(error) or type(error).__name__
+            raise FetchError(f"the connection failed ({reason})", passing=True) from error
 
     @asynccontextmanager
     async def _open(self, url: str) -> AsyncGenerator[httpx.Response]:
@@ -93,8 +107,8 @@ class Fetcher:
         for _ in range(MAX_REDIRECTS + 1):
             _check(url)
             async with self._http.stream("GET", url, timeout=self._timeout) as response:
-                if response.is_redirect:
-                    url = urljoin(url, response.headers["location"])
+                if response.has_redirect_location:
+                    url = _target(url, response.headers["location"])
                     continue
                 if not response.is_success:
                     status = response.status_code
@@ -104,9 +118,17 @@ class Fetcher:
         raise FetchError(f"it redirects more than {MAX_REDIRECTS} times")
 
 
+def _target(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise FetchError("it redirects to what is not a web address") from None
+
+
 def _check(url: str) -> None:
     try:
         parts = urlsplit(url)
+        _ = parts.port  # raises ValueError when it is none
     except ValueError:
         raise FetchError("it is not a web address") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:

@@ -313,8 +313,9 @@ def test_another_failure_is_not_taken_for_missing_hard_links(
 def _store_many(folder: str, mark: int, links: bool, ready: Barrier) -> None:  # noqa: FBT001 - multiprocessing passes by position
     if not links:
         os.link = no_hard_links
-    ready.wait()
     for number in range(50):
+        if number % 10 == 0:  # the processes begin together, and keep together
+            ready.wait(timeout=30)
         stored(Path(folder), "same", f"{mark}-{number}:".encode() + bytes(20_000) + b"end")
 
 

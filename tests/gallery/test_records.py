@@ -312,8 +312,9 @@ def test_threads_share_a_gallery(gallery: Gallery) -> None:
 
 def _add_many(data_dir: str, mark: int, amount: int, ready: Barrier) -> None:
     with contextlib.closing(Gallery(Path(data_dir))) as gallery:
-        ready.wait()  # so that they begin the gallery, too, at the same time
         for number in range(amount):
+            if number % 10 == 0:  # the processes begin together, and keep together
+                ready.wait(timeout=30)
             made(gallery, f"{mark}-{number}")
 
 

@@ -96,6 +96,7 @@ class ServiceHTTP:
             UnexpectedResponseError: The answer is not the service's JSON.
             APIError: The service refused; the subclass says why.
         """
+        _host(call)
         headers = self.authorization() if call.authorized else {}
         try:
             with anyio.fail_after(call.seconds):
@@ -106,11 +107,12 @@ class ServiceHTTP:
         except TimeoutError:
             raise _no_answer(call, f"no answer came within {call.seconds:g} seconds") from None
         except _NEVER_SENT as error:
-            raise _unreachable(call, error) from error
+            raise _unreachable(call, _reason(error, self._secrets)) from error
         except httpx.ReadTimeout:
             raise _no_answer(call, f"the connection went silent for {self._timeout.read:g} seconds") from None
         except httpx.HTTPError as error:
-            raise _no_answer(call, f"the connection broke ({_reason(error)})") from error
+            reason = _reason(error, self._secrets)
+            raise _no_answer(call, f"the connection broke ({reason})") from error
         return self._decode(call, response, body)
 
     def authorization(self) -> dict[str, str]:
@@ -133,8 +135,12 @@ class ServiceHTTP:
             )
         return {"Authorization": f"Bearer {key}"}
 
+    @property
+    def _secrets(self) -> tuple[str, ...]:
+        return (self._key.get_secret_value(),) if self._key else ()
+
     def _decode(self, call: Call, response: httpx.Response, body: bytes) -> Answer:
-        secrets = (self._key.get_secret_value(),) if self._key else ()
+        secrets = self._secrets
         try:
             decoded: object = json.loads(body)
         except (ValueError, RecursionError):
@@ -161,9 +167,9 @@ async def _read(response: httpx.Response, call: Call, heartbeat: Heartbeat) -> b
     return bytes(body)
 
 
-def _unreachable(call: Call, error: httpx.HTTPError) -> ServiceUnreachableError:
+def _unreachable(call: Call, reason: str) -> ServiceUnreachableError:
     return ServiceUnreachableError(
-        f"ImageRouter could not be reached at {_host(call)}: {_reason(error)}.",
+        f"ImageRouter could not be reached at {_host(call)}: {reason}.",
         "Check the internet connection, the proxy settings and IMAGEROUTER_BASE_URL, then try again.",
     )
 
@@ -206,9 +212,15 @@ def _not_json(call: Call, status: int, body: bytes, secrets: tuple[str, ...]) ->
 
 
 def _host(call: Call) -> str:
-    return httpx.URL(call.url).host
+    try:
+        return httpx.URL(call.url).host
+    except (httpx.InvalidURL, UnicodeError):
+        raise ConfigurationError(
+            "The address of ImageRouter that is set is not a web address.",
+            "Correct or remove IMAGEROUTER_BASE_URL and IMAGEROUTER_POPULAR_URL, and restart the server.",
+        ) from None
 
 
-def _reason(error: httpx.HTTPError) -> str:
-    """The error's own words in one line; never the request, which holds the key."""
-    return quoted(str(error) or type(error).__name__, (), marks="")
+def _reason(error: httpx.HTTPError, secrets: tuple[str, ...]) -> str:
+    """The error's own words in one line; they may quote what a broken server sent, even the key."""
+    return quoted(str(error) or type(error).__name__, secrets, marks="")

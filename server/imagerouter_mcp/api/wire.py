@@ -25,7 +25,10 @@ def _or_none(value: object, handler: ValidatorFunctionWrapHandler) -> Any:  # no
 def _moment(value: object) -> datetime | None:
     if not isinstance(value, int | float) or value <= 0:
         return None
-    return datetime.fromtimestamp(value / 1000 if value >= _MILLISECONDS_FROM else value, tz=UTC)
+    try:
+        return datetime.fromtimestamp(value / 1000 if value >= _MILLISECONDS_FROM else value, tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 _Lenient = WrapValidator(_or_none)

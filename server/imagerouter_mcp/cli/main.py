@@ -8,6 +8,15 @@ from collections.abc import Sequence
 from imagerouter_mcp import __version__
 from imagerouter_mcp.errors import ImageRouterError
 
+BY_HAND = {
+    "generate": "make a picture from text",
+    "edit": "make a picture from pictures",
+    "images": "list what was made",
+    "show": "show a picture made earlier",
+    "models": "find models",
+    "popular": "list the most used models",
+}
+"""The commands that call a tool, which read their own command line."""
 FAILED = 1
 """The exit status of a command that could not do its work; 2 means that it was typed wrongly."""
 
@@ -21,11 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    options = parser().parse_args(arguments)
+    typed = list(sys.argv[1:] if arguments is None else arguments)
     # The SDK keeps a logging setup that it finds; stdout belongs to the protocol.
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     try:
-        return _run(options)
+        if typed and typed[0] in BY_HAND:
+            from imagerouter_mcp.cli.by_hand import run_by_hand  # noqa: PLC0415 - see `_run`
+
+            return run_by_hand(typed[0], typed[1:])
+        return _run(parser().parse_args(typed))
     except ImageRouterError as error:
         print(f"imagerouter-mcp: {error}", file=sys.stderr)
         return FAILED
@@ -43,6 +56,8 @@ def parser() -> argparse.ArgumentParser:
     _add_sandbox_option(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     _add_sandbox_option(commands.add_parser("serve", help="serve MCP over stdio (the default)"))
+    for name, what in BY_HAND.items():
+        commands.add_parser(name, help=what)
     http = commands.add_parser("http", help="serve MCP over streamable HTTP")
     http.add_argument("--host", default="127.0.0.1", help="address to bind to (default %(default)s)")
     http.add_argument("--port", type=int, default=8300, help="port to bind to (default %(default)s)")

@@ -26,6 +26,8 @@ SENT_AS_THEY_ARE = ("image/png", "image/jpeg", "image/webp")
 """The types that every provider behind the service is known to take; others are converted to PNG."""
 
 _SHOWN = 80
+_USER = re.compile(r"(?<=://)[^/?#]*@")
+"""A user name and a password in an address, which no sentence repeats."""
 _DATA_URI = re.compile(r"data:(?P<type>[^,;]*)(?P<options>(;[^,;]*)*),", re.IGNORECASE)
 
 
@@ -85,7 +87,10 @@ class SourceReader:
             return await self._download(text)
         if lower.startswith("data:"):
             return await anyio.to_thread.run_sync(_open_data_uri, text)
-        path = _path_of_uri(text) if lower.startswith("file:") else self._expand(text)
+        try:
+            path = _path_of_uri(text) if lower.startswith("file:") else self._expand(text)
+        except (ValueError, RuntimeError):  # a broken file: URI; the home folder of an unknown user
+            raise _unusable(text) from None
         return await anyio.to_thread.run_sync(_open_path, path, text)
 
     async def _download(self, url: str) -> BinaryIO:
@@ -113,9 +118,13 @@ def scratch_file() -> BinaryIO:
 def shown(text: str) -> str:
     """A source as a sentence or a record may repeat it: one line, short, never picture data."""
     if text[:5].lower() == "data:":
-        return f"{text[:5]}{text[5:].partition(',')[0][:40]},…"
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        return f"{_line(text[:45].partition(',')[0])},…"
+    line = _line(_USER.sub("", text))
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
+
+
+def _line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _path_of_uri(text: str) -> Path:
@@ -129,14 +138,12 @@ def _path_of_uri(text: str) -> Path:
 
 def _open_path(path: Path, text: str) -> BinaryIO:
     if "\0" in str(path) or not path.is_absolute():
-        raise InvalidSourceError(
-            f"The source image {shown(text)!r} is neither an absolute path nor an address.",
-            "Give an absolute path, a file:// or http(s):// address, a data URI, a handle such as img_7f3a, "
-            'or "last".',
-        )
+        raise _unusable(text)
     try:
         # Without O_NONBLOCK, opening a FIFO would wait for its writer for ever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except UnicodeError:  # half a surrogate pair, which no file name holds
+        raise _unusable(text) from None
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         reason = "there is no such file" if missing else error.strerror or str(error)
@@ -149,6 +156,14 @@ def _open_path(path: Path, text: str) -> BinaryIO:
         os.close(descriptor)
         raise
     return os.fdopen(descriptor, "rb")
+
+
+def _unusable(text: str) -> InvalidSourceError:
+    return InvalidSourceError(
+        f"The source image {shown(text)!r} is neither an absolute path nor an address.",
+        "Give an absolute path, a file:// or http(s):// address, a data URI, a handle such as img_7f3a, "
+        'or "last".',
+    )
 
 
 def _check_file(status: os.stat_result, name: str) -> None:

@@ -1,0 +1,184 @@
+"""The tools by hand: `imagerouter-mcp generate "a red fox"` calls the tool that an agent would call.
+
+The command line of each is made from the tool's own schema, and the answer is the tool's own, so that
+nothing is said or done in two ways.
+"""
+
+import argparse
+import json
+import sys
+import webbrowser
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import anyio
+from mcp import Client
+from mcp.types import CallToolResult, TextContent
+
+from imagerouter_mcp.cli.picture import draw
+from imagerouter_mcp.cli.setup import chosen_settings
+from imagerouter_mcp.generation.studio import open_studio
+from imagerouter_mcp.server import build_server
+from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.tools import all_tools
+
+_LEFT_OUT = {"preview"}
+"""Parameters that mean nothing on a terminal."""
+_PATHS = {"images", "mask", "output_dir"}
+"""Parameters that a person may give as a path from the folder that they are in."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """A command that calls a tool.
+
+    Attributes:
+        tool: The tool's name.
+        words: Its parameters that are typed without a name, in this order.
+        makes: Whether its answer names pictures to open or draw.
+    """
+
+    tool: str
+    words: tuple[str, ...] = ()
+    makes: bool = False
+
+
+COMMANDS = {
+    "generate": ByHand("generate_image", ("prompt",), makes=True),
+    "edit": ByHand("edit_image", ("prompt", "images"), makes=True),
+    "images": ByHand("list_images", ("query",)),
+    "show": ByHand("show_image", ("handle",), makes=True),
+    "models": ByHand("search_models", ("query",)),
+    "popular": ByHand("popular_models"),
+}
+
+
+def run_by_hand(name: str, typed: Sequence[str]) -> int:
+    """Run one command.
+
+    Args:
+        name: One of `COMMANDS`.
+        typed: What was typed after it.
+
+    Returns:
+        0, or 1 when the tool answered with an error.
+    """
+    command = COMMANDS[name]
+    tool = next(tool for tool in all_tools() if tool.name == command.tool)
+    properties: dict[str, dict[str, Any]] = tool.parameters["properties"]
+    options = _parser(
+        name, command, tool.description, properties, tool.parameters.get("required", [])
+    ).parse_args(typed)
+    arguments = _arguments(vars(options), properties)
+    if "preview" in properties:
+        arguments["preview"] = "none"
+    with chosen_settings(sandbox=options.sandbox) as settings:
+        result = anyio.run(_call, settings, command.tool, arguments)
+    return _tell(result, options, makes=command.makes)
+
+
+def _parser(
+    name: str,
+    command: ByHand,
+    description: str,
+    properties: Mapping[str, Mapping[str, Any]],
+    required: Sequence[str],
+) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"imagerouter-mcp {name}", description=description, allow_abbrev=False
+    )
+    for word in command.words:
+        parser.add_argument(
+            word, help=_help(properties[word]), **_positional(properties[word], word in required)
+        )
+    for option, schema in properties.items():
+        if option not in (*command.words, *_LEFT_OUT):
+            parser.add_argument(f"--{option.replace('_', '-')}", help=_help(schema), **_option(schema))
+    parser.add_argument("--json", action="store_true", help="Print the structured answer, for scripts.")
+    parser.add_argument(
+        "--sandbox", action="store_true", help="Use a stand-in for ImageRouter: no key, no cost."
+    )
+    if command.makes:
+        parser.add_argument("--open", action="store_true", help="Open the picture in its usual program.")
+    return parser
+
+
+def _help(schema: Mapping[str, Any]) -> str:
+    return str(schema["description"]).replace("%", "%%")
+
+
+def _positional(schema: Mapping[str, Any], required: bool) -> dict[str, Any]:  # noqa: FBT001 - one yes or no
+    if schema["type"] == "array":
+        return {"nargs": "+"}
+    return {} if required else {"nargs": "?", "default": schema.get("default")}
+
+
+def _option(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """How argparse takes one property of a tool's schema."""
+    match schema["type"]:
+        case "boolean":
+            return {"action": "store_true"}
+        case "array":
+            return {"nargs": "+", "choices": schema["items"].get("enum"), "metavar": "WORD"}
+        case "integer" | "number" as kind:
+            return {"type": int if kind == "integer" else float, "metavar": "N"}
+        case _:
+            return {"choices": schema["enum"]} if "enum" in schema else {"metavar": "TEXT"}
+
+
+def _arguments(typed: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in typed.items() if name in properties and value is not None}
+    return {name: _absolute(value) if name in _PATHS else value for name, value in given.items()}
+
+
+def _absolute(value: str | list[str]) -> str | list[str]:
+    """What exists here under that name, by its whole path; anything else as it was typed."""
+    if isinstance(value, list):
+        return [cast("str", _absolute(item)) for item in value]
+    path = Path(value)
+    return str(path.absolute()) if value.startswith(".") or path.exists() else value
+
+
+async def _call(settings: Settings, tool: str, arguments: dict[str, Any]) -> CallToolResult:
+    line = _ProgressLine()
+    try:
+        async with open_studio(settings) as studio, Client(build_server(studio)) as client:
+            return await client.call_tool(tool, arguments, progress_callback=line.show)
+    finally:
+        line.clear()
+
+
+class _ProgressLine:
+    """One line on a terminal's stderr that says how the work goes."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+
+    async def show(self, progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG002 - the SDK's
+        """Replace the line."""
+        if self._live:
+            print(f"\r\x1b[K{message} …", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Remove the line."""
+        if self._live:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _tell(result: CallToolResult, options: argparse.Namespace, *, makes: bool) -> int:
+    told: dict[str, Any] = result.structured_content or {}
+    words = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+    if options.json:
+        print(json.dumps(told, ensure_ascii=False, indent=2))
+    else:
+        print(words, file=sys.stderr if result.is_error else sys.stdout)
+    if makes and not result.is_error:
+        paths = [Path(image["path"]) for image in told.get("images", []) if "path" in image]
+        if not options.json:
+            draw(paths)
+        if options.open:
+            for path in paths:
+                webbrowser.open(path.as_uri())
+    return int(bool(result.is_error))

@@ -1,0 +1,28 @@
+"""A picture in the terminal, where the terminal can show one and the extra `terminal` is installed."""
+
+import importlib.util
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from imagerouter_mcp.images.previews import make_preview
+
+COLUMNS = 48
+"""How wide a picture is drawn, in characters."""
+
+
+def draw(paths: Sequence[Path]) -> None:
+    """Draw pictures below what was printed; does nothing where it cannot be done."""
+    if not sys.stdout.isatty() or importlib.util.find_spec("textual_image") is None:
+        return
+    # textual-image asks the terminal what it can do when it is imported.
+    from PIL import Image  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from textual_image.renderable import Image as Drawing  # noqa: PLC0415
+
+    for path in paths:
+        preview = make_preview(path, "auto")
+        if preview:
+            with Image.open(io.BytesIO(preview.data)) as picture:
+                Console().print(Drawing(picture, width=COLUMNS, height="auto"))
