@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import anyio
 
-from bench import calls, pictures, start
+from bench import calls, large, pictures, start
 from bench.figures import Figure, table
 
 
@@ -14,6 +14,7 @@ def main() -> int:
     measurements: list[Callable[[], list[Figure]]] = [
         start.measure,
         lambda: anyio.run(calls.measure),
+        lambda: anyio.run(large.measure),
         pictures.measure,
     ]
     figures: list[Figure] = []

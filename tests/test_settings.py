@@ -10,18 +10,6 @@ from imagerouter_mcp.settings import expand, load_settings
 SECRET = "s3cret-" + "k" * 57
 
 
-@pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing set, and a home of the test's own."""
-    import os
-
-    for name in list(os.environ):
-        if name.startswith(("IMAGEROUTER_", "XDG_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path))
-
-
 def test_without_any_variable_there_is_no_key_and_the_service_is_imagerouter() -> None:
     settings = load_settings()
     assert settings.key is None
@@ -105,7 +93,12 @@ def test_a_value_that_cannot_be_is_refused_by_the_variable_s_name(
 
 @pytest.mark.parametrize(
     "address",
-    ["http://127.0.0.1:8310", "http://127.0.0.1:8310/", "http://127.0.0.1:8310/v1", "http://127.0.0.1:8310/v1/openai/"],
+    [
+        "http://127.0.0.1:8310",
+        "http://127.0.0.1:8310/",
+        "http://127.0.0.1:8310/v1",
+        "http://127.0.0.1:8310/v1/openai/",
+    ],
 )
 def test_the_base_url_is_taken_with_or_without_its_version(
     monkeypatch: pytest.MonkeyPatch, address: str

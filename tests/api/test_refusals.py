@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from imagerouter_mcp import errors
-from imagerouter_mcp.api.refusals import quoted, refusal
+from imagerouter_mcp.api.quoting import quoted
+from imagerouter_mcp.api.refusals import refusal
 
 KEY = "k3y-" + "x" * 60
 

@@ -15,7 +15,8 @@ import anyio
 import httpx
 from pydantic import SecretStr
 
-from imagerouter_mcp.api.refusals import quoted, refusal
+from imagerouter_mcp.api.quoting import quoted
+from imagerouter_mcp.api.refusals import refusal
 from imagerouter_mcp.errors import (
     ConfigurationError,
     ImageRouterError,
@@ -96,7 +97,7 @@ class ServiceHTTP:
             UnexpectedResponseError: The answer is not the service's JSON.
             APIError: The service refused; the subclass says why.
         """
-        _host(call)
+        _host(call)  # refuses what is no address
         headers = self.authorization() if call.authorized else {}
         try:
             with anyio.fail_after(call.seconds):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from imagerouter_mcp.api.quoting import quoted
 from imagerouter_mcp.api.wire import as_object
 from imagerouter_mcp.errors import (
     AccessDeniedError,
@@ -36,23 +37,6 @@ _PARAMETER = re.compile(
     r"invalid (size|value|parameter|image)|too long|unexpected field|too large|too big|retired|deprecated",
     re.IGNORECASE,
 )
-
-
-def quoted(text: str, secrets: tuple[str, ...], *, limit: int = 300, marks: str = "“”") -> str:
-    """Quote text of others as data: one line, shortened, without control characters and secrets.
-
-    Args:
-        text: The text, whatever it holds.
-        secrets: What must not be repeated, such as the API key.
-        limit: The longest result, in characters.
-        marks: The opening and the closing mark, or nothing.
-    """
-    for secret in secrets:
-        text = text.replace(secret, "[API key]")
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split()).rstrip(".")
-    if len(line) > limit:
-        line = line[: limit - 1].rstrip() + "…"
-    return f"{marks[:1]}{line}{marks[1:]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,29 @@
 """ImageRouter's JSON, as it arrives: read leniently, for a paid answer must not be lost to an odd field."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, BinaryIO, NamedTuple, TypeVar, cast
 
-from pydantic import BaseModel, BeforeValidator, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
+from imagerouter_mcp.api.quoting import quoted
 from imagerouter_mcp.errors import UnexpectedResponseError
 
 _MILLISECONDS_FROM = 10**11
 """`created` is in seconds for some models, in milliseconds for others; seconds pass this in the year 5138."""
+
+_MAX_URL = 4096
+"""Characters; signed addresses of storage services have some 1,500."""
+_MAX_REVISED_PROMPT = 2000
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -31,6 +44,17 @@ def _moment(value: object) -> datetime | None:
         return None
 
 
+def _one_word(url: object) -> str | None:
+    """An address as it may stand in a sentence: whatever would break its line is no address."""
+    if not isinstance(url, str) or len(url) > _MAX_URL:
+        return None
+    return url if url.isprintable() and not re.search(r"\s", url) else None
+
+
+def _one_line(text: object) -> str | None:
+    return quoted(text, limit=_MAX_REVISED_PROMPT, marks="") or None if isinstance(text, str) else None
+
+
 _Lenient = WrapValidator(_or_none)
 _Text = Annotated[str | None, _Lenient]
 _Money = Annotated[Decimal | None, BeforeValidator(lambda v: str(v) if isinstance(v, float) else v), _Lenient]
@@ -45,11 +69,21 @@ class Upload(NamedTuple):
 
 
 class ResultItem(BaseModel):
-    """One picture or video of an answer: at `url`, or in `b64_json`."""
+    """One picture or video of an answer: at `url`, or in `b64_json`.
 
-    url: _Text = None
+    A `url` that is a data URI counts as base64; one that no one could open counts as none.
+    """
+
+    url: Annotated[str | None, BeforeValidator(_one_word)] = None
     b64_json: _Text = None
-    revised_prompt: _Text = None
+    revised_prompt: Annotated[str | None, BeforeValidator(_one_line)] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _data_uri(cls, item: Mapping[str, object]) -> Mapping[str, object]:
+        url = item.get("url")
+        is_data = isinstance(url, str) and url[:5].lower() == "data:"
+        return {**item, "url": None, "b64_json": url} if is_data else item
 
 
 class GenerationAnswer(BaseModel):

@@ -1,0 +1,101 @@
+"""A large result: 4096×4096 noise, some 50 MB of PNG by address: the event loop's longest pause, and memory."""
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+
+from bench.figures import Figure
+from imagerouter_mcp.generation.request import ImageRequest
+from imagerouter_mcp.generation.run import generate
+from imagerouter_mcp.generation.studio import open_studio
+from imagerouter_mcp.images.previews import make_preview
+from imagerouter_mcp.sandbox.accounts import KEY
+from imagerouter_mcp.settings import Settings
+
+SIZE = "4096x4096"
+MODEL = "sandbox/noise"
+_TICK_SECONDS = 0.005
+
+
+async def measure() -> list[Figure]:
+    """Make the picture twice: in this process beside a ticking clock, and in a server whose memory is read."""
+    with sandbox_process() as base_url, tempfile.TemporaryDirectory() as folder:
+        pause = await _longest_pause(base_url, Path(folder))
+        peak = await _peak_mib(base_url, folder)
+    return [
+        Figure(f"longest pause of the event loop, {SIZE} noise", f"{pause:.0f} ms", "", pause, 50, "ms"),
+        Figure(f"peak memory of the server, {SIZE} noise", f"{peak:.0f} MiB", "", peak, 250, "MiB"),
+    ]
+
+
+@contextmanager
+def sandbox_process() -> Generator[str]:
+    """A sandbox in a process of its own, so that its drawing does not hold up this one; yields its address."""
+    command = [sys.executable, "-m", "imagerouter_mcp", "sandbox", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            yield line.rpartition(" ")[2].strip()
+        finally:
+            process.terminate()
+
+
+async def _longest_pause(base_url: str, folder: Path) -> float:
+    settings = Settings(api_key=KEY, base_url=base_url, output_dir=folder, data_dir=folder)  # pyright: ignore[reportArgumentType] - a plain string will do
+    longest = 0.0
+
+    async def tick() -> None:
+        nonlocal longest
+        while True:
+            before = time.perf_counter()
+            await anyio.sleep(_TICK_SECONDS)
+            longest = max(longest, time.perf_counter() - before - _TICK_SECONDS)
+
+    async with open_studio(settings) as studio:
+        await studio.catalogue.models()
+        await generate(studio, ImageRequest(prompt="warm", model="test/test"))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(tick)
+            made = await generate(studio, ImageRequest(prompt="noise", model=MODEL, size=SIZE))
+            path = made.record.images[0].path
+            if path is None:
+                raise RuntimeError("there is no file")
+            await anyio.to_thread.run_sync(make_preview, path, "large")
+            tasks.cancel_scope.cancel()
+    return longest * 1000
+
+
+async def _peak_mib(base_url: str, folder: str) -> float:
+    environment = {
+        "IMAGEROUTER_API_KEY": KEY,
+        "IMAGEROUTER_BASE_URL": base_url,
+        "IMAGEROUTER_OUTPUT_DIR": folder,
+        "IMAGEROUTER_DATA_DIR": folder,
+    }
+    pid_file = Path(folder) / "pid"
+    starter = (
+        "import os, pathlib, sys; from imagerouter_mcp.cli import main; "
+        "pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); sys.exit(main([]))"
+    )
+    parameters = StdioServerParameters(
+        command=sys.executable, args=["-c", starter, str(pid_file)], env=environment
+    )
+    async with Client(stdio_client(parameters)) as client:
+        for preview in ("auto", "large"):
+            result = await client.call_tool(
+                "generate_image", {"prompt": "noise", "model": MODEL, "size": SIZE, "preview": preview}
+            )
+            if result.is_error:
+                raise RuntimeError(result.content)
+        status = Path(f"/proc/{pid_file.read_text()}/status").read_text("ascii")  # noqa: ASYNC240 - a bench waits
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) / 1024 if found else float("nan")

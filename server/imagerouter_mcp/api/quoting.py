@@ -1,0 +1,18 @@
+"""Text of others as data: what the service, a model or a fetched file says is repeated as a short quote."""
+
+
+def quoted(text: str, secrets: tuple[str, ...] = (), *, limit: int = 300, marks: str = "“”") -> str:
+    """Quote text of others: one line, shortened, without control characters and secrets.
+
+    Args:
+        text: The text, whatever it holds.
+        secrets: What must not be repeated, such as the API key.
+        limit: The longest result, in characters.
+        marks: The opening and the closing mark, or nothing.
+    """
+    for secret in secrets:
+        text = text.replace(secret, "[API key]")
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 8 * limit]).split()).rstrip(".")
+    if len(line) > limit:
+        line = line[: limit - 1].rstrip() + "…"
+    return f"{marks[:1]}{line}{marks[1:]}"

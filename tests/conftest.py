@@ -1,0 +1,154 @@
+"""What every test may use: a running sandbox, settings for it, small servers, and nobody's environment."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from imagerouter_mcp.sandbox.accounts import KEY, Accounts
+from imagerouter_mcp.sandbox.serve import Sandbox, running_sandbox
+from imagerouter_mcp.settings import Settings
+
+HEARTBEAT_SECONDS = 0.05
+FRESH = {
+    "heartbeat_seconds": HEARTBEAT_SECONDS,
+    "latency_seconds": 0,
+    "popularity": "json-objects-model",
+    "models": "normal",
+}
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing set that we or httpx read, and a home of the test's own."""
+    for name in list(os.environ):
+        if name.startswith(("IMAGEROUTER_", "XDG_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+
+
+@pytest.fixture(scope="session")
+def session_sandbox() -> Iterator[tuple[Sandbox, httpx.Client]]:
+    """The one sandbox of the session, and a client for its own endpoints; tests take `sandbox`."""
+    with (
+        running_sandbox(heartbeat_seconds=HEARTBEAT_SECONDS) as running,
+        httpx.Client(base_url=running.base_url, timeout=10, trust_env=False) as client,
+    ):
+        yield running, client
+
+
+@pytest.fixture
+def sandbox(session_sandbox: tuple[Sandbox, httpx.Client]) -> Sandbox:
+    """A running sandbox that has seen nothing: empty journal, full accounts, its first settings."""
+    running, client = session_sandbox
+    client.delete("/sandbox/journal").raise_for_status()
+    client.put("/sandbox/settings", json=FRESH).raise_for_status()
+    running.app.state.sandbox.accounts = Accounts()
+    return running
+
+
+@pytest.fixture
+def settings(sandbox: Sandbox, tmp_path: Path) -> Settings:
+    """Settings for the sandbox, with the usual key and folders of the test's own."""
+    return Settings(
+        base_url=sandbox.base_url,
+        popular_url=sandbox.popular_url,
+        api_key=SecretStr(KEY),
+        output_dir=tmp_path / "pictures",
+        data_dir=tmp_path / "data",
+        stall_seconds=2,
+        timeout=10,
+    )
+
+
+@pytest.fixture
+def journal(
+    session_sandbox: tuple[Sandbox, httpx.Client], sandbox: Sandbox
+) -> Callable[[], list[dict[str, Any]]]:
+    """Tells what has arrived at the sandbox, the first request first; see `sandbox/journal.py`."""
+    del sandbox
+
+    def read() -> list[dict[str, Any]]:
+        return session_sandbox[1].get("/sandbox/journal").raise_for_status().json()
+
+    return read
+
+
+@pytest.fixture
+def change_sandbox(session_sandbox: tuple[Sandbox, httpx.Client], sandbox: Sandbox) -> Callable[..., None]:
+    """Changes the sandbox's settings for the rest of the test, as `PUT /sandbox/settings` does."""
+    del sandbox
+
+    def change(**wanted: object) -> None:
+        session_sandbox[1].put("/sandbox/settings", json=wanted).raise_for_status()
+
+    return change
+
+
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture
+async def loopback() -> AsyncGenerator[Callable[[Script], Awaitable[str]]]:
+    """Starts a server that treats each connection as the test's coroutine does; gives its address."""
+    async with AsyncExitStack() as servers:
+
+        async def start(script: Script) -> str:
+            return await servers.enter_async_context(_listening(script))
+
+        yield start
+
+
+@asynccontextmanager
+async def _listening(script: Script) -> AsyncGenerator[str]:
+    at_work: set[asyncio.Task[None]] = set()
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            await script(reader, writer)
+        writer.close()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(converse(reader, writer))
+        at_work.add(task)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for task in at_work:
+            task.cancel()
+        await asyncio.gather(*at_work)
+        await server.wait_closed()
+
+
+@pytest.fixture
+def answering(
+    loopback: Callable[[Script], Awaitable[str]],
+) -> Callable[..., Awaitable[str]]:
+    """Starts a server that gives raw answers, one a connection, the last one again and again.
+
+    `heard` collects the heads of the requests.
+    """
+
+    async def start(*answers: bytes, heard: list[bytes] | None = None) -> str:
+        left = list(answers)
+
+        async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = await reader.readuntil(b"\r\n\r\n")
+            if heard is not None:
+                heard.append(head)
+            writer.write(left.pop(0) if len(left) > 1 else left[0])
+            await writer.drain()
+
+        return await loopback(script)
+
+    return start
