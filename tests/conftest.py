@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -144,6 +145,8 @@ def answering(
 
         async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
+            await reader.readexactly(int(length[1]) if length else 0)
             if heard is not None:
                 heard.append(head)
             writer.write(left.pop(0) if len(left) > 1 else left[0])

@@ -107,13 +107,27 @@ def test_the_base_url_is_taken_with_or_without_its_version(
     assert load_settings().base_url == "http://127.0.0.1:8310"
 
 
-@pytest.mark.parametrize("written", ["~/p", "$HOME/p", "${HOME}/p", "%USERPROFILE%/p"])
-def test_the_home_folder_is_expanded_however_it_is_written(written: str, tmp_path: Path) -> None:
-    assert expand(written) == tmp_path / "p"
-
-
-def test_a_dollar_sign_elsewhere_in_a_path_stays() -> None:
-    assert expand("/a/$HOME/p") == Path("/a/$HOME/p")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("~", "HOME"),
+        ("~/Pictures", "HOME/Pictures"),
+        ("$HOME/a b", "HOME/a b"),
+        ("${HOME}", "HOME"),
+        ("%USERPROFILE%\\Pictures", "HOME/Pictures"),
+        ("%userprofile%/x", "HOME/x"),
+        (" /srv/pictures ", "/srv/pictures"),
+        ("~bob/x", "~bob/x"),
+        ("$HOMELESS/x", "$HOMELESS/x"),
+        ("/a/$HOME/p", "/a/$HOME/p"),
+    ],
+)
+def test_the_home_folder_is_expanded_at_the_beginning_however_it_is_written(
+    text: str, expected: str, tmp_path: Path
+) -> None:
+    assert expand(text) == Path(
+        expected.replace("HOME", str(tmp_path)) if expected.startswith("HOME") else expected
+    )
 
 
 def test_settings_do_not_change() -> None:

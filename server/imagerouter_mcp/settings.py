@@ -19,6 +19,8 @@ KEYS_PAGE = "https://imagerouter.io/api-keys"
 _UNSET = re.compile(r"\s*(\$\{[^}]*\})?\s*")
 """An empty value, or a `${VARIABLE}` that a host passed on without expanding it: both mean "not set"."""
 
+_HOME = re.compile(r"(?:~|%USERPROFILE%|\$HOME|\$\{HOME\})(?=[/\\]|\Z)", re.IGNORECASE)
+
 PreviewSize = Literal["auto", "none", "large"]
 ResponseFormat = Literal["url", "b64_json", "b64_ephemeral"]
 
@@ -132,9 +134,9 @@ def expand(text: str) -> Path:
     Args:
         text: A path as a person or a model writes it.
     """
-    home = str(Path.home())
-    text = re.sub(r"^(%USERPROFILE%|\$HOME\b|\$\{HOME\})", lambda _: home, text, flags=re.IGNORECASE)
-    return Path(text).expanduser()
+    text = text.strip()
+    start = _HOME.match(text)
+    return Path.home() / text[start.end() :].lstrip("/\\") if start else Path(text)
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -24,12 +24,18 @@ CASES = [
     (403, error("Free models need a deposit", "access_denied"), errors.AccessDeniedError),
     (403, error("You have reached your daily limit", "deposit_required"), errors.AccessDeniedError),
     (403, error("Your address is banned", "access_denied"), errors.AccessDeniedError),
-    (404, error("Model not found", "invalid_request_error", code="model_not_found"), errors.InvalidRequestError),
+    (
+        404,
+        error("Model not found", "invalid_request_error", code="model_not_found"),
+        errors.InvalidRequestError,
+    ),
     (429, error("Too many requests", "rate_limit_error"), errors.RateLimitError),
     (500, error("Unexpected token", "internal_error"), errors.ServiceError),
     (
         200,
-        error("Insufficient credits (this model needs minimum $0.04 credits), please topup", "internal_error"),
+        error(
+            "Insufficient credits (this model needs minimum $0.04 credits), please topup", "internal_error"
+        ),
         errors.InsufficientCreditsError,
     ),
     (200, error("Your request was rejected by the safety system", "internal_error"), errors.ModerationError),

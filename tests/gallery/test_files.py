@@ -14,7 +14,6 @@ import pytest
 from imagerouter_mcp.errors import ConfigurationError, PlanError
 from imagerouter_mcp.gallery.files import (
     checked_filename,
-    expand_folder,
     file_stem,
     partial_file,
     prepare_folder,
@@ -152,24 +151,6 @@ def test_a_given_name_that_works_not_everywhere_is_refused(filename: str, compla
 def test_reserved_names_are_reserved_with_any_extension() -> None:
     assert is_reserved("aux.whatever")
     assert not is_reserved("auxiliary")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("~", "/home/ada"),
-        ("~/Pictures", "/home/ada/Pictures"),
-        ("$HOME/a b", "/home/ada/a b"),
-        ("${HOME}", "/home/ada"),
-        ("%USERPROFILE%\\Pictures", "/home/ada/Pictures"),
-        ("%userprofile%/x", "/home/ada/x"),
-        (" /srv/pictures ", "/srv/pictures"),
-        ("~bob/x", "~bob/x"),
-        ("$HOMELESS/x", "$HOMELESS/x"),
-    ],
-)
-def test_the_home_folder_is_expanded_at_the_beginning(text: str, expected: str) -> None:
-    assert expand_folder(text, Path("/home/ada")) == Path(expected)
 
 
 def test_a_folder_is_made_with_its_parents_and_nothing_stays_in_it(tmp_path: Path) -> None:

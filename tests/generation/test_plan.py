@@ -19,10 +19,24 @@ MODELS = (
         sizes=("1024x1024", "1536x1024", "1024x1536"),
         price=Price(0.009, 0.133, 0.2),
     ),
-    ModelEntry("google/imagen-4", takes_image=False, takes_mask=False, takes_quality=False, price=Price(0.037, 0.037, 0.037)),
-    ModelEntry("stabilityai/sd3", takes_image=True, takes_mask=True, takes_quality=True, price=Price(0.0006, 0.0019, 0.0064)),
+    ModelEntry(
+        "google/imagen-4",
+        takes_image=False,
+        takes_mask=False,
+        takes_quality=False,
+        price=Price(0.037, 0.037, 0.037),
+    ),
+    ModelEntry(
+        "stabilityai/sd3",
+        takes_image=True,
+        takes_mask=True,
+        takes_quality=True,
+        price=Price(0.0006, 0.0019, 0.0064),
+    ),
     ModelEntry("stabilityai/sdxl-turbo:free", takes_image=False, takes_mask=False, price=Price(0, 0, 0)),
-    ModelEntry("google/veo-3", output="video", takes_image=True, takes_mask=False, price=Price(1.6, 1.6, 3.2)),
+    ModelEntry(
+        "google/veo-3", output="video", takes_image=True, takes_mask=False, price=Price(1.6, 1.6, 3.2)
+    ),
 )
 LISTING = Listing(MODELS)
 FOX = ImageRequest(prompt="a red fox", model="openai/gpt-image-1.5")
@@ -102,7 +116,9 @@ def test_a_model_that_takes_no_mask_is_refused_naming_one_that_does() -> None:
     assert "stabilityai/sd3" in sentence
 
 
-@pytest.mark.parametrize("size", ["big", "1024", "1024x", "0x1024", "-1x5", "1024x1024x3", "1e3x4", "１０２４"])
+@pytest.mark.parametrize(
+    "size", ["big", "1024", "1024x", "0x1024", "-1x5", "1024x1024x3", "1e3x4", "１０２４"]
+)
 def test_what_is_no_size_is_refused_with_an_example(size: str) -> None:
     assert "1024x1024" in refused(replace(FOX, size=size))
 
@@ -116,7 +132,9 @@ def test_a_size_that_the_model_lacks_is_refused_naming_the_nearest(asked: str, n
 
 def test_a_free_model_makes_no_more_than_1024() -> None:
     assert "1024x1024" in refused(replace(FOX, model="stabilityai/sdxl-turbo:free", size="1280x720"))
-    assert plan(replace(FOX, model="stabilityai/sdxl-turbo:free", size="1024x576")).fields["size"] == "1024x576"
+    assert (
+        plan(replace(FOX, model="stabilityai/sdxl-turbo:free", size="1024x576")).fields["size"] == "1024x576"
+    )
 
 
 def test_a_quality_that_the_model_ignores_is_said() -> None:
@@ -144,7 +162,8 @@ def test_a_source_image_needs_no_prompt_for_some_models_take_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("amount", "words"), [(0.04, "$0.04"), (0.0006, "$0.0006"), (1.75, "$1.75"), (2, "$2.00"), (0.133, "$0.133")]
+    ("amount", "words"),
+    [(0.04, "$0.04"), (0.0006, "$0.0006"), (1.75, "$1.75"), (2, "$2.00"), (0.133, "$0.133")],
 )
 def test_prices_have_as_many_digits_as_matter(amount: float, words: str) -> None:
     assert dollars(amount) == words

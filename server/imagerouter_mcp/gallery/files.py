@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import re
 import secrets
 import time
 from collections.abc import Generator
@@ -19,7 +18,6 @@ from imagerouter_mcp.gallery.names import checked_filename, file_name, file_stem
 __all__ = [
     "PartialFile",
     "checked_filename",
-    "expand_folder",
     "file_stem",
     "partial_file",
     "prepare_folder",
@@ -29,8 +27,6 @@ __all__ = [
 ]
 
 _PARTIAL_PREFIX, _PARTIAL_SUFFIX = ".imagerouter-", ".part"
-
-_HOME = re.compile(r"(?:~|%USERPROFILE%|\$HOME|\$\{HOME\})(?=[/\\]|\Z)", re.IGNORECASE)
 
 _NO_HARD_LINKS = frozenset(
     {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
@@ -51,25 +47,15 @@ _REASONS = {
 }
 
 
-def expand_folder(text: str, home: Path) -> Path:
-    """Expand `~`, `$HOME` and `%USERPROFILE%` at the beginning of a path.
-
-    Args:
-        text: A path as a person or a model writes it.
-        home: The person's home folder.
-    """
-    text = text.strip()
-    start = _HOME.match(text)
-    return home / text[start.end() :].lstrip("/\\") if start else Path(text)
-
-
 def prepare_folder(folder: Path) -> None:
     """Make a folder with its parents, and make sure by trying that files can be written there.
 
     Raises:
         ConfigurationError: It is not an absolute path, or cannot be made or written to; says why.
     """
-    if "\0" in str(folder) or not folder.is_absolute():
+    if not str(folder).isprintable():  # a line break could fake a line of an answer
+        raise _unusable(folder, "its name holds control characters")
+    if not folder.is_absolute():
         raise _unusable(folder, "it is not an absolute path, and each host has another working directory")
     try:
         folder.mkdir(parents=True, exist_ok=True)

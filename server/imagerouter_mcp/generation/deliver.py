@@ -3,7 +3,7 @@
 import base64
 import binascii
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from imagerouter_mcp.gallery.files import (
     partial_file,
     prepare_folder,
     store,
+    sweep_partials,
 )
 from imagerouter_mcp.generation.plan import Plan
 from imagerouter_mcp.generation.request import Generation, ImageRequest
@@ -36,6 +37,8 @@ LINK_DAYS = 30
 """How long ImageRouter keeps a result, as others have reported."""
 SANDBOX_NOTE = "Sandbox picture: drawn on this machine in place of ImageRouter's; no money was spent."
 
+_ABANDONED = timedelta(hours=6)
+"""Unfinished files of this age were left by processes that were killed."""
 _DECODED_AT_ONCE = 2**20
 """Characters of base64, a multiple of four, that are decoded between two looks at other work."""
 
@@ -83,6 +86,7 @@ def prepare_destination(request: ImageRequest, studio: Studio) -> Destination:
     folder = expand(request.output_dir) if request.output_dir else studio.settings.output_dir
     stem = checked_filename(request.filename) if request.filename else file_stem(request.prompt)
     prepare_folder(folder)
+    sweep_partials(folder, _ABANDONED)
     studio.gallery.count()
     return Destination(folder, stem)
 

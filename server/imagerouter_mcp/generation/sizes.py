@@ -1,0 +1,114 @@
+"""Sizes and shapes: what a person writes, what a model makes, and the way from one to the other."""
+
+import math
+import re
+from collections.abc import Iterable
+
+from imagerouter_mcp.api.catalogue import ModelEntry
+from imagerouter_mcp.errors import PlanError
+
+MEGAPIXEL = 1024 * 1024
+"""Pixels that most models are trained for."""
+STEP = 64
+"""Pixels: sides in multiples of this suit every model that takes any size."""
+FREE_MAX_SIDE = 1024
+"""`:free` models refuse more than this in either direction, in pixels."""
+MAX_SIDE = 16_384
+"""Pixels; more than any model makes, so that a slip of the keyboard is told apart from a wish."""
+MAX_RATIO = 8.0
+"""The longest shape that is taken for one."""
+SHAPES = {"square": 1.0, "landscape": 3 / 2, "portrait": 2 / 3}
+
+_SIZE = re.compile(r"([0-9]{1,5})\s*[xX×*]\s*([0-9]{1,5})")
+_RATIO = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)\s*[:/]\s*([0-9]{1,5}(?:\.[0-9]{1,3})?)")
+
+
+def read_size(text: str) -> tuple[int, int] | None:
+    """Read a size, with any separator that the service knows.
+
+    Returns:
+        Width and height in pixels, or None for "auto".
+
+    Raises:
+        PlanError: It is none.
+    """
+    if text.strip().lower() in ("", "auto"):
+        return None
+    match = _SIZE.fullmatch(text.strip())
+    if not match or not all(1 <= int(side) <= MAX_SIDE for side in match.groups()):
+        raise PlanError(
+            f"{text[:40]!r} is not a size.",
+            'Give it as WIDTHxHEIGHT in pixels, such as "1024x1024", or "auto".',
+        )
+    return int(match[1]), int(match[2])
+
+
+def read_ratio(text: str, source: tuple[int, int] | None) -> float | None:
+    """Read a shape.
+
+    Args:
+        text: `W:H`, "square", "landscape", "portrait", "match", or "" for none.
+        source: Width and height of the first source image, for "match".
+
+    Returns:
+        Width divided by height, or None when no shape is asked for.
+
+    Raises:
+        PlanError: It is none, or there is nothing to match.
+    """
+    word = text.strip().lower()
+    if word in ("", "auto"):
+        return None
+    if word in SHAPES:
+        return SHAPES[word]
+    if word == "match":
+        if source is None:
+            raise PlanError(
+                "There is no source image to match the shape of.", "Name an aspect_ratio such as 16:9."
+            )
+        return min(max(source[0] / source[1], 1 / MAX_RATIO), MAX_RATIO)
+    match = _RATIO.fullmatch(word)
+    width, height = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
+    if width <= 0 or height <= 0 or not 1 / MAX_RATIO <= width / height <= MAX_RATIO:
+        raise PlanError(
+            f"{text[:40]!r} is not an aspect ratio.",
+            'Give it as W:H, such as "16:9", or square, landscape, portrait, match.',
+        )
+    return width / height
+
+
+def size_of_shape(ratio: float, entry: ModelEntry | None) -> str:
+    """The best size of a shape: from the model's own list, else near one megapixel in steps of 64.
+
+    Of several sizes at the nearest shape, it is the one nearest one megapixel.
+
+    Args:
+        ratio: Width divided by height.
+        entry: The model, or None when nothing is known of it.
+    """
+    if entry and entry.sizes:
+        return nearest(ratio, MEGAPIXEL, entry.sizes)
+    limit = FREE_MAX_SIDE if entry and entry.id.endswith(":free") else MAX_SIDE
+    width, height = math.sqrt(MEGAPIXEL * ratio), math.sqrt(MEGAPIXEL / ratio)
+    scale = min(1.0, limit / max(width, height))
+    return f"{_stepped(width * scale)}x{_stepped(height * scale)}"
+
+
+def _stepped(side: float) -> int:
+    return max(STEP, STEP * round(side / STEP))
+
+
+def nearest(ratio: float, area: int, sizes: Iterable[str]) -> str:
+    """Of sizes as `WIDTHxHEIGHT`, the one of the nearest shape, and of these the nearest in area."""
+
+    def distance(size: str) -> tuple[float, float]:
+        width, height = sides(size)
+        return round(abs(math.log(width / height / ratio)), 2), abs(math.log(width * height / area))
+
+    return min(sizes, key=distance)
+
+
+def sides(size: str) -> tuple[int, int]:
+    """Width and height of a `WIDTHxHEIGHT`."""
+    width, _, height = size.partition("x")
+    return int(width), int(height)
