@@ -32,9 +32,9 @@ from imagerouter_mcp.api.catalogue import parse_models
 from imagerouter_mcp.api.client import ImageRouterClient
 from imagerouter_mcp.api.http import ServiceHTTP
 from imagerouter_mcp.api.popularity import parse_popular
-from imagerouter_mcp.api.wire import Upload
+from imagerouter_mcp.api.wire import Upload, as_object
 from imagerouter_mcp.fetch import Fetcher, http_client
-from imagerouter_mcp.sandbox import accounts
+from imagerouter_mcp.sandbox import accounts, catalogue
 from imagerouter_mcp.sandbox.lists import POPULAR
 from imagerouter_mcp.settings import Settings
 
@@ -56,9 +56,9 @@ async def client(settings: Settings, **changes: object) -> AsyncGenerator[ImageR
         yield ImageRouterClient(ServiceHTTP(http, settings.key, settings.stall_seconds), settings)
 
 
-def picture(kind: str = "PNG", side: int = 32, colour: str = "teal", **options: Any) -> bytes:
+def picture(kind: str = "PNG", side: int = 32, colour: str = "teal") -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (side, side), colour).save(buffer, kind, **options)
+    Image.new("RGB", (side, side), colour).save(buffer, kind)
     return buffer.getvalue()
 
 
@@ -341,9 +341,9 @@ async def test_a_model_that_takes_no_image_or_no_mask_says_so_with_status_200(
 ) -> None:
     model = "black-forest-labs/FLUX-2-flex" if masked else "black-forest-labs/FLUX-1.1-pro"
     words = "Mask editing is not supported" if masked else "Image editing is not supported"
+    mask = upload(picture()) if masked else None
     async with client(settings) as api:
         with pytest.raises(errors.InvalidRequestError, match=words) as caught:
-            mask = upload(picture()) if masked else None
             await api.edit({"model": model, "prompt": "a fox"}, [upload(picture())], mask)
     assert caught.value.status == 200
 
@@ -421,7 +421,7 @@ async def test_the_model_list_is_read_in_each_of_its_shapes_without_a_key(
         listed = {entry.id: entry for entry in parse_models(await api.models(shape, query))}
     (entry,) = journal()
     assert (entry["path"], entry["query"], entry["authorized"]) == (f"/{shape}/models", query or {}, False)
-    assert len(listed) == 47
+    assert set(listed) == set(catalogue.listed())
     assert listed["ir/test-video"].output == "video"
     assert listed["test/test"].takes_image
     price = listed["black-forest-labs/FLUX-1-schnell"].price
@@ -466,14 +466,13 @@ async def test_one_model_is_looked_up_by_its_id_or_alias_without_a_key(
     async with client(settings) as api:
         one = await api.model("google/gemini-2.5-flash-image")
         free = await api.model("black-forest-labs/FLUX-1-schnell:free")
-    assert isinstance(one, dict)
-    assert {"providers", "output", "supported_params"} <= set(one)
-    assert "id" not in one
+    assert set(as_object(one)) >= {"providers", "output", "supported_params"}
+    assert "id" not in as_object(one)
     assert free
     assert [entry["authorized"] for entry in journal()] == [False, False]
 
 
-@pytest.mark.parametrize("model_id", ["nobody/nothing", "a b/ü?x=1#y", "50%/off", "../credits"])
+@pytest.mark.parametrize("model_id", ["nobody/nothing", "a b/ü?x=1#y", "50%/off"])
 async def test_an_unknown_model_is_named_as_it_was_asked_for(settings: Settings, model_id: str) -> None:
     async with client(settings) as api:
         with pytest.raises(errors.InvalidRequestError, match="does not exist") as caught:

@@ -179,7 +179,8 @@ def test_a_folder_that_cannot_be_is_refused_with_its_reason(tmp_path: Path) -> N
     assert "a part of its path is a file" in unusable(file / "below")
     assert "not an absolute path" in unusable(Path("pictures"))
     assert "its path is too long" in unusable(tmp_path / ("x" * 300))
-    assert "not an absolute path" in unusable(Path("/a\0b"))
+    assert "its name holds control characters" in unusable(Path("/a\0b"))
+    assert "its name holds control characters" in unusable(tmp_path / "a\nMEDIA:b")
 
 
 @posix_permissions
