@@ -5,6 +5,7 @@ import binascii
 import os
 import re
 import stat
+import struct
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,19 @@ FETCH_SECONDS = 60.0
 SENT_AS_THEY_ARE = ("image/png", "image/jpeg", "image/webp")
 """The types that every provider behind the service is known to take; others are converted to PNG."""
 
+_UNCONVERTIBLE = (
+    OSError,
+    SyntaxError,  # Pillow's word for a broken header
+    ValueError,
+    TypeError,  # a TIFF whose tags are of other types than they should be
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    RuntimeError,  # AVIF's decoder
+    struct.error,
+    Warning,  # an exception where the process turned Pillow's warnings into errors
+)
+"""What Pillow raises for files that are broken, or of a kind that it or PNG does not know."""
 _SHOWN = 80
 _USER = re.compile(r"(?<=://)[^/?#]*@")
 """A user name and a password in an address, which no sentence repeats."""
@@ -89,16 +103,14 @@ class SourceReader:
             return await anyio.to_thread.run_sync(_open_data_uri, text)
         try:
             path = _path_of_uri(text) if lower.startswith("file:") else self._expand(text)
-        except (ValueError, RuntimeError):  # a broken file: URI; the home folder of an unknown user
+        except (ValueError, RuntimeError):  # a broken file: URI; no home folder
             raise _unusable(text) from None
         return await anyio.to_thread.run_sync(_open_path, path, text)
 
     async def _download(self, url: str) -> BinaryIO:
         file = scratch_file()
         try:
-            await self._fetcher.download(
-                url, file, max_bytes=MAX_SOURCE_BYTES, seconds=FETCH_SECONDS
-            )
+            await self._fetcher.download(url, file, max_bytes=MAX_SOURCE_BYTES, seconds=FETCH_SECONDS)
         except BaseException as error:
             file.close()
             if isinstance(error, FetchError):
@@ -234,12 +246,14 @@ def _as_png(file: BinaryIO, name: str) -> BinaryIO:
     try:
         with Image.open(file) as picture:
             ImageOps.exif_transpose(picture).save(converted, "PNG")
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except BaseException as error:
         converted.close()
-        raise InvalidSourceError(
-            f"The source image {name} is of a type that cannot be converted here.",
-            "Save it as PNG or JPEG and give that.",
-        ) from None
+        if isinstance(error, (*_UNCONVERTIBLE, Image.DecompressionBombError)):
+            raise InvalidSourceError(
+                f"The source image {name} is of a type that cannot be converted here.",
+                "Save it as PNG or JPEG and give that.",
+            ) from None
+        raise
     file.close()
     converted.seek(0)
     return converted

@@ -29,7 +29,10 @@ Images = Annotated[
 ]
 Mask = Annotated[
     str,
-    Field(description="Limits the change to a part: a picture in one of these forms. Some models take it."),
+    Field(
+        description="Limits the change to a part: a picture in one of these forms. Some models take it. "
+        "Default: none."
+    ),
 ]
 Model = Annotated[
     str, Field(description="Model id, such as google/gemini-2.5-flash. Empty: the person's default model.")
