@@ -205,6 +205,7 @@ async def test_other_pictures_arrive_as_png_with_the_same_pixels(tmp_path: Path,
     path.write_bytes(OTHERS[name]())
     source = await opened(str(path))
     assert (source.filename, source.media_type) == ("image.png", "image/png")
+    assert source.file.tell() == 0
     with source.file as file, Image.open(path) as before, Image.open(file) as after:
         assert after.format == "PNG"
         assert after.size == SIZE == (source.width, source.height)
@@ -310,7 +311,7 @@ async def test_what_is_neither_path_nor_address_is_told_the_forms_that_are(text:
 
 async def test_without_a_home_folder_a_path_from_there_is_refused() -> None:
     def homeless(text: str) -> Path:
-        raise RuntimeError("Could not determine home directory.")
+        raise RuntimeError(f"Could not determine home directory for {text}.")
 
     async with http_client() as http:
         with pytest.raises(InvalidSourceError, match="neither an absolute path"):
@@ -461,6 +462,7 @@ async def test_an_address_or_data_uri_of_more_than_the_limit_is_too_large(
         "data:image/png;base64",
         "data:image/png;base64,iVBORw0KGgo",
         "data:image/png;base64,%%%",
+        "data:image/png;base64,AAAA*AAAA",
         "data:image/png;base64,ключ",
         "data:image/png;base64,iVBO\ud800",
         "data:image/png,\ud800",
@@ -534,6 +536,25 @@ async def test_a_refused_source_leaves_no_file_open(
         await refusal(text)
     gc.collect()
     assert unraisable == []
+
+
+def lowest_free_descriptor() -> int:
+    reading, writing = os.pipe()
+    os.close(reading)
+    os.close(writing)
+    return reading
+
+
+async def test_a_refused_path_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    large = tmp_path / "large.png"
+    with large.open("wb") as file:
+        file.truncate(MAX_SOURCE_BYTES + 1)
+    await refusal(str(large))
+    before = lowest_free_descriptor()
+    for _ in range(10):
+        for path in (large, tmp_path):
+            await refusal(str(path))
+    assert lowest_free_descriptor() < before + 10
 
 
 async def test_a_converted_source_leaves_only_the_conversion_open(

@@ -214,7 +214,10 @@ def _from_deep(picture: Image.Image) -> Image.Image:
     elif low >= 0 and high <= _EIGHT:
         low, high = 0, _EIGHT
     scale = _EIGHT / ((high - low) or 1)
-    return picture.convert("F").point(lambda value: value * scale - low * scale).convert("L")
+    stretched = picture.convert("F").point(  # pyright: ignore[reportUnknownMemberType] - as in `_mapped`
+        lambda value: value * scale - low * scale
+    )
+    return stretched.convert("L")
 
 
 def _mapped(picture: Image.Image) -> Image.Image:
@@ -224,16 +227,23 @@ def _mapped(picture: Image.Image) -> Image.Image:
 
 def _from_inks(picture: Image.Image, profile: bytes) -> Image.Image:
     """Through the embedded profile, for inks differ; plainly where there is none or it is broken."""
-    if profile[16:20] == b"CMYK":
-        try:
-            from PIL import ImageCms  # noqa: PLC0415 - Pillow may have been built without Little CMS
+    through = _through_profile(picture, profile) if profile[16:20] == b"CMYK" else None
+    if through is None:
+        return picture.convert("RGB")
+    through.info.clear()
+    return through
 
-            inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            screen = ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(picture, inks, screen, outputMode="RGB")
-        except (ImportError, OSError, ValueError, TypeError, ImageCms.PyCMSError):
-            converted = None
-        if converted is not None:
-            converted.info.clear()
-            return converted
-    return picture.convert("RGB")
+
+def _through_profile(picture: Image.Image, profile: bytes) -> Image.Image | None:
+    try:
+        from PIL import ImageCms  # noqa: PLC0415 - Pillow may have been built without Little CMS
+
+        inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        # Pillow's annotation does not say what this returns.
+        screen = cast("ImageCms.ImageCmsProfile", ImageCms.createProfile("sRGB"))  # pyright: ignore[reportUnknownMemberType]
+    except (ImportError, OSError, ValueError, TypeError):
+        return None
+    try:
+        return ImageCms.profileToProfile(picture, inks, screen, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None

@@ -15,7 +15,7 @@ from PIL.ImageFile import ImageFile
 from imagerouter_mcp.images import formats
 from imagerouter_mcp.images.decoding import ONE_AT_A_TIME, has_transparency, is_deep, loaded, plain
 from imagerouter_mcp.images.formats import Format
-from imagerouter_mcp.images.limits import MAX_BYTES, MAX_SIDE, fitted
+from imagerouter_mcp.images.limits import MAX_BYTES, fitted
 from imagerouter_mcp.images.stripping import Findings
 from imagerouter_mcp.images.tiff import exif_orientation
 
@@ -85,7 +85,7 @@ def convert(
     """
     enough = fitted(size)
     if found.orientation in SIDEWAYS:
-        enough = enough[::-1]
+        enough = enough[1], enough[0]
     with ONE_AT_A_TIME:
         picture = loaded(file, came_as.name, enough, progressive=found.progressive)
         orientation, turned_already = _orientation(picture, came_as, found)

@@ -1,4 +1,4 @@
-"""Whether a picture's metadata tells where it was taken: asked before it is removed, so that it can be said."""
+"""Whether a picture's metadata tells where it was taken: asked before it goes, so that it can be said."""
 
 import re
 import struct

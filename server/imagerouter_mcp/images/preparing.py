@@ -1,5 +1,6 @@
-"""From any file to a picture that can be sent: recognised, checked, without metadata, in a type and a size
-that ImageRouter takes.
+"""From any file to a picture that can be sent.
+
+That is: recognised, checked, without metadata, of a type and a size that ImageRouter takes.
 
 A PNG, JPEG or WebP with nothing against it is copied byte for byte save for its metadata (`stripping`), and
 decoded only to know that it can be; the rest is converted (`fitting`), and a note says so. Many may be
@@ -11,7 +12,7 @@ Pillow is loaded with the first picture, not before.
 import io
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,10 +156,10 @@ def _converted(
 ) -> Prepared:
     from imagerouter_mcp.images import decoding, fitting  # noqa: PLC0415 - loads Pillow, as above
 
-    kind = seen.format.name.upper()
+    came_as = seen.format.name.upper()
     if not decoding.can_decode(seen.format.name):
         raise InvalidSourceError(
-            f"The source image {name} is {kind}, which cannot be converted here.",
+            f"The source image {name} is {came_as}, which cannot be converted here.",
             f"{_SAVE_AS[:-1]}, or install pillow-heif beside imagerouter-mcp.",
         )
     keeps_type = seen.format in _STRIPPERS and not seen.animated and not found.framed
@@ -168,7 +169,7 @@ def _converted(
     except decoding.TooLargeError:
         raise InvalidSourceError(
             f"The source image {name} has {seen.width}×{seen.height} pixels, too many to be converted here.",
-            f"Scale it down to {MAX_SIDE} pixels a side or less, save it as PNG, JPEG or WebP, and give that.",
+            f"Scale it down to {MAX_SIDE} pixels a side or less and give that as PNG, JPEG or WebP.",
         ) from None
     if seen.animated:
         notes.append(_first_page(name) if seen.format is formats.TIFF else _first_frame(name))
@@ -177,7 +178,7 @@ def _converted(
     if resized:
         notes.append(resized)
     elif result.format is not seen.format:
-        notes.append(f"{name} was converted from {kind} to {result.format.name.upper()}.")
+        notes.append(f"{name} was converted from {came_as} to {result.format.name.upper()}.")
     kind = result.format
     return Prepared(result.file, kind.media_type, kind.extension, result.width, result.height, tuple(notes))
 
@@ -229,7 +230,7 @@ def _resized(name: str, seen: Inspection, result: "Converted", size: int) -> str
 
 
 @contextmanager
-def _drawn(file: BinaryIO, name: str, seen: Inspection) -> Iterator[BinaryIO]:
+def _drawn(file: BinaryIO, name: str, seen: Inspection) -> Generator[BinaryIO]:
     """An SVG as a PNG, where the optional extra can draw it."""
     drawing = None
     if seen.bytes <= _MAX_SVG_BYTES:

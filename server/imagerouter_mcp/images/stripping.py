@@ -237,8 +237,7 @@ def strip_webp(file: BinaryIO, into: BinaryIO) -> Findings:
             into.write(start + data + bytes(length % 2))
         elif kind in _WEBP_KEPT:
             into.write(start)
-            for piece in stream(file, length):
-                into.write(piece)
+            into.writelines(stream(file, length))
             into.write(bytes(length % 2))
         elif kind == b"EXIF":
             found.read_exif(exactly(file, min(length, _MAX_METADATA)))
