@@ -4,6 +4,8 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 
 from imagerouter_mcp.tools.boundary import make_tool
+from imagerouter_mcp.tools.compare_models import compare_models
+from imagerouter_mcp.tools.describe_model import MODEL_SCHEMA, describe_model
 from imagerouter_mcp.tools.edit_image import edit_image
 from imagerouter_mcp.tools.entries import MODELS_SCHEMA
 from imagerouter_mcp.tools.generate_image import generate_image
@@ -32,8 +34,12 @@ def all_tools() -> list[Tool]:
     return [
         make_tool(generate_image, title="Generate image", annotations=_MAKES, output=GENERATION_SCHEMA),
         make_tool(edit_image, title="Edit image", annotations=_MAKES, output=GENERATION_SCHEMA),
+        make_tool(
+            compare_models, title="Compare models", annotations=_MAKES, output=GENERATION_SCHEMA
+        ),
         make_tool(list_images, title="List images", annotations=_READS_HERE, output=IMAGES_SCHEMA),
         make_tool(show_image, title="Show image", annotations=_RESTORES, output=GENERATION_SCHEMA),
         make_tool(search_models, title="Search models", annotations=_READS, output=MODELS_SCHEMA),
+        make_tool(describe_model, title="Describe model", annotations=_READS, output=MODEL_SCHEMA),
         make_tool(popular_models, title="Popular models", annotations=_READS, output=MODELS_SCHEMA),
     ]

@@ -1,0 +1,2 @@
+from typing import Literal
+Convention = Literal["transparent","white"]
