@@ -31,14 +31,14 @@ class Sources:
 
     Attributes:
         images: In the order in which they were given.
+        origins: What a record calls them, and the mask behind them: handles where they have any.
         mask: 255 where to edit, of the first source's size; None without a mask.
-        mask_origin: What a record calls the mask.
         notes: What was done to images and mask.
     """
 
     images: tuple[SourceImage, ...] = ()
+    origins: tuple[str, ...] = ()
     mask: "Image | None" = None
-    mask_origin: str = ""
     notes: tuple[str, ...] = ()
 
     @property
@@ -46,18 +46,9 @@ class Sources:
         """Width and height of the first source image, in pixels."""
         return (self.images[0].width, self.images[0].height) if self.images else None
 
-    @property
-    def origins(self) -> tuple[str, ...]:
-        """What a record calls the sources, the mask last."""
-        origins = [image.origin for image in self.images]
-        return (*origins, f"mask {self.mask_origin}") if self.mask_origin else tuple(origins)
-
     def uploads(self) -> list[Upload]:
         """The images for one request; several requests may read them at once."""
-        return [
-            Upload(View(image.file), f"{image.name}.{image.extension}", image.media_type)
-            for image in self.images
-        ]
+        return [Upload(View(image.file), image.filename, image.media_type) for image in self.images]
 
     def mask_upload(self, convention: Convention) -> Upload | None:
         """The mask in a provider's convention, for one request."""
@@ -117,56 +108,56 @@ async def open_sources(studio: Studio, request: ImageRequest) -> AsyncGenerator[
         PlanError: The mask's regions make no sense.
     """
     async with AsyncExitStack() as opened:
-        images = await _open_all(studio, request.images, opened)
-        notes = [note for image in images for note in image.notes]
+        found = await _open_all(studio, request.images, opened)
+        images = tuple(image for image, _ in found)
+        origins = tuple(origin for _, origin in found)
+        notes = tuple(note for image in images for note in image.notes)
         if not request.mask:
-            yield Sources(tuple(images), notes=tuple(notes))
+            yield Sources(images, origins, notes=notes)
             return
-        mask, words = await _mask(studio, request.mask, images[0], opened)
-        yield Sources(tuple(images), mask, request.mask[:100], (*notes, words))
+        mask, origin, understood = await _mask(studio, request.mask, images[0], opened)
+        yield Sources(images, (*origins, f"mask {origin}"), mask, (*notes, understood))
 
 
-async def open_source(studio: Studio, text: str, opened: AsyncExitStack) -> SourceImage:
-    """Open one source image for as long as the stack lasts.
-
-    Raises:
-        InvalidSourceError: It cannot be used.
-        NotFoundError: There is no such handle.
-    """
-    image = await studio.sources.open(await _resolved(studio, text))
-    opened.callback(image.file.close)
-    return image
-
-
-async def _open_all(studio: Studio, texts: tuple[str, ...], opened: AsyncExitStack) -> list[SourceImage]:
-    found = await abreast([partial(open_source, studio, text, opened) for text in texts], AT_ONCE)
-    for outcome in found:
+async def _open_all(
+    studio: Studio, texts: tuple[str, ...], opened: AsyncExitStack
+) -> list[tuple[SourceImage, str]]:
+    outcomes = await abreast([partial(_open, studio, text, opened) for text in texts], AT_ONCE)
+    for outcome in outcomes:
         if isinstance(outcome, ImageRouterError):
             raise outcome
-    return [image for image in found if isinstance(image, SourceImage)]
+    return [outcome for outcome in outcomes if not isinstance(outcome, ImageRouterError)]
+
+
+async def _open(studio: Studio, text: str, opened: AsyncExitStack) -> tuple[SourceImage, str]:
+    """A source image, open for as long as the stack lasts, and what a record calls it."""
+    place, origin = await _resolved(studio, text)
+    image = await studio.sources.open(place)
+    opened.callback(image.file.close)
+    return image, origin
 
 
 async def _mask(
     studio: Studio, text: str, source: SourceImage, opened: AsyncExitStack
-) -> tuple["Image", str]:
-    """The mask that a text names or describes, of the source's size, and what was understood."""
+) -> tuple["Image", str, str]:
+    """The mask that a text names or describes, what a record calls it, and what was understood."""
     regions = parse_mask(text)
     if regions:
         mask = await to_thread.run_sync(region_mask, regions, source.file, source.width, source.height)
-        return mask, f"The mask {text[:100]} was drawn on the first picture."
-    given = await open_source(studio, text, opened)
+        return mask, text, f"The mask {text[:100]} was drawn for the first picture."
+    given, origin = await _open(studio, text, opened)
     mask, understood = await to_thread.run_sync(given_mask, given.file, source.width, source.height)
-    return mask, f"The mask was {understood}."
+    return mask, origin, f"The mask was {understood}."
 
 
-async def _resolved(studio: Studio, text: str) -> str:
-    """A handle's file; anything else as it is."""
+async def _resolved(studio: Studio, text: str) -> tuple[str, str]:
+    """Where a source lies, and what a record calls it: by its handle, where it is one."""
     if not is_handle(text):
-        return text
+        return text, text
     image, _ = await find_image(studio, text)
     if image.path is None or not image.path.is_file():
         raise InvalidSourceError(
             f"The file of {image.handle} is not there any more.",
             f"Call show_image with {image.handle} to fetch it again, or give another picture.",
         )
-    return str(image.path)
+    return str(image.path), image.handle

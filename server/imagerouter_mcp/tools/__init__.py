@@ -11,6 +11,7 @@ from imagerouter_mcp.tools.entries import MODELS_SCHEMA
 from imagerouter_mcp.tools.generate_image import generate_image
 from imagerouter_mcp.tools.list_images import IMAGES_SCHEMA, list_images
 from imagerouter_mcp.tools.popular_models import popular_models
+from imagerouter_mcp.tools.preview_mask import MASK_SCHEMA, preview_mask
 from imagerouter_mcp.tools.results import GENERATION_SCHEMA
 from imagerouter_mcp.tools.search_models import search_models
 from imagerouter_mcp.tools.show_image import show_image
@@ -37,6 +38,7 @@ def all_tools() -> list[Tool]:
         make_tool(
             compare_models, title="Compare models", annotations=_MAKES, output=GENERATION_SCHEMA
         ),
+        make_tool(preview_mask, title="Preview mask", annotations=_READS, output=MASK_SCHEMA),
         make_tool(list_images, title="List images", annotations=_READS_HERE, output=IMAGES_SCHEMA),
         make_tool(show_image, title="Show image", annotations=_RESTORES, output=GENERATION_SCHEMA),
         make_tool(search_models, title="Search models", annotations=_READS, output=MODELS_SCHEMA),

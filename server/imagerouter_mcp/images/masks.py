@@ -1,2 +1,0 @@
-from typing import Literal
-Convention = Literal["transparent","white"]
