@@ -155,3 +155,10 @@ def answering(
         return await loopback(script)
 
     return start
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options have to be known before the folder that uses them is looked at."""
+    parser.addoption(
+        "--accept-contract", action="store_true", help="take the tools' present state as the contract"
+    )

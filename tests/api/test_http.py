@@ -107,26 +107,14 @@ async def test_an_answer_at_once_has_no_heartbeat(answering: Answering, settings
     assert (answer.body, pulse.beats) == ({"data": []}, 0)
 
 
-async def test_spaces_inside_an_answer_are_no_heartbeats(loopback: Loopback, settings: Settings) -> None:
-    more = asyncio.Event()
-
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n ")
-        await more.wait()
-        for piece in (b'{"a":"', b"   ", b'"} '):
-            writer.write(piece)
-            await writer.drain()
-
-    async def beat() -> None:
-        nonlocal beats
-        beats += 1
-        more.set()
-
-    beats = 0
+async def test_spaces_inside_an_answer_are_no_heartbeats(answering: Answering, settings: Settings) -> None:
+    pulse = Pulse()
+    pieces = (b" ", b'{"a":"', b"   ", b'"} ', b"")
+    body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
+    url = await answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
     async with service(settings) as http:
-        answer = await http.send(lookup(await loopback(script)), beat)
-    assert (answer.body, beats) == ({"a": "   "}, 1)
+        answer = await http.send(lookup(url), pulse)
+    assert (answer.body, pulse.beats) == ({"a": "   "}, 1)
 
 
 async def test_an_error_with_status_200_and_no_heartbeat_is_a_failure(settings: Settings) -> None:

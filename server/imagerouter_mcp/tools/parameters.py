@@ -31,7 +31,7 @@ Mask = Annotated[
     str,
     Field(
         description="Limits the change: box:x,y,w,h in pixels or % (several with +; outside: before it inverts), "
-        "alpha (the picture's transparency), or a picture. Some models take it."
+        "alpha (the picture's transparency), or a picture. Some models take it. Default none."
     ),
 ]
 Model = Annotated[

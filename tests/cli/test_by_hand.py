@@ -1,0 +1,339 @@
+"""The tools by hand: what a person types, what is printed, and the exit status."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from imagerouter_mcp.cli.main import main
+from imagerouter_mcp.sandbox.accounts import KEY
+from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.tools import all_tools
+
+COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
+FAST = ("--model", "test/test", "--size", "96x64")
+posix = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are a matter of POSIX")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command printed, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - JSON
+        """What was printed, read as JSON."""
+        return json.loads(self.out)
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def variables(sandbox: Sandbox, tmp_path: Path) -> Mapping[str, str]:
+    """What a person would have set."""
+    return {
+        "IMAGEROUTER_API_KEY": KEY,
+        "IMAGEROUTER_BASE_URL": sandbox.base_url,
+        "IMAGEROUTER_POPULAR_URL": sandbox.popular_url,
+        "IMAGEROUTER_OUTPUT_DIR": str(tmp_path / "pictures"),
+        "IMAGEROUTER_DATA_DIR": str(tmp_path / "data"),
+    }
+
+
+@pytest.fixture
+def run(
+    variables: Mapping[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Runs a command within this process, in a folder of the test's own."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    def command(*typed: str) -> Ended:
+        capsys.readouterr()
+        try:
+            status = main(typed)
+        except SystemExit as ending:
+            status = int(ending.code or 0)
+        printed = capsys.readouterr()
+        assert KEY not in printed.out + printed.err
+        return Ended(status, printed.out, printed.err)
+
+    return command
+
+
+def test_generate_saves_a_picture_and_says_where(run: Run, tmp_path: Path) -> None:
+    ended = run("generate", "A red fox", *FAST)
+    (path,) = (tmp_path / "pictures").iterdir()
+    assert ended.status == 0
+    assert f"Saved: {path} (96×64 JPEG, " in ended.out
+    assert "Made 1 picture with test/test for nothing" in ended.out
+    assert ended.err == ""
+    with Image.open(path) as picture:
+        assert picture.size == (96, 64)
+
+
+def test_json_is_what_a_tool_tells(run: Run, tmp_path: Path) -> None:
+    ended = run("generate", "A red fox", "--json", *FAST)
+    (image,) = ended.json["images"]
+    assert ended.status == 0
+    assert Path(image["path"]).parent == tmp_path / "pictures"
+    assert image["handle"].startswith("img_")
+    assert ended.json["model"] == "test/test"
+
+
+def test_every_option_reaches_the_service(run: Run, journal: Callable[[], list[dict[str, Any]]]) -> None:
+    ended = run(
+        *("generate", "A fox", "--model", "black-forest-labs/FLUX-1-schnell", "--size", "64x48"),
+        *("--quality", "low", "--output-format", "png", "--response-format", "b64_json"),
+    )
+    assert ended.status == 0, ended.err
+    (sent,) = [entry for entry in journal() if entry["path"] == "/v1/openai/images/generations"]
+    assert sent["fields"] == {
+        "prompt": "A fox",
+        "model": "black-forest-labs/FLUX-1-schnell",
+        "size": "64x48",
+        "quality": "low",
+        "output_format": "png",
+        "response_format": "b64_json",
+    }
+
+
+def test_paths_may_be_relative_to_the_folder_that_the_person_is_in(
+    run: Run, tmp_path: Path, journal: Callable[[], list[dict[str, Any]]]
+) -> None:
+    Image.new("RGB", (40, 30), "teal").save(tmp_path / "photo.png")
+    Image.new("RGB", (50, 30), "teal").save(tmp_path / "other.png")
+    ended = run(
+        *("edit", "Invert", "photo.png", "./other.png", "--mask", "photo.png"),
+        *("--output-dir", "./mine", "--filename", "result", "--model", "test/test"),
+    )
+    assert ended.status == 0, ended.err
+    (sent,) = [entry for entry in journal() if entry["path"] == "/v1/openai/images/edits"]
+    assert [(file["field"], file["width"]) for file in sent["files"]] == [
+        ("image[]", 40),
+        ("image[]", 50),
+        ("mask[]", 40),
+    ]
+    assert (tmp_path / "mine" / "result.jpg").is_file()
+
+
+def test_a_picture_may_be_edited_by_its_handle_in_another_run(run: Run) -> None:
+    made = run("generate", "A fox", "--json", *FAST).json["images"][0]
+    by_handle = run("edit", "Invert", made["handle"], "--model", "test/test", "--json")
+    by_last = run("edit", "Again", "last", "--model", "test/test", "--json")
+    listed = run("images", "--json").json["images"]
+    assert (by_handle.status, by_last.status) == (0, 0)
+    assert [image["prompt"] for image in listed] == ["Again", "Invert", "A fox"]
+
+
+def test_images_lists_and_finds_what_was_made(run: Run) -> None:
+    assert run("images").out == "No picture has been made yet.\n"
+    run("generate", "A red fox", *FAST)
+    run("generate", "A blue whale", *FAST)
+    assert [line.count("test/test") for line in run("images").out.splitlines()] == [1, 1]
+    assert "whale" in run("images", "whale").out
+    assert "fox" not in run("images", "whale").out
+    assert len(run("images", "--limit", "1").out.splitlines()) == 1
+
+
+def test_show_shows_the_last_or_another(run: Run) -> None:
+    first = run("generate", "First", "--json", *FAST).json["images"][0]
+    second = run("generate", "Second", "--json", *FAST).json["images"][0]
+    assert second["path"] in run("show").out
+    assert first["path"] in run("show", first["handle"]).out
+    assert run("show", "img_0000").status == 1
+
+
+def test_models_are_searched_and_filtered(run: Run) -> None:
+    found = run("models", "flux", "--supports", "mask", "--max-price", "0.005", "--json")
+    assert {model["id"] for model in found.json["models"]} == {"black-forest-labs/FLUX-1-schnell"}
+    assert run("models", "--free", "--limit", "2").out.startswith("The first 2 of ")
+    assert len(run("models", "--limit", "1000").out.splitlines()) == 48
+
+
+def test_popular_lists_the_ranking(run: Run) -> None:
+    ended = run("popular", "--limit", "2")
+    assert [line[:2] for line in ended.out.splitlines()[1:]] == ["1.", "2."]
+    assert "openai/gpt-image-1.5" in ended.out
+
+
+def test_a_refusal_goes_to_stderr_and_ends_with_1(run: Run) -> None:
+    ended = run("generate", "A fox", "--model", "google/gemeni-3-pro")
+    assert ended.status == 1
+    assert ended.out == ""
+    assert "Closest are google/gemini-3-pro" in ended.err
+
+
+def test_a_refusal_is_json_where_json_was_asked_for(run: Run) -> None:
+    ended = run("generate", "A fox", "--size", "big", "--model", "test/test", "--json")
+    assert ended.status == 1
+    assert ended.json["error"]["kind"] == "plan"
+    assert ended.json["error"]["charged"] == "no"
+
+
+def test_without_a_key_the_variable_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IMAGEROUTER_API_KEY")
+    ended = run("generate", "A fox", *FAST)
+    assert ended.status == 1
+    assert "IMAGEROUTER_API_KEY" in ended.err
+    assert run("models", "flux").status == 0
+
+
+def test_a_setting_that_cannot_be_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGEROUTER_TIMEOUT", "soon")
+    ended = run("models")
+    assert ended.status == 1
+    assert ended.err.startswith("imagerouter-mcp: IMAGEROUTER_TIMEOUT cannot be used")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("generate",),
+        ("edit",),
+        ("generate", "A fox", "--colour", "red"),
+        ("generate", "A fox", "--quality", "best"),
+        ("generate", "A fox", "--mod", "test/test"),
+        ("models", "--limit", "many"),
+        ("models", "--supports", "video"),
+        ("popular", "fox"),
+    ],
+)
+def test_what_is_typed_wrongly_ends_with_2(run: Run, typed: tuple[str, ...]) -> None:
+    ended = run(*typed)
+    assert ended.status == 2
+    assert ended.err.startswith(f"usage: imagerouter-mcp {typed[0]}")
+    assert ended.out == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "tool"),
+    [
+        ("generate", "generate_image"),
+        ("edit", "edit_image"),
+        ("images", "list_images"),
+        ("show", "show_image"),
+        ("models", "search_models"),
+        ("popular", "popular_models"),
+    ],
+)
+def test_help_names_every_parameter_of_the_tool(run: Run, command: str, tool: str) -> None:
+    ended = run(command, "--help")
+    (schema,) = [each.parameters["properties"] for each in all_tools() if each.name == tool]
+    assert ended.status == 0
+    assert "--json" in ended.out
+    for name in schema.keys() - {"preview"}:
+        assert f"--{name.replace('_', '-')} " in ended.out or f"  {name}  " in ended.out, name
+
+
+def test_media_lines_end_the_answer_when_the_person_wants_them(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGEROUTER_MEDIA_LINES", "1")
+    ended = run("generate", "A fox", *FAST)
+    told = run("show", "--json").json
+    assert ended.out.splitlines()[-1] == f"MEDIA:{told['images'][0]['path']}"
+
+
+def test_without_that_wish_there_are_none(run: Run) -> None:
+    assert "MEDIA:" not in run("generate", "A fox", *FAST).out
+
+
+def test_open_opens_the_picture(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    image = run("generate", "A fox", "--open", "--json", *FAST).json["images"][0]
+    run("generate", "A fox", "--open", "--model", "nobody/nothing")
+    assert opened == [Path(image["path"]).as_uri()]
+
+
+def test_the_sandbox_option_needs_neither_key_nor_network(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("IMAGEROUTER_API_KEY", "IMAGEROUTER_BASE_URL", "IMAGEROUTER_POPULAR_URL"):
+        monkeypatch.delenv(name)
+    ended = run("generate", "A fox", "--sandbox", *FAST)
+    assert ended.status == 0
+    assert "Sandbox picture" in ended.out
+    assert run("images").out == "No picture has been made yet.\n", "its records stay apart"
+    assert len(list((tmp_path / "pictures").iterdir())) == 1
+
+
+def process_environment(variables: Mapping[str, str], home: Path) -> dict[str, str]:
+    passed = {
+        name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE_")
+    }
+    return {**passed, **variables, "HOME": str(home), "PYTHONUNBUFFERED": "1"}
+
+
+def test_a_real_process_prints_json_alone_and_unicode_as_it_is(
+    variables: Mapping[str, str], tmp_path: Path
+) -> None:
+    ended = subprocess.run(  # noqa: S603 - our own command
+        [*COMMAND, "generate", "Ein Fuchs 🦊", "--json", *FAST],
+        env=process_environment(variables, tmp_path),
+        capture_output=True,
+        check=False,
+        timeout=30,
+    )
+    assert ended.returncode == 0
+    assert json.loads(ended.stdout)["prompt"] == "Ein Fuchs 🦊"
+    assert "🦊" in ended.stdout.decode()
+    assert ended.stderr == b""
+
+
+@posix
+def test_a_terminal_shows_progress_and_an_interrupt_ends_with_130(
+    variables: Mapping[str, str], tmp_path: Path
+) -> None:
+    screen, terminal = os.openpty()
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, "generate", "A fox", "--model", "sandbox/slow-9.5"],
+        env=process_environment(variables, tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+    ) as process:
+        os.close(terminal)
+        try:
+            shown = b""
+            while b"is working" not in shown:
+                shown += os.read(screen, 4096)
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=10)
+            shown += _rest(screen)
+        finally:
+            process.kill()
+            os.close(screen)
+    assert process.returncode == 130
+    assert b"Asking sandbox/slow-9.5" in shown
+    assert shown.rstrip().endswith(b"\x1b[K"), "the line is removed"
+    assert b"Traceback" not in shown
+    assert out == b""
+
+
+def _rest(screen: int) -> bytes:
+    """What a terminal still shows after its process has ended."""
+    shown = b""
+    try:
+        while piece := os.read(screen, 4096):
+            shown += piece
+    except OSError:  # how Linux says that nobody holds the other end
+        return shown
+    return shown

@@ -1,0 +1,73 @@
+"""The command's grammar: what is known, what is helped with, what is refused."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from imagerouter_mcp import __version__
+from imagerouter_mcp.cli.by_hand import COMMANDS
+from imagerouter_mcp.cli.main import BY_HAND, main, parser
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def command(*typed: str) -> tuple[int, str, str]:
+        try:
+            status = main(typed)
+        except SystemExit as ending:
+            status = int(ending.code or 0)
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return command
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert run("--version") == (0, f"imagerouter-mcp {__version__}\n", "")
+
+
+def test_help_names_every_command(run: Run) -> None:
+    status, out, _ = run("--help")
+    assert status == 0
+    named = set(re.findall(r"^    (\w+) ", out, re.MULTILINE))
+    assert named == {*BY_HAND, "serve", "http", "sandbox", "demo"}
+    assert "--sandbox" in out
+
+
+@pytest.mark.parametrize("command", ["serve", "http", "sandbox", "demo"])
+def test_each_command_has_help_of_its_own(run: Run, command: str) -> None:
+    status, out, _ = run(command, "--help")
+    assert status == 0
+    assert out.startswith(f"usage: imagerouter-mcp {command}")
+
+
+def test_every_command_that_is_named_can_be_run() -> None:
+    assert BY_HAND.keys() == COMMANDS.keys()
+
+
+@pytest.mark.parametrize(
+    "typed", [("draw",), ("--colour",), ("http", "--port", "high"), ("sandbox", "extra")]
+)
+def test_what_is_not_known_ends_with_2(run: Run, typed: tuple[str, ...]) -> None:
+    status, out, err = run(*typed)
+    assert (status, out) == (2, "")
+    assert err.startswith("usage: imagerouter-mcp")
+
+
+def test_http_is_for_this_machine_unless_told_otherwise() -> None:
+    options = parser().parse_args(["http"])
+    assert (options.host, options.port) == ("127.0.0.1", 8300)
+
+
+@pytest.mark.parametrize(
+    "typed", [["--sandbox"], ["serve", "--sandbox"], ["--sandbox", "serve"], ["http", "--sandbox"]]
+)
+def test_the_sandbox_option_may_stand_before_or_after_the_command(typed: list[str]) -> None:
+    assert parser().parse_args(typed).sandbox is True
+
+
+def test_the_sandbox_is_off_unless_asked_for() -> None:
+    assert not hasattr(parser().parse_args(["serve"]), "sandbox")

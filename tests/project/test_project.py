@@ -1,0 +1,221 @@
+"""What the documents and the packaging say agrees with what the code is."""
+
+import ast
+import os
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from mcp import Client
+
+from imagerouter_mcp import __version__
+from imagerouter_mcp.generation.studio import open_studio
+from imagerouter_mcp.server import build_server
+from imagerouter_mcp.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "server" / "imagerouter_mcp"
+VAGUE = {"utils", "helpers", "common", "manager", "models", "util", "misc", "base"}
+"""What no module is called: such a name says nothing."""
+COSTING = {"generate_image", "edit_image"}
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def tables(markdown: str) -> list[list[list[str]]]:
+    """The cells of each table's rows, its heading and ruler left out."""
+    found = re.findall(r"^\|.*\|\n\|[-| ]+\|\n((?:\|.*\|\n)+)", markdown, re.MULTILINE)
+    return [
+        [[cell.strip() for cell in row.strip("|").split("|")] for row in rows.splitlines()] for rows in found
+    ]
+
+
+def table_of(markdown: str, first_cell: str) -> dict[str, list[str]]:
+    """The table with such a first cell: its rows by their first cell, its code marks left out."""
+    (rows,) = [rows for rows in tables(markdown) if rows[0][0] == first_cell]
+    return {row[0].strip("`"): row[1:] for row in rows}
+
+
+async def tool_names(settings: Settings) -> list[str]:
+    async with open_studio(settings) as studio, Client(build_server(studio)) as client:
+        return [tool.name for tool in (await client.list_tools()).tools]
+
+
+@pytest.fixture
+def offline(tmp_path: Path) -> Settings:
+    return Settings(output_dir=tmp_path / "pictures", data_dir=tmp_path / "data")
+
+
+@pytest.mark.parametrize("document", ["README.md", "skill/SKILL.md"])
+async def test_the_documents_name_every_tool_and_what_it_costs(offline: Settings, document: str) -> None:
+    rows = table_of(text(document), "`generate_image`")
+    assert list(rows) == await tool_names(offline)
+    assert {name for name, cells in rows.items() if cells[-1] == "credits"} == COSTING
+    assert {cells[-1] for cells in rows.values()} == {"credits", "nothing"}
+
+
+def test_the_readme_names_every_setting_and_no_other() -> None:
+    rows = table_of(text("README.md"), "`IMAGEROUTER_API_KEY`")
+    assert set(rows) == {f"IMAGEROUTER_{field.upper()}" for field in Settings.model_fields}
+
+
+def test_the_readme_tells_each_default_as_it_is() -> None:
+    rows = table_of(text("README.md"), "`IMAGEROUTER_API_KEY`")
+    plain = {
+        field: info.default
+        for field, info in Settings.model_fields.items()
+        if isinstance(info.default, str | int | float) and not isinstance(info.default, bool)
+    }
+    assert {"timeout", "stall_seconds", "preview", "base_url"} <= plain.keys()
+    told = {field: rows[f"IMAGEROUTER_{field.upper()}"][-1].strip("`") for field in plain}
+    assert told.pop("popular_url") == "ImageRouter's"
+    assert told == {field: str(plain[field]) for field in told}
+    assert rows["IMAGEROUTER_MEDIA_LINES"][-1] == "off"
+
+
+def test_no_placeholder_is_left_in_the_readme() -> None:
+    assert re.findall(r"\b[A-Z]+_TABLE\b|\bTODO\b|\bFIXME\b", text("README.md")) == []
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "skill/SKILL.md"])
+def test_the_documents_name_no_file_and_no_command_that_does_not_exist(document: str) -> None:
+    named = re.findall(
+        r"`((?:tools|generation|api|gallery|cli|images|sandbox|server|skill|tests)/[\w./]*)`", text(document)
+    )
+    missing = [name for name in named if not (ROOT / name).exists() and not (PACKAGE / name).exists()]
+    assert missing == []
+    targets = set(re.findall(r"^([a-z]+):", text("Makefile"), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z]+)\b(?=[`\s]|$)", _code(text(document)))) <= targets
+
+
+def _code(markdown: str) -> str:
+    """What stands in code marks and blocks."""
+    return "\n".join(re.findall(r"```.*?```|`[^`\n]+`", markdown, re.DOTALL))
+
+
+def test_the_skill_has_the_version_of_the_package() -> None:
+    front, _ = _skill()
+    assert re.search(r'^  version: "(.+)"$', front, re.MULTILINE)
+    assert re.findall(r'^  version: "(.+)"$', front, re.MULTILINE) == [__version__]
+
+
+def test_the_skill_fits_into_what_its_readers_take() -> None:
+    front, body = _skill()
+    (name,) = re.findall(r"^name: (.+)$", front, re.MULTILINE)
+    (description,) = re.findall(r"^description: (.+)$", front, re.MULTILINE)
+    assert name == "imagerouter"
+    assert len(description) <= 1024
+    assert len(body.splitlines()) < 500
+    assert len(body) < 20_000, "some 5,000 tokens"
+    assert set(re.findall(r"^([\w-]+):", front, re.MULTILINE)) == {"name", "description", "metadata"}
+    assert not re.search(r":\s*[\[{]", front), "its parser refuses flow YAML"
+    assert "credits" in description.lower()
+
+
+def _skill() -> tuple[str, str]:
+    _, front, body = text("skill/SKILL.md").split("---\n", 2)
+    return front, body
+
+
+def test_the_changelog_has_the_version() -> None:
+    assert re.search(rf"^## \[?({re.escape(__version__)}|Unreleased)\b", text("CHANGELOG.md"), re.MULTILINE)
+
+
+def test_the_layout_names_what_is_there_and_all_of_it() -> None:
+    (block,) = re.findall(r"```\n(cli/.*?)```", text("CONTRIBUTING.md"), re.DOTALL)
+    entries = re.findall(r"^(\S+)(.*(?:\n .*)*)", block, re.MULTILINE)
+    top = {name.rstrip("/"): told for name, told in entries}
+    modules = {
+        path.name
+        for path in PACKAGE.iterdir()
+        if path.is_dir() or path.suffix == ".py"
+        if not path.name.startswith("__")
+    }
+    assert top.keys() == modules
+    for name, told in top.items():
+        missing = [file for file in re.findall(r"\b\w+\.py\b", told) if not (PACKAGE / name / file).is_file()]
+        assert missing == [], name
+
+
+def test_pip_installs_what_uv_locks() -> None:
+    lock = tomllib.loads(text("uv.lock"))
+    locked = {
+        (each["name"], each["version"]) for each in lock["package"] if each["name"] != "imagerouter-mcp"
+    }
+    pinned = re.findall(r"^([\w.-]+)==([^\s;]+)(?: ; .+)?$", text("constraints.txt"), re.MULTILINE)
+    assert set(pinned) == locked
+    assert len(pinned) == len(text("constraints.txt").splitlines())
+
+
+def test_every_dependency_that_the_code_imports_is_declared() -> None:
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    declared = {_distribution(line) for line in project["dependencies"]}
+    extra = {_distribution(line) for lines in project["optional-dependencies"].values() for line in lines}
+    imported = {name for path in PACKAGE.rglob("*.py") for name in _imports(path)}
+    named = {
+        "PIL": "pillow",
+        "pydantic_settings": "pydantic-settings",
+        "multipart": "python-multipart",
+        "python_multipart": "python-multipart",
+        "textual_image": "textual-image",
+        "resvg_py": "resvg-py",
+        "rich": "textual-image",  # which brings it
+        "mcp_types": "mcp",
+    }
+    third_party = {named.get(name, name) for name in imported}
+    assert third_party <= declared | extra
+
+
+def _distribution(requirement: str) -> str:
+    return re.split(r"[\[<>=!~; ]", requirement, maxsplit=1)[0]
+
+
+def _imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module.partition(".")[0])
+    return found - sys.stdlib_module_names - {"imagerouter_mcp"}
+
+
+def test_only_the_command_writes_to_stdout() -> None:
+    """Elsewhere stdout may be the protocol."""
+    writers = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in PACKAGE.rglob("*.py")
+        if path.relative_to(PACKAGE).parts[0] not in ("cli", "sandbox")
+        if path.name != "svg_drawing.py"  # a process of its own, whose stdout is a pipe to ours
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print")
+        or (isinstance(node, ast.Attribute) and node.attr in ("stdout", "__stdout__"))
+    ]
+    assert writers == []
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    readers = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and (node.value.id, node.attr) in {("os", "environ"), ("os", "getenv")}
+    ]
+    assert readers == []
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    assert [path.stem for path in PACKAGE.rglob("*") if path.stem in VAGUE] == []
+
+
+def test_ci_runs_what_a_newcomer_runs() -> None:
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert re.search(r"^make test$", script.read_text("utf-8"), re.MULTILINE)
+    assert re.search(r"^test: check\b", text("Makefile"), re.MULTILINE)

@@ -1,0 +1,164 @@
+"""A connected host in either protocol era, pictures to send, and what holds for every answer."""
+
+import importlib
+import io
+import json
+import logging
+import re
+from base64 import b64decode
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client
+from mcp.types import CallToolResult, ImageContent, Implementation, TextContent
+from PIL import Image
+
+from imagerouter_mcp.generation.studio import open_studio
+from imagerouter_mcp.sandbox.accounts import KEY
+from imagerouter_mcp.server import build_server
+from imagerouter_mcp.settings import Settings
+
+MAX_ANSWER_CHARACTERS = 900_000
+"""Of JSON: hosts, and the SDK's own HTTP client, stop at 1 MiB."""
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{200}")
+_validate: Any = importlib.import_module("jsonschema").validate  # it comes with the SDK, and has no types
+
+
+@dataclass
+class Told:
+    """An answer of a tool as a host receives it."""
+
+    result: CallToolResult
+    progress: list[str] = field(default_factory=list[str])
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is an error."""
+        return bool(self.result.is_error)
+
+    @property
+    def text(self) -> str:
+        """What a host shows as text."""
+        return "\n".join(block.text for block in self.result.content if isinstance(block, TextContent))
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The structured content."""
+        return self.result.structured_content or {}
+
+    @property
+    def image(self) -> dict[str, Any]:
+        """The only image."""
+        (image,) = self.fields["images"]
+        return image
+
+    @property
+    def path(self) -> Path:
+        """The file of the only image."""
+        return Path(self.image["path"])
+
+    @property
+    def previews(self) -> list[ImageContent]:
+        """The inline pictures."""
+        return [block for block in self.result.content if isinstance(block, ImageContent)]
+
+
+class Host:
+    """A client that looks at each answer as every host would."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._schemas: dict[str, Mapping[str, Any]] = {}
+
+    async def __call__(self, tool: str, **arguments: object) -> Told:
+        """Call a tool that exists."""
+        told: list[str] = []
+
+        async def note(progress: float, total: float | None, message: str | None) -> None:
+            del progress, total
+            told.append(message or "")
+
+        if not self._schemas:
+            tools = (await self.client.list_tools()).tools
+            self._schemas = {each.name: each.output_schema or {} for each in tools}
+        result = await self.client.call_tool(tool, arguments, progress_callback=note)
+        check_answer(result)
+        if not result.is_error:
+            _validate(result.structured_content, self._schemas[tool])
+        return Told(result, told)
+
+
+def check_answer(result: CallToolResult) -> None:
+    """What holds for every answer: no key, not too large, picture data in image blocks alone."""
+    whole = result.model_dump_json(by_alias=True, exclude_none=True)
+    assert KEY not in whole
+    assert len(whole) < MAX_ANSWER_CHARACTERS
+    assert isinstance(result.content[0], TextContent)
+    assert result.content[0].text
+    for block in result.content:
+        if isinstance(block, ImageContent):
+            with Image.open(io.BytesIO(b64decode(block.data, validate=True))) as picture:
+                assert picture.get_format_mimetype() == block.mime_type
+        else:
+            assert not _BASE64.search(block.model_dump_json())
+    assert not _BASE64.search(json.dumps(result.structured_content))
+
+
+@pytest.fixture(params=["auto", "legacy"])
+def era(request: pytest.FixtureRequest) -> str:
+    """The SDK client's word for a protocol era."""
+    return request.param
+
+
+Hosts = Callable[..., AbstractAsyncContextManager[Host]]
+
+
+@pytest.fixture
+def connect(settings: Settings, era: str) -> Hosts:
+    """Opens a host in front of a server of its own; settings may be changed, and the host's name."""
+
+    @asynccontextmanager
+    async def open_host(name: str = "pytest", **changed: object) -> AsyncGenerator[Host]:
+        own = settings.model_copy(update=changed)
+        who = Implementation(name=name, version="1")
+        async with (
+            open_studio(own) as studio,
+            Client(build_server(studio), mode=era, client_info=who) as client,
+        ):
+            yield Host(client)
+
+    return open_host
+
+
+@pytest.fixture(autouse=True)
+def key_stays_out_of_logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Whatever a test does, nothing that any library logs, at any level, holds the key."""
+    caplog.set_level(logging.DEBUG)
+    yield
+    said = [record.getMessage() + str(record.exc_text) for record in caplog.get_records("call")]
+    assert not [line for line in said if KEY in line]
+
+
+@pytest.fixture
+def made(journal: Callable[[], list[dict[str, Any]]]) -> Callable[[], list[dict[str, Any]]]:
+    """Tells which requests for pictures have arrived at the service."""
+    return lambda: [entry for entry in journal() if entry["path"].startswith("/v1/openai/")]
+
+
+@pytest.fixture
+def photo() -> Image.Image:
+    """A picture without two equal neighbours, and without grey that an inversion would leave as it is."""
+    ramp = Image.linear_gradient("L")
+    return Image.merge("RGB", (ramp, ramp.rotate(90), Image.new("L", ramp.size, 30)))
+
+
+@pytest.fixture
+def source(tmp_path: Path, photo: Image.Image) -> Path:
+    """The photo as a PNG file."""
+    path = tmp_path / "source photo.png"
+    photo.save(path)
+    return path

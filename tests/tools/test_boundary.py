@@ -1,0 +1,384 @@
+"""What is answered when a call cannot work: what happened, whether it cost anything, what to do next."""
+
+import base64
+import logging
+import os
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from mcp import Client, MCPError
+from PIL import Image
+from pydantic import SecretStr
+
+from imagerouter_mcp.generation.studio import Studio
+from imagerouter_mcp.sandbox import accounts
+from imagerouter_mcp.server import build_server
+from imagerouter_mcp.settings import KEYS_PAGE, Settings
+
+Hosts = Callable[..., AbstractAsyncContextManager[Any]]
+Journal = Callable[[], list[dict[str, Any]]]
+
+FOX: dict[str, object] = {"prompt": "A fox", "model": "test/test"}
+EDIT: dict[str, object] = {"prompt": "Invert", "model": "test/test"}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    """Things that are no source image, and one that is, by what they are."""
+    Image.new("RGB", (8, 8), "teal").save(tmp_path / "picture.png")
+    (tmp_path / "notes.txt").write_text("Not a picture.\n" * 100)
+    (tmp_path / "page.png").write_text("<!DOCTYPE html><title>Not a picture</title>")
+    (tmp_path / "empty.png").touch()
+    whole = (tmp_path / "picture.png").read_bytes()
+    (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "large.png").write_bytes(whole)
+    os.truncate(tmp_path / "large.png", 25 * 2**20 + 1)
+    named = {path.stem: str(path) for path in tmp_path.iterdir() if path.is_file()}
+    return {**named, "folder": str(tmp_path)}
+
+
+BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
+    "no prompt": ("generate_image", {"model": "test/test"}, "arguments", "'prompt' is missing"),
+    "an empty prompt": ("generate_image", {**FOX, "prompt": "  "}, "plan", "The prompt is empty."),
+    "too long a prompt": ("generate_image", {**FOX, "prompt": "a" * 10_001}, "plan", "10001 characters"),
+    "a prompt that is a number": ("generate_image", {**FOX, "prompt": 7}, "arguments", "'prompt': "),
+    "an unknown argument": ("generate_image", {**FOX, "seed": 7}, "arguments", "does not know 'seed'"),
+    "an unknown model": (
+        "generate_image",
+        {**FOX, "model": "google/gemeni-2.5-flash"},
+        "plan",
+        "google/gemini-2.5-flash",
+    ),
+    "a video model": ("generate_image", {**FOX, "model": "openai/sora-2"}, "plan", "makes videos"),
+    "a size in words": ("generate_image", {**FOX, "size": "big"}, "plan", "'big' is not a size"),
+    "a size without pixels": ("generate_image", {**FOX, "size": "0x0"}, "plan", "'0x0' is not a size"),
+    "a size the model lacks": (
+        "generate_image",
+        {**FOX, "model": "openai/gpt-image-1", "size": "1600x1000"},
+        "plan",
+        "1536x1024",
+    ),
+    "too large for a free model": (
+        "generate_image",
+        {**FOX, "model": "black-forest-labs/FLUX-1-schnell:free", "size": "1280x1280"},
+        "plan",
+        "1024x1024",
+    ),
+    "an unknown quality": ("generate_image", {**FOX, "quality": "best"}, "arguments", "'quality': "),
+    "an unknown type": ("generate_image", {**FOX, "output_format": "bmp"}, "arguments", "'output_format': "),
+    "an unknown preview": ("generate_image", {**FOX, "preview": True}, "arguments", "'preview': "),
+    "a relative folder": (
+        "generate_image",
+        {**FOX, "output_dir": "pictures"},
+        "configuration",
+        "absolute path",
+    ),
+    "a file for a folder": (
+        "generate_image",
+        {**FOX, "output_dir": "@notes"},
+        "configuration",
+        "it is a file",
+    ),
+    "a name with a folder": ("generate_image", {**FOX, "filename": "../up"}, "plan", "../up"),
+    "no images": ("edit_image", EDIT, "arguments", "'images' is missing"),
+    "images of nothing": ("edit_image", {**EDIT, "images": ""}, "invalid_source", "neither an absolute path"),
+    "an empty list": ("edit_image", {**EDIT, "images": []}, "plan", "There is no source image."),
+    "images by number": ("edit_image", {**EDIT, "images": [1]}, "arguments", "'images.0': "),
+    "17 images": ("edit_image", {**EDIT, "images": ["@picture"] * 17}, "plan", "17 source images"),
+    "a folder": ("edit_image", {**EDIT, "images": ["@folder"]}, "invalid_source", "is a folder"),
+    "a text file": ("edit_image", {**EDIT, "images": ["@notes"]}, "invalid_source", "not a picture"),
+    "a page in a picture's clothing": (
+        "edit_image",
+        {**EDIT, "images": ["@page"]},
+        "invalid_source",
+        "not a picture",
+    ),
+    "an empty file": ("edit_image", {**EDIT, "images": ["@empty"]}, "invalid_source", "not a picture"),
+    "half a file": ("edit_image", {**EDIT, "images": ["@half"]}, "invalid_source", "not a picture"),
+    "too large a file": ("edit_image", {**EDIT, "images": ["@large"]}, "invalid_source", "25 MiB"),
+    "a file that is not there": (
+        "edit_image",
+        {**EDIT, "images": ["/no/such.png"]},
+        "invalid_source",
+        "no such file",
+    ),
+    "a relative path": (
+        "edit_image",
+        {**EDIT, "images": ["picture.png"]},
+        "invalid_source",
+        "neither an absolute",
+    ),
+    "a broken data URI": (
+        "edit_image",
+        {**EDIT, "images": ["data:image/png;base64,%%"]},
+        "invalid_source",
+        "data URI",
+    ),
+    "a bad one among good ones": (
+        "edit_image",
+        {**EDIT, "images": ["@picture", "@notes"]},
+        "invalid_source",
+        "notes.txt",
+    ),
+    "a mask of text": (
+        "edit_image",
+        {**EDIT, "images": ["@picture"], "mask": "@notes"},
+        "invalid_source",
+        "notes.txt",
+    ),
+    "a mask that the model lacks": (
+        "edit_image",
+        {**EDIT, "images": ["@picture"], "mask": "@picture", "model": "google/gemini-2.5-flash"},
+        "plan",
+        "takes no mask",
+    ),
+    "a model that does not edit": (
+        "edit_image",
+        {**EDIT, "images": ["@picture"], "model": "google/imagen-4"},
+        "plan",
+        "takes no source images",
+    ),
+    "an unknown handle": (
+        "edit_image",
+        {**EDIT, "images": ["img_0000"]},
+        "not_found",
+        "no picture 'img_0000'",
+    ),
+    "the last of none": (
+        "edit_image",
+        {**EDIT, "images": ["last"]},
+        "not_found",
+        "No picture has been made yet",
+    ),
+    "showing the last of none": ("show_image", {}, "not_found", "No picture has been made yet"),
+    "too high a limit": ("search_models", {"limit": 1001}, "arguments", "less than or equal to 1000"),
+    "a limit in words": ("search_models", {"limit": "ten"}, "arguments", "'limit': "),
+    "an unknown ability": ("search_models", {"supports": ["video"]}, "arguments", "'supports.0': "),
+    "a negative price": ("search_models", {"max_price": -1}, "arguments", "'max_price': "),
+    "an unknown order": ("search_models", {"sort": "size"}, "arguments", "'sort': "),
+    "no popular ones": ("popular_models", {"limit": 0}, "arguments", "'limit': "),
+    "an argument too many": ("popular_models", {"query": "fox"}, "arguments", "does not know 'query'"),
+    "too many images to list": ("list_images", {"limit": 201}, "arguments", "'limit': "),
+}
+
+
+@pytest.mark.parametrize("case", BAD_CALLS)
+async def test_a_call_that_cannot_work_gets_a_sentence_and_nothing_is_sent(
+    connect: Hosts, made: Journal, files: dict[str, str], case: str
+) -> None:
+    tool, arguments, kind, words = BAD_CALLS[case]
+    async with connect() as host:
+        told = await host(tool, **{name: _filled(value, files) for name, value in arguments.items()})
+    assert told.failed
+    assert words in told.text
+    _check_sentence(told, kind, "no")
+    assert made() == []
+
+
+def _filled(value: object, files: dict[str, str]) -> object:
+    """A value with each `@name` replaced by the path of that file."""
+    if isinstance(value, list):
+        return [_filled(item, files) for item in cast("list[object]", value)]
+    return files[value[1:]] if isinstance(value, str) and value.startswith("@") else value
+
+
+def _check_sentence(told: Any, kind: str, charged: str) -> None:  # noqa: ANN401 - of conftest.py
+    """What happened, whether money was spent, what to do: in the text and the structured content alike."""
+    assert told.fields["error"] == {"kind": kind, "message": told.text, "charged": charged}
+    money = {"no": "Nothing was charged.", "yes": "It has been paid for.", "unknown": "may still complete"}[
+        charged
+    ]
+    before, _, after = told.text.partition(money)
+    assert before.strip().endswith((".", ". It"))
+    assert after.strip().endswith(".")
+    assert "pydantic" not in told.text
+    assert len(told.text) < 1500
+
+
+async def test_a_refusal_repeats_no_picture_data(connect: Hosts) -> None:
+    data = base64.b64encode(os.urandom(3000)).decode()
+    async with connect() as host:
+        as_source = await host("edit_image", images=[f"data:image/png;base64,{data}"], **EDIT)
+        as_quality = await host("generate_image", quality=data, **FOX)
+        as_handle = await host("show_image", handle=data)
+    for told in (as_source, as_quality, as_handle):
+        assert told.failed
+        assert len(told.text) < 1500
+        assert data[200:300] not in told.text
+
+
+async def test_a_folder_that_cannot_be_written_to_is_found_before_anything_is_paid(
+    connect: Hosts, made: Journal, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    async with connect(output_dir=tmp_path / "file" / "pictures") as host:
+        told = await host("generate_image", **FOX)
+    _check_sentence(told, "configuration", "no")
+    assert "IMAGEROUTER_OUTPUT_DIR" in told.text
+    assert made() == []
+
+
+async def test_a_gallery_that_cannot_be_opened_is_found_before_anything_is_paid(
+    connect: Hosts, made: Journal, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    async with connect(data_dir=tmp_path / "file") as host:
+        told = await host("generate_image", **FOX)
+        listed = await host("list_images")
+    _check_sentence(told, "configuration", "no")
+    _check_sentence(listed, "configuration", "no")
+    assert made() == []
+
+
+async def test_without_a_key_making_names_the_variable_and_the_page(connect: Hosts, journal: Journal) -> None:
+    async with connect(api_key=None) as host:
+        made = await host("generate_image", **FOX)
+        edited = await host("edit_image", images=["last"], **EDIT)
+    for told in (made, edited):
+        _check_sentence(told, "configuration", "no")
+        assert "IMAGEROUTER_API_KEY" in told.text
+        assert KEYS_PAGE in told.text
+    assert journal() == []
+
+
+async def test_without_a_key_everything_that_makes_nothing_works(connect: Hosts, journal: Journal) -> None:
+    async with connect(api_key=None) as host:
+        answers = [await host(tool) for tool in ("search_models", "popular_models", "list_images")]
+    assert not any(told.failed for told in answers)
+    assert {entry["authorized"] for entry in journal()} == {False}
+
+
+async def test_the_key_goes_with_paid_calls_only(connect: Hosts, journal: Journal) -> None:
+    async with connect() as host:
+        told = await host("generate_image", prompt="A fox", model="test/test", size="64x64")
+        await host("edit_image", images=[told.image["url"]], **EDIT)
+        await host("popular_models")
+    shown = {entry["path"] for entry in journal() if entry["authorized"]}
+    assert shown == {"/v1/openai/images/generations", "/v1/openai/images/edits"}
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "words"),
+    [
+        (accounts.UNKNOWN_KEY, "authentication", "IMAGEROUTER_API_KEY"),
+        (accounts.POOR_KEY, "insufficient_credits", "credits"),
+        (accounts.RATE_LIMITED_KEY, "rate_limit", "wait"),
+        ("two words", "configuration", "IMAGEROUTER_API_KEY"),
+    ],
+)
+async def test_what_the_account_may_not_do_is_said_without_the_key(
+    connect: Hosts, caplog: pytest.LogCaptureFixture, key: str, kind: str, words: str
+) -> None:
+    async with connect(api_key=SecretStr(key)) as host:
+        told = await host(
+            "generate_image", prompt="A fox", model="black-forest-labs/FLUX-1-schnell", size="64x64"
+        )
+    _check_sentence(told, kind, "no")
+    assert words.lower() in told.text.lower()
+    assert key not in told.text
+    assert key not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "charged"),
+    [
+        ("moderated", "moderation", "no"),
+        ("no-credits", "insufficient_credits", "no"),
+        ("provider-error", "service", "no"),
+        ("late-error", "service", "no"),
+        ("deposit-required", "access_denied", "no"),
+        ("status-500", "service", "no"),
+        ("html-504", "outcome_unknown", "unknown"),
+        ("cut", "outcome_unknown", "unknown"),
+        ("garbage", "unexpected_response", "unknown"),
+    ],
+)
+async def test_what_the_service_refuses_is_told_in_full(
+    connect: Hosts, made: Journal, fault: str, kind: str, charged: str
+) -> None:
+    async with connect() as host:
+        told = await host("generate_image", prompt="A fox", model=f"sandbox/{fault}")
+    _check_sentence(told, kind, charged)
+    assert len(made()) == 1, "a request that was sent is not sent again"
+
+
+@pytest.mark.parametrize("fault", ["stalled", "stalled-after-heartbeats"])
+async def test_a_silent_service_is_given_up_with_the_outcome_unknown(
+    connect: Hosts, made: Journal, fault: str
+) -> None:
+    async with connect(stall_seconds=0.4) as host:
+        told = await host("generate_image", prompt="A fox", model=f"sandbox/{fault}")
+    _check_sentence(told, "outcome_unknown", "unknown")
+    assert "silent for 0.4 seconds" in told.text
+    assert len(made()) == 1
+
+
+async def test_a_generation_may_take_only_so_long(connect: Hosts) -> None:
+    async with connect(timeout=0.4) as host:
+        told = await host("generate_image", prompt="A fox", model="sandbox/slow-9.5")
+    _check_sentence(told, "outcome_unknown", "unknown")
+    assert "within 0.4 seconds" in told.text
+
+
+async def test_a_service_that_is_not_there_is_said_so(connect: Hosts) -> None:
+    async with connect(base_url="http://127.0.0.1:9", popular_url="http://127.0.0.1:9/popular") as host:
+        made = await host("generate_image", **FOX)
+        searched = await host("search_models")
+        popular = await host("popular_models")
+    for told in (made, searched, popular):
+        _check_sentence(told, "unreachable", "no")
+
+
+async def test_an_unknown_model_that_the_service_refuses_leads_to_the_list(
+    connect: Hosts, made: Journal
+) -> None:
+    async with connect() as host:
+        told = await host("generate_image", prompt="A fox", model="zzzz/qqqq")
+    _check_sentence(told, "invalid_request", "no")
+    assert "Use a model of the list, for example " in told.text
+    assert len(made()) == 1
+
+
+class _BrokenGallery:
+    """In place of the gallery: fails as nobody foresaw."""
+
+    def list(self, *_: object) -> None:
+        raise KeyError("s3cret detail")
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+async def test_what_nobody_foresaw_is_told_without_its_words_and_logged_with_them(
+    settings: Settings, era: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    studio = Studio(settings)
+    studio.gallery.close()
+    studio.gallery = _BrokenGallery()  # pyright: ignore[reportAttributeAccessIssue] - broken on purpose
+    async with Client(build_server(studio), mode=era) as client:
+        result = await client.call_tool("list_images", {})
+    assert result.is_error
+    assert result.structured_content
+    error = result.structured_content["error"]
+    assert (error["kind"], error["charged"]) == ("internal", "unknown")
+    assert "did not foresee (KeyError)" in error["message"]
+    assert "s3cret" not in result.model_dump_json()
+    (record,) = [record for record in caplog.records if record.name == "imagerouter_mcp.tools.boundary"]
+    assert record.levelno == logging.ERROR
+    assert record.exc_info
+    assert "s3cret detail" in str(record.exc_info[1])
+
+
+async def test_a_tool_that_does_not_exist_is_refused(connect: Hosts) -> None:
+    async with connect() as host:
+        try:
+            result = await host.client.call_tool("draw_picture", {})
+        except MCPError as error:
+            said = str(error)
+        else:
+            assert result.is_error
+            said = result.content[0].text
+    assert "draw_picture" in said

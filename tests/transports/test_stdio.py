@@ -1,0 +1,228 @@
+"""The server as hosts run it: a process of its own, spoken to over stdin and stdout."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.types import TextContent
+from PIL import Image
+
+from imagerouter_mcp.sandbox.accounts import KEY
+from imagerouter_mcp.settings import KEYS_PAGE
+
+COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
+CLOSING_SECONDS = 3
+"""How long an idle server may take to end."""
+posix = pytest.mark.skipif(os.name != "posix", reason="signals are a matter of POSIX")
+
+
+def server(environment: Mapping[str, str], *options: str, era: str = "auto") -> Client:
+    """A client whose server is a process; opened and closed by `async with`."""
+    parameters = StdioServerParameters(
+        command=COMMAND[0], args=[*COMMAND[1:], *options], env=dict(environment), cwd="/"
+    )
+    return Client(stdio_client(parameters), mode=era)
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def test_pictures_are_made_and_edited(environment: dict[str, str], era: str, tmp_path: Path) -> None:
+    async with server(environment, era=era) as client:
+        assert client.protocol_version.startswith("2026" if era == "auto" else "2025")
+        tools = {tool.name for tool in (await client.list_tools()).tools}
+        told: list[str | None] = []
+
+        async def note(progress: float, total: float | None, message: str | None) -> None:
+            del progress, total
+            told.append(message)
+
+        made = await client.call_tool(
+            "generate_image",
+            {"prompt": "A fox", "model": "test/test", "size": "96x64"},
+            progress_callback=note,
+        )
+        edited = await client.call_tool(
+            "edit_image", {"images": ["last"], "prompt": "Invert", "model": "test/test"}
+        )
+    assert {
+        "generate_image",
+        "edit_image",
+        "list_images",
+        "show_image",
+        "search_models",
+        "popular_models",
+    } <= tools
+    assert told
+    paths = [Path(result.structured_content["images"][0]["path"]) for result in (made, edited)]  # pyright: ignore[reportOptionalSubscript] - its absence is a failure too
+    assert [path.parent for path in paths] == [tmp_path / "pictures"] * 2
+    with Image.open(paths[0]) as picture, Image.open(paths[1]) as other:
+        assert picture.size == other.size == (96, 64)
+        assert picture.tobytes() != other.tobytes()
+
+
+async def test_the_server_starts_without_a_key_and_says_what_to_set(environment: dict[str, str]) -> None:
+    del environment["IMAGEROUTER_API_KEY"]
+    async with server(environment) as client:
+        assert (await client.list_tools()).tools
+        found = await client.call_tool("search_models", {"query": "flux"})
+        refused = await client.call_tool("generate_image", {"prompt": "A fox", "model": "test/test"})
+    assert not found.is_error
+    assert refused.is_error
+    text = refused.content[0]
+    assert isinstance(text, TextContent)
+    assert "IMAGEROUTER_API_KEY" in text.text
+    assert KEYS_PAGE in text.text
+
+
+async def test_the_sandbox_inside_needs_no_key(
+    bare: Callable[[Path], dict[str, str]], tmp_path: Path
+) -> None:
+    environment = {**bare(tmp_path), "IMAGEROUTER_OUTPUT_DIR": str(tmp_path), "IMAGEROUTER_API_KEY": "${KEY}"}
+    async with server(environment, "--sandbox") as client:
+        made = await client.call_tool(
+            "generate_image", {"prompt": "A fox", "model": "test/test", "size": "64x64", "preview": "none"}
+        )
+    assert made.structured_content
+    assert made.structured_content["images"][0]["path"] in map(str, pictures_in(tmp_path))
+    assert any("Sandbox picture" in note for note in made.structured_content["notes"])
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("IMAGEROUTER_TIMEOUT", "soon"),
+        ("IMAGEROUTER_OUTPUT_DIR", "pictures"),
+        ("IMAGEROUTER_PREVIEW", "huge"),
+    ],
+)
+def test_a_setting_that_cannot_be_ends_the_start_with_its_name(
+    environment: dict[str, str], variable: str, value: str
+) -> None:
+    ended = subprocess.run(  # noqa: S603 - our own command
+        COMMAND,
+        env={**environment, variable: value},
+        input=b"",
+        capture_output=True,
+        check=False,
+        timeout=30,
+    )
+    said = ended.stderr.decode()
+    assert ended.returncode == 1
+    assert said.startswith(f"imagerouter-mcp: {variable} cannot be used: ")
+    assert said.count("\n") == 1
+    assert ended.stdout == b""
+
+
+class Raw:
+    """A server process, and JSON-RPC to it line by line."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", era: str) -> None:
+        self.process = process
+        self._legacy = era == "legacy"
+        self._count = 0
+        self.lines: list[bytes] = []
+        if self._legacy:
+            self.ask(
+                "initialize",
+                protocolVersion="2025-11-25",
+                capabilities={},
+                clientInfo={"name": "pytest", "version": "1"},
+            )
+            self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+    def ask(self, method: str, **parameters: object) -> dict[str, Any]:
+        """Send a request, and read until its answer has come."""
+        self._count += 1
+        meta: dict[str, object] = {"progressToken": self._count} if method == "tools/call" else {}
+        if not self._legacy:
+            meta |= {
+                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                "io.modelcontextprotocol/clientInfo": {"name": "pytest", "version": "1"},
+                "io.modelcontextprotocol/clientCapabilities": {},
+            }
+        sent = {**parameters, "_meta": meta} if meta else parameters
+        self._send({"jsonrpc": "2.0", "id": self._count, "method": method, "params": sent})
+        for line in _pipe(self.process.stdout):
+            self.lines.append(line)
+            message = json.loads(line)
+            if message.get("id") == self._count:
+                return message["result"]
+        raise AssertionError(_pipe(self.process.stderr).read().decode())
+
+    def end(self, how: str) -> tuple[int, str]:
+        """End the process by a signal or by closing its stdin; its exit status, and all of its stderr."""
+        if how == "EOF":
+            _pipe(self.process.stdin).close()
+        else:
+            self.process.send_signal(signal.Signals[how])
+        status = self.process.wait(CLOSING_SECONDS)
+        self.lines.extend(_pipe(self.process.stdout))
+        return status, _pipe(self.process.stderr).read().decode()
+
+    def _send(self, message: Mapping[str, object]) -> None:
+        pipe = _pipe(self.process.stdin)
+        pipe.write(json.dumps(message).encode() + b"\n")
+        pipe.flush()
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None
+    return pipe
+
+
+@contextmanager
+def raw(environment: Mapping[str, str], era: str) -> Generator[Raw]:
+    """A running server; killed at the end of the block if it still runs."""
+    with subprocess.Popen(  # noqa: S603 - our own command
+        COMMAND,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd="/",
+    ) as process:
+        try:
+            yield Raw(process, era)
+        finally:
+            process.kill()
+
+
+def test_stdout_carries_the_protocol_and_nothing_else(environment: dict[str, str], era: str) -> None:
+    with raw(environment, era) as talk:
+        talk.ask("tools/list")
+        made = talk.ask(
+            "tools/call",
+            name="generate_image",
+            arguments={"prompt": "A fox", "model": "sandbox/slow-0.2", "size": "64x64"},
+        )
+        refused = talk.ask("tools/call", name="generate_image", arguments={"model": 7})
+        status, stderr = talk.end("EOF")
+    assert made["structuredContent"]["images"]
+    assert refused["isError"]
+    messages = [json.loads(line) for line in talk.lines]
+    assert all(message["jsonrpc"] == "2.0" for message in messages)
+    assert any(message.get("method") == "notifications/progress" for message in messages)
+    assert status == 0
+    assert KEY not in stderr
+    assert KEY.encode() not in b"".join(talk.lines)
+
+
+@posix
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "EOF"])
+def test_an_idle_server_ends_at_once_and_in_silence(environment: dict[str, str], era: str, how: str) -> None:
+    with raw(environment, era) as talk:
+        assert talk.ask("tools/list")["tools"]
+        status, stderr = talk.end(how)
+    assert status == 0
+    assert stderr == ""
