@@ -1,4 +1,4 @@
-"""A large result: 4096×4096 noise, some 50 MB of PNG by address: the event loop's longest pause, and memory."""
+"""A large result, 4096×4096 noise, some 50 MB of PNG: the event loop's longest pause, and memory."""
 
 import tempfile
 import time
@@ -23,7 +23,7 @@ _TICK_SECONDS = 0.005
 
 
 async def measure() -> list[Figure]:
-    """Make the picture twice: in this process beside a ticking clock, and in a server whose memory is read."""
+    """Make the picture twice: here beside a ticking clock, and in a server whose memory is read."""
     with sandbox_process() as base_url, tempfile.TemporaryDirectory() as folder:
         pause = await _longest_pause(base_url, Path(folder))
         peak = await _peak_mib(base_url, Path(folder))

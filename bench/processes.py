@@ -20,7 +20,7 @@ _STARTER = (
 
 @contextmanager
 def sandbox_process() -> Generator[str]:
-    """A sandbox in a process of its own, so that its drawing does not hold up this one; yields its address."""
+    """A sandbox in a process of its own, so that its drawing holds up nothing here; yields its address."""
     command = [sys.executable, "-m", "imagerouter_mcp", "sandbox", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
         try:

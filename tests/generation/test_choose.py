@@ -10,7 +10,9 @@ from imagerouter_mcp.generation.choose import CANDIDATES, Choice, Need, Preferen
 from imagerouter_mcp.generation.special import SPECIAL
 
 
-def entry(model: str, price: float, *, edits: bool = False, masks: bool = False, **more: object) -> ModelEntry:
+def entry(
+    model: str, price: float, *, edits: bool = False, masks: bool = False, **more: object
+) -> ModelEntry:
     plain = ModelEntry(model, takes_image=edits, takes_mask=masks, price=Price(price, price, price))
     return replace(plain, **more)  # pyright: ignore[reportArgumentType] - the tests name its fields
 
@@ -29,7 +31,15 @@ LISTING = Listing(
         entry("bria/remove-background", 0.0006, edits=True),
     )
 )
-POPULAR = ("test/test", "bria/remove-background", "acme/film", "gone/model", "acme/dear", "acme/fair", "acme/plain")
+POPULAR = (
+    "test/test",
+    "bria/remove-background",
+    "acme/film",
+    "gone/model",
+    "acme/dear",
+    "acme/fair",
+    "acme/plain",
+)
 TEXT, EDIT, MASK = Need(), Need(images=True), Need(images=True, mask=True)
 
 

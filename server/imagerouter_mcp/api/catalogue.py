@@ -253,7 +253,9 @@ class _Likeness:
         ratio = _ratio(self._tail, name.rpartition("/")[2])
         if "/" in self._asked:
             ratio = max(ratio, _ratio(self._whole, name))
-        return max(ratio, _CONTAINED) if len(self._asked) >= _TELLING_LENGTH and self._asked in name else ratio
+        return (
+            max(ratio, _CONTAINED) if len(self._asked) >= _TELLING_LENGTH and self._asked in name else ratio
+        )
 
 
 def _ratio(matcher: SequenceMatcher[str], name: str) -> float:

@@ -128,7 +128,9 @@ async def deliver(studio: Studio, job: Job, answer: GenerationAnswer) -> Generat
 
 def _other_size(plan: Plan, record: Record) -> tuple[str, ...]:
     """A sentence when the service made other dimensions than it was asked for."""
-    came = next(((image.width, image.height) for image in record.images if image.width and image.height), None)
+    came = next(
+        ((image.width, image.height) for image in record.images if image.width and image.height), None
+    )
     if plan.size is None or came is None or came == plan.size:
         return ()
     asked = "x".join(map(str, plan.size))

@@ -123,7 +123,11 @@ def make_plan(
     notes = [
         *_about_the_list(choice, listed=listed),
         *_about_quality(request, entry),
-        *([f"{choice.id} {special.does} and heeds no prompt."] if special and not special.prompt and request.prompt else []),
+        *(
+            [f"{choice.id} {special.does} and heeds no prompt."]
+            if special and not special.prompt and request.prompt
+            else []
+        ),
         *([f"{request.aspect_ratio} was asked for as {wanted}."] if ratio else []),
     ]
     convention: Convention = "transparent" if entry and "openai" in entry.providers else "white"

@@ -85,7 +85,9 @@ async def _generate(
         plans = {model: await _plan(studio, requests[0], choice, sources) for model, choice in picked.items()}
         _check_cost([plans[request.model] for request in requests], max_cost_usd)
         destination = await to_thread.run_sync(prepare_destination, requests[0], studio)
-        jobs = [Job(each, plans[each.model], destination, sources.origins, sources.notes) for each in requests]
+        jobs = [
+            Job(each, plans[each.model], destination, sources.origins, sources.notes) for each in requests
+        ]
         return await _run_all(studio, jobs, sources, progress)
 
 
@@ -119,7 +121,9 @@ def _check_cost(plans: Sequence[Plan], max_cost_usd: float) -> None:
         )
     highest = sum(plan.estimate.high for plan in plans if plan.estimate)
     if highest > max_cost_usd:
-        told = ", ".join(f"{plan.model} up to {dollars(plan.estimate.high)}" for plan in plans if plan.estimate)
+        told = ", ".join(
+            f"{plan.model} up to {dollars(plan.estimate.high)}" for plan in plans if plan.estimate
+        )
         raise BudgetError(
             f"This may cost up to {dollars(highest)}, more than the {dollars(max_cost_usd)} allowed: {told}.",
             "Choose cheaper models (search_models with max_price), or allow more.",

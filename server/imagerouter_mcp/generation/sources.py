@@ -54,7 +54,7 @@ class Sources:
         """The mask in a provider's convention, for one request."""
         if self.mask is None:
             return None
-        return Upload(encode_mask(self.mask, convention), "mask.png", "image/png")
+        return Upload(io.BytesIO(encode_mask(self.mask, convention)), "mask.png", "image/png")
 
 
 class View(io.RawIOBase):

@@ -43,9 +43,7 @@ def make_sheet(tiles: Sequence[Tile], size: PreviewSize) -> Preview | None:
     columns = math.ceil(math.sqrt(len(tiles)))
     rows = math.ceil(len(tiles) / columns)
     cell = _CELL[size]
-    sheet = Image.new(
-        "RGB", (columns * (cell + _GAP) + _GAP, rows * (cell + _LABEL + _GAP) + _GAP), _PAPER
-    )
+    sheet = Image.new("RGB", (columns * (cell + _GAP) + _GAP, rows * (cell + _LABEL + _GAP) + _GAP), _PAPER)
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(_FONT)
     for number, tile in enumerate(tiles):

@@ -177,8 +177,8 @@ def _check_file(status: os.stat_result, name: str) -> None:
 
 def _too_large(name: str, size: int) -> InvalidSourceError:
     return InvalidSourceError(
-        f"The source image {name} has {size / 2**20:.0f} MiB, more than the {MAX_READ_BYTES // 2**20} MiB that "
-        "are read.",
+        f"The source image {name} has {size / 2**20:.0f} MiB; no more than {MAX_READ_BYTES // 2**20} MiB are "
+        "read.",
         "Give a smaller one.",
     )
 

@@ -35,9 +35,7 @@ def all_tools() -> list[Tool]:
     return [
         make_tool(generate_image, title="Generate image", annotations=_MAKES, output=GENERATION_SCHEMA),
         make_tool(edit_image, title="Edit image", annotations=_MAKES, output=GENERATION_SCHEMA),
-        make_tool(
-            compare_models, title="Compare models", annotations=_MAKES, output=GENERATION_SCHEMA
-        ),
+        make_tool(compare_models, title="Compare models", annotations=_MAKES, output=GENERATION_SCHEMA),
         make_tool(preview_mask, title="Preview mask", annotations=_READS, output=MASK_SCHEMA),
         make_tool(list_images, title="List images", annotations=_READS_HERE, output=IMAGES_SCHEMA),
         make_tool(show_image, title="Show image", annotations=_RESTORES, output=GENERATION_SCHEMA),

@@ -17,7 +17,10 @@ ModelId = Annotated[str, Field(description="Model id, such as google/gemini-2.5-
 
 MODEL_SCHEMA: dict[str, Any] = {
     "type": "object",
-    "properties": {"model": {"type": "object"}, "alternatives": {"type": "array", "items": {"type": "object"}}},
+    "properties": {
+        "model": {"type": "object"},
+        "alternatives": {"type": "array", "items": {"type": "object"}},
+    },
 }
 """Of the structured content: the model as in search_models, with `providers`, `aliases` and what it does."""
 
@@ -34,6 +37,7 @@ async def describe_model(*, model: ModelId, ctx: StudioContext) -> CallToolResul
         )
     others = _alternatives(entry, listing)
     special = SPECIAL.get(entry.id)
+    offers = [f"{name} {price_span(price)}" for name, price in entry.offers]
     fields = {
         **entry_fields(entry),
         "providers": [{"id": name, "price_usd": price_fields(price)} for name, price in entry.offers],
@@ -45,7 +49,7 @@ async def describe_model(*, model: ModelId, ctx: StudioContext) -> CallToolResul
         *([f"It {special.does}{'' if special.prompt else ' and heeds no prompt'}."] if special else []),
         f"Sizes: {', '.join(entry.sizes) if entry.sizes else 'any'}.",
         *([f"Seconds: {', '.join(f'{length:g}' for length in entry.seconds)}."] if entry.seconds else []),
-        f"Providers: {', '.join(f'{name} {price_span(price)}' for name, price in entry.offers) or 'not told'}.",
+        f"Providers: {', '.join(offers) or 'not told'}.",
         f"Alternatives: {', '.join(f'{other.id} ({price_words(other)})' for other in others) or 'none'}.",
     ]
     return CallToolResult(
@@ -64,4 +68,6 @@ def _alternatives(entry: ModelEntry, listing: Listing) -> list[ModelEntry]:
         if other.output == "video" or need.fits(other)
     ]
     likely = entry.price.likely if entry.price else 0.0
-    return sorted(able, key=lambda other: abs(other.price.likely - likely) if other.price else 0)[:_ALTERNATIVES]
+    return sorted(able, key=lambda other: abs(other.price.likely - likely) if other.price else 0)[
+        :_ALTERNATIVES
+    ]

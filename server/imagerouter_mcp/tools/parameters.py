@@ -30,8 +30,8 @@ Images = Annotated[
 Mask = Annotated[
     str,
     Field(
-        description="Limits the change: box:x,y,w,h in pixels or % (several with +; outside: before it inverts), "
-        "alpha (the picture's transparency), or a picture. Some models take it. Default none."
+        description="Limits the change: box:x,y,w,h in pixels or % (several with +; outside: before it "
+        "inverts), alpha (the picture's transparency), or a picture. Some models take it. Default none."
     ),
 ]
 Model = Annotated[
@@ -47,16 +47,12 @@ Size = Annotated[
 AspectRatio = Annotated[
     str,
     Field(
-        description='Shape in place of size: "16:9", any W:H, square, landscape, portrait, or match (the first '
-        "source). Default none."
+        description='Shape in place of size: "16:9", any W:H, square, landscape, portrait, or match (the '
+        "first source). Default none."
     ),
 ]
-Count = Annotated[
-    int, Field(ge=1, le=8, description="How many pictures, each paid for. Default 1.")
-]
-DryRun = Annotated[
-    bool, Field(description="Only tell model, size and price; sends nothing. Default false.")
-]
+Count = Annotated[int, Field(ge=1, le=8, description="How many pictures, each paid for. Default 1.")]
+DryRun = Annotated[bool, Field(description="Only tell model, size and price; sends nothing. Default false.")]
 Quality = Annotated[
     Literal["auto", "low", "medium", "high"], Field(description="Only some models use it. Default auto.")
 ]

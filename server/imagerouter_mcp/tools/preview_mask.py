@@ -6,6 +6,7 @@ from anyio import to_thread
 from mcp.types import CallToolResult, ContentBlock, TextContent
 from pydantic import Field
 
+from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.request import ImageRequest
 from imagerouter_mcp.tools.parameters import Mask, StudioContext
 from imagerouter_mcp.tools.results import image_block
@@ -23,10 +24,14 @@ async def preview_mask(*, mask: Mask, ctx: StudioContext, image: Source = "last"
 
     request = ImageRequest(prompt="", images=(image,), mask=mask)
     async with open_sources(ctx.request_context.lifespan_context, request) as sources:
-        preview = await to_thread.run_sync(show_mask, sources.images[0].file, sources.mask)
+        if sources.mask is None:
+            raise PlanError("There is no mask.", 'Give one in `mask`, such as "box:0,0,100%,50%".')
+        source = sources.images[0]
+        preview = await to_thread.run_sync(show_mask, source.file, sources.mask)
         percent = round(100 * await to_thread.run_sync(share, sources.mask), 1)
-        width, height = sources.images[0].width, sources.images[0].height
-    text = f"{percent:g} % of the {width}×{height} picture would change: the tinted part. {' '.join(sources.notes)}"
+        width, height = source.width, source.height
+    changes = f"{percent:g} % of the {width}×{height} picture would change: the tinted part."
+    text = " ".join((changes, *sources.notes))
     blocks: list[ContentBlock] = [TextContent(type="text", text=text), image_block(preview)]
     fields = {"changed_percent": percent, "width": width, "height": height, "notes": list(sources.notes)}
     return CallToolResult(content=blocks, structured_content=fields)

@@ -15,7 +15,7 @@ from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
 from imagerouter_mcp.generation.plan import Plan
 from imagerouter_mcp.generation.prices import Estimate, dollars
-from imagerouter_mcp.generation.request import Batch, Generation
+from imagerouter_mcp.generation.request import Batch
 from imagerouter_mcp.images.contact_sheet import Tile, make_sheet
 from imagerouter_mcp.images.previews import Preview, make_preview
 
@@ -31,7 +31,7 @@ GENERATION_SCHEMA: dict[str, Any] = {
         "notes": {"type": "array", "items": {"type": "string"}},
     },
 }
-"""Of the structured content; an image is {handle, path, url, media_type, width, height, bytes}, and of several
+"""Of the structured content; an image is {handle, path, url, media_type, width, height, bytes}, of several
 generations also {model, cost_usd, latency_ms}; the outer `cost_usd` is the sum."""
 
 PreviewChoice = Literal["auto", "none", "large"]
@@ -93,7 +93,8 @@ def as_text(batch: Batch, media: Sequence[str] = ()) -> str:
         record = made.record
         if several:
             lines.append(_label(record, " · "))
-        lines.extend(line for image in record.images for line in _image_lines(image))
+        alone = not several and len(record.images) == 1
+        lines.extend(line for image in record.images for line in _image_lines(image, alone=alone))
         if record.revised_prompt and record.revised_prompt != record.prompt:
             lines.append(f"The model read the prompt as: {record.revised_prompt}")
     lines.extend(f"Note: {note}" for note in _notes(batch))
@@ -196,14 +197,15 @@ def _heading(batch: Batch) -> str:
     return f"Made {what}{with_what}{cost}{f' in {took / 1000:.1f} s' if took else ''}.{why}"
 
 
-def _image_lines(image: GalleryImage) -> list[str]:
+def _image_lines(image: GalleryImage, *, alone: bool) -> list[str]:
     lines: list[str] = []
     if image.path:
         lines.append(f"Saved: {image.path} ({_describe(image)})")
     if image.url:
         lines.append(f"Link: {image.url} (anyone who has it can open it)")
     if image.handle:
-        lines.append(f'Handle: {image.handle} (or "last") names it as a source image.')
+        also = ' (or "last")' if alone else ""
+        lines.append(f"Handle: {image.handle}{also} names it as a source image.")
     return lines
 
 
