@@ -1,6 +1,5 @@
 """Calls: what `generate_image` adds to the same bare requests, and how long `search_models` takes."""
 
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -8,9 +7,10 @@ from statistics import median
 
 import httpx
 from mcp import Client
-from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.stdio import stdio_client
 
 from bench.figures import Figure
+from bench.processes import server
 from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.generation.studio import Studio, open_studio
 from imagerouter_mcp.sandbox.accounts import KEY
@@ -27,24 +27,14 @@ REQUEST = {"model": "test/test", "prompt": "a lighthouse at dusk", "size": "1024
 async def measure() -> list[Figure]:
     """Run both measurements against one sandbox."""
     with running_sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
-        environment = {
-            "IMAGEROUTER_API_KEY": KEY,
-            "IMAGEROUTER_BASE_URL": sandbox.base_url,
-            "IMAGEROUTER_POPULAR_URL": sandbox.popular_url,
-            "IMAGEROUTER_OUTPUT_DIR": f"{folder}/pictures",
-            "IMAGEROUTER_DATA_DIR": f"{folder}/data",
-        }
-        generate = await _generate(environment, sandbox.base_url, Path(folder))
+        generate = await _generate(sandbox.base_url, Path(folder))
     return [generate, await _search()]
 
 
-async def _generate(environment: dict[str, str], base_url: str, folder: Path) -> Figure:
-    parameters = StdioServerParameters(
-        command=sys.executable, args=["-m", "imagerouter_mcp"], env=environment
-    )
+async def _generate(base_url: str, folder: Path) -> Figure:
     ours: list[float] = []
     bare: list[float] = []
-    async with Client(stdio_client(parameters)) as client, httpx.AsyncClient() as http:
+    async with Client(stdio_client(server(base_url, folder))) as client, httpx.AsyncClient() as http:
         for _ in range(ROUNDS + 3):
             bare.append(await _bare(http, base_url, folder))
             began = time.perf_counter()

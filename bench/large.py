@@ -1,19 +1,15 @@
-"""A large result: 4096×4096 noise, some 50 MB of PNG by address: the event loop's longest pause, and memory."""
+"""A large result, 4096×4096 noise, some 50 MB of PNG: the event loop's longest pause, and memory."""
 
-import re
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
 from mcp import Client
-from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.stdio import stdio_client
 
 from bench.figures import Figure
+from bench.processes import sandbox_process, server, server_mib
 from imagerouter_mcp.generation.request import ImageRequest
 from imagerouter_mcp.generation.run import generate
 from imagerouter_mcp.generation.studio import open_studio
@@ -27,26 +23,14 @@ _TICK_SECONDS = 0.005
 
 
 async def measure() -> list[Figure]:
-    """Make the picture twice: in this process beside a ticking clock, and in a server whose memory is read."""
+    """Make the picture twice: here beside a ticking clock, and in a server whose memory is read."""
     with sandbox_process() as base_url, tempfile.TemporaryDirectory() as folder:
         pause = await _longest_pause(base_url, Path(folder))
-        peak = await _peak_mib(base_url, folder)
+        peak = await _peak_mib(base_url, Path(folder))
     return [
         Figure(f"longest pause of the event loop, {SIZE} noise", f"{pause:.0f} ms", "", pause, 50, "ms"),
         Figure(f"peak memory of the server, {SIZE} noise", f"{peak:.0f} MiB", "", peak, 250, "MiB"),
     ]
-
-
-@contextmanager
-def sandbox_process() -> Generator[str]:
-    """A sandbox in a process of its own, so that its drawing does not hold up this one; yields its address."""
-    command = [sys.executable, "-m", "imagerouter_mcp", "sandbox", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
-        try:
-            line = process.stdout.readline() if process.stdout else ""
-            yield line.rpartition(" ")[2].strip()
-        finally:
-            process.terminate()
 
 
 async def _longest_pause(base_url: str, folder: Path) -> float:
@@ -74,28 +58,12 @@ async def _longest_pause(base_url: str, folder: Path) -> float:
     return longest * 1000
 
 
-async def _peak_mib(base_url: str, folder: str) -> float:
-    environment = {
-        "IMAGEROUTER_API_KEY": KEY,
-        "IMAGEROUTER_BASE_URL": base_url,
-        "IMAGEROUTER_OUTPUT_DIR": folder,
-        "IMAGEROUTER_DATA_DIR": folder,
-    }
-    pid_file = Path(folder) / "pid"
-    starter = (
-        "import os, pathlib, sys; from imagerouter_mcp.cli import main; "
-        "pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); sys.exit(main([]))"
-    )
-    parameters = StdioServerParameters(
-        command=sys.executable, args=["-c", starter, str(pid_file)], env=environment
-    )
-    async with Client(stdio_client(parameters)) as client:
+async def _peak_mib(base_url: str, folder: Path) -> float:
+    async with Client(stdio_client(server(base_url, folder))) as client:
         for preview in ("auto", "large"):
             result = await client.call_tool(
                 "generate_image", {"prompt": "noise", "model": MODEL, "size": SIZE, "preview": preview}
             )
             if result.is_error:
                 raise RuntimeError(result.content)
-        status = Path(f"/proc/{pid_file.read_text()}/status").read_text("ascii")  # noqa: ASYNC240 - a bench waits
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    return int(found[1]) / 1024 if found else float("nan")
+        return server_mib(folder, "VmHWM")

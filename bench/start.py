@@ -2,16 +2,15 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
 
 from bench.figures import Figure
+from bench.processes import mib
 
 ROUNDS = 11
 _REQUESTS = (
@@ -75,12 +74,6 @@ def _start(command: Sequence[str]) -> tuple[float, float]:
             while json.loads(process.stdout.readline()).get("id") != 2:  # noqa: PLR2004 - of tools/list above
                 pass
             elapsed = time.perf_counter() - began
-            resident = _resident_mib(process.pid)
+            resident = mib(process.pid, "VmRSS")
             process.stdin.close()
     return elapsed, resident
-
-
-def _resident_mib(process: int) -> float:
-    status = Path(f"/proc/{process}/status").read_text("ascii")
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    return int(found[1]) / 1024 if found else float("nan")

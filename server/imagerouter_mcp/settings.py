@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     """Where the gallery keeps its records."""
     model: str | None = None
     """The model for calls that name none."""
+    edit_model: str | None = None
+    """The same for edits."""
+    auto_max_usd: Annotated[float, Field(ge=0)] = 0.05
+    """The likely price up to which a model is chosen for a call that names none."""
     response_format: ResponseFormat = "url"
     preview: PreviewSize = "auto"
     media_lines: bool = False

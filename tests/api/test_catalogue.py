@@ -86,6 +86,7 @@ def test_a_v1_entry_is_read_in_full() -> None:
         release_date="2025-11-20",
         score=1200.0,
         providers=("one", "two"),
+        offers=(("one", Price(0.01, 0.03, 0.2)), ("two", Price(0.005, 0.005, 0.005))),
     )
 
 

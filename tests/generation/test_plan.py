@@ -6,11 +6,17 @@ import pytest
 
 from imagerouter_mcp.api.catalogue import Listing, ModelEntry, Price
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.plan import dollars, make_plan
+from imagerouter_mcp.generation.choose import Preference
+from imagerouter_mcp.generation.plan import Plan, make_plan, pick_model
+from imagerouter_mcp.generation.prices import dollars
 from imagerouter_mcp.generation.request import ImageRequest
 
 PICTURE = "/somewhere/picture.png"
 MODELS = (
+    ModelEntry(
+        "bria/remove-background", takes_image=True, takes_mask=False, price=Price(0.0006, 0.0006, 0.018)
+    ),
+    ModelEntry("acme/openai-served", takes_image=True, takes_mask=True, providers=("openai",)),
     ModelEntry(
         "openai/gpt-image-1.5",
         takes_image=True,
@@ -42,8 +48,14 @@ LISTING = Listing(MODELS)
 FOX = ImageRequest(prompt="a red fox", model="openai/gpt-image-1.5")
 
 
-def plan(request: ImageRequest, listing: Listing | None = LISTING, default: str | None = None):  # noqa: ANN201 - Plan
-    return make_plan(request, listing, default_model=default, response_format="url")
+def plan(
+    request: ImageRequest,
+    listing: Listing | None = LISTING,
+    default: str | None = None,
+    source: tuple[int, int] | None = None,
+) -> Plan:
+    choice = pick_model(request, listing, (), Preference(default))
+    return make_plan(request, choice, response_format="url", source=source, listed=listing is not None)
 
 
 def refused(request: ImageRequest, listing: Listing | None = LISTING) -> str:
@@ -72,15 +84,6 @@ def test_the_person_s_own_model_stands_in_for_none() -> None:
     assert plan(replace(FOX, model=" "), default="google/imagen-4").model == "google/imagen-4"
 
 
-def test_without_a_model_the_refusal_names_candidates_that_can_do_it_with_prices() -> None:
-    sentence = refused(replace(FOX, model=""))
-    assert "IMAGEROUTER_MODEL" in sentence
-    assert "openai/gpt-image-1.5 (about $0.133)" in sentence
-    masked = refused(replace(FOX, model="", images=(PICTURE,), mask=PICTURE))
-    assert "stabilityai/sd3 (about $0.0019)" in masked
-    assert "gpt-image" not in masked
-
-
 @pytest.mark.parametrize("asked", ["openai/gpt-image-15", "gpt-image-1.5", "OpenAI/GPT-Image-1.5"])
 def test_an_id_close_to_a_real_one_is_refused_naming_it(asked: str) -> None:
     assert "openai/gpt-image-1.5" in refused(replace(FOX, model=asked))
@@ -107,7 +110,7 @@ def test_a_video_model_makes_no_picture() -> None:
 def test_a_model_that_takes_no_pictures_is_refused_naming_one_that_does() -> None:
     sentence = refused(replace(FOX, model="google/imagen-4", images=(PICTURE,)))
     assert "takes no source images" in sentence
-    assert "openai/gpt-image-1.5" in sentence
+    assert "the cheapest is stabilityai/sd3 (about $0.0019)" in sentence
 
 
 def test_a_model_that_takes_no_mask_is_refused_naming_one_that_does() -> None:
@@ -157,8 +160,45 @@ def test_what_cannot_work_with_any_model_is_refused(request_: ImageRequest, word
     assert "Nothing was charged." in sentence
 
 
-def test_a_source_image_needs_no_prompt_for_some_models_take_none() -> None:
-    assert "prompt" not in plan(replace(FOX, prompt="", images=(PICTURE,))).fields
+def test_only_a_model_that_heeds_no_prompt_does_without_one() -> None:
+    bare = replace(FOX, prompt="", images=(PICTURE,))
+    assert "prompt is empty" in refused(bare)
+    assert "prompt" not in plan(replace(bare, model="bria/remove-background")).fields
+
+
+def test_a_prompt_that_will_not_be_heeded_is_said() -> None:
+    made = plan(replace(FOX, model="bria/remove-background", images=(PICTURE,)))
+    assert "removes the background and heeds no prompt" in made.notes[0]
+
+
+def test_a_model_that_works_on_a_picture_is_refused_without_one() -> None:
+    assert "needs a picture to work on" in refused(replace(FOX, model="bria/remove-background"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "source", "size"),
+    [("16:9", None, "1536x1024"), ("square", None, "1024x1024"), ("match", (90, 160), "1024x1536")],
+)
+def test_a_shape_becomes_a_size_of_the_model_and_is_said(
+    shape: str, source: tuple[int, int] | None, size: str
+) -> None:
+    made = plan(replace(FOX, aspect_ratio=shape, images=(PICTURE,)), source=source)
+    assert made.fields["size"] == size
+    assert made.notes == (f"{shape} was asked for as {size}.",)
+
+
+def test_size_and_shape_together_are_refused() -> None:
+    assert "Give one of the two" in refused(replace(FOX, size="1024x1024", aspect_ratio="1:1"))
+
+
+def test_the_estimate_is_the_catalogue_s_price() -> None:
+    assert str(plan(FOX).estimate) == "about $0.133 ($0.009 to $0.20)"
+
+
+def test_the_mask_s_convention_is_that_of_the_provider() -> None:
+    masked = replace(FOX, images=(PICTURE,), mask="box:0,0,50%,50%")
+    assert plan(replace(masked, model="stabilityai/sd3")).convention == "white"
+    assert plan(replace(masked, model="acme/openai-served")).convention == "transparent"
 
 
 @pytest.mark.parametrize(

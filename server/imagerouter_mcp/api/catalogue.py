@@ -3,7 +3,7 @@
 import math
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from difflib import SequenceMatcher
@@ -74,6 +74,7 @@ class ModelEntry:
         release_date: ISO 8601, as in 2025-11-20.
         score: Its arena score (Elo points; higher is better).
         providers: The hosts behind it, in the list's order.
+        offers: What each of them charges, where told.
         aliases: Other ids that ImageRouter resolves to this one.
     """
 
@@ -90,6 +91,7 @@ class ModelEntry:
     release_date: str | None = None
     score: float | None = None
     providers: tuple[str, ...] = ()
+    offers: tuple[tuple[str, Price], ...] = ()
     aliases: tuple[str, ...] = ()
 
     @property
@@ -227,21 +229,41 @@ def closest_ids(listing: Listing, model_id: str, count: int = 3) -> list[str]:
     Case, a missing or wrong vendor, and `_` or a space for `-` do not matter.
     """
     asked = _plain(model_id[:_LONGEST_ID])
+    likeness = _Likeness(asked)
     ratios = {
-        entry.id: max(_likeness(asked, _plain(name)) for name in (entry.id, *entry.aliases))
+        entry.id: max(likeness.of(_plain(name)) for name in (entry.id, *entry.aliases))
         for entry in listing.models
     }
     likely = [id_ for id_, ratio in ratios.items() if ratio >= _ENOUGH_ALIKE]
     return sorted(likely, key=lambda id_: -ratios[id_])[:count]
 
 
-def _likeness(asked: str, name: str) -> float:
-    """From 0 to 1 by difflib, with or without the vendors; 2 for the very name."""
-    if asked == name:
-        return 2.0
-    pairs = [(asked.rpartition("/")[2], name.rpartition("/")[2])] + [(asked, name)] * ("/" in asked)
-    ratio = max(SequenceMatcher(None, *pair, autojunk=False).ratio() for pair in pairs)
-    return max(ratio, _CONTAINED) if len(asked) >= _TELLING_LENGTH and asked in name else ratio
+class _Likeness:
+    """How much names are like the one asked for: difflib keeps its analysis of that one."""
+
+    def __init__(self, asked: str) -> None:
+        self._asked = asked
+        self._whole = SequenceMatcher(None, "", asked, autojunk=False)
+        self._tail = SequenceMatcher(None, "", asked.rpartition("/")[2], autojunk=False)
+
+    def of(self, name: str) -> float:
+        """From 0 to 1, with or without the vendors; 2 for the very name."""
+        if name == self._asked:
+            return 2.0
+        ratio = _ratio(self._tail, name.rpartition("/")[2])
+        if "/" in self._asked:
+            ratio = max(ratio, _ratio(self._whole, name))
+        return (
+            max(ratio, _CONTAINED) if len(self._asked) >= _TELLING_LENGTH and self._asked in name else ratio
+        )
+
+
+def _ratio(matcher: SequenceMatcher[str], name: str) -> float:
+    """The ratio where it is enough; difflib's two upper bounds are cheap."""
+    matcher.set_seq1(name)
+    if matcher.real_quick_ratio() < _ENOUGH_ALIKE or matcher.quick_ratio() < _ENOUGH_ALIKE:
+        return 0.0
+    return matcher.ratio()
 
 
 def _plain(name: str) -> str:
@@ -298,6 +320,7 @@ def _entry(model_id: str, row: Mapping[str, object]) -> ModelEntry | None:
         release_date=_date(row.get("release_date")),
         score=_number(row.get("arena_score")),
         providers=tuple(_strings([as_object(host).get("id", host) for host in hosts])),
+        offers=tuple(_offers(hosts)),
         aliases=tuple(_strings(row.get("aliases"))),
     )
 
@@ -325,6 +348,14 @@ def _price(row: Mapping[str, object]) -> Price | None:
     lows, averages, highs = zip(*spans, strict=True)
     low, high = min(lows), max(highs)
     return Price(low, min(max(low, *averages), high), high)
+
+
+def _offers(hosts: Sequence[object]) -> Iterator[tuple[str, Price]]:
+    for host in map(as_object, hosts):
+        name, span = host.get("id"), _span(host.get("pricing"))
+        if isinstance(name, str) and span:
+            low, average, high = span
+            yield name, Price(low, min(max(low, average), high), high)
 
 
 def _span(offer: object) -> tuple[float, float, float] | None:

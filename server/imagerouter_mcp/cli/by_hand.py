@@ -48,6 +48,7 @@ class ByHand:
 COMMANDS = {
     "generate": ByHand("generate_image", ("prompt",), makes=True),
     "edit": ByHand("edit_image", ("prompt", "images"), makes=True),
+    "compare": ByHand("compare_models", ("prompt", "models"), makes=True),
     "images": ByHand("list_images", ("query",)),
     "show": ByHand("show_image", ("handle",), makes=True),
     "models": ByHand("search_models", ("query",)),

@@ -11,6 +11,7 @@ from imagerouter_mcp.errors import ImageRouterError
 BY_HAND = {
     "generate": "make a picture from text",
     "edit": "make a picture from pictures",
+    "compare": "make the same picture with several models",
     "images": "list what was made",
     "show": "show a picture made earlier",
     "models": "find models",

@@ -117,11 +117,6 @@ class Gallery:
                         return image, record
         return None
 
-    def last(self) -> tuple[GalleryImage, Record] | None:
-        """The first image of the generation that was recorded last, by any process."""
-        newest = self.list(limit=1)
-        return (newest[0].images[0], newest[0]) if newest else None
-
     def list(self, query: str | None = None, limit: int = 20) -> list[Record]:
         """What was made, the newest first.
 

@@ -60,12 +60,14 @@ class Job:
         plan: What is sent.
         destination: Where the results go.
         origins: What the record calls the source images.
+        notes: What was done to the source images.
     """
 
     request: ImageRequest
     plan: Plan
     destination: Destination
     origins: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,26 @@ async def deliver(studio: Studio, job: Job, answer: GenerationAnswer) -> Generat
     ]
     if len(lost) == len(outcomes):
         raise _undelivered(*lost[0])
-    notes = (*job.plan.notes, *notes, *(str(_undelivered(*each)) for each in lost))
-    return Generation(record, (*notes, SANDBOX_NOTE) if answer.sandbox else notes)
+    notes = (
+        *job.plan.notes,
+        *job.notes,
+        *notes,
+        *_other_size(job.plan, record),
+        *(str(_undelivered(*each)) for each in lost),
+        *((SANDBOX_NOTE,) if answer.sandbox else ()),
+    )
+    return Generation(record, job.plan.why, job.plan.estimate, notes)
+
+
+def _other_size(plan: Plan, record: Record) -> tuple[str, ...]:
+    """A sentence when the service made other dimensions than it was asked for."""
+    came = next(
+        ((image.width, image.height) for image in record.images if image.width and image.height), None
+    )
+    if plan.size is None or came is None or came == plan.size:
+        return ()
+    asked = "x".join(map(str, plan.size))
+    return (f"{asked} was asked for; {plan.model} made {came[0]}x{came[1]}.",)
 
 
 async def refetch(studio: Studio, image: GalleryImage, record: Record) -> GalleryImage:

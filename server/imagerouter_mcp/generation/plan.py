@@ -1,32 +1,34 @@
-"""Plan before paying: from a request and the catalogue to what is sent, or a refusal that costs nothing."""
+"""Plan before paying: from a request and the catalogue to what is sent, or a refusal that costs nothing.
 
-import re
+Pure functions, in the order in which `run` calls them: `pick_model` needs no source image, `make_plan` may
+need the first one's dimensions.
+"""
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imagerouter_mcp.api.catalogue import Listing, ModelEntry, closest_ids
+from imagerouter_mcp.api.catalogue import Listing, ModelEntry
 from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.generation.choose import Choice, Need, Preference, cheapest, choose, examples
+from imagerouter_mcp.generation.prices import Estimate, estimate, price_words
 from imagerouter_mcp.generation.request import ImageRequest
+from imagerouter_mcp.generation.sizes import (
+    FREE_MAX_SIDE,
+    nearest,
+    own_sizes,
+    read_ratio,
+    read_size,
+    sides,
+    size_of_shape,
+)
+from imagerouter_mcp.generation.special import SPECIAL
+from imagerouter_mcp.images.masks import Convention
 
 MAX_IMAGES = 16
 """The service takes up to 16 source images."""
 MAX_PROMPT = 10_000
 """Characters; the lower of the two limits that the service was seen to have."""
-FREE_MAX_SIDE = 1024
-"""`:free` models refuse more than this in either direction, in pixels."""
-CANDIDATES = (
-    "google/gemini-2.5-flash",
-    "openai/gpt-image-1.5",
-    "black-forest-labs/FLUX-2-klein-9b",
-    "bytedance/seedream-4.5",
-    "qwen/qwen-image-2512",
-    "black-forest-labs/FLUX-1-schnell",
-    "stabilityai/sd3",
-)
-"""Well-known models of several prices and abilities, best first, to name where a person has to choose; the
-last three take masks."""
-
-_SIZE = re.compile(r"(\d{1,5})\s*[xX×*]\s*(\d{1,5})")
+_SIZES_TOLD = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,68 +37,104 @@ class Plan:
 
     Attributes:
         model: The model's id.
+        why: Why this one, as the end of a sentence; "" where it was named.
         fields: The request's fields by their API names.
+        estimate: What it may cost, where the catalogue tells.
+        convention: How a mask says what to edit, by the provider that will serve the model.
         notes: What the person should know beforehand.
     """
 
     model: str
+    why: str
     fields: dict[str, str]
+    estimate: Estimate | None
+    convention: Convention
     notes: tuple[str, ...]
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """The dimensions that were asked for, if any."""
+        return sides(self.fields["size"]) if "size" in self.fields else None
 
-def make_plan(
-    request: ImageRequest, listing: Listing | None, *, default_model: str | None, response_format: str
-) -> Plan:
-    """Turn a request into what is sent.
+
+def pick_model(
+    request: ImageRequest, listing: Listing | None, popular: Sequence[str], preference: Preference
+) -> Choice:
+    """Find the model, and make sure that it can do this.
 
     Args:
         request: What is asked for.
         listing: The catalogue, or None when it cannot be had; then the service alone judges.
-        default_model: The person's own model for calls that name none.
-        response_format: The person's own default.
+        popular: Model ids, the most used first; needed where no model is named.
+        preference: What the person set.
 
     Raises:
         PlanError: It cannot work; the sentence names what would.
     """
     _check_words(request)
-    model, entry, notes = _choose(request, listing, default_model)
-    size = _normal_size(request.size)
-    if entry and listing:
-        _check_abilities(request, entry, listing)
-        _check_size(size, entry)
-        notes += _ignored(request, entry)
+    size = read_size(request.size)
+    if size and request.aspect_ratio not in ("", "auto"):
+        raise PlanError("Both size and aspect_ratio are given.", "Give one of the two.")
+    need = Need(bool(request.images), bool(request.mask), f"{size[0]}x{size[1]}" if size else "auto")
+    choice = choose(request.model, need, listing, popular, preference)
+    if choice.entry and listing:
+        _check_abilities(choice.entry, need, listing)
+        _check_size(choice.entry, need, listing)
+    _check_speciality(request, choice.id)
+    return choice
+
+
+def make_plan(
+    request: ImageRequest,
+    choice: Choice,
+    *,
+    response_format: str,
+    source: tuple[int, int] | None = None,
+    listed: bool = True,
+) -> Plan:
+    """Turn a request and its model into what is sent.
+
+    Args:
+        request: What is asked for.
+        choice: From `pick_model`.
+        response_format: The person's own default.
+        source: Width and height of the first source image, in pixels, if there is one.
+        listed: Whether the catalogue could be had.
+
+    Raises:
+        PlanError: The shape cannot be made.
+    """
+    entry = choice.entry
+    size = read_size(request.size)
+    ratio = read_ratio(request.aspect_ratio, source)
+    wanted = size_of_shape(ratio, entry) if ratio else f"{size[0]}x{size[1]}" if size else "auto"
+    special = SPECIAL.get(choice.id)
     fields = {
-        "model": model,
+        "model": choice.id,
         "prompt": request.prompt,
-        "size": size,
+        "size": wanted,
         "quality": request.quality,
         "output_format": request.output_format,
     }
     sent = {name: value for name, value in fields.items() if value and value != "auto"}
-    wanted = request.response_format
-    sent["response_format"] = response_format if wanted == "auto" else wanted
-    return Plan(model, sent, notes)
-
-
-def price_words(entry: ModelEntry) -> str:
-    """A model's price for a sentence: "about $0.04 a picture"."""
-    if entry.free:
-        return "free"
-    if entry.price is None:
-        return "price unknown"
-    return f"about {dollars(entry.price.likely)}"
-
-
-def dollars(amount: float) -> str:
-    """USD with as many digits as matter, at least two: $0.04, $0.0006, $1.75."""
-    digits = f"{amount:.6f}".rstrip("0")
-    whole, _, fraction = digits.partition(".")
-    return f"${whole}.{fraction:0<2}"
+    sent["response_format"] = (
+        response_format if request.response_format == "auto" else request.response_format
+    )
+    notes = [
+        *_about_the_list(choice, listed=listed),
+        *_about_quality(request, entry),
+        *(
+            [f"{choice.id} {special.does} and heeds no prompt."]
+            if special and not special.prompt and request.prompt
+            else []
+        ),
+        *([f"{request.aspect_ratio} was asked for as {wanted}."] if ratio else []),
+    ]
+    convention: Convention = "transparent" if entry and "openai" in entry.providers else "white"
+    return Plan(choice.id, choice.why, sent, estimate(entry), convention, tuple(notes))
 
 
 def _check_words(request: ImageRequest) -> None:
-    if not request.prompt.strip() and not request.images:
-        raise PlanError("The prompt is empty.", "Describe the picture in the prompt.")
     if len(request.prompt) > MAX_PROMPT:
         raise PlanError(
             f"The prompt has {len(request.prompt)} characters; ImageRouter takes {MAX_PROMPT}.", "Shorten it."
@@ -110,119 +148,65 @@ def _check_words(request: ImageRequest) -> None:
         raise PlanError("A mask needs a source image to lie on.", "Give the picture in `images`.")
 
 
-def _choose(
-    request: ImageRequest, listing: Listing | None, default_model: str | None
-) -> tuple[str, ModelEntry | None, tuple[str, ...]]:
-    model = request.model.strip() or default_model or ""
-    if not model:
+def _check_abilities(entry: ModelEntry, need: Need, listing: Listing) -> None:
+    if entry.output != "image":
         raise PlanError(
-            "No model is named, and IMAGEROUTER_MODEL is not set.",
-            f"Name one in `model`{for_example(request, listing)}.",
+            f"{entry.id} makes videos, not pictures.", f"Use an image model{examples(need, listing)}."
         )
-    if listing is None:
-        return model, None, ("The model list could not be read, so the request was not checked against it.",)
-    entry = listing.find(model)
-    if entry:
-        return model, entry, ()
-    near = closest_ids(listing, model)
-    if near:
+    if need.images and entry.takes_image is False:
         raise PlanError(
-            f"There is no model {model!r} at ImageRouter.",
-            f"Closest are {_listed(near)}. Use one of these, or find others with search_models.",
+            f"{entry.id} takes no source images.", f"Use a model that {need}{_would(need, listing)}."
         )
-    return model, None, (f"{model} is not in ImageRouter's model list; it was sent as it is.",)
+    if need.mask and entry.takes_mask is False:
+        raise PlanError(
+            f"{entry.id} takes no mask.",
+            f"Leave the mask out and describe the change, or use a model that {need}{_would(need, listing)}.",
+        )
 
 
-def for_example(request: ImageRequest, listing: Listing | None) -> str:
-    """Up to three models that could do it, with prices, as the end of a sentence; may be empty."""
-    if listing is None:
-        return f", for example {CANDIDATES[0]}"
-    fitting = (entry for model in CANDIDATES if (entry := listing.find(model)) and _fits(request, entry))
-    named = [f"{entry.id} ({price_words(entry)})" for entry in fitting][:3]
-    if not named:
-        named = [
-            f"{e.id} ({price_words(e)})" for e in listing.models if _fits(request, e) and not e.is_dummy
-        ][:3]
-    return f", for example {_listed(named)}" if named else ""
+def _would(need: Need, listing: Listing) -> str:
+    """The cheapest model that could, and others, as the end of a sentence."""
+    cheap = cheapest(need, listing)
+    return f": the cheapest is {cheap.id} ({price_words(cheap)})" if cheap else examples(need, listing)
 
 
-def _fits(request: ImageRequest, entry: ModelEntry) -> bool:
-    """Whether nothing that the list tells speaks against it."""
-    return (
-        entry.output == "image"
-        and not (request.images and entry.takes_image is False)
-        and not (request.mask and entry.takes_mask is False)
+def _check_size(entry: ModelEntry, need: Need, listing: Listing) -> None:
+    if entry.accepts_size(need.size):
+        return
+    width, height = sides(need.size)
+    own = own_sizes(entry)
+    if not own:
+        raise PlanError(
+            f"Free models make pictures up to {FREE_MAX_SIDE}x{FREE_MAX_SIDE}, not {need.size}.",
+            f"Ask for a smaller size, or use a model that {need}{_would(need, listing)}.",
+        )
+    close = nearest(width / height, width * height, own)
+    more = f" and {len(own) - _SIZES_TOLD} more" if len(own) > _SIZES_TOLD else ""
+    raise PlanError(
+        f"{entry.id} does not make {need.size}.",
+        f"The nearest that it makes is {close}, of {', '.join(own[:_SIZES_TOLD])}{more}.",
     )
 
 
-def _check_abilities(request: ImageRequest, entry: ModelEntry, listing: Listing) -> None:
-    if entry.output != "image":
+def _check_speciality(request: ImageRequest, model: str) -> None:
+    special = SPECIAL.get(model)
+    if special and special.image and not request.images:
         raise PlanError(
-            f"{entry.id} makes videos, not pictures.",
-            f"Use an image model{for_example(request, listing)}.",
+            f"{model} {special.does}; it needs a picture to work on.", "Give one in `images` of edit_image."
         )
-    if request.images and entry.takes_image is False:
-        raise PlanError(
-            f"{entry.id} takes no source images.",
-            f"Use a model that edits{for_example(request, listing)}, or search_models with supports=edit.",
-        )
-    if request.mask and entry.takes_mask is False:
-        raise PlanError(
-            f"{entry.id} takes no mask.",
-            f"Leave the mask out and describe the change, or use a model that takes one"
-            f"{for_example(request, listing)}.",
-        )
+    if not request.prompt.strip() and (special is None or special.prompt):
+        raise PlanError("The prompt is empty.", "Say what the picture shows, or what to change.")
 
 
-def _normal_size(size: str) -> str:
-    text = size.strip().lower()
-    if text in ("", "auto"):
-        return "auto"
-    match = _SIZE.fullmatch(text)
-    if not match or int(match[1]) == 0 or int(match[2]) == 0:
-        raise PlanError(
-            f"{size!r} is not a size.", 'Give it as WIDTHxHEIGHT in pixels, such as "1024x1024", or "auto".'
-        )
-    return f"{int(match[1])}x{int(match[2])}"
+def _about_the_list(choice: Choice, *, listed: bool) -> list[str]:
+    if not listed:
+        return ["The model list could not be read, so the request was not checked against it."]
+    if choice.entry is None:
+        return [f"{choice.id} is not in ImageRouter's model list; it was sent as it is."]
+    return []
 
 
-def _check_size(size: str, entry: ModelEntry) -> None:
-    if size == "auto":
-        return
-    if entry.sizes and size not in entry.sizes:
-        raise PlanError(
-            f"{entry.id} does not make {size}.",
-            f"The nearest that it makes is {_nearest(size, entry)}, of {_listed(entry.sizes)}.",
-        )
-    if entry.id.endswith(":free") and max(_sides(size)) > FREE_MAX_SIDE:
-        raise PlanError(
-            f"Free models make pictures up to {FREE_MAX_SIDE}x{FREE_MAX_SIDE}, not {size}.",
-            "Ask for a smaller size, or use the paid model of the same name.",
-        )
-
-
-def _nearest(size: str, entry: ModelEntry) -> str:
-    """The accepted size of the nearest shape, and of these the nearest in area."""
-    width, height = _sides(size)
-
-    def distance(other: str) -> tuple[float, int]:
-        w, h = _sides(other)
-        return (round(abs(w / h - width / height), 3), abs(w * h - width * height))
-
-    return min((s for s in entry.sizes if _SIZE.fullmatch(s)), key=distance, default="auto")
-
-
-def _sides(size: str) -> tuple[int, int]:
-    match = _SIZE.fullmatch(size)
-    return (int(match[1]), int(match[2])) if match else (0, 0)
-
-
-def _ignored(request: ImageRequest, entry: ModelEntry) -> tuple[str, ...]:
-    if request.quality != "auto" and entry.takes_quality is False:
-        return (f"{entry.id} has no quality setting; it ignores quality={request.quality}.",)
-    return ()
-
-
-def _listed(words: Sequence[str]) -> str:
-    *others, last = words
-    return f"{', '.join(others)} and {last}" if others else last
+def _about_quality(request: ImageRequest, entry: ModelEntry | None) -> list[str]:
+    if request.quality != "auto" and entry and entry.takes_quality is False:
+        return [f"{entry.id} has no quality setting; it ignores quality={request.quality}."]
+    return []

@@ -9,6 +9,8 @@ from imagerouter_mcp.gallery.entries import GalleryImage, Record
 from imagerouter_mcp.generation.deliver import refetch
 from imagerouter_mcp.generation.studio import Studio
 
+_LOOKED_THROUGH = 20
+"""Records, the newest first, in which `last` looks for a picture that arrived."""
 _HANDLE = re.compile(r"\s*(last|img_[0-9a-z]+)\s*", re.IGNORECASE)
 
 
@@ -29,10 +31,7 @@ async def find_image(studio: Studio, handle: str) -> tuple[GalleryImage, Record]
         ConfigurationError: The gallery cannot be read.
     """
     if handle.strip().lower() == "last":
-        newest = await to_thread.run_sync(studio.gallery.last)
-        if newest is None:
-            raise NotFoundError("No picture has been made yet.", "Make one first, or give a picture's path.")
-        return newest
+        return await _newest(studio)
     found = await to_thread.run_sync(studio.gallery.find, handle)
     if found is None:
         raise NotFoundError(
@@ -40,6 +39,15 @@ async def find_image(studio: Studio, handle: str) -> tuple[GalleryImage, Record]
             "Give a handle that an earlier answer named, or the picture's path; list_images finds them.",
         )
     return found
+
+
+async def _newest(studio: Studio) -> tuple[GalleryImage, Record]:
+    """The newest picture that has arrived."""
+    for record in await to_thread.run_sync(studio.gallery.list, None, _LOOKED_THROUGH):
+        for image in record.images:
+            if image.path:
+                return image, record
+    raise NotFoundError("No picture has been made yet.", "Make one first, or give a picture's path.")
 
 
 async def recall(studio: Studio, handle: str) -> tuple[GalleryImage, Record, tuple[str, ...]]:

@@ -86,12 +86,17 @@ def size_of_shape(ratio: float, entry: ModelEntry | None) -> str:
         ratio: Width divided by height.
         entry: The model, or None when nothing is known of it.
     """
-    if entry and entry.sizes:
-        return nearest(ratio, MEGAPIXEL, entry.sizes)
+    if entry and (own := own_sizes(entry)):
+        return nearest(ratio, MEGAPIXEL, own)
     limit = FREE_MAX_SIDE if entry and entry.id.endswith(":free") else MAX_SIDE
     width, height = math.sqrt(MEGAPIXEL * ratio), math.sqrt(MEGAPIXEL / ratio)
     scale = min(1.0, limit / max(width, height))
     return f"{_stepped(width * scale)}x{_stepped(height * scale)}"
+
+
+def own_sizes(entry: ModelEntry) -> tuple[str, ...]:
+    """The sizes of a model's own list that it accepts; some `:free` ones list sizes that they refuse."""
+    return tuple(size for size in entry.sizes if entry.accepts_size(size))
 
 
 def _stepped(side: float) -> int:

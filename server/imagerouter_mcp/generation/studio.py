@@ -74,6 +74,13 @@ class Studio:
         except ImageRouterError:
             return None
 
+    async def popular_ids(self) -> tuple[str, ...]:
+        """The most used models, or their substitute; none when neither can be had."""
+        try:
+            return (await self.popularity.ranking()).ids
+        except ImageRouterError:
+            return ()
+
     async def _fetch_models(self) -> object:
         return await self.client.models()
 

@@ -1,11 +1,10 @@
-"""Source images in: from a path, an address or a data URI to an open file that is known to be a picture."""
+"""Source images in: from a path, an address, a data URI or base64 to an open file that can be sent."""
 
 import base64
 import binascii
 import os
 import re
 import stat
-import struct
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,30 +17,16 @@ import anyio.to_thread
 
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.fetch import Fetcher, FetchError
-from imagerouter_mcp.images.formats import NotAPictureError, inspect
+from imagerouter_mcp.images.preparing import prepare
 
-MAX_SOURCE_BYTES = 25 * 2**20
-"""The service takes files up to 25 MiB."""
+MAX_READ_BYTES = 200 * 2**20
+"""No larger file is looked at; what is larger than ImageRouter takes is scaled down by `prepare`."""
 FETCH_SECONDS = 60.0
-SENT_AS_THEY_ARE = ("image/png", "image/jpeg", "image/webp")
-"""The types that every provider behind the service is known to take; others are converted to PNG."""
-
-_UNCONVERTIBLE = (
-    OSError,
-    SyntaxError,  # Pillow's word for a broken header
-    ValueError,
-    TypeError,  # a TIFF whose tags are of other types than they should be
-    LookupError,
-    ArithmeticError,
-    EOFError,
-    RuntimeError,  # AVIF's decoder
-    struct.error,
-    Warning,  # an exception where the process turned Pillow's warnings into errors
-)
-"""What Pillow raises for files that are broken, or of a kind that it or PNG does not know."""
 _SHOWN = 80
 _USER = re.compile(r"(?<=://)[^/?#]*@")
 """A user name and a password in an address, which no sentence repeats."""
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{256,}={0,2}\s*")
+"""Bare base64: the smallest picture is longer, and hardly a path that long has no dot, dash or underscore."""
 _DATA_URI = re.compile(r"data:(?P<type>[^,;]*)(?P<options>(;[^,;]*)*),", re.IGNORECASE)
 
 
@@ -55,15 +40,15 @@ class SourceImage:
         media_type: Read from its bytes.
         width: In pixels, as displayed.
         height: In pixels, as displayed.
-        origin: What a record calls it; never its bytes.
+        notes: What was changed to make it fit to be sent, a sentence each.
     """
 
     file: BinaryIO
     filename: str
     media_type: str
-    width: int | None
-    height: int | None
-    origin: str
+    width: int
+    height: int
+    notes: tuple[str, ...]
 
 
 class SourceReader:
@@ -82,7 +67,7 @@ class SourceReader:
         """Open one source image and make sure that it is a picture.
 
         Args:
-            text: An absolute path (`~` allowed), `file://` URI, http(s) address or data URI.
+            text: An absolute path (`~` allowed), `file://` URI, http(s) address, data URI, or base64.
 
         Raises:
             InvalidSourceError: It cannot be read, is too large, or is no picture; names the source.
@@ -90,10 +75,12 @@ class SourceReader:
         text = text.strip()
         file = await self._open_bytes(text)
         try:
-            return await anyio.to_thread.run_sync(_recognised, file, shown(text))
-        except BaseException:
+            made = await anyio.to_thread.run_sync(prepare, file, shown(text))
+        finally:
             file.close()
-            raise
+        return SourceImage(
+            made.file, f"image.{made.extension}", made.media_type, made.width, made.height, made.notes
+        )
 
     async def _open_bytes(self, text: str) -> BinaryIO:
         lower = text[:8].lower()
@@ -101,16 +88,18 @@ class SourceReader:
             return await self._download(text)
         if lower.startswith("data:"):
             return await anyio.to_thread.run_sync(_open_data_uri, text)
+        if _BASE64.fullmatch(text):
+            return await anyio.to_thread.run_sync(_open_data_uri, f"data:;base64,{text}")
         try:
             path = _path_of_uri(text) if lower.startswith("file:") else self._expand(text)
-        except (ValueError, RuntimeError):  # a broken file: URI; no home folder
+        except (ValueError, RuntimeError):  # a broken file: URI; the home folder of an unknown user
             raise _unusable(text) from None
         return await anyio.to_thread.run_sync(_open_path, path, text)
 
     async def _download(self, url: str) -> BinaryIO:
         file = scratch_file()
         try:
-            await self._fetcher.download(url, file, max_bytes=MAX_SOURCE_BYTES, seconds=FETCH_SECONDS)
+            await self._fetcher.download(url, file, max_bytes=MAX_READ_BYTES, seconds=FETCH_SECONDS)
         except BaseException as error:
             file.close()
             if isinstance(error, FetchError):
@@ -182,14 +171,14 @@ def _check_file(status: os.stat_result, name: str) -> None:
     if not stat.S_ISREG(status.st_mode):
         what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a file"
         raise InvalidSourceError(f"The source image {name} is {what}.", "Give the path of a picture file.")
-    if status.st_size > MAX_SOURCE_BYTES:
+    if status.st_size > MAX_READ_BYTES:
         raise _too_large(name, status.st_size)
 
 
 def _too_large(name: str, size: int) -> InvalidSourceError:
     return InvalidSourceError(
-        f"The source image {name} has {size / 2**20:.1f} MiB; ImageRouter takes "
-        f"{MAX_SOURCE_BYTES // 2**20} MiB.",
+        f"The source image {name} has {size / 2**20:.0f} MiB; no more than {MAX_READ_BYTES // 2**20} MiB are "
+        "read.",
         "Give a smaller one.",
     )
 
@@ -209,51 +198,9 @@ def _open_data_uri(text: str) -> BinaryIO:
             f"The source image {shown(text)} is not a whole data URI.",
             "Give data:image/png;base64,… with the whole picture, or better the picture's path.",
         )
-    if len(data) > MAX_SOURCE_BYTES:
+    if len(data) > MAX_READ_BYTES:
         raise _too_large(shown(text), len(data))
     file = scratch_file()
     file.write(data)
     file.seek(0)
     return file
-
-
-def _recognised(file: BinaryIO, name: str) -> SourceImage:
-    try:
-        seen = inspect(file)
-    except NotAPictureError as error:
-        raise InvalidSourceError(
-            f"The source image {name} is not a picture that can be sent: {error}.",
-            "Give a PNG, JPEG or WebP picture.",
-        ) from None
-    if seen.format.kind != "image":
-        raise InvalidSourceError(
-            f"The source image {name} is {seen.format.name}, which cannot be edited.",
-            "Give a PNG, JPEG or WebP picture.",
-        )
-    file.seek(0)
-    if seen.format.media_type in SENT_AS_THEY_ARE:
-        return SourceImage(
-            file, f"image.{seen.format.extension}", seen.format.media_type, seen.width, seen.height, name
-        )
-    return SourceImage(_as_png(file, name), "image.png", "image/png", seen.width, seen.height, name)
-
-
-def _as_png(file: BinaryIO, name: str) -> BinaryIO:
-    """The picture as PNG; of an animation, the first frame."""
-    from PIL import Image, ImageOps  # noqa: PLC0415 - Pillow costs start-up time and memory until it is needed
-
-    converted = scratch_file()
-    try:
-        with Image.open(file) as picture:
-            ImageOps.exif_transpose(picture).save(converted, "PNG")
-    except BaseException as error:
-        converted.close()
-        if isinstance(error, (*_UNCONVERTIBLE, Image.DecompressionBombError)):
-            raise InvalidSourceError(
-                f"The source image {name} is of a type that cannot be converted here.",
-                "Save it as PNG or JPEG and give that.",
-            ) from None
-        raise
-    file.close()
-    converted.seek(0)
-    return converted

@@ -4,11 +4,14 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 
 from imagerouter_mcp.tools.boundary import make_tool
+from imagerouter_mcp.tools.compare_models import compare_models
+from imagerouter_mcp.tools.describe_model import MODEL_SCHEMA, describe_model
 from imagerouter_mcp.tools.edit_image import edit_image
 from imagerouter_mcp.tools.entries import MODELS_SCHEMA
 from imagerouter_mcp.tools.generate_image import generate_image
 from imagerouter_mcp.tools.list_images import IMAGES_SCHEMA, list_images
 from imagerouter_mcp.tools.popular_models import popular_models
+from imagerouter_mcp.tools.preview_mask import MASK_SCHEMA, preview_mask
 from imagerouter_mcp.tools.results import GENERATION_SCHEMA
 from imagerouter_mcp.tools.search_models import search_models
 from imagerouter_mcp.tools.show_image import show_image
@@ -32,8 +35,11 @@ def all_tools() -> list[Tool]:
     return [
         make_tool(generate_image, title="Generate image", annotations=_MAKES, output=GENERATION_SCHEMA),
         make_tool(edit_image, title="Edit image", annotations=_MAKES, output=GENERATION_SCHEMA),
+        make_tool(compare_models, title="Compare models", annotations=_MAKES, output=GENERATION_SCHEMA),
+        make_tool(preview_mask, title="Preview mask", annotations=_READS, output=MASK_SCHEMA),
         make_tool(list_images, title="List images", annotations=_READS_HERE, output=IMAGES_SCHEMA),
         make_tool(show_image, title="Show image", annotations=_RESTORES, output=GENERATION_SCHEMA),
         make_tool(search_models, title="Search models", annotations=_READS, output=MODELS_SCHEMA),
+        make_tool(describe_model, title="Describe model", annotations=_READS, output=MODEL_SCHEMA),
         make_tool(popular_models, title="Popular models", annotations=_READS, output=MODELS_SCHEMA),
     ]

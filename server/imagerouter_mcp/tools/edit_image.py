@@ -6,6 +6,9 @@ from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.request import ImageRequest
 from imagerouter_mcp.tools.making import make
 from imagerouter_mcp.tools.parameters import (
+    AspectRatio,
+    Count,
+    DryRun,
     Filename,
     Images,
     Instruction,
@@ -29,12 +32,15 @@ async def edit_image(
     mask: Mask = "",
     model: Model = "",
     size: Size = "auto",
+    aspect_ratio: AspectRatio = "",
     quality: Quality = "auto",
     output_format: OutputFormat = "auto",
     response_format: ResponseFormat = "auto",
     output_dir: OutputDir = "",
     filename: Filename = "",
+    n: Count = 1,
     preview: Preview = "auto",
+    dry_run: DryRun = False,
 ) -> CallToolResult:
     """Change, combine, restyle, upscale or cut out existing pictures or photos.
 
@@ -46,6 +52,7 @@ async def edit_image(
         prompt=prompt,
         model=model,
         size=size,
+        aspect_ratio=aspect_ratio,
         quality=quality,
         output_format=output_format,
         response_format=response_format,
@@ -54,4 +61,4 @@ async def edit_image(
         output_dir=output_dir,
         filename=filename,
     )
-    return await make(ctx, request, preview)
+    return await make(ctx, request, n, preview, dry_run=dry_run)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from imagerouter_mcp.api.catalogue import ModelEntry
-from imagerouter_mcp.generation.plan import dollars
+from imagerouter_mcp.api.catalogue import ModelEntry, Price
+from imagerouter_mcp.generation.prices import dollars
 
 MODELS_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -27,7 +27,7 @@ def entry_fields(entry: ModelEntry) -> dict[str, Any]:
         "id": entry.id,
         "output": entry.output,
         "free": entry.free or None,
-        "price_usd": price and {"low": price.low, "likely": price.likely, "high": price.high},
+        "price_usd": price and price_fields(price),
         "takes": _takes(entry),
         "sizes": list(entry.sizes),
         "seconds": list(entry.seconds),
@@ -55,9 +55,19 @@ def _price(entry: ModelEntry, makes: str) -> str:
     price = entry.price
     if price is None:
         return f"price unknown, {makes}"
+    return f"{price_span(price)} a {makes}"
+
+
+def price_fields(price: Price) -> dict[str, float]:
+    """A price as JSON, in USD."""
+    return {"low": price.low, "likely": price.likely, "high": price.high}
+
+
+def price_span(price: Price) -> str:
+    """A price in words: "$0.04", or "$0.13 ($0.01 to $0.20)"."""
     if price.low == price.high:
-        return f"{dollars(price.likely)} a {makes}"
-    return f"{dollars(price.likely)} a {makes} ({dollars(price.low)} to {dollars(price.high)})"
+        return dollars(price.likely)
+    return f"{dollars(price.likely)} ({dollars(price.low)} to {dollars(price.high)})"
 
 
 def _takes(entry: ModelEntry) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from mcp.types import CallToolResult
 
 from imagerouter_mcp.gallery.entries import GalleryImage
-from imagerouter_mcp.generation.request import Generation
+from imagerouter_mcp.generation.request import Batch
 from imagerouter_mcp.tools.parameters import StudioContext
 from imagerouter_mcp.tools.results import PreviewChoice, generation_result
 
@@ -17,12 +17,12 @@ OPENCLAW_FOLDERS = ("media", "workspace")
 """Within `~/.openclaw`, what such a line may name by path; anything else must be a public https address."""
 
 
-async def answer(ctx: StudioContext, generation: Generation, preview: PreviewChoice) -> CallToolResult:
+async def answer(ctx: StudioContext, batch: Batch, preview: PreviewChoice) -> CallToolResult:
     """Word a generation for the host that asked.
 
     Args:
         ctx: The call's context.
-        generation: What to tell.
+        batch: What to tell.
         preview: As the caller said.
     """
     settings = ctx.request_context.lifespan_context.settings
@@ -31,8 +31,9 @@ async def answer(ctx: StudioContext, generation: Generation, preview: PreviewCho
         preview = "none" if openclaw else settings.preview
     media: list[str] = []
     if openclaw or settings.media_lines:
-        media = media_lines(generation.record.images, openclaw=openclaw)
-    return await generation_result(generation, preview, media)
+        images = [image for made in batch.generations for image in made.record.images]
+        media = media_lines(images, openclaw=openclaw)
+    return await generation_result(batch, preview, media)
 
 
 def media_lines(images: Sequence[GalleryImage], *, openclaw: bool) -> list[str]:

@@ -4,26 +4,38 @@ import time
 
 from mcp.types import CallToolResult
 
-from imagerouter_mcp.generation.request import ImageRequest
+from imagerouter_mcp.generation.request import ImageRequest, Progress
 from imagerouter_mcp.tools.hosts import answer
 from imagerouter_mcp.tools.parameters import StudioContext
-from imagerouter_mcp.tools.results import PreviewChoice
+from imagerouter_mcp.tools.results import PreviewChoice, plan_result
 
 
-async def make(ctx: StudioContext, request: ImageRequest, preview: PreviewChoice) -> CallToolResult:
+async def make(
+    ctx: StudioContext, request: ImageRequest, count: int, preview: PreviewChoice, *, dry_run: bool
+) -> CallToolResult:
     """Run one request for a tool.
 
     Args:
         ctx: The call's context.
         request: What is asked for.
+        count: How many pictures.
         preview: As the caller said.
+        dry_run: Whether to tell the plan only.
     """
-    from imagerouter_mcp.generation.run import generate  # noqa: PLC0415 - httpx waits for the first call
+    from imagerouter_mcp.generation.run import generate, plan_only  # noqa: PLC0415 - httpx waits until then
 
+    studio = ctx.request_context.lifespan_context
+    if dry_run:
+        return plan_result(await plan_only(studio, request), count)
+    return await answer(ctx, await generate(studio, request, count, progress_of(ctx)), preview)
+
+
+def progress_of(ctx: StudioContext) -> Progress:
+    """What tells the host that the work goes on, with the seconds since now."""
     began = time.monotonic()
 
     async def progress(what: str) -> None:
         elapsed = time.monotonic() - began
         await ctx.report_progress(elapsed, message=f"{what}, {elapsed:.0f} s")
 
-    return await answer(ctx, await generate(ctx.request_context.lifespan_context, request, progress), preview)
+    return progress

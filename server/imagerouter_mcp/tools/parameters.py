@@ -30,16 +30,29 @@ Images = Annotated[
 Mask = Annotated[
     str,
     Field(
-        description="Limits the change to a part: a picture in one of these forms. Some models take it. "
-        "Default: none."
+        description="Limits the change: box:x,y,w,h in pixels or % (several with +; outside: before it "
+        "inverts), alpha (the picture's transparency), or a picture. Some models take it. Default none."
     ),
 ]
 Model = Annotated[
-    str, Field(description="Model id, such as google/gemini-2.5-flash. Empty: the person's default model.")
+    str,
+    Field(
+        description="Model id, or auto (default: the person's own, else a popular one that fits), cheapest, "
+        "free. Chosen for what the call needs."
+    ),
 ]
 Size = Annotated[
-    str, Field(description='WIDTHxHEIGHT in pixels, or "auto" (default). Many models have a list of sizes.')
+    str, Field(description="WIDTHxHEIGHT in pixels. Default auto. Many models have a list of sizes.")
 ]
+AspectRatio = Annotated[
+    str,
+    Field(
+        description='Shape in place of size: "16:9", any W:H, square, landscape, portrait, or match (the '
+        "first source). Default none."
+    ),
+]
+Count = Annotated[int, Field(ge=1, le=8, description="How many pictures, each paid for. Default 1.")]
+DryRun = Annotated[bool, Field(description="Only tell model, size and price; sends nothing. Default false.")]
 Quality = Annotated[
     Literal["auto", "low", "medium", "high"], Field(description="Only some models use it. Default auto.")
 ]

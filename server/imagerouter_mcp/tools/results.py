@@ -1,4 +1,4 @@
-"""A generation told three ways that each stand alone: text, structured content, and blocks.
+"""What was made, told three ways that each stand alone: text, structured content, and blocks.
 
 Hosts drop one or two of the three, so path, link, handle, model and cost stand in the text and in the
 structured content alike; picture data stands in an image block only.
@@ -13,9 +13,11 @@ from anyio import to_thread
 from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
-from imagerouter_mcp.generation.plan import dollars
-from imagerouter_mcp.generation.request import Generation
-from imagerouter_mcp.images.previews import make_preview
+from imagerouter_mcp.generation.plan import Plan
+from imagerouter_mcp.generation.prices import Estimate, dollars
+from imagerouter_mcp.generation.request import Batch
+from imagerouter_mcp.images.contact_sheet import Tile, make_sheet
+from imagerouter_mcp.images.previews import Preview, make_preview
 
 GENERATION_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -29,7 +31,8 @@ GENERATION_SCHEMA: dict[str, Any] = {
         "notes": {"type": "array", "items": {"type": "string"}},
     },
 }
-"""Of a generation's structured content; an image is {handle, path, url, media_type, width, height, bytes}."""
+"""Of the structured content; an image is {handle, path, url, media_type, width, height, bytes}, of several
+generations also {model, cost_usd, latency_ms}; the outer `cost_usd` is the sum."""
 
 PreviewChoice = Literal["auto", "none", "large"]
 PREVIEWS_TOTAL = 760_000
@@ -37,53 +40,91 @@ PREVIEWS_TOTAL = 760_000
 
 
 async def generation_result(
-    generation: Generation, preview: PreviewChoice, media: Sequence[str] = ()
+    batch: Batch, preview: PreviewChoice, media: Sequence[str] = ()
 ) -> CallToolResult:
     """The whole answer to a generation tool.
 
     Args:
-        generation: What came of the request.
+        batch: What came of the request.
         preview: How large the inline pictures are.
         media: The `MEDIA:` lines that the agent should repeat, if this host wants any.
     """
-    blocks: list[ContentBlock] = [TextContent(type="text", text=as_text(generation, media))]
-    room = PREVIEWS_TOTAL
-    for image in generation.record.images:
-        shown = await _preview(image, preview, room)
-        if shown:
-            room -= len(shown.data)
-            blocks.append(shown)
-        if image.path and image.handle:
-            blocks.append(_link(image, generation.record))
-    return CallToolResult(content=blocks, structured_content=as_fields(generation, media))
+    blocks: list[ContentBlock] = [TextContent(type="text", text=as_text(batch, media))]
+    blocks.extend(await _previews(batch, preview))
+    blocks.extend(
+        _link(image, made.record)
+        for made in batch.generations
+        for image in made.record.images
+        if image.path and image.handle
+    )
+    return CallToolResult(content=blocks, structured_content=as_fields(batch, media))
 
 
-def as_text(generation: Generation, media: Sequence[str] = ()) -> str:
+def plan_result(plan: Plan, count: int) -> CallToolResult:
+    """The answer to a dry run."""
+    cost = _times(plan.estimate, count)
+    why = f", for {plan.why}" if plan.why else ""
+    size = f" at {plan.fields['size']}" if "size" in plan.fields else ""
+    what = "a picture" if count == 1 else f"{count} pictures"
+    lines = [
+        f"This would ask {plan.model} for {what}{size}{why}.",
+        f"It would cost {cost}." if cost else "What it would cost is not known.",
+        "Nothing was sent.",
+        *(f"Note: {note}" for note in plan.notes),
+    ]
+    told = {
+        "dry_run": True,
+        "model": plan.model,
+        "why": plan.why,
+        "size": plan.fields.get("size", "auto"),
+        "estimate_usd": _estimate_fields(cost),
+        "notes": list(plan.notes),
+    }
+    return CallToolResult(
+        content=[TextContent(type="text", text="\n".join(lines))], structured_content=_known(told)
+    )
+
+
+def as_text(batch: Batch, media: Sequence[str] = ()) -> str:
     """What was made, where it lies, what it cost, in words that a person could read aloud."""
-    record = generation.record
-    lines = [_made(record)]
-    for image in record.images:
-        if image.path:
-            lines.append(f"Saved: {image.path} ({describe(image)})")
-        if image.url:
-            lines.append(f"Link: {image.url} (anyone who has it can open it)")
-        if image.handle:
-            lines.append(f'Handle: {image.handle} (or "last") names it as a source image.')
-    if record.revised_prompt and record.revised_prompt != record.prompt:
-        lines.append(f"The model read the prompt as: {record.revised_prompt}")
-    lines.extend(f"Note: {note}" for note in generation.notes)
+    several = len(batch.generations) > 1
+    lines = [_heading(batch)]
+    for made in batch.generations:
+        record = made.record
+        if several:
+            lines.append(_label(record, " · "))
+        alone = not several and len(record.images) == 1
+        lines.extend(line for image in record.images for line in _image_lines(image, alone=alone))
+        if record.revised_prompt and record.revised_prompt != record.prompt:
+            lines.append(f"The model read the prompt as: {record.revised_prompt}")
+    lines.extend(f"Note: {note}" for note in _notes(batch))
+    lines.extend(f"Failed: {failure}" for failure in batch.failures)
     if media:
         lines.extend(["To show it in the chat, end your reply with:", *media])
     return "\n".join(lines)
 
 
-def as_fields(generation: Generation, media: Sequence[str] = ()) -> dict[str, Any]:
+def as_fields(batch: Batch, media: Sequence[str] = ()) -> dict[str, Any]:
     """The same as JSON: what is unknown is left out."""
-    return {
-        **_made_fields(generation.record),
-        "notes": list(generation.notes),
-        **({"media": list(media)} if media else {}),
+    first = batch.generations[0]
+    told = {
+        **_made_fields(first.record),
+        "why": first.why or None,
+        "estimate_usd": _estimate_fields(first.estimate),
+        "notes": list(_notes(batch)),
+        "failures": list(batch.failures) or None,
+        "media": list(media) or None,
     }
+    if len(batch.generations) > 1:
+        total = _total(batch)
+        told["images"] = [
+            {**image_fields(image), **_whose(made.record)}
+            for made in batch.generations
+            for image in made.record.images
+        ]
+        told["model"] = ", ".join(dict.fromkeys(made.record.model for made in batch.generations))
+        told["cost_usd"] = _number(total)
+    return _known(told)
 
 
 def record_fields(record: Record) -> dict[str, Any]:
@@ -94,20 +135,6 @@ def record_fields(record: Record) -> dict[str, Any]:
         "parameters": record.parameters,
         "sources": list(record.sources),
     }
-
-
-def _made_fields(record: Record) -> dict[str, Any]:
-    return _known(
-        {
-            "images": [image_fields(image) for image in record.images],
-            "generation": record.generation or None,
-            "model": record.model,
-            "prompt": record.prompt,
-            "revised_prompt": record.revised_prompt,
-            "cost_usd": None if record.cost_usd is None else float(record.cost_usd),
-            "latency_ms": record.latency_ms,
-        }
-    )
 
 
 def image_fields(image: GalleryImage) -> dict[str, Any]:
@@ -125,26 +152,99 @@ def image_fields(image: GalleryImage) -> dict[str, Any]:
     )
 
 
-def describe(image: GalleryImage) -> str:
+def price(cost_usd: Decimal | None) -> str:
+    """A cost for a sentence."""
+    if cost_usd is None:
+        return "cost unknown"
+    return dollars(float(cost_usd)) if cost_usd else "nothing"
+
+
+def _made_fields(record: Record) -> dict[str, Any]:
+    return _known(
+        {
+            "images": [image_fields(image) for image in record.images],
+            "generation": record.generation or None,
+            "model": record.model,
+            "prompt": record.prompt,
+            "revised_prompt": record.revised_prompt,
+            "cost_usd": _number(record.cost_usd),
+            "latency_ms": record.latency_ms,
+        }
+    )
+
+
+def _whose(record: Record) -> dict[str, Any]:
+    """What an image of several says of its own generation."""
+    return _known(
+        {"model": record.model, "cost_usd": _number(record.cost_usd), "latency_ms": record.latency_ms}
+    )
+
+
+def _heading(batch: Batch) -> str:
+    """What was made with what for how much: "Made 1 picture with … for $0.04 in 6.9 s."."""
+    count = sum(len(made.record.images) for made in batch.generations)
+    asked = len(batch.generations) + len(batch.failures)
+    what = f"{count} picture{'s' if count > 1 else ''}"
+    if batch.failures:
+        what = f"{len(batch.generations)} of {asked} pictures"
+    first = batch.generations[0]
+    models = {made.record.model for made in batch.generations}
+    with_what = f" with {first.record.model}" if len(models) == 1 else f" with {len(models)} models"
+    total = _total(batch)
+    cost = "" if total is None else f" for {price(total)}"
+    took = max((made.record.latency_ms or 0 for made in batch.generations), default=0)
+    why = f" {first.record.model} was chosen, for {first.why}." if first.why else ""
+    return f"Made {what}{with_what}{cost}{f' in {took / 1000:.1f} s' if took else ''}.{why}"
+
+
+def _image_lines(image: GalleryImage, *, alone: bool) -> list[str]:
+    lines: list[str] = []
+    if image.path:
+        lines.append(f"Saved: {image.path} ({_describe(image)})")
+    if image.url:
+        lines.append(f"Link: {image.url} (anyone who has it can open it)")
+    if image.handle:
+        also = ' (or "last")' if alone else ""
+        lines.append(f"Handle: {image.handle}{also} names it as a source image.")
+    return lines
+
+
+def _describe(image: GalleryImage) -> str:
     """An image in a few words: "1024×1024 WebP, 183 kB"."""
     kind = (image.media_type or "").rpartition("/")[2].removesuffix("+xml").upper().replace("WEBP", "WebP")
     size = f"{image.width}×{image.height} " if image.width and image.height else ""
     return f"{size}{kind}, {_size(image.bytes or 0)}"
 
 
-def _made(record: Record) -> str:
-    count = len(record.images)
-    what = "1 picture" if count == 1 else f"{count} pictures"
-    cost = f" for {price(record.cost_usd)}" if record.cost_usd is not None else ""
-    took = f" in {record.latency_ms / 1000:.1f} s" if record.latency_ms is not None else ""
-    return f"Made {what} with {record.model}{cost}{took}."
+def _label(record: Record, between: str) -> str:
+    took = f"{record.latency_ms / 1000:.1f} s" if record.latency_ms is not None else ""
+    return between.join(part for part in (record.model, price(record.cost_usd), took) if part)
 
 
-def price(cost_usd: Decimal | None) -> str:
-    """A cost for a sentence."""
-    if cost_usd is None:
-        return "cost unknown"
-    return dollars(float(cost_usd)) if cost_usd else "nothing"
+def _notes(batch: Batch) -> tuple[str, ...]:
+    """Each note once, however many pictures it is about."""
+    return tuple(dict.fromkeys(note for made in batch.generations for note in made.notes))
+
+
+def _total(batch: Batch) -> Decimal | None:
+    costs = [made.record.cost_usd for made in batch.generations if made.record.cost_usd is not None]
+    return sum(costs, Decimal()) if costs else None
+
+
+def _times(estimate: Estimate | None, count: int) -> Estimate | None:
+    if estimate is None:
+        return None
+    return Estimate(estimate.low * count, estimate.likely * count, estimate.high * count)
+
+
+def _estimate_fields(estimate: Estimate | None) -> dict[str, float] | None:
+    if estimate is None:
+        return None
+    return {"low": estimate.low, "likely": estimate.likely, "high": estimate.high}
+
+
+def _number(cost: Decimal | None) -> float | None:
+    return None if cost is None else float(cost)
 
 
 def _size(count: int) -> str:
@@ -167,14 +267,23 @@ def _link(image: GalleryImage, record: Record) -> ResourceLink:
     )
 
 
-async def _preview(image: GalleryImage, size: PreviewChoice, room: int) -> ImageContent | None:
-    """A preview that fits into what is left of the whole answer: a smaller one, or none, where it must."""
-    if size == "none" or image.path is None:
-        return None
-    made = await to_thread.run_sync(make_preview, image.path, size)
-    if made is None:
-        return None
-    data = base64.b64encode(made.data).decode("ascii")
-    if len(data) > room:
-        return await _preview(image, "auto", room) if size == "large" else None
-    return ImageContent(type="image", data=data, mime_type=made.media_type)
+async def _previews(batch: Batch, size: PreviewChoice) -> list[ImageContent]:
+    """The inline pictures: one for one, one labelled sheet for several."""
+    if size == "none":
+        return []
+    shown = [
+        (image, made) for made in batch.generations for image in made.record.images if image.path is not None
+    ]
+    if len(shown) == 1:
+        path = shown[0][0].path
+        made = await to_thread.run_sync(make_preview, path, size)
+    else:
+        tiles = [Tile(image.path, _label(made.record, " · ")) for image, made in shown if image.path]
+        made = await to_thread.run_sync(make_sheet, tiles, size)
+    return [image_block(made)] if made else []
+
+
+def image_block(preview: Preview) -> ImageContent:
+    """A picture as hosts take it."""
+    data = base64.b64encode(preview.data).decode("ascii")
+    return ImageContent(type="image", data=data, mime_type=preview.media_type)

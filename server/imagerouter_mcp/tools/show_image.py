@@ -6,7 +6,7 @@ from typing import Annotated
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from imagerouter_mcp.generation.request import Generation
+from imagerouter_mcp.generation.request import Batch, Generation
 from imagerouter_mcp.tools.hosts import answer
 from imagerouter_mcp.tools.parameters import Preview, StudioContext
 
@@ -23,4 +23,5 @@ async def show_image(
     from imagerouter_mcp.generation.recall import recall  # noqa: PLC0415 - httpx waits for the first call
 
     image, record, notes = await recall(ctx.request_context.lifespan_context, handle)
-    return await answer(ctx, Generation(replace(record, images=(image,)), notes), preview)
+    shown = Generation(replace(record, images=(image,)), notes=notes)
+    return await answer(ctx, Batch((shown,)), preview)

@@ -1,0 +1,57 @@
+"""The processes that are measured: a sandbox, a server in front of it, and what the system tells of them."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mcp.client.stdio import StdioServerParameters
+
+from imagerouter_mcp.sandbox.accounts import KEY
+
+_STARTER = (
+    "import os, pathlib, sys; from imagerouter_mcp.cli import main; "
+    "pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); sys.exit(main([]))"
+)
+"""Runs the server, after it has written its process id where the first argument says."""
+
+
+@contextmanager
+def sandbox_process() -> Generator[str]:
+    """A sandbox in a process of its own, so that its drawing holds up nothing here; yields its address."""
+    command = [sys.executable, "-m", "imagerouter_mcp", "sandbox", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            yield line.rpartition(" ")[2].strip()
+        finally:
+            process.terminate()
+
+
+def server(base_url: str, folder: Path) -> StdioServerParameters:
+    """How to start a server over stdio that keeps everything, and its process id, in a folder."""
+    return StdioServerParameters(
+        command=sys.executable,
+        args=["-c", _STARTER, str(folder / "pid")],
+        env={
+            "IMAGEROUTER_API_KEY": KEY,
+            "IMAGEROUTER_BASE_URL": base_url,
+            "IMAGEROUTER_POPULAR_URL": f"{base_url}/operations/get-popular-models",
+            "IMAGEROUTER_OUTPUT_DIR": str(folder / "pictures"),
+            "IMAGEROUTER_DATA_DIR": str(folder / "data"),
+        },
+    )
+
+
+def server_mib(folder: Path, field: str) -> float:
+    """MiB that the server has now (`VmRSS`) or had at most (`VmHWM`)."""
+    process = (folder / "pid").read_text()
+    return mib(int(process), field)
+
+
+def mib(process: int, field: str) -> float:
+    """MiB of one field of what Linux tells of a process."""
+    found = re.search(rf"{field}:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text("ascii"))
+    return int(found[1]) / 1024 if found else float("nan")

@@ -1,0 +1,163 @@
+"""What a request builds on: its source images and its mask, opened together and closed together."""
+
+import io
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO
+
+from anyio import to_thread
+
+from imagerouter_mcp.api.wire import Upload
+from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError
+from imagerouter_mcp.generation.abreast import abreast
+from imagerouter_mcp.generation.recall import find_image, is_handle
+from imagerouter_mcp.generation.request import ImageRequest
+from imagerouter_mcp.generation.studio import Studio
+from imagerouter_mcp.images.masks import Convention, encode_mask, given_mask, parse_mask, region_mask
+from imagerouter_mcp.images.sources import SourceImage
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+AT_ONCE = 4
+"""Sources fetched side by side; `images.preparing` decodes one at a time, so that memory stays bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Open source images.
+
+    Attributes:
+        images: In the order in which they were given.
+        origins: What a record calls them, and the mask behind them: handles where they have any.
+        mask: 255 where to edit, of the first source's size; None without a mask.
+        notes: What was done to images and mask.
+    """
+
+    images: tuple[SourceImage, ...] = ()
+    origins: tuple[str, ...] = ()
+    mask: "Image | None" = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the first source image, in pixels."""
+        return (self.images[0].width, self.images[0].height) if self.images else None
+
+    def uploads(self) -> list[Upload]:
+        """The images for one request; several requests may read them at once."""
+        return [Upload(View(image.file), image.filename, image.media_type) for image in self.images]
+
+    def mask_upload(self, convention: Convention) -> Upload | None:
+        """The mask in a provider's convention, for one request."""
+        if self.mask is None:
+            return None
+        return Upload(io.BytesIO(encode_mask(self.mask, convention)), "mask.png", "image/png")
+
+
+class View(io.RawIOBase):
+    """A file read from a position of its own, so that several readers can share it.
+
+    Args:
+        file: Open and seekable; stays open.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+        self._at = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move this reader's own position."""
+        if whence == io.SEEK_END:
+            offset += self._file.seek(0, io.SEEK_END)
+        elif whence == io.SEEK_CUR:
+            offset += self._at
+        self._at = offset
+        return offset
+
+    def tell(self) -> int:
+        """This reader's own position."""
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on from this reader's position."""
+        self._file.seek(self._at)
+        data = self._file.read(size)
+        self._at += len(data)
+        return data
+
+
+@asynccontextmanager
+async def open_sources(studio: Studio, request: ImageRequest) -> AsyncGenerator[Sources]:
+    """Open everything that a request builds on; closed when the block ends.
+
+    Raises:
+        InvalidSourceError: One of them cannot be used; the sentence names it.
+        NotFoundError: There is no such handle.
+        PlanError: The mask's regions make no sense.
+    """
+    async with AsyncExitStack() as opened:
+        found = await _open_all(studio, request.images, opened)
+        images = tuple(image for image, _ in found)
+        origins = tuple(origin for _, origin in found)
+        notes = tuple(note for image in images for note in image.notes)
+        if not request.mask:
+            yield Sources(images, origins, notes=notes)
+            return
+        mask, origin, understood = await _mask(studio, request.mask, images[0], opened)
+        yield Sources(images, (*origins, f"mask {origin}"), mask, (*notes, understood))
+
+
+async def _open_all(
+    studio: Studio, texts: tuple[str, ...], opened: AsyncExitStack
+) -> list[tuple[SourceImage, str]]:
+    outcomes = await abreast([partial(_open, studio, text, opened) for text in texts], AT_ONCE)
+    for outcome in outcomes:
+        if isinstance(outcome, ImageRouterError):
+            raise outcome
+    return [outcome for outcome in outcomes if not isinstance(outcome, ImageRouterError)]
+
+
+async def _open(studio: Studio, text: str, opened: AsyncExitStack) -> tuple[SourceImage, str]:
+    """A source image, open for as long as the stack lasts, and what a record calls it."""
+    place, origin = await _resolved(studio, text)
+    image = await studio.sources.open(place)
+    opened.callback(image.file.close)
+    return image, origin
+
+
+async def _mask(
+    studio: Studio, text: str, source: SourceImage, opened: AsyncExitStack
+) -> tuple["Image", str, str]:
+    """The mask that a text names or describes, what a record calls it, and what was understood."""
+    regions = parse_mask(text)
+    if regions:
+        mask = await to_thread.run_sync(region_mask, regions, source.file, source.width, source.height)
+        return mask, text, f"The mask {text[:100]} was drawn for the first picture."
+    given, origin = await _open(studio, text, opened)
+    mask, understood = await to_thread.run_sync(given_mask, given.file, source.width, source.height)
+    return mask, origin, f"The mask was {understood}."
+
+
+async def _resolved(studio: Studio, text: str) -> tuple[str, str]:
+    """Where a source lies, and what a record calls it: by its handle, where it is one."""
+    if not is_handle(text):
+        return text, text
+    image, _ = await find_image(studio, text)
+    if image.path is None or not image.path.is_file():
+        raise InvalidSourceError(
+            f"The file of {image.handle} is not there any more.",
+            f"Call show_image with {image.handle} to fetch it again, or give another picture.",
+        )
+    return str(image.path), image.handle

@@ -1,0 +1,73 @@
+"""The tool `describe_model`: everything about one model."""
+
+from typing import Annotated, Any
+
+from mcp.types import CallToolResult, TextContent
+from pydantic import Field
+
+from imagerouter_mcp.api.catalogue import Listing, ModelEntry
+from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.generation.choose import Need, is_choosable, named
+from imagerouter_mcp.generation.prices import price_words
+from imagerouter_mcp.generation.special import SPECIAL
+from imagerouter_mcp.tools.entries import entry_fields, entry_line, price_fields, price_span
+from imagerouter_mcp.tools.parameters import StudioContext
+
+ModelId = Annotated[str, Field(description="Model id, such as google/gemini-2.5-flash.")]
+
+MODEL_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "model": {"type": "object"},
+        "alternatives": {"type": "array", "items": {"type": "object"}},
+    },
+}
+"""Of the structured content: the model as in search_models, with `providers`, `aliases` and what it does."""
+
+_ALTERNATIVES = 3
+
+
+async def describe_model(*, model: ModelId, ctx: StudioContext) -> CallToolResult:
+    """Tell all about one model: sizes, prices, abilities, providers, alternatives. Free of charge."""
+    listing = await ctx.request_context.lifespan_context.catalogue.models()
+    entry = named(model.strip(), listing).entry
+    if entry is None:
+        raise PlanError(
+            f"{model[:100]!r} is not in ImageRouter's model list.", "Find models with search_models."
+        )
+    others = _alternatives(entry, listing)
+    special = SPECIAL.get(entry.id)
+    offers = [f"{name} {price_span(price)}" for name, price in entry.offers]
+    fields = {
+        **entry_fields(entry),
+        "providers": [{"id": name, "price_usd": price_fields(price)} for name, price in entry.offers],
+        "aliases": list(entry.aliases),
+        **({"does": special.does, "heeds_prompt": special.prompt} if special else {}),
+    }
+    lines = [
+        entry_line(entry),
+        *([f"It {special.does}{'' if special.prompt else ' and heeds no prompt'}."] if special else []),
+        f"Sizes: {', '.join(entry.sizes) if entry.sizes else 'any'}.",
+        *([f"Seconds: {', '.join(f'{length:g}' for length in entry.seconds)}."] if entry.seconds else []),
+        f"Providers: {', '.join(offers) or 'not told'}.",
+        f"Alternatives: {', '.join(f'{other.id} ({price_words(other)})' for other in others) or 'none'}.",
+    ]
+    return CallToolResult(
+        content=[TextContent(type="text", text="\n".join(lines))],
+        structured_content={"model": fields, "alternatives": [entry_fields(other) for other in others]},
+    )
+
+
+def _alternatives(entry: ModelEntry, listing: Listing) -> list[ModelEntry]:
+    """Models that can do all that this one can, the nearest in price first."""
+    need = Need(bool(entry.takes_image), bool(entry.takes_mask))
+    able = [
+        other
+        for other in listing.models
+        if other.id != entry.id and other.output == entry.output and is_choosable(other) and other.price
+        if other.output == "video" or need.fits(other)
+    ]
+    likely = entry.price.likely if entry.price else 0.0
+    return sorted(able, key=lambda other: abs(other.price.likely - likely) if other.price else 0)[
+        :_ALTERNATIVES
+    ]

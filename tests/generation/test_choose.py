@@ -1,0 +1,124 @@
+"""Choosing a model for a person who named none."""
+
+from dataclasses import replace
+
+import pytest
+
+from imagerouter_mcp.api.catalogue import Listing, ModelEntry, Price
+from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.generation.choose import CANDIDATES, Choice, Need, Preference, choose, examples
+from imagerouter_mcp.generation.special import SPECIAL
+
+
+def entry(
+    model: str, price: float, *, edits: bool = False, masks: bool = False, **more: object
+) -> ModelEntry:
+    plain = ModelEntry(model, takes_image=edits, takes_mask=masks, price=Price(price, price, price))
+    return replace(plain, **more)  # pyright: ignore[reportArgumentType] - the tests name its fields
+
+
+LISTING = Listing(
+    (
+        entry("acme/dear", 0.2, edits=True, masks=True),
+        entry("acme/fair", 0.04, edits=True),
+        entry("acme/plain", 0.03),
+        entry("acme/penny", 0.001),
+        entry("acme/masker", 0.01, edits=True, masks=True),
+        entry("acme/gift:free", 0),
+        entry("acme/gift-edit:free", 0, edits=True),
+        entry("acme/film", 0.5, edits=True, output="video"),
+        entry("test/test", 0, edits=True, masks=True),
+        entry("bria/remove-background", 0.0006, edits=True),
+    )
+)
+POPULAR = (
+    "test/test",
+    "bria/remove-background",
+    "acme/film",
+    "gone/model",
+    "acme/dear",
+    "acme/fair",
+    "acme/plain",
+)
+TEXT, EDIT, MASK = Need(), Need(images=True), Need(images=True, mask=True)
+
+
+def chosen(asked: str, need: Need = TEXT, **preference: object) -> Choice:
+    return choose(asked, need, LISTING, POPULAR, Preference(**preference))  # pyright: ignore[reportArgumentType] - as above
+
+
+@pytest.mark.parametrize("asked", ["", "auto", " AUTO "])
+def test_auto_is_the_most_used_that_fits_the_call_and_the_price(asked: str) -> None:
+    assert chosen(asked).id == "acme/fair"
+    assert chosen(asked, EDIT).id == "acme/fair"
+    assert chosen(asked, MASK).id == "acme/masker"
+    assert chosen(asked, auto_max_usd=0.3).id == "acme/dear"
+
+
+def test_the_reason_is_told_with_the_price() -> None:
+    assert chosen("auto", MASK).why == (
+        "it is the most used one that edits with a mask for up to $0.05 (about $0.01)"
+    )
+
+
+def test_cheapest_is_the_cheapest_paid_one_that_fits() -> None:
+    assert chosen("cheapest").id == "acme/penny"
+    assert chosen("cheapest", EDIT).id == "acme/masker"
+
+
+def test_free_is_a_free_one_that_fits() -> None:
+    assert chosen("free").id == "acme/gift:free"
+    assert chosen("free", EDIT).id == "acme/gift-edit:free"
+    with pytest.raises(PlanError, match="no free model that edits with a mask"):
+        chosen("free", MASK)
+
+
+def test_the_person_s_own_model_comes_first_where_it_can_do_it() -> None:
+    own = {"model": "acme/plain", "edit_model": "acme/masker"}
+    assert chosen("", **own).id == "acme/plain"
+    assert chosen("", EDIT, **own).id == "acme/masker"
+    assert chosen("", EDIT, **own).why == "it is your IMAGEROUTER_EDIT_MODEL"
+    assert chosen("", EDIT, model="acme/plain").id == "acme/fair"
+    assert chosen("cheapest", **own).id == "acme/penny"
+
+
+def test_a_person_s_own_model_that_is_misspelt_is_refused_not_replaced() -> None:
+    with pytest.raises(PlanError, match="acme/plain"):
+        chosen("", model="acme/plian")
+
+
+def test_dummies_special_models_and_videos_are_never_chosen() -> None:
+    for need in (TEXT, EDIT, MASK):
+        for word in ("auto", "cheapest", "free"):
+            for limit in (0.0, 0.05, 10.0):
+                try:
+                    choice = choose(word, need, LISTING, POPULAR, Preference(auto_max_usd=limit))
+                except PlanError:
+                    continue
+                assert choice.entry
+                assert choice.id not in SPECIAL
+                assert choice.id != "test/test"
+                assert need.fits(choice.entry)
+
+
+def test_where_nothing_fits_the_price_the_refusal_names_what_would() -> None:
+    with pytest.raises(PlanError, match=r"edits with a mask for up to \$0.005") as refusal:
+        chosen("auto", MASK, auto_max_usd=0.005)
+    assert "acme/masker (about $0.01), acme/dear (about $0.20)" in str(refusal.value)
+
+
+def test_without_a_ranking_the_reviewed_models_come_first() -> None:
+    reviewed = tuple(entry(model, 0.01, edits=True) for model in reversed(CANDIDATES))
+    listing = Listing((*LISTING.models, *reviewed))
+    assert choose("auto", TEXT, listing, (), Preference()).id == CANDIDATES[0]
+
+
+def test_without_a_model_list_only_a_named_model_can_be_used() -> None:
+    assert choose("acme/fair", TEXT, None, (), Preference()) == Choice("acme/fair", None)
+    assert choose("", TEXT, None, (), Preference("acme/fair")).id == "acme/fair"
+    with pytest.raises(PlanError, match="Name one"):
+        choose("auto", TEXT, None, (), Preference())
+
+
+def test_examples_can_all_do_it() -> None:
+    assert examples(MASK, LISTING) == ", for example acme/dear (about $0.20), acme/masker (about $0.01)"

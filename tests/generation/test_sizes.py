@@ -1,0 +1,98 @@
+"""Sizes and shapes, from what a person writes to what a model makes."""
+
+import math
+import random
+from contextlib import suppress
+
+import pytest
+
+from imagerouter_mcp.api.catalogue import ModelEntry
+from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.generation.sizes import MEGAPIXEL, read_ratio, read_size, sides, size_of_shape
+
+GPT = ModelEntry("openai/gpt-image-1.5", sizes=("1024x1024", "1536x1024", "1024x1536"))
+GEMINI = ModelEntry(
+    "google/gemini-3-pro", sizes=("1024x1024", "1376x768", "2752x1536", "5504x3072", "768x1376")
+)
+ANY = ModelEntry("black-forest-labs/FLUX-2-dev")
+FREE = ModelEntry("qwen/qwen-image:free")
+
+
+@pytest.mark.parametrize("text", ["1024x768", "1024X768", " 1024×768 ", "1024 * 768"])
+def test_every_separator_of_the_service_is_read(text: str) -> None:
+    assert read_size(text) == (1024, 768)
+
+
+@pytest.mark.parametrize("text", ["", "auto", " AUTO "])
+def test_auto_is_no_size_and_no_shape(text: str) -> None:
+    assert read_size(text) is None
+    assert read_ratio(text, None) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "ratio"),
+    [("16:9", 16 / 9), ("1:1", 1), ("2.39:1", 2.39), ("square", 1), ("Portrait", 2 / 3), (" 4 / 3 ", 4 / 3)],
+)
+def test_a_shape_is_read_however_it_is_written(text: str, ratio: float) -> None:
+    assert read_ratio(text, None) == pytest.approx(ratio)
+
+
+def test_match_follows_the_first_source_image() -> None:
+    assert read_ratio("match", (300, 200)) == 1.5
+    with pytest.raises(PlanError, match="no source image to match"):
+        read_ratio("match", None)
+
+
+@pytest.mark.parametrize("text", ["0:1", "1:0", "wide", "16:9:4", "100:1", "1:100", "-1:2", "16-9"])
+def test_what_is_no_shape_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(PlanError, match="16:9"):
+        read_ratio(text, None)
+
+
+@pytest.mark.parametrize(
+    ("shape", "entry", "size"),
+    [
+        ("16:9", GPT, "1536x1024"),
+        ("9:16", GPT, "1024x1536"),
+        ("1:1", GPT, "1024x1024"),
+        ("16:9", GEMINI, "1376x768"),
+        ("portrait", GEMINI, "768x1376"),
+        ("16:9", ANY, "1344x768"),
+        ("1:1", ANY, "1024x1024"),
+        ("landscape", ANY, "1280x832"),
+        ("16:9", FREE, "1024x576"),
+        ("21:9", None, "1536x640"),
+    ],
+)
+def test_a_shape_becomes_the_model_s_own_size_or_one_near_a_megapixel(
+    shape: str, entry: ModelEntry | None, size: str
+) -> None:
+    ratio = read_ratio(shape, None)
+    assert ratio
+    assert size_of_shape(ratio, entry) == size
+
+
+def test_any_shape_gives_a_size_that_the_model_accepts_near_the_shape() -> None:
+    chance = random.Random(7)  # noqa: S311 - examples, not secrets
+    for _ in range(2000):
+        ratio = math.exp(chance.uniform(-2, 2))
+        for entry in (GPT, GEMINI, ANY, FREE):
+            size = size_of_shape(ratio, entry)
+            width, height = sides(size)
+            assert entry.accepts_size(size)
+            if not entry.sizes:
+                assert width % 64 == height % 64 == 0
+                assert abs(math.log(width / height / ratio)) < 0.25
+                assert width * height <= 1.3 * MEGAPIXEL
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_text_crashes_the_readers(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - examples, not secrets
+    for _ in range(2000):
+        text = "".join(
+            chance.choice("0123456789xX:×*/. -e٣１\n\0autoboxmatch") for _ in range(chance.randrange(12))
+        )
+        for read in (read_size, lambda text: read_ratio(text, (1, 1))):
+            with suppress(PlanError):
+                read(text)
