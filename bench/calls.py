@@ -12,6 +12,7 @@ from mcp.client.stdio import stdio_client
 from bench.figures import Figure
 from bench.processes import server
 from imagerouter_mcp.api.catalogue import Catalogue
+from imagerouter_mcp.api.wire import as_object
 from imagerouter_mcp.generation.studio import Studio, open_studio
 from imagerouter_mcp.sandbox.accounts import KEY
 from imagerouter_mcp.sandbox.serve import running_sandbox
@@ -85,10 +86,7 @@ async def _search() -> Figure:
 
 async def _many_models(studio: Studio) -> object:
     """The sandbox's list, repeated under other names until there are as many as the service has."""
-    listed = await studio.client.models()
-    if not isinstance(listed, dict):
-        raise TypeError("the sandbox answered with no model list")
-    rows = list(listed.items())
+    rows = list(as_object(await studio.client.models()).items())
     return {
         f"{model}{'' if n < len(rows) else f'-v{n}'}": row
         for n, (model, row) in enumerate((rows * MODELS)[:MODELS])

@@ -50,7 +50,7 @@ async def _longest_pause(base_url: str, folder: Path) -> float:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(tick)
             made = await generate(studio, ImageRequest(prompt="noise", model=MODEL, size=SIZE))
-            path = made.record.images[0].path
+            path = made.generations[0].record.images[0].path
             if path is None:
                 raise RuntimeError("there is no file")
             await anyio.to_thread.run_sync(make_preview, path, "large")

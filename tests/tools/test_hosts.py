@@ -7,14 +7,15 @@ import base64
 import json
 import re
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp.types import ImageContent, TextContent
 
-from imagerouter_mcp.gallery.entries import GalleryImage
+from imagerouter_mcp.gallery.entries import GalleryImage, StoredImage
+from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.tools.hosts import media_lines
 
@@ -148,6 +149,7 @@ def test_a_public_link_stands_in_for_a_file_that_openclaw_may_not_read(tmp_path:
     url = "https://storage.imagerouter.io/fox.png"
     outside = GalleryImage(handle="img_1", path=tmp_path / "fox.png", url=url)
     inside = GalleryImage(handle="img_2", path=tmp_path / ".openclaw" / "media" / "fox.png", url=url)
+    deep = GalleryImage(handle="img_6", path=tmp_path / ".openclaw" / "workspace" / "a" / "fox.png", url=url)
     beside = GalleryImage(handle="img_3", path=tmp_path / ".openclaw" / "media-not" / "fox.png", url=url)
     unfetched = GalleryImage(handle="img_4", url=url)
     lost = GalleryImage(handle="img_5")
@@ -157,11 +159,32 @@ def test_a_public_link_stands_in_for_a_file_that_openclaw_may_not_read(tmp_path:
 
     assert lines(outside) == [f"MEDIA:{url}"]
     assert lines(inside) == [f"MEDIA:{inside.path}"]
+    assert lines(deep) == [f"MEDIA:{deep.path}"]
     assert lines(beside) == [f"MEDIA:{url}"]
     assert lines(unfetched) == [f"MEDIA:{url}"]
     assert lines(lost) == []
     assert lines(outside, openclaw=False) == [f"MEDIA:{outside.path}"]
     assert lines(outside, inside) == [f"MEDIA:{url}", f"MEDIA:{inside.path}"]
+
+
+async def test_who_asks_decides_between_public_link_and_path(
+    connect: Hosts, settings: Settings, source: Path
+) -> None:
+    url = "https://storage.imagerouter.io/fox.png"
+    with closing(Gallery(settings.data_dir)) as gallery:
+        gallery.add(
+            prompt="A fox",
+            model="test/test",
+            revised_prompt=None,
+            parameters={},
+            sources=(),
+            cost_usd=None,
+            latency_ms=None,
+            images=[StoredImage(path=source, url=url, media_type="image/png")],
+        )
+    async with connect(name=OPENCLAW) as openclaw, connect(media_lines=True) as other:
+        assert (await openclaw("show_image")).fields["media"] == [f"MEDIA:{url}"]
+        assert (await other("show_image")).fields["media"] == [f"MEDIA:{source}"]
 
 
 @pytest.mark.parametrize("name", ["claude-ai", "openclaw", "pytest"])

@@ -3,14 +3,17 @@
 import base64
 import json
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from typing import Any
 
 import pytest
 from mcp import Client, MCPError
 from mcp.types import BlobResourceContents, ResourceTemplateReference, TextResourceContents
 
+from imagerouter_mcp.gallery.entries import StoredImage
+from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.sandbox import catalogue
+from imagerouter_mcp.settings import Settings
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 
@@ -142,10 +145,29 @@ async def test_handles_are_completed(connect: Hosts) -> None:
         everything = await completions(host.client, template, "handle", "")
         begun = await completions(host.client, template, "handle", first[:-1].upper())
         none = await completions(host.client, template, "handle", "fox")
+        middle = await completions(host.client, template, "handle", first.removeprefix("img_"))
     assert everything == ["last", second, first]
     assert first in begun
     assert "last" not in begun
-    assert none == []
+    assert none == middle == []
+
+
+async def test_fifty_handles_are_offered_at_most(connect: Hosts, settings: Settings) -> None:
+    with closing(Gallery(settings.data_dir)) as gallery:
+        gallery.add(
+            prompt="Many",
+            model="test/test",
+            revised_prompt=None,
+            parameters={},
+            sources=(),
+            cost_usd=None,
+            latency_ms=None,
+            images=[StoredImage() for _ in range(60)],
+        )
+    async with connect() as host:
+        ref = ResourceTemplateReference(uri="imagerouter://images/{handle}")
+        offered = (await host.client.complete(ref, {"name": "handle", "value": ""})).completion
+    assert (len(offered.values), offered.total, offered.has_more) == (50, 61, True)
 
 
 async def test_model_ids_are_completed_best_first_and_fifty_at_most(connect: Hosts) -> None:

@@ -1,6 +1,5 @@
 """The server over streamable HTTP, as a process of its own on a loopback port."""
 
-import json
 import os
 import signal
 import socket
@@ -58,10 +57,10 @@ class Serving:
     process: "subprocess.Popen[str]"
     url: str
 
-    def end(self, how: signal.Signals) -> tuple[int, str]:
+    def end(self, how: signal.Signals, seconds: float = CLOSING_SECONDS) -> tuple[int, str]:
         """Its exit status after a signal, and what it said on stderr since it served."""
         self.process.send_signal(how)
-        _, stderr = self.process.communicate(timeout=CLOSING_SECONDS)
+        _, stderr = self.process.communicate(timeout=seconds)
         return self.process.returncode, stderr
 
 
@@ -222,7 +221,8 @@ def test_without_the_token_no_method_is_served(guarded: Serving, method: str) ->
 def test_health_needs_no_token(guarded: Serving) -> None:
     health = guarded.url.removesuffix("/mcp") + "/health"
     assert httpx.get(health, trust_env=False).status_code == 200
-    assert httpx.get(f"{health}/../mcp", trust_env=False).status_code == 401
+    for beside in ("/", "z", "/mcp", "/../mcp"):
+        assert httpx.get(f"{health}{beside}", trust_env=False).status_code == 401
 
 
 @pytest.mark.parametrize("token", [FIRST_TOKEN, SECOND_TOKEN])
@@ -319,16 +319,37 @@ def test_a_signal_ends_an_idle_server_although_a_client_is_connected(
 def test_a_signal_ends_a_server_that_modern_clients_have_used(
     environment: dict[str, str], how: signal.Signals
 ) -> None:
+    with serving(environment) as running, httpx.Client(trust_env=False) as client:
+        body, headers = modern("tools/list")
+        listed = client.post(running.url, json=body, headers=headers)
+        assert '"generate_image"' in listed.text
+        status, stderr = running.end(how)
+    assert status == 0
+    assert stderr == ""
+
+
+@posix
+def test_a_signal_does_not_wait_for_a_long_generation(environment: dict[str, str]) -> None:
+    arguments = {"prompt": "A fox", "model": "sandbox/slow-60"}
+    body, headers = modern("tools/call", name="generate_image", arguments=arguments)
+    with serving(environment) as running, httpx.Client(trust_env=False, timeout=30) as client:
+        with client.stream("POST", running.url, json=body, headers=headers) as stream:
+            heard = next(stream.iter_text())
+            status, stderr = running.end(signal.SIGTERM, seconds=2 * CLOSING_SECONDS)
+    assert "Asking sandbox/slow-60" in heard
+    assert status == 0
+    assert "Traceback" not in stderr
+
+
+def modern(method: str, **parameters: object) -> tuple[dict[str, object], dict[str, str]]:
+    """A request of the newer era, which needs no session."""
     meta = {
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": {"name": "pytest", "version": "1"},
         "io.modelcontextprotocol/clientCapabilities": {},
+        "progressToken": 1,
     }
-    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}
-    headers = {**ACCEPT, "Mcp-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list"}
-    with serving(environment) as running, httpx.Client(trust_env=False) as client:
-        listed = client.post(running.url, json=call, headers=headers)
-        assert '"generate_image"' in listed.text, json.dumps(listed.text)
-        status, stderr = running.end(how)
-    assert status == 0
-    assert stderr == ""
+    headers = {**ACCEPT, "Mcp-Protocol-Version": "2026-07-28", "Mcp-Method": method}
+    if "name" in parameters:
+        headers["Mcp-Name"] = str(parameters["name"])
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**parameters, "_meta": meta}}, headers

@@ -1,6 +1,7 @@
 """A paid call from request to result: pick the model, open the sources, plan, send, deliver."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
@@ -163,8 +164,11 @@ async def _send(studio: Studio, job: Job, sources: Sources, progress: Progress) 
     try:
         if not sources.images:
             return await studio.client.generate(plan.fields, alive)
-        mask = await to_thread.run_sync(sources.mask_upload, plan.convention)
-        return await studio.client.edit(plan.fields, sources.uploads(), mask, alive)
+        with ExitStack() as opened:
+            mask = await to_thread.run_sync(sources.mask_upload, plan.convention)
+            if mask:
+                opened.enter_context(mask.file)
+            return await studio.client.edit(plan.fields, sources.uploads(), mask, alive)
     except InvalidRequestError as error:
         listing = studio.catalogue.peek()
         if listing and not listing.find(plan.model):

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from anyio import to_thread
 
@@ -48,13 +48,13 @@ class Sources:
 
     def uploads(self) -> list[Upload]:
         """The images for one request; several requests may read them at once."""
-        return [Upload(View(image.file), image.filename, image.media_type) for image in self.images]
+        return [Upload(_view(image.file), image.filename, image.media_type) for image in self.images]
 
     def mask_upload(self, convention: Convention) -> Upload | None:
-        """The mask in a provider's convention, for one request."""
+        """The mask in a provider's convention, for one request, which closes its file."""
         if self.mask is None:
             return None
-        return Upload(io.BytesIO(encode_mask(self.mask, convention)), "mask.png", "image/png")
+        return Upload(encode_mask(self.mask, convention), "mask.png", "image/png")
 
 
 class View(io.RawIOBase):
@@ -96,6 +96,10 @@ class View(io.RawIOBase):
         data = self._file.read(size)
         self._at += len(data)
         return data
+
+
+def _view(file: BinaryIO) -> BinaryIO:
+    return cast("BinaryIO", View(file))  # all of it that is needed to read
 
 
 @asynccontextmanager

@@ -38,6 +38,8 @@ def make_sheet(tiles: Sequence[Tile], size: PreviewSize) -> Preview | None:
     """
     from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - loaded with the first picture
 
+    from imagerouter_mcp.images.rendering import encoded  # noqa: PLC0415 - loads Pillow too
+
     if not tiles:
         return None
     columns = math.ceil(math.sqrt(len(tiles)))
@@ -58,7 +60,7 @@ def make_sheet(tiles: Sequence[Tile], size: PreviewSize) -> Preview | None:
         while draw.textlength(label, font) > cell and len(label) > 1:
             label = f"{label[:-2].rstrip('…')}…"
         draw.text((left, top + cell + 6), label, _INK, font)
-    return _encoded(sheet, BUDGETS[size].bytes)
+    return encoded(sheet, BUDGETS[size])
 
 
 def _thumbnail(path: Path, cell: int) -> "Image | None":
@@ -70,14 +72,3 @@ def _thumbnail(path: Path, cell: int) -> "Image | None":
     picture = Image.open(io.BytesIO(preview.data))
     picture.thumbnail((cell, cell))
     return picture
-
-
-def _encoded(sheet: "Image", limit: int) -> Preview:
-    """Lower the quality, then the size, until it fits."""
-    while True:
-        for quality in (80, 65, 50, 35):
-            buffer = io.BytesIO()
-            sheet.save(buffer, "JPEG", quality=quality)
-            if buffer.tell() <= limit:
-                return Preview(buffer.getvalue(), "image/jpeg", *sheet.size)
-        sheet = sheet.reduce(2)

@@ -38,8 +38,8 @@ _QUALITIES = (92, 85)
 """Tried in this order before a picture of the right size is scaled down for its bytes."""
 _HALVED_CHROMA = 2
 """Pillow's number for 4:2:0; a picture that comes with it keeps it, others keep all their colour."""
-_SURELY_FITS = MAX_BYTES // 5
-"""Pixels of four bytes that need no compression to fit."""
+_SAFE_SHARE = 0.95
+"""Of the sides that would just fit, for smaller pictures have more bytes a pixel."""
 _REDUCING_GAP = 2.0
 _SPACES = {"L": b"GRAY", "LA": b"GRAY", "1": b"GRAY", "P": b"RGB ", "RGB": b"RGB ", "RGBA": b"RGB "}
 
@@ -53,6 +53,7 @@ class Converted:
         format: PNG, JPEG or WebP.
         width: In pixels.
         height: In pixels.
+        before: Width and height before it was scaled down, if it was.
         turned: Whether it was stored another way up.
         deep: Whether it came with more than 8 bits a channel.
         cmyk: Whether it came in inks.
@@ -62,6 +63,7 @@ class Converted:
     format: Format
     width: int
     height: int
+    before: tuple[int, int]
     turned: bool
     deep: bool
     cmyk: bool
@@ -100,11 +102,14 @@ def convert(
             image = image.transpose(turn)
         if profile[16:20] != _SPACES[image.mode]:
             profile = b""
+        # What `formats` reads from HEIC is the size before it is cropped.
+        before = size if came_as is formats.JPEG else image.size
         # What did not fit as it came will not fit as the same type again.
-        hopeless = came_as is becomes and not deep and file.seek(0, os.SEEK_END) > MAX_BYTES
-        encoded = _Encoder(profile, halved=halved).encode(image, None if hopeless else becomes)
+        came_with = file.seek(0, os.SEEK_END)
+        hopeless = came_with if came_as is becomes and not deep and came_with > MAX_BYTES else None
+        encoded = _Encoder(profile, halved=halved).encode(image, becomes, hopeless)
     turned = turn is not None or turned_already
-    return Converted(*encoded, turned=turned, deep=deep, cmyk=cmyk)
+    return Converted(*encoded, before, turned=turned, deep=deep, cmyk=cmyk)
 
 
 def _orientation(picture: ImageFile, came_as: Format, found: Findings) -> tuple[int, bool]:
@@ -125,28 +130,36 @@ class _Encoder:
         self._profile = profile
         self._subsampling = _HALVED_CHROMA if halved else 0
 
-    def encode(self, image: Image.Image, becomes: Format | None) -> tuple[BinaryIO, Format, int, int]:
-        """Encode as wanted if that fits, else as what is smaller, else smaller."""
+    def encode(
+        self, image: Image.Image, becomes: Format, hopeless: int | None
+    ) -> tuple[BinaryIO, Format, int, int]:
+        """Encode as wanted if that fits, else opaque pictures as JPEG and others as PNG, smaller and smaller.
+
+        `hopeless` is the size of the file in bytes if encoding it as wanted again is of no use.
+        """
         target = fitted(image.size)
-        if image.size == target and becomes:
+        if image.size == target and hopeless is None:
             file = self._save(image, becomes, _HIGH_QUALITY)
             if _size(file) <= MAX_BYTES:
                 return file, becomes, *image.size
             file.close()
-        kind = formats.JPEG
-        if has_transparency(image):
-            kind = formats.PNG if target[0] * target[1] <= _SURELY_FITS else formats.WEBP
+        kind = formats.PNG if has_transparency(image) else formats.JPEG
+        if kind is formats.PNG and hopeless:
+            # PNGs of the same picture have about as many bytes a pixel.
+            scale = min(1, _SAFE_SHARE * math.sqrt(MAX_BYTES / hopeless))
+            target = fitted(target, round(max(image.size) * scale))
         image = _resized(_scalable(image, kind), target)
-        qualities = iter(_QUALITIES)
+        qualities = list(_QUALITIES if kind is formats.JPEG else _QUALITIES[-1:])
         while True:
-            quality = next(qualities, _QUALITIES[-1])
-            file = self._save(image, kind, quality)
+            file = self._save(image, kind, qualities[0])
             size = _size(file)
             if size <= MAX_BYTES:
                 return file, kind, *image.size
             file.close()
-            if quality == _QUALITIES[-1]:
-                scale = min(0.9, math.sqrt(MAX_BYTES / size))
+            if len(qualities) > 1:
+                qualities.pop(0)
+            else:
+                scale = min(0.9, _SAFE_SHARE * math.sqrt(MAX_BYTES / size))
                 image = _resized(image, (int(image.width * scale) or 1, int(image.height * scale) or 1))
 
     def _save(self, image: Image.Image, kind: Format, quality: int) -> BinaryIO:

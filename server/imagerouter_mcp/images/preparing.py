@@ -38,7 +38,6 @@ _STRIPPERS: dict[Format, Callable[[BinaryIO, BinaryIO], Findings]] = {
     formats.WEBP: strip_webp,
 }
 """The types that every provider behind the service is known to take."""
-_SAVE_AS = "Save it as PNG, JPEG or WebP and give that."
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +159,7 @@ def _converted(
     if not decoding.can_decode(seen.format.name):
         raise InvalidSourceError(
             f"The source image {name} is {came_as}, which cannot be converted here.",
-            f"{_SAVE_AS[:-1]}, or install pillow-heif beside imagerouter-mcp.",
+            "Save it as PNG, JPEG or WebP and give that, or install pillow-heif beside imagerouter-mcp.",
         )
     keeps_type = seen.format in _STRIPPERS and not seen.animated and not found.framed
     becomes = seen.format if keeps_type else formats.PNG
@@ -174,9 +173,9 @@ def _converted(
     if seen.animated:
         notes.append(_first_page(name) if seen.format is formats.TIFF else _first_frame(name))
     notes += _changes(name, result, found)
-    resized = _resized(name, seen, result, size or seen.bytes)
-    if resized:
-        notes.append(resized)
+    heavy = seen.format in _STRIPPERS and not found.framed and size > MAX_BYTES
+    if result.before != (result.width, result.height) or result.format is not becomes or heavy:
+        notes.append(_smaller(name, result, size or seen.bytes))
     elif result.format is not seen.format:
         notes.append(f"{name} was converted from {came_as} to {result.format.name.upper()}.")
     kind = result.format
@@ -213,20 +212,15 @@ def _location_gone(name: str) -> str:
     return f"The location data of {name} was removed."
 
 
-def _resized(name: str, seen: Inspection, result: "Converted", size: int) -> str | None:
-    """The sentence for a picture that was too large; None for one that was not."""
-    before, after = _size(seen), (result.width, result.height)
-    wide = max(before) > MAX_SIDE
-    heavy = size > MAX_BYTES and not wide
-    if before == after and not heavy and result.format in (seen.format, formats.PNG):
-        return None
+def _smaller(name: str, result: "Converted", size: int) -> str:
+    """The sentence for a picture that was too large."""
     kind = result.format.name.upper()
-    done = f"scaled down from {before[0]}×{before[1]} to {after[0]}×{after[1]} pixels, as {kind}"
+    before, after = (f"{width}×{height}" for width, height in (result.before, (result.width, result.height)))
+    done = f"scaled down from {before} to {after} pixels, as {kind}"
     if before == after:
-        done = f"encoded anew as {kind} at its {after[0]}×{after[1]} pixels"
-    reason = f"sides of up to {MAX_SIDE} pixels are sent" if wide else f"up to {MAX_BYTES >> 20} MiB are sent"
-    had = f" ({size / 2**20:.1f} MiB before)" if heavy else ""
-    return f"{name} was {done}{had}: {reason}."
+        done = f"encoded anew as {kind} at its {after} pixels"
+    had = f" ({size / 2**20:.1f} MiB before)" if size > MAX_BYTES else ""
+    return f"{name} was {done}{had}, for up to {MAX_BYTES >> 20} MiB and {MAX_SIDE} pixels a side are sent."
 
 
 @contextmanager

@@ -111,7 +111,7 @@ def render(file: BinaryIO, format_name: str, budget: Budget) -> Preview | None:
     turn = _TURNS.get(exif_orientation(picture.info.get("exif", b"").removeprefix(b"Exif\0\0")))
     if turn is not None:
         small = small.transpose(turn)
-    return _encoded(_on_checkerboard(small) if small.mode == "RGBA" else small, budget)
+    return encoded(_on_checkerboard(small) if small.mode == "RGBA" else small, budget)
 
 
 def _webp_size(file: BinaryIO) -> tuple[int, int]:
@@ -197,8 +197,8 @@ def _on_checkerboard(picture: Image.Image) -> Image.Image:
     return board
 
 
-def _encoded(picture: Image.Image, budget: Budget) -> Preview:
-    """Lower the quality, then the size, until the preview fits; most pictures fit at once."""
+def encoded(picture: Image.Image, budget: Budget) -> Preview:
+    """Encode a picture as JPEG within a budget: lower the quality, then the size; most fit at once."""
     picture.info.clear()  # Pillow would write a comment of the original's into the preview
     data = b""
     for quality in budget.qualities:

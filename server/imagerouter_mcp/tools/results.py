@@ -35,8 +35,6 @@ GENERATION_SCHEMA: dict[str, Any] = {
 generations also {model, cost_usd, latency_ms}; the outer `cost_usd` is the sum."""
 
 PreviewChoice = Literal["auto", "none", "large"]
-PREVIEWS_TOTAL = 760_000
-"""Characters of base64 in one answer: with text and structured content, it stays under 900 kB of JSON."""
 
 
 async def generation_result(
@@ -271,16 +269,17 @@ async def _previews(batch: Batch, size: PreviewChoice) -> list[ImageContent]:
     """The inline pictures: one for one, one labelled sheet for several."""
     if size == "none":
         return []
-    shown = [
-        (image, made) for made in batch.generations for image in made.record.images if image.path is not None
+    tiles = [
+        Tile(image.path, _label(made.record, " · "))
+        for made in batch.generations
+        for image in made.record.images
+        if image.path
     ]
-    if len(shown) == 1:
-        path = shown[0][0].path
-        made = await to_thread.run_sync(make_preview, path, size)
+    if len(tiles) == 1:
+        shown = await to_thread.run_sync(make_preview, tiles[0].path, size)
     else:
-        tiles = [Tile(image.path, _label(made.record, " · ")) for image, made in shown if image.path]
-        made = await to_thread.run_sync(make_sheet, tiles, size)
-    return [image_block(made)] if made else []
+        shown = await to_thread.run_sync(make_sheet, tiles, size)
+    return [image_block(shown)] if shown else []
 
 
 def image_block(preview: Preview) -> ImageContent:

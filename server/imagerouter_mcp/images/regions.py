@@ -1,0 +1,146 @@
+"""Masks in words: `box:0,0,100%,50%+box:10,10,20,20`, `outside:box:…`, `alpha`.
+
+    mask    = ["outside:"] part {"+" part}
+    part    = "box:" x "," y "," width "," height  |  "alpha"
+    x, …    = a number of pixels, or a percentage of the picture's width or height
+
+Upper case and spaces do not matter. `alpha` is where the picture itself is transparent.
+"""
+
+import re
+from dataclasses import dataclass
+
+from imagerouter_mcp.errors import PlanError
+
+_OF_THIS_LANGUAGE = re.compile(r"(?:box|outside|alpha)(?![\w./\\~-])", re.IGNORECASE)
+"""What begins so is no path, address or handle; `box.png` and `alpha-2` are left to those who open files."""
+_VALUE = re.compile(r"([+-]?[0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(%|px)?", re.IGNORECASE)
+_MAX_PARTS = 64
+_SHOWN = 60
+_REMEDY = (
+    "Give box:x,y,width,height in pixels or with %, such as box:0,0,100%,50%; join several with +, put "
+    "outside: before them for the inverse, or give alpha for the picture's own transparency."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """A number of pixels, or of hundredths of a side.
+
+    Attributes:
+        number: How many.
+        percent: Whether they are hundredths.
+    """
+
+    number: float
+    percent: bool
+
+    def of(self, side: int) -> float:
+        """In pixels, on a side of so many."""
+        return self.number * side / 100 if self.percent else self.number
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle, which may reach beyond the picture.
+
+    Attributes:
+        x: From the left edge of the picture to that of the box.
+        y: From the upper edge of the picture to that of the box.
+        width: Positive.
+        height: Positive.
+        text: As it was given.
+    """
+
+    x: Length
+    y: Length
+    width: Length
+    height: Length
+    text: str
+
+    def on(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Left, upper, right and lower edge on a picture of this size, which clips them.
+
+        Raises:
+            PlanError: No pixel of the picture is in the box.
+        """
+        left, upper = self.x.of(width), self.y.of(height)
+        right, lower = left + self.width.of(width), upper + self.height.of(height)
+        edges = (
+            min(width, max(0, round(left))),
+            min(height, max(0, round(upper))),
+            min(width, max(0, round(right))),
+            min(height, max(0, round(lower))),
+        )
+        if edges[0] >= edges[2] or edges[1] >= edges[3]:
+            raise PlanError(
+                f"The mask's {self.text} holds no pixel of the picture, which is {width}×{height}.",
+                f"Give a box between 0,0 and {width},{height}, or use percentages.",
+            )
+        return edges
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """Where to edit.
+
+    Attributes:
+        boxes: Rectangles.
+        alpha: Whether the picture's transparent parts belong to it.
+        outside: Whether everything else is meant.
+    """
+
+    boxes: tuple[Box, ...]
+    alpha: bool
+    outside: bool
+
+
+def parse_mask(text: str) -> Regions | None:
+    """Read a mask in words.
+
+    Args:
+        text: What was given as the mask.
+
+    Returns:
+        The regions, or None: it is not of this language, and so the source of a picture.
+
+    Raises:
+        PlanError: It begins like this language, and goes on in another way.
+    """
+    text = text.strip()
+    if not _OF_THIS_LANGUAGE.match(text):
+        return None
+    rest = text.lower()
+    outside = bool(begin := re.match(r"outside\s*:", rest))
+    if begin:
+        rest = rest[begin.end() :]
+    # A plus sign also begins a number, and then follows a colon or a comma.
+    parts = [part.strip() for part in re.split(r"(?<![:,\s])\s*\+", rest)]
+    if len(parts) > _MAX_PARTS:
+        raise PlanError(f"The mask has {len(parts)} parts, more than {_MAX_PARTS}.", "Give fewer boxes.")
+    boxes = tuple(_box(part, text) for part in parts if part != "alpha")
+    return Regions(boxes, alpha="alpha" in parts, outside=outside)
+
+
+def _box(part: str, text: str) -> Box:
+    begin = re.match(r"box\s*:", part)
+    if not begin:
+        wrong = f"{_short(part)} is neither a box nor alpha" if part else "a part is missing"
+        raise _refusal(text, wrong)
+    values = [_VALUE.fullmatch(value.strip()) for value in part[begin.end() :].split(",")]
+    lengths = [Length(float(value[1]), percent=value[2] == "%") for value in values if value]
+    if len(values) != 4 or len(lengths) != 4:  # noqa: PLR2004 - x, y, width, height
+        raise _refusal(text, f"{_short(part)} does not have four values")
+    x, y, width, height = lengths
+    if width.number <= 0 or height.number <= 0:
+        raise _refusal(text, f"{_short(part)} has no width or no height")
+    return Box(x, y, width, height, _short(part))
+
+
+def _refusal(text: str, reason: str) -> PlanError:
+    return PlanError(f"The mask {_short(text)!r} cannot be read: {reason}.", _REMEDY)
+
+
+def _short(text: str) -> str:
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
