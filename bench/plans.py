@@ -13,7 +13,8 @@ from PIL import Image
 
 from bench.figures import Figure
 from bench.processes import sandbox_process, server, server_mib
-from imagerouter_mcp.api.catalogue import Listing, ModelEntry, Price
+from imagerouter_mcp.api.catalogue import Listing
+from imagerouter_mcp.api.model_list import ModelEntry, Price
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.choose import Preference
 from imagerouter_mcp.generation.plan import make_plan, pick_model

@@ -9,14 +9,8 @@ from typing import Any
 import anyio
 import pytest
 
-from imagerouter_mcp.api.catalogue import (
-    Catalogue,
-    Listing,
-    ModelEntry,
-    Price,
-    closest_ids,
-    parse_models,
-)
+from imagerouter_mcp.api.catalogue import Catalogue, Listing, closest_ids
+from imagerouter_mcp.api.model_list import ModelEntry, Price, parse_models
 from imagerouter_mcp.errors import ImageRouterError, ServiceUnreachableError, UnexpectedResponseError
 
 V1: dict[str, Any] = {

@@ -90,6 +90,12 @@ async def test_the_ranking_is_kept_for_its_lifetime_and_then_asked_for_again() -
     assert service.asked["ranking"] == 2
 
 
+async def test_a_clock_may_begin_anywhere() -> None:
+    service = Service()
+    service.clock.now = -LIFETIME_SECONDS
+    assert (await service.popularity.ranking()).ids == ("a/one", "b/two")
+
+
 async def test_callers_at_the_same_time_share_one_request() -> None:
     service = Service()
     seen: list[object] = []

@@ -9,7 +9,7 @@ from timeit import repeat
 
 import pytest
 
-from imagerouter_mcp.api.catalogue import ModelEntry, Price, parse_models
+from imagerouter_mcp.api.model_list import ModelEntry, Price, parse_models
 from imagerouter_mcp.api.search import Ability, Sort, search
 
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from imagerouter_mcp.api.catalogue import Listing, ModelEntry, Price
+from imagerouter_mcp.api.catalogue import Listing
+from imagerouter_mcp.api.model_list import ModelEntry, Price
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.choose import Preference
 from imagerouter_mcp.generation.plan import Plan, make_plan, pick_model

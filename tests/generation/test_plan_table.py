@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from imagerouter_mcp.api.catalogue import Listing, parse_models
+from imagerouter_mcp.api.catalogue import Listing
+from imagerouter_mcp.api.model_list import parse_models
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.choose import Preference
 from imagerouter_mcp.generation.plan import Plan, make_plan, pick_model

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from imagerouter_mcp.api.catalogue import ModelEntry
+from imagerouter_mcp.api.model_list import ModelEntry
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.sizes import MEGAPIXEL, read_ratio, read_size, sides, size_of_shape
 

@@ -332,10 +332,12 @@ def test_a_signal_ends_a_server_that_modern_clients_have_used(
 def test_a_signal_does_not_wait_for_a_long_generation(environment: dict[str, str]) -> None:
     arguments = {"prompt": "A fox", "model": "sandbox/slow-60"}
     body, headers = modern("tools/call", name="generate_image", arguments=arguments)
-    with serving(environment) as running, httpx.Client(trust_env=False, timeout=30) as client:
-        with client.stream("POST", running.url, json=body, headers=headers) as stream:
-            heard = next(stream.iter_text())
-            status, stderr = running.end(signal.SIGTERM, seconds=2 * CLOSING_SECONDS)
+    with (
+        serving(environment) as running,
+        httpx.stream("POST", running.url, json=body, headers=headers, timeout=30, trust_env=False) as stream,
+    ):
+        heard = next(stream.iter_text())
+        status, stderr = running.end(signal.SIGTERM, seconds=2 * CLOSING_SECONDS)
     assert "Asking sandbox/slow-60" in heard
     assert status == 0
     assert "Traceback" not in stderr

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from functools import lru_cache, partial
 from typing import Literal
 
-from imagerouter_mcp.api.catalogue import ModelEntry, Output
+from imagerouter_mcp.api.model_list import ModelEntry, Output
 
 Ability = Literal["edit", "mask", "quality", "text"]
 Sort = Literal["relevance", "price", "date", "name", "popularity", "score"]

@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from imagerouter_mcp.api.catalogue import Listing, ModelEntry, closest_ids
+from imagerouter_mcp.api.catalogue import Listing, closest_ids
+from imagerouter_mcp.api.model_list import ModelEntry
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.prices import dollars, price_words
 from imagerouter_mcp.generation.special import SPECIAL
@@ -177,10 +178,9 @@ def _chosen(word: str, need: Need, fitting: Sequence[ModelEntry], preference: Pr
 
 def _ranked(listing: Listing, popular: Sequence[str]) -> Iterator[ModelEntry]:
     """Every model once: the popular ones, the reviewed ones, then the rest by score."""
-    ids = dict.fromkeys((*popular, *CANDIDATES))
-    first = dict.fromkeys(entry for model in ids if (entry := listing.find(model)))
-    yield from first
-    rest = (entry for entry in listing.models if entry not in first)
+    first = {entry.id: entry for model in (*popular, *CANDIDATES) if (entry := listing.find(model))}
+    yield from first.values()
+    rest = (entry for entry in listing.models if entry.id not in first)
     yield from sorted(rest, key=lambda entry: -(entry.score or 0.0))
 
 

@@ -7,13 +7,13 @@ need the first one's dimensions.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imagerouter_mcp.api.catalogue import Listing, ModelEntry
+from imagerouter_mcp.api.catalogue import Listing
+from imagerouter_mcp.api.model_list import FREE_MAX_SIDE, ModelEntry
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.choose import Choice, Need, Preference, cheapest, choose, examples
 from imagerouter_mcp.generation.prices import Estimate, estimate, price_words
 from imagerouter_mcp.generation.request import ImageRequest
 from imagerouter_mcp.generation.sizes import (
-    FREE_MAX_SIDE,
     nearest,
     own_sizes,
     read_ratio,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from imagerouter_mcp.api.catalogue import ModelEntry
+from imagerouter_mcp.api.model_list import ModelEntry
 
 
 @dataclass(frozen=True, slots=True)

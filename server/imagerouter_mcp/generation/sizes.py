@@ -4,15 +4,13 @@ import math
 import re
 from collections.abc import Iterable
 
-from imagerouter_mcp.api.catalogue import ModelEntry
+from imagerouter_mcp.api.model_list import FREE_MAX_SIDE, ModelEntry
 from imagerouter_mcp.errors import PlanError
 
 MEGAPIXEL = 1024 * 1024
 """Pixels that most models are trained for."""
 STEP = 64
 """Pixels: sides in multiples of this suit every model that takes any size."""
-FREE_MAX_SIDE = 1024
-"""`:free` models refuse more than this in either direction, in pixels."""
 MAX_SIDE = 16_384
 """Pixels; more than any model makes, so that a slip of the keyboard is told apart from a wish."""
 MAX_RATIO = 8.0

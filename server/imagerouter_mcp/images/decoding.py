@@ -66,8 +66,8 @@ _BROKEN = (
 
 _SIXTEEN_BITS = tuple(value >> 8 for value in range(1 << 16))
 _EIGHT, _SIXTEEN = 0xFF, 0xFFFF
-_BITS_PER_SAMPLE = 258
-"""TIFF's tag."""
+_BITS_PER_SAMPLE, _ORIENTATION, _GPS_DIRECTORY = 0x0102, 0x0112, 0x8825
+"""TIFF's tags."""
 _PLAIN = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 
 
@@ -136,8 +136,22 @@ def loaded(
     return picture
 
 
+def turn_and_place_of_tiff(file: BinaryIO) -> tuple[int, bool]:
+    """A TIFF's orientation, and whether it tells where it was taken; Pillow forgets both when it decodes.
+
+    Raises:
+        NotAPictureError: Its tags cannot be read.
+    """
+    file.seek(0)
+    try:
+        tags = TiffImageFile(file).tag_v2
+        return int(tags.get(_ORIENTATION) or 1), _GPS_DIRECTORY in tags
+    except _BROKEN:
+        raise NotAPictureError(DAMAGED) from None
+
+
 def is_deep(picture: ImageFile) -> bool:
-    """Whether a picture, PNG excepted, has more than 8 bits a channel."""
+    """Whether a decoded picture, other than a PNG in colour, has more than 8 bits a channel."""
     if isinstance(picture, TiffImageFile):
         bits = cast("tuple[int, ...]", picture.tag_v2.get(_BITS_PER_SAMPLE) or (8,))
         return max(bits) > 8  # noqa: PLR2004 - bits

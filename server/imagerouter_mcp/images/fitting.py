@@ -13,7 +13,14 @@ from PIL import Image, JpegImagePlugin
 from PIL.ImageFile import ImageFile
 
 from imagerouter_mcp.images import formats
-from imagerouter_mcp.images.decoding import ONE_AT_A_TIME, has_transparency, is_deep, loaded, plain
+from imagerouter_mcp.images.decoding import (
+    ONE_AT_A_TIME,
+    has_transparency,
+    is_deep,
+    loaded,
+    plain,
+    turn_and_place_of_tiff,
+)
 from imagerouter_mcp.images.formats import Format
 from imagerouter_mcp.images.limits import MAX_BYTES, fitted
 from imagerouter_mcp.images.stripping import Findings
@@ -31,7 +38,6 @@ _TURNS = {
 """What undoes each EXIF orientation."""
 SIDEWAYS = range(5, 9)
 """The orientations that are shown with width and height exchanged."""
-_GPS_DIRECTORY = 0x8825
 
 _HIGH_QUALITY = 95
 _QUALITIES = (92, 85)
@@ -88,10 +94,12 @@ def convert(
     enough = fitted(size)
     if found.orientation in SIDEWAYS:
         enough = enough[1], enough[0]
+    if came_as is formats.TIFF:
+        found.orientation, found.location = turn_and_place_of_tiff(file)
     with ONE_AT_A_TIME:
         picture = loaded(file, came_as.name, enough, progressive=found.progressive)
         orientation, turned_already = _orientation(picture, came_as, found)
-        deep = found.deep or (came_as is not formats.PNG and is_deep(picture))
+        deep = found.deep or is_deep(picture)
         cmyk = picture.mode == "CMYK"
         halved = came_as is formats.JPEG and JpegImagePlugin.get_sampling(picture) == _HALVED_CHROMA
         profile: bytes = picture.info.get("icc_profile") or b""
@@ -117,8 +125,6 @@ def _orientation(picture: ImageFile, came_as: Format, found: Findings) -> tuple[
     if came_as in (formats.PNG, formats.JPEG, formats.WEBP):
         return found.orientation, False
     if came_as is formats.TIFF:
-        tags = cast("dict[int, object]", getattr(picture, "tag_v2", {}))
-        found.location = found.location or _GPS_DIRECTORY in tags
         return 1, found.orientation in _TURNS
     block: bytes = picture.info.get("exif") or b""
     found.read_exif(block)

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 
-from imagerouter_mcp.api.catalogue import Listing, ModelEntry
+from imagerouter_mcp.api.catalogue import Listing
+from imagerouter_mcp.api.model_list import ModelEntry
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.choose import Need, is_choosable, named
 from imagerouter_mcp.generation.prices import price_words

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from imagerouter_mcp.api.catalogue import ModelEntry, Price
+from imagerouter_mcp.api.model_list import ModelEntry, Price
 from imagerouter_mcp.generation.prices import dollars
 
 MODELS_SCHEMA: dict[str, Any] = {
