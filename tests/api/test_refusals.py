@@ -11,11 +11,11 @@ from imagerouter_mcp.api.refusals import refusal
 KEY = "k3y-" + "x" * 60
 
 
-def error(message: str, type_: str | None = None, **more: Any) -> dict[str, Any]:
+def error(message: str, type_: str | None = None, **more: str) -> dict[str, Any]:
     return {"error": {"message": message, "type": type_, **more}}
 
 
-CASES = [
+CASES: list[tuple[int, object, type[errors.APIError] | None]] = [
     (400, error("'model' is a required parameter", "invalid_request_error"), errors.InvalidRequestError),
     (400, error("model 'x' is not available", "invalid_request_error"), errors.InvalidRequestError),
     (400, error("File upload error: File too large"), errors.InvalidRequestError),

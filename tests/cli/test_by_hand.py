@@ -119,8 +119,11 @@ def test_paths_may_be_relative_to_the_folder_that_the_person_is_in(
 ) -> None:
     Image.new("RGB", (40, 30), "teal").save(tmp_path / "photo.png")
     Image.new("RGB", (50, 30), "teal").save(tmp_path / "other.png")
+    mask = Image.new("L", (40, 30), 0)
+    mask.paste(255, (0, 0, 20, 30))
+    mask.save(tmp_path / "mask.png")
     ended = run(
-        *("edit", "Invert", "photo.png", "./other.png", "--mask", "photo.png"),
+        *("edit", "Invert", "photo.png", "./other.png", "--mask", "mask.png"),
         *("--output-dir", "./mine", "--filename", "result", "--model", "test/test"),
     )
     assert ended.status == 0, ended.err

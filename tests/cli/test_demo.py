@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -130,8 +131,10 @@ def test_a_sandbox_that_does_not_start_ends_the_demo_with_1(
 def test_the_sandbox_says_where_it_is_and_stops_on_a_signal(
     environment: dict[str, str], how: signal.Signals
 ) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
     with subprocess.Popen(  # noqa: S603 - our own command
-        [*COMMAND, "sandbox", "--port", "0"],
+        [*COMMAND, "sandbox", "--port", str(port)],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -148,7 +151,7 @@ def test_the_sandbox_says_where_it_is_and_stops_on_a_signal(
             _, stderr = process.communicate(timeout=3)
         finally:
             process.kill()
-    assert address.startswith("http://127.0.0.1:")
+    assert address == f"http://127.0.0.1:{port}"
     assert f"IMAGEROUTER_BASE_URL={address}" in advice
     assert process.returncode == {signal.SIGTERM: -how, signal.SIGINT: 128 + how}[how]
     assert "Traceback" not in stderr

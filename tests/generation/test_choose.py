@@ -1,6 +1,7 @@
 """Choosing a model for a person who named none."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_free_is_a_free_one_that_fits() -> None:
 
 
 def test_the_person_s_own_model_comes_first_where_it_can_do_it() -> None:
-    own = {"model": "acme/plain", "edit_model": "acme/masker"}
+    own: dict[str, Any] = {"model": "acme/plain", "edit_model": "acme/masker"}
     assert chosen("", **own).id == "acme/plain"
     assert chosen("", EDIT, **own).id == "acme/masker"
     assert chosen("", EDIT, **own).why == "it is your IMAGEROUTER_EDIT_MODEL"

@@ -45,7 +45,7 @@ def able(row: Row, ability: str) -> bool:
 
 
 def own_sizes(row: Row) -> list[str]:
-    told = row.get("sizes") or row.get("inputs", {}).get("size") or []
+    told: list[str] = row.get("sizes") or row.get("inputs", {}).get("size") or []
     return [] if "custom" in told else [size for size in told if re.fullmatch(r"\d+x\d+", size)]
 
 

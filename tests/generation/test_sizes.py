@@ -93,6 +93,7 @@ def test_no_text_crashes_the_readers(seed: int) -> None:
         text = "".join(
             chance.choice("0123456789xX:×*/. -e٣１\n\0autoboxmatch") for _ in range(chance.randrange(12))
         )
-        for read in (read_size, lambda text: read_ratio(text, (1, 1))):
-            with suppress(PlanError):
-                read(text)
+        with suppress(PlanError):
+            read_size(text)
+        with suppress(PlanError):
+            read_ratio(text, (1, 1))

@@ -35,7 +35,7 @@ def files(tmp_path: Path) -> dict[str, str]:
     whole = (tmp_path / "picture.png").read_bytes()
     (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "large.png").write_bytes(whole)
-    os.truncate(tmp_path / "large.png", 25 * 2**20 + 1)
+    os.truncate(tmp_path / "large.png", 200 * 2**20 + 1)
     named = {path.stem: str(path) for path in tmp_path.iterdir() if path.is_file()}
     return {**named, "folder": str(tmp_path)}
 
@@ -98,7 +98,7 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     ),
     "an empty file": ("edit_image", {**EDIT, "images": ["@empty"]}, "invalid_source", "not a picture"),
     "half a file": ("edit_image", {**EDIT, "images": ["@half"]}, "invalid_source", "not a picture"),
-    "too large a file": ("edit_image", {**EDIT, "images": ["@large"]}, "invalid_source", "25 MiB"),
+    "too large a file": ("edit_image", {**EDIT, "images": ["@large"]}, "invalid_source", "200 MiB"),
     "a file that is not there": (
         "edit_image",
         {**EDIT, "images": ["/no/such.png"]},

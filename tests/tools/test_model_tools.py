@@ -58,7 +58,7 @@ async def test_a_model_is_told_with_price_abilities_sizes_and_date(connect: Host
     assert set(model["price_usd"]) == {"low", "likely", "high"}
     assert model["price_usd"]["likely"] == 0.133
     line = told.text.splitlines()[1]
-    for part in ("$0.133 a picture", "takes images, quality", "1536x1024", "2025-12-16"):
+    for part in ("$0.133", " a picture", "takes images, quality", "1536x1024", "2025-12-16"):
         assert part in line
 
 
@@ -165,7 +165,7 @@ async def test_the_ranking_is_read_in_every_shape(connect: Hosts, change_sandbox
     assert told.fields["models"][0]["price_usd"]["likely"] == 0.133
     assert told.fields["models"][0]["takes"] == ["images", "quality"]
     assert told.fields["notes"] == []
-    assert told.text.splitlines()[1].startswith(f"1. {POPULAR[0]}: $0.133 a picture")
+    assert told.text.splitlines()[1].startswith(f"1. {POPULAR[0]}: $0.133")
 
 
 @pytest.mark.parametrize("shape", BROKEN_RANKINGS)

@@ -170,10 +170,14 @@ class Raw:
         self.lines.extend(_pipe(self.process.stdout))
         return status, _pipe(self.process.stderr).read().decode()
 
-    def _send(self, message: Mapping[str, object]) -> None:
+    def say(self, line: bytes) -> None:
+        """Send a line, whatever it is."""
         pipe = _pipe(self.process.stdin)
-        pipe.write(json.dumps(message).encode() + b"\n")
+        pipe.write(line)
         pipe.flush()
+
+    def _send(self, message: Mapping[str, object]) -> None:
+        self.say(json.dumps(message).encode() + b"\n")
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
@@ -200,6 +204,7 @@ def raw(environment: Mapping[str, str], era: str) -> Generator[Raw]:
 
 def test_stdout_carries_the_protocol_and_nothing_else(environment: dict[str, str], era: str) -> None:
     with raw(environment, era) as talk:
+        talk.say(b"This is no JSON.\n")
         talk.ask("tools/list")
         made = talk.ask(
             "tools/call",

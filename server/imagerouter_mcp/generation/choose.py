@@ -1,6 +1,7 @@
 """Which model makes the picture: the one that was named, the person's own, or one chosen for the call."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ CANDIDATES = (
 )
 """Well-known models of several prices and abilities, reviewed November 2026, best first: chosen from where
 the popularity ranking has none that fits. The third and the last two take masks."""
+_LONGEST_ID = 200
+"""Characters; the longest real id has some 50."""
 WORDS = ("", "auto", "cheapest", "free")
 """What may stand in place of a model's id."""
 
@@ -110,6 +113,11 @@ def named(model_id: str, listing: Listing | None) -> Choice:
     Raises:
         PlanError: There is none, and others are spelt much like it.
     """
+    if len(model_id) > _LONGEST_ID or re.search(r"\s", model_id) or not model_id.isprintable():
+        raise PlanError(
+            f"What was given as `model` ({len(model_id)} characters) is not a model id.",
+            "Give one such as google/gemini-2.5-flash, or find one with search_models.",
+        )
     entry = listing.find(model_id) if listing else None
     if entry or listing is None:
         return Choice(entry.id if entry else model_id, entry)

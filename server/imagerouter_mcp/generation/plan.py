@@ -130,8 +130,13 @@ def make_plan(
         ),
         *([f"{request.aspect_ratio} was asked for as {wanted}."] if ratio else []),
     ]
-    convention: Convention = "transparent" if entry and "openai" in entry.providers else "white"
-    return Plan(choice.id, choice.why, sent, estimate(entry), convention, tuple(notes))
+    return Plan(choice.id, choice.why, sent, estimate(entry), _convention(choice), tuple(notes))
+
+
+def _convention(choice: Choice) -> Convention:
+    """By the provider that will serve the model; where the list does not tell, the maker serves it."""
+    providers = choice.entry.providers if choice.entry else ()
+    return "transparent" if "openai" in (providers or (choice.id.partition("/")[0],)) else "white"
 
 
 def _check_words(request: ImageRequest) -> None:

@@ -42,12 +42,12 @@ async def find_image(studio: Studio, handle: str) -> tuple[GalleryImage, Record]
 
 
 async def _newest(studio: Studio) -> tuple[GalleryImage, Record]:
-    """The newest picture that has arrived."""
-    for record in await to_thread.run_sync(studio.gallery.list, None, _LOOKED_THROUGH):
-        for image in record.images:
-            if image.path:
-                return image, record
-    raise NotFoundError("No picture has been made yet.", "Make one first, or give a picture's path.")
+    """The newest picture that has arrived, else the newest that was paid for."""
+    records = await to_thread.run_sync(studio.gallery.list, None, _LOOKED_THROUGH)
+    pairs = [(image, record) for record in records for image in record.images]
+    if not pairs:
+        raise NotFoundError("No picture has been made yet.", "Make one first, or give a picture's path.")
+    return next((pair for pair in pairs if pair[0].path), pairs[0])
 
 
 async def recall(studio: Studio, handle: str) -> tuple[GalleryImage, Record, tuple[str, ...]]:

@@ -23,6 +23,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from imagerouter_mcp.images.locations import PLACES
 from imagerouter_mcp.images.reading import DAMAGED, NotAPictureError
 
 ONE_AT_A_TIME = threading.Lock()
@@ -144,8 +145,8 @@ def turn_and_place_of_tiff(file: BinaryIO) -> tuple[int, bool]:
     """
     file.seek(0)
     try:
-        tags = TiffImageFile(file).tag_v2
-        return int(tags.get(_ORIENTATION) or 1), _GPS_DIRECTORY in tags
+        exif = TiffImageFile(file).getexif()
+        return int(exif.get(_ORIENTATION) or 1), not PLACES.isdisjoint(exif.get_ifd(_GPS_DIRECTORY))
     except _BROKEN:
         raise NotAPictureError(DAMAGED) from None
 

@@ -4,9 +4,9 @@ import re
 import struct
 
 _GPS_DIRECTORY = 0x8825
-_LATITUDE, _LONGITUDE = 0x0002, 0x0004
-"""Tags of EXIF's GPS directory (CIPA DC-008, section 4.6.6); phones that were not to tell the place still
-write the directory, with a version and a time."""
+PLACES = frozenset({0x0002, 0x0004})
+"""Latitude and longitude in EXIF's GPS directory (CIPA DC-008, section 4.6.6); phones that were not to tell
+the place still write the directory, with a version and a time."""
 _XMP = re.compile(rb"GPS(?:Latitude|Longitude)")
 
 
@@ -22,7 +22,7 @@ def exif_has_location(block: bytes) -> bool:
     try:
         (first,) = struct.unpack_from(order + "I", block, 4)
         gps = _directory(block, order, first).get(_GPS_DIRECTORY)
-        return gps is not None and not {_LATITUDE, _LONGITUDE}.isdisjoint(_directory(block, order, gps))
+        return gps is not None and not PLACES.isdisjoint(_directory(block, order, gps))
     except struct.error:
         return False
 

@@ -25,8 +25,8 @@ FETCH_SECONDS = 60.0
 _SHOWN = 80
 _USER = re.compile(r"(?<=://)[^/?#]*@")
 """A user name and a password in an address, which no sentence repeats."""
-_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{256,}={0,2}\s*")
-"""Bare base64: the smallest picture is longer, and hardly a path that long has no dot, dash or underscore."""
+_BASE64 = re.compile(r"(?!/(?!9j/))[A-Za-z0-9+/\s]{256,}={0,2}\s*")
+"""Bare base64: hardly a picture is shorter. A JPEG's begins like the path of a folder `9j`."""
 _DATA_URI = re.compile(r"data:(?P<type>[^,;]*)(?P<options>(;[^,;]*)*),", re.IGNORECASE)
 
 
@@ -73,6 +73,8 @@ class SourceReader:
             InvalidSourceError: It cannot be read, is too large, or is no picture; names the source.
         """
         text = text.strip()
+        if _BASE64.fullmatch(text):
+            text = f"data:;base64,{text}"
         file = await self._open_bytes(text)
         try:
             made = await anyio.to_thread.run_sync(prepare, file, shown(text))
@@ -88,11 +90,9 @@ class SourceReader:
             return await self._download(text)
         if lower.startswith("data:"):
             return await anyio.to_thread.run_sync(_open_data_uri, text)
-        if _BASE64.fullmatch(text):
-            return await anyio.to_thread.run_sync(_open_data_uri, f"data:;base64,{text}")
         try:
             path = _path_of_uri(text) if lower.startswith("file:") else self._expand(text)
-        except (ValueError, RuntimeError):  # a broken file: URI; the home folder of an unknown user
+        except (ValueError, RuntimeError):  # a broken file: URI; no home folder
             raise _unusable(text) from None
         return await anyio.to_thread.run_sync(_open_path, path, text)
 

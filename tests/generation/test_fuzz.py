@@ -1,0 +1,117 @@
+"""Whatever an agent writes for a size, a shape, a mask, a model or a source: a plan, or a sentence."""
+
+import string
+from pathlib import Path
+
+import anyio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from imagerouter_mcp.api.catalogue import Listing
+from imagerouter_mcp.api.model_list import parse_models
+from imagerouter_mcp.errors import ImageRouterError
+from imagerouter_mcp.fetch import Fetcher, http_client
+from imagerouter_mcp.generation.choose import Preference
+from imagerouter_mcp.generation.plan import make_plan, pick_model
+from imagerouter_mcp.generation.recall import is_handle
+from imagerouter_mcp.generation.request import ImageRequest
+from imagerouter_mcp.images.masks import parse_mask, region_mask
+from imagerouter_mcp.images.sources import SourceReader
+from imagerouter_mcp.sandbox.catalogue import listed
+from imagerouter_mcp.sandbox.shapes import v1
+from imagerouter_mcp.settings import expand
+
+LISTING = Listing(parse_models(v1(listed().values(), {})))
+IDS = st.sampled_from([entry.id for entry in LISTING.models])
+
+numbers = st.one_of(st.integers(-10, 10**7).map(str), st.text("0123456789.,e-+%٣", max_size=6))
+sizes = st.one_of(
+    st.text(max_size=20),
+    st.tuples(numbers, st.sampled_from("xX×*:/ "), numbers).map("".join),
+    st.just("auto"),
+)
+shapes = st.one_of(sizes, st.sampled_from(["match", "square", "portrait", "landscape", "", "16:9"]))
+boxes = st.lists(st.lists(numbers, min_size=3, max_size=5).map(lambda v: "box:" + ",".join(v)), max_size=4)
+masks = st.one_of(
+    st.text(max_size=30),
+    boxes.map("+".join),
+    boxes.map(lambda parts: "outside:" + "+".join(parts)),
+    st.sampled_from(["alpha", "outside:alpha", "box:", "outside:"]),
+)
+typos = st.tuples(IDS, st.integers(0, 40), st.sampled_from(["", "-", "x", "/", " ", "é", "\0"])).map(
+    lambda parts: parts[0][: parts[1]] + parts[2] + parts[0][parts[1] + 1 :]
+)
+models = st.one_of(IDS, typos, st.text(max_size=30), st.sampled_from(["", "auto", "cheapest", "free"]))
+
+
+def is_a_sentence(error: ImageRouterError) -> bool:
+    return str(error).isprintable() and "Nothing was charged." in str(error) and len(str(error)) < 2000
+
+
+requests = st.builds(
+    ImageRequest,
+    prompt=st.text(max_size=30),
+    model=models,
+    size=sizes,
+    aspect_ratio=shapes,
+    mask=masks,
+    images=st.sampled_from([(), ("last",)]),
+)
+
+
+@given(requests)
+@settings(max_examples=600, deadline=None)
+def test_every_wish_becomes_a_plan_or_a_sentence(wish: ImageRequest) -> None:
+    try:
+        choice = pick_model(wish, LISTING, (), Preference())
+        plan = make_plan(wish, choice, response_format="url", source=(640, 480))
+    except ImageRouterError as error:
+        assert is_a_sentence(error)  # noqa: PT017 - either outcome is right, and each is looked at
+        return
+    assert plan.fields["model"] == plan.model
+    assert plan.size is None or min(plan.size) >= 1
+
+
+@given(masks, st.integers(1, 3000), st.integers(1, 3000))
+@settings(max_examples=600, deadline=None)
+def test_every_mask_in_words_becomes_a_mask_a_source_or_a_sentence(
+    text: str, width: int, height: int
+) -> None:
+    try:
+        regions = parse_mask(text)
+        if regions is None or regions.alpha:
+            return
+        with Path("/dev/null").open("rb") as nothing:
+            mask = region_mask(regions, nothing, width, height)
+    except ImageRouterError as error:
+        assert is_a_sentence(error)  # noqa: PT017 - as above
+        return
+    assert mask.size == (width, height)
+    assert mask.getextrema() == (0, 255)
+
+
+sources = st.one_of(
+    st.text(max_size=60),
+    st.text(string.printable, max_size=60).map(lambda text: f"file://{text}"),
+    st.text(string.printable, max_size=60).map(lambda text: f"data:{text}"),
+    st.text("ABCDabcd0123+/=", min_size=250, max_size=400),
+    st.text(string.printable, max_size=30).map(lambda text: f"http://127.0.0.1:1/{text}"),
+    st.text(max_size=30).map(lambda text: f"/{text}"),
+    st.text(max_size=30).map(lambda text: f"~{text}"),
+)
+
+
+@given(st.lists(sources, min_size=1, max_size=8))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_every_source_becomes_a_picture_or_a_sentence(texts: list[str]) -> None:
+    async def try_all() -> None:
+        async with http_client() as http:
+            reader = SourceReader(Fetcher(http, 2), expand)
+            for text in texts:
+                is_handle(text)
+                try:
+                    (await reader.open(text)).file.close()
+                except ImageRouterError as error:
+                    assert is_a_sentence(error)  # noqa: PT017 - as above
+
+    anyio.run(try_all)
