@@ -12,7 +12,7 @@ from mcp.client.stdio import stdio_client
 from bench.figures import Figure
 from bench.processes import server
 from imagerouter_mcp.api.catalogue import Catalogue
-from imagerouter_mcp.api.wire import as_object
+from imagerouter_mcp.api.decoded import as_object
 from imagerouter_mcp.generation.studio import Studio, open_studio
 from imagerouter_mcp.sandbox.accounts import KEY
 from imagerouter_mcp.sandbox.serve import running_sandbox

@@ -14,7 +14,6 @@ from pydantic import AnyUrl
 
 from imagerouter_mcp import __version__
 from imagerouter_mcp.generation.studio import Studio
-from imagerouter_mcp.images.formats import HEAD_BYTES, sniff
 from imagerouter_mcp.tools import all_tools
 from imagerouter_mcp.tools.boundary import speaking_resources
 from imagerouter_mcp.tools.resources import add_resources
@@ -46,6 +45,8 @@ class ImageServer(MCPServer[Studio]):
 
 
 def _truly_typed(item: ReadResourceContents) -> ReadResourceContents:
+    from imagerouter_mcp.images.formats import HEAD_BYTES, sniff
+
     found = sniff(item.content[:HEAD_BYTES]) if isinstance(item.content, bytes) else None
     return replace(item, mime_type=found.media_type) if found else item
 

@@ -29,10 +29,11 @@ from pydantic import SecretStr
 
 from imagerouter_mcp import __version__, errors
 from imagerouter_mcp.api.client import ImageRouterClient
+from imagerouter_mcp.api.decoded import as_object
 from imagerouter_mcp.api.http import ServiceHTTP
 from imagerouter_mcp.api.model_list import parse_models
 from imagerouter_mcp.api.popularity import parse_popular
-from imagerouter_mcp.api.wire import Upload, as_object
+from imagerouter_mcp.api.wire import Upload
 from imagerouter_mcp.fetch import Fetcher, http_client
 from imagerouter_mcp.sandbox import accounts, catalogue
 from imagerouter_mcp.sandbox.lists import POPULAR

@@ -19,6 +19,7 @@ from typing import cast
 import pytest
 from PIL import Image, ImageCms
 from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngInfo
 
 from imagerouter_mcp.errors import InvalidSourceError
@@ -362,9 +363,10 @@ def test_a_thumbnail_in_the_first_header_of_a_jpeg_is_left_behind() -> None:
     assert sent == data
 
 
-def test_a_marker_across_two_pieces_of_a_jpeg_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = encoded(noise("RGB", (64, 48)), "JPEG", progressive=True, restart_marker_blocks=1)
-    for piece in (2, 3, 5, 7, 64):
+@pytest.mark.parametrize("width", [16, 24, 32, 40, 48])
+def test_a_marker_across_two_pieces_of_a_jpeg_is_found(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encoded(noise("RGB", (width, 48)), "JPEG", progressive=True, restart_marker_blocks=1)
+    for piece in range(2, 40):
         monkeypatch.setattr("imagerouter_mcp.images.stripping._PIECE", piece)
         assert ready(data + SECRET)[2] == data
 
@@ -557,10 +559,13 @@ def test_a_panorama_of_30_mb_is_scaled_down() -> None:
         ("PNG", quarters((8200, 40)).convert("RGBA"), "image/jpeg"),  # an alpha channel that says nothing
         ("WEBP", quarters((40, 9000)), "image/jpeg"),
         ("TIFF", quarters((9000, 40)), "image/jpeg"),
+        ("GIF", quarters((40, 9000)), "image/jpeg"),
     ],
 )
 def test_what_is_too_wide_or_too_high_is_scaled_down(kind: str, image: Image.Image, sent_as: str) -> None:
-    result, sent, _ = ready(encoded(image, kind))
+    options = {"comment": SECRET} if kind in ("GIF", "JPEG") else {}
+
+    result, sent, _ = ready(encoded(image, kind, **options))
 
     assert result.media_type == sent_as
     assert max(sent.size) == MAX_SIDE
@@ -568,12 +573,21 @@ def test_what_is_too_wide_or_too_high_is_scaled_down(kind: str, image: Image.Ima
     assert f"from {image.width}×{image.height} to {sent.width}×{sent.height} pixels" in result.notes[-1]
 
 
-def test_a_large_photo_on_its_side_is_turned_and_scaled() -> None:
+def test_a_large_photo_on_its_side_is_turned_and_scaled(monkeypatch: pytest.MonkeyPatch) -> None:
     stored = quarters((40, 20_000))
+    decoded: list[tuple[int, int]] = []
+    load = JpegImageFile.load
+
+    def watched(picture: JpegImageFile) -> object:
+        decoded.append(picture.size)
+        return load(picture)
+
+    monkeypatch.setattr(JpegImageFile, "load", watched)
 
     result, image, _ = ready(encoded(stored, "JPEG", exif=exif(6)))
 
     assert image.size == (8192, 16)
+    assert decoded[0] == (20, 10_000)  # the half of it is enough, and takes a quarter of the memory
     turned = stored.transpose(Image.Transpose.ROTATE_270)
     assert looks_right(image, corners(turned), near=20)
     assert [word in " ".join(result.notes) for word in ("rotated", "from 20000×40 to 8192×16")] == [
@@ -857,7 +871,10 @@ def test_one_picture_at_a_time_is_in_memory_as_pixels(monkeypatch: pytest.Monkey
             inside.discard(threading.get_ident())
 
     monkeypatch.setattr(ImageFile, "load", slow)
-    sources = [encoded(quarters(), kind, exif=exif(3)) for kind in ("JPEG", "WEBP", "TIFF", "PNG")] * 4
+    kinds = ("JPEG", "WEBP", "TIFF", "PNG")
+    turned = quarters().transpose(Image.Transpose.ROTATE_180)
+    sources = [encoded(quarters(), kind, exif=exif(3)) for kind in kinds] * 2  # converted
+    sources += [encoded(turned, kind, exif=exif(1)) for kind in kinds] * 2  # checked
 
     def shown(data: bytes) -> Image.Image:
         with prepare(io.BytesIO(data), "x").file as file:

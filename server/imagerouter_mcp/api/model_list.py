@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from imagerouter_mcp.api.wire import as_list, as_object
+from imagerouter_mcp.api.decoded import as_list, as_object
 from imagerouter_mcp.errors import UnexpectedResponseError
 
 Output = Literal["image", "video"]

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from imagerouter_mcp.api.decoded import as_object
 from imagerouter_mcp.api.quoting import quoted
-from imagerouter_mcp.api.wire import as_object
 from imagerouter_mcp.errors import (
     AccessDeniedError,
     APIError,

@@ -1,10 +1,10 @@
 """ImageRouter's JSON, as it arrives: read leniently, for a paid answer must not be lost to an odd field."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, BinaryIO, NamedTuple, TypeVar, cast
+from typing import Annotated, Any, BinaryIO, NamedTuple, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from imagerouter_mcp.api.decoded import as_list, as_object
 from imagerouter_mcp.api.quoting import quoted
 from imagerouter_mcp.errors import UnexpectedResponseError
 
@@ -120,16 +121,6 @@ def read_generation(body: object, *, sandbox: bool) -> GenerationAnswer:
             charged="unknown",
         )
     return GenerationAnswer.model_validate({**fields, "items": usable, "sandbox": sandbox})
-
-
-def as_object(value: object) -> Mapping[str, object]:
-    """A decoded JSON object, or an empty one in place of anything else."""
-    return cast("Mapping[str, object]", value) if isinstance(value, dict) else {}
-
-
-def as_list(value: object) -> Sequence[object]:
-    """A decoded JSON array, or an empty one in place of anything else."""
-    return cast("Sequence[object]", value) if isinstance(value, list) else ()
 
 
 class KeyUsage(BaseModel):

@@ -140,6 +140,8 @@ def _convention(choice: Choice) -> Convention:
 
 
 def _check_words(request: ImageRequest) -> None:
+    if any("\ud800" <= letter <= "\udfff" for letter in request.prompt):
+        raise PlanError("The prompt holds half a character, which cannot be sent.", "Write it again.")
     if len(request.prompt) > MAX_PROMPT:
         raise PlanError(
             f"The prompt has {len(request.prompt)} characters; ImageRouter takes {MAX_PROMPT}.", "Shorten it."

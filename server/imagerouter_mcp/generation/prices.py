@@ -1,8 +1,10 @@
 """Prices: what a call may cost, and how an amount is written."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from imagerouter_mcp.api.model_list import ModelEntry
+if TYPE_CHECKING:
+    from imagerouter_mcp.api.model_list import ModelEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Estimate:
         return f"about {dollars(self.likely)} ({dollars(self.low)} to {dollars(self.high)})"
 
 
-def estimate(entry: ModelEntry | None, count: int = 1) -> Estimate | None:
+def estimate(entry: "ModelEntry | None", count: int = 1) -> Estimate | None:
     """What `count` pictures of a model may cost; None when the list does not tell."""
     if entry is None:
         return None
@@ -32,7 +34,7 @@ def estimate(entry: ModelEntry | None, count: int = 1) -> Estimate | None:
     return Estimate(price.low * count, price.likely * count, price.high * count) if price else None
 
 
-def price_words(entry: ModelEntry) -> str:
+def price_words(entry: "ModelEntry") -> str:
     """A model's price for a sentence: "about $0.04"."""
     if entry.free:
         return "free"

@@ -1,7 +1,7 @@
 """What a process holds while it makes pictures: one HTTP client, the catalogue, the gallery.
 
-Everything is built, and httpx imported, when it is first needed: a host that only lists the tools waits for
-none of it.
+Everything is imported and built when it is first needed: a host that only lists the tools waits for none of
+it.
 """
 
 from collections.abc import AsyncGenerator
@@ -9,15 +9,15 @@ from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from imagerouter_mcp.api.catalogue import Catalogue, Listing
-from imagerouter_mcp.api.ranking import Popularity
 from imagerouter_mcp.errors import ImageRouterError
-from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.settings import Settings, expand
 
 if TYPE_CHECKING:
+    from imagerouter_mcp.api.catalogue import Catalogue, Listing
     from imagerouter_mcp.api.client import ImageRouterClient
+    from imagerouter_mcp.api.ranking import Popularity
     from imagerouter_mcp.fetch import Fetcher
+    from imagerouter_mcp.gallery.records import Gallery
     from imagerouter_mcp.images.sources import SourceReader
 
 
@@ -30,13 +30,31 @@ class Studio:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.catalogue = Catalogue(self._fetch_models)
-        self.popularity = Popularity(self._fetch_popular, self.catalogue)
-        self.gallery = Gallery(settings.data_dir)
+
+    @cached_property
+    def gallery(self) -> "Gallery":
+        """What was made."""
+        from imagerouter_mcp.gallery.records import Gallery
+
+        return Gallery(self.settings.data_dir)
+
+    @cached_property
+    def catalogue(self) -> "Catalogue":
+        """The models."""
+        from imagerouter_mcp.api.catalogue import Catalogue
+
+        return Catalogue(self._fetch_models)
+
+    @cached_property
+    def popularity(self) -> "Popularity":
+        """Which of them are used most."""
+        from imagerouter_mcp.api.ranking import Popularity
+
+        return Popularity(self._fetch_popular, self.catalogue)
 
     @cached_property
     def _http(self):  # noqa: ANN202 - only api/ and fetch.py name httpx
-        from imagerouter_mcp.fetch import http_client  # noqa: PLC0415 - see the module
+        from imagerouter_mcp.fetch import http_client
 
         return http_client()
 
@@ -47,8 +65,8 @@ class Studio:
         Raises:
             ConfigurationError: The file that should hold the API key cannot be read.
         """
-        from imagerouter_mcp.api.client import ImageRouterClient  # noqa: PLC0415 - see the module
-        from imagerouter_mcp.api.http import ServiceHTTP  # noqa: PLC0415 - see the module
+        from imagerouter_mcp.api.client import ImageRouterClient
+        from imagerouter_mcp.api.http import ServiceHTTP
 
         service = ServiceHTTP(self._http, self.settings.key, self.settings.stall_seconds)
         return ImageRouterClient(service, self.settings)
@@ -56,18 +74,18 @@ class Studio:
     @cached_property
     def fetcher(self) -> "Fetcher":
         """Downloads, without the API key."""
-        from imagerouter_mcp.fetch import Fetcher  # noqa: PLC0415 - see the module
+        from imagerouter_mcp.fetch import Fetcher
 
         return Fetcher(self._http, self.settings.stall_seconds)
 
     @cached_property
     def sources(self) -> "SourceReader":
         """Opens source images."""
-        from imagerouter_mcp.images.sources import SourceReader  # noqa: PLC0415 - see the module
+        from imagerouter_mcp.images.sources import SourceReader
 
         return SourceReader(self.fetcher, expand)
 
-    async def known_models(self) -> Listing | None:
+    async def known_models(self) -> "Listing | None":
         """The catalogue for checking a request, or None when the service does not give it now."""
         try:
             return await self.catalogue.models()
@@ -91,7 +109,8 @@ class Studio:
         """Close what was opened."""
         if "_http" in self.__dict__:
             await self._http.aclose()
-        self.gallery.close()
+        if "gallery" in self.__dict__:
+            self.gallery.close()
 
 
 @asynccontextmanager

@@ -54,8 +54,7 @@ class PixelCheck:
                 data = self._unpacker.unconsumed_tail
                 if self._passes:
                     self._check(rows)
-                # A full piece may have left some behind within the unpacker.
-                if not data and len(rows) < _PIECE:
+                if not data:
                     return
         except zlib.error:
             raise NotAPictureError(DAMAGED) from None

@@ -5,11 +5,10 @@ import binascii
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
@@ -17,7 +16,7 @@ import anyio.to_thread
 
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.fetch import Fetcher, FetchError
-from imagerouter_mcp.images.preparing import prepare
+from imagerouter_mcp.images.preparing import prepare, scratch_file
 
 MAX_READ_BYTES = 200 * 2**20
 """No larger file is looked at; what is larger than ImageRouter takes is scaled down by `prepare`."""
@@ -102,18 +101,14 @@ class SourceReader:
             await self._fetcher.download(url, file, max_bytes=MAX_READ_BYTES, seconds=FETCH_SECONDS)
         except BaseException as error:
             file.close()
-            if isinstance(error, FetchError):
+            if isinstance(error, FetchError | OSError):
+                reason = error.reason if isinstance(error, FetchError) else error.strerror or str(error)
                 raise InvalidSourceError(
-                    f"The source image {shown(url)} cannot be fetched: {error.reason}.",
+                    f"The source image {shown(url)} cannot be fetched: {reason}.",
                     "Give another address, or download the picture and give its path.",
                 ) from error
             raise
         return file
-
-
-def scratch_file() -> BinaryIO:
-    """A file without a name, gone when it is closed or the process ends."""
-    return cast("BinaryIO", tempfile.TemporaryFile())  # the stub names a private wrapper
 
 
 def shown(text: str) -> str:

@@ -5,7 +5,7 @@ as a validator's report, and ignores unknown arguments. Here each becomes one co
 """
 
 import logging
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,7 +20,6 @@ from mcp.server.mcpserver.exceptions import (
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import ValidationError
-from pydantic.json_schema import GenerateJsonSchema
 
 from imagerouter_mcp.errors import ImageRouterError, NotFoundError
 
@@ -39,12 +38,23 @@ class SpeakingTool(Tool):
         convert_result: bool = False,  # noqa: FBT001, FBT002 - the SDK's signature
     ) -> Any:  # noqa: ANN401 - the SDK's signature
         """Run the tool; a failure becomes an answer with `is_error` set."""
+        unknown = [name for name in arguments if name not in self.parameters["properties"]]
+        if unknown:
+            return _bad_arguments(self, unknown, self._invalid(arguments))
         try:
             return await super().run(arguments, context, convert_result)
         except UnexpectedToolError as error:
             return _failure(self.name, error.__cause__)
         except ToolError as error:
-            return _bad_arguments(self, error.__cause__)
+            return _bad_arguments(self, [], error.__cause__)
+
+    def _invalid(self, arguments: dict[str, Any]) -> ValidationError | None:
+        """What else is wrong with arguments of which some are unknown."""
+        try:
+            self.fn_metadata.validate_arguments(arguments)
+        except ValidationError as error:
+            return error
+        return None
 
 
 def make_tool(
@@ -64,21 +74,12 @@ def make_tool(
     """
     tool = SpeakingTool.from_function(function, title=title, annotations=annotations)
     tool.description = " ".join(tool.description.split())
-    arguments = tool.fn_metadata.arg_model
-    arguments.model_config["extra"] = "forbid"
-    arguments.model_rebuild(force=True)
-    tool.parameters = arguments.model_json_schema(by_alias=True, schema_generator=_Untitled)
-    del tool.parameters["title"]
+    # A title repeats each name at the cost of a model's attention.
+    for schema in (tool.parameters, *tool.parameters["properties"].values()):
+        schema.pop("title", None)
+    tool.parameters["additionalProperties"] = False
     tool.fn_metadata.output_schema = dict(output)
     return tool
-
-
-class _Untitled(GenerateJsonSchema):
-    """A schema without `title` entries, which repeat each name at the cost of a model's attention."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401, ARG002 - pydantic's signature
-        """Set no field's title."""
-        return False
 
 
 def _failure(name: str, cause: BaseException | None) -> CallToolResult:
@@ -94,11 +95,12 @@ def _failure(name: str, cause: BaseException | None) -> CallToolResult:
     )
 
 
-def _bad_arguments(tool: Tool, cause: BaseException | None) -> CallToolResult:
-    if not isinstance(cause, ValidationError):
-        return failed(f"{cause}", kind="tool", charged="no")
-    faults = [_fault(error) for error in cause.errors(include_url=False)[:_MAX_FAULTS]]
-    known = ", ".join(tool.fn_metadata.arg_model.model_fields)
+def _bad_arguments(tool: Tool, unknown: Sequence[str], cause: BaseException | None) -> CallToolResult:
+    faults = [f"it does not know {name[:40]!r}" for name in unknown]
+    if isinstance(cause, ValidationError):
+        faults += [_fault(error) for error in cause.errors(include_url=False)]
+    faults = faults[:_MAX_FAULTS] or [str(cause)]
+    known = ", ".join(tool.parameters["properties"])
     return failed(
         f"{tool.name} cannot be called like this: {'; '.join(faults)}. Nothing was charged. Call it again "
         f"with these arguments only: {known}.",
@@ -111,8 +113,6 @@ def _fault(error: Mapping[str, Any]) -> str:
     """One fault in words; the value that was given is the caller's own, so only its place is told."""
     place = ".".join(str(part) for part in error["loc"])
     match error["type"]:
-        case "extra_forbidden":
-            return f"it does not know {place!r}"
         case "missing":
             return f"{place!r} is missing"
         case _:

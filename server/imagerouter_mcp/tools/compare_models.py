@@ -41,7 +41,7 @@ async def compare_models(
     preview: Preview = "auto",
 ) -> CallToolResult:
     """Make the same picture with several models to choose between them. Costs credits for each."""
-    from imagerouter_mcp.generation.run import compare  # noqa: PLC0415 - httpx waits for the first call
+    from imagerouter_mcp.generation.run import compare
 
     if len(set(models)) != len(models) or not FEWEST <= len(models) <= MOST:
         raise PlanError(

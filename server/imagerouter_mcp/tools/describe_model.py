@@ -1,18 +1,18 @@
 """The tool `describe_model`: everything about one model."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 
-from imagerouter_mcp.api.catalogue import Listing
-from imagerouter_mcp.api.model_list import ModelEntry
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.choose import Need, is_choosable, named
 from imagerouter_mcp.generation.prices import price_words
-from imagerouter_mcp.generation.special import SPECIAL
 from imagerouter_mcp.tools.entries import entry_fields, entry_line, price_fields, price_span
 from imagerouter_mcp.tools.parameters import StudioContext
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.api.catalogue import Listing
+    from imagerouter_mcp.api.model_list import ModelEntry
 
 ModelId = Annotated[str, Field(description="Model id, such as google/gemini-2.5-flash.")]
 
@@ -30,6 +30,9 @@ _ALTERNATIVES = 3
 
 async def describe_model(*, model: ModelId, ctx: StudioContext) -> CallToolResult:
     """Tell all about one model: sizes, prices, abilities, providers, alternatives. Free of charge."""
+    from imagerouter_mcp.generation.choose import named
+    from imagerouter_mcp.generation.special import SPECIAL
+
     listing = await ctx.request_context.lifespan_context.catalogue.models()
     entry = named(model.strip(), listing).entry
     if entry is None:
@@ -59,8 +62,10 @@ async def describe_model(*, model: ModelId, ctx: StudioContext) -> CallToolResul
     )
 
 
-def _alternatives(entry: ModelEntry, listing: Listing) -> list[ModelEntry]:
+def _alternatives(entry: "ModelEntry", listing: "Listing") -> "list[ModelEntry]":
     """Models that can do all that this one can, the nearest in price first."""
+    from imagerouter_mcp.generation.choose import Need, is_choosable
+
     need = Need(bool(entry.takes_image), bool(entry.takes_mask))
     able = [
         other

@@ -1,10 +1,12 @@
 """Models as a tool tells them: a compact object and a line each."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from imagerouter_mcp.api.model_list import ModelEntry, Price
 from imagerouter_mcp.generation.prices import dollars
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.api.model_list import ModelEntry, Price
 
 MODELS_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -20,7 +22,7 @@ counts all that were found, also those past the limit."""
 _SIZES_SHOWN = 4
 
 
-def entry_fields(entry: ModelEntry) -> dict[str, Any]:
+def entry_fields(entry: "ModelEntry") -> dict[str, Any]:
     """A model as JSON: what is unknown or empty is left out; prices in USD per picture or video."""
     price = entry.price
     fields: dict[str, Any] = {
@@ -37,7 +39,7 @@ def entry_fields(entry: ModelEntry) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value not in (None, [])}
 
 
-def entry_line(entry: ModelEntry) -> str:
+def entry_line(entry: "ModelEntry") -> str:
     """A model in one line: its id, price, abilities, sizes, date."""
     makes = {"image": "picture", "video": "video"}[entry.output]
     parts = [
@@ -49,7 +51,7 @@ def entry_line(entry: ModelEntry) -> str:
     return f"{entry.id}: {'; '.join(part for part in parts if part)}"
 
 
-def _price(entry: ModelEntry, makes: str) -> str:
+def _price(entry: "ModelEntry", makes: str) -> str:
     if entry.free:
         return f"free {makes}"
     price = entry.price
@@ -58,19 +60,19 @@ def _price(entry: ModelEntry, makes: str) -> str:
     return f"{price_span(price)} a {makes}"
 
 
-def price_fields(price: Price) -> dict[str, float]:
+def price_fields(price: "Price") -> dict[str, float]:
     """A price as JSON, in USD."""
     return {"low": price.low, "likely": price.likely, "high": price.high}
 
 
-def price_span(price: Price) -> str:
+def price_span(price: "Price") -> str:
     """A price in words: "$0.04", or "$0.13 ($0.01 to $0.20)"."""
     if price.low == price.high:
         return dollars(price.likely)
     return f"{dollars(price.likely)} ({dollars(price.low)} to {dollars(price.high)})"
 
 
-def _takes(entry: ModelEntry) -> list[str]:
+def _takes(entry: "ModelEntry") -> list[str]:
     abilities = {"images": entry.takes_image, "mask": entry.takes_mask, "quality": entry.takes_quality}
     return [name for name, able in abilities.items() if able]
 

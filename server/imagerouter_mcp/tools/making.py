@@ -22,7 +22,7 @@ async def make(
         preview: As the caller said.
         dry_run: Whether to tell the plan only.
     """
-    from imagerouter_mcp.generation.run import generate, plan_only  # noqa: PLC0415 - httpx waits until then
+    from imagerouter_mcp.generation.run import generate, plan_only
 
     studio = ctx.request_context.lifespan_context
     if dry_run:

@@ -19,8 +19,8 @@ MASK_SCHEMA: dict[str, Any] = {"type": "object", "properties": {"changed_percent
 
 async def preview_mask(*, mask: Mask, ctx: StudioContext, image: Source = "last") -> CallToolResult:
     """Show which part of a picture an edit with this mask would change. Free of charge."""
-    from imagerouter_mcp.generation.sources import open_sources  # noqa: PLC0415 - httpx waits until then
-    from imagerouter_mcp.images.mask_preview import share, show_mask  # noqa: PLC0415 - Pillow waits too
+    from imagerouter_mcp.generation.sources import open_sources
+    from imagerouter_mcp.images.mask_preview import share, show_mask
 
     request = ImageRequest(prompt="", images=(image,), mask=mask)
     async with open_sources(ctx.request_context.lifespan_context, request) as sources:

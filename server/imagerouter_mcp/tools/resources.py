@@ -14,8 +14,6 @@ from mcp.types import (
     ResourceTemplateReference,
 )
 
-from imagerouter_mcp.api.catalogue import closest_ids
-from imagerouter_mcp.api.search import search
 from imagerouter_mcp.errors import ImageRouterError, NotFoundError
 from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.tools.entries import entry_fields
@@ -53,7 +51,7 @@ def add_resources(server: MCPServer[Studio], studio: Studio) -> None:
         mime_type=_JSON,
     )
     async def record(handle: str) -> str:  # pyright: ignore[reportUnusedFunction] - the server holds it
-        from imagerouter_mcp.generation.recall import find_image  # noqa: PLC0415 - httpx waits until then
+        from imagerouter_mcp.generation.recall import find_image
 
         return json.dumps(record_fields((await find_image(studio, handle))[1]), ensure_ascii=False)
 
@@ -91,7 +89,7 @@ def add_resources(server: MCPServer[Studio], studio: Studio) -> None:
 
 
 async def _image(studio: Studio, handle: str) -> bytes:
-    from imagerouter_mcp.generation.recall import recall  # noqa: PLC0415 - httpx waits until then
+    from imagerouter_mcp.generation.recall import recall
 
     found, _, _ = await recall(studio, handle)
     if found.path is None or (found.bytes or 0) > MAX_RESOURCE_BYTES:
@@ -103,6 +101,8 @@ async def _image(studio: Studio, handle: str) -> bytes:
 
 
 async def _model(studio: Studio, model_id: str) -> dict[str, Any]:
+    from imagerouter_mcp.api.catalogue import closest_ids
+
     listing = await studio.catalogue.models()
     entry = listing.find(model_id)
     if entry is None:
@@ -116,6 +116,8 @@ async def _model(studio: Studio, model_id: str) -> dict[str, Any]:
 
 async def _completions(studio: Studio, argument: CompletionArgument) -> list[str]:
     """Handles or model ids that go on from what was typed; none where they cannot be had."""
+    from imagerouter_mcp.api.search import search
+
     typed = argument.value.strip().lower()
     try:
         if argument.name in ("handle", "image"):

@@ -7,17 +7,18 @@ structured content alike; picture data stands in an image block only.
 import base64
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from anyio import to_thread
 from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
-from imagerouter_mcp.generation.plan import Plan
 from imagerouter_mcp.generation.prices import Estimate, dollars
 from imagerouter_mcp.generation.request import Batch
-from imagerouter_mcp.images.contact_sheet import Tile, make_sheet
-from imagerouter_mcp.images.previews import Preview, make_preview
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.generation.plan import Plan
+    from imagerouter_mcp.images.budgets import Preview
 
 GENERATION_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -58,7 +59,7 @@ async def generation_result(
     return CallToolResult(content=blocks, structured_content=as_fields(batch, media))
 
 
-def plan_result(plan: Plan, count: int) -> CallToolResult:
+def plan_result(plan: "Plan", count: int) -> CallToolResult:
     """The answer to a dry run."""
     cost = _times(plan.estimate, count)
     why = f", for {plan.why}" if plan.why else ""
@@ -269,6 +270,9 @@ async def _previews(batch: Batch, size: PreviewChoice) -> list[ImageContent]:
     """The inline pictures: one for one, one labelled sheet for several."""
     if size == "none":
         return []
+    from imagerouter_mcp.images.contact_sheet import Tile, make_sheet
+    from imagerouter_mcp.images.previews import make_preview
+
     tiles = [
         Tile(image.path, _label(made.record, " · "))
         for made in batch.generations
@@ -282,7 +286,7 @@ async def _previews(batch: Batch, size: PreviewChoice) -> list[ImageContent]:
     return [image_block(shown)] if shown else []
 
 
-def image_block(preview: Preview) -> ImageContent:
+def image_block(preview: "Preview") -> ImageContent:
     """A picture as hosts take it."""
     data = base64.b64encode(preview.data).decode("ascii")
     return ImageContent(type="image", data=data, mime_type=preview.media_type)

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 
-from imagerouter_mcp.api.search import search
 from imagerouter_mcp.tools.entries import entry_fields, entry_line
 from imagerouter_mcp.tools.parameters import StudioContext
 
@@ -43,6 +42,8 @@ async def search_models(
     limit: Limit = 10,
 ) -> CallToolResult:
     """Find image or video models: names, prices, abilities, sizes. Free of charge."""
+    from imagerouter_mcp.api.search import search
+
     studio = ctx.request_context.lifespan_context
     listing = await studio.catalogue.models()
     notes = [listing.stale_note] if listing.stale_note else []

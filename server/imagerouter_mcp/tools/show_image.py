@@ -20,7 +20,7 @@ async def show_image(
 
     Free of charge.
     """
-    from imagerouter_mcp.generation.recall import recall  # noqa: PLC0415 - httpx waits for the first call
+    from imagerouter_mcp.generation.recall import recall
 
     image, record, notes = await recall(ctx.request_context.lifespan_context, handle)
     shown = Generation(replace(record, images=(image,)), notes=notes)
