@@ -15,7 +15,7 @@ INSTALL_RUNTIME = uv sync --quiet --locked --inexact --no-dev
 INSTALL_DEV = uv sync --quiet --locked --inexact --all-extras
 endif
 
-.PHONY: demo test check bench lock snapshots clean
+.PHONY: demo test check bench faults lock snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -38,6 +38,9 @@ check: .venv/dev ## format, lint, types, import contracts
 
 bench: .venv/dev ## time and memory, side by side with the bare libraries
 	$(BIN)/python -m bench
+
+faults: .venv/dev ## kill servers while they make pictures, again and again
+	$(BIN)/pytest tests/faults -m long
 
 snapshots: .venv/dev ## accept the tools' present names, descriptions and schemas as the contract
 	$(BIN)/pytest tests/contract --accept-contract --quiet
