@@ -1,6 +1,6 @@
 # Serves MCP over stdio; over HTTP with: docker run -p 8300:8300 -e IMAGEROUTER_MCP_TOKEN=… IMAGE http --host 0.0.0.0
 FROM python:3.12-slim AS build
-RUN pip install --no-cache-dir --quiet uv
+RUN pip install --no-cache-dir --quiet uv==0.13.9
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 WORKDIR /app
 COPY pyproject.toml uv.lock ./
@@ -17,7 +17,7 @@ ENV PATH=/app/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     IMAGEROUTER_OUTPUT_DIR=/pictures \
     IMAGEROUTER_DATA_DIR=/data
-USER imagerouter
+USER 10001
 WORKDIR /home/imagerouter
 VOLUME ["/pictures", "/data"]
 EXPOSE 8300

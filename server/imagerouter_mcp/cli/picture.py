@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,8 @@ def draw(paths: Sequence[Path]) -> None:
     """Draw pictures below what was printed; does nothing where it cannot be done."""
     if not sys.stdout.isatty() or importlib.util.find_spec("textual_image") is None:
         return
-    # textual-image asks the terminal what it can do when it is imported.
+    # textual-image asks the terminal what it can do when it is imported, and complains of silence.
+    logging.getLogger("textual_image").setLevel(logging.ERROR)
     from PIL import Image  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
     from textual_image.renderable import Image as Drawing  # noqa: PLC0415
