@@ -40,7 +40,7 @@ def measure() -> list[Figure]:
     our_memory, bare_memory = (median(column) for column in zip(*memory, strict=True))
     return [
         Figure(
-            "spawn to first `tools/list`",
+            "spawn to the first list of tools",
             f"{our_time:.2f} s",
             f"{bare_time:.2f} s",
             median(ours / bare for ours, bare in seconds),

@@ -8,22 +8,16 @@ format is known from `formats.inspect`, and what decoding will take is reckoned 
 
 import importlib
 import io
-import struct
 import threading
 from collections.abc import Callable
 from typing import BinaryIO, cast
 
 from PIL import Image, features
-from PIL.AvifImagePlugin import AvifImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from imagerouter_mcp.images.locations import PLACES
+from imagerouter_mcp.images.pillow import BROKEN, OPENERS
 from imagerouter_mcp.images.reading import DAMAGED, NotAPictureError
 
 ONE_AT_A_TIME = threading.Lock()
@@ -41,29 +35,6 @@ _BYTES_PER_PIXEL = {"webp": 20, "avif": 16, "heic": 16, "heif": 16}
 _PROGRESSIVE = 6
 """Bytes a pixel that libjpeg holds of a progressive JPEG: coefficients of two bytes, without subsampling."""
 
-_OPENERS: dict[str, Callable[[BinaryIO], ImageFile]] = {
-    "png": PngImageFile,
-    "jpeg": JpegImageFile,
-    "webp": WebPImageFile,
-    "gif": GifImageFile,
-    "avif": AvifImageFile,
-    "tiff": TiffImageFile,
-    "bmp": BmpImageFile,
-}
-_BROKEN = (
-    OSError,
-    SyntaxError,  # Pillow's word for a broken header
-    ValueError,
-    TypeError,
-    EOFError,
-    LookupError,
-    RuntimeError,  # AVIF's decoder
-    ArithmeticError,  # AVIF with a time scale of zero
-    MemoryError,
-    struct.error,
-    Image.DecompressionBombError,
-    Warning,  # an exception where the process turned Pillow's warnings into errors
-)
 
 _SIXTEEN_BITS = tuple(value >> 8 for value in range(1 << 16))
 _EIGHT, _SIXTEEN = 0xFF, 0xFFFF
@@ -132,7 +103,7 @@ def loaded(
         if pixels > _MAX_PIXELS or cost > MAX_WORKING_BYTES:
             raise TooLargeError
         picture.load()
-    except _BROKEN:
+    except BROKEN:
         raise NotAPictureError(DAMAGED) from None
     return picture
 
@@ -147,7 +118,7 @@ def turn_and_place_of_tiff(file: BinaryIO) -> tuple[int, bool]:
     try:
         exif = TiffImageFile(file).getexif()
         return int(exif.get(_ORIENTATION) or 1), not PLACES.isdisjoint(exif.get_ifd(_GPS_DIRECTORY))
-    except _BROKEN:
+    except BROKEN:
         raise NotAPictureError(DAMAGED) from None
 
 
@@ -209,7 +180,7 @@ def _opener(format_name: str) -> Callable[[BinaryIO], ImageFile] | None:
     if format_name in ("avif", "webp") and not features.check(format_name):
         return None
     if format_name not in ("heic", "heif"):
-        return _OPENERS.get(format_name)
+        return OPENERS.get(format_name)
     try:
         plug_in = importlib.import_module("pillow_heif")
     except ImportError:

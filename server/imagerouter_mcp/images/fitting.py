@@ -23,19 +23,10 @@ from imagerouter_mcp.images.decoding import (
 )
 from imagerouter_mcp.images.formats import Format
 from imagerouter_mcp.images.limits import MAX_BYTES, fitted
+from imagerouter_mcp.images.pillow import TURNS
 from imagerouter_mcp.images.stripping import Findings
 from imagerouter_mcp.images.tiff import exif_orientation
 
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What undoes each EXIF orientation."""
 SIDEWAYS = range(5, 9)
 """The orientations that are shown with width and height exchanged."""
 
@@ -105,7 +96,7 @@ def convert(
         profile: bytes = picture.info.get("icc_profile") or b""
         image = plain(picture, deep=deep)
         del picture
-        turn = _TURNS.get(orientation)
+        turn = TURNS.get(orientation)
         if turn is not None:
             image = image.transpose(turn)
         if profile[16:20] != _SPACES[image.mode]:
@@ -125,7 +116,7 @@ def _orientation(picture: ImageFile, came_as: Format, found: Findings) -> tuple[
     if came_as in (formats.PNG, formats.JPEG, formats.WEBP):
         return found.orientation, False
     if came_as is formats.TIFF:
-        return 1, found.orientation in _TURNS
+        return 1, found.orientation in TURNS
     block: bytes = picture.info.get("exif") or b""
     found.read_exif(block)
     return exif_orientation(block.removeprefix(b"Exif\0\0")), False

@@ -9,21 +9,13 @@ without `Image.open`, and its dimensions are compared with a limit of our own be
 
 import io
 import math
-import struct
-from collections.abc import Callable
 from typing import BinaryIO
 
 from PIL import Image
-from PIL.AvifImagePlugin import AvifImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from imagerouter_mcp.images.budgets import Budget, Preview
+from imagerouter_mcp.images.pillow import BROKEN, OPENERS, TURNS
 from imagerouter_mcp.images.raster import measure_webp
 from imagerouter_mcp.images.reading import NotAPictureError
 from imagerouter_mcp.images.tiff import exif_orientation
@@ -31,30 +23,9 @@ from imagerouter_mcp.images.tiff import exif_orientation
 MAX_DECODED_BYTES = 320 << 20
 """Memory that decoding for a preview may take; 4096×4096 fits in each format."""
 
-_OPENERS: dict[str, Callable[[BinaryIO], ImageFile]] = {
-    "png": PngImageFile,
-    "jpeg": JpegImageFile,
-    "webp": WebPImageFile,
-    "gif": GifImageFile,
-    "avif": AvifImageFile,
-    "tiff": TiffImageFile,
-    "bmp": BmpImageFile,
-}
 _BYTES_PER_PIXEL = {"webp": 16, "avif": 12}
 """Of those that decode into buffers of their own first, twice in WebP's case; else 4, Pillow's RGB."""
 
-_UNDECODABLE = (
-    OSError,
-    SyntaxError,  # Pillow's word for a broken header
-    ValueError,
-    EOFError,
-    RuntimeError,  # AVIF's decoder
-    ArithmeticError,  # AVIF with a time scale of zero
-    struct.error,
-    NotAPictureError,
-    Image.DecompressionBombError,
-    Warning,  # an exception where the process turned Pillow's warnings into errors
-)
 
 _SIXTEEN_BITS = tuple(value >> 8 for value in range(1 << 16))
 _BAND_ROWS = 256
@@ -66,16 +37,6 @@ _MAX_WHOLE_PIXELS = 10_000_000
 """A larger picture with transparency is only divided by a whole number, in bands, and may stay below the
 size allowed: scaling it whole needs a premultiplied copy of 4 bytes a pixel."""
 
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What undoes each EXIF orientation."""
 
 _SQUARE = 8
 """Pixels of a checkerboard square."""
@@ -94,7 +55,7 @@ def render(file: BinaryIO, format_name: str, budget: Budget) -> Preview | None:
         The preview, or None for a format that Pillow does not decode, a picture too large to decode, or
         one whose data is broken.
     """
-    opener = _OPENERS.get(format_name)
+    opener = OPENERS.get(format_name)
     if opener is None:
         return None
     try:
@@ -106,9 +67,9 @@ def render(file: BinaryIO, format_name: str, budget: Budget) -> Preview | None:
         if _too_large(format_name, *picture.size):
             return None
         small = _reduced(picture, budget.longest)
-    except _UNDECODABLE:
+    except (*BROKEN, NotAPictureError):
         return None
-    turn = _TURNS.get(exif_orientation(picture.info.get("exif", b"").removeprefix(b"Exif\0\0")))
+    turn = TURNS.get(exif_orientation(picture.info.get("exif", b"").removeprefix(b"Exif\0\0")))
     if turn is not None:
         small = small.transpose(turn)
     return encoded(_on_checkerboard(small) if small.mode == "RGBA" else small, budget)
