@@ -35,6 +35,7 @@ check: .venv/dev ## format, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(BIN)/pytest --quiet tests/contract tests/project
 
 bench: .venv/dev ## time and memory, side by side with the bare libraries
 	$(BIN)/python -m bench

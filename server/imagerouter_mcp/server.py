@@ -21,9 +21,10 @@ from imagerouter_mcp.tools.resources import add_resources
 NAME = "imagerouter"
 INSTRUCTIONS = (
     "Makes and edits pictures through ImageRouter, one service in front of some 200 image models. Each "
-    "generation costs the person's credits; every answer says how much. Find a model with search_models or "
-    "popular_models when the person has named none. Tell the person the file's path or link. To change a "
-    'picture just made, give "last" or its handle to edit_image.'
+    "generation costs the person's credits; every answer says how much. Leave `model` out and one that fits "
+    "is chosen; only to remove a background, upscale or vectorize, name the special model that search_models "
+    'finds. Tell the person the file\'s path or link. To change a picture just made, give "last" or its '
+    "handle to edit_image."
 )
 _DAY_MS = 86_400_000
 

@@ -120,12 +120,7 @@ async def test_a_caller_that_leaves_does_not_take_the_ranking_from_the_next() ->
     assert (await service.popularity.ranking()).ids == ("a/one", "b/two")
 
 
-async def test_an_empty_ranking_is_the_service_s_word() -> None:
-    ranking = await Service({"json": []}).popularity.ranking()
-    assert (ranking.ids, ranking.note) == ((), None)
-
-
-@pytest.mark.parametrize("answer", [failure(), {"json": {"of": 3}}, None])
+@pytest.mark.parametrize("answer", [failure(), {"json": {"of": 3}}, {"json": []}, None])
 async def test_without_a_ranking_the_best_rated_image_models_stand_in_with_a_note(answer: object) -> None:
     service = Service(answer)
     ranking = await service.popularity.ranking()

@@ -59,7 +59,7 @@ def test_auto_is_the_most_used_that_fits_the_call_and_the_price(asked: str) -> N
 
 def test_the_reason_is_told_with_the_price() -> None:
     assert chosen("auto", MASK).why == (
-        "it is the most used one that edits with a mask for up to $0.05 (about $0.01)"
+        "it is a popular one that edits with a mask for up to $0.05 (about $0.01)"
     )
 
 

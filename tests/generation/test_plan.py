@@ -143,7 +143,8 @@ def test_a_free_model_makes_no_more_than_1024() -> None:
 
 def test_a_quality_that_the_model_ignores_is_said() -> None:
     made = plan(replace(FOX, model="google/imagen-4", quality="high"))
-    assert "ignores quality=high" in made.notes[0]
+    assert "quality=high was left out" in made.notes[0]
+    assert "quality" not in made.fields
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     "too high a limit": ("search_models", {"limit": 1001}, "arguments", "less than or equal to 1000"),
     "a limit in words": ("search_models", {"limit": "ten"}, "arguments", "'limit': "),
     "an unknown ability": ("search_models", {"supports": ["video"]}, "arguments", "'supports.0': "),
-    "a negative price": ("search_models", {"max_price": -1}, "arguments", "'max_price': "),
+    "a negative price": ("search_models", {"max_price": -5}, "arguments", "'max_price': "),
     "an unknown order": ("search_models", {"sort": "size"}, "arguments", "'sort': "),
     "no popular ones": ("popular_models", {"limit": 0}, "arguments", "'limit': "),
     "an argument too many": ("popular_models", {"query": "fox"}, "arguments", "does not know 'query'"),

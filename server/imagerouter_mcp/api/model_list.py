@@ -19,6 +19,8 @@ _TELLING = frozenset({"output", "providers", "supported_params", "inputs", "arch
 """Fields of which a model has at least one, in every shape of the list."""
 _SIZE = re.compile(r"(\d{1,5})\s*[x×*]\s*(\d{1,5})", re.IGNORECASE)
 """`WIDTHxHEIGHT` with every separator that ImageRouter accepts."""
+_LONGEST_NAME = 200
+"""Characters of an id, an alias or a provider; the longest real one has some 50."""
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
 
 
@@ -130,7 +132,7 @@ def parse_models(answer: object) -> tuple[ModelEntry, ...]:
 
 
 def _is_model(model_id: str, row: Mapping[str, object]) -> bool:
-    return bool(model_id and row) and ("/" in model_id or not _TELLING.isdisjoint(row))
+    return is_name(model_id) and bool(row) and ("/" in model_id or not _TELLING.isdisjoint(row))
 
 
 def _entry(model_id: str, row: Mapping[str, object]) -> ModelEntry | None:
@@ -226,7 +228,12 @@ def _told(*answers: object) -> bool | None:
 
 def _strings(value: object) -> list[str]:
     values = [value] if isinstance(value, str) else as_list(value)
-    return [text for text in values if isinstance(text, str) and text]
+    return [text for text in values if isinstance(text, str) and is_name(text)]
+
+
+def is_name(text: str) -> bool:
+    """Whether a text of the service may stand in a line as a name: short, and without breaks."""
+    return 0 < len(text) <= _LONGEST_NAME and text.isprintable() and not re.search(r"\s", text)
 
 
 def _number(value: object) -> float | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from imagerouter_mcp.api.decoded import as_list, as_object
-from imagerouter_mcp.api.model_list import ModelEntry
+from imagerouter_mcp.api.model_list import ModelEntry, is_name
 from imagerouter_mcp.api.search import search
 from imagerouter_mcp.errors import UnexpectedResponseError
 
@@ -59,9 +59,9 @@ def honest_fallback(models: Sequence[ModelEntry], limit: int) -> list[ModelEntry
 
 def _item(item: object) -> PopularModel | None:
     if isinstance(item, str):
-        return PopularModel(item) if item else None
+        return PopularModel(item) if is_name(item) else None
     fields = as_object(item)
-    names = [name for key in _ID_FIELDS if isinstance(name := fields.get(key), str) and name]
+    names = [name for key in _ID_FIELDS if isinstance(name := fields.get(key), str) and is_name(name)]
     if not names:
         return None
     # A row may have a database key or a title beside the id; only the id has a vendor.

@@ -8,7 +8,7 @@ import anyio
 
 from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.api.popularity import honest_fallback, parse_popular
-from imagerouter_mcp.errors import ImageRouterError
+from imagerouter_mcp.errors import ImageRouterError, UnexpectedResponseError
 
 LIFETIME_SECONDS = 600.0
 RETRY_SECONDS = 60.0
@@ -61,6 +61,10 @@ class Popularity:
     async def _read(self) -> Ranking:
         try:
             popular = parse_popular(await self._fetch())
+            if not popular:
+                raise UnexpectedResponseError(
+                    "ImageRouter's ranking is empty.", "Search the model list instead."
+                )
         except ImageRouterError as error:
             listing = await self._catalogue.models()
             substitutes = honest_fallback(listing.models, SUBSTITUTES)

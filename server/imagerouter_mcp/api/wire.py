@@ -9,6 +9,7 @@ from typing import Annotated, Any, BinaryIO, NamedTuple, TypeVar
 from pydantic import (
     BaseModel,
     BeforeValidator,
+    Field,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -57,6 +58,7 @@ def _one_line(text: object) -> str | None:
 
 
 _Lenient = WrapValidator(_or_none)
+_Milliseconds = Annotated[float, Field(ge=0, le=10**10, allow_inf_nan=False)]
 _Text = Annotated[str | None, _Lenient]
 _Money = Annotated[Decimal | None, BeforeValidator(lambda v: str(v) if isinstance(v, float) else v), _Lenient]
 
@@ -100,7 +102,7 @@ class GenerationAnswer(BaseModel):
 
     items: list[ResultItem]
     cost: _Money = None
-    latency: Annotated[float | None, _Lenient] = None
+    latency: Annotated[_Milliseconds | None, _Lenient] = None
     created: Annotated[datetime | None, BeforeValidator(_moment)] = None
     sandbox: bool = False
 

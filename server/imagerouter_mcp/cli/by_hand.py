@@ -92,7 +92,9 @@ def _parser(
     )
     for word in command.words:
         parser.add_argument(
-            word, help=_help(properties[word]), **_positional(properties[word], word in required)
+            word,
+            help=_help(properties[word]),
+            **_positional(properties[word], word in required, alone=len(command.words) == 1),
         )
     for option, schema in properties.items():
         if option not in (*command.words, *_LEFT_OUT):
@@ -110,10 +112,13 @@ def _help(schema: Mapping[str, Any]) -> str:
     return str(schema["description"]).replace("%", "%%")
 
 
-def _positional(schema: Mapping[str, Any], required: bool) -> dict[str, Any]:  # noqa: FBT001 - one yes or no
+def _positional(schema: Mapping[str, Any], required: bool, *, alone: bool) -> dict[str, Any]:  # noqa: FBT001 - one yes or no
+    """How argparse takes one word; the only one may be several, as in `models gpt image`."""
     if schema["type"] == "array":
         return {"nargs": "+"}
-    return {} if required else {"nargs": "?", "default": schema.get("default")}
+    if required:
+        return {}
+    return {"nargs": "*" if alone else "?"}
 
 
 def _option(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,7 +136,12 @@ def _option(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _arguments(typed: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in typed.items() if name in properties and value is not None}
-    return {name: _absolute(value) if name in _PATHS else value for name, value in given.items()}
+    for name, value in given.items():
+        if isinstance(value, list) and properties[name]["type"] == "string":
+            given[name] = " ".join(cast("list[str]", value))
+    return {
+        name: _absolute(value) if name in _PATHS else value for name, value in given.items() if value != ""
+    }
 
 
 def _absolute(value: str | list[str]) -> str | list[str]:
@@ -139,7 +149,14 @@ def _absolute(value: str | list[str]) -> str | list[str]:
     if isinstance(value, list):
         return [cast("str", _absolute(item)) for item in value]
     path = Path(value)
-    return str(path.absolute()) if value.startswith(".") or path.exists() else value
+    return str(path.absolute()) if value.startswith(".") or _is_here(path) else value
+
+
+def _is_here(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a data URI, which is too long for a path
+        return False
 
 
 async def _call(settings: Settings, tool: str, arguments: dict[str, Any]) -> CallToolResult:

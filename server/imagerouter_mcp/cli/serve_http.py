@@ -1,5 +1,6 @@
 """Serve MCP over streamable HTTP until a signal ends it."""
 
+import os
 import signal
 import socket
 import sys
@@ -67,7 +68,8 @@ def _listen(host: str, port: int) -> socket.socket:
         # Without the protocol's number, asyncio leaves out TCP_NODELAY and each small answer waits 40 ms.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if os.name == "posix":  # on Windows it would let others take the port as well
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen()
         except OSError:

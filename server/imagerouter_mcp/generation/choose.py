@@ -156,7 +156,12 @@ def _own(need: Need, listing: Listing | None, preference: Preference) -> Choice 
     for variable, model_id in (("IMAGEROUTER_EDIT_MODEL", edits), ("IMAGEROUTER_MODEL", preference.model)):
         if not model_id:
             continue
-        own = named(model_id, listing)
+        if model_id.lower() in WORDS:
+            continue
+        try:
+            own = named(model_id, listing)
+        except PlanError as error:
+            raise PlanError(f"The person's {variable} cannot be used: {error.what}", error.remedy) from None
         if own.entry is None or need.fits(own.entry):
             return Choice(own.id, own.entry, f"it is your {variable}")
     return None
@@ -172,7 +177,7 @@ def _chosen(word: str, need: Need, fitting: Sequence[ModelEntry], preference: Pr
             why = f"it is the first free one that {need}"
         case _:
             found = [entry for entry in fitting if _likely(entry) <= preference.auto_max_usd]
-            why = f"it is the most used one that {need} for up to {dollars(preference.auto_max_usd)}"
+            why = f"it is a popular one that {need} for up to {dollars(preference.auto_max_usd)}"
     if found:
         return Choice(found[0].id, found[0], f"{why} ({price_words(found[0])})")
     others = ", ".join(f"{entry.id} ({price_words(entry)})" for entry in sorted(fitting, key=_likely)[:3])

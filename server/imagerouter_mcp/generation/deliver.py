@@ -187,9 +187,9 @@ async def _fetch(fetcher: Fetcher, url: str, partial: PartialFile) -> None:
 
 def _decode(text: str, partial: PartialFile) -> None:
     """Decode base64 piece by piece, for the interpreter does nothing else during each piece."""
-    if "\n" in text:
-        text = "".join(text.split())
+    text = "".join(text.split())
     start = text.find(",") + 1 if text[:5].lower() == "data:" else 0
+    text += "=" * (-(len(text) - start) % 4)
     for begin in range(start, len(text), _DECODED_AT_ONCE):
         partial.file.write(base64.b64decode(text[begin : begin + _DECODED_AT_ONCE], validate=True))
 

@@ -113,7 +113,7 @@ def make_plan(
         "model": choice.id,
         "prompt": request.prompt,
         "size": wanted,
-        "quality": request.quality,
+        "quality": "auto" if entry and entry.takes_quality is False else request.quality,
         "output_format": request.output_format,
     }
     sent = {name: value for name, value in fields.items() if value and value != "auto"}
@@ -215,5 +215,5 @@ def _about_the_list(choice: Choice, *, listed: bool) -> list[str]:
 
 def _about_quality(request: ImageRequest, entry: ModelEntry | None) -> list[str]:
     if request.quality != "auto" and entry and entry.takes_quality is False:
-        return [f"{entry.id} has no quality setting; it ignores quality={request.quality}."]
+        return [f"{entry.id} has no quality setting; quality={request.quality} was left out."]
     return []

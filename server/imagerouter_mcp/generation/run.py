@@ -65,7 +65,7 @@ async def compare(
         studio: The process's parts.
         request: What is asked for; its model is replaced.
         models: Ids, or words such as "cheapest".
-        max_cost_usd: What all of it may cost at most, 0 for no limit.
+        max_cost_usd: What all of it may cost at most, -1 for no limit.
         progress: Told at the start and at each sign of life.
 
     Raises:
@@ -78,10 +78,11 @@ async def compare(
 
 
 async def _generate(
-    studio: Studio, requests: Sequence[ImageRequest], progress: Progress, max_cost_usd: float = 0
+    studio: Studio, requests: Sequence[ImageRequest], progress: Progress, max_cost_usd: float = -1
 ) -> Batch:
     studio.client.require_key()
-    picked = {request.model: await _pick(studio, request) for request in requests}
+    distinct = {request.model: request for request in requests}
+    picked = {model: await _pick(studio, request) for model, request in distinct.items()}
     async with open_sources(studio, requests[0]) as sources:
         plans = {model: await _plan(studio, requests[0], choice, sources) for model, choice in picked.items()}
         _check_cost([plans[request.model] for request in requests], max_cost_usd)
@@ -112,7 +113,7 @@ async def _plan(studio: Studio, request: ImageRequest, choice: Choice, sources: 
 
 
 def _check_cost(plans: Sequence[Plan], max_cost_usd: float) -> None:
-    if not max_cost_usd:
+    if max_cost_usd < 0:
         return
     unknown = [plan.model for plan in plans if plan.estimate is None]
     if unknown:
@@ -146,8 +147,11 @@ async def _run_all(studio: Studio, jobs: Sequence[Job], sources: Sources, progre
 
 
 def _worst(errors: Sequence[ImageRouterError]) -> ImageRouterError:
-    """Of several failures, the one that says most about money."""
-    return max(errors, key=lambda error: ("no", "unknown", "yes").index(error.charged))
+    """Of several failures, the one that says most about money, with the others' sentences behind it."""
+    worst = max(errors, key=lambda error: ("no", "unknown", "yes").index(error.charged))
+    others = dict.fromkeys(str(error) for error in errors if str(error) != str(worst))
+    worst.remedy = " ".join((worst.remedy, *(f"Also: {other}" for other in others)))
+    return worst
 
 
 async def _run(studio: Studio, job: Job, sources: Sources, progress: Progress) -> Generation:

@@ -16,7 +16,7 @@ from imagerouter_mcp.generation.recall import find_image, is_handle
 from imagerouter_mcp.generation.request import ImageRequest
 from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.images.masks import Convention, encode_mask, given_mask, parse_mask, region_mask
-from imagerouter_mcp.images.sources import SourceImage
+from imagerouter_mcp.images.sources import SourceImage, is_data, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -157,7 +157,7 @@ async def _mask(
 async def _resolved(studio: Studio, text: str) -> tuple[str, str]:
     """Where a source lies, and what a record calls it: by its handle, where it is one."""
     if not is_handle(text):
-        return text, text
+        return text, shown(text) if is_data(text) else text.strip()
     image, _ = await find_image(studio, text)
     if image.path is None or not image.path.is_file():
         raise InvalidSourceError(

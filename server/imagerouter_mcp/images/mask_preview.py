@@ -16,7 +16,7 @@ def show_mask(source: BinaryIO, mask: Image) -> Preview:
         source: The picture, open.
         mask: 255 where to edit, of the picture's size.
     """
-    return encoded(overlay(source, mask), BUDGETS["large"])
+    return encoded(overlay(source, mask), BUDGETS["auto"])
 
 
 def share(mask: Image) -> float:

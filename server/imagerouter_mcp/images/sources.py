@@ -111,6 +111,11 @@ class SourceReader:
         return file
 
 
+def is_data(text: str) -> bool:
+    """Whether a text is a picture's own data: a data URI, or bare base64."""
+    return text.strip()[:5].lower() == "data:" or _BASE64.fullmatch(text.strip()) is not None
+
+
 def shown(text: str) -> str:
     """A source as a sentence or a record may repeat it: one line, short, never picture data."""
     if text[:5].lower() == "data:":

@@ -24,7 +24,7 @@ FEWEST, MOST = 2, 6
 Models = Annotated[list[str], Field(description="2 to 6 model ids.")]
 MaxCost = Annotated[
     float,
-    Field(ge=0, description="Refuse if all together may cost more, in USD. Default 0: no limit."),
+    Field(ge=-1, description="Refuse if all together may cost more, in USD. Default -1: no limit."),
 ]
 
 
@@ -33,7 +33,7 @@ async def compare_models(
     prompt: Prompt,
     models: Models,
     ctx: StudioContext,
-    max_cost_usd: MaxCost = 0,
+    max_cost_usd: MaxCost = -1,
     size: Size = "auto",
     aspect_ratio: AspectRatio = "",
     quality: Quality = "auto",

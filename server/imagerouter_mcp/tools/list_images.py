@@ -23,7 +23,8 @@ IMAGES_SCHEMA: dict[str, Any] = {
 """Of the structured content: each image is {handle, prompt, model, cost_usd, created, path, url, missing, …};
 `total` counts all generations of the gallery; `cost_usd` is the whole generation's."""
 
-_PROMPT_SHOWN = 60
+_PROMPT_SHOWN, _PROMPT_TOLD = 60, 200
+"""Characters of a prompt in the text and in the structured content; the record's resource has all."""
 
 
 async def list_images(*, ctx: StudioContext, query: Query = "", limit: Limit = 10) -> CallToolResult:
@@ -50,10 +51,10 @@ def _fields(image: GalleryImage, record: Record) -> dict[str, Any]:
     fields = {
         **image_fields(image),
         "generation": record.generation,
-        "prompt": record.prompt,
+        "prompt": record.prompt[:_PROMPT_TOLD],
         "model": record.model,
         "created": record.created_at.isoformat(timespec="seconds"),
-        "sources": list(record.sources),
+        "sources": [source[:_PROMPT_TOLD] for source in record.sources],
     }
     if record.cost_usd is not None:
         fields["cost_usd"] = float(record.cost_usd)

@@ -109,7 +109,7 @@ def as_fields(batch: Batch, media: Sequence[str] = ()) -> dict[str, Any]:
     told = {
         **_made_fields(first.record),
         "why": first.why or None,
-        "estimate_usd": _estimate_fields(first.estimate),
+        "estimate_usd": _estimate_fields(_expected(batch)),
         "notes": list(_notes(batch)),
         "failures": list(batch.failures) or None,
         "media": list(media) or None,
@@ -190,7 +190,8 @@ def _heading(batch: Batch) -> str:
     models = {made.record.model for made in batch.generations}
     with_what = f" with {first.record.model}" if len(models) == 1 else f" with {len(models)} models"
     total = _total(batch)
-    cost = "" if total is None else f" for {price(total)}"
+    certain = not batch.failures and all(made.record.cost_usd is not None for made in batch.generations)
+    cost = "" if total is None else f" for {'' if certain else 'at least '}{price(total)}"
     took = max((made.record.latency_ms or 0 for made in batch.generations), default=0)
     why = f" {first.record.model} was chosen, for {first.why}." if first.why else ""
     return f"Made {what}{with_what}{cost}{f' in {took / 1000:.1f} s' if took else ''}.{why}"
@@ -228,6 +229,18 @@ def _notes(batch: Batch) -> tuple[str, ...]:
 def _total(batch: Batch) -> Decimal | None:
     costs = [made.record.cost_usd for made in batch.generations if made.record.cost_usd is not None]
     return sum(costs, Decimal()) if costs else None
+
+
+def _expected(batch: Batch) -> Estimate | None:
+    """What all that was made was expected to cost; None when the list did not tell of one."""
+    estimates = [made.estimate for made in batch.generations if made.estimate]
+    if len(estimates) < len(batch.generations):
+        return None
+    return Estimate(
+        sum(estimate.low for estimate in estimates),
+        sum(estimate.likely for estimate in estimates),
+        sum(estimate.high for estimate in estimates),
+    )
 
 
 def _times(estimate: Estimate | None, count: int) -> Estimate | None:
@@ -279,10 +292,13 @@ async def _previews(batch: Batch, size: PreviewChoice) -> list[ImageContent]:
         for image in made.record.images
         if image.path
     ]
-    if len(tiles) == 1:
-        shown = await to_thread.run_sync(make_preview, tiles[0].path, size)
-    else:
-        shown = await to_thread.run_sync(make_sheet, tiles, size)
+    try:
+        if len(tiles) == 1:
+            shown = await to_thread.run_sync(make_preview, tiles[0].path, size)
+        else:
+            shown = await to_thread.run_sync(make_sheet, tiles, size)
+    except OSError:  # the file is gone again: the answer is worth more than its preview
+        return []
     return [image_block(shown)] if shown else []
 
 

@@ -19,7 +19,7 @@ Supports = Annotated[
 ]
 Vendor = Annotated[str, Field(description='Only this maker: the id\'s part before "/". Empty: all.')]
 MaxPrice = Annotated[
-    float, Field(ge=0, description="Only up to this likely price in USD per result. Default 0: no limit.")
+    float, Field(ge=-1, description="Only up to this likely price in USD per result. Default -1: no limit.")
 ]
 WantedSize = Annotated[str, Field(description="Only models that make this WIDTHxHEIGHT. Empty: all.")]
 Sort = Annotated[
@@ -36,7 +36,7 @@ async def search_models(
     free: Free = False,
     supports: Supports = [],  # noqa: B006 - read only, and a schema cannot say None
     vendor: Vendor = "",
-    max_price: MaxPrice = 0,
+    max_price: MaxPrice = -1,
     size: WantedSize = "",
     sort: Sort = "relevance",
     limit: Limit = 10,
@@ -60,7 +60,7 @@ async def search_models(
         free=True if free else None,
         supports=supports,
         vendor=vendor or None,
-        max_price=max_price or None,
+        max_price=None if max_price < 0 else max_price,
         size=size or None,
         sort=sort,
         popularity=popularity,
