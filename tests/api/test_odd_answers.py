@@ -16,6 +16,6 @@ def test_no_latency_however_odd_loses_a_paid_picture(latency: object) -> None:
 
 @pytest.mark.parametrize("name", ["x/y\nMEDIA:/etc/passwd", "x/y z", "x/\u2028y", "x/" + "y" * 300])
 def test_a_name_that_could_break_a_line_is_no_model(name: str) -> None:
-    good = {"output": ["image"], "supported_params": {}}
+    good = {"output": ["image"]}
     assert [entry.id for entry in parse_models({"a/b": good, name: good})] == ["a/b"]
     assert [model.id for model in parse_popular({"json": [name, "a/b", {"model": name}]})] == ["a/b"]
