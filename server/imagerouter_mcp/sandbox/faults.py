@@ -110,13 +110,14 @@ _GROUPS: Final[dict[Group, tuple[str, ...]]] = {
         "url-empty",
     ),
 }
+_SLOW_SAMPLE: Final = ("slow-0", "slow-1", "slow-2", "slow-5")
 FAULT_IDS: Final = (
-    f"{PREFIX}slow-5",
+    *(f"{PREFIX}{name}" for name in _SLOW_SAMPLE),
     *(f"{PREFIX}{name}" for names in _GROUPS.values() for name in names),
 )
 """Every fault model; of the slow ones, a sample."""
 VIDEO_FAULT_IDS: Final = (
-    f"{VIDEO_PREFIX}slow-5",
+    *(f"{VIDEO_PREFIX}{name}" for name in _SLOW_SAMPLE),
     *(f"{VIDEO_PREFIX}{name}" for group, names in _GROUPS.items() if group != "picture" for name in names),
 )
 """The same as models that are listed for videos; odd pictures are no videos."""

@@ -67,4 +67,4 @@ class Journal:
 
     def as_json(self) -> list[dict[str, object]]:
         """All entries, the first to arrive first."""
-        return [asdict(entry) for entry in self._entries]
+        return [asdict(entry) for entry in tuple(self._entries)]
