@@ -1,5 +1,6 @@
 """The processes that are measured: a sandbox, a server in front of it, and what the system tells of them."""
 
+import os
 import re
 import subprocess
 import sys
@@ -35,14 +36,31 @@ def server(base_url: str, folder: Path) -> StdioServerParameters:
     return StdioServerParameters(
         command=sys.executable,
         args=["-c", _STARTER, str(folder / "pid")],
-        env={
-            "IMAGEROUTER_API_KEY": KEY,
-            "IMAGEROUTER_BASE_URL": base_url,
-            "IMAGEROUTER_POPULAR_URL": f"{base_url}/operations/get-popular-models",
-            "IMAGEROUTER_OUTPUT_DIR": str(folder / "pictures"),
-            "IMAGEROUTER_DATA_DIR": str(folder / "data"),
-        },
+        env=_environment(base_url, folder),
     )
+
+
+@contextmanager
+def http_server(base_url: str, folder: Path, **settings: str) -> Generator[tuple[str, int]]:
+    """A server over HTTP that keeps everything in a folder; yields its address and its process id."""
+    environment = {"PATH": os.environ["PATH"], **_environment(base_url, folder), **settings}
+    command = [sys.executable, "-m", "imagerouter_mcp", "http", "--port", "0"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
+        try:
+            line = process.stderr.readline() if process.stderr else ""
+            yield line.rpartition(" ")[2].strip(), process.pid
+        finally:
+            process.terminate()
+
+
+def _environment(base_url: str, folder: Path) -> dict[str, str]:
+    return {
+        "IMAGEROUTER_API_KEY": KEY,
+        "IMAGEROUTER_BASE_URL": base_url,
+        "IMAGEROUTER_POPULAR_URL": f"{base_url}/operations/get-popular-models",
+        "IMAGEROUTER_OUTPUT_DIR": str(folder / "pictures"),
+        "IMAGEROUTER_DATA_DIR": str(folder / "data"),
+    }
 
 
 def server_mib(folder: Path, field: str) -> float:

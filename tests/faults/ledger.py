@@ -1,0 +1,241 @@
+"""What was asked and paid at the service, what the person has, and whether all that was said is true."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from faults.hosts import Host, Told
+from faults.scene import QUICK, Scene, make, new_prompt
+from imagerouter_mcp.images.formats import NotAPictureError, inspect
+
+Word = Literal["made", "no", "unknown", "yes"]
+"""What an answer says: here it is; or, without it, whether it was charged."""
+UNDER_WAY = ("preparing", "queued", "working", "received")
+_WAIT_SECONDS = 10
+_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What must be counted for one picture that was wanted.
+
+    Attributes:
+        asked: How often the service was asked for it, or None when that may vary.
+        paid: How often it was paid for, or None when both once and never are right.
+        reachable: How many pictures the person has in the end, where it was paid for.
+        word: What the answer says, or None when no answer arrives, or any may.
+        unknowable: Whether the server cannot know whether it was charged.
+        listed: Whether `list_images` can know of it; where the records were destroyed, the picture that the
+            answer told of counts too.
+    """
+
+    asked: int | None = 1
+    paid: int | None = 1
+    reachable: int = 1
+    word: Word | None = "made"
+    unknowable: bool = False
+    listed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was counted for one prompt.
+
+    Attributes:
+        asked: Requests at the service.
+        paid: Those that stayed paid.
+        reachable: Whole pictures that `list_images` leads to.
+        listed: Everything else that it tells of this prompt: pictures that are not here, unfinished work.
+    """
+
+    asked: int
+    paid: int
+    reachable: int
+    listed: Sequence[Mapping[str, Any]]
+
+
+@dataclass(slots=True)
+class Row:
+    """The sums of one fault over its tries."""
+
+    fault: str
+    tries: int = 0
+    asked: int = 0
+    paid: int = 0
+    reachable: int = 0
+    true: int = 0
+
+
+@dataclass(slots=True)
+class Tally:
+    """One row for each fault that was tried."""
+
+    rows: dict[str, Row] = field(default_factory=dict[str, Row])
+
+    def add(self, fault: str, counted: Counted) -> None:
+        """Count one try in which everything that was said was true."""
+        row = self.rows.setdefault(fault, Row(fault))
+        row.tries += 1
+        row.asked += counted.asked
+        row.paid += counted.paid
+        row.reachable += counted.reachable
+        row.true += 1
+
+    def begin(self, fault: str) -> None:
+        """Show the fault, even if no try of it succeeds."""
+        self.rows.setdefault(fault, Row(fault))
+
+    def table(self) -> str:
+        """The rows in Markdown."""
+        lines = ["| fault | tries | asked | paid | reachable | told truly |", "|---|--:|--:|--:|--:|--:|"]
+        lines += [
+            f"| {row.fault} | {row.tries} | {row.asked} | {row.paid} | {row.reachable} | {row.true} |"
+            for row in self.rows.values()
+        ]
+        return "\n".join(lines)
+
+
+@dataclass(slots=True)
+class Trial:
+    """One try of one fault, with one picture that is wanted.
+
+    Attributes:
+        scene: Where it plays.
+        tally: Where it is counted in the end.
+        fault: As the table calls it.
+        prompt: Like no other.
+    """
+
+    scene: Scene
+    tally: Tally
+    fault: str
+    prompt: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.prompt = new_prompt(self.fault)
+        self.tally.begin(self.fault)
+
+    def conclude(
+        self, host: Host, expected: Expected, told: Told | None = None, witness: Host | None = None
+    ) -> None:
+        """See that the next call works, then count and compare.
+
+        Args:
+            host: Makes the next call.
+            expected: What must be counted.
+            told: The answer, if one came.
+            witness: Whose list counts, instead of the host's.
+
+        Raises:
+            AssertionError: Something was lost, paid twice, or said and not so, or the next call fails.
+        """
+        following = make(host, new_prompt("after"), QUICK)
+        assert not following.failed, f"the next call fails: {following.text}"
+        counted = count(self.scene, witness or host, self.prompt, None if expected.listed else told)
+        verify(expected, counted, told)
+        self.tally.add(self.fault, counted)
+
+
+def count(scene: Scene, host: Host, prompt: str, told: Told | None = None) -> Counted:
+    """Count at the service, and at the person's end after everything unfinished had time to finish.
+
+    Args:
+        scene: Whose service.
+        host: Whose `list_images`.
+        prompt: What was asked for.
+        told: An answer whose pictures count, though `list_images` may not know of them.
+    """
+    scene.wait_settled(prompt)
+    listing = _settled_listing(host, prompt)
+    listed = [image for image in listing.images if image["prompt"] == prompt]
+    here = [image for image in (*listed, *(told.images if told else ())) if _is_whole(image)]
+    elsewhere = [image for image in listed if not _is_whole(image)]
+    requests = scene.requests(prompt)
+    return Counted(
+        asked=len(requests),
+        paid=sum(bool(entry["paid"]) for entry in requests),
+        reachable=len({image["path"] for image in here}),
+        listed=[*elsewhere, *_unfinished(listing, prompt)],
+    )
+
+
+def verify(expected: Expected, counted: Counted, told: Told | None) -> None:
+    """Compare.
+
+    Raises:
+        AssertionError: Something was lost, paid twice, or said and not so.
+    """
+    problems = [*_miscounted(expected, counted), *_false(expected, counted, told)]
+    assert not problems, "; ".join(problems) + f"\n{counted}\n{told.result if told else None}"
+
+
+def _settled_listing(host: Host, prompt: str) -> Told:
+    for _ in range(_ROUNDS):
+        listing = host.call("list_images", limit=200)
+        assert not listing.failed, listing.text
+        open_work = [each for each in _unfinished(listing, prompt) if each["state"] in UNDER_WAY]
+        if not open_work:
+            return listing
+        for each in open_work:
+            host.call("get_generation", generation=each["generation"], wait=_WAIT_SECONDS)
+    return host.call("list_images", limit=200)
+
+
+def _unfinished(listing: Told, prompt: str) -> list[Mapping[str, Any]]:
+    return [each for each in listing.fields.get("unfinished", ()) if each["prompt"] == prompt]
+
+
+def _is_whole(image: Mapping[str, Any]) -> bool:
+    path = image.get("path")
+    if image.get("missing") or not path:
+        return False
+    try:
+        inspect(Path(path))
+    except (OSError, NotAPictureError):
+        return False
+    return True
+
+
+def _miscounted(expected: Expected, counted: Counted) -> Iterable[str]:
+    if expected.asked is not None and counted.asked != expected.asked:
+        yield f"the service was asked {counted.asked} times, not {expected.asked}"
+    if counted.paid != expected.paid and (expected.paid is not None or counted.paid > 1):
+        yield f"it was paid {counted.paid} times, not {expected.paid}"
+    reachable = expected.reachable if expected.paid is not None or counted.paid else 0
+    if counted.reachable != reachable:
+        yield f"{counted.reachable} pictures can be reached, not {reachable}"
+
+
+def _false(expected: Expected, counted: Counted, told: Told | None) -> Iterable[str]:
+    word = _word(told) if told else None
+    if expected.word and word != expected.word:
+        yield f"the answer says {word!r}, not {expected.word!r}"
+    yield from _false_word("the answer", word, expected, counted)
+    for each in counted.listed:
+        yield from _false_word("list_images", _listed_word(each), expected, counted)
+    if (counted.paid > counted.reachable or word == "unknown") and not counted.listed:
+        yield "it was, or may have been, paid for, and list_images says nothing of it"
+
+
+def _false_word(who: str, word: str | None, expected: Expected, counted: Counted) -> Iterable[str]:
+    if word == "no" and counted.paid:
+        yield f"{who} says that nothing was charged, and it was"
+    if word in ("yes", "made") and not counted.paid:
+        yield f"{who} says that it was charged, and it was not"
+    if word == "unknown" and not expected.unknowable:
+        yield f"{who} says that the charge is unknown, and it could be known"
+
+
+def _word(told: Told) -> str | None:
+    if told.failed:
+        return told.charged
+    return "made" if told.images else told.state
+
+
+def _listed_word(each: Mapping[str, Any]) -> str | None:
+    """What an entry without a picture says of money; a picture that could not be fetched was paid for."""
+    state = each.get("state")
+    if state is None:
+        return "yes"
+    return {"not_sent": "no", "failed": each.get("charged", "no"), "unknown": "unknown"}.get(state)
