@@ -86,13 +86,6 @@ class Calls:
         async with self._entering:
             await self._settle()
 
-    async def would_join(self, order: Order) -> bool:
-        """Whether a call would be answered with an earlier one, at no further cost."""
-        if order.again:
-            return False
-        fingerprint = await fingerprint_of(self._studio, order)
-        return await to_thread.run_sync(self._studio.journal.would_join, fingerprint)
-
     async def close(self, grace_seconds: float) -> None:
         """Send nothing more, and give what was sent its time to arrive and be stored.
 
@@ -199,8 +192,12 @@ class Calls:
         return await collected(self._studio, entries)
 
     async def _handed_off(self, call: str, words: str) -> Pending:
-        await to_thread.run_sync(self._studio.journal.tell, call, HANDLE_TOLD)
-        return await pending(self._studio, await entries_of(self._studio, call), words)
+        try:
+            await to_thread.run_sync(self._studio.journal.tell, call, HANDLE_TOLD)
+            return await pending(self._studio, await entries_of(self._studio, call), words)
+        except ConfigurationError as error:
+            error.charged = "unknown"  # for the call goes on
+            raise
 
 
 async def _told(work: Work, seconds: float, progress: Progress) -> bool:
