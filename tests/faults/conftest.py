@@ -1,15 +1,13 @@
 """The tally of all faults, and its table at the end of the long run."""
 
 import re
-from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
-from functools import cache
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
 
+from faults.cases import Run, play
 from faults.ledger import Tally
-from faults.scene import Scene, scene
 
 _TALLY = pytest.StashKey[Tally]()
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
@@ -27,23 +25,17 @@ def tally(pytestconfig: pytest.Config) -> Tally:
     return pytestconfig.stash[_TALLY]
 
 
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Scene]:
-    """A scene of the test's own."""
-    with scene(tmp_path) as made:
-        yield made
+@pytest.fixture(scope="session")
+def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Run], None]:
+    """Plays every run that was selected, and then tells how one went."""
+    items = (getattr(item, "callspec", None) for item in request.session.items)
+    runs = [item.params["run"] for item in items if item and isinstance(item.params.get("run"), Run)]
+    outcomes = play(runs, tmp_path_factory.mktemp("faults"), request.config.stash[_TALLY])
 
+    def tell(run: Run) -> None:
+        outcomes[run.id].result()
 
-@pytest.fixture(scope="module")
-def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Scene]]:
-    """Scenes by name, each begun when it is first wanted."""
-    with ExitStack() as stack:
-
-        @cache
-        def named(name: str) -> Scene:
-            return stack.enter_context(scene(tmp_path_factory.mktemp(name)))
-
-        yield named
+    return tell
 
 
 @pytest.hookimpl(wrapper=True)

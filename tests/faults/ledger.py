@@ -1,11 +1,12 @@
 """What was asked and paid at the service, what the person has, and whether all that was said is true."""
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from faults.hosts import Host, Told
+from faults.hosts import Era, Host, Told
 from faults.scene import QUICK, Scene, make, new_prompt
 from imagerouter_mcp.images.formats import NotAPictureError, inspect
 
@@ -72,15 +73,17 @@ class Tally:
     """One row for each fault that was tried."""
 
     rows: dict[str, Row] = field(default_factory=dict[str, Row])
+    _adding: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, fault: str, counted: Counted) -> None:
         """Count one try in which everything that was said was true."""
         row = self.rows.setdefault(fault, Row(fault))
-        row.tries += 1
-        row.asked += counted.asked
-        row.paid += counted.paid
-        row.reachable += counted.reachable
-        row.true += 1
+        with self._adding:
+            row.tries += 1
+            row.asked += counted.asked
+            row.paid += counted.paid
+            row.reachable += counted.reachable
+            row.true += 1
 
     def begin(self, fault: str) -> None:
         """Show the fault, even if no try of it succeeds."""
@@ -104,12 +107,14 @@ class Trial:
         scene: Where it plays.
         tally: Where it is counted in the end.
         fault: As the table calls it.
+        era: Which protocol the host speaks.
         prompt: Like no other.
     """
 
     scene: Scene
     tally: Tally
     fault: str
+    era: Era
     prompt: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -132,24 +137,26 @@ class Trial:
         """
         following = make(host, new_prompt("after"), QUICK)
         assert not following.failed, f"the next call fails: {following.text}"
-        counted = count(self.scene, witness or host, self.prompt, None if expected.listed else told)
+        counted = count(self.scene, witness or host, self.prompt, expected, told)
         verify(expected, counted, told)
         self.tally.add(self.fault, counted)
 
 
-def count(scene: Scene, host: Host, prompt: str, told: Told | None = None) -> Counted:
+def count(scene: Scene, host: Host, prompt: str, expected: Expected, told: Told | None = None) -> Counted:
     """Count at the service, and at the person's end after everything unfinished had time to finish.
 
     Args:
         scene: Whose service.
         host: Whose `list_images`.
         prompt: What was asked for.
-        told: An answer whose pictures count, though `list_images` may not know of them.
+        expected: Whether there is anything to collect, and whether `list_images` can know of it.
+        told: The answer.
     """
     scene.wait_settled(prompt)
-    listing = _settled_listing(host, prompt)
+    listing = _settled_listing(host, prompt, collect=bool(expected.reachable))
     listed = [image for image in listing.images if image["prompt"] == prompt]
-    here = [image for image in (*listed, *(told.images if told else ())) if _is_whole(image)]
+    unlisted = told.images if told and not expected.listed else ()
+    here = [image for image in (*listed, *unlisted) if _is_whole(image)]
     elsewhere = [image for image in listed if not _is_whole(image)]
     requests = scene.requests(prompt)
     return Counted(
@@ -170,14 +177,18 @@ def verify(expected: Expected, counted: Counted, told: Told | None) -> None:
     assert not problems, "; ".join(problems) + f"\n{counted}\n{told.result if told else None}"
 
 
-def _settled_listing(host: Host, prompt: str) -> Told:
+def _settled_listing(host: Host, prompt: str, *, collect: bool) -> Told:
     for _ in range(_ROUNDS):
         listing = host.call("list_images", limit=200)
         assert not listing.failed, listing.text
-        open_work = [each for each in _unfinished(listing, prompt) if each["state"] in UNDER_WAY]
-        if not open_work:
+        to_collect = [each for each in _unfinished(listing, prompt) if each["state"] in UNDER_WAY]
+        if collect:
+            to_collect += [
+                image for image in listing.images if image["prompt"] == prompt and not _is_whole(image)
+            ]
+        if not to_collect:
             return listing
-        for each in open_work:
+        for each in to_collect:
             host.call("get_generation", generation=each["generation"], wait=_WAIT_SECONDS)
     return host.call("list_images", limit=200)
 

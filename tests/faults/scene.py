@@ -19,8 +19,8 @@ from imagerouter_mcp.sandbox.serve import Sandbox, running_sandbox
 from imagerouter_mcp.sandbox.state import SandboxState
 
 HEARTBEAT_SECONDS = 0.1
-STALL_SECONDS = 1.0
-"""After so long without a byte the server takes a connection for dead: ten heartbeats, as usual."""
+STALL_SECONDS = 2.0
+"""After so long without a byte the server takes a connection for dead: twenty heartbeats."""
 QUICK, SOON = "sandbox/slow-0", "sandbox/slow-1"
 """Models that work, at once and after a second."""
 COMMAND = (sys.executable, "-m", "imagerouter_mcp")

@@ -29,6 +29,8 @@ NOISE: Mapping[str, object] = {"size": "512x512", "response_format": "b64_epheme
 
 MADE = Expected()
 MADE_AND_FORGOTTEN = Expected(listed=False)
+KEPT = Expected(word="yes")
+"""Not stored at once, and told so; it can be had once there is room."""
 NOT_CHARGED = Expected(paid=0, reachable=0, word="no")
 NOT_SENT = Expected(asked=0, paid=0, reachable=0, word="no")
 PAID_AND_GONE = Expected(reachable=0, word="yes")
@@ -36,7 +38,6 @@ EITHER = Expected(asked=None, paid=None, word=None)
 """Refused before it was sent, or paid for and kept."""
 LOST_AND_PAID = Expected(reachable=0, word="unknown", unknowable=True)
 LOST_AND_NOT_PAID = Expected(paid=0, reachable=0, word="unknown", unknowable=True)
-KEPT_THOUGH_NOT_STORED = Expected(word="yes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,14 +352,14 @@ FAULTS = (
     Fault("disk full before", EITHER, "sandbox/noise", NOISE, _disk_full_before, stage="disk"),
     Fault(
         "disk full meanwhile, by URL",
-        KEPT_THOUGH_NOT_STORED,
+        MADE,
         SOON,
         setting=_disk_full_meanwhile,
         stage="disk",
     ),
     Fault(
         "disk full meanwhile, base64",
-        KEPT_THOUGH_NOT_STORED,
+        MADE,
         "sandbox/noise",
         NOISE,
         _disk_full_meanwhile,
@@ -367,18 +368,14 @@ FAULTS = (
     Fault("data folder's disk full before", NOT_SENT, setting=_data_disk_full_before, stage="disks"),
     Fault(
         "every disk full meanwhile, by URL",
-        KEPT_THOUGH_NOT_STORED,
+        MADE_AND_FORGOTTEN,
         SOON,
         setting=_every_disk_full_meanwhile,
         stage="disks",
     ),
-    Fault(
-        "no file above 400 kB", KEPT_THOUGH_NOT_STORED, "sandbox/noise", NOISE, _no_large_file, stage="limit"
-    ),
+    Fault("no file above 400 kB", MADE, "sandbox/noise", NOISE, _no_large_file, stage="limit"),
     Fault("read-only folder before", NOT_SENT, setting=_read_only_before, stage="disk"),
-    Fault(
-        "read-only folder meanwhile", KEPT_THOUGH_NOT_STORED, SOON, setting=_read_only_meanwhile, stage="disk"
-    ),
+    Fault("read-only folder meanwhile", MADE, SOON, setting=_read_only_meanwhile, stage="disk"),
     Fault(
         "output folder deleted meanwhile", MADE, SOON, setting=_pictures_deleted, stage="folders", anew=True
     ),

@@ -1,44 +1,57 @@
 """Whatever goes wrong around a call: nothing is lost, paid twice or said falsely, and the next call works."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
+from faults.cases import Case, Run
 from faults.hosts import Era
-from faults.ledger import Tally, Trial
-from faults.scene import Scene, picture
+from faults.ledger import Trial
+from faults.processes import CASES
+from faults.scene import picture
 from faults.table import FAULTS, Fault
 
-TRIES = 5
+TRIES = 3
 ERAS: tuple[Era, Era] = ("auto", "legacy")
-_IN_SHORT = [pytest.param(fault, id=fault.name) for fault in FAULTS if not fault.long]
-_ALL = [pytest.param(fault, id=fault.name) for fault in FAULTS]
 
 
-def play(fault: Fault, scene: Scene, tally: Tally, era: Era = "auto") -> None:
-    """Try a fault once."""
-    trial = Trial(scene, tally, fault.name)
+def meet(trial: Trial, fault: Fault) -> None:
+    """Have one picture made while a fault of the table is there."""
+    scene = trial.scene
     scene.state.once.clear()
     with fault.setting(scene) as interrupt:
         arguments = picture(trial.prompt, fault.model, **fault.arguments)
-        pending = scene.shared_host(era).begin("generate_image", **arguments)
+        pending = scene.shared_host(trial.era).begin("generate_image", **arguments)
         if interrupt:
             scene.wait_asked(trial.prompt)
             interrupt()
         told = pending.result()
-    witness = scene.raw_host(era) if fault.anew else None
-    trial.conclude(scene.shared_host(era), fault.expected, told, witness)
+    witness = scene.raw_host(trial.era) if fault.anew else None
+    trial.conclude(scene.shared_host(trial.era), fault.expected, told, witness)
 
 
-@pytest.mark.parametrize("fault", _IN_SHORT)
-def test_nothing_is_lost_nor_paid_twice(stages: Callable[[str], Scene], tally: Tally, fault: Fault) -> None:
-    play(fault, stages(fault.stage), tally)
+ALL = (*(Case(each.name, each.stage, partial(meet, fault=each), long=each.long) for each in FAULTS), *CASES)
+ONCE = [Run(case, era) for case in ALL if not case.long for era in case.eras]
+AGAIN_AND_AGAIN = [
+    Run(case, era, number)
+    for case in ALL
+    for era in ERAS
+    for number in range(1, 2 if case.long else TRIES + 1)
+]
+Played = Callable[[Run], None]
+
+
+def _named(runs: list[Run]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("run", [pytest.param(run, id=run.id) for run in runs])
+
+
+@_named(ONCE)
+def test_nothing_is_lost_paid_twice_or_told_falsely(played: Played, run: Run) -> None:
+    played(run)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("fault", _ALL)
-def test_nothing_is_lost_nor_paid_twice_again_and_again(
-    stages: Callable[[str], Scene], tally: Tally, fault: Fault
-) -> None:
-    for number in range(1 if fault.long else TRIES):
-        play(fault, stages(f"{fault.stage} {number}"), tally, ERAS[number % 2])
+@_named(AGAIN_AND_AGAIN)
+def test_nothing_is_lost_paid_twice_or_told_falsely_again_and_again(played: Played, run: Run) -> None:
+    played(run)

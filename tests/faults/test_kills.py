@@ -5,16 +5,16 @@ import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from faults import places
 from faults.hosts import RawHost, Told
-from faults.ledger import Expected, Tally, count, verify
-from faults.scene import QUICK, Scene, new_prompt, picture
+from faults.ledger import Counted, Expected, Tally, count, verify
+from faults.scene import QUICK, Scene, new_prompt, picture, scene
 
 ENDS, PICTURES = 20, 500
 _MODELS = (QUICK, QUICK, "sandbox/slow-0.2", "sandbox/url-slow")
@@ -78,9 +78,14 @@ class Worker(threading.Thread):
 @pytest.mark.long
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_nothing_is_lost_when_two_servers_are_ended_at_random_moments(
-    stages: Callable[[str], Scene], tally: Tally, how: signal.Signals
+    tmp_path: Path, tally: Tally, how: signal.Signals
 ) -> None:
-    scene, story = stages(f"series of {how.name}"), Story()
+    with scene(tmp_path) as made:
+        _series(made, tally, how)
+
+
+def _series(scene: Scene, tally: Tally, how: signal.Signals) -> None:
+    story = Story()
     scene.environment |= {"IMAGEROUTER_BUDGET_USD": "1000"}
     workers = [Worker(scene.raw_host(), story) for _ in range(2)]
     for number in range(ENDS):
@@ -112,10 +117,10 @@ def test_nothing_is_lost_when_two_servers_are_ended_at_random_moments(
     assert len(paths) == len(set(paths))
 
 
-def _expected(story: Story, prompt: str, how: signal.Signals, paid: int, reachable: int) -> Expected:
+def _expected(story: Story, prompt: str, how: signal.Signals, counted: Counted) -> Expected:
     """What is right: only a server that was killed may not know, and only of what was under way then."""
     killed = how == signal.SIGKILL and prompt in story.interrupted
     told = story.told.get(prompt)
     if killed and not (told and told.images):
-        return Expected(None, None, reachable if paid else 0, None, unknowable=True)
+        return Expected(None, None, counted.reachable, None, unknowable=True)
     return Expected(asked=None, paid=None, word="made" if told else None)
