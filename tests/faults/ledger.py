@@ -12,9 +12,12 @@ from imagerouter_mcp.images.formats import NotAPictureError, inspect
 
 Word = Literal["made", "no", "unknown", "yes"]
 """What an answer says: here it is; or, without it, whether it was charged."""
+PAID_FOR = "It has been paid for."
 UNDER_WAY = ("preparing", "queued", "working", "received")
 _WAIT_SECONDS = 10
 _ROUNDS = 3
+_CENT_PART = 0.0001
+"""Sums of floating numbers differ by less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,7 @@ class Trial:
         assert not following.failed, f"the next call fails: {following.text}"
         counted = count(self.scene, witness or host, self.prompt, expected, told)
         verify(expected, counted, told)
+        check_sums(self.scene, witness or host)
         self.tally.add(self.fault, counted)
 
 
@@ -175,6 +179,22 @@ def verify(expected: Expected, counted: Counted, told: Told | None) -> None:
     """
     problems = [*_miscounted(expected, counted), *_false(expected, counted, told)]
     assert not problems, "; ".join(problems) + f"\n{counted}\n{told.result if told else None}"
+
+
+def check_sums(scene: Scene, host: Host) -> None:
+    """Compare what `spending` says with all that stayed paid.
+
+    Raises:
+        AssertionError: It says too much, or too little.
+    """
+    paid = sum(entry["cost_usd"] for entry in scene.journal())
+    said = host.call("spending", period="all").fields
+    certain = said["total_usd"]
+    most = certain + said["uncertain_usd"] + said["under_way_usd"]
+    assert certain <= paid + _CENT_PART, f"spending says {certain} USD, and {paid} were paid"
+    assert scene.records_lost or paid <= most + _CENT_PART, (
+        f"spending says {most} USD at most, of {paid} paid"
+    )
 
 
 def _settled_listing(host: Host, prompt: str, *, collect: bool) -> Told:
@@ -249,4 +269,6 @@ def _listed_word(each: Mapping[str, Any]) -> str | None:
     state = each.get("state")
     if state is None:
         return "yes"
-    return {"not_sent": "no", "failed": each.get("charged", "no"), "unknown": "unknown"}.get(state)
+    if state == "failed":
+        return "yes" if PAID_FOR in each.get("error", "") else "no"
+    return {"not_sent": "no", "unknown": "unknown"}.get(state)

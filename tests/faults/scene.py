@@ -41,12 +41,14 @@ class Scene:
         sandbox: The service.
         environment: What the next server is started with.
         command: What starts it.
+        records_lost: Whether records were destroyed, so that no sum can be right any more.
     """
 
     folder: Path
     sandbox: Sandbox
     environment: dict[str, str] = field(default_factory=dict[str, str])
     command: Sequence[str] = COMMAND
+    records_lost: bool = False
     _stack: ExitStack = field(default_factory=ExitStack)
     _kept: dict[object, Any] = field(default_factory=dict[object, Any])
     _running: "tuple[object, RawHost] | None" = None
@@ -144,6 +146,11 @@ class Scene:
         """End everything that was started."""
         self._stack.close()
 
+    def lose_records(self, how: Callable[[Path], None]) -> None:
+        """Do something to the data folder that destroys records."""
+        self.records_lost = True
+        how(self.data)
+
     def requests(self, prompt: str) -> list[Mapping[str, Any]]:
         """Which generations the service was asked for with a prompt."""
         return [entry for entry in self.journal() if entry["fields"].get("prompt") == prompt]
@@ -211,6 +218,11 @@ def make(host: Host, prompt: str, model: str, **arguments: object) -> Told:
 def picture(prompt: str, model: str, **arguments: object) -> dict[str, object]:
     """The arguments for a small picture."""
     return {"prompt": prompt, "model": model, "size": "64x64", "preview": "none", **arguments}
+
+
+def clip(prompt: str, model: str, **arguments: object) -> dict[str, object]:
+    """The arguments for a video."""
+    return {"prompt": prompt, "model": model, **arguments}
 
 
 @contextmanager

@@ -24,8 +24,11 @@ def undisturbed(_: Scene) -> Generator[None]:
     yield
 
 
-NOISE: Mapping[str, object] = {"size": "512x512", "response_format": "b64_ephemeral", "output_format": "png"}
-"""A result of some 790 kB that exists nowhere but in the answer; with `sandbox/noise`."""
+VIDEO, VIDEO_TOOL = "sandbox/video-", "generate_video"
+LARGE: Mapping[str, object] = {"size": "512x512", "output_format": "png"}
+"""Of `sandbox/noise`: some 790 kB."""
+LARGE_AND_NOWHERE_ELSE: Mapping[str, object] = {**LARGE, "response_format": "b64_ephemeral"}
+"""The same, and its bytes are nowhere but in the answer."""
 
 MADE = Expected()
 MADE_AND_FORGOTTEN = Expected(listed=False)
@@ -49,6 +52,7 @@ class Fault:
         expected: What must be counted.
         model: What is asked for.
         arguments: More of it.
+        tool: Which tool is called.
         setting: What is done to the person's machine or network.
         stage: Faults of one stage meet the same server, one after another.
         anew: Whether a server that knows nothing but what is on the disk has to find it.
@@ -61,6 +65,7 @@ class Fault:
     arguments: Mapping[str, object] = field(default_factory=dict[str, object])
     setting: Setting = undisturbed
     stage: str = "service"
+    tool: str = "generate_image"
     anew: bool = False
     long: bool = False
 
@@ -222,13 +227,13 @@ def _data_deleted_before(scene: Scene) -> Generator[None]:
     """The data folder goes away under a running server that has used it."""
     told = make(scene.shared_host(), new_prompt("before"), QUICK)
     assert not told.failed, told.text
-    places.remove(scene.data)
+    scene.lose_records(places.remove)
     yield
 
 
 @contextmanager
 def _data_deleted_meanwhile(scene: Scene) -> Generator[Interrupt]:
-    yield lambda: places.remove(scene.data)
+    yield lambda: scene.lose_records(places.remove)
 
 
 # The database -----------------------------------------------------------------------------------------------
@@ -274,7 +279,7 @@ def _locked_meanwhile_for(seconds: float) -> Setting:
 def _corrupt(scene: Scene) -> Generator[None]:
     places.corrupt(scene.data)
     yield
-    places.move_database_away(scene.data)
+    scene.lose_records(places.move_database_away)
 
 
 @contextmanager
@@ -286,14 +291,14 @@ def _corrupted_meanwhile(scene: Scene) -> Generator[Interrupt]:
                 opened.write(b"This is no database. " * 1000)
 
     yield overwrite
-    places.move_database_away(scene.data)
+    scene.lose_records(places.move_database_away)
 
 
 @contextmanager
 def _newer(scene: Scene) -> Generator[None]:
     places.come_from_a_newer_version(scene.data)
     yield
-    places.move_database_away(scene.data)
+    scene.lose_records(places.move_database_away)
 
 
 @contextmanager
@@ -349,7 +354,18 @@ FAULTS = (
     Fault("a URL without end", PAID_AND_GONE, "sandbox/url-endless"),
     Fault("a URL cut short", PAID_AND_GONE, "sandbox/url-truncated"),
     Fault("a URL to a page", PAID_AND_GONE, "sandbox/url-html"),
-    Fault("disk full before", EITHER, "sandbox/noise", NOISE, _disk_full_before, stage="disk"),
+    Fault(
+        "video: silence after two heartbeats",
+        LOST_AND_PAID,
+        f"{VIDEO}stalled-after-heartbeats",
+        tool=VIDEO_TOOL,
+    ),
+    Fault("video: error with status 200", NOT_CHARGED, f"{VIDEO}late-error", tool=VIDEO_TOOL),
+    Fault("video: a URL that gives 503 once", MADE, f"{VIDEO}url-503-once", tool=VIDEO_TOOL),
+    Fault("video: a URL cut short", PAID_AND_GONE, f"{VIDEO}url-truncated", tool=VIDEO_TOOL),
+    Fault(
+        "disk full before", EITHER, "sandbox/noise", LARGE_AND_NOWHERE_ELSE, _disk_full_before, stage="disk"
+    ),
     Fault(
         "disk full meanwhile, by URL",
         MADE,
@@ -361,7 +377,7 @@ FAULTS = (
         "disk full meanwhile, base64",
         MADE,
         "sandbox/noise",
-        NOISE,
+        LARGE_AND_NOWHERE_ELSE,
         _disk_full_meanwhile,
         stage="disk",
     ),
@@ -373,7 +389,7 @@ FAULTS = (
         setting=_every_disk_full_meanwhile,
         stage="disks",
     ),
-    Fault("no file above 400 kB", MADE, "sandbox/noise", NOISE, _no_large_file, stage="limit"),
+    Fault("no file above 400 kB", KEPT, "sandbox/noise", LARGE, _no_large_file, stage="limit"),
     Fault("read-only folder before", NOT_SENT, setting=_read_only_before, stage="disk"),
     Fault("read-only folder meanwhile", MADE, SOON, setting=_read_only_meanwhile, stage="disk"),
     Fault(

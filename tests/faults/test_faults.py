@@ -9,7 +9,7 @@ from faults.cases import Case, Run
 from faults.hosts import Era
 from faults.ledger import Trial
 from faults.processes import CASES
-from faults.scene import picture
+from faults.scene import clip, picture
 from faults.table import FAULTS, Fault
 
 TRIES = 3
@@ -21,8 +21,9 @@ def meet(trial: Trial, fault: Fault) -> None:
     scene = trial.scene
     scene.state.once.clear()
     with fault.setting(scene) as interrupt:
-        arguments = picture(trial.prompt, fault.model, **fault.arguments)
-        pending = scene.shared_host(trial.era).begin("generate_image", **arguments)
+        wish = picture if fault.tool == "generate_image" else clip
+        arguments = wish(trial.prompt, fault.model, **fault.arguments)
+        pending = scene.shared_host(trial.era).begin(fault.tool, **arguments)
         if interrupt:
             scene.wait_asked(trial.prompt)
             interrupt()

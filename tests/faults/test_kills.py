@@ -84,19 +84,19 @@ def test_nothing_is_lost_when_two_servers_are_ended_at_random_moments(
         _series(made, tally, how)
 
 
-def _series(scene: Scene, tally: Tally, how: signal.Signals) -> None:
+def _series(made: Scene, tally: Tally, how: signal.Signals) -> None:
     story = Story()
-    scene.environment |= {"IMAGEROUTER_BUDGET_USD": "1000"}
-    workers = [Worker(scene.raw_host(), story) for _ in range(2)]
+    made.environment |= {"IMAGEROUTER_BUDGET_USD": "1000"}
+    workers = [Worker(made.raw_host(), story) for _ in range(2)]
     for number in range(ENDS):
         enough = len(story.told) + PICTURES // ENDS
-        scene.wait_until(lambda enough=enough: len(story.told) >= enough, "no more pictures come")
+        made.wait_until(lambda enough=enough: len(story.told) >= enough, "no more pictures come")
         time.sleep(story.chance.uniform(0, 0.3))  # somewhere within a request, not between two
         ended = workers[number % 2]
         ended.host.signal(how)
         ended.host.wait()
         ended.join()
-        workers[number % 2] = Worker(scene.raw_host(), story, ended.cut_off)
+        workers[number % 2] = Worker(made.raw_host(), story, ended.cut_off)
     for worker in workers:
         worker.host.signal(signal.SIGTERM)
         worker.host.wait()
@@ -104,14 +104,14 @@ def _series(scene: Scene, tally: Tally, how: signal.Signals) -> None:
 
     fault = f"{how.name} of two servers at {ENDS} random moments"
     tally.begin(fault)
-    witness = scene.raw_host()
+    witness = made.raw_host()
     for prompt in story.wanted:
-        counted = count(scene, witness, prompt)
+        counted = count(made, witness, prompt)
         verify(
             _expected(story, prompt, how, counted.paid, counted.reachable), counted, story.told.get(prompt)
         )
         tally.add(fault, counted)
-    with closing(sqlite3.connect(scene.data / places.DATABASE)) as connection:
+    with closing(sqlite3.connect(made.data / places.DATABASE)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     paths = [image["path"] for told in story.told.values() for image in told.images]
     assert len(paths) == len(set(paths))
