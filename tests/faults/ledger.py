@@ -199,7 +199,7 @@ def check_sums(scene: Scene, host: Host) -> None:
 
 def _settled_listing(host: Host, prompt: str, *, collect: bool) -> Told:
     for _ in range(_ROUNDS):
-        listing = host.call("list_images", limit=200)
+        listing = host.call("list_images", query=prompt, limit=200)
         assert not listing.failed, listing.text
         to_collect = [each for each in _unfinished(listing, prompt) if each["state"] in UNDER_WAY]
         if collect:
@@ -210,7 +210,7 @@ def _settled_listing(host: Host, prompt: str, *, collect: bool) -> Told:
             return listing
         for each in to_collect:
             host.call("get_generation", generation=each["generation"], wait=_WAIT_SECONDS)
-    return host.call("list_images", limit=200)
+    return host.call("list_images", query=prompt, limit=200)
 
 
 def _unfinished(listing: Told, prompt: str) -> list[Mapping[str, Any]]:

@@ -32,7 +32,7 @@ class Watch:
         self._loop = asyncio.get_running_loop()
         self._until = self._loop.time() + seconds
         self._silent_from: float | None = None
-        self._looked = False
+        self._looked_at: float | None = None
         self._timer = self._loop.call_at(self._until, self._look)
 
     @property
@@ -45,7 +45,6 @@ class Watch:
     def alive(self) -> None:
         """Note a sign of life."""
         self._silent_from = self._loop.time()
-        self._looked = False
 
     async def trace(self, event: str, _: Mapping[str, object]) -> None:
         """Take notice of how far httpx is with the request."""
@@ -64,13 +63,13 @@ class Watch:
         return min(self._until, self._silent_from + self._stall_seconds)
 
     def _look(self) -> None:
-        now = self._loop.time()
-        if now < self._deadline:
-            self._look_at(self._deadline)
-        elif self._looked:
+        now, deadline = self._loop.time(), self._deadline
+        if now < deadline:
+            self._look_at(deadline)
+        elif self._looked_at == deadline:
             self._scope.cancel()
         else:
-            self._looked = True
+            self._looked_at = deadline
             self._look_at(now + _SECOND_LOOK_SECONDS)
 
     def _look_at(self, moment: float) -> None:
@@ -89,8 +88,9 @@ def watched(stall_seconds: float, seconds: float) -> Generator[Watch]:
     Raises:
         SilenceError: It took too long, and was cancelled.
     """
-    with anyio.CancelScope() as scope:
-        watch = Watch(stall_seconds, seconds, scope)
+    scope = anyio.CancelScope()
+    watch = Watch(stall_seconds, seconds, scope)
+    with scope:
         try:
             yield watch
         finally:
