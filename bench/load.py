@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,9 @@ async def _call_all(address: str, calls: int, name: str) -> float:
     return time.perf_counter() - began
 
 
-async def _with_client(address: str, work: Callable[[Client], Awaitable[None]], abreast: int) -> None:
+async def _with_client(
+    address: str, work: Callable[[Client], Coroutine[Any, Any, None]], abreast: int
+) -> None:
     async with Client(address) as client, anyio.create_task_group() as tasks:
         for _ in range(min(abreast, ABREAST)):
             tasks.start_soon(work, client)

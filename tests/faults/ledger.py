@@ -242,20 +242,19 @@ def _false(expected: Expected, counted: Counted, told: Told | None) -> Iterable[
     word = _word(told) if told else None
     if expected.word and word != expected.word:
         yield f"the answer says {word!r}, not {expected.word!r}"
-    yield from _false_word("the answer", word, expected, counted)
-    for each in counted.listed:
-        yield from _false_word("list_images", _listed_word(each), expected, counted)
-    if (counted.paid > counted.reachable or word == "unknown") and not counted.listed:
-        yield "it was, or may have been, paid for, and list_images says nothing of it"
-
-
-def _false_word(who: str, word: str | None, expected: Expected, counted: Counted) -> Iterable[str]:
     if word == "no" and counted.paid:
-        yield f"{who} says that nothing was charged, and it was"
+        yield "the answer says that nothing was charged, and it was"
     if word in ("yes", "made") and not counted.paid:
-        yield f"{who} says that it was charged, and it was not"
-    if word == "unknown" and not expected.unknowable:
-        yield f"{who} says that the charge is unknown, and it could be known"
+        yield "the answer says that it was charged, and it was not"
+    words = [_listed_word(each) for each in counted.listed]
+    if counted.paid > counted.reachable + words.count("yes") + words.count("unknown"):
+        yield "list_images says less than was paid"
+    if counted.paid < counted.reachable + words.count("yes"):
+        yield "list_images says more than was paid"
+    if word == "unknown" and "unknown" not in words:
+        yield "list_images does not say that an outcome is unknown"
+    if "unknown" in (word, *words) and not expected.unknowable:
+        yield "it is said that the charge is unknown, and it could be known"
 
 
 def _word(told: Told) -> str | None:

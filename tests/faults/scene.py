@@ -207,7 +207,7 @@ class Scene:
 
 def new_prompt(what: str) -> str:
     """A prompt that is like no other of this run."""
-    return f"{what} {next(_numbers)}"
+    return f"{what} {next(_numbers):06}"
 
 
 def make(host: Host, prompt: str, model: str, **arguments: object) -> Told:
