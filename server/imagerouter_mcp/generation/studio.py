@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from imagerouter_mcp.api.ranking import Popularity
     from imagerouter_mcp.fetch import Fetcher
     from imagerouter_mcp.gallery.records import Gallery
+    from imagerouter_mcp.gallery.uploads import Uploads
+    from imagerouter_mcp.generation.links import Links
     from imagerouter_mcp.images.sources import SourceReader
 
 
@@ -26,10 +28,12 @@ class Studio:
 
     Args:
         settings: What the person set.
+        links: How those who are far away reach pictures; None when whoever asks is on this machine.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, links: "Links | None" = None) -> None:
         self.settings = settings
+        self.links = links
 
     @cached_property
     def gallery(self) -> "Gallery":
@@ -37,6 +41,13 @@ class Studio:
         from imagerouter_mcp.gallery.records import Gallery
 
         return Gallery(self.settings.data_dir)
+
+    @cached_property
+    def uploads(self) -> "Uploads":
+        """What was sent to be edited."""
+        from imagerouter_mcp.gallery.uploads import Uploads
+
+        return Uploads(self.settings.data_dir)
 
     @cached_property
     def catalogue(self) -> "Catalogue":
@@ -114,9 +125,9 @@ class Studio:
 
 
 @asynccontextmanager
-async def open_studio(settings: Settings) -> AsyncGenerator[Studio]:
+async def open_studio(settings: Settings, links: "Links | None" = None) -> AsyncGenerator[Studio]:
     """A studio that is closed at the end of the block."""
-    studio = Studio(settings)
+    studio = Studio(settings, links)
     try:
         yield studio
     finally:
