@@ -15,7 +15,7 @@ INSTALL_RUNTIME = uv sync --quiet --locked --inexact --no-dev
 INSTALL_DEV = uv sync --quiet --locked --inexact --all-extras
 endif
 
-.PHONY: demo test check bench faults lock snapshots clean
+.PHONY: demo test check bench faults security lock snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -42,6 +42,9 @@ bench: .venv/dev ## time and memory, side by side with the bare libraries
 
 faults: .venv/dev ## kill servers while they make pictures, again and again
 	$(BIN)/pytest tests/faults -m long
+
+security: .venv/dev ## try what attackers try, and write docs/security-tests.md
+	$(BIN)/pytest tests/security --accept-security --quiet
 
 snapshots: .venv/dev ## accept the tools' present names, descriptions and schemas as the contract
 	$(BIN)/pytest tests/contract --accept-contract --quiet
