@@ -134,6 +134,11 @@ class Gallery:
         with self._transaction() as connection:
             return int(connection.execute("SELECT count(*) FROM generations").fetchone()[0])
 
+    def check_writable(self) -> bool:
+        """Make sure that records can be written now; true, for it raises when they cannot."""
+        with self._transaction("IMMEDIATE"):
+            return True
+
     @contextmanager
     def _transaction(self, kind: str = "DEFERRED") -> Generator[sqlite3.Connection]:
         """Hold the connection for a transaction; `IMMEDIATE` takes the write lock at once.

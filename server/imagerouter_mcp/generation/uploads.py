@@ -38,7 +38,7 @@ def upload_path(uploads: Uploads, name: str) -> str:
     path = uploads.find(name)
     if path is None:
         raise NotFoundError(
-            f"There is no picture under {name.strip()[:40]!r}: none has been uploaded, or it is more than a day old.",
+            f"There is no picture {name.strip()[:40]!r}: none has come, or it is more than a day old.",
             "Have it sent to the address that upload_link gave, or call upload_link for a new one.",
         )
     return str(path)

@@ -7,8 +7,9 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
+from imagerouter_mcp.generation.links import Links
 from imagerouter_mcp.tools.parameters import StudioContext
-from imagerouter_mcp.tools.results import image_fields, price
+from imagerouter_mcp.tools.results import image_fields, place, price
 
 Query = Annotated[
     str,
@@ -29,12 +30,13 @@ _PROMPT_SHOWN, _PROMPT_TOLD = 60, 200
 
 async def list_images(*, ctx: StudioContext, query: Query = "", limit: Limit = 10) -> CallToolResult:
     """List the pictures made earlier, newest first, with handles, paths and costs. Free of charge."""
-    gallery = ctx.request_context.lifespan_context.gallery
+    studio = ctx.request_context.lifespan_context
+    gallery, links = studio.gallery, studio.links
     records = await to_thread.run_sync(gallery.list, query, limit)
     total = await to_thread.run_sync(gallery.count)
     pairs = [(image, record) for record in records for image in record.images]
-    told = await to_thread.run_sync(lambda: [_fields(image, record) for image, record in pairs])
-    lines = [_line(image, record) for image, record in pairs]
+    told = await to_thread.run_sync(lambda: [_fields(image, record, links) for image, record in pairs])
+    lines = [_line(image, record, links) for image, record in pairs]
     return CallToolResult(
         content=[TextContent(type="text", text="\n".join(lines or [_nothing(query, total)]))],
         structured_content={"images": told, "total": total},
@@ -47,9 +49,9 @@ def _nothing(query: str, total: int) -> str:
     return f"None of the {total} generations has all the words of {query!r}. Use fewer words."
 
 
-def _fields(image: GalleryImage, record: Record) -> dict[str, Any]:
+def _fields(image: GalleryImage, record: Record, links: Links | None) -> dict[str, Any]:
     fields = {
-        **image_fields(image),
+        **image_fields(image, links),
         "generation": record.generation,
         "prompt": record.prompt[:_PROMPT_TOLD],
         "model": record.model,
@@ -63,7 +65,7 @@ def _fields(image: GalleryImage, record: Record) -> dict[str, Any]:
     return fields
 
 
-def _line(image: GalleryImage, record: Record) -> str:
+def _line(image: GalleryImage, record: Record, links: Links | None) -> str:
     prompt = " ".join(record.prompt.split())
     shown = prompt if len(prompt) <= _PROMPT_SHOWN else f"{prompt[: _PROMPT_SHOWN - 1]}…"
     parts = [
@@ -72,15 +74,16 @@ def _line(image: GalleryImage, record: Record) -> str:
         record.model,
         price(record.cost_usd),
         f'"{shown}"',
-        _place(image),
+        _place(image, links),
     ]
     return " · ".join(parts)
 
 
-def _place(image: GalleryImage) -> str:
-    if image.path is None:
+def _place(image: GalleryImage, links: Links | None) -> str:
+    named = place(image, links)
+    if named is None:
         return f"not fetched yet: call show_image with {image.handle}"
-    return f"{image.path} (the file is gone)" if is_missing(image) else str(image.path)
+    return f"{named} (the file is gone)" if is_missing(image) else named
 
 
 def is_missing(image: GalleryImage) -> bool:

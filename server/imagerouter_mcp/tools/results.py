@@ -13,6 +13,7 @@ from anyio import to_thread
 from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
+from imagerouter_mcp.generation.links import Links
 from imagerouter_mcp.generation.prices import Estimate, dollars
 from imagerouter_mcp.generation.request import Batch
 
@@ -33,13 +34,14 @@ GENERATION_SCHEMA: dict[str, Any] = {
     },
 }
 """Of the structured content; an image is {handle, path, url, media_type, width, height, bytes}, of several
-generations also {model, cost_usd, latency_ms}; the outer `cost_usd` is the sum."""
+generations also {model, cost_usd, latency_ms}; the outer `cost_usd` is the sum. To who is far away, an image
+has `download_url` in place of `path`."""
 
 PreviewChoice = Literal["auto", "none", "large"]
 
 
 async def generation_result(
-    batch: Batch, preview: PreviewChoice, media: Sequence[str] = ()
+    batch: Batch, preview: PreviewChoice, media: Sequence[str] = (), links: Links | None = None
 ) -> CallToolResult:
     """The whole answer to a generation tool.
 
@@ -47,8 +49,9 @@ async def generation_result(
         batch: What came of the request.
         preview: How large the inline pictures are.
         media: The `MEDIA:` lines that the agent should repeat, if this host wants any.
+        links: How who is far away reaches the files; None names them by their paths.
     """
-    blocks: list[ContentBlock] = [TextContent(type="text", text=as_text(batch, media))]
+    blocks: list[ContentBlock] = [TextContent(type="text", text=as_text(batch, media, links))]
     blocks.extend(await _previews(batch, preview))
     blocks.extend(
         _link(image, made.record)
@@ -56,7 +59,7 @@ async def generation_result(
         for image in made.record.images
         if image.path and image.handle
     )
-    return CallToolResult(content=blocks, structured_content=as_fields(batch, media))
+    return CallToolResult(content=blocks, structured_content=as_fields(batch, media, links))
 
 
 def plan_result(plan: "Plan", count: int) -> CallToolResult:
@@ -84,7 +87,7 @@ def plan_result(plan: "Plan", count: int) -> CallToolResult:
     )
 
 
-def as_text(batch: Batch, media: Sequence[str] = ()) -> str:
+def as_text(batch: Batch, media: Sequence[str] = (), links: Links | None = None) -> str:
     """What was made, where it lies, what it cost, in words that a person could read aloud."""
     several = len(batch.generations) > 1
     lines = [_heading(batch)]
@@ -93,7 +96,7 @@ def as_text(batch: Batch, media: Sequence[str] = ()) -> str:
         if several:
             lines.append(_label(record, " · "))
         alone = not several and len(record.images) == 1
-        lines.extend(line for image in record.images for line in _image_lines(image, alone=alone))
+        lines.extend(line for image in record.images for line in _image_lines(image, links, alone=alone))
         if record.revised_prompt and record.revised_prompt != record.prompt:
             lines.append(f"The model read the prompt as: {record.revised_prompt}")
     lines.extend(f"Note: {note}" for note in _notes(batch))
@@ -103,11 +106,11 @@ def as_text(batch: Batch, media: Sequence[str] = ()) -> str:
     return "\n".join(lines)
 
 
-def as_fields(batch: Batch, media: Sequence[str] = ()) -> dict[str, Any]:
+def as_fields(batch: Batch, media: Sequence[str] = (), links: Links | None = None) -> dict[str, Any]:
     """The same as JSON: what is unknown is left out."""
     first = batch.generations[0]
     told = {
-        **_made_fields(first.record),
+        **_made_fields(first.record, links),
         "why": first.why or None,
         "estimate_usd": _estimate_fields(_expected(batch)),
         "notes": list(_notes(batch)),
@@ -117,7 +120,7 @@ def as_fields(batch: Batch, media: Sequence[str] = ()) -> dict[str, Any]:
     if len(batch.generations) > 1:
         total = _total(batch)
         told["images"] = [
-            {**image_fields(image), **_whose(made.record)}
+            {**image_fields(image, links), **_whose(made.record)}
             for made in batch.generations
             for image in made.record.images
         ]
@@ -126,22 +129,22 @@ def as_fields(batch: Batch, media: Sequence[str] = ()) -> dict[str, Any]:
     return _known(told)
 
 
-def record_fields(record: Record) -> dict[str, Any]:
+def record_fields(record: Record, links: Links | None) -> dict[str, Any]:
     """All that the gallery knows of a generation, as JSON."""
     return {
-        **_made_fields(record),
+        **_made_fields(record, links),
         "created": record.created_at.isoformat(timespec="seconds"),
         "parameters": record.parameters,
         "sources": list(record.sources),
     }
 
 
-def image_fields(image: GalleryImage) -> dict[str, Any]:
-    """One image as JSON."""
+def image_fields(image: GalleryImage, links: Links | None) -> dict[str, Any]:
+    """One image as JSON, its file by path or by link."""
     return _known(
         {
             "handle": image.handle or None,
-            "path": str(image.path) if image.path else None,
+            "path" if links is None else "download_url": place(image, links),
             "url": image.url,
             "media_type": image.media_type,
             "width": image.width,
@@ -151,6 +154,13 @@ def image_fields(image: GalleryImage) -> dict[str, Any]:
     )
 
 
+def place(image: GalleryImage, links: Links | None) -> str | None:
+    """Where the file is: its path, or a link to it for who is far away; None while there is none."""
+    if image.path is None or not links:
+        return str(image.path) if image.path else None
+    return links.download(image.handle) if image.handle else None
+
+
 def price(cost_usd: Decimal | None) -> str:
     """A cost for a sentence."""
     if cost_usd is None:
@@ -158,10 +168,10 @@ def price(cost_usd: Decimal | None) -> str:
     return dollars(float(cost_usd)) if cost_usd else "nothing"
 
 
-def _made_fields(record: Record) -> dict[str, Any]:
+def _made_fields(record: Record, links: Links | None) -> dict[str, Any]:
     return _known(
         {
-            "images": [image_fields(image) for image in record.images],
+            "images": [image_fields(image, links) for image in record.images],
             "generation": record.generation or None,
             "model": record.model,
             "prompt": record.prompt,
@@ -197,10 +207,11 @@ def _heading(batch: Batch) -> str:
     return f"Made {what}{with_what}{cost}{f' in {took / 1000:.1f} s' if took else ''}.{why}"
 
 
-def _image_lines(image: GalleryImage, *, alone: bool) -> list[str]:
+def _image_lines(image: GalleryImage, links: Links | None, *, alone: bool) -> list[str]:
     lines: list[str] = []
-    if image.path:
-        lines.append(f"Saved: {image.path} ({_describe(image)})")
+    where = place(image, links)
+    if where:
+        lines.append(f"{'Download within a day' if links else 'Saved'}: {where} ({_describe(image)})")
     if image.url:
         lines.append(f"Link: {image.url} (anyone who has it can open it)")
     if image.handle:
