@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     """Origins whose pages may call the HTTP server, separated by commas."""
     http_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     """Addresses or networks of reverse proxies that are believed who the client is, separated by commas."""
-    http_rate: Annotated[float, Field(gt=0)] = 20
+    http_rate: Annotated[float, Field(gt=0)] = 100
     """Requests a second that each HTTP client may make on average."""
     http_requests: Annotated[int, Field(gt=0)] = 500
     """HTTP requests that may be under way at once, open streams among them."""
@@ -140,6 +140,13 @@ class Settings(BaseSettings):
         if parts.username or parts.password:
             raise ValueError("it must not hold a user name or a password")
         return value.rstrip("/")
+
+    @field_validator("public_url")
+    @classmethod
+    def _can_begin_a_link(cls, value: str | None) -> str | None:
+        if value and (not value.isprintable() or set(value) & set("?# ")):
+            raise ValueError("it must be an address without spaces, a query or a fragment")
+        return value
 
     @field_validator("base_url")
     @classmethod

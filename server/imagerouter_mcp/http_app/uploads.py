@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Message, Receive
 
 from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError
+from imagerouter_mcp.gallery.uploads import is_upload
 from imagerouter_mcp.generation.links import Links
 from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.http_app.downloads import HARMLESS, refuse_link
@@ -53,6 +54,8 @@ def add_uploads(server: MCPServer[Studio], studio: Studio, links: Links) -> None
         refused = refuse_link(links, "uploads", name, request)
         if refused:
             return refused
+        if not is_upload(name):
+            return refusal(404, "There is no such link. Ask the agent for one.")
         if await to_thread.run_sync(studio.uploads.find, name):
             return _used()
         if request.method not in ("POST", "PUT"):

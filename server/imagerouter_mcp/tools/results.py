@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
@@ -36,6 +37,9 @@ GENERATION_SCHEMA: dict[str, Any] = {
 """Of the structured content; an image is {handle, path, url, media_type, width, height, bytes}, of several
 generations also {model, cost_usd, latency_ms}; the outer `cost_usd` is the sum. To who is far away, an image
 has `download_url` in place of `path`."""
+
+_DRAWN_AT_ONCE = 2
+_DRAWING: RunVar[CapacityLimiter] = RunVar("previews being drawn")
 
 PreviewChoice = Literal["auto", "none", "large"]
 
@@ -305,12 +309,22 @@ async def _previews(batch: Batch, size: PreviewChoice) -> list[ImageContent]:
     ]
     try:
         if len(tiles) == 1:
-            shown = await to_thread.run_sync(make_preview, tiles[0].path, size)
+            shown = await to_thread.run_sync(make_preview, tiles[0].path, size, limiter=_drawing())
         else:
-            shown = await to_thread.run_sync(make_sheet, tiles, size)
+            shown = await to_thread.run_sync(make_sheet, tiles, size, limiter=_drawing())
     except OSError:  # the file is gone again: the answer is worth more than its preview
         return []
     return [image_block(shown)] if shown else []
+
+
+def _drawing() -> CapacityLimiter:
+    """Lets few previews be drawn side by side: each holds a whole picture's pixels in memory."""
+    try:
+        return _DRAWING.get()
+    except LookupError:
+        limiter = CapacityLimiter(_DRAWN_AT_ONCE)
+        _DRAWING.set(limiter)
+        return limiter
 
 
 def image_block(preview: "Preview") -> ImageContent:
