@@ -37,6 +37,13 @@ class Serving:
         """What it wrote to stderr, save for the line that tells where it serves."""
         return self.log.read_text("utf-8").partition("\n")[2]
 
+    def logged(self, lines: int) -> list[str]:
+        """What it wrote, once it is so many lines: a request's line follows its answer."""
+        while len(found := self.said.splitlines()) < lines and self.process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=0.02)
+        return found
+
     def end(self, how: signal.Signals, seconds: float = CLOSING_SECONDS) -> tuple[int, str]:
         """Its exit status after a signal, and what it said."""
         self.process.send_signal(how)

@@ -39,8 +39,9 @@ class Links:
         self._secret = secret
 
     def download(self, handle: str) -> str:
-        """The address of a picture, for a day."""
-        return self._link("files", handle, int(time.time()) + DOWNLOAD_SECONDS)
+        """The address of a picture, for a day; within an hour it is the same one."""
+        hours = int(time.time() + DOWNLOAD_SECONDS) // 3600 + 1
+        return self._link("files", handle, 3600 * hours)
 
     def upload(self, name: str) -> str:
         """The address that takes one picture, for a quarter of an hour."""

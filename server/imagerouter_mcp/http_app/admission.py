@@ -43,7 +43,7 @@ class Admission:
             return
         shown = self._shown(scope)
         # Those without a token share no budget with those who have one, though they may share an address.
-        wait = self._rate.wait(f"{shown} {_household(scope)}")
+        wait = self._rate.wait(f"{shown} {household(scope)}")
         if wait:
             answer = refusal(
                 429, "Too many requests. Wait, then go on.", {"Retry-After": str(math.ceil(wait))}
@@ -132,7 +132,7 @@ class Crowd:
             self._under_way -= 1
 
 
-def _household(scope: Scope) -> str:
+def household(scope: Scope) -> str:
     """Whose address it is, without the part that one client may choose for itself."""
     host = scope["client"][0] if scope.get("client") else ""
     try:
