@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from http_serving import bare_environment, serving
+from support.http_serving import bare_environment, serving
 
 CACHE = Path(__file__).parents[2] / ".cache" / "conformance"
 NODE = "node@22"

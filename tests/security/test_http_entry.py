@@ -15,9 +15,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from http_serving import Serving, bare_environment, sandbox_environment, serving
 from imagerouter_mcp.generation.links import Links, Purpose
 from imagerouter_mcp.sandbox.serve import Sandbox
+from support.http_serving import Serving, bare_environment, sandbox_environment, serving
 
 Row = Callable[[str, str, str], None]
 Answer = tuple[int, bytes]

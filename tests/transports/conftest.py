@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from http_serving import bare_environment, sandbox_environment
 from imagerouter_mcp.sandbox.serve import Sandbox
+from support.http_serving import bare_environment, sandbox_environment
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ from mcp import Client
 from mcp.types import CallToolResult, TextResourceContents
 from PIL import Image
 
-from http_serving import Serving, serving
 from imagerouter_mcp.sandbox.serve import Sandbox
+from support.http_serving import Serving, serving
 
 FOX = {"prompt": "A fox", "model": "test/test", "size": "96x64"}
 EDIT = {"prompt": "Invert", "model": "test/test"}

@@ -12,11 +12,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from http_serving import COMMAND, Serving, serving
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.http_app.app import build_http_app
 from imagerouter_mcp.settings import Settings, load_settings
+from support.http_serving import COMMAND, Serving, serving
 
 TOKEN = "team-token-0123456789"  # noqa: S105 - it guards nothing
 PAGE = "https://chat.example"
