@@ -156,7 +156,7 @@ async def _mask(
 async def _resolved(studio: Studio, text: str) -> tuple[str, str]:
     """Where a source lies, and what a record calls it: by its handle, where it is one."""
     if is_upload(text):
-        return await to_thread.run_sync(upload_path, studio.uploads, text), text.strip().lower()
+        return str(await to_thread.run_sync(upload_path, studio.uploads, text)), text.strip().lower()
     if not is_handle(text):
         return text, shown(text) if is_data(text) else text.strip()
     image, _ = await find_image(studio, text)

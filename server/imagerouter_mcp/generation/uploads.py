@@ -1,5 +1,6 @@
 """A picture that somebody sends to the server: looked at, freed of all but the picture, kept as a source."""
 
+from pathlib import Path
 from typing import BinaryIO
 
 from imagerouter_mcp.errors import NotFoundError
@@ -29,7 +30,7 @@ def keep_upload(uploads: Uploads, name: str, file: BinaryIO) -> Prepared | None:
         return prepared if uploads.keep(name, prepared.file) else None
 
 
-def upload_path(uploads: Uploads, name: str) -> str:
+def upload_path(uploads: Uploads, name: str) -> Path:
     """Where the picture of an upload lies.
 
     Raises:
@@ -41,4 +42,4 @@ def upload_path(uploads: Uploads, name: str) -> str:
             f"There is no picture {name.strip()[:40]!r}: none has come, or it is more than a day old.",
             "Have it sent to the address that upload_link gave, or call upload_link for a new one.",
         )
-    return str(path)
+    return path
