@@ -1,5 +1,6 @@
 """The HTTP server for a team: names and origins, limits, probes, the log, equal processes, proxies."""
 
+import json
 import re
 import sqlite3
 import subprocess
@@ -221,7 +222,7 @@ def test_behind_a_named_proxy_the_client_is_who_the_proxy_says(team: dict[str, s
 @pytest.fixture
 def equals(team: dict[str, str]) -> Iterator[list[Serving]]:
     """Two equal servers that share their folders, as behind a load balancer."""
-    shared = {**team, "IMAGEROUTER_HTTP_STATELESS": "1"}
+    shared = {**team, "IMAGEROUTER_HTTP_STATELESS": "1", "IMAGEROUTER_CONFIRM_USD": "0.01"}
     with serving(shared) as one, serving(shared) as other:
         yield [one, other]
 
@@ -251,6 +252,27 @@ def test_each_call_may_come_to_another_of_equal_servers(equals: list[Serving], p
             httpx.get(f"{other.base}{httpx.URL(link).raw_path.decode()}", trust_env=False).status_code == 200
         )
     assert handles[::2] == handles[1::2]
+
+
+def test_a_question_of_one_server_is_answered_at_another(equals: list[Serving]) -> None:
+    able: dict[str, object] = {**META, "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}}}
+    arguments = {"prompt": "A fox", "model": "openai/gpt-image-1"}
+    named = {
+        "Mcp-Protocol-Version": "2026-07-28",
+        "Mcp-Method": "tools/call",
+        "Mcp-Name": "generate_image",
+    }
+
+    def call(server: Serving, **answer: object) -> dict[str, Any]:
+        parameters = {"name": "generate_image", "arguments": arguments, "_meta": able, **answer}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": parameters}
+        return json.loads(re.findall(r'\{"jsonrpc".*', post(server.url, message, **named).text)[-1])["result"]
+
+    asked = call(equals[0])
+    (question,) = asked["inputRequests"]
+    answers = {question: {"action": "accept", "content": {"go_ahead": True}}}
+    made = call(equals[1], requestState=asked["requestState"], inputResponses=answers)
+    assert made["structuredContent"]["images"]
 
 
 def test_a_start_that_would_let_others_in_is_refused_before_anything_listens(
