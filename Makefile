@@ -15,11 +15,11 @@ INSTALL_RUNTIME = uv sync --quiet --locked --inexact --no-dev
 INSTALL_DEV = uv sync --quiet --locked --inexact --all-extras
 endif
 
-.PHONY: demo test check bench faults lock snapshots clean
+.PHONY: demo test check bench faults security conformance lock snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: .venv/runtime ## make and edit a picture through a real MCP client; LIVE=1 uses the real service
 	$(BIN)/imagerouter-mcp demo $(if $(LIVE),--live)
@@ -42,6 +42,12 @@ bench: .venv/dev ## time and memory, side by side with the bare libraries
 
 faults: .venv/dev ## kill servers while they make pictures, again and again
 	$(BIN)/pytest tests/faults -m long
+
+security: .venv/dev ## try what attackers try, and write docs/security-tests.md
+	$(BIN)/pytest tests/security --accept-security --quiet
+
+conformance: .venv/dev ## the official MCP suite against the HTTP server; needs npm
+	PYTHONPATH=tests/support $(BIN)/python tests/conformance/run.py
 
 snapshots: .venv/dev ## accept the tools' present names, descriptions and schemas as the contract
 	$(BIN)/pytest tests/contract --accept-contract --quiet
