@@ -1,6 +1,7 @@
 """What the person set: one frozen `Settings`, the only reader of the environment."""
 
 import re
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -54,16 +55,30 @@ class Settings(BaseSettings):
     """The model for calls that name none."""
     edit_model: str | None = None
     """The same for edits."""
+    video_model: str | None = None
+    """The same for videos."""
     auto_max_usd: Annotated[float, Field(ge=0)] = 0.05
     """The likely price up to which a model is chosen for a call that names none."""
     response_format: ResponseFormat = "url"
     preview: PreviewSize = "auto"
     media_lines: bool = False
     """End each result with `MEDIA:` lines, whatever the host."""
-    timeout: Annotated[float, Field(gt=0)] = 300
-    """Seconds that a generation may take in all."""
+    timeout: Annotated[float, Field(gt=0)] | None = None
+    """Seconds that a generation may take in all; unset, pictures have 300 and videos 900."""
     stall_seconds: Annotated[float, Field(gt=0)] = 30
     """Seconds without a byte after which a connection counts as dead; heartbeats come every 3 s."""
+    wait_seconds: Annotated[float, Field(ge=0, le=3600)] = 45
+    """Seconds after which a call answers with a handle, for hosts give up after 60."""
+    grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 20
+    """Seconds that requests under way have to arrive once the server is to end."""
+    concurrency: Annotated[int, Field(ge=1, le=100)] = 4
+    """Requests for pictures and videos side by side."""
+    max_cost_usd: Annotated[Decimal, Field(ge=0)] | None = None
+    """What one call may cost at most; unset, 1.00 for pictures and 5.00 for a video."""
+    budget_usd: Annotated[Decimal, Field(ge=0)] = Decimal(20)
+    """What all of a day's calls may cost at most, over all of the person's processes."""
+    confirm_usd: Annotated[Decimal, Field(ge=0)] | None = None
+    """What a call may cost before the person is asked; unset, nobody is asked."""
     mcp_token: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Bearer tokens that HTTP clients must show, separated by commas: two while one is being replaced."""
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from mcp.types import ImageContent, TextContent
 
+from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import GalleryImage, StoredImage
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.settings import Settings
@@ -171,7 +172,8 @@ async def test_who_asks_decides_between_public_link_and_path(
     connect: Hosts, settings: Settings, source: Path
 ) -> None:
     url = "https://storage.imagerouter.io/fox.png"
-    with closing(Gallery(settings.data_dir)) as gallery:
+    with closing(Database(settings.data_dir)) as database:
+        gallery = Gallery(database)
         gallery.add(
             prompt="A fox",
             model="test/test",

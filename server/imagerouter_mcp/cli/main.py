@@ -15,10 +15,14 @@ BY_HAND = {
     "generate": "make a picture from text",
     "edit": "make a picture from pictures",
     "compare": "make the same picture with several models",
+    "video": "make a video from text or from a picture",
+    "get": "collect what was not done in time",
     "images": "list what was made",
     "show": "show a picture made earlier",
     "models": "find models",
     "popular": "list the most used models",
+    "spending": "tell what was spent, by model and day",
+    "credits": "tell what the account has left",
 }
 """The commands that call a tool, which read their own command line."""
 FAILED = 1

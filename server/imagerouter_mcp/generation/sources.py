@@ -13,16 +13,13 @@ from imagerouter_mcp.api.wire import Upload
 from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError
 from imagerouter_mcp.generation.abreast import abreast
 from imagerouter_mcp.generation.recall import find_image, is_handle
-from imagerouter_mcp.generation.request import ImageRequest
+from imagerouter_mcp.generation.request import GenerationRequest
 from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.images.masks import Convention, encode_mask, given_mask, parse_mask, region_mask
 from imagerouter_mcp.images.sources import SourceImage, is_data, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-AT_ONCE = 4
-"""Sources fetched side by side; `images.preparing` decodes one at a time, so that memory stays bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +100,7 @@ def _view(file: BinaryIO) -> BinaryIO:
 
 
 @asynccontextmanager
-async def open_sources(studio: Studio, request: ImageRequest) -> AsyncGenerator[Sources]:
+async def open_sources(studio: Studio, request: GenerationRequest) -> AsyncGenerator[Sources]:
     """Open everything that a request builds on; closed when the block ends.
 
     Raises:
@@ -126,7 +123,7 @@ async def open_sources(studio: Studio, request: ImageRequest) -> AsyncGenerator[
 async def _open_all(
     studio: Studio, texts: tuple[str, ...], opened: AsyncExitStack
 ) -> list[tuple[SourceImage, str]]:
-    outcomes = await abreast([partial(_open, studio, text, opened) for text in texts], AT_ONCE)
+    outcomes = await abreast([partial(_open, studio, text, opened) for text in texts])
     for outcome in outcomes:
         if isinstance(outcome, ImageRouterError):
             raise outcome

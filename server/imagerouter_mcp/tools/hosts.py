@@ -17,6 +17,11 @@ OPENCLAW_FOLDERS = ("media", "workspace")
 """Within `~/.openclaw`, what such a line may name by path; anything else must be a public https address."""
 
 
+def answer_within(ctx: StudioContext) -> float:
+    """Seconds within which a call is to be answered, with the result or with how to collect it."""
+    return ctx.request_context.lifespan_context.settings.wait_seconds
+
+
 async def answer(ctx: StudioContext, batch: Batch, preview: PreviewChoice) -> CallToolResult:
     """Word a generation for the host that asked.
 

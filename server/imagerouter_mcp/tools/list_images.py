@@ -9,6 +9,7 @@ from pydantic import Field
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
 from imagerouter_mcp.tools.parameters import StudioContext
 from imagerouter_mcp.tools.results import image_fields, price
+from imagerouter_mcp.tools.unfinished import unfinished_fields, unfinished_lines
 
 Query = Annotated[
     str,
@@ -18,26 +19,38 @@ Limit = Annotated[int, Field(ge=1, le=200, description="At most so many generati
 
 IMAGES_SCHEMA: dict[str, Any] = {
     "type": "object",
-    "properties": {"images": {"type": "array", "items": {"type": "object"}}, "total": {"type": "integer"}},
+    "properties": {
+        "images": {"type": "array", "items": {"type": "object"}},
+        "unfinished": {"type": "array", "items": {"type": "object"}},
+        "total": {"type": "integer"},
+    },
 }
 """Of the structured content: each image is {handle, prompt, model, cost_usd, created, path, url, missing, …};
-`total` counts all generations of the gallery; `cost_usd` is the whole generation's."""
+`total` counts all generations of the gallery; `cost_usd` is the whole generation's. What is under way, or
+of unknown outcome, is {generation, state, prompt, model, created, may_cost_usd, error}."""
 
 _PROMPT_SHOWN, _PROMPT_TOLD = 60, 200
 """Characters of a prompt in the text and in the structured content; the record's resource has all."""
 
 
 async def list_images(*, ctx: StudioContext, query: Query = "", limit: Limit = 10) -> CallToolResult:
-    """List the pictures made earlier, newest first, with handles, paths and costs. Free of charge."""
-    gallery = ctx.request_context.lifespan_context.gallery
+    """List the pictures and videos made earlier, newest first, and what is unfinished. Free of charge."""
+    studio = ctx.request_context.lifespan_context
+    gallery = studio.gallery
+    await studio.calls.settle()
+    unfinished = await to_thread.run_sync(studio.journal.unfinished, limit)
     records = await to_thread.run_sync(gallery.list, query, limit)
     total = await to_thread.run_sync(gallery.count)
     pairs = [(image, record) for record in records for image in record.images]
     told = await to_thread.run_sync(lambda: [_fields(image, record) for image, record in pairs])
-    lines = [_line(image, record) for image, record in pairs]
+    lines = [*unfinished_lines(unfinished), *(_line(image, record) for image, record in pairs)]
     return CallToolResult(
         content=[TextContent(type="text", text="\n".join(lines or [_nothing(query, total)]))],
-        structured_content={"images": told, "total": total},
+        structured_content={
+            "images": told,
+            "unfinished": [unfinished_fields(entry) for entry in unfinished],
+            "total": total,
+        },
     )
 
 

@@ -14,7 +14,7 @@ from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, 
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
 from imagerouter_mcp.generation.prices import Estimate, dollars
-from imagerouter_mcp.generation.request import Batch
+from imagerouter_mcp.generation.request import THINGS, Batch, Kind, Pending
 
 if TYPE_CHECKING:
     from imagerouter_mcp.generation.plan import Plan
@@ -24,6 +24,8 @@ GENERATION_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "images": {"type": "array", "items": {"type": "object"}},
+        "generation": {"type": "string"},
+        "state": {"type": "string"},
         "model": {"type": "string"},
         "prompt": {"type": "string"},
         "revised_prompt": {"type": "string"},
@@ -32,8 +34,10 @@ GENERATION_SCHEMA: dict[str, Any] = {
         "notes": {"type": "array", "items": {"type": "string"}},
     },
 }
-"""Of the structured content; an image is {handle, path, url, media_type, width, height, bytes}, of several
-generations also {model, cost_usd, latency_ms}; the outer `cost_usd` is the sum."""
+"""Of the structured content, which also has {why, estimate_usd, failures, media} where they are known. An
+image is {handle, path, url, media_type, width, height, bytes, seconds}, of several generations also {model,
+cost_usd, latency_ms}; the outer `cost_usd` is the sum. While it is not done there are no images, but `state`,
+`ask_again_seconds` and `elapsed_seconds`."""
 
 PreviewChoice = Literal["auto", "none", "large"]
 
@@ -59,12 +63,30 @@ async def generation_result(
     return CallToolResult(content=blocks, structured_content=as_fields(batch, media))
 
 
-def plan_result(plan: "Plan", count: int) -> CallToolResult:
+def pending_result(pending: Pending) -> CallToolResult:
+    """The answer while a generation is under way."""
+    lines = [
+        f"Not done yet: {pending.words}. It goes on, and is paid for only once.",
+        f"Call get_generation with {pending.call} in about {pending.ask_again} s to collect it (no charge).",
+    ]
+    told = {
+        "generation": pending.call,
+        "state": pending.state,
+        "ask_again_seconds": pending.ask_again,
+        "elapsed_seconds": round(pending.elapsed),
+        "model": pending.model,
+        "prompt": pending.prompt,
+    }
+    return CallToolResult(content=[TextContent(type="text", text="\n".join(lines))], structured_content=told)
+
+
+def plan_result(plan: "Plan", count: int, kind: Kind) -> CallToolResult:
     """The answer to a dry run."""
     cost = _times(plan.estimate, count)
     why = f", for {plan.why}" if plan.why else ""
     size = f" at {plan.fields['size']}" if "size" in plan.fields else ""
-    what = "a picture" if count == 1 else f"{count} pictures"
+    thing = THINGS[kind]
+    what = f"a {thing}" if count == 1 else f"{count} {thing}s"
     lines = [
         f"This would ask {plan.model} for {what}{size}{why}.",
         f"It would cost {cost}." if cost else "What it would cost is not known.",
@@ -114,6 +136,8 @@ def as_fields(batch: Batch, media: Sequence[str] = ()) -> dict[str, Any]:
         "failures": list(batch.failures) or None,
         "media": list(media) or None,
     }
+    if batch.call:
+        told["generation"] = batch.call
     if len(batch.generations) > 1:
         total = _total(batch)
         told["images"] = [
@@ -147,6 +171,7 @@ def image_fields(image: GalleryImage) -> dict[str, Any]:
             "width": image.width,
             "height": image.height,
             "bytes": image.bytes,
+            "seconds": None if image.seconds is None else round(image.seconds, 2),
         }
     )
 
@@ -183,9 +208,10 @@ def _heading(batch: Batch) -> str:
     """What was made with what for how much: "Made 1 picture with … for $0.04 in 6.9 s."."""
     count = sum(len(made.record.images) for made in batch.generations)
     asked = len(batch.generations) + len(batch.failures)
-    what = f"{count} picture{'s' if count > 1 else ''}"
+    thing = "video" if _has_video(batch) else "picture"
+    what = f"{count} {thing}{'s' if count > 1 else ''}"
     if batch.failures:
-        what = f"{len(batch.generations)} of {asked} pictures"
+        what = f"{len(batch.generations)} of {asked} {thing}s"
     first = batch.generations[0]
     models = {made.record.model for made in batch.generations}
     with_what = f" with {first.record.model}" if len(models) == 1 else f" with {len(models)} models"
@@ -195,6 +221,11 @@ def _heading(batch: Batch) -> str:
     took = max((made.record.latency_ms or 0 for made in batch.generations), default=0)
     why = f" {first.record.model} was chosen, for {first.why}." if first.why else ""
     return f"Made {what}{with_what}{cost}{f' in {took / 1000:.1f} s' if took else ''}.{why}"
+
+
+def _has_video(batch: Batch) -> bool:
+    images = (image for made in batch.generations for image in made.record.images)
+    return any((image.media_type or "").startswith("video/") for image in images)
 
 
 def _image_lines(image: GalleryImage, *, alone: bool) -> list[str]:
@@ -213,7 +244,8 @@ def _describe(image: GalleryImage) -> str:
     """An image in a few words: "1024×1024 WebP, 183 kB"."""
     kind = (image.media_type or "").rpartition("/")[2].removesuffix("+xml").upper().replace("WEBP", "WebP")
     size = f"{image.width}×{image.height} " if image.width and image.height else ""
-    return f"{size}{kind}, {_size(image.bytes or 0)}"
+    length = f"{image.seconds:.1f} s, " if image.seconds else ""
+    return f"{size}{kind}, {length}{_size(image.bytes or 0)}"
 
 
 def _label(record: Record, between: str) -> str:
