@@ -12,7 +12,7 @@ import httpx
 from mcp import Client
 
 from bench.figures import Figure
-from bench.processes import http_server, mib, sandbox_process
+from bench.processes import mib, sandbox_process, serving
 
 CALLS, ABREAST, SECONDS_EACH = 200, 20, 2.0
 GENERATIONS, WARM = 2000, 100
@@ -31,7 +31,7 @@ async def _many_at_once() -> list[Figure]:
         async with httpx.AsyncClient(base_url=sandbox, trust_env=False) as admin:
             settings = {"latency_seconds": SECONDS_EACH}
             (await admin.put("/sandbox/settings", json=settings)).raise_for_status()
-            with http_server(sandbox, Path(folder), IMAGEROUTER_CONCURRENCY=str(ABREAST)) as (address, _):
+            with serving(sandbox, Path(folder), IMAGEROUTER_CONCURRENCY=str(ABREAST)) as (_, address):
                 elapsed = await _call_all(address, CALLS, "crowd")
             requests = (await admin.get("/sandbox/journal")).raise_for_status().json()
     prompts = Counter(entry["fields"].get("prompt") for entry in requests if entry["paid"])
@@ -57,7 +57,7 @@ async def _growth() -> Figure:
     with (
         sandbox_process() as sandbox,
         tempfile.TemporaryDirectory() as folder,
-        http_server(sandbox, Path(folder), IMAGEROUTER_CONCURRENCY=str(ABREAST)) as (address, process),
+        serving(sandbox, Path(folder), IMAGEROUTER_CONCURRENCY=str(ABREAST)) as (process, address),
     ):
         await _call_all(address, WARM, "warm")
         before = mib(process, "VmRSS")

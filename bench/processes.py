@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,24 +37,27 @@ def server(base_url: str, folder: Path) -> StdioServerParameters:
     return StdioServerParameters(
         command=sys.executable,
         args=["-c", _STARTER, str(folder / "pid")],
-        env=_environment(base_url, folder),
+        env=sandbox_variables(base_url, folder),
     )
 
 
 @contextmanager
-def http_server(base_url: str, folder: Path, **settings: str) -> Generator[tuple[str, int]]:
-    """A server over HTTP that keeps everything in a folder; yields its address and its process id."""
-    environment = {"PATH": os.environ["PATH"], **_environment(base_url, folder), **settings}
+def serving(base_url: str, folder: Path, **settings: str) -> Generator[tuple[int, str]]:
+    """A server over HTTP that keeps everything in a folder; yields its process id and its address."""
     command = [sys.executable, "-m", "imagerouter_mcp", "http", "--port", "0"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
+    environment = {**os.environ, **sandbox_variables(base_url, folder), **settings}
+    log = folder / "log"
+    with log.open("w") as into, subprocess.Popen(command, env=environment, stderr=into) as process:  # noqa: S603 - our own command
         try:
-            line = process.stderr.readline() if process.stderr else ""
-            yield line.rpartition(" ")[2].strip(), process.pid
+            while "\n" not in log.read_text():
+                time.sleep(0.02)
+            yield process.pid, log.read_text().partition("\n")[0].rpartition(" ")[2]
         finally:
             process.terminate()
 
 
-def _environment(base_url: str, folder: Path) -> dict[str, str]:
+def sandbox_variables(base_url: str, folder: Path) -> dict[str, str]:
+    """The variables by which a server works with a sandbox and keeps everything in a folder."""
     return {
         "IMAGEROUTER_API_KEY": KEY,
         "IMAGEROUTER_BASE_URL": base_url,

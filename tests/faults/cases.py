@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 from faults.hosts import Era
@@ -67,7 +66,6 @@ def play(runs: Sequence[Run], folder: Path, tally: Tally) -> "dict[str, Future[N
                     outcome.set_result(None)
 
     with ThreadPoolExecutor(_STAGES_AT_ONCE) as pool:
-        ordered = sorted(runs, key=lambda run: run.stage)
-        for number, (_, acts) in enumerate(groupby(ordered, key=lambda run: run.stage)):
-            pool.submit(act, number, list(acts))
+        for number, stage in enumerate(dict.fromkeys(run.stage for run in runs)):
+            pool.submit(act, number, [run for run in runs if run.stage == stage])
     return outcomes

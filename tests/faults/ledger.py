@@ -3,8 +3,11 @@
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
+
+import httpx
 
 from faults.hosts import Era, Host, Told
 from faults.scene import QUICK, Scene, make, new_prompt
@@ -166,7 +169,7 @@ def count(scene: Scene, host: Host, prompt: str, expected: Expected, told: Told 
     return Counted(
         asked=len(requests),
         paid=sum(bool(entry["paid"]) for entry in requests),
-        reachable=len({image["path"] for image in here}),
+        reachable=len({image.get("path") or image["handle"] for image in here}),
         listed=[*elsewhere, *_unfinished(listing, prompt)],
     )
 
@@ -218,14 +221,18 @@ def _unfinished(listing: Told, prompt: str) -> list[Mapping[str, Any]]:
 
 
 def _is_whole(image: Mapping[str, Any]) -> bool:
-    path = image.get("path")
-    if image.get("missing") or not path:
+    path, download = image.get("path"), image.get("download_url")
+    if image.get("missing") or not (path or download):
         return False
     try:
-        inspect(Path(path))
+        inspect(Path(path) if path else BytesIO(_downloaded(str(download))))
     except (OSError, NotAPictureError):
         return False
     return True
+
+
+def _downloaded(url: str) -> bytes:
+    return httpx.get(url, trust_env=False).content
 
 
 def _miscounted(expected: Expected, counted: Counted) -> Iterable[str]:

@@ -59,6 +59,7 @@ class Scene:
         self.environment = {
             **kept,
             "HOME": str(self.folder),
+            "TMPDIR": str(self.folder),
             "IMAGEROUTER_API_KEY": KEY,
             "IMAGEROUTER_BASE_URL": self.sandbox.base_url,
             "IMAGEROUTER_POPULAR_URL": self.sandbox.popular_url,

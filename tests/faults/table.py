@@ -384,9 +384,17 @@ FAULTS = (
     Fault("data folder's disk full before", NOT_SENT, setting=_data_disk_full_before, stage="disks"),
     Fault(
         "every disk full meanwhile, by URL",
-        MADE_AND_FORGOTTEN,
+        MADE,
         SOON,
         setting=_every_disk_full_meanwhile,
+        stage="disks",
+    ),
+    Fault(
+        "every disk full meanwhile, base64",
+        MADE,
+        "sandbox/noise",
+        LARGE_AND_NOWHERE_ELSE,
+        _every_disk_full_meanwhile,
         stage="disks",
     ),
     Fault("no file above 400 kB", KEPT, "sandbox/noise", LARGE, _no_large_file, stage="limit"),
