@@ -92,11 +92,7 @@ async def _read(request: Request, file: BinaryIO) -> None:
     from imagerouter_mcp.generation.uploads import MAX_UPLOAD_BYTES  # noqa: PLC0415 - see `_take`
 
     limited = Request(request.scope, _limited(request.receive, MAX_UPLOAD_BYTES + _ENVELOPE_BYTES))
-    length = 0
     async for chunk in _content(limited):
-        length += len(chunk)
-        if length > MAX_UPLOAD_BYTES:
-            raise _TooLargeError
         await to_thread.run_sync(file.write, chunk)
     file.seek(0)
 
