@@ -106,7 +106,7 @@ async def test_beyond_loopback_hosts_and_origins_are_checked(
     [
         {"public_url": "https://pictures.example"},
         {"http_hosts": ("pictures.example",)},
-        {"http_proxies": ("10.0.0.0/8",)},
+        {"http_proxies": ("127.0.0.1",)},
     ],
 )
 async def test_a_loopback_server_that_others_reach_through_a_proxy_needs_a_token(
