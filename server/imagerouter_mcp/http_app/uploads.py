@@ -72,7 +72,7 @@ async def _take(studio: Studio, name: str, request: Request) -> Response:
             await _read(request, file)
             kept = await to_thread.run_sync(keep_upload, studio.uploads, name, file)
         except _TooLargeError:
-            return refusal(413, "The file is too large. Send a smaller picture.", {"Connection": "close"})
+            return refusal(413, "The file is too large. Send a smaller picture.")
         except ClientDisconnect:
             return Response(status_code=400)  # which nobody hears
         except InvalidSourceError as error:
