@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import anyio
 
-from bench import calls, clients, large, pictures, plans, start
+from bench import calls, clients, large, load, pictures, plans, start
 from bench.figures import Figure, table
 
 
@@ -19,6 +19,7 @@ def main() -> int:
         lambda: anyio.run(large.measure),
         pictures.measure,
         lambda: anyio.run(clients.measure),
+        lambda: anyio.run(load.measure),
     ]
     figures: list[Figure] = []
     for measurement in measurements:

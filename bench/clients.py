@@ -1,19 +1,14 @@
 """A team: 200 clients that one server process over HTTP serves at once, and the memory that it takes."""
 
-import os
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Generator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import anyio
 from mcp import Client
 
 from bench.figures import Figure
-from bench.processes import mib, sandbox_process, sandbox_variables
+from bench.processes import mib, sandbox_process, serving
 
 CLIENTS = 200
 ERAS = ("auto", "legacy")
@@ -25,7 +20,7 @@ async def measure() -> list[Figure]:
     with (
         sandbox_process() as base_url,
         tempfile.TemporaryDirectory() as folder,
-        _serving(base_url, Path(folder)) as (process, url),
+        serving(base_url, Path(folder)) as (process, url),
     ):
         peak = await _work(process, url)
     what = f"peak memory of one HTTP server, {CLIENTS} clients making pictures at once"
@@ -49,18 +44,3 @@ async def _make(client: Client) -> None:
     result = await client.call_tool("generate_image", _CALL)
     if result.is_error:
         raise RuntimeError(result.content)
-
-
-@contextmanager
-def _serving(base_url: str, folder: Path) -> Generator[tuple[int, str]]:
-    """A server over HTTP with its settings as they are by default; yields its process id and its address."""
-    command = [sys.executable, "-m", "imagerouter_mcp", "http", "--port", "0"]
-    environment = {**os.environ, **sandbox_variables(base_url, folder)}
-    log = folder / "log"
-    with log.open("w") as into, subprocess.Popen(command, env=environment, stderr=into) as process:  # noqa: S603 - our own command
-        try:
-            while "\n" not in log.read_text():
-                time.sleep(0.02)
-            yield process.pid, log.read_text().partition("\n")[0].rpartition(" ")[2]
-        finally:
-            process.terminate()

@@ -1,8 +1,10 @@
 """The processes that are measured: a sandbox, a server in front of it, and what the system tells of them."""
 
+import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +39,21 @@ def server(base_url: str, folder: Path) -> StdioServerParameters:
         args=["-c", _STARTER, str(folder / "pid")],
         env=sandbox_variables(base_url, folder),
     )
+
+
+@contextmanager
+def serving(base_url: str, folder: Path, **settings: str) -> Generator[tuple[int, str]]:
+    """A server over HTTP that keeps everything in a folder; yields its process id and its address."""
+    command = [sys.executable, "-m", "imagerouter_mcp", "http", "--port", "0"]
+    environment = {**os.environ, **sandbox_variables(base_url, folder), **settings}
+    log = folder / "log"
+    with log.open("w") as into, subprocess.Popen(command, env=environment, stderr=into) as process:  # noqa: S603 - our own command
+        try:
+            while "\n" not in log.read_text():
+                time.sleep(0.02)
+            yield process.pid, log.read_text().partition("\n")[0].rpartition(" ")[2]
+        finally:
+            process.terminate()
 
 
 def sandbox_variables(base_url: str, folder: Path) -> dict[str, str]:

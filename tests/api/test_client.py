@@ -160,11 +160,11 @@ async def test_an_alias_is_the_service_s_matter(settings: Settings, journal: Jou
 
 
 @pytest.mark.parametrize("model", ["sandbox/empty-data", "sandbox/no-url"])
-async def test_a_success_without_a_picture_may_have_cost_something(settings: Settings, model: str) -> None:
+async def test_a_success_without_a_picture_costs_what_it_says(settings: Settings, model: str) -> None:
     async with client(settings) as api:
         with pytest.raises(errors.UnexpectedResponseError, match="without a picture") as caught:
             await api.generate({"model": model, "prompt": "a fox"})
-    assert caught.value.charged == "unknown"
+    assert caught.value.charged == "yes"
 
 
 @pytest.mark.parametrize("body", ["[]", "null", '"made"', "{}", '{"data": {}}', '{"data": [null, 7, "x"]}'])

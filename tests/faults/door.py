@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -30,6 +30,7 @@ class Door:
         certificate: A PEM file with key and certificate, for TLS; None for plain HTTP.
         deaf: Whether connections are accepted and then left alone.
         port: Its own while it is shut too.
+        callers: How many have come.
     """
 
     def __init__(self, portal: BlockingPortal, behind: str) -> None:
@@ -37,9 +38,10 @@ class Door:
         self._behind = (parts.hostname, parts.port)
         self._portal = portal
         self._server: asyncio.Server | None = None
-        self._callers: set[asyncio.Task[None]] = set()
+        self._connections: set[asyncio.Task[None]] = set()
         self.certificate: Path | None = None
         self.deaf = False
+        self.callers = 0
         with socket.create_server((_HOST, 0)) as free:
             self.port = int(free.getsockname()[1])
 
@@ -67,26 +69,28 @@ class Door:
         if self._server:
             self._server.close()
         self._server = None
-        for caller in self._callers:
-            caller.cancel()
-        await asyncio.gather(*self._callers)
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        caller = asyncio.create_task(self._serve(reader, writer))
-        self._callers.add(caller)
-        caller.add_done_callback(self._callers.discard)
+        self.callers += 1
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.CancelledError, OSError):
+        with suppress(asyncio.CancelledError, OSError), closing(writer):
             if self.deaf:
                 await asyncio.Event().wait()
             from_behind, to_behind = await asyncio.open_connection(*self._behind)
-            await asyncio.gather(_pump(reader, to_behind), _pump(from_behind, writer))
+            with closing(to_behind):
+                await asyncio.gather(_pump(reader, to_behind), _pump(from_behind, writer))
         writer.transport.abort()
 
 
 async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
+    with suppress(OSError):
         while piece := await source.read(_PIECE):
             target.write(piece)
             await target.drain()

@@ -6,10 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mcp.client.stdio import StdioServerParameters
 
@@ -19,16 +19,20 @@ from imagerouter_mcp.sandbox.serve import Sandbox, running_sandbox
 from imagerouter_mcp.sandbox.state import SandboxState
 
 HEARTBEAT_SECONDS = 0.1
-STALL_SECONDS = 1.0
-"""After so long without a byte the server takes a connection for dead: ten heartbeats, as usual."""
+STALL_SECONDS = 2.0
+"""After so long without a byte the server takes a connection for dead: twenty heartbeats."""
+QUICK, SOON = "sandbox/slow-0", "sandbox/slow-1"
+"""Models that work, at once and after a second."""
 COMMAND = (sys.executable, "-m", "imagerouter_mcp")
 _PATIENCE_SECONDS = 30.0
 _LOOK_SECONDS = 0.005
 _GENERATIONS = "/v1/openai/"
+_Kept = TypeVar("_Kept")
+_Of = TypeVar("_Of")
 _numbers = itertools.count(1)
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Scene:
     """What one test, or several after one another, play in.
 
@@ -37,19 +41,25 @@ class Scene:
         sandbox: The service.
         environment: What the next server is started with.
         command: What starts it.
+        records_lost: Whether records were destroyed, so that no sum can be right any more.
     """
 
     folder: Path
     sandbox: Sandbox
     environment: dict[str, str] = field(default_factory=dict[str, str])
     command: Sequence[str] = COMMAND
+    records_lost: bool = False
     _stack: ExitStack = field(default_factory=ExitStack)
+    _kept: dict[object, Any] = field(default_factory=dict[object, Any])
+    _running: "tuple[object, RawHost] | None" = None
+    _shared: "tuple[Mapping[str, str], Sequence[str], SdkHost] | None" = None
 
     def __post_init__(self) -> None:
         kept = {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COV")}
         self.environment = {
             **kept,
             "HOME": str(self.folder),
+            "TMPDIR": str(self.folder),
             "IMAGEROUTER_API_KEY": KEY,
             "IMAGEROUTER_BASE_URL": self.sandbox.base_url,
             "IMAGEROUTER_POPULAR_URL": self.sandbox.popular_url,
@@ -82,29 +92,65 @@ class Scene:
         self._stack.callback(host.close)
         return host
 
+    def shared_host(self, era: Era = "auto") -> SdkHost:
+        """One host for the whole scene, begun anew when what starts the server has changed."""
+        wanted = (dict(self.environment), tuple(self.command))
+        if self._shared and self._shared[:2] == wanted:
+            return self._shared[2]
+        if self._shared:
+            self._shared[2].close()
+        self._shared = (*wanted, self.sdk_host(era))
+        return self._shared[2]
+
+    def keep(self, what: AbstractContextManager[_Kept]) -> _Kept:
+        """Leave something in place until the scene ends."""
+        return self._stack.enter_context(what)
+
+    def keep_once(self, make: Callable[[_Of], AbstractContextManager[_Kept]], of: _Of) -> _Kept:
+        """Leave something in place until the scene ends, and find it there when it is wanted again."""
+        key = (make, of)
+        if key not in self._kept:
+            self._kept[key] = self.keep(make(of))
+        return self._kept[key]
+
     def raw_host(self, era: Era = "auto", **environment: str) -> RawHost:
         """JSON-RPC with a server of its own; closed with the scene."""
         host = RawHost(self.command, {**self.environment, **environment}, self.folder / "stderr", era)
         self._stack.callback(_end, host)
         return host
 
-    def http_address(self) -> str:
-        """The address of a server over HTTP that ends with the scene."""
-        process = subprocess.Popen(  # noqa: S603 - our own command
+    def running_host(self, era: Era = "auto") -> RawHost:
+        """The scene's one raw host; another one when its server has ended or begins otherwise."""
+        wanted = (dict(self.environment), era)
+        if self._running and self._running[0] == wanted and self._running[1].process.poll() is None:
+            return self._running[1]
+        self._running = (wanted, self.raw_host(era))
+        return self._running[1]
+
+    @contextmanager
+    def serving(self) -> Generator[str]:
+        """A server over HTTP; gives its address."""
+        with subprocess.Popen(  # noqa: S603 - our own command
             [*self.command, "http", "--port", "0"],
             env=self.environment,
-            stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
             cwd="/",
-        )
-        self._stack.callback(_terminate, process)
-        assert process.stderr
-        return process.stderr.readline().rpartition(" ")[2].strip()
+        ) as process:
+            try:
+                assert process.stderr
+                yield process.stderr.readline().rpartition(" ")[2].strip()
+            finally:
+                process.terminate()
 
     def close(self) -> None:
         """End everything that was started."""
         self._stack.close()
+
+    def lose_records(self, how: Callable[[Path], None]) -> None:
+        """Do something to the data folder that destroys records."""
+        self.records_lost = True
+        how(self.data)
 
     def requests(self, prompt: str) -> list[Mapping[str, Any]]:
         """Which generations the service was asked for with a prompt."""
@@ -129,11 +175,22 @@ class Scene:
             f"the service has not done {prompt}",
         )
 
-    def wait_fetching(self) -> None:
-        """Wait until a result is being fetched."""
+    def fetches(self) -> int:
+        """How often a result was asked for."""
+        return sum(str(entry["path"]).startswith("/files/") for entry in self.state.journal.as_json())
+
+    def wait_fetching(self, before: int) -> None:
+        """Wait until a result is being fetched, beyond the fetches that there had been before."""
+        self.wait_until(lambda: self.fetches() > before, "nothing was fetched")
+
+    def wait_state(self, host: Host, prompt: str, state: str) -> None:
+        """Wait until `list_images` says that work is in a certain state."""
         self.wait_until(
-            lambda: any(str(entry["path"]).startswith("/files/") for entry in self.state.journal.as_json()),
-            "nothing was fetched",
+            lambda: any(
+                each["prompt"] == prompt and each["state"] == state
+                for each in host.call("list_images").fields.get("unfinished", ())
+            ),
+            f"{prompt} is never {state}",
         )
 
     def wait_until(self, true: Callable[[], bool], otherwise: str) -> None:
@@ -151,7 +208,7 @@ class Scene:
 
 def new_prompt(what: str) -> str:
     """A prompt that is like no other of this run."""
-    return f"{what} {next(_numbers)}"
+    return f"{what} {next(_numbers):06}"
 
 
 def make(host: Host, prompt: str, model: str, **arguments: object) -> Told:
@@ -162,6 +219,11 @@ def make(host: Host, prompt: str, model: str, **arguments: object) -> Told:
 def picture(prompt: str, model: str, **arguments: object) -> dict[str, object]:
     """The arguments for a small picture."""
     return {"prompt": prompt, "model": model, "size": "64x64", "preview": "none", **arguments}
+
+
+def clip(prompt: str, model: str, **arguments: object) -> dict[str, object]:
+    """The arguments for a video."""
+    return {"prompt": prompt, "model": model, **arguments}
 
 
 @contextmanager
@@ -182,8 +244,3 @@ def _end(host: RawHost) -> None:
         host.signal(9)
     host.wait()
     host.close()
-
-
-def _terminate(process: "subprocess.Popen[str]") -> None:
-    process.terminate()
-    process.communicate()

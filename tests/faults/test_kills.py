@@ -1,115 +1,129 @@
-"""Two servers of one person, killed again and again while they make pictures (`make faults`)."""
+"""Two servers of one person, ended again and again while they make pictures (`make faults`)."""
 
-import contextlib
-import json
-import os
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from imagerouter_mcp.gallery.database import Database
-from imagerouter_mcp.gallery.records import Gallery
-from imagerouter_mcp.images.formats import inspect
-from imagerouter_mcp.sandbox.accounts import KEY
-from imagerouter_mcp.sandbox.serve import Sandbox
+from faults import places
+from faults.hosts import RawHost, Told
+from faults.ledger import Counted, Expected, Tally, count, verify
+from faults.scene import QUICK, Scene, new_prompt, picture, scene
 
-KILLS, RECORDS = 20, 500
-_HELLO = {
-    "protocolVersion": "2025-11-25",
-    "capabilities": {},
-    "clientInfo": {"name": "kills", "version": "0"},
-}
+ENDS, PICTURES = 20, 500
+_MODELS = (QUICK, QUICK, QUICK, "sandbox/url-slow")
+_SIZES = {"sandbox/url-slow": "8x8"}
 
 
-class Host:
-    """A host that starts a server and asks it for one small picture after another.
+@dataclass(slots=True)
+class Story:
+    """What happened to every picture that was wanted.
 
-    Args:
-        environment: The server's.
-        answered: Where the handles go that the server has told.
+    Attributes:
+        wanted: The arguments of each call, by prompt.
+        told: The last answer to each prompt, where one came.
+        interrupted: Prompts whose answer a server's end has cut off.
+        chance: For models and moments.
     """
 
-    def __init__(self, environment: dict[str, str], answered: list[str]) -> None:
-        self._answered = answered
-        self.server = subprocess.Popen(
-            [sys.executable, "-m", "imagerouter_mcp"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            text=True,
-        )
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
+    wanted: dict[str, dict[str, object]] = field(default_factory=dict[str, dict[str, object]])
+    told: dict[str, Told] = field(default_factory=dict[str, Told])
+    interrupted: set[str] = field(default_factory=set[str])
+    chance: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 - moments, not secrets
 
-    def _ask(self, number: int, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        assert self.server.stdin
-        assert self.server.stdout
-        request = {"jsonrpc": "2.0", "id": number, "method": method, "params": parameters}
-        self.server.stdin.write(json.dumps(request) + "\n")
-        self.server.stdin.flush()
+
+class Worker(threading.Thread):
+    """Wants one picture after another until its server ends, or says that it is about to.
+
+    Args:
+        host: Whose server.
+        story: Where it is told.
+        prompt: What to want first: what an earlier server was ended over.
+    """
+
+    def __init__(self, host: RawHost, story: Story, prompt: str | None = None) -> None:
+        super().__init__(daemon=True)
+        self.host = host
+        self.cut_off: str | None = prompt
+        self._story = story
+        self.start()
+
+    def run(self) -> None:
+        """Work."""
         while True:
-            message = json.loads(self.server.stdout.readline())
-            if message.get("id") == number:
-                return message["result"]
+            prompt = self.cut_off or self._new()
+            self.cut_off = prompt
+            try:
+                told = self.host.call("generate_image", **self._story.wanted[prompt])
+            except ConnectionResetError:
+                self._story.interrupted.add(prompt)
+                return
+            self._story.told[prompt] = told
+            if told.fields.get("error", {}).get("kind") == "not_sent":
+                self._story.interrupted.add(prompt)
+                return
+            self.cut_off = None
 
-    def _work(self) -> None:
-        arguments = {"prompt": "a fox", "model": "test/test", "size": "64x64", "preview": "none"}
-        with contextlib.suppress(OSError, ValueError):  # the server was killed in the middle of a line
-            self._ask(0, "initialize", _HELLO)
-            for number in range(1, 10_000):
-                told = self._ask(number, "tools/call", {"name": "generate_image", "arguments": arguments})
-                self._answered.append(told["structuredContent"]["images"][0]["handle"])
-
-    def kill(self) -> None:
-        """End the server without warning."""
-        self.server.send_signal(signal.SIGKILL)
-        self.server.wait()
-        self._thread.join()
-        for pipe in (self.server.stdin, self.server.stdout):
-            with contextlib.suppress(OSError):
-                pipe.close()  # pyright: ignore[reportOptionalMemberAccess] - both are pipes
+    def _new(self) -> str:
+        prompt = new_prompt("a fox")
+        model = self._story.chance.choice(_MODELS)
+        wish = picture(prompt, model)
+        self._story.wanted[prompt] = {**wish, "size": _SIZES.get(model, wish["size"])}
+        return prompt
 
 
 @pytest.mark.long
-def test_what_was_answered_outlives_twenty_kills_of_two_servers(sandbox: Sandbox, tmp_path: Path) -> None:
-    environment = {
-        "PATH": os.environ["PATH"],
-        "IMAGEROUTER_API_KEY": KEY,
-        "IMAGEROUTER_BASE_URL": sandbox.base_url,
-        "IMAGEROUTER_OUTPUT_DIR": str(tmp_path / "pictures"),
-        "IMAGEROUTER_DATA_DIR": str(tmp_path / "data"),
-    }
-    chance = random.Random(1)  # noqa: S311 - moments, not secrets
-    answered: list[str] = []
-    hosts = [Host(environment, answered) for _ in range(2)]
-    for kill in range(KILLS):
-        enough = len(answered) + RECORDS // KILLS
-        while len(answered) < enough:
-            assert all(host.server.poll() is None for host in hosts)
-            time.sleep(0.001)
-        time.sleep(chance.uniform(0, 0.05))  # somewhere within a request, not between two
-        hosts[kill % 2].kill()
-        hosts[kill % 2] = Host(environment, answered)
-    for host in hosts:
-        host.kill()
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_is_lost_when_two_servers_are_ended_at_random_moments(
+    tmp_path: Path, tally: Tally, how: signal.Signals
+) -> None:
+    with scene(tmp_path) as made:
+        _series(made, tally, how)
 
-    assert len(answered) == len(set(answered)) >= RECORDS
-    with contextlib.closing(Database(tmp_path / "data")) as database:
-        gallery = Gallery(database)
-        listed = [image for record in gallery.list(limit=100_000) for image in record.images]
-        assert set(answered) <= {image.handle for image in listed}
-        with contextlib.closing(sqlite3.connect(database.path)) as connection:
-            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    for image in listed:
-        assert image.path
-        assert inspect(image.path).bytes == image.bytes
-    paths = [image.path for image in listed]
+
+def _series(made: Scene, tally: Tally, how: signal.Signals) -> None:
+    story = Story()
+    made.state.settings.latency_seconds = 0.1
+    made.environment |= {"IMAGEROUTER_BUDGET_USD": "1000"}
+    workers = [Worker(made.raw_host(), story) for _ in range(2)]
+    for number in range(ENDS):
+        enough = len(story.told) + PICTURES // ENDS
+        made.wait_until(lambda enough=enough: len(story.told) >= enough, "no more pictures come")
+        time.sleep(story.chance.uniform(0, 0.3))  # somewhere within a request, not between two
+        ended = workers[number % 2]
+        ended.host.signal(how)
+        ended.host.wait()
+        ended.join()
+        workers[number % 2] = Worker(made.raw_host(), story, ended.cut_off)
+    for worker in workers:
+        worker.host.signal(signal.SIGTERM)
+        worker.host.wait()
+        worker.join()
+
+    fault = f"{how.name} of two servers at {ENDS} random moments"
+    tally.begin(fault)
+    witness = made.raw_host()
+    for prompt in story.wanted:
+        counted = count(made, witness, prompt, Expected())
+        verify(_expected(story, prompt, how, counted), counted, story.told.get(prompt))
+        tally.add(fault, counted)
+    with closing(sqlite3.connect(made.data / places.DATABASE)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    paths = [image["path"] for told in story.told.values() for image in told.images]
     assert len(paths) == len(set(paths))
+
+
+def _expected(story: Story, prompt: str, how: signal.Signals, counted: Counted) -> Expected:
+    """What is right: only of what was under way when a server was killed may nobody know what it came to."""
+    if prompt not in story.interrupted:
+        return Expected()
+    told = story.told.get(prompt)
+    if how == signal.SIGKILL and not (told and told.images):
+        return Expected(None, None, counted.reachable, None, unknowable=True)
+    return Expected(asked=None, paid=None, word=None)

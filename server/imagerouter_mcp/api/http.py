@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import anyio
 import httpx
 from pydantic import SecretStr
 
 from imagerouter_mcp.api.kept import Head, kept_answer, read_answer
+from imagerouter_mcp.api.liveness import SilenceError, Watch, watched
 from imagerouter_mcp.api.quoting import quoted
 from imagerouter_mcp.api.rate import RateLimits
 from imagerouter_mcp.api.refusals import refusal
@@ -92,7 +92,8 @@ class ServiceHTTP:
         self.rate = RateLimits()
         self._http = http
         self._key = key
-        self._timeout = httpx.Timeout(stall_seconds, connect=min(CONNECT_SECONDS, stall_seconds), pool=None)
+        self._stall_seconds = stall_seconds
+        self._timeout = httpx.Timeout(None, connect=min(CONNECT_SECONDS, stall_seconds), write=stall_seconds)
 
     async def send(self, call: Call, heartbeat: Heartbeat = no_heartbeat) -> Answer:
         """Send one call and decode its answer.
@@ -107,19 +108,23 @@ class ServiceHTTP:
         _host(call)  # refuses what is no address
         headers = self.authorization() if call.authorized else {}
         try:
-            with anyio.fail_after(call.seconds):
+            with watched(self._stall_seconds, call.seconds) as watch:
                 async with self._http.stream(
-                    call.method, call.url, headers=headers, timeout=self._timeout, **(call.content or {})
+                    call.method,
+                    call.url,
+                    headers=headers,
+                    timeout=self._timeout,
+                    extensions={"trace": watch.trace},
+                    **(call.content or {}),
                 ) as response:
+                    watch.alive()
                     if call.paid:
                         self.rate.learn(response.status_code, response.headers)
-                    body = await _read(response, call, heartbeat)
-        except TimeoutError:
-            raise _no_answer(call, f"no answer came within {call.seconds:g} seconds") from None
+                    body = await _read(response, call, watch, heartbeat)
+        except SilenceError as silence:
+            raise _no_answer(call, str(silence)) from None
         except _NEVER_SENT as error:
             raise _unreachable(call, _reason(error, self._secrets)) from error
-        except httpx.ReadTimeout:
-            raise _no_answer(call, f"the connection went silent for {self._timeout.read:g} seconds") from None
         except httpx.HTTPError as error:
             reason = _reason(error, self._secrets)
             raise _no_answer(call, f"the connection broke ({reason})") from error
@@ -175,10 +180,11 @@ class ServiceHTTP:
         return Answer(decoded, sandbox=head.headers.get("server") == _SANDBOX)
 
 
-async def _read(response: httpx.Response, call: Call, heartbeat: Heartbeat) -> bytes:
+async def _read(response: httpx.Response, call: Call, watch: Watch, heartbeat: Heartbeat) -> bytes:
     body = bytearray()
     with kept_answer(call.kept, response) as keep:
         async for chunk in response.aiter_bytes():
+            watch.alive()
             if not body and chunk.isspace():
                 await heartbeat()
                 continue

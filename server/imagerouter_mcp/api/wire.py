@@ -119,13 +119,14 @@ def read_generation(body: object, *, sandbox: bool) -> GenerationAnswer:
     fields = as_object(body)
     items = [ResultItem.model_validate(as_object(item)) for item in as_list(fields.get("data"))]
     usable = [item for item in items if item.url or item.b64_json]
+    answer = GenerationAnswer.model_validate({**fields, "items": usable, "sandbox": sandbox})
     if not usable:
         raise UnexpectedResponseError(
             "ImageRouter answered without a picture.",
             LOOK_FIRST,
-            charged="unknown",
+            charged="yes" if answer.cost else "unknown",
         )
-    return GenerationAnswer.model_validate({**fields, "items": usable, "sandbox": sandbox})
+    return answer
 
 
 class KeyUsage(BaseModel):

@@ -44,6 +44,7 @@ class Calls:
         self._unrecorded: dict[str, Work] = {}
         """What has ended and could not be recorded: settled when somebody asks for it."""
         self._entering = anyio.Lock()
+        self._ending = False
 
     async def ask(self, order: Order, seconds: float, progress: Progress) -> Batch | Pending:
         """Carry out a call, or join the same one where it is under way or nobody was told what came of it.
@@ -78,7 +79,12 @@ class Calls:
         return await self._answer(entries[0].call, seconds, progress)
 
     async def told(self, call: str) -> None:
-        """Note that somebody was told what came of a call; a gallery that fails now costs nobody that."""
+        """Note that somebody was told what came of a call; a gallery that fails now costs nobody that.
+
+        A server that is ending cannot know whether its answer still gets through: it notes nothing.
+        """
+        if self._ending:
+            return
         with suppress(ConfigurationError):
             await to_thread.run_sync(self._studio.journal.tell, call)
 
@@ -93,6 +99,7 @@ class Calls:
         Args:
             grace_seconds: How long.
         """
+        self._ending = True
         self._studio.pace.stop()
         tasks = [work.task for work in self._works.values() if work.task]
         if not tasks:

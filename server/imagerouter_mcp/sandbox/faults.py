@@ -110,7 +110,7 @@ _GROUPS: Final[dict[Group, tuple[str, ...]]] = {
         "url-empty",
     ),
 }
-_SLOW_SAMPLE: Final = ("slow-0", "slow-1", "slow-2", "slow-5")
+_SLOW_SAMPLE: Final = ("slow-0", "slow-1", "slow-3", "slow-5")
 FAULT_IDS: Final = (
     *(f"{PREFIX}{name}" for name in _SLOW_SAMPLE),
     *(f"{PREFIX}{name}" for names in _GROUPS.values() for name in names),

@@ -1,0 +1,196 @@
+"""What hosts and people do to servers: give up, stop, kill, suspend or double them."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+
+import pytest
+
+from faults.cases import Case
+from faults.hosts import RawHost, SdkHost, Told
+from faults.ledger import UNDER_WAY, Expected, Trial
+from faults.moments import MOMENTS, Moment, begin_sent
+from faults.scene import SOON, STALL_SECONDS, Scene, make, picture
+from faults.table import LOST_AND_PAID, MADE
+
+_LOST = Expected(reachable=0, word=None, unknowable=True)
+_ENDS = ("stdin closed", "SIGTERM", "SIGKILL")
+
+
+def _again(trial: Trial, host: RawHost | SdkHost) -> Told:
+    """The call that a model makes when it saw no answer: the same once more."""
+    told = make(host, trial.prompt, SOON)
+    if told.state in UNDER_WAY:
+        return host.call("get_generation", generation=told.generation, wait=20)
+    return told
+
+
+def _queueing_host(trial: Trial) -> RawHost:
+    """A host whose second call has to wait for the first."""
+    trial.scene.environment["IMAGEROUTER_CONCURRENCY"] = "1"
+    return trial.scene.running_host(trial.era)
+
+
+def _cancel(trial: Trial, moment: Moment) -> None:
+    host = _queueing_host(trial)
+    host.cancel(moment.begin(trial.scene, host, trial.prompt))
+    trial.conclude(host, moment.expected)
+
+
+def _cancel_and_call_again(trial: Trial) -> None:
+    host = _queueing_host(trial)
+    host.cancel(begin_sent(trial.scene, host, trial.prompt))
+    told = _again(trial, host)
+    trial.conclude(host, MADE, told)
+
+
+def _time_out_and_call_again(trial: Trial) -> None:
+    host = trial.scene.shared_host(trial.era)
+    host.call("list_images")
+    with pytest.raises(Exception, match=r"(?i)time"):
+        host.call_for(0.5, "generate_image", **picture(trial.prompt, SOON))
+    told = _again(trial, host)
+    trial.conclude(host, MADE, told)
+
+
+def _disconnect_and_call_again(trial: Trial) -> None:
+    address = trial.scene.keep_once(Scene.serving, trial.scene)
+    lost = SdkHost(address, trial.era)
+    pending = lost.begin("generate_image", **picture(trial.prompt, SOON))
+    trial.scene.wait_asked(trial.prompt)
+    pending.cancel()
+    lost.close()
+    host = trial.scene.keep(closing(SdkHost(address, trial.era)))
+    told = _again(trial, host)
+    trial.conclude(host, MADE, told)
+
+
+def _hand_off(trial: Trial) -> None:
+    """The answer comes in time, and whoever asks later gets the same."""
+    trial.scene.environment["IMAGEROUTER_WAIT_SECONDS"] = "1"
+    host = trial.scene.running_host(trial.era)
+    host.call("list_images")
+    began = time.monotonic()
+    first = make(host, trial.prompt, "sandbox/slow-3")
+    assert time.monotonic() - began < 2.5
+    assert first.state in UNDER_WAY
+    assert not first.failed
+    told = host.call("get_generation", generation=first.generation, wait=20)
+    while told.state in UNDER_WAY:
+        told = host.call("get_generation", generation=first.generation, wait=20)
+    others = (
+        host.call("get_generation", generation=first.generation),
+        trial.scene.raw_host().call("get_generation", generation=first.generation),
+    )
+    assert [other.images for other in others] == [told.images] * 2
+    trial.conclude(host, MADE, told)
+
+
+def _end(host: RawHost, how: str) -> None:
+    """End a server and wait until it is gone."""
+    if how == "stdin closed":
+        host.close()
+    else:
+        host.signal(signal.Signals[how])
+        host.wait()
+
+
+def _end_server(trial: Trial, how: str, moment: Moment) -> None:
+    host = _queueing_host(trial)
+    moment.begin(trial.scene, host, trial.prompt)
+    _end(host, how)
+    unknown = how == "SIGKILL" and moment.begin is begin_sent
+    trial.conclude(_queueing_host(trial), _LOST if unknown else moment.expected)
+
+
+def _end_without_grace(trial: Trial) -> None:
+    trial.scene.environment["IMAGEROUTER_GRACE_SECONDS"] = "0.5"
+    host = trial.scene.running_host(trial.era)
+    host.begin("generate_image", **picture(trial.prompt, "sandbox/slow-5"))
+    trial.scene.wait_asked(trial.prompt)
+    began = time.monotonic()
+    _end(host, "SIGTERM")
+    assert time.monotonic() - began < 4
+    trial.conclude(trial.scene.running_host(trial.era), _LOST)
+
+
+def _kill_and_call_again(trial: Trial) -> None:
+    """What may have been paid for is not asked for again by accident, but on purpose."""
+    host = _queueing_host(trial)
+    begin_sent(trial.scene, host, trial.prompt)
+    _end(host, "SIGKILL")
+    host = _queueing_host(trial)
+    told = _again(trial, host)
+    trial.conclude(host, LOST_AND_PAID, told)
+    on_purpose = make(host, trial.prompt, SOON, again=True)
+    assert on_purpose.images
+    assert [entry["paid"] for entry in trial.scene.requests(trial.prompt)] == [True, True]
+
+
+def _ask_two_servers(trial: Trial) -> None:
+    hosts = trial.scene.running_host(trial.era), trial.scene.raw_host(trial.era)
+    for each in hosts:
+        each.call("list_images")
+    pending = [each.begin("generate_image", **picture(trial.prompt, SOON)) for each in hosts]
+    told = [each.result() for each in pending]
+    assert [each.images for each in told] == [told[0].images] * 2
+    trial.conclude(hosts[0], MADE, told[1])
+
+
+def _suspend(trial: Trial, seconds: float) -> None:
+    """Suspend a server while the service works; meanwhile another one looks at what it finds."""
+    scene, host = trial.scene, trial.scene.running_host(trial.era)
+    pending = host.begin("generate_image", **picture(trial.prompt, SOON))
+    scene.wait_asked(trial.prompt)
+    host.signal(signal.SIGSTOP)
+    try:
+        until = time.monotonic() + seconds
+        listing = scene.raw_host().call("list_images")
+        states = [each["state"] for each in listing.fields["unfinished"] if each["prompt"] == trial.prompt]
+        assert states == ["working"], "the other server takes it for dead"
+        time.sleep(max(0, until - time.monotonic()))
+    finally:
+        host.signal(signal.SIGCONT)
+    trial.conclude(host, MADE, pending.result())
+
+
+def _ends() -> Iterator[Case]:
+    """Each end at each moment; before the request, the hardest alone is for the short run."""
+    for how in _ENDS:
+        for moment in MOMENTS:
+            yield Case(
+                f"{how} while {moment.when}",
+                how,
+                partial(_end_server, how=how, moment=moment),
+                long=how != "SIGKILL" and not moment.expected.asked,
+            )
+
+
+CASES = (
+    *(
+        Case(f"cancelled while {moment.when}", "cancelled", partial(_cancel, moment=moment))
+        for moment in MOMENTS
+    ),
+    Case("cancelled, then the same call again", "cancelled", _cancel_and_call_again),
+    Case(
+        "the client's own timeout, then the same call again",
+        "timed out",
+        _time_out_and_call_again,
+        ("auto", "legacy"),
+    ),
+    Case(
+        "HTTP connection lost, then the same call again",
+        "disconnected",
+        _disconnect_and_call_again,
+        ("auto", "legacy"),
+    ),
+    Case("longer than the host waits, then collected", "handed off", _hand_off),
+    *_ends(),
+    Case("SIGTERM, grace too short", "impatient", _end_without_grace),
+    Case("SIGKILL, then the same call again", "SIGKILL", _kill_and_call_again),
+    Case("two servers asked for the same at once", "two servers", _ask_two_servers),
+    Case("suspended for 6 s", "two servers", partial(_suspend, seconds=3 * STALL_SECONDS)),
+    Case("suspended for a minute", "two servers", partial(_suspend, seconds=60), long=True),
+)

@@ -1,0 +1,58 @@
+"""Whatever goes wrong around a call: nothing is lost, paid twice or said falsely, and the next call works."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from faults.cases import Case, Run
+from faults.hosts import Era
+from faults.ledger import Trial
+from faults.processes import CASES
+from faults.scene import clip, picture
+from faults.table import FAULTS, Fault
+
+TRIES = 3
+ERAS: tuple[Era, Era] = ("auto", "legacy")
+
+
+def meet(trial: Trial, fault: Fault) -> None:
+    """Have one picture made while a fault of the table is there."""
+    scene = trial.scene
+    scene.state.once.clear()
+    with fault.setting(scene) as interrupt:
+        wish = picture if fault.tool == "generate_image" else clip
+        arguments = wish(trial.prompt, fault.model, **fault.arguments)
+        pending = scene.shared_host(trial.era).begin(fault.tool, **arguments)
+        if interrupt:
+            scene.wait_asked(trial.prompt)
+            interrupt()
+        told = pending.result()
+    witness = scene.raw_host(trial.era) if fault.anew else None
+    trial.conclude(scene.shared_host(trial.era), fault.expected, told, witness)
+
+
+ALL = (*(Case(each.name, each.stage, partial(meet, fault=each), long=each.long) for each in FAULTS), *CASES)
+ONCE = [Run(case, era) for case in ALL if not case.long for era in case.eras]
+AGAIN_AND_AGAIN = [
+    Run(case, era, number)
+    for case in ALL
+    for era in ERAS
+    for number in range(1, 2 if case.long else TRIES + 1)
+]
+Played = Callable[[Run], None]
+
+
+def _named(runs: list[Run]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("run", [pytest.param(run, id=run.id) for run in runs])
+
+
+@_named(ONCE)
+def test_nothing_is_lost_paid_twice_or_told_falsely(played: Played, run: Run) -> None:
+    played(run)
+
+
+@pytest.mark.long
+@_named(AGAIN_AND_AGAIN)
+def test_nothing_is_lost_paid_twice_or_told_falsely_again_and_again(played: Played, run: Run) -> None:
+    played(run)
