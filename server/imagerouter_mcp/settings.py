@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     """The service's origin, without `/v1`."""
     popular_url: str = "https://backend.imagerouter.io/operations/get-popular-models"
     """The whole address of the popularity operation."""
+    allow_private_urls: bool = False
+    """Whether source images and results may be fetched from private addresses too."""
     output_dir: Path = Field(default_factory=lambda: platformdirs.user_pictures_path() / "imagerouter")
     """Where generated images go."""
     data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path(APP, appauthor=False))

@@ -176,7 +176,13 @@ async def _deliver_item(fetcher: Fetcher, item: ResultItem, destination: Destina
 async def _fetch(fetcher: Fetcher, url: str, partial: PartialFile) -> None:
     for wait in (*RETRY_AFTER_SECONDS, None):
         try:
-            await fetcher.download(url, partial.file, max_bytes=MAX_RESULT_BYTES, seconds=DOWNLOAD_SECONDS)
+            await fetcher.download(
+                url,
+                partial.file,
+                max_bytes=MAX_RESULT_BYTES,
+                seconds=DOWNLOAD_SECONDS,
+                purpose="result",
+            )
         except FetchError as error:
             if not error.passing or wait is None:
                 raise

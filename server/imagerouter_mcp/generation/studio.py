@@ -53,10 +53,16 @@ class Studio:
         return Popularity(self._fetch_popular, self.catalogue)
 
     @cached_property
+    def _tls(self):  # noqa: ANN202 - its type would have to be imported at start-up
+        from imagerouter_mcp.fetch import tls_context
+
+        return tls_context()
+
+    @cached_property
     def _http(self):  # noqa: ANN202 - only api/ and fetch.py name httpx
         from imagerouter_mcp.fetch import http_client
 
-        return http_client()
+        return http_client(self._tls)
 
     @cached_property
     def client(self) -> "ImageRouterClient":
@@ -74,9 +80,11 @@ class Studio:
     @cached_property
     def fetcher(self) -> "Fetcher":
         """Downloads, without the API key."""
+        from imagerouter_mcp.addresses import Policy, origin_of
         from imagerouter_mcp.fetch import Fetcher
 
-        return Fetcher(self._http, self.settings.stall_seconds)
+        policy = Policy(origin_of(self.settings.base_url), self.settings.allow_private_urls)
+        return Fetcher(policy, self.settings.stall_seconds, self._tls)
 
     @cached_property
     def sources(self) -> "SourceReader":
@@ -107,8 +115,9 @@ class Studio:
 
     async def close(self) -> None:
         """Close what was opened."""
-        if "_http" in self.__dict__:
-            await self._http.aclose()
+        for opened in ("_http", "fetcher"):
+            if opened in self.__dict__:
+                await self.__dict__[opened].aclose()
         if "gallery" in self.__dict__:
             self.gallery.close()
 
