@@ -1,5 +1,6 @@
 """What the person set: one frozen `Settings`, the only reader of the environment."""
 
+import os
 import re
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +9,13 @@ from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from imagerouter_mcp.errors import ConfigurationError
 
@@ -30,6 +37,13 @@ def config_folder() -> Path:
     return Path(platformdirs.user_config_path(APP, appauthor=False))
 
 
+class _Environment(EnvSettingsSource):
+    def __call__(self) -> dict[str, Any]:
+        found = super().__call__()
+        found.pop("remote", None)
+        return found
+
+
 class Settings(BaseSettings):
     """Everything that the environment decides; each field is the variable `IMAGEROUTER_<FIELD>`."""
 
@@ -44,8 +58,12 @@ class Settings(BaseSettings):
     """The whole address of the popularity operation."""
     allow_private_urls: bool = False
     """Whether source images and results may be fetched from private addresses too."""
+    input_dirs: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Folders that source images may be read from, separated as in PATH; none means any."""
     output_dir: Path = Field(default_factory=lambda: platformdirs.user_pictures_path() / "imagerouter")
     """Where generated images go."""
+    output_dirs: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Folders that callers may save in beside it, separated as in PATH; none means the usual ones."""
     data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path(APP, appauthor=False))
     """Where the gallery keeps its records."""
     model: str | None = None
@@ -62,8 +80,21 @@ class Settings(BaseSettings):
     """Seconds that a generation may take in all."""
     stall_seconds: Annotated[float, Field(gt=0)] = 30
     """Seconds without a byte after which a connection counts as dead; heartbeats come every 3 s."""
+    remote: bool = False
+    """Whether callers are on other machines, where a path of this one is nobody's; set by who serves them."""
     mcp_token: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Bearer tokens that HTTP clients must show, separated by commas: two while one is being replaced."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Whoever makes the settings, then the environment, which has no say in `remote`."""
+        return init_settings, _Environment(settings_cls)
 
     @model_validator(mode="before")
     @classmethod
@@ -79,6 +110,13 @@ class Settings(BaseSettings):
     def _split_tokens(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(token.strip() for token in value.split(",") if token.strip())
+        return value
+
+    @field_validator("input_dirs", "output_dirs", mode="before")
+    @classmethod
+    def _split_folders(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(folder for folder in value.split(os.pathsep) if folder.strip())
         return value
 
     @field_validator("base_url", "popular_url")
@@ -100,12 +138,17 @@ class Settings(BaseSettings):
     @field_validator("output_dir", "data_dir", "api_key_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        if value is None:
-            return None
-        expanded = expand(str(value))
-        if not expanded.is_absolute():
-            raise ValueError("it must be an absolute path, for each host has another working directory")
-        return expanded
+        return None if value is None else _expanded(value)
+
+    @field_validator("input_dirs", "output_dirs")
+    @classmethod
+    def _all_absolute(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(map(_expanded, value))
+
+    @property
+    def source_folders(self) -> tuple[Path, ...] | None:
+        """Where source images may be read from: none for nowhere, None for anywhere."""
+        return self.input_dirs or (() if self.remote else None)
 
     @cached_property
     def key(self) -> SecretStr | None:
@@ -132,6 +175,13 @@ def _read_key(file: Path) -> SecretStr | None:
             "Correct IMAGEROUTER_API_KEY_FILE or the file's permissions, then try again.",
         ) from None
     return SecretStr(text) if text else None
+
+
+def _expanded(folder: Path) -> Path:
+    expanded = expand(str(folder))
+    if not expanded.is_absolute():
+        raise ValueError("it must be an absolute path, for each host has another working directory")
+    return expanded
 
 
 def expand(text: str) -> Path:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from anyio import to_thread
@@ -135,8 +136,8 @@ async def _open_all(
 
 async def _open(studio: Studio, text: str, opened: AsyncExitStack) -> tuple[SourceImage, str]:
     """A source image, open for as long as the stack lasts, and what a record calls it."""
-    place, origin = await _resolved(studio, text)
-    image = await studio.sources.open(place)
+    stored, origin = await _resolved(studio, text)
+    image = await (studio.sources.open_stored(stored) if stored else studio.sources.open(text))
     opened.callback(image.file.close)
     return image, origin
 
@@ -154,14 +155,14 @@ async def _mask(
     return mask, origin, f"The mask was {understood}."
 
 
-async def _resolved(studio: Studio, text: str) -> tuple[str, str]:
-    """Where a source lies, and what a record calls it: by its handle, where it is one."""
+async def _resolved(studio: Studio, text: str) -> tuple[Path | None, str]:
+    """The file of a source that is named by its handle, and what a record calls it."""
     if not is_handle(text):
-        return text, shown(text) if is_data(text) else text.strip()
+        return None, shown(text) if is_data(text) else text.strip()
     image, _ = await find_image(studio, text)
     if image.path is None or not image.path.is_file():
         raise InvalidSourceError(
             f"The file of {image.handle} is not there any more.",
             f"Call show_image with {image.handle} to fetch it again, or give another picture.",
         )
-    return str(image.path), image.handle
+    return image.path, image.handle

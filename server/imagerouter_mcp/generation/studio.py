@@ -91,7 +91,7 @@ class Studio:
         """Opens source images."""
         from imagerouter_mcp.images.sources import SourceReader
 
-        return SourceReader(self.fetcher, expand)
+        return SourceReader(self.fetcher, expand, self.settings.source_folders)
 
     async def known_models(self) -> "Listing | None":
         """The catalogue for checking a request, or None when the service does not give it now."""
