@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, contextmanager, suppress
+from functools import partial
 from pathlib import Path, PureWindowsPath
 
 import pytest
@@ -201,22 +202,33 @@ async def test_what_lies_outside_is_refused_alike_whether_it_exists_or_not(
     assert len(said) == 1
 
 
+def _swap_file(name: Path, outside: Path) -> None:
+    """Make a name be a file, then a link that leads out."""
+    fresh = name.with_suffix(".new")
+    fresh.hardlink_to(name.with_name("fine.png"))
+    fresh.replace(name)
+    fresh.symlink_to(outside / "secret.png")
+    fresh.replace(name)
+
+
+def _swap_folder(name: Path, outside: Path) -> None:
+    """Make a name be a folder, then a link that leads out."""
+    aside = name.with_name("sub")
+    aside.rename(name)
+    name.rename(aside)
+    name.symlink_to(outside)
+    name.unlink()
+
+
 @contextmanager
-def _swapping(first: Path, second: Path) -> Generator[None]:
-    """A thread that makes a name be now the one, now the other, as fast as it can."""
+def _again_and_again(work: Callable[[], None]) -> Generator[None]:
     ended = threading.Event()
-    name = first.parent / "swapped"
 
-    def swap() -> None:
-        turn = 0
+    def repeat() -> None:
         while not ended.is_set():
-            turn += 1
-            fresh = name.with_suffix(f".{turn % 2}")
-            fresh.unlink(missing_ok=True)
-            fresh.symlink_to((first, second)[turn % 2])
-            fresh.replace(name)
+            work()
 
-    thread = threading.Thread(target=swap)
+    thread = threading.Thread(target=repeat)
     thread.start()
     try:
         yield
@@ -226,18 +238,15 @@ def _swapping(first: Path, second: Path) -> Generator[None]:
 
 
 @pytest.mark.parametrize("what", ["file", "folder"])
-def test_a_file_swapped_between_look_and_use_gains_nothing(home: Path, row: Row, what: str) -> None:
+def test_what_is_swapped_between_look_and_use_gains_nothing(home: Path, row: Row, what: str) -> None:
     allowed, outside = home / "allowed", home / "outside"
-    if what == "file":
-        pair = (allowed / "fine.png", outside / "secret.png")
-        path = allowed / "swapped"
-    else:
-        Image.new("RGB", INSIDE).save(allowed / "sub" / "secret.png")
-        pair = (allowed / "sub", outside / "sub")
-        path = allowed / "swapped" / "secret.png"
+    Image.new("RGB", INSIDE).save(allowed / "sub" / "secret.png")
+    name = allowed / "swapped"
+    path = name if what == "file" else name / "secret.png"
+    swap = partial(_swap_file if what == "file" else _swap_folder, name, outside)
     outcomes: set[str] = set()
-    with _swapping(*pair):
-        for _ in range(3000):
+    with _again_and_again(swap):
+        for _ in range(5000):
             try:
                 with open_source(path, "x", (allowed,)) as file, Image.open(file) as picture:
                     assert picture.size == INSIDE
@@ -245,7 +254,7 @@ def test_a_file_swapped_between_look_and_use_gains_nothing(home: Path, row: Row,
             except InvalidSourceError:
                 outcomes.add("refused")
     assert outcomes == {"opened", "refused"}, "both came about, so the swapping was seen"
-    row(SECTION, f"a {what} swapped for a link that leads out, 3,000 times", "never read from outside")
+    row(SECTION, f"a {what} swapped for a link that leads out, 5,000 times", "never read from outside")
 
 
 @pytest.mark.parametrize(
@@ -286,9 +295,9 @@ async def test_what_the_system_makes_up_is_no_file_even_where_all_may_be_read(
     home: Path, fetcher: Fetcher, row: Row, path: str, sort: str
 ) -> None:
     reader = SourceReader(fetcher, expand)
-    with (home / "outside" / "secret.png").open("rb") as held:
-        with pytest.raises(InvalidSourceError, match=sort):
-            await reader.open(path.format(descriptor=held.fileno()))
+    held = (home / "outside" / "secret.png").open("rb")
+    with held, pytest.raises(InvalidSourceError, match=sort):
+        await reader.open(path.format(descriptor=held.fileno()))
     row(SECTION, f"`{path.replace('{descriptor}', 'N')}`, without a list of folders", f"it is {sort}")
 
 
