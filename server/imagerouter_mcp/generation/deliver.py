@@ -23,11 +23,11 @@ from imagerouter_mcp.gallery.files import (
     store,
     sweep_partials,
 )
+from imagerouter_mcp.gallery.places import output_places, permitted
 from imagerouter_mcp.generation.plan import Plan
 from imagerouter_mcp.generation.request import Generation, ImageRequest
 from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.images.formats import NotAPictureError, inspect
-from imagerouter_mcp.settings import expand
 
 MAX_RESULT_BYTES = 200 * 2**20
 DOWNLOAD_SECONDS = 180.0
@@ -83,9 +83,11 @@ def prepare_destination(request: ImageRequest, studio: Studio) -> Destination:
 
     Raises:
         ConfigurationError: The folder or the gallery cannot be written to.
-        PlanError: The file name cannot be one.
+        PlanError: The file name cannot be one, or the folder may not be saved in.
     """
-    folder = expand(request.output_dir) if request.output_dir else studio.settings.output_dir
+    folder = studio.settings.output_dir
+    if request.output_dir:
+        folder = permitted(request.output_dir, output_places(studio.settings))
     stem = checked_filename(request.filename) if request.filename else file_stem(request.prompt)
     prepare_folder(folder)
     sweep_partials(folder, _ABANDONED)
