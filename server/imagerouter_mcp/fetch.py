@@ -26,11 +26,13 @@ from imagerouter_mcp.addresses import (
     system_network,
 )
 from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.lines import one_line
 
 MAX_REDIRECTS = 5
 _HEADERS = {"User-Agent": f"imagerouter-mcp/{__version__}"}
 _LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
 """What lies on this machine is never asked for through a proxy."""
+_MAX_REASON = 120
 _BUFFER_BYTES = 2**20
 """Downloads reach the disk in pieces of this size, written off the event loop."""
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
@@ -161,7 +163,8 @@ class Fetcher:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
             raise FetchError("it is not a web address") from None
         except (httpx.HTTPError, httpcore.NetworkError, httpcore.ProtocolError) as error:
-            reason = str(error) or type(error).__name__
+            # Its words may be what a server sent in place of an answer.
+            reason = one_line(str(error) or type(error).__name__, _MAX_REASON)
             raise FetchError(f"the connection failed ({reason})", passing=True) from error
 
     @asynccontextmanager

@@ -1,7 +1,9 @@
 """What the person set: one frozen `Settings`, the only reader of the environment."""
 
+import logging
 import os
 import re
+import stat
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +21,8 @@ from pydantic_settings import (
 
 from imagerouter_mcp.errors import ConfigurationError
 
+logger = logging.getLogger(__name__)
+
 APP = "imagerouter-mcp"
 KEYS_PAGE = "https://imagerouter.io/api-keys"
 """Where a person makes an API key."""
@@ -27,6 +31,8 @@ _UNSET = re.compile(r"\s*(\$\{[^}]*\})?\s*")
 """An empty value, or a `${VARIABLE}` that a host passed on without expanding it: both mean "not set"."""
 
 _HOME = re.compile(r"(?:~|%USERPROFILE%|\$HOME|\$\{HOME\})(?=[/\\]|\Z)", re.IGNORECASE)
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 PreviewSize = Literal["auto", "none", "large"]
 ResponseFormat = Literal["url", "b64_json", "b64_ephemeral"]
@@ -159,10 +165,32 @@ class Settings(BaseSettings):
         """
         if self.api_key:
             return self.api_key
-        if self.api_key_file:
-            return _read_key(self.api_key_file)
-        usual = config_folder() / "api-key"
-        return _read_key(usual) if usual.is_file() else None
+        file = _key_file(self)
+        warning = key_file_warning(self)
+        if warning:
+            logger.warning(warning)
+        return _read_key(file) if file else None
+
+
+def key_file_warning(settings: Settings) -> str | None:
+    """What is wrong with who may read the file that holds the API key, as a sentence; None if nothing is.
+
+    Windows keeps a person's folders from others by itself, and has no such bits.
+    """
+    file = _key_file(settings)
+    try:
+        shared = file is not None and os.name == "posix" and file.stat().st_mode & _OTHERS
+    except OSError:  # what is wrong is said where it is read
+        return None
+    return f"The API key file {file} can be read by others. Run: chmod 600 {file}" if shared else None
+
+
+def _key_file(settings: Settings) -> Path | None:
+    """The file that holds the key, unless the key itself is set."""
+    if settings.api_key:
+        return None
+    usual = config_folder() / "api-key"
+    return settings.api_key_file or (usual if usual.is_file() else None)
 
 
 def _read_key(file: Path) -> SecretStr | None:

@@ -36,6 +36,8 @@ MAX_ANSWER_BYTES = 160 * 2**20
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _OK = 200
+_SHORTEST_KEY = 8
+"""Characters; shorter ones are no keys, and would be found in innocent text."""
 _SANDBOX = "imagerouter-sandbox"
 """What our own sandbox calls itself in its `Server` header."""
 
@@ -104,7 +106,7 @@ class ServiceHTTP:
                 async with self._http.stream(
                     call.method, call.url, headers=headers, timeout=self._timeout, **(call.content or {})
                 ) as response:
-                    body = await _read(response, call, heartbeat)
+                    body = self._without_key(await _read(response, call, heartbeat))
         except TimeoutError:
             raise _no_answer(call, f"no answer came within {call.seconds:g} seconds") from None
         except _NEVER_SENT as error:
@@ -135,6 +137,13 @@ class ServiceHTTP:
                 f"Copy it again from {KEYS_PAGE} into IMAGEROUTER_API_KEY, and restart the server.",
             )
         return {"Authorization": f"Bearer {key}"}
+
+    def _without_key(self, body: bytes) -> bytes:
+        """An answer that repeats the key must not carry it into a record, a link or a log."""
+        for secret in self._secrets:
+            if len(secret) >= _SHORTEST_KEY:
+                body = body.replace(secret.encode(), b"[API key]")
+        return body
 
     @property
     def _secrets(self) -> tuple[str, ...]:

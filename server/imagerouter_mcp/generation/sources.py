@@ -149,7 +149,7 @@ async def _mask(
     regions = parse_mask(text)
     if regions:
         mask = await to_thread.run_sync(region_mask, regions, source.file, source.width, source.height)
-        return mask, text, f"The mask {text[:100]} was drawn for the first picture."
+        return mask, text, f"The mask {shown(text)} was drawn for the first picture."
     given, origin = await _open(studio, text, opened)
     mask, understood = await to_thread.run_sync(given_mask, given.file, source.width, source.height)
     return mask, origin, f"The mask was {understood}."

@@ -3,12 +3,12 @@
 from typing import Annotated, Any
 
 from anyio import to_thread
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
 from imagerouter_mcp.tools.parameters import StudioContext
-from imagerouter_mcp.tools.results import image_fields, price
+from imagerouter_mcp.tools.results import image_fields, price, text_block
 
 Query = Annotated[
     str,
@@ -36,7 +36,7 @@ async def list_images(*, ctx: StudioContext, query: Query = "", limit: Limit = 1
     told = await to_thread.run_sync(lambda: [_fields(image, record) for image, record in pairs])
     lines = [_line(image, record) for image, record in pairs]
     return CallToolResult(
-        content=[TextContent(type="text", text="\n".join(lines or [_nothing(query, total)]))],
+        content=[text_block(lines or [_nothing(query, total)])],
         structured_content={"images": told, "total": total},
     )
 
