@@ -15,7 +15,7 @@ INSTALL_RUNTIME = uv sync --quiet --locked --inexact --no-dev
 INSTALL_DEV = uv sync --quiet --locked --inexact --all-extras
 endif
 
-.PHONY: demo test check bench faults security lock snapshots clean
+.PHONY: demo test check bench faults security fuzz lock snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -45,6 +45,9 @@ faults: .venv/dev ## kill servers while they make pictures, again and again
 
 security: .venv/dev ## try what attackers try, and write docs/security-tests.md
 	$(BIN)/pytest tests/security --accept-security --quiet
+
+fuzz: .venv/dev ## call every tool and reader with whatever comes, 100,000 times each
+	$(BIN)/pytest tests/fuzz --fuzz 100000 --quiet
 
 snapshots: .venv/dev ## accept the tools' present names, descriptions and schemas as the contract
 	$(BIN)/pytest tests/contract --accept-contract --quiet
