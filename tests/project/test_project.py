@@ -83,7 +83,9 @@ def test_no_placeholder_is_left_in_the_readme() -> None:
     assert re.findall(r"\b[A-Z]+_TABLE\b|\bTODO\b|\bFIXME\b", text("README.md")) == []
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "skill/SKILL.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "skill/SKILL.md"]
+)
 def test_the_documents_name_no_file_and_no_command_that_does_not_exist(document: str) -> None:
     named = re.findall(
         r"`((?:tools|generation|api|gallery|cli|images|sandbox|server|skill|tests)/[\w./]*)`", text(document)

@@ -137,7 +137,7 @@ async def _open_all(
 async def _open(studio: Studio, text: str, opened: AsyncExitStack) -> tuple[SourceImage, str]:
     """A source image, open for as long as the stack lasts, and what a record calls it."""
     stored, origin = await _resolved(studio, text)
-    image = await (studio.sources.open_stored(stored) if stored else studio.sources.open(text))
+    image = await (studio.sources.open_stored(stored, origin) if stored else studio.sources.open(text))
     opened.callback(image.file.close)
     return image, origin
 

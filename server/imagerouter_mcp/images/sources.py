@@ -65,13 +65,16 @@ class SourceReader:
         self._expand = expand
         self._folders = folders
 
-    async def open_stored(self, path: Path) -> SourceImage:
+    async def open_stored(self, path: Path, name: str) -> SourceImage:
         """Open a file that this server stored itself, wherever that is.
+
+        Args:
+            path: Where it is.
+            name: What sentences call it.
 
         Raises:
             InvalidSourceError: As for `open`.
         """
-        name = shown(str(path))
         return await _prepared(await anyio.to_thread.run_sync(open_source, path, name), name)
 
     async def open(self, text: str) -> SourceImage:
