@@ -15,11 +15,15 @@ INSTALL_RUNTIME = uv sync --quiet --locked --inexact --no-dev
 INSTALL_DEV = uv sync --quiet --locked --inexact --all-extras
 endif
 
-.PHONY: demo test check bench faults security fuzz lock snapshots clean
+MCPB ?= dist/imagerouter-mcp.mcpb
+MCPB_TOOL = $(shell command -v mcpb || echo npx --yes @anthropic-ai/mcpb@2.1.2)
+BUNDLED := manifest.json pyproject.toml uv.lock README.md LICENSE server .claude-plugin/icon.png
+
+.PHONY: demo test check bench faults security fuzz conformance hosts mcpb lock snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: .venv/runtime ## make and edit a picture through a real MCP client; LIVE=1 uses the real service
 	$(BIN)/imagerouter-mcp demo $(if $(LIVE),--live)
@@ -49,6 +53,17 @@ security: .venv/dev ## try what attackers try, and write docs/security-tests.md
 fuzz: .venv/dev ## call every tool and reader with whatever comes, 100,000 times each
 	$(BIN)/pytest tests/fuzz --fuzz 100000 --quiet
 
+conformance: .venv/dev ## the official MCP suite against the HTTP server; needs npm
+	PYTHONPATH=tests/support $(BIN)/python tests/conformance/run.py
+
+hosts: .venv/dev ## try it with the real clients, which npm installs into .hosts, and write docs/hosts.md
+	$(BIN)/python tests/hosts/run.py
+
+mcpb: ## pack the bundle for Claude Desktop; needs npm
+	@rm -rf build/mcpb && mkdir -p build/mcpb $(dir $(MCPB))
+	@git ls-files -z $(BUNDLED) | tar --create --null --files-from - | tar --extract --directory build/mcpb
+	$(MCPB_TOOL) pack build/mcpb $(MCPB)
+
 snapshots: .venv/dev ## accept the tools' present names, descriptions and schemas as the contract
 	$(BIN)/pytest tests/contract --accept-contract --quiet
 
@@ -58,7 +73,7 @@ lock: ## choose dependencies anew (needs uv)
 		--format requirements.txt --output-file constraints.txt
 
 clean: ## remove what the other targets made
-	rm -rf .venv .coverage .coverage.* .pytest_cache .ruff_cache .import_linter_cache demo-output dist
+	rm -rf .venv .coverage .coverage.* .pytest_cache .ruff_cache .import_linter_cache .hosts build demo-output dist
 
 .venv/made:
 	@test -n '$(PYTHON)$(UV)' || { echo 'imagerouter-mcp needs Python 3.11 or later, and none was found.' >&2; exit 1; }

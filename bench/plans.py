@@ -18,16 +18,16 @@ from imagerouter_mcp.api.model_list import ModelEntry, Price
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.choose import Preference
 from imagerouter_mcp.generation.plan import make_plan, pick_model
-from imagerouter_mcp.generation.request import ImageRequest
+from imagerouter_mcp.generation.request import GenerationRequest
 
 MODELS = 200
 SOURCES, SOURCE_MB = 16, 20
 ROUNDS = 50
 _REQUESTS = (
-    ImageRequest(prompt="a fox", model="vendor/model-7-pro", size="1024x1024"),
-    ImageRequest(prompt="a fox", model="vendor/modle-7-pro"),
-    ImageRequest(prompt="a fox", aspect_ratio="16:9"),
-    ImageRequest(prompt="a fox", model="cheapest", images=("/a.png",), mask="box:0,0,50%,50%"),
+    GenerationRequest(prompt="a fox", model="vendor/model-7-pro", size="1024x1024"),
+    GenerationRequest(prompt="a fox", model="vendor/modle-7-pro"),
+    GenerationRequest(prompt="a fox", aspect_ratio="16:9"),
+    GenerationRequest(prompt="a fox", model="cheapest", images=("/a.png",), mask="box:0,0,50%,50%"),
 )
 
 
@@ -58,7 +58,7 @@ def _model(number: int) -> ModelEntry:
     )
 
 
-def _plan(request: ImageRequest, listing: Listing) -> float:
+def _plan(request: GenerationRequest, listing: Listing) -> float:
     popular = [entry.id for entry in listing.models[::-9]]
     began = time.perf_counter()
     try:

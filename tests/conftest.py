@@ -22,6 +22,8 @@ FRESH = {
     "latency_seconds": 0,
     "popularity": "json-objects-model",
     "models": "normal",
+    "rate_limit": 0,
+    "rate_window_seconds": 1,
 }
 
 

@@ -6,6 +6,7 @@
     ├─ PlanError                    the model cannot do this; nothing was sent
     ├─ BudgetError                  over a limit that the person set; nothing was sent
     ├─ NotFoundError                no such picture in the gallery
+    ├─ NotSentError                 given up before the request left
     ├─ ServiceUnreachableError      never reached: safe to try again
     ├─ OutcomeUnknownError          sent, no answer: may complete and be charged
     ├─ UnexpectedResponseError      not JSON, or not the documented shape
@@ -22,7 +23,8 @@
 Two places translate: `api.http` from httpx to these, `tools.boundary` from these to a tool's answer.
 """
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 Charged = Literal["no", "unknown", "yes"]
 """Whether money was spent: certainly not, perhaps, certainly."""
@@ -47,7 +49,7 @@ class ImageRouterError(Exception):
     """
 
     charged: Charged = "no"
-    kind: ClassVar[str] = "error"
+    kind: str = "error"
 
     def __init__(self, what: str, remedy: str, *, charged: Charged | None = None) -> None:
         super().__init__(what, remedy)
@@ -58,6 +60,17 @@ class ImageRouterError(Exception):
 
     def __str__(self) -> str:
         return f"{self.what} {_MONEY[self.charged]} {self.remedy}"
+
+    def as_fields(self) -> dict[str, str]:
+        """The error in terms of JSON, to be told later by another process."""
+        return {"kind": self.kind, "what": self.what, "charged": self.charged, "remedy": self.remedy}
+
+
+def revived(fields: Mapping[str, Any]) -> ImageRouterError:
+    """The error that `as_fields` described: the same sentence and kind, without its own class."""
+    error = ImageRouterError(fields["what"], fields["remedy"], charged=fields["charged"])
+    error.kind = fields["kind"]
+    return error
 
 
 class ConfigurationError(ImageRouterError):
@@ -88,6 +101,12 @@ class NotFoundError(ImageRouterError):
     """No picture of that handle, or its file is gone."""
 
     kind = "not_found"
+
+
+class NotSentError(ImageRouterError):
+    """The request was given up before it left."""
+
+    kind = "not_sent"
 
 
 class ServiceUnreachableError(ImageRouterError):

@@ -4,7 +4,9 @@ import logging
 import os
 import re
 import stat
+from decimal import Decimal
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -33,13 +35,20 @@ _UNSET = re.compile(r"\s*(\$\{[^}]*\})?\s*")
 _HOME = re.compile(r"(?:~|%USERPROFILE%|\$HOME|\$\{HOME\})(?=[/\\]|\Z)", re.IGNORECASE)
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.IGNORECASE)
+_SECRET_CHARACTERS = 32
 
 PreviewSize = Literal["auto", "none", "large"]
 ResponseFormat = Literal["url", "b64_json", "b64_ephemeral"]
 
 
+KEY_FILE = "api-key"
+"""The file in the configuration folder that may hold the API key."""
+
+
 def config_folder() -> Path:
-    """The folder of this user's configuration, which may hold the key file `api-key`."""
+    """The folder of this user's configuration, which may hold the key file."""
     return Path(platformdirs.user_config_path(APP, appauthor=False))
 
 
@@ -76,20 +85,50 @@ class Settings(BaseSettings):
     """The model for calls that name none."""
     edit_model: str | None = None
     """The same for edits."""
+    video_model: str | None = None
+    """The same for videos."""
     auto_max_usd: Annotated[float, Field(ge=0)] = 0.05
     """The likely price up to which a model is chosen for a call that names none."""
     response_format: ResponseFormat = "url"
     preview: PreviewSize = "auto"
     media_lines: bool = False
     """End each result with `MEDIA:` lines, whatever the host."""
-    timeout: Annotated[float, Field(gt=0)] = 300
-    """Seconds that a generation may take in all."""
+    timeout: Annotated[float, Field(gt=0)] | None = None
+    """Seconds that a generation may take in all; unset, pictures have 300 and videos 900."""
     stall_seconds: Annotated[float, Field(gt=0)] = 30
     """Seconds without a byte after which a connection counts as dead; heartbeats come every 3 s."""
     remote: bool = False
     """Whether callers are on other machines, where a path of this one is nobody's; set by who serves them."""
+    wait_seconds: Annotated[float, Field(ge=0, le=3600)] = 45
+    """Seconds after which a call answers with a handle, for hosts give up after 60."""
+    grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 20
+    """Seconds that requests under way have to arrive once the server is to end."""
+    concurrency: Annotated[int, Field(ge=1, le=100)] = 4
+    """Requests for pictures and videos side by side."""
+    max_cost_usd: Annotated[Decimal, Field(ge=0)] | None = None
+    """What one call may cost at most; unset, 1.00 for pictures and 5.00 for a video."""
+    budget_usd: Annotated[Decimal, Field(ge=0)] = Decimal(20)
+    """What all of a day's calls may cost at most, over all of the person's processes."""
+    confirm_usd: Annotated[Decimal, Field(ge=0)] | None = None
+    """What a call may cost before the person is asked; unset, nobody is asked."""
     mcp_token: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Bearer tokens that HTTP clients must show, separated by commas: two while one is being replaced."""
+    public_url: str | None = None
+    """Where others reach the HTTP server, if not at the address that it binds to; links begin with it."""
+    link_secret: SecretStr | None = None
+    """What links are signed with; else a random one is kept in `data_dir`."""
+    http_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Further host names under which the HTTP server may be addressed, separated by commas."""
+    http_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Origins whose pages may call the HTTP server, separated by commas."""
+    http_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    """Addresses or networks of reverse proxies that are believed who the client is, separated by commas."""
+    http_rate: Annotated[float, Field(gt=0)] = 100
+    """Requests a second that each HTTP client may make on average."""
+    http_requests: Annotated[int, Field(gt=0)] = 500
+    """HTTP requests that may be under way at once, open streams among them."""
+    http_stateless: bool = False
+    """Keep no sessions, so that several HTTP servers can serve one client of the older protocol."""
 
     @classmethod
     def settings_customise_sources(
@@ -111,11 +150,11 @@ class Settings(BaseSettings):
             if not (isinstance(value, str) and _UNSET.fullmatch(value))
         }
 
-    @field_validator("mcp_token", mode="before")
+    @field_validator("mcp_token", "http_hosts", "http_origins", "http_proxies", mode="before")
     @classmethod
-    def _split_tokens(cls, value: object) -> object:
+    def _split_list(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(token.strip() for token in value.split(",") if token.strip())
+            return tuple(each.strip() for each in value.split(",") if each.strip())
         return value
 
     @field_validator("input_dirs", "output_dirs", mode="before")
@@ -125,9 +164,39 @@ class Settings(BaseSettings):
             return tuple(folder for folder in value.split(os.pathsep) if folder.strip())
         return value
 
-    @field_validator("base_url", "popular_url")
+    @field_validator("http_hosts")
     @classmethod
-    def _http_address(cls, value: str) -> str:
+    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(map(_HOST_NAME.fullmatch, value)):
+            raise ValueError("it must be names such as pictures.example, without scheme, port or *")
+        return tuple(name.lower() for name in value)
+
+    @field_validator("http_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(map(_ORIGIN.fullmatch, value)):
+            raise ValueError("it must be origins such as https://chat.example, without a path or *")
+        return tuple(origin.lower() for origin in value)
+
+    @field_validator("http_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ip_network(network)  # raises ValueError when it is none
+        return value
+
+    @field_validator("link_secret")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and len(value.get_secret_value()) < _SECRET_CHARACTERS:
+            raise ValueError(f"it must have at least {_SECRET_CHARACTERS} characters")
+        return value
+
+    @field_validator("base_url", "popular_url", "public_url")
+    @classmethod
+    def _http_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         parts = urlsplit(value)
         _ = parts.port  # raises ValueError when it is none
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -135,6 +204,13 @@ class Settings(BaseSettings):
         if parts.username or parts.password:
             raise ValueError("it must not hold a user name or a password")
         return value.rstrip("/")
+
+    @field_validator("public_url")
+    @classmethod
+    def _can_begin_a_link(cls, value: str | None) -> str | None:
+        if value and (not value.isprintable() or set(value) & set("?# ")):
+            raise ValueError("it must be an address without spaces, a query or a fragment")
+        return value
 
     @field_validator("base_url")
     @classmethod
@@ -165,11 +241,17 @@ class Settings(BaseSettings):
         """
         if self.api_key:
             return self.api_key
-        file = _key_file(self)
         warning = key_file_warning(self)
         if warning:
             logger.warning(warning)
-        return _read_key(file) if file else None
+        if self.api_key_file or self.key_file.is_file():
+            return _read_key(self.key_file)
+        return None
+
+    @property
+    def key_file(self) -> Path:
+        """The file that may hold the API key."""
+        return self.api_key_file or config_folder() / KEY_FILE
 
 
 def key_file_warning(settings: Settings) -> str | None:
@@ -177,20 +259,12 @@ def key_file_warning(settings: Settings) -> str | None:
 
     Windows keeps a person's folders from others by itself, and has no such bits.
     """
-    file = _key_file(settings)
+    file = settings.key_file
     try:
-        shared = file is not None and os.name == "posix" and file.stat().st_mode & _OTHERS
-    except OSError:  # what is wrong is said where it is read
+        shared = not settings.api_key and os.name == "posix" and file.stat().st_mode & _OTHERS
+    except OSError:  # there is none, or what is wrong is said where it is read
         return None
     return f"The API key file {file} can be read by others. Run: chmod 600 {file}" if shared else None
-
-
-def _key_file(settings: Settings) -> Path | None:
-    """The file that holds the key, unless the key itself is set."""
-    if settings.api_key:
-        return None
-    usual = config_folder() / "api-key"
-    return settings.api_key_file or (usual if usual.is_file() else None)
 
 
 def _read_key(file: Path) -> SecretStr | None:

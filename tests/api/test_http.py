@@ -50,7 +50,7 @@ async def service(settings: Settings, **changes: object) -> AsyncGenerator[Servi
 
 def posted(settings: Settings, body: object) -> Call:
     url = f"{settings.base_url}/v1/openai/images/generations"
-    return Call("POST", url, settings.timeout, paid=True, content={"json": body})
+    return Call("POST", url, settings.timeout or 10, paid=True, content={"json": body})
 
 
 def generation(settings: Settings, model: str = "test/test", **fields: object) -> Call:

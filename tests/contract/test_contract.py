@@ -26,7 +26,7 @@ MAX_LIST_CHARACTERS = 20_000
 """Of JSON: a model reads the whole list at every turn."""
 MAX_NAME = 25
 """Hosts put the server's name before it and cut at 60 to 64."""
-COSTING = ("generate_image", "edit_image", "compare_models")
+COSTING = ("generate_image", "edit_image", "compare_models", "generate_video")
 TYPES = ("string", "integer", "number", "boolean", "array")
 PROPERTY_KEYWORDS = {
     "type",

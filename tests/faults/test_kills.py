@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.images.formats import inspect
 from imagerouter_mcp.sandbox.accounts import KEY
@@ -101,10 +102,11 @@ def test_what_was_answered_outlives_twenty_kills_of_two_servers(sandbox: Sandbox
         host.kill()
 
     assert len(answered) == len(set(answered)) >= RECORDS
-    with contextlib.closing(Gallery(tmp_path / "data")) as gallery:
+    with contextlib.closing(Database(tmp_path / "data")) as database:
+        gallery = Gallery(database)
         listed = [image for record in gallery.list(limit=100_000) for image in record.images]
         assert set(answered) <= {image.handle for image in listed}
-        with contextlib.closing(sqlite3.connect(gallery.path)) as connection:
+        with contextlib.closing(sqlite3.connect(database.path)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     for image in listed:
         assert image.path

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.records import Gallery, GalleryImage, Record, StoredImage
 
 spawn = multiprocessing.get_context("spawn")
@@ -30,7 +31,8 @@ IMAGE = StoredImage(
 
 @pytest.fixture
 def gallery(tmp_path: Path):  # noqa: ANN201 - a generator of Gallery
-    with contextlib.closing(Gallery(tmp_path / "data")) as opened:
+    with contextlib.closing(Database(tmp_path / "data")) as database:
+        opened = Gallery(database)
         yield opened
 
 
@@ -43,14 +45,16 @@ def prompts(records: list[Record]) -> list[str]:
 
 
 def test_nothing_is_opened_or_made_before_it_is_needed(tmp_path: Path) -> None:
-    gallery = Gallery(tmp_path / "data")
-    gallery.close()
+    database = Database(tmp_path / "data")
+    Gallery(database)
+    database.close()
 
     assert not (tmp_path / "data").exists()
 
 
 def test_a_record_comes_back_as_it_was_given_after_a_restart(tmp_path: Path) -> None:
-    with contextlib.closing(Gallery(tmp_path)) as gallery:
+    with contextlib.closing(Database(tmp_path)) as database:
+        gallery = Gallery(database)
         record = gallery.add(
             prompt="a red fox 🦊\0 in “snow”",
             revised_prompt="a fox",
@@ -63,7 +67,8 @@ def test_a_record_comes_back_as_it_was_given_after_a_restart(tmp_path: Path) -> 
             created_at=datetime(2026, 11, 23, 12, 30, tzinfo=UTC),
         )
 
-    with contextlib.closing(Gallery(tmp_path)) as gallery:
+    with contextlib.closing(Database(tmp_path)) as database:
+        gallery = Gallery(database)
         assert gallery.list() == [record]
     assert record.cost_usd == Decimal("0.0400")
     assert record.created_at == datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
@@ -258,8 +263,8 @@ def test_a_failed_record_leaves_no_trace(gallery: Gallery) -> None:
 
 
 def refused(data_dir: Path) -> ConfigurationError:
-    with contextlib.closing(Gallery(data_dir)) as gallery, pytest.raises(ConfigurationError) as refusal:
-        gallery.count()
+    with contextlib.closing(Database(data_dir)) as database, pytest.raises(ConfigurationError) as refusal:
+        Gallery(database).count()
     assert str(data_dir) in refusal.value.what
     return refusal.value
 
@@ -274,7 +279,8 @@ def test_a_damaged_gallery_is_named_with_its_remedy(tmp_path: Path) -> None:
 
 
 def test_a_gallery_damaged_while_in_use_is_named_as_well(tmp_path: Path) -> None:
-    with contextlib.closing(Gallery(tmp_path)) as gallery:
+    with contextlib.closing(Database(tmp_path)) as database:
+        gallery = Gallery(database)
         for number in range(200):
             made(gallery, f"{number} {'word ' * 200}")
     path = tmp_path / "gallery.sqlite3"
@@ -282,8 +288,11 @@ def test_a_gallery_damaged_while_in_use_is_named_as_well(tmp_path: Path) -> None
     data[4096 * 3 :] = os.urandom(len(data) - 4096 * 3)
     path.write_bytes(data)
 
-    with contextlib.closing(Gallery(tmp_path)) as gallery, pytest.raises(ConfigurationError, match="damaged"):
-        gallery.list(limit=500)
+    with (
+        contextlib.closing(Database(tmp_path)) as database,
+        pytest.raises(ConfigurationError, match="damaged"),
+    ):
+        Gallery(database).list(limit=500)
 
 
 def test_a_gallery_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
@@ -309,7 +318,8 @@ def test_threads_share_a_gallery(gallery: Gallery) -> None:
 
 
 def _add_many(data_dir: str, mark: int, amount: int, ready: Barrier) -> None:
-    with contextlib.closing(Gallery(Path(data_dir))) as gallery:
+    with contextlib.closing(Database(Path(data_dir))) as database:
+        gallery = Gallery(database)
         for number in range(amount):
             if number % 10 == 0:  # the processes begin together, and keep together
                 ready.wait(timeout=30)
@@ -325,14 +335,15 @@ def test_two_processes_that_begin_a_gallery_and_write_at_once_lose_nothing(tmp_p
         worker.join()
 
     assert [worker.exitcode for worker in workers] == [0, 0]
-    with contextlib.closing(Gallery(tmp_path)) as gallery:
+    with contextlib.closing(Database(tmp_path)) as database:
+        gallery = Gallery(database)
         records = gallery.list(limit=1000)
     assert sorted(prompts(records)) == sorted(f"{mark}-{number}" for mark in (1, 2) for number in range(100))
     assert len({record.images[0].handle for record in records}) == 200
 
 
 def _add_until_killed(data_dir: str, answers: str) -> None:
-    gallery = Gallery(Path(data_dir))
+    gallery = Gallery(Database(Path(data_dir)))
     with Path(answers).open("a", buffering=1, encoding="utf-8") as told:
         while True:
             told.write(made(gallery, "a prompt " * 50).images[0].handle + "\n")
@@ -362,10 +373,11 @@ def answered_handles_survive_kills(folder: Path, kills: int) -> int:
         worker.join()
 
     told = [line for line in answers.read_text("utf-8").split("\n")[:-1] if line]
-    with contextlib.closing(Gallery(folder)) as gallery:
+    with contextlib.closing(Database(folder)) as database:
+        gallery = Gallery(database)
         assert all(gallery.find(handle) for handle in told)
         assert len(set(told)) == len(told) <= gallery.count() <= len(told) + kills
-        with contextlib.closing(sqlite3.connect(gallery.path)) as connection:
+        with contextlib.closing(sqlite3.connect(database.path)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     return len(told)

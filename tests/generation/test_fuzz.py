@@ -16,7 +16,7 @@ from imagerouter_mcp.fetch import Fetcher
 from imagerouter_mcp.generation.choose import Preference
 from imagerouter_mcp.generation.plan import make_plan, pick_model
 from imagerouter_mcp.generation.recall import is_handle
-from imagerouter_mcp.generation.request import ImageRequest
+from imagerouter_mcp.generation.request import GenerationRequest
 from imagerouter_mcp.images.masks import parse_mask, region_mask
 from imagerouter_mcp.images.sources import SourceReader
 from imagerouter_mcp.sandbox.catalogue import listed
@@ -51,7 +51,7 @@ def is_a_sentence(error: ImageRouterError) -> bool:
 
 
 requests = st.builds(
-    ImageRequest,
+    GenerationRequest,
     prompt=st.text(max_size=30),
     model=models,
     size=sizes,
@@ -63,7 +63,7 @@ requests = st.builds(
 
 @given(requests)
 @settings(max_examples=600, deadline=None)
-def test_every_wish_becomes_a_plan_or_a_sentence(wish: ImageRequest) -> None:
+def test_every_wish_becomes_a_plan_or_a_sentence(wish: GenerationRequest) -> None:
     try:
         choice = pick_model(wish, LISTING, (), Preference())
         plan = make_plan(wish, choice, response_format="url", source=(640, 480))

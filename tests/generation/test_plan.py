@@ -10,7 +10,7 @@ from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.choose import Preference
 from imagerouter_mcp.generation.plan import Plan, make_plan, pick_model
 from imagerouter_mcp.generation.prices import dollars
-from imagerouter_mcp.generation.request import ImageRequest
+from imagerouter_mcp.generation.request import GenerationRequest
 
 PICTURE = "/somewhere/picture.png"
 MODELS = (
@@ -46,11 +46,11 @@ MODELS = (
     ),
 )
 LISTING = Listing(MODELS)
-FOX = ImageRequest(prompt="a red fox", model="openai/gpt-image-1.5")
+FOX = GenerationRequest(prompt="a red fox", model="openai/gpt-image-1.5")
 
 
 def plan(
-    request: ImageRequest,
+    request: GenerationRequest,
     listing: Listing | None = LISTING,
     default: str | None = None,
     source: tuple[int, int] | None = None,
@@ -59,7 +59,7 @@ def plan(
     return make_plan(request, choice, response_format="url", source=source, listed=listing is not None)
 
 
-def refused(request: ImageRequest, listing: Listing | None = LISTING) -> str:
+def refused(request: GenerationRequest, listing: Listing | None = LISTING) -> str:
     with pytest.raises(PlanError) as refusal:
         plan(request, listing)
     return str(refusal.value)
@@ -156,7 +156,7 @@ def test_a_quality_that_the_model_ignores_is_said() -> None:
         (replace(FOX, mask=PICTURE), "mask needs a source image"),
     ],
 )
-def test_what_cannot_work_with_any_model_is_refused(request_: ImageRequest, words: str) -> None:
+def test_what_cannot_work_with_any_model_is_refused(request_: GenerationRequest, words: str) -> None:
     sentence = refused(request_)
     assert words in sentence
     assert "Nothing was charged." in sentence

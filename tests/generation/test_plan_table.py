@@ -19,7 +19,7 @@ from imagerouter_mcp.api.model_list import parse_models
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.choose import Preference
 from imagerouter_mcp.generation.plan import Plan, make_plan, pick_model
-from imagerouter_mcp.generation.request import ImageRequest
+from imagerouter_mcp.generation.request import GenerationRequest
 from imagerouter_mcp.generation.special import SPECIAL
 from imagerouter_mcp.sandbox.catalogue import listed
 from imagerouter_mcp.sandbox.shapes import v1, v2
@@ -49,7 +49,7 @@ def own_sizes(row: Row) -> list[str]:
     return [] if "custom" in told else [size for size in told if re.fullmatch(r"\d+x\d+", size)]
 
 
-def impossible(model: str, row: Row, request: ImageRequest) -> bool:
+def impossible(model: str, row: Row, request: GenerationRequest) -> bool:
     sizes = own_sizes(row)
     too_large = model.endswith(":free") and request.size in ("1536x1024", "4096x4096")
     special = SPECIAL.get(model)
@@ -63,7 +63,7 @@ def impossible(model: str, row: Row, request: ImageRequest) -> bool:
     )
 
 
-def planned(request: ImageRequest, listing: Listing) -> Plan | None:
+def planned(request: GenerationRequest, listing: Listing) -> Plan | None:
     try:
         choice = pick_model(request, listing, (), Preference())
         return make_plan(request, choice, response_format="url", source=(640, 480))
@@ -79,7 +79,7 @@ def test_every_wish_at_every_model_is_planned_or_refused_as_the_list_says(models
         for edit, mask, quality, size, shape in itertools.product(
             (False, True), (False, True), ("auto", "high"), SIZES, SHAPES
         ):
-            request = ImageRequest(
+            request = GenerationRequest(
                 prompt="a fox",
                 model=model,
                 size=size,
@@ -106,7 +106,7 @@ def test_whatever_is_chosen_can_do_what_the_call_needs(models: dict[str, Row]) -
     for word, edit, mask, size in itertools.product(
         ("", "auto", "cheapest", "free"), (False, True), (False, True), SIZES
     ):
-        request = ImageRequest(
+        request = GenerationRequest(
             prompt="a fox",
             model=word,
             size=size,

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "server" / "imagerouter_mcp"
 VAGUE = {"utils", "helpers", "common", "manager", "models", "util", "misc", "base"}
 """What no module is called: such a name says nothing."""
-COSTING = {"generate_image", "edit_image", "compare_models"}
+COSTING = {"generate_image", "edit_image", "compare_models", "generate_video"}
 
 
 def text(name: str) -> str:
@@ -72,7 +72,7 @@ def test_the_readme_tells_each_default_as_it_is() -> None:
         for field, info in Settings.model_fields.items()
         if isinstance(info.default, str | int | float) and not isinstance(info.default, bool)
     }
-    assert {"timeout", "stall_seconds", "preview", "base_url"} <= plain.keys()
+    assert {"wait_seconds", "stall_seconds", "preview", "base_url"} <= plain.keys()
     told = {field: rows[f"IMAGEROUTER_{field.upper()}"][-1].strip("`") for field in plain}
     assert told.pop("popular_url") == "ImageRouter's"
     assert told == {field: str(plain[field]) for field in told}

@@ -33,6 +33,8 @@ def client(shared_client: httpx.Client) -> httpx.Client:
         "latency_seconds": 0,
         "popularity": "json-objects-model",
         "models": "normal",
+        "rate_limit": 0,
+        "rate_window_seconds": 1,
     }
     shared_client.headers["Authorization"] = f"Bearer {KEY}"
     shared_client.delete("/sandbox/journal").raise_for_status()

@@ -154,6 +154,7 @@ def test_credits_by_key_show_a_spend_limit(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("model", [model for model in listed().values() if model.is_video])
 def test_a_video_model_answers_a_playable_clip(client: httpx.Client, model: Model) -> None:
+    client.put("/sandbox/settings", json={"rate_limit": 100})
     answer = client.post("/v1/openai/videos/generations", json={"model": model.id, "prompt": "waves"})
 
     found = client.get(answer.json()["data"][0]["url"])

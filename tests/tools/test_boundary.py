@@ -348,15 +348,11 @@ class _BrokenGallery:
     def list(self, *_: object) -> None:
         raise KeyError("s3cret detail")
 
-    def close(self) -> None:
-        """Close nothing."""
-
 
 async def test_what_nobody_foresaw_is_told_without_its_words_and_logged_with_them(
     settings: Settings, era: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     studio = Studio(settings)
-    studio.gallery.close()
     studio.gallery = _BrokenGallery()  # pyright: ignore[reportAttributeAccessIssue] - broken on purpose
     async with Client(build_server(studio), mode=era) as client:
         result = await client.call_tool("list_images", {})

@@ -21,7 +21,7 @@ EMBEDDED = {**TINY, "response_format": "b64_json"}
 async def test_an_empty_gallery_says_so(connect: Hosts) -> None:
     async with connect() as host:
         told = await host("list_images")
-    assert told.fields == {"images": [], "total": 0}
+    assert told.fields == {"images": [], "unfinished": [], "total": 0}
     assert told.text == "No picture has been made yet."
 
 

@@ -335,9 +335,13 @@ async def test_no_unfinished_file_is_left(connect: Hosts, settings: Settings) ->
 
 async def test_progress_is_told_while_the_model_works(connect: Hosts) -> None:
     async with connect() as host:
-        told = await host("generate_image", prompt="A fox", model="sandbox/slow-0.4", size="64x64")
-    assert told.progress[0] == "Asking sandbox/slow-0.4, 0 s"
-    assert "sandbox/slow-0.4 is working, 0 s" in told.progress[1:]
+        told = await host("generate_image", prompt="A fox", model="sandbox/slow-0.9", size="64x64")
+        again = await host(
+            "generate_image", prompt="A fox", model="sandbox/slow-0.9", size="64x64", again=True
+        )
+    assert told.progress[0] == "Preparing, 0 s"
+    assert told.progress[1] in ("sandbox/slow-0.9 is working, 0 s", "sandbox/slow-0.9 is working, 1 s")
+    assert again.progress[-1].startswith("sandbox/slow-0.9 is working (it usually takes about 1 s), ")
 
 
 @pytest.mark.parametrize(("preview", "longest"), [("auto", 512), ("large", 1024), ("none", 0)])

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from mcp.types import ImageContent, TextContent
 
+from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import GalleryImage, StoredImage
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.settings import Settings
@@ -155,7 +156,7 @@ def test_a_public_link_stands_in_for_a_file_that_openclaw_may_not_read(tmp_path:
     lost = GalleryImage(handle="img_5")
 
     def lines(*images: GalleryImage, openclaw: bool = True) -> Sequence[str]:
-        return media_lines(images, openclaw=openclaw)
+        return media_lines(images, None, openclaw=openclaw)
 
     assert lines(outside) == [f"MEDIA:{url}"]
     assert lines(inside) == [f"MEDIA:{inside.path}"]
@@ -171,7 +172,8 @@ async def test_who_asks_decides_between_public_link_and_path(
     connect: Hosts, settings: Settings, source: Path
 ) -> None:
     url = "https://storage.imagerouter.io/fox.png"
-    with closing(Gallery(settings.data_dir)) as gallery:
+    with closing(Database(settings.data_dir)) as database:
+        gallery = Gallery(database)
         gallery.add(
             prompt="A fox",
             model="test/test",

@@ -10,6 +10,7 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import BlobResourceContents, ResourceTemplateReference, TextResourceContents
 
+from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import StoredImage
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.sandbox import catalogue
@@ -153,7 +154,8 @@ async def test_handles_are_completed(connect: Hosts) -> None:
 
 
 async def test_fifty_handles_are_offered_at_most(connect: Hosts, settings: Settings) -> None:
-    with closing(Gallery(settings.data_dir)) as gallery:
+    with closing(Database(settings.data_dir)) as database:
+        gallery = Gallery(database)
         gallery.add(
             prompt="Many",
             model="test/test",

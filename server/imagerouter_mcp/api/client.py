@@ -1,10 +1,12 @@
 """ImageRouter's endpoints, a method each."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
 from imagerouter_mcp.api.http import Answer, Call, Heartbeat, ServiceHTTP, no_heartbeat
+from imagerouter_mcp.api.rate import RateLimits
 from imagerouter_mcp.api.wire import (
     Credits,
     GenerationAnswer,
@@ -15,10 +17,13 @@ from imagerouter_mcp.api.wire import (
 )
 from imagerouter_mcp.settings import Settings
 
+PICTURE_SECONDS, VIDEO_SECONDS = 300.0, 900.0
+"""How long a generation may take where `IMAGEROUTER_TIMEOUT` does not say."""
 LOOKUP_SECONDS = 30.0
 """How long a call that makes nothing may take: the model list is some 100 kB."""
 POPULAR_SECONDS = 8.0
 """Shorter, for there is a substitute."""
+_VIDEOS = "videos/generations"
 
 
 class ImageRouterClient:
@@ -36,7 +41,12 @@ class ImageRouterClient:
         self._service = service
         self._base = settings.base_url
         self._popular_url = settings.popular_url
-        self._seconds = settings.timeout
+        self._timeout = settings.timeout
+
+    @property
+    def rate(self) -> RateLimits:
+        """How often the account may ask for pictures and videos."""
+        return self._service.rate
 
     def require_key(self) -> None:
         """Find out before any other work whether a key is there.
@@ -47,15 +57,16 @@ class ImageRouterClient:
         self._service.authorization()
 
     async def generate(
-        self, fields: Mapping[str, str], heartbeat: Heartbeat = no_heartbeat
+        self, fields: Mapping[str, str], heartbeat: Heartbeat = no_heartbeat, *, kept: Path | None = None
     ) -> GenerationAnswer:
         """Make a picture from text.
 
         Args:
             fields: `model`, `prompt`, `size`, `quality`, `output_format`, `response_format`.
             heartbeat: Called at each sign of life.
+            kept: Where the answer's bytes go as they arrive.
         """
-        return await self._make("images/generations", {"json": dict(fields)}, heartbeat)
+        return await self._make("images/generations", {"json": dict(fields)}, heartbeat, kept)
 
     async def edit(
         self,
@@ -63,6 +74,8 @@ class ImageRouterClient:
         images: Sequence[Upload],
         mask: Upload | None = None,
         heartbeat: Heartbeat = no_heartbeat,
+        *,
+        kept: Path | None = None,
     ) -> GenerationAnswer:
         """Make a picture from source images; without any, from text.
 
@@ -74,14 +87,20 @@ class ImageRouterClient:
             images: Up to 16 source images.
             mask: What to change, in the convention of the model's provider.
             heartbeat: Called at each sign of life.
+            kept: Where the answer's bytes go as they arrive.
         """
         form = _form(fields, images)
         if mask:
             form.append(("mask[]", _file(mask)))
-        return await self._make("images/edits", {"files": form}, heartbeat)
+        return await self._make("images/edits", {"files": form}, heartbeat, kept)
 
     async def generate_video(
-        self, fields: Mapping[str, str], images: Sequence[Upload] = (), heartbeat: Heartbeat = no_heartbeat
+        self,
+        fields: Mapping[str, str],
+        images: Sequence[Upload] = (),
+        heartbeat: Heartbeat = no_heartbeat,
+        *,
+        kept: Path | None = None,
     ) -> GenerationAnswer:
         """Make a video from text, or from a picture.
 
@@ -89,8 +108,19 @@ class ImageRouterClient:
             fields: `model`, `prompt`, `size`, `quality`, `seconds`, `response_format`.
             images: The picture to begin with, if any.
             heartbeat: Called at each sign of life.
+            kept: Where the answer's bytes go as they arrive.
         """
-        return await self._make("videos/generations", {"files": _form(fields, images)}, heartbeat)
+        return await self._make(_VIDEOS, {"files": _form(fields, images)}, heartbeat, kept)
+
+    def kept_answer(self, kept: Path) -> GenerationAnswer:
+        """The answer of a generation whose process ended, from the bytes that it kept.
+
+        Args:
+            kept: As it was given to the method that asked.
+        """
+        call = Call("POST", self._base, 0, paid=True, kept=kept)
+        answer = self._service.read_kept(call)
+        return read_generation(answer.body, sandbox=answer.sandbox)
 
     async def models(
         self, shape: Literal["v1", "v2", "v3"] = "v1", query: Mapping[str, str] | None = None
@@ -127,8 +157,12 @@ class ImageRouterClient:
         call = Call("GET", f"{self._base}{path}", LOOKUP_SECONDS, authorized=False, content=content)
         return await self._service.send(call)
 
-    async def _make(self, what: str, content: Mapping[str, Any], heartbeat: Heartbeat) -> GenerationAnswer:
-        call = Call("POST", f"{self._base}/v1/openai/{what}", self._seconds, paid=True, content=content)
+    async def _make(
+        self, what: str, content: Mapping[str, Any], heartbeat: Heartbeat, kept: Path | None
+    ) -> GenerationAnswer:
+        seconds = self._timeout or (VIDEO_SECONDS if what == _VIDEOS else PICTURE_SECONDS)
+        url = f"{self._base}/v1/openai/{what}"
+        call = Call("POST", url, seconds, paid=True, content=content, kept=kept)
         answer = await self._service.send(call, heartbeat)
         return read_generation(answer.body, sandbox=answer.sandbox)
 

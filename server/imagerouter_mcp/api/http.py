@@ -9,14 +9,18 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx
 from pydantic import SecretStr
 
+from imagerouter_mcp.api.kept import Head, kept_answer, read_answer
 from imagerouter_mcp.api.quoting import quoted
+from imagerouter_mcp.api.rate import RateLimits
 from imagerouter_mcp.api.refusals import refusal
+from imagerouter_mcp.api.wire import LOOK_FIRST
 from imagerouter_mcp.errors import (
     ConfigurationError,
     ImageRouterError,
@@ -57,6 +61,7 @@ class Call:
         authorized: Whether the API key goes with it.
         seconds: How long it may take in all.
         content: Further arguments of httpx: `json`, `files` or `params`.
+        kept: Where the answer's bytes go as they arrive, so that they outlive this process.
     """
 
     method: str
@@ -65,6 +70,7 @@ class Call:
     paid: bool = False
     authorized: bool = True
     content: Mapping[str, Any] | None = None
+    kept: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,7 @@ class ServiceHTTP:
     """
 
     def __init__(self, http: httpx.AsyncClient, key: SecretStr | None, stall_seconds: float) -> None:
+        self.rate = RateLimits()
         self._http = http
         self._key = key
         self._timeout = httpx.Timeout(stall_seconds, connect=min(CONNECT_SECONDS, stall_seconds), pool=None)
@@ -106,7 +113,9 @@ class ServiceHTTP:
                 async with self._http.stream(
                     call.method, call.url, headers=headers, timeout=self._timeout, **(call.content or {})
                 ) as response:
-                    body = self._without_key(await _read(response, call, heartbeat))
+                    if call.paid:
+                        self.rate.learn(response.status_code, response.headers)
+                    body = await _read(response, call, heartbeat)
         except TimeoutError:
             raise _no_answer(call, f"no answer came within {call.seconds:g} seconds") from None
         except _NEVER_SENT as error:
@@ -116,7 +125,21 @@ class ServiceHTTP:
         except httpx.HTTPError as error:
             reason = _reason(error, self._secrets)
             raise _no_answer(call, f"the connection broke ({reason})") from error
-        return self._decode(call, response, body)
+        return self._decode(call, Head.of(response), body)
+
+    def read_kept(self, call: Call) -> Answer:
+        """Decode the answer that an earlier process kept of a call; raises as `send` does.
+
+        Raises:
+            OutcomeUnknownError: It never arrived, or not as a whole.
+        """
+        found = read_answer(call.kept) if call.kept else None
+        if found is None:
+            raise _no_answer(call, "the server ended before the answer came")
+        try:
+            return self._decode(call, *found)
+        except UnexpectedResponseError:  # what is cut short is no JSON
+            raise _no_answer(call, "the server ended before the whole answer came") from None
 
     def authorization(self) -> dict[str, str]:
         """The header that shows the key.
@@ -127,8 +150,8 @@ class ServiceHTTP:
         if self._key is None:
             raise ConfigurationError(
                 "No ImageRouter API key is set.",
-                f"Make a key at {KEYS_PAGE}, set it as IMAGEROUTER_API_KEY in the configuration of this MCP "
-                "server, and restart the server.",
+                f"Make a key at {KEYS_PAGE}, store it with the command `imagerouter-mcp key` or set it as "
+                "IMAGEROUTER_API_KEY in the configuration of this MCP server, and restart the server.",
             )
         key = self._key.get_secret_value()
         if not re.fullmatch(r"[!-~]+", key):
@@ -149,31 +172,34 @@ class ServiceHTTP:
     def _secrets(self) -> tuple[str, ...]:
         return (self._key.get_secret_value(),) if self._key else ()
 
-    def _decode(self, call: Call, response: httpx.Response, body: bytes) -> Answer:
+    def _decode(self, call: Call, head: Head, body: bytes) -> Answer:
         secrets = self._secrets
+        body = self._without_key(body)
         try:
             decoded: object = json.loads(body)
         except (ValueError, RecursionError):
-            raise _not_json(call, response.status_code, body, secrets) from None
-        error = refusal(response.status_code, response.headers, decoded, secrets)
+            raise _not_json(call, head.status, body, secrets) from None
+        error = refusal(head.status, head.headers, decoded, secrets)
         if error:
             raise error
-        return Answer(decoded, sandbox=response.headers.get("server") == _SANDBOX)
+        return Answer(decoded, sandbox=head.headers.get("server") == _SANDBOX)
 
 
 async def _read(response: httpx.Response, call: Call, heartbeat: Heartbeat) -> bytes:
     body = bytearray()
-    async for chunk in response.aiter_bytes():
-        if not body and chunk.isspace():
-            await heartbeat()
-            continue
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            raise UnexpectedResponseError(
-                f"ImageRouter's answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB.",
-                "Ask for the picture by URL: response_format=url.",
-                charged="yes" if call.paid else "no",
-            )
+    with kept_answer(call.kept, response) as keep:
+        async for chunk in response.aiter_bytes():
+            if not body and chunk.isspace():
+                await heartbeat()
+                continue
+            keep(chunk)
+            body += chunk
+            if len(body) > MAX_ANSWER_BYTES:
+                raise UnexpectedResponseError(
+                    f"ImageRouter's answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB.",
+                    "Ask for the picture by URL: response_format=url.",
+                    charged="yes" if call.paid else "no",
+                )
     return bytes(body)
 
 
@@ -192,8 +218,7 @@ def _no_answer(call: Call, what: str) -> ImageRouterError:
         )
     return OutcomeUnknownError(
         f"The request was sent to ImageRouter, and {what}.",
-        "Do not send it again at once: look at https://imagerouter.io for the result or the charge first. "
-        "A slow model may need a higher IMAGEROUTER_TIMEOUT.",
+        f"{LOOK_FIRST} A slow model may need a higher IMAGEROUTER_TIMEOUT.",
     )
 
 
@@ -203,7 +228,7 @@ def _not_json(call: Call, status: int, body: bytes, secrets: tuple[str, ...]) ->
     if call.paid and status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return OutcomeUnknownError(
             f"A gateway before ImageRouter answered with status {status} instead of the result: {begin}.",
-            "Do not send it again at once: look at https://imagerouter.io for the charge first.",
+            LOOK_FIRST,
         )
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return ServiceUnreachableError(
@@ -216,7 +241,7 @@ def _not_json(call: Call, status: int, body: bytes, secrets: tuple[str, ...]) ->
         )
     return UnexpectedResponseError(
         f"ImageRouter's answer is not JSON: {begin}.",
-        "Look at https://imagerouter.io for the charge before trying again." if call.paid else "Try again.",
+        LOOK_FIRST if call.paid else "Try again.",
         charged="unknown" if call.paid else "no",
     )
 

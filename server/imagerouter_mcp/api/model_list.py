@@ -110,6 +110,10 @@ class ModelEntry:
             return False
         return not self.sizes or f"{width}x{height}" in self.sizes
 
+    def accepts_seconds(self, seconds: float) -> bool:
+        """Whether a video of that length can be asked of this model; 0 leaves the length to it."""
+        return not seconds or not self.seconds or seconds in self.seconds
+
 
 def parse_models(answer: object) -> tuple[ModelEntry, ...]:
     """The image and video models of a model list: v1 or v2 by id, v2 or v3 as an array.

@@ -20,6 +20,9 @@ from imagerouter_mcp.api.decoded import as_list, as_object
 from imagerouter_mcp.api.quoting import quoted
 from imagerouter_mcp.errors import UnexpectedResponseError
 
+LOOK_FIRST = "Look at https://imagerouter.io for the charge first; then again=true asks for another."
+"""What to do when nobody knows what a paid request came to: until told otherwise, the same call is answered
+with the same, and sends nothing."""
 _MILLISECONDS_FROM = 10**11
 """`created` is in seconds for some models, in milliseconds for others; seconds pass this in the year 5138."""
 
@@ -119,7 +122,7 @@ def read_generation(body: object, *, sandbox: bool) -> GenerationAnswer:
     if not usable:
         raise UnexpectedResponseError(
             "ImageRouter answered without a picture.",
-            "Look at https://imagerouter.io for the charge before trying again.",
+            LOOK_FIRST,
             charged="unknown",
         )
     return GenerationAnswer.model_validate({**fields, "items": usable, "sandbox": sandbox})

@@ -17,6 +17,7 @@ import anyio
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
+from imagerouter_mcp.cli.chart import chart
 from imagerouter_mcp.cli.picture import draw
 from imagerouter_mcp.cli.setup import chosen_settings
 from imagerouter_mcp.generation.studio import open_studio
@@ -24,7 +25,7 @@ from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings, expand
 from imagerouter_mcp.tools import all_tools
 
-_LEFT_OUT = {"preview"}
+_LEFT_OUT = {"preview", "wait"}
 """Parameters that mean nothing on a terminal."""
 _PATHS = {"images", "mask", "output_dir"}
 """Parameters that a person may give as a path from the folder that they are in."""
@@ -50,9 +51,13 @@ COMMANDS = {
     "edit": ByHand("edit_image", ("prompt", "images"), makes=True),
     "compare": ByHand("compare_models", ("prompt", "models"), makes=True),
     "images": ByHand("list_images", ("query",)),
+    "video": ByHand("generate_video", ("prompt",), makes=True),
+    "get": ByHand("get_generation", ("generation",), makes=True),
     "show": ByHand("show_image", ("handle",), makes=True),
     "models": ByHand("search_models", ("query",)),
     "popular": ByHand("popular_models"),
+    "spending": ByHand("spending", ("period",)),
+    "credits": ByHand("get_credits"),
 }
 
 
@@ -121,6 +126,8 @@ def _positional(schema: Mapping[str, Any], required: bool, *, alone: bool) -> di
         return {"nargs": "+"}
     if required:
         return {}
+    if "enum" in schema:
+        return {"nargs": "?", "choices": schema["enum"]}
     return {"nargs": "*" if alone else "?"}
 
 
@@ -166,9 +173,19 @@ async def _call(settings: Settings, tool: str, arguments: dict[str, Any]) -> Cal
     line = _ProgressLine()
     try:
         async with open_studio(settings) as studio, Client(build_server(studio)) as client:
-            return await client.call_tool(tool, arguments, progress_callback=line.show)
+            result = await client.call_tool(tool, arguments, progress_callback=line.show)
+            while handle := _pending(result):  # a person at a terminal waits, and ends it when they like
+                collect = {"generation": handle, "preview": "none"}
+                result = await client.call_tool("get_generation", collect, progress_callback=line.show)
+            return result
     finally:
         line.clear()
+
+
+def _pending(result: CallToolResult) -> str | None:
+    """The handle of what is not done yet."""
+    told: dict[str, Any] = result.structured_content or {}
+    return str(told["generation"]) if "ask_again_seconds" in told else None
 
 
 class _ProgressLine:
@@ -195,6 +212,7 @@ def _tell(result: CallToolResult, options: argparse.Namespace, *, makes: bool) -
         print(json.dumps(told, ensure_ascii=False, indent=2))
     else:
         print(words, file=sys.stderr if result.is_error else sys.stdout)
+        print("".join(f"{line}\n" for line in chart(told.get("by_day", []))), end="")
     if makes and not result.is_error:
         paths = [Path(image["path"]) for image in told.get("images", []) if "path" in image]
         if not options.json:

@@ -11,7 +11,7 @@ from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 
 CLOSING_SECONDS = 2.0
-"""How long closing may take after a signal; an idle server closes at once."""
+"""How long closing may take after a signal, beside what was sent; an idle server closes at once."""
 
 
 def serve_stdio(*, sandbox: bool) -> int:
@@ -32,7 +32,7 @@ async def _serve(settings: Settings) -> None:
 async def _end_on_signal(studio: Studio) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         await anext(aiter(signals))
-    with anyio.move_on_after(CLOSING_SECONDS):
+    with anyio.move_on_after(studio.settings.grace_seconds + CLOSING_SECONDS):
         await studio.close()
     # The SDK reads stdin in a thread that nothing can interrupt: waiting for it would hang.
     os._exit(0)

@@ -1,10 +1,17 @@
-"""What the gallery holds: records, and the images in them."""
+"""What the gallery holds: records and the images in them, and the journal's entries."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+State = Literal["preparing", "queued", "working", "done", "failed", "unknown", "not_sent"]
+"""Where a generation is: its sources are looked at; it waits for its turn; the request has left; the result
+is recorded; it failed and costs nothing more than its error says; the request has left and no answer came;
+it ended before the request left."""
+OPEN_STATES: tuple[State, ...] = ("preparing", "queued", "working")
+"""Somebody is at work on it, or was when the process died."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +25,7 @@ class StoredImage:
         width: In pixels, as displayed.
         height: In pixels, as displayed.
         bytes: The size of its file.
+        seconds: The length of a video, where it can be told.
     """
 
     path: Path | None = None
@@ -26,6 +34,7 @@ class StoredImage:
     width: int | None = None
     height: int | None = None
     bytes: int | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,3 +71,66 @@ class Record:
     cost_usd: Decimal | None
     latency_ms: int | None
     images: tuple[GalleryImage, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A generation as it enters the journal, before anything is known of it but the wish."""
+
+    prompt: str
+    model: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """What a generation will send, once that is settled.
+
+    Attributes:
+        handle: The generation's.
+        model: The model that was chosen.
+        reserved_usd: The most that it is expected to cost.
+        job: What it takes to deliver the answer, in terms of JSON.
+    """
+
+    handle: str
+    model: str
+    reserved_usd: Decimal
+    job: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One generation in the journal.
+
+    Attributes:
+        handle: Its own, such as `gen_7f3a`.
+        call: The handle of the first generation of the same call.
+        owner: The process at work on it, or the last that was.
+        state: Where it is.
+        told: What somebody was told of it: 0 nothing, 1 its handle, 2 what came of it.
+        created_at: In UTC.
+        prompt: As it was asked for.
+        model: As it was asked for, then the one that was chosen.
+        reserved_usd: The most that it was expected to cost; None before that is known.
+        job: What it takes to deliver its answer; None before it is planned.
+        notes: Sentences that the person should know.
+        error: Why there is no result.
+    """
+
+    handle: str
+    call: str
+    owner: str
+    state: State
+    told: int
+    created_at: datetime
+    prompt: str
+    model: str
+    reserved_usd: Decimal | None
+    job: dict[str, Any] | None
+    notes: tuple[str, ...]
+    error: dict[str, Any] | None
+
+    @property
+    def open(self) -> bool:
+        """Whether it has not ended."""
+        return self.state in OPEN_STATES

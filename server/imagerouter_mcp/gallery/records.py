@@ -1,46 +1,32 @@
 """The gallery: a record per generation and a handle per picture, shared by all of a person's servers."""
 
 import re
-import sqlite3
-import threading
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
+from statistics import median
 
 from imagerouter_mcp.gallery import rows
+from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import GalleryImage, Record, StoredImage
-from imagerouter_mcp.gallery.schema import gallery_error, open_database
 from imagerouter_mcp.gallery.search import condition
 
 __all__ = ["Gallery", "GalleryImage", "Record", "StoredImage"]
 
+_LATENCIES = 20
+"""How many of a model's results tell how long it usually takes."""
 _HANDLE = re.compile(r"(?:img)?[_-]?([0-9a-f]+)", re.IGNORECASE)
 
 
 class Gallery:
-    """The records, in `gallery.sqlite3`, opened when they are first needed.
-
-    One connection and one lock serve all threads: SQLite writes one transaction at a time anyway and reads
-    take a millisecond, whereas a connection per call would fold the log back into the database each time
-    that the last one closes. Every method raises `ConfigurationError` when the gallery cannot be used.
+    """The records. Every method raises `ConfigurationError` when the gallery cannot be used.
 
     Args:
-        data_dir: The folder, made if it does not exist.
+        database: Where they are kept.
     """
 
-    def __init__(self, data_dir: Path) -> None:
-        self.path = data_dir / "gallery.sqlite3"
-        self._connection: sqlite3.Connection | None = None
-        self._lock = threading.Lock()
-
-    def close(self) -> None:
-        """Close the database; the next call would open it again."""
-        with self._lock:
-            if self._connection:
-                self._connection.close()
-                self._connection = None
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def add(
         self,
@@ -75,7 +61,7 @@ class Gallery:
         """
         if not images:
             raise ValueError("a generation has at least one image")
-        with self._transaction("IMMEDIATE") as connection:
+        with self._database.transaction("IMMEDIATE") as connection:
             number = rows.insert(
                 connection,
                 created_at=created_at or datetime.now(UTC),
@@ -96,7 +82,7 @@ class Gallery:
         Returns:
             Whether there is an image of that handle.
         """
-        with self._transaction("IMMEDIATE") as connection:
+        with self._database.transaction("IMMEDIATE") as connection:
             return rows.update(connection, image)
 
     def find(self, handle: str) -> tuple[GalleryImage, Record] | None:
@@ -109,13 +95,28 @@ class Gallery:
         if written is None:
             return None
         wanted = f"img_{written[1].lower()}"
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             where = "id = (SELECT generation_id FROM images WHERE handle = ?)"
             for record in rows.select(connection, where, (wanted,), 1):
                 for image in record.images:
                     if image.handle == wanted:
                         return image, record
         return None
+
+    def newest_told(self) -> Record | None:
+        """The newest result that somebody was told."""
+        return next(iter(self.known(1, 2)), None)
+
+    def known(self, limit: int, told: int = 1) -> list[Record]:
+        """The newest results of which somebody knows.
+
+        Args:
+            limit: At most so many.
+            told: What somebody was told of them at least: 1 a handle to ask for it, 2 the result.
+        """
+        where = "NOT EXISTS (SELECT 1 FROM journal WHERE journal.handle = generations.handle AND told < ?)"
+        with self._database.transaction() as connection:
+            return rows.select(connection, where, (told,), limit)
 
     def list(self, query: str | None = None, limit: int = 20) -> list[Record]:
         """What was made, the newest first.
@@ -126,32 +127,30 @@ class Gallery:
             limit: At most so many.
         """
         where, values = condition(query, datetime.now().astimezone())
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             return rows.select(connection, where, values, max(0, limit))
+
+    def generation(self, handle: str) -> Record | None:
+        """The record of a generation's handle, such as `gen_7f3a`."""
+        with self._database.transaction() as connection:
+            return next(iter(rows.select(connection, "handle = ?", (handle,), 1)), None)
+
+    def usual_seconds(self, model: str) -> float | None:
+        """How long a model's latest results took, as their median; None when there are none."""
+        with self._database.transaction() as connection:
+            found = connection.execute(
+                "SELECT latency_ms FROM generations WHERE model = ? AND latency_ms IS NOT NULL"
+                " ORDER BY id DESC LIMIT ?",
+                (model, _LATENCIES),
+            ).fetchall()
+        return median(latency for (latency,) in found) / 1000 if found else None
 
     def count(self) -> int:
         """How many generations are recorded."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             return int(connection.execute("SELECT count(*) FROM generations").fetchone()[0])
 
-    @contextmanager
-    def _transaction(self, kind: str = "DEFERRED") -> Generator[sqlite3.Connection]:
-        """Hold the connection for a transaction; `IMMEDIATE` takes the write lock at once.
-
-        Raises:
-            ConfigurationError: The gallery cannot be opened, read or written.
-        """
-        with self._lock:
-            if self._connection is None:
-                self._connection = open_database(self.path)
-            connection = self._connection
-            try:
-                connection.execute(f"BEGIN {kind}")
-                try:
-                    yield connection
-                except BaseException:
-                    connection.rollback()
-                    raise
-                connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                raise gallery_error(self.path, error) from None
+    def check_writable(self) -> bool:
+        """Make sure that records can be written now; true, for it raises when they cannot."""
+        with self._database.transaction("IMMEDIATE"):
+            return True

@@ -33,16 +33,17 @@ def insert(
     cost_usd: Decimal | None,
     latency_ms: int | None,
     images: Sequence[StoredImage],
+    generation: str | None = None,
 ) -> int:
-    """Write a generation and its images under new handles.
+    """Write a generation and its images under new handles; `generation` is its own where it has one.
 
     Returns:
         The generation's row id, by which it is read back.
     """
-    prompt, model = _storable(prompt), _storable(model)
-    revised_prompt = None if revised_prompt is None else _storable(revised_prompt)
-    (generation,) = _new_handles(connection, "gen", "generations", 1)
-    handles = _new_handles(connection, "img", "images", len(images))
+    prompt, model = storable(prompt), storable(model)
+    revised_prompt = None if revised_prompt is None else storable(revised_prompt)
+    (generation,) = (generation,) if generation else new_handles(connection, "gen", 1)
+    handles = new_handles(connection, "img", len(images))
     row = connection.execute(
         "INSERT INTO generations (handle, created_at, prompt, revised_prompt, model, parameters, sources,"
         " cost_usd, latency_ms, words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -63,7 +64,7 @@ def insert(
     for position, (handle, image) in enumerate(zip(handles, images, strict=True)):
         connection.execute(
             "INSERT INTO images (generation_id, position, handle, path, url, media_type, width, height,"
-            " bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " bytes, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (number, position, handle, *_columns(image)),
         )
     return number
@@ -72,8 +73,8 @@ def insert(
 def update(connection: sqlite3.Connection, image: GalleryImage) -> bool:
     """Replace what is known of an image; whether there is one of that handle."""
     changed = connection.execute(
-        "UPDATE images SET path = ?, url = ?, media_type = ?, width = ?, height = ?, bytes = ?"
-        " WHERE handle = ?",
+        "UPDATE images SET path = ?, url = ?, media_type = ?, width = ?, height = ?, bytes = ?,"
+        " seconds = ? WHERE handle = ?",
         (*_columns(image), image.handle),
     )
     return changed.rowcount > 0
@@ -116,8 +117,8 @@ def _record(row: tuple[Any, ...], images: tuple[GalleryImage, ...]) -> Record:
 
 def _images(connection: sqlite3.Connection, generation_id: int) -> tuple[GalleryImage, ...]:
     rows = connection.execute(
-        "SELECT handle, path, url, media_type, width, height, bytes FROM images WHERE generation_id = ?"
-        " ORDER BY position",
+        "SELECT handle, path, url, media_type, width, height, bytes, seconds FROM images"
+        " WHERE generation_id = ? ORDER BY position",
         (generation_id,),
     )
     return tuple(
@@ -129,28 +130,32 @@ def _images(connection: sqlite3.Connection, generation_id: int) -> tuple[Gallery
             width=width,
             height=height,
             bytes=size,
+            seconds=seconds,
         )
-        for handle, path, url, media_type, width, height, size in rows
+        for handle, path, url, media_type, width, height, size, seconds in rows
     )
 
 
 def _columns(image: StoredImage) -> tuple[object, ...]:
     path = None if image.path is None else os.fsencode(image.path)
-    url = None if image.url is None else _storable(image.url)
-    return path, url, image.media_type, image.width, image.height, image.bytes
+    url = None if image.url is None else storable(image.url)
+    return path, url, image.media_type, image.width, image.height, image.bytes, image.seconds
 
 
-def _new_handles(connection: sqlite3.Connection, prefix: str, table: str, amount: int) -> list[str]:
-    """Choose handles that are not taken, and cannot become so: the transaction has the write lock."""
+def new_handles(connection: sqlite3.Connection, prefix: str, amount: int) -> list[str]:
+    """Choose handles that are not taken, and cannot become so: the transaction has the write lock.
+
+    Args:
+        connection: Within a transaction.
+        prefix: "img" or "gen".
+        amount: How many.
+    """
     chosen: list[str] = []
     tries = 0
     while len(chosen) < amount:
         digits = _HANDLE_DIGITS + tries // _TRIES_PER_LENGTH
         handle = f"{prefix}_{secrets.randbits(4 * digits):0{digits}x}"
-        taken = connection.execute(
-            f"SELECT 1 FROM {table} WHERE handle = ?",  # noqa: S608 - one of our two tables
-            (handle,),
-        ).fetchone()
+        taken = any(connection.execute(query, (handle,)).fetchone() for query in _TAKEN[prefix])
         if taken or handle in chosen:
             tries += 1
         else:
@@ -158,7 +163,14 @@ def _new_handles(connection: sqlite3.Connection, prefix: str, table: str, amount
     return chosen
 
 
-def _storable(text: str) -> str:
+_TAKEN = {
+    "img": ("SELECT 1 FROM images WHERE handle = ?",),
+    "gen": ("SELECT 1 FROM generations WHERE handle = ?", "SELECT 1 FROM journal WHERE handle = ?"),
+}
+"""Where a handle may stand already, by its prefix."""
+
+
+def storable(text: str) -> str:
     """The text without lone surrogates, which JSON can carry and UTF-8 cannot."""
     return text.encode(errors="replace").decode()
 

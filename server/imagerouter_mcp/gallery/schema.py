@@ -38,6 +38,31 @@ _MIGRATIONS = (
         UNIQUE (generation_id, position)
     ) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE images ADD COLUMN seconds REAL;  -- of a video
+    CREATE TABLE journal (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        handle TEXT NOT NULL UNIQUE,    -- the generation's, and its record's when there is one
+        call TEXT NOT NULL,             -- the handle of the first generation of the same call
+        fingerprint TEXT NOT NULL,      -- the same for calls that ask for the same
+        owner TEXT NOT NULL,            -- the process at work on it, or the last that was
+        state TEXT NOT NULL,
+        told INTEGER NOT NULL,          -- 0 nothing, 1 its handle, 2 what came of it
+        created_at REAL NOT NULL,       -- seconds since 1970, UTC
+        ended_at REAL,
+        prompt TEXT NOT NULL,
+        model TEXT NOT NULL,
+        reserved_usd TEXT,              -- the most that it was expected to cost
+        job TEXT,                       -- a JSON object: what it takes to deliver the answer
+        notes TEXT NOT NULL,            -- a JSON array of strings
+        error TEXT                      -- a JSON object: why there is no result
+    );
+    CREATE INDEX journal_call ON journal (call);
+    CREATE INDEX journal_fingerprint ON journal (fingerprint);
+    CREATE INDEX journal_state ON journal (state);
+    CREATE INDEX generations_created_at ON generations (created_at);
+    CREATE INDEX generations_model ON generations (model);
+    """,
 )
 """The statements that lead from each schema version (`PRAGMA user_version`) to the next.
 

@@ -9,6 +9,7 @@ from imagerouter_mcp.api.catalogue import Listing, closest_ids
 from imagerouter_mcp.api.model_list import ModelEntry
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.prices import dollars, price_words
+from imagerouter_mcp.generation.request import Kind
 from imagerouter_mcp.generation.special import SPECIAL
 
 CANDIDATES = (
@@ -22,6 +23,8 @@ CANDIDATES = (
 )
 """Well-known models of several prices and abilities, reviewed November 2026, best first: chosen from where
 the popularity ranking has none that fits. The third and the last two take masks."""
+AUTO_VIDEO_USD = 0.5
+"""The likely price of a video up to which one is chosen: half of the models of November 2026."""
 _LONGEST_ID = 200
 """Characters; the longest real id has some 50."""
 WORDS = ("", "auto", "cheapest", "free")
@@ -36,34 +39,57 @@ class Need:
         images: Whether it has source images.
         mask: Whether it has a mask.
         size: `WIDTHxHEIGHT`, or "auto".
+        kind: What it is to make.
+        seconds: The length of a video, or 0 for any.
     """
 
     images: bool = False
     mask: bool = False
     size: str = "auto"
+    kind: Kind = "image"
+    seconds: float = 0
 
     def fits(self, entry: ModelEntry) -> bool:
         """Whether the model's entry says that it can do this; what the list does not tell counts as no."""
         return (
-            entry.output == "image"
+            entry.output == self.kind
             and not (self.images and not entry.takes_image)
             and not (self.mask and not entry.takes_mask)
             and entry.accepts_size(self.size)
+            and entry.accepts_seconds(self.seconds)
         )
 
     def __str__(self) -> str:
         """As the end of "a model that …"."""
-        does = "edits with a mask" if self.mask else "edits" if self.images else "makes pictures from text"
-        return does if self.size == "auto" else f"{does} at {self.size}"
+        if self.kind == "video":
+            does = "makes videos of pictures" if self.images else "makes videos from text"
+        else:
+            does = (
+                "edits with a mask" if self.mask else "edits" if self.images else "makes pictures from text"
+            )
+        length = f" of {self.seconds:g} s" if self.seconds else ""
+        return f"{does}{length}" if self.size == "auto" else f"{does}{length} at {self.size}"
 
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """What the person set: `model` for all calls, `edit_model` for edits, what "auto" may cost in USD."""
+    """What the person set.
+
+    Attributes:
+        model: The model for pictures.
+        edit_model: The same for edits.
+        video_model: The same for videos.
+        auto_max_usd: The likely price up to which "auto" chooses for pictures.
+    """
 
     model: str | None = None
     edit_model: str | None = None
+    video_model: str | None = None
     auto_max_usd: float = 0.05
+
+    def auto_limit(self, kind: Kind) -> float:
+        """The likely price up to which "auto" chooses, in USD."""
+        return AUTO_VIDEO_USD if kind == "video" else self.auto_max_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,21 +179,25 @@ def cheapest(need: Need, listing: Listing) -> ModelEntry | None:
 def _own(need: Need, listing: Listing | None, preference: Preference) -> Choice | None:
     """The person's own model, unless the list says that it cannot do this."""
     edits = preference.edit_model if need.images else None
-    for variable, model_id in (("IMAGEROUTER_EDIT_MODEL", edits), ("IMAGEROUTER_MODEL", preference.model)):
+    own = (("IMAGEROUTER_EDIT_MODEL", edits), ("IMAGEROUTER_MODEL", preference.model))
+    if need.kind == "video":
+        own = (("IMAGEROUTER_VIDEO_MODEL", preference.video_model),)
+    for variable, model_id in own:
         if not model_id:
             continue
         if model_id.lower() in WORDS:
             continue
         try:
-            own = named(model_id, listing)
+            found = named(model_id, listing)
         except PlanError as error:
             raise PlanError(f"The person's {variable} cannot be used: {error.what}", error.remedy) from None
-        if own.entry is None or need.fits(own.entry):
-            return Choice(own.id, own.entry, f"it is your {variable}")
+        if found.entry is None or need.fits(found.entry):
+            return Choice(found.id, found.entry, f"it is your {variable}")
     return None
 
 
 def _chosen(word: str, need: Need, fitting: Sequence[ModelEntry], preference: Preference) -> Choice:
+    limit = preference.auto_limit(need.kind)
     match word:
         case "cheapest":
             paid = sorted((entry for entry in fitting if not entry.free), key=_likely)
@@ -176,15 +206,15 @@ def _chosen(word: str, need: Need, fitting: Sequence[ModelEntry], preference: Pr
             found = [entry for entry in fitting if entry.id.endswith(":free")]
             why = f"it is the first free one that {need}"
         case _:
-            found = [entry for entry in fitting if _likely(entry) <= preference.auto_max_usd]
-            why = f"it is a popular one that {need} for up to {dollars(preference.auto_max_usd)}"
+            found = [entry for entry in fitting if _likely(entry) <= limit]
+            why = f"it is a popular one that {need} for up to {dollars(limit)}"
     if found:
         return Choice(found[0].id, found[0], f"{why} ({price_words(found[0])})")
     others = ", ".join(f"{entry.id} ({price_words(entry)})" for entry in sorted(fitting, key=_likely)[:3])
-    limit = f" for up to {dollars(preference.auto_max_usd)}" if word == "auto" else ""
-    kind = {"cheapest": "paid ", "free": "free "}.get(word, "")
+    within = f" for up to {dollars(limit)}" if word == "auto" else ""
+    sort = {"cheapest": "paid ", "free": "free "}.get(word, "")
     raise PlanError(
-        f"There is no {kind}model that {need}{limit}.",
+        f"There is no {sort}model that {need}{within}.",
         f"Name one in `model`: {others}." if others else "Ask for less: another size, or no mask.",
     )
 

@@ -2,8 +2,11 @@
 
 import base64
 import binascii
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +27,10 @@ from imagerouter_mcp.gallery.files import (
     sweep_partials,
 )
 from imagerouter_mcp.gallery.places import output_places, permitted
-from imagerouter_mcp.generation.plan import Plan
-from imagerouter_mcp.generation.request import Generation, ImageRequest
+from imagerouter_mcp.generation.job import Destination, Job
+from imagerouter_mcp.generation.request import Generation, GenerationRequest
 from imagerouter_mcp.generation.studio import Studio
+from imagerouter_mcp.generation.work import Work
 from imagerouter_mcp.images.formats import NotAPictureError, inspect
 
 MAX_RESULT_BYTES = 200 * 2**20
@@ -44,45 +48,25 @@ _DECODED_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
-    """Where the results of one request go: a folder that can be written to, and a name without extension."""
-
-    folder: Path
-    stem: str
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One request on its way.
+class _Outcome:
+    """What became of one item of an answer.
 
     Attributes:
-        request: What was asked for.
-        plan: What is sent.
-        destination: Where the results go.
-        origins: What the record calls the source images.
-        notes: What was done to the source images.
+        image: As far as it is known.
+        reason: Why there is no file, or not where it should be, as the end of a sentence.
+        unstored: Whether it is whole and here, and no folder took it.
     """
-
-    request: ImageRequest
-    plan: Plan
-    destination: Destination
-    origins: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What became of one item of an answer; `reason` says why there is no file."""
 
     image: StoredImage
     reason: str | None = None
+    unstored: bool = False
 
 
-def prepare_destination(request: ImageRequest, studio: Studio) -> Destination:
-    """Make sure before the paid call that its result can be stored and recorded.
+def prepare_destination(request: GenerationRequest, studio: Studio) -> Destination:
+    """Make sure before the paid call that its result can be stored.
 
     Raises:
-        ConfigurationError: The folder or the gallery cannot be written to.
+        ConfigurationError: The folder cannot be written to.
         PlanError: The file name cannot be one, or the folder may not be saved in.
     """
     folder = studio.settings.output_dir
@@ -91,11 +75,10 @@ def prepare_destination(request: ImageRequest, studio: Studio) -> Destination:
     stem = checked_filename(request.filename) if request.filename else file_stem(request.prompt)
     prepare_folder(folder)
     sweep_partials(folder, _ABANDONED)
-    studio.gallery.count()
     return Destination(folder, stem)
 
 
-async def deliver(studio: Studio, job: Job, answer: GenerationAnswer) -> Generation:
+async def deliver(studio: Studio, job: Job, answer: GenerationAnswer, work: Work) -> Generation:
     """Store and record what was paid for.
 
     What cannot be fetched is recorded too, so that its handle leads to another try.
@@ -104,83 +87,120 @@ async def deliver(studio: Studio, job: Job, answer: GenerationAnswer) -> Generat
         studio: The process's parts.
         job: What was asked for, and where it goes.
         answer: What came back.
+        work: What the result is part of.
 
     Raises:
-        DeliveryError: No file could be stored; names the link and the handle.
+        DeliveryError: No file could be stored; says where the result can still be had.
     """
-    outcomes = [await _deliver_item(studio.fetcher, item, job.destination) for item in answer.items]
-    record, notes = await to_thread.run_sync(_record, studio, job, answer, outcomes)
+    outcomes = [await _deliver_item(studio, item, job.destination) for item in answer.items]
+    if any(outcome.unstored for outcome in outcomes):
+        work.unrecorded, work.unstored[job.handle] = True, answer
+        raise DeliveryError(
+            f"The result was made, but {outcomes[0].reason}.",
+            f"Do not make it again: make room there, then call get_generation with {job.handle}.",
+        )
+    told = [
+        *job.notes,
+        *work.notes,
+        *_other_size(job, outcomes),
+        *_elsewhere(outcomes),
+        *((SANDBOX_NOTE,) if answer.sandbox else ()),
+    ]
+    record, unrecorded = await to_thread.run_sync(_record, studio, job, answer, outcomes, told)
+    work.unrecorded = work.unrecorded or bool(unrecorded)
     lost = [
-        (image, outcome.reason)
+        undelivered(image, outcome.reason)
         for image, outcome in zip(record.images, outcomes, strict=True)
-        if outcome.reason
+        if outcome.image.path is None
     ]
     if len(lost) == len(outcomes):
-        raise _undelivered(*lost[0])
-    notes = (
-        *job.plan.notes,
-        *job.notes,
-        *notes,
-        *_other_size(job.plan, record),
-        *(str(_undelivered(*each)) for each in lost),
-        *((SANDBOX_NOTE,) if answer.sandbox else ()),
-    )
-    return Generation(record, job.plan.why, job.plan.estimate, notes)
+        raise lost[0]
+    return Generation(record, job.why, job.estimate, (*told, *unrecorded, *map(str, lost)))
 
 
-def _other_size(plan: Plan, record: Record) -> tuple[str, ...]:
+def _other_size(job: Job, outcomes: Sequence[_Outcome]) -> tuple[str, ...]:
     """A sentence when the service made other dimensions than it was asked for."""
-    came = next(
-        ((image.width, image.height) for image in record.images if image.width and image.height), None
-    )
-    if plan.size is None or came is None or came == plan.size:
+    sizes = ((outcome.image.width, outcome.image.height) for outcome in outcomes)
+    came = next((size for size in sizes if all(size)), None)
+    if job.size is None or came is None or came == job.size:
         return ()
-    asked = "x".join(map(str, plan.size))
-    return (f"{asked} was asked for; {plan.model} made {came[0]}x{came[1]}.",)
+    asked = "x".join(map(str, job.size))
+    return (f"{asked} was asked for; {job.model} made {came[0]}x{came[1]}.",)
+
+
+def _elsewhere(outcomes: Sequence[_Outcome]) -> tuple[str, ...]:
+    """A sentence when files do not lie where they should."""
+    moved = [outcome.image.path for outcome in outcomes if outcome.reason and outcome.image.path]
+    if not moved:
+        return ()
+    reason = next(outcome.reason for outcome in outcomes if outcome.image.path in moved)
+    return (f"It lies in {moved[0].parent}, for {reason}.",)
 
 
 async def refetch(studio: Studio, image: GalleryImage, record: Record) -> GalleryImage:
-    """Try once more to fetch a picture that was paid for and could not be had.
+    """Try once more to fetch a result that was paid for and could not be had.
 
     Raises:
-        ConfigurationError: The output folder cannot be written to.
+        ConfigurationError: The gallery cannot be written to.
         DeliveryError: It still cannot be had.
     """
     destination = Destination(studio.settings.output_dir, file_stem(record.prompt))
-    await to_thread.run_sync(prepare_folder, destination.folder)
-    outcome = await _deliver_item(studio.fetcher, ResultItem(url=image.url), destination)
-    if outcome.reason:
-        raise _undelivered(image, outcome.reason)
+    outcome = await _deliver_item(studio, ResultItem(url=image.url), destination)
+    if outcome.image.path is None:
+        raise undelivered(image, outcome.reason)
     fetched = GalleryImage(**vars(outcome.image), handle=image.handle)
     await to_thread.run_sync(studio.gallery.update, fetched)
     return fetched
 
 
-async def _deliver_item(fetcher: Fetcher, item: ResultItem, destination: Destination) -> _Outcome:
-    try:
-        with partial_file(destination.folder) as partial:
-            if item.b64_json:
-                await to_thread.run_sync(_decode, item.b64_json, partial)
-            else:
-                await _fetch(fetcher, item.url or "", partial)
-            return _Outcome(await to_thread.run_sync(_store, partial, item.url, destination))
-    except FetchError as error:
-        reason = f"it could not be fetched: {error.reason}"
-    except NotAPictureError as error:
-        reason = f"what came is not a whole picture: {error}"
-    except binascii.Error:
-        reason = "its base64 is damaged"
-    except OSError as error:
-        reason = f"it could not be written to {destination.folder}: {error.strerror or error}"
-    return _Outcome(StoredImage(url=item.url), reason)
+async def _deliver_item(studio: Studio, item: ResultItem, destination: Destination) -> _Outcome:
+    """Fetch or decode one item into the folder where it belongs, or into the first that takes it.
+
+    What was paid for is worth another folder: a disk may have filled up, a folder may be gone.
+    """
+    reason = ""
+    for folder in _folders(studio, destination):
+        try:
+            image = await _into(studio.fetcher, item, folder, destination.stem)
+        except FetchError as error:
+            return _Outcome(StoredImage(url=item.url), f"it could not be fetched: {error.reason}")
+        except NotAPictureError as error:
+            return _Outcome(StoredImage(url=item.url), f"what came is not a whole picture: {error}")
+        except binascii.Error:
+            return _Outcome(StoredImage(url=item.url), "its base64 is damaged")
+        except OSError as error:
+            why = f"it could not be written to {folder}: {error.strerror or error}"
+            reason = reason or why
+        else:
+            return _Outcome(image, reason or None)
+    return _Outcome(StoredImage(url=item.url), reason, unstored=item.url is None)
 
 
-async def _fetch(fetcher: Fetcher, url: str, partial: PartialFile) -> None:
+def _folders(studio: Studio, destination: Destination) -> list[Path]:
+    """Where a result may go, the right place first."""
+    settings = studio.settings
+    temporary = Path(tempfile.gettempdir()) / "imagerouter"
+    return list(
+        dict.fromkeys((destination.folder, settings.output_dir, settings.data_dir / "rescued", temporary))
+    )
+
+
+async def _into(fetcher: Fetcher, item: ResultItem, folder: Path, stem: str) -> StoredImage:
+    await to_thread.run_sync(partial(folder.mkdir, parents=True, exist_ok=True))
+    with partial_file(folder) as unfinished:
+        if item.b64_json:
+            await to_thread.run_sync(_decode, item.b64_json, unfinished)
+        else:
+            await _fetch(fetcher, item.url or "", unfinished)
+        return await to_thread.run_sync(_store, unfinished, item.url, folder, stem)
+
+
+async def _fetch(fetcher: Fetcher, url: str, target: PartialFile) -> None:
     for wait in (*RETRY_AFTER_SECONDS, None):
         try:
             await fetcher.download(
                 url,
-                partial.file,
+                target.file,
                 max_bytes=MAX_RESULT_BYTES,
                 seconds=DOWNLOAD_SECONDS,
                 purpose="result",
@@ -193,19 +213,19 @@ async def _fetch(fetcher: Fetcher, url: str, partial: PartialFile) -> None:
             return
 
 
-def _decode(text: str, partial: PartialFile) -> None:
+def _decode(text: str, target: PartialFile) -> None:
     """Decode base64 piece by piece, for the interpreter does nothing else during each piece."""
     text = "".join(text.split())
     start = text.find(",") + 1 if text[:5].lower() == "data:" else 0
     text += "=" * (-(len(text) - start) % 4)
     for begin in range(start, len(text), _DECODED_AT_ONCE):
-        partial.file.write(base64.b64decode(text[begin : begin + _DECODED_AT_ONCE], validate=True))
+        target.file.write(base64.b64decode(text[begin : begin + _DECODED_AT_ONCE], validate=True))
 
 
-def _store(partial: PartialFile, url: str | None, destination: Destination) -> StoredImage:
-    partial.file.flush()
-    seen = inspect(partial.path)
-    path = store(partial.finish(), destination.folder, destination.stem, seen.format.extension)
+def _store(unfinished: PartialFile, url: str | None, folder: Path, stem: str) -> StoredImage:
+    unfinished.file.flush()
+    seen = inspect(unfinished.path)
+    path = store(unfinished.finish(), folder, stem, seen.format.extension)
     return StoredImage(
         path=path,
         url=url,
@@ -213,31 +233,38 @@ def _store(partial: PartialFile, url: str | None, destination: Destination) -> S
         width=seen.width,
         height=seen.height,
         bytes=seen.bytes,
+        seconds=seen.seconds,
     )
 
 
 def _record(
-    studio: Studio, job: Job, answer: GenerationAnswer, outcomes: list[_Outcome]
+    studio: Studio, job: Job, answer: GenerationAnswer, outcomes: Sequence[_Outcome], told: Sequence[str]
 ) -> tuple[Record, tuple[str, ...]]:
-    """Record the generation; a gallery that fails now must not cost the person the picture."""
+    """Record the generation; a gallery that fails now must not cost the person the result."""
     known: dict[str, Any] = {
-        "prompt": job.request.prompt,
-        "model": job.plan.model,
+        "prompt": job.prompt,
+        "model": job.model,
         "revised_prompt": next((item.revised_prompt for item in answer.items if item.revised_prompt), None),
-        "parameters": {name: job.plan.fields[name] for name in job.plan.fields.keys() - {"prompt", "model"}},
+        "parameters": {name: job.fields[name] for name in job.fields.keys() - {"prompt", "model"}},
         "sources": job.origins,
         "cost_usd": answer.cost,
         "latency_ms": None if answer.latency is None else round(answer.latency),
     }
     try:
-        return studio.gallery.add(**known, images=[outcome.image for outcome in outcomes]), ()
+        return studio.journal.record(job.handle, [outcome.image for outcome in outcomes], told, known), ()
     except ConfigurationError as error:
         images = tuple(GalleryImage(**vars(outcome.image), handle="") for outcome in outcomes)
-        unrecorded = Record(**known, generation="", created_at=datetime.now(UTC), images=images)
-        return unrecorded, (f"It has no handle, for it could not be recorded: {error.what}",)
+        unrecorded = Record(**known, generation=job.handle, created_at=datetime.now(UTC), images=images)
+        return unrecorded, (f"It has no handle yet, for it could not be recorded: {error.what}",)
 
 
-def _undelivered(image: GalleryImage, reason: str | None) -> DeliveryError:
+def undelivered(image: GalleryImage, reason: str | None) -> DeliveryError:
+    """The error of a result that was paid for and is not here.
+
+    Args:
+        image: As far as it is known.
+        reason: Why it is not here, as the end of a sentence.
+    """
     if image.url is None:
         return DeliveryError(
             f"The picture was made, but {reason}.",

@@ -12,7 +12,7 @@ from imagerouter_mcp.api.model_list import FREE_MAX_SIDE, ModelEntry
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.choose import Choice, Need, Preference, cheapest, choose, examples
 from imagerouter_mcp.generation.prices import Estimate, estimate, price_words
-from imagerouter_mcp.generation.request import ImageRequest
+from imagerouter_mcp.generation.request import THINGS, GenerationRequest
 from imagerouter_mcp.generation.sizes import (
     nearest,
     own_sizes,
@@ -26,6 +26,8 @@ from imagerouter_mcp.images.masks import Convention
 
 MAX_IMAGES = 16
 """The service takes up to 16 source images."""
+MAX_SECONDS = 60
+"""The service takes lengths of a video up to this."""
 MAX_PROMPT = 10_000
 """Characters; the lower of the two limits that the service was seen to have."""
 _SIZES_TOLD = 12
@@ -58,7 +60,7 @@ class Plan:
 
 
 def pick_model(
-    request: ImageRequest, listing: Listing | None, popular: Sequence[str], preference: Preference
+    request: GenerationRequest, listing: Listing | None, popular: Sequence[str], preference: Preference
 ) -> Choice:
     """Find the model, and make sure that it can do this.
 
@@ -72,20 +74,21 @@ def pick_model(
         PlanError: It cannot work; the sentence names what would.
     """
     _check_words(request)
-    size = read_size(request.size)
-    if size and request.aspect_ratio not in ("", "auto"):
+    _check_seconds(request)
+    if read_size(request.size) and request.aspect_ratio not in ("", "auto"):
         raise PlanError("Both size and aspect_ratio are given.", "Give one of the two.")
-    need = Need(bool(request.images), bool(request.mask), f"{size[0]}x{size[1]}" if size else "auto")
+    need = need_of(request)
     choice = choose(request.model, need, listing, popular, preference)
     if choice.entry and listing:
         _check_abilities(choice.entry, need, listing)
         _check_size(choice.entry, need, listing)
+        _check_length(choice.entry, need)
     _check_speciality(request, choice.id)
     return choice
 
 
 def make_plan(
-    request: ImageRequest,
+    request: GenerationRequest,
     choice: Choice,
     *,
     response_format: str,
@@ -115,6 +118,7 @@ def make_plan(
         "size": wanted,
         "quality": "auto" if entry and entry.takes_quality is False else request.quality,
         "output_format": request.output_format,
+        "seconds": f"{request.seconds:g}" if request.seconds else "auto",
     }
     sent = {name: value for name, value in fields.items() if value and value != "auto"}
     sent["response_format"] = (
@@ -129,8 +133,29 @@ def make_plan(
             else []
         ),
         *([f"{request.aspect_ratio} was asked for as {wanted}."] if ratio else []),
+        *(
+            ["ImageRouter was seen to begin videos with the first picture alone."]
+            if request.kind == "video" and len(request.images) > 1
+            else []
+        ),
     ]
     return Plan(choice.id, choice.why, sent, estimate(entry), _convention(choice), tuple(notes))
+
+
+def need_of(request: GenerationRequest) -> Need:
+    """What a request asks of its model.
+
+    Raises:
+        PlanError: Its size is none.
+    """
+    size = read_size(request.size)
+    return Need(
+        bool(request.images),
+        bool(request.mask),
+        f"{size[0]}x{size[1]}" if size else "auto",
+        request.kind,
+        request.seconds,
+    )
 
 
 def _convention(choice: Choice) -> Convention:
@@ -139,7 +164,7 @@ def _convention(choice: Choice) -> Convention:
     return "transparent" if "openai" in (providers or (choice.id.partition("/")[0],)) else "white"
 
 
-def _check_words(request: ImageRequest) -> None:
+def _check_words(request: GenerationRequest) -> None:
     if any("\ud800" <= letter <= "\udfff" for letter in request.prompt):
         raise PlanError("The prompt holds half a character, which cannot be sent.", "Write it again.")
     if len(request.prompt) > MAX_PROMPT:
@@ -156,9 +181,11 @@ def _check_words(request: ImageRequest) -> None:
 
 
 def _check_abilities(entry: ModelEntry, need: Need, listing: Listing) -> None:
-    if entry.output != "image":
+    if entry.output != need.kind:
+        other = "generate_video" if entry.output == "video" else "generate_image"
         raise PlanError(
-            f"{entry.id} makes videos, not pictures.", f"Use an image model{examples(need, listing)}."
+            f"{entry.id} makes {THINGS[entry.output]}s, not {THINGS[need.kind]}s.",
+            f"Call {other}, or use a model that {need}{examples(need, listing)}.",
         )
     if need.images and entry.takes_image is False:
         raise PlanError(
@@ -195,7 +222,25 @@ def _check_size(entry: ModelEntry, need: Need, listing: Listing) -> None:
     )
 
 
-def _check_speciality(request: ImageRequest, model: str) -> None:
+def _check_seconds(request: GenerationRequest) -> None:
+    if request.seconds and not 1 <= request.seconds <= MAX_SECONDS:
+        raise PlanError(
+            f"A video cannot be {request.seconds:g} seconds long.", f"Ask for 1 to {MAX_SECONDS} seconds."
+        )
+
+
+def _check_length(entry: ModelEntry, need: Need) -> None:
+    if entry.accepts_seconds(need.seconds):
+        return
+    close = min(entry.seconds, key=lambda length: abs(length - need.seconds))
+    raise PlanError(
+        f"{entry.id} makes no videos of {need.seconds:g} seconds.",
+        f"The nearest length that it makes is {close:g}, of "
+        f"{', '.join(f'{length:g}' for length in entry.seconds)}.",
+    )
+
+
+def _check_speciality(request: GenerationRequest, model: str) -> None:
     special = SPECIAL.get(model)
     if special and special.image and not request.images:
         raise PlanError(
@@ -213,7 +258,7 @@ def _about_the_list(choice: Choice, *, listed: bool) -> list[str]:
     return []
 
 
-def _about_quality(request: ImageRequest, entry: ModelEntry | None) -> list[str]:
+def _about_quality(request: GenerationRequest, entry: ModelEntry | None) -> list[str]:
     if request.quality != "auto" and entry and entry.takes_quality is False:
         return [f"{entry.id} has no quality setting; quality={request.quality} was left out."]
     return []

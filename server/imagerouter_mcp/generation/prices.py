@@ -1,6 +1,7 @@
 """Prices: what a call may cost, and how an amount is written."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def price_words(entry: "ModelEntry") -> str:
     return f"about {dollars(entry.price.likely)}" if entry.price else "price unknown"
 
 
-def dollars(amount: float) -> str:
+def dollars(amount: float | Decimal) -> str:
     """USD with as many digits as matter, at least two: $0.04, $0.0006, $1.75."""
     digits = f"{amount:.6f}".rstrip("0")
     whole, _, fraction = digits.partition(".")

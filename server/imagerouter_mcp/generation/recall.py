@@ -19,6 +19,11 @@ def is_handle(text: str) -> bool:
     return _HANDLE.fullmatch(text) is not None
 
 
+def is_last(text: str) -> bool:
+    """Whether a text means the newest picture."""
+    return text.strip().lower() == "last"
+
+
 async def find_image(studio: Studio, handle: str) -> tuple[GalleryImage, Record]:
     """The image of a handle, and the record that it belongs to.
 
@@ -30,7 +35,7 @@ async def find_image(studio: Studio, handle: str) -> tuple[GalleryImage, Record]
         NotFoundError: The gallery has none.
         ConfigurationError: The gallery cannot be read.
     """
-    if handle.strip().lower() == "last":
+    if is_last(handle):
         return await _newest(studio)
     found = await to_thread.run_sync(studio.gallery.find, handle)
     if found is None:
@@ -43,7 +48,7 @@ async def find_image(studio: Studio, handle: str) -> tuple[GalleryImage, Record]
 
 async def _newest(studio: Studio) -> tuple[GalleryImage, Record]:
     """The newest picture that has arrived, else the newest that was paid for."""
-    records = await to_thread.run_sync(studio.gallery.list, None, _LOOKED_THROUGH)
+    records = await to_thread.run_sync(studio.gallery.known, _LOOKED_THROUGH)
     pairs = [(image, record) for record in records for image in record.images]
     if not pairs:
         raise NotFoundError("No picture has been made yet.", "Make one first, or give a picture's path.")
@@ -67,9 +72,14 @@ async def recall(studio: Studio, handle: str) -> tuple[GalleryImage, Record, tup
         return image, record, ()
     if image.url is None:
         raise NotFoundError(
-            f"The file of {image.handle} is no longer at {image.path}, and no link to it is known.",
+            f"The file of {image.handle} is {_gone(studio, image)}, and no link to it is known.",
             "If it was moved, give its new path; else make it again.",
         )
     fetched = await refetch(studio, image, record)
-    was = f"was no longer at {image.path}" if image.path else "had not arrived"
+    was = f"was {_gone(studio, image)}" if image.path else "had not arrived"
     return fetched, record, (f"The file {was}; it was fetched again from its link.",)
+
+
+def _gone(studio: Studio, image: GalleryImage) -> str:
+    """That a file is not where it was; its path is told to those on this machine only."""
+    return "no longer there" if studio.links else f"no longer at {image.path}"

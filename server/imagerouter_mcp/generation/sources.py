@@ -12,18 +12,17 @@ from anyio import to_thread
 
 from imagerouter_mcp.api.wire import Upload
 from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError
+from imagerouter_mcp.gallery.uploads import is_upload
 from imagerouter_mcp.generation.abreast import abreast
 from imagerouter_mcp.generation.recall import find_image, is_handle
-from imagerouter_mcp.generation.request import ImageRequest
+from imagerouter_mcp.generation.request import GenerationRequest
 from imagerouter_mcp.generation.studio import Studio
+from imagerouter_mcp.generation.uploads import upload_path
 from imagerouter_mcp.images.masks import Convention, encode_mask, given_mask, parse_mask, region_mask
 from imagerouter_mcp.images.sources import SourceImage, is_data, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-AT_ONCE = 4
-"""Sources fetched side by side; `images.preparing` decodes one at a time, so that memory stays bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ def _view(file: BinaryIO) -> BinaryIO:
 
 
 @asynccontextmanager
-async def open_sources(studio: Studio, request: ImageRequest) -> AsyncGenerator[Sources]:
+async def open_sources(studio: Studio, request: GenerationRequest) -> AsyncGenerator[Sources]:
     """Open everything that a request builds on; closed when the block ends.
 
     Raises:
@@ -127,7 +126,7 @@ async def open_sources(studio: Studio, request: ImageRequest) -> AsyncGenerator[
 async def _open_all(
     studio: Studio, texts: tuple[str, ...], opened: AsyncExitStack
 ) -> list[tuple[SourceImage, str]]:
-    outcomes = await abreast([partial(_open, studio, text, opened) for text in texts], AT_ONCE)
+    outcomes = await abreast([partial(_open, studio, text, opened) for text in texts])
     for outcome in outcomes:
         if isinstance(outcome, ImageRouterError):
             raise outcome
@@ -156,7 +155,9 @@ async def _mask(
 
 
 async def _resolved(studio: Studio, text: str) -> tuple[Path | None, str]:
-    """The file of a source that is named by its handle, and what a record calls it."""
+    """The file of a source that this server stored, and what a record calls it."""
+    if is_upload(text):
+        return await to_thread.run_sync(upload_path, studio.uploads, text), text.strip().lower()
     if not is_handle(text):
         return None, shown(text) if is_data(text) else text.strip()
     image, _ = await find_image(studio, text)

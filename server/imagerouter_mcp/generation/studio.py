@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from imagerouter_mcp.api.client import ImageRouterClient
     from imagerouter_mcp.api.ranking import Popularity
     from imagerouter_mcp.fetch import Fetcher
+    from imagerouter_mcp.gallery.database import Database
+    from imagerouter_mcp.gallery.journal import Journal
     from imagerouter_mcp.gallery.records import Gallery
+    from imagerouter_mcp.gallery.spending import Ledger
+    from imagerouter_mcp.gallery.uploads import Uploads
+    from imagerouter_mcp.generation.calls import Calls
+    from imagerouter_mcp.generation.links import Links
+    from imagerouter_mcp.generation.pacing import Pace
     from imagerouter_mcp.images.sources import SourceReader
 
 
@@ -26,17 +33,60 @@ class Studio:
 
     Args:
         settings: What the person set.
+        links: How those who are far away reach pictures; None when whoever asks is on this machine.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, links: "Links | None" = None) -> None:
         self.settings = settings
+        self.links = links
+
+    @cached_property
+    def _database(self) -> "Database":
+        from imagerouter_mcp.gallery.database import Database
+
+        return Database(self.settings.data_dir)
 
     @cached_property
     def gallery(self) -> "Gallery":
         """What was made."""
         from imagerouter_mcp.gallery.records import Gallery
 
-        return Gallery(self.settings.data_dir)
+        return Gallery(self._database)
+
+    @cached_property
+    def journal(self) -> "Journal":
+        """What is being made, and what became of it."""
+        from imagerouter_mcp.gallery.journal import Journal
+
+        return Journal(self._database, self.settings.data_dir)
+
+    @cached_property
+    def ledger(self) -> "Ledger":
+        """What was spent."""
+        from imagerouter_mcp.gallery.spending import Ledger
+
+        return Ledger(self._database)
+
+    @cached_property
+    def calls(self) -> "Calls":
+        """The calls under way."""
+        from imagerouter_mcp.generation.calls import Calls
+
+        return Calls(self)
+
+    @cached_property
+    def pace(self) -> "Pace":
+        """Whose turn it is to send."""
+        from imagerouter_mcp.generation.pacing import Pace
+
+        return Pace(self.settings.concurrency, self.client.rate)
+
+    @cached_property
+    def uploads(self) -> "Uploads":
+        """What was sent to be edited."""
+        from imagerouter_mcp.gallery.uploads import Uploads
+
+        return Uploads(self.settings.data_dir)
 
     @cached_property
     def catalogue(self) -> "Catalogue":
@@ -114,18 +164,22 @@ class Studio:
         return await self.client.popular()
 
     async def close(self) -> None:
-        """Close what was opened."""
+        """Let what was sent arrive, for as long as the person allows, then close what was opened."""
+        if "calls" in self.__dict__:
+            await self.calls.close(self.settings.grace_seconds)
         for opened in ("_http", "fetcher"):
             if opened in self.__dict__:
                 await self.__dict__[opened].aclose()
-        if "gallery" in self.__dict__:
-            self.gallery.close()
+        if "journal" in self.__dict__:
+            self.journal.close()
+        if "_database" in self.__dict__:
+            self._database.close()
 
 
 @asynccontextmanager
-async def open_studio(settings: Settings) -> AsyncGenerator[Studio]:
+async def open_studio(settings: Settings, links: "Links | None" = None) -> AsyncGenerator[Studio]:
     """A studio that is closed at the end of the block."""
-    studio = Studio(settings)
+    studio = Studio(settings, links)
     try:
         yield studio
     finally:

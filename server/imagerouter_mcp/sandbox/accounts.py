@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
+from imagerouter_mcp.sandbox.rates import Window, usual_limit
 from imagerouter_mcp.sandbox.refusals import (
     access_denied,
     deposit_required,
@@ -61,6 +62,8 @@ class Account:
         free_used: Pictures of `:free` models today.
         free_forbidden: Whether `:free` models are refused altogether.
         rate_limited: Whether every generation is answered with 429.
+        images: The requests for images within the present window.
+        videos: The same for videos.
         spend_limit: What the key may spend in a month; shown, not enforced, for the service's wording of
             the refusal has not been observed.
     """
@@ -72,6 +75,8 @@ class Account:
     free_used: int = 0
     free_forbidden: bool = False
     rate_limited: bool = False
+    images: Window = field(default_factory=Window)
+    videos: Window = field(default_factory=Window)
     spend_limit: Decimal | None = None
 
     @property
@@ -83,6 +88,23 @@ class Account:
     def units(self) -> int:
         """What is left, in 1/10,000 USD."""
         return int(self.credits * _UNITS_A_DOLLAR)
+
+    def pace(self, limit: int, seconds: float, *, video: bool) -> dict[str, str]:
+        """Count a request against the key's rate.
+
+        Args:
+            limit: How many a window may see; 0 is the service's rule, which looks at what is left.
+            seconds: How long a window lasts.
+            video: Whether it is for a video.
+
+        Returns:
+            The `RateLimit-…` headers that every answer carries.
+
+        Raises:
+            RefusedError: 429: too many.
+        """
+        window = self.videos if video else self.images
+        return window.admit(limit or usual_limit(self.credits, video=video), seconds)
 
     def admit(self, *, free: bool) -> None:
         """Let a generation pass, or not.

@@ -12,7 +12,8 @@ from imagerouter_mcp.sandbox.state import MODELS, POPULARITY, SandboxState
 _LONGEST_PAUSE: Final = 3600
 """Seconds."""
 _CHOICES: Final[dict[str, tuple[str, ...]]] = {"popularity": POPULARITY, "models": MODELS}
-_DURATIONS: Final = ("heartbeat_seconds", "latency_seconds")
+_DURATIONS: Final = ("heartbeat_seconds", "latency_seconds", "rate_window_seconds")
+_RATE: Final = "rate_limit"
 
 
 async def read_journal(request: Request) -> Response:
@@ -60,6 +61,8 @@ def _problem(wanted: Any) -> str | None:  # noqa: ANN401 - JSON
             return f"'{name}' is one of: {', '.join(_CHOICES[name])}"
         if name in _DURATIONS and not (isinstance(value, int | float) and 0 <= value <= _LONGEST_PAUSE):
             return f"'{name}' is a number of seconds from 0 to {_LONGEST_PAUSE}"
-        if name not in _CHOICES and name not in _DURATIONS:
+        if name == _RATE and not (isinstance(value, int) and value >= 0):
+            return f"'{name}' is a number of requests, 0 for the service's rule"
+        if name not in _CHOICES and name not in (*_DURATIONS, _RATE):
             return f"unknown setting '{name}'"
     return None

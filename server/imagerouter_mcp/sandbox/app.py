@@ -94,7 +94,10 @@ class _Recorder:
 
         async def stamped(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["Server"] = SERVER_NAME
+                headers = MutableHeaders(scope=message)
+                headers["Server"] = SERVER_NAME
+                for name, value in scope["state"].get("rate", {}).items():
+                    headers.setdefault(name, value)
                 entry.status = message["status"]
                 entry.outcome = entry.outcome or f"status {message['status']}"
             await send(message)

@@ -119,6 +119,11 @@ class Model:
         return tuple(self.entry.get("seconds", ()))
 
     @property
+    def default_seconds(self) -> int | None:
+        """How long a video is when nobody says."""
+        return self.entry.get("default_seconds")
+
+    @property
     def created_in_seconds(self) -> bool:
         """Whether its answers carry `created` in seconds rather than milliseconds."""
         return self.provider_ids[0] in _SECONDS_PROVIDERS
@@ -131,6 +136,13 @@ class Model:
         """The price at a `quality`, in USD: low costs the lowest, high the highest, else the usual."""
         low, usual, high = self.prices()
         return {"low": low, "high": high}.get(quality, usual)
+
+    def video_price(self, seconds: int | None) -> Decimal:
+        """The price of a video, in USD: the shortest costs least, the longest most, the others the usual."""
+        low, usual, high = self.prices()
+        if not self.seconds or seconds is None:
+            return usual
+        return {min(self.seconds): low, max(self.seconds): high}.get(seconds, usual)
 
 
 def _prices(pricing: Mapping[str, Any]) -> tuple[Decimal, Decimal, Decimal]:

@@ -1,8 +1,10 @@
 """Models that fail on purpose: each behaves as a real one until the moment that its name tells.
 
 They are not in the model list unless `PUT /sandbox/settings` says `{"models": "with-faults"}`. Each takes
-source images and a mask, and costs 0.01 USD; "charged" marks those where the money stays spent although no
-result arrives, as with a lost connection in real life. "Asked type" is `output_format`.
+source images and a mask, and costs 0.01 USD; on the endpoint for videos the same ids make videos, and
+`sandbox/video-…` are the same faults as models that are listed for it. "charged" marks those where the money
+stays spent although no result arrives, as with a lost connection in real life. "Asked type" is
+`output_format`.
 
 | `sandbox/…` | what happens |
 |---|---|
@@ -20,6 +22,7 @@ result arrives, as with a lost connection in real life. "Asked type" is `output_
 | `late-error` | status 200, two heartbeats, then an error |
 | `stalled` | the request is read, and nothing ever comes; charged |
 | `stalled-after-heartbeats` | status 200, two heartbeats, then nothing ever again; charged |
+| `vanished` | the request is read, and the connection closed without an answer; charged |
 | `cut` | status 200, half of the JSON, then the connection is cut; charged |
 | `garbage` | status 200, something that is not JSON; charged |
 | `empty-data` | a success whose `data` is empty; charged |
@@ -59,6 +62,7 @@ from typing import Final, Literal
 from imagerouter_mcp.sandbox.catalogue import Model
 
 PREFIX: Final = "sandbox/"
+VIDEO_PREFIX: Final = "sandbox/video-"
 Group = Literal["slow", "refusal", "error", "stream", "answer", "picture", "delivery"]
 
 HUGE_BASE64_BYTES: Final = 192 * 2**20
@@ -76,7 +80,7 @@ _GROUPS: Final[dict[Group, tuple[str, ...]]] = {
         "deposit-required",
     ),
     "error": ("moderated", "no-credits", "provider-error", "late-error"),
-    "stream": ("stalled", "stalled-after-heartbeats", "cut", "garbage", "huge-b64"),
+    "stream": ("stalled", "vanished", "stalled-after-heartbeats", "cut", "garbage", "huge-b64"),
     "answer": ("empty-data", "no-url", "data-prefix", "bad-base64"),
     "picture": (
         "wrong-type",
@@ -106,11 +110,17 @@ _GROUPS: Final[dict[Group, tuple[str, ...]]] = {
         "url-empty",
     ),
 }
+_SLOW_SAMPLE: Final = ("slow-0", "slow-1", "slow-2", "slow-5")
 FAULT_IDS: Final = (
-    f"{PREFIX}slow-5",
+    *(f"{PREFIX}{name}" for name in _SLOW_SAMPLE),
     *(f"{PREFIX}{name}" for names in _GROUPS.values() for name in names),
 )
 """Every fault model; of the slow ones, a sample."""
+VIDEO_FAULT_IDS: Final = (
+    *(f"{VIDEO_PREFIX}{name}" for name in _SLOW_SAMPLE),
+    *(f"{VIDEO_PREFIX}{name}" for group, names in _GROUPS.items() if group != "picture" for name in names),
+)
+"""The same as models that are listed for videos; odd pictures are no videos."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +142,7 @@ def fault_of(model_id: str) -> Fault | None:
     """The fault that an id names, if it names one."""
     if not model_id.startswith(PREFIX):
         return None
-    name = model_id.removeprefix(PREFIX)
+    name = model_id.removeprefix(VIDEO_PREFIX).removeprefix(PREFIX)
     slow = _SLOW.fullmatch(name)
     if slow:
         return Fault(name, "slow", float(slow[1]))
@@ -141,6 +151,7 @@ def fault_of(model_id: str) -> Fault | None:
 
 def fault_model(model_id: str, *, video: bool = False) -> Model:
     """The model that stands for a fault, on the endpoint for images or for videos."""
+    video = video or model_id.startswith(VIDEO_PREFIX)
     provider = {"id": "sandbox", "model_name": model_id, "pricing": {"type": "fixed", "value": 0.01}}
     return Model(
         model_id,

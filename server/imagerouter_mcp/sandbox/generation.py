@@ -17,10 +17,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from imagerouter_mcp.sandbox import catalogue
-from imagerouter_mcp.sandbox.accounts import Account
 from imagerouter_mcp.sandbox.faults import HUGE_BASE64_BYTES, Fault
 from imagerouter_mcp.sandbox.journal import Entry, FileEntry
 from imagerouter_mcp.sandbox.media import MadeFile
+from imagerouter_mcp.sandbox.purchases import Purchase
 from imagerouter_mcp.sandbox.refusals import (
     JSON_TYPE,
     RefusedError,
@@ -34,7 +34,14 @@ from imagerouter_mcp.sandbox.refusals import (
 from imagerouter_mcp.sandbox.requests import GenerationRequest, check_abilities, validate
 from imagerouter_mcp.sandbox.state import SandboxState
 from imagerouter_mcp.sandbox.store import StoredFile
-from imagerouter_mcp.sandbox.streams import CuttableResponse, StalledResponse, beat, cut_after, stall
+from imagerouter_mcp.sandbox.streams import (
+    CuttableResponse,
+    StalledResponse,
+    VanishedResponse,
+    beat,
+    cut_after,
+    stall,
+)
 from imagerouter_mcp.sandbox.uploads import Received, receive
 
 _GATEWAY_PAGE: Final = (
@@ -62,14 +69,16 @@ async def _generate(request: Request, *, video: bool) -> Response:
     received = await receive(request)
     await _note(state, entry, received)
     account = state.accounts.authorize(request.headers.get("authorization"))
+    settings = state.settings
+    request.state.rate = account.pace(settings.rate_limit, settings.rate_window_seconds, video=video)
     wish = validate(received, video=video)
     account.admit(free=wish.model.is_free)
-    account.charge(wish.price)
-    generation = _Generation(state, entry, account, wish, str(request.base_url))
+    purchase = Purchase.begin(account, entry, wish.price)
+    generation = _Generation(state, entry, purchase, wish, str(request.base_url))
     try:
         return generation.respond()
     except RefusedError:
-        account.refund(wish.price)
+        purchase.refund()
         raise
 
 
@@ -86,7 +95,7 @@ class _Generation:
 
     state: SandboxState
     entry: Entry
-    account: Account
+    purchase: Purchase
     wish: GenerationRequest
     base_url: str
 
@@ -105,13 +114,16 @@ class _Generation:
         if fault and fault.name == "stalled":
             self.entry.outcome = "stalled"
             return StalledResponse(self.state)
+        if fault and fault.name == "vanished":
+            self.entry.outcome = "vanished"
+            return VanishedResponse(self.state)
         return CuttableResponse(self._body(), media_type=JSON_TYPE)
 
     def _refuse(self, fault: Fault) -> Response:
         if fault.name.startswith("html-"):
             self.entry.outcome = fault.name
             if fault.name == _UNCHARGED_GATEWAY:
-                self.account.refund(self.wish.price)
+                self.purchase.refund()
                 return HTMLResponse(_GATEWAY_PAGE.format(status="502 Bad Gateway"), 502)
             return HTMLResponse(_GATEWAY_PAGE.format(status="504 Gateway Time-out"), 504)
         if fault.name == "rate-limited-once" and not self.state.first_time(fault.name):
@@ -161,7 +173,7 @@ class _Generation:
                 raise _error(fault)
             made = await run_in_threadpool(_make, self.wish)
         except RefusedError as error:
-            self.account.refund(self.wish.price)
+            self.purchase.refund()
             self.entry.outcome = error.message
             return json.dumps(error.body).encode()
         self.entry.outcome = "made"

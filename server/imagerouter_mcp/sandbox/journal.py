@@ -33,6 +33,8 @@ class Entry:
         files: The body's files.
         status: The HTTP status of the answer, once it began.
         outcome: What became of it, in words.
+        paid: Whether a generation was begun and its price not given back; so too where the price is zero.
+        cost_usd: That price.
     """
 
     method: str
@@ -45,6 +47,8 @@ class Entry:
     files: list[FileEntry] = field(default_factory=list[FileEntry])
     status: int | None = None
     outcome: str | None = None
+    paid: bool = False
+    cost_usd: float = 0.0
 
 
 @dataclass(slots=True)
@@ -63,4 +67,4 @@ class Journal:
 
     def as_json(self) -> list[dict[str, object]]:
         """All entries, the first to arrive first."""
-        return [asdict(entry) for entry in self._entries]
+        return [asdict(entry) for entry in tuple(self._entries)]

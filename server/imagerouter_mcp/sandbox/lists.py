@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from imagerouter_mcp.sandbox import catalogue, shapes
 from imagerouter_mcp.sandbox.catalogue import Model
-from imagerouter_mcp.sandbox.faults import FAULT_IDS, fault_model, fault_of
+from imagerouter_mcp.sandbox.faults import FAULT_IDS, VIDEO_FAULT_IDS, fault_model, fault_of
 from imagerouter_mcp.sandbox.refusals import RefusedError, internal_error
 from imagerouter_mcp.sandbox.state import Popularity, SandboxState
 
@@ -103,7 +103,7 @@ def _models(state: SandboxState) -> list[Model]:
     real = list(catalogue.listed().values())
     if state.settings.models != "with-faults":
         return real
-    return real + [fault_model(model_id) for model_id in FAULT_IDS]
+    return real + [fault_model(model_id) for model_id in FAULT_IDS + VIDEO_FAULT_IDS]
 
 
 def _objects(name: str) -> list[dict[str, Any]]:

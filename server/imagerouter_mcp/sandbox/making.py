@@ -1,11 +1,12 @@
 """From a valid request to the files that answer it."""
 
 from imagerouter_mcp.sandbox import catalogue
+from imagerouter_mcp.sandbox.clips import clip
 from imagerouter_mcp.sandbox.drawing import draw, draw_svg
 from imagerouter_mcp.sandbox.editing import Edit, cut_out, edit, layers, upscale, vectorise
 from imagerouter_mcp.sandbox.encoding import encode
 from imagerouter_mcp.sandbox.media import DEFAULT_SIZE, JPEG, PNG, SVG, MadeFile
-from imagerouter_mcp.sandbox.oddities import ODD_PICTURES, clip
+from imagerouter_mcp.sandbox.oddities import ODD_PICTURES
 from imagerouter_mcp.sandbox.requests import GenerationRequest
 
 
@@ -18,7 +19,7 @@ def make(wish: GenerationRequest) -> list[MadeFile]:
     if wish.fault and wish.fault.name in ODD_PICTURES:
         return [ODD_PICTURES[wish.fault.name](wish.prompt, wish.drawn_size)]
     if wish.model.is_video:
-        return [clip()]
+        return [clip(wish.video_size, wish.seconds)]
     if wish.model.id in catalogue.SVG_MODELS:
         return [_vector(wish)]
     if wish.model.id == catalogue.CUTOUT_MODEL:

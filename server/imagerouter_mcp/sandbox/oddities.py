@@ -8,14 +8,14 @@ import os
 import struct
 import zlib
 from collections.abc import Callable, Mapping
-from importlib.resources import files
 from typing import Final
 
 from PIL import Image, features
 
+from imagerouter_mcp.sandbox.clips import clip
 from imagerouter_mcp.sandbox.drawing import draw, draw_svg
 from imagerouter_mcp.sandbox.encoding import encode, saved
-from imagerouter_mcp.sandbox.media import JPEG, MP4, PNG, SVG, WEBP, MadeFile, Size
+from imagerouter_mcp.sandbox.media import JPEG, PNG, SVG, WEBP, MadeFile, Size
 from imagerouter_mcp.sandbox.refusals import provider_error
 
 BOMB_SIDE: Final = 60_000
@@ -25,11 +25,6 @@ _ROTATED_RIGHT: Final = 6
 _RGB_8_BITS: Final = (8, 2, 0, 0, 0)
 _LOOPBACK_DISCARD: Final = "http://127.0.0.1:9"
 """An address where nothing listens: what follows a reference there fails without leaving the machine."""
-
-
-def clip() -> MadeFile:
-    """The sandbox's only video: two seconds, 320x180; see `assets/README.md`."""
-    return MadeFile(files("imagerouter_mcp.sandbox").joinpath("assets/clip.mp4").read_bytes(), MP4)
 
 
 def _picture(prompt: str, size: Size) -> Image.Image:

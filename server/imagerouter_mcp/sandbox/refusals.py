@@ -111,6 +111,21 @@ def rate_limited(
     )
 
 
+def over_rate(standing: Mapping[str, str]) -> RefusedError:
+    """A key that asks faster than it may.
+
+    Args:
+        standing: The `RateLimit-…` headers, from which `Retry-After` follows.
+    """
+    return RefusedError(
+        429,
+        "API key rate limit exceeded, please try again later.",
+        RATE_LIMIT,
+        headers={**standing, "Retry-After": standing["RateLimit-Reset"]},
+        typed=True,
+    )
+
+
 def insufficient_credits(price: str) -> RefusedError:
     """An account that cannot pay `price`, in USD; the service notices it after the validation."""
     return late(

@@ -40,6 +40,7 @@ class GenerationRequest:
         model: Resolved from its alias.
         fault: What goes wrong on purpose, for a `sandbox/` model.
         size: In pixels; None is `auto`.
+        seconds: How long a video is to be; None leaves it to the sandbox.
         media_type: What `output_format` asks for.
         images: Source images.
         mask: What to edit.
@@ -51,6 +52,7 @@ class GenerationRequest:
     size: Size | None
     quality: str
     response_format: str
+    seconds: int | None
     media_type: str
     images: tuple[bytes, ...]
     mask: bytes | None
@@ -58,12 +60,19 @@ class GenerationRequest:
     @property
     def price(self) -> Decimal:
         """In USD."""
-        return self.model.price(self.quality)
+        return self.model.video_price(self.seconds) if self.model.is_video else self.model.price(self.quality)
 
     @property
     def drawn_size(self) -> Size:
         """The size of a picture from text."""
         return self.size or DEFAULT_SIZE
+
+    @property
+    def video_size(self) -> Size | None:
+        """The size at which a video is shown; None leaves it to the sandbox."""
+        if self.size or not self.model.sizes:
+            return self.size
+        return _pixels(self.model.sizes[0])
 
 
 def validate(received: Received, *, video: bool) -> GenerationRequest:
@@ -84,8 +93,7 @@ def validate(received: Received, *, video: bool) -> GenerationRequest:
     size = _size(fields)
     output_format = _one_of(fields, "output_format", OUTPUT_FORMATS)
     model, fault = _model(model_id, video=video)
-    if video:
-        _check_seconds(fields, model)
+    seconds = _seconds(fields, model) if video else None
     if model.is_free and size and max(size) > FREE_SIDE:
         raise RefusedError(
             400,
@@ -99,6 +107,7 @@ def validate(received: Received, *, video: bool) -> GenerationRequest:
         size=size,
         quality=quality,
         response_format=response_format,
+        seconds=seconds,
         media_type=_MEDIA_TYPES[output_format],
         images=received.of("image"),
         mask=masks[0] if masks else None,
@@ -118,7 +127,7 @@ def check_abilities(wish: GenerationRequest) -> None:
         raise late("Mask editing is not supported for this model")
     if model.needs_image and not wish.images:
         raise provider_error(400, "Bad Request", "This model requires an input image.")
-    if wish.size and not model.is_video:
+    if wish.size:
         _check_size(model, wish.size)
 
 
@@ -165,10 +174,15 @@ def _size(fields: Mapping[str, Any]) -> Size | None:
     value = fields.get("size", "auto")
     if value == "auto":
         return None
-    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    found = _pixels(value) if isinstance(value, str) else None
     if not found:
         raise RefusedError(400, "'size' must be 'auto' or in the format 'WIDTHxHEIGHT' (e.g. '1024x768')")
-    return int(found[1]), int(found[2])
+    return found
+
+
+def _pixels(written: str) -> Size | None:
+    found = _SIZE.fullmatch(written)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _model(model_id: str, *, video: bool) -> tuple[Model, Fault | None]:
@@ -185,13 +199,14 @@ def _model(model_id: str, *, video: bool) -> tuple[Model, Fault | None]:
     return model, fault
 
 
-def _check_seconds(fields: Mapping[str, Any], model: Model) -> None:
+def _seconds(fields: Mapping[str, Any], model: Model) -> int | None:
     value = fields.get("seconds", "auto")
     if value == "auto":
-        return
+        return model.default_seconds
     written = str(value)
     if not written.isdecimal() or not 1 <= int(written) <= LONGEST_VIDEO:
         raise RefusedError(400, "'seconds' must be 'auto' or a number between 1 and 60")
     if model.seconds and int(written) not in model.seconds:
         accepted = ", ".join(str(one) for one in model.seconds)
         raise RefusedError(400, f"'seconds' must be one of {accepted} for model '{model.id}'")
+    return int(written)

@@ -112,7 +112,13 @@ class _Server(uvicorn.Server):
         )
         self._on_started = started
         self._sandbox: SandboxState = app.state.sandbox
+        self._sandbox.hang_up = self._hang_up
         logging.getLogger("uvicorn.error").addFilter(_expected)
+
+    def _hang_up(self, client: tuple[str, int]) -> None:
+        for connection in list(self.server_state.connections):
+            if getattr(connection, "client", None) == client and connection.transport:
+                connection.transport.close()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

@@ -1,13 +1,14 @@
 """Everything that one running sandbox remembers."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 from imagerouter_mcp.sandbox.accounts import Accounts
 from imagerouter_mcp.sandbox.journal import Journal
+from imagerouter_mcp.sandbox.rates import WINDOW_SECONDS
 from imagerouter_mcp.sandbox.store import FileStore
 
 MAX_STORED_BYTES: Final = 256 * 2**20
@@ -43,12 +44,16 @@ class SandboxSettings:
         latency_seconds: How long every generation takes at least.
         popularity: How `POST /operations/get-popular-models` answers.
         models: How `GET /v1/models` answers: in which shape, or how it fails.
+        rate_limit: How many generations a key may ask for in a window; 0 is the service's rule (see `rates`).
+        rate_window_seconds: How long a window lasts.
     """
 
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     latency_seconds: float = 0.0
     popularity: Popularity = "json-objects-model"
     models: Models = "normal"
+    rate_limit: int = 0
+    rate_window_seconds: float = WINDOW_SECONDS
 
 
 @dataclass(slots=True)
@@ -60,6 +65,7 @@ class SandboxState:
         uploads: What arrived, by SHA-256.
         once: Faults that happen once, and have.
         closing: Set when the server stops: everything that waits ends.
+        hang_up: Closes the connection from a client's address, host and port; the server sets it.
     """
 
     settings: SandboxSettings = field(default_factory=SandboxSettings)
@@ -69,6 +75,7 @@ class SandboxState:
     uploads: FileStore = field(default_factory=lambda: FileStore(MAX_STORED_BYTES))
     once: set[str] = field(default_factory=set[str])
     closing: asyncio.Event = field(default_factory=asyncio.Event)
+    hang_up: Callable[[tuple[str, int]], None] = field(default=lambda _: None)
     _jobs: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
 
     def first_time(self, what: str) -> bool:

@@ -40,6 +40,20 @@ class StalledResponse(Response):
             task.cancel()
 
 
+class VanishedResponse(Response):
+    """The connection closes without a status line."""
+
+    def __init__(self, state: SandboxState) -> None:
+        super().__init__()
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hang up; a server whose application merely returns would send a 500 of its own."""
+        del send
+        self._state.hang_up(scope["client"])
+        await _left(receive)
+
+
 async def _left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

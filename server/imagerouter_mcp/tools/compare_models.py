@@ -1,16 +1,21 @@
 """The tool `compare_models`: one prompt, several models, side by side."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
+from mcp.server.mcpserver.resolve import Resolve
 from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.request import ImageRequest
-from imagerouter_mcp.tools.hosts import answer
-from imagerouter_mcp.tools.making import progress_of
+from imagerouter_mcp.generation.request import GenerationRequest, Order
+from imagerouter_mcp.tools.consent import Answered, Asked, agreed, ask_person
+from imagerouter_mcp.tools.making import make
 from imagerouter_mcp.tools.parameters import (
+    Again,
     AspectRatio,
+    ConfirmCost,
     OutputDir,
     Preview,
     Prompt,
@@ -28,28 +33,57 @@ MaxCost = Annotated[
 ]
 
 
+async def _consent(ctx: StudioContext, prompt: str, models: list[str], size: str) -> Asked:
+    return await ask_person(ctx, _order(GenerationRequest(prompt=prompt, size=size), models))
+
+
 async def compare_models(
     *,
     prompt: Prompt,
     models: Models,
     ctx: StudioContext,
+    consent: Annotated[Answered, Resolve(_consent)],
     max_cost_usd: MaxCost = -1,
     size: Size = "auto",
     aspect_ratio: AspectRatio = "",
     quality: Quality = "auto",
     output_dir: OutputDir = "",
     preview: Preview = "auto",
+    again: Again = False,
+    confirm_cost: ConfirmCost = False,
 ) -> CallToolResult:
     """Make the same picture with several models to choose between them. Costs credits for each."""
-    from imagerouter_mcp.generation.run import compare
-
     if len(set(models)) != len(models) or not FEWEST <= len(models) <= MOST:
         raise PlanError(
             f"A comparison takes {FEWEST} to {MOST} different models; {len(models)} were named.",
             "Name that many; popular_models and search_models find them.",
         )
-    request = ImageRequest(
+    request = GenerationRequest(
         prompt=prompt, size=size, aspect_ratio=aspect_ratio, quality=quality, output_dir=output_dir
     )
-    studio = ctx.request_context.lifespan_context
-    return await answer(ctx, await compare(studio, request, models, max_cost_usd, progress_of(ctx)), preview)
+    order = _order(
+        request,
+        models,
+        max_cost_usd=max_cost_usd,
+        again=again,
+        confirmed=agreed(consent, confirm_cost=confirm_cost, ctx=ctx),
+    )
+    return await make(ctx, order, preview)
+
+
+def _order(
+    request: GenerationRequest,
+    models: Sequence[str],
+    *,
+    max_cost_usd: float = -1,
+    again: bool = False,
+    confirmed: bool = False,
+) -> Order:
+    requests = tuple(replace(request, model=model) for model in models)
+    return Order(
+        tool="compare_models",
+        requests=requests,
+        max_cost_usd=max_cost_usd,
+        again=again,
+        confirmed=confirmed,
+    )

@@ -1,12 +1,18 @@
 """The tool `edit_image`: a picture from pictures."""
 
+from typing import Annotated
+
+from mcp.server.mcpserver.resolve import Resolve
 from mcp.types import CallToolResult
 
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.request import ImageRequest
-from imagerouter_mcp.tools.making import make
+from imagerouter_mcp.generation.request import GenerationRequest, Order
+from imagerouter_mcp.tools.consent import Answered, Asked, agreed, ask_person
+from imagerouter_mcp.tools.making import make, tell_plan
 from imagerouter_mcp.tools.parameters import (
+    Again,
     AspectRatio,
+    ConfirmCost,
     Count,
     DryRun,
     Filename,
@@ -24,10 +30,18 @@ from imagerouter_mcp.tools.parameters import (
 )
 
 
+async def _consent(
+    *, ctx: StudioContext, prompt: str, images: list[str], mask: str, model: str, size: str, n: int
+) -> Asked:
+    request = GenerationRequest(prompt=prompt, images=tuple(images), mask=mask, model=model, size=size)
+    return await ask_person(ctx, _order(request, n))
+
+
 async def edit_image(
     *,
     images: Images,
     ctx: StudioContext,
+    consent: Annotated[Answered, Resolve(_consent)],
     prompt: Instruction = "",
     mask: Mask = "",
     model: Model = "",
@@ -41,6 +55,8 @@ async def edit_image(
     n: Count = 1,
     preview: Preview = "auto",
     dry_run: DryRun = False,
+    again: Again = False,
+    confirm_cost: ConfirmCost = False,
 ) -> CallToolResult:
     """Change, combine, restyle, upscale or cut out existing pictures or photos.
 
@@ -48,7 +64,7 @@ async def edit_image(
     """
     if not images:
         raise PlanError("There is no source image.", "Give at least one in `images`, or use generate_image.")
-    request = ImageRequest(
+    request = GenerationRequest(
         prompt=prompt,
         model=model,
         size=size,
@@ -61,4 +77,10 @@ async def edit_image(
         output_dir=output_dir,
         filename=filename,
     )
-    return await make(ctx, request, n, preview, dry_run=dry_run)
+    confirmed = agreed(consent, confirm_cost=confirm_cost, ctx=ctx)
+    order = _order(request, n, again=again, confirmed=confirmed)
+    return await (tell_plan(ctx, order) if dry_run else make(ctx, order, preview))
+
+
+def _order(request: GenerationRequest, n: int, *, again: bool = False, confirmed: bool = False) -> Order:
+    return Order(tool="edit_image", requests=(request,) * n, again=again, confirmed=confirmed)

@@ -1,11 +1,17 @@
 """The tool `generate_image`: a picture from text."""
 
+from typing import Annotated
+
+from mcp.server.mcpserver.resolve import Resolve
 from mcp.types import CallToolResult
 
-from imagerouter_mcp.generation.request import ImageRequest
-from imagerouter_mcp.tools.making import make
+from imagerouter_mcp.generation.request import GenerationRequest, Order
+from imagerouter_mcp.tools.consent import Answered, Asked, agreed, ask_person
+from imagerouter_mcp.tools.making import make, tell_plan
 from imagerouter_mcp.tools.parameters import (
+    Again,
     AspectRatio,
+    ConfirmCost,
     Count,
     DryRun,
     Filename,
@@ -21,10 +27,16 @@ from imagerouter_mcp.tools.parameters import (
 )
 
 
+async def _consent(ctx: StudioContext, prompt: str, model: str, size: str, n: int) -> Asked:
+    request = GenerationRequest(prompt=prompt, model=model, size=size)
+    return await ask_person(ctx, _order(request, n))
+
+
 async def generate_image(
     *,
     prompt: Prompt,
     ctx: StudioContext,
+    consent: Annotated[Answered, Resolve(_consent)],
     model: Model = "",
     size: Size = "auto",
     aspect_ratio: AspectRatio = "",
@@ -36,13 +48,15 @@ async def generate_image(
     n: Count = 1,
     preview: Preview = "auto",
     dry_run: DryRun = False,
+    again: Again = False,
+    confirm_cost: ConfirmCost = False,
 ) -> CallToolResult:
     """Make a new picture from text: photo, illustration, logo, icon, drawing, poster, diagram.
 
     Saves the file, answers with its path, link, handle and cost. Costs credits on each call; free models
     end in :free.
     """
-    request = ImageRequest(
+    request = GenerationRequest(
         prompt=prompt,
         model=model,
         size=size,
@@ -53,4 +67,10 @@ async def generate_image(
         output_dir=output_dir,
         filename=filename,
     )
-    return await make(ctx, request, n, preview, dry_run=dry_run)
+    confirmed = agreed(consent, confirm_cost=confirm_cost, ctx=ctx)
+    order = _order(request, n, again=again, confirmed=confirmed)
+    return await (tell_plan(ctx, order) if dry_run else make(ctx, order, preview))
+
+
+def _order(request: GenerationRequest, n: int, *, again: bool = False, confirmed: bool = False) -> Order:
+    return Order(tool="generate_image", requests=(request,) * n, again=again, confirmed=confirmed)

@@ -1,41 +1,62 @@
-"""What the generation tools share: run the request, and report progress meanwhile."""
+"""What the generation tools share: carry out the order, report progress meanwhile, answer in time."""
 
 import time
 
 from mcp.types import CallToolResult
 
-from imagerouter_mcp.generation.request import ImageRequest, Progress
-from imagerouter_mcp.tools.hosts import answer
+from imagerouter_mcp.generation.request import Batch, Order, Pending, Progress
+from imagerouter_mcp.tools.hosts import answer, answer_within
 from imagerouter_mcp.tools.parameters import StudioContext
-from imagerouter_mcp.tools.results import PreviewChoice, plan_result
+from imagerouter_mcp.tools.results import PreviewChoice, pending_result, plan_result
 
 
-async def make(
-    ctx: StudioContext, request: ImageRequest, count: int, preview: PreviewChoice, *, dry_run: bool
-) -> CallToolResult:
-    """Run one request for a tool.
+async def make(ctx: StudioContext, order: Order, preview: PreviewChoice) -> CallToolResult:
+    """Carry out an order for a tool; when it takes longer than the host waits, say how to collect it.
 
     Args:
         ctx: The call's context.
-        request: What is asked for.
-        count: How many pictures.
+        order: What is asked for.
         preview: As the caller said.
-        dry_run: Whether to tell the plan only.
     """
-    from imagerouter_mcp.generation.run import generate, plan_only
-
     studio = ctx.request_context.lifespan_context
-    if dry_run:
-        return plan_result(await plan_only(studio, request), count)
-    return await answer(ctx, await generate(studio, request, count, progress_of(ctx)), preview)
+    outcome = await studio.calls.ask(order, answer_within(ctx), progress_of(ctx))
+    return await answered(ctx, outcome, preview)
+
+
+async def tell_plan(ctx: StudioContext, order: Order) -> CallToolResult:
+    """Tell what an order would send, and what it may cost.
+
+    Args:
+        ctx: The call's context.
+        order: What is asked for.
+    """
+    from imagerouter_mcp.generation.run import plan_only
+
+    plan = await plan_only(ctx.request_context.lifespan_context, order.requests[0])
+    return plan_result(plan, len(order.requests), order.kind)
+
+
+async def answered(ctx: StudioContext, outcome: Batch | Pending, preview: PreviewChoice) -> CallToolResult:
+    """Word what came of a call, and note that it was told.
+
+    Args:
+        ctx: The call's context.
+        outcome: What came of it.
+        preview: As the caller said.
+    """
+    if isinstance(outcome, Pending):
+        return pending_result(outcome)
+    result = await answer(ctx, outcome, preview)
+    # The last thing that is waited for: a call that was cancelled before counts as untold.
+    await ctx.request_context.lifespan_context.calls.told(outcome.call)
+    return result
 
 
 def progress_of(ctx: StudioContext) -> Progress:
-    """What tells the host that the work goes on, with the seconds since now."""
+    """What tells the host that the work goes on; the number, which must grow, is of seconds since now."""
     began = time.monotonic()
 
     async def progress(what: str) -> None:
-        elapsed = time.monotonic() - began
-        await ctx.report_progress(elapsed, message=f"{what}, {elapsed:.0f} s")
+        await ctx.report_progress(time.monotonic() - began, message=what)
 
     return progress

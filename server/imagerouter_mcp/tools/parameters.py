@@ -30,29 +30,35 @@ Images = Annotated[
 Mask = Annotated[
     str,
     Field(
-        description="Limits the change: box:x,y,w,h in pixels or % (several with +; outside: before it "
-        "inverts), alpha (the picture's transparency), or a picture. Some models take it. Default none."
+        description="Limits the change: box:x,y,w,h in pixels or % (several with +; outside: inverts), alpha "
+        "(the picture's transparency), or a picture. Default none."
     ),
 ]
 Model = Annotated[
     str,
     Field(
         description="Model id, or auto (default: the person's own, else a popular one that fits), cheapest, "
-        "free. Chosen for what the call needs."
+        "free."
     ),
 ]
-Size = Annotated[
-    str, Field(description="WIDTHxHEIGHT in pixels. Default auto. Many models have a list of sizes.")
-]
+Size = Annotated[str, Field(description="WIDTHxHEIGHT in pixels. Default auto.")]
 AspectRatio = Annotated[
     str,
     Field(
-        description='Shape in place of size: "16:9", any W:H, square, landscape, portrait, or match (the '
-        "first source). Default none."
+        description="Shape in place of size: 16:9 or any W:H, square, landscape, portrait, match (the first "
+        "source). Default none."
     ),
 ]
 Count = Annotated[int, Field(ge=1, le=8, description="How many pictures, each paid for. Default 1.")]
 DryRun = Annotated[bool, Field(description="Only tell model, size and price; sends nothing. Default false.")]
+Again = Annotated[
+    bool,
+    Field(description="Make another one. Default false: the same call repeated joins the first."),
+]
+ConfirmCost = Annotated[
+    bool,
+    Field(description="The person agreed to this price; only after an answer asked for it. Default false."),
+]
 Quality = Annotated[
     Literal["auto", "low", "medium", "high"], Field(description="Only some models use it. Default auto.")
 ]
@@ -61,7 +67,7 @@ OutputFormat = Annotated[
 ]
 ResponseFormat = Annotated[
     Literal["auto", "url", "b64_json", "b64_ephemeral"],
-    Field(description="url gives a public link; b64_ephemeral leaves nothing at ImageRouter. Default auto."),
+    Field(description="url: public link; b64_ephemeral: nothing stays at ImageRouter. Default auto."),
 ]
 Preview = Annotated[
     Literal["auto", "none", "large"], Field(description="Inline preview in the answer. Default auto (small).")

@@ -7,7 +7,7 @@ from mcp.types import CallToolResult, ContentBlock
 from pydantic import Field
 
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.request import ImageRequest
+from imagerouter_mcp.generation.request import GenerationRequest
 from imagerouter_mcp.tools.parameters import Mask, StudioContext
 from imagerouter_mcp.tools.results import image_block, text_block
 
@@ -22,7 +22,7 @@ async def preview_mask(*, mask: Mask, ctx: StudioContext, image: Source = "last"
     from imagerouter_mcp.generation.sources import open_sources
     from imagerouter_mcp.images.mask_preview import share, show_mask
 
-    request = ImageRequest(prompt="", images=(image,), mask=mask)
+    request = GenerationRequest(prompt="", images=(image,), mask=mask)
     async with open_sources(ctx.request_context.lifespan_context, request) as sources:
         if sources.mask is None:
             raise PlanError("There is no mask.", 'Give one in `mask`, such as "box:0,0,100%,50%".')

@@ -7,7 +7,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.generation.request import Batch, Generation
-from imagerouter_mcp.tools.hosts import answer
+from imagerouter_mcp.tools.making import answered
 from imagerouter_mcp.tools.parameters import Preview, StudioContext
 
 Handle = Annotated[str, Field(description='Handle of a picture (img_7f3a), or "last" (default).')]
@@ -24,4 +24,4 @@ async def show_image(
 
     image, record, notes = await recall(ctx.request_context.lifespan_context, handle)
     shown = Generation(replace(record, images=(image,)), notes=notes)
-    return await answer(ctx, Batch((shown,)), preview)
+    return await answered(ctx, Batch(record.generation, (shown,)), preview)

@@ -1,0 +1,280 @@
+"""The journal: what is about to be paid for, and what became of it, before anybody is told.
+
+An entry belongs to the process that works on it. When that process is gone, whoever notices first takes its
+entries over, marks what was never sent, and settles the rest.
+"""
+
+import json
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from imagerouter_mcp.gallery import rows
+from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.gallery.entries import OPEN_STATES, Draft, Entry, Planned, Record, State, StoredImage
+from imagerouter_mcp.gallery.owners import Owners
+from imagerouter_mcp.gallery.spending import committed_since
+
+JOINED_FOR = timedelta(minutes=10)
+"""How long after its end an untold result answers a call that asks for the same."""
+HANDLE_TOLD, RESULT_TOLD = 1, 2
+"""What somebody was told of a generation: how to ask for it, what came of it; 0 is nothing."""
+LISTED_FOR = timedelta(days=7)
+"""How long what has ended without a result is listed."""
+
+_COLUMNS = "handle, call, owner, state, told, created_at, prompt, model, reserved_usd, job, notes, error"
+_OPEN = ", ".join(f"'{state}'" for state in OPEN_STATES)
+
+
+class Journal:
+    """The journal of one process. Every method raises `ConfigurationError` when it cannot be used.
+
+    Args:
+        database: Where it is kept.
+        data_dir: Holds the processes' locks and the answers that are arriving.
+    """
+
+    def __init__(self, database: Database, data_dir: Path) -> None:
+        self._database = database
+        self._owners = Owners(data_dir / "running")
+        self._answers = data_dir / "arriving"
+
+    def close(self) -> None:
+        """Leave what is still open to other processes."""
+        self._owners.release()
+
+    def answer_file(self, handle: str) -> Path:
+        """Where the bytes of a generation's answer are kept while they arrive."""
+        return self._answers / f"{handle}.answer"
+
+    def begin(self, fingerprint: str, drafts: Sequence[Draft], *, again: bool) -> tuple[list[str], bool]:
+        """Enter a call, unless the same is under way or has ended without anybody being told.
+
+        Args:
+            fingerprint: The same for calls that ask for the same.
+            drafts: Its generations.
+            again: Whether to enter it all the same.
+
+        Returns:
+            The handles of its generations, the first of which is the call's; of an earlier call that alone.
+            And whether it is an earlier one.
+        """
+        owner = self._owners.hold()
+        now = datetime.now(UTC)
+        with self._database.transaction("IMMEDIATE") as connection:
+            earlier = None if again else self._same(connection, fingerprint, now)
+            if earlier:
+                return [earlier], True
+            handles = rows.new_handles(connection, "gen", len(drafts))
+            connection.executemany(
+                "INSERT INTO journal (handle, call, fingerprint, owner, state, told, created_at, prompt,"
+                " model, notes) VALUES (?, ?, ?, ?, 'preparing', 0, ?, ?, ?, '[]')",
+                [
+                    (
+                        handle,
+                        handles[0],
+                        fingerprint,
+                        owner,
+                        now.timestamp(),
+                        rows.storable(draft.prompt),
+                        rows.storable(draft.model),
+                    )
+                    for handle, draft in zip(handles, drafts, strict=True)
+                ],
+            )
+            return handles, False
+
+    def _same(self, connection: sqlite3.Connection, fingerprint: str, now: datetime) -> str | None:
+        found = connection.execute(
+            f"SELECT call FROM journal WHERE fingerprint = ? AND (state IN ({_OPEN})"  # noqa: S608 - our own words
+            " OR state IN ('done', 'unknown') AND told < ? AND ended_at >= ?) ORDER BY id DESC LIMIT 1",
+            (fingerprint, RESULT_TOLD, (now - JOINED_FOR).timestamp()),
+        ).fetchone()
+        return found[0] if found else None
+
+    def reserve(
+        self, planned: Sequence[Planned], budget_usd: Decimal | None, since: datetime
+    ) -> Decimal | None:
+        """Set money aside for generations that are ready to be sent, if the budget still holds it.
+
+        Args:
+            planned: All generations of a call.
+            budget_usd: The most that may be spent since then; None for no limit.
+            since: When the budget's day began.
+
+        Returns:
+            None when it is set aside; else what is spent and set aside already, and nothing has changed.
+        """
+        wanted = sum((each.reserved_usd for each in planned), Decimal())
+        with self._database.transaction("IMMEDIATE") as connection:
+            if budget_usd is not None and wanted:
+                committed = committed_since(connection, since)
+                if committed + wanted > budget_usd:
+                    return committed
+            connection.executemany(
+                "UPDATE journal SET state = 'queued', model = ?, reserved_usd = ?, job = ? WHERE handle = ?",
+                [
+                    (rows.storable(each.model), str(each.reserved_usd), json.dumps(each.job), each.handle)
+                    for each in planned
+                ],
+            )
+        return None
+
+    def mark(self, handle: str, state: State) -> None:
+        """Say where a generation is that has not ended."""
+        with self._database.transaction("IMMEDIATE") as connection:
+            connection.execute("UPDATE journal SET state = ? WHERE handle = ?", (state, handle))
+
+    def record(
+        self,
+        handle: str,
+        images: Sequence[StoredImage],
+        notes: Sequence[str],
+        known: Mapping[str, Any],
+    ) -> Record:
+        """Record a generation's result and end its entry, both or neither.
+
+        Args:
+            handle: The generation's.
+            images: At least one.
+            notes: Sentences that the person should know.
+            known: What else the record holds, as `rows.insert` takes it.
+        """
+        now = datetime.now(UTC)
+        with self._database.transaction("IMMEDIATE") as connection:
+            number = rows.insert(connection, generation=handle, created_at=now, images=images, **known)
+            connection.execute(
+                "UPDATE journal SET state = 'done', ended_at = ?, notes = ? WHERE handle = ?",
+                (now.timestamp(), json.dumps(list(notes)), handle),
+            )
+            made = rows.select(connection, "id = ?", (number,), 1)[0]
+        self.answer_file(handle).unlink(missing_ok=True)
+        return made
+
+    def end(self, handle: str, state: State, error: Mapping[str, object]) -> None:
+        """End a generation that has no result.
+
+        Args:
+            handle: The generation's.
+            state: "failed", "unknown" or "not_sent".
+            error: Why, in terms of JSON.
+        """
+        with self._database.transaction("IMMEDIATE") as connection:
+            connection.execute(
+                "UPDATE journal SET state = ?, ended_at = ?, error = ? WHERE handle = ?"  # noqa: S608 - our own words
+                f" AND state IN ({_OPEN})",
+                (state, datetime.now(UTC).timestamp(), json.dumps(dict(error)), handle),
+            )
+        self.answer_file(handle).unlink(missing_ok=True)
+
+    def tell(self, handle: str, told: int = RESULT_TOLD) -> None:
+        """Note what somebody was told of the call to which a generation belongs."""
+        with self._database.transaction("IMMEDIATE") as connection:
+            connection.execute(
+                "UPDATE journal SET told = ? WHERE call = (SELECT call FROM journal WHERE handle = ?)"
+                " AND told < ?",
+                (told, handle, told),
+            )
+
+    def call(self, handle: str) -> list[Entry]:
+        """All generations of the call to which one belongs, in their order; none when there is no such one.
+
+        Args:
+            handle: Of any of them.
+        """
+        return self._select("call = (SELECT call FROM journal WHERE handle = ?) ORDER BY id", handle)
+
+    def unfinished(self, limit: int) -> list[Entry]:
+        """What is under way, has an unknown outcome, or failed without anybody being told; newest first."""
+        return self._select(
+            f"state IN ({_OPEN}) OR (state = 'unknown' OR state IN ('failed', 'not_sent') AND told < 2)"
+            " AND created_at >= ? ORDER BY id DESC LIMIT ?",
+            (datetime.now(UTC) - LISTED_FOR).timestamp(),
+            limit,
+        )
+
+    def adopt(self, live: Collection[str]) -> list[Entry]:
+        """Take over what processes left that are gone, and what work of this one left that has ended.
+
+        What had not been sent ends as such; what had been sent is this process's from now on.
+
+        Args:
+            live: The handles of the calls that this process works on.
+
+        Returns:
+            The entries that were sent, for the caller to settle.
+        """
+        return [
+            *self._stranded(live),
+            *(entry for name in self._others() for entry in self._adopt_from(name)),
+        ]
+
+    def _stranded(self, live: Collection[str]) -> list[Entry]:
+        left = self._select(f"state IN ({_OPEN}) AND owner = ? ORDER BY id", self._owners.name)
+        stranded = [entry for entry in left if entry.call not in live]
+        for entry in stranded:
+            if entry.state != "working":
+                self.end(entry.handle, "not_sent", NEVER_SENT)
+        return [entry for entry in stranded if entry.state == "working"]
+
+    def _others(self) -> list[str]:
+        with self._database.transaction() as connection:
+            found = connection.execute(
+                f"SELECT DISTINCT owner FROM journal WHERE state IN ({_OPEN}) AND owner != ?",  # noqa: S608 - our own words
+                (self._owners.name,),
+            )
+            return [name for (name,) in found]
+
+    def _adopt_from(self, name: str) -> list[Entry]:
+        with self._owners.gone(name) as gone:
+            if not gone:
+                return []
+            owner = self._owners.hold()
+            with self._database.transaction("IMMEDIATE") as connection:
+                never = connection.execute(
+                    "UPDATE journal SET state = 'not_sent', ended_at = ?, error = ? WHERE owner = ? AND state"
+                    " IN ('preparing', 'queued') RETURNING handle",
+                    (datetime.now(UTC).timestamp(), json.dumps(NEVER_SENT), name),
+                ).fetchall()
+                sent = connection.execute(
+                    "UPDATE journal SET owner = ? WHERE owner = ? AND state = 'working' RETURNING handle",
+                    (owner, name),
+                ).fetchall()
+        for (handle,) in never:
+            self.answer_file(handle).unlink(missing_ok=True)  # of a refusal after which it was queued again
+        return [entry for (handle,) in sent for entry in self._select("handle = ?", handle)]
+
+    def _select(self, where: str, *values: object) -> list[Entry]:
+        with self._database.transaction() as connection:
+            found = connection.execute(f"SELECT {_COLUMNS} FROM journal WHERE {where}", values)  # noqa: S608 - our own words
+            return [_entry(row) for row in found]
+
+
+NEVER_SENT = {
+    "kind": "not_sent",
+    "what": "The work on it ended before the request was sent.",
+    "remedy": "Ask for it again.",
+    "charged": "no",
+}
+"""The error of what a process that is gone had not sent."""
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    handle, call, owner, state, told, created_at, prompt, model, reserved_usd, job, notes, error = row
+    return Entry(
+        handle=handle,
+        call=call,
+        owner=owner,
+        state=state,
+        told=told,
+        created_at=datetime.fromtimestamp(created_at, UTC),
+        prompt=prompt,
+        model=model,
+        reserved_usd=None if reserved_usd is None else Decimal(reserved_usd),
+        job=None if job is None else json.loads(job),
+        notes=tuple(json.loads(notes)),
+        error=None if error is None else json.loads(error),
+    )

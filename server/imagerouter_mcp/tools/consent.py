@@ -1,0 +1,78 @@
+"""Asking the person before a dear call, where the host can put a question."""
+
+from typing import Annotated
+
+from mcp.server.mcpserver.resolve import AcceptedElicitation, Elicit, ElicitationResult
+from mcp_types.version import is_version_at_least
+from pydantic import BaseModel, Field
+
+from imagerouter_mcp.errors import BudgetError
+from imagerouter_mcp.generation.prices import dollars
+from imagerouter_mcp.generation.request import THINGS, Order
+from imagerouter_mcp.tools.parameters import StudioContext
+
+_ASKS_IN_THE_RESULT = "2026-07-28"
+"""From this protocol version on a question needs no channel back to the client."""
+
+
+class Consent(BaseModel):
+    """What the person answers."""
+
+    go_ahead: Annotated[bool, Field(title="Go ahead", description="Spend this.")] = False
+
+
+Answered = ElicitationResult[Consent]
+Asked = Consent | Elicit[Consent]
+
+
+async def ask_person(ctx: StudioContext, order: Order) -> Asked:
+    """The question whether a call may cost what it may, where the person wants to be asked and can be.
+
+    Args:
+        ctx: The call's context.
+        order: What is asked for.
+
+    Returns:
+        The question; where there is none, that nobody agreed to anything.
+    """
+    studio = ctx.request_context.lifespan_context
+    limit = studio.settings.confirm_usd
+    if limit is None or not _can_ask(ctx):
+        return Consent()
+    from imagerouter_mcp.generation.run import expected_cost
+
+    cost = await expected_cost(studio, order)
+    if cost is None or cost.high <= limit:
+        return Consent()
+    count = len(order.requests)
+    thing = THINGS[order.kind]
+    what = f"This {thing}" if count == 1 else f"These {count} {thing}s"
+    return Elicit(f"{what} may cost up to {dollars(cost.high)}. Go ahead?", Consent)
+
+
+def agreed(answered: Answered, *, confirm_cost: bool, ctx: StudioContext) -> bool:
+    """Whether the person has agreed to the price.
+
+    Args:
+        answered: What they said when they were asked, if they were.
+        confirm_cost: Whether the agent says that they have; it counts only where they cannot be asked.
+        ctx: The call's context.
+
+    Raises:
+        BudgetError: They said no.
+    """
+    if not isinstance(answered, AcceptedElicitation):
+        raise BudgetError("The person was asked about the price and did not agree.", "Ask them what to do.")
+    if answered.data.go_ahead:
+        return True
+    return confirm_cost and not _can_ask(ctx)
+
+
+def _can_ask(ctx: StudioContext) -> bool:
+    """Whether the host shows questions; where that is unknown, it does not."""
+    capabilities = ctx.client_capabilities
+    elicitation = capabilities.elicitation if capabilities else None
+    if elicitation is None or (elicitation.form is None and elicitation.url is not None):
+        return False
+    in_the_result = is_version_at_least(ctx.session.protocol_version, _ASKS_IN_THE_RESULT)
+    return in_the_result or ctx.session.can_send_request

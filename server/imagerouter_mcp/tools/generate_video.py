@@ -1,0 +1,83 @@
+"""The tool `generate_video`: a video from text or from a picture."""
+
+from typing import Annotated
+
+from mcp.server.mcpserver.resolve import Resolve
+from mcp.types import CallToolResult
+from pydantic import BeforeValidator, Field
+
+from imagerouter_mcp.generation.request import GenerationRequest, Order
+from imagerouter_mcp.tools.consent import Answered, Asked, agreed, ask_person
+from imagerouter_mcp.tools.making import make, tell_plan
+from imagerouter_mcp.tools.parameters import (
+    Again,
+    AspectRatio,
+    ConfirmCost,
+    DryRun,
+    Filename,
+    Model,
+    OutputDir,
+    ResponseFormat,
+    Size,
+    StudioContext,
+)
+
+VideoPrompt = Annotated[str, Field(description="What happens: subject, motion, camera, style, sound.")]
+StartImages = Annotated[
+    list[str],
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    Field(description="The picture to begin with, in any form that edit_image takes. Default none."),
+]
+Seconds = Annotated[
+    float, Field(ge=0, description="Length; most models have a list. Default 0: the model's own.")
+]
+
+
+async def _consent(
+    *, ctx: StudioContext, prompt: str, model: str, images: list[str], size: str, seconds: float
+) -> Asked:
+    request = GenerationRequest(
+        kind="video", prompt=prompt, images=tuple(images), model=model, size=size, seconds=seconds
+    )
+    return await ask_person(ctx, _order(request))
+
+
+async def generate_video(
+    *,
+    prompt: VideoPrompt,
+    ctx: StudioContext,
+    consent: Annotated[Answered, Resolve(_consent)],
+    model: Model = "",
+    images: StartImages = [],  # noqa: B006 - read only, and a schema cannot say None
+    size: Size = "auto",
+    aspect_ratio: AspectRatio = "",
+    seconds: Seconds = 0,
+    response_format: ResponseFormat = "auto",
+    output_dir: OutputDir = "",
+    filename: Filename = "",
+    dry_run: DryRun = False,
+    again: Again = False,
+    confirm_cost: ConfirmCost = False,
+) -> CallToolResult:
+    """Make a video, clip or animation from text, or from a picture.
+
+    Takes minutes: mostly answers with a handle for get_generation. Costs credits, far more than a picture.
+    """
+    request = GenerationRequest(
+        kind="video",
+        prompt=prompt,
+        model=model,
+        images=tuple(images),
+        size=size,
+        aspect_ratio=aspect_ratio,
+        seconds=seconds,
+        response_format=response_format,
+        output_dir=output_dir,
+        filename=filename,
+    )
+    order = _order(request, again=again, confirmed=agreed(consent, confirm_cost=confirm_cost, ctx=ctx))
+    return await (tell_plan(ctx, order) if dry_run else make(ctx, order, "none"))
+
+
+def _order(request: GenerationRequest, *, again: bool = False, confirmed: bool = False) -> Order:
+    return Order(tool="generate_video", requests=(request,), again=again, confirmed=confirmed)

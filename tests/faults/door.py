@@ -1,0 +1,130 @@
+"""A port in front of the sandbox: open, shut, deaf, or speaking TLS with a certificate that nobody knows."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from cryptography import x509  # it comes with the SDK
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+_HOST = "127.0.0.1"
+_PIECE = 64 * 1024
+
+
+class Door:
+    """One port for as long as it is wanted, whatever happens behind it; shut at first.
+
+    Args:
+        portal: Where it runs.
+        behind: The address that it leads to.
+
+    Attributes:
+        certificate: A PEM file with key and certificate, for TLS; None for plain HTTP.
+        deaf: Whether connections are accepted and then left alone.
+        port: Its own while it is shut too.
+    """
+
+    def __init__(self, portal: BlockingPortal, behind: str) -> None:
+        parts = urlsplit(behind)
+        self._behind = (parts.hostname, parts.port)
+        self._portal = portal
+        self._server: asyncio.Server | None = None
+        self._callers: set[asyncio.Task[None]] = set()
+        self.certificate: Path | None = None
+        self.deaf = False
+        with socket.create_server((_HOST, 0)) as free:
+            self.port = int(free.getsockname()[1])
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return f"{_HOST}:{self.port}"
+
+    def open(self) -> None:
+        """Begin to let connections through, in the way that the attributes say now."""
+        self._portal.call(self._open)
+
+    def shut(self) -> None:
+        """Refuse connections, and cut those that are open."""
+        self._portal.call(self._shut)
+
+    async def _open(self) -> None:
+        context = None
+        if self.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificate)
+        self._server = await asyncio.start_server(self._accept, _HOST, self.port, ssl=context)
+
+    async def _shut(self) -> None:
+        if self._server:
+            self._server.close()
+        self._server = None
+        for caller in self._callers:
+            caller.cancel()
+        await asyncio.gather(*self._callers)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        caller = asyncio.create_task(self._serve(reader, writer))
+        self._callers.add(caller)
+        caller.add_done_callback(self._callers.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.CancelledError, OSError):
+            if self.deaf:
+                await asyncio.Event().wait()
+            from_behind, to_behind = await asyncio.open_connection(*self._behind)
+            await asyncio.gather(_pump(reader, to_behind), _pump(from_behind, writer))
+        writer.transport.abort()
+
+
+async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while piece := await source.read(_PIECE):
+            target.write(piece)
+            await target.drain()
+    target.close()
+
+
+@contextmanager
+def door(behind: str) -> Generator[Door]:
+    """A door, for as long as the block lasts."""
+    with start_blocking_portal() as portal:
+        made = Door(portal, behind)
+        try:
+            yield made
+        finally:
+            made.shut()
+
+
+def make_certificate(path: Path) -> Path:
+    """Write a key and a certificate for loopback, signed by itself, into one PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sandbox")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address(_HOST))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return path

@@ -1,0 +1,126 @@
+"""Disks, folders and databases in a bad state, and how they are made good again."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+DATABASE = "gallery.sqlite3"
+_LIMITED = (
+    "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2); "
+    "sys.argv[1:] = []; runpy.run_module('imagerouter_mcp', run_name='__main__', alter_sys=True)"
+)
+_BLOCK = 4096
+
+
+def can_mount() -> bool:
+    """Whether this test run may mount file systems."""
+    return sys.platform == "linux" and os.geteuid() == 0
+
+
+@contextmanager
+def small_disk(folder: Path, kib: int) -> Generator[None]:
+    """A disk of its own at a folder, where it can be mounted; else the test is skipped."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not can_mount() or _mount("-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", str(folder)):
+        pytest.skip("no disk can be mounted here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S603, S607 - the test's own folder
+
+
+def fill(folder: Path) -> None:
+    """Leave no byte free on the disk of a folder."""
+    with (folder / "filling").open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(_BLOCK)):
+            pass
+
+
+def make_room(folder: Path) -> None:
+    """Take back what `fill` did."""
+    (folder / "filling").unlink()
+
+
+def limited_command(bytes_a_file: int) -> list[str]:
+    """Starts a server that cannot write a larger file."""
+    return [sys.executable, "-c", _LIMITED, str(bytes_a_file)]
+
+
+def make_read_only(folder: Path) -> None:
+    """Nothing can be made in a folder any more; for root too, where the folder is a mounted disk."""
+    if not can_mount():
+        folder.chmod(0o555)
+    elif _mount("-o", "remount,ro", str(folder)):
+        pytest.skip("the disk cannot be mounted read-only here")
+
+
+def make_writable(folder: Path) -> None:
+    """Take back what `make_read_only` did."""
+    if not can_mount():
+        folder.chmod(0o755)
+    elif _mount("-o", "remount,rw", str(folder)):
+        raise RuntimeError(folder)
+
+
+def _mount(*arguments: str) -> int:
+    """The exit status of `mount`."""
+    return subprocess.run(["mount", *arguments], capture_output=True, check=False).returncode  # noqa: S603, S607
+
+
+def remove(folder: Path) -> None:
+    """Delete a folder with all that is in it."""
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def locked(data: Path) -> Generator[None]:
+    """Another program has the database for itself."""
+    connection = sqlite3.connect(data / DATABASE, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
+        connection.execute("ROLLBACK")
+    finally:
+        connection.close()
+
+
+def corrupt(data: Path) -> None:
+    """Put something else in the database's place."""
+    data.mkdir(parents=True, exist_ok=True)
+    move_database_away(data)
+    (data / DATABASE).write_bytes(b"This is no database. " * 1000)
+
+
+def come_from_a_newer_version(data: Path) -> None:
+    """Let the database say that a later release has changed it."""
+    data.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(data / DATABASE)
+    connection.execute("PRAGMA user_version = 999")
+    connection.close()
+
+
+def move_database_away(data: Path) -> None:
+    """Do what the server's sentences advise."""
+    for file in data.glob(f"{DATABASE}*"):
+        file.unlink()
+
+
+def date_an_hour_ahead(data: Path) -> None:
+    """Make everything recorded look as if the clock had been set back by an hour since then."""
+    connection = sqlite3.connect(data / DATABASE)
+    with connection:
+        tables = [
+            name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        ]
+        for table in tables:
+            for _, column, kind, *_ in connection.execute(f"PRAGMA table_info({table})").fetchall():
+                if column.endswith("_at") and kind.upper() == "REAL":
+                    connection.execute(f"UPDATE {table} SET {column} = {column} + 3600")  # noqa: S608 - its own names
+    connection.close()

@@ -1,0 +1,189 @@
+"""One person in front of one sandbox: folders of their own, servers, and everything that can be counted."""
+
+import itertools
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mcp.client.stdio import StdioServerParameters
+
+from faults.hosts import Era, Host, RawHost, SdkHost, Told
+from imagerouter_mcp.sandbox.accounts import KEY
+from imagerouter_mcp.sandbox.serve import Sandbox, running_sandbox
+from imagerouter_mcp.sandbox.state import SandboxState
+
+HEARTBEAT_SECONDS = 0.1
+STALL_SECONDS = 1.0
+"""After so long without a byte the server takes a connection for dead: ten heartbeats, as usual."""
+COMMAND = (sys.executable, "-m", "imagerouter_mcp")
+_PATIENCE_SECONDS = 30.0
+_LOOK_SECONDS = 0.005
+_GENERATIONS = "/v1/openai/"
+_numbers = itertools.count(1)
+
+
+@dataclass(slots=True)
+class Scene:
+    """What one test, or several after one another, play in.
+
+    Attributes:
+        folder: Everything of this person's is in it.
+        sandbox: The service.
+        environment: What the next server is started with.
+        command: What starts it.
+    """
+
+    folder: Path
+    sandbox: Sandbox
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+    command: Sequence[str] = COMMAND
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def __post_init__(self) -> None:
+        kept = {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COV")}
+        self.environment = {
+            **kept,
+            "HOME": str(self.folder),
+            "IMAGEROUTER_API_KEY": KEY,
+            "IMAGEROUTER_BASE_URL": self.sandbox.base_url,
+            "IMAGEROUTER_POPULAR_URL": self.sandbox.popular_url,
+            "IMAGEROUTER_OUTPUT_DIR": str(self.pictures),
+            "IMAGEROUTER_DATA_DIR": str(self.data),
+            "IMAGEROUTER_STALL_SECONDS": str(STALL_SECONDS),
+            "IMAGEROUTER_TIMEOUT": "20",
+            "IMAGEROUTER_GRACE_SECONDS": "4",
+        }
+
+    @property
+    def pictures(self) -> Path:
+        """The output folder."""
+        return self.folder / "pictures"
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.folder / "data"
+
+    @property
+    def state(self) -> SandboxState:
+        """The sandbox from inside."""
+        return self.sandbox.app.state.sandbox
+
+    def sdk_host(self, era: Era = "auto") -> SdkHost:
+        """The SDK's client with a server of its own over stdio; closed with the scene."""
+        command, *rest = self.command
+        host = SdkHost(StdioServerParameters(command=command, args=rest, env=self.environment, cwd="/"), era)
+        self._stack.callback(host.close)
+        return host
+
+    def raw_host(self, era: Era = "auto", **environment: str) -> RawHost:
+        """JSON-RPC with a server of its own; closed with the scene."""
+        host = RawHost(self.command, {**self.environment, **environment}, self.folder / "stderr", era)
+        self._stack.callback(_end, host)
+        return host
+
+    def http_address(self) -> str:
+        """The address of a server over HTTP that ends with the scene."""
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            [*self.command, "http", "--port", "0"],
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd="/",
+        )
+        self._stack.callback(_terminate, process)
+        assert process.stderr
+        return process.stderr.readline().rpartition(" ")[2].strip()
+
+    def close(self) -> None:
+        """End everything that was started."""
+        self._stack.close()
+
+    def requests(self, prompt: str) -> list[Mapping[str, Any]]:
+        """Which generations the service was asked for with a prompt."""
+        return [entry for entry in self.journal() if entry["fields"].get("prompt") == prompt]
+
+    def journal(self) -> list[dict[str, Any]]:
+        """The requests for generations that arrived at the service."""
+        return [
+            entry for entry in self.state.journal.as_json() if str(entry["path"]).startswith(_GENERATIONS)
+        ]
+
+    def wait_asked(self, prompt: str, times: int = 1) -> None:
+        """Wait until the service has been asked."""
+        self.wait_until(
+            lambda: len(self.requests(prompt)) >= times, f"the service was not asked for {prompt}"
+        )
+
+    def wait_settled(self, prompt: str) -> None:
+        """Wait until the service has made, or refused, all that it was asked for with a prompt."""
+        self.wait_until(
+            lambda: all(entry["outcome"] not in (None, "status 200") for entry in self.requests(prompt)),
+            f"the service has not done {prompt}",
+        )
+
+    def wait_fetching(self) -> None:
+        """Wait until a result is being fetched."""
+        self.wait_until(
+            lambda: any(str(entry["path"]).startswith("/files/") for entry in self.state.journal.as_json()),
+            "nothing was fetched",
+        )
+
+    def wait_until(self, true: Callable[[], bool], otherwise: str) -> None:
+        """Wait until something is true.
+
+        Raises:
+            TimeoutError: It does not come true; says `otherwise`.
+        """
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not true():
+            if time.monotonic() > deadline:
+                raise TimeoutError(otherwise)
+            time.sleep(_LOOK_SECONDS)
+
+
+def new_prompt(what: str) -> str:
+    """A prompt that is like no other of this run."""
+    return f"{what} {next(_numbers)}"
+
+
+def make(host: Host, prompt: str, model: str, **arguments: object) -> Told:
+    """Have a small picture made."""
+    return host.call("generate_image", **picture(prompt, model, **arguments))
+
+
+def picture(prompt: str, model: str, **arguments: object) -> dict[str, object]:
+    """The arguments for a small picture."""
+    return {"prompt": prompt, "model": model, "size": "64x64", "preview": "none", **arguments}
+
+
+@contextmanager
+def scene(folder: Path) -> Generator[Scene]:
+    """A scene with a sandbox of its own, which lists the models that fail."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with running_sandbox(heartbeat_seconds=HEARTBEAT_SECONDS) as sandbox:
+        sandbox.app.state.sandbox.settings.models = "with-faults"
+        made = Scene(folder, sandbox)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+def _end(host: RawHost) -> None:
+    with suppress(OSError):
+        host.signal(9)
+    host.wait()
+    host.close()
+
+
+def _terminate(process: "subprocess.Popen[str]") -> None:
+    process.terminate()
+    process.communicate()
