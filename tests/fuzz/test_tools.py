@@ -79,7 +79,8 @@ def calls(tools: list[Tool], source: str) -> SearchStrategy[tuple[str, dict[str,
             {name: fields[name] for name in required},
             optional={name: fields[name] for name in fields.keys() - required},
         )
-        mixed = st.dictionaries(st.sampled_from(sorted(fields)) | texts, junk | telling, max_size=5)
+        names = st.sampled_from([*fields, "", "ctx", "self", "__class__"]) | texts
+        mixed = st.dictionaries(names, junk | telling, max_size=5)
         arguments = st.one_of(proper, proper, proper, mixed)
         drawn.append(st.tuples(st.just(tool.name), arguments))
     return st.one_of(drawn)
