@@ -19,7 +19,7 @@ MCPB ?= dist/imagerouter-mcp.mcpb
 MCPB_TOOL = $(shell command -v mcpb || echo npx --yes @anthropic-ai/mcpb@2.1.2)
 BUNDLED := manifest.json pyproject.toml uv.lock README.md LICENSE server .claude-plugin/icon.png
 
-.PHONY: demo test check bench faults security conformance hosts mcpb lock snapshots clean
+.PHONY: demo test check bench faults security fuzz conformance hosts mcpb lock snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -49,6 +49,9 @@ faults: .venv/dev ## kill servers while they make pictures, again and again
 
 security: .venv/dev ## try what attackers try, and write docs/security-tests.md
 	$(BIN)/pytest tests/security --accept-security --quiet
+
+fuzz: .venv/dev ## call every tool and reader with whatever comes, 100,000 times each
+	$(BIN)/pytest tests/fuzz --fuzz 100000 --quiet
 
 conformance: .venv/dev ## the official MCP suite against the HTTP server; needs npm
 	PYTHONPATH=tests/support $(BIN)/python tests/conformance/run.py

@@ -167,3 +167,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--accept-security", action="store_true", help="write docs/security-tests.md from what was tried"
     )
+    parser.addoption(
+        "--fuzz", type=int, metavar="N", help="try each target of tests/fuzz so often, at random"
+    )
