@@ -58,7 +58,16 @@ class Calls:
         Raises:
             ImageRouterError: There is no result; the sentence says whether money was spent.
         """
-        return await self._answer(await self._begin_or_join(order), seconds, progress)
+        until = anyio.current_time() + seconds
+        call, joined = await self._begin_or_join(order)
+        try:
+            return await self._answer(call, seconds, progress)
+        except ImageRouterError as error:
+            if not joined or error.kind != NotSentError.kind:
+                raise
+        # What it joined was given up by its first caller before it left, and this caller still wants it.
+        call, _ = await self._begin_or_join(order)
+        return await self._answer(call, max(0.0, until - anyio.current_time()), progress)
 
     async def collect(self, handle: str, seconds: float, progress: Progress) -> Batch | Pending:
         """What came of a call of this or any other process of the person.
@@ -108,7 +117,8 @@ class Calls:
             task.cancel()
         await asyncio.wait(tasks)
 
-    async def _begin_or_join(self, order: Order) -> str:
+    async def _begin_or_join(self, order: Order) -> tuple[str, bool]:
+        """The handle of a call, and whether it is one that had begun before."""
         fingerprint = await fingerprint_of(self._studio, order)
         drafts = [Draft(prompt=request.prompt, model=request.model) for request in order.requests]
         begin = partial(self._studio.journal.begin, fingerprint, drafts, again=order.again)
@@ -118,7 +128,7 @@ class Calls:
             if not joined:
                 work = Work(handles[0], len(handles))
                 self._carry(work, carry_out(self._studio, order, handles, work))
-        return handles[0]
+        return handles[0], joined
 
     async def _settle(self) -> None:
         known = {*self._works, *self._unrecorded}
