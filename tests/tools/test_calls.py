@@ -75,6 +75,7 @@ async def collected(host: Any, handle: str) -> Any:  # noqa: ANN401 - conftest's
     """What a host that keeps asking is told in the end."""
     for _ in range(50):
         told = await host("get_generation", generation=handle)
+        assert not told.failed, (told.text, told.fields)
         if "ask_again_seconds" not in told.fields:
             return told
     raise TimeoutError
@@ -101,6 +102,7 @@ async def test_what_is_handed_off_is_collected_as_it_would_have_been_answered(
         del wish["model"]
     async with connect(wait_seconds=0.1, model="sandbox/slow-0.3") as host:
         handed_off = await host(tool, **wish)
+        assert not handed_off.failed, handed_off.text
         late = await collected(host, handed_off.fields["generation"])
     async with connect(model="sandbox/slow-0.3") as host:
         direct = await host(tool, **wish, again=True)
@@ -196,13 +198,12 @@ async def test_what_arrived_after_its_call_was_cancelled_is_stored_and_answers_t
             pass
 
         async def recorded() -> dict[str, Any]:
-            while not (listed := (await host("list_images")).fields)["images"]:
+            while (listed := (await host("list_images")).fields)["unfinished"]:
                 assert listed["unfinished"][0]["state"] == "working"
             return listed
 
         listed = await asyncio.wait_for(recorded(), 5)
         joined = await host("generate_image", prompt="A fox", **SLOW)
-    assert listed["unfinished"] == []
     assert joined.image["handle"] == listed["images"][0]["handle"]
     assert len(asked(sandbox)) == 1
 
@@ -225,10 +226,9 @@ async def test_what_was_handed_off_and_not_collected_answers_the_same_call(
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 async def test_another_is_made_where_another_is_asked_for(connect: Hosts, sandbox: Sandbox) -> None:
     async with connect() as host:
-        one, other = await asyncio.gather(
-            host("generate_image", prompt="A fox", **SLOW),
-            host("generate_image", prompt="A fox", again=True, **SLOW),
-        )
+        async with under_way(sandbox, host, "generate_image", prompt="A fox", **SLOW) as first:
+            other = await host("generate_image", prompt="A fox", again=True, **SLOW)
+            one = await first
     assert one.path != other.path
     assert len(asked(sandbox)) == 2
 

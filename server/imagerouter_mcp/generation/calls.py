@@ -208,9 +208,12 @@ class Calls:
             entries = await entries_of(self._studio, call)
         return await collected(self._studio, entries)
 
-    async def _handed_off(self, call: str, words: str) -> Pending:
+    async def _handed_off(self, call: str, words: str) -> Batch | Pending:
         await to_thread.run_sync(self._studio.journal.tell, call, HANDLE_TOLD)
-        return await pending(self._studio, await entries_of(self._studio, call), words)
+        entries = await entries_of(self._studio, call)
+        if not any(entry.open for entry in entries):  # it has just ended
+            return await collected(self._studio, entries)
+        return await pending(self._studio, entries, words)
 
 
 async def _told(work: Work, seconds: float, progress: Progress) -> bool:
