@@ -138,7 +138,7 @@ async def test_collecting_costs_nothing_however_often_and_by_whichever_handle(
     assert len(asked(sandbox)) == 2
 
 
-@pytest.mark.parametrize(("wait", "most"), [(0, 0.15), (3600, 0.5)])
+@pytest.mark.parametrize(("wait", "most"), [(0, 1), (3600, 3)])
 async def test_collecting_waits_no_longer_than_it_was_told_or_the_server_may(
     connect: Hosts, wait: float, most: float
 ) -> None:
