@@ -408,7 +408,10 @@ async def test_a_person_sees_at_once_and_again_and_again_that_it_goes_on(
 
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
-async def test_progress_of_several_tells_how_many_are_done(connect: Hosts) -> None:
+async def test_progress_of_several_tells_how_many_are_done(
+    connect: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "LOOK_SECONDS", 0.02)
     async with connect(concurrency=1) as host:
         told = await host("generate_image", prompt="A fox", n=2, model="sandbox/slow-0.3", size="64x64")
     assert told.progress[0].startswith("0 of 2 done; preparing")
