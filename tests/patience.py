@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 LOOK_SECONDS = 0.01
 PATIENCE_SECONDS = 10.0
@@ -19,7 +20,7 @@ async def until(true: Callable[[], object], seconds: float = PATIENCE_SECONDS) -
         TimeoutError: It did not come to hold.
     """
     async with asyncio.timeout(seconds):
-        while not true():
+        while not true():  # noqa: ASYNC110 - what is waited for sets no event
             await asyncio.sleep(LOOK_SECONDS)
 
 
@@ -30,3 +31,8 @@ def wait_until(true: Callable[[], object], seconds: float = PATIENCE_SECONDS) ->
         if time.monotonic() > deadline:
             raise TimeoutError
         time.sleep(LOOK_SECONDS)
+
+
+async def at_once(*calls: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Run calls side by side; their results in their order."""
+    return list(await asyncio.gather(*calls))

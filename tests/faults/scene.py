@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from faults.hosts import Era, Host, RawHost, SdkHost, Told
 from mcp.client.stdio import StdioServerParameters
 
+from faults.hosts import Era, Host, RawHost, SdkHost, Told
 from imagerouter_mcp.sandbox.accounts import KEY
 from imagerouter_mcp.sandbox.serve import Sandbox, running_sandbox
 from imagerouter_mcp.sandbox.state import SandboxState

@@ -46,13 +46,16 @@ class Process:
         self.ledger = Ledger(self._database)
 
     def close(self) -> None:
+        """Let go of everything, as at its end."""
         self.journal.close()
         self._database.close()
 
     def begin(self, fingerprint: str = "same", count: int = 1, *, again: bool = False) -> list[str]:
+        """Enter a call; the handles of its generations."""
         return self.journal.begin(fingerprint, [FOX] * count, again=again)[0]
 
     def reserve(self, *handles: str, usd: str = "0.04", budget: str | None = None) -> Decimal | None:
+        """Set so much aside for each."""
         planned = [
             Planned(handle=handle, model="vendor/chosen", reserved_usd=Decimal(usd), job={"handle": handle})
             for handle in handles
@@ -68,9 +71,11 @@ class Process:
         return handles
 
     def record(self, handle: str, notes: tuple[str, ...] = ()) -> None:
+        """End a generation with a result that has a link."""
         self.journal.record(handle, [StoredImage(url="https://storage.example/fox.png")], notes, RESULT)
 
     def states(self, handle: str) -> list[State]:
+        """Where each generation of a call is."""
         return [entry.state for entry in self.journal.call(handle)]
 
 
@@ -169,14 +174,22 @@ def _ended(state: State, told: int) -> Callable[[Process], str]:
     return end
 
 
-JOINED = {
-    "being prepared": lambda process: process.begin()[0],
-    "under way": lambda process: process.work()[0],
+def _being_prepared(process: Process) -> str:
+    return process.begin()[0]
+
+
+def _under_way(process: Process) -> str:
+    return process.work()[0]
+
+
+JOINED: dict[str, Callable[[Process], str]] = {
+    "being prepared": _being_prepared,
+    "under way": _under_way,
     "done, nobody told": _ended("done", 0),
     "done, handed off": _ended("done", HANDLE_TOLD),
     "unknown": _ended("unknown", HANDLE_TOLD),
 }
-NOT_JOINED = {
+NOT_JOINED: dict[str, Callable[[Process], str]] = {
     "done and told": _ended("done", RESULT_TOLD),
     "unknown and told": _ended("unknown", RESULT_TOLD),
     "failed": _ended("failed", 0),
@@ -378,8 +391,8 @@ VERSION_1 = """
         bytes INTEGER, UNIQUE (generation_id, position)
     ) WITHOUT ROWID;
     INSERT INTO generations VALUES
-        (7, 'gen_7f3a', 1764000000.5, 'a fox', NULL, 'vendor/model', '{"size": "1024x768"}', '[]', '0.04', 6942,
-         'a fox vendor/model gen_7f3a img_1a2b');
+        (7, 'gen_7f3a', 1764000000.5, 'a fox', NULL, 'vendor/model', '{"size": "1024x768"}', '[]', '0.04',
+         6942, 'a fox vendor/model gen_7f3a img_1a2b');
     INSERT INTO images VALUES
         ('img_1a2b', 7, 0, CAST('/pictures/fox.png' AS BLOB), NULL, 'image/png', 1024, 768, 123456);
     PRAGMA user_version = 1;

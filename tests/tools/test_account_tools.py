@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patience import until
 from pydantic import SecretStr
 
 from imagerouter_mcp.sandbox.accounts import LIMITED_KEY, UNKNOWN_KEY
 from imagerouter_mcp.settings import Settings
+from patience import until
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patience import until
 from PIL import Image
 
 from imagerouter_mcp.generation import calls
 from imagerouter_mcp.sandbox.serve import Sandbox
+from patience import at_once, until
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
@@ -34,7 +34,7 @@ def prompts(sandbox: Sandbox) -> list[str]:
     return [entry["fields"]["prompt"] for entry in asked(sandbox)]
 
 
-def alike(told: object) -> object:
+def alike(told: Any) -> Any:  # noqa: ANN401 - JSON
     """Structured content without what is each result's own."""
     if isinstance(told, dict):
         return {name: alike(value) for name, value in told.items() if name not in EACH_ITS_OWN}  # pyright: ignore[reportUnknownVariableType] - JSON
@@ -51,9 +51,9 @@ def words(told: Any) -> str:  # noqa: ANN401 - conftest's Told
 @asynccontextmanager
 async def under_way(
     sandbox: Sandbox,
-    host: Any,
+    host: Any,  # noqa: ANN401 - conftest's Host
     tool: str,
-    **arguments: object,  # noqa: ANN401 - conftest's Host
+    **arguments: object,
 ) -> AsyncGenerator["asyncio.Task[Any]"]:
     """A call whose request has arrived at the service; cancelled at the end of the block."""
     before = len(asked(sandbox))
@@ -165,11 +165,12 @@ async def test_what_is_not_known_cannot_be_collected(connect: Hosts, sandbox: Sa
 
 async def test_the_same_call_joins_while_the_first_runs(connect: Hosts, sandbox: Sandbox) -> None:
     async with connect() as host:
-        one, other, another = await asyncio.gather(
+        told = await at_once(
             host("generate_image", prompt="A fox", **SLOW),
             host("generate_image", prompt="A fox", preview="none", **SLOW),
             host("generate_image", prompt="A wolf", **SLOW),
         )
+    one, other, another = told
     assert one.fields == other.fields
     assert other.previews == []
     assert another.fields["generation"] != one.fields["generation"]
@@ -225,10 +226,12 @@ async def test_what_was_handed_off_and_not_collected_answers_the_same_call(
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 async def test_another_is_made_where_another_is_asked_for(connect: Hosts, sandbox: Sandbox) -> None:
-    async with connect() as host:
-        async with under_way(sandbox, host, "generate_image", prompt="A fox", **SLOW) as first:
-            other = await host("generate_image", prompt="A fox", again=True, **SLOW)
-            one = await first
+    async with (
+        connect() as host,
+        under_way(sandbox, host, "generate_image", prompt="A fox", **SLOW) as first,
+    ):
+        other = await host("generate_image", prompt="A fox", again=True, **SLOW)
+        one = await first
     assert one.path != other.path
     assert len(asked(sandbox)) == 2
 
@@ -351,14 +354,16 @@ async def test_a_cancelled_call_for_eight_does_not_send_the_rest(connect: Hosts,
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 async def test_a_joined_call_goes_on_when_one_of_its_callers_leaves(connect: Hosts, sandbox: Sandbox) -> None:
-    async with connect(concurrency=1) as host:
-        async with under_way(sandbox, host, "generate_image", prompt="First", **SLOW):
-            leaving = asyncio.create_task(host("generate_image", prompt="A fox", **FAST))
-            await _is_queued(host, "A fox")
-            staying = asyncio.create_task(host("generate_image", prompt="A fox", **FAST))
-            await _is_queued(host, "A fox")  # which asks the server later than the call before it
-            await cancel(leaving)
-            told = await staying
+    async with (
+        connect(concurrency=1) as host,
+        under_way(sandbox, host, "generate_image", prompt="First", **SLOW),
+    ):
+        leaving = asyncio.create_task(host("generate_image", prompt="A fox", **FAST))
+        await _is_queued(host, "A fox")
+        staying = asyncio.create_task(host("generate_image", prompt="A fox", **FAST))
+        await _is_queued(host, "A fox")  # which asks the server later than the call before it
+        await cancel(leaving)
+        told = await staying
     assert not told.failed, told.text
     assert prompts(sandbox) == ["First", "A fox"]
 
@@ -367,9 +372,7 @@ async def test_two_servers_that_are_asked_the_same_at_once_ask_the_service_once(
     connect: Hosts, sandbox: Sandbox
 ) -> None:
     async with connect() as host, connect() as other:
-        told = await asyncio.gather(
-            *(each("generate_image", prompt="A fox", n=2, **SLOW) for each in (host, other))
-        )
+        told = await at_once(*(each("generate_image", prompt="A fox", n=2, **SLOW) for each in (host, other)))
     assert len(asked(sandbox)) == 2
     assert told[0].fields == told[1].fields
     assert len(told[0].fields["images"]) == 2

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from mcp.client.session import ClientRequestContext
 from mcp.types import ElicitRequestParams, ElicitResult
-from patience import until
 
 from imagerouter_mcp.settings import Settings
+from patience import at_once, until
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
@@ -158,7 +158,7 @@ async def test_of_two_servers_that_ask_at_once_only_one_gets_the_last_cent(
 ) -> None:
     budget = {"budget_usd": usd("0.01")}
     async with connect(**budget) as host, connect(**budget) as other:
-        told = await asyncio.gather(
+        told = await at_once(
             host("generate_image", **CENT), other("generate_image", **{**CENT, "prompt": "A wolf"})
         )
     assert sorted(each.failed for each in told) == [False, True]

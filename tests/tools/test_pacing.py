@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from patience import until
 
 from imagerouter_mcp.generation import calls, send
 from imagerouter_mcp.sandbox.serve import Sandbox
+from patience import until
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]

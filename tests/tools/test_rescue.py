@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults.places import fill, small_disk
-from patience import until
 from PIL import Image
 
+from faults.places import fill, small_disk
 from imagerouter_mcp.settings import Settings
+from patience import until
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]

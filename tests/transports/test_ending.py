@@ -11,12 +11,12 @@ from contextlib import closing, contextmanager
 from typing import IO, Any
 
 import pytest
-from patience import wait_until
 
 from imagerouter_mcp.generation.request import GenerationRequest, Order, Pending, silent
 from imagerouter_mcp.generation.studio import Studio, open_studio
 from imagerouter_mcp.sandbox.serve import Sandbox
 from imagerouter_mcp.settings import Settings
+from patience import wait_until
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
 ENDS_WITHIN = 10
