@@ -15,7 +15,11 @@ INSTALL_RUNTIME = uv sync --quiet --locked --inexact --no-dev
 INSTALL_DEV = uv sync --quiet --locked --inexact --all-extras
 endif
 
-.PHONY: demo test check bench faults lock snapshots clean
+MCPB ?= dist/imagerouter-mcp.mcpb
+MCPB_TOOL = $(shell command -v mcpb || echo npx --yes @anthropic-ai/mcpb@2.1.2)
+BUNDLED := manifest.json pyproject.toml uv.lock README.md LICENSE server .claude-plugin/icon.png
+
+.PHONY: demo test check bench faults hosts mcpb lock snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -43,6 +47,14 @@ bench: .venv/dev ## time and memory, side by side with the bare libraries
 faults: .venv/dev ## kill servers while they make pictures, again and again
 	$(BIN)/pytest tests/faults -m long
 
+hosts: .venv/dev ## try it with the real clients, which npm installs into .hosts, and write docs/hosts.md
+	$(BIN)/python tests/hosts/run.py
+
+mcpb: ## pack the bundle for Claude Desktop; needs npm
+	@rm -rf build/mcpb && mkdir -p build/mcpb $(dir $(MCPB))
+	@git ls-files -z $(BUNDLED) | tar --create --null --files-from - | tar --extract --directory build/mcpb
+	$(MCPB_TOOL) pack build/mcpb $(MCPB)
+
 snapshots: .venv/dev ## accept the tools' present names, descriptions and schemas as the contract
 	$(BIN)/pytest tests/contract --accept-contract --quiet
 
@@ -52,7 +64,7 @@ lock: ## choose dependencies anew (needs uv)
 		--format requirements.txt --output-file constraints.txt
 
 clean: ## remove what the other targets made
-	rm -rf .venv .coverage .coverage.* .pytest_cache .ruff_cache .import_linter_cache demo-output dist
+	rm -rf .venv .coverage .coverage.* .pytest_cache .ruff_cache .import_linter_cache .hosts build demo-output dist
 
 .venv/made:
 	@test -n '$(PYTHON)$(UV)' || { echo 'imagerouter-mcp needs Python 3.11 or later, and none was found.' >&2; exit 1; }

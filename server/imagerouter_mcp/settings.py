@@ -26,8 +26,12 @@ PreviewSize = Literal["auto", "none", "large"]
 ResponseFormat = Literal["url", "b64_json", "b64_ephemeral"]
 
 
+KEY_FILE = "api-key"
+"""The file in the configuration folder that may hold the API key."""
+
+
 def config_folder() -> Path:
-    """The folder of this user's configuration, which may hold the key file `api-key`."""
+    """The folder of this user's configuration, which may hold the key file."""
     return Path(platformdirs.user_config_path(APP, appauthor=False))
 
 
@@ -129,10 +133,14 @@ class Settings(BaseSettings):
         """
         if self.api_key:
             return self.api_key
-        if self.api_key_file:
-            return _read_key(self.api_key_file)
-        usual = config_folder() / "api-key"
-        return _read_key(usual) if usual.is_file() else None
+        if self.api_key_file or self.key_file.is_file():
+            return _read_key(self.key_file)
+        return None
+
+    @property
+    def key_file(self) -> Path:
+        """The file that may hold the API key."""
+        return self.api_key_file or config_folder() / KEY_FILE
 
 
 def _read_key(file: Path) -> SecretStr | None:

@@ -33,11 +33,11 @@ def test_help_names_every_command(run: Run) -> None:
     status, out, _ = run("--help")
     assert status == 0
     named = set(re.findall(r"^    (\w+) ", out, re.MULTILINE))
-    assert named == {*BY_HAND, "serve", "http", "sandbox", "demo"}
+    assert named == {*BY_HAND, "serve", "http", "sandbox", "demo", "setup", "key", "doctor"}
     assert "--sandbox" in out
 
 
-@pytest.mark.parametrize("command", ["serve", "http", "sandbox", "demo"])
+@pytest.mark.parametrize("command", ["serve", "http", "sandbox", "demo", "setup", "key", "doctor"])
 def test_each_command_has_help_of_its_own(run: Run, command: str) -> None:
     status, out, _ = run(command, "--help")
     assert status == 0

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from imagerouter_mcp import __version__
+from imagerouter_mcp.cli.hosts import hosts
 from imagerouter_mcp.errors import ImageRouterError
 
 BY_HAND = {
@@ -70,7 +71,21 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="make and edit a picture through a real MCP client")
     demo.add_argument("--live", action="store_true", help="use the real service's free test model")
     demo.add_argument("--output", default="demo-output", help="folder for the pictures (default %(default)s)")
+    _add_setting_up(commands.add_parser)
     return top
+
+
+def _add_setting_up(add: Callable[..., argparse.ArgumentParser]) -> None:
+    setup = add("setup", help="register this server with a host, such as claude-code")
+    setup.add_argument("host", nargs="?", choices=list(hosts()), metavar="HOST", help="one of: %(choices)s")
+    setup.add_argument("--yes", action="store_true", help="run the host's own command without asking")
+    _add_sandbox_option(setup)
+    key = add("key", help="store the API key for all hosts; asks for it without showing it")
+    key.add_argument("--remove", action="store_true", help="remove the stored key instead")
+    doctor = add("doctor", help="look at everything that a picture depends on")
+    doctor.add_argument("--generate", action="store_true", help="make a picture with the free test model too")
+    doctor.add_argument("--json", action="store_true", help="print JSON, for scripts")
+    _add_sandbox_option(doctor)
 
 
 def _add_sandbox_option(command: argparse.ArgumentParser) -> None:
@@ -111,6 +126,8 @@ def _served(options: argparse.Namespace) -> Callable[[], int]:
             from imagerouter_mcp.cli.sandbox import run_sandbox  # noqa: PLC0415 - see `_command`
 
             return partial(run_sandbox, options.port)
+        case "setup" | "key" | "doctor":
+            return _setting_up(options)
         case "demo":
             from imagerouter_mcp.cli.demo import run_demo  # noqa: PLC0415 - see `_command`
 
@@ -119,6 +136,24 @@ def _served(options: argparse.Namespace) -> Callable[[], int]:
             from imagerouter_mcp.cli.serve_stdio import serve_stdio  # noqa: PLC0415 - see `_command`
 
             return partial(serve_stdio, sandbox=_sandbox(options))
+
+
+def _setting_up(options: argparse.Namespace) -> Callable[[], int]:
+    match options.command:
+        case "setup":
+            from imagerouter_mcp.cli.register import run_setup  # noqa: PLC0415 - see `_command`
+
+            return partial(run_setup, options.host, yes=options.yes, sandbox=_sandbox(options))
+        case "key":
+            from imagerouter_mcp.cli.key import run_key  # noqa: PLC0415 - see `_command`
+
+            return partial(run_key, remove=options.remove)
+        case _:
+            from imagerouter_mcp.cli.doctor import run_doctor  # noqa: PLC0415 - see `_command`
+
+            return partial(
+                run_doctor, sandbox=_sandbox(options), generate=options.generate, as_json=options.json
+            )
 
 
 def _sandbox(options: argparse.Namespace) -> bool:

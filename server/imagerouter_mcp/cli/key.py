@@ -1,0 +1,94 @@
+"""The API key into the file that every host's server reads: asked for without echo, never shown."""
+
+import getpass
+import os
+import re
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.settings import KEY_FILE, KEYS_PAGE, config_folder, load_settings
+
+KEY_LENGTH = 64
+"""Characters of an API key, as ImageRouter's own backend checks it."""
+JWT_LENGTH = 100
+"""The shortest temporary key, in characters, after the same source."""
+
+
+def run_key(*, remove: bool) -> int:
+    """Store the key, or remove it.
+
+    Args:
+        remove: Whether to remove the stored key instead.
+
+    Raises:
+        ConfigurationError: What was given cannot be a key, or the file cannot be written.
+    """
+    file = config_folder() / KEY_FILE
+    try:
+        if remove:
+            existed = file.exists()
+            file.unlink(missing_ok=True)
+            print(f"Removed the key from {file}." if existed else f"There was no key at {file}.")
+            return 0
+        store(checked(_given()), file)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The key file {file} cannot be written: {error.strerror or error}.",
+            "Correct the permissions of its folder, then try again.",
+        ) from None
+    print(f"Stored the key in {file}, readable by you alone. Hosts that are running have to be restarted.")
+    settings = load_settings()
+    if settings.api_key or settings.api_key_file:
+        variable = "IMAGEROUTER_API_KEY" if settings.api_key else "IMAGEROUTER_API_KEY_FILE"
+        print(f"Note that {variable} is set here, and comes first where a host passes it on.")
+    return 0
+
+
+def _given() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline()
+    return getpass.getpass(f"API key from {KEYS_PAGE} (it is not shown): ")
+
+
+def checked(given: str) -> str:
+    """The key, if it can be one; what is wrong is told without repeating it.
+
+    Raises:
+        ConfigurationError: It cannot be a key.
+    """
+    key = given.strip()
+    length = len(key)
+    if not key:
+        wrong = "No key was given."
+    elif not re.fullmatch(r"[!-~]+", key):
+        wrong = "What was given holds spaces or characters that no key has."
+    elif length != KEY_LENGTH and length < JWT_LENGTH:
+        wrong = f"What was given has {length} characters; a key has {KEY_LENGTH}."
+    else:
+        return key
+    raise ConfigurationError(wrong, f"Copy the key again from {KEYS_PAGE}. Nothing was stored.")
+
+
+def store(key: str, file: Path) -> None:
+    """Put the key into its file, which is never seen half written nor by other users.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file.parent.chmod(0o700)
+    # mkstemp makes the file for its owner alone.
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".api-key-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as target:
+            target.write(key + "\n")
+            target.flush()
+            os.fsync(target.fileno())
+        Path(name).replace(file)
+    except OSError:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise

@@ -1,0 +1,106 @@
+"""`imagerouter-mcp setup HOST`: register the server by the host's own command, or say what to write where."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from imagerouter_mcp.cli.hosts import Host, hosts
+from imagerouter_mcp.cli.launch import Launch, as_typed, own_launch
+from imagerouter_mcp.cli.links import cursor_link, vscode_link
+from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.settings import load_settings
+
+REGISTER_SECONDS = 120
+"""How long a host's command may take to write a few lines."""
+_LINKS = {"cursor": cursor_link, "vscode": vscode_link}
+
+
+def run_setup(word: str | None, *, yes: bool, sandbox: bool) -> int:
+    """Register the server with a host, or list the hosts.
+
+    Args:
+        word: The host, or None to list them.
+        yes: Whether to run the host's command without asking.
+        sandbox: Whether the server is to make its pictures with the stand-in.
+
+    Raises:
+        ConfigurationError: The host's command failed, or this command runs from a cache.
+    """
+    if word is None:
+        return _list()
+    host, launch = hosts()[word], own_launch(sandbox=sandbox)
+    commands = _commands(host, launch)
+    if commands and _agreed(host, commands, yes=yes):
+        for command in commands:
+            _run(host, command, launch, may_fail=command is not commands[-1])
+        print(f"{host.name} knows the server now.")
+    else:
+        _tell(host, launch)
+    if host.remark:
+        print(host.remark)
+    if not sandbox and load_settings().key is None:
+        print("No API key is stored yet: imagerouter-mcp key")
+    print("To see whether all is well: imagerouter-mcp doctor")
+    return 0
+
+
+def _list() -> int:
+    print("Hosts that can be set up; those marked with * were found here:\n")
+    for word, host in hosts().items():
+        print(f"  {'*' if host.is_here() else ' '} {word:<15} {host.name}")
+    print("\nimagerouter-mcp setup HOST registers this server there.")
+    return 0
+
+
+def _commands(host: Host, launch: Launch) -> list[list[str]]:
+    """What to run, in order: all but the last may fail, for there may be nothing to forget."""
+    program = host.find_program()
+    if program is None or host.register is None:
+        return []
+    registering = [program, *host.register(launch)]
+    if program.lower().endswith((".cmd", ".bat")) and any('"' in word for word in registering):
+        return []  # Windows' command interpreter would take the quotes away
+    return [*([[program, *host.forget]] if host.forget else []), registering]
+
+
+def _agreed(host: Host, commands: Sequence[Sequence[str]], *, yes: bool) -> bool:
+    print(f"{host.name} registers the server with:\n")
+    for command in commands:
+        print(f"  {as_typed(command)}")
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        print("\nNothing was run; --yes runs it.\n")
+        return False
+    return input("\nRun this? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _run(host: Host, command: Sequence[str], launch: Launch, *, may_fail: bool) -> None:
+    """Run one command at home, so that a host with a configuration for each project writes the person's."""
+    try:
+        ended = subprocess.run(  # noqa: S603 - shown to the person first, or agreed to with --yes
+            command,
+            cwd=Path.home(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=REGISTER_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        said, failed = str(error), True
+    else:
+        said, failed = (ended.stderr + ended.stdout).strip(), ended.returncode != 0
+    if failed and not may_fail:
+        raise ConfigurationError(
+            f"{host.name} did not register the server. It said: {said[-500:] or 'nothing'}",
+            f"Put this into {host.file} yourself:\n{host.block(launch)}",
+        )
+
+
+def _tell(host: Host, launch: Launch) -> None:
+    print(f"Put this into {host.file}, beside what is there:\n\n{host.block(launch)}\n")
+    if host.word in _LINKS:
+        print(f"Or open this link, which does the same:\n\n{_LINKS[host.word](launch)}\n")

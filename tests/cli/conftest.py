@@ -1,0 +1,70 @@
+"""The command as a person runs it: a real process with a home of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from imagerouter_mcp.sandbox.accounts import KEY
+from imagerouter_mcp.sandbox.serve import Sandbox
+
+COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
+
+Ended = subprocess.CompletedProcess[str]
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def at_home(tmp_path: Path) -> dict[str, str]:
+    """The environment of a process: a home of its own, and no host's program but those that a test makes."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    passed = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    return {**passed, "HOME": str(tmp_path), "PATH": f"{programs}:/usr/bin:/bin"}
+
+
+@pytest.fixture
+def with_sandbox(at_home: dict[str, str], sandbox: Sandbox) -> dict[str, str]:
+    """The same, with everything set for a sandbox."""
+    return {
+        **at_home,
+        "IMAGEROUTER_API_KEY": KEY,
+        "IMAGEROUTER_BASE_URL": sandbox.base_url,
+        "IMAGEROUTER_POPULAR_URL": sandbox.popular_url,
+    }
+
+
+@pytest.fixture
+def command(at_home: dict[str, str], tmp_path: Path) -> Command:
+    """Runs the command to its end."""
+
+    def run(*typed: str, environment: Mapping[str, str] | None = None, given: str = "") -> Ended:
+        return subprocess.run(  # noqa: S603 - our own command
+            [*COMMAND, *typed],
+            env=environment or at_home,
+            cwd=tmp_path,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    return run
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Puts a program on PATH, in place of a host's; gives the file in which it notes its arguments."""
+
+    def make(name: str, script: str) -> Path:
+        notes = tmp_path / f"{name}-was-told"
+        file = tmp_path / "programs" / name
+        file.write_text(f'#!/bin/sh\nfor word in "$@"; do echo "$word" >> "{notes}"; done\n{script}\n')
+        file.chmod(0o755)
+        return notes
+
+    return make

@@ -1,0 +1,279 @@
+"""`imagerouter-mcp doctor`: what it says of a machine in order, and of one that is not."""
+
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from PIL import Image
+from pydantic import SecretStr
+
+from imagerouter_mcp.cli import standing as standing_module
+from imagerouter_mcp.cli.findings import Check, Finding, examine
+from imagerouter_mcp.cli.hosts import hosts
+from imagerouter_mcp.cli.local_checks import local_checks
+from imagerouter_mcp.cli.service_checks import ServiceChecks
+from imagerouter_mcp.cli.standing import standing, without_comments
+from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.sandbox import accounts
+from imagerouter_mcp.sandbox.accounts import KEY
+from imagerouter_mcp.settings import Settings, load_settings
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+Program = Callable[[str, str], Path]
+posix = pytest.mark.skipif(os.name != "posix", reason="the stand-ins for hosts are shell scripts")
+
+
+def findings(ended: "subprocess.CompletedProcess[str]") -> dict[str, dict[str, str]]:
+    told: dict[str, Any] = json.loads(ended.stdout)
+    assert told["ok"] is (ended.returncode == 0)
+    return {finding["name"]: finding for finding in told["findings"]}
+
+
+async def looked_at(checks: Sequence[Check]) -> dict[str, Finding]:
+    return {finding.name: finding for finding in await examine(checks)}
+
+
+async def service(settings: Settings) -> dict[str, Finding]:
+    checks = ServiceChecks(settings)
+    found = await looked_at(checks.checks())
+    await checks.close()
+    return found
+
+
+def test_a_machine_in_order_passes_and_makes_a_picture(
+    command: Command, with_sandbox: dict[str, str], tmp_path: Path
+) -> None:
+    command("key", given=KEY)
+    ended = command("doctor", "--generate", "--json", environment=with_sandbox)
+    found = findings(ended)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert {found[name]["state"] for name in found if name != "hosts"} == {"ok"}
+    assert found.keys() >= {
+        "version",
+        "python",
+        "key",
+        "credits",
+        "free models",
+        "models",
+        "api",
+        "picture",
+        "server",
+    }
+    assert "$25.50" in found["credits"]["what"]
+    assert "with a preview" in found["picture"]["what"]
+    (picture,) = (tmp_path / "Pictures" / "imagerouter").iterdir()
+    with Image.open(picture) as opened:
+        opened.load()
+    assert KEY not in ended.stdout + ended.stderr
+
+
+def test_it_works_with_the_sandbox_inside_and_says_a_line_for_each_thing(command: Command) -> None:
+    ended = command("doctor", "--sandbox")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    lines = ended.stdout.splitlines()
+    assert {line[:5].strip() for line in lines} == {"ok", "note"}
+    assert any(line.startswith("note  hosts") and "imagerouter-mcp setup" in line for line in lines)
+
+
+def test_without_network_and_key_it_ends_soon_and_says_what_to_do(
+    command: Command, at_home: dict[str, str]
+) -> None:
+    nowhere = {
+        "IMAGEROUTER_BASE_URL": "http://127.0.0.1:9",
+        "IMAGEROUTER_POPULAR_URL": "http://127.0.0.1:9/popular",
+    }
+    begun = time.monotonic()
+    ended = command("doctor", "--json", environment={**at_home, **nowhere})
+    assert time.monotonic() - begun < 30
+    assert ended.returncode == 1
+    found = findings(ended)
+    failed = {name for name in found if found[name]["state"] == "failure"}
+    assert failed == {"key", "api", "popularity", "models"}
+    assert "imagerouter-mcp key" in found["key"]["remedy"]
+    assert all(found[name]["remedy"] for name in failed)
+    assert ended.stderr == ""
+
+
+def test_a_variable_that_cannot_be_is_named(command: Command, at_home: dict[str, str]) -> None:
+    ended = command("doctor", environment={**at_home, "IMAGEROUTER_TIMEOUT": "soon"})
+    assert ended.returncode == 1
+    assert "IMAGEROUTER_TIMEOUT" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "state", "word"),
+    [
+        (accounts.UNKNOWN_KEY, "key accepted", "failure", "imagerouter.io/api-keys"),
+        (accounts.POOR_KEY, "credits", "warning", "free models"),
+        (accounts.NEVER_DEPOSITED_KEY, "free models", "warning", "deposit"),
+        (KEY, "free models", "ok", ""),
+    ],
+)
+async def test_what_imagerouter_thinks_of_the_key_is_told(
+    settings: Settings, key: str, name: str, state: str, word: str
+) -> None:
+    found = await service(settings.model_copy(update={"api_key": SecretStr(key)}))
+    assert found[name].state == state
+    assert word in found[name].remedy
+    assert key not in repr(found)
+
+
+async def test_a_service_that_is_silent_is_given_up(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagerouter_mcp.cli.service_checks.REACH_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        base = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        found = await service(settings.model_copy(update={"base_url": base, "stall_seconds": 0.2}))
+    assert {found[name].state for name in ("api", "models", "credits", "key accepted")} == {"failure"}
+    assert found["popularity"].state == "ok"
+
+
+async def test_the_real_services_storage_is_looked_at_too() -> None:
+    checks = ServiceChecks(Settings())
+    names = [check.name for check in checks.checks()]
+    await checks.close()
+    assert names == ["api", "popularity", "storage", "models"], "without a key, nothing that needs one"
+
+
+async def test_a_key_that_others_can_read_is_warned_of(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(KEY)
+    file.chmod(0o644)
+    settings = Settings(api_key_file=file)
+    found = await looked_at(local_checks(settings, sandbox=False))
+    assert found["key"].state == "warning"
+    assert found["key"].remedy == f"Run: chmod 600 {file}"
+    file.chmod(0o600)
+    assert (await looked_at(local_checks(settings, sandbox=False)))["key"].state == "ok"
+
+
+async def test_a_key_that_only_this_terminal_knows_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGEROUTER_API_KEY", KEY)
+    found = await looked_at(local_checks(load_settings(), sandbox=False))
+    assert found["key"].state == "warning"
+    assert "imagerouter-mcp key" in found["key"].remedy
+
+
+async def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "in-the-way").write_text("")
+    settings = Settings(output_dir=tmp_path / "in-the-way" / "pictures", data_dir=tmp_path / "new" / "data")
+    found = await looked_at(local_checks(settings, sandbox=True))
+    assert found["pictures folder"].state == "failure"
+    assert "IMAGEROUTER_OUTPUT_DIR" in found["pictures folder"].remedy
+    assert found["records folder"].state == "ok"
+    assert not (tmp_path / "new").exists()
+
+
+async def test_a_proxy_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:hunter2@proxy.example:3128")
+    found = await looked_at(local_checks(Settings(), sandbox=True))
+    assert "http://proxy.example:3128" in found["proxy"].what
+    assert "hunter2" not in repr(found)
+
+
+async def test_each_check_is_bounded_and_none_stops_the_others() -> None:
+    async def never() -> Sequence[Finding]:
+        await anyio.sleep_forever()
+        return []
+
+    async def fails() -> Sequence[Finding]:
+        raise PlanError("It is so.", "Do this.")
+
+    async def works() -> Sequence[Finding]:
+        return [Finding("works", "ok", "Fine.")]
+
+    found = await examine([Check("never", never, 0.05), Check("fails", fails, 5), Check("works", works, 5)])
+    assert [(finding.name, finding.state) for finding in found] == [
+        ("never", "failure"),
+        ("fails", "failure"),
+        ("works", "ok"),
+    ]
+    assert (found[1].what, found[1].remedy) == ("It is so.", "Do this.")
+
+
+async def test_a_server_in_a_hosts_file_is_started(command: Command) -> None:
+    told = command("setup", "cursor", "--sandbox").stdout
+    cursor = hosts()["cursor"]
+    cursor.file.parent.mkdir()
+    assert (await standing(cursor)).state == "warning"
+    assert "imagerouter-mcp setup cursor" in (await standing(cursor)).remedy
+    cursor.file.write_text(told[told.index("{") : told.rindex("}") + 1])
+    found = await standing(cursor)
+    assert found.state == "ok", found
+
+
+@pytest.mark.parametrize("server", ["/nowhere/imagerouter-mcp", "/bin/false", "/bin/true"])
+async def test_a_server_in_a_hosts_file_that_does_not_start_is_told(server: str) -> None:
+    cursor = hosts()["cursor"]
+    cursor.file.parent.mkdir()
+    cursor.file.write_text(json.dumps({"mcpServers": {"imagerouter": {"command": server}}}))
+    found = await standing(cursor)
+    assert found.state == "failure"
+    assert "imagerouter-mcp setup cursor" in found.remedy
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"mcpServers": 3}', "\x00", ""])
+async def test_a_hosts_file_of_any_kind_is_survived(text: str) -> None:
+    cursor = hosts()["cursor"]
+    cursor.file.parent.mkdir()
+    cursor.file.write_text(text)
+    assert (await standing(cursor)).state == "warning"
+
+
+def test_comments_in_a_hosts_file_are_passed_over() -> None:
+    text = '{\n // one\n "a": "http://x/*y*/", /* two\n */ "b": [1, 2, // three\n ],\n}'
+    assert json.loads(without_comments(text)) == {"a": "http://x/*y*/", "b": [1, 2]}
+
+
+@posix
+@pytest.mark.parametrize(
+    ("script", "state"),
+    [
+        ("echo '  Status: ✔ Connected'", "ok"),
+        ("echo 'imagerouter:'; echo '  Status: ✘ Failed to connect'", "failure"),
+        ("echo 'No MCP server named \"imagerouter\".'; exit 1", "warning"),
+        ("exit 1", "warning"),
+    ],
+)
+async def test_a_host_is_asked_by_its_own_command(
+    program: Program, at_home: dict[str, str], monkeypatch: pytest.MonkeyPatch, script: str, state: str
+) -> None:
+    notes = program("claude", script)
+    monkeypatch.setenv("PATH", at_home["PATH"])
+    found = await standing(hosts()["claude-code"])
+    assert found.state == state
+    assert notes.read_text().split() == ["mcp", "get", "imagerouter"]
+
+
+@posix
+async def test_a_host_that_hangs_is_given_up_with_all_that_it_started(
+    program: Program, at_home: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program("claude", f"sleep 600 & echo $! > {tmp_path / 'child'}; wait")
+    monkeypatch.setenv("PATH", at_home["PATH"])
+    monkeypatch.setattr(standing_module, "ASK_SECONDS", 1.0)
+    found = await standing(hosts()["claude-code"])
+    assert found.state == "warning"
+    assert "claude mcp get imagerouter" in found.remedy
+    child = int((tmp_path / "child").read_text())
+    with anyio.fail_after(5):
+        while _lives(child):
+            await anyio.lowlevel.checkpoint()
+
+
+def _lives(process: int) -> bool:
+    """Whether it runs; a zombie that nobody has fetched yet does not."""
+    try:
+        os.kill(process, 0)
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False

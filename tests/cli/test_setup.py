@@ -1,0 +1,191 @@
+"""`imagerouter-mcp setup HOST`: by the host's own command, or in words; never by editing a file."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from imagerouter_mcp import server
+from imagerouter_mcp.cli.hosts import hosts
+from imagerouter_mcp.cli.launch import SERVER, Launch
+from imagerouter_mcp.cli.links import ON_PATH, cursor_link, vscode_link
+from imagerouter_mcp.cli.standing import registration
+from imagerouter_mcp.sandbox.accounts import KEY
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+Program = Callable[[str, str], Path]
+LAUNCH = [sys.executable, "-m", "imagerouter_mcp"]
+WORDS = [
+    "claude-desktop",
+    "claude-code",
+    "cursor",
+    "vscode",
+    "gemini",
+    "codex",
+    "opencode",
+    "openclaw",
+    "windsurf",
+]
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_every_host_is_known_and_those_that_are_here_are_marked(command: Command, program: Program) -> None:
+    program("codex", "")
+    listed = command("setup")
+    assert listed.returncode == 0
+    marked = dict(re.findall(r"^  ([* ]) ([\w-]+)", listed.stdout, re.MULTILINE)[::-1])
+    named = re.findall(r"^  [* ] ([\w-]+)", listed.stdout, re.MULTILINE)
+    assert named == [*WORDS, "zed"]
+    assert marked["*"] == "codex"
+
+
+def test_a_host_without_a_command_gets_a_block_for_its_file_that_starts_the_server(
+    command: Command, tmp_path: Path
+) -> None:
+    told = command("setup", "cursor", "--sandbox")
+    assert told.returncode == 0
+    assert f"Put this into {tmp_path / '.cursor' / 'mcp.json'}" in told.stdout
+    block = json.loads(told.stdout[told.stdout.index("{") : told.stdout.rindex("}") + 1])
+    entry = block["mcpServers"]["imagerouter"]
+    assert set(entry) == {"command", "args"}, "no key, no environment"
+    assert Path(entry["command"]).is_absolute()
+    assert entry["args"][-1] == "--sandbox"
+    started = subprocess.run([entry["command"], *entry["args"], "--help"], check=False, capture_output=True)  # noqa: S603
+    assert started.returncode == 0
+
+
+def test_no_file_is_made_or_changed(command: Command, tmp_path: Path) -> None:
+    before = set(tmp_path.rglob("*"))
+    for word in hosts():
+        assert command("setup", word, "--yes").returncode == 0
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_a_hosts_own_command_is_shown_and_run(command: Command, program: Program) -> None:
+    notes = program("codex", "")
+    ended = command("setup", "codex", "--yes", "--sandbox")
+    assert ended.returncode == 0
+    assert notes.read_text().splitlines() == ["mcp", "add", SERVER, "--", *LAUNCH, "--sandbox"]
+    assert "codex mcp add imagerouter --" in ended.stdout
+    assert "Codex knows the server now." in ended.stdout
+
+
+def test_an_earlier_registration_is_replaced_where_the_host_would_refuse_a_second(
+    command: Command, program: Program
+) -> None:
+    """As Claude Code does; and where there is no earlier one, removing it fails."""
+    notes = program("claude", 'case "$2" in remove) exit 1;; esac')
+    ended = command("setup", "claude-code", "--yes")
+    assert ended.returncode == 0
+    told = " ".join(notes.read_text().split())
+    assert told.startswith("mcp remove --scope user imagerouter mcp add --scope user imagerouter -- ")
+
+
+def test_nothing_is_run_without_a_yes(command: Command, program: Program) -> None:
+    notes = program("codex", "")
+    ended = command("setup", "codex")
+    assert ended.returncode == 0
+    assert not notes.exists()
+    assert "--yes runs it" in ended.stdout
+    assert "[mcp_servers.imagerouter]" in ended.stdout, "the other way is told"
+
+
+@pytest.mark.parametrize(("answer", "runs"), [("y", True), ("n", False), ("", False)])
+def test_a_person_at_a_terminal_is_asked(
+    at_home: Mapping[str, str],
+    program: Program,
+    answer: str,
+    runs: bool,  # noqa: FBT001 - a table
+) -> None:
+    notes = program("codex", "")
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{answer}\n".encode())
+    ended = subprocess.run(  # noqa: S603 - our own command
+        [*LAUNCH, "setup", "codex"],
+        env=at_home,
+        stdin=theirs,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    os.close(ours)
+    os.close(theirs)
+    assert ended.returncode == 0
+    assert "Run this? [y/N]" in ended.stdout
+    assert notes.exists() is runs
+
+
+def test_a_host_that_refuses_is_quoted_and_the_other_way_told(command: Command, program: Program) -> None:
+    program("openclaw", "echo its configuration is broken >&2; exit 3")
+    ended = command("setup", "openclaw", "--yes")
+    assert ended.returncode == 1
+    assert "OpenClaw did not register the server. It said: its configuration is broken" in ended.stderr
+    assert '"requestTimeoutMs": 300000' in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_key_is_in_no_hosts_configuration(
+    command: Command, program: Program, with_sandbox: dict[str, str]
+) -> None:
+    told = [program(name, "") for name in ("claude", "codex", "gemini", "opencode", "openclaw", "code")]
+    for word in hosts():
+        ended = command("setup", word, "--yes", environment=with_sandbox)
+        assert ended.returncode == 0
+        assert KEY not in ended.stdout + ended.stderr
+    for notes in told:
+        assert KEY not in notes.read_text()
+
+
+def test_whoever_has_no_key_yet_is_told_how_to_store_one(command: Command) -> None:
+    assert "imagerouter-mcp key" in command("setup", "zed").stdout
+    assert "imagerouter-mcp key" not in command("setup", "zed", "--sandbox").stdout
+
+
+def test_a_command_that_runs_from_a_cache_is_not_registered(
+    at_home: Mapping[str, str], tmp_path: Path
+) -> None:
+    """As with `uvx imagerouter-mcp setup …`: what lies there is gone some day."""
+    passing = tmp_path / "uv" / "archive-v0" / "x1" / "imagerouter-mcp"
+    passing.parent.mkdir(parents=True)
+    passing.write_text(
+        f"#!{sys.executable}\nimport sys\nfrom imagerouter_mcp.cli import main\nsys.exit(main())\n"
+    )
+    passing.chmod(0o755)
+    ended = subprocess.run(  # noqa: S603 - our own command
+        [passing, "setup", "cursor"], env=at_home, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert ended.returncode == 1
+    assert "uv tool install imagerouter-mcp" in ended.stderr
+
+
+def test_a_host_that_is_not_known_is_refused_with_those_that_are(command: Command) -> None:
+    ended = command("setup", "emacs")
+    assert ended.returncode == 2
+    assert "claude-code" in ended.stderr
+
+
+@pytest.mark.parametrize("word", [*WORDS, "zed"])
+def test_each_hosts_block_says_what_its_host_will_start(word: str) -> None:
+    host = hosts()[word]
+    launch = Launch("/somewhere else/imagerouter-mcp", ("--sandbox", 'a "quoted" word'))
+    host.file.parent.mkdir(parents=True, exist_ok=True)
+    host.file.write_text(host.block(launch), "utf-8")
+    found = registration(host)
+    assert found
+    assert found.launch == launch
+
+
+def test_the_server_is_called_the_same_everywhere() -> None:
+    assert server.NAME == SERVER
+
+
+def test_the_readmes_install_links_are_the_generated_ones() -> None:
+    section = README.read_text("utf-8").partition("### Install links\n")[2].partition("\n#")[0]
+    assert re.findall(r"\]\((\S+)\)", section) == [cursor_link(ON_PATH), vscode_link(ON_PATH)]

@@ -1,0 +1,127 @@
+"""A home of its own for the clients, and the server's command as they find it there."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+QUIET = {
+    "CI": "1",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "DISABLE_AUTOUPDATER": "1",
+    "DISABLE_ERROR_REPORTING": "1",
+    "DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    "GEMINI_CLI_TRUST_WORKSPACE": "true",
+    "GEMINI_TELEMETRY_ENABLED": "false",
+    "NO_COLOR": "1",
+    "NO_UPDATE_NOTIFIER": "1",
+    "OPENCODE_DISABLE_AUTOUPDATE": "1",
+    "OPENCODE_DISABLE_MODELS_FETCH": "1",
+}
+"""What keeps the clients from reaching out, and Gemini CLI from asking whether it trusts the folder."""
+
+_COMMAND = """#!{python}
+\"\"\"The command as it is installed, which also notes what a client sends to it.\"\"\"
+import os, sys, threading
+from imagerouter_mcp.cli import main
+
+def note(source, target, notes):
+    while line := source.readline():
+        notes.write(line)
+        notes.flush()
+        target.write(line)
+        target.flush()
+    target.close()
+
+if "setup" not in sys.argv and "doctor" not in sys.argv:
+    source = os.fdopen(os.dup(0), "rb")
+    reading, writing = os.pipe()
+    os.dup2(reading, 0)
+    notes = open(os.path.join({notes!r}, str(os.getpid())), "wb")
+    threading.Thread(target=note, args=(source, os.fdopen(writing, "wb"), notes), daemon=True).start()
+sys.exit(main())
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command that has ended: what it printed, with which status, after how many seconds."""
+
+    words: tuple[str, ...]
+    status: int
+    printed: str
+    errors: str
+    seconds: float
+
+
+class Workshop:
+    """An empty home, in which clients run.
+
+    Args:
+        folder: Made anew.
+        folders: Where the clients' commands are.
+    """
+
+    def __init__(self, folder: Path, folders: tuple[Path, ...]) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        self.home = folder / "home"
+        self._notes = folder / "notes"
+        for made in (self.home, self._notes, folder / "bin"):
+            made.mkdir(parents=True)
+        self.command = folder / "bin" / "imagerouter-mcp"
+        self.command.write_text(_COMMAND.format(python=sys.executable, notes=str(self._notes)), "utf-8")
+        self.command.chmod(self.command.stat().st_mode | stat.S_IXUSR)
+        path = os.pathsep.join(map(str, (self.command.parent, *folders, "/usr/bin", "/bin")))
+        self._environment = {**QUIET, "HOME": str(self.home), "PATH": path, "LANG": "C.UTF-8"}
+
+    def run(self, *words: str, environment: Mapping[str, str] | None = None, seconds: float = 180) -> Ran:
+        """Run a client's command at home."""
+        begun = time.monotonic()
+        try:
+            ended = subprocess.run(
+                words,
+                cwd=self.home,
+                env={**self._environment, **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=seconds,
+                check=False,
+            )
+            result = ended.returncode, ended.stdout, ended.stderr
+        except subprocess.TimeoutExpired:
+            result = -1, "", f"no end within {seconds:g} s"
+        except OSError as error:
+            result = -1, "", str(error)
+        return Ran(words, *result, time.monotonic() - begun)
+
+    def setup(self, host: str) -> Ran:
+        """Register the server by our own command, as a person would."""
+        return self.run(str(self.command), "setup", host, "--sandbox", "--yes")
+
+    def introductions(self) -> list[str]:
+        """How clients have introduced themselves since this was last asked, as `name version`."""
+        found: list[str] = []
+        for notes in sorted(self._notes.iterdir()):
+            for line in notes.read_text("utf-8", "replace").splitlines():
+                found += _introduction(line)
+            notes.unlink()
+        return list(dict.fromkeys(found))
+
+
+def _introduction(line: str) -> list[str]:
+    try:
+        params = json.loads(line).get("params", {})
+    except ValueError:
+        return []
+    modern = params.get("_meta", {}).get("io.modelcontextprotocol/clientInfo")
+    told = params.get("clientInfo") or modern
+    return [f"{told['name']} {told.get('version', '')}".strip()] if told else []
