@@ -22,6 +22,7 @@ WORKDIR /home/imagerouter
 VOLUME ["/pictures", "/data"]
 EXPOSE 8300
 # Over stdio the host watches the process itself, and there is no address to ask.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
-    CMD ["python", "-c", "import pathlib, urllib.request as r; b'http' not in pathlib.Path('/proc/1/cmdline').read_bytes().split(b'\0') or r.urlopen('http://127.0.0.1:8300/health', timeout=4)"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["sh", "-c", "\
+! grep -qazx http /proc/1/cmdline || \
+python -c 'import urllib.request as r; r.urlopen(\"http://127.0.0.1:8300/health\", timeout=4)'"]
 ENTRYPOINT ["imagerouter-mcp"]

@@ -8,7 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from installing import CLIENTS, ROOT, install
+from installing import CLIENTS, ROOT, Installed, install
+from limits import measure
 from table import Row, markdown, write
 from trials import TRIALS
 from workshop import Workshop
@@ -25,19 +26,25 @@ def main() -> int:
     installed = install()
     with tempfile.TemporaryDirectory(prefix="imagerouter-hosts-") as folder:
         shop = Workshop(Path(folder) / "workshop", installed.folders)
-        rows: list[Row] = []
-        for client, trial in TRIALS.items():
-            why = installed.failed.get(client) or installed.failed.get("node")
-            row = Row(client, "", problems=[f"installed: {why}"]) if why else trial(shop)
-            row.introduced = ", ".join(shop.introductions()) if client != "doctor" else ""
-            print(f"{'FAIL' if row.problems else 'ok':<5} {row.client} {row.version}", flush=True)
-            for problem in row.problems:
-                print(f"      not {problem}")
-            rows.append(row)
-    print(f"\n{markdown(rows)}")
-    write(rows, TABLE)
+        rows = {client: _tried(shop, installed, client) for client in TRIALS}
+        print("Measuring how long a call may last …", flush=True)
+        for client, lasts in measure(shop, [client for client in rows if not rows[client].problems]).items():
+            rows[client].lasts = lasts
+    table = list(rows.values())
+    print(f"\n{markdown(table)}")
+    write(table, TABLE)
     print(f"\nWritten to {TABLE.relative_to(ROOT)}; the clients are in {CLIENTS.relative_to(ROOT)}.")
-    return int(any(row.problems for row in rows))
+    return int(any(row.problems for row in table))
+
+
+def _tried(shop: Workshop, installed: Installed, client: str) -> Row:
+    why = installed.failed.get(client) or installed.failed.get("node")
+    row = Row(client, "", problems=[f"installed: {why}"]) if why else TRIALS[client](shop)
+    row.introduced = ", ".join(shop.introductions()) if client != "doctor" else ""
+    print(f"{'FAIL' if row.problems else 'ok':<5} {row.client} {row.version}", flush=True)
+    for problem in row.problems:
+        print(f"      not {problem}")
+    return row
 
 
 if __name__ == "__main__":

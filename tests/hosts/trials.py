@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
+from agents import PICTURE, TOOL, ask
 from installing import ROOT, version
 from table import Row
 from workshop import Ran, Workshop
@@ -16,7 +17,6 @@ from imagerouter_mcp import __version__
 from imagerouter_mcp.sandbox.accounts import KEY
 
 SKILL = ROOT / "skill"
-PICTURE = {"prompt": "a red fox in the snow", "model": "openai/gpt-image-1.5"}
 
 Trial = Callable[[Workshop], Row]
 
@@ -34,60 +34,58 @@ def agent_skills(shop: Workshop) -> Row:
 def inspector(shop: Workshop) -> Row:
     """The official MCP Inspector's command line."""
     row = Row("MCP Inspector", version("inspector"))
-    start = ("mcp-inspector", "--cli", str(shop.command), "--sandbox", "--method")
-    listed = shop.run(*start, "tools/list", "--strict")
+    listed = shop.run(*_inspecting(shop), "tools/list", "--strict")
     tools = _json(listed).get("tools", [])
-    row.expect(
-        f"`--strict` list of {len(tools)} tools",
-        seen=listed.status == 0 and bool(tools),
-        otherwise=_said(listed),
-    )
-    called = shop.run(
-        *(*start, "tools/call", "--tool-name", "generate_image"),
-        *("--tool-args-json", json.dumps(PICTURE), "--format", "json"),
-    )
+    seen = listed.status == 0 and bool(tools)
+    row.expect(f"`--strict` list of {len(tools)} tools", seen=seen, otherwise=_said(listed))
+    called = inspector_call(shop)
     result = _json(called).get("result", {})
     kinds = [str(block.get("type")) for block in result.get("content", [])]
-    row.expect(
-        f"picture as {', '.join(kinds)}",
-        seen=called.status == 0 and "image" in kinds,
-        otherwise=_said(called),
-    )
+    seen = called.status == 0 and "image" in kinds
+    row.expect(f"picture as {', '.join(kinds)}", seen=seen, otherwise=_said(called))
     _expect_file(row, result.get("structuredContent", {}))
     return row
+
+
+def inspector_call(shop: Workshop) -> Ran:
+    """Ask for a picture with the Inspector."""
+    return shop.run(
+        *(*_inspecting(shop), "tools/call", "--tool-name", TOOL),
+        *("--tool-args-json", json.dumps(PICTURE), "--format", "json"),
+    )
+
+
+def _inspecting(shop: Workshop) -> tuple[str, ...]:
+    return ("mcp-inspector", "--cli", str(shop.command), "--sandbox", "--method")
 
 
 def mcporter(shop: Workshop) -> Row:
     """mcporter, which calls tools by hand and from other agents."""
     row = Row("mcporter", version("mcporter"))
-    stdio = ("--stdio", f"{shop.command} --sandbox")
-    listed = shop.run("mcporter", "list", *stdio, "--name", "imagerouter", "--schema")
-    row.expect(
-        "tools listed",
-        seen=listed.status == 0 and "generate_image" in listed.printed,
-        otherwise=_said(listed),
-    )
-    folder = shop.home / "saved"
-    arguments = [f"{name}={value}" for name, value in PICTURE.items()]
-    called = shop.run(
-        "mcporter",
-        "call",
-        *stdio,
-        "generate_image",
-        *arguments,
-        "--output",
-        "json",
-        "--save-images",
-        str(folder),
-    )
-    saved = list(folder.glob("*")) if folder.is_dir() else []
-    row.expect(
-        "preview saved by `--save-images`",
-        seen=called.status == 0 and len(saved) == 1,
-        otherwise=_said(called),
-    )
+    listed = shop.run("mcporter", "list", *_porting(shop), "--name", "imagerouter", "--schema")
+    seen = listed.status == 0 and TOOL in listed.printed
+    row.expect("tools listed", seen=seen, otherwise=_said(listed))
+    called = mcporter_call(shop)
+    saved = [file for file in _saved(shop).glob("*") if file.stat().st_size]
+    seen = called.status == 0 and len(saved) == 1
+    row.expect("preview saved by `--save-images`", seen=seen, otherwise=_said(called))
     _expect_file(row, _json(called))
     return row
+
+
+def mcporter_call(shop: Workshop) -> Ran:
+    """Ask for a picture with mcporter."""
+    arguments = [f"{name}={value}" for name, value in PICTURE.items()]
+    options = ("--output", "json", "--save-images", str(_saved(shop)))
+    return shop.run("mcporter", "call", *_porting(shop), TOOL, *arguments, *options)
+
+
+def _porting(shop: Workshop) -> tuple[str, ...]:
+    return ("--stdio", f"{shop.command} --sandbox")
+
+
+def _saved(shop: Workshop) -> Path:
+    return shop.home / "saved"
 
 
 def openclaw(shop: Workshop) -> Row:
@@ -114,6 +112,7 @@ def openclaw(shop: Workshop) -> Row:
     )
     examined = shop.run("openclaw", "mcp", "doctor", "imagerouter", "--probe", "--json")
     row.expect("`mcp doctor --probe` ok", seen=_json(examined).get("ok") is True, otherwise=_said(examined))
+    _expect_picture(row, shop, "openclaw")
     return row
 
 
@@ -126,6 +125,7 @@ def claude_code(shop: Workshop) -> Row:
     listed = shop.run("claude", "mcp", "list")
     line = next((line for line in listed.printed.splitlines() if line.startswith("imagerouter:")), "")
     row.expect("`mcp list`: ✔ Connected", seen="✔ Connected" in line, otherwise=_said(listed))
+    _expect_picture(row, shop, "claude")
     return row
 
 
@@ -141,6 +141,7 @@ def gemini(shop: Workshop) -> Row:
     _expect_registered(row, shop.setup("gemini"))
     listed = shop.run("gemini", "mcp", "list")
     row.expect("`mcp list`: ✓ Connected", seen="✓ imagerouter" in _said(listed), otherwise=_said(listed))
+    _expect_picture(row, shop, "gemini")
     return row
 
 
@@ -152,6 +153,7 @@ def codex(shop: Workshop) -> Row:
     servers = cast("list[dict[str, Any]]", _json(listed, []))
     enabled = [server["name"] for server in servers if server.get("enabled")]
     row.expect("`mcp list`: enabled", seen=enabled == ["imagerouter"], otherwise=_said(listed))
+    _expect_picture(row, shop, "codex")
     return row
 
 
@@ -161,6 +163,7 @@ def opencode(shop: Workshop) -> Row:
     _expect_registered(row, shop.setup("opencode"))
     listed = shop.run("opencode", "mcp", "list")
     row.expect("`mcp list`: ✓ connected", seen="✓ imagerouter" in _said(listed), otherwise=_said(listed))
+    _expect_picture(row, shop, "opencode")
     return row
 
 
@@ -228,6 +231,18 @@ def _for_downloads() -> dict[str, str]:
 
 def _expect_registered(row: Row, ran: Ran) -> None:
     row.expect("registered by `imagerouter-mcp setup`", seen=ran.status == 0, otherwise=_said(ran))
+
+
+def _expect_picture(row: Row, shop: Workshop, host: str) -> None:
+    """Ask the host for a picture, and look for it on disk."""
+    before = set(shop.pictures())
+    asked = ask(shop, host)
+    made = set(shop.pictures()) - before
+    seen = asked.finished and len(made) == 1
+    otherwise = f"{_said(asked.ran)} {asked.script.requests} {asked.script.offered}"
+    row.expect(
+        f"asked for a picture: on disk, and the model was given {asked.kinds}", seen=seen, otherwise=otherwise
+    )
 
 
 def _expect_file(row: Row, told: dict[str, Any]) -> None:

@@ -40,6 +40,8 @@ def note(source, target, notes):
         target.flush()
     target.close()
 
+if os.path.exists({slow!r}) and "--sandbox" in sys.argv and "setup" not in sys.argv:
+    os.execv(sys.executable, [sys.executable, {server!r}, open({slow!r}).read()])
 if "setup" not in sys.argv and "doctor" not in sys.argv:
     source = os.fdopen(os.dup(0), "rb")
     reading, writing = os.pipe()
@@ -76,7 +78,14 @@ class Workshop:
         for made in (self.home, self._notes, folder / "bin"):
             made.mkdir(parents=True)
         self.command = folder / "bin" / "imagerouter-mcp"
-        self.command.write_text(_COMMAND.format(python=sys.executable, notes=str(self._notes)), "utf-8")
+        self._slow = folder / "slow"
+        told = {
+            "python": sys.executable,
+            "notes": str(self._notes),
+            "slow": str(self._slow),
+            "server": str(Path(__file__).with_name("slow_server.py")),
+        }
+        self.command.write_text(_COMMAND.format(**told), "utf-8")
         self.command.chmod(self.command.stat().st_mode | stat.S_IXUSR)
         path = os.pathsep.join(map(str, (self.command.parent, *folders, "/usr/bin", "/bin")))
         self._environment = {**QUIET, "HOME": str(self.home), "PATH": path, "LANG": "C.UTF-8"}
@@ -106,6 +115,14 @@ class Workshop:
     def setup(self, host: str) -> Ran:
         """Register the server by our own command, as a person would."""
         return self.run(str(self.command), "setup", host, "--sandbox", "--yes")
+
+    def pictures(self) -> list[Path]:
+        """All pictures that were made here."""
+        return list((self.home / "Pictures" / "imagerouter").glob("*"))
+
+    def slow_down(self, seconds: float) -> None:
+        """From now on, whoever starts the command gets a server whose pictures take that long."""
+        self._slow.write_text(str(seconds), "utf-8")
 
     def introductions(self) -> list[str]:
         """How clients have introduced themselves since this was last asked, as `name version`."""

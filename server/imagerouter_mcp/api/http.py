@@ -148,8 +148,8 @@ class ServiceHTTP:
         if self._key is None:
             raise ConfigurationError(
                 "No ImageRouter API key is set.",
-                f"Make a key at {KEYS_PAGE}, set it as IMAGEROUTER_API_KEY in the configuration of this MCP "
-                "server, and restart the server.",
+                f"Make a key at {KEYS_PAGE}, store it with the command `imagerouter-mcp key` or set it as "
+                "IMAGEROUTER_API_KEY in the configuration of this MCP server, and restart the server.",
             )
         key = self._key.get_secret_value()
         if not re.fullmatch(r"[!-~]+", key):
