@@ -223,7 +223,9 @@ class RawHost:
                 "io.modelcontextprotocol/clientInfo": _WHO,
                 "io.modelcontextprotocol/clientCapabilities": {},
             }
-        self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": {**parameters, "_meta": meta}})
+        self._send(
+            {"jsonrpc": "2.0", "id": number, "method": method, "params": {**parameters, "_meta": meta}}
+        )
         return number, answer
 
     def _send(self, message: Mapping[str, object]) -> None:

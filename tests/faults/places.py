@@ -116,7 +116,9 @@ def date_an_hour_ahead(data: Path) -> None:
     """Make everything recorded look as if the clock had been set back by an hour since then."""
     connection = sqlite3.connect(data / DATABASE)
     with connection:
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        tables = [
+            name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        ]
         for table in tables:
             for _, column, kind, *_ in connection.execute(f"PRAGMA table_info({table})").fetchall():
                 if column.endswith("_at") and kind.upper() == "REAL":

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from faults.hosts import Era, Host, RawHost, SdkHost, Told
 from mcp.client.stdio import StdioServerParameters
 
+from faults.hosts import Era, Host, RawHost, SdkHost, Told
 from imagerouter_mcp.sandbox.accounts import KEY
 from imagerouter_mcp.sandbox.serve import Sandbox, running_sandbox
 from imagerouter_mcp.sandbox.state import SandboxState
@@ -112,11 +112,15 @@ class Scene:
 
     def journal(self) -> list[dict[str, Any]]:
         """The requests for generations that arrived at the service."""
-        return [entry for entry in self.state.journal.as_json() if str(entry["path"]).startswith(_GENERATIONS)]
+        return [
+            entry for entry in self.state.journal.as_json() if str(entry["path"]).startswith(_GENERATIONS)
+        ]
 
     def wait_asked(self, prompt: str, times: int = 1) -> None:
         """Wait until the service has been asked."""
-        self.wait_until(lambda: len(self.requests(prompt)) >= times, f"the service was not asked for {prompt}")
+        self.wait_until(
+            lambda: len(self.requests(prompt)) >= times, f"the service was not asked for {prompt}"
+        )
 
     def wait_settled(self, prompt: str) -> None:
         """Wait until the service has made, or refused, all that it was asked for with a prompt."""

@@ -95,11 +95,6 @@ class Journal:
         ).fetchone()
         return found[0] if found else None
 
-    def would_join(self, fingerprint: str) -> bool:
-        """Whether a call that asks for the same would be answered with an earlier one."""
-        with self._database.transaction() as connection:
-            return self._same(connection, fingerprint, datetime.now(UTC)) is not None
-
     def reserve(
         self, planned: Sequence[Planned], budget_usd: Decimal | None, since: datetime
     ) -> Decimal | None:
@@ -239,15 +234,17 @@ class Journal:
                 return []
             owner = self._owners.hold()
             with self._database.transaction("IMMEDIATE") as connection:
-                connection.execute(
+                never = connection.execute(
                     "UPDATE journal SET state = 'not_sent', ended_at = ?, error = ? WHERE owner = ? AND state"
-                    " IN ('preparing', 'queued')",
+                    " IN ('preparing', 'queued') RETURNING handle",
                     (datetime.now(UTC).timestamp(), json.dumps(NEVER_SENT), name),
-                )
+                ).fetchall()
                 sent = connection.execute(
                     "UPDATE journal SET owner = ? WHERE owner = ? AND state = 'working' RETURNING handle",
                     (owner, name),
                 ).fetchall()
+        for (handle,) in never:
+            self.answer_file(handle).unlink(missing_ok=True)  # of a refusal after which it was queued again
         return [entry for (handle,) in sent for entry in self._select("handle = ?", handle)]
 
     def _select(self, where: str, *values: object) -> list[Entry]:

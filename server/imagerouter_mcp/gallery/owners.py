@@ -32,6 +32,9 @@ class Owners:
         Raises:
             ConfigurationError: The lock file cannot be made.
         """
+        if self._held is not None and not Path(self._held.lock_file).exists():
+            self._held.release()  # somebody removed the folder, and with it what others see of the lock
+            self._held = None
         if self._held is None:
             lock = self._lock(self.name)
             try:

@@ -41,7 +41,8 @@ class Calls:
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self._works: dict[str, Work] = {}
-        self._unrecorded: set[str] = set()
+        self._unrecorded: dict[str, Work] = {}
+        """What has ended and could not be recorded: settled when somebody asks for it."""
         self._entering = anyio.Lock()
 
     async def ask(self, order: Order, seconds: float, progress: Progress) -> Batch | Pending:
@@ -86,13 +87,6 @@ class Calls:
         async with self._entering:
             await self._settle()
 
-    async def would_join(self, order: Order) -> bool:
-        """Whether a call would be answered with an earlier one, at no further cost."""
-        if order.again:
-            return False
-        fingerprint = await fingerprint_of(self._studio, order)
-        return await to_thread.run_sync(self._studio.journal.would_join, fingerprint)
-
     async def close(self, grace_seconds: float) -> None:
         """Send nothing more, and give what was sent its time to arrive and be stored.
 
@@ -120,13 +114,16 @@ class Calls:
                 self._carry(work, carry_out(self._studio, order, handles, work))
         return handles[0]
 
-    async def _settle(self) -> None:
+    async def _settle(self, earlier: Work | None = None) -> None:
+        """Settle what is left over; of an earlier work of this process, with the answers that it holds."""
         known = {*self._works, *self._unrecorded}
         orphans = await to_thread.run_sync(self._studio.journal.adopt, known)
         for call, entries in groupby(orphans, key=attrgetter("call")):
             left = list(entries)
             work = Work(call, len(left))
             work.kept = True
+            if earlier and earlier.call == call:
+                work.unstored = earlier.unstored
             self._carry(work, finish(self._studio, left, work))
 
     def _carry(self, work: Work, result: Coroutine[Any, Any, Batch]) -> None:
@@ -138,7 +135,7 @@ class Calls:
     def _ended(self, work: Work, task: asyncio.Task[Batch]) -> None:
         del self._works[work.call]
         if work.unrecorded:
-            self._unrecorded.add(work.call)
+            self._unrecorded[work.call] = work
         if not task.cancelled():
             task.exception()  # looked at, for perhaps nobody waits for it
         work.end()
@@ -152,6 +149,9 @@ class Calls:
             raise
 
     async def _wait(self, call: str, seconds: float, progress: Progress) -> Batch | Pending:
+        if call in self._unrecorded:
+            async with self._entering:
+                await self._settle(self._unrecorded.pop(call, None))
         work = self._works.get(call)
         if work is None:
             return await self._watch(call, seconds, progress)
@@ -189,7 +189,7 @@ class Calls:
             if now - began >= seconds:
                 return await self._handed_off(call, "Another process of yours works on it")
             if now >= tell_at:
-                await progress("Another process of yours works on it")
+                await progress(f"Another process of yours works on it, {now - began:.0f} s")
                 tell_at = now + TELL_SECONDS
             await anyio.sleep(min(LOOK_SECONDS, max(0.0, began + seconds - now)))
             await self.settle()
@@ -199,8 +199,12 @@ class Calls:
         return await collected(self._studio, entries)
 
     async def _handed_off(self, call: str, words: str) -> Pending:
-        await to_thread.run_sync(self._studio.journal.tell, call, HANDLE_TOLD)
-        return await pending(self._studio, await entries_of(self._studio, call), words)
+        try:
+            await to_thread.run_sync(self._studio.journal.tell, call, HANDLE_TOLD)
+            return await pending(self._studio, await entries_of(self._studio, call), words)
+        except ConfigurationError as error:
+            error.charged = "unknown"  # for the call goes on
+            raise
 
 
 async def _told(work: Work, seconds: float, progress: Progress) -> bool:
@@ -211,7 +215,7 @@ async def _told(work: Work, seconds: float, progress: Progress) -> bool:
         now = anyio.current_time()
         if work.words != said or now >= tell_at:
             said, tell_at = work.words, now + TELL_SECONDS
-            await progress(said)
+            await progress(f"{said}, {work.elapsed:.0f} s")
         if await work.wait(min(LOOK_SECONDS, max(0.0, until - now))):
             return True
         if anyio.current_time() >= until:

@@ -11,7 +11,7 @@ from imagerouter_mcp.gallery.entries import OPEN_STATES, Entry, GalleryImage, Re
 from imagerouter_mcp.generation.deliver import refetch, undelivered
 from imagerouter_mcp.generation.job import Job
 from imagerouter_mcp.generation.request import Batch, Generation, Pending
-from imagerouter_mcp.generation.run import batch_of
+from imagerouter_mcp.generation.run import summed_up
 from imagerouter_mcp.generation.studio import Studio
 
 ASK_AGAIN_SECONDS = 15
@@ -49,17 +49,8 @@ async def collected(studio: Studio, entries: Sequence[Entry]) -> Batch:
     Raises:
         ImageRouterError: Nothing was made, or nothing of it can be had.
     """
-    made: list[Generation] = []
-    failures: list[tuple[str, ImageRouterError]] = []
-    for entry in entries:
-        if entry.state == "done":
-            try:
-                made.append(await _result(studio, entry))
-            except (DeliveryError, NotFoundError) as error:
-                failures.append((entry.model, error))
-        else:
-            failures.append((entry.model, revived(entry.error or {})))
-    return batch_of(entries[0].call, made, failures)
+    outcomes = [await _outcome(studio, entry) for entry in entries]
+    return summed_up(entries[0].call, [entry.model for entry in entries], outcomes)
 
 
 async def pending(studio: Studio, entries: Sequence[Entry], words: str) -> Pending:
@@ -83,6 +74,15 @@ async def pending(studio: Studio, entries: Sequence[Entry], words: str) -> Pendi
         ask_again=round(min(max(left, SOONEST), LATEST)),
         words=words,
     )
+
+
+async def _outcome(studio: Studio, entry: Entry) -> Generation | ImageRouterError:
+    if entry.state != "done":
+        return revived(entry.error or {})
+    try:
+        return await _result(studio, entry)
+    except (DeliveryError, NotFoundError) as error:
+        return error
 
 
 async def _result(studio: Studio, entry: Entry) -> Generation:

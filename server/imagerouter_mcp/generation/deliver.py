@@ -49,10 +49,17 @@ _DECODED_AT_ONCE = 2**20
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What became of one item of an answer; `reason` says why there is no file, or not where it should be."""
+    """What became of one item of an answer.
+
+    Attributes:
+        image: As far as it is known.
+        reason: Why there is no file, or not where it should be, as the end of a sentence.
+        unstored: Whether it is whole and here, and no folder took it.
+    """
 
     image: StoredImage
     reason: str | None = None
+    unstored: bool = False
 
 
 def prepare_destination(request: GenerationRequest, studio: Studio) -> Destination:
@@ -81,9 +88,15 @@ async def deliver(studio: Studio, job: Job, answer: GenerationAnswer, work: Work
         work: What the result is part of.
 
     Raises:
-        DeliveryError: No file could be stored; names the link and the handle.
+        DeliveryError: No file could be stored; says where the result can still be had.
     """
     outcomes = [await _deliver_item(studio, item, job.destination) for item in answer.items]
+    if any(outcome.unstored for outcome in outcomes):
+        work.unrecorded, work.unstored[job.handle] = True, answer
+        raise DeliveryError(
+            f"The result was made, but {outcomes[0].reason}.",
+            f"Do not make it again: make room there, then call get_generation with {job.handle}.",
+        )
     told = [
         *job.notes,
         *work.notes,
@@ -158,7 +171,7 @@ async def _deliver_item(studio: Studio, item: ResultItem, destination: Destinati
             reason = reason or why
         else:
             return _Outcome(image, reason or None)
-    return _Outcome(StoredImage(url=item.url), reason)
+    return _Outcome(StoredImage(url=item.url), reason, unstored=item.url is None)
 
 
 def _folders(studio: Studio, destination: Destination) -> list[Path]:

@@ -33,8 +33,11 @@ def _source(studio: Studio, text: str) -> list[object]:
     if is_last(text):
         newest = studio.gallery.newest_told()
         return [newest.generation if newest else text]
+    path = expand(text)
     try:
-        found = expand(text).stat()
+        found = path.stat() if path.is_absolute() else None
     except (OSError, ValueError):  # not a path, or not one of this machine
+        found = None
+    if found is None:
         return [text]
     return [text, found.st_size, found.st_mtime_ns]

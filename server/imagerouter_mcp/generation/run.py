@@ -150,31 +150,29 @@ async def _reserve(studio: Studio, sendings: Sequence[Sending], amounts: Sequenc
 async def _make_all(studio: Studio, sendings: Sequence[Sending], work: Work) -> Batch:
     """Make all side by side; the failure of some never discards the others."""
     outcomes = await abreast([partial(_make, studio, sending, work) for sending in sendings])
-    made = [outcome for outcome in outcomes if isinstance(outcome, Generation)]
-    failures = [
-        (sending.job.model, outcome)
-        for sending, outcome in zip(sendings, outcomes, strict=True)
-        if isinstance(outcome, ImageRouterError)
-    ]
-    return batch_of(work.call, made, failures)
+    return summed_up(work.call, [sending.job.model for sending in sendings], outcomes)
 
 
-def batch_of(
-    call: str, made: Sequence[Generation], failures: Sequence[tuple[str, ImageRouterError]]
-) -> Batch:
+def summed_up(call: str, models: Sequence[str], outcomes: Sequence[Generation | ImageRouterError]) -> Batch:
     """What came of a call.
 
     Args:
         call: Its handle.
-        made: What succeeded.
-        failures: What did not, each with its model.
+        models: The model of each of its generations.
+        outcomes: What came of each.
 
     Raises:
         ImageRouterError: Nothing was made; it is the failure that says most about money, and tells the rest.
     """
+    made = tuple(outcome for outcome in outcomes if isinstance(outcome, Generation))
+    failures = [
+        (model, outcome)
+        for model, outcome in zip(models, outcomes, strict=True)
+        if isinstance(outcome, ImageRouterError)
+    ]
     if not made:
         raise _worst([error for _, error in failures])
-    return Batch(call, tuple(made), tuple(f"{model}: {error}" for model, error in failures))
+    return Batch(call, made, tuple(f"{model}: {error}" for model, error in failures))
 
 
 def _worst(errors: Sequence[ImageRouterError]) -> ImageRouterError:

@@ -7,7 +7,13 @@ import anyio
 from anyio import to_thread
 
 from imagerouter_mcp.api.wire import GenerationAnswer
-from imagerouter_mcp.errors import InvalidRequestError, NotSentError, RateLimitError, ServiceUnreachableError
+from imagerouter_mcp.errors import (
+    ConfigurationError,
+    InvalidRequestError,
+    NotSentError,
+    RateLimitError,
+    ServiceUnreachableError,
+)
 from imagerouter_mcp.generation.choose import examples
 from imagerouter_mcp.generation.job import Job
 from imagerouter_mcp.generation.plan import need_of
@@ -17,8 +23,8 @@ from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.generation.work import Work
 from imagerouter_mcp.images.masks import Convention
 
-RETRY_SECONDS = (0.5, 2.0, 5.0)
-"""Waits before the tries after the first."""
+RETRY_SECONDS = (0.5, 2.0)
+"""Waits before the second and the third try; after a 429, those that the service names come first."""
 LONGEST_RETRY_AFTER = 60.0
 """Seconds; a longer wait is the caller's to decide about."""
 
@@ -120,5 +126,8 @@ async def _ask(studio: Studio, sending: Sending, work: Work) -> GenerationAnswer
 
 def _usual_words(studio: Studio, model: str) -> str:
     """What a model's earlier results say of the time it takes; nothing where there are none."""
-    seconds = studio.gallery.usual_seconds(model)
+    try:
+        seconds = studio.gallery.usual_seconds(model)
+    except ConfigurationError:  # no reason to break off what is paid for
+        return ""
     return "" if seconds is None else f" (it usually takes about {seconds:.0f} s)"

@@ -5,6 +5,7 @@ import time
 
 import anyio
 
+from imagerouter_mcp.api.wire import GenerationAnswer
 from imagerouter_mcp.generation.request import Batch
 
 
@@ -17,6 +18,7 @@ class Work:
         withdrawn: Whether nobody wants what has not left yet.
         kept: Whether somebody was told its handle, so that it goes on though nobody waits.
         unrecorded: Whether the gallery could not be written when something of it ended.
+        unstored: Answers that no folder took, by their generations' handles.
         notes: What the person should know of how it went.
         waiting: How many callers wait for it.
         task: What carries it out; its result is what came of the call.
@@ -32,6 +34,7 @@ class Work:
         self.withdrawn = False
         self.kept = False
         self.unrecorded = False
+        self.unstored: dict[str, GenerationAnswer] = {}
         self.notes: list[str] = []
         self.waiting = 0
         self.task: asyncio.Task[Batch] | None = None

@@ -53,11 +53,10 @@ async def answered(ctx: StudioContext, outcome: Batch | Pending, preview: Previe
 
 
 def progress_of(ctx: StudioContext) -> Progress:
-    """What tells the host that the work goes on, with the seconds since now."""
+    """What tells the host that the work goes on; the number, which must grow, is of seconds since now."""
     began = time.monotonic()
 
     async def progress(what: str) -> None:
-        elapsed = time.monotonic() - began
-        await ctx.report_progress(elapsed, message=f"{what}, {elapsed:.0f} s")
+        await ctx.report_progress(time.monotonic() - began, message=what)
 
     return progress
