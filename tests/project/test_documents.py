@@ -129,7 +129,9 @@ def test_the_readme_is_short_and_shows_what_was_made() -> None:
     first_screen = "\n".join(readme.splitlines()[:45])
     assert "make demo" in first_screen
     assert "make test" in first_screen
-    for alt, target in re.findall(r"!\[([^\]]+)\]\((docs/images/[^)]+)\)", readme):
+    shown = re.findall(r"!\[([^\]]+)\]\((docs/images/[^)]+)\)", readme)
+    assert len(shown) == 2
+    for alt, target in shown:
         assert "sandbox" in alt, "whose pictures these are"
         assert (ROOT / target).stat().st_size < 60_000, target
     with Image.open(ROOT / "docs" / "images" / "made.jpg") as picture:
