@@ -71,6 +71,13 @@ def test_every_command_that_a_document_names_exists(document: str) -> None:
             assert words[1] in hosts(), line
 
 
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_target_of_make_that_a_document_names_exists(document: str) -> None:
+    code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text(document), re.DOTALL))
+    targets = set(re.findall(r"^([a-z]+):", text("Makefile"), re.MULTILINE))
+    assert set(re.findall(r"(?:^|`|&& )make ([a-z]+)\b", code, re.MULTILINE)) <= targets
+
+
 def known_words() -> set[str]:
     """The commands, as the grammar has them."""
     (commands,) = [action for action in parser()._actions if action.dest == "command"]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - argparse has no other way
