@@ -19,11 +19,11 @@ MCPB ?= dist/imagerouter-mcp.mcpb
 MCPB_TOOL = $(shell command -v mcpb || echo npx --yes @anthropic-ai/mcpb@2.1.2)
 BUNDLED := manifest.json pyproject.toml uv.lock README.md LICENSE server .claude-plugin/icon.png
 
-.PHONY: demo test check bench faults hosts mcpb docs recording lock snapshots clean
+.PHONY: demo test check bench faults security conformance hosts mcpb docs recording lock snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: .venv/runtime ## make and edit a picture through a real MCP client; LIVE=1 uses the real service
 	$(BIN)/imagerouter-mcp demo $(if $(LIVE),--live)
@@ -46,6 +46,12 @@ bench: .venv/dev ## time and memory, side by side with the bare libraries
 
 faults: .venv/dev ## kill servers while they make pictures, again and again
 	$(BIN)/pytest tests/faults -m long
+
+security: .venv/dev ## try what attackers try, and write docs/security-tests.md
+	$(BIN)/pytest tests/security --accept-security --quiet
+
+conformance: .venv/dev ## the official MCP suite against the HTTP server; needs npm
+	PYTHONPATH=tests/support $(BIN)/python tests/conformance/run.py
 
 hosts: .venv/dev ## try it with the real clients, which npm installs into .hosts, and write docs/hosts.md
 	$(BIN)/python tests/hosts/run.py

@@ -35,14 +35,19 @@ def server(base_url: str, folder: Path) -> StdioServerParameters:
     return StdioServerParameters(
         command=sys.executable,
         args=["-c", _STARTER, str(folder / "pid")],
-        env={
-            "IMAGEROUTER_API_KEY": KEY,
-            "IMAGEROUTER_BASE_URL": base_url,
-            "IMAGEROUTER_POPULAR_URL": f"{base_url}/operations/get-popular-models",
-            "IMAGEROUTER_OUTPUT_DIR": str(folder / "pictures"),
-            "IMAGEROUTER_DATA_DIR": str(folder / "data"),
-        },
+        env=sandbox_variables(base_url, folder),
     )
+
+
+def sandbox_variables(base_url: str, folder: Path) -> dict[str, str]:
+    """The variables by which a server works with a sandbox and keeps everything in a folder."""
+    return {
+        "IMAGEROUTER_API_KEY": KEY,
+        "IMAGEROUTER_BASE_URL": base_url,
+        "IMAGEROUTER_POPULAR_URL": f"{base_url}/operations/get-popular-models",
+        "IMAGEROUTER_OUTPUT_DIR": str(folder / "pictures"),
+        "IMAGEROUTER_DATA_DIR": str(folder / "data"),
+    }
 
 
 def server_mib(folder: Path, field: str) -> float:

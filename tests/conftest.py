@@ -164,3 +164,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--accept-contract", action="store_true", help="take the tools' present state as the contract"
     )
+    parser.addoption(
+        "--accept-security", action="store_true", help="write docs/security-tests.md from what was tried"
+    )

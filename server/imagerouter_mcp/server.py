@@ -9,6 +9,7 @@ from mcp.server import MCPServer
 from mcp.server.caching import CacheHint
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
+from mcp.server.request_state import RequestStateSecurity
 from mcp.types import InputRequiredResult
 from pydantic import AnyUrl
 
@@ -26,6 +27,10 @@ INSTRUCTIONS = (
     "is chosen; only to remove a background, upscale or vectorize, name the special model that search_models "
     'finds. Tell the person the file\'s path or link. To change a picture just made, give "last" or its '
     "handle to edit_image."
+)
+REMOTE_INSTRUCTIONS = (
+    " This server is on another machine: it names files by download links that last a day, and takes local "
+    "pictures through upload_link; paths mean nothing to it."
 )
 _DAY_MS = 86_400_000
 
@@ -67,13 +72,19 @@ def build_server(studio: Studio) -> MCPServer[Studio]:
     server = ImageServer(
         NAME,
         title="ImageRouter",
-        instructions=INSTRUCTIONS,
+        instructions=INSTRUCTIONS + REMOTE_INSTRUCTIONS if studio.links else INSTRUCTIONS,
         version=__version__,
-        tools=all_tools(),
+        tools=all_tools(remote=studio.links is not None),
         lifespan=lifespan,
         log_level="WARNING",
+        request_state_security=_shared_by_equals(studio),
         cache_hints={"tools/list": CacheHint(ttl_ms=_DAY_MS, scope="public")},
     )
     add_resources(server, studio)
     add_prompts(server)
     return server
+
+
+def _shared_by_equals(studio: Studio) -> RequestStateSecurity | None:
+    """What seals a question's state so that each of several equal processes can take the answer."""
+    return RequestStateSecurity(keys=[studio.links.derive("request state")]) if studio.links else None

@@ -3,6 +3,7 @@
 import re
 from decimal import Decimal
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -21,6 +22,10 @@ _UNSET = re.compile(r"\s*(\$\{[^}]*\})?\s*")
 """An empty value, or a `${VARIABLE}` that a host passed on without expanding it: both mean "not set"."""
 
 _HOME = re.compile(r"(?:~|%USERPROFILE%|\$HOME|\$\{HOME\})(?=[/\\]|\Z)", re.IGNORECASE)
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.IGNORECASE)
+_SECRET_CHARACTERS = 32
 
 PreviewSize = Literal["auto", "none", "large"]
 ResponseFormat = Literal["url", "b64_json", "b64_ephemeral"]
@@ -81,6 +86,22 @@ class Settings(BaseSettings):
     """What a call may cost before the person is asked; unset, nobody is asked."""
     mcp_token: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Bearer tokens that HTTP clients must show, separated by commas: two while one is being replaced."""
+    public_url: str | None = None
+    """Where others reach the HTTP server, if not at the address that it binds to; links begin with it."""
+    link_secret: SecretStr | None = None
+    """What links are signed with; else a random one is kept in `data_dir`."""
+    http_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Further host names under which the HTTP server may be addressed, separated by commas."""
+    http_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Origins whose pages may call the HTTP server, separated by commas."""
+    http_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    """Addresses or networks of reverse proxies that are believed who the client is, separated by commas."""
+    http_rate: Annotated[float, Field(gt=0)] = 100
+    """Requests a second that each HTTP client may make on average."""
+    http_requests: Annotated[int, Field(gt=0)] = 500
+    """HTTP requests that may be under way at once, open streams among them."""
+    http_stateless: bool = False
+    """Keep no sessions, so that several HTTP servers can serve one client of the older protocol."""
 
     @model_validator(mode="before")
     @classmethod
@@ -91,16 +112,46 @@ class Settings(BaseSettings):
             if not (isinstance(value, str) and _UNSET.fullmatch(value))
         }
 
-    @field_validator("mcp_token", mode="before")
+    @field_validator("mcp_token", "http_hosts", "http_origins", "http_proxies", mode="before")
     @classmethod
-    def _split_tokens(cls, value: object) -> object:
+    def _split_list(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(token.strip() for token in value.split(",") if token.strip())
+            return tuple(each.strip() for each in value.split(",") if each.strip())
         return value
 
-    @field_validator("base_url", "popular_url")
+    @field_validator("http_hosts")
     @classmethod
-    def _http_address(cls, value: str) -> str:
+    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(map(_HOST_NAME.fullmatch, value)):
+            raise ValueError("it must be names such as pictures.example, without scheme, port or *")
+        return tuple(name.lower() for name in value)
+
+    @field_validator("http_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(map(_ORIGIN.fullmatch, value)):
+            raise ValueError("it must be origins such as https://chat.example, without a path or *")
+        return tuple(origin.lower() for origin in value)
+
+    @field_validator("http_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ip_network(network)  # raises ValueError when it is none
+        return value
+
+    @field_validator("link_secret")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and len(value.get_secret_value()) < _SECRET_CHARACTERS:
+            raise ValueError(f"it must have at least {_SECRET_CHARACTERS} characters")
+        return value
+
+    @field_validator("base_url", "popular_url", "public_url")
+    @classmethod
+    def _http_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         parts = urlsplit(value)
         _ = parts.port  # raises ValueError when it is none
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -108,6 +159,13 @@ class Settings(BaseSettings):
         if parts.username or parts.password:
             raise ValueError("it must not hold a user name or a password")
         return value.rstrip("/")
+
+    @field_validator("public_url")
+    @classmethod
+    def _can_begin_a_link(cls, value: str | None) -> str | None:
+        if value and (not value.isprintable() or set(value) & set("?# ")):
+            raise ValueError("it must be an address without spaces, a query or a fragment")
+        return value
 
     @field_validator("base_url")
     @classmethod

@@ -9,6 +9,7 @@ from typing import Any
 from mcp import Client
 from mcp.types import Prompt, Resource, ResourceTemplate, Tool, ToolAnnotations
 
+from imagerouter_mcp.generation.links import Links
 from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
@@ -25,18 +26,32 @@ Every answer says the same thing as text and as structured content. The tools th
 preview, unless it is turned off, and a link to the resource. A failed call has `isError` and
 `{"error": {"kind", "message", "charged"}}`.
 """
+_REMOTE = """\
+## Over HTTP alone
+
+[Served over HTTP](hosting.md), the tools have the same names and arguments; answers name links instead of
+paths, and pictures to edit come through one more tool.
+"""
 
 
 async def tools_page() -> str:
     """The whole page as Markdown."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(output_dir=Path(folder, "pictures"), data_dir=Path(folder, "data"))
+        links = Links("https://pictures.example", b"signs nothing that anybody sees")
+        async with open_studio(settings, links) as studio, Client(build_server(studio)) as client:
+            everywhere = (await client.list_tools()).tools
         async with open_studio(settings) as studio, Client(build_server(studio)) as client:
             tools = (await client.list_tools()).tools
             prompts = (await client.list_prompts()).prompts
             resources = (await client.list_resources()).resources
             templates = (await client.list_resource_templates()).resource_templates
-    parts = [_HEAD, "## Tools\n", *map(_tool, tools), _prompts(prompts), _resources(resources, templates)]
+    names = {tool.name for tool in tools}
+    remote = [tool for tool in everywhere if tool.name not in names]
+    parts = [
+        *(_HEAD, "## Tools\n", *map(_tool, tools), _REMOTE, *map(_tool, remote)),
+        *(_prompts(prompts), _resources(resources, templates)),
+    ]
     return "\n".join(parts)
 
 
@@ -76,7 +91,7 @@ def _hints(hints: ToolAnnotations | None) -> str:
     if hints is None:
         return ""
     reads = "Changes nothing" if hints.read_only_hint else "Makes files, and changes none"
-    reach = "talks to ImageRouter" if hints.open_world_hint else "stays on this machine"
+    reach = "talks to ImageRouter" if hints.open_world_hint else "does not ask ImageRouter"
     return f"{reads}; {reach}."
 
 

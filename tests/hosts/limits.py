@@ -1,8 +1,8 @@
 """How long each client lets a call last, as it is registered by our own set-up; all of them side by side."""
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 from agents import AGENTS, ask
 from slow_server import WAITED
@@ -11,6 +11,8 @@ from workshop import Ran, Workshop
 
 LONGEST = 130
 """Seconds that the slow tool takes; what lasts longer is told as "over"."""
+APART = 10
+"""Seconds between their starts: all at once would keep each other from starting in time."""
 
 
 def measure(shop: Workshop, clients: Sequence[str]) -> dict[str, str]:
@@ -26,15 +28,18 @@ def measure(shop: Workshop, clients: Sequence[str]) -> dict[str, str]:
     shop.slow_down(LONGEST)
     measurable = [client for client in clients if client in _CALLS or client in AGENTS]
     with ThreadPoolExecutor(len(measurable) or 1) as workers:
-        return dict(zip(measurable, workers.map(partial(_lasted, shop), measurable), strict=True))
+        begun = [workers.submit(_lasted, shop, place, client) for place, client in enumerate(measurable)]
+    return {client: work.result() for client, work in zip(measurable, begun, strict=True)}
 
 
-def _lasted(shop: Workshop, client: str) -> str:
+def _lasted(shop: Workshop, place: int, client: str) -> str:
+    time.sleep(place * APART)
     if client in AGENTS:
         asked = ask(shop, client)
         return _words(asked.seconds, asked.script.received)
     ran = _CALLS[client](shop)
-    return _words(ran.seconds, ran.printed)
+    called = shop.called(client)
+    return _words(time.time() - called if called else 0, ran.printed)
 
 
 def _words(seconds: float, received: str) -> str:

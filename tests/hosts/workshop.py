@@ -41,7 +41,7 @@ def note(source, target, notes):
     target.close()
 
 if os.path.exists({slow!r}) and "--sandbox" in sys.argv and "setup" not in sys.argv:
-    os.execv(sys.executable, [sys.executable, {server!r}, open({slow!r}).read()])
+    os.execv(sys.executable, [sys.executable, {server!r}, open({slow!r}).read(), {called!r}])
 if "setup" not in sys.argv and "doctor" not in sys.argv:
     source = os.fdopen(os.dup(0), "rb")
     reading, writing = os.pipe()
@@ -75,7 +75,8 @@ class Workshop:
         shutil.rmtree(folder, ignore_errors=True)
         self.home = folder / "home"
         self._notes = folder / "notes"
-        for made in (self.home, self._notes, folder / "bin"):
+        self._called = folder / "called"
+        for made in (self.home, self._notes, self._called, folder / "bin"):
             made.mkdir(parents=True)
         self.command = folder / "bin" / "imagerouter-mcp"
         self._slow = folder / "slow"
@@ -83,6 +84,7 @@ class Workshop:
             "python": sys.executable,
             "notes": str(self._notes),
             "slow": str(self._slow),
+            "called": str(self._called),
             "server": str(Path(__file__).with_name("slow_server.py")),
         }
         self.command.write_text(_COMMAND.format(**told), "utf-8")
@@ -123,6 +125,11 @@ class Workshop:
     def slow_down(self, seconds: float) -> None:
         """From now on, whoever starts the command gets a server whose pictures take that long."""
         self._slow.write_text(str(seconds), "utf-8")
+
+    def called(self, client: str) -> float:
+        """When a client whose name begins so called the slow tool, in seconds since 1970; 0 if it did not."""
+        found = list(self._called.glob(f"{client}*"))
+        return float(found[0].read_text("utf-8")) if found else 0
 
     def introductions(self) -> list[str]:
         """How clients have introduced themselves since this was last asked, as `name version`."""

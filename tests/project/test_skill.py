@@ -19,6 +19,7 @@ from imagerouter_mcp.cli.main import parser
 from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.tools import all_tools
 
 SKILL = Path(__file__).parents[2] / "skill"
 REFERENCES = sorted((SKILL / "references").glob("*.md"))
@@ -124,6 +125,7 @@ async def test_whatever_looks_like_a_tool_or_an_argument_is_one(tools: dict[str,
     fields = {"cost_usd", "b64_json", "b64_ephemeral", "supported_params", "api_key_name"}
     others = {"tool_search", "tool_call", "tool_timeout_sec", "access_denied", "deposit_required"}
     others |= {"rate_limit_error", "context_servers", "img_7f3a", "gen_7f3a"}
+    others |= {tool.name for tool in all_tools(remote=True)}
     known = tools.keys() | arguments | kinds() | OWN_KINDS | fields | others
     for page in PAGES:
         named = set(re.findall(r"`([a-z]+(?:_[a-z0-9]+)+)`", text(page)))
@@ -149,15 +151,11 @@ def test_every_command_in_the_skill_is_one_that_exists() -> None:
 def test_every_option_of_a_command_by_hand_is_an_argument_of_its_tool() -> None:
     for line in "\n".join(blocks(text("references/command.md"), "sh")).splitlines():
         _, word, *rest = shlex.split(line)
-        tool = next(tool for tool in all_by_hand() if tool.name == COMMANDS[word].tool)
+        tool = next(tool for tool in all_tools() if tool.name == COMMANDS[word].tool)
         options = {each.removeprefix("--").replace("-", "_") for each in rest if each.startswith("--")}
         assert options <= tool.parameters["properties"].keys() | {"json", "open", "sandbox"}, line
     shown = set(re.findall(r"^imagerouter-mcp (\w+)", text("references/command.md"), re.MULTILINE))
     assert shown == COMMANDS.keys()
-
-
-def all_by_hand() -> list[Any]:
-    return importlib.import_module("imagerouter_mcp.tools").all_tools()
 
 
 def test_registering_by_hand_is_what_the_setup_command_does() -> None:

@@ -156,7 +156,7 @@ def test_a_public_link_stands_in_for_a_file_that_openclaw_may_not_read(tmp_path:
     lost = GalleryImage(handle="img_5")
 
     def lines(*images: GalleryImage, openclaw: bool = True) -> Sequence[str]:
-        return media_lines(images, openclaw=openclaw)
+        return media_lines(images, None, openclaw=openclaw)
 
     assert lines(outside) == [f"MEDIA:{url}"]
     assert lines(inside) == [f"MEDIA:{inside.path}"]

@@ -1,13 +1,11 @@
 """The server over streamable HTTP, as a process of its own on a loopback port."""
 
+import io
 import os
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +14,20 @@ import httpx2
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.types import CallToolResult
 from PIL import Image
 from pydantic import SecretStr
 
 from imagerouter_mcp import __version__
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.generation.studio import open_studio
-from imagerouter_mcp.http_app import build_http_app, is_loopback
+from imagerouter_mcp.http_app.app import build_http_app
+from imagerouter_mcp.http_app.exposure import is_loopback
 from imagerouter_mcp.sandbox.accounts import KEY
 from imagerouter_mcp.sandbox.serve import Sandbox
 from imagerouter_mcp.settings import Settings
+from support.http_serving import CLOSING_SECONDS, COMMAND, Serving, serving
 
-COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
-READY = "Serving MCP at "
-CLOSING_SECONDS = 3
-"""How long an idle server may take to end."""
 FIRST_TOKEN, SECOND_TOKEN = "first-token-of-two", "second-token-of-two"
 FOX = {"prompt": "A fox", "model": "test/test", "size": "96x64"}
 INITIALIZE = {
@@ -48,36 +45,6 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals are a matter of P
 
 Bare = Callable[[Path], dict[str, str]]
 ForSandbox = Callable[[Sandbox, Path], Mapping[str, str]]
-
-
-@dataclass(frozen=True)
-class Serving:
-    """A serving process, and the address of its MCP endpoint."""
-
-    process: "subprocess.Popen[str]"
-    url: str
-
-    def end(self, how: signal.Signals, seconds: float = CLOSING_SECONDS) -> tuple[int, str]:
-        """Its exit status after a signal, and what it said on stderr since it served."""
-        self.process.send_signal(how)
-        _, stderr = self.process.communicate(timeout=seconds)
-        return self.process.returncode, stderr
-
-
-@contextmanager
-def serving(environment: Mapping[str, str], *options: str) -> Generator[Serving]:
-    """A server on a free port; killed at the end of the block if it still runs."""
-    command = [*COMMAND, "http", "--port", "0", *options]
-    with subprocess.Popen(  # noqa: S603 - our own command
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/"
-    ) as process:
-        try:
-            assert process.stderr
-            said = process.stderr.readline()
-            assert said.startswith(READY), said + process.stderr.read()
-            yield Serving(process, said.removeprefix(READY).strip())
-        finally:
-            process.kill()
 
 
 def refused_start(environment: Mapping[str, str], *options: str) -> str:
@@ -122,7 +89,15 @@ def post(url: str, **headers: str) -> httpx.Response:
     return httpx.post(url, json=INITIALIZE, headers={**ACCEPT, **headers}, trust_env=False)
 
 
-async def test_pictures_are_made_and_edited(shared: Serving, sandbox: Sandbox, home: Path, era: str) -> None:
+def downloaded(result: CallToolResult) -> httpx.Response:
+    """The file of a picture, from its link, as somebody without the token fetches it."""
+    assert result.structured_content
+    (image,) = result.structured_content["images"]
+    assert "path" not in image
+    return httpx.get(image["download_url"], trust_env=False).raise_for_status()
+
+
+async def test_pictures_are_made_and_edited(shared: Serving, sandbox: Sandbox, era: str) -> None:
     del sandbox
     async with Client(shared.url, mode=era) as client:
         assert client.protocol_version.startswith("2026" if era == "auto" else "2025")
@@ -139,10 +114,7 @@ async def test_pictures_are_made_and_edited(shared: Serving, sandbox: Sandbox, h
         )
     assert told
     for result in (made, edited):
-        assert result.structured_content
-        path = Path(result.structured_content["images"][0]["path"])
-        assert path.parent == home / "pictures"
-        with Image.open(path) as picture:
+        with Image.open(io.BytesIO(downloaded(result).content)) as picture:
             assert picture.size == (96, 64)
 
 
@@ -153,7 +125,7 @@ async def test_two_clients_are_served_at_once(shared: Serving, sandbox: Sandbox,
         shown = await two.call_tool("show_image", {})
     assert made.structured_content
     assert shown.structured_content
-    assert shown.structured_content["images"] == made.structured_content["images"]
+    assert shown.structured_content["images"][0]["handle"] == made.structured_content["images"][0]["handle"]
 
 
 def test_health_tells_the_version(shared: Serving) -> None:
@@ -323,9 +295,10 @@ def test_a_signal_ends_a_server_that_modern_clients_have_used(
         body, headers = modern("tools/list")
         listed = client.post(running.url, json=body, headers=headers)
         assert '"generate_image"' in listed.text
-        status, stderr = running.end(how)
+        status, said = running.end(how)
     assert status == 0
-    assert stderr == ""
+    (line,) = said.splitlines()
+    assert "127.0.0.1 POST /mcp 200" in line
 
 
 @posix

@@ -11,8 +11,12 @@ import uvicorn
 
 from imagerouter_mcp.cli.setup import chosen_settings
 from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.generation.links import Links, link_secret
 from imagerouter_mcp.generation.studio import open_studio
-from imagerouter_mcp.http_app import build_http_app
+from imagerouter_mcp.http_app.app import build_http_app
+from imagerouter_mcp.http_app.arrival import MAX_HEAD_BYTES, PunctualProtocol
+from imagerouter_mcp.http_app.exposure import EVERYWHERE, check_exposure, is_loopback
+from imagerouter_mcp.http_app.request_log import log_requests
 from imagerouter_mcp.settings import Settings
 
 CLOSING_SECONDS = 2
@@ -33,8 +37,11 @@ def serve_http(host: str, port: int, *, sandbox: bool) -> int:
     # uvicorn raises the signal that ended it once more; by then the work is done.
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _ignore)
+    log_requests()
     with chosen_settings(sandbox=sandbox) as settings:
-        anyio.run(_serve, settings, host, port)
+        check_exposure(settings, host)
+        with _listen(host, port) as listener:
+            anyio.run(_serve, settings.model_copy(update={"remote": True}), host, listener)
     return 0
 
 
@@ -42,19 +49,29 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
     """Let a signal pass."""
 
 
-async def _serve(settings: Settings, host: str, port: int) -> None:
-    async with open_studio(settings) as studio:
-        app = build_http_app(studio, host)
+async def _serve(settings: Settings, host: str, listener: socket.socket) -> None:
+    links = Links(settings.public_url or _reached(listener), link_secret(settings))
+    async with open_studio(settings, links) as studio:
         config = uvicorn.Config(
-            app,
+            build_http_app(studio, host),
+            http=PunctualProtocol,
             log_config=None,
             log_level="warning",
             access_log=False,
+            server_header=False,
+            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+            proxy_headers=bool(settings.http_proxies),
+            forwarded_allow_ips=list(settings.http_proxies),
             timeout_graceful_shutdown=CLOSING_SECONDS,
         )
-        with _listen(host, port) as listener:
-            print(f"Serving MCP at http://{_shown(listener)}/mcp", file=sys.stderr, flush=True)
-            await uvicorn.Server(config).serve(sockets=[listener])
+        print(f"Serving MCP at http://{_shown(listener)}/mcp", file=sys.stderr, flush=True)
+        if not settings.public_url and not is_loopback(host):
+            print(
+                f"Links begin with {links.base_url}; set IMAGEROUTER_PUBLIC_URL to what others use.",
+                file=sys.stderr,
+                flush=True,
+            )
+        await uvicorn.Server(config).serve(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -81,6 +98,12 @@ def _listen(host: str, port: int) -> socket.socket:
             "Choose another --port or --host; --port 0 takes a free port.",
         ) from None
     return listener
+
+
+def _reached(listener: socket.socket) -> str:
+    """The address of a server without a name: the bound one, or this machine's name if that is every one."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{socket.gethostname()}:{port}" if host in EVERYWHERE else f"http://{_shown(listener)}"
 
 
 def _shown(listener: socket.socket) -> str:

@@ -19,6 +19,7 @@ __all__ = [
     "PartialFile",
     "checked_filename",
     "file_stem",
+    "move_new",
     "partial_file",
     "prepare_folder",
     "store",
@@ -145,13 +146,22 @@ def store(temporary: Path, folder: Path, stem: str, extension: str) -> Path:
     """
     for copy in count(1):
         target = folder / file_name(stem, extension, copy)
-        if _move_new(temporary, target):
+        if move_new(temporary, target):
             return target
     raise AssertionError  # `count` does not end
 
 
-def _move_new(temporary: Path, target: Path) -> bool:
-    """Move a file to a name, unless the name is taken."""
+def move_new(temporary: Path, target: Path) -> bool:
+    """Move a finished file to a name in the same folder, unless the name is taken.
+
+    Of several processes that try at once, one succeeds.
+
+    Returns:
+        Whether it was moved; if not, the file is still there.
+
+    Raises:
+        OSError: It cannot be moved.
+    """
     try:
         if os.name == "nt":
             temporary.rename(target)  # which Windows refuses if the name is taken
@@ -170,7 +180,7 @@ def _move_new(temporary: Path, target: Path) -> bool:
 
 
 def _move_reserved(temporary: Path, target: Path) -> bool:
-    """As `_move_new`, where there are no hard links: reserve the name with an empty file, then replace it.
+    """As `move_new`, where there are no hard links: reserve the name with an empty file, then replace it.
 
     Its weakness: for a moment, and for good if the process dies in it, the name shows an empty file.
     """

@@ -149,3 +149,8 @@ class Gallery:
         """How many generations are recorded."""
         with self._database.transaction() as connection:
             return int(connection.execute("SELECT count(*) FROM generations").fetchone()[0])
+
+    def check_writable(self) -> bool:
+        """Make sure that records can be written now; true, for it raises when they cannot."""
+        with self._database.transaction("IMMEDIATE"):
+            return True

@@ -72,9 +72,14 @@ async def recall(studio: Studio, handle: str) -> tuple[GalleryImage, Record, tup
         return image, record, ()
     if image.url is None:
         raise NotFoundError(
-            f"The file of {image.handle} is no longer at {image.path}, and no link to it is known.",
+            f"The file of {image.handle} is {_gone(studio, image)}, and no link to it is known.",
             "If it was moved, give its new path; else make it again.",
         )
     fetched = await refetch(studio, image, record)
-    was = f"was no longer at {image.path}" if image.path else "had not arrived"
+    was = f"was {_gone(studio, image)}" if image.path else "had not arrived"
     return fetched, record, (f"The file {was}; it was fetched again from its link.",)
+
+
+def _gone(studio: Studio, image: GalleryImage) -> str:
+    """That a file is not where it was; its path is told to those on this machine only."""
+    return "no longer there" if studio.links else f"no longer at {image.path}"

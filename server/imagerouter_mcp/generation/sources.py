@@ -11,10 +11,12 @@ from anyio import to_thread
 
 from imagerouter_mcp.api.wire import Upload
 from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError
+from imagerouter_mcp.gallery.uploads import is_upload
 from imagerouter_mcp.generation.abreast import abreast
 from imagerouter_mcp.generation.recall import find_image, is_handle
 from imagerouter_mcp.generation.request import GenerationRequest
 from imagerouter_mcp.generation.studio import Studio
+from imagerouter_mcp.generation.uploads import upload_path
 from imagerouter_mcp.images.masks import Convention, encode_mask, given_mask, parse_mask, region_mask
 from imagerouter_mcp.images.sources import SourceImage, is_data, shown
 
@@ -153,6 +155,8 @@ async def _mask(
 
 async def _resolved(studio: Studio, text: str) -> tuple[str, str]:
     """Where a source lies, and what a record calls it: by its handle, where it is one."""
+    if is_upload(text):
+        return str(await to_thread.run_sync(upload_path, studio.uploads, text)), text.strip().lower()
     if not is_handle(text):
         return text, shown(text) if is_data(text) else text.strip()
     image, _ = await find_image(studio, text)

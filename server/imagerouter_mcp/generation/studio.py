@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from imagerouter_mcp.gallery.journal import Journal
     from imagerouter_mcp.gallery.records import Gallery
     from imagerouter_mcp.gallery.spending import Ledger
+    from imagerouter_mcp.gallery.uploads import Uploads
     from imagerouter_mcp.generation.calls import Calls
+    from imagerouter_mcp.generation.links import Links
     from imagerouter_mcp.generation.pacing import Pace
     from imagerouter_mcp.images.sources import SourceReader
 
@@ -31,10 +33,12 @@ class Studio:
 
     Args:
         settings: What the person set.
+        links: How those who are far away reach pictures; None when whoever asks is on this machine.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, links: "Links | None" = None) -> None:
         self.settings = settings
+        self.links = links
 
     @cached_property
     def _database(self) -> "Database":
@@ -76,6 +80,13 @@ class Studio:
         from imagerouter_mcp.generation.pacing import Pace
 
         return Pace(self.settings.concurrency, self.client.rate)
+
+    @cached_property
+    def uploads(self) -> "Uploads":
+        """What was sent to be edited."""
+        from imagerouter_mcp.gallery.uploads import Uploads
+
+        return Uploads(self.settings.data_dir)
 
     @cached_property
     def catalogue(self) -> "Catalogue":
@@ -157,9 +168,9 @@ class Studio:
 
 
 @asynccontextmanager
-async def open_studio(settings: Settings) -> AsyncGenerator[Studio]:
+async def open_studio(settings: Settings, links: "Links | None" = None) -> AsyncGenerator[Studio]:
     """A studio that is closed at the end of the block."""
-    studio = Studio(settings)
+    studio = Studio(settings, links)
     try:
         yield studio
     finally:

@@ -19,6 +19,7 @@ from imagerouter_mcp.tools.results import GENERATION_SCHEMA
 from imagerouter_mcp.tools.search_models import search_models
 from imagerouter_mcp.tools.show_image import show_image
 from imagerouter_mcp.tools.spending import SPENDING_SCHEMA, spending
+from imagerouter_mcp.tools.upload_link import UPLOAD_SCHEMA, upload_link
 
 _MAKES = ToolAnnotations(
     read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
@@ -34,9 +35,18 @@ _RESTORES = ToolAnnotations(  # a file that is missing is fetched again
 )
 
 
-def all_tools() -> list[Tool]:
-    """The tools in the order in which a model reads them."""
-    return [
+_OPENS = ToolAnnotations(  # another link with each call
+    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
+)
+
+
+def all_tools(*, remote: bool = False) -> list[Tool]:
+    """The tools in the order in which a model reads them.
+
+    Args:
+        remote: Whether those who call them are on other machines, and send pictures here to have them edited.
+    """
+    tools = [
         make_tool(generate_image, title="Generate image", annotations=_MAKES, output=GENERATION_SCHEMA),
         make_tool(edit_image, title="Edit image", annotations=_MAKES, output=GENERATION_SCHEMA),
         make_tool(compare_models, title="Compare models", annotations=_MAKES, output=GENERATION_SCHEMA),
@@ -51,3 +61,6 @@ def all_tools() -> list[Tool]:
         make_tool(spending, title="Spending", annotations=_READS_HERE, output=SPENDING_SCHEMA),
         make_tool(get_credits, title="Get credits", annotations=_READS, output=CREDITS_SCHEMA),
     ]
+    if remote:
+        tools.append(make_tool(upload_link, title="Upload link", annotations=_OPENS, output=UPLOAD_SCHEMA))
+    return tools

@@ -6,9 +6,10 @@ from pathlib import Path
 from mcp.types import CallToolResult
 
 from imagerouter_mcp.gallery.entries import GalleryImage
+from imagerouter_mcp.generation.links import Links
 from imagerouter_mcp.generation.request import Batch
 from imagerouter_mcp.tools.parameters import StudioContext
-from imagerouter_mcp.tools.results import PreviewChoice, generation_result
+from imagerouter_mcp.tools.results import PreviewChoice, generation_result, place
 
 OPENCLAW = "openclaw-bundle-mcp"
 """OpenClaw's name for itself as a client. It cuts results at 20,000 characters, and relays no picture to the
@@ -30,30 +31,40 @@ async def answer(ctx: StudioContext, batch: Batch, preview: PreviewChoice) -> Ca
         batch: What to tell.
         preview: As the caller said.
     """
-    settings = ctx.request_context.lifespan_context.settings
+    studio = ctx.request_context.lifespan_context
+    settings, links = studio.settings, studio.links
     openclaw = _client_name(ctx) == OPENCLAW
     if preview == "auto":
         preview = "none" if openclaw else settings.preview
     media: list[str] = []
     if openclaw or settings.media_lines:
         images = [image for made in batch.generations for image in made.record.images]
-        media = media_lines(images, openclaw=openclaw)
-    return await generation_result(batch, preview, media)
+        media = media_lines(images, links, openclaw=openclaw)
+    return await generation_result(batch, preview, media, links)
 
 
-def media_lines(images: Sequence[GalleryImage], *, openclaw: bool) -> list[str]:
+def media_lines(images: Sequence[GalleryImage], links: Links | None, *, openclaw: bool) -> list[str]:
     """The lines by which an agent attaches pictures to its reply.
 
     Args:
         images: The pictures.
+        links: How who is far away reaches them, or None.
         openclaw: Whether only its own folders may be named by path; else a path is as good as an address.
     """
-    named = [_named(image, openclaw=openclaw) for image in images]
+    if links:
+        named = [_public(place(image, links), image.url) for image in images]
+    else:
+        named = [_named(image, openclaw=openclaw) for image in images]
     return [f"MEDIA:{place}" for place in named if place]
 
 
+def _public(*addresses: str | None) -> str | None:
+    """The first address that a chat on another machine can open."""
+    return next((each for each in addresses if each and each.startswith("https://")), None)
+
+
 def _named(image: GalleryImage, *, openclaw: bool) -> str | None:
-    public = image.url if image.url and image.url.startswith("https://") else None
+    public = _public(image.url)
     if image.path is None:
         return public
     if openclaw and public and not any(image.path.is_relative_to(folder) for folder in _openclaw_folders()):

@@ -7,8 +7,9 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
+from imagerouter_mcp.generation.links import Links
 from imagerouter_mcp.tools.parameters import StudioContext
-from imagerouter_mcp.tools.results import image_fields, price
+from imagerouter_mcp.tools.results import image_fields, place, price
 from imagerouter_mcp.tools.unfinished import unfinished_fields, unfinished_lines
 
 Query = Annotated[
@@ -36,14 +37,14 @@ _PROMPT_SHOWN, _PROMPT_TOLD = 60, 200
 async def list_images(*, ctx: StudioContext, query: Query = "", limit: Limit = 10) -> CallToolResult:
     """List the pictures and videos made earlier, newest first, and what is unfinished. Free of charge."""
     studio = ctx.request_context.lifespan_context
-    gallery = studio.gallery
+    gallery, links = studio.gallery, studio.links
     await studio.calls.settle()
     unfinished = await to_thread.run_sync(studio.journal.unfinished, limit)
     records = await to_thread.run_sync(gallery.list, query, limit)
     total = await to_thread.run_sync(gallery.count)
     pairs = [(image, record) for record in records for image in record.images]
-    told = await to_thread.run_sync(lambda: [_fields(image, record) for image, record in pairs])
-    lines = [*unfinished_lines(unfinished), *(_line(image, record) for image, record in pairs)]
+    told = await to_thread.run_sync(lambda: [_fields(image, record, links) for image, record in pairs])
+    lines = [*unfinished_lines(unfinished), *(_line(image, record, links) for image, record in pairs)]
     return CallToolResult(
         content=[TextContent(type="text", text="\n".join(lines or [_nothing(query, total)]))],
         structured_content={
@@ -60,9 +61,9 @@ def _nothing(query: str, total: int) -> str:
     return f"None of the {total} generations has all the words of {query!r}. Use fewer words."
 
 
-def _fields(image: GalleryImage, record: Record) -> dict[str, Any]:
+def _fields(image: GalleryImage, record: Record, links: Links | None) -> dict[str, Any]:
     fields = {
-        **image_fields(image),
+        **image_fields(image, links),
         "generation": record.generation,
         "prompt": record.prompt[:_PROMPT_TOLD],
         "model": record.model,
@@ -76,7 +77,7 @@ def _fields(image: GalleryImage, record: Record) -> dict[str, Any]:
     return fields
 
 
-def _line(image: GalleryImage, record: Record) -> str:
+def _line(image: GalleryImage, record: Record, links: Links | None) -> str:
     prompt = " ".join(record.prompt.split())
     shown = prompt if len(prompt) <= _PROMPT_SHOWN else f"{prompt[: _PROMPT_SHOWN - 1]}…"
     parts = [
@@ -85,15 +86,16 @@ def _line(image: GalleryImage, record: Record) -> str:
         record.model,
         price(record.cost_usd),
         f'"{shown}"',
-        _place(image),
+        _place(image, links),
     ]
     return " · ".join(parts)
 
 
-def _place(image: GalleryImage) -> str:
-    if image.path is None:
+def _place(image: GalleryImage, links: Links | None) -> str:
+    named = place(image, links)
+    if named is None:
         return f"not fetched yet: call show_image with {image.handle}"
-    return f"{image.path} (the file is gone)" if is_missing(image) else str(image.path)
+    return f"{named} (the file is gone)" if is_missing(image) else named
 
 
 def is_missing(image: GalleryImage) -> bool:

@@ -18,7 +18,7 @@ from imagerouter_mcp.errors import ImageRouterError, NotFoundError
 from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.tools.entries import entry_fields
 from imagerouter_mcp.tools.prompts import SUGGESTED
-from imagerouter_mcp.tools.results import record_fields
+from imagerouter_mcp.tools.results import place, record_fields
 
 MAX_RESOURCE_BYTES = 700_000
 """Of a picture that is read whole: in base64 it stays under the 1 MiB that clients accept."""
@@ -54,7 +54,8 @@ def add_resources(server: MCPServer[Studio], studio: Studio) -> None:
     async def record(handle: str) -> str:  # pyright: ignore[reportUnusedFunction] - the server holds it
         from imagerouter_mcp.generation.recall import find_image
 
-        return json.dumps(record_fields((await find_image(studio, handle))[1]), ensure_ascii=False)
+        found = (await find_image(studio, handle))[1]
+        return json.dumps(record_fields(found, studio.links), ensure_ascii=False)
 
     @server.resource(
         "imagerouter://models",
@@ -96,7 +97,7 @@ async def _image(studio: Studio, handle: str) -> bytes:
     if found.path is None or (found.bytes or 0) > MAX_RESOURCE_BYTES:
         raise ResourceError(
             f"{found.handle} has {(found.bytes or 0) / 1e6:.1f} MB, too much to be read whole. "
-            f"Nothing was charged. Open {found.path}, or call show_image with preview=large."
+            f"Nothing was charged. Open {place(found, studio.links)}, or call show_image with preview=large."
         )
     return await to_thread.run_sync(found.path.read_bytes)
 

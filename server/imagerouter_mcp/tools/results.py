@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
+from imagerouter_mcp.generation.links import Links
 from imagerouter_mcp.generation.prices import Estimate, dollars
 from imagerouter_mcp.generation.request import THINGS, Batch, Kind, Pending
 
@@ -36,14 +38,18 @@ GENERATION_SCHEMA: dict[str, Any] = {
 }
 """Of the structured content, which also has {why, estimate_usd, failures, media} where they are known. An
 image is {handle, path, url, media_type, width, height, bytes, seconds}, of several generations also {model,
-cost_usd, latency_ms}; the outer `cost_usd` is the sum. While it is not done there are no images, but `state`,
-`ask_again_seconds` and `elapsed_seconds`."""
+cost_usd, latency_ms}; the outer `cost_usd` is the sum. To who is far away, an image has `download_url` in
+place of `path`. While it is not done there are no images, but `state`, `ask_again_seconds` and
+`elapsed_seconds`."""
+
+_DRAWN_AT_ONCE = 2
+_DRAWING: RunVar[CapacityLimiter] = RunVar("previews being drawn")
 
 PreviewChoice = Literal["auto", "none", "large"]
 
 
 async def generation_result(
-    batch: Batch, preview: PreviewChoice, media: Sequence[str] = ()
+    batch: Batch, preview: PreviewChoice, media: Sequence[str] = (), links: Links | None = None
 ) -> CallToolResult:
     """The whole answer to a generation tool.
 
@@ -51,8 +57,9 @@ async def generation_result(
         batch: What came of the request.
         preview: How large the inline pictures are.
         media: The `MEDIA:` lines that the agent should repeat, if this host wants any.
+        links: How who is far away reaches the files; None names them by their paths.
     """
-    blocks: list[ContentBlock] = [TextContent(type="text", text=as_text(batch, media))]
+    blocks: list[ContentBlock] = [TextContent(type="text", text=as_text(batch, media, links))]
     blocks.extend(await _previews(batch, preview))
     blocks.extend(
         _link(image, made.record)
@@ -60,7 +67,7 @@ async def generation_result(
         for image in made.record.images
         if image.path and image.handle
     )
-    return CallToolResult(content=blocks, structured_content=as_fields(batch, media))
+    return CallToolResult(content=blocks, structured_content=as_fields(batch, media, links))
 
 
 def pending_result(pending: Pending) -> CallToolResult:
@@ -106,7 +113,7 @@ def plan_result(plan: "Plan", count: int, kind: Kind) -> CallToolResult:
     )
 
 
-def as_text(batch: Batch, media: Sequence[str] = ()) -> str:
+def as_text(batch: Batch, media: Sequence[str] = (), links: Links | None = None) -> str:
     """What was made, where it lies, what it cost, in words that a person could read aloud."""
     several = len(batch.generations) > 1
     lines = [_heading(batch)]
@@ -115,7 +122,7 @@ def as_text(batch: Batch, media: Sequence[str] = ()) -> str:
         if several:
             lines.append(_label(record, " · "))
         alone = not several and len(record.images) == 1
-        lines.extend(line for image in record.images for line in _image_lines(image, alone=alone))
+        lines.extend(line for image in record.images for line in _image_lines(image, links, alone=alone))
         if record.revised_prompt and record.revised_prompt != record.prompt:
             lines.append(f"The model read the prompt as: {record.revised_prompt}")
     lines.extend(f"Note: {note}" for note in _notes(batch))
@@ -125,11 +132,11 @@ def as_text(batch: Batch, media: Sequence[str] = ()) -> str:
     return "\n".join(lines)
 
 
-def as_fields(batch: Batch, media: Sequence[str] = ()) -> dict[str, Any]:
+def as_fields(batch: Batch, media: Sequence[str] = (), links: Links | None = None) -> dict[str, Any]:
     """The same as JSON: what is unknown is left out."""
     first = batch.generations[0]
     told = {
-        **_made_fields(first.record),
+        **_made_fields(first.record, links),
         "why": first.why or None,
         "estimate_usd": _estimate_fields(_expected(batch)),
         "notes": list(_notes(batch)),
@@ -141,7 +148,7 @@ def as_fields(batch: Batch, media: Sequence[str] = ()) -> dict[str, Any]:
     if len(batch.generations) > 1:
         total = _total(batch)
         told["images"] = [
-            {**image_fields(image), **_whose(made.record)}
+            {**image_fields(image, links), **_whose(made.record)}
             for made in batch.generations
             for image in made.record.images
         ]
@@ -150,22 +157,22 @@ def as_fields(batch: Batch, media: Sequence[str] = ()) -> dict[str, Any]:
     return _known(told)
 
 
-def record_fields(record: Record) -> dict[str, Any]:
+def record_fields(record: Record, links: Links | None) -> dict[str, Any]:
     """All that the gallery knows of a generation, as JSON."""
     return {
-        **_made_fields(record),
+        **_made_fields(record, links),
         "created": record.created_at.isoformat(timespec="seconds"),
         "parameters": record.parameters,
         "sources": list(record.sources),
     }
 
 
-def image_fields(image: GalleryImage) -> dict[str, Any]:
-    """One image as JSON."""
+def image_fields(image: GalleryImage, links: Links | None) -> dict[str, Any]:
+    """One image as JSON, its file by path or by link."""
     return _known(
         {
             "handle": image.handle or None,
-            "path": str(image.path) if image.path else None,
+            "path" if links is None else "download_url": place(image, links),
             "url": image.url,
             "media_type": image.media_type,
             "width": image.width,
@@ -176,6 +183,13 @@ def image_fields(image: GalleryImage) -> dict[str, Any]:
     )
 
 
+def place(image: GalleryImage, links: Links | None) -> str | None:
+    """Where the file is: its path, or a link to it for who is far away; None while there is none."""
+    if image.path is None or not links:
+        return str(image.path) if image.path else None
+    return links.download(image.handle) if image.handle else None
+
+
 def price(cost_usd: Decimal | None) -> str:
     """A cost for a sentence."""
     if cost_usd is None:
@@ -183,10 +197,10 @@ def price(cost_usd: Decimal | None) -> str:
     return dollars(float(cost_usd)) if cost_usd else "nothing"
 
 
-def _made_fields(record: Record) -> dict[str, Any]:
+def _made_fields(record: Record, links: Links | None) -> dict[str, Any]:
     return _known(
         {
-            "images": [image_fields(image) for image in record.images],
+            "images": [image_fields(image, links) for image in record.images],
             "generation": record.generation or None,
             "model": record.model,
             "prompt": record.prompt,
@@ -228,10 +242,11 @@ def _has_video(batch: Batch) -> bool:
     return any((image.media_type or "").startswith("video/") for image in images)
 
 
-def _image_lines(image: GalleryImage, *, alone: bool) -> list[str]:
+def _image_lines(image: GalleryImage, links: Links | None, *, alone: bool) -> list[str]:
     lines: list[str] = []
-    if image.path:
-        lines.append(f"Saved: {image.path} ({_describe(image)})")
+    where = place(image, links)
+    if where:
+        lines.append(f"{'Download within a day' if links else 'Saved'}: {where} ({_describe(image)})")
     if image.url:
         lines.append(f"Link: {image.url} (anyone who has it can open it)")
     if image.handle:
@@ -326,12 +341,22 @@ async def _previews(batch: Batch, size: PreviewChoice) -> list[ImageContent]:
     ]
     try:
         if len(tiles) == 1:
-            shown = await to_thread.run_sync(make_preview, tiles[0].path, size)
+            shown = await to_thread.run_sync(make_preview, tiles[0].path, size, limiter=_drawing())
         else:
-            shown = await to_thread.run_sync(make_sheet, tiles, size)
+            shown = await to_thread.run_sync(make_sheet, tiles, size, limiter=_drawing())
     except OSError:  # the file is gone again: the answer is worth more than its preview
         return []
     return [image_block(shown)] if shown else []
+
+
+def _drawing() -> CapacityLimiter:
+    """Lets few previews be drawn side by side: each holds a whole picture's pixels in memory."""
+    try:
+        return _DRAWING.get()
+    except LookupError:
+        limiter = CapacityLimiter(_DRAWN_AT_ONCE)
+        _DRAWING.set(limiter)
+        return limiter
 
 
 def image_block(preview: "Preview") -> ImageContent:

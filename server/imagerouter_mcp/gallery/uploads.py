@@ -1,0 +1,92 @@
+"""Pictures that were sent to the server to be edited: each under a name of its own, for a day."""
+
+import contextlib
+import re
+import secrets
+import shutil
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.gallery.files import move_new, partial_file, sweep_partials
+
+KEPT = timedelta(days=1)
+"""How long an upload can be named as a source. Longer than its link lives, so that no link works twice."""
+MAX_KEPT_BYTES = 4 * 2**30
+"""Of all uploads together."""
+_NAME = re.compile(r"upload_[0-9a-f]{16}")
+
+
+class Uploads:
+    """The uploads in a data folder, which equal processes may share.
+
+    Args:
+        data_dir: The folder; `uploads` is made in it when the first one comes.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._folder = data_dir / "uploads"
+
+    def new_name(self) -> str:
+        """A name for an upload that is still to come; nobody can guess it."""
+        return f"upload_{secrets.token_hex(8)}"
+
+    def find(self, name: str) -> Path | None:
+        """The file of an upload, or None when there is none."""
+        if not is_upload(name):
+            return None
+        path = self._folder / name.strip().lower()
+        return path if path.is_file() else None
+
+    def keep(self, name: str, file: BinaryIO) -> bool:
+        """Keep an upload under its name, which only the first one gets, whatever process it comes to.
+
+        Args:
+            name: From `new_name`.
+            file: A picture, read from where it stands.
+
+        Returns:
+            Whether it was the first.
+
+        Raises:
+            ConfigurationError: It cannot be written, or there is no more room for uploads.
+        """
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._sweep()
+            with partial_file(self._folder) as partial:
+                shutil.copyfileobj(file, partial.file)
+                return move_new(partial.finish(), self._folder / name)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The upload cannot be kept: {error.strerror or error}.",
+                "Whoever runs the server has to make room in its data folder, or make it writable.",
+            ) from None
+
+    def _sweep(self) -> None:
+        """Remove what is over its time.
+
+        Raises:
+            ConfigurationError: What is left takes all the room there is for uploads.
+        """
+        sweep_partials(self._folder, KEPT)
+        latest, left = time.time() - KEPT.total_seconds(), 0
+        for path in self._folder.glob("upload_*"):
+            with contextlib.suppress(OSError):  # another process was faster
+                status = path.stat()
+                if status.st_mtime <= latest:
+                    path.unlink()
+                else:
+                    left += status.st_size
+        if left > MAX_KEPT_BYTES:
+            raise ConfigurationError(
+                f"The uploads of the last day take {left / 2**30:.1f} GiB.",
+                "Send this one when they are a day old and removed, or give the picture's address instead.",
+            )
+
+
+def is_upload(text: str) -> bool:
+    """Whether a text is written like the name of an upload."""
+    return _NAME.fullmatch(text.strip().lower()) is not None

@@ -1,0 +1,114 @@
+"""Signed links of limited life, by which those who are far away fetch pictures and bring them.
+
+A signature speaks for one purpose, one name and one time of expiry; equal processes that share the secret,
+or the data folder that keeps it, accept each other's links.
+"""
+
+import hmac
+import os
+import re
+import secrets
+import time
+from pathlib import Path
+from typing import Literal
+
+from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.gallery.files import move_new, temporary_path
+from imagerouter_mcp.settings import Settings
+
+DOWNLOAD_SECONDS = 24 * 3600
+UPLOAD_SECONDS = 15 * 60
+_SECRET_BYTES = 32
+_EXPIRES = re.compile(r"[1-9][0-9]{9,11}")
+
+Purpose = Literal["files", "uploads"]
+"""What a link is for, as its path says too."""
+Verdict = Literal["good", "expired", "wrong"]
+
+
+class Links:
+    """Signs links and judges them.
+
+    Args:
+        base_url: Where the server is reached, without a slash at its end.
+        secret: Whoever knows it can make links.
+    """
+
+    def __init__(self, base_url: str, secret: bytes) -> None:
+        self.base_url = base_url
+        self._secret = secret
+
+    def download(self, handle: str) -> str:
+        """The address of a picture, for a day; within an hour it is the same one."""
+        hours = int(time.time() + DOWNLOAD_SECONDS) // 3600 + 1
+        return self._link("files", handle, 3600 * hours)
+
+    def upload(self, name: str) -> str:
+        """The address that takes one picture, for a quarter of an hour."""
+        return self._link("uploads", name, int(time.time()) + UPLOAD_SECONDS)
+
+    def judge(self, purpose: Purpose, name: str, expires: str, signature: str) -> Verdict:
+        """Whether a link holds.
+
+        Args:
+            purpose: What it is used for.
+            name: Whom it names.
+            expires: As it says, in seconds since 1970.
+            signature: As it says.
+        """
+        right = self.sign(purpose, name, expires).encode()
+        if not hmac.compare_digest(signature.encode(), right) or not _EXPIRES.fullmatch(expires):
+            return "wrong"
+        return "good" if time.time() < int(expires) else "expired"
+
+    def sign(self, purpose: Purpose, name: str, expires: str) -> str:
+        """The signature of a link, in hexadecimal digits."""
+        return self.derive(f"{purpose}\n{name}\n{expires}").hex()
+
+    def derive(self, purpose: str) -> bytes:
+        """A secret for another purpose, which equal processes share; 32 bytes."""
+        return hmac.digest(self._secret, purpose.encode(errors="surrogatepass"), "sha256")
+
+    def _link(self, purpose: Purpose, name: str, expires: int) -> str:
+        signature = self.sign(purpose, name, str(expires))
+        return f"{self.base_url}/{purpose}/{name}?expires={expires}&signature={signature}"
+
+
+def link_secret(settings: Settings) -> bytes:
+    """The secret that signs links: the person's own, else a random one that the data folder keeps.
+
+    Raises:
+        ConfigurationError: The data folder cannot keep it.
+    """
+    if settings.link_secret:
+        return settings.link_secret.get_secret_value().encode()
+    file = settings.data_dir / "link-secret"
+    try:
+        if not file.exists():
+            _keep(file)
+        secret = file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"The secret that signs links cannot be kept in {file}: {error.strerror or error}.",
+            "Make its folder writable, or set IMAGEROUTER_LINK_SECRET.",
+        ) from None
+    if len(secret) < _SECRET_BYTES:
+        raise ConfigurationError(
+            f"The secret that signs links, {file}, is not whole.", "Remove it and start again."
+        )
+    return secret
+
+
+def _keep(file: Path) -> None:
+    """Write a new secret, unless another process was faster."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_path(file.parent)
+    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(secrets.token_bytes(_SECRET_BYTES))
+            opened.flush()
+            os.fsync(opened.fileno())
+        move_new(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,73 @@
+"""The server as an ASGI application: MCP at `/mcp`, links at `/files` and `/uploads`, `/health` and `/ready`.
+
+From the outside inwards a request meets: its line in the log, the limit of requests under way, the time that
+its body may take, the names under which the server may be addressed, the rate and the token.
+"""
+
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from imagerouter_mcp.generation.studio import Studio
+from imagerouter_mcp.http_app.admission import Admission, Crowd
+from imagerouter_mcp.http_app.arrival import Arrival
+from imagerouter_mcp.http_app.downloads import add_downloads
+from imagerouter_mcp.http_app.exposure import KnownNames, check_exposure
+from imagerouter_mcp.http_app.probes import add_probes
+from imagerouter_mcp.http_app.request_log import REQUEST_ID_HEADER, RequestLog
+from imagerouter_mcp.http_app.uploads import add_uploads
+from imagerouter_mcp.server import build_server
+
+MAX_BODY_BYTES = 40 * 2**20
+"""Room for a source image as a data URI: 25 MiB are 34 MiB in base64."""
+MAX_SESSIONS = 1000
+"""Of clients of the older protocol, each of which takes some 50 kB."""
+_CHECKED_BEFORE = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+_ASKED_HEADERS = (
+    *("Authorization", "Last-Event-ID", "Mcp-Session-Id", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name"),
+    REQUEST_ID_HEADER,
+)
+_TOLD_HEADERS = (
+    "Mcp-Session-Id",
+    "Mcp-Protocol-Version",
+    "WWW-Authenticate",
+    "Retry-After",
+    REQUEST_ID_HEADER,
+)
+
+
+def build_http_app(studio: Studio, host: str) -> ASGIApp:
+    """Build the application that serves one host address.
+
+    Args:
+        studio: What the tools work with; whoever opened it closes it.
+        host: The address that it will be bound to.
+
+    Raises:
+        ConfigurationError: Others may reach the server and no token is set.
+    """
+    settings = studio.settings
+    check_exposure(settings, host)
+    server = build_server(studio)
+    add_probes(server, studio)
+    if studio.links:
+        add_downloads(server, studio, studio.links)
+        add_uploads(server, studio, studio.links)
+    app: ASGIApp = server.streamable_http_app(
+        host=host,
+        stateless_http=settings.http_stateless,
+        max_request_body_size=MAX_BODY_BYTES,
+        max_sessions=MAX_SESSIONS,
+        transport_security=_CHECKED_BEFORE,
+    )
+    app = Admission(app, settings.mcp_token, settings.http_rate)
+    if settings.http_origins:
+        app = CORSMiddleware(
+            app,
+            allow_origins=settings.http_origins,
+            allow_methods=("GET", "POST", "DELETE"),
+            allow_headers=_ASKED_HEADERS,
+            expose_headers=_TOLD_HEADERS,
+        )
+    app = KnownNames(app, settings, host)
+    return RequestLog(Crowd(Arrival(app), settings.http_requests))

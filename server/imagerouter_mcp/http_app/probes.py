@@ -1,0 +1,60 @@
+"""What a supervisor or a load balancer asks: whether the process lives, and whether it can work."""
+
+from collections.abc import Callable
+
+import anyio
+from anyio import to_thread
+from mcp.server import MCPServer
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from imagerouter_mcp import __version__
+from imagerouter_mcp.errors import ImageRouterError
+from imagerouter_mcp.gallery.files import prepare_folder
+from imagerouter_mcp.generation.studio import Studio
+
+PROBE_SECONDS = 5.0
+
+
+def add_probes(server: MCPServer[Studio], studio: Studio) -> None:
+    """Add `/health` and `/ready`, which ask for no token and tell no secret.
+
+    Args:
+        server: Is being built.
+        studio: What the tools work with.
+    """
+
+    @server.custom_route("/health", methods=["GET"])
+    async def health(_: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
+        return JSONResponse({"status": "ok", "version": __version__})
+
+    # However many ask, one looks: a locked gallery takes no threads away from the tools.
+    one_at_a_time = anyio.CapacityLimiter(1)
+
+    @server.custom_route("/ready", methods=["GET"])
+    async def ready(_: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
+        lacking = ["an answer in time"]
+        with anyio.move_on_after(PROBE_SECONDS):
+            lacking = await to_thread.run_sync(
+                _lacking, studio, abandon_on_cancel=True, limiter=one_at_a_time
+            )
+        state = {"status": "not ready" if lacking else "ready", "lacking": lacking}
+        return JSONResponse(state, 503 if lacking else 200, {"Cache-Control": "no-store"})
+
+
+def _lacking(studio: Studio) -> list[str]:
+    """What the server would need to make a picture, and has not."""
+    settings = studio.settings
+    checks: dict[str, Callable[[], object]] = {
+        "key": lambda: settings.key,
+        "gallery": studio.gallery.check_writable,
+        "output folder": lambda: prepare_folder(settings.output_dir) or True,
+    }
+    return [what for what, check in checks.items() if not _holds(check)]
+
+
+def _holds(check: Callable[[], object]) -> bool:
+    try:
+        return bool(check())
+    except ImageRouterError:
+        return False

@@ -1,0 +1,84 @@
+"""A line for each request, and its id in every line that is logged meanwhile."""
+
+import logging
+import re
+import secrets
+import time
+from contextvars import ContextVar
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+REQUEST_ID_HEADER = "X-Request-Id"
+FORMAT = "%(asctime)s %(levelname)s %(request_id)s %(name)s: %(message)s"
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_MAX_PATH = 120
+
+logger = logging.getLogger(__name__)
+request_id: ContextVar[str] = ContextVar("request_id", default="-")
+
+
+class RequestLog:
+    """Gives each request an id, its own if it brings a plain one, and logs what came of it.
+
+    The query is not logged, for it may hold a signature.
+
+    Args:
+        app: What answers.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, then log a line."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        brought = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
+        own = brought if _ID.fullmatch(brought) else secrets.token_hex(8)
+        status = 0
+
+        async def told(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = own
+            await send(message)
+
+        began = time.perf_counter()
+        before = request_id.set(own)
+        try:
+            await self._app(scope, receive, told)
+        finally:
+            took = 1000 * (time.perf_counter() - began)
+            client = scope["client"][0] if scope.get("client") else "-"
+            logger.info(
+                "%s %s %s %s %.0f ms",
+                *(
+                    _plain(client),
+                    _plain(scope["method"]),
+                    _plain(scope["path"]),
+                    status or "unanswered",
+                    took,
+                ),
+            )
+            request_id.reset(before)
+
+
+def log_requests() -> None:
+    """Log each request to where the process logs, and put the time and the request's id into every line."""
+    logger.setLevel(logging.INFO)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(logging.Formatter(FORMAT))
+        handler.addFilter(_with_id)
+
+
+def _with_id(record: logging.LogRecord) -> bool:
+    record.request_id = request_id.get()
+    return True
+
+
+def _plain(text: str) -> str:
+    """What a client chose, as one word of one line."""
+    return "".join(c if c.isprintable() and c != " " else "?" for c in text[:_MAX_PATH]) or "-"

@@ -1,0 +1,151 @@
+"""Pictures to edit, sent to a signed link that works once: by curl, or by a form in a browser."""
+
+import html
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, BinaryIO
+
+from anyio import to_thread
+from mcp.server import MCPServer
+from starlette.datastructures import UploadFile
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Message, Receive
+
+from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError
+from imagerouter_mcp.gallery.uploads import is_upload
+from imagerouter_mcp.generation.links import Links
+from imagerouter_mcp.generation.studio import Studio
+from imagerouter_mcp.http_app.downloads import HARMLESS, refuse_link
+from imagerouter_mcp.http_app.refusals import refusal
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.images.preparing import Prepared
+
+_ENVELOPE_BYTES = 64 * 1024
+"""Of a form around its file."""
+_MAX_FIELDS = 10
+_PAGE = {
+    **HARMLESS,
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
+}
+_FORM = """<form method="post" enctype="multipart/form-data">
+<p>Choose one picture to be edited. This link works once, for a few minutes.</p>
+<p><input type="file" name="file" accept="image/*" required> <button>Send</button></p>
+</form>"""
+
+
+class _TooLargeError(Exception):
+    """More was sent than is taken."""
+
+
+def add_uploads(server: MCPServer[Studio], studio: Studio, links: Links) -> None:
+    """Add `/uploads/{name}`.
+
+    Args:
+        server: Is being built.
+        studio: Keeps the uploads.
+        links: Judge each request.
+    """
+
+    @server.custom_route("/uploads/{name}", methods=["GET", "POST", "PUT"])
+    async def upload(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
+        name = request.path_params["name"]
+        refused = refuse_link(links, "uploads", name, request)
+        if refused:
+            return refused
+        if not is_upload(name):
+            return refusal(404, "There is no such link. Ask the agent for one.")
+        if await to_thread.run_sync(studio.uploads.find, name):
+            return _used()
+        if request.method not in ("POST", "PUT"):
+            return _page(_FORM)
+        return await _take(studio, name, request)
+
+
+async def _take(studio: Studio, name: str, request: Request) -> Response:
+    from imagerouter_mcp.generation.uploads import keep_upload  # noqa: PLC0415 - not before the first upload
+    from imagerouter_mcp.images.preparing import scratch_file  # noqa: PLC0415 - as above
+
+    with scratch_file() as file:
+        try:
+            await _read(request, file)
+            kept = await to_thread.run_sync(keep_upload, studio.uploads, name, file)
+        except _TooLargeError:
+            return refusal(413, "The file is too large. Send a smaller picture.", {"Connection": "close"})
+        except ClientDisconnect:
+            return Response(status_code=400)  # which nobody hears
+        except InvalidSourceError as error:
+            return refusal(415, f"{error.what} {error.remedy}")
+        except ImageRouterError as error:
+            return refusal(507, f"{error.what} {error.remedy}")
+    return _welcome(request, name, kept) if kept else _used()
+
+
+async def _read(request: Request, file: BinaryIO) -> None:
+    """Write what was sent into a file, and go back to its beginning.
+
+    Raises:
+        _TooLargeError: It is larger than what is taken.
+        ClientDisconnect: It did not come whole.
+    """
+    from imagerouter_mcp.generation.uploads import MAX_UPLOAD_BYTES  # noqa: PLC0415 - see `_take`
+
+    limited = Request(request.scope, _limited(request.receive, MAX_UPLOAD_BYTES + _ENVELOPE_BYTES))
+    length = 0
+    async for chunk in _content(limited):
+        length += len(chunk)
+        if length > MAX_UPLOAD_BYTES:
+            raise _TooLargeError
+        await to_thread.run_sync(file.write, chunk)
+    file.seek(0)
+
+
+async def _content(request: Request) -> AsyncIterator[bytes]:
+    """The file of a form, or else the body as it is."""
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        async for chunk in request.stream():
+            yield chunk
+        return
+    async with request.form(max_files=1, max_fields=_MAX_FIELDS) as form:
+        for _, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                while chunk := await value.read(_ENVELOPE_BYTES):
+                    yield chunk
+
+
+def _limited(receive: Receive, most: int) -> Receive:
+    left = most
+
+    async def counting() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise _TooLargeError
+        return message
+
+    return counting
+
+
+def _used() -> Response:
+    return refusal(409, "This link has been used. Ask the agent for a new one.")
+
+
+def _welcome(request: Request, name: str, kept: "Prepared") -> Response:
+    if "text/html" in request.headers.get("accept", ""):
+        arrived = f"The picture ({kept.width}×{kept.height}) has arrived. Name it to the agent"
+        return _page(f"<p>{arrived}: <code>{html.escape(name)}</code>.</p>")
+    told = {
+        "handle": name,
+        "media_type": kept.media_type,
+        "width": kept.width,
+        "height": kept.height,
+        "notes": list(kept.notes),
+    }
+    return JSONResponse(told, 201, HARMLESS)
+
+
+def _page(content: str) -> Response:
+    head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Send a picture</title>'
+    return HTMLResponse(f"{head}{content}</html>", headers=_PAGE)

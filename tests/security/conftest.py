@@ -1,0 +1,77 @@
+"""Each attack that a test here tries is a row of `docs/security-tests.md`; `make security` writes it anew."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "security-tests.md"
+HEAD = """# What the security tests tried
+
+Written by `make security` from what `tests/security/` did; each row is an attempt that failed as it should.
+"""
+_PORT = re.compile(r"(127\.0\.0\.1|localhost|\[::1\]):\d{4,5}\b")
+
+Row = Callable[[str, str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What was tried, in which section of the document, and what happened."""
+
+    section: str
+    tried: str
+    outcome: str
+
+
+ATTEMPTS = pytest.StashKey[list[Attempt]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start with an empty list."""
+    config.stash[ATTEMPTS] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The document is compared after everything that adds to it."""
+    items.sort(key=lambda item: item.path == Path(__file__).with_name("test_document.py"))
+
+
+@pytest.fixture
+def row(request: pytest.FixtureRequest, tmp_path: Path) -> Row:
+    """Adds a row to the document: `row(section, tried, outcome)`, called once the attempt has failed.
+
+    The test's own folder and ports are replaced, so that the document is the same wherever it is written.
+    """
+
+    def add(section: str, tried: str, outcome: str) -> None:
+        tried, outcome = (_cell(text.replace(str(tmp_path), "FOLDER")) for text in (tried, outcome))
+        request.config.stash[ATTEMPTS].append(Attempt(section, tried, outcome))
+
+    return add
+
+
+@pytest.fixture
+def document(pytestconfig: pytest.Config) -> tuple[Path, str]:
+    """Where the document is, and what it should be after the attempts so far."""
+    return DOCUMENT, written(pytestconfig.stash[ATTEMPTS])
+
+
+def written(attempts: Sequence[Attempt]) -> str:
+    """The document: a summary, and a table for each section in the order of their names."""
+    sections: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        sections.setdefault(attempt.section, []).append(attempt)
+    parts = [HEAD, "| section | tried | got through |", "|---|---:|---:|"]
+    parts += [f"| {name} | {len(sections[name])} | 0 |" for name in sorted(sections)]
+    for name in sorted(sections):
+        parts += [f"\n## {name}\n", "| | tried | what happened |", "|---:|---|---|"]
+        parts += [f"| {n} | {each.tried} | {each.outcome} |" for n, each in enumerate(sections[name], 1)]
+    return "\n".join([*parts, ""])
+
+
+def _cell(text: str) -> str:
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in _PORT.sub(r"\1:PORT", text))
+    return shown.replace("|", "\\|")
