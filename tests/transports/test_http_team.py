@@ -255,7 +255,7 @@ def test_each_call_may_come_to_another_of_equal_servers(equals: list[Serving], p
 
 
 def test_a_question_of_one_server_is_answered_at_another(equals: list[Serving]) -> None:
-    asks = {"elicitation": {"form": {}}}
+    asks: dict[str, object] = {"elicitation": {"form": {}}}
     able: dict[str, object] = {**META, "io.modelcontextprotocol/clientCapabilities": asks}
     arguments = {"prompt": "A fox", "model": "openai/gpt-image-1"}
     named = {
