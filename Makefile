@@ -19,7 +19,7 @@ MCPB ?= dist/imagerouter-mcp.mcpb
 MCPB_TOOL = $(shell command -v mcpb || echo npx --yes @anthropic-ai/mcpb@2.1.2)
 BUNDLED := manifest.json pyproject.toml uv.lock README.md LICENSE server .claude-plugin/icon.png
 
-.PHONY: demo test check bench faults security fuzz conformance hosts mcpb lock snapshots clean
+.PHONY: demo test check bench faults security fuzz conformance hosts mcpb docs recording lock snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -64,7 +64,13 @@ mcpb: ## pack the bundle for Claude Desktop; needs npm
 	@git ls-files -z $(BUNDLED) | tar --create --null --files-from - | tar --extract --directory build/mcpb
 	$(MCPB_TOOL) pack build/mcpb $(MCPB)
 
-snapshots: .venv/dev ## accept the tools' present names, descriptions and schemas as the contract
+docs: .venv/dev ## write docs/tools.md from the tools themselves
+	$(BIN)/python tests/documents/tools_page.py
+
+recording: .venv/dev ## make the README's pictures from a real run with the sandbox
+	$(BIN)/python tests/documents/recording.py
+
+snapshots: .venv/dev ## accept the tools' and prompts' present names, descriptions and schemas as the contract
 	$(BIN)/pytest tests/contract --accept-contract --quiet
 
 lock: ## choose dependencies anew (needs uv)

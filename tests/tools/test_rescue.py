@@ -96,7 +96,7 @@ async def test_a_disk_that_filled_up_meanwhile_costs_nobody_the_picture(
     connect: Hosts, made: Journal, settings: Settings, tmp_path: Path
 ) -> None:
     disk = tmp_path / "disk"
-    with small_disk(disk, 64):
+    with small_disk(disk):
         async with connect() as host, under_way(host, made, **WISH, output_dir=str(disk)) as asking:
             fill(disk)
             told = await asking
