@@ -19,7 +19,7 @@ MCPB ?= dist/imagerouter-mcp.mcpb
 MCPB_TOOL = $(shell command -v mcpb || echo npx --yes @anthropic-ai/mcpb@2.1.2)
 BUNDLED := manifest.json pyproject.toml uv.lock README.md LICENSE server .claude-plugin/icon.png
 
-.PHONY: demo test check bench faults security conformance hosts mcpb lock snapshots clean
+.PHONY: demo test check bench faults security fuzz conformance hosts mcpb docs recording lock snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -50,8 +50,11 @@ faults: .venv/dev ## kill servers while they make pictures, again and again
 security: .venv/dev ## try what attackers try, and write docs/security-tests.md
 	$(BIN)/pytest tests/security --accept-security --quiet
 
+fuzz: .venv/dev ## call every tool and reader with whatever comes, 100,000 times each
+	$(BIN)/pytest tests/fuzz --fuzz 100000 --quiet
+
 conformance: .venv/dev ## the official MCP suite against the HTTP server; needs npm
-	PYTHONPATH=tests/support $(BIN)/python tests/conformance/run.py
+	PYTHONPATH=tests $(BIN)/python tests/conformance/run.py
 
 hosts: .venv/dev ## try it with the real clients, which npm installs into .hosts, and write docs/hosts.md
 	$(BIN)/python tests/hosts/run.py
@@ -61,7 +64,13 @@ mcpb: ## pack the bundle for Claude Desktop; needs npm
 	@git ls-files -z $(BUNDLED) | tar --create --null --files-from - | tar --extract --directory build/mcpb
 	$(MCPB_TOOL) pack build/mcpb $(MCPB)
 
-snapshots: .venv/dev ## accept the tools' present names, descriptions and schemas as the contract
+docs: .venv/dev ## write docs/tools.md from the tools themselves
+	$(BIN)/python tests/documents/tools_page.py
+
+recording: .venv/dev ## make the README's pictures from a real run with the sandbox
+	$(BIN)/python tests/documents/recording.py
+
+snapshots: .venv/dev ## accept the tools' and prompts' present names, descriptions and schemas as the contract
 	$(BIN)/pytest tests/contract --accept-contract --quiet
 
 lock: ## choose dependencies anew (needs uv)

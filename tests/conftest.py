@@ -99,18 +99,21 @@ Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @pytest.fixture
-async def loopback() -> AsyncGenerator[Callable[[Script], Awaitable[str]]]:
-    """Starts a server that treats each connection as the test's coroutine does; gives its address."""
+async def loopback() -> AsyncGenerator[Callable[..., Awaitable[str]]]:
+    """Starts a server that treats each connection as the test's coroutine does; gives its address.
+
+    Without a `port` it takes a free one.
+    """
     async with AsyncExitStack() as servers:
 
-        async def start(script: Script) -> str:
-            return await servers.enter_async_context(_listening(script))
+        async def start(script: Script, port: int = 0) -> str:
+            return await servers.enter_async_context(_listening(script, port))
 
         yield start
 
 
 @asynccontextmanager
-async def _listening(script: Script) -> AsyncGenerator[str]:
+async def _listening(script: Script, port: int) -> AsyncGenerator[str]:
     at_work: set[asyncio.Task[None]] = set()
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -122,7 +125,7 @@ async def _listening(script: Script) -> AsyncGenerator[str]:
         task = asyncio.create_task(converse(reader, writer))
         at_work.add(task)
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", port)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
@@ -135,7 +138,7 @@ async def _listening(script: Script) -> AsyncGenerator[str]:
 
 @pytest.fixture
 def answering(
-    loopback: Callable[[Script], Awaitable[str]],
+    loopback: Callable[..., Awaitable[str]],
 ) -> Callable[..., Awaitable[str]]:
     """Starts a server that gives raw answers, one a connection, the last one again and again.
 
@@ -166,4 +169,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption(
         "--accept-security", action="store_true", help="write docs/security-tests.md from what was tried"
+    )
+    parser.addoption(
+        "--fuzz", type=int, metavar="N", help="try each target of tests/fuzz so often, at random"
     )

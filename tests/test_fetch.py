@@ -7,13 +7,14 @@ import socket
 import struct
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from imagerouter_mcp import __version__
+from imagerouter_mcp.addresses import Policy
 from imagerouter_mcp.api.client import ImageRouterClient
 from imagerouter_mcp.api.http import ServiceHTTP
 from imagerouter_mcp.fetch import MAX_REDIRECTS, Fetcher, FetchError, http_client
@@ -30,8 +31,8 @@ STALL = 2.0
 
 @asynccontextmanager
 async def fetcher(stall_seconds: float = STALL) -> AsyncGenerator[Fetcher]:
-    async with http_client() as http:
-        yield Fetcher(http, stall_seconds)
+    async with aclosing(Fetcher(Policy(allow_private=True), stall_seconds)) as fetch:
+        yield fetch
 
 
 async def fetched(url: str, max_bytes: int = MANY) -> bytes:

@@ -1,22 +1,38 @@
 """Download of addresses that others chose: source images by URL, and results."""
 
 import math
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import ssl
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 import anyio
 import anyio.to_thread
+import httpcore
 import httpx
 
 from imagerouter_mcp import __version__
+from imagerouter_mcp.addresses import (
+    MAX_CONNECTIONS,
+    MAX_KEPT_ALIVE,
+    PURPOSE,
+    AddressRefusedError,
+    DownloadTransport,
+    Network,
+    Policy,
+    Purpose,
+    system_network,
+)
 from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.lines import one_line
 
 MAX_REDIRECTS = 5
-MAX_CONNECTIONS = 100
+_HEADERS = {"User-Agent": f"imagerouter-mcp/{__version__}"}
 _LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
 """What lies on this machine is never asked for through a proxy."""
+_MAX_REASON = 120
 _BUFFER_BYTES = 2**20
 """Downloads reach the disk in pieces of this size, written off the event loop."""
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
@@ -37,18 +53,40 @@ class FetchError(Exception):
         self.passing = passing
 
 
-def http_client() -> httpx.AsyncClient:
-    """The process's one HTTP client: connections kept alive, proxies of the environment honoured.
+def tls_context() -> ssl.SSLContext:
+    """What https connections trust: made once, for it takes 40 ms.
+
+    Raises:
+        ConfigurationError: The environment names a certificate file that cannot be used.
+    """
+    with _usable_environment():
+        return httpx.create_ssl_context()
+
+
+def http_client(tls: ssl.SSLContext | None = None) -> httpx.AsyncClient:
+    """The process's client for the service: connections kept alive, proxies of the environment honoured.
+
+    It follows no redirect, for the API key goes with its calls.
+
+    Args:
+        tls: From `tls_context`; by default made anew.
 
     Raises:
         ConfigurationError: The environment names a proxy or a certificate file that cannot be used.
     """
-    try:
+    with _usable_environment():
         return httpx.AsyncClient(
-            headers={"User-Agent": f"imagerouter-mcp/{__version__}"},
-            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=20),
+            verify=tls or True,
+            headers=_HEADERS,
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_KEPT_ALIVE),
             mounts=dict.fromkeys(_LOOPBACK),
         )
+
+
+@contextmanager
+def _usable_environment() -> Generator[None]:
+    try:
+        yield
     except (ImportError, ValueError, OSError, httpx.InvalidURL):
         # httpx's own words may repeat a proxy's password.
         raise ConfigurationError(
@@ -59,18 +97,42 @@ def http_client() -> httpx.AsyncClient:
 
 
 class Fetcher:
-    """Fetches addresses without ever sending the API key.
+    """Fetches addresses that others chose, without ever sending the API key or a cookie.
 
     Args:
-        http: The process's client.
+        policy: Who may be dialled beside the public internet.
         stall_seconds: Seconds without a byte after which a connection counts as dead.
+        tls: From `tls_context`; by default made anew.
+        network: What connections are made with; by default the system's.
+
+    Raises:
+        ConfigurationError: As for `http_client`.
     """
 
-    def __init__(self, http: httpx.AsyncClient, stall_seconds: float) -> None:
-        self._http = http
+    def __init__(
+        self,
+        policy: Policy,
+        stall_seconds: float,
+        tls: ssl.SSLContext | None = None,
+        network: Network | None = None,
+    ) -> None:
         self._timeout = httpx.Timeout(stall_seconds, pool=None)
+        with _usable_environment():
+            self._http = httpx.AsyncClient(
+                transport=DownloadTransport(
+                    policy, tls or httpx.create_ssl_context(), network or system_network()
+                ),
+                headers=_HEADERS,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            )
 
-    async def download(self, url: str, target: BinaryIO, *, max_bytes: int, seconds: float) -> int:
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+
+    async def download(
+        self, url: str, target: BinaryIO, *, max_bytes: int, seconds: float, purpose: Purpose = "source"
+    ) -> int:
         """Stream what lies at an address into a file, from the file's beginning.
 
         Args:
@@ -78,6 +140,7 @@ class Fetcher:
             target: An open binary file; its earlier content is dropped.
             max_bytes: The most that is accepted.
             seconds: How long it may take in all.
+            purpose: What it is for: only a result may lie at the service's own origin if that is private.
 
         Returns:
             How many bytes there were.
@@ -89,24 +152,29 @@ class Fetcher:
         target.truncate()
         try:
             with anyio.fail_after(seconds):
-                async with self._open(url) as response:
+                async with self._open(url, purpose) as response:
                     return await _copy(response, target, max_bytes)
         except TimeoutError:
             raise FetchError(f"it takes longer than {seconds:g} seconds", passing=True) from None
-        except httpx.TimeoutException:
+        except AddressRefusedError as error:
+            raise FetchError(str(error)) from None
+        except (httpx.TimeoutException, httpcore.TimeoutException):
             raise FetchError("it does not answer", passing=True) from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
             raise FetchError("it is not a web address") from None
-        except httpx.HTTPError as error:
-            reason = str(error) or type(error).__name__
+        except (httpx.HTTPError, httpcore.NetworkError, httpcore.ProtocolError) as error:
+            # Its words may be what a server sent in place of an answer.
+            reason = one_line(str(error) or type(error).__name__, _MAX_REASON)
             raise FetchError(f"the connection failed ({reason})", passing=True) from error
 
     @asynccontextmanager
-    async def _open(self, url: str) -> AsyncGenerator[httpx.Response]:
+    async def _open(self, url: str, purpose: Purpose) -> AsyncGenerator[httpx.Response]:
         """Follow redirects hop by hop, so that each address is looked at before it is asked."""
         for _ in range(MAX_REDIRECTS + 1):
             _check(url)
-            async with self._http.stream("GET", url, timeout=self._timeout) as response:
+            async with self._http.stream(
+                "GET", url, timeout=self._timeout, extensions={PURPOSE: purpose}
+            ) as response:
                 if response.has_redirect_location:
                     url = _target(url, response.headers["location"])
                     continue

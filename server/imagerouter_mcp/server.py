@@ -17,6 +17,7 @@ from imagerouter_mcp import __version__
 from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.tools import all_tools
 from imagerouter_mcp.tools.boundary import speaking_resources
+from imagerouter_mcp.tools.prompts import add_prompts
 from imagerouter_mcp.tools.resources import add_resources
 
 NAME = "imagerouter"
@@ -80,6 +81,7 @@ def build_server(studio: Studio) -> MCPServer[Studio]:
         cache_hints={"tools/list": CacheHint(ttl_ms=_DAY_MS, scope="public")},
     )
     add_resources(server, studio)
+    add_prompts(server)
     return server
 
 

@@ -1,6 +1,9 @@
 """What the person set: one frozen `Settings`, the only reader of the environment."""
 
+import logging
+import os
 import re
+import stat
 from decimal import Decimal
 from functools import cached_property
 from ipaddress import ip_network
@@ -10,9 +13,17 @@ from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from imagerouter_mcp.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
 
 APP = "imagerouter-mcp"
 KEYS_PAGE = "https://imagerouter.io/api-keys"
@@ -23,6 +34,7 @@ _UNSET = re.compile(r"\s*(\$\{[^}]*\})?\s*")
 
 _HOME = re.compile(r"(?:~|%USERPROFILE%|\$HOME|\$\{HOME\})(?=[/\\]|\Z)", re.IGNORECASE)
 
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.IGNORECASE)
 _SECRET_CHARACTERS = 32
@@ -40,6 +52,13 @@ def config_folder() -> Path:
     return Path(platformdirs.user_config_path(APP, appauthor=False))
 
 
+class _Environment(EnvSettingsSource):
+    def __call__(self) -> dict[str, Any]:
+        found = super().__call__()
+        found.pop("remote", None)
+        return found
+
+
 class Settings(BaseSettings):
     """Everything that the environment decides; each field is the variable `IMAGEROUTER_<FIELD>`."""
 
@@ -52,8 +71,14 @@ class Settings(BaseSettings):
     """The service's origin, without `/v1`."""
     popular_url: str = "https://backend.imagerouter.io/operations/get-popular-models"
     """The whole address of the popularity operation."""
+    allow_private_urls: bool = False
+    """Whether source images and results may be fetched from private addresses too."""
+    input_dirs: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Folders that source images may be read from, separated as in PATH; none means any."""
     output_dir: Path = Field(default_factory=lambda: platformdirs.user_pictures_path() / "imagerouter")
     """Where generated images go."""
+    output_dirs: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Folders that callers may save in beside it, separated as in PATH; none means the usual ones."""
     data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path(APP, appauthor=False))
     """Where the gallery keeps its records."""
     model: str | None = None
@@ -72,6 +97,8 @@ class Settings(BaseSettings):
     """Seconds that a generation may take in all; unset, pictures have 300 and videos 900."""
     stall_seconds: Annotated[float, Field(gt=0)] = 30
     """Seconds without a byte after which a connection counts as dead; heartbeats come every 3 s."""
+    remote: bool = False
+    """Whether callers are on other machines, where a path of this one is nobody's; set by who serves them."""
     wait_seconds: Annotated[float, Field(ge=0, le=3600)] = 45
     """Seconds after which a call answers with a handle, for hosts give up after 60."""
     grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 20
@@ -103,6 +130,17 @@ class Settings(BaseSettings):
     http_stateless: bool = False
     """Keep no sessions, so that several HTTP servers can serve one client of the older protocol."""
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Whoever makes the settings, then the environment, which has no say in `remote`."""
+        return init_settings, _Environment(settings_cls)
+
     @model_validator(mode="before")
     @classmethod
     def _drop_unset(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -117,6 +155,13 @@ class Settings(BaseSettings):
     def _split_list(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(each.strip() for each in value.split(",") if each.strip())
+        return value
+
+    @field_validator("input_dirs", "output_dirs", mode="before")
+    @classmethod
+    def _split_folders(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(folder for folder in value.split(os.pathsep) if folder.strip())
         return value
 
     @field_validator("http_hosts")
@@ -175,12 +220,17 @@ class Settings(BaseSettings):
     @field_validator("output_dir", "data_dir", "api_key_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        if value is None:
-            return None
-        expanded = expand(str(value))
-        if not expanded.is_absolute():
-            raise ValueError("it must be an absolute path, for each host has another working directory")
-        return expanded
+        return None if value is None else _expanded(value)
+
+    @field_validator("input_dirs", "output_dirs")
+    @classmethod
+    def _all_absolute(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(map(_expanded, value))
+
+    @property
+    def source_folders(self) -> tuple[Path, ...] | None:
+        """Where source images may be read from: none for nowhere, None for anywhere."""
+        return self.input_dirs or (() if self.remote else None)
 
     @cached_property
     def key(self) -> SecretStr | None:
@@ -191,6 +241,9 @@ class Settings(BaseSettings):
         """
         if self.api_key:
             return self.api_key
+        warning = key_file_warning(self)
+        if warning:
+            logger.warning(warning)
         if self.api_key_file or self.key_file.is_file():
             return _read_key(self.key_file)
         return None
@@ -199,6 +252,19 @@ class Settings(BaseSettings):
     def key_file(self) -> Path:
         """The file that may hold the API key."""
         return self.api_key_file or config_folder() / KEY_FILE
+
+
+def key_file_warning(settings: Settings) -> str | None:
+    """What is wrong with who may read the file that holds the API key, as a sentence; None if nothing is.
+
+    Windows keeps a person's folders from others by itself, and has no such bits.
+    """
+    file = settings.key_file
+    try:
+        shared = not settings.api_key and os.name == "posix" and file.stat().st_mode & _OTHERS
+    except OSError:  # there is none, or what is wrong is said where it is read
+        return None
+    return f"The API key file {file} can be read by others. Run: chmod 600 {file}" if shared else None
 
 
 def _read_key(file: Path) -> SecretStr | None:
@@ -211,6 +277,13 @@ def _read_key(file: Path) -> SecretStr | None:
             "Correct IMAGEROUTER_API_KEY_FILE or the file's permissions, then try again.",
         ) from None
     return SecretStr(text) if text else None
+
+
+def _expanded(folder: Path) -> Path:
+    expanded = expand(str(folder))
+    if not expanded.is_absolute():
+        raise ValueError("it must be an absolute path, for each host has another working directory")
+    return expanded
 
 
 def expand(text: str) -> Path:

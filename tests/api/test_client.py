@@ -16,7 +16,7 @@ import io
 import re
 import tracemalloc
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -28,6 +28,7 @@ from PIL import Image
 from pydantic import SecretStr
 
 from imagerouter_mcp import __version__, errors
+from imagerouter_mcp.addresses import Policy
 from imagerouter_mcp.api.client import ImageRouterClient
 from imagerouter_mcp.api.decoded import as_object
 from imagerouter_mcp.api.http import ServiceHTTP
@@ -619,7 +620,8 @@ async def test_the_key_does_not_go_to_the_addresses_of_results(settings: Setting
     async with http_client() as http:
         api = ImageRouterClient(ServiceHTTP(http, settings.key, settings.stall_seconds), settings)
         made = await api.generate({"model": "test/test", "prompt": "a fox"})
-        target = io.BytesIO()
-        await Fetcher(http, 2).download(made.items[0].url or "", target, max_bytes=2**24, seconds=5)
+    target = io.BytesIO()
+    async with aclosing(Fetcher(Policy(allow_private=True), 2)) as fetcher:
+        await fetcher.download(made.items[0].url or "", target, max_bytes=2**24, seconds=5)
     assert target.getvalue()
     assert [entry["authorized"] for entry in journal()] == [True, False]

@@ -317,3 +317,7 @@ def test_every_real_id_finds_itself_first() -> None:
     for path in CAPTURES:
         models = captured(path)
         assert [ids(search(models, model.id))[0] for model in models] == ids(list(models))
+
+
+def test_an_id_without_letters_is_searched_like_any_other() -> None:
+    assert search([ModelEntry("/"), ModelEntry("a/fox")], "fox")[0].id == "a/fox"

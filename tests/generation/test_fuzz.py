@@ -1,16 +1,18 @@
 """Whatever an agent writes for a size, a shape, a mask, a model or a source: a plan, or a sentence."""
 
 import string
+from contextlib import aclosing
 from pathlib import Path
 
 import anyio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from imagerouter_mcp.addresses import Policy
 from imagerouter_mcp.api.catalogue import Listing
 from imagerouter_mcp.api.model_list import parse_models
 from imagerouter_mcp.errors import ImageRouterError
-from imagerouter_mcp.fetch import Fetcher, http_client
+from imagerouter_mcp.fetch import Fetcher
 from imagerouter_mcp.generation.choose import Preference
 from imagerouter_mcp.generation.plan import make_plan, pick_model
 from imagerouter_mcp.generation.recall import is_handle
@@ -105,8 +107,8 @@ sources = st.one_of(
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_source_becomes_a_picture_or_a_sentence(texts: list[str]) -> None:
     async def try_all() -> None:
-        async with http_client() as http:
-            reader = SourceReader(Fetcher(http, 2), expand)
+        async with aclosing(Fetcher(Policy(allow_private=True), 2)) as fetcher:
+            reader = SourceReader(fetcher, expand)
             for text in texts:
                 is_handle(text)
                 try:

@@ -9,7 +9,7 @@ import struct
 import sys
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,8 +17,9 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
+from imagerouter_mcp.addresses import Policy
 from imagerouter_mcp.errors import InvalidSourceError
-from imagerouter_mcp.fetch import Fetcher, http_client
+from imagerouter_mcp.fetch import Fetcher
 from imagerouter_mcp.images import sources
 from imagerouter_mcp.images.sources import MAX_READ_BYTES, SourceImage, SourceReader, shown
 from imagerouter_mcp.settings import Settings, expand
@@ -31,8 +32,8 @@ TURNED_RIGHT = 6
 
 @asynccontextmanager
 async def reader() -> AsyncGenerator[SourceReader]:
-    async with http_client() as http:
-        yield SourceReader(Fetcher(http, 2), expand)
+    async with aclosing(Fetcher(Policy(allow_private=True), 2)) as fetcher:
+        yield SourceReader(fetcher, expand)
 
 
 async def opened(text: str) -> SourceImage:
@@ -267,9 +268,9 @@ async def test_without_a_home_folder_a_path_from_there_is_refused() -> None:
     def homeless(text: str) -> Path:
         raise RuntimeError(f"Could not determine home directory for {text}.")
 
-    async with http_client() as http:
+    async with aclosing(Fetcher(Policy(), 2)) as fetcher:
         with pytest.raises(InvalidSourceError, match="neither an absolute path"):
-            await SourceReader(Fetcher(http, 2), homeless).open("~/fox.png")
+            await SourceReader(fetcher, homeless).open("~/fox.png")
 
 
 async def test_a_path_that_no_file_system_takes_is_told_shortly() -> None:

@@ -1,11 +1,17 @@
 """Each attack that a test here tries is a row of `docs/security-tests.md`; `make security` writes it anew."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from mcp import Client
+from mcp.types import CallToolResult
+
+from imagerouter_mcp.generation.studio import open_studio
+from imagerouter_mcp.server import build_server
+from imagerouter_mcp.settings import Settings
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "security-tests.md"
 HEAD = """# What the security tests tried
@@ -51,6 +57,20 @@ def row(request: pytest.FixtureRequest, tmp_path: Path) -> Row:
         request.config.stash[ATTEMPTS].append(Attempt(section, tried, outcome))
 
     return add
+
+
+Call = Callable[..., Awaitable[CallToolResult]]
+
+
+@pytest.fixture
+def call() -> Call:
+    """Calls a tool, by settings, name and arguments, of a server of its own."""
+
+    async def ask(settings: Settings, tool: str, **arguments: object) -> CallToolResult:
+        async with open_studio(settings) as studio, Client(build_server(studio)) as client:
+            return await client.call_tool(tool, arguments)
+
+    return ask
 
 
 @pytest.fixture

@@ -90,7 +90,12 @@ def ask(
     """One request with its target as it is written, which httpx would tidy."""
     connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=10)
     try:
-        connection.request(method, target, body, dict(headers))
+        connection.putrequest(method, target)
+        for name, value in headers.items():
+            for each in value.split("\n"):  # a header several times
+                connection.putheader(name, each)
+        connection.putheader("Content-Length", str(len(body or b"")))
+        connection.endheaders(body)
         answer = connection.getresponse()
         return answer.status, b"" if method == "GET" and answer.status == 200 else answer.read()
     finally:
@@ -120,6 +125,8 @@ BEARER: list[tuple[str, Callable[[Target], Answer]]] = [
         lambda t: knock(t, Authorization=f"Bearer {TOKEN},{TOKEN}"),
     ),
     ("the secret of the links as token", lambda t: knock(t, Authorization=f"Bearer {SECRET}")),
+    ("a wrong token, then the right one", lambda t: knock(t, Authorization=f"Bearer x\nBearer {TOKEN}")),
+    ("the right token, then a wrong one", lambda t: knock(t, Authorization=f"Bearer {TOKEN}\nBearer x")),
     ("the token in the query", lambda t: knock(t, f"/mcp?access_token={TOKEN}&token={TOKEN}")),
     ("the token as cookie", lambda t: knock(t, Cookie=f"Authorization=Bearer {TOKEN}; token={TOKEN}")),
     ("the token in Proxy-Authorization", lambda t: knock(t, Proxy_Authorization=f"Bearer {TOKEN}")),

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from mcp import Client
+from mcp.client.session import ElicitationFnT
 from mcp.types import CallToolResult, ImageContent, Implementation, TextContent
 from PIL import Image
 
@@ -119,15 +120,20 @@ Hosts = Callable[..., AbstractAsyncContextManager[Host]]
 
 @pytest.fixture
 def connect(settings: Settings, era: str) -> Hosts:
-    """Opens a host in front of a server of its own; settings may be changed, and the host's name."""
+    """Opens a host in front of a server of its own; settings may be changed, and the host's name.
+
+    `person` answers what the server asks; without one the host cannot ask.
+    """
 
     @asynccontextmanager
-    async def open_host(name: str = "pytest", **changed: object) -> AsyncGenerator[Host]:
+    async def open_host(
+        name: str = "pytest", person: ElicitationFnT | None = None, **changed: object
+    ) -> AsyncGenerator[Host]:
         own = settings.model_copy(update=changed)
         who = Implementation(name=name, version="1")
         async with (
             open_studio(own) as studio,
-            Client(build_server(studio), mode=era, client_info=who) as client,
+            Client(build_server(studio), mode=era, client_info=who, elicitation_callback=person) as client,
         ):
             yield Host(client)
 

@@ -252,7 +252,7 @@ async def test_without_a_key_everything_that_makes_nothing_works(connect: Hosts,
 
 
 async def test_the_key_goes_with_paid_calls_only(connect: Hosts, journal: Journal) -> None:
-    async with connect() as host:
+    async with connect(allow_private_urls=True) as host:
         told = await host("generate_image", prompt="A fox", model="test/test", size="64x64")
         await host("edit_image", images=[told.image["url"]], **EDIT)
         await host("popular_models")

@@ -106,7 +106,7 @@ async def test_beyond_loopback_hosts_and_origins_are_checked(
     [
         {"public_url": "https://pictures.example"},
         {"http_hosts": ("pictures.example",)},
-        {"http_proxies": ("10.0.0.0/8",)},
+        {"http_proxies": ("127.0.0.1",)},
     ],
 )
 async def test_a_loopback_server_that_others_reach_through_a_proxy_needs_a_token(
@@ -255,7 +255,7 @@ def test_each_call_may_come_to_another_of_equal_servers(equals: list[Serving], p
 
 
 def test_a_question_of_one_server_is_answered_at_another(equals: list[Serving]) -> None:
-    asks = {"elicitation": {"form": {}}}
+    asks: dict[str, object] = {"elicitation": {"form": {}}}
     able: dict[str, object] = {**META, "io.modelcontextprotocol/clientCapabilities": asks}
     arguments = {"prompt": "A fox", "model": "openai/gpt-image-1"}
     named = {

@@ -40,6 +40,8 @@ MAX_ANSWER_BYTES = 160 * 2**20
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _OK = 200
+_SHORTEST_KEY = 8
+"""Characters; shorter ones are no keys, and would be found in innocent text."""
 _SANDBOX = "imagerouter-sandbox"
 """What our own sandbox calls itself in its `Server` header."""
 
@@ -164,12 +166,20 @@ class ServiceHTTP:
             )
         return {"Authorization": f"Bearer {key}"}
 
+    def _without_key(self, body: bytes) -> bytes:
+        """An answer that repeats the key must not carry it into a record, a link or a log."""
+        for secret in self._secrets:
+            if len(secret) >= _SHORTEST_KEY:
+                body = body.replace(secret.encode(), b"[API key]")
+        return body
+
     @property
     def _secrets(self) -> tuple[str, ...]:
         return (self._key.get_secret_value(),) if self._key else ()
 
     def _decode(self, call: Call, head: Head, body: bytes) -> Answer:
         secrets = self._secrets
+        body = self._without_key(body)
         try:
             decoded: object = json.loads(body)
         except (ValueError, RecursionError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 from functools import lru_cache, partial
+from itertools import pairwise
 from typing import Literal
 
 from imagerouter_mcp.api.model_list import ModelEntry, Output
@@ -280,7 +281,7 @@ def _names(model_id: str, aliases: tuple[str, ...]) -> _Names:
 def _id_words(name: str) -> Iterator[str]:
     """`RealVisXL-v3` has `realvisxl`, `real`, `vis`, `xl`, `v3` and `3`; neighbours also join: `dalle`."""
     pieces = [piece for piece in re.split(r"[^A-Za-z0-9.]+", name) if piece]
-    for piece, following in zip(pieces, [*pieces[1:], ""], strict=True):
+    for piece, following in pairwise([*pieces, ""]):
         yield piece.lower()
         yield from (part.lower() for part in _CAMEL.findall(piece))
         yield from _AFTER_LETTER.findall(piece.lower())

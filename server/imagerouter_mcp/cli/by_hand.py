@@ -22,7 +22,7 @@ from imagerouter_mcp.cli.picture import draw
 from imagerouter_mcp.cli.setup import chosen_settings
 from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.server import build_server
-from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.settings import Settings, expand
 from imagerouter_mcp.tools import all_tools
 
 _LEFT_OUT = {"preview", "wait"}
@@ -81,6 +81,9 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
     if "preview" in properties:
         arguments["preview"] = "none"
     with chosen_settings(sandbox=options.sandbox) as settings:
+        if "output_dir" in arguments:  # what a person types is what the person allows
+            named = (*settings.output_dirs, expand(arguments["output_dir"]))
+            settings = settings.model_copy(update={"output_dirs": named})  # noqa: PLW2901 - the same, allowing more
         result = anyio.run(_call, settings, command.tool, arguments)
     return _tell(result, options, makes=command.makes)
 

@@ -123,8 +123,10 @@ def partial_file(folder: Path) -> Generator[PartialFile]:
         try:
             yield PartialFile(path, file)
         finally:
-            file.close()
-            path.unlink(missing_ok=True)
+            try:
+                file.close()
+            finally:  # closing writes what is left, for which a full disk has no room
+                path.unlink(missing_ok=True)
 
 
 def store(temporary: Path, folder: Path, stem: str, extension: str) -> Path:

@@ -60,7 +60,16 @@ class Calls:
         Raises:
             ImageRouterError: There is no result; the sentence says whether money was spent.
         """
-        return await self._answer(await self._begin_or_join(order), seconds, progress)
+        until = anyio.current_time() + seconds
+        call, joined = await self._begin_or_join(order)
+        try:
+            return await self._answer(call, seconds, progress)
+        except ImageRouterError as error:
+            if not joined or error.kind != NotSentError.kind:
+                raise
+        # What it joined was given up by its first caller before it left, and this caller still wants it.
+        call, _ = await self._begin_or_join(order)
+        return await self._answer(call, max(0.0, until - anyio.current_time()), progress)
 
     async def collect(self, handle: str, seconds: float, progress: Progress) -> Batch | Pending:
         """What came of a call of this or any other process of the person.
@@ -109,7 +118,8 @@ class Calls:
             task.cancel()
         await asyncio.wait(tasks)
 
-    async def _begin_or_join(self, order: Order) -> str:
+    async def _begin_or_join(self, order: Order) -> tuple[str, bool]:
+        """The handle of a call, and whether it is one that had begun before."""
         fingerprint = await fingerprint_of(self._studio, order)
         drafts = [Draft(prompt=request.prompt, model=request.model) for request in order.requests]
         begin = partial(self._studio.journal.begin, fingerprint, drafts, again=order.again)
@@ -119,7 +129,7 @@ class Calls:
             if not joined:
                 work = Work(handles[0], len(handles))
                 self._carry(work, carry_out(self._studio, order, handles, work))
-        return handles[0]
+        return handles[0], joined
 
     async def _settle(self, earlier: Work | None = None) -> None:
         """Settle what is left over; of an earlier work of this process, with the answers that it holds."""
@@ -205,10 +215,13 @@ class Calls:
             entries = await entries_of(self._studio, call)
         return await collected(self._studio, entries)
 
-    async def _handed_off(self, call: str, words: str) -> Pending:
+    async def _handed_off(self, call: str, words: str) -> Batch | Pending:
         try:
             await to_thread.run_sync(self._studio.journal.tell, call, HANDLE_TOLD)
-            return await pending(self._studio, await entries_of(self._studio, call), words)
+            entries = await entries_of(self._studio, call)
+            if not any(entry.open for entry in entries):  # it has just ended
+                return await collected(self._studio, entries)
+            return await pending(self._studio, entries, words)
         except ConfigurationError as error:
             error.charged = "unknown"  # for the call goes on
             raise

@@ -58,7 +58,7 @@ async def pending(studio: Studio, entries: Sequence[Entry], words: str) -> Pendi
 
     Args:
         studio: Holds the records.
-        entries: All of its generations.
+        entries: All of its generations, at least one of them open.
         words: How it goes, as the beginning of a sentence.
     """
     first = entries[0]

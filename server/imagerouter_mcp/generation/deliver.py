@@ -26,12 +26,12 @@ from imagerouter_mcp.gallery.files import (
     store,
     sweep_partials,
 )
+from imagerouter_mcp.gallery.places import output_places, permitted
 from imagerouter_mcp.generation.job import Destination, Job
 from imagerouter_mcp.generation.request import Generation, GenerationRequest
 from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.generation.work import Work
 from imagerouter_mcp.images.formats import NotAPictureError, inspect
-from imagerouter_mcp.settings import expand
 
 MAX_RESULT_BYTES = 200 * 2**20
 DOWNLOAD_SECONDS = 180.0
@@ -67,9 +67,11 @@ def prepare_destination(request: GenerationRequest, studio: Studio) -> Destinati
 
     Raises:
         ConfigurationError: The folder cannot be written to.
-        PlanError: The file name cannot be one.
+        PlanError: The file name cannot be one, or the folder may not be saved in.
     """
-    folder = expand(request.output_dir) if request.output_dir else studio.settings.output_dir
+    folder = studio.settings.output_dir
+    if request.output_dir:
+        folder = permitted(request.output_dir, output_places(studio.settings))
     stem = checked_filename(request.filename) if request.filename else file_stem(request.prompt)
     prepare_folder(folder)
     sweep_partials(folder, _ABANDONED)
@@ -197,7 +199,13 @@ async def _into(fetcher: Fetcher, item: ResultItem, folder: Path, stem: str) -> 
 async def _fetch(fetcher: Fetcher, url: str, target: PartialFile) -> None:
     for wait in (*RETRY_AFTER_SECONDS, None):
         try:
-            await fetcher.download(url, target.file, max_bytes=MAX_RESULT_BYTES, seconds=DOWNLOAD_SECONDS)
+            await fetcher.download(
+                url,
+                target.file,
+                max_bytes=MAX_RESULT_BYTES,
+                seconds=DOWNLOAD_SECONDS,
+                purpose="result",
+            )
         except FetchError as error:
             if not error.passing or wait is None:
                 raise

@@ -39,13 +39,15 @@ def check_order(settings: Settings, order: Order, plans: Sequence[Plan]) -> list
             "Ask for less or for a cheaper model (search_models with max_price); the person can raise "
             "IMAGEROUTER_MAX_COST_USD.",
         )
-    if settings.confirm_usd is not None and highest > settings.confirm_usd and not order.confirmed:
+    unknown = sum(_high(plan) is None for plan in plans)
+    confirm = settings.confirm_usd
+    if confirm is not None and (unknown or highest > confirm) and not order.confirmed:
+        amount = "an amount that nobody knows beforehand" if unknown else f"up to {dollars(highest)}"
         raise BudgetError(
-            f"This may cost up to {dollars(highest)}, and from {dollars(settings.confirm_usd)} on the person "
-            f"wants to be asked: {_prices(plans)}.",
+            f"This may cost {amount}, and above {dollars(confirm)} the person wants to be asked: "
+            f"{_prices(plans)}.",
             "Tell the person the price; on a yes, call again with confirm_cost=true.",
         )
-    unknown = sum(_high(plan) is None for plan in plans)
     share = (limit - highest) / unknown if unknown else Decimal()
     return [share if (high := _high(plan)) is None else high for plan in plans]
 

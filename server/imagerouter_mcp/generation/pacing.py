@@ -4,11 +4,20 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import anyio
 
 from imagerouter_mcp.api.rate import RateLimits
 from imagerouter_mcp.errors import NotSentError
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One request in the queue, and what tells it how many are before it."""
+
+    turn: asyncio.Future[None]
+    on_wait: Callable[[int], None]
 
 
 class Pace:
@@ -25,7 +34,7 @@ class Pace:
     def __init__(self, at_once: int, rate: RateLimits) -> None:
         self._free = at_once
         self._rate = rate
-        self._waiting: deque[tuple[str, deque[asyncio.Future[None]]]] = deque()
+        self._waiting: deque[tuple[str, deque[_Place]]] = deque()
         self._stopped = False
 
     @asynccontextmanager
@@ -34,7 +43,8 @@ class Pace:
 
         Args:
             call: The handle of the call.
-            on_wait: Told how many requests are before this one, when it has to wait.
+            on_wait: Told how many requests are before this one when it has to wait, and again when that
+                changes; of several that a call has waiting, the first is told.
 
         Raises:
             NotSentError: The server is to end, and nothing more is sent.
@@ -55,8 +65,8 @@ class Pace:
         self._stopped = True
         for _, line in self._waiting:
             for place in line:
-                if not place.done():
-                    place.set_exception(_ending())
+                if not place.turn.done():
+                    place.turn.set_exception(_ending())
         self._waiting.clear()
 
     async def _enter(self, call: str, on_wait: Callable[[int], None]) -> None:
@@ -65,23 +75,29 @@ class Pace:
         if self._free:
             self._free -= 1
             return
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        on_wait(sum(len(line) for _, line in self._waiting) + 1)
-        self._line_of(call).append(place)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._line_of(call).append(_Place(turn, on_wait))
+        self._tell()
         try:
-            await place
+            await turn
         except asyncio.CancelledError:
-            if place.done() and not place.cancelled() and place.exception() is None:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
                 self._leave()  # the turn had just been given
             raise
 
-    def _line_of(self, call: str) -> deque[asyncio.Future[None]]:
+    def _line_of(self, call: str) -> deque[_Place]:
         for waiting, line in self._waiting:
             if waiting == call:
                 return line
-        line: deque[asyncio.Future[None]] = deque()
+        line: deque[_Place] = deque()
         self._waiting.append((call, line))
         return line
+
+    def _tell(self) -> None:
+        """Tell each call that waits how many turns are given before its next."""
+        for before, (_, line) in enumerate(self._waiting):
+            if not line[0].turn.done():
+                line[0].on_wait(before)
 
     def _leave(self) -> None:
         """Pass the turn on to the next call in the round."""
@@ -90,8 +106,9 @@ class Pace:
             place = line.popleft()
             if line:
                 self._waiting.append((call, line))
-            if not place.done():
-                place.set_result(None)
+            if not place.turn.done():
+                place.turn.set_result(None)
+                self._tell()
                 return
         self._free += 1
 

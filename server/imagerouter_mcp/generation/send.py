@@ -79,8 +79,8 @@ async def _in_turn(studio: Studio, sending: Sending, work: Work) -> GenerationAn
     job = sending.job
 
     def on_wait(before: int) -> None:
-        place = f", {before} before it" if before > 1 else ""
-        work.say(f"Waiting for its turn{place}")
+        if not work.sent:  # of a call that has something under way, that is more to tell
+            work.say(f"Waiting for its turn{f', {before} before it' if before else ''}")
 
     async with studio.pace.turn(job.call, on_wait):
         if work.withdrawn:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from anyio import to_thread
@@ -134,8 +135,8 @@ async def _open_all(
 
 async def _open(studio: Studio, text: str, opened: AsyncExitStack) -> tuple[SourceImage, str]:
     """A source image, open for as long as the stack lasts, and what a record calls it."""
-    place, origin = await _resolved(studio, text)
-    image = await studio.sources.open(place)
+    stored, origin = await _resolved(studio, text)
+    image = await (studio.sources.open_stored(stored, origin) if stored else studio.sources.open(text))
     opened.callback(image.file.close)
     return image, origin
 
@@ -147,22 +148,22 @@ async def _mask(
     regions = parse_mask(text)
     if regions:
         mask = await to_thread.run_sync(region_mask, regions, source.file, source.width, source.height)
-        return mask, text, f"The mask {text[:100]} was drawn for the first picture."
+        return mask, text, f"The mask {shown(text)} was drawn for the first picture."
     given, origin = await _open(studio, text, opened)
     mask, understood = await to_thread.run_sync(given_mask, given.file, source.width, source.height)
     return mask, origin, f"The mask was {understood}."
 
 
-async def _resolved(studio: Studio, text: str) -> tuple[str, str]:
-    """Where a source lies, and what a record calls it: by its handle, where it is one."""
+async def _resolved(studio: Studio, text: str) -> tuple[Path | None, str]:
+    """The file of a source that this server stored, and what a record calls it."""
     if is_upload(text):
-        return str(await to_thread.run_sync(upload_path, studio.uploads, text)), text.strip().lower()
+        return await to_thread.run_sync(upload_path, studio.uploads, text), text.strip().lower()
     if not is_handle(text):
-        return text, shown(text) if is_data(text) else text.strip()
+        return None, shown(text) if is_data(text) else text.strip()
     image, _ = await find_image(studio, text)
     if image.path is None or not image.path.is_file():
         raise InvalidSourceError(
             f"The file of {image.handle} is not there any more.",
             f"Call show_image with {image.handle} to fetch it again, or give another picture.",
         )
-    return str(image.path), image.handle
+    return image.path, image.handle

@@ -103,10 +103,16 @@ class Studio:
         return Popularity(self._fetch_popular, self.catalogue)
 
     @cached_property
+    def _tls(self):  # noqa: ANN202 - its type would have to be imported at start-up
+        from imagerouter_mcp.fetch import tls_context
+
+        return tls_context()
+
+    @cached_property
     def _http(self):  # noqa: ANN202 - only api/ and fetch.py name httpx
         from imagerouter_mcp.fetch import http_client
 
-        return http_client()
+        return http_client(self._tls)
 
     @cached_property
     def client(self) -> "ImageRouterClient":
@@ -124,16 +130,18 @@ class Studio:
     @cached_property
     def fetcher(self) -> "Fetcher":
         """Downloads, without the API key."""
+        from imagerouter_mcp.addresses import Policy, origin_of
         from imagerouter_mcp.fetch import Fetcher
 
-        return Fetcher(self._http, self.settings.stall_seconds)
+        policy = Policy(origin_of(self.settings.base_url), self.settings.allow_private_urls)
+        return Fetcher(policy, self.settings.stall_seconds, self._tls)
 
     @cached_property
     def sources(self) -> "SourceReader":
         """Opens source images."""
         from imagerouter_mcp.images.sources import SourceReader
 
-        return SourceReader(self.fetcher, expand)
+        return SourceReader(self.fetcher, expand, self.settings.source_folders)
 
     async def known_models(self) -> "Listing | None":
         """The catalogue for checking a request, or None when the service does not give it now."""
@@ -159,8 +167,9 @@ class Studio:
         """Let what was sent arrive, for as long as the person allows, then close what was opened."""
         if "calls" in self.__dict__:
             await self.calls.close(self.settings.grace_seconds)
-        if "_http" in self.__dict__:
-            await self._http.aclose()
+        for opened in ("_http", "fetcher"):
+            if opened in self.__dict__:
+                await self.__dict__[opened].aclose()
         if "journal" in self.__dict__:
             self.journal.close()
         if "_database" in self.__dict__:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,12 +18,17 @@ MIN_BYTES_PER_SECOND = 64 * 1024
 TAKING_SECONDS = 60
 """For which a client may take nothing of an answer that waits to be sent."""
 MAX_HEAD_BYTES = 32 * 1024
+MAX_HELD_BYTES = 256 * 2**20
+"""Of the bodies of all requests under way; each may be held in memory until it is answered."""
 MAX_CONNECTIONS = 900
 """Below the 1,024 open files that a process may usually have."""
 
+_END = {"Connection": "close"}
+_LATER = {"Retry-After": "1"}  # the connection stays for a while: closed at once, it would lose the answer
+
 
 class Arrival:
-    """Gives up on a body that comes too slowly.
+    """Gives up on a body that comes too slowly, or that is too much beside all others.
 
     Args:
         app: Reads the body.
@@ -30,45 +36,68 @@ class Arrival:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self.held = 0
+        """Bytes of the bodies under way."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; in place of the rest of a slow body, the application hears that it was left."""
+        """Pass a request on; in place of a refused body's rest, the application hears that it was left."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        arriving = _Arriving(scope, receive, send)
-        await self._app(scope, arriving.receive, arriving.send)
+        arriving = _Arriving(self, scope, receive, send)
+        try:
+            await self._app(scope, arriving.receive, arriving.send)
+        finally:
+            arriving.release()
 
 
 class _Arriving:
     """One request's body."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, all_of_them: Arrival, scope: Scope, receive: Receive, send: Send) -> None:
+        self._all = all_of_them
+        self._held = 0
         self._scope, self._receive, self._send = scope, receive, send
         self._latest = time.monotonic() + BODY_SECONDS
-        self._whole = self._late = self._answered = False
+        self._whole = self._left = self._answered = False
 
     async def receive(self) -> Message:
-        if self._whole or self._late:
+        if self._whole or self._left:
             return await self._receive()
+        message: Message | None = None
         with anyio.move_on_after(self._latest - time.monotonic()):
             message = await self._receive()
-            self._latest += len(message.get("body", b"")) / MIN_BYTES_PER_SECOND
-            self._whole = not message.get("more_body", False)
-            return message
-        await self._give_up()
-        return {"type": "http.disconnect"}
+        if message is None:
+            return await self._leave(408, "The request came too slowly. Send it again.", _END)
+        if not self._hold(len(message.get("body", b""))):
+            return await self._leave(503, "Too much is being sent at once. Try again soon.", _LATER)
+        self._whole = not message.get("more_body", False)
+        return message
+
+    def _hold(self, size: int) -> bool:
+        """Count what has come; whether it fits beside all the rest."""
+        self._latest += size / MIN_BYTES_PER_SECOND
+        self._held += size
+        self._all.held += size
+        return not size or self._all.held <= MAX_HELD_BYTES
+
+    def release(self) -> None:
+        """Count its bytes no more."""
+        self._all.held -= self._held
+        self._held = 0
 
     async def send(self, message: Message) -> None:
-        if not self._late:
+        if not self._left:
             self._answered = True
             await self._send(message)
 
-    async def _give_up(self) -> None:
-        self._late = True
+    async def _leave(self, status: int, sentence: str, headers: Mapping[str, str]) -> Message:
+        self._left = True
+        self.release()
         if not self._answered:
-            answer = refusal(408, "The request came too slowly. Send it again.", {"Connection": "close"})
+            answer = refusal(status, sentence, headers)
             await answer(self._scope, self._receive, self._send)
+        return {"type": "http.disconnect"}
 
 
 class PunctualProtocol(H11Protocol):

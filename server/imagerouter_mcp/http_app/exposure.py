@@ -38,8 +38,10 @@ def check_exposure(settings: Settings, host: str) -> None:
     """
     if settings.mcp_token:
         return
-    named = [*settings.http_hosts, *settings.http_proxies, _public_host(settings)]
-    elsewhere = next((name for name in (host, *named) if name and not is_loopback(name)), None)
+    names = [host, *settings.http_hosts, _public_host(settings)]
+    elsewhere = next((name for name in names if name and not is_loopback(name)), None)
+    if settings.http_proxies:
+        elsewhere = f"the proxy {settings.http_proxies[0]}"
     if elsewhere:
         raise ConfigurationError(
             f"Serving {elsewhere} would let anyone who reaches it spend your credits.",

@@ -72,7 +72,7 @@ async def _take(studio: Studio, name: str, request: Request) -> Response:
             await _read(request, file)
             kept = await to_thread.run_sync(keep_upload, studio.uploads, name, file)
         except _TooLargeError:
-            return refusal(413, "The file is too large. Send a smaller picture.", {"Connection": "close"})
+            return refusal(413, "The file is too large. Send a smaller picture.")
         except ClientDisconnect:
             return Response(status_code=400)  # which nobody hears
         except InvalidSourceError as error:
@@ -92,11 +92,7 @@ async def _read(request: Request, file: BinaryIO) -> None:
     from imagerouter_mcp.generation.uploads import MAX_UPLOAD_BYTES  # noqa: PLC0415 - see `_take`
 
     limited = Request(request.scope, _limited(request.receive, MAX_UPLOAD_BYTES + _ENVELOPE_BYTES))
-    length = 0
     async for chunk in _content(limited):
-        length += len(chunk)
-        if length > MAX_UPLOAD_BYTES:
-            raise _TooLargeError
         await to_thread.run_sync(file.write, chunk)
     file.seek(0)
 

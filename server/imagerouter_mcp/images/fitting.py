@@ -21,10 +21,11 @@ from imagerouter_mcp.images.decoding import (
     plain,
     turn_and_place_of_tiff,
 )
+from imagerouter_mcp.images.findings import Findings
 from imagerouter_mcp.images.formats import Format
 from imagerouter_mcp.images.limits import MAX_BYTES, fitted
 from imagerouter_mcp.images.pillow import TURNS
-from imagerouter_mcp.images.stripping import Findings
+from imagerouter_mcp.images.profiles import colours_only
 from imagerouter_mcp.images.tiff import exif_orientation
 
 SIDEWAYS = range(5, 9)
@@ -101,6 +102,7 @@ def convert(
             image = image.transpose(turn)
         if profile[16:20] != _SPACES[image.mode]:
             profile = b""
+        profile = colours_only(profile)
         # What `formats` reads from HEIC is the size before it is cropped.
         before = size if came_as is formats.JPEG else image.size
         # What did not fit as it came will not fit as the same type again.

@@ -41,6 +41,8 @@ class PixelCheck:
         self._done = 0
         """Bytes of the present pass that have come."""
         self._unpacker = zlib.decompressobj()
+        self.surplus = False
+        """Whether more came than the picture's rows."""
 
     def feed(self, data: bytes) -> None:
         """Unpack more.
@@ -52,10 +54,13 @@ class PixelCheck:
             while not self._unpacker.eof:
                 rows = self._unpacker.decompress(data, _PIECE)
                 data = self._unpacker.unconsumed_tail
-                if self._passes:
-                    self._check(rows)
+                rows = self._check(rows)
+                self.surplus = self.surplus or bool(rows)
                 if not data:
-                    return
+                    break
+            self.surplus = (
+                self.surplus or bool(self._unpacker.unused_data) or (self._unpacker.eof and bool(data))
+            )
         except zlib.error:
             raise NotAPictureError(DAMAGED) from None
 
@@ -68,8 +73,8 @@ class PixelCheck:
         if self._passes:
             raise NotAPictureError(CUT_SHORT)
 
-    def _check(self, rows: bytes) -> None:
-        """Each row begins with its filter, 0 to 4."""
+    def _check(self, rows: bytes) -> bytes:
+        """Each row begins with its filter, 0 to 4; gives what comes behind the last of them."""
         while rows and self._passes:
             stride, size = self._passes[0]
             part, rows = rows[: size - self._done], rows[size - self._done :]
@@ -79,6 +84,7 @@ class PixelCheck:
             if self._done == size:
                 self._passes.popleft()
                 self._done = 0
+        return rows
 
 
 def _passes(width: int, height: int, bits: int, *, interlaced: bool) -> Iterator[tuple[int, int]]:

@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.images import formats, svg_drawing
+from imagerouter_mcp.images.findings import Findings
 from imagerouter_mcp.images.formats import Format, Inspection, NotAPictureError, inspect
+from imagerouter_mcp.images.jpeg_stripping import strip_jpeg
 from imagerouter_mcp.images.limits import MAX_BYTES, MAX_SIDE
-from imagerouter_mcp.images.stripping import Findings, strip_jpeg, strip_png, strip_webp
+from imagerouter_mcp.images.stripping import strip_png, strip_webp
 from imagerouter_mcp.images.svg import drawable_text
 
 if TYPE_CHECKING:
@@ -136,6 +138,7 @@ def _must_change(seen: Inspection, found: Findings, size: int) -> bool:
         found.orientation in range(2, 9)  # 1 is upright, and what EXIF does not define counts as 1
         or found.deep
         or found.cmyk
+        or found.surplus
         or size > MAX_BYTES
         or max(_size(seen)) > MAX_SIDE
     )

@@ -2,10 +2,8 @@
 
 import base64
 import binascii
-import os
 import re
-import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,10 +14,11 @@ import anyio.to_thread
 
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.fetch import Fetcher, FetchError
+from imagerouter_mcp.images.opening import MAX_READ_BYTES, open_source, too_large
 from imagerouter_mcp.images.preparing import prepare, scratch_file
 
-MAX_READ_BYTES = 200 * 2**20
-"""No larger file is looked at; what is larger than ImageRouter takes is scaled down by `prepare`."""
+__all__ = ["MAX_READ_BYTES", "SourceImage", "SourceReader", "is_data", "shown"]
+
 FETCH_SECONDS = 60.0
 _SHOWN = 80
 _USER = re.compile(r"(?<=://)[^/?#]*@")
@@ -56,11 +55,27 @@ class SourceReader:
     Args:
         fetcher: Fetches those that are addresses.
         expand: Turns `~` and the like into a path.
+        folders: Where files may lie; none for nowhere, None for anywhere.
     """
 
-    def __init__(self, fetcher: Fetcher, expand: Callable[[str], Path]) -> None:
+    def __init__(
+        self, fetcher: Fetcher, expand: Callable[[str], Path], folders: Sequence[Path] | None = None
+    ) -> None:
         self._fetcher = fetcher
         self._expand = expand
+        self._folders = folders
+
+    async def open_stored(self, path: Path, name: str) -> SourceImage:
+        """Open a file that this server stored itself, wherever that is.
+
+        Args:
+            path: Where it is.
+            name: What sentences call it.
+
+        Raises:
+            InvalidSourceError: As for `open`.
+        """
+        return await _prepared(await anyio.to_thread.run_sync(open_source, path, name), name)
 
     async def open(self, text: str) -> SourceImage:
         """Open one source image and make sure that it is a picture.
@@ -74,14 +89,7 @@ class SourceReader:
         text = text.strip()
         if _BASE64.fullmatch(text):
             text = f"data:;base64,{text}"
-        file = await self._open_bytes(text)
-        try:
-            made = await anyio.to_thread.run_sync(prepare, file, shown(text))
-        finally:
-            file.close()
-        return SourceImage(
-            made.file, f"image.{made.extension}", made.media_type, made.width, made.height, made.notes
-        )
+        return await _prepared(await self._open_bytes(text), shown(text))
 
     async def _open_bytes(self, text: str) -> BinaryIO:
         lower = text[:8].lower()
@@ -89,11 +97,24 @@ class SourceReader:
             return await self._download(text)
         if lower.startswith("data:"):
             return await anyio.to_thread.run_sync(_open_data_uri, text)
+        path = self._path(text)
+        if self._folders is not None and not self._folders:
+            raise InvalidSourceError(
+                f"The source image {shown(text)} is a path, and this server reads no files.",
+                "Give a handle, an http(s):// address or a data URI.",
+            )
+        name = shown(text) if self._folders else shown(str(path))
+        return await anyio.to_thread.run_sync(open_source, path, name, self._folders)
+
+    def _path(self, text: str) -> Path:
         try:
-            path = _path_of_uri(text) if lower.startswith("file:") else self._expand(text)
+            path = _path_of_uri(text) if text[:5].lower() == "file:" else self._expand(text)
+            str(path).encode()  # half a surrogate pair is in no file's name
         except (ValueError, RuntimeError):  # a broken file: URI; no home folder
             raise _unusable(text) from None
-        return await anyio.to_thread.run_sync(_open_path, path, text)
+        if "\0" in str(path) or not path.is_absolute():
+            raise _unusable(text)
+        return path
 
     async def _download(self, url: str) -> BinaryIO:
         file = scratch_file()
@@ -109,6 +130,16 @@ class SourceReader:
                 ) from error
             raise
         return file
+
+
+async def _prepared(file: BinaryIO, name: str) -> SourceImage:
+    try:
+        made = await anyio.to_thread.run_sync(prepare, file, name)
+    finally:
+        file.close()
+    return SourceImage(
+        made.file, f"image.{made.extension}", made.media_type, made.width, made.height, made.notes
+    )
 
 
 def is_data(text: str) -> bool:
@@ -137,49 +168,11 @@ def _path_of_uri(text: str) -> Path:
     return Path(url2pathname(parts.path))
 
 
-def _open_path(path: Path, text: str) -> BinaryIO:
-    if "\0" in str(path) or not path.is_absolute():
-        raise _unusable(text)
-    try:
-        # Without O_NONBLOCK, opening a FIFO would wait for its writer for ever.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except UnicodeError:  # half a surrogate pair, which no file name holds
-        raise _unusable(text) from None
-    except OSError as error:
-        missing = isinstance(error, FileNotFoundError)
-        reason = "there is no such file" if missing else error.strerror or str(error)
-        raise InvalidSourceError(
-            f"The source image {shown(str(path))} cannot be read: {reason}.", "Check the path."
-        ) from None
-    try:
-        _check_file(os.fstat(descriptor), shown(str(path)))
-    except InvalidSourceError:
-        os.close(descriptor)
-        raise
-    return os.fdopen(descriptor, "rb")
-
-
 def _unusable(text: str) -> InvalidSourceError:
     return InvalidSourceError(
         f"The source image {shown(text)!r} is neither an absolute path nor an address.",
         "Give an absolute path, a file:// or http(s):// address, a data URI, a handle such as img_7f3a, "
         'or "last".',
-    )
-
-
-def _check_file(status: os.stat_result, name: str) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a file"
-        raise InvalidSourceError(f"The source image {name} is {what}.", "Give the path of a picture file.")
-    if status.st_size > MAX_READ_BYTES:
-        raise _too_large(name, status.st_size)
-
-
-def _too_large(name: str, size: int) -> InvalidSourceError:
-    return InvalidSourceError(
-        f"The source image {name} has {size / 2**20:.0f} MiB; no more than {MAX_READ_BYTES // 2**20} MiB are "
-        "read.",
-        "Give a smaller one.",
     )
 
 
@@ -199,7 +192,7 @@ def _open_data_uri(text: str) -> BinaryIO:
             "Give data:image/png;base64,… with the whole picture, or better the picture's path.",
         )
     if len(data) > MAX_READ_BYTES:
-        raise _too_large(shown(text), len(data))
+        raise too_large(shown(text), len(data))
     file = scratch_file()
     file.write(data)
     file.seek(0)

@@ -22,6 +22,7 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import ValidationError
 
 from imagerouter_mcp.errors import ImageRouterError, NotFoundError
+from imagerouter_mcp.lines import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -142,6 +143,7 @@ def speaking_resources() -> Generator[None]:
 
 def failed(sentence: str, *, kind: str, charged: str) -> CallToolResult:
     """An answer that says what went wrong, as text and as structured content alike."""
+    sentence = one_line(sentence)
     return CallToolResult(
         content=[TextContent(type="text", text=sentence)],
         structured_content={"error": {"kind": kind, "message": sentence, "charged": charged}},

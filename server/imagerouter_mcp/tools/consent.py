@@ -7,7 +7,7 @@ from mcp_types.version import is_version_at_least
 from pydantic import BaseModel, Field
 
 from imagerouter_mcp.errors import BudgetError
-from imagerouter_mcp.generation.prices import dollars
+from imagerouter_mcp.generation.prices import Estimate, dollars
 from imagerouter_mcp.generation.request import THINGS, Order
 from imagerouter_mcp.tools.parameters import StudioContext
 
@@ -25,29 +25,36 @@ Answered = ElicitationResult[Consent]
 Asked = Consent | Elicit[Consent]
 
 
-async def ask_person(ctx: StudioContext, order: Order) -> Asked:
+async def ask_person(ctx: StudioContext, order: Order, *, dry_run: bool = False) -> Asked:
     """The question whether a call may cost what it may, where the person wants to be asked and can be.
 
     Args:
         ctx: The call's context.
         order: What is asked for.
+        dry_run: Whether nothing is to be sent, so that there is nothing to ask.
 
     Returns:
         The question; where there is none, that nobody agreed to anything.
     """
     studio = ctx.request_context.lifespan_context
     limit = studio.settings.confirm_usd
-    if limit is None or not _can_ask(ctx):
+    if dry_run or limit is None or not _can_ask(ctx):
         return Consent()
     from imagerouter_mcp.generation.run import expected_cost
 
     cost = await expected_cost(studio, order)
-    if cost is None or cost.high <= limit:
+    if cost and cost.high <= limit:
         return Consent()
-    count = len(order.requests)
-    thing = THINGS[order.kind]
+    return Elicit(f"{_price_words(order, cost)} Go ahead?", Consent)
+
+
+def _price_words(order: Order, cost: Estimate | None) -> str:
+    count, thing = len(order.requests), THINGS[order.kind]
+    if cost is None:
+        what = f"this {thing} costs" if count == 1 else f"these {count} {thing}s cost"
+        return f"Nobody knows beforehand what {what}."
     what = f"This {thing}" if count == 1 else f"These {count} {thing}s"
-    return Elicit(f"{what} may cost up to {dollars(cost.high)}. Go ahead?", Consent)
+    return f"{what} may cost up to {dollars(cost.high)}."
 
 
 def agreed(answered: Answered, *, confirm_cost: bool, ctx: StudioContext) -> bool:

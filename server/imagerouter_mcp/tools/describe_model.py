@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.prices import price_words
 from imagerouter_mcp.tools.entries import entry_fields, entry_line, price_fields, price_span
 from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.results import text_block
 
 if TYPE_CHECKING:
     from imagerouter_mcp.api.catalogue import Listing
@@ -57,7 +58,7 @@ async def describe_model(*, model: ModelId, ctx: StudioContext) -> CallToolResul
         f"Alternatives: {', '.join(f'{other.id} ({price_words(other)})' for other in others) or 'none'}.",
     ]
     return CallToolResult(
-        content=[TextContent(type="text", text="\n".join(lines))],
+        content=[text_block(lines)],
         structured_content={"model": fields, "alternatives": [entry_fields(other) for other in others]},
     )
 

@@ -31,10 +31,18 @@ from imagerouter_mcp.tools.parameters import (
 
 
 async def _consent(
-    *, ctx: StudioContext, prompt: str, images: list[str], mask: str, model: str, size: str, n: int
+    *,
+    ctx: StudioContext,
+    prompt: str,
+    images: list[str],
+    mask: str,
+    model: str,
+    size: str,
+    n: int,
+    dry_run: bool,
 ) -> Asked:
     request = GenerationRequest(prompt=prompt, images=tuple(images), mask=mask, model=model, size=size)
-    return await ask_person(ctx, _order(request, n))
+    return await ask_person(ctx, _order(request, n), dry_run=dry_run)
 
 
 async def edit_image(

@@ -27,9 +27,9 @@ from imagerouter_mcp.tools.parameters import (
 )
 
 
-async def _consent(ctx: StudioContext, prompt: str, model: str, size: str, n: int) -> Asked:
+async def _consent(*, ctx: StudioContext, prompt: str, model: str, size: str, n: int, dry_run: bool) -> Asked:
     request = GenerationRequest(prompt=prompt, model=model, size=size)
-    return await ask_person(ctx, _order(request, n))
+    return await ask_person(ctx, _order(request, n), dry_run=dry_run)
 
 
 async def generate_image(

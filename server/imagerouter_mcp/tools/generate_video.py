@@ -34,12 +34,19 @@ Seconds = Annotated[
 
 
 async def _consent(
-    *, ctx: StudioContext, prompt: str, model: str, images: list[str], size: str, seconds: float
+    *,
+    ctx: StudioContext,
+    prompt: str,
+    model: str,
+    images: list[str],
+    size: str,
+    seconds: float,
+    dry_run: bool,
 ) -> Asked:
     request = GenerationRequest(
         kind="video", prompt=prompt, images=tuple(images), model=model, size=size, seconds=seconds
     )
-    return await ask_person(ctx, _order(request))
+    return await ask_person(ctx, _order(request), dry_run=dry_run)
 
 
 async def generate_video(

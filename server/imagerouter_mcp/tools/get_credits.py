@@ -3,10 +3,11 @@
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult
 
 from imagerouter_mcp.generation.prices import dollars
 from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.results import text_block
 
 if TYPE_CHECKING:
     from imagerouter_mcp.api.wire import Credits, KeyUsage
@@ -35,9 +36,7 @@ async def get_credits(*, ctx: StudioContext) -> CallToolResult:
         "keys": keys,
     }
     lines = [_balance(account), *(_key_line(key) for key in account.usage_by_api_key or [])]
-    return CallToolResult(
-        content=[TextContent(type="text", text="\n".join(lines))], structured_content=_known(fields)
-    )
+    return CallToolResult(content=[text_block(lines)], structured_content=_known(fields))
 
 
 def _balance(account: "Credits") -> str:

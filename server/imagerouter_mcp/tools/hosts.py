@@ -1,11 +1,11 @@
 """What differs from host to host: the preview, and how a picture reaches a chat."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from mcp.types import CallToolResult
 
 from imagerouter_mcp.gallery.entries import GalleryImage
+from imagerouter_mcp.gallery.places import openclaw_folders
 from imagerouter_mcp.generation.links import Links
 from imagerouter_mcp.generation.request import Batch
 from imagerouter_mcp.tools.parameters import StudioContext
@@ -14,8 +14,6 @@ from imagerouter_mcp.tools.results import PreviewChoice, generation_result, plac
 OPENCLAW = "openclaw-bundle-mcp"
 """OpenClaw's name for itself as a client. It cuts results at 20,000 characters, and relays no picture to the
 chat, only what a `MEDIA:` line in the agent's own reply names."""
-OPENCLAW_FOLDERS = ("media", "workspace")
-"""Within `~/.openclaw`, what such a line may name by path; anything else must be a public https address."""
 
 
 def answer_within(ctx: StudioContext) -> float:
@@ -49,7 +47,7 @@ def media_lines(images: Sequence[GalleryImage], links: Links | None, *, openclaw
     Args:
         images: The pictures.
         links: How who is far away reaches them, or None.
-        openclaw: Whether only its own folders may be named by path; else a path is as good as an address.
+        openclaw: Whether only its own folders may be named by path, and all else by a public https address.
     """
     if links:
         named = [_public(place(image, links), image.url) for image in images]
@@ -67,13 +65,9 @@ def _named(image: GalleryImage, *, openclaw: bool) -> str | None:
     public = _public(image.url)
     if image.path is None:
         return public
-    if openclaw and public and not any(image.path.is_relative_to(folder) for folder in _openclaw_folders()):
+    if openclaw and public and not any(image.path.is_relative_to(folder) for folder in openclaw_folders()):
         return public
     return str(image.path)
-
-
-def _openclaw_folders() -> list[Path]:
-    return [Path.home() / ".openclaw" / folder for folder in OPENCLAW_FOLDERS]
 
 
 def _client_name(ctx: StudioContext) -> str | None:

@@ -3,13 +3,13 @@
 from typing import Annotated, Any
 
 from anyio import to_thread
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
 from imagerouter_mcp.generation.links import Links
 from imagerouter_mcp.tools.parameters import StudioContext
-from imagerouter_mcp.tools.results import image_fields, place, price
+from imagerouter_mcp.tools.results import image_fields, place, price, text_block
 from imagerouter_mcp.tools.unfinished import unfinished_fields, unfinished_lines
 
 Query = Annotated[
@@ -46,7 +46,7 @@ async def list_images(*, ctx: StudioContext, query: Query = "", limit: Limit = 1
     told = await to_thread.run_sync(lambda: [_fields(image, record, links) for image, record in pairs])
     lines = [*unfinished_lines(unfinished), *(_line(image, record, links) for image, record in pairs)]
     return CallToolResult(
-        content=[TextContent(type="text", text="\n".join(lines or [_nothing(query, total)]))],
+        content=[text_block(lines or [_nothing(query, total)])],
         structured_content={
             "images": told,
             "unfinished": [unfinished_fields(entry) for entry in unfinished],

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any
 
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.tools.entries import entry_fields, entry_line
 from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.results import text_block
 
 Limit = Annotated[int, Field(ge=1, le=100, description="At most so many. Default 10.")]
 
@@ -29,6 +30,6 @@ async def popular_models(*, ctx: StudioContext, limit: Limit = 10) -> CallToolRe
         models.append({"rank": rank, **(entry_fields(entry) if entry else {"id": model_id})})
     heading = ranking.note or "The most used models at ImageRouter, most used first:"
     return CallToolResult(
-        content=[TextContent(type="text", text="\n".join([heading, *lines]))],
+        content=[text_block([heading, *lines])],
         structured_content={"models": models, "total": len(ranking.ids), "notes": notes},
     )

@@ -3,13 +3,13 @@
 from typing import Annotated, Any
 
 from anyio import to_thread
-from mcp.types import CallToolResult, ContentBlock, TextContent
+from mcp.types import CallToolResult, ContentBlock
 from pydantic import Field
 
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.request import GenerationRequest
 from imagerouter_mcp.tools.parameters import Mask, StudioContext
-from imagerouter_mcp.tools.results import image_block
+from imagerouter_mcp.tools.results import image_block, text_block
 
 Source = Annotated[str, Field(description='The picture, in any form that edit_image takes. Default "last".')]
 
@@ -32,6 +32,6 @@ async def preview_mask(*, mask: Mask, ctx: StudioContext, image: Source = "last"
         width, height = source.width, source.height
     changes = f"{percent:g} % of the {width}×{height} picture would change: the tinted part."
     text = " ".join((changes, *sources.notes))
-    blocks: list[ContentBlock] = [TextContent(type="text", text=text), image_block(preview)]
+    blocks: list[ContentBlock] = [text_block([text]), image_block(preview)]
     fields = {"changed_percent": percent, "width": width, "height": height, "notes": list(sources.notes)}
     return CallToolResult(content=blocks, structured_content=fields)

@@ -17,6 +17,7 @@ from mcp.types import (
 from imagerouter_mcp.errors import ImageRouterError, NotFoundError
 from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.tools.entries import entry_fields
+from imagerouter_mcp.tools.prompts import SUGGESTED
 from imagerouter_mcp.tools.results import place, record_fields
 
 MAX_RESOURCE_BYTES = 700_000
@@ -116,10 +117,12 @@ async def _model(studio: Studio, model_id: str) -> dict[str, Any]:
 
 
 async def _completions(studio: Studio, argument: CompletionArgument) -> list[str]:
-    """Handles or model ids that go on from what was typed; none where they cannot be had."""
+    """Handles, model ids or phrases that go on from what was typed; none where they cannot be had."""
     from imagerouter_mcp.api.search import search
 
     typed = argument.value.strip().lower()
+    if argument.name in SUGGESTED:
+        return [phrase for phrase in SUGGESTED[argument.name] if phrase.lower().startswith(typed)]
     try:
         if argument.name in ("handle", "image"):
             records = await to_thread.run_sync(studio.gallery.list, None, 200)
@@ -127,6 +130,10 @@ async def _completions(studio: Studio, argument: CompletionArgument) -> list[str
             return [handle for handle in handles if handle.startswith(typed)]
         if argument.name in ("id", "model"):
             return [entry.id for entry in search((await studio.catalogue.models()).models, typed)]
+        if argument.name == "models":
+            before, comma, last = argument.value.rpartition(",")
+            found = search((await studio.catalogue.models()).models, last.strip().lower())
+            return [f"{before}{comma} {entry.id}" if comma else entry.id for entry in found]
     except ImageRouterError:
         return []
     return []

@@ -5,7 +5,7 @@ structured content alike; picture data stands in an image block only.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +17,7 @@ from imagerouter_mcp.gallery.entries import GalleryImage, Record
 from imagerouter_mcp.generation.links import Links
 from imagerouter_mcp.generation.prices import Estimate, dollars
 from imagerouter_mcp.generation.request import THINGS, Batch, Kind, Pending
+from imagerouter_mcp.lines import one_line
 
 if TYPE_CHECKING:
     from imagerouter_mcp.generation.plan import Plan
@@ -84,7 +85,7 @@ def pending_result(pending: Pending) -> CallToolResult:
         "model": pending.model,
         "prompt": pending.prompt,
     }
-    return CallToolResult(content=[TextContent(type="text", text="\n".join(lines))], structured_content=told)
+    return CallToolResult(content=[text_block(lines)], structured_content=told)
 
 
 def plan_result(plan: "Plan", count: int, kind: Kind) -> CallToolResult:
@@ -108,9 +109,12 @@ def plan_result(plan: "Plan", count: int, kind: Kind) -> CallToolResult:
         "estimate_usd": _estimate_fields(cost),
         "notes": list(plan.notes),
     }
-    return CallToolResult(
-        content=[TextContent(type="text", text="\n".join(lines))], structured_content=_known(told)
-    )
+    return CallToolResult(content=[text_block(lines)], structured_content=_known(told))
+
+
+def text_block(lines: Iterable[str]) -> TextContent:
+    """Lines of an answer, of which none can hold another, whatever text of others is in it."""
+    return TextContent(type="text", text="\n".join(map(one_line, lines)))
 
 
 def as_text(batch: Batch, media: Sequence[str] = (), links: Links | None = None) -> str:
@@ -129,7 +133,7 @@ def as_text(batch: Batch, media: Sequence[str] = (), links: Links | None = None)
     lines.extend(f"Failed: {failure}" for failure in batch.failures)
     if media:
         lines.extend(["To show it in the chat, end your reply with:", *media])
-    return "\n".join(lines)
+    return text_block(lines).text
 
 
 def as_fields(batch: Batch, media: Sequence[str] = (), links: Links | None = None) -> dict[str, Any]:
@@ -320,7 +324,7 @@ def _link(image: GalleryImage, record: Record) -> ResourceLink:
         type="resource_link",
         uri=f"imagerouter://images/{image.handle}",
         name=image.path.name if image.path else image.handle,
-        description=record.prompt[:100] or None,
+        description=one_line(record.prompt[:100]) or None,
         mime_type=image.media_type,
         size=image.bytes,
     )

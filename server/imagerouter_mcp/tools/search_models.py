@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.tools.entries import entry_fields, entry_line
 from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.results import text_block
 
 Query = Annotated[
     str, Field(description='Words of a name or a purpose: "gpt image", "flux fast", "upscale". Empty: all.')
@@ -68,7 +69,7 @@ async def search_models(
     shown = found[:limit]
     lines = [_count(len(shown), len(found)), *map(entry_line, shown), *(f"Note: {note}" for note in notes)]
     return CallToolResult(
-        content=[TextContent(type="text", text="\n".join(lines))],
+        content=[text_block(lines)],
         structured_content={
             "models": [entry_fields(entry) for entry in shown],
             "total": len(found),

@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from anyio import to_thread
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.gallery.spending import Spent
 from imagerouter_mcp.generation.limits import budget_day
 from imagerouter_mcp.generation.prices import dollars
 from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.results import text_block
 from imagerouter_mcp.tools.unfinished import unfinished_fields, unfinished_lines
 
 Period = Annotated[
@@ -66,9 +67,7 @@ async def spending(*, ctx: StudioContext, period: Period = "today") -> CallToolR
         *(_line(row, "day") for row in fields["by_day"] if period != "today"),
         *unfinished_lines(unfinished),
     ]
-    return CallToolResult(
-        content=[TextContent(type="text", text="\n".join(lines))], structured_content=fields
-    )
+    return CallToolResult(content=[text_block(lines)], structured_content=fields)
 
 
 _UNFINISHED_TOLD = 20

@@ -3,10 +3,11 @@
 import shlex
 from typing import Any
 
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult
 
 from imagerouter_mcp.generation.links import UPLOAD_SECONDS
 from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.results import text_block
 
 UPLOAD_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -42,6 +43,4 @@ async def upload_link(*, ctx: StudioContext) -> CallToolResult:
         "max_bytes": MAX_UPLOAD_BYTES,
         "seconds": UPLOAD_SECONDS,
     }
-    return CallToolResult(
-        content=[TextContent(type="text", text="\n".join(lines))], structured_content=fields
-    )
+    return CallToolResult(content=[text_block(lines)], structured_content=fields)

@@ -1,0 +1,160 @@
+"""Where callers may save: the person's own folders, and nothing hidden, of the system, or reached by a link.
+
+A folder is judged by its real path, with every link in it followed.
+"""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.settings import Settings, expand
+
+_SYSTEM = tuple(
+    map(
+        Path,
+        (
+            *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/run", "/sbin", "/sys"),
+            *("/usr", "/System", "/Library", "/Applications", "/private/etc", "/nix", "/snap"),
+            *("C:\\Windows", "C:\\Program Files", "C:\\Program Files (x86)", "C:\\ProgramData"),
+        ),
+    )
+)
+"""The system's own, with all that is below."""
+_SHARED = frozenset(map(Path, ("/home", "/media", "/mnt", "/opt", "/srv", "/var", "/Users", "/Volumes")))
+"""Folders of folders: what is below may be somebody's project, they themselves are not."""
+_PROGRAMS = frozenset({"appdata", "library"})
+"""Folders of a home that systems hide, or should: programs' settings, and what starts with the session."""
+_OPENCLAW = ("media", "workspace")
+_HIDDEN = getattr(stat, "FILE_ATTRIBUTE_HIDDEN", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Folders that may be saved in, with what is below them.
+
+    Attributes:
+        named: By the person; they may lie in hidden folders.
+        usual: Others; no part of their path may be hidden.
+        remote: Whether callers are on other machines, and need not know what lies on this one.
+    """
+
+    named: tuple[Path, ...]
+    usual: tuple[Path, ...] = ()
+    remote: bool = False
+
+
+def openclaw_folders() -> tuple[Path, ...]:
+    """Where OpenClaw keeps what its agents make and show: the only paths that its chats relay."""
+    return tuple(Path.home() / ".openclaw" / folder for folder in _OPENCLAW)
+
+
+def output_places(settings: Settings) -> Places:
+    """What callers of this server may save in."""
+    if settings.remote:
+        return Places((settings.output_dir,), remote=True)
+    if settings.output_dirs:
+        return Places((settings.output_dir, *settings.output_dirs))
+    usual = (folder for folder in (_home(), _working()) if folder and not _is_of_the_system(folder))
+    return Places((settings.output_dir, *openclaw_folders()), tuple(usual))
+
+
+def permitted(text: str, places: Places) -> Path:
+    """The real path of a folder that a caller named.
+
+    Args:
+        text: An absolute path, `~` allowed; the folder need not exist.
+        places: From `output_places`.
+
+    Raises:
+        PlanError: It may not be saved in.
+    """
+    try:
+        folder = expand(text)
+        complaint = _complaint(folder, places)
+        if complaint is None:
+            return folder.resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, no home folder, a null character
+        complaint = "it is no folder's path"
+    raise PlanError(f"Pictures cannot be saved in {_shown(text)!r}: {complaint}.", _remedy(places))
+
+
+def _complaint(folder: Path, places: Places) -> str | None:
+    """Why a folder may not be saved in, as the end of a sentence, or None."""
+    if not folder.is_absolute():
+        return "it is not an absolute path"
+    roots = (*places.named, *places.usual)
+    # On Windows, even to look at a path of another machine sends credentials there.
+    if folder.drive.lower() not in {root.drive.lower() for root in roots}:
+        return "it is on another drive or machine"
+    real = folder.resolve()
+    if os.name == "nt" and any(":" in part for part in real.parts[1:]):
+        return "it is a stream within a file"
+    around = [root.resolve() for root in roots if real.is_relative_to(root.resolve())]
+    if not around:
+        return "it is outside of the folders that may be saved in"
+    named = {root.resolve() for root in places.named}
+    if all(_hides(real, root, whole=root not in named) for root in around):
+        return "it is hidden, or in a hidden folder"
+    return None
+
+
+def _hides(real: Path, root: Path, *, whole: bool) -> bool:
+    """Whether a part of a path from a folder on is hidden; of the folder's own path too, if `whole`."""
+    above = _home_or_root(root) if whole else root
+    below = [real, *real.parents][: len(real.parts) - len(above.parts)]
+    return any(map(_is_hidden, below))
+
+
+def _home_or_root(folder: Path) -> Path:
+    home = _home()
+    return home if home and folder.is_relative_to(home) else Path(folder.anchor)
+
+
+def _is_hidden(path: Path) -> bool:
+    if path.name.startswith(".") or (path.parent == _home() and path.name.lower() in _PROGRAMS):
+        return True
+    try:
+        return bool(getattr(path.lstat(), "st_file_attributes", 0) & _HIDDEN)
+    except OSError:
+        return False
+
+
+def _home() -> Path | None:
+    try:
+        return Path.home().resolve()
+    except (OSError, RuntimeError):
+        return None
+
+
+def _working() -> Path | None:
+    """The working directory, unless it holds the home folder."""
+    try:
+        working = Path.cwd().resolve()
+    except OSError:  # it was removed
+        return None
+    home = _home()
+    return None if home and home != working and home.is_relative_to(working) else working
+
+
+def _is_of_the_system(folder: Path) -> bool:
+    return (
+        folder == Path(folder.anchor)
+        or folder in _SHARED
+        or any(folder.is_relative_to(system) for system in _SYSTEM)
+    )
+
+
+def _shown(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text[:200])
+
+
+def _remedy(places: Places) -> str:
+    if places.remote:
+        return "Leave output_dir out."
+    known = ", ".join(dict.fromkeys(str(root) for root in (places.named[0], *places.usual)))
+    return (
+        f"Leave output_dir out, or give a folder below one of these: {known}. The person can allow others "
+        "with IMAGEROUTER_OUTPUT_DIRS."
+    )

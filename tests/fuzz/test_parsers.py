@@ -1,0 +1,142 @@
+"""What the service may answer, whole and broken: a value or an error, never a crash or a second line."""
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+from hypothesis import strategies as st
+
+from imagerouter_mcp.api.model_list import ModelEntry, parse_models
+from imagerouter_mcp.api.popularity import PopularModel, honest_fallback, parse_popular
+from imagerouter_mcp.api.refusals import refusal
+from imagerouter_mcp.api.search import search
+from imagerouter_mcp.api.wire import Credits, GenerationAnswer, KeyCheck, read_as, read_generation
+from imagerouter_mcp.errors import ImageRouterError
+from imagerouter_mcp.sandbox.catalogue import listed
+from imagerouter_mcp.sandbox.shapes import v1, v2, v3
+from imagerouter_mcp.tools.entries import entry_fields, entry_line
+
+Fuzz = Callable[..., None]
+
+texts = st.text(max_size=30) | st.sampled_from(
+    ["\nMEDIA:/x", "\u202e", "\0", "9" * 400, "1e999", "NaN", "-1", "2026-13-45", "a/b", "x" * 9000]
+)
+numbers = st.integers() | st.floats() | st.integers(-(2**70), 2**70)
+anything = st.recursive(
+    st.none() | st.booleans() | numbers | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=12,
+)
+MODELS = list(listed().values())[:6]
+LISTS: list[Any] = [v1(MODELS, {}), v2(MODELS, {}), v3(MODELS, {})]
+ANSWER: dict[str, Any] = {
+    "created": 1769286389027,
+    "data": [{"url": "https://x.example/a.webp", "b64_json": "AAAA", "revised_prompt": "a fox"}],
+    "latency": 6942,
+    "cost": 0.004,
+}
+REFUSAL: dict[str, Any] = {
+    "error": {"message": "Insufficient credits", "type": "internal_error", "code": "x", "param": None},
+    "status": 402,
+    "statusText": "x",
+}
+CREDITS: dict[str, Any] = {
+    "remaining_credits": "25.5000",
+    "credit_usage": "4.5",
+    "total_deposits": 30,
+    "usage_by_api_key": [{"api_key_name": "x", "credit_usage": "1", "total_requests": 3, "is_active": True}],
+}
+POPULAR: list[Any] = [
+    {"json": ["a/b", "c/d"]},
+    {"json": [{"model": "a/b", "count": 3, "_count": {"_all": "5"}}], "meta": {}},
+    ["a/b"],
+]
+
+
+def _keys(place: Any) -> list[Any]:  # noqa: ANN401 - what JSON may be
+    return [*place] if isinstance(place, dict) else [*range(len(place))]
+
+
+@st.composite
+def mutated(draw: st.DrawFn, answers: list[Any]) -> object:
+    """A right answer in which some values, at any depth, have become something else or are gone."""
+    whole: list[Any] = [copy.deepcopy(draw(st.sampled_from(answers)))]
+    for _ in range(draw(st.integers(0, 4))):
+        place: Any = whole
+        key: Any = 0
+        while draw(st.booleans()) and isinstance(place[key], dict | list) and place[key]:
+            place = place[key]
+            key = draw(st.sampled_from(_keys(place)))
+        if place is not whole and draw(st.integers(0, 3)) == 0:
+            del place[key]
+        else:
+            place[key] = draw(anything)
+    return json.loads(json.dumps(whole[0]))  # NaN and the like pass, as they do from the wire
+
+
+def one_word(text: str | None) -> bool:
+    return text is None or (text.isprintable() and " " not in text)
+
+
+def attempt_at(read: Callable[[object], None]) -> Callable[[object], None]:
+    def attempt(body: object) -> None:
+        try:
+            read(body)
+        except ImageRouterError as error:
+            assert str(error).isprintable()  # noqa: PT017 - either outcome is right, and each is looked at
+            assert len(str(error)) < 2000  # noqa: PT017 - as above
+
+    return attempt
+
+
+def test_any_answer_to_a_generation_is_read_or_refused(fuzz: Fuzz) -> None:
+    def read(body: object) -> None:
+        answer: GenerationAnswer = read_generation(body, sandbox=False)
+        assert answer.items
+        for item in answer.items:
+            assert one_word(item.url)
+            assert (item.revised_prompt or "").isprintable()
+
+    fuzz(anything | mutated([ANSWER]), attempt_at(read))
+
+
+def test_any_model_list_is_read_or_refused(fuzz: Fuzz) -> None:
+    def read(body: object) -> None:
+        entries: tuple[ModelEntry, ...] = parse_models(body)
+        for entry in entries:
+            assert entry_line(entry).isprintable()
+            assert all(map(one_word, (entry.id, *entry.aliases, *entry.providers, *entry.sizes)))
+            json.dumps(entry_fields(entry), allow_nan=False)
+        search(entries, "fox", sort="price")
+        honest_fallback(entries, 5)
+
+    fuzz(anything | mutated(LISTS), attempt_at(read))
+
+
+def test_any_ranking_is_read_or_refused(fuzz: Fuzz) -> None:
+    def read(body: object) -> None:
+        models: list[PopularModel] = parse_popular(body)
+        assert all(one_word(model.id) for model in models)
+
+    fuzz(anything | mutated(POPULAR), attempt_at(read))
+
+
+def test_any_error_object_becomes_a_sentence(fuzz: Fuzz) -> None:
+    def read(drawn: object) -> None:
+        status, headers, body = cast("tuple[int, dict[str, str], object]", drawn)
+        error = refusal(status, headers, body, ("s3cret-key",))
+        if error:
+            raise error
+
+    bodies = anything | mutated([REFUSAL])
+    headers = st.dictionaries(st.just("retry-after"), texts | st.integers(0, 10**9).map(str))
+    fuzz(st.tuples(st.integers(100, 599), headers, bodies), attempt_at(read))
+
+
+def test_any_account_is_read_or_refused(fuzz: Fuzz) -> None:
+    def read(body: object) -> None:
+        read_as(Credits, body)
+        read_as(KeyCheck, body)
+
+    fuzz(anything | mutated([CREDITS, {"success": True, "credits": 255000}]), attempt_at(read))

@@ -1,0 +1,441 @@
+"""The journal: on disk before anything is paid, true whoever reads it, and settled whoever wrote it."""
+
+import contextlib
+import json
+import multiprocessing
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.gallery.entries import Draft, Planned, State, StoredImage
+from imagerouter_mcp.gallery.journal import HANDLE_TOLD, JOINED_FOR, LISTED_FOR, RESULT_TOLD, Journal
+from imagerouter_mcp.gallery.owners import Owners
+from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.gallery.spending import Ledger
+
+spawn = multiprocessing.get_context("spawn")
+FOX = Draft(prompt="a fox", model="vendor/model")
+ERROR = {"kind": "service", "what": "It failed.", "charged": "no", "remedy": "Ask again."}
+UNKNOWN = {**ERROR, "charged": "unknown"}
+RESULT: dict[str, Any] = {
+    "prompt": "a fox",
+    "revised_prompt": None,
+    "model": "vendor/model",
+    "parameters": {},
+    "sources": (),
+    "cost_usd": Decimal("0.01"),
+    "latency_ms": 5,
+}
+
+
+class Process:
+    """What one process of a person holds, within this one."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._database = Database(data_dir)
+        self.journal = Journal(self._database, data_dir)
+        self.gallery = Gallery(self._database)
+        self.ledger = Ledger(self._database)
+
+    def close(self) -> None:
+        """Let go of everything, as at its end."""
+        self.journal.close()
+        self._database.close()
+
+    def begin(self, fingerprint: str = "same", count: int = 1, *, again: bool = False) -> list[str]:
+        """Enter a call; the handles of its generations."""
+        return self.journal.begin(fingerprint, [FOX] * count, again=again)[0]
+
+    def reserve(self, *handles: str, usd: str = "0.04", budget: str | None = None) -> Decimal | None:
+        """Set so much aside for each."""
+        planned = [
+            Planned(handle=handle, model="vendor/chosen", reserved_usd=Decimal(usd), job={"handle": handle})
+            for handle in handles
+        ]
+        return self.journal.reserve(planned, Decimal(budget) if budget else None, midnight())
+
+    def work(self, fingerprint: str = "same", count: int = 1) -> list[str]:
+        """A call whose requests have left."""
+        handles = self.begin(fingerprint, count)
+        self.reserve(*handles)
+        for handle in handles:
+            self.journal.mark(handle, "working")
+        return handles
+
+    def record(self, handle: str, notes: tuple[str, ...] = ()) -> None:
+        """End a generation with a result that has a link."""
+        self.journal.record(handle, [StoredImage(url="https://storage.example/fox.png")], notes, RESULT)
+
+    def states(self, handle: str) -> list[State]:
+        """Where each generation of a call is."""
+        return [entry.state for entry in self.journal.call(handle)]
+
+
+def midnight() -> datetime:
+    return datetime.now(UTC) - timedelta(hours=12)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def process(data_dir: Path) -> Iterator[Process]:
+    with contextlib.closing(Process(data_dir)) as opened:
+        yield opened
+
+
+def on_disk(data_dir: Path, columns: str = "handle, state") -> list[tuple[Any, ...]]:
+    """The journal as another program sees it."""
+    with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection:
+        return connection.execute(f"SELECT {columns} FROM journal ORDER BY id").fetchall()  # noqa: S608
+
+
+def change(data_dir: Path, what: str, *values: object) -> None:
+    with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection, connection:
+        connection.execute(f"UPDATE journal SET {what}", values)  # noqa: S608
+
+
+def test_nothing_is_opened_or_made_before_it_is_needed(process: Process, data_dir: Path) -> None:
+    del process
+    assert not data_dir.exists()
+
+
+def test_every_stage_is_on_disk_when_it_is_reached(process: Process, data_dir: Path) -> None:
+    (handle,) = process.begin()
+    assert on_disk(data_dir, "handle, call, state, told, prompt, model, reserved_usd, job") == [
+        (handle, handle, "preparing", 0, "a fox", "vendor/model", None, None)
+    ]
+    assert process.reserve(handle) is None
+    (row,) = on_disk(data_dir, "state, model, reserved_usd, job")
+    assert row == ("queued", "vendor/chosen", "0.04", json.dumps({"handle": handle}))
+    process.journal.mark(handle, "working")
+    assert on_disk(data_dir) == [(handle, "working")]
+    process.record(handle, ("It is small.",))
+    assert on_disk(data_dir, "handle, state, notes") == [(handle, "done", '["It is small."]')]
+    record = process.gallery.generation(handle)
+    assert record
+    assert record.generation == handle
+
+
+def test_a_failure_is_on_disk_with_its_reason(process: Process, data_dir: Path) -> None:
+    (handle,) = process.work()
+    process.journal.end(handle, "failed", ERROR)
+    ((state, error),) = on_disk(data_dir, "state, error")
+    assert (state, json.loads(error)) == ("failed", ERROR)
+
+
+def test_what_has_ended_does_not_end_otherwise(process: Process) -> None:
+    (handle,) = process.work()
+    process.record(handle)
+    process.journal.end(handle, "failed", ERROR)
+    assert process.states(handle) == ["done"]
+
+
+def test_the_kept_answer_goes_when_its_generation_has_ended(process: Process) -> None:
+    handles = process.work(count=2)
+    for handle in handles:
+        kept = process.journal.answer_file(handle)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(b"an answer")
+    process.record(handles[0])
+    process.journal.end(handles[1], "failed", ERROR)
+    assert not any(process.journal.answer_file(handle).exists() for handle in handles)
+
+
+def test_a_call_of_several_is_found_by_any_of_its_handles_in_their_order(process: Process) -> None:
+    handles = process.begin(count=3)
+    process.begin("another")
+    for handle in handles:
+        assert [entry.handle for entry in process.journal.call(handle)] == handles
+        assert {entry.call for entry in process.journal.call(handle)} == {handles[0]}
+    assert process.journal.call("gen_0000") == []
+
+
+def _ended(state: State, told: int) -> Callable[[Process], str]:
+    def end(process: Process) -> str:
+        (handle,) = process.work()
+        if state == "done":
+            process.record(handle)
+        else:
+            process.journal.end(handle, state, UNKNOWN if state == "unknown" else ERROR)
+        process.journal.tell(handle, told)
+        return handle
+
+    return end
+
+
+def _being_prepared(process: Process) -> str:
+    return process.begin()[0]
+
+
+def _under_way(process: Process) -> str:
+    return process.work()[0]
+
+
+JOINED: dict[str, Callable[[Process], str]] = {
+    "being prepared": _being_prepared,
+    "under way": _under_way,
+    "done, nobody told": _ended("done", 0),
+    "done, handed off": _ended("done", HANDLE_TOLD),
+    "unknown": _ended("unknown", HANDLE_TOLD),
+}
+NOT_JOINED: dict[str, Callable[[Process], str]] = {
+    "done and told": _ended("done", RESULT_TOLD),
+    "unknown and told": _ended("unknown", RESULT_TOLD),
+    "failed": _ended("failed", 0),
+    "never sent": _ended("not_sent", 0),
+}
+
+
+@pytest.mark.parametrize("earlier", JOINED)
+def test_the_same_call_joins_what_nobody_was_told_the_end_of(process: Process, earlier: str) -> None:
+    handle = JOINED[earlier](process)
+    assert process.journal.begin("same", [FOX], again=False) == ([handle], True)
+    assert process.journal.begin("other", [FOX], again=False)[1] is False
+    assert process.journal.begin("same", [FOX], again=True)[1] is False
+
+
+@pytest.mark.parametrize("earlier", NOT_JOINED)
+def test_the_same_call_joins_nothing_else(process: Process, earlier: str) -> None:
+    NOT_JOINED[earlier](process)
+    assert process.journal.begin("same", [FOX], again=False)[1] is False
+
+
+def test_ten_minutes_after_its_end_nothing_is_joined(process: Process, data_dir: Path) -> None:
+    handle = JOINED["done, nobody told"](process)
+    change(data_dir, "ended_at = ended_at - ?", JOINED_FOR.total_seconds() - 5)
+    assert process.begin() == [handle]
+    change(data_dir, "ended_at = ended_at - 10")
+    assert process.begin() != [handle]
+    assert timedelta(minutes=10) == JOINED_FOR
+
+
+def test_what_was_told_is_not_taken_back(process: Process) -> None:
+    (handle,) = process.work()
+    process.journal.tell(handle, RESULT_TOLD)
+    process.journal.tell(handle, HANDLE_TOLD)
+    assert process.journal.call(handle)[0].told == RESULT_TOLD
+
+
+def test_money_is_set_aside_only_while_the_budget_holds_it(process: Process) -> None:
+    first, second = process.begin("1"), process.begin("2", count=2)
+    assert process.reserve(*first, usd="0.04", budget="0.10") is None
+    assert process.reserve(*second, usd="0.04", budget="0.10") == Decimal("0.04")
+    assert process.states(second[0]) == ["preparing"] * 2, "all or none"
+    assert process.reserve(*second, usd="0.03", budget="0.10") is None
+    third = process.begin("3")
+    assert process.reserve(*third, usd="0.000001", budget="0.10") == Decimal("0.10")
+    assert process.reserve(*third, usd="0", budget="0.10") is None, "what is free needs no budget"
+
+
+def test_what_a_generation_counts_depends_on_where_it_is(process: Process) -> None:
+    def spent() -> tuple[str, ...]:
+        return tuple(
+            f"{each.usd} {'certain' if each.certain else 'under way' if each.under_way else 'uncertain'}"
+            for each in process.ledger.since(midnight())
+        )
+
+    (handle,) = process.begin()
+    assert spent() == ()
+    process.reserve(handle)
+    assert spent() == ("0.04 under way",)
+    process.journal.mark(handle, "working")
+    assert spent() == ("0.04 under way",)
+    process.record(handle)
+    assert spent() == ("0.01 certain",)
+    (unknown,) = process.work("other")
+    process.journal.end(unknown, "unknown", UNKNOWN)
+    assert spent() == ("0.01 certain", "0.04 uncertain")
+    (failed,) = process.work("third")
+    process.journal.end(failed, "failed", ERROR)
+    assert spent() == ("0.01 certain", "0.04 uncertain")
+    assert process.ledger.since(datetime.now(UTC) + timedelta(hours=1)) == []
+
+
+def test_a_result_without_a_price_counts_as_what_was_set_aside(process: Process) -> None:
+    (handle,) = process.work()
+    process.journal.record(handle, [StoredImage(url="https://x")], (), {**RESULT, "cost_usd": None})
+    (spent,) = process.ledger.since(midnight())
+    assert (spent.usd, spent.certain, spent.under_way) == (Decimal("0.04"), False, False)
+
+
+def test_what_is_unfinished_is_listed_the_newest_first_and_not_for_ever(
+    process: Process, data_dir: Path
+) -> None:
+    preparing = process.begin("1")[0]
+    working = process.work("2")[0]
+    ends: list[tuple[State, str]] = [("unknown", "3"), ("failed", "4"), ("not_sent", "5")]
+    ended = [process.work(fingerprint)[0] for _, fingerprint in ends]
+    for handle, (state, _) in zip(ended, ends, strict=True):
+        process.journal.end(handle, state, UNKNOWN)
+    done = process.work("6")[0]
+    process.record(done)
+    listed = [entry.handle for entry in process.journal.unfinished(20)]
+    assert listed == [*reversed(ended), working, preparing]
+    assert [entry.handle for entry in process.journal.unfinished(2)] == listed[:2]
+    for handle in ended:
+        process.journal.tell(handle)
+    assert [entry.state for entry in process.journal.unfinished(20)] == ["unknown", "working", "preparing"]
+    change(data_dir, "created_at = created_at - ?", LISTED_FOR.total_seconds() + 5)
+    assert [entry.state for entry in process.journal.unfinished(20)] == ["working", "preparing"]
+
+
+# Two processes
+
+
+def test_what_a_live_process_works_on_is_left_to_it(process: Process, data_dir: Path) -> None:
+    handles = process.work(count=2)
+    with contextlib.closing(Process(data_dir)) as other:
+        assert other.journal.adopt([]) == []
+        assert other.states(handles[0]) == ["working"] * 2
+        assert other.begin() == [handles[0]], "it joins"
+
+
+def _stage_and_wait(data_dir: str, pipe: Connection) -> None:
+    process = Process(Path(data_dir))
+    working = process.work("working")
+    queued = process.begin("queued")
+    process.reserve(*queued)
+    preparing = process.begin("preparing")
+    pipe.send((working[0], queued[0], preparing[0]))
+    pipe.recv()
+
+
+def test_another_process_is_left_alone_while_it_lives_and_taken_over_when_it_was_killed(
+    process: Process, data_dir: Path
+) -> None:
+    here, there = spawn.Pipe()
+    other = spawn.Process(target=_stage_and_wait, args=(str(data_dir), there))
+    other.start()
+    there.close()
+    try:
+        handles: tuple[str, str, str] = here.recv()
+        working, queued, preparing = handles
+        assert process.journal.adopt([]) == []
+        assert [process.states(handle) for handle in handles] == [["working"], ["queued"], ["preparing"]]
+        assert process.begin("working") == [working]
+    finally:
+        other.kill()
+        other.join()
+    (adopted,) = process.journal.adopt([])
+    assert adopted.handle == working
+    assert process.states(working) == ["working"], "whose it is now"
+    for handle in (queued, preparing):
+        (entry,) = process.journal.call(handle)
+        assert entry.state == "not_sent"
+        assert entry.error
+        assert entry.error["charged"] == "no"
+    assert process.journal.adopt([working]) == []
+    with contextlib.closing(Process(data_dir)) as third:
+        assert third.journal.adopt([]) == [], "it belongs to the process that took it over"
+    locks = {path.name for path in (data_dir / "running").iterdir()}
+    assert len(locks) == 1, "the dead process's lock file is gone"
+
+
+def test_what_is_left_by_a_process_that_closed_is_taken_over(process: Process, data_dir: Path) -> None:
+    with contextlib.closing(Process(data_dir)) as other:
+        (handle,) = other.work()
+    assert [entry.handle for entry in process.journal.adopt([])] == [handle]
+
+
+def test_work_of_this_process_that_ended_without_a_word_is_settled_too(process: Process) -> None:
+    live, sent = process.work("1"), process.work("2")
+    queued = process.begin("3")
+    process.reserve(*queued)
+    assert [entry.handle for entry in process.journal.adopt(live)] == sent
+    assert process.states(queued[0]) == ["not_sent"]
+    assert process.states(live[0]) == ["working"]
+
+
+def test_a_process_that_has_let_go_is_gone_and_another_is_not(tmp_path: Path) -> None:
+    one, other = Owners(tmp_path / "running"), Owners(tmp_path / "running")
+    assert one.hold() == one.hold() == one.name != other.hold()
+    with other.gone(one.name) as gone:
+        assert not gone
+    one.release()
+    with other.gone(one.name) as gone:
+        assert gone
+        assert one.hold  # and nobody else can take its work up meanwhile
+        with Owners(tmp_path / "running").gone(one.name) as also:
+            assert not also
+
+
+def test_a_folder_that_cannot_hold_locks_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "running").touch()
+    with pytest.raises(ConfigurationError, match="cannot be written to"):
+        Owners(tmp_path / "running").hold()
+
+
+# Other versions, and a file that goes
+
+VERSION_1 = """
+    CREATE TABLE generations (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, handle TEXT NOT NULL UNIQUE, created_at REAL NOT NULL,
+        prompt TEXT NOT NULL, revised_prompt TEXT, model TEXT NOT NULL, parameters TEXT NOT NULL,
+        sources TEXT NOT NULL, cost_usd TEXT, latency_ms INTEGER, words TEXT NOT NULL
+    );
+    CREATE TABLE images (
+        handle TEXT PRIMARY KEY,
+        generation_id INTEGER NOT NULL REFERENCES generations (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL, path BLOB, url TEXT, media_type TEXT, width INTEGER, height INTEGER,
+        bytes INTEGER, UNIQUE (generation_id, position)
+    ) WITHOUT ROWID;
+    INSERT INTO generations VALUES
+        (7, 'gen_7f3a', 1764000000.5, 'a fox', NULL, 'vendor/model', '{"size": "1024x768"}', '[]', '0.04',
+         6942, 'a fox vendor/model gen_7f3a img_1a2b');
+    INSERT INTO images VALUES
+        ('img_1a2b', 7, 0, CAST('/pictures/fox.png' AS BLOB), NULL, 'image/png', 1024, 768, 123456);
+    PRAGMA user_version = 1;
+"""
+"""As the first release made it, with one picture."""
+
+
+def test_a_gallery_of_the_first_version_is_brought_up_to_date_and_keeps_everything(
+    process: Process, data_dir: Path
+) -> None:
+    data_dir.mkdir()
+    with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection:
+        connection.executescript(VERSION_1)
+    (record,) = process.gallery.list()
+    assert (record.generation, record.prompt, record.cost_usd) == ("gen_7f3a", "a fox", Decimal("0.04"))
+    assert record.parameters == {"size": "1024x768"}
+    (image,) = record.images
+    assert (image.handle, image.path, image.seconds) == ("img_1a2b", Path("/pictures/fox.png"), None)
+    assert process.gallery.usual_seconds("vendor/model") == 6.942
+    assert process.gallery.newest_told() == record, "what is older than the journal counts as told"
+    assert [spent.usd for spent in process.ledger.since(datetime.fromtimestamp(0, UTC))] == [Decimal("0.04")]
+    (handle,) = process.work()
+    process.record(handle)
+    assert [each.generation for each in process.gallery.list()] == [handle, "gen_7f3a"]
+
+
+def test_a_newer_version_is_left_as_it_is(process: Process, data_dir: Path) -> None:
+    data_dir.mkdir()
+    with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection:
+        connection.execute("PRAGMA user_version = 3")
+    with pytest.raises(ConfigurationError, match="newer version"):
+        process.begin()
+    with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
+
+
+def test_a_database_that_is_deleted_while_running_is_begun_anew(process: Process, data_dir: Path) -> None:
+    (handle,) = process.work()
+    for file in data_dir.glob("gallery.sqlite3*"):
+        file.unlink()
+    assert process.journal.call(handle) == []
+    process.record(handle)  # what was made is recorded all the same
+    record = process.gallery.generation(handle)
+    assert record
+    assert record.images[0].url == "https://storage.example/fox.png"
+    assert process.begin("other") != [handle]

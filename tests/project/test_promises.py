@@ -1,0 +1,88 @@
+"""Sentences and figures that documents quote are those that the code has."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from imagerouter_mcp.generation.choose import AUTO_VIDEO_USD
+from imagerouter_mcp.generation.deliver import LINK_DAYS
+from imagerouter_mcp.generation.limits import MOST_A_CALL
+from imagerouter_mcp.generation.prices import dollars
+from imagerouter_mcp.generation.send import LONGEST_RETRY_AFTER, RETRY_SECONDS
+from imagerouter_mcp.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "server" / "imagerouter_mcp"
+OF_OTHERS = {
+    "Connection closed",
+    "Server disconnected",
+    "failed to start",
+    "spawn imagerouter-mcp ENOENT",
+    "command not found",
+    "Request timed out",
+    "CERTIFICATE_VERIFY_FAILED",
+    "Permission denied",
+}
+"""What hosts, shells, Python and operating systems say."""
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def spoken() -> str:
+    """Every text in the code, what is filled in at run time as "…"."""
+    return "\n".join(
+        " ".join(words.split())
+        for path in PACKAGE.rglob("*.py")
+        for words in _texts(ast.parse(path.read_text("utf-8")))
+    )
+
+
+def _texts(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_what_the_troubleshooting_quotes_is_what_is_said() -> None:
+    rows = re.findall(r"^\| ([^|]+) \|[^|]+\|[^|]*\|$", text("docs/troubleshooting.md"), re.MULTILINE)
+    quoted = {phrase for row in rows for phrase in re.findall(r'"([^"]+)"', row)} - OF_OTHERS
+    assert len(quoted) >= 20
+    said = spoken()
+    for phrase in quoted:
+        # A name or a number in the document stands for any.
+        general = re.sub(r"\$[\d.]+|\b\d+x\d+\b|\b[A-Z]+_…|…", "…", phrase)
+        parts = [part.strip(" …") for part in general.split("…")]
+        assert any(parts), phrase
+        assert all(part in said for part in parts), phrase
+
+
+@pytest.mark.parametrize("document", ["docs/costs-and-privacy.md", "skill/references/costs.md"])
+def test_the_limits_are_told_as_they_are(document: str) -> None:
+    told = text(document)
+    budget = Settings.model_fields["budget_usd"].default
+    assert f"{dollars(MOST_A_CALL['image'])}, a video {dollars(MOST_A_CALL['video'])}" in told
+    assert f"{dollars(budget)} |" in told
+
+
+def test_the_page_of_costs_tells_each_figure_as_it_is() -> None:
+    told = text("docs/costs-and-privacy.md")
+    fields = Settings.model_fields
+    assert f"up to {dollars(fields['auto_max_usd'].default)}, a video {dollars(AUTO_VIDEO_USD)}" in told
+    waits = " and ".join(f"{wait:g}" for wait in RETRY_SECONDS)
+    assert f"up to {len(RETRY_SECONDS)} more times, after {waits} s" in told
+    assert f"a wait of over {LONGEST_RETRY_AFTER:g} s" in told
+    assert f"for about {LINK_DAYS} days" in told
+    assert f"it waits up to {fields['grace_seconds'].default:g} s" in told
+
+
+@pytest.mark.parametrize("name", ["gallery.sqlite3", "arriving", "running", "rescued", "sandbox", "api-key"])
+def test_what_is_said_to_lie_on_the_machine_does(name: str) -> None:
+    assert re.search(rf"^\| `{name}/?`", text("docs/costs-and-privacy.md"), re.MULTILINE)
+    assert name in spoken().splitlines()

@@ -1,0 +1,155 @@
+"""`spending` and `get_credits`: what went where, and what is left."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, closing
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from imagerouter_mcp.sandbox.accounts import LIMITED_KEY, UNKNOWN_KEY
+from imagerouter_mcp.settings import Settings
+from patience import until
+
+Hosts = Callable[..., AbstractAsyncContextManager[Any]]
+Journal = Callable[[], list[dict[str, Any]]]
+
+CHEAP = "black-forest-labs/FLUX-1-schnell"
+SMALL = {"size": "64x64"}
+
+
+@pytest.fixture(autouse=True)
+def priced(change_sandbox: Callable[..., None]) -> None:
+    """The sandbox's own models are in the list, at $0.01 each."""
+    change_sandbox(models="with-faults")
+
+
+def days_ago(data_dir: Path, prompt: str, days: int) -> None:
+    """Let it look as if a picture had been made earlier."""
+    with closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection, connection:
+        for table in ("generations", "journal"):
+            connection.execute(
+                f"UPDATE {table} SET created_at = created_at - ? WHERE prompt = ?",  # noqa: S608 - two names
+                (days * 86400, prompt),
+            )
+
+
+def day(ago: int = 0) -> str:
+    return (datetime.now().astimezone() - timedelta(days=ago)).date().isoformat()
+
+
+async def test_what_was_spent_is_told_by_period_model_and_day(connect: Hosts, settings: Settings) -> None:
+    async with connect() as host:
+        for prompt, model in (
+            ("today", CHEAP),
+            ("today too", "sandbox/slow-0"),
+            ("free", "test/test"),
+            ("3 days", "sandbox/slow-0"),
+            ("10 days", CHEAP),
+            ("40 days", CHEAP),
+        ):
+            assert not (await host("generate_image", prompt=prompt, model=model, **SMALL)).failed
+        for days in (3, 10, 40):
+            days_ago(settings.data_dir, f"{days} days", days)
+        told = {period: await host("spending", period=period) for period in ("today", "week", "month", "all")}
+        default = await host("spending")
+    today, week = told["today"].fields, told["week"].fields
+    assert default.fields == today
+    assert [round(each.fields["total_usd"], 4) for each in told.values()] == [0.0113, 0.0213, 0.0226, 0.0239]
+    assert today["by_model"] == [
+        {"model": "sandbox/slow-0", "usd": 0.01, "count": 1},
+        {"model": CHEAP, "usd": 0.0013, "count": 1},
+        {"model": "test/test", "usd": 0.0, "count": 1},
+    ]
+    assert [each["day"] for each in today["by_day"]] == [day()]
+    assert [(each["day"], each["usd"], each["count"]) for each in week["by_day"]] == [
+        (day(3), 0.01, 1),
+        (day(), 0.0113, 3),
+    ]
+    assert len(told["all"].fields["by_day"]) == 4
+    assert "$0.0213 was spent in the last 7 days." in told["week"].text
+    assert f"{day(3)}: $0.01 for 1" in told["week"].text
+    assert "sandbox/slow-0: $0.02 for 2" in told["week"].text
+    assert week["budget_usd"] == 20
+    assert round(week["budget_left_usd"], 4) == 19.9887, "the budget is today's, whatever the period"
+
+
+async def test_nothing_spent_is_told_as_nothing(connect: Hosts) -> None:
+    async with connect() as host:
+        told = await host("spending", period="all")
+    assert told.text == "$0.00 was spent in all. Of today's budget of $20.00, $20.00 is left."
+    assert told.fields["by_day"] == told.fields["by_model"] == told.fields["unfinished"] == []
+
+
+async def test_what_is_unknown_and_what_is_under_way_are_told_apart_with_their_prompts(
+    connect: Hosts, made: Journal
+) -> None:
+    async with connect(budget_usd=Decimal(1)) as host:
+        await host("generate_image", prompt="It vanished", model="sandbox/vanished")
+        working = asyncio.create_task(
+            host("generate_image", prompt="It takes long", model="sandbox/slow-1", **SMALL)
+        )
+        await until(lambda: len(made()) == 2)
+        told = await host("spending")
+        await working
+        after = await host("spending")
+    assert told.fields["total_usd"] == 0
+    assert told.fields["uncertain_usd"] == told.fields["under_way_usd"] == 0.01
+    assert told.fields["budget_left_usd"] == 0.98
+    assert [(each["prompt"], each["state"], each["may_cost_usd"]) for each in told.fields["unfinished"]] == [
+        ("It takes long", "working", 0.01),
+        ("It vanished", "unknown", 0.01),
+    ]
+    for words in (
+        "Up to $0.01 more may have been: the outcome is unknown.",
+        "$0.01 is set aside for what is under way.",
+        "It takes long",
+        "It vanished",
+        "It may still complete and be charged.",
+    ):
+        assert words in told.text
+    assert (after.fields["total_usd"], after.fields["under_way_usd"]) == (0.01, 0)
+
+
+async def test_the_account_tells_what_is_left_used_and_deposited(connect: Hosts) -> None:
+    async with connect() as host:
+        before = await host("get_credits")
+        await host("generate_image", prompt="A fox", model="sandbox/slow-0", **SMALL)
+        after = await host("get_credits")
+    assert before.fields["remaining_usd"] == 25.5
+    assert before.fields["used_usd"] == 4.5
+    assert before.fields["deposited_usd"] == 30
+    assert before.text.startswith("$25.50 of credit is left. $4.50 was used of $30.00 deposited.")
+    assert "no limit of its own" in before.text
+    assert (after.fields["remaining_usd"], after.fields["used_usd"]) == (25.49, 4.51)
+
+
+async def test_a_keys_own_limit_and_period_are_told(connect: Hosts) -> None:
+    async with connect(api_key=SecretStr(LIMITED_KEY)) as host:
+        told = await host("get_credits")
+    (key,) = told.fields["keys"]
+    assert key == {
+        "name": "limited",
+        "active": True,
+        "used_usd": 4.5,
+        "requests": 0,
+        "limit_usd": 10,
+        "period": "month",
+        "period_used_usd": 4.5,
+        "expires": "2027-01-31T00:00:00.000Z",
+    }
+    assert (
+        "Key limited: used $4.50; may spend $10.00 a month, $4.50 of it spent; expires 2027-01" in told.text
+    )
+
+
+async def test_a_wrong_key_is_said_so(connect: Hosts) -> None:
+    async with connect(api_key=SecretStr(UNKNOWN_KEY)) as host:
+        told = await host("get_credits")
+    assert told.fields["error"]["kind"] == "authentication"
+    assert told.fields["error"]["charged"] == "no"

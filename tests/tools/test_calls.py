@@ -1,0 +1,421 @@
+"""Calls that outlive their callers: handed off and collected, joined, cancelled, shared by two servers."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from imagerouter_mcp.generation import calls
+from imagerouter_mcp.sandbox.serve import Sandbox
+from patience import at_once, until
+
+Hosts = Callable[..., AbstractAsyncContextManager[Any]]
+Journal = Callable[[], list[dict[str, Any]]]
+Change = Callable[..., None]
+
+SLOW = {"model": "sandbox/slow-0.3", "size": "64x64"}
+FAST = {"model": "sandbox/slow-0", "size": "64x64"}
+EACH_ITS_OWN = {"handle", "path", "url", "generation", "latency_ms"}
+"""What differs between two results of the same wish."""
+
+
+def asked(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """The requests that cost money, as they have arrived so far."""
+    entries: list[dict[str, Any]] = sandbox.app.state.sandbox.journal.as_json()
+    return [entry for entry in entries if entry["path"].startswith("/v1/openai/")]
+
+
+def prompts(sandbox: Sandbox) -> list[str]:
+    return [entry["fields"]["prompt"] for entry in asked(sandbox)]
+
+
+def alike(told: Any) -> Any:  # noqa: ANN401 - JSON
+    """Structured content without what is each result's own."""
+    if isinstance(told, dict):
+        return {name: alike(value) for name, value in told.items() if name not in EACH_ITS_OWN}  # pyright: ignore[reportUnknownVariableType] - JSON
+    if isinstance(told, list):
+        return [alike(item) for item in told]  # pyright: ignore[reportUnknownVariableType] - JSON
+    return told
+
+
+def words(told: Any) -> str:  # noqa: ANN401 - conftest's Told
+    """The text without handles, places and times."""
+    return re.sub(r"(gen|img)_\w+|\S+/\S+\.(webp|jpg)|in \d+\.\d s|\d+\.\d s", "…", told.text)
+
+
+@asynccontextmanager
+async def under_way(
+    sandbox: Sandbox,
+    host: Any,  # noqa: ANN401 - conftest's Host
+    tool: str,
+    **arguments: object,
+) -> AsyncGenerator["asyncio.Task[Any]"]:
+    """A call whose request has arrived at the service; cancelled at the end of the block."""
+    before = len(asked(sandbox))
+    task = asyncio.create_task(host(tool, **arguments))
+    try:
+        await until(lambda: len(asked(sandbox)) > before)
+        yield task
+    finally:
+        await cancel(task)
+
+
+async def cancel(task: "asyncio.Task[Any]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def collected(host: Any, handle: str) -> Any:  # noqa: ANN401 - conftest's Host and Told
+    """What a host that keeps asking is told in the end."""
+    for _ in range(50):
+        told = await host("get_generation", generation=handle)
+        assert not told.failed, (told.text, told.fields)
+        if "ask_again_seconds" not in told.fields:
+            return told
+    raise TimeoutError
+
+
+KINDS: dict[str, tuple[str, dict[str, object]]] = {
+    "one": ("generate_image", {**SLOW, "quality": "low"}),
+    "the person's model": ("generate_image", {"size": "64x64"}),
+    "three": ("generate_image", {**SLOW, "n": 3}),
+    "several models": (
+        "compare_models",
+        {"models": ["sandbox/slow-0.3", "test/test", "sandbox/moderated"], "size": "64x64"},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_is_handed_off_is_collected_as_it_would_have_been_answered(
+    connect: Hosts, kind: str
+) -> None:
+    tool, arguments = KINDS[kind]
+    wish = {"prompt": "A fox", "model": "sandbox/slow-0.3", **arguments}
+    if tool == "compare_models" or kind == "the person's model":
+        del wish["model"]
+    async with connect(wait_seconds=0.1, model="sandbox/slow-0.3") as host:
+        handed_off = await host(tool, **wish)
+        assert not handed_off.failed, handed_off.text
+        late = await collected(host, handed_off.fields["generation"])
+    async with connect(model="sandbox/slow-0.3") as host:
+        direct = await host(tool, **wish, again=True)
+        by_another = await host("get_generation", generation=late.fields["generation"])
+    assert handed_off.fields["state"] in ("preparing", "queued", "working")
+    assert 5 <= handed_off.fields["ask_again_seconds"] <= 60
+    assert handed_off.fields["generation"] in handed_off.text
+    assert "images" not in handed_off.fields
+    assert direct.fields["images"]
+    assert alike(late.fields) == alike(by_another.fields) == alike(direct.fields)
+    assert late.fields == by_another.fields
+    assert words(late) == words(by_another) == words(direct)
+    assert [block.type for block in late.result.content] == [block.type for block in direct.result.content]
+    if len(late.fields["images"]) == 1:  # a sheet of several says how long each took
+        assert [each.data for each in late.previews] == [each.data for each in direct.previews]
+    for image in late.fields["images"]:
+        with Image.open(image["path"]) as picture:
+            assert picture.size == (64, 64)
+
+
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+async def test_collecting_costs_nothing_however_often_and_by_whichever_handle(
+    connect: Hosts, sandbox: Sandbox
+) -> None:
+    async with connect(wait_seconds=0.1) as host:
+        handed_off = await host("generate_image", prompt="A fox", n=2, **SLOW)
+        first = await collected(host, handed_off.fields["generation"])
+        again = [
+            await host("get_generation", generation=handle)
+            for handle in (first.fields["generation"], f" {first.fields['generation'].upper()} ")
+        ]
+    assert all(told.fields == first.fields for told in again)
+    assert len(asked(sandbox)) == 2
+
+
+@pytest.mark.parametrize(("wait", "most"), [(0, 1), (3600, 3)])
+async def test_collecting_waits_no_longer_than_it_was_told_or_the_server_may(
+    connect: Hosts, wait: float, most: float
+) -> None:
+    async with connect(wait_seconds=0.1, grace_seconds=0) as host:
+        handed_off = await host("generate_image", prompt="A fox", model="sandbox/slow-5", size="64x64")
+        began = asyncio.get_running_loop().time()
+        told = await host("get_generation", generation=handed_off.fields["generation"], wait=wait)
+        took = asyncio.get_running_loop().time() - began
+    assert told.fields["state"] == "working"
+    assert took < most
+
+
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+async def test_what_is_not_known_cannot_be_collected(connect: Hosts, sandbox: Sandbox) -> None:
+    async with connect() as host:
+        told = await host("get_generation", generation="gen_0000")
+        nonsense = await host("get_generation", generation="../../etc/passwd" * 20)
+    assert told.fields["error"]["kind"] == nonsense.fields["error"]["kind"] == "not_found"
+    assert told.fields["error"]["charged"] == "no"
+    assert "list_images" in told.text
+    assert len(nonsense.text) < 300
+    assert not asked(sandbox)
+
+
+async def test_the_same_call_joins_while_the_first_runs(connect: Hosts, sandbox: Sandbox) -> None:
+    async with connect() as host:
+        told = await at_once(
+            host("generate_image", prompt="A fox", **SLOW),
+            host("generate_image", prompt="A fox", preview="none", **SLOW),
+            host("generate_image", prompt="A wolf", **SLOW),
+        )
+    one, other, another = told
+    assert one.fields == other.fields
+    assert other.previews == []
+    assert another.fields["generation"] != one.fields["generation"]
+    assert sorted(prompts(sandbox)) == ["A fox", "A wolf"]
+
+
+async def test_a_call_that_was_cancelled_is_answered_when_it_is_made_again(
+    connect: Hosts, sandbox: Sandbox
+) -> None:
+    async with connect() as host:
+        async with under_way(sandbox, host, "generate_image", prompt="A fox", **SLOW):
+            pass
+        joined = await host("generate_image", prompt="A fox", **SLOW)
+        afterwards = await host("generate_image", prompt="A fox", **SLOW)
+    assert not joined.failed, joined.text
+    assert "was cancelled after the request had left" in joined.text
+    assert afterwards.path != joined.path, "it was delivered, so the same call asks for another"
+    assert len(asked(sandbox)) == 2
+
+
+async def test_what_arrived_after_its_call_was_cancelled_is_stored_and_answers_the_same_call(
+    connect: Hosts, sandbox: Sandbox
+) -> None:
+    async with connect() as host:
+        async with under_way(sandbox, host, "generate_image", prompt="A fox", **SLOW):
+            pass
+
+        async def recorded() -> dict[str, Any]:
+            while (listed := (await host("list_images")).fields)["unfinished"]:
+                assert listed["unfinished"][0]["state"] == "working"
+            return listed
+
+        listed = await asyncio.wait_for(recorded(), 5)
+        joined = await host("generate_image", prompt="A fox", **SLOW)
+    assert joined.image["handle"] == listed["images"][0]["handle"]
+    assert len(asked(sandbox)) == 1
+
+
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+async def test_what_was_handed_off_and_not_collected_answers_the_same_call(
+    connect: Hosts, sandbox: Sandbox
+) -> None:
+    async with connect(wait_seconds=0.1) as host:
+        handed_off = await host("generate_image", prompt="A fox", **SLOW)
+        await until(lambda: [entry["outcome"] for entry in asked(sandbox)] == ["made"])
+        told = await host("generate_image", prompt="A fox", **SLOW)
+        told = await collected(host, told.fields["generation"])
+        another = await host("generate_image", prompt="A fox", **SLOW)
+    assert told.fields["generation"] == handed_off.fields["generation"]
+    assert another.fields["generation"] != handed_off.fields["generation"]
+    assert len(asked(sandbox)) == 2
+
+
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+async def test_another_is_made_where_another_is_asked_for(connect: Hosts, sandbox: Sandbox) -> None:
+    async with (
+        connect() as host,
+        under_way(sandbox, host, "generate_image", prompt="A fox", **SLOW) as first,
+    ):
+        other = await host("generate_image", prompt="A fox", again=True, **SLOW)
+        one = await first
+    assert one.path != other.path
+    assert len(asked(sandbox)) == 2
+
+
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+async def test_an_unknown_outcome_is_told_again_and_nothing_is_sent(connect: Hosts, sandbox: Sandbox) -> None:
+    wish = {"prompt": "A fox", "model": "sandbox/stalled-after-heartbeats"}
+    async with connect(stall_seconds=0.3) as host:
+        first = await host("generate_image", **wish)
+        again = await host("generate_image", **wish)
+        by_handle = await host("list_images")
+        (unfinished,) = by_handle.fields["unfinished"]
+        collected_late = await host("get_generation", generation=unfinished["generation"])
+        assert len(asked(sandbox)) == 1
+        on_purpose = await host("generate_image", **wish, again=True)
+    assert first.failed
+    assert first.fields["error"]["charged"] == "unknown"
+    assert again.result == first.result
+    assert collected_late.fields["error"] == first.fields["error"]
+    assert unfinished["state"] == "unknown"
+    assert (unfinished["prompt"], unfinished["model"]) == ("A fox", wish["model"])
+    assert "outcome unknown" in by_handle.text
+    assert on_purpose.failed
+    assert len(asked(sandbox)) == 2
+
+
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+@pytest.mark.parametrize("model", ["sandbox/moderated", "sandbox/status-500", "google/gemeni-3-pro"])
+async def test_a_failure_that_cost_nothing_is_tried_anew_by_the_same_call(
+    connect: Hosts, sandbox: Sandbox, model: str
+) -> None:
+    async with connect() as host:
+        told = [await host("generate_image", prompt="A fox", model=model) for _ in range(2)]
+        listed = await host("list_images")
+    assert all(each.fields["error"]["charged"] == "no" for each in told)
+    assert len(asked(sandbox)) == (0 if model.startswith("google") else 2)
+    assert listed.fields["unfinished"] == [], "what was told is no longer unfinished"
+
+
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+async def test_an_edit_of_last_whose_answer_was_lost_does_not_build_on_its_own_result(
+    connect: Hosts, sandbox: Sandbox
+) -> None:
+    edit = {"images": ["last"], "prompt": "Invert", "model": "sandbox/slow-0.3"}
+    async with connect() as host:
+        source = await host("generate_image", prompt="A fox", **FAST)
+        async with under_way(sandbox, host, "edit_image", **edit):
+            pass
+        await until(lambda: asked(sandbox)[-1]["outcome"] == "made")
+        joined = await host("edit_image", **edit)
+        further = await host("edit_image", **edit)
+        listed = (await host("list_images")).fields["images"]
+    uploads = [entry["files"][0]["sha256"] for entry in asked(sandbox)[1:]]
+    assert len(uploads) == 2
+    assert uploads[0] != uploads[1]
+    assert listed[0]["handle"] == further.image["handle"]
+    assert listed[0]["sources"] in ([joined.image["handle"]], [str(joined.path)])
+    assert listed[1]["sources"] in ([source.image["handle"]], [str(source.path)])
+
+
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+async def test_a_changed_source_file_is_another_wish(connect: Hosts, sandbox: Sandbox, source: Path) -> None:
+    edit = {"images": [str(source)], "prompt": "Invert", "model": "sandbox/slow-0.3"}
+    async with connect() as host:
+        async with under_way(sandbox, host, "edit_image", **edit):
+            pass
+        Image.new("RGB", (30, 20), "teal").save(source)
+        await host("edit_image", **edit)
+    widths = [entry["files"][0]["width"] for entry in asked(sandbox)]
+    assert widths == [256, 30]
+
+
+async def test_a_call_that_was_cancelled_before_it_was_sent_is_withdrawn(
+    connect: Hosts, sandbox: Sandbox
+) -> None:
+    async with connect(concurrency=1) as host:
+        async with under_way(sandbox, host, "generate_image", prompt="First", **SLOW) as first:
+            second = asyncio.create_task(host("generate_image", prompt="Second", **SLOW))
+            await _is_queued(host, "Second")
+            await cancel(second)
+            await first
+        spent = (await host("spending")).fields
+        (withdrawn,) = spent["unfinished"]
+        told = await host("generate_image", prompt="Second", **FAST)
+    assert prompts(sandbox) == ["First", "Second"]
+    assert asked(sandbox)[1]["fields"]["model"] == FAST["model"]
+    assert (withdrawn["prompt"], withdrawn["state"]) == ("Second", "not_sent")
+    assert withdrawn["error"].endswith("Nothing was charged. Ask for it again.")
+    assert spent["under_way_usd"] == spent["uncertain_usd"] == 0
+    assert not told.failed, told.text
+
+
+async def _is_queued(host: Any, prompt: str) -> None:  # noqa: ANN401 - conftest's Host
+    """Wait until a call waits for its turn, as anybody may see who looks."""
+
+    async def look() -> None:
+        while not any(
+            (entry["prompt"], entry["state"]) == (prompt, "queued")
+            for entry in (await host("list_images")).fields["unfinished"]
+        ):
+            pass
+
+    await asyncio.wait_for(look(), 5)
+
+
+async def test_a_cancelled_call_for_eight_does_not_send_the_rest(connect: Hosts, sandbox: Sandbox) -> None:
+    async with connect(concurrency=2) as host:
+        async with under_way(sandbox, host, "generate_image", prompt="A fox", n=8, **SLOW):
+            await until(lambda: len(asked(sandbox)) == 2)
+        # What is asked for now has its turn after those of the cancelled call.
+        await host("generate_image", prompt="A wolf", **FAST)
+        listed = (await host("list_images", limit=20)).fields
+        joined = await host("generate_image", prompt="A fox", n=8, **SLOW)
+    assert prompts(sandbox) == ["A fox", "A fox", "A wolf"]
+    assert [image["prompt"] for image in listed["images"]].count("A fox") == 2
+    assert [entry["state"] for entry in listed["unfinished"]] == ["not_sent"] * 6
+    assert len(joined.fields["images"]) == 2
+    assert len(joined.fields["failures"]) == 6
+
+
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+async def test_a_joined_call_goes_on_when_one_of_its_callers_leaves(connect: Hosts, sandbox: Sandbox) -> None:
+    async with (
+        connect(concurrency=1) as host,
+        under_way(sandbox, host, "generate_image", prompt="First", **SLOW),
+    ):
+        leaving = asyncio.create_task(host("generate_image", prompt="A fox", **FAST))
+        await _is_queued(host, "A fox")
+        staying = asyncio.create_task(host("generate_image", prompt="A fox", **FAST))
+        await _is_queued(host, "A fox")  # which asks the server later than the call before it
+        await cancel(leaving)
+        told = await staying
+    assert not told.failed, told.text
+    assert prompts(sandbox) == ["First", "A fox"]
+
+
+async def test_two_servers_that_are_asked_the_same_at_once_ask_the_service_once(
+    connect: Hosts, sandbox: Sandbox
+) -> None:
+    async with connect() as host, connect() as other:
+        told = await at_once(*(each("generate_image", prompt="A fox", n=2, **SLOW) for each in (host, other)))
+    assert len(asked(sandbox)) == 2
+    assert told[0].fields == told[1].fields
+    assert len(told[0].fields["images"]) == 2
+
+
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+async def test_another_server_collects_what_is_under_way_in_the_first(
+    connect: Hosts, sandbox: Sandbox
+) -> None:
+    async with connect(wait_seconds=0.1) as host, connect(wait_seconds=0.05) as other:
+        handed_off = await host("generate_image", prompt="A fox", **SLOW)
+        handle = handed_off.fields["generation"]
+        early = await other("get_generation", generation=handle)
+        listed = await other("list_images")
+        late = await collected(other, handle)
+        here = await host("get_generation", generation=handle)
+    assert early.fields["state"] == "working"
+    assert "Another process of yours works on it" in early.text
+    assert listed.fields["unfinished"][0]["generation"] == handle
+    assert f"collect it with get_generation {handle}" in listed.text
+    assert late.fields == here.fields
+    assert len(asked(sandbox)) == 1
+
+
+async def test_a_person_sees_at_once_and_again_and_again_that_it_goes_on(
+    connect: Hosts, change_sandbox: Change, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert calls.TELL_SECONDS + calls.LOOK_SECONDS <= 5
+    monkeypatch.setattr(calls, "TELL_SECONDS", 0.2)
+    monkeypatch.setattr(calls, "LOOK_SECONDS", 0.05)
+    change_sandbox(heartbeat_seconds=60)  # nothing is heard of the service meanwhile
+    async with connect() as host:
+        told = await host("generate_image", prompt="A fox", model="sandbox/slow-1", size="64x64")
+    assert told.progress[0] == "Preparing, 0 s"
+    assert [line for line in told.progress if line.startswith("Asking sandbox/slow-1, ")][3:]
+
+
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+async def test_progress_of_several_tells_how_many_are_done(
+    connect: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "LOOK_SECONDS", 0.02)
+    async with connect(concurrency=1) as host:
+        told = await host("generate_image", prompt="A fox", n=2, model="sandbox/slow-0.3", size="64x64")
+    assert told.progress[0].startswith("0 of 2 done; preparing")
+    assert any(line.startswith("1 of 2 done; ") for line in told.progress)

@@ -1,0 +1,172 @@
+"""What a server left that is gone, as the next one tells it: never sent, unknown, or finished."""
+
+import base64
+import io
+import json
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.gallery.entries import Draft, Planned
+from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.generation.job import Destination, Job
+from imagerouter_mcp.generation.limits import budget_day
+from imagerouter_mcp.generation.prices import Estimate
+from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.store import StoredFile
+from imagerouter_mcp.settings import Settings
+
+Hosts = Callable[..., AbstractAsyncContextManager[Any]]
+Made = Callable[[], list[dict[str, Any]]]
+
+HEAD = json.dumps({"status": 200, "headers": {"server": "imagerouter-sandbox"}}).encode() + b"\n"
+pytestmark = pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+
+
+def _png() -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (48, 32), "teal").save(data, "PNG")
+    return data.getvalue()
+
+
+def answer_of(**item: str) -> bytes:
+    """An answer as the service words it."""
+    return json.dumps({"created": 1, "data": [item], "latency": 1234, "cost": 0.01}).encode()
+
+
+@pytest.fixture
+def leave(settings: Settings) -> Callable[..., str]:
+    """Leaves a generation as a server does that ends in the middle of it; gives its handle."""
+
+    def left(state: str, kept: bytes | None = None) -> str:
+        database = Database(settings.data_dir)
+        journal = Journal(database, settings.data_dir)
+        (handle,), _ = journal.begin(f"of {state}", [Draft(prompt="A fox", model="vendor/x")], again=False)
+        job = Job(
+            handle=handle,
+            call=handle,
+            kind="image",
+            prompt="A fox",
+            fields={"model": "vendor/x", "prompt": "A fox", "size": "48x32"},
+            why="it was chosen",
+            estimate=Estimate(0.01, 0.02, 0.03),
+            destination=Destination(settings.output_dir, "a-fox"),
+            origins=("/pictures/source.png",),
+            notes=("It is small.",),
+        )
+        if state != "preparing":
+            planned = Planned(handle=handle, model=job.model, reserved_usd=Decimal("0.03"), job=job.as_json())
+            assert journal.reserve([planned], None, budget_day(datetime.now().astimezone())) is None
+        if state == "working":
+            journal.mark(handle, "working")
+        if kept is not None:
+            journal.answer_file(handle).parent.mkdir(parents=True, exist_ok=True)
+            journal.answer_file(handle).write_bytes(kept)
+        journal.close()
+        database.close()
+        return handle
+
+    return left
+
+
+@pytest.mark.parametrize("state", ["preparing", "queued"])
+async def test_what_had_not_been_sent_is_told_as_never_sent(
+    connect: Hosts, made: Made, leave: Callable[..., str], state: str
+) -> None:
+    handle = leave(state)
+    async with connect() as host:
+        listed = await host("list_images")
+        told = await host("get_generation", generation=handle)
+        spent = (await host("spending")).fields
+    assert [entry["state"] for entry in listed.fields["unfinished"]] == ["not_sent"]
+    assert "never sent" in listed.text
+    assert told.fields["error"]["kind"] == "not_sent"
+    assert told.fields["error"]["charged"] == "no"
+    assert spent["under_way_usd"] == spent["uncertain_usd"] == 0
+    assert not made()
+
+
+HALVES = {
+    "no answer": None,
+    "nothing": b"",
+    "half a head": HEAD[:10],
+    "a head": HEAD,
+    "half an answer": HEAD + answer_of(b64_json=base64.b64encode(_png()).decode())[:-40],
+}
+
+
+@pytest.mark.parametrize("kept", HALVES)
+async def test_what_was_sent_and_not_answered_whole_is_unknown(
+    connect: Hosts, made: Made, leave: Callable[..., str], kept: str
+) -> None:
+    handle = leave("working", HALVES[kept])
+    async with connect() as host:
+        told = await host("get_generation", generation=handle)
+        listed = await host("list_images")
+        spent = (await host("spending")).fields
+    assert told.fields["error"]["kind"] == "outcome_unknown"
+    assert told.fields["error"]["charged"] == "unknown"
+    assert "It may still complete and be charged." in told.text
+    (entry,) = listed.fields["unfinished"]
+    assert (entry["state"], entry["generation"], entry["may_cost_usd"]) == ("unknown", handle, 0.03)
+    assert (spent["uncertain_usd"], spent["total_usd"]) == (0.03, 0)
+    assert not made()
+
+
+@pytest.mark.parametrize("delivery", ["url", "b64_json"])
+async def test_what_had_arrived_whole_is_finished_and_told_as_always(
+    connect: Hosts, sandbox: Sandbox, made: Made, leave: Callable[..., str], delivery: str
+) -> None:
+    sandbox.app.state.sandbox.results.put("fox.png", StoredFile(_png(), "image/png"))
+    items = {
+        "url": {"url": f"{sandbox.base_url}/files/fox.png"},
+        "b64_json": {"b64_json": base64.b64encode(_png()).decode()},
+    }
+    handle = leave("working", HEAD + answer_of(**items[delivery]))
+    async with connect() as host:
+        told = await host("get_generation", generation=handle)
+        last = await host("show_image")
+        spent = (await host("spending")).fields
+    assert not told.failed, told.text
+    assert told.path.name.startswith("a-fox")
+    with Image.open(told.path) as picture:
+        assert picture.size == (48, 32)
+    assert told.fields["generation"] == handle
+    assert told.fields["cost_usd"] == 0.01
+    assert told.fields["latency_ms"] == 1234
+    assert told.fields["why"] == "it was chosen"
+    assert told.fields["estimate_usd"] == {"low": 0.01, "likely": 0.02, "high": 0.03}
+    assert "It is small." in told.fields["notes"]
+    assert any("Sandbox picture" in note for note in told.fields["notes"])
+    assert last.path == told.path
+    assert (spent["total_usd"], spent["uncertain_usd"], spent["under_way_usd"]) == (0.01, 0, 0)
+    assert not made()
+
+
+async def test_an_error_that_had_arrived_is_told_as_it_came(
+    connect: Hosts, leave: Callable[..., str]
+) -> None:
+    error = {"error": {"message": "Your request was rejected as a result of our safety system.", "type": "x"}}
+    handle = leave("working", HEAD + json.dumps(error).encode())
+    async with connect() as host:
+        told = await host("get_generation", generation=handle)
+        spent = (await host("spending")).fields
+    assert told.fields["error"]["charged"] == "no"
+    assert "safety system" in told.text
+    assert spent["uncertain_usd"] == 0
+
+
+async def test_a_paid_call_that_asks_for_something_else_settles_what_was_left_too(
+    connect: Hosts, leave: Callable[..., str]
+) -> None:
+    handle = leave("working")
+    async with connect() as host:
+        await host("generate_image", prompt="A wolf", model="test/test", size="64x64")
+        listed = (await host("list_images")).fields
+    assert [(each["generation"], each["state"]) for each in listed["unfinished"]] == [(handle, "unknown")]

@@ -1,0 +1,173 @@
+"""How fast the service is asked, and what is tried again."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import AbstractAsyncContextManager, closing, contextmanager
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from imagerouter_mcp.generation import calls, send
+from imagerouter_mcp.sandbox.serve import Sandbox
+from patience import until
+
+Hosts = Callable[..., AbstractAsyncContextManager[Any]]
+Journal = Callable[[], list[dict[str, Any]]]
+
+SMALL = {"model": "sandbox/slow-0.2", "size": "64x64"}
+pytestmark = pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+
+
+@contextmanager
+def watched(sandbox: Sandbox) -> Generator[list[int]]:
+    """How many generations the service has under way, looked at again and again within the block."""
+    seen: list[int] = []
+
+    async def look() -> None:
+        while True:
+            entries = sandbox.app.state.sandbox.journal.as_json()
+            asked = [entry for entry in entries if entry["path"].startswith("/v1/openai/")]
+            seen.append(sum(entry["outcome"] in (None, "status 200") for entry in asked))
+            await asyncio.sleep(0.005)
+
+    looking = asyncio.create_task(look())
+    try:
+        yield seen
+    finally:
+        looking.cancel()
+
+
+async def test_no_more_requests_are_under_way_than_the_person_allows(
+    connect: Hosts, made: Journal, sandbox: Sandbox
+) -> None:
+    async with connect(concurrency=2) as host:
+        with watched(sandbox) as seen:
+            told = await host("generate_image", prompt="A fox", n=6, **SMALL)
+    assert len(told.fields["images"]) == 6
+    assert max(seen) == 2
+    assert len(made()) == 6
+
+
+async def test_a_call_for_eight_does_not_keep_another_from_its_first(
+    connect: Hosts, made: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "LOOK_SECONDS", 0.02)
+    async with connect(concurrency=1) as host:
+        many = asyncio.create_task(host("generate_image", prompt="many", n=8, **SMALL))
+        await until(made)
+        one = await host("generate_image", prompt="one", **SMALL)
+        told = await many
+    order = [entry["fields"]["prompt"] for entry in made()]
+    assert order.index("one") <= 2
+    assert not one.failed, one.text
+    assert len(told.fields["images"]) == 8
+    assert "Waiting for its turn, 1 before it, 0 s" in one.progress
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+async def test_the_accounts_rate_is_kept_and_every_picture_arrives(
+    connect: Hosts, made: Journal, change_sandbox: Callable[..., None], concurrency: int
+) -> None:
+    change_sandbox(rate_limit=1, rate_window_seconds=1)
+    async with connect(concurrency=concurrency) as host:
+        told = await host("generate_image", prompt="A fox", n=2, model="sandbox/slow-0", size="64x64")
+    statuses = [entry["status"] for entry in made()]
+    assert len(told.fields["images"]) == 2, told.text
+    assert statuses.count(200) == 2
+    assert statuses.count(429) <= (0 if concurrency == 1 else 1), "the headers had told"
+
+
+async def test_a_429_is_waited_for_as_long_as_it_says(
+    connect: Hosts, made: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "RETRY_SECONDS", (0.0, 0.0, 0.0))
+    clock = asyncio.get_running_loop().time
+    async with connect() as host:
+        began = clock()
+        told = await host("generate_image", prompt="A fox", model="sandbox/rate-limited-once", size="64x64")
+    assert not told.failed, told.text
+    assert clock() - began > 0.9
+    assert [entry["status"] for entry in made()] == [429, 200]
+    assert any("trying again" in line or "Waiting for its turn" in line for line in told.progress)
+
+
+async def test_a_429_for_ever_is_given_up_after_some_tries(
+    connect: Hosts, made: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "RETRY_SECONDS", (0.0, 0.0))
+    async with connect() as host:
+        told = await host("generate_image", prompt="A fox", model="sandbox/rate-limited", size="64x64")
+        listed = (await host("spending")).fields
+    assert told.fields["error"]["kind"] == "rate_limit"
+    assert told.fields["error"]["charged"] == "no"
+    assert len(made()) == 3
+    assert listed["under_way_usd"] == listed["uncertain_usd"] == 0
+
+
+async def test_a_refused_connection_is_tried_again_until_the_service_is_there(
+    connect: Hosts,
+    made: Journal,
+    sandbox: Sandbox,
+    loopback: Callable[..., Awaitable[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(send, "RETRY_SECONDS", (0.1,) * 50)
+    port, told = _free_port(), list[str]()
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        del progress, total
+        told.append(message or "")
+
+    wish = {"prompt": "A fox", **SMALL}
+    async with connect(base_url=f"http://127.0.0.1:{port}") as host:
+        asking = asyncio.create_task(host.client.call_tool("generate_image", wish, progress_callback=note))
+        await until(lambda: any("could not be reached" in line and "trying again" in line for line in told))
+        assert not made()
+        await loopback(partial(_relay, sandbox), port)
+        result = await asking
+    assert not result.is_error, result.content
+    assert len(made()) == 1
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+async def _relay(sandbox: Sandbox, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass a connection on to the sandbox."""
+    address = urlsplit(sandbox.base_url)
+    to_reader, to_writer = await asyncio.open_connection(address.hostname, address.port)
+    with closing(to_writer):
+        await asyncio.gather(_pass_on(reader, to_writer), _pass_on(to_reader, writer))
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while piece := await reader.read(65536):
+        writer.write(piece)
+        await writer.drain()
+    writer.write_eof()
+
+
+async def test_a_failed_handshake_is_tried_again_and_costs_nothing(
+    connect: Hosts, loopback: Callable[..., Awaitable[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "RETRY_SECONDS", (0.0, 0.0, 0.0))
+    met: list[bytes] = []
+
+    async def no_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.append(await reader.read(1))
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    address = (await loopback(no_tls)).replace("http:", "https:")
+    async with connect(base_url=address) as host:
+        told = await host("generate_image", prompt="A fox", **SMALL)
+        listed = (await host("list_images")).fields
+    assert told.fields["error"]["kind"] == "unreachable"
+    assert told.fields["error"]["charged"] == "no"
+    assert len(met) >= 4
+    assert listed["unfinished"] == []

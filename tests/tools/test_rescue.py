@@ -1,0 +1,137 @@
+"""What was paid for is kept, though the folder where it belongs does not take it any more."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from faults.places import fill, small_disk
+from imagerouter_mcp.settings import Settings
+from patience import until
+
+Hosts = Callable[..., AbstractAsyncContextManager[Any]]
+Journal = Callable[[], list[dict[str, Any]]]
+
+WISH = {"prompt": "A fox", "model": "sandbox/slow-0.5", "size": "64x64"}
+pytestmark = pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+
+
+@asynccontextmanager
+async def under_way(host: Any, made: Journal, **wish: object) -> AsyncGenerator["asyncio.Task[Any]"]:  # noqa: ANN401 - conftest's Host
+    """A call whose request has left: the folder was looked at before, and is needed afterwards."""
+    task = asyncio.create_task(host("generate_image", **wish))
+    await until(made)
+    yield task
+
+
+def check_rescued(told: Any, elsewhere: Path, why: str) -> None:  # noqa: ANN401 - conftest's Told
+    assert not told.failed, told.text
+    assert told.path.parent == elsewhere
+    (note,) = [note for note in told.fields["notes"] if note.startswith("It lies in ")]
+    assert str(elsewhere) in note
+    assert why in note
+    assert f"Note: {note}" in told.text
+    with Image.open(told.path) as picture:
+        assert picture.size == (64, 64)
+
+
+async def test_a_folder_that_was_deleted_is_made_again(
+    connect: Hosts, made: Journal, settings: Settings
+) -> None:
+    async with connect() as host, under_way(host, made, **WISH) as asking:
+        shutil.rmtree(settings.output_dir)
+        told = await asking
+    assert told.path.parent == settings.output_dir
+    assert told.path.is_file()
+
+
+async def test_of_another_folder_that_became_a_file_it_goes_to_the_persons_own(
+    connect: Hosts, made: Journal, settings: Settings, tmp_path: Path
+) -> None:
+    chosen = tmp_path / "chosen"
+    async with connect() as host, under_way(host, made, **WISH, output_dir=str(chosen)) as asking:
+        chosen.rmdir()
+        chosen.touch()
+        told = await asking
+        shown = await host("show_image", handle=told.image["handle"])
+    check_rescued(told, settings.output_dir, f"it could not be written to {chosen}")
+    assert shown.path == told.path
+
+
+async def test_where_the_persons_own_is_a_file_too_it_goes_to_the_data_folder(
+    connect: Hosts, made: Journal, settings: Settings
+) -> None:
+    async with connect() as host, under_way(host, made, **WISH) as asking:
+        settings.output_dir.rmdir()
+        settings.output_dir.touch()
+        told = await asking
+    check_rescued(told, settings.data_dir / "rescued", str(settings.output_dir))
+
+
+async def test_what_comes_in_base64_is_rescued_too_with_every_picture_of_several(
+    connect: Hosts, made: Journal, settings: Settings
+) -> None:
+    async with (
+        connect() as host,
+        under_way(host, made, **WISH, n=3, response_format="b64_ephemeral") as asking,
+    ):
+        await until(lambda: len(made()) == 3)
+        settings.output_dir.rmdir()
+        settings.output_dir.touch()
+        told = await asking
+    paths = [Path(image["path"]) for image in told.fields["images"]]
+    assert {path.parent for path in paths} == {settings.data_dir / "rescued"}
+    assert len(set(paths)) == 3
+    assert len([note for note in told.fields["notes"] if note.startswith("It lies in ")]) == 1
+
+
+async def test_a_disk_that_filled_up_meanwhile_costs_nobody_the_picture(
+    connect: Hosts, made: Journal, settings: Settings, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    with small_disk(disk):
+        async with connect() as host, under_way(host, made, **WISH, output_dir=str(disk)) as asking:
+            fill(disk)
+            told = await asking
+        check_rescued(told, settings.output_dir, "No space left on device")
+        assert [path.name for path in disk.iterdir()] == ["filling"], "no half of it is left"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the temporary folder of POSIX")
+async def test_where_nothing_of_the_persons_takes_it_it_goes_to_the_temporary_folder(
+    connect: Hosts, made: Journal, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    async with connect() as host, under_way(host, made, **WISH) as asking:
+        settings.output_dir.rmdir()
+        settings.output_dir.touch()
+        (settings.data_dir / "rescued").touch()
+        told = await asking
+    check_rescued(told, tmp_path / "temporary" / "imagerouter", str(settings.output_dir))
+
+
+async def test_where_nothing_takes_it_the_link_is_told_and_nothing_is_made_again(
+    connect: Hosts, made: Journal, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    async with connect() as host, under_way(host, made, **WISH) as asking:
+        settings.output_dir.rmdir()
+        for place in (settings.output_dir, settings.data_dir / "rescued", tmp_path / "temporary"):
+            place.touch()
+        told = await asking
+        (listed,) = (await host("list_images")).fields["images"]
+        settings.output_dir.unlink()
+        shown = await host("show_image", handle=listed["handle"])
+    assert told.fields["error"]["kind"] == "delivery"
+    assert told.fields["error"]["charged"] == "yes"
+    assert listed["url"] in told.text
+    assert listed["handle"] in told.text
+    assert shown.path.parent == settings.output_dir
+    assert len(made()) == 1
