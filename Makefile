@@ -44,7 +44,7 @@ check: .venv/dev ## format, lint, types, import contracts
 bench: .venv/dev ## time and memory, side by side with the bare libraries
 	$(BIN)/python -m bench
 
-faults: .venv/dev ## kill servers while they make pictures, again and again
+faults: .venv/dev ## break everything around the server, again and again, and count what is lost or paid twice
 	$(BIN)/pytest tests/faults -m long
 
 security: .venv/dev ## try what attackers try, and write docs/security-tests.md

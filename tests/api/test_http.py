@@ -419,6 +419,13 @@ async def test_a_slow_model_that_gives_signs_of_life_outlives_the_stall_limit(se
     assert read_generation(answer.body, sandbox=True).items[0].url
 
 
+async def test_a_process_that_was_suspended_reads_what_came_meanwhile(settings: Settings) -> None:
+    async with service(settings, stall_seconds=0.5) as http:
+        asyncio.get_running_loop().call_later(0.3, time.sleep, 1)  # nothing here runs, the service goes on
+        answer = await http.send(generation(settings, "sandbox/slow-2"))
+    assert answer.body
+
+
 async def test_the_deadline_ends_a_slow_model_whatever_its_signs_of_life(settings: Settings) -> None:
     pulse = Pulse()
     call = generation(settings.model_copy(update={"timeout": 0.6}), "sandbox/slow-30")

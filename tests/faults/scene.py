@@ -206,6 +206,12 @@ class Scene:
             time.sleep(_LOOK_SECONDS)
 
 
+Interrupt = Callable[[], None]
+"""What happens while the service works."""
+Setting = Callable[[Scene], AbstractContextManager[Interrupt | None]]
+"""Makes things bad before the server starts, and good again at its end."""
+
+
 def new_prompt(what: str) -> str:
     """A prompt that is like no other of this run."""
     return f"{what} {next(_numbers):06}"
