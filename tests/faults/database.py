@@ -51,7 +51,8 @@ def locked_meanwhile_for(seconds: float) -> Setting:
 
 @contextmanager
 def corrupt(scene: Scene) -> Generator[None]:
-    """Something else lies where the database should be."""
+    """Something else lies where the database should be when the server begins."""
+    scene.end_shared_host()
     places.corrupt(scene.data)
     yield
     scene.lose_records(places.move_database_away)
@@ -73,7 +74,8 @@ def corrupted_meanwhile(scene: Scene) -> Generator[Interrupt]:
 
 @contextmanager
 def newer(scene: Scene) -> Generator[None]:
-    """The database was changed by a later release."""
+    """The database was changed by a later release, before the server began."""
+    scene.end_shared_host()
     places.come_from_a_newer_version(scene.data)
     yield
     scene.lose_records(places.move_database_away)

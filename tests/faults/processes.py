@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from faults.cases import Case
-from faults.hosts import RawHost, SdkHost, Told
+from faults.hosts import Host, RawHost, SdkHost, Told
 from faults.ledger import UNDER_WAY, Expected, Trial
 from faults.moments import MOMENTS, Moment, begin_sent
 from faults.scene import SOON, STALL_SECONDS, Scene, make, picture
@@ -19,12 +19,16 @@ _LOST = Expected(reachable=0, word=None, unknowable=True)
 _ENDS = ("stdin closed", "SIGTERM", "SIGKILL")
 
 
-def _again(trial: Trial, host: RawHost | SdkHost) -> Told:
-    """The call that a model makes when it saw no answer: the same once more."""
-    told = make(host, trial.prompt, SOON)
-    if told.state in UNDER_WAY:
-        return host.call("get_generation", generation=told.generation, wait=20)
+def _collected(host: Host, told: Told) -> Told:
+    """What came of a call, once it is done."""
+    while told.state in UNDER_WAY:
+        told = host.call("get_generation", generation=told.generation, wait=20)
     return told
+
+
+def _again(trial: Trial, host: Host) -> Told:
+    """The call that a model makes when it saw no answer: the same once more."""
+    return _collected(host, make(host, trial.prompt, SOON))
 
 
 def _queueing_host(trial: Trial) -> RawHost:
@@ -77,9 +81,7 @@ def _hand_off(trial: Trial) -> None:
     assert time.monotonic() - began < 2.5
     assert first.state in UNDER_WAY
     assert not first.failed
-    told = host.call("get_generation", generation=first.generation, wait=20)
-    while told.state in UNDER_WAY:
-        told = host.call("get_generation", generation=first.generation, wait=20)
+    told = _collected(host, first)
     others = (
         host.call("get_generation", generation=first.generation),
         trial.scene.raw_host().call("get_generation", generation=first.generation),
@@ -153,7 +155,7 @@ def _suspend(trial: Trial, seconds: float) -> None:
         time.sleep(max(0, until - time.monotonic()))
     finally:
         host.signal(signal.SIGCONT)
-    trial.conclude(host, MADE, pending.result())
+    trial.conclude(host, MADE, _collected(host, pending.result()))
 
 
 def _ends() -> Iterator[Case]:

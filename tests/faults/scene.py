@@ -98,10 +98,15 @@ class Scene:
         wanted = (dict(self.environment), tuple(self.command))
         if self._shared and self._shared[:2] == wanted:
             return self._shared[2]
-        if self._shared:
-            self._shared[2].close()
+        self.end_shared_host()
         self._shared = (*wanted, self.sdk_host(era))
         return self._shared[2]
+
+    def end_shared_host(self) -> None:
+        """Let the next call meet a server that has just begun."""
+        if self._shared:
+            self._shared[2].close()
+        self._shared = None
 
     def keep(self, what: AbstractContextManager[_Kept]) -> _Kept:
         """Leave something in place until the scene ends."""

@@ -20,8 +20,9 @@ from imagerouter_mcp.gallery.spending import committed_since
 
 JOINED_FOR = timedelta(minutes=10)
 """How long after its end an untold result answers a call that asks for the same."""
-HANDLE_TOLD, RESULT_TOLD = 1, 2
-"""What somebody was told of a generation: how to ask for it, what came of it; 0 is nothing."""
+HANDLE_TOLD, RESULT_TOLD, RESULT_LEFT = 1, 2, 3
+"""What somebody was told of a generation: how to ask for it, what came of it, and that this has left the
+server; 0 is nothing."""
 LISTED_FOR = timedelta(days=7)
 """How long what has ended without a result is listed."""
 
@@ -89,11 +90,18 @@ class Journal:
 
     def _same(self, connection: sqlite3.Connection, fingerprint: str, now: datetime) -> str | None:
         found = connection.execute(
-            f"SELECT call FROM journal WHERE fingerprint = ? AND (state IN ({_OPEN})"  # noqa: S608 - our own words
-            " OR state IN ('done', 'unknown') AND told < ? AND ended_at >= ?) ORDER BY id DESC LIMIT 1",
-            (fingerprint, RESULT_TOLD, (now - JOINED_FOR).timestamp()),
-        ).fetchone()
-        return found[0] if found else None
+            f"SELECT call, told, owner FROM journal WHERE fingerprint = ? AND (state IN ({_OPEN})"  # noqa: S608 - our own words
+            " OR state IN ('done', 'unknown') AND told < ? AND ended_at >= ?) ORDER BY id DESC",
+            (fingerprint, RESULT_LEFT, (now - JOINED_FOR).timestamp()),
+        )
+        for call, told, owner in found.fetchall():
+            if told < RESULT_TOLD:
+                return call
+            if owner != self._owners.name:
+                with self._owners.gone(owner) as gone:  # before its answer had left
+                    if gone:
+                        return call
+        return None
 
     def reserve(
         self, planned: Sequence[Planned], budget_usd: Decimal | None, since: datetime

@@ -47,7 +47,7 @@ _MIGRATIONS = (
         fingerprint TEXT NOT NULL,      -- the same for calls that ask for the same
         owner TEXT NOT NULL,            -- the process at work on it, or the last that was
         state TEXT NOT NULL,
-        told INTEGER NOT NULL,          -- 0 nothing, 1 its handle, 2 what came of it
+        told INTEGER NOT NULL,          -- 0 nothing, 1 its handle, 2 what came of it, 3 which has left
         created_at REAL NOT NULL,       -- seconds since 1970, UTC
         ended_at REAL,
         prompt TEXT NOT NULL,

@@ -14,7 +14,7 @@ from anyio import to_thread
 
 from imagerouter_mcp.errors import ConfigurationError, ImageRouterError, NotSentError, OutcomeUnknownError
 from imagerouter_mcp.gallery.entries import Draft
-from imagerouter_mcp.gallery.journal import HANDLE_TOLD
+from imagerouter_mcp.gallery.journal import HANDLE_TOLD, RESULT_LEFT, RESULT_TOLD
 from imagerouter_mcp.generation.collect import collected, entries_of, pending
 from imagerouter_mcp.generation.fingerprint import fingerprint_of
 from imagerouter_mcp.generation.orphans import finish
@@ -25,6 +25,8 @@ from imagerouter_mcp.generation.work import Work
 
 TELL_SECONDS = 3.0
 """How often a caller that waits is told how it goes, though nothing is new."""
+LEAVING_SECONDS = 0.25
+"""How long an answer takes at most from a tool's end to the host."""
 LOOK_SECONDS = 0.5
 """How often it is looked whether there is anything new."""
 
@@ -45,6 +47,7 @@ class Calls:
         """What has ended and could not be recorded: settled when somebody asks for it."""
         self._entering = anyio.Lock()
         self._ending = False
+        self._leaving: set[asyncio.Task[None]] = set()
 
     async def ask(self, order: Order, seconds: float, progress: Progress) -> Batch | Pending:
         """Carry out a call, or join the same one where it is under way or nobody was told what came of it.
@@ -90,12 +93,23 @@ class Calls:
     async def told(self, call: str) -> None:
         """Note that somebody was told what came of a call; a gallery that fails now costs nobody that.
 
-        A server that is ending cannot know whether its answer still gets through: it notes nothing.
+        A server that is ending cannot know whether its answer still gets through: it notes nothing. And one
+        that is killed in the next moment has not noted that the answer left.
         """
         if self._ending:
             return
+        await self._tell(call, RESULT_TOLD)
+        leaving = asyncio.create_task(self._note_left(call))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+
+    async def _note_left(self, call: str) -> None:
+        await anyio.sleep(LEAVING_SECONDS)
+        await self._tell(call, RESULT_LEFT)
+
+    async def _tell(self, call: str, told: int) -> None:
         with suppress(ConfigurationError):
-            await to_thread.run_sync(self._studio.journal.tell, call)
+            await to_thread.run_sync(self._studio.journal.tell, call, told)
 
     async def settle(self) -> None:
         """Take over and settle what processes left that are gone."""
@@ -111,12 +125,13 @@ class Calls:
         self._ending = True
         self._studio.pace.stop()
         tasks = [work.task for work in self._works.values() if work.task]
-        if not tasks:
-            return
-        _, late = await asyncio.wait(tasks, timeout=grace_seconds)
-        for task in late:
-            task.cancel()
-        await asyncio.wait(tasks)
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace_seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.wait(tasks)
+        if self._leaving:
+            await asyncio.wait(self._leaving)
 
     async def _begin_or_join(self, order: Order) -> tuple[str, bool]:
         """The handle of a call, and whether it is one that had begun before."""
