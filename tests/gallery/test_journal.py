@@ -16,7 +16,14 @@ import pytest
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import Draft, Planned, State, StoredImage
-from imagerouter_mcp.gallery.journal import HANDLE_TOLD, JOINED_FOR, LISTED_FOR, RESULT_TOLD, Journal
+from imagerouter_mcp.gallery.journal import (
+    HANDLE_TOLD,
+    JOINED_FOR,
+    LISTED_FOR,
+    RESULT_LEFT,
+    RESULT_TOLD,
+    Journal,
+)
 from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.spending import Ledger
@@ -209,6 +216,18 @@ def test_the_same_call_joins_what_nobody_was_told_the_end_of(process: Process, e
 def test_the_same_call_joins_nothing_else(process: Process, earlier: str) -> None:
     NOT_JOINED[earlier](process)
     assert process.journal.begin("same", [FOX], again=False)[1] is False
+
+
+@pytest.mark.parametrize(("told", "joined"), [(RESULT_TOLD, True), (RESULT_LEFT, False)])
+def test_an_answer_that_had_not_left_when_its_process_ended_is_given_again(
+    process: Process, data_dir: Path, told: int, *, joined: bool
+) -> None:
+    handle = _ended("done", told)(process)
+    process.close()
+    with contextlib.closing(Process(data_dir)) as other:
+        found, same = other.journal.begin("same", [FOX], again=False)
+    assert same is joined
+    assert (found == [handle]) is joined
 
 
 def test_ten_minutes_after_its_end_nothing_is_joined(process: Process, data_dir: Path) -> None:
