@@ -42,10 +42,10 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> Generator[None]:
-    """Print the table after a long run, and put it into the documentation."""
+    """Print the table after a whole long run, and put it into the documentation."""
     yield
     table = config.stash[_TALLY].table()
-    if config.option.markexpr != "long" or not config.stash[_TALLY].rows:
+    if config.option.markexpr != "long" or config.option.keyword or not config.stash[_TALLY].rows:
         return
     terminalreporter.write_line(table)
     text = _DOCUMENT.read_text("utf-8")

@@ -12,7 +12,7 @@ from faults.cases import Case
 from faults.hosts import Host, RawHost, SdkHost, Told
 from faults.ledger import UNDER_WAY, Expected, Trial
 from faults.moments import MOMENTS, Moment, begin_sent
-from faults.scene import SOON, STALL_SECONDS, Scene, make, picture
+from faults.scene import QUICK, SOON, STALL_SECONDS, Scene, make, picture
 from faults.table import LOST_AND_PAID, MADE
 
 _LOST = Expected(reachable=0, word=None, unknowable=True)
@@ -88,6 +88,17 @@ def _hand_off(trial: Trial) -> None:
     )
     assert [other.images for other in others] == [told.images] * 2
     trial.conclude(host, MADE, told)
+
+
+def _outlast_the_host(trial: Trial) -> None:
+    """A model of 75 s in front of a host that gives up after 60, with the settings as they are by default."""
+    trial.scene.environment["IMAGEROUTER_TIMEOUT"] = "300"
+    host = trial.scene.shared_host(trial.era)
+    trial.scene.state.settings.latency_seconds = 75
+    first = host.call_for(60, "generate_image", **picture(trial.prompt, QUICK))
+    trial.scene.state.settings.latency_seconds = 0
+    assert first.state in UNDER_WAY
+    trial.conclude(host, MADE, _collected(host, first))
 
 
 def _end(host: RawHost, how: str) -> None:
@@ -189,6 +200,7 @@ CASES = (
         ("auto", "legacy"),
     ),
     Case("longer than the host waits, then collected", "handed off", _hand_off),
+    Case("a model of 75 s, a host that gives up after 60", "slow", _outlast_the_host, long=True),
     *_ends(),
     Case("SIGTERM, grace too short", "impatient", _end_without_grace),
     Case("SIGKILL, then the same call again", "SIGKILL", _kill_and_call_again),
