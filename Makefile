@@ -54,7 +54,7 @@ fuzz: .venv/dev ## call every tool and reader with whatever comes, 100,000 times
 	$(BIN)/pytest tests/fuzz --fuzz 100000 --quiet
 
 conformance: .venv/dev ## the official MCP suite against the HTTP server; needs npm
-	PYTHONPATH=tests/support $(BIN)/python tests/conformance/run.py
+	PYTHONPATH=tests $(BIN)/python tests/conformance/run.py
 
 hosts: .venv/dev ## try it with the real clients, which npm installs into .hosts, and write docs/hosts.md
 	$(BIN)/python tests/hosts/run.py

@@ -22,11 +22,11 @@ def test_an_empty_value_and_an_unexpanded_variable_count_as_unset(
     monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     monkeypatch.setenv("IMAGEROUTER_API_KEY", value)
-    monkeypatch.setenv("IMAGEROUTER_TIMEOUT", value)
+    monkeypatch.setenv("IMAGEROUTER_WAIT_SECONDS", value)
     monkeypatch.setenv("IMAGEROUTER_OUTPUT_DIR", value)
     settings = load_settings()
     assert settings.key is None
-    assert settings.timeout == 300
+    assert settings.wait_seconds == 45
 
 
 def test_the_key_comes_from_the_variable_then_the_named_file_then_the_usual_file(

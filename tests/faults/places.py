@@ -75,8 +75,10 @@ def _mount(*arguments: str) -> int:
 
 
 def remove(folder: Path) -> None:
-    """Delete a folder with all that is in it."""
-    shutil.rmtree(folder)
+    """Delete a folder with all that is in it, at one stroke: a server may be writing into it."""
+    gone = folder.with_name(f"{folder.name} gone")
+    folder.rename(gone)
+    shutil.rmtree(gone)
 
 
 @contextmanager

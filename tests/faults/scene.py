@@ -65,6 +65,7 @@ class Scene:
             "IMAGEROUTER_POPULAR_URL": self.sandbox.popular_url,
             "IMAGEROUTER_OUTPUT_DIR": str(self.pictures),
             "IMAGEROUTER_DATA_DIR": str(self.data),
+            "IMAGEROUTER_ALLOW_PRIVATE_URLS": "1",  # for a source image that is slow to come
             "IMAGEROUTER_STALL_SECONDS": str(STALL_SECONDS),
             "IMAGEROUTER_TIMEOUT": "20",
             "IMAGEROUTER_GRACE_SECONDS": "4",

@@ -73,7 +73,7 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     "a relative folder": (
         "generate_image",
         {**FOX, "output_dir": "pictures"},
-        "configuration",
+        "plan",
         "absolute path",
     ),
     "a file for a folder": (

@@ -107,7 +107,8 @@ async def deliver(studio: Studio, job: Job, answer: GenerationAnswer, work: Work
         *((SANDBOX_NOTE,) if answer.sandbox else ()),
     ]
     record, unrecorded = await to_thread.run_sync(_record, studio, job, answer, outcomes, told)
-    work.unrecorded = work.unrecorded or bool(unrecorded)
+    if unrecorded:
+        work.unrecorded, work.unstored[job.handle] = True, answer
     lost = [
         undelivered(image, outcome.reason)
         for image, outcome in zip(record.images, outcomes, strict=True)

@@ -18,7 +18,7 @@ class Work:
         withdrawn: Whether nobody wants what has not left yet.
         kept: Whether somebody was told its handle, so that it goes on though nobody waits.
         unrecorded: Whether the gallery could not be written when something of it ended.
-        unstored: Answers that no folder took, by their generations' handles.
+        unstored: Answers that no folder or no gallery took, by their generations' handles.
         notes: What the person should know of how it went.
         waiting: How many callers wait for it.
         task: What carries it out; its result is what came of the call.
