@@ -1,27 +1,38 @@
 """Calls that outlive their callers: handed off and collected, joined, cancelled, shared by two servers."""
 
 import asyncio
+import json
 import re
+import sqlite3
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.gallery.entries import OPEN_STATES, Draft
+from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation import calls
 from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.settings import Settings
 from patience import at_once, until
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
-Journal = Callable[[], list[dict[str, Any]]]
 Change = Callable[..., None]
 
 SLOW = {"model": "sandbox/slow-0.3", "size": "64x64"}
 FAST = {"model": "sandbox/slow-0", "size": "64x64"}
 EACH_ITS_OWN = {"handle", "path", "url", "generation", "latency_ms"}
 """What differs between two results of the same wish."""
+UNKNOWN = {
+    "kind": "outcome_unknown",
+    "what": "No answer came.",
+    "charged": "unknown",
+    "remedy": "Look first.",
+}
 
 
 def asked(sandbox: Sandbox) -> list[dict[str, Any]]:
@@ -197,16 +208,22 @@ async def test_what_arrived_after_its_call_was_cancelled_is_stored_and_answers_t
     async with connect() as host:
         async with under_way(sandbox, host, "generate_image", prompt="A fox", **SLOW):
             pass
-
-        async def recorded() -> dict[str, Any]:
-            while (listed := (await host("list_images")).fields)["unfinished"]:
-                assert listed["unfinished"][0]["state"] == "working"
-            return listed
-
-        listed = await asyncio.wait_for(recorded(), 5)
+        listed = await _recorded(host)
         joined = await host("generate_image", prompt="A fox", **SLOW)
     assert joined.image["handle"] == listed["images"][0]["handle"]
     assert len(asked(sandbox)) == 1
+
+
+async def _recorded(host: Any) -> dict[str, Any]:  # noqa: ANN401 - conftest's Host
+    """What is listed as soon as nothing is under way any more."""
+
+    async def look() -> dict[str, Any]:
+        while True:
+            listed: dict[str, Any] = (await host("list_images", limit=20)).fields
+            if not any(entry["state"] in OPEN_STATES for entry in listed["unfinished"]):
+                return listed
+
+    return await asyncio.wait_for(look(), 5)
 
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
@@ -280,7 +297,7 @@ async def test_an_edit_of_last_whose_answer_was_lost_does_not_build_on_its_own_r
         source = await host("generate_image", prompt="A fox", **FAST)
         async with under_way(sandbox, host, "edit_image", **edit):
             pass
-        await until(lambda: asked(sandbox)[-1]["outcome"] == "made")
+        await _recorded(host)
         joined = await host("edit_image", **edit)
         further = await host("edit_image", **edit)
         listed = (await host("list_images")).fields["images"]
@@ -312,9 +329,10 @@ async def test_a_call_that_was_cancelled_before_it_was_sent_is_withdrawn(
             second = asyncio.create_task(host("generate_image", prompt="Second", **SLOW))
             await _is_queued(host, "Second")
             await cancel(second)
+            withdrawn, _ = await _once_given_up(host)
+            assert asked(sandbox)[0]["outcome"] != "made", "it had no need to wait for its turn"
             await first
         spent = (await host("spending")).fields
-        (withdrawn,) = spent["unfinished"]
         told = await host("generate_image", prompt="Second", **FAST)
     assert prompts(sandbox) == ["First", "Second"]
     assert asked(sandbox)[1]["fields"]["model"] == FAST["model"]
@@ -322,6 +340,18 @@ async def test_a_call_that_was_cancelled_before_it_was_sent_is_withdrawn(
     assert withdrawn["error"].endswith("Nothing was charged. Ask for it again.")
     assert spent["under_way_usd"] == spent["uncertain_usd"] == 0
     assert not told.failed, told.text
+
+
+async def _once_given_up(host: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - conftest's Host
+    """What is unfinished, as soon as something of it was never sent."""
+
+    async def look() -> list[dict[str, Any]]:
+        while True:
+            unfinished: list[dict[str, Any]] = (await host("list_images")).fields["unfinished"]
+            if any(entry["state"] == "not_sent" for entry in unfinished):
+                return unfinished
+
+    return await asyncio.wait_for(look(), 5)
 
 
 async def _is_queued(host: Any, prompt: str) -> None:  # noqa: ANN401 - conftest's Host
@@ -343,7 +373,7 @@ async def test_a_cancelled_call_for_eight_does_not_send_the_rest(connect: Hosts,
             await until(lambda: len(asked(sandbox)) == 2)
         # What is asked for now has its turn after those of the cancelled call.
         await host("generate_image", prompt="A wolf", **FAST)
-        listed = (await host("list_images", limit=20)).fields
+        listed = await _recorded(host)
         joined = await host("generate_image", prompt="A fox", n=8, **SLOW)
     assert prompts(sandbox) == ["A fox", "A fox", "A wolf"]
     assert [image["prompt"] for image in listed["images"]].count("A fox") == 2
@@ -366,6 +396,28 @@ async def test_a_joined_call_goes_on_when_one_of_its_callers_leaves(connect: Hos
         told = await staying
     assert not told.failed, told.text
     assert prompts(sandbox) == ["First", "A fox"]
+
+
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+async def test_what_one_server_gives_up_before_it_left_is_made_by_the_other_that_joined_it(
+    connect: Hosts, sandbox: Sandbox, change_sandbox: Change
+) -> None:
+    change_sandbox(models="with-faults")  # where each costs $0.01
+    async with (
+        connect(concurrency=1) as host,
+        connect() as other,
+        under_way(sandbox, host, "generate_image", prompt="First", model="sandbox/slow-1", size="64x64"),
+    ):
+        leaving = asyncio.create_task(host("generate_image", prompt="A fox", **FAST))
+        await _is_queued(other, "A fox")
+        joining = asyncio.create_task(other("generate_image", prompt="A fox", **FAST))
+        await asyncio.wait([joining], timeout=0.2)  # in which it finds what it joins
+        await cancel(leaving)
+        told = await joining
+        spent = (await other("spending")).fields
+    assert not told.failed, told.text
+    assert prompts(sandbox) == ["First", "A fox"]
+    assert (spent["under_way_usd"], spent["total_usd"]) == (0.01, 0.01), "nothing is set aside for the other"
 
 
 async def test_two_servers_that_are_asked_the_same_at_once_ask_the_service_once(
@@ -395,6 +447,26 @@ async def test_another_server_collects_what_is_under_way_in_the_first(
     assert f"collect it with get_generation {handle}" in listed.text
     assert late.fields == here.fields
     assert len(asked(sandbox)) == 1
+
+
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+async def test_what_ends_just_as_it_is_handed_off_is_answered(connect: Hosts, settings: Settings) -> None:
+    with (
+        closing(Database(settings.data_dir)) as database,
+        closing(Journal(database, settings.data_dir)) as journal,
+    ):
+        (handle,), _ = journal.begin("same", [Draft(prompt="A fox", model="vendor/x")], again=False)
+        async with connect() as host:
+            assert (await host("list_images")).fields["unfinished"][0]["state"] == "preparing"
+            # While another writes, the server reads that it is open, and cannot note yet that it says so.
+            with closing(sqlite3.connect(database.path, isolation_level=None)) as writing:
+                writing.execute("BEGIN IMMEDIATE")
+                writing.execute("UPDATE journal SET state = 'unknown', error = ?", (json.dumps(UNKNOWN),))
+                asking = asyncio.create_task(host("get_generation", generation=handle, wait=0))
+                await asyncio.wait([asking], timeout=0.3)
+                writing.execute("COMMIT")
+            told = await asking
+    assert told.fields["error"]["kind"] == "outcome_unknown", told.text
 
 
 async def test_a_person_sees_at_once_and_again_and_again_that_it_goes_on(

@@ -1,5 +1,6 @@
 """A call from request to result: pick the models, open the sources, plan, set money aside, send, deliver."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
@@ -72,10 +73,26 @@ async def carry_out(studio: Studio, order: Order, handles: Sequence[str], work: 
         try:
             sendings = await _prepare(studio, order, handles, opened)
         except ImageRouterError as error:
-            for handle in handles:
-                await end(studio, handle, error, work)
+            await _end_all(studio, handles, error, work)
             raise
-        return await _make_all(studio, sendings, work)
+        except asyncio.CancelledError:
+            await _end_all(studio, handles, _given_up(), work)
+            raise
+        try:
+            return await _make_all(studio, sendings, work)
+        except asyncio.CancelledError:
+            if not work.sent:  # else the journal's next reader settles it
+                await _end_all(studio, handles, _given_up(), work)
+            raise
+
+
+def _given_up() -> NotSentError:
+    return NotSentError("The call was given up before the request left.", "Ask for it again.")
+
+
+async def _end_all(studio: Studio, handles: Sequence[str], error: ImageRouterError, work: Work) -> None:
+    for handle in handles:
+        await end(studio, handle, error, work)
 
 
 async def _prepare(
