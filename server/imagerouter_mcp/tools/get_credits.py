@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp.types import CallToolResult
 
-from imagerouter_mcp.generation.prices import dollars
+from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.parameters import StudioContext
 from imagerouter_mcp.tools.results import text_block
 

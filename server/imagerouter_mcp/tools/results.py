@@ -15,9 +15,10 @@ from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, 
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
 from imagerouter_mcp.generation.links import Links
-from imagerouter_mcp.generation.prices import Estimate, dollars
+from imagerouter_mcp.generation.prices import Estimate
 from imagerouter_mcp.generation.request import THINGS, Batch, Kind, Pending
 from imagerouter_mcp.lines import one_line
+from imagerouter_mcp.money import dollars
 
 if TYPE_CHECKING:
     from imagerouter_mcp.generation.plan import Plan

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from imagerouter_mcp.gallery.spending import Spent
 from imagerouter_mcp.generation.limits import budget_day
-from imagerouter_mcp.generation.prices import dollars
+from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.parameters import StudioContext
 from imagerouter_mcp.tools.results import text_block
 from imagerouter_mcp.tools.unfinished import unfinished_fields, unfinished_lines
