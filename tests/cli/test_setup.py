@@ -16,7 +16,7 @@ from imagerouter_mcp.cli.hosts import hosts
 from imagerouter_mcp.cli.launch import SERVER, Launch
 from imagerouter_mcp.cli.links import ON_PATH, cursor_link, vscode_link
 from imagerouter_mcp.cli.standing import registration
-from imagerouter_mcp.sandbox.accounts import KEY
+from imagerouter_mcp.sandbox.service.accounts import KEY
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Program = Callable[[str, str], Path]

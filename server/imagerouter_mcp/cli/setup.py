@@ -19,8 +19,8 @@ def chosen_settings(*, sandbox: bool) -> Generator[Settings]:
     if not sandbox:
         yield load_settings()
         return
-    from imagerouter_mcp.sandbox.accounts import KEY  # noqa: PLC0415 - only who tries it out pays for it
-    from imagerouter_mcp.sandbox.serve import running_sandbox  # noqa: PLC0415 - as above
+    from imagerouter_mcp.sandbox.service.accounts import KEY  # noqa: PLC0415 - only who tries it out pays for it
+    from imagerouter_mcp.sandbox.service.serve import running_sandbox  # noqa: PLC0415 - as above
 
     with running_sandbox() as stand_in:
         settings = load_settings(api_key=KEY, base_url=stand_in.base_url, popular_url=stand_in.popular_url)
