@@ -12,8 +12,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from imagerouter_mcp.sandbox.accounts import KEY, Accounts
-from imagerouter_mcp.sandbox.serve import Sandbox, running_sandbox
+from imagerouter_mcp.sandbox.service.accounts import KEY, Accounts
+from imagerouter_mcp.sandbox.service.serve import Sandbox, running_sandbox
 from imagerouter_mcp.settings import Settings
 
 HEARTBEAT_SECONDS = 0.05

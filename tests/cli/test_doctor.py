@@ -21,8 +21,8 @@ from imagerouter_mcp.cli.hosts import hosts
 from imagerouter_mcp.cli.machine_checks import machine_checks
 from imagerouter_mcp.cli.service_checks import ServiceChecks
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.sandbox import accounts
-from imagerouter_mcp.sandbox.accounts import KEY
+from imagerouter_mcp.sandbox.service import accounts
+from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.settings import Settings, load_settings
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -16,7 +16,7 @@ import pytest
 from imagerouter_mcp import server
 from imagerouter_mcp.cli.hosts import ON_PATH, cursor_link, hosts, vscode_link
 from imagerouter_mcp.cli.launch import SERVER, Launch
-from imagerouter_mcp.sandbox.accounts import KEY
+from imagerouter_mcp.sandbox.service.accounts import KEY
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Program = Callable[[str, str], Path]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from imagerouter_mcp.sandbox.accounts import LIMITED_KEY, UNKNOWN_KEY
+from imagerouter_mcp.sandbox.service.accounts import LIMITED_KEY, UNKNOWN_KEY
 from imagerouter_mcp.settings import Settings
 from patience import until
 

@@ -20,8 +20,8 @@ def chosen_settings(*, sandbox: bool) -> Generator[Settings]:
     if not sandbox:
         yield load_settings()
         return
-    from imagerouter_mcp.sandbox.accounts import KEY  # noqa: PLC0415 - only `--sandbox` needs it
-    from imagerouter_mcp.sandbox.serve import running_sandbox  # noqa: PLC0415 - as above
+    from imagerouter_mcp.sandbox.service.accounts import KEY  # noqa: PLC0415 - only `--sandbox` needs it
+    from imagerouter_mcp.sandbox.service.serve import running_sandbox  # noqa: PLC0415 - as above
 
     with running_sandbox() as running:
         settings = load_settings(api_key=KEY, base_url=running.base_url, popular_url=running.popular_url)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from imagerouter_mcp.sandbox import catalogue
-from imagerouter_mcp.sandbox.catalogue import Model
-from imagerouter_mcp.sandbox.faults import Fault, fault_model, fault_of
-from imagerouter_mcp.sandbox.media import DEFAULT_SIZE, JPEG, PNG, WEBP, Size
-from imagerouter_mcp.sandbox.refusals import RefusedError, late, provider_error
-from imagerouter_mcp.sandbox.uploads import Received
+from imagerouter_mcp.sandbox.pictures.media import DEFAULT_SIZE, JPEG, PNG, WEBP, Size
+from imagerouter_mcp.sandbox.service import offered
+from imagerouter_mcp.sandbox.service.error_answers import RefusedError, late, provider_error
+from imagerouter_mcp.sandbox.service.faults import Fault, fault_model, fault_of
+from imagerouter_mcp.sandbox.service.offered import Model
+from imagerouter_mcp.sandbox.service.request_bodies import Received
 
 LONGEST_PROMPT: Final = 10_000
 """Characters."""
@@ -158,7 +158,7 @@ def _model_id(fields: Mapping[str, Any]) -> str:
         raise RefusedError(400, "'model' is a required parameter")
     if not isinstance(model_id, str):
         raise RefusedError(400, "'model' must be a string")
-    return catalogue.resolve(model_id)
+    return offered.resolve(model_id)
 
 
 def _one_of(fields: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
@@ -186,10 +186,10 @@ def _pixels(written: str) -> Size | None:
 
 
 def _model(model_id: str, *, video: bool) -> tuple[Model, Fault | None]:
-    if model_id in catalogue.RETIRED:
-        raise RefusedError(400, catalogue.RETIRED[model_id])
+    if model_id in offered.RETIRED:
+        raise RefusedError(400, offered.RETIRED[model_id])
     fault = fault_of(model_id)
-    model = fault_model(model_id, video=video) if fault else catalogue.listed().get(model_id)
+    model = fault_model(model_id, video=video) if fault else offered.listed().get(model_id)
     if model is None:
         raise RefusedError(400, f"model '{model_id}' is not available")
     if model.is_video and not video:

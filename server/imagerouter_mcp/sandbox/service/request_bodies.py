@@ -9,7 +9,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from imagerouter_mcp.sandbox.refusals import INVALID, RefusedError, internal_error
+from imagerouter_mcp.sandbox.service.error_answers import INVALID, RefusedError, internal_error
 
 MAX_IMAGES: Final = 16
 """Source images in one request."""

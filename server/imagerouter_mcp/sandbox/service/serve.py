@@ -13,8 +13,8 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
-from imagerouter_mcp.sandbox.app import POPULAR_PATH, build_app
-from imagerouter_mcp.sandbox.state import HEARTBEAT_SECONDS, SandboxState
+from imagerouter_mcp.sandbox.service.asgi import POPULAR_PATH, build_app
+from imagerouter_mcp.sandbox.service.state import HEARTBEAT_SECONDS, SandboxState
 
 SHUTDOWN_SECONDS: Final = 1
 """How long open connections may keep a stopping server."""

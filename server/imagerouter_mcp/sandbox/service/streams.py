@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from imagerouter_mcp.sandbox.state import SandboxState
+from imagerouter_mcp.sandbox.service.state import SandboxState
 
 
 class CutError(Exception):

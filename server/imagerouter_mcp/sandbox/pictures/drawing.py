@@ -10,8 +10,8 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont
 
-from imagerouter_mcp.sandbox.encoding import resized
-from imagerouter_mcp.sandbox.media import Size
+from imagerouter_mcp.sandbox.pictures.encoding import resized
+from imagerouter_mcp.sandbox.pictures.media import Size
 
 Colour = tuple[int, int, int]
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from imagerouter_mcp.sandbox.state import MODELS, POPULARITY, SandboxState
+from imagerouter_mcp.sandbox.service.state import MODELS, POPULARITY, SandboxState
 
 _LONGEST_PAUSE: Final = 3600
 """Seconds."""

@@ -6,10 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
-from imagerouter_mcp.sandbox.accounts import Accounts
-from imagerouter_mcp.sandbox.journal import Journal
-from imagerouter_mcp.sandbox.rates import WINDOW_SECONDS
-from imagerouter_mcp.sandbox.store import FileStore
+from imagerouter_mcp.sandbox.service.accounts import Accounts
+from imagerouter_mcp.sandbox.service.sandbox_journal import Journal
+from imagerouter_mcp.sandbox.service.store import FileStore
+from imagerouter_mcp.sandbox.service.throttle import WINDOW_SECONDS
 
 MAX_STORED_BYTES: Final = 256 * 2**20
 """Results, and uploads, are each kept in memory up to this total."""

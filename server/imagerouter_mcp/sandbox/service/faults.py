@@ -59,7 +59,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from imagerouter_mcp.sandbox.catalogue import Model
+from imagerouter_mcp.sandbox.service.offered import Model
 
 PREFIX: Final = "sandbox/"
 VIDEO_PREFIX: Final = "sandbox/video-"

@@ -11,10 +11,9 @@ from typing import Final
 
 from PIL import Image, ImageChops, ImageDraw, ImageOps
 
-from imagerouter_mcp.sandbox.drawing import write_caption
-from imagerouter_mcp.sandbox.encoding import resized
-from imagerouter_mcp.sandbox.media import Size
-from imagerouter_mcp.sandbox.refusals import RefusedError, provider_error
+from imagerouter_mcp.sandbox.pictures.drawing import write_caption
+from imagerouter_mcp.sandbox.pictures.encoding import resized
+from imagerouter_mcp.sandbox.pictures.media import Size
 
 STRIPE: Final = 16
 """The width of a stripe in pixels."""
@@ -28,6 +27,10 @@ LAYERS: Final = 3
 _LARGEST_SOURCE: Final = 64_000_000
 """The most pixels of a source image that are decoded."""
 _STRIP_SHARE: Final = 5
+
+
+class UnusableSourceError(Exception):
+    """A source image that a provider would refuse; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def open_picture(data: bytes) -> Image.Image:
     """Decode a source image as a viewer shows it.
 
     Raises:
-        RefusedError: It is none, or larger than anything a provider takes.
+        UnusableSourceError: It is none, or larger than anything a provider takes.
     """
     try:
         picture = Image.open(BytesIO(data))
@@ -63,9 +66,9 @@ def open_picture(data: bytes) -> Image.Image:
     return ImageOps.exif_transpose(picture)
 
 
-def unreadable() -> RefusedError:
-    """What a provider says of an upload that is no picture."""
-    return provider_error(400, "Bad Request", "Invalid image: the uploaded file could not be read.")
+def unreadable() -> UnusableSourceError:
+    """Return the error for a source image that cannot be decoded."""
+    return UnusableSourceError("Invalid image: the uploaded file could not be read.")
 
 
 def edit(wish: Edit, sources: Sequence[bytes], mask: bytes | None) -> Image.Image:
@@ -80,7 +83,7 @@ def edit(wish: Edit, sources: Sequence[bytes], mask: bytes | None) -> Image.Imag
         An RGB picture.
 
     Raises:
-        RefusedError: A file cannot be read.
+        UnusableSourceError: A file cannot be read.
     """
     first = open_picture(sources[0]).convert("RGB")
     size = wish.size or _within(first.size)
@@ -136,12 +139,12 @@ def upscale(source: bytes) -> Image.Image:
     """Double a picture's size.
 
     Raises:
-        RefusedError: It cannot be read, or would grow past `LARGEST_SIDE`.
+        UnusableSourceError: It cannot be read, or would grow past `LARGEST_SIDE`.
     """
     picture = open_picture(source)
     width, height = picture.size[0] * 2, picture.size[1] * 2
     if max(width, height) > LARGEST_SIDE:
-        raise provider_error(400, "Bad Request", f"The image is too large to upscale to {width}x{height}.")
+        raise UnusableSourceError(f"The image is too large to upscale to {width}x{height}.")
     return resized(picture.convert("RGB"), (width, height))
 
 
@@ -149,7 +152,7 @@ def cut_out(source: bytes) -> Image.Image:
     """Keep what lies in the ellipse in the middle, and make the rest transparent.
 
     Raises:
-        RefusedError: It cannot be read.
+        UnusableSourceError: It cannot be read.
     """
     picture = open_picture(source).convert("RGBA")
     width, height = picture.size
@@ -163,7 +166,7 @@ def layers(source: bytes, size: Size | None) -> list[Image.Image]:
     """Take a picture apart into `LAYERS` bands, each transparent elsewhere.
 
     Raises:
-        RefusedError: It cannot be read.
+        UnusableSourceError: It cannot be read.
     """
     picture = open_picture(source).convert("RGBA")
     picture = resized(picture, size or _within(picture.size))
@@ -181,7 +184,7 @@ def vectorise(source: bytes, size: Size | None) -> bytes:
     """Redraw a picture as an SVG of coarse squares.
 
     Raises:
-        RefusedError: It cannot be read.
+        UnusableSourceError: It cannot be read.
     """
     picture = open_picture(source).convert("RGB")
     width, height = size or _within(picture.size)

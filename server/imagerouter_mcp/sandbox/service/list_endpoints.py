@@ -6,11 +6,11 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from imagerouter_mcp.sandbox import catalogue, shapes
-from imagerouter_mcp.sandbox.catalogue import Model
-from imagerouter_mcp.sandbox.faults import FAULT_IDS, VIDEO_FAULT_IDS, fault_model, fault_of
-from imagerouter_mcp.sandbox.refusals import RefusedError, internal_error
-from imagerouter_mcp.sandbox.state import Popularity, SandboxState
+from imagerouter_mcp.sandbox.service import list_shapes, offered
+from imagerouter_mcp.sandbox.service.error_answers import RefusedError, internal_error
+from imagerouter_mcp.sandbox.service.faults import FAULT_IDS, VIDEO_FAULT_IDS, fault_model, fault_of
+from imagerouter_mcp.sandbox.service.offered import Model
+from imagerouter_mcp.sandbox.service.state import Popularity, SandboxState
 
 SLOW_LIST_SECONDS: Final = 5.0
 """How long the model list takes when it is set to be slow."""
@@ -42,32 +42,32 @@ async def models_v1(request: Request) -> Response:
             return HTMLResponse(_PAGE)
         case "slow":
             await state.pause(SLOW_LIST_SECONDS)
-            return JSONResponse(shapes.v1(_models(state), query))
+            return JSONResponse(list_shapes.v1(_models(state), query))
         case "v2":
-            return JSONResponse(shapes.v2(_models(state), query))
+            return JSONResponse(list_shapes.v2(_models(state), query))
         case "v3":
-            return JSONResponse(shapes.v3(_models(state), query))
+            return JSONResponse(list_shapes.v3(_models(state), query))
         case _:
-            return JSONResponse(shapes.v1(_models(state), query))
+            return JSONResponse(list_shapes.v1(_models(state), query))
 
 
 async def models_v2(request: Request) -> Response:
     """`GET /v2/models`."""
-    return JSONResponse(shapes.v2(_models(_state(request)), request.query_params))
+    return JSONResponse(list_shapes.v2(_models(_state(request)), request.query_params))
 
 
 async def models_v3(request: Request) -> Response:
     """`GET /v3/models`."""
-    return JSONResponse(shapes.v3(_models(_state(request)), request.query_params))
+    return JSONResponse(list_shapes.v3(_models(_state(request)), request.query_params))
 
 
 async def model(request: Request) -> Response:
     """`GET /v1/models/{id}`: one entry, without its id; fault models have one too."""
     asked: str = request.path_params["id"]
-    model_id = catalogue.resolve(asked)
+    model_id = offered.resolve(asked)
     if fault_of(model_id):
         return JSONResponse(fault_model(model_id).entry)
-    found = catalogue.listed().get(model_id)
+    found = offered.listed().get(model_id)
     if found is None:
         raise RefusedError(404, f"The model '{asked}' does not exist", code="model_not_found", typed=True)
     return JSONResponse(found.entry)
@@ -100,7 +100,7 @@ def _state(request: Request) -> SandboxState:
 
 
 def _models(state: SandboxState) -> list[Model]:
-    real = list(catalogue.listed().values())
+    real = list(offered.listed().values())
     if state.settings.models != "with-faults":
         return real
     return real + [fault_model(model_id) for model_id in FAULT_IDS + VIDEO_FAULT_IDS]

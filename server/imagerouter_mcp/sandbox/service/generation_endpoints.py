@@ -16,12 +16,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from imagerouter_mcp.sandbox import catalogue
-from imagerouter_mcp.sandbox.faults import HUGE_BASE64_BYTES, Fault
-from imagerouter_mcp.sandbox.journal import Entry, FileEntry
-from imagerouter_mcp.sandbox.media import MadeFile
-from imagerouter_mcp.sandbox.purchases import Purchase
-from imagerouter_mcp.sandbox.refusals import (
+from imagerouter_mcp.sandbox.pictures.media import MadeFile
+from imagerouter_mcp.sandbox.service import offered
+from imagerouter_mcp.sandbox.service.error_answers import (
     JSON_TYPE,
     RefusedError,
     access_denied,
@@ -31,10 +28,13 @@ from imagerouter_mcp.sandbox.refusals import (
     provider_error,
     rate_limited,
 )
-from imagerouter_mcp.sandbox.requests import GenerationRequest, check_abilities, validate
-from imagerouter_mcp.sandbox.state import SandboxState
-from imagerouter_mcp.sandbox.store import StoredFile
-from imagerouter_mcp.sandbox.streams import (
+from imagerouter_mcp.sandbox.service.faults import HUGE_BASE64_BYTES, Fault
+from imagerouter_mcp.sandbox.service.purchases import Purchase
+from imagerouter_mcp.sandbox.service.request_bodies import Received, receive
+from imagerouter_mcp.sandbox.service.sandbox_journal import Entry, FileEntry
+from imagerouter_mcp.sandbox.service.state import SandboxState
+from imagerouter_mcp.sandbox.service.store import StoredFile
+from imagerouter_mcp.sandbox.service.streams import (
     CuttableResponse,
     StalledResponse,
     VanishedResponse,
@@ -42,7 +42,7 @@ from imagerouter_mcp.sandbox.streams import (
     cut_after,
     stall,
 )
-from imagerouter_mcp.sandbox.uploads import Received, receive
+from imagerouter_mcp.sandbox.service.validation import GenerationRequest, check_abilities, validate
 
 _GATEWAY_PAGE: Final = (
     "<html>\r\n<head><title>{status}</title></head>\r\n<body>\r\n<center><h1>{status}</h1></center>\r\n"
@@ -192,7 +192,7 @@ class _Generation:
         wish, name = self.wish, self.wish.fault.name if self.wish.fault else None
         if name == "empty-data":
             return []
-        revised = f"{wish.prompt} (revised)" if wish.model.id == catalogue.REVISING_MODEL else None
+        revised = f"{wish.prompt} (revised)" if wish.model.id == offered.REVISING_MODEL else None
         if name == "no-url":
             return [{"revised_prompt": revised}]
         return [{**self._result(file), "revised_prompt": revised} for file in made]
@@ -213,13 +213,13 @@ class _Generation:
 
 
 def _describe(received: Received) -> list[FileEntry]:
-    from imagerouter_mcp.sandbox.inspection import describe  # noqa: PLC0415 - Pillow is slow to import
+    from imagerouter_mcp.sandbox.service.inspection import describe  # noqa: PLC0415 - Pillow is slow to import
 
     return describe(received)
 
 
 def _make(wish: GenerationRequest) -> list[MadeFile]:
-    from imagerouter_mcp.sandbox.making import make  # noqa: PLC0415 - Pillow is slow to import
+    from imagerouter_mcp.sandbox.service.providers import make  # noqa: PLC0415 - Pillow is slow to import
 
     return make(wish)
 

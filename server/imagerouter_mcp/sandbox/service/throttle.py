@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from imagerouter_mcp.sandbox.refusals import over_rate
+from imagerouter_mcp.sandbox.service.error_answers import over_rate
 
 IMAGES_A_DOLLAR: Final = 4
 FEWEST_IMAGES: Final = 6

@@ -18,14 +18,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from imagerouter_mcp.sandbox.rates import Window, usual_limit
-from imagerouter_mcp.sandbox.refusals import (
+from imagerouter_mcp.sandbox.service.error_answers import (
     access_denied,
     deposit_required,
     insufficient_credits,
     rate_limited,
     unauthorized,
 )
+from imagerouter_mcp.sandbox.service.throttle import Window, usual_limit
 
 KEY_LENGTH: Final = 64
 """Characters of an API key."""

@@ -6,8 +6,8 @@ from io import BytesIO
 
 from PIL import Image
 
-from imagerouter_mcp.sandbox.journal import FileEntry
-from imagerouter_mcp.sandbox.uploads import Received, UploadedFile
+from imagerouter_mcp.sandbox.service.request_bodies import Received, UploadedFile
+from imagerouter_mcp.sandbox.service.sandbox_journal import FileEntry
 
 
 def describe(received: Received) -> list[FileEntry]:

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from imagerouter_mcp.sandbox.media import MP4, MadeFile, Size
+from imagerouter_mcp.sandbox.pictures.media import MP4, MadeFile, Size
 
 OWN_SIZE: Final[Size] = (320, 180)
 OWN_SECONDS: Final = 2
@@ -41,7 +41,7 @@ def clip(size: Size | None = None, seconds: int | None = None) -> MadeFile:
 
 @cache
 def _original() -> bytes:
-    return files("imagerouter_mcp.sandbox").joinpath("assets/clip.mp4").read_bytes()
+    return files("imagerouter_mcp.sandbox.pictures").joinpath("assets/clip.mp4").read_bytes()
 
 
 def _written(original: bytes, size: Size, seconds: int, offset: int) -> bytes:

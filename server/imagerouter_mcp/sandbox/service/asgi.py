@@ -11,10 +11,10 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from imagerouter_mcp.sandbox import admin, delivery, generation, lists
-from imagerouter_mcp.sandbox.journal import Entry
-from imagerouter_mcp.sandbox.refusals import NOT_FOUND_PAGE, RefusedError
-from imagerouter_mcp.sandbox.state import HEARTBEAT_SECONDS, SandboxSettings, SandboxState
+from imagerouter_mcp.sandbox.service import control, generation_endpoints, list_endpoints, result_files
+from imagerouter_mcp.sandbox.service.error_answers import NOT_FOUND_PAGE, RefusedError
+from imagerouter_mcp.sandbox.service.sandbox_journal import Entry
+from imagerouter_mcp.sandbox.service.state import HEARTBEAT_SECONDS, SandboxSettings, SandboxState
 
 SERVER_NAME: Final = "imagerouter-sandbox"
 """The `Server` header of every answer: by it a client can tell that nothing was real."""
@@ -45,22 +45,22 @@ def build_app(*, heartbeat_seconds: float = HEARTBEAT_SECONDS, latency_seconds: 
 
 def _routes() -> list[Route]:
     return [
-        Route("/v1/openai/images/generations", generation.generate_image, methods=["POST"]),
-        Route("/v1/openai/images/edits", generation.generate_image, methods=["POST"]),
-        Route("/v1/openai/videos/generations", generation.generate_video, methods=["POST"]),
-        Route("/v1/models", lists.models_v1),
-        Route("/v1/models/{id:path}", lists.model),
-        Route("/v2/models", lists.models_v2),
-        Route("/v3/models", lists.models_v3),
-        Route(POPULAR_PATH, lists.popular, methods=["POST"]),
-        Route("/v1/credits", lists.credits),
-        Route("/v1/auth/test", lists.test_key, methods=["POST"]),
-        Route("/files/{name}", delivery.file, name="file"),
-        Route("/files/{fault}/{name}", delivery.faulty_file),
-        Route("/sandbox/journal", admin.read_journal, methods=["GET"]),
-        Route("/sandbox/journal", admin.clear_journal, methods=["DELETE"]),
-        Route("/sandbox/uploads/{sha256}", admin.read_upload),
-        Route("/sandbox/settings", admin.change_settings, methods=["PUT"]),
+        Route("/v1/openai/images/generations", generation_endpoints.generate_image, methods=["POST"]),
+        Route("/v1/openai/images/edits", generation_endpoints.generate_image, methods=["POST"]),
+        Route("/v1/openai/videos/generations", generation_endpoints.generate_video, methods=["POST"]),
+        Route("/v1/models", list_endpoints.models_v1),
+        Route("/v1/models/{id:path}", list_endpoints.model),
+        Route("/v2/models", list_endpoints.models_v2),
+        Route("/v3/models", list_endpoints.models_v3),
+        Route(POPULAR_PATH, list_endpoints.popular, methods=["POST"]),
+        Route("/v1/credits", list_endpoints.credits),
+        Route("/v1/auth/test", list_endpoints.test_key, methods=["POST"]),
+        Route("/files/{name}", result_files.file, name="file"),
+        Route("/files/{fault}/{name}", result_files.faulty_file),
+        Route("/sandbox/journal", control.read_journal, methods=["GET"]),
+        Route("/sandbox/journal", control.clear_journal, methods=["DELETE"]),
+        Route("/sandbox/uploads/{sha256}", control.read_upload),
+        Route("/sandbox/settings", control.change_settings, methods=["PUT"]),
     ]
 
 

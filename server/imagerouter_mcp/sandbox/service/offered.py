@@ -162,7 +162,7 @@ def spread_of(model: Model) -> tuple[Decimal, Decimal, Decimal]:
 @cache
 def listed() -> Mapping[str, Model]:
     """The real models, by id."""
-    text = files("imagerouter_mcp.sandbox").joinpath("catalogue.json").read_text(encoding="utf-8")
+    text = files("imagerouter_mcp.sandbox.service").joinpath("catalogue.json").read_text(encoding="utf-8")
     entries: dict[str, Any] = json.loads(text)
     return {model_id: Model(model_id, entry) for model_id, entry in entries.items()}
 

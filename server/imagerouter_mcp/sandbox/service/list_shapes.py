@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from imagerouter_mcp.sandbox.catalogue import Model, aliases_of, spread_of
+from imagerouter_mcp.sandbox.service.offered import Model, aliases_of, spread_of
 
 Query = Mapping[str, str]
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from imagerouter_mcp.sandbox.accounts import Account
-from imagerouter_mcp.sandbox.journal import Entry
+from imagerouter_mcp.sandbox.service.accounts import Account
+from imagerouter_mcp.sandbox.service.sandbox_journal import Entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from typing import Final
 
 from PIL import Image, features
 
-from imagerouter_mcp.sandbox.clips import clip
-from imagerouter_mcp.sandbox.drawing import draw, draw_svg
-from imagerouter_mcp.sandbox.encoding import encode, saved
-from imagerouter_mcp.sandbox.media import JPEG, PNG, SVG, WEBP, MadeFile, Size
-from imagerouter_mcp.sandbox.refusals import provider_error
+from imagerouter_mcp.sandbox.pictures.clips import clip
+from imagerouter_mcp.sandbox.pictures.drawing import draw, draw_svg
+from imagerouter_mcp.sandbox.pictures.encoding import encode, saved
+from imagerouter_mcp.sandbox.pictures.media import JPEG, PNG, SVG, WEBP, MadeFile, Size
+from imagerouter_mcp.sandbox.service.error_answers import provider_error
 
 BOMB_SIDE: Final = 60_000
 """Width and height that the bomb's header claims, in pixels."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from PIL import Image
 
-from imagerouter_mcp.sandbox.media import JPEG, PNG, MadeFile, Size
+from imagerouter_mcp.sandbox.pictures.media import JPEG, PNG, MadeFile, Size
 
 
 def encode(picture: Image.Image, media_type: str) -> MadeFile:

@@ -6,10 +6,10 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from imagerouter_mcp.sandbox.media import PNG
-from imagerouter_mcp.sandbox.state import SandboxState
-from imagerouter_mcp.sandbox.store import StoredFile
-from imagerouter_mcp.sandbox.streams import CuttableResponse, cut_after, drip, endless
+from imagerouter_mcp.sandbox.pictures.media import PNG
+from imagerouter_mcp.sandbox.service.state import SandboxState
+from imagerouter_mcp.sandbox.service.store import StoredFile
+from imagerouter_mcp.sandbox.service.streams import CuttableResponse, cut_after, drip, endless
 
 _DRIP_BYTES: Final = 64
 _DRIP_SECONDS: Final = 0.2
