@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mcp.client.stdio import StdioServerParameters
 
-from imagerouter_mcp.sandbox.accounts import KEY
+from imagerouter_mcp.sandbox.service.accounts import KEY
 
 _STARTER = (
     "import os, pathlib, sys; from imagerouter_mcp.cli import main; "

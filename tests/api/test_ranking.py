@@ -10,7 +10,7 @@ from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.api.ranking import LIFETIME_SECONDS, RETRY_SECONDS, SUBSTITUTES, Popularity
 from imagerouter_mcp.errors import ImageRouterError, ServiceUnreachableError
 from imagerouter_mcp.generation.studio import open_studio
-from imagerouter_mcp.sandbox.lists import POPULAR
+from imagerouter_mcp.sandbox.service.list_endpoints import POPULAR
 from imagerouter_mcp.settings import Settings
 
 Journal = Callable[[], list[dict[str, Any]]]

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from imagerouter_mcp.cli.main import main
-from imagerouter_mcp.sandbox.accounts import KEY
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service.accounts import KEY
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
 

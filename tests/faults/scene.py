@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 from mcp.client.stdio import StdioServerParameters
 
 from faults.hosts import Era, Host, RawHost, SdkHost, Told
-from imagerouter_mcp.sandbox.accounts import KEY
-from imagerouter_mcp.sandbox.serve import Sandbox, running_sandbox
-from imagerouter_mcp.sandbox.state import SandboxState
+from imagerouter_mcp.sandbox.service.accounts import KEY
+from imagerouter_mcp.sandbox.service.serve import Sandbox, running_sandbox
+from imagerouter_mcp.sandbox.service.state import SandboxState
 
 HEARTBEAT_SECONDS = 0.1
 STALL_SECONDS = 2.0

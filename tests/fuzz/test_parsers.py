@@ -13,8 +13,8 @@ from imagerouter_mcp.api.refusals import refusal
 from imagerouter_mcp.api.search import search
 from imagerouter_mcp.api.wire import Credits, GenerationAnswer, KeyCheck, read_as, read_generation
 from imagerouter_mcp.errors import ImageRouterError
-from imagerouter_mcp.sandbox.catalogue import listed
-from imagerouter_mcp.sandbox.shapes import v1, v2, v3
+from imagerouter_mcp.sandbox.service.list_shapes import v1, v2, v3
+from imagerouter_mcp.sandbox.service.offered import listed
 from imagerouter_mcp.tools.entries import entry_fields, entry_line
 
 Fuzz = Callable[..., None]

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from PIL import Image, ImageChops
 
-from imagerouter_mcp.sandbox.encoding import resized
+from imagerouter_mcp.sandbox.pictures.encoding import resized
 
 Encode = Callable[[Image.Image], bytes]
 OpenResult = Callable[..., Image.Image]

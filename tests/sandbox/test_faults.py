@@ -11,9 +11,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from imagerouter_mcp.sandbox import faults
-from imagerouter_mcp.sandbox.faults import FAULT_IDS, HUGE_BASE64_BYTES, fault_of
-from imagerouter_mcp.sandbox.oddities import ODD_PICTURES
+from imagerouter_mcp.sandbox.service import faults
+from imagerouter_mcp.sandbox.service.faults import FAULT_IDS, HUGE_BASE64_BYTES, fault_of
+from imagerouter_mcp.sandbox.service.oddities import ODD_PICTURES
 
 Generate = Callable[..., httpx.Response]
 

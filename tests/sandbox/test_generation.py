@@ -10,8 +10,8 @@ import httpx
 import pytest
 from PIL import Image, ImageChops
 
-from imagerouter_mcp.sandbox import accounts
-from imagerouter_mcp.sandbox.catalogue import Model, listed
+from imagerouter_mcp.sandbox.service import accounts
+from imagerouter_mcp.sandbox.service.offered import Model, listed
 
 Generate = Callable[..., httpx.Response]
 OpenResult = Callable[..., Image.Image]

@@ -26,7 +26,7 @@ from pydantic import SecretStr
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.fetch import http_client
 from imagerouter_mcp.generation.studio import open_studio
-from imagerouter_mcp.sandbox.accounts import KEY
+from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings, key_file_warning, load_settings
 

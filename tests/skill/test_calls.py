@@ -14,8 +14,8 @@ from mcp import Client
 from PIL import Image
 
 from imagerouter_mcp.generation.studio import open_studio
-from imagerouter_mcp.sandbox.accounts import KEY
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service.accounts import KEY
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 

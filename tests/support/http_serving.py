@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagerouter_mcp.sandbox.accounts import KEY
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service.accounts import KEY
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
 CLOSING_SECONDS = 3

@@ -14,7 +14,7 @@ from PIL import Image
 from pydantic import SecretStr
 
 from imagerouter_mcp.generation.studio import Studio
-from imagerouter_mcp.sandbox import accounts
+from imagerouter_mcp.sandbox.service import accounts
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import KEYS_PAGE, Settings
 

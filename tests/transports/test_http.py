@@ -23,8 +23,8 @@ from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.http_app.app import build_http_app
 from imagerouter_mcp.http_app.exposure import is_loopback
-from imagerouter_mcp.sandbox.accounts import KEY
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service.accounts import KEY
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from support.http_serving import CLOSING_SECONDS, COMMAND, Serving, serving
 

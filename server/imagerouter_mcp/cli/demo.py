@@ -85,7 +85,7 @@ def _service(*, live: bool) -> Generator[dict[str, str]]:
             "IMAGEROUTER_POPULAR_URL": settings.popular_url,
         }
         return
-    from imagerouter_mcp.sandbox.accounts import KEY  # noqa: PLC0415 - the live demo needs none of it
+    from imagerouter_mcp.sandbox.service.accounts import KEY  # noqa: PLC0415 - the live demo needs none of it
 
     command = [sys.executable, "-m", "imagerouter_mcp", "sandbox", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command

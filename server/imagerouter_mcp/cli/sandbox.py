@@ -2,8 +2,8 @@
 
 import anyio
 
-from imagerouter_mcp.sandbox.accounts import KEY
-from imagerouter_mcp.sandbox.serve import serve
+from imagerouter_mcp.sandbox.service.accounts import KEY
+from imagerouter_mcp.sandbox.service.serve import serve
 
 
 def run_sandbox(port: int) -> int:

@@ -9,8 +9,8 @@ from anyio import to_thread
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from imagerouter_mcp.gallery.spending import Spent
-from imagerouter_mcp.generation.limits import budget_day
+from imagerouter_mcp.gallery.days import start_of, today
+from imagerouter_mcp.gallery.ledger import Spent
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.parameters import StudioContext
 from imagerouter_mcp.tools.results import text_block
@@ -44,10 +44,9 @@ async def spending(*, ctx: StudioContext, period: Period = "today") -> CallToolR
     """Tell what was spent, by model and day, and what is left of the day's budget. Free of charge."""
     studio = ctx.request_context.lifespan_context
     await studio.calls.settle()
-    today = budget_day(datetime.now().astimezone())
-    since = _since(period, today)
-    spent = await to_thread.run_sync(studio.ledger.since, since)
-    committed = sum((each.usd for each in await to_thread.run_sync(studio.ledger.since, today)), Decimal())
+    spent = await to_thread.run_sync(studio.ledger.since, _since(period))
+    of_today = await to_thread.run_sync(studio.ledger.since, _since("today"))
+    committed = sum((each.usd for each in of_today), Decimal())
     unfinished = await to_thread.run_sync(studio.journal.unfinished, _UNFINISHED_TOLD)
     left = max(Decimal(), studio.settings.budget_usd - committed)
     fields: dict[str, Any] = {
@@ -73,10 +72,10 @@ async def spending(*, ctx: StudioContext, period: Period = "today") -> CallToolR
 _UNFINISHED_TOLD = 20
 
 
-def _since(period: str, today: datetime) -> datetime:
+def _since(period: str) -> datetime:
     if period == "all":
         return datetime.fromtimestamp(0, UTC)
-    return today - timedelta(days=_DAYS[period] - 1)
+    return start_of(today() - timedelta(days=_DAYS[period] - 1))
 
 
 def _total(spent: Sequence[Spent], wanted: Callable[[Spent], bool]) -> Decimal:
