@@ -11,7 +11,7 @@ from imagerouter_mcp.api.reach import reach
 from imagerouter_mcp.api.refusals import DEPOSIT_PAGE
 from imagerouter_mcp.cli.checks import Check, Finding
 from imagerouter_mcp.fetch import http_client
-from imagerouter_mcp.generation.prices import dollars
+from imagerouter_mcp.money import dollars
 from imagerouter_mcp.settings import KEYS_PAGE, Settings
 
 REACH_SECONDS = 10.0
