@@ -188,9 +188,7 @@ def _filled(value: object, files: dict[str, str]) -> object:
 def _check_sentence(told: Any, kind: str, charged: str) -> None:  # noqa: ANN401 - of conftest.py
     """What happened, whether money was spent, what to do: in the text and the structured content alike."""
     assert told.fields["error"] == {"kind": kind, "message": told.text, "charged": charged}
-    money = {"no": "Nothing was charged.", "yes": "It has been paid for.", "unknown": "may still complete"}[
-        charged
-    ]
+    money = {"no": "Nothing was charged.", "yes": "It has been paid for.", "unknown": "It may "}[charged]
     before, _, after = told.text.partition(money)
     assert before.strip().endswith((".", ". It"))
     assert after.strip().endswith(".")

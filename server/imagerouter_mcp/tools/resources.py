@@ -118,7 +118,7 @@ async def _model(studio: Studio, model_id: str) -> dict[str, Any]:
 
 async def _completions(studio: Studio, argument: CompletionArgument) -> list[str]:
     """Handles, model ids or phrases that go on from what was typed; none where they cannot be had."""
-    from imagerouter_mcp.api.search import search
+    from imagerouter_mcp.api.model_search import search
 
     typed = argument.value.strip().lower()
     if argument.name in SUGGESTED:
