@@ -6,6 +6,7 @@ arguments in pydantic's words. Here each failure becomes one complete sentence.
 
 import logging
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, cast
 
 from mcp.server import MCPServer
@@ -18,18 +19,35 @@ from mcp.server.mcpserver.exceptions import (
     UnexpectedResourceError,
     UnexpectedToolError,
 )
-from mcp.types import CallToolResult, InputRequiredResult, TextContent
+from mcp.types import CallToolResult, InputRequiredResult
 from pydantic import AnyUrl, ValidationError
 
-from imagerouter_mcp.errors import ImageRouterError, NotFoundError
+from imagerouter_mcp.errors import Charged, ImageRouterError, NotFoundError
 from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.lines import one_line
+from imagerouter_mcp.tools.structured import Content, Usd, tool_result
 
 logger = logging.getLogger(__name__)
 
 _MAX_FAULTS = 20
 """Faults that are named; a call with more of them has arguments that no tool takes."""
 _NAME_SHOWN = 40
+
+
+class Fault(Content):
+    """What went wrong and what it cost; `up_to_usd` is the most that ImageRouter may have kept."""
+
+    kind: str
+    message: str
+    charged: Charged
+    cost_usd: Usd | None = None
+    up_to_usd: Usd | None = None
+
+
+class ErrorContent(Content):
+    """The structured content of a call that failed."""
+
+    error: Fault
 
 
 class SpeakingServer(MCPServer[Studio]):
@@ -81,19 +99,30 @@ def _without_nulls(value: object) -> object:
     return [item for item in cast("list[object]", value) if item is not None]
 
 
-def error_result(sentence: str, *, kind: str, charged: str) -> CallToolResult:
-    """Return a result that says what went wrong, in the text and in the structured content."""
-    sentence = one_line(sentence)
-    return CallToolResult(
-        content=[TextContent(type="text", text=sentence)],
-        structured_content={"error": {"kind": kind, "message": sentence, "charged": charged}},
-        is_error=True,
-    )
+def error_result(
+    sentence: str, *, kind: str, charged: Charged, cost_usd: Decimal | None = None, kept: bool = False
+) -> CallToolResult:
+    """Return a result that says what went wrong, in the text and in the structured content.
+
+    Args:
+        sentence: What happened, whether money was spent, and what to do next.
+        kind: The kind of error.
+        charged: Whether money was spent.
+        cost_usd: What was charged, where known.
+        kept: Whether `cost_usd` is only the most that ImageRouter may have kept.
+    """
+    amount = {"up_to_usd" if kept else "cost_usd": cost_usd}
+    fault = Fault.model_validate({"kind": kind, "message": one_line(sentence), "charged": charged, **amount})
+    result = tool_result([sentence], ErrorContent(error=fault))
+    result.is_error = True
+    return result
 
 
 def _failure(name: str, cause: BaseException | None) -> CallToolResult:
     if isinstance(cause, ImageRouterError):
-        return error_result(str(cause), kind=cause.kind, charged=cause.charged)
+        return error_result(
+            str(cause), kind=cause.kind, charged=cause.charged, cost_usd=cause.cost_usd, kept=cause.kept
+        )
     logger.error("%s failed unexpectedly", name, exc_info=cause)
     return error_result(
         f"{name} failed for a reason that imagerouter-mcp did not foresee ({type(cause).__name__}). If a "

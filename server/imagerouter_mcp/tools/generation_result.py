@@ -8,9 +8,10 @@ from mcp.types import CallToolResult, ContentBlock, ResourceLink
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
 from imagerouter_mcp.generation.links import Links
-from imagerouter_mcp.generation.prices import Estimate, dollars
+from imagerouter_mcp.generation.prices import Estimate
 from imagerouter_mcp.generation.request import THINGS, Batch, Generation, Kind, Pending
 from imagerouter_mcp.lines import one_line
+from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.inline_preview import PreviewChoice, draw_preview
 from imagerouter_mcp.tools.listed_models import PriceRange, price_range
 from imagerouter_mcp.tools.pictures import Picture, cost_words, description, picture_fields, place, summary

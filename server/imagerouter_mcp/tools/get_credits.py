@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from mcp.types import CallToolResult
 
-from imagerouter_mcp.generation.prices import dollars
+from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.declare import READS, tool
 from imagerouter_mcp.tools.parameters import StudioContext
 from imagerouter_mcp.tools.structured import Content, Usd, tool_result

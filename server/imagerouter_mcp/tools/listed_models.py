@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from imagerouter_mcp.generation.prices import dollars
+from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.structured import Content, Usd
 
 if TYPE_CHECKING:

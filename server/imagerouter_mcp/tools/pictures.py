@@ -5,7 +5,7 @@ from typing import Any
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
 from imagerouter_mcp.generation.links import Links
-from imagerouter_mcp.generation.prices import dollars
+from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.structured import Content, Usd
 
 

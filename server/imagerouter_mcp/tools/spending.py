@@ -9,9 +9,9 @@ from anyio import to_thread
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from imagerouter_mcp.gallery.spending import Spent
-from imagerouter_mcp.generation.limits import budget_day
-from imagerouter_mcp.generation.prices import dollars
+from imagerouter_mcp.gallery.days import start_of, today
+from imagerouter_mcp.gallery.ledger import Spent
+from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.declare import READS_HERE, tool
 from imagerouter_mcp.tools.parameters import StudioContext
 from imagerouter_mcp.tools.structured import Content, Usd, tool_result
@@ -64,9 +64,9 @@ async def spending(
     """Tell what was spent, by model and day, and what is left of the day's budget. Free of charge."""
     studio = ctx.request_context.lifespan_context
     await studio.calls.settle()
-    today = budget_day(datetime.now().astimezone())
-    spent = await to_thread.run_sync(studio.ledger.since, _since(period, today))
-    committed = sum((each.usd for each in await to_thread.run_sync(studio.ledger.since, today)), Decimal())
+    spent = await to_thread.run_sync(studio.ledger.since, _since(period))
+    of_today = await to_thread.run_sync(studio.ledger.since, _since("today"))
+    committed = sum((each.usd for each in of_today), Decimal())
     entries = await to_thread.run_sync(studio.journal.unfinished, _UNFINISHED_TOLD)
     content = SpendingContent(
         period=period,
@@ -88,10 +88,10 @@ async def spending(
     return tool_result(lines, content)
 
 
-def _since(period: str, today: datetime) -> datetime:
+def _since(period: str) -> datetime:
     if period == "all":
         return datetime.fromtimestamp(0, UTC)
-    return today - timedelta(days=_DAYS[period] - 1)
+    return start_of(today() - timedelta(days=_DAYS[period] - 1))
 
 
 def _total(spent: Sequence[Spent], wanted: Callable[[Spent], bool]) -> Decimal:

@@ -2,7 +2,7 @@
 
 from imagerouter_mcp.errors import revived
 from imagerouter_mcp.gallery.entries import Entry
-from imagerouter_mcp.generation.prices import dollars
+from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.structured import PROMPT_IN_FIELDS, Content, Usd, short_prompt
 
 _STATES = {
