@@ -1,6 +1,6 @@
 """What arrives where a host keeps only a part of the answer, and how a picture reaches a chat.
 
-One test for each row of what hosts are known to keep; see `tools/results.py`.
+One test for each row of what hosts are known to keep; see `tools/generation_result.py`.
 """
 
 import base64
