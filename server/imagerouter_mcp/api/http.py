@@ -253,7 +253,7 @@ def _not_json(call: Call, head: Head, body: bytes, secrets: tuple[str, ...]) -> 
         return error
     if status != _OK:
         return UnexpectedResponseError(
-            f"{_host(call)} answered with status {status}, but not as ImageRouter does: {begin}.",
+            f"{_host(call)} answered with status {status} and not as ImageRouter does: {begin}.",
             "Check IMAGEROUTER_BASE_URL: it is only the origin, such as https://api.imagerouter.io.",
         )
     return UnexpectedResponseError(
