@@ -71,10 +71,15 @@ def tool(title: str, hints: ToolAnnotations) -> Callable[[ToolFunction], Tool]:
 
 
 def input_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the JSON schema of arguments without titles, which only repeat the names."""
+    """Return the JSON schema of arguments.
+
+    Titles only repeat the names, and descriptions state the defaults because hosts remove them: both are
+    left out, for a model reads the schema at every turn.
+    """
     schema = model.model_json_schema()
     for part in (schema, *schema["properties"].values()):
         part.pop("title", None)
+        part.pop("default", None)
     return schema
 
 
