@@ -52,7 +52,6 @@ def offline(tmp_path: Path) -> Settings:
     """A server that can reach nothing and has no key."""
     return Settings(
         base_url="http://127.0.0.1:9",
-        popular_url="http://127.0.0.1:9/popular",
         output_dir=tmp_path / "pictures",
         data_dir=tmp_path / "data",
     )

@@ -364,7 +364,7 @@ async def test_a_generation_may_take_only_so_long(connect: Hosts) -> None:
 
 
 async def test_a_service_that_is_not_there_is_said_so(connect: Hosts) -> None:
-    async with connect(base_url="http://127.0.0.1:9", popular_url="http://127.0.0.1:9/popular") as host:
+    async with connect(base_url="http://127.0.0.1:9") as host:
         made = await host("generate_image", **FOX)
         searched = await host("search_models")
         popular = await host("popular_models")

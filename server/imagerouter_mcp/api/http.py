@@ -258,7 +258,7 @@ def _host(call: Call) -> str:
     except (httpx.InvalidURL, UnicodeError):
         raise ConfigurationError(
             "The address of ImageRouter that is set is not a web address.",
-            "Correct or remove IMAGEROUTER_BASE_URL and IMAGEROUTER_POPULAR_URL, and restart the server.",
+            "Correct or remove IMAGEROUTER_BASE_URL, and restart the server.",
         ) from None
 
 
