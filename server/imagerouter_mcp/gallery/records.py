@@ -9,7 +9,7 @@ from statistics import median
 from imagerouter_mcp.gallery import rows
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import GalleryImage, Record, StoredImage
-from imagerouter_mcp.gallery.query import condition
+from imagerouter_mcp.gallery.query import CONDITION, wanted
 
 __all__ = ["Gallery", "GalleryImage", "Record", "StoredImage"]
 
@@ -126,9 +126,8 @@ class Gallery:
                 computer's time zone); every one must match, whatever its case.
             limit: At most so many.
         """
-        where, values = condition(query)
         with self._database.transaction() as connection:
-            return rows.select(connection, where, values, max(0, limit))
+            return rows.select(connection, CONDITION, (wanted(query),), max(0, limit))
 
     def generation(self, handle: str) -> Record | None:
         """The record of a generation's handle, such as `gen_7f3a`."""

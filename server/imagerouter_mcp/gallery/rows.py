@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import sqlite3
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record, StoredImage
-from imagerouter_mcp.gallery.query import folded
 
 _HANDLE_DIGITS = 4
 _TRIES_PER_LENGTH = 4
@@ -170,8 +170,13 @@ _TAKEN = {
 """Where a handle may stand already, by its prefix."""
 
 
+def folded(text: str) -> str:
+    """Return text in the form in which it is searched: case-folded and in one Unicode normal form."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", storable(text)).casefold())
+
+
 def storable(text: str) -> str:
-    """The text without lone surrogates, which JSON can carry and UTF-8 cannot."""
+    """Replace lone surrogates, which JSON and command lines can carry and UTF-8 cannot."""
     return text.encode(errors="replace").decode()
 
 
