@@ -93,7 +93,7 @@ def _complaint(folder: Path, places: Places) -> str | None:
         return "it is a stream within a file"
     around = [root.resolve() for root in roots if real.is_relative_to(root.resolve())]
     if not around:
-        return "it is outside the folders that may be saved in"
+        return "it is outside of the folders that may be saved in"
     named = {root.resolve() for root in places.named}
     if all(_hides(real, root, whole=root not in named) for root in around):
         return "it is hidden, or in a hidden folder"
