@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from imagerouter_mcp.api.catalogue import Catalogue
-from imagerouter_mcp.api.ranking import LIFETIME_SECONDS, RETRY_SECONDS, SUBSTITUTES, Popularity
+from imagerouter_mcp.api.popularity import LIFETIME_SECONDS, RETRY_SECONDS, SUBSTITUTES, Popularity
 from imagerouter_mcp.errors import ImageRouterError, ServiceUnreachableError
 from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.sandbox.service.list_endpoints import POPULAR
@@ -133,7 +133,7 @@ async def test_without_a_ranking_the_best_rated_image_models_stand_in_with_a_not
 async def test_the_note_says_why() -> None:
     ranking = await Service(failure()).popularity.ranking()
     assert ranking.note
-    assert ranking.note.startswith("The popularity ranking could not be had (The line is dead); ")
+    assert ranking.note.startswith("The popularity ranking could not be read (The line is dead); ")
 
 
 async def test_no_more_substitutes_stand_in_than_a_person_reads() -> None:
