@@ -18,8 +18,9 @@ from imagerouter_mcp.generation.recall import find_image, is_handle
 from imagerouter_mcp.generation.request import GenerationRequest
 from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.generation.uploads import upload_path
-from imagerouter_mcp.images.masks import Convention, encode_mask, given_mask, parse_mask, region_mask
-from imagerouter_mcp.images.sources import SourceImage, is_data, shown
+from imagerouter_mcp.images.masks import Convention
+from imagerouter_mcp.images.masks.regions import parse_mask
+from imagerouter_mcp.images.source_images import SourceImage, is_data, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -54,6 +55,8 @@ class Sources:
         """The mask in a provider's convention, for one request, which closes its file."""
         if self.mask is None:
             return None
+        from imagerouter_mcp.images.masks.painting import encode_mask  # noqa: PLC0415 - loads Pillow
+
         return Upload(encode_mask(self.mask, convention), "mask.png", "image/png")
 
 
@@ -145,6 +148,8 @@ async def _mask(
     studio: Studio, text: str, source: SourceImage, opened: AsyncExitStack
 ) -> tuple["Image", str, str]:
     """The mask that a text names or describes, what a record calls it, and what was understood."""
+    from imagerouter_mcp.images.masks.painting import given_mask, region_mask  # noqa: PLC0415 - loads Pillow
+
     regions = parse_mask(text)
     if regions:
         mask = await to_thread.run_sync(region_mask, regions, source.file, source.width, source.height)

@@ -81,7 +81,7 @@ def refuse_link(links: Links, purpose: Purpose, name: str, request: Request) -> 
 
 def _seen(path: Path) -> tuple[str, os.stat_result] | None:
     """A file's media type, from its bytes, and its status; None if it is no picture or video any more."""
-    from imagerouter_mcp.images.formats import HEAD_BYTES, sniff  # noqa: PLC0415 - not before it is needed
+    from imagerouter_mcp.images.inspect.formats import HEAD_BYTES, sniff  # noqa: PLC0415 - not before it is needed
 
     try:
         with path.open("rb") as file:

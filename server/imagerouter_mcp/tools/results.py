@@ -21,7 +21,7 @@ from imagerouter_mcp.lines import one_line
 
 if TYPE_CHECKING:
     from imagerouter_mcp.generation.plan import Plan
-    from imagerouter_mcp.images.budgets import Preview
+    from imagerouter_mcp.images.pixels.preview import Preview
 
 GENERATION_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -334,8 +334,8 @@ async def _previews(batch: Batch, size: PreviewChoice) -> list[ImageContent]:
     """The inline pictures: one for one, one labelled sheet for several."""
     if size == "none":
         return []
-    from imagerouter_mcp.images.contact_sheet import Tile, make_sheet
-    from imagerouter_mcp.images.previews import make_preview
+    from imagerouter_mcp.images.pixels.contact_sheet import Tile, make_sheet
+    from imagerouter_mcp.images.pixels.preview import make_preview
 
     tiles = [
         Tile(image.path, _label(made.record, " · "))

@@ -21,7 +21,7 @@ from imagerouter_mcp.addresses import Policy
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.fetch import Fetcher
 from imagerouter_mcp.images import sources
-from imagerouter_mcp.images.sources import MAX_READ_BYTES, SourceImage, SourceReader, shown
+from imagerouter_mcp.images.source_images import MAX_READ_BYTES, SourceImage, SourceReader, shown
 from imagerouter_mcp.settings import Settings, expand
 
 Answering = Callable[..., Awaitable[str]]

@@ -14,8 +14,8 @@ import anyio.to_thread
 
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.fetch import Fetcher, FetchError
-from imagerouter_mcp.images.opening import MAX_READ_BYTES, open_source, too_large
-from imagerouter_mcp.images.preparing import prepare, scratch_file
+from imagerouter_mcp.images.allowed_files import MAX_READ_BYTES, open_source, too_large
+from imagerouter_mcp.images.prepare import prepare, scratch_file
 
 __all__ = ["MAX_READ_BYTES", "SourceImage", "SourceReader", "is_data", "shown"]
 
