@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.api.client import ImageRouterClient
+from imagerouter_mcp.api.error_objects import DEPOSIT_PAGE
 from imagerouter_mcp.api.http import ServiceHTTP
 from imagerouter_mcp.api.reach import reach
-from imagerouter_mcp.api.refusals import DEPOSIT_PAGE
 from imagerouter_mcp.cli.checks import Check, Finding
 from imagerouter_mcp.fetch import http_client
-from imagerouter_mcp.generation.prices import dollars
+from imagerouter_mcp.money import dollars
 from imagerouter_mcp.settings import KEYS_PAGE, Settings
 
 REACH_SECONDS = 10.0

@@ -115,7 +115,7 @@ async def open_sources(studio: Studio, request: GenerationRequest) -> AsyncGener
         PlanError: The mask's regions make no sense.
     """
     async with AsyncExitStack() as opened:
-        found = await _open_all(studio, request.images, opened)
+        found = await _open_all(studio, request.images, opened, turn=bool(request.mask))
         images = tuple(image for image, _ in found)
         origins = tuple(origin for _, origin in found)
         notes = tuple(note for image in images for note in image.notes)
@@ -127,19 +127,22 @@ async def open_sources(studio: Studio, request: GenerationRequest) -> AsyncGener
 
 
 async def _open_all(
-    studio: Studio, texts: tuple[str, ...], opened: AsyncExitStack
+    studio: Studio, texts: tuple[str, ...], opened: AsyncExitStack, *, turn: bool
 ) -> list[tuple[SourceImage, str]]:
-    outcomes = await abreast([partial(_open, studio, text, opened) for text in texts])
+    outcomes = await abreast([partial(_open, studio, text, opened, turn=turn) for text in texts])
     for outcome in outcomes:
         if isinstance(outcome, ImageRouterError):
             raise outcome
     return [outcome for outcome in outcomes if not isinstance(outcome, ImageRouterError)]
 
 
-async def _open(studio: Studio, text: str, opened: AsyncExitStack) -> tuple[SourceImage, str]:
-    """A source image, open for as long as the stack lasts, and what a record calls it."""
+async def _open(studio: Studio, text: str, opened: AsyncExitStack, *, turn: bool) -> tuple[SourceImage, str]:
+    """Open a source image until the stack ends, upright if `turn`; return it and what a record calls it."""
     stored, origin = await _resolved(studio, text)
-    image = await (studio.sources.open_stored(stored, origin) if stored else studio.sources.open(text))
+    if stored:
+        image = await studio.sources.open_stored(stored, origin, turn=turn)
+    else:
+        image = await studio.sources.open(text, turn=turn)
     opened.callback(image.file.close)
     return image, origin
 
@@ -154,7 +157,7 @@ async def _mask(
     if regions:
         mask = await to_thread.run_sync(region_mask, regions, source.file, source.width, source.height)
         return mask, text, f"The mask {shown(text)} was drawn for the first picture."
-    given, origin = await _open(studio, text, opened)
+    given, origin = await _open(studio, text, opened, turn=True)
     mask, understood = await to_thread.run_sync(given_mask, given.file, source.width, source.height)
     return mask, origin, f"The mask was {understood}."
 

@@ -5,6 +5,7 @@ import binascii
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
@@ -65,23 +66,26 @@ class SourceReader:
         self._expand = expand
         self._folders = folders
 
-    async def open_stored(self, path: Path, name: str) -> SourceImage:
+    async def open_stored(self, path: Path, name: str, *, turn: bool = False) -> SourceImage:
         """Open a file that this server stored itself, wherever that is.
 
         Args:
             path: Where it is.
             name: What sentences call it.
+            turn: As for `prepare`.
 
         Raises:
             InvalidSourceError: As for `open`.
         """
-        return await _prepared(await anyio.to_thread.run_sync(open_source, path, name), name)
+        file = await anyio.to_thread.run_sync(open_source, path, name)
+        return await _prepared(file, name, turn=turn)
 
-    async def open(self, text: str) -> SourceImage:
+    async def open(self, text: str, *, turn: bool = False) -> SourceImage:
         """Open one source image and make sure that it is a picture.
 
         Args:
             text: An absolute path (`~` allowed), `file://` URI, http(s) address, data URI, or base64.
+            turn: As for `prepare`.
 
         Raises:
             InvalidSourceError: It cannot be read, is too large, or is no picture; names the source.
@@ -89,7 +93,7 @@ class SourceReader:
         text = text.strip()
         if _BASE64.fullmatch(text):
             text = f"data:;base64,{text}"
-        return await _prepared(await self._open_bytes(text), shown(text))
+        return await _prepared(await self._open_bytes(text), shown(text), turn=turn)
 
     async def _open_bytes(self, text: str) -> BinaryIO:
         lower = text[:8].lower()
@@ -132,9 +136,9 @@ class SourceReader:
         return file
 
 
-async def _prepared(file: BinaryIO, name: str) -> SourceImage:
+async def _prepared(file: BinaryIO, name: str, *, turn: bool) -> SourceImage:
     try:
-        made = await anyio.to_thread.run_sync(prepare, file, name)
+        made = await anyio.to_thread.run_sync(partial(prepare, file, name, turn=turn))
     finally:
         file.close()
     return SourceImage(

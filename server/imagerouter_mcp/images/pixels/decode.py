@@ -137,8 +137,9 @@ def plain(picture: Image.Image, *, deep: bool = False) -> Image.Image:
         NotAPictureError: Its colour space has no way to RGB.
     """
     profile: bytes = picture.info.get("icc_profile") or b""
-    found: object = picture.info.get("transparency")
-    transparent = found if isinstance(found, (int, bytes, tuple)) else None  # not a PNG's text of that name
+    transparent: object = picture.info.get("transparency")
+    if isinstance(transparent, str):  # a text in a PNG has that name
+        transparent = None
     picture.info.clear()
     try:
         if picture.mode in ("CMYK", "YCCK"):
@@ -176,10 +177,12 @@ def _check_cost(format_name: str, pixels: int, most: int) -> None:
         raise TooLargeError
 
 
-def _shallow(transparent: "int | bytes | tuple[int, ...]") -> "int | bytes | tuple[int, ...]":
+def _shallow(transparent: object) -> object:
     if isinstance(transparent, int):
         return transparent >> 8
-    return tuple(part >> 8 for part in transparent) if isinstance(transparent, tuple) else transparent
+    if isinstance(transparent, tuple):
+        return tuple(part >> 8 for part in cast("tuple[int, ...]", transparent))
+    return transparent
 
 
 def _from_deep(picture: Image.Image) -> Image.Image:
