@@ -63,7 +63,7 @@ def credit_note(account: "Credits", listing: "Listing | None") -> str:
         account: The balance.
         listing: The model list, or None if it cannot be read.
     """
-    from imagerouter_mcp.api.refusals import DEPOSIT_PAGE
+    from imagerouter_mcp.api.error_objects import DEPOSIT_PAGE
 
     left = account.remaining_credits
     if left is None:
