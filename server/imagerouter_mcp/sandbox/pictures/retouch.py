@@ -68,7 +68,7 @@ def snow(picture: Image.Image, above: Image.Image) -> Image.Image:
     slope = gradient(picture.size, [(90, 90, 90), (205, 205, 205)]).getchannel(0)
     hues, vivid, _ = picture.convert("HSV").split()
     warm = levels(hues, lambda v: 150 if v < 38 or v > 200 else 0)
-    bare = ImageChops.subtract(slope, ImageChops.multiply(warm, levels(vivid, lambda v: v * 2)))
+    bare = ImageChops.subtract(slope, ImageChops.multiply(warm, levels(vivid, lambda v: (v - 80) * 3)))
     white = picture.copy()
     white.paste((240, 245, 252), mask=ImageChops.multiply(bare, below))
     grey, step = picture.convert("L"), max(2, unit // 90)
