@@ -9,9 +9,9 @@ from mcp import Client
 from mcp.types import ImageContent, TextContent
 
 from imagerouter_mcp.cli.findings import Check, Finding
-from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import open_app
 
 TEST_MODEL = "test/test"
 """The service's own free dummy model: it answers at once with a fixed picture."""
@@ -22,7 +22,7 @@ def picture_check(settings: Settings) -> Check:
     """Make a picture with the free test model, and look whether its preview arrives."""
 
     async def look() -> Sequence[Finding]:
-        async with open_studio(settings) as studio, Client(build_server(studio)) as client:
+        async with open_app(settings) as app, Client(build_server(app)) as client:
             wanted = {"prompt": "A test picture", "model": TEST_MODEL, "preview": "auto"}
             result = await client.call_tool("generate_image", wanted)
         if result.is_error:

@@ -6,9 +6,9 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.prices import price_words
+from imagerouter_mcp.generation.planning.prices import price_words
 from imagerouter_mcp.tools.entries import entry_fields, entry_line, price_fields, price_span
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.results import text_block
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ MODEL_SCHEMA: dict[str, Any] = {
 _ALTERNATIVES = 3
 
 
-async def describe_model(*, model: ModelId, ctx: StudioContext) -> CallToolResult:
+async def describe_model(*, model: ModelId, ctx: AppContext) -> CallToolResult:
     """Tell all about one model: sizes, prices, abilities, providers, alternatives. Free of charge."""
-    from imagerouter_mcp.generation.choose import named
-    from imagerouter_mcp.generation.special import SPECIAL
+    from imagerouter_mcp.generation.planning.model_choice import named
+    from imagerouter_mcp.generation.planning.special import SPECIAL
 
     listing = await ctx.request_context.lifespan_context.catalogue.models()
     entry = named(model.strip(), listing).entry
@@ -65,7 +65,7 @@ async def describe_model(*, model: ModelId, ctx: StudioContext) -> CallToolResul
 
 def _alternatives(entry: "ModelEntry", listing: "Listing") -> "list[ModelEntry]":
     """Models that can do all that this one can, the nearest in price first."""
-    from imagerouter_mcp.generation.choose import Need, is_choosable
+    from imagerouter_mcp.generation.planning.model_choice import Need, is_choosable
 
     need = Need(bool(entry.takes_image), bool(entry.takes_mask))
     able = [

@@ -6,11 +6,12 @@ from mcp.server.mcpserver.resolve import Resolve
 from mcp.types import CallToolResult
 
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.request import GenerationRequest, Order
+from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.tools.consent import Answered, Asked, agreed, ask_person
 from imagerouter_mcp.tools.making import make, tell_plan
 from imagerouter_mcp.tools.parameters import (
     Again,
+    AppContext,
     AspectRatio,
     ConfirmCost,
     Count,
@@ -26,13 +27,12 @@ from imagerouter_mcp.tools.parameters import (
     Quality,
     ResponseFormat,
     Size,
-    StudioContext,
 )
 
 
 async def _consent(
     *,
-    ctx: StudioContext,
+    ctx: AppContext,
     prompt: str,
     images: list[str],
     mask: str,
@@ -41,14 +41,14 @@ async def _consent(
     n: int,
     dry_run: bool,
 ) -> Asked:
-    request = GenerationRequest(prompt=prompt, images=tuple(images), mask=mask, model=model, size=size)
+    request = Request(prompt=prompt, images=tuple(images), mask=mask, model=model, size=size)
     return await ask_person(ctx, _order(request, n), dry_run=dry_run)
 
 
 async def edit_image(
     *,
     images: Images,
-    ctx: StudioContext,
+    ctx: AppContext,
     consent: Annotated[Answered, Resolve(_consent)],
     prompt: Instruction = "",
     mask: Mask = "",
@@ -72,7 +72,7 @@ async def edit_image(
     """
     if not images:
         raise PlanError("There is no source image.", "Give at least one in `images`, or use generate_image.")
-    request = GenerationRequest(
+    request = Request(
         prompt=prompt,
         model=model,
         size=size,
@@ -90,5 +90,5 @@ async def edit_image(
     return await (tell_plan(ctx, order) if dry_run else make(ctx, order, preview))
 
 
-def _order(request: GenerationRequest, n: int, *, again: bool = False, confirmed: bool = False) -> Order:
+def _order(request: Request, n: int, *, again: bool = False, confirmed: bool = False) -> Order:
     return Order(tool="edit_image", requests=(request,) * n, again=again, confirmed=confirmed)

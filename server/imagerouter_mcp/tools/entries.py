@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from imagerouter_mcp.generation.prices import dollars
+from imagerouter_mcp.generation.planning.prices import dollars
 
 if TYPE_CHECKING:
     from imagerouter_mcp.api.model_list import ModelEntry, Price

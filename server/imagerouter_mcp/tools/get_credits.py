@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from mcp.types import CallToolResult
 
-from imagerouter_mcp.generation.prices import dollars
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.generation.planning.prices import dollars
+from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.results import text_block
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ CREDITS_SCHEMA: dict[str, Any] = {
 expires}."""
 
 
-async def get_credits(*, ctx: StudioContext) -> CallToolResult:
+async def get_credits(*, ctx: AppContext) -> CallToolResult:
     """Tell the ImageRouter account's balance, use and the limits of its API keys. Free of charge."""
     account = await ctx.request_context.lifespan_context.client.credits(by_key=True)
     keys = [_key_fields(key) for key in account.usage_by_api_key or []]

@@ -5,9 +5,9 @@ from typing import Annotated
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from imagerouter_mcp.tools.hosts import answer_within
-from imagerouter_mcp.tools.making import answered, progress_of
-from imagerouter_mcp.tools.parameters import Preview, StudioContext
+from imagerouter_mcp.tools.hosts import seconds_to_wait
+from imagerouter_mcp.tools.making import progress_of, respond
+from imagerouter_mcp.tools.parameters import AppContext, Preview
 
 GenerationHandle = Annotated[
     str, Field(description="Handle from the answer of a generation tool (gen_7f3a).")
@@ -18,9 +18,9 @@ Wait = Annotated[
 
 
 async def get_generation(
-    *, generation: GenerationHandle, ctx: StudioContext, wait: Wait = 45, preview: Preview = "auto"
+    *, generation: GenerationHandle, ctx: AppContext, wait: Wait = 45, preview: Preview = "auto"
 ) -> CallToolResult:
     """Collect a picture or video that was not done in time. Free of charge, however often."""
     calls = ctx.request_context.lifespan_context.calls
-    seconds = min(wait, answer_within(ctx))
-    return await answered(ctx, await calls.collect(generation, seconds, progress_of(ctx)), preview)
+    seconds = min(wait, seconds_to_wait(ctx))
+    return await respond(ctx, await calls.collect(generation, seconds, progress_of(ctx)), preview)

@@ -6,9 +6,9 @@ from mcp.types import CallToolResult
 
 from imagerouter_mcp.gallery.entries import GalleryImage
 from imagerouter_mcp.gallery.places import openclaw_folders
-from imagerouter_mcp.generation.links import Links
-from imagerouter_mcp.generation.request import Batch
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.gallery.signed_links import Links
+from imagerouter_mcp.generation.calls.outcome import Finished
+from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.results import PreviewChoice, generation_result, place
 
 OPENCLAW = "openclaw-bundle-mcp"
@@ -16,29 +16,29 @@ OPENCLAW = "openclaw-bundle-mcp"
 chat, only what a `MEDIA:` line in the agent's own reply names."""
 
 
-def answer_within(ctx: StudioContext) -> float:
-    """Seconds within which a call is to be answered, with the result or with how to collect it."""
+def seconds_to_wait(ctx: AppContext) -> float:
+    """Return after how many seconds a call is answered, with the result or with how to collect it."""
     return ctx.request_context.lifespan_context.settings.wait_seconds
 
 
-async def answer(ctx: StudioContext, batch: Batch, preview: PreviewChoice) -> CallToolResult:
-    """Word a generation for the host that asked.
+async def host_result(ctx: AppContext, finished: Finished, preview: PreviewChoice) -> CallToolResult:
+    """Return a generation tool's result in the form that suits the host.
 
     Args:
         ctx: The call's context.
-        batch: What to tell.
+        finished: What came of the call.
         preview: As the caller said.
     """
-    studio = ctx.request_context.lifespan_context
-    settings, links = studio.settings, studio.links
+    app = ctx.request_context.lifespan_context
+    settings, links = app.settings, app.links
     openclaw = _client_name(ctx) == OPENCLAW
     if preview == "auto":
         preview = "none" if openclaw else settings.preview
     media: list[str] = []
     if openclaw or settings.media_lines:
-        images = [image for made in batch.generations for image in made.record.images]
+        images = [image for made in finished.results for image in made.record.images]
         media = media_lines(images, links, openclaw=openclaw)
-    return await generation_result(batch, preview, media, links)
+    return await generation_result(finished, preview, media, links)
 
 
 def media_lines(images: Sequence[GalleryImage], links: Links | None, *, openclaw: bool) -> list[str]:
@@ -70,6 +70,6 @@ def _named(image: GalleryImage, *, openclaw: bool) -> str | None:
     return str(image.path)
 
 
-def _client_name(ctx: StudioContext) -> str | None:
+def _client_name(ctx: AppContext) -> str | None:
     params = ctx.session.client_params
     return params.client_info.name if params else None

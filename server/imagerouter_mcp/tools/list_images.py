@@ -7,8 +7,8 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
-from imagerouter_mcp.generation.links import Links
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.gallery.signed_links import Links
+from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.results import image_fields, place, price, text_block
 from imagerouter_mcp.tools.unfinished import unfinished_fields, unfinished_lines
 
@@ -34,12 +34,12 @@ _PROMPT_SHOWN, _PROMPT_TOLD = 60, 200
 """Characters of a prompt in the text and in the structured content; the record's resource has all."""
 
 
-async def list_images(*, ctx: StudioContext, query: Query = "", limit: Limit = 10) -> CallToolResult:
+async def list_images(*, ctx: AppContext, query: Query = "", limit: Limit = 10) -> CallToolResult:
     """List the pictures and videos made earlier, newest first, and what is unfinished. Free of charge."""
-    studio = ctx.request_context.lifespan_context
-    gallery, links = studio.gallery, studio.links
-    await studio.calls.settle()
-    unfinished = await to_thread.run_sync(studio.journal.unfinished, limit)
+    app = ctx.request_context.lifespan_context
+    gallery, links = app.gallery, app.links
+    await app.calls.settle()
+    unfinished = await to_thread.run_sync(app.journal.unfinished, limit)
     records = await to_thread.run_sync(gallery.list, query, limit)
     total = await to_thread.run_sync(gallery.count)
     pairs = [(image, record) for record in records for image in record.images]

@@ -1,43 +1,46 @@
-"""What the generation tools share: carry out the order, report progress meanwhile, answer in time."""
+"""What the generation tools share: carry out the order, report progress, respond in time."""
 
 import time
+from typing import TYPE_CHECKING
 
 from mcp.types import CallToolResult
 
-from imagerouter_mcp.generation.request import Batch, Order, Pending, Progress
-from imagerouter_mcp.tools.hosts import answer, answer_within
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.generation.calls.outcome import Finished, Pending
+from imagerouter_mcp.generation.planning.request import Order
+from imagerouter_mcp.tools.hosts import host_result, seconds_to_wait
+from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.results import PreviewChoice, pending_result, plan_result
 
+if TYPE_CHECKING:
+    from imagerouter_mcp.generation.calls.calls import Progress
 
-async def make(ctx: StudioContext, order: Order, preview: PreviewChoice) -> CallToolResult:
-    """Carry out an order for a tool; when it takes longer than the host waits, say how to collect it.
+
+async def make(ctx: AppContext, order: Order, preview: PreviewChoice) -> CallToolResult:
+    """Carry out an order; if it takes longer than the host waits, say how to collect it.
 
     Args:
         ctx: The call's context.
         order: What is asked for.
         preview: As the caller said.
     """
-    studio = ctx.request_context.lifespan_context
-    outcome = await studio.calls.ask(order, answer_within(ctx), progress_of(ctx))
-    return await answered(ctx, outcome, preview)
+    app = ctx.request_context.lifespan_context
+    outcome = await app.calls.ask(order, seconds_to_wait(ctx), progress_of(ctx))
+    return await respond(ctx, outcome, preview)
 
 
-async def tell_plan(ctx: StudioContext, order: Order) -> CallToolResult:
-    """Tell what an order would send, and what it may cost.
+async def tell_plan(ctx: AppContext, order: Order) -> CallToolResult:
+    """Say what an order would send, and what it may cost.
 
     Args:
         ctx: The call's context.
         order: What is asked for.
     """
-    from imagerouter_mcp.generation.run import plan_only
-
-    plan = await plan_only(ctx.request_context.lifespan_context, order.requests[0])
+    plan = await ctx.request_context.lifespan_context.planner.dry_run(order)
     return plan_result(plan, len(order.requests), order.kind)
 
 
-async def answered(ctx: StudioContext, outcome: Batch | Pending, preview: PreviewChoice) -> CallToolResult:
-    """Word what came of a call, and note that it was told.
+async def respond(ctx: AppContext, outcome: Finished | Pending, preview: PreviewChoice) -> CallToolResult:
+    """Turn what came of a call into a tool's result, and note that it was delivered.
 
     Args:
         ctx: The call's context.
@@ -46,14 +49,14 @@ async def answered(ctx: StudioContext, outcome: Batch | Pending, preview: Previe
     """
     if isinstance(outcome, Pending):
         return pending_result(outcome)
-    result = await answer(ctx, outcome, preview)
-    # The last thing that is waited for: a call that was cancelled before counts as untold.
-    await ctx.request_context.lifespan_context.calls.told(outcome.call)
+    result = await host_result(ctx, outcome, preview)
+    # The last thing to await: a call that is cancelled before this counts as not delivered.
+    await ctx.request_context.lifespan_context.calls.note_delivered(outcome.call)
     return result
 
 
-def progress_of(ctx: StudioContext) -> Progress:
-    """What tells the host that the work goes on; the number, which must grow, is of seconds since now."""
+def progress_of(ctx: AppContext) -> "Progress":
+    """Return what reports progress to the host; its number, which must grow, is the seconds since now."""
     began = time.monotonic()
 
     async def progress(what: str) -> None:

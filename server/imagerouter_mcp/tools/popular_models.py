@@ -6,17 +6,17 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.tools.entries import entry_fields, entry_line
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.results import text_block
 
 Limit = Annotated[int, Field(ge=1, le=100, description="At most so many. Default 10.")]
 
 
-async def popular_models(*, ctx: StudioContext, limit: Limit = 10) -> CallToolResult:
+async def popular_models(*, ctx: AppContext, limit: Limit = 10) -> CallToolResult:
     """List the models that ImageRouter's users choose most, with prices and abilities. Free of charge."""
-    studio = ctx.request_context.lifespan_context
-    ranking = await studio.popularity.ranking()
-    listing = await studio.known_models()
+    app = ctx.request_context.lifespan_context
+    ranking = await app.popularity.ranking()
+    listing = await app.catalogue.known()
     notes = [ranking.note] if ranking.note else []
     if listing is None:
         notes.append("The model list could not be read, so prices and abilities are missing.")

@@ -7,8 +7,8 @@ from mcp.types import CallToolResult, ContentBlock
 from pydantic import Field
 
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.request import GenerationRequest
-from imagerouter_mcp.tools.parameters import Mask, StudioContext
+from imagerouter_mcp.generation.planning.request import Request
+from imagerouter_mcp.tools.parameters import AppContext, Mask
 from imagerouter_mcp.tools.results import image_block, text_block
 
 Source = Annotated[str, Field(description='The picture, in any form that edit_image takes. Default "last".')]
@@ -17,13 +17,12 @@ MASK_SCHEMA: dict[str, Any] = {"type": "object", "properties": {"changed_percent
 """Of the structured content: {changed_percent, width, height, notes}, the size in pixels."""
 
 
-async def preview_mask(*, mask: Mask, ctx: StudioContext, image: Source = "last") -> CallToolResult:
+async def preview_mask(*, mask: Mask, ctx: AppContext, image: Source = "last") -> CallToolResult:
     """Show which part of a picture an edit with this mask would change. Free of charge."""
-    from imagerouter_mcp.generation.sources import open_sources
     from imagerouter_mcp.images.mask_preview import share, show_mask
 
-    request = GenerationRequest(prompt="", images=(image,), mask=mask)
-    async with open_sources(ctx.request_context.lifespan_context, request) as sources:
+    request = Request(prompt="", images=(image,), mask=mask)
+    async with ctx.request_context.lifespan_context.sources.opened(request) as sources:
         if sources.mask is None:
             raise PlanError("There is no mask.", 'Give one in `mask`, such as "box:0,0,100%,50%".')
         source = sources.images[0]

@@ -14,13 +14,14 @@ from anyio.lowlevel import RunVar
 from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
-from imagerouter_mcp.generation.links import Links
-from imagerouter_mcp.generation.prices import Estimate, dollars
-from imagerouter_mcp.generation.request import THINGS, Batch, Kind, Pending
+from imagerouter_mcp.gallery.signed_links import Links
+from imagerouter_mcp.generation.calls.outcome import Finished, Pending
+from imagerouter_mcp.generation.planning.prices import Estimate, dollars, total
+from imagerouter_mcp.generation.planning.request import THINGS, Kind
 from imagerouter_mcp.lines import one_line
 
 if TYPE_CHECKING:
-    from imagerouter_mcp.generation.plan import Plan
+    from imagerouter_mcp.generation.planning.plan import Plan
     from imagerouter_mcp.images.budgets import Preview
 
 GENERATION_SCHEMA: dict[str, Any] = {
@@ -50,7 +51,7 @@ PreviewChoice = Literal["auto", "none", "large"]
 
 
 async def generation_result(
-    batch: Batch, preview: PreviewChoice, media: Sequence[str] = (), links: Links | None = None
+    batch: Finished, preview: PreviewChoice, media: Sequence[str] = (), links: Links | None = None
 ) -> CallToolResult:
     """The whole answer to a generation tool.
 
@@ -64,7 +65,7 @@ async def generation_result(
     blocks.extend(await _previews(batch, preview))
     blocks.extend(
         _link(image, made.record)
-        for made in batch.generations
+        for made in batch.results
         for image in made.record.images
         if image.path and image.handle
     )
@@ -90,7 +91,7 @@ def pending_result(pending: Pending) -> CallToolResult:
 
 def plan_result(plan: "Plan", count: int, kind: Kind) -> CallToolResult:
     """The answer to a dry run."""
-    cost = _times(plan.estimate, count)
+    cost = total([plan.estimate] * count)
     why = f", for {plan.why}" if plan.why else ""
     size = f" at {plan.fields['size']}" if "size" in plan.fields else ""
     thing = THINGS[kind]
@@ -117,11 +118,11 @@ def text_block(lines: Iterable[str]) -> TextContent:
     return TextContent(type="text", text="\n".join(map(one_line, lines)))
 
 
-def as_text(batch: Batch, media: Sequence[str] = (), links: Links | None = None) -> str:
+def as_text(batch: Finished, media: Sequence[str] = (), links: Links | None = None) -> str:
     """What was made, where it lies, what it cost, in words that a person could read aloud."""
-    several = len(batch.generations) > 1
+    several = len(batch.results) > 1
     lines = [_heading(batch)]
-    for made in batch.generations:
+    for made in batch.results:
         record = made.record
         if several:
             lines.append(_label(record, " · "))
@@ -136,9 +137,9 @@ def as_text(batch: Batch, media: Sequence[str] = (), links: Links | None = None)
     return text_block(lines).text
 
 
-def as_fields(batch: Batch, media: Sequence[str] = (), links: Links | None = None) -> dict[str, Any]:
+def as_fields(batch: Finished, media: Sequence[str] = (), links: Links | None = None) -> dict[str, Any]:
     """The same as JSON: what is unknown is left out."""
-    first = batch.generations[0]
+    first = batch.results[0]
     told = {
         **_made_fields(first.record, links),
         "why": first.why or None,
@@ -149,14 +150,14 @@ def as_fields(batch: Batch, media: Sequence[str] = (), links: Links | None = Non
     }
     if batch.call:
         told["generation"] = batch.call
-    if len(batch.generations) > 1:
-        total = _total(batch)
+    if len(batch.results) > 1:
+        total = _cost(batch)
         told["images"] = [
             {**image_fields(image, links), **_whose(made.record)}
-            for made in batch.generations
+            for made in batch.results
             for image in made.record.images
         ]
-        told["model"] = ", ".join(dict.fromkeys(made.record.model for made in batch.generations))
+        told["model"] = ", ".join(dict.fromkeys(made.record.model for made in batch.results))
         told["cost_usd"] = _number(total)
     return _known(told)
 
@@ -198,7 +199,7 @@ def price(cost_usd: Decimal | None) -> str:
     """A cost for a sentence."""
     if cost_usd is None:
         return "cost unknown"
-    return dollars(float(cost_usd)) if cost_usd else "nothing"
+    return dollars(cost_usd) if cost_usd else "nothing"
 
 
 def _made_fields(record: Record, links: Links | None) -> dict[str, Any]:
@@ -222,27 +223,27 @@ def _whose(record: Record) -> dict[str, Any]:
     )
 
 
-def _heading(batch: Batch) -> str:
+def _heading(batch: Finished) -> str:
     """What was made with what for how much: "Made 1 picture with … for $0.04 in 6.9 s."."""
-    count = sum(len(made.record.images) for made in batch.generations)
-    asked = len(batch.generations) + len(batch.failures)
+    count = sum(len(made.record.images) for made in batch.results)
+    asked = len(batch.results) + len(batch.failures)
     thing = "video" if _has_video(batch) else "picture"
     what = f"{count} {thing}{'s' if count > 1 else ''}"
     if batch.failures:
-        what = f"{len(batch.generations)} of {asked} {thing}s"
-    first = batch.generations[0]
-    models = {made.record.model for made in batch.generations}
+        what = f"{len(batch.results)} of {asked} {thing}s"
+    first = batch.results[0]
+    models = {made.record.model for made in batch.results}
     with_what = f" with {first.record.model}" if len(models) == 1 else f" with {len(models)} models"
-    total = _total(batch)
-    certain = not batch.failures and all(made.record.cost_usd is not None for made in batch.generations)
+    total = _cost(batch)
+    certain = not batch.failures and all(made.record.cost_usd is not None for made in batch.results)
     cost = "" if total is None else f" for {'' if certain else 'at least '}{price(total)}"
-    took = max((made.record.latency_ms or 0 for made in batch.generations), default=0)
+    took = max((made.record.latency_ms or 0 for made in batch.results), default=0)
     why = f" {first.record.model} was chosen, for {first.why}." if first.why else ""
     return f"Made {what}{with_what}{cost}{f' in {took / 1000:.1f} s' if took else ''}.{why}"
 
 
-def _has_video(batch: Batch) -> bool:
-    images = (image for made in batch.generations for image in made.record.images)
+def _has_video(batch: Finished) -> bool:
+    images = (image for made in batch.results for image in made.record.images)
     return any((image.media_type or "").startswith("video/") for image in images)
 
 
@@ -272,38 +273,29 @@ def _label(record: Record, between: str) -> str:
     return between.join(part for part in (record.model, price(record.cost_usd), took) if part)
 
 
-def _notes(batch: Batch) -> tuple[str, ...]:
+def _notes(batch: Finished) -> tuple[str, ...]:
     """Each note once, however many pictures it is about."""
-    return tuple(dict.fromkeys(note for made in batch.generations for note in made.notes))
+    return tuple(dict.fromkeys(note for made in batch.results for note in made.notes))
 
 
-def _total(batch: Batch) -> Decimal | None:
-    costs = [made.record.cost_usd for made in batch.generations if made.record.cost_usd is not None]
+def _cost(batch: Finished) -> Decimal | None:
+    costs = [made.record.cost_usd for made in batch.results if made.record.cost_usd is not None]
     return sum(costs, Decimal()) if costs else None
 
 
-def _expected(batch: Batch) -> Estimate | None:
+def _expected(batch: Finished) -> Estimate | None:
     """What all that was made was expected to cost; None when the list did not tell of one."""
-    estimates = [made.estimate for made in batch.generations if made.estimate]
-    if len(estimates) < len(batch.generations):
-        return None
-    return Estimate(
-        sum(estimate.low for estimate in estimates),
-        sum(estimate.likely for estimate in estimates),
-        sum(estimate.high for estimate in estimates),
-    )
-
-
-def _times(estimate: Estimate | None, count: int) -> Estimate | None:
-    if estimate is None:
-        return None
-    return Estimate(estimate.low * count, estimate.likely * count, estimate.high * count)
+    return total(made.estimate for made in batch.results)
 
 
 def _estimate_fields(estimate: Estimate | None) -> dict[str, float] | None:
     if estimate is None:
         return None
-    return {"low": estimate.low, "likely": estimate.likely, "high": estimate.high}
+    return {
+        "low": float(estimate.low),
+        "likely": float(estimate.likely),
+        "high": float(estimate.high),
+    }
 
 
 def _number(cost: Decimal | None) -> float | None:
@@ -330,7 +322,7 @@ def _link(image: GalleryImage, record: Record) -> ResourceLink:
     )
 
 
-async def _previews(batch: Batch, size: PreviewChoice) -> list[ImageContent]:
+async def _previews(batch: Finished, size: PreviewChoice) -> list[ImageContent]:
     """The inline pictures: one for one, one labelled sheet for several."""
     if size == "none":
         return []
@@ -339,7 +331,7 @@ async def _previews(batch: Batch, size: PreviewChoice) -> list[ImageContent]:
 
     tiles = [
         Tile(image.path, _label(made.record, " · "))
-        for made in batch.generations
+        for made in batch.results
         for image in made.record.images
         if image.path
     ]

@@ -6,7 +6,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.tools.entries import entry_fields, entry_line
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.results import text_block
 
 Query = Annotated[
@@ -31,7 +31,7 @@ Limit = Annotated[int, Field(ge=1, le=1000, description="At most so many. Defaul
 
 async def search_models(
     *,
-    ctx: StudioContext,
+    ctx: AppContext,
     query: Query = "",
     kind: Kind = "any",
     free: Free = False,
@@ -45,12 +45,12 @@ async def search_models(
     """Find image or video models: names, prices, abilities, sizes. Free of charge."""
     from imagerouter_mcp.api.search import search
 
-    studio = ctx.request_context.lifespan_context
-    listing = await studio.catalogue.models()
+    app = ctx.request_context.lifespan_context
+    listing = await app.catalogue.models()
     notes = [listing.stale_note] if listing.stale_note else []
     popularity: tuple[str, ...] = ()
     if sort == "popularity" or not query:
-        ranking = await studio.popularity.ranking()
+        ranking = await app.popularity.ranking()
         popularity = ranking.ids
         if sort == "popularity" and ranking.note:
             notes.append(ranking.note)

@@ -1,7 +1,7 @@
 """The tool `spending`: what was spent, by model and day."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -10,9 +10,9 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.gallery.spending import Spent
-from imagerouter_mcp.generation.limits import budget_day
-from imagerouter_mcp.generation.prices import dollars
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.generation.planning.limits import budget_day
+from imagerouter_mcp.generation.planning.prices import dollars
+from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.results import text_block
 from imagerouter_mcp.tools.unfinished import unfinished_fields, unfinished_lines
 
@@ -40,22 +40,22 @@ SPENDING_SCHEMA: dict[str, Any] = {
 _DAYS = {"today": 1, "week": 7, "month": 30}
 
 
-async def spending(*, ctx: StudioContext, period: Period = "today") -> CallToolResult:
+async def spending(*, ctx: AppContext, period: Period = "today") -> CallToolResult:
     """Tell what was spent, by model and day, and what is left of the day's budget. Free of charge."""
-    studio = ctx.request_context.lifespan_context
-    await studio.calls.settle()
-    today = budget_day(datetime.now().astimezone())
-    since = _since(period, today)
-    spent = await to_thread.run_sync(studio.ledger.since, since)
-    committed = sum((each.usd for each in await to_thread.run_sync(studio.ledger.since, today)), Decimal())
-    unfinished = await to_thread.run_sync(studio.journal.unfinished, _UNFINISHED_TOLD)
-    left = max(Decimal(), studio.settings.budget_usd - committed)
+    app = ctx.request_context.lifespan_context
+    await app.calls.settle()
+    today = budget_day()
+    since = _since(period)
+    spent = await to_thread.run_sync(app.ledger.since, since)
+    committed = sum((each.usd for each in await to_thread.run_sync(app.ledger.since, today)), Decimal())
+    unfinished = await to_thread.run_sync(app.journal.unfinished, _UNFINISHED_TOLD)
+    left = max(Decimal(), app.settings.budget_usd - committed)
     fields: dict[str, Any] = {
         "period": period,
         "total_usd": float(_total(spent, lambda each: each.certain)),
         "uncertain_usd": float(_total(spent, lambda each: not each.certain and not each.under_way)),
         "under_way_usd": float(_total(spent, lambda each: each.under_way)),
-        "budget_usd": float(studio.settings.budget_usd),
+        "budget_usd": float(app.settings.budget_usd),
         "budget_left_usd": float(left),
         "by_model": _sums(spent, "model", lambda each: each.model),
         "by_day": _sums(spent, "day", lambda each: each.at.astimezone().date().isoformat()),
@@ -73,10 +73,10 @@ async def spending(*, ctx: StudioContext, period: Period = "today") -> CallToolR
 _UNFINISHED_TOLD = 20
 
 
-def _since(period: str, today: datetime) -> datetime:
+def _since(period: str) -> datetime:
     if period == "all":
         return datetime.fromtimestamp(0, UTC)
-    return today - timedelta(days=_DAYS[period] - 1)
+    return budget_day(days_ago=_DAYS[period] - 1)
 
 
 def _total(spent: Sequence[Spent], wanted: Callable[[Spent], bool]) -> Decimal:

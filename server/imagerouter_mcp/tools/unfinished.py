@@ -5,7 +5,7 @@ from typing import Any
 
 from imagerouter_mcp.errors import revived
 from imagerouter_mcp.gallery.entries import Entry
-from imagerouter_mcp.generation.prices import dollars
+from imagerouter_mcp.generation.planning.prices import dollars
 
 _PROMPT_SHOWN, _PROMPT_TOLD = 60, 200
 """Characters of a prompt in the text and in the structured content."""

@@ -5,8 +5,8 @@ from typing import Any
 
 from mcp.types import CallToolResult
 
-from imagerouter_mcp.generation.links import UPLOAD_SECONDS
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.gallery.signed_links import UPLOAD_SECONDS
+from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.results import text_block
 
 UPLOAD_SCHEMA: dict[str, Any] = {
@@ -16,18 +16,18 @@ UPLOAD_SCHEMA: dict[str, Any] = {
 """Of the structured content: {upload_url, handle, command, max_bytes, seconds}."""
 
 
-async def upload_link(*, ctx: StudioContext) -> CallToolResult:
+async def upload_link(*, ctx: AppContext) -> CallToolResult:
     """Get a link that takes a local picture or photo for editing, by curl or in a browser. Free of charge."""
     from imagerouter_mcp.errors import ConfigurationError
-    from imagerouter_mcp.generation.uploads import MAX_UPLOAD_BYTES
+    from imagerouter_mcp.gallery.uploads import MAX_UPLOAD_BYTES
 
-    studio = ctx.request_context.lifespan_context
-    if studio.links is None:
+    app = ctx.request_context.lifespan_context
+    if app.links is None:
         raise ConfigurationError(
             "This server is on your own machine and takes no uploads.", "Give the picture's path."
         )
-    handle = studio.uploads.new_name()
-    url = studio.links.upload(handle)
+    handle = app.uploads.new_name()
+    url = app.links.upload(handle)
     command = f"curl --fail-with-body -T PICTURE {shlex.quote(url)}"
     limits = f"one picture of up to {MAX_UPLOAD_BYTES // 2**20} MiB, within {UPLOAD_SECONDS // 60} minutes"
     lines = [
