@@ -53,7 +53,7 @@ POPULAR = (
 TEXT, EDIT, MASK = Need(), Need(images=True), Need(images=True, mask=True)
 
 
-def chosen(asked: str, need: Need = TEXT, **preference: object) -> Choice:
+def chosen(asked: str, need: Need = TEXT, **preference: object) -> ModelChoice:
     return choose(asked, need, LISTING, POPULAR, Preference(**preference))  # pyright: ignore[reportArgumentType] - as above
 
 
