@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -35,6 +36,23 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
+
+
+TimeZone = Callable[[str], None]
+
+
+@pytest.fixture
+def time_zone() -> Iterator[TimeZone]:
+    """Changes this process's time zone, given as a POSIX `TZ` rule, for the rest of the test."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def change(rule: str) -> None:
+            patch.setenv("TZ", rule)
+            time.tzset()
+
+        yield change
+    if hasattr(time, "tzset"):
+        time.tzset()
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from imagerouter_mcp.api.wire import Credits, GenerationAnswer, KeyCheck, read_a
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.sandbox.service.list_shapes import v1, v2, v3
 from imagerouter_mcp.sandbox.service.offered import listed
-from imagerouter_mcp.tools.entries import entry_fields, entry_line
+from imagerouter_mcp.tools.listed_models import listed_model, model_line
 
 Fuzz = Callable[..., None]
 
@@ -105,9 +105,9 @@ def test_any_model_list_is_read_or_refused(fuzz: Fuzz) -> None:
     def read(body: object) -> None:
         entries: tuple[ModelEntry, ...] = parse_models(body)
         for entry in entries:
-            assert entry_line(entry).isprintable()
+            assert model_line(entry).isprintable()
             assert all(map(one_word, (entry.id, *entry.aliases, *entry.providers, *entry.sizes)))
-            json.dumps(entry_fields(entry), allow_nan=False)
+            json.dumps(listed_model(entry).as_json(), allow_nan=False)
         search(entries, "fox", sort="price")
         honest_fallback(entries, 5)
 

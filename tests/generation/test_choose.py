@@ -100,7 +100,7 @@ def test_a_person_s_own_model_that_is_misspelt_is_refused_not_replaced() -> None
 def test_dummies_special_models_and_videos_are_never_chosen() -> None:
     for need in (TEXT, EDIT, MASK):
         for word in ("auto", "cheapest", "free"):
-            for limit in (0.0, 0.05, 10.0):
+            for limit in map(Decimal, ("0", "0.05", "10")):
                 try:
                     choice = choose(word, need, LISTING, POPULAR, Preference(auto_max_usd=limit))
                 except PlanError:

@@ -10,8 +10,8 @@ from imagerouter_mcp.api.model_list import ModelEntry, Price
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.planning.model_choice import Preference
 from imagerouter_mcp.generation.planning.plan import Destination, Plan, choose_model, make_plan
-from imagerouter_mcp.generation.planning.prices import dollars
 from imagerouter_mcp.generation.planning.request import Request
+from imagerouter_mcp.money import dollars
 
 PICTURE = "/somewhere/picture.png"
 HERE = Destination(Path("/pictures"), "a-fox")

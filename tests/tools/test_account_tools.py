@@ -1,10 +1,11 @@
 """`spending` and `get_credits`: what went where, and what is left."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from imagerouter_mcp.sandbox.service.accounts import LIMITED_KEY, UNKNOWN_KEY
 from imagerouter_mcp.settings import Settings
 from patience import until
 
+TimeZone = Callable[[str], None]
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
 
@@ -36,6 +38,16 @@ def days_ago(data_dir: Path, prompt: str, days: int) -> None:
             connection.execute(
                 f"UPDATE {table} SET created_at = created_at - ? WHERE prompt = ?",  # noqa: S608 - two names
                 (days * 86400, prompt),
+            )
+
+
+def made_at(data_dir: Path, prompt: str, when: datetime) -> None:
+    """Date a picture."""
+    with closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection, connection:
+        for table in ("generations", "journal"):
+            connection.execute(
+                f"UPDATE {table} SET created_at = ? WHERE prompt = ?",  # noqa: S608 - two names
+                (when.timestamp(), prompt),
             )
 
 
@@ -77,6 +89,22 @@ async def test_what_was_spent_is_told_by_period_model_and_day(connect: Hosts, se
     assert "sandbox/slow-0: $0.02 for 2" in told["week"].text
     assert week["budget_usd"] == 20
     assert round(week["budget_left_usd"], 4) == 19.9887, "the budget is today's, whatever the period"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot be given a time zone")
+async def test_a_week_begins_at_midnight_though_the_clock_has_changed_since(
+    connect: Hosts, settings: Settings, time_zone: TimeZone
+) -> None:
+    changed = (datetime.now(UTC) - timedelta(days=3)).timetuple().tm_yday - 1
+    time_zone(f"WIN0SUM,{changed}/3,{(changed + 180) % 365}/3")  # until 3 days ago, local time was UTC
+    async with connect() as host:
+        for prompt in ("just before", "just after"):
+            assert not (await host("generate_image", prompt=prompt, model="sandbox/slow-0", **SMALL)).failed
+        began = datetime.combine(datetime.now().astimezone().date() - timedelta(days=6), time(), UTC)
+        made_at(settings.data_dir, "just before", began - timedelta(minutes=30))
+        made_at(settings.data_dir, "just after", began + timedelta(minutes=30))
+        told = await host("spending", period="week")
+    assert [(each["day"], each["count"]) for each in told.fields["by_day"]] == [(day(6), 1)]
 
 
 async def test_nothing_spent_is_told_as_nothing(connect: Hosts) -> None:

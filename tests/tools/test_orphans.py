@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.gallery.days import start_of, today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
-from imagerouter_mcp.generation.planning.limits import budget_day
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.prices import Estimate
 from imagerouter_mcp.sandbox.service.serve import Sandbox
@@ -60,7 +60,7 @@ def leave(settings: Settings) -> Callable[..., str]:
         if state != "preparing":
             usd = Decimal("0.03")
             reservation = Reservation(handle=handle, model=plan.model, usd=usd, plan=plan.to_json())
-            assert journal.reserve([reservation], None, budget_day()) is None
+            assert journal.reserve([reservation], None, start_of(today())) is None
         if state == "working":
             journal.mark(handle, "working")
         if kept is not None:

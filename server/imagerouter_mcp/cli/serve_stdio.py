@@ -5,7 +5,7 @@ import signal
 
 import anyio
 
-from imagerouter_mcp.cli.setup import chosen_settings
+from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import App, open_app

@@ -10,10 +10,12 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.planning.prices import usd
 from imagerouter_mcp.generation.planning.request import Order, Request
+from imagerouter_mcp.money import usd
 from imagerouter_mcp.tools.consent import Answered, Asked, agreed, ask_person
-from imagerouter_mcp.tools.making import make
+from imagerouter_mcp.tools.declare import MAKES, tool
+from imagerouter_mcp.tools.generating import generate
+from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import (
     Again,
     AppContext,
@@ -39,6 +41,7 @@ async def _consent(ctx: AppContext, prompt: str, models: list[str], size: str) -
     return await ask_person(ctx, _order(Request(prompt=prompt, size=size), models))
 
 
+@tool("Compare models", MAKES)
 async def compare_models(
     *,
     prompt: Prompt,
@@ -53,7 +56,7 @@ async def compare_models(
     preview: Preview = "auto",
     again: Again = False,
     confirm_cost: ConfirmCost = False,
-) -> CallToolResult:
+) -> Annotated[CallToolResult, GenerationContent]:
     """Make the same picture with several models to choose between them. Costs credits for each."""
     if len(set(models)) != len(models) or not FEWEST <= len(models) <= MOST:
         raise PlanError(
@@ -70,7 +73,7 @@ async def compare_models(
         again=again,
         confirmed=agreed(consent, confirm_cost=confirm_cost, ctx=ctx),
     )
-    return await make(ctx, order, preview)
+    return await generate(ctx, order, preview)
 
 
 def _order(

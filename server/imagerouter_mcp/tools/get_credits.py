@@ -1,42 +1,52 @@
-"""The tool `get_credits`: what the account has left."""
+"""The tool `get_credits`: tell what the account has left."""
 
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
 from mcp.types import CallToolResult
 
-from imagerouter_mcp.generation.planning.prices import dollars
+from imagerouter_mcp.money import dollars
+from imagerouter_mcp.tools.declare import READS, tool
 from imagerouter_mcp.tools.parameters import AppContext
-from imagerouter_mcp.tools.results import text_block
+from imagerouter_mcp.tools.structured import Content, Usd, tool_result
 
 if TYPE_CHECKING:
     from imagerouter_mcp.api.wire import Credits, KeyUsage
 
-CREDITS_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "remaining_usd": {"type": "number"},
-        "used_usd": {"type": "number"},
-        "deposited_usd": {"type": "number"},
-        "keys": {"type": "array", "items": {"type": "object"}},
-    },
-}
-"""Of the structured content; a key is {name, active, used_usd, requests, limit_usd, period, period_used_usd,
-expires}."""
+
+class Key(Content):
+    """An API key of the account."""
+
+    name: str | None = None
+    active: bool | None = None
+    used_usd: Usd | None = None
+    requests: int | None = None
+    limit_usd: Usd | None = None
+    period: str | None = None
+    period_used_usd: Usd | None = None
+    expires: str | None = None
 
 
-async def get_credits(*, ctx: AppContext) -> CallToolResult:
+class CreditsContent(Content):
+    """The account's balance and its keys."""
+
+    remaining_usd: Usd | None = None
+    used_usd: Usd | None = None
+    deposited_usd: Usd | None = None
+    keys: list[Key]
+
+
+@tool("Get credits", READS)
+async def get_credits(*, ctx: AppContext) -> Annotated[CallToolResult, CreditsContent]:
     """Tell the ImageRouter account's balance, use and the limits of its API keys. Free of charge."""
     account = await ctx.request_context.lifespan_context.client.credits(by_key=True)
-    keys = [_key_fields(key) for key in account.usage_by_api_key or []]
-    fields = {
-        "remaining_usd": _number(account.remaining_credits),
-        "used_usd": _number(account.credit_usage),
-        "deposited_usd": _number(account.total_deposits),
-        "keys": keys,
-    }
-    lines = [_balance(account), *(_key_line(key) for key in account.usage_by_api_key or [])]
-    return CallToolResult(content=[text_block(lines)], structured_content=_known(fields))
+    keys = account.usage_by_api_key or []
+    content = CreditsContent(
+        remaining_usd=account.remaining_credits,
+        used_usd=account.credit_usage,
+        deposited_usd=account.total_deposits,
+        keys=[_key(key) for key in keys],
+    )
+    return tool_result([_balance(account), *map(_key_line, keys)], content)
 
 
 def _balance(account: "Credits") -> str:
@@ -67,24 +77,14 @@ def _limit(key: "KeyUsage") -> str:
     return f"may spend {dollars(key.spend_limit)}{period}{spent}"
 
 
-def _key_fields(key: "KeyUsage") -> dict[str, Any]:
-    return _known(
-        {
-            "name": key.api_key_name,
-            "active": key.is_active,
-            "used_usd": _number(key.credit_usage),
-            "requests": key.total_requests,
-            "limit_usd": _number(key.spend_limit),
-            "period": key.spend_limit_period,
-            "period_used_usd": _number(key.period_spend),
-            "expires": key.expires_at,
-        }
+def _key(key: "KeyUsage") -> Key:
+    return Key(
+        name=key.api_key_name,
+        active=key.is_active,
+        used_usd=key.credit_usage,
+        requests=key.total_requests,
+        limit_usd=key.spend_limit,
+        period=key.spend_limit_period,
+        period_used_usd=key.period_spend,
+        expires=key.expires_at,
     )
-
-
-def _number(amount: Decimal | None) -> float | None:
-    return None if amount is None else float(amount)
-
-
-def _known(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The tool `show_image`: a picture made earlier, once more."""
+"""The tool `show_image`: show a picture made earlier."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -7,19 +7,22 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.generation.calls.outcome import Finished, Result
-from imagerouter_mcp.tools.making import respond
+from imagerouter_mcp.tools.declare import RESTORES, tool
+from imagerouter_mcp.tools.generating import outcome_result
+from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import AppContext, Preview
 
 Handle = Annotated[str, Field(description='Handle of a picture (img_7f3a), or "last" (default).')]
 
 
+@tool("Show image", RESTORES)
 async def show_image(
     *, ctx: AppContext, handle: Handle = "last", preview: Preview = "auto"
-) -> CallToolResult:
+) -> Annotated[CallToolResult, GenerationContent]:
     """Show a picture made earlier: path, link, cost, preview. Fetches it again if its file is missing.
 
     Free of charge.
     """
     image, record, notes = await ctx.request_context.lifespan_context.delivery.restore(handle)
     shown = Result(replace(record, images=(image,)), notes=notes)
-    return await respond(ctx, Finished(record.generation, (shown,)), preview)
+    return await outcome_result(ctx, Finished(record.generation, (shown,)), preview)

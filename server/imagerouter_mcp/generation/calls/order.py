@@ -8,15 +8,17 @@ from anyio import to_thread
 
 from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.api.ranking import Popularity
+from imagerouter_mcp.gallery.days import start_of, today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation.delivery import Delivery
-from imagerouter_mcp.generation.planning.limits import budget_day, check_order, over_budget
+from imagerouter_mcp.generation.planning.limits import check_order, over_budget
 from imagerouter_mcp.generation.planning.model_choice import WORDS, ModelChoice, Preference
 from imagerouter_mcp.generation.planning.plan import Plan, choose_model, make_plan
-from imagerouter_mcp.generation.planning.prices import Estimate, estimate, total, usd
+from imagerouter_mcp.generation.planning.prices import Estimate, estimate, total
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.generation.sources import OpenSources, Sources
+from imagerouter_mcp.money import usd
 from imagerouter_mcp.settings import Settings
 
 
@@ -132,6 +134,6 @@ class Planner:
             for handle, plan, amount in zip(handles, plans, amounts, strict=True)
         ]
         budget = self._settings.budget_usd
-        committed = await to_thread.run_sync(self._journal.reserve, reservations, budget, budget_day())
+        committed = await to_thread.run_sync(self._journal.reserve, reservations, budget, start_of(today()))
         if committed is not None:
             raise over_budget(self._settings, sum(amounts, Decimal()), committed)

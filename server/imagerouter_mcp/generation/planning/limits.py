@@ -1,13 +1,12 @@
 """Spending limits of a call and of a day, checked before anything is sent."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 from imagerouter_mcp.errors import BudgetError
 from imagerouter_mcp.generation.planning.plan import Plan
-from imagerouter_mcp.generation.planning.prices import dollars
 from imagerouter_mcp.generation.planning.request import Kind, Order
+from imagerouter_mcp.money import dollars
 from imagerouter_mcp.settings import Settings
 
 MOST_A_CALL: dict[Kind, Decimal] = {"image": Decimal("1.00"), "video": Decimal("5.00")}
@@ -72,16 +71,6 @@ def over_budget(settings: Settings, wanted: Decimal, committed: Decimal) -> Budg
 def call_limit(settings: Settings, kind: Kind) -> Decimal:
     """Return what one call may cost at most, in USD."""
     return MOST_A_CALL[kind] if settings.max_cost_usd is None else settings.max_cost_usd
-
-
-def midnight(day: date) -> datetime:
-    """Return when a day began, in the person's time zone and with the UTC offset of that moment."""
-    return datetime.combine(day, time.min).astimezone()
-
-
-def budget_day(*, days_ago: int = 0) -> datetime:
-    """Return when the day of the budget began, or a day before it."""
-    return midnight(datetime.now().astimezone().date() - timedelta(days=days_ago))
 
 
 def _check_own_limit(order: Order, plans: Sequence[Plan], highest: Decimal) -> None:

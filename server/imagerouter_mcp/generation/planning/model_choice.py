@@ -8,9 +8,10 @@ from decimal import Decimal
 from imagerouter_mcp.api.catalogue import Listing, closest_ids
 from imagerouter_mcp.api.model_list import ModelEntry
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.planning.prices import dollars, price_words, usd
+from imagerouter_mcp.generation.planning.prices import price_words
 from imagerouter_mcp.generation.planning.request import Kind
 from imagerouter_mcp.generation.planning.special import SPECIAL
+from imagerouter_mcp.money import dollars, usd
 
 CANDIDATES = (
     "google/gemini-2.5-flash",

@@ -1,9 +1,11 @@
-"""Prices: what a call may cost, and how to write an amount."""
+"""Prices: what a call may cost."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from imagerouter_mcp.money import dollars, usd
 
 if TYPE_CHECKING:
     from imagerouter_mcp.api.model_list import ModelEntry
@@ -46,20 +48,8 @@ def total(estimates: Iterable[Estimate | None]) -> Estimate | None:
     return Estimate(low, likely, high)
 
 
-def usd(amount: float | Decimal) -> Decimal:
-    """Return an amount of money as a decimal, to the micro-dollar, so that sums and limits are exact."""
-    return Decimal(f"{amount:.6f}")
-
-
 def price_words(entry: "ModelEntry") -> str:
     """Return a model's price for a sentence: "about $0.04"."""
     if entry.free:
         return "free"
     return f"about {dollars(entry.price.likely)}" if entry.price else "price unknown"
-
-
-def dollars(amount: float | Decimal) -> str:
-    """Format USD with as many digits as matter, at least two: $0.04, $0.0006, $1.75."""
-    digits = f"{amount:.6f}".rstrip("0")
-    whole, _, fraction = digits.partition(".")
-    return f"${whole}.{fraction:0<2}"

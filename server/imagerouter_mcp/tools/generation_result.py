@@ -1,0 +1,299 @@
+"""The results of the generation tools: done, still under way, or only planned."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from mcp.types import CallToolResult, ContentBlock, ResourceLink
+
+from imagerouter_mcp.gallery.entries import GalleryImage, Record
+from imagerouter_mcp.gallery.signed_links import Links
+from imagerouter_mcp.generation.calls.outcome import Finished, Pending, Result
+from imagerouter_mcp.generation.planning.prices import total
+from imagerouter_mcp.generation.planning.request import THINGS, Kind
+from imagerouter_mcp.lines import one_line
+from imagerouter_mcp.money import dollars
+from imagerouter_mcp.tools.inline_preview import PreviewChoice, draw_preview
+from imagerouter_mcp.tools.listed_models import PriceRange, price_range
+from imagerouter_mcp.tools.pictures import Picture, cost_words, description, picture_fields, place, summary
+from imagerouter_mcp.tools.structured import Content, Usd, tool_result
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.generation.planning.plan import Plan
+
+
+class GenerationContent(Content):
+    """What every answer of a generation tool may tell."""
+
+    images: list[Picture] | None = None
+    generation: str | None = None
+    state: str | None = None
+    model: str | None = None
+    prompt: str | None = None
+    revised_prompt: str | None = None
+    cost_usd: Usd | None = None
+    latency_ms: int | None = None
+    notes: list[str] | None = None
+    next_step: str | None = None
+
+
+class DoneContent(GenerationContent):
+    """A generation that is done; `cost_usd` is the sum of its pictures."""
+
+    state: str | None = "done"
+    why: str | None = None
+    estimate_usd: PriceRange | None = None
+    failures: list[str] | None = None
+    media: list[str] | None = None
+
+
+class PendingContent(GenerationContent):
+    """A generation that goes on."""
+
+    ask_again_seconds: int
+    elapsed_seconds: int
+
+
+class PlanContent(GenerationContent):
+    """What a dry run found out."""
+
+    dry_run: bool = True
+    why: str
+    size: str
+    estimate_usd: PriceRange | None = None
+
+
+async def done_result(
+    finished: Finished, preview: PreviewChoice, media: Sequence[str] = (), links: Links | None = None
+) -> CallToolResult:
+    """Return what a call made, as text, structured content, inline preview and resource links.
+
+    Args:
+        finished: What came of the call.
+        preview: How large the inline preview is.
+        media: The `MEDIA:` lines that the agent should repeat, if this host wants any.
+        links: Makes download links for callers far away; None names files by their paths.
+    """
+    shown = list(_pictures(finished))
+    content = _done_content(finished, media, links)
+    blocks: list[ContentBlock] = []
+    if preview != "none" and (drawn := await _preview(shown, preview)):
+        blocks.append(drawn)
+    blocks.extend(_resource_link(image, made.record) for made, image in shown if image.path and image.handle)
+    return tool_result(_done_lines(finished, content, links), content, *blocks)
+
+
+def pending_result(pending: Pending) -> CallToolResult:
+    """Return how a call is going and how to collect it."""
+    content = PendingContent(
+        generation=pending.call,
+        state=pending.state,
+        model=pending.model,
+        prompt=pending.prompt,
+        next_step=f"Call get_generation with {pending.call} in about {pending.ask_again} s to collect it "
+        "(no charge).",
+        ask_again_seconds=pending.ask_again,
+        elapsed_seconds=round(pending.elapsed),
+        notes=["It goes on, and is paid for only once."],
+    )
+    return tool_result(
+        [f"Not done yet: {pending.words}. It goes on, and is paid for only once.", content.next_step or ""],
+        content,
+    )
+
+
+def plan_result(plan: "Plan", count: int, kind: Kind) -> CallToolResult:
+    """Return what a call would send and cost.
+
+    Args:
+        plan: The plan of one of its generations; all are alike.
+        count: How many generations it has.
+        kind: What it would make.
+    """
+    cost = total([plan.estimate] * count)
+    size = plan.fields.get("size", "auto")
+    thing = THINGS[kind]
+    content = PlanContent(
+        model=plan.model,
+        why=plan.why,
+        size=size,
+        estimate_usd=price_range(cost),
+        notes=list(plan.notes),
+        next_step="Nothing was sent. Call it again without dry_run to make it.",
+    )
+    what = f"a {thing}" if count == 1 else f"{count} {thing}s"
+    at_size = "" if size == "auto" else f" at {size}"
+    why = f", for {plan.why}" if plan.why else ""
+    lines = [
+        f"This would ask {plan.model} for {what}{at_size}{why}.",
+        f"It would cost {cost}." if cost else "What it would cost is not known.",
+        content.next_step or "",
+        *(f"Note: {note}" for note in plan.notes),
+    ]
+    return tool_result(lines, content)
+
+
+def record_fields(record: Record, links: Links | None) -> dict[str, Any]:
+    """Return all that the gallery knows of a generation, as JSON."""
+    return {
+        **_record_content(record, links).as_json(),
+        "created": record.created_at.isoformat(timespec="seconds"),
+        "parameters": record.parameters,
+        "sources": list(record.sources),
+    }
+
+
+def _pictures(finished: Finished) -> Iterator[tuple[Result, GalleryImage]]:
+    return ((made, image) for made in finished.results for image in made.record.images)
+
+
+def _record_content(record: Record, links: Links | None) -> DoneContent:
+    return DoneContent(
+        images=[Picture(**picture_fields(image, links)) for image in record.images],
+        generation=record.generation or None,
+        model=record.model,
+        prompt=record.prompt,
+        revised_prompt=record.revised_prompt,
+        cost_usd=record.cost_usd,
+        latency_ms=record.latency_ms,
+    )
+
+
+def _done_content(finished: Finished, media: Sequence[str], links: Links | None) -> DoneContent:
+    first = finished.results[0]
+    content = _record_content(first.record, links)
+    content.why = first.why or None
+    content.estimate_usd = price_range(total(made.estimate for made in finished.results))
+    content.notes = _notes(finished)
+    content.failures = list(finished.failures) or None
+    content.generation = finished.call or content.generation
+    if len(finished.results) > 1:
+        content.images = [
+            _picture_of_several(made.record, image, links) for made, image in _pictures(finished)
+        ]
+        content.model = ", ".join(dict.fromkeys(made.record.model for made in finished.results))
+        content.cost_usd = _total(finished)
+    if content.images and len(content.images) > 1:
+        for number, image in enumerate(content.images, start=1):
+            image.number = number
+    if media:
+        content.media = list(media)
+        content.next_step = "To show it in the chat, end your reply with the lines in media."
+    return content
+
+
+def _picture_of_several(record: Record, image: GalleryImage, links: Links | None) -> Picture:
+    """Return a picture with what the others of its call do not share."""
+    own = {"model": record.model, "cost_usd": record.cost_usd, "latency_ms": record.latency_ms}
+    return Picture.model_validate({**picture_fields(image, links), **own})
+
+
+def _done_lines(finished: Finished, content: DoneContent, links: Links | None) -> list[str]:
+    """Return what was made, where it is and what it cost, in lines that a person could read aloud."""
+    shown = list(_pictures(finished))
+    lines = [_heading(finished)]
+    for number, (made, image) in enumerate(shown, start=1):
+        if len(shown) > 1:
+            lines.append(f"{number} · {image.handle} · {summary(made.record)}")
+        lines.extend(_file_lines(image, links))
+    if len(shown) > 1:
+        lines.append("Each handle names its picture as a source image.")
+    elif shown[0][1].handle:
+        lines.append(f'Handle: {shown[0][1].handle} (or "last") names it as a source image.')
+    lines.extend(_revised_prompts(finished))
+    lines.extend(f"Note: {note}" for note in content.notes or [])
+    lines.extend(f"Failed: {failure}" for failure in finished.failures)
+    if content.media:
+        lines.extend(["To show it in the chat, end your reply with:", *content.media])
+    return lines
+
+
+def _heading(finished: Finished) -> str:
+    """Return what was made for how much: "Made 1 picture with x/y for $0.04 in 6.9 s."."""
+    first = finished.results[0]
+    models = {made.record.model for made in finished.results}
+    with_what = first.record.model if len(models) == 1 else f"{len(models)} models"
+    took = max((made.record.latency_ms or 0 for made in finished.results), default=0)
+    time = f" in {took / 1000:.1f} s" if took else ""
+    why = f" {first.record.model} was chosen, for {first.why}." if first.why else ""
+    return f"Made {_count(finished)} with {with_what}{_total_words(finished)}{time}.{why}"
+
+
+def _count(finished: Finished) -> str:
+    shown = list(_pictures(finished))
+    video = any((image.media_type or "").startswith("video/") for _, image in shown)
+    thing = THINGS["video" if video else "image"]
+    if finished.failures:
+        made, asked = len(finished.results), len(finished.results) + len(finished.failures)
+        return f"{made} of {asked} {thing}s"
+    return f"{len(shown)} {thing}{'s' if len(shown) > 1 else ''}"
+
+
+def _total_words(finished: Finished) -> str:
+    """Return the sum for the heading; "at least" where a part of it is not known."""
+    spent = _total(finished)
+    if spent is None:
+        return ""
+    certain = not finished.failures and all(made.record.cost_usd is not None for made in finished.results)
+    return f" for {'' if certain else 'at least '}{cost_words(spent)}"
+
+
+def _file_lines(image: GalleryImage, links: Links | None) -> list[str]:
+    lines: list[str] = []
+    if where := place(image, links):
+        lines.append(f"{'Download within a day' if links else 'Saved'}: {where} ({description(image)})")
+    if image.url:
+        lines.append(f"Link: {image.url} (anyone who has it can open it)")
+    return lines
+
+
+def _revised_prompts(finished: Finished) -> list[str]:
+    revised = dict.fromkeys(
+        made.record.revised_prompt
+        for made in finished.results
+        if made.record.revised_prompt and made.record.revised_prompt != made.record.prompt
+    )
+    return [f"The model read the prompt as: {prompt}" for prompt in revised]
+
+
+def _notes(finished: Finished) -> list[str]:
+    """Return each note once, however many pictures it is about."""
+    notes = (note for made in finished.results for note in (*_cost_notes(made), *made.notes))
+    return list(dict.fromkeys(notes))
+
+
+def _cost_notes(made: Result) -> list[str]:
+    """Return a note where the cost is not what the model list led to expect."""
+    cost, estimate, model = made.record.cost_usd, made.estimate, made.record.model
+    if estimate is None:
+        return []
+    if cost is None:
+        return [f"ImageRouter did not say what {model} cost; by the model list it costs {estimate}."]
+    if cost > estimate.high:
+        return [f"{model} cost {dollars(cost)}, where the list told at most {dollars(estimate.high)}."]
+    return []
+
+
+def _total(finished: Finished) -> Decimal | None:
+    costs = [made.record.cost_usd for made in finished.results if made.record.cost_usd is not None]
+    return sum(costs, Decimal()) if costs else None
+
+
+def _resource_link(image: GalleryImage, record: Record) -> ResourceLink:
+    return ResourceLink(
+        type="resource_link",
+        uri=f"imagerouter://images/{image.handle}",
+        name=image.path.name if image.path else image.handle,
+        description=one_line(record.prompt[:100]) or None,
+        mime_type=image.media_type,
+        size=image.bytes,
+    )
+
+
+async def _preview(shown: Sequence[tuple[Result, GalleryImage]], size: PreviewChoice) -> ContentBlock | None:
+    from imagerouter_mcp.images.contact_sheet import Tile
+
+    return await draw_preview(
+        [Tile(image.path, f"{image.handle} · {summary(made.record)}") for made, image in shown if image.path],
+        "large" if size == "large" else "auto",
+    )
