@@ -80,7 +80,6 @@ def settings(sandbox: Sandbox, tmp_path: Path) -> Settings:
     """Settings for the sandbox, with the usual key and folders of the test's own."""
     return Settings(
         base_url=sandbox.base_url,
-        popular_url=sandbox.popular_url,
         api_key=SecretStr(KEY),
         output_dir=tmp_path / "pictures",
         data_dir=tmp_path / "data",

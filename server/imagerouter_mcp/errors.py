@@ -175,7 +175,7 @@ class APIError(ImageRouterError):
     """ImageRouter answered with an error.
 
     Attributes:
-        status: The HTTP status; 200 is common, because most errors arrive with it.
+        status: The HTTP status. Most errors arrive with 200; then it is the provider's status, where told.
         error_type: The error object's `type`, such as `invalid_request_error`.
         code: The error object's `code`, such as `model_not_found`.
     """

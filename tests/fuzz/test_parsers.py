@@ -7,10 +7,10 @@ from typing import Any, cast
 
 from hypothesis import strategies as st
 
+from imagerouter_mcp.api.error_objects import read_error
 from imagerouter_mcp.api.model_list import ModelEntry, parse_models
+from imagerouter_mcp.api.model_search import search
 from imagerouter_mcp.api.popularity import PopularModel, honest_fallback, parse_popular
-from imagerouter_mcp.api.refusals import refusal
-from imagerouter_mcp.api.search import search
 from imagerouter_mcp.api.wire import Credits, GenerationAnswer, KeyCheck, read_as, read_generation
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.sandbox.service.list_shapes import v1, v2, v3
@@ -125,7 +125,7 @@ def test_any_ranking_is_read_or_refused(fuzz: Fuzz) -> None:
 def test_any_error_object_becomes_a_sentence(fuzz: Fuzz) -> None:
     def read(drawn: object) -> None:
         status, headers, body = cast("tuple[int, dict[str, str], object]", drawn)
-        error = refusal(status, headers, body, ("s3cret-key",))
+        error = read_error(status, headers, body, ("s3cret-key",))
         if error:
             raise error
 

@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from imagerouter_mcp.sandbox.service.accounts import LIMITED_KEY, UNKNOWN_KEY
+from imagerouter_mcp.sandbox.service.accounts import (
+    KEY,
+    LIMITED_KEY,
+    NEVER_DEPOSITED_KEY,
+    POOR_KEY,
+    UNKNOWN_KEY,
+)
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from patience import until
 
@@ -174,6 +181,36 @@ async def test_a_keys_own_limit_and_period_are_told(connect: Hosts) -> None:
     assert (
         "Key limited: used $4.50; may spend $10.00 a month, $4.50 of it spent; expires 2027-01" in told.text
     )
+
+
+@pytest.mark.parametrize("key", [POOR_KEY, NEVER_DEPOSITED_KEY])
+async def test_an_account_without_credits_is_told_that_free_models_need_some_too(
+    connect: Hosts, key: str
+) -> None:
+    async with connect(api_key=SecretStr(key)) as host:
+        told = await host("get_credits")
+    (note,) = told.fields["notes"]
+    assert "not even with models that end in :free" in note
+    assert "https://imagerouter.io/pricing" in note
+    assert note in told.text
+
+
+async def test_half_a_cent_is_told_for_how_many_models_it_is_enough(connect: Hosts, sandbox: Sandbox) -> None:
+    sandbox.app.state.sandbox.accounts.authorize(f"Bearer {KEY}").used = Decimal("29.995")
+    async with connect() as host:
+        told = await host("get_credits")
+        models = (await host("search_models", limit=1000)).fields["models"]
+    priced = [model for model in models if "price_usd" in model]
+    enough = [model for model in priced if model["price_usd"]["high"] <= 0.005]
+    assert 0 < len(enough) < len(priced)
+    (note,) = told.fields["notes"]
+    assert f"$0.005 is enough for {len(enough)} of {len(priced)} models" in note
+    assert note in told.text
+
+
+async def test_an_account_that_can_afford_every_model_gets_no_note(connect: Hosts) -> None:
+    async with connect() as host:
+        assert (await host("get_credits")).fields["notes"] == []
 
 
 async def test_a_wrong_key_is_said_so(connect: Hosts) -> None:

@@ -24,5 +24,5 @@ def chosen_settings(*, sandbox: bool) -> Generator[Settings]:
     from imagerouter_mcp.sandbox.service.serve import running_sandbox  # noqa: PLC0415 - as above
 
     with running_sandbox() as running:
-        settings = load_settings(api_key=KEY, base_url=running.base_url, popular_url=running.popular_url)
+        settings = load_settings(api_key=KEY, base_url=running.base_url)
         yield settings.model_copy(update={"data_dir": settings.data_dir / "sandbox"})

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.api.client import ImageRouterClient
+from imagerouter_mcp.api.error_objects import DEPOSIT_PAGE
 from imagerouter_mcp.api.http import ServiceHTTP
 from imagerouter_mcp.api.reach import reach
-from imagerouter_mcp.api.refusals import DEPOSIT_PAGE
 from imagerouter_mcp.cli.checks import Check, Finding
 from imagerouter_mcp.fetch import http_client
 from imagerouter_mcp.money import dollars

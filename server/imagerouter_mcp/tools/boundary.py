@@ -79,8 +79,6 @@ class SpeakingServer(MCPServer[App]):
             return await super().read_resource(uri, context)
         except UnexpectedResourceError as error:
             cause = error.__cause__
-            if isinstance(cause, UnexpectedResourceError):
-                cause = cause.__cause__
             if isinstance(cause, NotFoundError):
                 raise ResourceNotFoundError(str(cause)) from cause
             if isinstance(cause, ImageRouterError):

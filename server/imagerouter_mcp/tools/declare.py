@@ -7,8 +7,7 @@ All that this package uses of the MCP SDK beyond its documentation, as seen in m
 | `Tool.from_function`, `.description`, `.parameters`, `.fn_metadata` | declare a tool apart from a server |
 | `FuncMetadata.arg_model` | name all wrong arguments at once, unknown ones included |
 | `FuncMetadata.output_schema`, `.output_model` | publish a flat schema, check results against the model |
-| `__cause__` of `ToolError` and `UnexpectedToolError` | boundary.py: the error behind a failed call |
-| `__cause__` of `UnexpectedResourceError`, nested for templates | boundary.py: the same for a resource |
+| `ToolError.__cause__`, a `ValidationError` or None | boundary.py: what is wrong with a call |
 | `Prompt(fn=…, context_kwarg=None)` | prompts.py: one function takes any arguments |
 
 `tests/contract/test_sdk.py` fails when one of them changes.
@@ -71,10 +70,15 @@ def tool(title: str, hints: ToolAnnotations) -> Callable[[ToolFunction], Tool]:
 
 
 def input_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the JSON schema of arguments without titles, which only repeat the names."""
+    """Return the JSON schema of arguments.
+
+    Titles only repeat the names, and descriptions state the defaults because hosts remove them: both are
+    left out, for a model reads the schema at every turn.
+    """
     schema = model.model_json_schema()
     for part in (schema, *schema["properties"].values()):
         part.pop("title", None)
+        part.pop("default", None)
     return schema
 
 

@@ -23,16 +23,13 @@ if TYPE_CHECKING:
 
 
 class GenerationContent(Content):
-    """What every answer of a generation tool may tell."""
+    """What hosts are told beforehand of the answers of a generation tool."""
 
     images: list[Picture] | None = None
     generation: str | None = None
     state: str | None = None
     model: str | None = None
-    prompt: str | None = None
-    revised_prompt: str | None = None
     cost_usd: Usd | None = None
-    latency_ms: int | None = None
     notes: list[str] | None = None
     next_step: str | None = None
 
@@ -41,6 +38,9 @@ class DoneContent(GenerationContent):
     """A generation that is done; `cost_usd` is the sum of its pictures."""
 
     state: str | None = "done"
+    prompt: str
+    revised_prompt: str | None = None
+    latency_ms: int | None = None
     why: str | None = None
     estimate_usd: PriceRange | None = None
     failures: list[str] | None = None
@@ -50,6 +50,7 @@ class DoneContent(GenerationContent):
 class PendingContent(GenerationContent):
     """A generation that goes on."""
 
+    prompt: str
     ask_again_seconds: int
     elapsed_seconds: int
 

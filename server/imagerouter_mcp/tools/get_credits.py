@@ -1,5 +1,6 @@
 """The tool `get_credits`: tell what the account has left."""
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 from mcp.types import CallToolResult
@@ -10,6 +11,7 @@ from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.structured import Content, Usd, tool_result
 
 if TYPE_CHECKING:
+    from imagerouter_mcp.api.catalogue import Listing
     from imagerouter_mcp.api.wire import Credits, KeyUsage
 
 
@@ -27,26 +29,59 @@ class Key(Content):
 
 
 class CreditsContent(Content):
-    """The account's balance and its keys."""
+    """The account's balance and its keys; the notes say what the balance allows."""
 
     remaining_usd: Usd | None = None
     used_usd: Usd | None = None
     deposited_usd: Usd | None = None
     keys: list[Key]
+    notes: list[str]
 
 
 @tool("Get credits", READS)
 async def get_credits(*, ctx: AppContext) -> Annotated[CallToolResult, CreditsContent]:
     """Tell the ImageRouter account's balance, use and the limits of its API keys. Free of charge."""
-    account = await ctx.request_context.lifespan_context.client.credits(by_key=True)
+    app = ctx.request_context.lifespan_context
+    account = await app.client.credits(by_key=True)
+    note = credit_note(account, await app.catalogue.known())
+    notes = [note] if note else []
     keys = account.usage_by_api_key or []
     content = CreditsContent(
         remaining_usd=account.remaining_credits,
         used_usd=account.credit_usage,
         deposited_usd=account.total_deposits,
         keys=[_key(key) for key in keys],
+        notes=notes,
     )
-    return tool_result([_balance(account), *map(_key_line, keys)], content)
+    return tool_result([_balance(account), *notes, *map(_key_line, keys)], content)
+
+
+def credit_note(account: "Credits", listing: "Listing | None") -> str:
+    """Say what the balance allows, "" where it allows everything.
+
+    Args:
+        account: The balance.
+        listing: The model list, or None if it cannot be read.
+    """
+    from imagerouter_mcp.api.error_objects import DEPOSIT_PAGE
+
+    left = account.remaining_credits
+    if left is None:
+        return ""
+    if left <= 0:
+        return (
+            "Without credits nothing can be made, not even with models that end in :free. Add credits at "
+            f"{DEPOSIT_PAGE}."
+        )
+    highest = [Decimal(str(entry.price.high)) for entry in listing.models if entry.price] if listing else []
+    enough = sum(price <= left for price in highest)
+    if enough == len(highest):
+        return ""
+    return (
+        f"ImageRouter sets aside a model's highest price before it makes anything: {dollars(left)} is enough "
+        f"for {enough} of {len(highest)} models, those that end in :free included. Several pictures at once "
+        "need the sum."
+    )
 
 
 def _balance(account: "Credits") -> str:

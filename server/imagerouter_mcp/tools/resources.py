@@ -117,7 +117,7 @@ async def _model(app: App, model_id: str) -> dict[str, Any]:
 
 async def _completions(app: App, argument: CompletionArgument) -> list[str]:
     """Return handles, model ids or phrases that continue what was typed; none if they cannot be read."""
-    from imagerouter_mcp.api.search import search
+    from imagerouter_mcp.api.model_search import search
 
     typed = argument.value.strip().lower()
     if argument.name in SUGGESTED:

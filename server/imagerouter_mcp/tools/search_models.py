@@ -45,7 +45,7 @@ async def search_models(
     limit: Limit = 10,
 ) -> Annotated[CallToolResult, ModelsContent]:
     """Find image or video models: names, prices, abilities, sizes. Free of charge."""
-    from imagerouter_mcp.api.search import search
+    from imagerouter_mcp.api.model_search import search
 
     app = ctx.request_context.lifespan_context
     listing = await app.catalogue.models()

@@ -18,7 +18,6 @@ from imagerouter_mcp.generation.planning.plan import Plan, choose_model, make_pl
 from imagerouter_mcp.generation.planning.prices import Estimate, estimate, total
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.generation.sources import OpenSources, Sources
-from imagerouter_mcp.money import usd
 from imagerouter_mcp.settings import Settings
 
 
@@ -96,7 +95,7 @@ class Planner:
         """Return the choice for each text that the requests give as their model."""
         settings = self._settings
         preference = Preference(
-            settings.model, settings.edit_model, settings.video_model, usd(settings.auto_max_usd)
+            settings.model, settings.edit_model, settings.video_model, settings.auto_max_usd
         )
         choices: dict[str, ModelChoice] = {}
         for request in order.requests:

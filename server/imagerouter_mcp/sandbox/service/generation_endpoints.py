@@ -171,7 +171,7 @@ class _Generation:
             if fault and fault.name == "late-error":
                 await self.state.pause((_BEATS_BEFORE_TROUBLE + 0.5) * self.state.settings.heartbeat_seconds)
                 raise _error(fault)
-            made = await run_in_threadpool(_make, self.wish)
+            made = await run_in_threadpool(_make, self.wish, self.state.take(self.wish.prompt))
         except RefusedError as error:
             self.purchase.refund()
             self.entry.outcome = error.message
@@ -218,10 +218,10 @@ def _describe(received: Received) -> list[FileEntry]:
     return describe(received)
 
 
-def _make(wish: GenerationRequest) -> list[MadeFile]:
+def _make(wish: GenerationRequest, take: int) -> list[MadeFile]:
     from imagerouter_mcp.sandbox.service.providers import make  # noqa: PLC0415 - Pillow is slow to import
 
-    return make(wish)
+    return make(wish, take)
 
 
 def _refusal(fault: Fault) -> RefusedError:

@@ -1,6 +1,7 @@
 """Everything that one running sandbox remembers."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -63,6 +64,7 @@ class SandboxState:
     Attributes:
         results: What `/files/` serves.
         uploads: What arrived, by SHA-256.
+        takes: How often each prompt has been painted.
         once: Faults that happen once, and have.
         closing: Set when the server stops: everything that waits ends.
         hang_up: Closes the connection from a client's address, host and port; the server sets it.
@@ -73,6 +75,7 @@ class SandboxState:
     journal: Journal = field(default_factory=Journal)
     results: FileStore = field(default_factory=lambda: FileStore(MAX_STORED_BYTES))
     uploads: FileStore = field(default_factory=lambda: FileStore(MAX_STORED_BYTES))
+    takes: Counter[str] = field(default_factory=Counter[str])
     once: set[str] = field(default_factory=set[str])
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     hang_up: Callable[[tuple[str, int]], None] = field(default=lambda _: None)
@@ -84,6 +87,11 @@ class SandboxState:
             return False
         self.once.add(what)
         return True
+
+    def take(self, prompt: str) -> int:
+        """Count a prompt, and return how often it came before since the last reset."""
+        self.takes[prompt] += 1
+        return self.takes[prompt] - 1
 
     def start(self, work: Coroutine[Any, Any, bytes]) -> "asyncio.Task[bytes]":
         """Begin work that goes on when the client that asked for it goes away, as at the service."""
@@ -102,6 +110,7 @@ class SandboxState:
         self.journal.clear()
         self.uploads.clear()
         self.once.clear()
+        self.takes.clear()
 
     def close(self) -> None:
         """End everything that waits."""
