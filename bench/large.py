@@ -12,7 +12,7 @@ from bench.figures import Figure
 from bench.processes import sandbox_process, server, server_mib
 from imagerouter_mcp.generation.calls.outcome import Finished
 from imagerouter_mcp.generation.planning.request import Order, Request
-from imagerouter_mcp.images.previews import make_preview
+from imagerouter_mcp.images.pixels.preview import make_preview
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import App, open_app

@@ -117,7 +117,7 @@ class App:
     def sources(self) -> "Sources":
         """Source images and masks."""
         from imagerouter_mcp.generation.sources import Sources
-        from imagerouter_mcp.images.sources import SourceReader
+        from imagerouter_mcp.images.source_images import SourceReader
 
         reader = SourceReader(self.fetcher, expand, self.settings.source_folders)
         return Sources(reader, self.gallery, self.uploads)

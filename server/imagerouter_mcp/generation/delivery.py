@@ -31,7 +31,8 @@ from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.handles import find_image
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.request import Request
-from imagerouter_mcp.images.formats import NotAPictureError, inspect
+from imagerouter_mcp.images.inspect.binary import NotAPictureError
+from imagerouter_mcp.images.inspect.inspection import inspect
 from imagerouter_mcp.settings import Settings
 
 MAX_RESULT_BYTES = 200 * 2**20

@@ -18,8 +18,9 @@ from imagerouter_mcp.gallery.uploads import Uploads, is_upload
 from imagerouter_mcp.generation.concurrency import gather_outcomes
 from imagerouter_mcp.generation.handles import find_image, is_handle, is_last
 from imagerouter_mcp.generation.planning.request import Order, Request
-from imagerouter_mcp.images.masks import Convention, encode_mask, given_mask, parse_mask, region_mask
-from imagerouter_mcp.images.sources import SourceImage, SourceReader, is_data, shown
+from imagerouter_mcp.images.masks import Convention
+from imagerouter_mcp.images.masks.regions import parse_mask
+from imagerouter_mcp.images.source_images import SourceImage, SourceReader, is_data, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -52,6 +53,8 @@ class OpenSources:
 
     def mask_upload(self, convention: Convention) -> Upload | None:
         """Return the mask in a provider's convention; the caller closes its file."""
+        from imagerouter_mcp.images.masks.painting import encode_mask  # noqa: PLC0415 - loads Pillow
+
         if self.mask is None:
             return None
         return Upload(encode_mask(self.mask, convention), "mask.png", "image/png")
@@ -81,7 +84,7 @@ class Sources:
             PlanError: The mask's regions are wrong.
         """
         async with AsyncExitStack() as opened:
-            found = await self._open_all(request.images, opened)
+            found = await self._open_all(request.images, opened, turn=bool(request.mask))
             images = tuple(image for image, _ in found)
             origins = tuple(origin for _, origin in found)
             notes = tuple(note for image in images for note in image.notes)
@@ -114,18 +117,21 @@ class Sources:
             return None
 
     async def _open_all(
-        self, texts: tuple[str, ...], opened: AsyncExitStack
+        self, texts: tuple[str, ...], opened: AsyncExitStack, *, turn: bool
     ) -> list[tuple[SourceImage, str]]:
-        outcomes = await gather_outcomes(self._open(text, opened) for text in texts)
+        outcomes = await gather_outcomes(self._open(text, opened, turn=turn) for text in texts)
         for outcome in outcomes:
             if isinstance(outcome, ImageRouterError):
                 raise outcome
         return [outcome for outcome in outcomes if not isinstance(outcome, ImageRouterError)]
 
-    async def _open(self, text: str, opened: AsyncExitStack) -> tuple[SourceImage, str]:
-        """Open a source image until the stack closes it; also return what the record calls it."""
+    async def _open(self, text: str, opened: AsyncExitStack, *, turn: bool) -> tuple[SourceImage, str]:
+        """Open a source image, upright if `turn`; also return what the record calls it."""
         stored, origin = await self._stored(text)
-        image = await (self._reader.open_stored(stored, origin) if stored else self._reader.open(text))
+        if stored:
+            image = await self._reader.open_stored(stored, origin, turn=turn)
+        else:
+            image = await self._reader.open(text, turn=turn)
         opened.callback(image.file.close)
         return image, origin
 
@@ -133,11 +139,13 @@ class Sources:
         self, text: str, source: SourceImage, opened: AsyncExitStack
     ) -> tuple["Image", str, str]:
         """Return the mask, what the record calls it, and a sentence that says how it was understood."""
+        from imagerouter_mcp.images.masks.painting import given_mask, region_mask  # noqa: PLC0415 - loads Pillow
+
         regions = parse_mask(text)
         if regions:
             mask = await to_thread.run_sync(region_mask, regions, source.file, source.width, source.height)
             return mask, text, f"The mask {shown(text)} was drawn for the first picture."
-        given, origin = await self._open(text, opened)
+        given, origin = await self._open(text, opened, turn=True)
         mask, understood = await to_thread.run_sync(given_mask, given.file, source.width, source.height)
         return mask, origin, f"The mask was {understood}."
 

@@ -19,7 +19,7 @@ from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.wiring import App
 
 if TYPE_CHECKING:
-    from imagerouter_mcp.images.preparing import Prepared
+    from imagerouter_mcp.images.prepare import Prepared
 
 _ENVELOPE_BYTES = 64 * 1024
 """Room for what a form sends beside its file."""
@@ -64,7 +64,7 @@ def add_uploads(server: MCPServer[App], app: App, links: Links) -> None:
 
 
 async def _take(app: App, name: str, request: Request) -> Response:
-    from imagerouter_mcp.images.preparing import scratch_file  # noqa: PLC0415 - loaded at the first upload
+    from imagerouter_mcp.images.prepare import scratch_file  # noqa: PLC0415 - loaded at the first upload
 
     with scratch_file() as file:
         try:
@@ -88,7 +88,7 @@ def _keep(uploads: Uploads, name: str, file: BinaryIO) -> "Prepared | None":
         InvalidSourceError: It is not a picture.
         ConfigurationError: It cannot be kept.
     """
-    from imagerouter_mcp.images.preparing import prepare  # noqa: PLC0415 - see `_take`
+    from imagerouter_mcp.images.prepare import prepare  # noqa: PLC0415 - see `_take`
 
     prepared = prepare(file, "sent here")
     with prepared.file:

@@ -17,17 +17,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms, ImageOps, ImageStat
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
+from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 from PIL.PngImagePlugin import PngInfo
 
 from imagerouter_mcp.errors import InvalidSourceError
-from imagerouter_mcp.images import decoding, fitting, preparing
-from imagerouter_mcp.images.limits import MAX_BYTES, MAX_SIDE, fitted
-from imagerouter_mcp.images.locations import exif_has_location
-from imagerouter_mcp.images.preparing import Prepared, prepare
-from imagerouter_mcp.images.profiles import colours_only
+from imagerouter_mcp.images import prepare as preparing
+from imagerouter_mcp.images.inspect.exif import read_exif
+from imagerouter_mcp.images.pixels import encode
+from imagerouter_mcp.images.pixels.colour_profiles import colours_only
+from imagerouter_mcp.images.pixels.decode import fitted
+from imagerouter_mcp.images.pixels.encode import MAX_BYTES, MAX_SIDE
+from imagerouter_mcp.images.prepare import Prepared, prepare
 
 SECRET = b"51.4779N-secret"
 """Is in each piece of metadata that the tests put into a picture."""
@@ -61,6 +63,11 @@ def logo() -> Image.Image:
 
 def greys() -> Image.Image:
     return quarters().convert("L")
+
+
+def clouds() -> Image.Image:
+    """Soft shapes in all colours, as in a photo."""
+    return noise("RGB", (6, 4)).resize((192, 128), Image.Resampling.BICUBIC)  # pyright: ignore[reportUnknownMemberType] - Pillow's
 
 
 def noise(mode: str, size: tuple[int, int]) -> Image.Image:
@@ -138,26 +145,29 @@ def zipped() -> bytes:
     return buffer.getvalue()
 
 
-def ready(data: bytes, name: str = "picture") -> tuple[Prepared, Image.Image, bytes]:
-    """What is sent, decoded, and its bytes, after checking what every prepared picture must hold."""
+def ready(data: bytes, name: str = "picture", *, turn: bool = False) -> tuple[Prepared, Image.Image, bytes]:
+    """What is sent, decoded and upright, and its bytes, after checking what each of them must hold."""
     source = io.BytesIO(data)
-    result = prepare(source, name)
+    result = prepare(source, name, turn=turn)
     assert not source.closed
     with result.file:
         assert result.file.tell() == 0
         sent = result.file.read()
-    image = Image.open(io.BytesIO(sent))
+    image: Image.Image = Image.open(io.BytesIO(sent))
     image.load()
     types = {"image/png": ("PNG", "png"), "image/jpeg": ("JPEG", "jpg"), "image/webp": ("WEBP", "webp")}
     assert (image.format, result.extension) == types[result.media_type]
+    assert image.format == "JPEG" or not image.getexif()
+    if image.getexif():
+        assert image.getexif().keys() == {0x0112}
+        image = ImageOps.exif_transpose(image)
     assert image.size == (result.width, result.height)
     assert max(image.size) <= MAX_SIDE
     assert len(sent) <= MAX_BYTES
     assert image.mode in ("1", "L", "LA", "P", "RGB", "RGBA")
     assert not getattr(image, "is_animated", False)
     assert SECRET not in sent
-    assert not image.getexif()
-    assert not {"exif", "xmp", "comment", "XML:com.adobe.xmp", "photoshop"} & set(image.info)
+    assert not {"xmp", "comment", "XML:com.adobe.xmp", "photoshop"} & set(image.info)
     assert all(re.fullmatch(r"[^\n]+\.", note) and name in note for note in result.notes)
     return result, image, sent
 
@@ -196,9 +206,11 @@ def idat(data: bytes) -> bytes:
     return found
 
 
-def scan(data: bytes) -> bytes:
-    """A JPEG from its first table of quantisation on; what stands before is no pixels."""
-    return data[data.index(b"\xff\xdb") : data.rindex(b"\xff\xd9")]
+def quantisation(data: bytes) -> object:
+    """A JPEG's tables of quantisation and how its colours are sampled."""
+    image = Image.open(io.BytesIO(data))
+    assert isinstance(image, JpegImageFile)
+    return image.quantization, get_sampling(image)
 
 
 def riff(*chunks: tuple[bytes, bytes]) -> bytes:
@@ -211,9 +223,9 @@ def riff(*chunks: tuple[bytes, bytes]) -> bytes:
 # What people have -----------------------------------------------------------------------------------------
 
 
-def test_a_phone_photo_is_turned_upright_and_loses_its_location() -> None:
+def phone_photo() -> bytes:
     stored = quarters().transpose(Image.Transpose.ROTATE_90)  # orientation 6 turns it back
-    data = encoded(
+    return encoded(
         stored,
         "JPEG",
         quality=95,
@@ -223,11 +235,26 @@ def test_a_phone_photo_is_turned_upright_and_loses_its_location() -> None:
         icc_profile=profile(),
     )
 
-    result, image, _ = ready(data, "IMG_0001.jpg")
 
+def test_a_phone_photo_keeps_its_quality_and_nothing_but_its_orientation() -> None:
+    data = phone_photo()
+
+    result, image, sent = ready(data, "IMG_0001.jpg")
+
+    stored = Image.open(io.BytesIO(sent))
+    assert (stored.size, dict(stored.getexif())) == ((48, 64), {0x0112: 6})
+    assert quantisation(sent) == quantisation(data)
     assert (result.media_type, image.size) == ("image/jpeg", (64, 48))
     assert looks_right(image)
     assert image.info["icc_profile"] == colours_only(profile())
+    assert result.notes == ("The location data of IMG_0001.jpg was removed.",)
+
+
+def test_a_phone_photo_with_a_mask_is_turned_upright() -> None:
+    result, image, sent = ready(phone_photo(), "IMG_0001.jpg", turn=True)
+
+    assert Image.open(io.BytesIO(sent)).size == image.size == (64, 48)
+    assert looks_right(image)
     assert result.notes == (
         "IMG_0001.jpg was rotated as its EXIF data says, and its location data was removed.",
     )
@@ -243,7 +270,7 @@ def test_each_orientation_is_shown_as_viewers_show_it(kind: str, orientation: in
 
     assert image.size == (64, 48)
     assert looks_right(image, near=16)
-    assert any("rotated" in note for note in result.notes) == (orientation > 1)
+    assert any("rotated" in note for note in result.notes) == (orientation > 1 and kind != "JPEG")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
@@ -256,12 +283,11 @@ def test_that_a_location_was_removed_is_said_where_there_was_one(kind: str) -> N
 
 @pytest.mark.parametrize("orientation", [0, 9, 4711])
 def test_an_orientation_that_exif_does_not_define_changes_nothing(orientation: int) -> None:
-    data = encoded(quarters(), "JPEG", exif=exif(orientation))
-
-    result, _, sent = ready(data)
+    result, image, sent = ready(encoded(quarters(), "JPEG", exif=exif(orientation)))
 
     assert result.notes == ()
-    assert scan(sent) == scan(data)
+    assert not Image.open(io.BytesIO(sent)).getexif()
+    assert looks_right(image)
 
 
 @pytest.mark.parametrize(
@@ -314,17 +340,49 @@ def test_private_chunks_and_what_follows_the_end_of_a_png_are_left_behind() -> N
     assert sent == plain
 
 
-def test_a_png_with_a_part_that_decoders_must_know_is_refused() -> None:
+def test_a_part_of_a_png_that_decoders_do_not_know_is_left_behind() -> None:
     data = encoded(quarters(), "PNG")
 
-    assert "not known" in refusal(data[:33] + chunk(b"ABCD", b"x") + data[33:]).what
+    assert ready(data[:33] + chunk(b"ABCD", SECRET) + data[33:])[2] == data
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"progressive": True}, {"restart_marker_blocks": 1}, {"quality": 100}]
+    ("kind", "data"),
+    [(b"gAMA", b"\0\1\x86\xa0"), (b"cHRM", bytes(range(32))), (b"sRGB", b"\1"), (b"cICP", b"\x0c\x0d\0\1")],
 )
-@pytest.mark.parametrize("image", [quarters(), greys(), noise("RGB", (700, 500))])
-def test_a_jpeg_keeps_its_scans_byte_for_byte(image: Image.Image, options: dict[str, object]) -> None:
+def test_a_png_keeps_what_says_which_colours_it_has(kind: bytes, data: bytes) -> None:
+    plain = encoded(quarters(), "PNG")
+
+    assert chunk(kind, data) in ready(plain[:33] + chunk(kind, data) + plain[33:])[2]
+    assert kind not in ready(plain[:33] + chunk(kind, data + SECRET) + plain[33:])[2]
+
+
+def test_a_text_in_a_png_is_never_taken_for_a_property_of_the_picture() -> None:
+    plain = encoded(quarters(), "PNG")
+    for name in (b"exif", b"transparency", b"icc_profile", b"progressive", b"gamma", b"xmp"):
+        for text in (chunk(b"tEXt", name + b"\0" + SECRET), chunk(b"iTXt", name + b"\0\0\0\0\0" + SECRET)):
+            assert ready(plain[:33] + text + plain[33:])[2] == plain
+
+
+def test_a_long_packed_text_in_a_png_does_not_matter() -> None:
+    plain = encoded(quarters(), "PNG")
+    text = chunk(b"zTXt", b"history\0\0" + zlib.compress(bytes(3 << 20)))
+
+    assert ready(plain[:33] + text + plain[33:])[2] == plain
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"quality": 60},
+        {"progressive": True},
+        {"restart_marker_blocks": 1},
+        {"subsampling": 0},
+        {"keep_rgb": True},
+    ],
+)
+@pytest.mark.parametrize("image", [greys(), clouds()])
+def test_a_jpeg_keeps_its_quality(image: Image.Image, options: dict[str, object]) -> None:
     data = encoded(image, "JPEG", exif=exif(1), xmp=XMP, comment=SECRET, icc_profile=profile(), **options)
     more = b"".join(
         b"\xff" + marker + (len(SECRET) + 2 + len(head)).to_bytes(2, "big") + head + SECRET
@@ -340,10 +398,10 @@ def test_a_jpeg_keeps_its_scans_byte_for_byte(image: Image.Image, options: dict[
     result, sent_image, sent = ready(data[:2] + more + data[2:] + zipped(), "photo.jpg")
 
     original = Image.open(io.BytesIO(data))
-    assert scan(sent) == scan(data)
+    assert quantisation(sent) == quantisation(data)
     assert sent.endswith(b"\xff\xd9")
-    assert sent_image.tobytes() == original.tobytes()
-    assert sent_image.info["icc_profile"] == colours_only(profile())
+    assert max(ImageStat.Stat(ImageChops.difference(sent_image, original)).mean) < 0.5
+    assert sent_image.info.get("icc_profile") == (colours_only(profile()) if image.mode == "RGB" else None)
     assert result.notes == ("The location data of photo.jpg was removed.",)
 
 
@@ -361,17 +419,10 @@ def test_a_thumbnail_in_the_first_header_of_a_jpeg_is_left_behind() -> None:
     thumbnail = SECRET[:12]  # 2 × 2 pixels
     header = data[:4] + (length + 12).to_bytes(2, "big") + data[6 : 4 + length - 2] + b"\2\2" + thumbnail
 
-    _, _, sent = ready(header + data[4 + length :])
+    _, image, sent = ready(header + data[4 + length :])
 
-    assert sent == data
-
-
-@pytest.mark.parametrize("width", [16, 24, 32, 40, 48])
-def test_a_marker_across_two_pieces_of_a_jpeg_is_found(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = encoded(noise("RGB", (width, 48)), "JPEG", progressive=True, restart_marker_blocks=1)
-    for piece in range(2, 40):
-        monkeypatch.setattr("imagerouter_mcp.images.jpeg_stripping._PIECE", piece)
-        assert ready(data + SECRET)[2] == data
+    assert thumbnail not in sent
+    assert looks_right(image)
 
 
 @pytest.mark.parametrize("image", [quarters(), logo(), noise("RGB", (301, 201))])
@@ -622,8 +673,7 @@ def test_what_has_too_many_bytes_is_made_to_fit(
     kind: str, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = 60_000
-    monkeypatch.setattr(fitting, "MAX_BYTES", limit)
-    monkeypatch.setattr(preparing, "MAX_BYTES", limit)
+    monkeypatch.setattr(encode, "MAX_BYTES", limit)
     options = {"JPEG": {"quality": 100}, "WEBP": {"lossless": True}}.get(kind, {})
     data = encoded(noise(mode, (400, 300)), kind, **options)
     assert len(data) > limit
@@ -639,8 +689,7 @@ def test_what_has_too_many_bytes_is_made_to_fit(
 
 
 def test_what_fits_once_it_is_encoded_again_keeps_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting, "MAX_BYTES", 60_000)
-    monkeypatch.setattr(preparing, "MAX_BYTES", 60_000)
+    monkeypatch.setattr(encode, "MAX_BYTES", 60_000)
 
     result, _, _ = ready(encoded(noise("L", (200, 310)), "PNG"))
 
@@ -673,7 +722,7 @@ def test_metadata_does_not_count_towards_the_limit() -> None:
         (b"%PDF-1.7", "PDF"),
         (random.Random(1).randbytes(500), "not known"),  # noqa: S311 - seeded, as above
         (png(20_000, 20_000, 8, 2, b""), "20000×20000"),
-        (png(64, 48, 8, 2, b"\0" * 300), "cut short"),
+        (png(64, 48, 8, 2, b"\0" * 300), "damaged"),
         (png(2, 2, 8, 0, b"\7\0\0\0\0\0"), "damaged"),
         (png(2, 2, 3, 0, b"\0\0\0\0"), "damaged"),
     ],
@@ -806,19 +855,16 @@ def test_a_drawing_that_reads_other_files_is_refused() -> None:
 
 
 def test_what_would_take_too_much_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "MAX_WORKING_BYTES", 1000)
+    monkeypatch.setattr(encode, "MAX_WORKING_BYTES", 1000)
 
-    error = refusal(encoded(quarters(), "BMP"))
-
-    assert "64×48" in error.what
-    assert ready(encoded(quarters(), "PNG"))[1].size == (64, 48)  # no pixel of it is decoded
+    for kind in ("BMP", "PNG", "JPEG"):
+        assert "64×48" in refusal(encoded(quarters(), kind)).what
 
 
 def test_a_webp_too_large_to_be_decoded_for_a_check_is_judged_by_its_structure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(decoding, "_MAX_CHECKING_BYTES", 1000)
-    monkeypatch.setattr(decoding, "loaded", None)
+    monkeypatch.setattr(preparing, "_MAX_CHECKING_BYTES", 1000)
 
     data = encoded(quarters(), "WEBP")
 
@@ -887,14 +933,17 @@ def test_one_picture_at_a_time_is_in_memory_as_pixels(monkeypatch: pytest.Monkey
         results = list(pool.map(shown, sources))
 
     assert most == 1
-    assert all(looks_right(image, tuple(reversed(COLOURS)), near=20) for image in results)
+    assert all(
+        looks_right(image, tuple(reversed(COLOURS)), near=20)
+        for image in map(ImageOps.exif_transpose, results)
+    )
 
 
 MEASURE = """
 import io, pathlib, resource, sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
-from imagerouter_mcp.images.preparing import prepare
+from imagerouter_mcp.images.prepare import prepare
 
 def one(path):
     with open(path, "rb") as file:
@@ -912,16 +961,16 @@ print(peak() - before)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's own figure is read")
-def test_sixteen_sources_of_20_mb_at_once_take_little_memory(
+def test_sixteen_sources_at_once_take_little_memory(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """By the process's peak of resident memory, for what Pillow allocates is not seen by tracemalloc."""
     folder = tmp_path_factory.mktemp("large")
     small, large_png, large_jpeg = (folder / name for name in ("small.jpg", "large.png", "large.jpg"))
     small.write_bytes(encoded(quarters(), "JPEG"))
-    large_png.write_bytes(encoded(noise("RGB", (2700, 2600)), "PNG", compress_level=0))
-    large_jpeg.write_bytes(encoded(noise("RGB", (4300, 3600)), "JPEG", quality=92))
-    assert min(path.stat().st_size for path in (large_png, large_jpeg)) > 13_000_000
+    large_png.write_bytes(encoded(noise("RGB", (1500, 1400)), "PNG", compress_level=0))
+    large_jpeg.write_bytes(encoded(noise("RGB", (2200, 2000)), "JPEG", quality=92))
+    assert min(path.stat().st_size for path in (large_png, large_jpeg)) > 4_000_000
 
     done = subprocess.run(  # noqa: S603 - our own Python
         [sys.executable, "-c", MEASURE, small, large_png, large_jpeg],
@@ -930,12 +979,12 @@ def test_sixteen_sources_of_20_mb_at_once_take_little_memory(
         text=True,
     )
 
-    assert int(done.stdout) < 100 * 1024, "KiB"
+    assert int(done.stdout) < 48 * 1024, "KiB"
 
 
 def test_pillow_is_not_loaded_before_the_first_picture() -> None:
     code = (
-        "import sys, imagerouter_mcp.images.preparing, imagerouter_mcp.images.masks\n"
+        "import sys, imagerouter_mcp.images.prepare, imagerouter_mcp.images.masks\n"
         "print('PIL' in sys.modules)"
     )
 
@@ -957,12 +1006,12 @@ def test_a_location_is_known_by_latitude_or_longitude(order: str) -> None:
         entries = b"".join(struct.pack(order + "HHII", tag, 5, 3, 0) for tag in tags)
         return head + first + struct.pack(order + "H", len(tags)) + entries
 
-    assert exif_has_location(block([0, 1, 2]))
-    assert exif_has_location(block([4]))
-    assert not exif_has_location(block([0, 29]))  # a version and a date
-    assert not exif_has_location(block([2])[:-3])
-    assert not exif_has_location(b"")
-    assert not exif_has_location(b"II*\0\xff\xff\xff\xff")
+    assert read_exif(block([0, 1, 2])).location
+    assert read_exif(block([4])).location
+    assert not read_exif(block([0, 29])).location  # a version and a date
+    assert not read_exif(block([2])[:-3]).location
+    assert not read_exif(b"").location
+    assert not read_exif(b"II*\0\xff\xff\xff\xff").location
 
 
 @pytest.mark.parametrize(

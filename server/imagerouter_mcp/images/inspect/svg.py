@@ -8,11 +8,10 @@ import codecs
 import math
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 from xml.parsers import expat
 
-from imagerouter_mcp.images.reading import CUT_SHORT, Measured, NotAPictureError
+from imagerouter_mcp.images.inspect.binary import CUT_SHORT, Measured, NotAPictureError
 
 _PROLOGUE = re.compile(
     r"(?:\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE\s+(?:\w+:)?svg\b[^\[>]*(?:\[.*?\]\s*)?>)*",
@@ -57,14 +56,14 @@ def measure_svg(file: BinaryIO) -> Measured:
     return _size(outline.root or {})
 
 
-def drawable_text(path: Path) -> str | None:
-    """The document's text if it may be drawn: UTF-8, no entities, and nothing that is outside of it.
+def drawable_text(document: bytes) -> str | None:
+    """Return a document's text if it may be drawn: UTF-8, without entities and references to the outside.
 
-    A renderer reads local files that an `href` names, so a document with any such reference is refused
-    whole. Attributes are compared without their prefix, so no namespace hides one.
+    A renderer reads local files that an `href` names, so any such reference refuses the whole document.
+    Attributes are compared without their prefix, so no namespace hides one.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = document.decode("utf-8-sig")
         # The encoding is given, so that a declared one cannot make expat see another text.
         outline = _Outline("utf-8")
         outline.parser.Parse(text.encode(), True)  # noqa: FBT003 - the parameter has no name

@@ -1,72 +1,64 @@
-"""Walks through PNG, JPEG, GIF, WebP and BMP files: whole or not, how large, animated or not.
+"""Measure PNG, JPEG, GIF, WebP, BMP and TIFF files, and find out whether they are whole.
 
-None of them decodes a pixel. A 4096×4096 picture takes 64 MiB and a good part of a second to decode,
-whereas each of these formats says by its structure where it ends.
+Each walks through the structure of its format. Pillow, which opens a PNG, BMP or TIFF without decoding it,
+knows the dimensions.
 """
 
 import os
 import zlib
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
-from imagerouter_mcp.images.reading import (
+from imagerouter_mcp.images.inspect.binary import (
     CUT_SHORT,
     DAMAGED,
     Measured,
     NotAPictureError,
+    as_displayed,
     exactly,
     little,
     number,
-    raster,
     stream,
 )
-from imagerouter_mcp.images.tiff import exif_orientation
+from imagerouter_mcp.images.inspect.exif import Exif, count_pages, read_exif
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+    from PIL.TiffImagePlugin import TiffImageFile
 
 _MAX_EXIF = 1 << 20
-"""Bytes of an EXIF block that are looked at; JPEG allows 64 KiB, the others any length."""
+"""Bytes of a WebP's EXIF block that are read."""
+
+
+def _opened(file: BinaryIO, format_name: str) -> "ImageFile":
+    from imagerouter_mcp.images.inspect.opening import opened  # noqa: PLC0415 - loads Pillow
+
+    return opened(file, format_name)
 
 
 def measure_png(file: BinaryIO) -> Measured:
-    """Walk the chunks to IEND and check each one's CRC, which finds any cut and any flipped bit.
+    """Measure a PNG and compare each chunk with its checksum, which finds any cut and any flipped bit.
 
     Raises:
         NotAPictureError: It is cut short, damaged or a bomb.
     """
     file.seek(8)
-    header = b""
-    orientation, frames, has_pixels = 1, 1, False
-    while True:
-        start = exactly(file, 8)
-        length, kind = number(start), start[4:]
-        if not header and kind != b"IHDR":
+    kind, pixels = b"", False
+    while kind != b"IEND":
+        head = exactly(file, 8)
+        kind = head[4:]
+        checksum = zlib.crc32(kind)
+        for piece in stream(file, number(head)):
+            checksum = zlib.crc32(piece, checksum)
+        if number(exactly(file, 4)) != checksum:
             raise NotAPictureError(DAMAGED)
-        keep = kind in (b"IHDR", b"acTL", b"eXIf") and length <= _MAX_EXIF
-        data = _checked_chunk(file, kind, length, keep=keep)
-        if kind == b"IHDR":
-            header = data
-            raster(number(header), number(header, 4))
-        elif kind == b"acTL":
-            frames = number(data)
-        elif kind == b"eXIf":
-            orientation = exif_orientation(data)
-        elif kind == b"IDAT":
-            has_pixels = True
-        elif kind == b"IEND":
-            break
-    if not has_pixels:
+        pixels = pixels or kind == b"IDAT"
+    if not pixels:
         raise NotAPictureError(DAMAGED)
-    return raster(number(header), number(header, 4), orientation=orientation, animated=frames > 1)
-
-
-def _checked_chunk(file: BinaryIO, kind: bytes, length: int, *, keep: bool) -> bytes:
-    crc = zlib.crc32(kind)
-    kept = b""
-    for piece in stream(file, length):
-        crc = zlib.crc32(piece, crc)
-        if keep:
-            kept += piece
-    if number(exactly(file, 4)) != crc:
-        raise NotAPictureError(DAMAGED)
-    return kept
+    picture = _opened(file, "png")
+    exif = picture.info.get("exif")
+    orientation = read_exif(exif).orientation if isinstance(exif, bytes) else 1
+    animated = bool(getattr(picture, "is_animated", False))
+    return as_displayed(*picture.size, orientation=orientation, animated=animated)
 
 
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -79,14 +71,14 @@ _JPEG_STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 def measure_jpeg(file: BinaryIO) -> Measured:
     """Walk the segments to the first scan, then look for the end marker behind it.
 
-    Within a scan each 0xFF is followed by a zero or a restart marker, so an end marker is a real one.
+    Within a scan a zero or a restart marker follows each 0xFF, so an end marker is a real one.
 
     Raises:
         NotAPictureError: It is cut short, damaged or a bomb.
     """
     file.seek(2)
     size: tuple[int, int] | None = None
-    orientation = 1
+    exif = b""
     while (marker := _jpeg_marker(file)) != _JPEG_SCAN:
         if marker in _JPEG_STANDALONE:
             continue
@@ -97,11 +89,11 @@ def measure_jpeg(file: BinaryIO) -> Measured:
         if marker in _JPEG_FRAMES:
             size = number(segment, 3, 2), number(segment, 1, 2)
         elif marker == _JPEG_APP1 and segment.startswith(b"Exif\0\0"):
-            orientation = exif_orientation(segment[6:])
+            exif += segment[6:]  # as Pillow joins several
     if size is None:
         raise NotAPictureError(DAMAGED)
     _find_jpeg_end(file)
-    return raster(*size, orientation=orientation)
+    return as_displayed(*size, orientation=read_exif(exif).orientation)
 
 
 def _jpeg_marker(file: BinaryIO) -> int:
@@ -144,7 +136,7 @@ def measure_gif(file: BinaryIO) -> Measured:
             exactly(file, length)
     if not frames:
         raise NotAPictureError(DAMAGED)
-    return raster(little(screen, 0, 2), little(screen, 2, 2), animated=frames > 1)
+    return as_displayed(little(screen, 0, 2), little(screen, 2, 2), animated=frames > 1)
 
 
 def _skip_gif_palette(file: BinaryIO, flags: int) -> None:
@@ -168,7 +160,7 @@ def measure_webp(file: BinaryIO) -> Measured:
         raise NotAPictureError(CUT_SHORT)
     file.seek(0)
     width, height = _webp_size(exactly(file, _WEBP_FIRST))
-    orientation, pictures, frames = 1, 0, 0
+    exif, pictures, frames = Exif(), 0, 0
     position = 12
     while position + 8 <= end:
         file.seek(position)
@@ -180,11 +172,11 @@ def measure_webp(file: BinaryIO) -> Measured:
         pictures += kind in (b"VP8 ", b"VP8L")
         frames += kind == b"ANMF"
         if kind == b"EXIF":
-            orientation = exif_orientation(exactly(file, min(length, _MAX_EXIF)).removeprefix(b"Exif\0\0"))
+            exif = read_exif(exactly(file, min(length, _MAX_EXIF)))
         position += length % 2
     if not pictures and not frames:
         raise NotAPictureError(DAMAGED)
-    return raster(width, height, orientation=orientation, animated=frames > 1)
+    return as_displayed(width, height, orientation=exif.orientation, animated=frames > 1)
 
 
 def _webp_size(head: bytes) -> tuple[int, int]:
@@ -208,10 +200,29 @@ def measure_bmp(file: BinaryIO) -> Measured:
         NotAPictureError: It is cut short, damaged or a bomb.
     """
     file.seek(0)
-    head = exactly(file, 26)
+    head = exactly(file, 14)
     if file.seek(0, os.SEEK_END) < max(little(head, 2), little(head, 10) + 1):
         raise NotAPictureError(CUT_SHORT)
-    if little(head, 14) == 12:  # noqa: PLR2004 - the length of OS/2's header, with 16-bit dimensions
-        return raster(little(head, 18, 2), little(head, 20, 2))
-    height = int.from_bytes(head[22:26], "little", signed=True)  # negative: stored from the top down
-    return raster(little(head, 18), abs(height))
+    return as_displayed(*_opened(file, "bmp").size)
+
+
+_TIFF_PIECES = ((0x0111, 0x0117), (0x0144, 0x0145))
+"""Offsets and lengths of strips, and of tiles."""
+
+
+def measure_tiff(file: BinaryIO) -> Measured:
+    """Measure the first picture, and check that its strips or tiles lie within the file.
+
+    Raises:
+        NotAPictureError: It is cut short, damaged or a bomb.
+    """
+    read_exif(file)  # refuses what would fill the memory
+    pages = count_pages(file)
+    end = file.seek(0, os.SEEK_END)
+    picture = cast("TiffImageFile", _opened(file, "tiff"))
+    tags = picture.tag_v2
+    for offsets, lengths in _TIFF_PIECES:
+        for offset, length in zip(tags.get(offsets, ()), tags.get(lengths, ()), strict=False):
+            if offset + length > end:
+                raise NotAPictureError(CUT_SHORT)
+    return as_displayed(*picture.size, animated=pages > 1)  # Pillow has turned the size

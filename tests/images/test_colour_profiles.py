@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 from PIL import Image, ImageCms
 
-from imagerouter_mcp.images.profiles import colours_only
+from imagerouter_mcp.images.pixels.colour_profiles import colours_only
 
 SECRET = b"s3cret-" + b"k" * 57
 

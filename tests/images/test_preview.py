@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imagerouter_mcp.images import rendering, svg_drawing
-from imagerouter_mcp.images.budgets import BUDGETS
-from imagerouter_mcp.images.formats import sniff
-from imagerouter_mcp.images.previews import Preview, PreviewSize, make_preview
-from imagerouter_mcp.images.svg import drawable_text
+from imagerouter_mcp.images.inspect.formats import sniff
+from imagerouter_mcp.images.inspect.svg import drawable_text
+from imagerouter_mcp.images.pixels import draw_svg
+from imagerouter_mcp.images.pixels.preview import BUDGETS, Preview, PreviewSize, make_preview
 
 with_resvg = pytest.mark.skipif(
     importlib.util.find_spec("resvg_py") is None, reason="the extra svg is not installed"
@@ -259,7 +258,7 @@ def test_a_picture_too_large_to_decode_is_not_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     path = saved(tmp_path, halves(size=(300, 200)), kind)
-    monkeypatch.setattr(rendering, "MAX_DECODED_BYTES", 300 * 200 * 4 - 1)
+    monkeypatch.setattr("imagerouter_mcp.images.pixels.preview.MAX_DECODED_BYTES", 300 * 200 * 4 - 1)
 
     assert make_preview(path, "auto") is None
 
@@ -296,7 +295,7 @@ def drawing(tmp_path: Path, text: str) -> Path:
 def test_a_drawing_that_names_anything_outside_is_not_drawn(tmp_path: Path, content: str) -> None:
     path = drawing(tmp_path, SVG.format(content))
 
-    assert drawable_text(path) is None
+    assert drawable_text(path.read_bytes()) is None
     assert make_preview(path, "auto") is None
 
 
@@ -310,14 +309,14 @@ def test_a_drawing_that_names_anything_outside_is_not_drawn(tmp_path: Path, cont
         SVG.format("<g>"),
     ],
 )
-def test_a_drawing_with_entities_or_broken_tags_is_not_drawn(tmp_path: Path, text: str) -> None:
-    assert drawable_text(drawing(tmp_path, text)) is None
+def test_a_drawing_with_entities_or_broken_tags_is_not_drawn(text: str) -> None:
+    assert drawable_text(text.encode()) is None
 
 
-def test_a_drawing_may_name_its_own_parts(tmp_path: Path) -> None:
+def test_a_drawing_may_name_its_own_parts() -> None:
     text = SVG.format(f'<g id="a"/><use xlink:href="#a"/><image href="{INSIDE}AAAA"/>')
 
-    assert drawable_text(drawing(tmp_path, "<!DOCTYPE svg>" + text)) is not None
+    assert drawable_text(b"<!DOCTYPE svg>" + text.encode()) is not None
 
 
 def test_without_the_extra_a_drawing_has_no_preview(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,7 +340,7 @@ def test_a_drawing_is_drawn_at_the_size_of_the_preview(tmp_path: Path) -> None:
 def test_a_hostile_drawing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filters = '<filter id="f"><feTurbulence baseFrequency=".05" numOctaves="9"/></filter>'
     slow = filters + '<rect width="20" height="10" filter="url(#f)"/>' * 200
-    monkeypatch.setattr(svg_drawing, "_SECONDS", 0.5)
+    monkeypatch.setattr(draw_svg, "_SECONDS", 0.5)
 
     assert make_preview(drawing(tmp_path, SVG.format(slow)), "large") is None
 

@@ -9,14 +9,14 @@ import os
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from imagerouter_mcp.images.reading import (
+from imagerouter_mcp.images.inspect.binary import (
     CUT_SHORT,
     DAMAGED,
     Measured,
     NotAPictureError,
+    as_displayed,
     exactly,
     number,
-    raster,
 )
 
 _MAX_INDEX = 32 << 20
@@ -56,7 +56,7 @@ def measure_heif(file: BinaryIO) -> Measured:
     # A thumbnail or a tile of a grid is smaller than the picture itself.
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     turned = any(kind == b"irot" and data[:1] and data[0] % 2 for kind, data in properties)
-    return raster(width, height, orientation=6 if turned else 1, animated=b"moov" in top)
+    return as_displayed(width, height, orientation=6 if turned else 1, animated=b"moov" in top)
 
 
 def measure_movie(file: BinaryIO) -> Measured:

@@ -3,7 +3,7 @@
 import os
 from typing import BinaryIO
 
-from imagerouter_mcp.images.reading import CUT_SHORT, DAMAGED, Measured, NotAPictureError, exactly
+from imagerouter_mcp.images.inspect.binary import CUT_SHORT, DAMAGED, Measured, NotAPictureError, exactly
 
 _SEGMENT = 0x18538067
 """The element that holds everything but the header."""

@@ -6,7 +6,7 @@ is made anew: the tags that turn colours into others, each of the length that it
 
 from collections.abc import Callable, Iterator
 
-from imagerouter_mcp.images.reading import NotAPictureError, number
+from imagerouter_mcp.images.inspect.binary import NotAPictureError, number
 
 MAX_PROFILE_BYTES = 4 << 20
 

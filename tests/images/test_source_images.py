@@ -20,8 +20,8 @@ from PIL import Image
 from imagerouter_mcp.addresses import Policy
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.fetch import Fetcher
-from imagerouter_mcp.images import sources
-from imagerouter_mcp.images.sources import MAX_READ_BYTES, SourceImage, SourceReader, shown
+from imagerouter_mcp.images import source_images
+from imagerouter_mcp.images.source_images import MAX_READ_BYTES, SourceImage, SourceReader, shown
 from imagerouter_mcp.settings import Settings, expand
 
 Answering = Callable[..., Awaitable[str]]
@@ -346,10 +346,10 @@ async def test_an_address_or_data_uri_of_more_than_the_limit_is_too_large(
 ) -> None:
     data = encoded()
     url = await answering(raw(data))
-    monkeypatch.setattr(sources, "MAX_READ_BYTES", len(data))
+    monkeypatch.setattr(source_images, "MAX_READ_BYTES", len(data))
     for text in (url, data_uri(data)):
         (await opened(text)).file.close()
-    monkeypatch.setattr(sources, "MAX_READ_BYTES", len(data) - 1)
+    monkeypatch.setattr(source_images, "MAX_READ_BYTES", len(data) - 1)
     assert "cannot be fetched: it is larger than" in await refusal(url)
     assert "MiB; no more than" in await refusal(data_uri(data))
 

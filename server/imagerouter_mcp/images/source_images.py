@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
@@ -15,8 +16,8 @@ import anyio.to_thread
 
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.fetch import Fetcher, FetchError
-from imagerouter_mcp.images.opening import MAX_READ_BYTES, open_source, too_large
-from imagerouter_mcp.images.preparing import prepare, scratch_file
+from imagerouter_mcp.images.allowed_files import MAX_READ_BYTES, open_source, too_large
+from imagerouter_mcp.images.prepare import prepare, scratch_file
 
 __all__ = ["MAX_READ_BYTES", "SourceImage", "SourceReader", "is_data", "shown"]
 
@@ -67,17 +68,19 @@ class SourceReader:
         self._expand = expand
         self._folders = folders
 
-    async def open_stored(self, path: Path, name: str) -> SourceImage:
+    async def open_stored(self, path: Path, name: str, *, turn: bool = False) -> SourceImage:
         """Open a file that this server stored itself, wherever that is.
 
         Args:
             path: Where it is.
             name: What sentences call it.
+            turn: As for `prepare`.
 
         Raises:
             InvalidSourceError: As for `open`.
         """
-        return await _prepared(await anyio.to_thread.run_sync(open_source, path, name), name)
+        file = await anyio.to_thread.run_sync(open_source, path, name)
+        return await _prepared(file, name, turn=turn)
 
     async def digest(self, source: str | Path) -> str | None:
         """Return the SHA-256 of a file's content; None for an address or data, which are their own text.
@@ -97,11 +100,12 @@ class SourceReader:
         with file:
             return await anyio.to_thread.run_sync(_sha256, file)
 
-    async def open(self, text: str) -> SourceImage:
+    async def open(self, text: str, *, turn: bool = False) -> SourceImage:
         """Open one source image and make sure that it is a picture.
 
         Args:
             text: An absolute path (`~` allowed), `file://` URI, http(s) address, data URI, or base64.
+            turn: As for `prepare`.
 
         Raises:
             InvalidSourceError: It cannot be read, is too large, or is no picture; names the source.
@@ -109,7 +113,7 @@ class SourceReader:
         text = text.strip()
         if _BASE64.fullmatch(text):
             text = f"data:;base64,{text}"
-        return await _prepared(await self._open_bytes(text), shown(text))
+        return await _prepared(await self._open_bytes(text), shown(text), turn=turn)
 
     async def _open_bytes(self, text: str) -> BinaryIO:
         if _is_address(text):
@@ -151,9 +155,9 @@ class SourceReader:
         return file
 
 
-async def _prepared(file: BinaryIO, name: str) -> SourceImage:
+async def _prepared(file: BinaryIO, name: str, *, turn: bool) -> SourceImage:
     try:
-        made = await anyio.to_thread.run_sync(prepare, file, name)
+        made = await anyio.to_thread.run_sync(partial(prepare, file, name, turn=turn))
     finally:
         file.close()
     return SourceImage(

@@ -1,17 +1,14 @@
-"""Several pictures as one: a labelled contact sheet, for the preview of what was made at once."""
+"""Draw several pictures as one labelled contact sheet, for the preview of what was made at once."""
 
 import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from imagerouter_mcp.images.budgets import BUDGETS, Preview, PreviewSize
-from imagerouter_mcp.images.previews import make_preview
+from PIL import Image, ImageDraw, ImageFont
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from imagerouter_mcp.images.pixels.preview import BUDGETS, Preview, PreviewSize, encoded, make_preview
 
 _CELL: dict[PreviewSize, int] = {"auto": 300, "large": 640}
 """Pixels of a cell's side."""
@@ -23,7 +20,7 @@ _PAPER, _INK, _EMPTY = (250, 250, 250), (30, 30, 30), (225, 225, 225)
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A picture of the sheet, and the words below it."""
+    """A picture on the sheet, and the words below it."""
 
     path: Path
     label: str
@@ -33,13 +30,12 @@ def make_sheet(tiles: Sequence[Tile], size: PreviewSize) -> Preview | None:
     """Draw pictures in rows, each with its number and its label below, within the budget of a preview.
 
     Args:
-        tiles: At least one; what cannot be shown is an empty cell with its label.
-        size: Which of `budgets.BUDGETS` to keep to.
+        tiles: What cannot be shown becomes an empty cell with its label.
+        size: Which of `BUDGETS` to keep to.
+
+    Returns:
+        The sheet; None without tiles.
     """
-    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - loaded with the first picture
-
-    from imagerouter_mcp.images.rendering import encoded  # noqa: PLC0415 - loads Pillow too
-
     if not tiles:
         return None
     columns = math.ceil(math.sqrt(len(tiles)))
@@ -63,9 +59,7 @@ def make_sheet(tiles: Sequence[Tile], size: PreviewSize) -> Preview | None:
     return encoded(sheet, BUDGETS[size])
 
 
-def _thumbnail(path: Path, cell: int) -> "Image | None":
-    from PIL import Image  # noqa: PLC0415 - as above
-
+def _thumbnail(path: Path, cell: int) -> Image.Image | None:
     preview = make_preview(path, "auto" if cell <= BUDGETS["auto"].longest else "large")
     if preview is None:
         return None
