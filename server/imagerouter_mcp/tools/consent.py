@@ -1,4 +1,4 @@
-"""Asking the person before a dear call, where the host can put a question."""
+"""Ask the person before an expensive call, where the host can show a question."""
 
 from typing import Annotated
 
@@ -7,17 +7,17 @@ from mcp_types.version import is_version_at_least
 from pydantic import BaseModel, Field
 
 from imagerouter_mcp.errors import BudgetError
-from imagerouter_mcp.generation.prices import Estimate
-from imagerouter_mcp.generation.request import THINGS, Order
+from imagerouter_mcp.generation.planning.prices import Estimate
+from imagerouter_mcp.generation.planning.request import THINGS, Order
 from imagerouter_mcp.money import dollars
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.parameters import AppContext
 
 _ASKS_IN_THE_RESULT = "2026-07-28"
-"""From this protocol version on a question needs no channel back to the client."""
+"""From this protocol version on, a question travels in the result and needs no channel to the client."""
 
 
 class Consent(BaseModel):
-    """What the person answers."""
+    """The person's answer."""
 
     go_ahead: Annotated[bool, Field(title="Go ahead", description="Spend this.")] = False
 
@@ -26,24 +26,22 @@ Answered = ElicitationResult[Consent]
 Asked = Consent | Elicit[Consent]
 
 
-async def ask_person(ctx: StudioContext, order: Order, *, dry_run: bool = False) -> Asked:
-    """The question whether a call may cost what it may, where the person wants to be asked and can be.
+async def ask_person(ctx: AppContext, order: Order, *, dry_run: bool = False) -> Asked:
+    """Return the question to ask, where the person wants to be asked and the host can ask.
 
     Args:
         ctx: The call's context.
         order: What is asked for.
-        dry_run: Whether nothing is to be sent, so that there is nothing to ask.
+        dry_run: Whether nothing will be sent, so that there is nothing to ask.
 
     Returns:
-        The question; where there is none, that nobody agreed to anything.
+        The question; without one, an answer that agrees to nothing.
     """
-    studio = ctx.request_context.lifespan_context
-    limit = studio.settings.confirm_usd
+    app = ctx.request_context.lifespan_context
+    limit = app.settings.confirm_usd
     if dry_run or limit is None or not _can_ask(ctx):
         return Consent()
-    from imagerouter_mcp.generation.run import expected_cost
-
-    cost = await expected_cost(studio, order)
+    cost = await app.planner.expected_cost(order)
     if cost and cost.high <= limit:
         return Consent()
     return Elicit(f"{_price_words(order, cost)} Go ahead?", Consent)
@@ -58,12 +56,12 @@ def _price_words(order: Order, cost: Estimate | None) -> str:
     return f"{what} may cost up to {dollars(cost.high)}."
 
 
-def agreed(answered: Answered, *, confirm_cost: bool, ctx: StudioContext) -> bool:
-    """Whether the person has agreed to the price.
+def agreed(answered: Answered, *, confirm_cost: bool, ctx: AppContext) -> bool:
+    """Return whether the person agreed to the price.
 
     Args:
-        answered: What they said when they were asked, if they were.
-        confirm_cost: Whether the agent says that they have; it counts only where they cannot be asked.
+        answered: The person's answer, if there was a question.
+        confirm_cost: Whether the agent says that they agreed; counts only where they cannot be asked.
         ctx: The call's context.
 
     Raises:
@@ -76,8 +74,8 @@ def agreed(answered: Answered, *, confirm_cost: bool, ctx: StudioContext) -> boo
     return confirm_cost and not _can_ask(ctx)
 
 
-def _can_ask(ctx: StudioContext) -> bool:
-    """Whether the host shows questions; where that is unknown, it does not."""
+def _can_ask(ctx: AppContext) -> bool:
+    """Return whether the host can show questions; unknown means no."""
     capabilities = ctx.client_capabilities
     elicitation = capabilities.elicitation if capabilities else None
     if elicitation is None or (elicitation.form is None and elicitation.url is not None):
