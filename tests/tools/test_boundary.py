@@ -17,6 +17,7 @@ from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.sandbox import accounts
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import KEYS_PAGE, Settings
+from support.eras import in_both_eras
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
@@ -121,13 +122,13 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
         "edit_image",
         {**EDIT, "images": ["@picture", "@notes"]},
         "invalid_source",
-        "notes.txt",
+        "it is text",
     ),
     "a mask of text": (
         "edit_image",
         {**EDIT, "images": ["@picture"], "mask": "@notes"},
         "invalid_source",
-        "notes.txt",
+        "it is text",
     ),
     "a mask that the model lacks": (
         "edit_image",
@@ -349,6 +350,7 @@ class _BrokenGallery:
         raise KeyError("s3cret detail")
 
 
+@in_both_eras
 async def test_what_nobody_foresaw_is_told_without_its_words_and_logged_with_them(
     settings: Settings, era: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -368,6 +370,7 @@ async def test_what_nobody_foresaw_is_told_without_its_words_and_logged_with_the
     assert "s3cret detail" in str(record.exc_info[1])
 
 
+@in_both_eras
 async def test_a_tool_that_does_not_exist_is_refused(connect: Hosts) -> None:
     async with connect() as host:
         try:
