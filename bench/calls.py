@@ -14,8 +14,8 @@ from bench.processes import server
 from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.api.decoded import as_object
 from imagerouter_mcp.generation.studio import Studio, open_studio
-from imagerouter_mcp.sandbox.accounts import KEY
-from imagerouter_mcp.sandbox.serve import running_sandbox
+from imagerouter_mcp.sandbox.service.accounts import KEY
+from imagerouter_mcp.sandbox.service.serve import running_sandbox
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 
@@ -70,7 +70,6 @@ async def _search() -> Figure:
     with running_sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
         settings = Settings(
             base_url=sandbox.base_url,
-            popular_url=sandbox.popular_url,
             data_dir=Path(folder),
             output_dir=Path(folder),
         )

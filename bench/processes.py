@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mcp.client.stdio import StdioServerParameters
 
-from imagerouter_mcp.sandbox.accounts import KEY
+from imagerouter_mcp.sandbox.service.accounts import KEY
 
 _STARTER = (
     "import os, pathlib, sys; from imagerouter_mcp.cli import main; "
@@ -61,7 +61,6 @@ def sandbox_variables(base_url: str, folder: Path) -> dict[str, str]:
     return {
         "IMAGEROUTER_API_KEY": KEY,
         "IMAGEROUTER_BASE_URL": base_url,
-        "IMAGEROUTER_POPULAR_URL": f"{base_url}/operations/get-popular-models",
         "IMAGEROUTER_OUTPUT_DIR": str(folder / "pictures"),
         "IMAGEROUTER_DATA_DIR": str(folder / "data"),
     }

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -14,8 +15,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from imagerouter_mcp.sandbox.accounts import KEY, Accounts
-from imagerouter_mcp.sandbox.serve import Sandbox, running_sandbox
+from imagerouter_mcp.sandbox.service.accounts import KEY, Accounts
+from imagerouter_mcp.sandbox.service.serve import Sandbox, running_sandbox
 from imagerouter_mcp.settings import Settings
 from support.distribution import FilesTogether
 
@@ -38,6 +39,23 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
+
+
+TimeZone = Callable[[str], None]
+
+
+@pytest.fixture
+def time_zone() -> Iterator[TimeZone]:
+    """Changes this process's time zone, given as a POSIX `TZ` rule, for the rest of the test."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def change(rule: str) -> None:
+            patch.setenv("TZ", rule)
+            time.tzset()
+
+        yield change
+    if hasattr(time, "tzset"):
+        time.tzset()
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +83,6 @@ def settings(sandbox: Sandbox, tmp_path: Path) -> Settings:
     """Settings for the sandbox, with the usual key and folders of the test's own."""
     return Settings(
         base_url=sandbox.base_url,
-        popular_url=sandbox.popular_url,
         api_key=SecretStr(KEY),
         output_dir=tmp_path / "pictures",
         data_dir=tmp_path / "data",

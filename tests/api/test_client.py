@@ -36,8 +36,8 @@ from imagerouter_mcp.api.model_list import parse_models
 from imagerouter_mcp.api.popularity import parse_popular
 from imagerouter_mcp.api.wire import Upload
 from imagerouter_mcp.fetch import Fetcher, http_client
-from imagerouter_mcp.sandbox import accounts, catalogue
-from imagerouter_mcp.sandbox.lists import POPULAR
+from imagerouter_mcp.sandbox.service import accounts, offered
+from imagerouter_mcp.sandbox.service.list_endpoints import POPULAR
 from imagerouter_mcp.settings import Settings
 
 Journal = Callable[[], list[dict[str, Any]]]
@@ -423,7 +423,7 @@ async def test_the_model_list_is_read_in_each_of_its_shapes_without_a_key(
         listed = {entry.id: entry for entry in parse_models(await api.models(shape, query))}
     (entry,) = journal()
     assert (entry["path"], entry["query"], entry["authorized"]) == (f"/{shape}/models", query or {}, False)
-    assert set(listed) == set(catalogue.listed())
+    assert set(listed) == set(offered.listed())
     assert listed["ir/test-video"].output == "video"
     assert listed["test/test"].takes_image
     price = listed["black-forest-labs/FLUX-1-schnell"].price

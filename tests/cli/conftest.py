@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from imagerouter_mcp.cli.main import main
-from imagerouter_mcp.sandbox.accounts import KEY
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service.accounts import KEY
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
 
@@ -37,7 +37,6 @@ def with_sandbox(at_home: dict[str, str], sandbox: Sandbox) -> dict[str, str]:
         **at_home,
         "IMAGEROUTER_API_KEY": KEY,
         "IMAGEROUTER_BASE_URL": sandbox.base_url,
-        "IMAGEROUTER_POPULAR_URL": sandbox.popular_url,
     }
 
 
@@ -97,7 +96,6 @@ def variables(sandbox: Sandbox, tmp_path: Path) -> Mapping[str, str]:
     return {
         "IMAGEROUTER_API_KEY": KEY,
         "IMAGEROUTER_BASE_URL": sandbox.base_url,
-        "IMAGEROUTER_POPULAR_URL": sandbox.popular_url,
         "IMAGEROUTER_OUTPUT_DIR": str(tmp_path / "pictures"),
         "IMAGEROUTER_DATA_DIR": str(tmp_path / "data"),
     }

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from imagerouter_mcp.sandbox import accounts
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service import accounts
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
 READY = "Sandbox at "
@@ -37,7 +37,6 @@ def live(environment: dict[str, str], sandbox: Sandbox) -> dict[str, str]:
         **environment,
         "IMAGEROUTER_API_KEY": accounts.KEY,
         "IMAGEROUTER_BASE_URL": sandbox.base_url,
-        "IMAGEROUTER_POPULAR_URL": sandbox.popular_url,
     }
 
 

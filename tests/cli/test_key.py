@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imagerouter_mcp.sandbox.accounts import EXPIRED_JWT, KEY
+from imagerouter_mcp.sandbox.service.accounts import EXPIRED_JWT, KEY
 from imagerouter_mcp.settings import Settings
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 from mcp.client.stdio import StdioServerParameters
 
 from faults.hosts import Era, Host, RawHost, SdkHost, Told
-from imagerouter_mcp.sandbox.accounts import KEY
-from imagerouter_mcp.sandbox.serve import Sandbox, running_sandbox
-from imagerouter_mcp.sandbox.state import SandboxState
+from imagerouter_mcp.sandbox.service.accounts import KEY
+from imagerouter_mcp.sandbox.service.serve import Sandbox, running_sandbox
+from imagerouter_mcp.sandbox.service.state import SandboxState
 
 HEARTBEAT_SECONDS = 0.1
 STALL_SECONDS = 2.0
@@ -62,7 +62,6 @@ class Scene:
             "TMPDIR": str(self.folder),
             "IMAGEROUTER_API_KEY": KEY,
             "IMAGEROUTER_BASE_URL": self.sandbox.base_url,
-            "IMAGEROUTER_POPULAR_URL": self.sandbox.popular_url,
             "IMAGEROUTER_OUTPUT_DIR": str(self.pictures),
             "IMAGEROUTER_DATA_DIR": str(self.data),
             "IMAGEROUTER_ALLOW_PRIVATE_URLS": "1",  # for a source image that is slow to come

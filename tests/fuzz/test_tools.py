@@ -14,8 +14,8 @@ from mcp.types import CallToolResult, Tool
 from PIL import Image
 
 from imagerouter_mcp.generation.studio import open_studio
-from imagerouter_mcp.sandbox.accounts import Accounts
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service.accounts import Accounts
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -177,6 +178,13 @@ def test_every_word_of_a_search_must_match_whatever_its_case(
     assert prompts(gallery.list(query)) == found
 
 
+def test_a_search_of_thousands_of_words_is_answered(gallery: Gallery) -> None:
+    record = made(gallery, "red fox")
+
+    assert gallery.list("red fox " * 3000) == [record]
+    assert gallery.list("red fox " * 3000 + "blue") == []
+
+
 def test_a_search_finds_handles_and_revised_prompts(gallery: Gallery) -> None:
     record = gallery.add(prompt="fox", revised_prompt="Vulpes vulpes", model="m", images=[IMAGE])
 
@@ -209,6 +217,25 @@ def test_a_search_understands_dates(gallery: Gallery, query: str, found: list[st
     assert prompts(gallery.list(query)) == found
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot be given a time zone")
+def test_a_date_means_the_days_of_its_own_side_of_a_clock_change(
+    gallery: Gallery, time_zone: Callable[[str], None]
+) -> None:
+    time_zone("CET-1CEST,M3.5.0,M10.5.0/3")
+    made(gallery, "july", datetime(2021, 6, 30, 22, 30, tzinfo=UTC))
+    made(gallery, "june", datetime(2021, 6, 30, 21, 30, tzinfo=UTC))
+    made(gallery, "january", datetime(2020, 12, 31, 23, 30, tzinfo=UTC))
+    made(gallery, "last year", datetime(2020, 12, 31, 22, 30, tzinfo=UTC))
+    for query, found in {
+        "2021": ["january", "june", "july"],
+        "2021-07": ["july"],
+        "2021-06": ["june"],
+        "2021-01-01": ["january"],
+        "2020-12": ["last year"],
+    }.items():
+        assert sorted(prompts(gallery.list(query))) == sorted(found), query
+
+
 def test_picture_data_is_never_recorded_as_a_source(gallery: Gallery) -> None:
     data_uri = "data:image/png;base64," + "A" * 100_000
 
@@ -230,7 +257,7 @@ def test_text_that_is_not_unicode_is_recorded_all_the_same(gallery: Gallery) -> 
         images=[StoredImage(path=Path(os.fsdecode(b"/pictures/\xe9.png")), url="https://a.b/\ud83d")],
     )
 
-    assert gallery.list("broken") == [record]
+    assert gallery.list("broken") == gallery.list("broken \ud83d") == [record]
     assert record.images[0].path == Path(os.fsdecode(b"/pictures/\xe9.png"))
 
 

@@ -19,8 +19,8 @@ from imagerouter_mcp.generation.recall import is_handle
 from imagerouter_mcp.generation.request import GenerationRequest
 from imagerouter_mcp.images.masks import parse_mask, region_mask
 from imagerouter_mcp.images.sources import SourceReader
-from imagerouter_mcp.sandbox.catalogue import listed
-from imagerouter_mcp.sandbox.shapes import v1
+from imagerouter_mcp.sandbox.service.list_shapes import v1
+from imagerouter_mcp.sandbox.service.offered import listed
 from imagerouter_mcp.settings import expand
 
 LISTING = Listing(parse_models(v1(listed().values(), {})))

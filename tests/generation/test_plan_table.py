@@ -21,8 +21,8 @@ from imagerouter_mcp.generation.choose import Preference
 from imagerouter_mcp.generation.plan import Plan, make_plan, pick_model
 from imagerouter_mcp.generation.request import GenerationRequest
 from imagerouter_mcp.generation.special import SPECIAL
-from imagerouter_mcp.sandbox.catalogue import listed
-from imagerouter_mcp.sandbox.shapes import v1, v2
+from imagerouter_mcp.sandbox.service.list_shapes import v1, v2
+from imagerouter_mcp.sandbox.service.offered import listed
 
 SIZES = ("auto", "1024x1024", "1536x1024", "4096x4096")
 SHAPES = ("", "1:1", "16:9", "portrait", "3:1")

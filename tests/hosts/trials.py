@@ -14,7 +14,7 @@ from table import Row
 from workshop import Ran, Workshop
 
 from imagerouter_mcp import __version__
-from imagerouter_mcp.sandbox.accounts import KEY
+from imagerouter_mcp.sandbox.service.accounts import KEY
 
 SKILL = ROOT / "skill"
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from imagerouter_mcp.sandbox.accounts import KEY
-from imagerouter_mcp.sandbox.serve import Sandbox, running_sandbox
+from imagerouter_mcp.sandbox.service.accounts import KEY
+from imagerouter_mcp.sandbox.service.serve import Sandbox, running_sandbox
 
 HEARTBEAT_SECONDS = 0.05
 

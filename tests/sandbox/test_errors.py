@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from imagerouter_mcp.sandbox import accounts
+from imagerouter_mcp.sandbox.service import accounts
 
 Generate = Callable[..., httpx.Response]
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from imagerouter_mcp.sandbox import faults
-from imagerouter_mcp.sandbox.faults import FAULT_IDS, HUGE_BASE64_BYTES, fault_of
-from imagerouter_mcp.sandbox.oddities import ODD_PICTURES
+from imagerouter_mcp.sandbox.service import faults
+from imagerouter_mcp.sandbox.service.faults import FAULT_IDS, HUGE_BASE64_BYTES, fault_of
+from imagerouter_mcp.sandbox.service.oddities import ODD_PICTURES
 
 Generate = Callable[..., httpx.Response]
 
@@ -164,7 +164,7 @@ def test_a_bomb_claims_a_huge_size(client: httpx.Client, generate: Generate) -> 
 @pytest.mark.parametrize(
     ("name", "media_type", "part"),
     [
-        ("svg", "image/svg+xml", b"<linearGradient"),
+        ("svg", "image/svg+xml", b"<title>"),
         ("svg-external", "image/svg+xml", b"<!ENTITY"),
         ("mp4", "video/mp4", b"ftyp"),
         ("url-html", "image/png", b"<!DOCTYPE html>"),

@@ -6,7 +6,7 @@ from hashlib import sha256
 import httpx
 from PIL import Image
 
-from imagerouter_mcp.sandbox.accounts import KEY
+from imagerouter_mcp.sandbox.service.accounts import KEY
 
 
 def test_the_journal_lists_requests_in_order(client: httpx.Client) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from imagerouter_mcp.images.formats import inspect
-from imagerouter_mcp.sandbox.rates import usual_limit
+from imagerouter_mcp.sandbox.service.throttle import usual_limit
 
 Generate = Callable[..., httpx.Response]
 

@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from imagerouter_mcp.sandbox.catalogue import listed
-from imagerouter_mcp.sandbox.faults import FAULT_IDS
-from imagerouter_mcp.sandbox.lists import POPULAR
+from imagerouter_mcp.sandbox.service.faults import FAULT_IDS
+from imagerouter_mcp.sandbox.service.list_endpoints import POPULAR
+from imagerouter_mcp.sandbox.service.offered import listed
 
 
 def test_v1_is_an_object_keyed_by_id(client: httpx.Client) -> None:

@@ -7,8 +7,8 @@ import threading
 import httpx
 import pytest
 
-from imagerouter_mcp.sandbox.serve import running_sandbox, serve
-from imagerouter_mcp.sandbox.store import FileStore, StoredFile
+from imagerouter_mcp.sandbox.service.serve import running_sandbox, serve
+from imagerouter_mcp.sandbox.service.store import FileStore, StoredFile
 
 
 def test_a_sandbox_answers_as_soon_as_it_is_given_and_no_longer_afterwards() -> None:
@@ -75,7 +75,7 @@ def test_the_command_announces_its_address_on_stderr_and_stops_on_request() -> N
 
 
 def test_importing_the_application_does_not_import_pillow() -> None:
-    code = "import sys, imagerouter_mcp.sandbox.serve; sys.exit('PIL' in sys.modules)"
+    code = "import sys, imagerouter_mcp.sandbox.service.serve; sys.exit('PIL' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - our own
 

@@ -19,7 +19,7 @@ from imagerouter_mcp.generation.links import Links
 from imagerouter_mcp.generation.studio import Studio, open_studio
 from imagerouter_mcp.http_app import arrival
 from imagerouter_mcp.http_app.app import build_http_app
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from support.http_serving import Serving, bare_environment, sandbox_environment, serving
 

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from imagerouter_mcp.generation.links import Links, Purpose
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from support.http_serving import Serving, bare_environment, sandbox_environment, serving
 
 Row = Callable[[str, str, str], None]

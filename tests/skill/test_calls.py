@@ -12,8 +12,8 @@ from PIL import Image
 
 from imagerouter_mcp.cli.main import main
 from imagerouter_mcp.generation.studio import open_studio
-from imagerouter_mcp.sandbox.accounts import KEY
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service.accounts import KEY
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 
@@ -59,7 +59,6 @@ def test_every_command_line_of_the_skill_does_what_it_should(
     Image.new("RGB", (640, 480), "teal").save(tmp_path / "fox.png")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IMAGEROUTER_BASE_URL", sandbox.base_url)
-    monkeypatch.setenv("IMAGEROUTER_POPULAR_URL", sandbox.popular_url)
     monkeypatch.setenv("IMAGEROUTER_API_KEY", KEY)
     generation = ""
     lines = blocks(REFERENCES / "command.md", "sh").splitlines()

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imagerouter_mcp.sandbox import catalogue
-from imagerouter_mcp.sandbox.accounts import KEY, POOR_KEY, UNKNOWN_KEY
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service import offered
+from imagerouter_mcp.sandbox.service.accounts import KEY, POOR_KEY, UNKNOWN_KEY
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 
 REFERENCE = Path(__file__).parents[2] / "skill" / "references" / "curl.md"
 API, POPULAR = "https://api.imagerouter.io", "https://backend.imagerouter.io/operations/get-popular-models"
@@ -73,7 +73,7 @@ def test_the_lines_for_models_work_without_a_key(run: Callable[..., str], tmp_pa
     assert all("gpt-image" in model for model in found)
     one = json.loads(run(all_and_one, ""))
     assert one["supported_params"]["edit"] is True
-    assert set(json.loads((tmp_path / "models.json").read_text("utf-8"))) == set(catalogue.listed())
+    assert set(json.loads((tmp_path / "models.json").read_text("utf-8"))) == set(offered.listed())
 
 
 def test_the_lines_make_pictures_and_a_video(

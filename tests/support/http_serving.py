@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagerouter_mcp.sandbox.accounts import KEY
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service.accounts import KEY
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
 CLOSING_SECONDS = 3
@@ -95,7 +95,6 @@ def sandbox_environment(sandbox: Sandbox, home: Path) -> dict[str, str]:
     return {
         "IMAGEROUTER_API_KEY": KEY,
         "IMAGEROUTER_BASE_URL": sandbox.base_url,
-        "IMAGEROUTER_POPULAR_URL": sandbox.popular_url,
         "IMAGEROUTER_OUTPUT_DIR": str(home / "pictures"),
         "IMAGEROUTER_DATA_DIR": str(home / "data"),
     }

@@ -19,7 +19,7 @@ from mcp.types import CallToolResult, ImageContent, Implementation, TextContent
 from PIL import Image
 
 from imagerouter_mcp.generation.studio import open_studio
-from imagerouter_mcp.sandbox.accounts import KEY
+from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 

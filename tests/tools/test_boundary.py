@@ -3,18 +3,19 @@
 import base64
 import logging
 import os
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from mcp import Client, MCPError
+from mcp import Client
 from PIL import Image
 from pydantic import SecretStr
 
 from imagerouter_mcp.generation.studio import Studio
-from imagerouter_mcp.sandbox import accounts
+from imagerouter_mcp.sandbox.service import accounts
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import KEYS_PAGE, Settings
 from support.eras import in_both_eras
@@ -22,6 +23,12 @@ from support.eras import in_both_eras
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
 
+MONEY = {
+    "no": r"(Nothing was charged\.)",
+    "unknown": r"(It may (?:still complete and be|have been) charged\.)",
+    "yes": r"(It has been paid for\.|Up to \$[\d.]+ was kept\.|\$[\d.]+ was charged\.)",
+}
+"""What a sentence says about money."""
 FOX: dict[str, object] = {"prompt": "A fox", "model": "test/test"}
 EDIT: dict[str, object] = {"prompt": "Invert", "model": "test/test"}
 
@@ -45,7 +52,12 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     "no prompt": ("generate_image", {"model": "test/test"}, "arguments", "'prompt' is missing"),
     "an empty prompt": ("generate_image", {**FOX, "prompt": "  "}, "plan", "The prompt is empty."),
     "too long a prompt": ("generate_image", {**FOX, "prompt": "a" * 10_001}, "plan", "10001 characters"),
-    "a prompt that is a number": ("generate_image", {**FOX, "prompt": 7}, "arguments", "'prompt': "),
+    "a prompt that is a number": (
+        "generate_image",
+        {**FOX, "prompt": 7},
+        "arguments",
+        "'prompt' must be a string",
+    ),
     "an unknown argument": ("generate_image", {**FOX, "seed": 7}, "arguments", "does not know 'seed'"),
     "an unknown model": (
         "generate_image",
@@ -68,9 +80,24 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
         "plan",
         "1024x1024",
     ),
-    "an unknown quality": ("generate_image", {**FOX, "quality": "best"}, "arguments", "'quality': "),
-    "an unknown type": ("generate_image", {**FOX, "output_format": "bmp"}, "arguments", "'output_format': "),
-    "an unknown preview": ("generate_image", {**FOX, "preview": True}, "arguments", "'preview': "),
+    "an unknown quality": (
+        "generate_image",
+        {**FOX, "quality": "best"},
+        "arguments",
+        "one of auto, low, medium, high",
+    ),
+    "an unknown type": (
+        "generate_image",
+        {**FOX, "output_format": "bmp"},
+        "arguments",
+        "one of auto, webp, jpeg, png",
+    ),
+    "an unknown preview": (
+        "generate_image",
+        {**FOX, "preview": True},
+        "arguments",
+        "'preview' must be one of",
+    ),
     "a relative folder": (
         "generate_image",
         {**FOX, "output_dir": "pictures"},
@@ -87,7 +114,12 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     "no images": ("edit_image", EDIT, "arguments", "'images' is missing"),
     "images of nothing": ("edit_image", {**EDIT, "images": ""}, "invalid_source", "neither an absolute path"),
     "an empty list": ("edit_image", {**EDIT, "images": []}, "plan", "There is no source image."),
-    "images by number": ("edit_image", {**EDIT, "images": [1]}, "arguments", "'images.0': "),
+    "images by number": (
+        "edit_image",
+        {**EDIT, "images": [1]},
+        "arguments",
+        "'images' must be a list of strings",
+    ),
     "17 images": ("edit_image", {**EDIT, "images": ["@picture"] * 17}, "plan", "17 source images"),
     "a folder": ("edit_image", {**EDIT, "images": ["@folder"]}, "invalid_source", "is a folder"),
     "a text file": ("edit_image", {**EDIT, "images": ["@notes"]}, "invalid_source", "not a picture"),
@@ -155,14 +187,24 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
         "No picture has been made yet",
     ),
     "showing the last of none": ("show_image", {}, "not_found", "No picture has been made yet"),
-    "too high a limit": ("search_models", {"limit": 1001}, "arguments", "less than or equal to 1000"),
-    "a limit in words": ("search_models", {"limit": "ten"}, "arguments", "'limit': "),
-    "an unknown ability": ("search_models", {"supports": ["video"]}, "arguments", "'supports.0': "),
-    "a negative price": ("search_models", {"max_price": -5}, "arguments", "'max_price': "),
-    "an unknown order": ("search_models", {"sort": "size"}, "arguments", "'sort': "),
-    "no popular ones": ("popular_models", {"limit": 0}, "arguments", "'limit': "),
+    "too high a limit": ("search_models", {"limit": 1001}, "arguments", "a whole number from 1 to 1000"),
+    "a limit in words": ("search_models", {"limit": "ten"}, "arguments", "'limit' must be a whole number"),
+    "an unknown ability": (
+        "search_models",
+        {"supports": ["video"]},
+        "arguments",
+        "any of edit, mask, quality",
+    ),
+    "a negative price": (
+        "search_models",
+        {"max_price": -5},
+        "arguments",
+        "'max_price' must be a number from -1",
+    ),
+    "an unknown order": ("search_models", {"sort": "size"}, "arguments", "one of relevance, price, date"),
+    "no popular ones": ("popular_models", {"limit": 0}, "arguments", "from 1 to 100"),
     "an argument too many": ("popular_models", {"query": "fox"}, "arguments", "does not know 'query'"),
-    "too many images to list": ("list_images", {"limit": 201}, "arguments", "'limit': "),
+    "too many images to list": ("list_images", {"limit": 201}, "arguments", "from 1 to 200"),
 }
 
 
@@ -189,14 +231,83 @@ def _filled(value: object, files: dict[str, str]) -> object:
 def _check_sentence(told: Any, kind: str, charged: str) -> None:  # noqa: ANN401 - of conftest.py
     """What happened, whether money was spent, what to do: in the text and the structured content alike."""
     assert told.fields["error"] == {"kind": kind, "message": told.text, "charged": charged}
-    money = {"no": "Nothing was charged.", "yes": "It has been paid for.", "unknown": "may still complete"}[
-        charged
-    ]
-    before, _, after = told.text.partition(money)
-    assert before.strip().endswith((".", ". It"))
+    before, money, after = re.split(MONEY[charged], told.text, maxsplit=1)
+    assert money
+    assert before.strip().endswith(".")
     assert after.strip().endswith(".")
     assert "pydantic" not in told.text
     assert len(told.text) < 1500
+
+
+async def test_all_that_is_wrong_with_a_call_is_told_at_once(connect: Hosts) -> None:
+    async with connect() as host:
+        told = await host(
+            "generate_image",
+            model=7,
+            n=99,
+            quality="best",
+            dry_run="perhaps",
+            seed=1,
+            colour="red",
+            size="big",
+        )
+    for words in (
+        "'prompt' is missing",
+        "'model' must be a string",
+        "'n' must be a whole number from 1 to 8",
+        "'quality' must be one of auto, low, medium, high",
+        "'dry_run' must be true or false",
+        "it does not know 'seed'",
+        "it does not know 'colour'",
+    ):
+        assert told.text.count(words) == 1, words
+    _check_sentence(told, "arguments", "no")
+
+
+@pytest.mark.parametrize(
+    ("tool", "wrong", "right"),
+    [
+        ("edit_image", {"images": [1, 2]}, "'images' must be a list of strings"),
+        (
+            "search_models",
+            {"supports": ["edit", "video", "sound"]},
+            "must be a list of any of edit, mask",
+        ),
+        ("search_models", {"max_price": "cheap"}, "'max_price' must be a number from -1."),
+        ("get_generation", {"generation": "gen_0000", "wait": -1}, "'wait' must be a number from 0."),
+        ("generate_video", {"prompt": "A fox", "seconds": [5]}, "'seconds' must be a number from 0."),
+    ],
+)
+async def test_a_value_of_the_wrong_form_is_answered_with_the_right_one(
+    connect: Hosts, tool: str, wrong: dict[str, object], right: str
+) -> None:
+    async with connect() as host:
+        told = await host(tool, **wrong)
+    assert told.text.count(right) == 1, told.text
+    _check_sentence(told, "arguments", "no")
+
+
+async def test_an_argument_that_is_null_counts_as_left_out(connect: Hosts, made: Journal) -> None:
+    names = ("size", "aspect_ratio", "quality", "n", "preview", "again", "confirm_cost", "filename", "seed")
+    nothing = {str(name): None for name in names}
+    async with connect() as host:
+        done = await host("generate_image", **FOX, **nothing)
+        missing = await host("generate_image", **{**FOX, "prompt": None})
+        edited = await host("edit_image", images=[None, "last"], mask=None, **EDIT)
+        listed = await host("list_images", query=None, limit=None)
+    assert not done.failed, done.text
+    assert "'prompt' is missing" in missing.text
+    assert not edited.failed, edited.text
+    assert len(listed.fields["images"]) == 2
+    assert len(made()) == 2
+
+
+async def test_a_call_with_hundreds_of_unknown_arguments_gets_a_short_answer(connect: Hosts) -> None:
+    async with connect() as host:
+        told = await host("get_credits", **{f"argument_{number}": number for number in range(300)})
+    assert "it does not know 'argument_0'" in told.text
+    assert "and 280 more" in told.text
+    _check_sentence(told, "arguments", "no")
 
 
 async def test_a_refusal_repeats_no_picture_data(connect: Hosts) -> None:
@@ -325,7 +436,7 @@ async def test_a_generation_may_take_only_so_long(connect: Hosts) -> None:
 
 
 async def test_a_service_that_is_not_there_is_said_so(connect: Hosts) -> None:
-    async with connect(base_url="http://127.0.0.1:9", popular_url="http://127.0.0.1:9/popular") as host:
+    async with connect(base_url="http://127.0.0.1:9") as host:
         made = await host("generate_image", **FOX)
         searched = await host("search_models")
         popular = await host("popular_models")
@@ -373,11 +484,6 @@ async def test_what_nobody_foresaw_is_told_without_its_words_and_logged_with_the
 @in_both_eras
 async def test_a_tool_that_does_not_exist_is_refused(connect: Hosts) -> None:
     async with connect() as host:
-        try:
-            result = await host.client.call_tool("draw_picture", {})
-        except MCPError as error:
-            said = str(error)
-        else:
-            assert result.is_error
-            said = result.content[0].text
-    assert "draw_picture" in said
+        result = await host.client.call_tool("draw_picture", {})
+    assert result.is_error
+    assert "There is no tool 'draw_picture'. Nothing was charged. Use one of generate_image, " in str(result)

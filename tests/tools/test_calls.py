@@ -16,7 +16,7 @@ from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import OPEN_STATES, Draft
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation import calls
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from patience import at_once, until
 from support.eras import in_both_eras

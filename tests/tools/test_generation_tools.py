@@ -13,7 +13,7 @@ from mcp.types import ImageContent, ResourceLink, TextContent
 from PIL import Image, ImageChops
 
 from imagerouter_mcp.generation import deliver
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from support.eras import in_both_eras
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from imagerouter_mcp.sandbox import catalogue
-from imagerouter_mcp.sandbox.lists import POPULAR
-from imagerouter_mcp.sandbox.state import MODELS, POPULARITY
+from imagerouter_mcp.sandbox.service import offered
+from imagerouter_mcp.sandbox.service.list_endpoints import POPULAR
+from imagerouter_mcp.sandbox.service.state import MODELS, POPULARITY
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Change = Callable[..., None]
@@ -24,7 +24,7 @@ def ids(told: Any) -> list[str]:  # noqa: ANN401 - of conftest.py
     return [model["id"] for model in told.fields["models"]]
 
 
-def highest_average(model: catalogue.Model) -> float:
+def highest_average(model: offered.Model) -> float:
     """What a picture likely costs in USD, whichever provider makes it."""
     pricing = [provider["pricing"] for provider in model.entry["providers"]]
     return max(each["range"]["average"] if "range" in each else each["value"] for each in pricing)
@@ -62,11 +62,11 @@ async def test_a_model_is_told_with_price_abilities_sizes_and_date(connect: Host
         assert part in line
 
 
-Fits = Callable[[catalogue.Model], bool]
+Fits = Callable[[offered.Model], bool]
 CONDITIONS: list[tuple[dict[str, object], Fits]] = [
     ({"kind": "video"}, lambda model: model.is_video),
     ({"kind": "image"}, lambda model: not model.is_video),
-    ({"free": True}, lambda model: catalogue.spread_of(model)[2] == 0),
+    ({"free": True}, lambda model: offered.spread_of(model)[2] == 0),
     ({"supports": ["mask"]}, lambda model: model.entry["supported_params"]["mask"]),
     (
         {"supports": ["edit", "quality"]},
@@ -82,7 +82,7 @@ CONDITIONS: list[tuple[dict[str, object], Fits]] = [
 async def test_conditions_leave_what_fits_and_only_that(
     connect: Hosts, conditions: dict[str, object], fits: Fits
 ) -> None:
-    expected = {model_id for model_id, model in catalogue.listed().items() if fits(model)}
+    expected = {model_id for model_id, model in offered.listed().items() if fits(model)}
     async with connect() as host:
         told = await host("search_models", limit=1000, **conditions)
     assert set(ids(told)) == expected
@@ -92,11 +92,11 @@ async def test_all_models_can_be_had_at_once(connect: Hosts) -> None:
     async with connect() as host:
         told = await host("search_models", limit=1000)
         default = await host("search_models")
-    assert set(ids(told)) == set(catalogue.listed())
-    assert told.fields["total"] == len(ids(told)) == len(catalogue.listed())
+    assert set(ids(told)) == set(offered.listed())
+    assert told.fields["total"] == len(ids(told)) == len(offered.listed())
     assert len(ids(default)) == 10
-    assert default.fields["total"] == len(catalogue.listed())
-    assert default.text.startswith(f"The first 10 of {len(catalogue.listed())} models")
+    assert default.fields["total"] == len(offered.listed())
+    assert default.text.startswith(f"The first 10 of {len(offered.listed())} models")
 
 
 async def test_models_are_sorted_by_price_date_name_or_popularity(connect: Hosts) -> None:
@@ -130,7 +130,7 @@ async def test_every_shape_of_the_model_list_is_read(
     change_sandbox(models=shape)
     async with connect() as host:
         told = await host("search_models", limit=1000)
-    assert set(ids(told)) >= set(catalogue.listed())
+    assert set(ids(told)) >= set(offered.listed())
     assert "sandbox/chat" not in ids(told)
 
 

@@ -18,8 +18,8 @@ from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation.job import Destination, Job
 from imagerouter_mcp.generation.limits import budget_day
 from imagerouter_mcp.generation.prices import Estimate
-from imagerouter_mcp.sandbox.serve import Sandbox
-from imagerouter_mcp.sandbox.store import StoredFile
+from imagerouter_mcp.sandbox.service.serve import Sandbox
+from imagerouter_mcp.sandbox.service.store import StoredFile
 from imagerouter_mcp.settings import Settings
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from PIL import Image, ImageDraw
 
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 
 Journal = Callable[[], list[dict[str, Any]]]
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]

@@ -13,7 +13,7 @@ from mcp.types import BlobResourceContents, ResourceTemplateReference, TextResou
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import StoredImage
 from imagerouter_mcp.gallery.records import Gallery
-from imagerouter_mcp.sandbox import catalogue
+from imagerouter_mcp.sandbox.service import offered
 from imagerouter_mcp.settings import Settings
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
@@ -104,7 +104,7 @@ async def test_all_models_or_one_can_be_read(connect: Hosts) -> None:
         (all_of_them,) = (await host.client.read_resource("imagerouter://models")).contents
         (one,) = (await host.client.read_resource("imagerouter://models/openai/gpt-image-1.5")).contents
     listed = json.loads(all_of_them.text)
-    assert {model["id"] for model in listed} == set(catalogue.listed())
+    assert {model["id"] for model in listed} == set(offered.listed())
     assert all_of_them.mime_type == one.mime_type == "application/json"
     assert json.loads(one.text) in listed
     assert json.loads(one.text)["id"] == "openai/gpt-image-1.5"
@@ -179,7 +179,7 @@ async def test_model_ids_are_completed_best_first_and_fifty_at_most(connect: Hos
         everything = (await host.client.complete(ref, {"name": "id", "value": ""})).completion
         other = await completions(host.client, ref.uri, "colour", "red")
     assert found[0] == "google/gemini-3-pro"
-    assert len(everything.values) == min(50, len(catalogue.listed()))
-    assert everything.total == len(catalogue.listed())
-    assert everything.has_more == (len(catalogue.listed()) > 50)
+    assert len(everything.values) == min(50, len(offered.listed()))
+    assert everything.total == len(offered.listed())
+    assert everything.has_more == (len(offered.listed()) > 50)
     assert other == []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from support.http_serving import bare_environment, sandbox_environment
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from imagerouter_mcp.generation.request import GenerationRequest, Order, Pending, silent
 from imagerouter_mcp.generation.studio import Studio, open_studio
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from patience import wait_until
 

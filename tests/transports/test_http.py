@@ -23,8 +23,8 @@ from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.http_app.app import build_http_app
 from imagerouter_mcp.http_app.exposure import is_loopback
-from imagerouter_mcp.sandbox.accounts import KEY
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service.accounts import KEY
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from support.http_serving import CLOSING_SECONDS, COMMAND, Serving, serving
 
@@ -244,7 +244,7 @@ def test_what_counts_as_loopback(host: str, *, loopback: bool) -> None:
 
 def test_a_refused_address_is_said_before_anything_listens(everything: dict[str, str]) -> None:
     said = refused_start(everything, "--host", "0.0.0.0", "--port", "0")  # noqa: S104 - is refused
-    assert said.startswith("imagerouter-mcp: Serving 0.0.0.0 would let anyone")
+    assert said.startswith("imagerouter-mcp: Serving 0.0.0.0 without a token would let anyone")
     assert "IMAGEROUTER_MCP_TOKEN" in said
     assert "Traceback" not in said
 

@@ -15,7 +15,7 @@ from mcp import Client
 from mcp.types import CallToolResult, TextResourceContents
 from PIL import Image
 
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from support.http_serving import Serving, serving
 
 FOX = {"prompt": "A fox", "model": "test/test", "size": "96x64"}

@@ -16,7 +16,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.types import TextContent
 from PIL import Image
 
-from imagerouter_mcp.sandbox.accounts import KEY
+from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.settings import KEYS_PAGE
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]

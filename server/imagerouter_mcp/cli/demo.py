@@ -82,10 +82,9 @@ def _service(*, live: bool) -> Generator[dict[str, str]]:
         yield {
             "IMAGEROUTER_API_KEY": settings.key.get_secret_value(),
             "IMAGEROUTER_BASE_URL": settings.base_url,
-            "IMAGEROUTER_POPULAR_URL": settings.popular_url,
         }
         return
-    from imagerouter_mcp.sandbox.accounts import KEY  # noqa: PLC0415 - the live demo needs none of it
+    from imagerouter_mcp.sandbox.service.accounts import KEY  # noqa: PLC0415 - the live demo needs none of it
 
     command = [sys.executable, "-m", "imagerouter_mcp", "sandbox", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
@@ -95,7 +94,6 @@ def _service(*, live: bool) -> Generator[dict[str, str]]:
             yield {
                 "IMAGEROUTER_API_KEY": KEY,
                 "IMAGEROUTER_BASE_URL": address,
-                "IMAGEROUTER_POPULAR_URL": f"{address}/operations/get-popular-models",
             }
         finally:
             process.terminate()

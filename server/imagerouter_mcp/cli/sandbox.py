@@ -2,8 +2,8 @@
 
 import anyio
 
-from imagerouter_mcp.sandbox.accounts import KEY
-from imagerouter_mcp.sandbox.serve import serve
+from imagerouter_mcp.sandbox.service.accounts import KEY
+from imagerouter_mcp.sandbox.service.serve import serve
 
 
 def run_sandbox(port: int) -> int:
@@ -15,11 +15,7 @@ def run_sandbox(port: int) -> int:
 
     def ready(address: str) -> None:
         print(f"Sandbox at {address}", flush=True)
-        print(
-            f"Try it: IMAGEROUTER_BASE_URL={address} IMAGEROUTER_API_KEY={KEY}\n"
-            f"        IMAGEROUTER_POPULAR_URL={address}/operations/get-popular-models",
-            flush=True,
-        )
+        print(f"Try it: IMAGEROUTER_BASE_URL={address} IMAGEROUTER_API_KEY={KEY}", flush=True)
 
     anyio.run(lambda: serve("127.0.0.1", port, ready=ready))
     return 0

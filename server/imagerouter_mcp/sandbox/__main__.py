@@ -5,8 +5,8 @@ import asyncio
 import sys
 from contextlib import suppress
 
-from imagerouter_mcp.sandbox.serve import serve
-from imagerouter_mcp.sandbox.state import HEARTBEAT_SECONDS
+from imagerouter_mcp.sandbox.service.serve import serve
+from imagerouter_mcp.sandbox.service.state import HEARTBEAT_SECONDS
 
 
 def _announce(url: str) -> None:

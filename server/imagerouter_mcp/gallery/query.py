@@ -1,0 +1,56 @@
+"""Turn what a person typed into a condition on records."""
+
+import json
+import re
+from datetime import date, timedelta
+
+from imagerouter_mcp.gallery.days import start_of, today
+from imagerouter_mcp.gallery.rows import folded
+
+CONDITION = """NOT EXISTS (
+    SELECT 1 FROM json_each(?) WHERE NOT (
+        instr(words, json_extract(value, '$[0]'))
+        OR created_at >= json_extract(value, '$[1]') AND created_at < json_extract(value, '$[2]')
+    )
+)"""
+"""Of the table `generations`; its value comes from `wanted`. Unlike LIKE, `instr` has no wildcards."""
+
+_DATE = re.compile(r"([12]\d{3})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
+
+
+def wanted(query: str | None) -> str:
+    """Write the value for `CONDITION`: a JSON array of words, each with the time span it may stand for.
+
+    Every word must match the record's text. A word that reads as a date (`2026`, `2026-11`, `2026-11-23`,
+    `today`, `yesterday`) also matches records made then, in the person's time zone.
+
+    Args:
+        query: What a person typed, or None for everything.
+    """
+    return json.dumps([[word.replace("img-", "img_"), *_span(word)] for word in folded(query or "").split()])
+
+
+def _span(word: str) -> tuple[float, float]:
+    """Return when a word's days begin and end, in seconds since 1970; an empty span if it is not a date."""
+    try:
+        days = _days(word)
+        return (start_of(days[0]).timestamp(), start_of(days[1]).timestamp()) if days else (0, 0)
+    except (ValueError, OverflowError, OSError):  # 2026-13, or a year the system's clock does not know
+        return (0, 0)
+
+
+def _days(word: str) -> tuple[date, date] | None:
+    """Return a word's first day and the day after its last."""
+    named: dict[str, date] = {"today": today(), "yesterday": today() - timedelta(days=1)}
+    if word in named:
+        return named[word], named[word] + timedelta(days=1)
+    written = _DATE.fullmatch(word)
+    if not written:
+        return None
+    year, month, day = written.groups()
+    first = date(int(year), int(month or 1), int(day or 1))
+    if day:
+        return first, first + timedelta(days=1)
+    if month:
+        return first, (first + timedelta(days=31)).replace(day=1)
+    return first, first.replace(year=first.year + 1)

@@ -1,0 +1,147 @@
+"""Receive pictures to edit at a signed link that works once, from curl or from a form in a browser."""
+
+import html
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, BinaryIO
+
+from anyio import to_thread
+from mcp.server import MCPServer
+from starlette.datastructures import UploadFile
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Message, Receive
+
+from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError
+from imagerouter_mcp.gallery.uploads import is_upload
+from imagerouter_mcp.generation.links import Links
+from imagerouter_mcp.generation.studio import Studio
+from imagerouter_mcp.http_app.downloads import HARMLESS, refuse_link
+from imagerouter_mcp.http_app.error_response import error_response
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.images.preparing import Prepared
+
+_ENVELOPE_BYTES = 64 * 1024
+"""Room for what a form sends beside its file."""
+_MAX_FIELDS = 10
+_PAGE = {
+    **HARMLESS,
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
+}
+_FORM = """<form method="post" enctype="multipart/form-data">
+<p>Choose one picture to be edited. This link works once, for a few minutes.</p>
+<p><input type="file" name="file" accept="image/*" required> <button>Send</button></p>
+</form>"""
+
+
+class _TooLargeError(Exception):
+    """The upload is larger than allowed."""
+
+
+def add_uploads(server: MCPServer[Studio], studio: Studio, links: Links) -> None:
+    """Add `/uploads/{name}`.
+
+    Args:
+        server: The server being built.
+        studio: Keeps the uploads.
+        links: Checks each request's signature.
+    """
+
+    @server.custom_route("/uploads/{name}", methods=["GET", "POST", "PUT"])
+    async def upload(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
+        name = request.path_params["name"]
+        refused = refuse_link(links, "uploads", name, request)
+        if refused:
+            return refused
+        if not is_upload(name):
+            return error_response(404, "There is no such link. Ask the agent for one.")
+        if await to_thread.run_sync(studio.uploads.find, name):
+            return _used()
+        if request.method not in ("POST", "PUT"):
+            return _page(_FORM)
+        return await _take(studio, name, request)
+
+
+async def _take(studio: Studio, name: str, request: Request) -> Response:
+    from imagerouter_mcp.generation.uploads import keep_upload  # noqa: PLC0415 - loaded at the first upload
+    from imagerouter_mcp.images.preparing import scratch_file  # noqa: PLC0415 - as above
+
+    with scratch_file() as file:
+        try:
+            await _read(request, file)
+            kept = await to_thread.run_sync(keep_upload, studio.uploads, name, file)
+        except _TooLargeError:
+            return error_response(413, "The file is too large. Send a smaller picture.")
+        except ClientDisconnect:
+            return Response(status_code=400)  # the client is gone
+        except InvalidSourceError as error:
+            return error_response(415, f"{error.what} {error.remedy}")
+        except ImageRouterError as error:
+            return error_response(507, f"{error.what} {error.remedy}")
+    return _welcome(request, name, kept) if kept else _used()
+
+
+async def _read(request: Request, file: BinaryIO) -> None:
+    """Write an upload into a file and rewind it.
+
+    Raises:
+        _TooLargeError: It is larger than allowed.
+        ClientDisconnect: It did not arrive completely.
+    """
+    from imagerouter_mcp.generation.uploads import MAX_UPLOAD_BYTES  # noqa: PLC0415 - see `_take`
+
+    limited = Request(request.scope, _limited(request.receive, MAX_UPLOAD_BYTES + _ENVELOPE_BYTES))
+    async for chunk in _content(limited):
+        await to_thread.run_sync(file.write, chunk)
+    file.seek(0)
+
+
+async def _content(request: Request) -> AsyncIterator[bytes]:
+    """Yield the file of a form, or the body if it is no form."""
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        async for chunk in request.stream():
+            yield chunk
+        return
+    async with request.form(max_files=1, max_fields=_MAX_FIELDS) as form:
+        for _, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                while chunk := await value.read(_ENVELOPE_BYTES):
+                    yield chunk
+
+
+def _limited(receive: Receive, most: int) -> Receive:
+    left = most
+
+    async def counting() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise _TooLargeError
+        return message
+
+    return counting
+
+
+def _used() -> Response:
+    return error_response(409, "This link has been used. Ask the agent for a new one.")
+
+
+def _welcome(request: Request, name: str, kept: "Prepared") -> Response:
+    if "text/html" in request.headers.get("accept", ""):
+        arrived = f"The picture ({kept.width}×{kept.height}) has arrived. Name it to the agent"
+        return _page(f"<p>{arrived}: <code>{html.escape(name)}</code>.</p>")
+    told = {
+        "handle": name,
+        "media_type": kept.media_type,
+        "width": kept.width,
+        "height": kept.height,
+        "notes": list(kept.notes),
+    }
+    return JSONResponse(told, 201, HARMLESS)
+
+
+def _page(content: str) -> Response:
+    head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Send a picture</title>'
+    return HTMLResponse(f"{head}{content}</html>", headers=_PAGE)

@@ -1,0 +1,164 @@
+"""Models that fail on purpose: each behaves as a real one until the moment that its name tells.
+
+They are not in the model list unless `PUT /sandbox/settings` says `{"models": "with-faults"}`. Each takes
+source images and a mask, and costs 0.01 USD; on the endpoint for videos the same ids make videos, and
+`sandbox/video-…` are the same faults as models that are listed for it. "charged" marks those where the money
+stays spent although no result arrives, as with a lost connection in real life. "Asked type" is
+`output_format`.
+
+| `sandbox/…` | what happens |
+|---|---|
+| `slow-N` | takes N seconds (any number, such as `slow-0.5`), with heartbeats |
+| `status-500` | status 500, JSON error |
+| `html-502` | status 502, a gateway's HTML page |
+| `html-504` | status 504, a gateway's HTML page; charged |
+| `rate-limited` | status 429 always |
+| `rate-limited-once` | status 429 the first time since the journal was last cleared, then works |
+| `access-denied` | status 403, `access_denied` |
+| `deposit-required` | status 403, `deposit_required` |
+| `moderated` | status 200, an error: the prompt was refused |
+| `no-credits` | status 200, an error: insufficient credits |
+| `provider-error` | status 200, an error with the provider's `status` and `statusText` beside it |
+| `late-error` | status 200, two heartbeats, then an error |
+| `stalled` | the request is read, and nothing ever comes; charged |
+| `stalled-after-heartbeats` | status 200, two heartbeats, then nothing ever again; charged |
+| `vanished` | the request is read, and the connection closed without an answer; charged |
+| `cut` | status 200, half of the JSON, then the connection is cut; charged |
+| `garbage` | status 200, something that is not JSON; charged |
+| `empty-data` | a success whose `data` is empty; charged |
+| `no-url` | a success whose item has neither `url` nor `b64_json`; charged |
+| `data-prefix` | always base64, beginning with `data:image/…;base64,` |
+| `bad-base64` | always `b64_json`, and it is none |
+| `huge-b64` | always `b64_json`, 192 MiB of it |
+| `wrong-type` | JPEG bytes, whatever the asked type |
+| `truncated-image` | a complete body whose PNG is cut in half |
+| `bomb` | a PNG header that claims 60000x60000 pixels |
+| `svg` | a harmless SVG |
+| `svg-external` | an SVG with entities, a script and references to the outside |
+| `avif` | AVIF |
+| `gif` | an animated GIF |
+| `animated-webp` | an animated WebP |
+| `png16` | a grey PNG of 16 bits |
+| `png-palette` | a PNG with a palette and transparency |
+| `jpeg-cmyk` | a JPEG in CMYK |
+| `jpeg-rotated` | a JPEG that lies on its side, set upright by its EXIF orientation |
+| `mp4` | a video from an image model |
+| `noise` | random pixels as an uncompressed PNG: 50 MB at 4096x4096 |
+| `url-404` | always a `url`, where nothing is |
+| `url-503-once` | always a `url`, which answers 503 the first time |
+| `url-redirect` | always a `url`, which redirects (302) to the file |
+| `url-redirect-loop` | always a `url`, which redirects to itself |
+| `url-slow` | always a `url`, whose body drips |
+| `url-endless` | always a `url`, whose body never ends |
+| `url-truncated` | always a `url`, cut in the middle of a body of known length |
+| `url-html` | always a `url` to an HTML page called `image/png` |
+| `url-empty` | always a `url` to an empty body |
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from imagerouter_mcp.sandbox.service.offered import Model
+
+PREFIX: Final = "sandbox/"
+VIDEO_PREFIX: Final = "sandbox/video-"
+Group = Literal["slow", "refusal", "error", "stream", "answer", "picture", "delivery"]
+
+HUGE_BASE64_BYTES: Final = 192 * 2**20
+"""How long the `b64_json` of `huge-b64` is."""
+
+_SLOW: Final = re.compile(r"slow-(\d{1,4}(?:\.\d{1,3})?)")
+_GROUPS: Final[dict[Group, tuple[str, ...]]] = {
+    "refusal": (
+        "status-500",
+        "html-502",
+        "html-504",
+        "rate-limited",
+        "rate-limited-once",
+        "access-denied",
+        "deposit-required",
+    ),
+    "error": ("moderated", "no-credits", "provider-error", "late-error"),
+    "stream": ("stalled", "vanished", "stalled-after-heartbeats", "cut", "garbage", "huge-b64"),
+    "answer": ("empty-data", "no-url", "data-prefix", "bad-base64"),
+    "picture": (
+        "wrong-type",
+        "truncated-image",
+        "bomb",
+        "svg",
+        "svg-external",
+        "avif",
+        "gif",
+        "animated-webp",
+        "png16",
+        "png-palette",
+        "jpeg-cmyk",
+        "jpeg-rotated",
+        "mp4",
+        "noise",
+    ),
+    "delivery": (
+        "url-404",
+        "url-503-once",
+        "url-redirect",
+        "url-redirect-loop",
+        "url-slow",
+        "url-endless",
+        "url-truncated",
+        "url-html",
+        "url-empty",
+    ),
+}
+_SLOW_SAMPLE: Final = ("slow-0", "slow-1", "slow-3", "slow-5")
+FAULT_IDS: Final = (
+    *(f"{PREFIX}{name}" for name in _SLOW_SAMPLE),
+    *(f"{PREFIX}{name}" for names in _GROUPS.values() for name in names),
+)
+"""Every fault model; of the slow ones, a sample."""
+VIDEO_FAULT_IDS: Final = (
+    *(f"{VIDEO_PREFIX}{name}" for name in _SLOW_SAMPLE),
+    *(f"{VIDEO_PREFIX}{name}" for group, names in _GROUPS.items() if group != "picture" for name in names),
+)
+"""The same as models that are listed for videos; odd pictures are no videos."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong.
+
+    Attributes:
+        name: The id without its prefix.
+        group: When it goes wrong.
+        seconds: How long a slow model takes.
+    """
+
+    name: str
+    group: Group
+    seconds: float = 0.0
+
+
+def fault_of(model_id: str) -> Fault | None:
+    """The fault that an id names, if it names one."""
+    if not model_id.startswith(PREFIX):
+        return None
+    name = model_id.removeprefix(VIDEO_PREFIX).removeprefix(PREFIX)
+    slow = _SLOW.fullmatch(name)
+    if slow:
+        return Fault(name, "slow", float(slow[1]))
+    return next((Fault(name, group) for group, names in _GROUPS.items() if name in names), None)
+
+
+def fault_model(model_id: str, *, video: bool = False) -> Model:
+    """The model that stands for a fault, on the endpoint for images or for videos."""
+    video = video or model_id.startswith(VIDEO_PREFIX)
+    provider = {"id": "sandbox", "model_name": model_id, "pricing": {"type": "fixed", "value": 0.01}}
+    return Model(
+        model_id,
+        {
+            "providers": [provider],
+            "release_date": "2026-02-01",
+            "output": ["video" if video else "image"],
+            "supported_params": {"mask": True, "quality": True, "edit": True},
+        },
+    )

@@ -1,0 +1,116 @@
+"""The model list in the service's three shapes, from one source, with the filters of each."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from imagerouter_mcp.sandbox.service.offered import Model, aliases_of, spread_of
+
+Query = Mapping[str, str]
+
+CHAT_MODEL: Final[Mapping[str, Any]] = {
+    "id": "sandbox/chat",
+    "architecture": {"input_modalities": ["text", "image"], "output_modalities": ["text"]},
+    "pricing": {"min": 0.0001, "average": 0.0002, "max": 0.001},
+    "aliases": [],
+}
+"""Invented: v3 also lists chat models, and a client has to pass over them."""
+
+_KEYS: Final[Mapping[str, Callable[[Model], Any]]] = {
+    "name": lambda model: model.id.lower(),
+    "provider": lambda model: (model.provider_ids[0], model.id.lower()),
+    "price": lambda model: model.prices()[1],
+    "date": lambda model: model.entry.get("release_date", ""),
+}
+_DEFAULT_SIZES: Final = ["custom"]
+"""How v2 says that any size goes."""
+
+
+def v1(models: Iterable[Model], query: Query) -> dict[str, Any]:
+    """An object keyed by id; `type`, `provider`, `free`, `name`, `sort` and `limit` filter it."""
+    kind = query.get("type")
+    chosen = [model for model in models if kind is None or kind in model.entry["output"]]
+    return {model.id: model.entry for model in _chosen(chosen, query)}
+
+
+def v2(models: Iterable[Model], query: Query) -> dict[str, Any] | list[dict[str, Any]]:
+    """An object keyed by id, or with `shape=array` an array of objects with `id`."""
+    entries = {model.id: _v2(model) for model in _chosen(models, query)}
+    if query.get("shape") == "array":
+        return [{"id": model_id, **entry} for model_id, entry in entries.items()]
+    return entries
+
+
+def v3(models: Iterable[Model], query: Query) -> list[dict[str, Any]]:
+    """An array; `output_modalities`, `input_modalities` (comma-separated, all must fit) filter it too.
+
+    `fields` (comma-separated) chooses what each object has; the id is always there.
+    """
+    entries = [_v3(model) for model in _chosen(models, query)]
+    if not set(query) & {"provider", "free", "name", "limit"}:
+        entries.append(dict(CHAT_MODEL))
+    wanted = {side: _listed(query, f"{side}_modalities") for side in ("input", "output")}
+    entries = [
+        entry
+        for entry in entries
+        if all(names <= set(entry["architecture"][f"{side}_modalities"]) for side, names in wanted.items())
+    ]
+    fields = _listed(query, "fields")
+    if fields:
+        entries = [{k: value for k, value in entry.items() if k in fields | {"id"}} for entry in entries]
+    return entries
+
+
+def _listed(query: Query, name: str) -> set[str]:
+    return {part.strip() for part in query.get(name, "").split(",") if part.strip()}
+
+
+def _chosen(models: Iterable[Model], query: Query) -> list[Model]:
+    chosen = [model for model in models if _fits(model, query)]
+    if query.get("sort") in _KEYS:
+        chosen.sort(key=_KEYS[query["sort"]], reverse=query["sort"] == "date")
+    limit = query.get("limit", "")
+    return chosen[: int(limit)] if limit.isdecimal() else chosen
+
+
+def _fits(model: Model, query: Query) -> bool:
+    provider, free, name = query.get("provider"), query.get("free"), query.get("name", "")
+    return (
+        (provider is None or provider in {*model.provider_ids, model.vendor})
+        and (free is None or (free == "true") == (spread_of(model)[2] == 0))
+        and name.lower() in model.id.lower()
+    )
+
+
+def _v2(model: Model) -> dict[str, Any]:
+    inputs: dict[str, Any] = {
+        "image": model.takes_image,
+        "mask": bool(model.entry["supported_params"]["mask"]),
+        "quality": bool(model.entry["supported_params"]["quality"]),
+        "size": list(model.sizes) or _DEFAULT_SIZES,
+    }
+    if model.is_video:
+        inputs["seconds"] = list(model.seconds)
+    entry: dict[str, Any] = {
+        "inputs": inputs,
+        "output": model.entry["output"],
+        "price": _price(model),
+        "aliases": aliases_of(model.id),
+    }
+    if "release_date" in model.entry:
+        entry["release_date"] = model.entry["release_date"]
+    return entry
+
+
+def _v3(model: Model) -> dict[str, Any]:
+    inputs = ["image"] if model.needs_image else ["text", "image"] if model.takes_image else ["text"]
+    return {
+        "id": model.id,
+        "architecture": {"input_modalities": inputs, "output_modalities": model.entry["output"]},
+        "pricing": _price(model),
+        "aliases": aliases_of(model.id),
+    }
+
+
+def _price(model: Model) -> dict[str, float]:
+    low, usual, high = spread_of(model)
+    return {"min": float(low), "average": float(usual), "max": float(high)}
