@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.http_app.app import build_http_app
-from imagerouter_mcp.sandbox.serve import Sandbox
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings, load_settings
 from support.http_serving import COMMAND, Serving, serving
 
