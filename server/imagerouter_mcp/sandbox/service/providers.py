@@ -39,7 +39,7 @@ def _make(wish: GenerationRequest, take: int) -> list[MadeFile]:
     if wish.fault and wish.fault.name in ODD_PICTURES:
         return [ODD_PICTURES[wish.fault.name](wish.prompt, wish.drawn_size)]
     if wish.model.is_video:
-        return [clip(wish.video_size, wish.seconds)]
+        return [clip(wish.prompt, wish.video_size, wish.seconds)]
     if wish.model.id in offered.SVG_MODELS:
         return [_vector(wish, take)]
     if wish.model.id == offered.CUTOUT_MODEL:
