@@ -12,9 +12,10 @@ import pytest
 from mcp.types import ImageContent, ResourceLink, TextContent
 from PIL import Image, ImageChops
 
-from imagerouter_mcp.generation import deliver
+from imagerouter_mcp.generation import delivery
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
+from support.eras import in_both_eras
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
@@ -60,6 +61,7 @@ async def test_a_picture_lies_on_disk_in_the_type_and_size_that_was_asked_for(
         assert (picture.format, picture.size) == (kind, (320, 192))
 
 
+@in_both_eras
 async def test_the_structured_content_tells_everything(connect: Hosts, sandbox: Sandbox) -> None:
     async with connect() as host:
         told = await host("generate_image", prompt="A red fox", output_format="png", **SMALL)
@@ -91,6 +93,7 @@ async def test_the_text_tells_path_link_handle_cost_and_model(connect: Hosts) ->
     assert "Sandbox picture" in told.text
 
 
+@in_both_eras
 async def test_the_blocks_are_text_preview_and_a_link_that_can_be_read(connect: Hosts) -> None:
     async with connect() as host:
         told = await host("generate_image", prompt="A red fox", output_format="png", **SMALL)
@@ -334,6 +337,7 @@ async def test_no_unfinished_file_is_left(connect: Hosts, settings: Settings) ->
     assert list(settings.output_dir.iterdir()) == [told.path]
 
 
+@in_both_eras
 async def test_progress_is_told_while_the_model_works(connect: Hosts) -> None:
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", model="sandbox/slow-0.9", size="64x64")
@@ -414,7 +418,7 @@ NEVER_FETCHED = [
 async def test_what_was_paid_for_and_cannot_be_had_stays_reachable(
     connect: Hosts, settings: Settings, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    monkeypatch.setattr(deliver, "RETRY_AFTER_SECONDS", ())
+    monkeypatch.setattr(delivery, "RETRY_AFTER_SECONDS", ())
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", model=f"sandbox/{fault}", size="64x64")
         (listed,) = (await host("list_images")).fields["images"]
@@ -432,7 +436,7 @@ async def test_what_was_paid_for_and_cannot_be_had_stays_reachable(
 async def test_a_result_without_an_end_is_given_up(
     connect: Hosts, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "MAX_RESULT_BYTES", 2**20)
+    monkeypatch.setattr(delivery, "MAX_RESULT_BYTES", 2**20)
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", model="sandbox/url-endless", size="64x64")
     assert "it is larger than 1 MiB" in told.text
@@ -442,8 +446,8 @@ async def test_a_result_without_an_end_is_given_up(
 async def test_a_result_that_drips_is_given_up_in_time(
     connect: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "RETRY_AFTER_SECONDS", ())
-    monkeypatch.setattr(deliver, "DOWNLOAD_SECONDS", 0.3)
+    monkeypatch.setattr(delivery, "RETRY_AFTER_SECONDS", ())
+    monkeypatch.setattr(delivery, "DOWNLOAD_SECONDS", 0.3)
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", model="sandbox/url-slow", size="256x256")
     assert "it takes longer than 0.3 seconds" in told.text
@@ -460,7 +464,7 @@ async def test_a_passing_trouble_with_a_link_is_overcome_in_the_same_call(connec
 async def test_show_image_fetches_what_had_not_arrived(
     connect: Hosts, monkeypatch: pytest.MonkeyPatch, made: Journal
 ) -> None:
-    monkeypatch.setattr(deliver, "RETRY_AFTER_SECONDS", ())
+    monkeypatch.setattr(delivery, "RETRY_AFTER_SECONDS", ())
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", model="sandbox/url-503-once", size="64x64")
         assert told.failed
