@@ -247,6 +247,16 @@ def test_an_answer_that_had_not_left_when_its_process_ended_is_given_again(
     assert (found == [handle]) is joined
 
 
+def test_an_answer_that_a_live_process_is_about_to_give_is_not_given_by_another(
+    process: Process, data_dir: Path
+) -> None:
+    (told,) = process.work("told")
+    process.record(told)
+    process.journal.tell(told, RESULT_TOLD)
+    with contextlib.closing(Process(data_dir)) as other:
+        assert other.journal.begin("told", [FOX], again=False)[1] is False
+
+
 def test_ten_minutes_after_its_end_nothing_is_joined(process: Process, data_dir: Path) -> None:
     handle = JOINED["done, nobody told"](process)
     change(data_dir, "ended_at = ended_at - ?", JOINED_FOR.total_seconds() - 5)
@@ -472,6 +482,16 @@ def test_a_gallery_of_the_first_version_is_brought_up_to_date_and_keeps_everythi
     (handle,) = process.work()
     process.record(handle)
     assert [each.generation for each in process.gallery.list()] == [handle, "gen_7f3a"]
+
+
+def test_a_record_from_before_the_journal_that_has_no_price_counts_as_nothing(
+    process: Process, data_dir: Path
+) -> None:
+    data_dir.mkdir()
+    with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection:
+        connection.executescript(VERSION_1.replace("'0.04'", "NULL"))
+    (spent,) = process.ledger.since(datetime.fromtimestamp(0, UTC))
+    assert (spent.usd, spent.certain) == (0, False)
 
 
 def test_a_newer_version_is_left_as_it_is(process: Process, data_dir: Path) -> None:
