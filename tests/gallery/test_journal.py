@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from multiprocessing.connection import Connection
@@ -15,7 +16,7 @@ import pytest
 
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.database import Database
-from imagerouter_mcp.gallery.entries import Reservation, State, StoredImage
+from imagerouter_mcp.gallery.entries import Metadata, Reservation, State, StoredImage
 from imagerouter_mcp.gallery.journal import (
     HANDLE_TOLD,
     JOINED_FOR,
@@ -32,15 +33,7 @@ spawn = multiprocessing.get_context("spawn")
 FOX = ("a fox", "vendor/model")
 ERROR = {"kind": "service", "what": "It failed.", "charged": "no", "remedy": "Ask again."}
 UNKNOWN = {**ERROR, "charged": "unknown"}
-RESULT: dict[str, Any] = {
-    "prompt": "a fox",
-    "revised_prompt": None,
-    "model": "vendor/model",
-    "parameters": {},
-    "sources": (),
-    "cost_usd": Decimal("0.01"),
-    "latency_ms": 5,
-}
+RESULT = Metadata(prompt="a fox", model="vendor/model", cost_usd=Decimal("0.01"), latency_ms=5)
 
 
 class Process:
@@ -329,7 +322,7 @@ def test_a_failure_that_was_charged_counts(
 
 def test_a_result_without_a_price_counts_as_what_was_set_aside(process: Process) -> None:
     (handle,) = process.work()
-    process.journal.record(handle, [StoredImage(url="https://x")], (), {**RESULT, "cost_usd": None})
+    process.journal.record(handle, [StoredImage(url="https://x")], (), replace(RESULT, cost_usd=None))
     (spent,) = process.ledger.since(midnight())
     assert (spent.usd, spent.certain, spent.under_way) == (Decimal("0.04"), False, False)
 
