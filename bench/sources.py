@@ -59,7 +59,8 @@ def measure() -> list[Figure]:
 def _save(folder: Path, number: int) -> None:
     """Save something like a photograph: soft shapes with grain."""
     extension, options = _SAVED[number % len(_SAVED)]
-    shapes = Image.effect_noise((WIDTH // 16, HEIGHT // 16), 80).resize((WIDTH, HEIGHT))
+    small = Image.effect_noise((WIDTH // 16, HEIGHT // 16), 80)
+    shapes = small.resize((WIDTH, HEIGHT))  # pyright: ignore[reportUnknownMemberType] - its stub names numpy
     grain = Image.effect_noise((WIDTH, HEIGHT), 8)
     picture = Image.merge("RGB", (shapes, Image.blend(shapes, grain, 0.3), grain))
     picture.save(folder / f"{number}.{extension}", **options)
