@@ -13,8 +13,9 @@ import pytest
 from pydantic import SecretStr
 
 from imagerouter_mcp.sandbox.service.accounts import KEY, Accounts
-from imagerouter_mcp.sandbox.service.serve import Sandbox, running_sandbox
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
+from support.faulty_sandbox import running_faulty_sandbox
 
 HEARTBEAT_SECONDS = 0.05
 FRESH = {
@@ -22,6 +23,7 @@ FRESH = {
     "latency_seconds": 0,
     "popularity": "json-objects-model",
     "models": "normal",
+    "service": "february",
     "rate_limit": 0,
     "rate_window_seconds": 1,
 }
@@ -41,7 +43,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def session_sandbox() -> Iterator[tuple[Sandbox, httpx.Client]]:
     """The one sandbox of the session, and a client for its own endpoints; tests take `sandbox`."""
     with (
-        running_sandbox(heartbeat_seconds=HEARTBEAT_SECONDS) as running,
+        running_faulty_sandbox(heartbeat_seconds=HEARTBEAT_SECONDS) as running,
         httpx.Client(base_url=running.base_url, timeout=10, trust_env=False) as client,
     ):
         yield running, client

@@ -20,8 +20,9 @@ def chosen_settings(*, sandbox: bool) -> Generator[Settings]:
         yield load_settings()
         return
     from imagerouter_mcp.sandbox.service.accounts import KEY  # noqa: PLC0415 - only who tries it out pays for it
+    from imagerouter_mcp.sandbox.service.asgi import build_app  # noqa: PLC0415 - as above
     from imagerouter_mcp.sandbox.service.serve import running_sandbox  # noqa: PLC0415 - as above
 
-    with running_sandbox() as stand_in:
+    with running_sandbox(build_app()) as stand_in:
         settings = load_settings(api_key=KEY, base_url=stand_in.base_url, popular_url=stand_in.popular_url)
         yield settings.model_copy(update={"data_dir": settings.data_dir / "sandbox"})
