@@ -71,7 +71,6 @@ async def _search() -> Figure:
     with running_sandbox(build_app()) as sandbox, tempfile.TemporaryDirectory() as folder:
         settings = Settings(
             base_url=sandbox.base_url,
-            popular_url=sandbox.popular_url,
             data_dir=Path(folder),
             output_dir=Path(folder),
         )

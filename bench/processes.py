@@ -62,7 +62,6 @@ def sandbox_variables(base_url: str, folder: Path) -> dict[str, str]:
     return {
         "IMAGEROUTER_API_KEY": KEY,
         "IMAGEROUTER_BASE_URL": base_url,
-        "IMAGEROUTER_POPULAR_URL": f"{base_url}/operations/get-popular-models",
         "IMAGEROUTER_OUTPUT_DIR": str(folder / "pictures"),
         "IMAGEROUTER_DATA_DIR": str(folder / "data"),
     }

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -39,6 +40,23 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
 
 
+TimeZone = Callable[[str], None]
+
+
+@pytest.fixture
+def time_zone() -> Iterator[TimeZone]:
+    """Changes this process's time zone, given as a POSIX `TZ` rule, for the rest of the test."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def change(rule: str) -> None:
+            patch.setenv("TZ", rule)
+            time.tzset()
+
+        yield change
+    if hasattr(time, "tzset"):
+        time.tzset()
+
+
 @pytest.fixture(scope="session")
 def session_sandbox() -> Iterator[tuple[Sandbox, httpx.Client]]:
     """The one sandbox of the session, and a client for its own endpoints; tests take `sandbox`."""
@@ -64,7 +82,6 @@ def settings(sandbox: Sandbox, tmp_path: Path) -> Settings:
     """Settings for the sandbox, with the usual key and folders of the test's own."""
     return Settings(
         base_url=sandbox.base_url,
-        popular_url=sandbox.popular_url,
         api_key=SecretStr(KEY),
         output_dir=tmp_path / "pictures",
         data_dir=tmp_path / "data",

@@ -2,11 +2,12 @@
 
 import inspect
 import re
+from decimal import Decimal
 
 import pytest
 
 from imagerouter_mcp import errors
-from imagerouter_mcp.errors import APIError, ImageRouterError
+from imagerouter_mcp.errors import APIError, ImageRouterError, OutcomeUnknownError, revived
 
 
 def every_error() -> list[type[ImageRouterError]]:
@@ -39,3 +40,33 @@ def test_no_two_sorts_of_error_share_a_name_for_programs() -> None:
 def test_only_lost_answers_and_lost_deliveries_speak_of_money_spent() -> None:
     spent = {error.__name__ for error in every_error() if made(error).charged != "no"}
     assert spent == {"OutcomeUnknownError", "DeliveryError"}
+
+
+@pytest.mark.parametrize(
+    ("cost", "kept", "words"),
+    [
+        ("0.04", False, "$0.04 was charged."),
+        ("0.0134", False, "$0.0134 was charged."),
+        ("1.2", True, "Up to $1.20 was kept."),
+        (None, True, "Up to the model's highest price was kept."),
+        (None, False, "It has been paid for."),
+    ],
+)
+def test_an_error_that_cost_money_says_how_much_also_in_another_process(
+    cost: str | None,
+    kept: bool,  # noqa: FBT001 - a table's column
+    words: str,
+) -> None:
+    error = ImageRouterError("It failed.", "Do this.", charged="yes")
+    error.cost_usd, error.kept = (None if cost is None else Decimal(cost)), kept
+    again = revived(error.as_fields())
+    assert str(error) == str(again) == f"It failed. {words} Do this."
+    assert (again.cost_usd, again.kept) == (error.cost_usd, kept)
+
+
+def test_only_a_lost_answer_may_still_complete() -> None:
+    lost = OutcomeUnknownError("It was sent.", "Look first.")
+    failed = ImageRouterError("It failed.", "Look first.", charged="unknown")
+    assert "It may still complete and be charged." in str(lost)
+    assert str(revived(lost.as_fields())) == str(lost)
+    assert "It may have been charged." in str(failed)

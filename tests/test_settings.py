@@ -1,11 +1,13 @@
 """The environment, read once and with forgiveness for what hosts do to it."""
 
+import os
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.settings import expand, load_settings
+from imagerouter_mcp.settings import expand, key_file_warning, load_settings
 
 SECRET = "s3cret-" + "k" * 57
 
@@ -50,6 +52,43 @@ def test_the_key_comes_from_the_variable_then_the_named_file_then_the_usual_file
     assert key() == "direct"
 
 
+def test_a_key_file_that_an_editor_began_with_a_byte_order_mark_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "key"
+    file.write_text("secret\n", "utf-8-sig")
+    monkeypatch.setenv("IMAGEROUTER_API_KEY_FILE", str(file))
+    key = load_settings().key
+    assert key
+    assert key.get_secret_value() == "secret"
+
+
+def test_a_key_file_without_text_holds_no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    monkeypatch.setenv("IMAGEROUTER_API_KEY_FILE", str(file))
+    file.write_text(" \n")
+    assert load_settings().key is None
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigurationError, match="key cannot be read: it is not text"):
+        _ = load_settings().key
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")
+def test_a_key_file_that_others_can_read_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "key"
+    file.write_text("secret")
+    monkeypatch.setenv("IMAGEROUTER_API_KEY_FILE", str(file))
+    for mode, warned in ((0o600, False), (0o640, True), (0o604, True)):
+        file.chmod(mode)
+        warning = key_file_warning(load_settings())
+        assert bool(warning) is warned, oct(mode)
+    assert warning == f"The API key file {file} can be read by others. Run: chmod 600 {file}"
+    monkeypatch.setenv("IMAGEROUTER_API_KEY", "direct")
+    assert key_file_warning(load_settings()) is None, "the file is not used"
+
+
 def test_a_key_file_that_is_not_there_is_named_with_its_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -77,7 +116,32 @@ def test_the_key_is_in_no_representation_of_the_settings(monkeypatch: pytest.Mon
         ("IMAGEROUTER_BASE_URL", "ftp://api.imagerouter.io"),
         ("IMAGEROUTER_BASE_URL", "https://user:s3cret@api.imagerouter.io"),
         ("IMAGEROUTER_BASE_URL", "https://api.imagerouter.io:99999"),
+        ("IMAGEROUTER_BASE_URL", "https:///v1"),
+        ("IMAGEROUTER_BASE_URL", "https://[::1"),
+        ("IMAGEROUTER_PUBLIC_URL", "https://user@pictures.example"),
+        ("IMAGEROUTER_PUBLIC_URL", "https://:s3cret@pictures.example"),
+        ("IMAGEROUTER_PUBLIC_URL", "https://pictures.example/?a"),
+        ("IMAGEROUTER_PUBLIC_URL", "https://pictures.example/a b"),
+        ("IMAGEROUTER_HTTP_HOSTS", "pictures.example,https://pictures.example"),
+        ("IMAGEROUTER_HTTP_HOSTS", "*"),
+        ("IMAGEROUTER_HTTP_ORIGINS", "https://chat.example/page"),
+        ("IMAGEROUTER_HTTP_ORIGINS", "https://chat.example,*"),
+        ("IMAGEROUTER_HTTP_PROXIES", "127.0.0.1,s3cret"),
+        ("IMAGEROUTER_HTTP_PROXIES", "10.0.0.1/8"),
+        ("IMAGEROUTER_WAIT_SECONDS", "3601"),
+        ("IMAGEROUTER_GRACE_SECONDS", "3601"),
+        ("IMAGEROUTER_GRACE_SECONDS", "-1"),
+        ("IMAGEROUTER_CONCURRENCY", "0"),
+        ("IMAGEROUTER_CONCURRENCY", "101"),
+        ("IMAGEROUTER_HTTP_RATE", "0"),
+        ("IMAGEROUTER_HTTP_REQUESTS", "0"),
+        ("IMAGEROUTER_AUTO_MAX_USD", "-0.01"),
+        ("IMAGEROUTER_AUTO_MAX_USD", "inf"),
+        ("IMAGEROUTER_MAX_COST_USD", "-0.01"),
+        ("IMAGEROUTER_BUDGET_USD", "nan"),
+        ("IMAGEROUTER_CONFIRM_USD", "a bit"),
         ("IMAGEROUTER_OUTPUT_DIR", "pictures"),
+        ("IMAGEROUTER_INPUT_DIRS", os.pathsep.join(["/pictures", "photos"])),
         ("IMAGEROUTER_RESPONSE_FORMAT", "base64"),
         ("IMAGEROUTER_PREVIEW", "huge"),
     ],
@@ -134,3 +198,49 @@ def test_settings_do_not_change() -> None:
     settings = load_settings()
     with pytest.raises(ValueError, match="frozen"):
         settings.timeout = 1  # pyright: ignore[reportAttributeAccessIssue] - that is what is tried
+
+
+@pytest.mark.parametrize("field", ["auto_max_usd", "max_cost_usd", "budget_usd", "confirm_usd"])
+def test_every_amount_of_money_is_exact(monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+    monkeypatch.setenv(f"IMAGEROUTER_{field.upper()}", "0.04")
+    assert getattr(load_settings(), field) == Decimal("0.04")
+    monkeypatch.setenv(f"IMAGEROUTER_{field.upper()}", "0")
+    assert getattr(load_settings(), field) == 0
+
+
+def test_lists_are_split_trimmed_and_lowered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGEROUTER_HTTP_HOSTS", " Pictures.example, [::1],,")
+    monkeypatch.setenv("IMAGEROUTER_HTTP_ORIGINS", "https://Chat.example:8443,http://[::1]")
+    monkeypatch.setenv("IMAGEROUTER_HTTP_PROXIES", "127.0.0.1, 10.0.0.0/8")
+    monkeypatch.setenv("IMAGEROUTER_INPUT_DIRS", os.pathsep.join(["/pictures", "", " ~/photos"]))
+    settings = load_settings()
+    assert settings.http_hosts == ("pictures.example", "[::1]")
+    assert settings.http_origins == ("https://chat.example:8443", "http://[::1]")
+    assert settings.http_proxies == ("127.0.0.1", "10.0.0.0/8")
+    assert settings.input_dirs == (Path("/pictures"), Path.home() / "photos")
+
+
+def test_who_serves_decides_whether_callers_are_remote_and_the_environment_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("IMAGEROUTER_REMOTE", "1")
+    assert load_settings().source_folders is None, "any folder"
+    assert load_settings(remote=True).source_folders == (), "no folder"
+    monkeypatch.setenv("IMAGEROUTER_INPUT_DIRS", "/pictures")
+    assert load_settings(remote=True).source_folders == (Path("/pictures"),)
+
+
+def test_the_popularity_operation_is_on_its_own_host_at_imagerouter_and_elsewhere_at_the_base_url(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = "/operations/get-popular-models"
+    assert load_settings().popular_url == f"https://backend.imagerouter.io{path}"
+    monkeypatch.setenv("IMAGEROUTER_BASE_URL", "https://api.imagerouter.io/v1/")
+    assert load_settings().popular_url == f"https://backend.imagerouter.io{path}"
+    monkeypatch.setenv("IMAGEROUTER_BASE_URL", "http://127.0.0.1:8310")
+    assert load_settings().popular_url == f"http://127.0.0.1:8310{path}"
+
+
+def test_a_setting_of_an_older_version_does_not_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGEROUTER_POPULAR_URL", "not an address")
+    assert load_settings() == load_settings()

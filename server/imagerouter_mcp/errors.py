@@ -1,4 +1,4 @@
-"""Every way in which this project fails, and the sentence that each failure speaks.
+"""Every way in which this project fails, each with a sentence that says what to do.
 
     ImageRouterError
     ├─ ConfigurationError           no key, bad base URL, unwritable folder
@@ -17,39 +17,42 @@
        ├─ InsufficientCreditsError  the account is empty
        ├─ InvalidRequestError       a parameter is wrong
        ├─ ModerationError           the prompt or the picture was refused
-       ├─ RateLimitError            too many requests
+       ├─ RateLimitError            too many requests: not begun, may be sent again
+       ├─ DailyLimitError           today's free requests are used up
        └─ ServiceError              ImageRouter or the provider behind it failed
 
 Two places translate: `api.http` from httpx to these, `tools.boundary` from these to a tool's answer.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Literal
+
+from imagerouter_mcp.money import dollars
 
 Charged = Literal["no", "unknown", "yes"]
 """Whether money was spent: certainly not, perhaps, certainly."""
-
-_MONEY: dict[Charged, str] = {
-    "no": "Nothing was charged.",
-    "unknown": "It may still complete and be charged.",
-    "yes": "It has been paid for.",
-}
 
 
 class ImageRouterError(Exception):
     """A failure that a person and a model can act on.
 
-    `str()` is what happened, whether money was spent, and what to do next, in this order. None of the
-    three may hold a secret.
+    `str()` says what happened, whether money was spent, and what to do next, in this order. None of the
+    three may contain a secret.
 
     Attributes:
         what: What happened, as a complete sentence.
         charged: Whether money was spent.
         remedy: What to do next, as a complete sentence.
+        cost_usd: What was charged, where known.
+        kept: Whether ImageRouter kept the amount that it sets aside before it asks the provider, the highest
+            price of the model. Then `cost_usd` is an upper bound, for the caller to fill in.
     """
 
     charged: Charged = "no"
     kind: str = "error"
+    cost_usd: Decimal | None = None
+    kept: bool = False
 
     def __init__(self, what: str, remedy: str, *, charged: Charged | None = None) -> None:
         super().__init__(what, remedy)
@@ -59,22 +62,55 @@ class ImageRouterError(Exception):
             self.charged = charged
 
     def __str__(self) -> str:
-        return f"{self.what} {_MONEY[self.charged]} {self.remedy}"
+        return f"{self.what} {self.money} {self.remedy}"
 
-    def as_fields(self) -> dict[str, str]:
-        """The error in terms of JSON, to be told later by another process."""
-        return {"kind": self.kind, "what": self.what, "charged": self.charged, "remedy": self.remedy}
+    @property
+    def money(self) -> str:
+        """Say in one sentence whether money was spent, and how much."""
+        match self.charged:
+            case "no":
+                return "Nothing was charged."
+            case "unknown" if self.kind == OutcomeUnknownError.kind:
+                return "It may still complete and be charged."
+            case "unknown":
+                return "It may have been charged."
+            case "yes" if self.kept:
+                amount = "the model's highest price" if self.cost_usd is None else dollars(self.cost_usd)
+                return f"Up to {amount} was kept."
+            case "yes":
+                return (
+                    "It has been paid for."
+                    if self.cost_usd is None
+                    else f"{dollars(self.cost_usd)} was charged."
+                )
+
+    def as_fields(self) -> dict[str, Any]:
+        """Return the error as JSON, so that another process can report it later."""
+        fields: dict[str, Any] = {
+            "kind": self.kind,
+            "what": self.what,
+            "charged": self.charged,
+            "remedy": self.remedy,
+        }
+        if self.cost_usd is not None:
+            fields["cost_usd"] = str(self.cost_usd)
+        if self.kept:
+            fields["kept"] = True
+        return fields
 
 
 def revived(fields: Mapping[str, Any]) -> ImageRouterError:
-    """The error that `as_fields` described: the same sentence and kind, without its own class."""
+    """Return the error that `as_fields` described: the same sentence and kind, without its own class."""
     error = ImageRouterError(fields["what"], fields["remedy"], charged=fields["charged"])
     error.kind = fields["kind"]
+    error.kept = fields.get("kept", False)
+    cost = fields.get("cost_usd")
+    error.cost_usd = None if cost is None else Decimal(cost)
     return error
 
 
 class ConfigurationError(ImageRouterError):
-    """Something that only the person can set right: the key, an address, a folder."""
+    """Something that only the person can fix: the key, an address, a folder."""
 
     kind = "configuration"
 
@@ -92,7 +128,7 @@ class PlanError(ImageRouterError):
 
 
 class BudgetError(ImageRouterError):
-    """The request would pass a limit that the person set; nothing was sent."""
+    """The request would exceed a limit that the person set; nothing was sent."""
 
     kind = "budget"
 
@@ -129,7 +165,7 @@ class UnexpectedResponseError(ImageRouterError):
 
 
 class DeliveryError(ImageRouterError):
-    """The picture was made and paid for, and could not be fetched or stored."""
+    """The picture was made and paid for, but could not be fetched or stored."""
 
     kind = "delivery"
     charged = "yes"
@@ -139,7 +175,7 @@ class APIError(ImageRouterError):
     """ImageRouter answered with an error.
 
     Attributes:
-        status: The HTTP status; 200 is common, for errors arrive with it.
+        status: The HTTP status. Most errors arrive with 200; then it is the provider's status, where told.
         error_type: The error object's `type`, such as `invalid_request_error`.
         code: The error object's `code`, such as `model_not_found`.
     """
@@ -156,13 +192,13 @@ class APIError(ImageRouterError):
 
 
 class AuthenticationError(APIError):
-    """The API key is missing, wrong, expired or of the wrong sort."""
+    """The API key is missing, wrong, expired or of the wrong kind."""
 
     kind = "authentication"
 
 
 class AccessDeniedError(APIError):
-    """The key is good, and the account may not do this."""
+    """The key is valid, but the account may not do this."""
 
     kind = "access_denied"
 
@@ -186,7 +222,7 @@ class ModerationError(APIError):
 
 
 class RateLimitError(APIError):
-    """Too many requests.
+    """Too many requests: HTTP status 429, so nothing was begun and the request may be sent again.
 
     Attributes:
         retry_after: Seconds to wait, as the service said, or None.
@@ -196,7 +232,13 @@ class RateLimitError(APIError):
     retry_after: float | None = None
 
 
+class DailyLimitError(APIError):
+    """Today's free requests are used up: waiting for seconds does not help."""
+
+    kind = "daily_limit"
+
+
 class ServiceError(APIError):
-    """ImageRouter or the provider behind it failed; failed generations are refunded."""
+    """ImageRouter or the provider behind it failed."""
 
     kind = "service"

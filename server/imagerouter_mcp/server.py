@@ -16,7 +16,7 @@ from pydantic import AnyUrl
 from imagerouter_mcp import __version__
 from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.tools import all_tools
-from imagerouter_mcp.tools.boundary import speaking_resources
+from imagerouter_mcp.tools.boundary import SpeakingServer
 from imagerouter_mcp.tools.prompts import add_prompts
 from imagerouter_mcp.tools.resources import add_resources
 
@@ -35,8 +35,8 @@ REMOTE_INSTRUCTIONS = (
 _DAY_MS = 86_400_000
 
 
-class ImageServer(MCPServer[Studio]):
-    """A server whose resources have the media type of their bytes, and whose failures are sentences."""
+class ImageServer(SpeakingServer):
+    """A server whose resources have the media type of their bytes."""
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[Studio, Any] | None = None
@@ -46,8 +46,7 @@ class ImageServer(MCPServer[Studio]):
         Raises:
             ResourceError: It cannot be read; the sentence says why and what to do.
         """
-        with speaking_resources():
-            contents = await super().read_resource(uri, context)
+        contents = await super().read_resource(uri, context)
         return contents if isinstance(contents, InputRequiredResult) else map(_truly_typed, contents)
 
 

@@ -1,9 +1,10 @@
-"""What the person set: one frozen `Settings`, the only reader of the environment."""
+"""The person's settings: one frozen `Settings`, the only reader of the environment."""
 
 import logging
 import os
 import re
 import stat
+from collections.abc import Callable
 from decimal import Decimal
 from functools import cached_property
 from ipaddress import ip_network
@@ -12,7 +13,15 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -28,28 +37,94 @@ logger = logging.getLogger(__name__)
 APP = "imagerouter-mcp"
 KEYS_PAGE = "https://imagerouter.io/api-keys"
 """Where a person makes an API key."""
+KEY_FILE = "api-key"
+"""The file in the configuration folder that may hold the API key."""
 
+_SERVICE = "https://api.imagerouter.io"
+_POPULAR_PATH = "/operations/get-popular-models"
 _UNSET = re.compile(r"\s*(\$\{[^}]*\})?\s*")
 """An empty value, or a `${VARIABLE}` that a host passed on without expanding it: both mean "not set"."""
-
 _HOME = re.compile(r"(?:~|%USERPROFILE%|\$HOME|\$\{HOME\})(?=[/\\]|\Z)", re.IGNORECASE)
-
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
-_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.IGNORECASE)
-_SECRET_CHARACTERS = 32
+_ORIGIN = re.compile(rf"https?://(?:{_HOST_NAME.pattern})(?::\d{{1,5}})?", re.IGNORECASE)
 
 PreviewSize = Literal["auto", "none", "large"]
 ResponseFormat = Literal["url", "b64_json", "b64_ephemeral"]
 
 
-KEY_FILE = "api-key"
-"""The file in the configuration folder that may hold the API key."""
-
-
 def config_folder() -> Path:
-    """The folder of this user's configuration, which may hold the key file."""
+    """Return the folder of this user's configuration, which may hold the key file."""
     return Path(platformdirs.user_config_path(APP, appauthor=False))
+
+
+def expand(text: str) -> Path:
+    """Expand `~`, `$HOME` and `%USERPROFILE%` at the beginning of a path.
+
+    Args:
+        text: A path as a person or a model writes it.
+    """
+    text = text.strip()
+    start = _HOME.match(text)
+    return Path.home() / text[start.end() :].lstrip("/\\") if start else Path(text)
+
+
+def _absolute(folder: Path) -> Path:
+    expanded = expand(str(folder))
+    if not expanded.is_absolute():
+        raise ValueError("it must be an absolute path, because each host has another working directory")
+    return expanded
+
+
+def _split_at(separator: str) -> Callable[[object], object]:
+    """Return a validator that splits a text and drops empty parts."""
+
+    def split(value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(separator) if part.strip())
+        return value
+
+    return split
+
+
+def _host_name(value: str) -> str:
+    if not _HOST_NAME.fullmatch(value):
+        raise ValueError("it must be names such as pictures.example, without scheme, port or *")
+    return value.lower()
+
+
+def _origin(value: str) -> str:
+    if not _ORIGIN.fullmatch(value):
+        raise ValueError("it must be origins such as https://chat.example, without a path or *")
+    return value.lower()
+
+
+def _network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError:
+        raise ValueError("it must be addresses or networks such as 127.0.0.1 or 10.0.0.0/8") from None
+    return value
+
+
+def _web_address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port  # raises ValueError if it is not a port
+    except ValueError:
+        raise ValueError("it must be an http or https address") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it must be an http or https address")
+    if parts.username or parts.password:
+        raise ValueError("it must not hold a user name or a password")
+    return value.rstrip("/")
+
+
+_Folder = Annotated[Path, AfterValidator(_absolute)]
+_Folders = Annotated[tuple[_Folder, ...], NoDecode, BeforeValidator(_split_at(os.pathsep))]
+_Listed = BeforeValidator(_split_at(","))
+_WebAddress = Annotated[str, AfterValidator(_web_address)]
+_Usd = Annotated[Decimal, Field(ge=0)]
 
 
 class _Environment(EnvSettingsSource):
@@ -60,26 +135,27 @@ class _Environment(EnvSettingsSource):
 
 
 class Settings(BaseSettings):
-    """Everything that the environment decides; each field is the variable `IMAGEROUTER_<FIELD>`."""
+    """Everything the environment decides; each field is the variable `IMAGEROUTER_<FIELD>`.
+
+    Variables that are no field, such as those of older versions, are ignored.
+    """
 
     model_config = SettingsConfigDict(env_prefix="IMAGEROUTER_", frozen=True, extra="ignore")
 
     api_key: SecretStr | None = None
     """The key itself; else `api_key_file` holds it, else the file `api-key` in the configuration folder."""
-    api_key_file: Path | None = None
-    base_url: str = "https://api.imagerouter.io"
+    api_key_file: _Folder | None = None
+    base_url: _WebAddress = _SERVICE
     """The service's origin, without `/v1`."""
-    popular_url: str = "https://backend.imagerouter.io/operations/get-popular-models"
-    """The whole address of the popularity operation."""
     allow_private_urls: bool = False
-    """Whether source images and results may be fetched from private addresses too."""
-    input_dirs: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Whether source images and results may also be fetched from private addresses."""
+    input_dirs: _Folders = ()
     """Folders that source images may be read from, separated as in PATH; none means any."""
-    output_dir: Path = Field(default_factory=lambda: platformdirs.user_pictures_path() / "imagerouter")
+    output_dir: _Folder = Field(default_factory=lambda: platformdirs.user_pictures_path() / "imagerouter")
     """Where generated images go."""
-    output_dirs: Annotated[tuple[Path, ...], NoDecode] = ()
-    """Folders that callers may save in beside it, separated as in PATH; none means the usual ones."""
-    data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path(APP, appauthor=False))
+    output_dirs: _Folders = ()
+    """Further folders that callers may save in, separated as in PATH; none means the usual ones."""
+    data_dir: _Folder = Field(default_factory=lambda: platformdirs.user_data_path(APP, appauthor=False))
     """Where the gallery keeps its records."""
     model: str | None = None
     """The model for calls that name none."""
@@ -87,46 +163,46 @@ class Settings(BaseSettings):
     """The same for edits."""
     video_model: str | None = None
     """The same for videos."""
-    auto_max_usd: Annotated[float, Field(ge=0)] = 0.05
-    """The likely price up to which a model is chosen for a call that names none."""
+    auto_max_usd: _Usd = Decimal("0.05")
+    """The highest likely price of a model that is chosen for a call that names none."""
     response_format: ResponseFormat = "url"
     preview: PreviewSize = "auto"
     media_lines: bool = False
     """End each result with `MEDIA:` lines, whatever the host."""
     timeout: Annotated[float, Field(gt=0)] | None = None
-    """Seconds that a generation may take in all; unset, pictures have 300 and videos 900."""
+    """Total time limit of a generation, in seconds; unset, pictures have 300 and videos 900."""
     stall_seconds: Annotated[float, Field(gt=0)] = 30
     """Seconds without a byte after which a connection counts as dead; heartbeats come every 3 s."""
     remote: bool = False
-    """Whether callers are on other machines, where a path of this one is nobody's; set by who serves them."""
+    """Whether callers are on other machines, where paths of this one mean nothing; set in code only."""
     wait_seconds: Annotated[float, Field(ge=0, le=3600)] = 45
-    """Seconds after which a call answers with a handle, for hosts give up after 60."""
+    """Seconds after which a call answers with a handle, because hosts give up after 60."""
     grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 20
-    """Seconds that requests under way have to arrive once the server is to end."""
+    """Seconds that unfinished requests may still take when the server shuts down."""
     concurrency: Annotated[int, Field(ge=1, le=100)] = 4
-    """Requests for pictures and videos side by side."""
-    max_cost_usd: Annotated[Decimal, Field(ge=0)] | None = None
-    """What one call may cost at most; unset, 1.00 for pictures and 5.00 for a video."""
-    budget_usd: Annotated[Decimal, Field(ge=0)] = Decimal(20)
-    """What all of a day's calls may cost at most, over all of the person's processes."""
-    confirm_usd: Annotated[Decimal, Field(ge=0)] | None = None
-    """What a call may cost before the person is asked; unset, nobody is asked."""
-    mcp_token: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    """Bearer tokens that HTTP clients must show, separated by commas: two while one is being replaced."""
-    public_url: str | None = None
-    """Where others reach the HTTP server, if not at the address that it binds to; links begin with it."""
-    link_secret: SecretStr | None = None
+    """How many pictures and videos are requested at the same time."""
+    max_cost_usd: _Usd | None = None
+    """The most that one call may cost; unset, 1.00 for pictures and 5.00 for a video."""
+    budget_usd: _Usd = Decimal(20)
+    """The most that all calls of a day may cost together, over all of the person's processes."""
+    confirm_usd: _Usd | None = None
+    """The most that a call may cost without asking the person; unset, nobody is asked."""
+    mcp_token: Annotated[tuple[SecretStr, ...], NoDecode, _Listed] = ()
+    """Bearer tokens that HTTP clients must send, separated by commas: two while one is being replaced."""
+    public_url: _WebAddress | None = None
+    """Where others reach the HTTP server, if not at the address it binds to; links begin with it."""
+    link_secret: SecretStr | None = Field(default=None, min_length=32)
     """What links are signed with; else a random one is kept in `data_dir`."""
-    http_hosts: Annotated[tuple[str, ...], NoDecode] = ()
-    """Further host names under which the HTTP server may be addressed, separated by commas."""
-    http_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    http_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host_name)], ...], NoDecode, _Listed] = ()
+    """Further host names that the HTTP server accepts, separated by commas."""
+    http_origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, _Listed] = ()
     """Origins whose pages may call the HTTP server, separated by commas."""
-    http_proxies: Annotated[tuple[str, ...], NoDecode] = ()
-    """Addresses or networks of reverse proxies that are believed who the client is, separated by commas."""
+    http_proxies: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, _Listed] = ()
+    """Addresses or networks of reverse proxies whose `X-Forwarded-For` is believed, separated by commas."""
     http_rate: Annotated[float, Field(gt=0)] = 100
-    """Requests a second that each HTTP client may make on average."""
+    """Requests per second that each HTTP client may make on average."""
     http_requests: Annotated[int, Field(gt=0)] = 500
-    """HTTP requests that may be under way at once, open streams among them."""
+    """How many HTTP requests are served at the same time, open streams included."""
     http_stateless: bool = False
     """Keep no sessions, so that several HTTP servers can serve one client of the older protocol."""
 
@@ -138,7 +214,7 @@ class Settings(BaseSettings):
         *_: PydanticBaseSettingsSource,
         **__: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Whoever makes the settings, then the environment, which has no say in `remote`."""
+        """Read the arguments first, then the environment, except for `remote`."""
         return init_settings, _Environment(settings_cls)
 
     @model_validator(mode="before")
@@ -149,61 +225,6 @@ class Settings(BaseSettings):
             for name, value in values.items()
             if not (isinstance(value, str) and _UNSET.fullmatch(value))
         }
-
-    @field_validator("mcp_token", "http_hosts", "http_origins", "http_proxies", mode="before")
-    @classmethod
-    def _split_list(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(each.strip() for each in value.split(",") if each.strip())
-        return value
-
-    @field_validator("input_dirs", "output_dirs", mode="before")
-    @classmethod
-    def _split_folders(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(folder for folder in value.split(os.pathsep) if folder.strip())
-        return value
-
-    @field_validator("http_hosts")
-    @classmethod
-    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(map(_HOST_NAME.fullmatch, value)):
-            raise ValueError("it must be names such as pictures.example, without scheme, port or *")
-        return tuple(name.lower() for name in value)
-
-    @field_validator("http_origins")
-    @classmethod
-    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(map(_ORIGIN.fullmatch, value)):
-            raise ValueError("it must be origins such as https://chat.example, without a path or *")
-        return tuple(origin.lower() for origin in value)
-
-    @field_validator("http_proxies")
-    @classmethod
-    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for network in value:
-            ip_network(network)  # raises ValueError when it is none
-        return value
-
-    @field_validator("link_secret")
-    @classmethod
-    def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and len(value.get_secret_value()) < _SECRET_CHARACTERS:
-            raise ValueError(f"it must have at least {_SECRET_CHARACTERS} characters")
-        return value
-
-    @field_validator("base_url", "popular_url", "public_url")
-    @classmethod
-    def _http_address(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value)
-        _ = parts.port  # raises ValueError when it is none
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("it must be an http or https address")
-        if parts.username or parts.password:
-            raise ValueError("it must not hold a user name or a password")
-        return value.rstrip("/")
 
     @field_validator("public_url")
     @classmethod
@@ -217,24 +238,20 @@ class Settings(BaseSettings):
     def _without_version(cls, value: str) -> str:
         return re.sub(r"/v\d+(/openai)?$", "", value)
 
-    @field_validator("output_dir", "data_dir", "api_key_file")
-    @classmethod
-    def _absolute(cls, value: Path | None) -> Path | None:
-        return None if value is None else _expanded(value)
-
-    @field_validator("input_dirs", "output_dirs")
-    @classmethod
-    def _all_absolute(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
-        return tuple(map(_expanded, value))
+    @property
+    def popular_url(self) -> str:
+        """The address of the popularity operation, which the service has on a host of its own."""
+        host = "https://backend.imagerouter.io" if self.base_url == _SERVICE else self.base_url
+        return host + _POPULAR_PATH
 
     @property
     def source_folders(self) -> tuple[Path, ...] | None:
-        """Where source images may be read from: none for nowhere, None for anywhere."""
+        """Folders that source images may be read from: empty means none, None means any."""
         return self.input_dirs or (() if self.remote else None)
 
     @cached_property
     def key(self) -> SecretStr | None:
-        """The API key from wherever it was set, or None.
+        """The API key, wherever it is set, or None.
 
         Raises:
             ConfigurationError: `IMAGEROUTER_API_KEY_FILE` names a file that cannot be read.
@@ -255,21 +272,21 @@ class Settings(BaseSettings):
 
 
 def key_file_warning(settings: Settings) -> str | None:
-    """What is wrong with who may read the file that holds the API key, as a sentence; None if nothing is.
+    """Return a warning if other users may read the API key's file, else None.
 
-    Windows keeps a person's folders from others by itself, and has no such bits.
+    Windows protects a person's folders by itself and has no permission bits.
     """
     file = settings.key_file
     try:
         shared = not settings.api_key and os.name == "posix" and file.stat().st_mode & _OTHERS
-    except OSError:  # there is none, or what is wrong is said where it is read
+    except OSError:  # a missing file is no danger; reading it reports what is wrong
         return None
     return f"The API key file {file} can be read by others. Run: chmod 600 {file}" if shared else None
 
 
 def _read_key(file: Path) -> SecretStr | None:
     try:
-        text = file.read_text("utf-8").strip()
+        text = file.read_text("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not text"
         raise ConfigurationError(
@@ -279,32 +296,14 @@ def _read_key(file: Path) -> SecretStr | None:
     return SecretStr(text) if text else None
 
 
-def _expanded(folder: Path) -> Path:
-    expanded = expand(str(folder))
-    if not expanded.is_absolute():
-        raise ValueError("it must be an absolute path, for each host has another working directory")
-    return expanded
-
-
-def expand(text: str) -> Path:
-    """Expand `~`, `$HOME` and `%USERPROFILE%` at the beginning of a path.
-
-    Args:
-        text: A path as a person or a model writes it.
-    """
-    text = text.strip()
-    start = _HOME.match(text)
-    return Path.home() / text[start.end() :].lstrip("/\\") if start else Path(text)
-
-
 def load_settings(**overrides: object) -> Settings:
     """Read the environment.
 
     Args:
-        overrides: Fields that a command-line option sets; they win over the environment.
+        overrides: Fields that a command-line option sets; they override the environment.
 
     Raises:
-        ConfigurationError: A variable has a value that it cannot have; the sentence names the variable.
+        ConfigurationError: A variable has an invalid value; the message names the variable.
     """
     try:
         return Settings(**overrides)  # pyright: ignore[reportArgumentType] - pydantic checks them

@@ -15,9 +15,12 @@ What is not tested here, and why:
 import asyncio
 import json
 import logging
+import socket
+import threading
 import time
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -420,10 +423,35 @@ async def test_a_slow_model_that_gives_signs_of_life_outlives_the_stall_limit(se
 
 
 async def test_a_process_that_was_suspended_reads_what_came_meanwhile(settings: Settings) -> None:
-    async with service(settings, stall_seconds=0.5) as http:
-        asyncio.get_running_loop().call_later(0.3, time.sleep, 1)  # nothing here runs, the service goes on
-        answer = await http.send(generation(settings, "sandbox/slow-2"))
-    assert answer.body
+    suspended, sent, resumed = threading.Event(), threading.Event(), threading.Event()
+
+    def answer(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n ")
+            suspended.wait()
+            connection.sendall(b" ")
+            sent.set()
+            resumed.wait()
+            connection.sendall(b'{"data": 1}')
+
+    async def heartbeat() -> None:
+        if suspended.is_set():
+            resumed.set()
+            return
+        suspended.set()
+        sent.wait()
+        time.sleep(0.6)  # noqa: ASYNC251 - nothing in this process runs; the service goes on
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        threads.submit(answer, listener)
+        try:
+            async with service(settings, stall_seconds=0.3) as http:
+                got = await http.send(paid(f"http://127.0.0.1:{listener.getsockname()[1]}/"), heartbeat)
+        finally:
+            resumed.set()
+    assert got.body == {"data": 1}
 
 
 async def test_the_deadline_ends_a_slow_model_whatever_its_signs_of_life(settings: Settings) -> None:

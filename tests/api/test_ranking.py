@@ -193,11 +193,3 @@ async def test_a_ranking_that_fails_is_replaced_from_the_model_list(
     assert ranking.note
     assert len(ranking.ids) == SUBSTITUTES
     assert "test/test" not in ranking.ids
-
-
-async def test_a_host_of_rankings_that_cannot_be_reached_costs_only_the_ranking(settings: Settings) -> None:
-    async with open_studio(settings.model_copy(update={"popular_url": "http://127.0.0.1:1/x"})) as studio:
-        ranking = await studio.popularity.ranking()
-    assert ranking.note
-    assert "could not be reached at 127.0.0.1" in ranking.note
-    assert ranking.ids

@@ -37,7 +37,6 @@ def with_sandbox(at_home: dict[str, str], sandbox: Sandbox) -> dict[str, str]:
         **at_home,
         "IMAGEROUTER_API_KEY": KEY,
         "IMAGEROUTER_BASE_URL": sandbox.base_url,
-        "IMAGEROUTER_POPULAR_URL": sandbox.popular_url,
     }
 
 
@@ -97,7 +96,6 @@ def variables(sandbox: Sandbox, tmp_path: Path) -> Mapping[str, str]:
     return {
         "IMAGEROUTER_API_KEY": KEY,
         "IMAGEROUTER_BASE_URL": sandbox.base_url,
-        "IMAGEROUTER_POPULAR_URL": sandbox.popular_url,
         "IMAGEROUTER_OUTPUT_DIR": str(tmp_path / "pictures"),
         "IMAGEROUTER_DATA_DIR": str(tmp_path / "data"),
     }

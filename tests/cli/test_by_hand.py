@@ -213,7 +213,7 @@ def test_open_opens_the_picture(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_sandbox_option_needs_neither_key_nor_network(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in ("IMAGEROUTER_API_KEY", "IMAGEROUTER_BASE_URL", "IMAGEROUTER_POPULAR_URL"):
+    for name in ("IMAGEROUTER_API_KEY", "IMAGEROUTER_BASE_URL"):
         monkeypatch.delenv(name)
     ended = run("generate", "A fox", "--sandbox", *FAST)
     assert ended.status == 0

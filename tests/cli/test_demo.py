@@ -37,7 +37,6 @@ def live(environment: dict[str, str], sandbox: Sandbox) -> dict[str, str]:
         **environment,
         "IMAGEROUTER_API_KEY": accounts.KEY,
         "IMAGEROUTER_BASE_URL": sandbox.base_url,
-        "IMAGEROUTER_POPULAR_URL": sandbox.popular_url,
     }
 
 

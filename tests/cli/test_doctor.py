@@ -14,12 +14,12 @@ import pytest
 from PIL import Image
 from pydantic import SecretStr
 
-from imagerouter_mcp.cli import standing as standing_module
-from imagerouter_mcp.cli.findings import Check, Finding, examine
+from imagerouter_mcp.cli import host_checks
+from imagerouter_mcp.cli.checks import Check, Finding, run_checks
+from imagerouter_mcp.cli.host_checks import check_host
 from imagerouter_mcp.cli.hosts import hosts
-from imagerouter_mcp.cli.local_checks import local_checks
+from imagerouter_mcp.cli.machine_checks import machine_checks
 from imagerouter_mcp.cli.service_checks import ServiceChecks
-from imagerouter_mcp.cli.standing import standing, without_comments
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.sandbox.service import accounts
 from imagerouter_mcp.sandbox.service.accounts import KEY
@@ -37,7 +37,7 @@ def findings(ended: "subprocess.CompletedProcess[str]") -> dict[str, dict[str, s
 
 
 async def looked_at(checks: Sequence[Check]) -> dict[str, Finding]:
-    return {finding.name: finding for finding in await examine(checks)}
+    return {finding.name: finding for finding in await run_checks(checks)}
 
 
 async def service(settings: Settings) -> dict[str, Finding]:
@@ -60,13 +60,13 @@ def test_a_machine_in_order_passes_and_makes_a_picture(
         "python",
         "key",
         "credits",
-        "free models",
         "models",
         "api",
         "picture",
         "server",
     }
     assert "$25.50" in found["credits"]["what"]
+    assert "tools after" in found["server"]["what"]
     assert "with a preview" in found["picture"]["what"]
     (picture,) = (tmp_path / "Pictures" / "imagerouter").iterdir()
     with Image.open(picture) as opened:
@@ -87,7 +87,6 @@ def test_without_network_and_key_it_ends_soon_and_says_what_to_do(
 ) -> None:
     nowhere = {
         "IMAGEROUTER_BASE_URL": "http://127.0.0.1:9",
-        "IMAGEROUTER_POPULAR_URL": "http://127.0.0.1:9/popular",
     }
     begun = time.monotonic()
     ended = command("doctor", "--json", environment={**at_home, **nowhere})
@@ -112,9 +111,8 @@ def test_a_variable_that_cannot_be_is_named(command: Command, at_home: dict[str,
     ("key", "name", "state", "word"),
     [
         (accounts.UNKNOWN_KEY, "key accepted", "failure", "imagerouter.io/api-keys"),
-        (accounts.POOR_KEY, "credits", "warning", "free models"),
-        (accounts.NEVER_DEPOSITED_KEY, "free models", "warning", "deposit"),
-        (KEY, "free models", "ok", ""),
+        (accounts.POOR_KEY, "credits", "warning", "Add credits"),
+        (KEY, "credits", "ok", ""),
     ],
 )
 async def test_what_imagerouter_thinks_of_the_key_is_told(
@@ -133,8 +131,9 @@ async def test_a_service_that_is_silent_is_given_up(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         base = f"http://127.0.0.1:{silent.getsockname()[1]}"
         found = await service(settings.model_copy(update={"base_url": base, "stall_seconds": 0.2}))
-    assert {found[name].state for name in ("api", "models", "credits", "key accepted")} == {"failure"}
-    assert found["popularity"].state == "ok"
+    assert {found[name].state for name in ("api", "models", "credits", "key accepted", "popularity")} == {
+        "failure"
+    }
 
 
 async def test_the_real_services_storage_is_looked_at_too() -> None:
@@ -149,16 +148,16 @@ async def test_a_key_that_others_can_read_is_warned_of(tmp_path: Path) -> None:
     file.write_text(KEY)
     file.chmod(0o644)
     settings = Settings(api_key_file=file)
-    found = await looked_at(local_checks(settings, sandbox=False))
+    found = await looked_at(machine_checks(settings, sandbox=False))
     assert found["key"].state == "warning"
     assert found["key"].remedy == f"Run: chmod 600 {file}"
     file.chmod(0o600)
-    assert (await looked_at(local_checks(settings, sandbox=False)))["key"].state == "ok"
+    assert (await looked_at(machine_checks(settings, sandbox=False)))["key"].state == "ok"
 
 
 async def test_a_key_that_only_this_terminal_knows_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGEROUTER_API_KEY", KEY)
-    found = await looked_at(local_checks(load_settings(), sandbox=False))
+    found = await looked_at(machine_checks(load_settings(), sandbox=False))
     assert found["key"].state == "warning"
     assert "imagerouter-mcp key" in found["key"].remedy
 
@@ -166,7 +165,7 @@ async def test_a_key_that_only_this_terminal_knows_is_warned_of(monkeypatch: pyt
 async def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "in-the-way").write_text("")
     settings = Settings(output_dir=tmp_path / "in-the-way" / "pictures", data_dir=tmp_path / "new" / "data")
-    found = await looked_at(local_checks(settings, sandbox=True))
+    found = await looked_at(machine_checks(settings, sandbox=True))
     assert found["pictures folder"].state == "failure"
     assert "IMAGEROUTER_OUTPUT_DIR" in found["pictures folder"].remedy
     assert found["records folder"].state == "ok"
@@ -175,7 +174,7 @@ async def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> No
 
 async def test_a_proxy_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://me:hunter2@proxy.example:3128")
-    found = await looked_at(local_checks(Settings(), sandbox=True))
+    found = await looked_at(machine_checks(Settings(), sandbox=True))
     assert "http://proxy.example:3128" in found["proxy"].what
     assert "hunter2" not in repr(found)
 
@@ -192,7 +191,9 @@ async def test_each_check_is_bounded_and_none_stops_the_others() -> None:
         return [Finding("works", "ok", "Fine.")]
 
     begun = time.monotonic()
-    found = await examine([Check("never", never, 0.05), Check("fails", fails, 5), Check("works", works, 5)])
+    found = await run_checks(
+        [Check("never", never, 0.05), Check("fails", fails, 5), Check("works", works, 5)]
+    )
     assert time.monotonic() - begun < 2
     assert [(finding.name, finding.state) for finding in found] == [
         ("never", "failure"),
@@ -202,58 +203,64 @@ async def test_each_check_is_bounded_and_none_stops_the_others() -> None:
     assert (found[1].what, found[1].remedy) == ("It is so.", "Do this.")
 
 
-async def test_a_server_in_a_hosts_file_is_started(command: Command) -> None:
-    told = command("setup", "cursor", "--sandbox").stdout
+async def test_a_host_without_a_command_is_set_up_when_its_file_names_the_server(
+    command: Command,
+) -> None:
     cursor = hosts()["cursor"]
     cursor.file.parent.mkdir()
-    assert (await standing(cursor)).state == "warning"
-    assert "imagerouter-mcp setup cursor" in (await standing(cursor)).remedy
-    cursor.file.write_text(told[told.index("{") : told.rindex("}") + 1])
-    found = await standing(cursor)
-    assert found.state == "ok", found
+    missing = await check_host(cursor)
+    assert (missing.state, missing.remedy) == ("warning", "Run: imagerouter-mcp setup cursor")
+    printed = command("setup", "cursor", "--sandbox").stdout
+    cursor.file.write_text(printed[printed.index("{") : printed.rindex("}") + 1])
+    found = await check_host(cursor)
+    assert found.state == "ok"
+    assert "cannot be asked" in found.what, "it claims no more than it knows"
 
 
-@pytest.mark.parametrize("server", ["/nowhere/imagerouter-mcp", "/bin/false", "/bin/true"])
-async def test_a_server_in_a_hosts_file_that_does_not_start_is_told(server: str) -> None:
+@pytest.mark.parametrize("content", [b"{", b'{"mcpServers": 3}', b"\x00\xff", b"", b'{"imagerouters": {}}'])
+async def test_a_hosts_file_of_any_kind_without_our_name_is_no_registration(content: bytes) -> None:
     cursor = hosts()["cursor"]
     cursor.file.parent.mkdir()
-    cursor.file.write_text(json.dumps({"mcpServers": {"imagerouter": {"command": server}}}))
-    found = await standing(cursor)
-    assert found.state == "failure"
-    assert "imagerouter-mcp setup cursor" in found.remedy
-
-
-@pytest.mark.parametrize("text", ["{", "[]", '{"mcpServers": 3}', "\x00", ""])
-async def test_a_hosts_file_of_any_kind_is_survived(text: str) -> None:
-    cursor = hosts()["cursor"]
-    cursor.file.parent.mkdir()
-    cursor.file.write_text(text)
-    assert (await standing(cursor)).state == "warning"
-
-
-def test_comments_in_a_hosts_file_are_passed_over() -> None:
-    text = '{\n // one\n "a": "http://x/*y*/", /* two\n */ "b": [1, 2, // three\n ],\n}'
-    assert json.loads(without_comments(text)) == {"a": "http://x/*y*/", "b": [1, 2]}
+    cursor.file.write_bytes(content)
+    assert (await check_host(cursor)).state == "warning"
 
 
 @posix
 @pytest.mark.parametrize(
-    ("script", "state"),
+    ("word", "script", "state"),
     [
-        ("echo '  Status: ✔ Connected'", "ok"),
-        ("echo 'imagerouter:'; echo '  Status: ✘ Failed to connect'", "failure"),
-        ("echo 'No MCP server named \"imagerouter\".'; exit 1", "warning"),
-        ("exit 1", "warning"),
+        ("claude-code", "echo 'imagerouter: x - ✔ Connected'", "ok"),
+        ("claude-code", "echo 'plugin:imagerouter:imagerouter: x - ✔ Connected'", "ok"),
+        (
+            "claude-code",
+            "echo 'imagerouter: x - ✘ Failed'; echo 'b: x - ✔ Connected'",
+            "failure",
+        ),
+        ("claude-code", "echo 'other: x - ✔ Connected'", "warning"),
+        ("claude-code", "exit 1", "warning"),
+        ("codex", """echo '{"name": "imagerouter", "enabled": true}'""", "ok"),
+        ("codex", "echo \"Error: No MCP server named 'imagerouter' found.\" >&2; exit 1", "warning"),
+        ("gemini", "echo '✓ imagerouter: x (stdio) - Connected'", "ok"),
+        ("gemini", "echo '○ imagerouter: x (stdio) - Disabled'", "ok"),
+        ("gemini", "echo '✗ imagerouter: x (stdio) - Disconnected'", "failure"),
+        ("opencode", "echo '●  ✓ imagerouter connected'", "ok"),
+        ("openclaw", """echo '{"tools": 13}'""", "ok"),
+        ("openclaw", """echo '{"server": "imagerouter", "tools": 0}'""", "failure"),
     ],
 )
 async def test_a_host_is_asked_by_its_own_command(
-    program: Program, at_home: dict[str, str], monkeypatch: pytest.MonkeyPatch, script: str, state: str
+    program: Program,
+    at_home: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    word: str,
+    script: str,
+    state: str,
 ) -> None:
-    notes = program("claude", script)
+    host = hosts()[word]
+    program(host.program or "", script)
     monkeypatch.setenv("PATH", at_home["PATH"])
-    found = await standing(hosts()["claude-code"])
-    assert found.state == state
-    assert notes.read_text().split() == ["mcp", "get", "imagerouter"]
+    assert (await check_host(host)).state == state
 
 
 @posix
@@ -262,10 +269,10 @@ async def test_a_host_that_hangs_is_given_up_with_all_that_it_started(
 ) -> None:
     program("claude", f"sleep 600 & echo $! > {tmp_path / 'child'}; wait")
     monkeypatch.setenv("PATH", at_home["PATH"])
-    monkeypatch.setattr(standing_module, "ASK_SECONDS", 1.0)
-    found = await standing(hosts()["claude-code"])
+    monkeypatch.setattr(host_checks, "ASK_SECONDS", 1.0)
+    found = await check_host(hosts()["claude-code"])
     assert found.state == "warning"
-    assert "claude mcp get imagerouter" in found.remedy
+    assert "claude mcp list" in found.remedy
     child = int((tmp_path / "child").read_text())
     with anyio.fail_after(5):
         while _lives(child):

@@ -6,16 +6,16 @@ import pty
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from imagerouter_mcp import server
-from imagerouter_mcp.cli.hosts import hosts
+from imagerouter_mcp.cli.hosts import ON_PATH, cursor_link, hosts, vscode_link
 from imagerouter_mcp.cli.launch import SERVER, Launch
-from imagerouter_mcp.cli.links import ON_PATH, cursor_link, vscode_link
-from imagerouter_mcp.cli.standing import registration
 from imagerouter_mcp.sandbox.service.accounts import KEY
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -175,11 +175,12 @@ def test_a_host_that_is_not_known_is_refused_with_those_that_are(command: Comman
 def test_each_hosts_block_says_what_its_host_will_start(word: str) -> None:
     host = hosts()[word]
     launch = Launch("/somewhere else/imagerouter-mcp", ("--sandbox", 'a "quoted" word'))
-    host.file.parent.mkdir(parents=True, exist_ok=True)
-    host.file.write_text(host.block(launch), "utf-8")
-    found = registration(host)
-    assert found
-    assert found.launch == launch
+    block = host.block(launch)
+    entry: Any = tomllib.loads(block) if host.file.suffix == ".toml" else json.loads(block)
+    for key in (*host.section, SERVER):
+        entry = entry[key]
+    command = entry["command"]
+    assert (command if "args" not in entry else [command, *entry["args"]]) == launch.words
 
 
 def test_the_server_is_called_the_same_everywhere() -> None:

@@ -63,7 +63,6 @@ class Scene:
             "TMPDIR": str(self.folder),
             "IMAGEROUTER_API_KEY": KEY,
             "IMAGEROUTER_BASE_URL": self.sandbox.base_url,
-            "IMAGEROUTER_POPULAR_URL": self.sandbox.popular_url,
             "IMAGEROUTER_OUTPUT_DIR": str(self.pictures),
             "IMAGEROUTER_DATA_DIR": str(self.data),
             "IMAGEROUTER_ALLOW_PRIVATE_URLS": "1",  # for a source image that is slow to come

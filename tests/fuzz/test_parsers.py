@@ -7,15 +7,15 @@ from typing import Any, cast
 
 from hypothesis import strategies as st
 
+from imagerouter_mcp.api.error_objects import read_error
 from imagerouter_mcp.api.model_list import ModelEntry, parse_models
+from imagerouter_mcp.api.model_search import search
 from imagerouter_mcp.api.popularity import PopularModel, honest_fallback, parse_popular
-from imagerouter_mcp.api.refusals import refusal
-from imagerouter_mcp.api.search import search
 from imagerouter_mcp.api.wire import Credits, GenerationAnswer, KeyCheck, read_as, read_generation
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.sandbox.service.list_shapes import v1, v2, v3
 from imagerouter_mcp.sandbox.service.offered import listed
-from imagerouter_mcp.tools.entries import entry_fields, entry_line
+from imagerouter_mcp.tools.listed_models import listed_model, model_line
 
 Fuzz = Callable[..., None]
 
@@ -105,9 +105,9 @@ def test_any_model_list_is_read_or_refused(fuzz: Fuzz) -> None:
     def read(body: object) -> None:
         entries: tuple[ModelEntry, ...] = parse_models(body)
         for entry in entries:
-            assert entry_line(entry).isprintable()
+            assert model_line(entry).isprintable()
             assert all(map(one_word, (entry.id, *entry.aliases, *entry.providers, *entry.sizes)))
-            json.dumps(entry_fields(entry), allow_nan=False)
+            json.dumps(listed_model(entry).as_json(), allow_nan=False)
         search(entries, "fox", sort="price")
         honest_fallback(entries, 5)
 
@@ -125,7 +125,7 @@ def test_any_ranking_is_read_or_refused(fuzz: Fuzz) -> None:
 def test_any_error_object_becomes_a_sentence(fuzz: Fuzz) -> None:
     def read(drawn: object) -> None:
         status, headers, body = cast("tuple[int, dict[str, str], object]", drawn)
-        error = refusal(status, headers, body, ("s3cret-key",))
+        error = read_error(status, headers, body, ("s3cret-key",))
         if error:
             raise error
 

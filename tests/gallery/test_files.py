@@ -256,6 +256,18 @@ def test_a_file_that_is_not_stored_is_gone_with_its_block(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_hidden_file_that_cannot_be_removed_does_not_lose_what_is_stored(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with partial_file(tmp_path) as partial:
+        partial.file.write(b"fox")
+        path = store(partial.finish(), tmp_path, "fox", "png")
+        partial.path.mkdir()  # which `unlink` refuses to remove
+
+    assert path.read_bytes() == b"fox"
+    assert "could not be removed" in caplog.text
+
+
 def no_hard_links(*_: object) -> None:
     raise OSError(errno.EPERM, "Operation not permitted")
 

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -207,6 +208,25 @@ def test_a_search_understands_dates(gallery: Gallery, query: str, found: list[st
     made(gallery, "now", now)
 
     assert prompts(gallery.list(query)) == found
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot be given a time zone")
+def test_a_date_means_the_days_of_its_own_side_of_a_clock_change(
+    gallery: Gallery, time_zone: Callable[[str], None]
+) -> None:
+    time_zone("CET-1CEST,M3.5.0,M10.5.0/3")
+    made(gallery, "july", datetime(2021, 6, 30, 22, 30, tzinfo=UTC))
+    made(gallery, "june", datetime(2021, 6, 30, 21, 30, tzinfo=UTC))
+    made(gallery, "january", datetime(2020, 12, 31, 23, 30, tzinfo=UTC))
+    made(gallery, "last year", datetime(2020, 12, 31, 22, 30, tzinfo=UTC))
+    for query, found in {
+        "2021": ["january", "june", "july"],
+        "2021-07": ["july"],
+        "2021-06": ["june"],
+        "2021-01-01": ["january"],
+        "2020-12": ["last year"],
+    }.items():
+        assert sorted(prompts(gallery.list(query))) == sorted(found), query
 
 
 def test_picture_data_is_never_recorded_as_a_source(gallery: Gallery) -> None:

@@ -111,7 +111,7 @@ ECHOES: dict[str, bytes] = {
 async def echoing(settings: Settings, answering: Answering, way: str) -> Settings:
     """Settings for a service that answers everything in one way."""
     url = await answering(ECHOES[way])
-    return settings.model_copy(update={"base_url": url, "popular_url": f"{url}/popular"})
+    return settings.model_copy(update={"base_url": url})
 
 
 @pytest.mark.parametrize("way", ECHOES)
@@ -203,7 +203,6 @@ def test_a_setting_with_a_secret_in_the_wrong_place_is_not_repeated(
 ) -> None:
     for variable in (
         "BASE_URL",
-        "POPULAR_URL",
         "TIMEOUT",
         "PREVIEW",
         "OUTPUT_DIR",
@@ -355,7 +354,7 @@ async def test_no_text_of_others_fakes_a_line_or_a_field(
         ),
     ]
     url = await answering(*answers)
-    own = settings.model_copy(update={"base_url": url, "popular_url": url})
+    own = settings.model_copy(update={"base_url": url})
     async with served(own) as client:
         results = [
             await client.call_tool("describe_model", {"model": "test/test"}),

@@ -70,7 +70,6 @@ def test_every_command_line_of_the_skill_does_what_it_should(sandbox: Sandbox, t
                 "PATH": os.environ["PATH"],
                 "HOME": str(tmp_path),
                 "IMAGEROUTER_BASE_URL": sandbox.base_url,
-                "IMAGEROUTER_POPULAR_URL": sandbox.popular_url,
                 "IMAGEROUTER_API_KEY": KEY,
             },
             capture_output=True,

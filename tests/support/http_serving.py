@@ -95,7 +95,6 @@ def sandbox_environment(sandbox: Sandbox, home: Path) -> dict[str, str]:
     return {
         "IMAGEROUTER_API_KEY": KEY,
         "IMAGEROUTER_BASE_URL": sandbox.base_url,
-        "IMAGEROUTER_POPULAR_URL": sandbox.popular_url,
         "IMAGEROUTER_OUTPUT_DIR": str(home / "pictures"),
         "IMAGEROUTER_DATA_DIR": str(home / "data"),
     }

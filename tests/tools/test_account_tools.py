@@ -1,10 +1,11 @@
 """`spending` and `get_credits`: what went where, and what is left."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,18 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from imagerouter_mcp.sandbox.service.accounts import LIMITED_KEY, UNKNOWN_KEY
+from imagerouter_mcp.sandbox.service.accounts import (
+    KEY,
+    LIMITED_KEY,
+    NEVER_DEPOSITED_KEY,
+    POOR_KEY,
+    UNKNOWN_KEY,
+)
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from patience import until
 
+TimeZone = Callable[[str], None]
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
 
@@ -36,6 +45,16 @@ def days_ago(data_dir: Path, prompt: str, days: int) -> None:
             connection.execute(
                 f"UPDATE {table} SET created_at = created_at - ? WHERE prompt = ?",  # noqa: S608 - two names
                 (days * 86400, prompt),
+            )
+
+
+def made_at(data_dir: Path, prompt: str, when: datetime) -> None:
+    """Date a picture."""
+    with closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection, connection:
+        for table in ("generations", "journal"):
+            connection.execute(
+                f"UPDATE {table} SET created_at = ? WHERE prompt = ?",  # noqa: S608 - two names
+                (when.timestamp(), prompt),
             )
 
 
@@ -77,6 +96,22 @@ async def test_what_was_spent_is_told_by_period_model_and_day(connect: Hosts, se
     assert "sandbox/slow-0: $0.02 for 2" in told["week"].text
     assert week["budget_usd"] == 20
     assert round(week["budget_left_usd"], 4) == 19.9887, "the budget is today's, whatever the period"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot be given a time zone")
+async def test_a_week_begins_at_midnight_though_the_clock_has_changed_since(
+    connect: Hosts, settings: Settings, time_zone: TimeZone
+) -> None:
+    changed = (datetime.now(UTC) - timedelta(days=3)).timetuple().tm_yday - 1
+    time_zone(f"WIN0SUM,{changed}/3,{(changed + 180) % 365}/3")  # until 3 days ago, local time was UTC
+    async with connect() as host:
+        for prompt in ("just before", "just after"):
+            assert not (await host("generate_image", prompt=prompt, model="sandbox/slow-0", **SMALL)).failed
+        began = datetime.combine(datetime.now().astimezone().date() - timedelta(days=6), time(), UTC)
+        made_at(settings.data_dir, "just before", began - timedelta(minutes=30))
+        made_at(settings.data_dir, "just after", began + timedelta(minutes=30))
+        told = await host("spending", period="week")
+    assert [(each["day"], each["count"]) for each in told.fields["by_day"]] == [(day(6), 1)]
 
 
 async def test_nothing_spent_is_told_as_nothing(connect: Hosts) -> None:
@@ -146,6 +181,36 @@ async def test_a_keys_own_limit_and_period_are_told(connect: Hosts) -> None:
     assert (
         "Key limited: used $4.50; may spend $10.00 a month, $4.50 of it spent; expires 2027-01" in told.text
     )
+
+
+@pytest.mark.parametrize("key", [POOR_KEY, NEVER_DEPOSITED_KEY])
+async def test_an_account_without_credits_is_told_that_free_models_need_some_too(
+    connect: Hosts, key: str
+) -> None:
+    async with connect(api_key=SecretStr(key)) as host:
+        told = await host("get_credits")
+    (note,) = told.fields["notes"]
+    assert "not even with models that end in :free" in note
+    assert "https://imagerouter.io/pricing" in note
+    assert note in told.text
+
+
+async def test_half_a_cent_is_told_for_how_many_models_it_is_enough(connect: Hosts, sandbox: Sandbox) -> None:
+    sandbox.app.state.sandbox.accounts.authorize(f"Bearer {KEY}").used = Decimal("29.995")
+    async with connect() as host:
+        told = await host("get_credits")
+        models = (await host("search_models", limit=1000)).fields["models"]
+    priced = [model for model in models if "price_usd" in model]
+    enough = [model for model in priced if model["price_usd"]["high"] <= 0.005]
+    assert 0 < len(enough) < len(priced)
+    (note,) = told.fields["notes"]
+    assert f"$0.005 is enough for {len(enough)} of {len(priced)} models" in note
+    assert note in told.text
+
+
+async def test_an_account_that_can_afford_every_model_gets_no_note(connect: Hosts) -> None:
+    async with connect() as host:
+        assert (await host("get_credits")).fields["notes"] == []
 
 
 async def test_a_wrong_key_is_said_so(connect: Hosts) -> None:

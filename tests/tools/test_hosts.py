@@ -1,6 +1,6 @@
 """What arrives where a host keeps only a part of the answer, and how a picture reaches a chat.
 
-One test for each row of what hosts are known to keep; see `tools/results.py`.
+One test for each row of what hosts are known to keep; see `tools/generation_result.py`.
 """
 
 import base64
@@ -18,7 +18,7 @@ from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import GalleryImage, StoredImage
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.settings import Settings
-from imagerouter_mcp.tools.hosts import media_lines
+from imagerouter_mcp.tools.media_lines import media_lines
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 

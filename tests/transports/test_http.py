@@ -244,7 +244,7 @@ def test_what_counts_as_loopback(host: str, *, loopback: bool) -> None:
 
 def test_a_refused_address_is_said_before_anything_listens(everything: dict[str, str]) -> None:
     said = refused_start(everything, "--host", "0.0.0.0", "--port", "0")  # noqa: S104 - is refused
-    assert said.startswith("imagerouter-mcp: Serving 0.0.0.0 would let anyone")
+    assert said.startswith("imagerouter-mcp: Serving 0.0.0.0 without a token would let anyone")
     assert "IMAGEROUTER_MCP_TOKEN" in said
     assert "Traceback" not in said
 

@@ -288,4 +288,6 @@ def test_a_start_that_would_let_others_in_is_refused_before_anything_listens(
         timeout=30,
     )
     assert ended.returncode == 1
-    assert ended.stderr.startswith("imagerouter-mcp: Serving pictures.example would let anyone")
+    assert ended.stderr.startswith(
+        "imagerouter-mcp: Serving pictures.example without a token would let anyone"
+    )

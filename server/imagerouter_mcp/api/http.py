@@ -1,7 +1,7 @@
-"""One request to ImageRouter: send, watch for signs of life, decode; the only raiser of API errors.
+"""Send one request to ImageRouter, watch for signs of life, and decode the answer.
 
-Three facts of the service shape this module: an error may arrive with status 200, spaces come every three
-seconds while a picture is made, and a request that was sent may be carried out and charged although no
+Three facts about the service shape this module: an error can arrive with status 200; a space arrives every
+three seconds while a picture is made; and a request that was sent can complete and be charged although no
 answer arrives.
 """
 
@@ -15,12 +15,11 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from imagerouter_mcp.api.error_objects import LOOK_FIRST, has_error_object, read_error
 from imagerouter_mcp.api.kept import Head, kept_answer, read_answer
 from imagerouter_mcp.api.liveness import SilenceError, Watch, watched
 from imagerouter_mcp.api.quoting import quoted
 from imagerouter_mcp.api.rate import RateLimits
-from imagerouter_mcp.api.refusals import refusal
-from imagerouter_mcp.api.wire import LOOK_FIRST
 from imagerouter_mcp.errors import (
     ConfigurationError,
     ImageRouterError,
@@ -34,20 +33,22 @@ Heartbeat = Callable[[], Awaitable[None]]
 """Called at each sign of life while the service works."""
 
 CONNECT_SECONDS = 15.0
-"""How long a connection may take to come about."""
+"""How long connecting may take."""
 MAX_ANSWER_BYTES = 160 * 2**20
-"""No answer is read past this: a 100 MB picture in base64 fits, an endless body does not."""
+"""Upper bound on an answer: enough for a 100 MB picture in base64."""
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_OK = 200
+_OK, _TOO_MANY = 200, 429
 _SHORTEST_KEY = 8
-"""Characters; shorter ones are no keys, and would be found in innocent text."""
+"""Characters. Anything shorter is no key, and could occur in ordinary text."""
+_LONGEST_INTEGER = 30
+"""Digits. Python refuses to read integers of more than some thousand digits, and reads long ones slowly."""
 _SANDBOX = "imagerouter-sandbox"
 """What our own sandbox calls itself in its `Server` header."""
 
 
 async def no_heartbeat() -> None:
-    """Take no notice of a sign of life."""
+    """Ignore a sign of life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ class Call:
         paid: Whether the call may cost money, which decides what a lost answer means.
         authorized: Whether the API key goes with it.
         seconds: How long it may take in all.
-        content: Further arguments of httpx: `json`, `files` or `params`.
-        kept: Where the answer's bytes go as they arrive, so that they outlive this process.
+        content: Further arguments of httpx: `json`, `files`, `content` and `headers`, or `params`.
+        kept: The file that stores the answer as it arrives, so that it outlives this process.
     """
 
     method: str
@@ -133,24 +134,24 @@ class ServiceHTTP:
         return self._decode(call, Head.of(response), body)
 
     def read_kept(self, call: Call) -> Answer:
-        """Decode the answer that an earlier process kept of a call; raises as `send` does.
+        """Decode the answer that an earlier process stored; raises what `send` raises.
 
         Raises:
-            OutcomeUnknownError: It never arrived, or not as a whole.
+            OutcomeUnknownError: The answer never arrived, or not completely.
         """
         found = read_answer(call.kept) if call.kept else None
         if found is None:
             raise _no_answer(call, "the server ended before the answer came")
         try:
             return self._decode(call, *found)
-        except UnexpectedResponseError:  # what is cut short is no JSON
+        except UnexpectedResponseError:  # JSON that was cut short
             raise _no_answer(call, "the server ended before the whole answer came") from None
 
     def authorization(self) -> dict[str, str]:
-        """The header that shows the key.
+        """Return the header with the API key.
 
         Raises:
-            ConfigurationError: No key is set, or what is set cannot be one.
+            ConfigurationError: No key is set, or it cannot be one.
         """
         if self._key is None:
             raise ConfigurationError(
@@ -161,13 +162,13 @@ class ServiceHTTP:
         key = self._key.get_secret_value()
         if not re.fullmatch(r"[!-~]+", key):
             raise ConfigurationError(
-                "The ImageRouter API key holds spaces or characters that no key has.",
+                "The ImageRouter API key contains spaces or characters that no key has.",
                 f"Copy it again from {KEYS_PAGE} into IMAGEROUTER_API_KEY, and restart the server.",
             )
         return {"Authorization": f"Bearer {key}"}
 
     def _without_key(self, body: bytes) -> bytes:
-        """An answer that repeats the key must not carry it into a record, a link or a log."""
+        """Remove the key from an answer, so that it reaches no record, link or log."""
         for secret in self._secrets:
             if len(secret) >= _SHORTEST_KEY:
                 body = body.replace(secret.encode(), b"[API key]")
@@ -181,10 +182,12 @@ class ServiceHTTP:
         secrets = self._secrets
         body = self._without_key(body)
         try:
-            decoded: object = json.loads(body)
+            decoded: object = json.loads(body, parse_int=_integer)
         except (ValueError, RecursionError):
-            raise _not_json(call, head.status, body, secrets) from None
-        error = refusal(head.status, head.headers, decoded, secrets)
+            raise _not_json(call, head, body, secrets) from None
+        if head.status >= httpx.codes.INTERNAL_SERVER_ERROR and not has_error_object(decoded):
+            raise _not_json(call, head, body, secrets)
+        error = read_error(head.status, head.headers, decoded, secrets, paid=call.paid)
         if error:
             raise error
         return Answer(decoded, sandbox=head.headers.get("server") == _SANDBOX)
@@ -209,6 +212,10 @@ async def _read(response: httpx.Response, call: Call, watch: Watch, heartbeat: H
     return bytes(body)
 
 
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits)
+
+
 def _unreachable(call: Call, reason: str) -> ServiceUnreachableError:
     return ServiceUnreachableError(
         f"ImageRouter could not be reached at {_host(call)}: {reason}.",
@@ -217,7 +224,7 @@ def _unreachable(call: Call, reason: str) -> ServiceUnreachableError:
 
 
 def _no_answer(call: Call, what: str) -> ImageRouterError:
-    """Word a lost answer: free calls may simply be tried again, paid ones may not."""
+    """Return the error for a lost answer: only free calls may simply be tried again."""
     if not call.paid:
         return ServiceUnreachableError(
             f"ImageRouter at {_host(call)} did not answer: {what}.", "Try again in a moment."
@@ -228,22 +235,26 @@ def _no_answer(call: Call, what: str) -> ImageRouterError:
     )
 
 
-def _not_json(call: Call, status: int, body: bytes, secrets: tuple[str, ...]) -> ImageRouterError:
-    """Word an answer that is no JSON: a proxy's error page, an unknown address, garbage."""
-    begin = quoted(body[:2000].decode("utf-8", "replace"), secrets, limit=120)
+def _not_json(call: Call, head: Head, body: bytes, secrets: tuple[str, ...]) -> ImageRouterError:
+    """Return the error for an answer that is not the service's: a proxy's error page, a wrong address."""
+    status = head.status
+    text = body[:2000].decode("utf-8", "replace")
+    begin = quoted(text, secrets, limit=120)
     if call.paid and status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return OutcomeUnknownError(
-            f"A gateway before ImageRouter answered with status {status} instead of the result: {begin}.",
+            f"A gateway in front of ImageRouter answered with status {status} instead: {begin}.",
             LOOK_FIRST,
         )
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return ServiceUnreachableError(
             f"ImageRouter at {_host(call)} answered with status {status}: {begin}.", "Try again in a minute."
         )
+    if status == _TOO_MANY and (error := read_error(status, head.headers, {"message": text}, secrets)):
+        return error
     if status != _OK:
         return UnexpectedResponseError(
             f"{_host(call)} answered with status {status} and not as ImageRouter does: {begin}.",
-            "Check IMAGEROUTER_BASE_URL: it is the origin alone, such as https://api.imagerouter.io.",
+            "Check IMAGEROUTER_BASE_URL: it is only the origin, such as https://api.imagerouter.io.",
         )
     return UnexpectedResponseError(
         f"ImageRouter's answer is not JSON: {begin}.",
@@ -257,11 +268,11 @@ def _host(call: Call) -> str:
         return httpx.URL(call.url).host
     except (httpx.InvalidURL, UnicodeError):
         raise ConfigurationError(
-            "The address of ImageRouter that is set is not a web address.",
-            "Correct or remove IMAGEROUTER_BASE_URL and IMAGEROUTER_POPULAR_URL, and restart the server.",
+            "The configured address of ImageRouter is not a web address.",
+            "Correct or remove IMAGEROUTER_BASE_URL, and restart the server.",
         ) from None
 
 
 def _reason(error: httpx.HTTPError, secrets: tuple[str, ...]) -> str:
-    """The error's own words in one line; they may quote what a broken server sent, even the key."""
+    """Return the error's own words on one line, without the key: they may quote what a broken server sent."""
     return quoted(str(error) or type(error).__name__, secrets, marks="")

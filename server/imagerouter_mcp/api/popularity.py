@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from imagerouter_mcp.api.decoded import as_list, as_object
 from imagerouter_mcp.api.model_list import ModelEntry, is_name
-from imagerouter_mcp.api.search import search
+from imagerouter_mcp.api.model_search import search
 from imagerouter_mcp.errors import UnexpectedResponseError
 
 _ID_FIELDS = ("model", "modelId", "model_id", "id", "name")

@@ -36,7 +36,7 @@ async def reach(http: httpx.AsyncClient, url: str, seconds: float) -> float:
     except (httpx.InvalidURL, UnicodeError):
         raise ConfigurationError(
             "The address that is set is not a web address.",
-            "Correct or remove IMAGEROUTER_BASE_URL and IMAGEROUTER_POPULAR_URL.",
+            "Correct or remove IMAGEROUTER_BASE_URL.",
         ) from None
     raise ServiceUnreachableError(
         f"It could not be reached: {reason}.",

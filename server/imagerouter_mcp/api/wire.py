@@ -1,9 +1,9 @@
-"""ImageRouter's JSON, as it arrives: read leniently, for a paid answer must not be lost to an odd field."""
+"""ImageRouter's JSON as it arrives, read leniently: no odd field may lose a paid answer."""
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, BinaryIO, NamedTuple, TypeVar
 
 from pydantic import (
@@ -16,18 +16,19 @@ from pydantic import (
     model_validator,
 )
 
-from imagerouter_mcp.api.decoded import as_list, as_object
+from imagerouter_mcp.api.decoded import as_cost, as_list, as_object
+from imagerouter_mcp.api.error_objects import LOOK_FIRST
 from imagerouter_mcp.api.quoting import quoted
 from imagerouter_mcp.errors import UnexpectedResponseError
 
-LOOK_FIRST = "Look at https://imagerouter.io for the charge first; then again=true asks for another."
-"""What to do when nobody knows what a paid request came to: until told otherwise, the same call is answered
-with the same, and sends nothing."""
 _MILLISECONDS_FROM = 10**11
 """`created` is in seconds for some models, in milliseconds for others; seconds pass this in the year 5138."""
 
 _MAX_URL = 4096
-"""Characters; signed addresses of storage services have some 1,500."""
+"""Characters; signed URLs of storage services have some 1,500."""
+_LONGEST_AMOUNT = 40
+"""Characters of an amount in credits, which arrives as a string such as "25.5000"."""
+_MOST_CREDITS = Decimal(10) ** 12
 _MAX_REVISED_PROMPT = 2000
 
 T = TypeVar("T", bound=BaseModel)
@@ -50,10 +51,22 @@ def _moment(value: object) -> datetime | None:
 
 
 def _one_word(url: object) -> str | None:
-    """An address as it may stand in a sentence: whatever would break its line is no address."""
+    """Return a URL that can stand in a sentence; None for text that would break the line."""
     if not isinstance(url, str) or len(url) > _MAX_URL:
         return None
     return url if url.isprintable() and not re.search(r"\s", url) else None
+
+
+def _amount(value: object) -> Decimal | None:
+    """Return a number or a numeric string as USD; None for what cannot be an amount."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    text = str(value)
+    try:
+        amount = Decimal(text) if len(text) <= _LONGEST_AMOUNT else Decimal("NaN")
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and abs(amount) < _MOST_CREDITS else None
 
 
 def _one_line(text: object) -> str | None:
@@ -63,11 +76,12 @@ def _one_line(text: object) -> str | None:
 _Lenient = WrapValidator(_or_none)
 _Milliseconds = Annotated[float, Field(ge=0, le=10**10, allow_inf_nan=False)]
 _Text = Annotated[str | None, _Lenient]
-_Money = Annotated[Decimal | None, BeforeValidator(lambda v: str(v) if isinstance(v, float) else v), _Lenient]
+_Money = Annotated[Decimal | None, BeforeValidator(_amount)]
+_Number = Annotated[int | None, Field(ge=0, le=10**15), _Lenient]
 
 
 class Upload(NamedTuple):
-    """A picture to send: an open binary file, the name to give it, and its media type."""
+    """A picture to send: an open binary file, its name and its media type."""
 
     file: BinaryIO
     filename: str
@@ -77,7 +91,7 @@ class Upload(NamedTuple):
 class ResultItem(BaseModel):
     """One picture or video of an answer: at `url`, or in `b64_json`.
 
-    A `url` that is a data URI counts as base64; one that no one could open counts as none.
+    A `url` that is a data URI counts as base64; a `url` that cannot be opened is left out.
     """
 
     url: Annotated[str | None, BeforeValidator(_one_word)] = None
@@ -97,14 +111,14 @@ class GenerationAnswer(BaseModel):
 
     Attributes:
         items: At least one; layered models answer several.
-        cost: USD.
-        latency: Milliseconds.
-        created: When the service says that it was made.
+        cost: In USD; None when the answer does not tell.
+        latency: In milliseconds.
+        created: When it was made, as the service says.
         sandbox: Whether our own sandbox made it.
     """
 
     items: list[ResultItem]
-    cost: _Money = None
+    cost: Annotated[Decimal | None, BeforeValidator(as_cost)] = None
     latency: Annotated[_Milliseconds | None, _Lenient] = None
     created: Annotated[datetime | None, BeforeValidator(_moment)] = None
     sandbox: bool = False
@@ -114,27 +128,36 @@ def read_generation(body: object, *, sandbox: bool) -> GenerationAnswer:
     """Read a generation's answer.
 
     Raises:
-        UnexpectedResponseError: It holds no picture.
+        UnexpectedResponseError: It contains no picture.
     """
     fields = as_object(body)
     items = [ResultItem.model_validate(as_object(item)) for item in as_list(fields.get("data"))]
     usable = [item for item in items if item.url or item.b64_json]
     answer = GenerationAnswer.model_validate({**fields, "items": usable, "sandbox": sandbox})
     if not usable:
-        raise UnexpectedResponseError(
-            "ImageRouter answered without a picture.",
-            LOOK_FIRST,
-            charged="yes" if answer.cost else "unknown",
-        )
+        raise _without_picture(answer.cost)
     return answer
 
 
+def _without_picture(cost: Decimal | None) -> UnexpectedResponseError:
+    what = "ImageRouter answered without a picture."
+    if cost is None:
+        return UnexpectedResponseError(what, LOOK_FIRST, charged="unknown")
+    if not cost:
+        return UnexpectedResponseError(what, "Try once more, or use another model.")
+    error = UnexpectedResponseError(
+        what, "Asking again would cost again; another model may do better.", charged="yes"
+    )
+    error.cost_usd = cost
+    return error
+
+
 class KeyUsage(BaseModel):
-    """What one API key has used; amounts in USD."""
+    """What one API key has used, in USD."""
 
     api_key_name: _Text = None
     credit_usage: _Money = None
-    total_requests: Annotated[int | None, _Lenient] = None
+    total_requests: _Number = None
     is_active: Annotated[bool | None, _Lenient] = None
     spend_limit: _Money = None
     spend_limit_period: _Text = None
@@ -155,7 +178,7 @@ class KeyCheck(BaseModel):
     """Whether the service accepts the key; `credits` in 1/10,000 USD."""
 
     success: bool
-    credits: Annotated[int | None, _Lenient] = None
+    credits: _Number = None
 
 
 def read_as(shape: type[T], body: object) -> T:

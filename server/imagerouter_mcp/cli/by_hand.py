@@ -18,8 +18,8 @@ from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
 from imagerouter_mcp.cli.chart import chart
+from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.cli.picture import draw
-from imagerouter_mcp.cli.setup import chosen_settings
 from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings, expand

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from imagerouter_mcp.generation.prices import dollars
+from imagerouter_mcp.money import dollars
 
 WIDTH = 40
 """Characters of the longest bar."""

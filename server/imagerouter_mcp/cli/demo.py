@@ -82,7 +82,6 @@ def _service(*, live: bool) -> Generator[dict[str, str]]:
         yield {
             "IMAGEROUTER_API_KEY": settings.key.get_secret_value(),
             "IMAGEROUTER_BASE_URL": settings.base_url,
-            "IMAGEROUTER_POPULAR_URL": settings.popular_url,
         }
         return
     from imagerouter_mcp.sandbox.service.accounts import KEY  # noqa: PLC0415 - the live demo needs none of it
@@ -95,7 +94,6 @@ def _service(*, live: bool) -> Generator[dict[str, str]]:
             yield {
                 "IMAGEROUTER_API_KEY": KEY,
                 "IMAGEROUTER_BASE_URL": address,
-                "IMAGEROUTER_POPULAR_URL": f"{address}/operations/get-popular-models",
             }
         finally:
             process.terminate()

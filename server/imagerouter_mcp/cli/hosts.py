@@ -1,25 +1,45 @@
-"""The hosts: how each is found, told of this server, and asked about it. One table, `HOSTS`.
+"""The hosts: how to find each one, register this server with it, and ask whether it connects.
 
-Seen with Claude Code 2.1, Codex 0.169, Gemini CLI 0.61, opencode 1.18 and OpenClaw 2026.9 under Linux by
-`make hosts`; the others, and the files of other operating systems, after each host's documentation of 2026.
+Claude Code 2.1, Codex 0.169, Gemini CLI 0.61, opencode 1.18 and OpenClaw 2026.9 were tried on Linux with
+`make hosts`. The other hosts, and the paths on other operating systems, follow each host's documentation of
+2026.
 """
 
+import base64
 import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import platformdirs
 
-from imagerouter_mcp.cli.launch import SERVER, Launch
+from imagerouter_mcp.cli.launch import COMMAND, SERVER, Launch
 
 CALL_MS = 300_000
-"""How long a host is asked to let a call last, in milliseconds; its own limit is often 60 s."""
+"""Time limit for a tool call that we ask hosts to set, in milliseconds. Their own limit is often 60 s."""
+ON_PATH = Launch(COMMAND)
+"""The command as PATH finds it: for links that anybody may click."""
 
 Entry = Callable[[Launch], dict[str, object]]
-"""What stands under the server's name in a configuration."""
+"""Builds the server's entry in a host's configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """How to ask a host about this server with the host's own command.
+
+    Attributes:
+        arguments: The command's arguments.
+        good_answer: A regular expression that its output matches when all is well.
+        meaning: What such an answer means, as a sentence.
+    """
+
+    arguments: tuple[str, ...]
+    good_answer: str
+    meaning: str = "The server is registered, and the host is connected to it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +49,16 @@ class Host:
     Attributes:
         word: What a person types for it.
         name: What it is called.
-        file: Its configuration for this user.
-        section: Where in that file the servers are, from the outside inwards.
-        entry: What stands there for one server.
-        traces: Files and folders of which one exists where the host is installed.
-        program: The command it comes with; the folders of PATH are searched.
-        register: The arguments by which that command registers the server, replacing an earlier one.
-        forget: The arguments that remove an earlier registration, where `register` would not replace it.
-        ask: The arguments by which it tells how the server does, and starts it to find out.
-        connected: What its answer holds, as a regular expression, when the server answered.
-        remark: What a person has to do besides, as a sentence.
+        file: Its configuration file for this user.
+        section: The keys that lead to the servers in that file, outermost first.
+        entry: Builds the entry of one server.
+        traces: Files and folders; one of them exists if the host is installed.
+        program: The host's command, if it has one; looked up on PATH.
+        register: Builds the arguments that register the server, replacing an earlier registration.
+        forget: Arguments that remove an earlier registration, where `register` does not replace it.
+        question: How to ask the host about the server.
+        link: Builds a web link that registers the server at a click.
+        remark: What else the person has to do, as a sentence.
     """
 
     word: str
@@ -50,20 +70,20 @@ class Host:
     program: str | None = None
     register: Callable[[Launch], list[str]] | None = None
     forget: tuple[str, ...] = ()
-    ask: tuple[str, ...] = ()
-    connected: str = ""
+    question: Question | None = None
+    link: Callable[[Launch], str] | None = None
     remark: str = ""
 
     def find_program(self) -> str | None:
-        """The whole path of its command, or None."""
+        """Return the full path of the host's command, or None."""
         return shutil.which(self.program) if self.program else None
 
     def is_here(self) -> bool:
-        """Whether it is installed for this user, as far as can be seen."""
+        """Tell whether the host seems to be installed for this user."""
         return self.find_program() is not None or any(trace.exists() for trace in self.traces)
 
     def block(self, launch: Launch) -> str:
-        """What to put into its configuration file, in that file's language."""
+        """Return the text to put into its configuration file, as TOML or JSON."""
         entry = self.entry(launch)
         if self.file.suffix == ".toml":
             lines = [f"{key} = {json.dumps(value)}" for key, value in entry.items()]
@@ -75,12 +95,12 @@ class Host:
 
 
 def plain_entry(launch: Launch) -> dict[str, object]:
-    """The entry that most hosts share."""
+    """Return the entry that most hosts use."""
     return {"command": launch.command, "args": list(launch.arguments)}
 
 
 def vscode_entry(launch: Launch) -> dict[str, object]:
-    """The entry of VS Code."""
+    """Return the entry that VS Code uses."""
     return {"type": "stdio", **plain_entry(launch)}
 
 
@@ -127,8 +147,21 @@ def _vscode_words(launch: Launch) -> list[str]:
     return ["--add-mcp", json.dumps({"name": SERVER, **vscode_entry(launch)})]
 
 
+def cursor_link(launch: Launch) -> str:
+    """Return the web page of Cursor's that opens Cursor and offers to install the server."""
+    config = base64.b64encode(json.dumps(plain_entry(launch), separators=(",", ":")).encode()).decode()
+    return f"https://cursor.com/en/install-mcp?{urlencode({'name': SERVER, 'config': config})}"
+
+
+def vscode_link(launch: Launch) -> str:
+    """Return the web page of VS Code's that does the same; sites such as GitHub block `vscode:` links."""
+    config = json.dumps({"name": SERVER, **vscode_entry(launch)}, separators=(",", ":"))
+    target = f"vscode:mcp/install?{quote(config, safe='')}"
+    return f"https://insiders.vscode.dev/redirect?{urlencode({'url': target})}"
+
+
 def hosts() -> Mapping[str, Host]:
-    """All hosts by their words, with the files of this user on this operating system."""
+    """Return all hosts by their words, with this user's files on this operating system."""
     home = Path.home()
     # Where desktop programs keep their settings: Application Support, AppData/Roaming, ~/.config.
     desktop = platformdirs.user_config_path(roaming=True)
@@ -153,8 +186,8 @@ def hosts() -> Mapping[str, Host]:
             program="claude",
             register=_claude_code_words,
             forget=("mcp", "remove", "--scope", "user", SERVER),
-            ask=("mcp", "get", SERVER),
-            connected=r"✔ Connected",
+            # A plugin's server is listed as `plugin:imagerouter:imagerouter`.
+            question=Question(("mcp", "list"), rf"(?m)^(plugin:\w+:)?{SERVER}: .*✔ Connected"),
         ),
         Host(
             "cursor",
@@ -163,6 +196,7 @@ def hosts() -> Mapping[str, Host]:
             ("mcpServers",),
             plain_entry,
             (home / ".cursor",),
+            link=cursor_link,
         ),
         Host(
             "vscode",
@@ -173,6 +207,7 @@ def hosts() -> Mapping[str, Host]:
             (desktop / "Code",),
             program="code",
             register=_vscode_words,
+            link=vscode_link,
         ),
         Host(
             "gemini",
@@ -183,6 +218,11 @@ def hosts() -> Mapping[str, Host]:
             (home / ".gemini" / "settings.json",),
             program="gemini",
             register=_gemini_words,
+            question=Question(
+                ("mcp", "list"),
+                rf"\b{SERVER}: .* - (Connected|Disabled)",
+                "The server is registered. Gemini CLI starts it in folders that you trust.",
+            ),
             remark="Gemini CLI starts servers only in folders that you trust: `/permissions` in it says so.",
         ),
         Host(
@@ -194,6 +234,11 @@ def hosts() -> Mapping[str, Host]:
             (home / ".codex",),
             program="codex",
             register=_codex_words,
+            question=Question(
+                ("mcp", "get", SERVER, "--json"),
+                rf'"name": "{SERVER}"',
+                "The server is registered. Codex does not tell whether it connects.",
+            ),
         ),
         Host(
             "opencode",
@@ -204,8 +249,7 @@ def hosts() -> Mapping[str, Host]:
             (home / ".config" / "opencode",),
             program="opencode",
             register=_opencode_words,
-            ask=("mcp", "list"),
-            connected=rf"\b{SERVER}\b\s*(\x1b\[[\d;]*m)*\s*connected",
+            question=Question(("mcp", "list"), rf"\b{SERVER}\b\s*(\x1b\[[\d;]*m)*\s*connected"),
         ),
         Host(
             "openclaw",
@@ -216,8 +260,7 @@ def hosts() -> Mapping[str, Host]:
             (home / ".openclaw",),
             program="openclaw",
             register=_openclaw_words,
-            ask=("mcp", "probe", SERVER, "--json"),
-            connected=r'"tools": [1-9]',
+            question=Question(("mcp", "probe", SERVER, "--json"), r'"tools": [1-9]'),
         ),
         Host(
             "windsurf",

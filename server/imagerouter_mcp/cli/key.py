@@ -1,4 +1,4 @@
-"""The API key into the file that every host's server reads: asked for without echo, never shown."""
+"""`imagerouter-mcp key`: store the API key in the file that every host's server reads."""
 
 import getpass
 import os
@@ -12,19 +12,19 @@ from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.settings import KEY_FILE, KEYS_PAGE, config_folder, load_settings
 
 KEY_LENGTH = 64
-"""Characters of an API key, as ImageRouter's own backend checks it."""
+"""Characters of an API key, as checked by ImageRouter's backend."""
 JWT_LENGTH = 100
-"""The shortest temporary key, in characters, after the same source."""
+"""Characters of the shortest temporary key, from the same source."""
 
 
 def run_key(*, remove: bool) -> int:
-    """Store the key, or remove it.
+    """Ask for the key without echo and store it, or remove the stored one.
 
     Args:
         remove: Whether to remove the stored key instead.
 
     Raises:
-        ConfigurationError: What was given cannot be a key, or the file cannot be written.
+        ConfigurationError: The input cannot be a key, or the file cannot be written.
     """
     file = config_folder() / KEY_FILE
     try:
@@ -39,11 +39,11 @@ def run_key(*, remove: bool) -> int:
             f"The key file {file} cannot be written: {error.strerror or error}.",
             "Correct the permissions of its folder, then try again.",
         ) from None
-    print(f"Stored the key in {file}, readable by you alone. Hosts that are running have to be restarted.")
+    print(f"Stored the key in {file}, readable by you alone. Restart the hosts that are running.")
     settings = load_settings()
     if settings.api_key or settings.api_key_file:
         variable = "IMAGEROUTER_API_KEY" if settings.api_key else "IMAGEROUTER_API_KEY_FILE"
-        print(f"Note that {variable} is set here, and comes first where a host passes it on.")
+        print(f"Note that {variable} is set here. It takes precedence where a host passes it on.")
     return 0
 
 
@@ -54,7 +54,7 @@ def _given() -> str:
 
 
 def checked(given: str) -> str:
-    """The key, if it can be one; what is wrong is told without repeating it.
+    """Return the key if it can be one. Errors never repeat the input.
 
     Raises:
         ConfigurationError: It cannot be a key.
@@ -64,23 +64,23 @@ def checked(given: str) -> str:
     if not key:
         wrong = "No key was given."
     elif not re.fullmatch(r"[!-~]+", key):
-        wrong = "What was given holds spaces or characters that no key has."
+        wrong = "The input contains spaces or characters that no key has."
     elif length != KEY_LENGTH and length < JWT_LENGTH:
-        wrong = f"What was given has {length} characters; a key has {KEY_LENGTH}."
+        wrong = f"The input has {length} characters; a key has {KEY_LENGTH}."
     else:
         return key
     raise ConfigurationError(wrong, f"Copy the key again from {KEYS_PAGE}. Nothing was stored.")
 
 
 def store(key: str, file: Path) -> None:
-    """Put the key into its file, which is never seen half written nor by other users.
+    """Write the key file atomically, readable by its owner only.
 
     Raises:
         OSError: It cannot be written.
     """
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     file.parent.chmod(0o700)
-    # mkstemp makes the file for its owner alone.
+    # mkstemp creates the file with mode 0600.
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".api-key-")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as target:

@@ -1,4 +1,4 @@
-"""How a host starts this server: the command that is running now, by its whole path."""
+"""Find out how a host starts this server: with the command that is running now, by its full path."""
 
 import shlex
 import shutil
@@ -12,9 +12,9 @@ from imagerouter_mcp.errors import ConfigurationError
 
 COMMAND = "imagerouter-mcp"
 SERVER = "imagerouter"
-"""The server's name in every configuration: `server.NAME`, without waiting for the SDK."""
+"""The server's name in every configuration; the same as `server.NAME`, without importing the SDK."""
 _PASSING = {"archive-v0", "builds-v0", "environments-v2"}
-"""Folders of uv's cache, in which `uvx` runs a command; what lies there is gone some day."""
+"""Folders of uv's cache, where `uvx` runs a command. uv deletes them sooner or later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +26,17 @@ class Launch:
 
     @property
     def words(self) -> list[str]:
-        """All of it, in order."""
+        """Return the program followed by its arguments."""
         return [self.command, *self.arguments]
 
 
 def own_launch(*, sandbox: bool) -> Launch:
-    """What a host has to run to get the server that is running now.
+    """Return what a host has to run to start the server that is running now.
 
-    Desktop programs often search other folders than a terminal does, hence the whole path.
+    The path is absolute, because desktop programs often search other folders than a terminal does.
 
     Args:
-        sandbox: Whether the server is to make its pictures with the stand-in.
+        sandbox: Whether the server is to use the sandbox.
 
     Raises:
         ConfigurationError: The command runs from a cache.
@@ -57,5 +57,5 @@ def _own_words() -> list[str]:
 
 
 def as_typed(words: Sequence[str]) -> str:
-    """A command line as a person would type it on this operating system."""
+    """Quote a command line as a person would type it on this operating system."""
     return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)

@@ -1,4 +1,4 @@
-"""The command line: which words do what."""
+"""The command line: which words run what."""
 
 import argparse
 import gc
@@ -15,30 +15,30 @@ BY_HAND = {
     "edit": "make a picture from pictures",
     "compare": "make the same picture with several models",
     "video": "make a video from text or from a picture",
-    "get": "collect what was not done in time",
-    "images": "list what was made",
+    "get": "collect a result that took longer",
+    "images": "list the pictures made so far",
     "show": "show a picture made earlier",
     "models": "find models",
     "popular": "list the most used models",
-    "spending": "tell what was spent, by model and day",
-    "credits": "tell what the account has left",
+    "spending": "show what was spent, by model and day",
+    "credits": "show the credits left in the account",
 }
-"""The commands that call a tool, which read their own command line."""
+"""The commands that call a tool. Each reads its own command line."""
 FAILED = 1
-"""The exit status of a command that could not do its work; 2 means that it was typed wrongly."""
+"""Exit status of a command that failed; 2 means that it was typed wrongly."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        arguments: What was typed after the command's name; by default the process's own.
+        arguments: The words after the command's name; by default those of this process.
 
     Returns:
         The exit status.
     """
     typed = list(sys.argv[1:] if arguments is None else arguments)
-    # The SDK keeps a logging setup that it finds; stdout belongs to the protocol.
+    # stdout belongs to the protocol. The SDK leaves an existing logging setup alone.
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     try:
         return _command(typed)()
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The grammar of the command."""
+    """Build the grammar of the command."""
     top = argparse.ArgumentParser(
         prog="imagerouter-mcp",
         description="Make and edit pictures through ImageRouter. Without a command, serve MCP over stdio.",
@@ -87,7 +87,7 @@ class _SandboxHelp(argparse.Action):
 def _add_sandbox(add: Callable[..., argparse.ArgumentParser]) -> None:
     sandbox = add(
         "sandbox",
-        help="run an ImageRouter stand-in on this machine, for trying",
+        help="run an ImageRouter stand-in on this machine, to try things",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
     )
@@ -104,20 +104,20 @@ def _add_sandbox(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _add_setting_up(add: Callable[..., argparse.ArgumentParser]) -> None:
     setup = add("setup", help="register this server with a host, such as claude-code")
     setup.add_argument(
-        "host", nargs="?", type=_known_host, metavar="HOST", help="its name; left out, list them"
+        "host", nargs="?", type=_known_host, metavar="HOST", help="its name; without it, list the hosts"
     )
     setup.add_argument("--yes", action="store_true", help="run the host's own command without asking")
     _add_sandbox_option(setup)
     key = add("key", help="store the API key for all hosts; asks for it without showing it")
     key.add_argument("--remove", action="store_true", help="remove the stored key instead")
-    doctor = add("doctor", help="look at everything that a picture depends on")
+    doctor = add("doctor", help="check everything that making a picture depends on")
     doctor.add_argument("--generate", action="store_true", help="make a picture with the free test model too")
     doctor.add_argument("--json", action="store_true", help="print JSON, for scripts")
     _add_sandbox_option(doctor)
 
 
 def _known_host(word: str) -> str:
-    from imagerouter_mcp.cli.hosts import hosts  # noqa: PLC0415 - who only serves waits for no table of hosts
+    from imagerouter_mcp.cli.hosts import hosts  # noqa: PLC0415 - serving does not need it
 
     if word not in hosts():
         raise argparse.ArgumentTypeError(f"{word!r} is none of {', '.join(hosts())}")
@@ -129,15 +129,15 @@ def _add_sandbox_option(command: argparse.ArgumentParser) -> None:
         "--sandbox",
         action="store_true",
         default=argparse.SUPPRESS,
-        help="make pictures with a stand-in inside this process: no key, no cost, no network",
+        help="use a stand-in inside this process: no key, no cost, no network",
     )
 
 
 def _command(typed: Sequence[str]) -> Callable[[], int]:
-    """What was typed, ready to run; only what it needs is imported."""
+    """Return the typed command, ready to run. Only what it needs is imported."""
     by_hand = bool(typed) and typed[0] in BY_HAND
     options = argparse.Namespace() if by_hand else parser().parse_args(typed)
-    # Nothing that imports allocate is garbage, and looking for some takes a tenth of the start.
+    # Imports allocate no garbage, and looking for some takes a tenth of the start-up time.
     gc.disable()
     try:
         return _by_hand(typed) if by_hand else _served(options)
@@ -177,7 +177,7 @@ def _served(options: argparse.Namespace) -> Callable[[], int]:
 def _setting_up(options: argparse.Namespace) -> Callable[[], int]:
     match options.command:
         case "setup":
-            from imagerouter_mcp.cli.register import run_setup  # noqa: PLC0415 - see `_command`
+            from imagerouter_mcp.cli.setup import run_setup  # noqa: PLC0415 - see `_command`
 
             return partial(run_setup, options.host, yes=options.yes, sandbox=_sandbox(options))
         case "key":

@@ -3,7 +3,7 @@
 import anyio
 
 from imagerouter_mcp.sandbox.service.accounts import KEY, POOR_KEY
-from imagerouter_mcp.sandbox.service.asgi import POPULAR_PATH, build_app
+from imagerouter_mcp.sandbox.service.asgi import build_app
 from imagerouter_mcp.sandbox.service.editions import EDITIONS
 from imagerouter_mcp.sandbox.service.serve import serve
 from imagerouter_mcp.sandbox.service.special_models import SPECIAL_MODELS
@@ -19,11 +19,7 @@ def run_sandbox(port: int, service: str) -> int:
 
     def ready(address: str) -> None:
         print(f"Sandbox at {address}", flush=True)
-        print(
-            f"Try it: IMAGEROUTER_BASE_URL={address} IMAGEROUTER_API_KEY={KEY}\n"
-            f"        IMAGEROUTER_POPULAR_URL={address}{POPULAR_PATH}",
-            flush=True,
-        )
+        print(f"Try it: IMAGEROUTER_BASE_URL={address} IMAGEROUTER_API_KEY={KEY}", flush=True)
 
     anyio.run(lambda: serve(build_app(edition=EDITIONS[service]), "127.0.0.1", port, ready=ready))
     return 0

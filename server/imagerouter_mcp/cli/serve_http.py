@@ -9,7 +9,7 @@ from types import FrameType
 import anyio
 import uvicorn
 
-from imagerouter_mcp.cli.setup import chosen_settings
+from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.generation.links import Links, link_secret
 from imagerouter_mcp.generation.studio import open_studio

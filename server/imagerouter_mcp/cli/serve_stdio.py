@@ -5,7 +5,7 @@ import signal
 
 import anyio
 
-from imagerouter_mcp.cli.setup import chosen_settings
+from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.generation.studio import Studio, open_studio
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings

@@ -1,4 +1,4 @@
-"""What the doctor asks of ImageRouter: whether it is reached, what it thinks of the key, what is left."""
+"""Check ImageRouter: whether it can be reached, whether it accepts the key, how many credits are left."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -6,26 +6,27 @@ from urllib.parse import urlsplit
 
 from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.api.client import ImageRouterClient
+from imagerouter_mcp.api.error_objects import DEPOSIT_PAGE
 from imagerouter_mcp.api.http import ServiceHTTP
 from imagerouter_mcp.api.reach import reach
-from imagerouter_mcp.api.refusals import DEPOSIT_PAGE
-from imagerouter_mcp.cli.findings import Check, Finding
+from imagerouter_mcp.cli.checks import Check, Finding
 from imagerouter_mcp.fetch import http_client
+from imagerouter_mcp.money import dollars
 from imagerouter_mcp.settings import KEYS_PAGE, Settings
 
 REACH_SECONDS = 10.0
 ASK_SECONDS = 20.0
 STORAGE_URL = "https://storage.imagerouter.io"
-"""Where ImageRouter keeps its results."""
+"""Where ImageRouter stores results."""
 _SLOW_MS = 3000.0
-"""An answer that takes longer is worth a word: it is the connection, for a good one takes a tenth."""
+"""Above this latency the connection is called slow; a good one takes a tenth of it."""
 
 
 class ServiceChecks:
-    """Looks at the service with one HTTP client, which `close` closes.
+    """The checks of the service, over one HTTP client, which `close` closes.
 
     Args:
-        settings: The addresses and the key.
+        settings: Holds the addresses and the key.
 
     Raises:
         ConfigurationError: The proxy settings or the key file cannot be used.
@@ -42,7 +43,7 @@ class ServiceChecks:
         await self._http.aclose()
 
     def checks(self) -> list[Check]:
-        """What to look at; what needs a key is left out where there is none."""
+        """Return the checks. Without a key, those that need one are left out."""
         base = self._settings.base_url
         addresses = {"api": base, "popularity": self._settings.popular_url}
         if base == Settings.model_fields["base_url"].default:
@@ -61,17 +62,15 @@ class ServiceChecks:
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
 
-        async def look() -> Sequence[Finding]:
+        async def run() -> Sequence[Finding]:
             latency = await reach(self._http, origin, REACH_SECONDS)
             what = f"{parts.netloc} answers in {latency:.0f} ms."
             slow = latency > _SLOW_MS
             return [
-                Finding(
-                    name, "warning" if slow else "ok", what, "That is slow: look at the connection." * slow
-                )
+                Finding(name, "warning" if slow else "ok", what, "That is slow. Check the connection." * slow)
             ]
 
-        return Check(name, look, REACH_SECONDS + 1)
+        return Check(name, run, REACH_SECONDS + 1)
 
     async def _models(self) -> Sequence[Finding]:
         models = (await Catalogue(self._client.models).models()).models
@@ -86,30 +85,15 @@ class ServiceChecks:
         return [Finding("key accepted", "failure", "ImageRouter does not accept the key.", remedy)]
 
     async def _credits(self) -> Sequence[Finding]:
-        told = await self._client.credits()
-        left, deposits = told.remaining_credits, told.total_deposits
-        return [_balance(left), _free_models(deposits)]
+        return [_balance((await self._client.credits()).remaining_credits)]
 
 
 def _balance(left: Decimal | None) -> Finding:
     if left is None:
-        return Finding(
-            "credits", "warning", "ImageRouter does not say what is left.", f"Look at {DEPOSIT_PAGE}."
-        )
+        what = "ImageRouter does not say how many credits are left."
+        return Finding("credits", "warning", what, f"Look at {DEPOSIT_PAGE}.")
     if left <= 0:
-        remedy = f"Only free models work until credits are added at {DEPOSIT_PAGE}."
-        return Finding("credits", "warning", "The account has no credits left.", remedy)
-    return Finding("credits", "ok", f"The account has ${left:.2f} left.")
-
-
-def _free_models(deposits: Decimal | None) -> Finding:
-    if deposits:
-        return Finding(
-            "free models", "ok", "The account has made a deposit: models ending in :free may be used."
-        )
-    return Finding(
-        "free models",
-        "warning",
-        "The account has made no deposit so far: models ending in :free may be refused.",
-        f"Any deposit at {DEPOSIT_PAGE} opens them.",
-    )
+        what = "The account has no credits left. Even models that end in :free are refused without credits."
+        return Finding("credits", "warning", what, f"Add credits at {DEPOSIT_PAGE}.")
+    what = f"The account has {dollars(left)} left. A model runs only if its highest price is left."
+    return Finding("credits", "ok", what)

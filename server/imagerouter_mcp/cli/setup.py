@@ -1,28 +1,104 @@
-"""What a command works with: the person's settings, or those of a sandbox inside this process."""
+"""`imagerouter-mcp setup HOST`: register the server with the host's own command, or print what to write."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 
-from imagerouter_mcp.settings import Settings, load_settings
+from imagerouter_mcp.cli.hosts import Host, hosts
+from imagerouter_mcp.cli.launch import Launch, as_typed, own_launch
+from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.settings import load_settings
+
+REGISTER_SECONDS = 120
+"""Time limit for a host's command."""
 
 
-@contextmanager
-def chosen_settings(*, sandbox: bool) -> Generator[Settings]:
-    """The settings for one command.
+def run_setup(word: str | None, *, yes: bool, sandbox: bool) -> int:
+    """Register the server with a host, or list the hosts.
 
     Args:
-        sandbox: Whether to make pictures with a stand-in; its records stay apart from the person's gallery.
+        word: The host, or None to list them.
+        yes: Whether to run the host's command without asking.
+        sandbox: Whether the registered server is to use the sandbox.
 
     Raises:
-        ConfigurationError: A variable has a value that it cannot have.
+        ConfigurationError: The host's command failed, or this command runs from a cache.
     """
-    if not sandbox:
-        yield load_settings()
-        return
-    from imagerouter_mcp.sandbox.service.accounts import KEY  # noqa: PLC0415 - only who tries it out pays for it
-    from imagerouter_mcp.sandbox.service.asgi import build_app  # noqa: PLC0415 - as above
-    from imagerouter_mcp.sandbox.service.serve import running_sandbox  # noqa: PLC0415 - as above
+    if word is None:
+        return _list_hosts()
+    host, launch = hosts()[word], own_launch(sandbox=sandbox)
+    commands = _commands(host, launch)
+    if commands and _confirm(host, commands, yes=yes):
+        for command in commands:
+            _run(host, command, launch, may_fail=command is not commands[-1])
+        print(f"{host.name} knows the server now.")
+    else:
+        _print_block(host, launch)
+    if host.remark:
+        print(host.remark)
+    if not sandbox and load_settings().key is None:
+        print("No API key is stored yet. To store one: imagerouter-mcp key")
+    print("To check that everything works: imagerouter-mcp doctor")
+    return 0
 
-    with running_sandbox(build_app()) as stand_in:
-        settings = load_settings(api_key=KEY, base_url=stand_in.base_url, popular_url=stand_in.popular_url)
-        yield settings.model_copy(update={"data_dir": settings.data_dir / "sandbox"})
+
+def _list_hosts() -> int:
+    print("Hosts that can be set up; those marked with * were found here:\n")
+    for word, host in hosts().items():
+        print(f"  {'*' if host.is_here() else ' '} {word:<15} {host.name}")
+    print("\nimagerouter-mcp setup HOST registers this server there.")
+    return 0
+
+
+def _commands(host: Host, launch: Launch) -> list[list[str]]:
+    """Return the commands to run in order. All but the last may fail: there may be nothing to remove."""
+    program = host.find_program()
+    if program is None or host.register is None:
+        return []
+    registering = [program, *host.register(launch)]
+    if program.lower().endswith((".cmd", ".bat")) and any('"' in word for word in registering):
+        return []  # Windows' command interpreter would remove the quotes
+    return [*([[program, *host.forget]] if host.forget else []), registering]
+
+
+def _confirm(host: Host, commands: Sequence[Sequence[str]], *, yes: bool) -> bool:
+    print(f"{host.name} registers the server with:\n")
+    for command in commands:
+        print(f"  {as_typed(command)}")
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        print("\nNothing was run; --yes runs it.\n")
+        return False
+    return input("\nRun this? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _run(host: Host, command: Sequence[str], launch: Launch, *, may_fail: bool) -> None:
+    """Run a command in the home folder, because some hosts keep a configuration for each project folder."""
+    try:
+        ended = subprocess.run(  # noqa: S603 - shown to the person first, or agreed to with --yes
+            command,
+            cwd=Path.home(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=REGISTER_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        said, failed = str(error), True
+    else:
+        said, failed = (ended.stderr + ended.stdout).strip(), ended.returncode != 0
+    if failed and not may_fail:
+        raise ConfigurationError(
+            f"{host.name} did not register the server. It said: {said[-500:] or 'nothing'}",
+            f"Put this into {host.file} yourself:\n{host.block(launch)}",
+        )
+
+
+def _print_block(host: Host, launch: Launch) -> None:
+    print(f"Put this into {host.file}, beside what is there:\n\n{host.block(launch)}\n")
+    if host.link:
+        print(f"Or open this link, which does the same:\n\n{host.link(launch)}\n")

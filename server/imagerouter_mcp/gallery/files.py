@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import logging
 import os
 import secrets
 import time
@@ -18,6 +19,7 @@ from imagerouter_mcp.gallery.names import checked_filename, file_name, file_stem
 __all__ = [
     "PartialFile",
     "checked_filename",
+    "discard",
     "file_stem",
     "move_new",
     "partial_file",
@@ -26,6 +28,8 @@ __all__ = [
     "sweep_partials",
     "temporary_path",
 ]
+
+logger = logging.getLogger(__name__)
 
 _PARTIAL_PREFIX, _PARTIAL_SUFFIX = ".imagerouter-", ".part"
 
@@ -126,7 +130,7 @@ def partial_file(folder: Path) -> Generator[PartialFile]:
             try:
                 file.close()
             finally:  # closing writes what is left, for which a full disk has no room
-                path.unlink(missing_ok=True)
+                discard(path)
 
 
 def store(temporary: Path, folder: Path, stem: str, extension: str) -> Path:
@@ -176,8 +180,7 @@ def move_new(temporary: Path, target: Path) -> bool:
             raise
         return _move_reserved(temporary, target)
     if os.name != "nt":
-        with contextlib.suppress(OSError):  # a second name of a whole file, which `sweep_partials` removes
-            temporary.unlink()
+        discard(temporary)  # the same file has its new name by now
     return True
 
 
@@ -193,9 +196,17 @@ def _move_reserved(temporary: Path, target: Path) -> bool:
     try:
         temporary.replace(target)
     except OSError:
-        target.unlink(missing_ok=True)
+        discard(target)
         raise
     return True
+
+
+def discard(path: Path) -> None:
+    """Remove a file that is no longer needed. A failure is logged and ignored."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("The file %s could not be removed: %s.", path, error.strerror or error)
 
 
 def sweep_partials(folder: Path, older_than: timedelta) -> int:

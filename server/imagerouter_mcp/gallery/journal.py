@@ -15,8 +15,9 @@ from typing import Any
 from imagerouter_mcp.gallery import rows
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import OPEN_STATES, Draft, Entry, Planned, Record, State, StoredImage
+from imagerouter_mcp.gallery.files import discard
+from imagerouter_mcp.gallery.ledger import committed_since
 from imagerouter_mcp.gallery.owners import Owners
-from imagerouter_mcp.gallery.spending import committed_since
 
 JOINED_FOR = timedelta(minutes=10)
 """How long after its end an untold result answers a call that asks for the same."""
@@ -50,6 +51,10 @@ class Journal:
     def answer_file(self, handle: str) -> Path:
         """Where the bytes of a generation's answer are kept while they arrive."""
         return self._answers / f"{handle}.answer"
+
+    def _discard_answer(self, handle: str) -> None:
+        """Remove a kept answer that is no longer needed, once the journal says so."""
+        discard(self.answer_file(handle))
 
     def begin(self, fingerprint: str, drafts: Sequence[Draft], *, again: bool) -> tuple[list[str], bool]:
         """Enter a call, unless the same is under way or has ended without anybody being told.
@@ -159,7 +164,7 @@ class Journal:
                 (now.timestamp(), json.dumps(list(notes)), handle),
             )
             made = rows.select(connection, "id = ?", (number,), 1)[0]
-        self.answer_file(handle).unlink(missing_ok=True)
+        self._discard_answer(handle)
         return made
 
     def end(self, handle: str, state: State, error: Mapping[str, object]) -> None:
@@ -176,7 +181,7 @@ class Journal:
                 f" AND state IN ({_OPEN})",
                 (state, datetime.now(UTC).timestamp(), json.dumps(dict(error)), handle),
             )
-        self.answer_file(handle).unlink(missing_ok=True)
+        self._discard_answer(handle)
 
     def tell(self, handle: str, told: int = RESULT_TOLD) -> None:
         """Note what somebody was told of the call to which a generation belongs."""
@@ -252,7 +257,7 @@ class Journal:
                     (owner, name),
                 ).fetchall()
         for (handle,) in never:
-            self.answer_file(handle).unlink(missing_ok=True)  # of a refusal after which it was queued again
+            self._discard_answer(handle)  # of a refusal after which it was queued again
         return [entry for (handle,) in sent for entry in self._select("handle = ?", handle)]
 
     def _select(self, where: str, *values: object) -> list[Entry]:

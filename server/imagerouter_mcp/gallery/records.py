@@ -9,7 +9,7 @@ from statistics import median
 from imagerouter_mcp.gallery import rows
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import GalleryImage, Record, StoredImage
-from imagerouter_mcp.gallery.search import condition
+from imagerouter_mcp.gallery.query import condition
 
 __all__ = ["Gallery", "GalleryImage", "Record", "StoredImage"]
 
@@ -126,7 +126,7 @@ class Gallery:
                 computer's time zone); every one must match, whatever its case.
             limit: At most so many.
         """
-        where, values = condition(query, datetime.now().astimezone())
+        where, values = condition(query)
         with self._database.transaction() as connection:
             return rows.select(connection, where, values, max(0, limit))
 

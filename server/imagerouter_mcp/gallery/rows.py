@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record, StoredImage
-from imagerouter_mcp.gallery.search import folded
+from imagerouter_mcp.gallery.query import folded
 
 _HANDLE_DIGITS = 4
 _TRIES_PER_LENGTH = 4

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from imagerouter_mcp.api.catalogue import Listing, closest_ids
 from imagerouter_mcp.api.model_list import ModelEntry
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.prices import dollars, price_words
+from imagerouter_mcp.generation.prices import price_words
 from imagerouter_mcp.generation.request import Kind
 from imagerouter_mcp.generation.special import SPECIAL
+from imagerouter_mcp.money import dollars
 
 CANDIDATES = (
     "google/gemini-2.5-flash",

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from imagerouter_mcp.errors import BudgetError
 from imagerouter_mcp.generation.plan import Plan
-from imagerouter_mcp.generation.prices import dollars
 from imagerouter_mcp.generation.request import Kind, Order
+from imagerouter_mcp.money import dollars
 from imagerouter_mcp.settings import Settings
 
 MOST_A_CALL: dict[Kind, Decimal] = {"image": Decimal("1.00"), "video": Decimal("5.00")}

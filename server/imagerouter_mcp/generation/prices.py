@@ -1,8 +1,9 @@
 """Prices: what a call may cost, and how an amount is written."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from imagerouter_mcp.money import dollars
 
 if TYPE_CHECKING:
     from imagerouter_mcp.api.model_list import ModelEntry
@@ -40,10 +41,3 @@ def price_words(entry: "ModelEntry") -> str:
     if entry.free:
         return "free"
     return f"about {dollars(entry.price.likely)}" if entry.price else "price unknown"
-
-
-def dollars(amount: float | Decimal) -> str:
-    """USD with as many digits as matter, at least two: $0.04, $0.0006, $1.75."""
-    digits = f"{amount:.6f}".rstrip("0")
-    whole, _, fraction = digits.partition(".")
-    return f"${whole}.{fraction:0<2}"

@@ -133,7 +133,9 @@ async def _prepare(
 
 async def _pick(studio: Studio, request: GenerationRequest) -> Choice:
     settings = studio.settings
-    preference = Preference(settings.model, settings.edit_model, settings.video_model, settings.auto_max_usd)
+    preference = Preference(
+        settings.model, settings.edit_model, settings.video_model, float(settings.auto_max_usd)
+    )
     popular: Sequence[str] = ()
     if request.model.strip().lower() in WORDS:
         popular = await studio.popular_ids()

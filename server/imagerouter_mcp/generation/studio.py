@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from imagerouter_mcp.fetch import Fetcher
     from imagerouter_mcp.gallery.database import Database
     from imagerouter_mcp.gallery.journal import Journal
+    from imagerouter_mcp.gallery.ledger import Ledger
     from imagerouter_mcp.gallery.records import Gallery
-    from imagerouter_mcp.gallery.spending import Ledger
     from imagerouter_mcp.gallery.uploads import Uploads
     from imagerouter_mcp.generation.calls import Calls
     from imagerouter_mcp.generation.links import Links
@@ -63,7 +63,7 @@ class Studio:
     @cached_property
     def ledger(self) -> "Ledger":
         """What was spent."""
-        from imagerouter_mcp.gallery.spending import Ledger
+        from imagerouter_mcp.gallery.ledger import Ledger
 
         return Ledger(self._database)
 

@@ -1,1 +1,1 @@
-"""Serving over HTTP: who is let in, how much they may ask at once, links, probes, a line for each request."""
+"""Serve MCP over HTTP: access, limits, signed links, health probes and the request log."""

@@ -1,4 +1,4 @@
-"""How many are let in: one at a time by token and rate, all together by what is under way."""
+"""Limit access: a token and a rate for each client, and a total of requests at the same time."""
 
 import hmac
 import math
@@ -11,24 +11,25 @@ from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.http_app.exposure import LINKS, PROBES
-from imagerouter_mcp.http_app.refusals import refusal
 
 BURST_SECONDS = 10
-"""Of the allowed rate, what may come at once."""
+"""A client may send this many seconds' worth of its rate at once."""
 MAX_CLIENTS = 10_000
-"""Whose rates are remembered; who was not heard of for longest is forgotten first."""
+"""How many clients' rates are remembered; the least recently seen is forgotten first."""
 _PREFIX = 64
-"""Bits of an IPv6 address that a household or a company has for itself."""
+"""Bits of an IPv6 address that identify a household or a company."""
 
 
 class Admission:
-    """Lets a request through when it shows one of the tokens and comes not too fast.
+    """Passes on requests that carry a valid token and stay within the client's rate.
 
     Args:
-        app: What is guarded.
-        tokens: Any of them opens; two while one is being replaced; none where nobody else reaches the server.
-        per_second: Requests that each client may make, on average.
+        app: The application to protect.
+        tokens: The valid tokens: two while one is being replaced, none if only this machine reaches the
+            server.
+        per_second: Requests per second that each client may make on average.
     """
 
     def __init__(self, app: ASGIApp, tokens: Sequence[SecretStr], per_second: float) -> None:
@@ -42,17 +43,17 @@ class Admission:
             await self._app(scope, receive, send)
             return
         shown = self._shown(scope)
-        # Those without a token share no budget with those who have one, though they may share an address.
+        # Clients without a token must not use up the rate of a client with one at the same address.
         wait = self._rate.wait(f"{shown} {household(scope)}")
         if wait:
-            answer = refusal(
+            answer = error_response(
                 429, "Too many requests. Wait, then go on.", {"Retry-After": str(math.ceil(wait))}
             )
         elif not self._expected or shown or scope["path"] in PROBES or scope["path"].startswith(LINKS):
             await self._app(scope, receive, send)
             return
         else:
-            answer = refusal(
+            answer = error_response(
                 401,
                 "Send the token of IMAGEROUTER_MCP_TOKEN as 'Authorization: Bearer …'.",
                 {"WWW-Authenticate": "Bearer"},
@@ -60,21 +61,21 @@ class Admission:
         await answer(scope, receive, send)
 
     def _shown(self, scope: Scope) -> int:
-        """Which of the tokens a request shows, from 1 on; 0 for none."""
+        """Return the number of the token that a request carries, counted from 1; 0 for none."""
         values = Headers(scope=scope).getlist("authorization")
         shown = values[0].encode() if len(values) == 1 else b""
-        # Each token is compared, so that the time taken does not tell which one came close.
+        # Comparing every token keeps the time taken from telling which one came close.
         return sum(n * hmac.compare_digest(shown, each) for n, each in enumerate(self._expected, 1))
 
 
 class Rate:
-    """A bucket for each client, which fills at a steady rate; each request takes one measure.
+    """A token bucket for each client.
 
-    A client is remembered by one number: the time at which its bucket will be full again.
+    One number is kept for a client: the time at which its bucket will be full again.
 
     Args:
-        per_second: How many requests go in on average.
-        clock: Seconds.
+        per_second: Requests per second that a client may make on average.
+        clock: Returns the time in seconds.
     """
 
     def __init__(self, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -87,12 +88,12 @@ class Rate:
         """Count a request.
 
         Returns:
-            0 when it may pass; else the seconds after which the next one may.
+            0 if the request may pass; else the seconds to wait before the next one.
         """
         now = self._clock()
         full_at = max(self._full_at.get(client, now), now) + self._interval
         excess = full_at - now - self._room
-        # What adding and taking away again leaves of a number's last digits is no excess.
+        # Rounding errors are not an excess.
         if excess > self._interval / 1000:
             return excess
         self._full_at[client] = full_at
@@ -103,11 +104,11 @@ class Rate:
 
 
 class Crowd:
-    """Lets so many requests be under way at once, open streams among them; one more is told to wait.
+    """Limits how many requests are served at the same time, open streams included.
 
     Args:
-        app: What is guarded.
-        most: How many.
+        app: The application to protect.
+        most: The limit.
     """
 
     def __init__(self, app: ASGIApp, most: int) -> None:
@@ -121,9 +122,9 @@ class Crowd:
             await self._app(scope, receive, send)
             return
         if self._under_way >= self._most:
-            await refusal(503, "Too many requests are under way. Try again soon.", {"Retry-After": "1"})(
-                scope, receive, send
-            )
+            await error_response(
+                503, "Too many requests are under way. Try again soon.", {"Retry-After": "1"}
+            )(scope, receive, send)
             return
         self._under_way += 1
         try:
@@ -133,7 +134,7 @@ class Crowd:
 
 
 def household(scope: Scope) -> str:
-    """Whose address it is, without the part that one client may choose for itself."""
+    """Return the client's address without the part that a client can choose for itself."""
     host = scope["client"][0] if scope.get("client") else ""
     try:
         address = ip_address(host)

@@ -1,7 +1,7 @@
 """The server as an ASGI application: MCP at `/mcp`, links at `/files` and `/uploads`, `/health` and `/ready`.
 
-From the outside inwards a request meets: its line in the log, the limit of requests under way, the time that
-its body may take, the names under which the server may be addressed, the rate and the token.
+From the outside inwards a request passes the request log, the limit of simultaneous requests, the time limit
+for its body, the check of host and origin, and the check of rate and token.
 """
 
 from mcp.server.transport_security import TransportSecuritySettings
@@ -15,14 +15,14 @@ from imagerouter_mcp.http_app.downloads import add_downloads
 from imagerouter_mcp.http_app.exposure import KnownNames, check_exposure
 from imagerouter_mcp.http_app.probes import add_probes
 from imagerouter_mcp.http_app.request_log import REQUEST_ID_HEADER, RequestLog
-from imagerouter_mcp.http_app.uploads import add_uploads
+from imagerouter_mcp.http_app.upload_page import add_uploads
 from imagerouter_mcp.server import build_server
 
 MAX_BODY_BYTES = 40 * 2**20
-"""Room for a source image as a data URI: 25 MiB are 34 MiB in base64."""
+"""Enough for a source image as a data URI: 25 MiB are 34 MiB in base64."""
 MAX_SESSIONS = 1000
-"""Of clients of the older protocol, each of which takes some 50 kB."""
-_CHECKED_BEFORE = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+"""Sessions of clients of the older protocol, about 50 kB each."""
+_NAMES_ARE_CHECKED_BEFORE = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 _ASKED_HEADERS = (
     *("Authorization", "Last-Event-ID", "Mcp-Session-Id", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name"),
     REQUEST_ID_HEADER,
@@ -40,11 +40,11 @@ def build_http_app(studio: Studio, host: str) -> ASGIApp:
     """Build the application that serves one host address.
 
     Args:
-        studio: What the tools work with; whoever opened it closes it.
-        host: The address that it will be bound to.
+        studio: What the tools work with; the caller closes it.
+        host: The address the server binds to.
 
     Raises:
-        ConfigurationError: Others may reach the server and no token is set.
+        ConfigurationError: Others can reach the server and no token is set.
     """
     settings = studio.settings
     check_exposure(settings, host)
@@ -58,7 +58,7 @@ def build_http_app(studio: Studio, host: str) -> ASGIApp:
         stateless_http=settings.http_stateless,
         max_request_body_size=MAX_BODY_BYTES,
         max_sessions=MAX_SESSIONS,
-        transport_security=_CHECKED_BEFORE,
+        transport_security=_NAMES_ARE_CHECKED_BEFORE,
     )
     app = Admission(app, settings.mcp_token, settings.http_rate)
     if settings.http_origins:

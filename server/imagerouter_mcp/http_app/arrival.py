@@ -1,4 +1,4 @@
-"""How long a request may take to arrive, and an answer to be taken: nobody holds the server by being slow."""
+"""Time limits against slow clients: for a request to arrive, and for an answer to be read."""
 
 import asyncio
 import time
@@ -8,27 +8,27 @@ import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from imagerouter_mcp.http_app.refusals import refusal
+from imagerouter_mcp.http_app.error_response import error_response
 
 HEAD_SECONDS = 15
-"""For a request's head, counted from the connection's beginning or from the answer before."""
+"""Time limit for a request's head, counted from the start of the connection or the previous answer."""
 BODY_SECONDS = 20
 MIN_BYTES_PER_SECOND = 64 * 1024
-"""A body may take `BODY_SECONDS`, and a second more for as many bytes as these that have come."""
+"""A body may take `BODY_SECONDS`, plus a second for each of these amounts that has arrived."""
 TAKING_SECONDS = 60
-"""For which a client may take nothing of an answer that waits to be sent."""
+"""How long a client may read nothing of an answer that is waiting to be sent."""
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HELD_BYTES = 256 * 2**20
-"""Of the bodies of all requests under way; each may be held in memory until it is answered."""
+"""Total size of the bodies being received; each may stay in memory until it is answered."""
 MAX_CONNECTIONS = 900
-"""Below the 1,024 open files that a process may usually have."""
+"""Below 1,024, the usual limit of open files for a process."""
 
 _END = {"Connection": "close"}
-_LATER = {"Retry-After": "1"}  # the connection stays for a while: closed at once, it would lose the answer
+_LATER = {"Retry-After": "1"}  # closing the connection at once would lose the answer
 
 
 class Arrival:
-    """Gives up on a body that comes too slowly, or that is too much beside all others.
+    """Refuses a body that arrives too slowly, or that does not fit beside the others.
 
     Args:
         app: Reads the body.
@@ -37,10 +37,10 @@ class Arrival:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self.held = 0
-        """Bytes of the bodies under way."""
+        """Bytes of the bodies being received."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; in place of a refused body's rest, the application hears that it was left."""
+        """Pass a request on. If its body is refused, the application sees a disconnect."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -52,7 +52,7 @@ class Arrival:
 
 
 class _Arriving:
-    """One request's body."""
+    """The body of one request."""
 
     def __init__(self, all_of_them: Arrival, scope: Scope, receive: Receive, send: Send) -> None:
         self._all = all_of_them
@@ -75,14 +75,14 @@ class _Arriving:
         return message
 
     def _hold(self, size: int) -> bool:
-        """Count what has come; whether it fits beside all the rest."""
+        """Count the bytes received; return whether they fit beside the other bodies."""
         self._latest += size / MIN_BYTES_PER_SECOND
         self._held += size
         self._all.held += size
         return not size or self._all.held <= MAX_HELD_BYTES
 
     def release(self) -> None:
-        """Count its bytes no more."""
+        """Stop counting this body's bytes."""
         self._all.held -= self._held
         self._held = 0
 
@@ -95,22 +95,22 @@ class _Arriving:
         self._left = True
         self.release()
         if not self._answered:
-            answer = refusal(status, sentence, headers)
+            answer = error_response(status, sentence, headers)
             await answer(self._scope, self._receive, self._send)
         return {"type": "http.disconnect"}
 
 
 class PunctualProtocol(H11Protocol):
-    """uvicorn's own, with a limit to the time that a connection may live without a request that is served.
+    """uvicorn's protocol, with a time limit on connections that have no request being served.
 
-    So a head that drips ends, and so does the rest of a body that nobody wants any more.
+    This ends heads that arrive byte by byte, and the rest of a body that was refused.
     """
 
     _expecting: asyncio.TimerHandle | None = None
     _sending: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's own
-        """Begin to wait for a request; with too many connections, end this one."""
+        """Start the timer for the first request; close the connection if there are too many."""
         super().connection_made(transport)
         if len(self.connections) > MAX_CONNECTIONS:
             transport.abort()
@@ -118,24 +118,24 @@ class PunctualProtocol(H11Protocol):
         self._expect_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
+        """Cancel both timers."""
         super().connection_lost(exc)
         for timer in (self._expecting, self._sending):
             if timer:
                 timer.cancel()
 
     def on_response_complete(self) -> None:
-        """Begin to wait for the next request."""
+        """Start the timer for the next request."""
         self._expect_request()
         super().on_response_complete()
 
     def pause_writing(self) -> None:
-        """Begin to wait for the client to take what it was sent."""
+        """Start the timer for the client to read what it was sent."""
         super().pause_writing()
         self._sending = self.loop.call_later(TAKING_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Stop waiting for it."""
+        """Cancel that timer."""
         super().resume_writing()
         if self._sending:
             self._sending.cancel()
@@ -146,7 +146,7 @@ class PunctualProtocol(H11Protocol):
         self._expecting = self.loop.call_later(HEAD_SECONDS, self._end_idle)
 
     def _end_idle(self) -> None:
-        # Before the first request, uvicorn has no cycle, whatever its annotation says.
+        # Before the first request, `cycle` is None, whatever its annotation says.
         serving = self.cycle is not None and not self.cycle.response_complete  # pyright: ignore[reportUnnecessaryComparison]
         if not serving:
             self.transport.close()

@@ -1,4 +1,4 @@
-"""Pictures by signed link, for whoever is far away from the files."""
+"""Serve pictures by signed link, for clients on other machines."""
 
 import os
 import stat
@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, Response
 
 from imagerouter_mcp.generation.links import Links, Purpose
 from imagerouter_mcp.generation.studio import Studio
-from imagerouter_mcp.http_app.refusals import refusal
+from imagerouter_mcp.http_app.error_response import error_response
 
 HARMLESS = {
     "X-Content-Type-Options": "nosniff",
@@ -19,10 +19,10 @@ HARMLESS = {
     "Cache-Control": "private, no-store",
     "X-Robots-Tag": "noindex",
 }
-"""The address holds what lets in, and shall stay with whom it was given to."""
+"""Keep the address private: whoever has it has access."""
 PICTURE = {
     **HARMLESS,
-    # An SVG is a document: opened by itself it may neither run scripts nor load anything.
+    # An SVG is a document: opened by itself, it must not run scripts or load anything.
     "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
 }
 
@@ -31,9 +31,9 @@ def add_downloads(server: MCPServer[Studio], studio: Studio, links: Links) -> No
     """Add `/files/{handle}`.
 
     Args:
-        server: Is being built.
+        server: The server being built.
         studio: Holds the gallery.
-        links: Judge each request.
+        links: Checks each request's signature.
     """
 
     @server.custom_route("/files/{handle}", methods=["GET"])
@@ -44,9 +44,11 @@ def add_downloads(server: MCPServer[Studio], studio: Studio, links: Links) -> No
             return refused
         found = await to_thread.run_sync(studio.gallery.find, handle)
         path = found[0].path if found else None
-        seen = await to_thread.run_sync(_seen, path) if path else None
+        seen = await to_thread.run_sync(_inspected, path) if path else None
         if path is None or seen is None:
-            return refusal(404, f"The file of this picture is not there. Ask show_image for {handle} again.")
+            return error_response(
+                404, f"The file of this picture is not there. Ask show_image for {handle} again."
+            )
         media_type, status = seen
         return FileResponse(
             path,
@@ -59,13 +61,13 @@ def add_downloads(server: MCPServer[Studio], studio: Studio, links: Links) -> No
 
 
 def refuse_link(links: Links, purpose: Purpose, name: str, request: Request) -> Response | None:
-    """The answer to a link that does not hold, or None.
+    """Return the error response to an invalid link, or None if the link is valid.
 
     Args:
-        links: Judge it.
-        purpose: What it is used for.
-        name: Whom its path names.
-        request: Says the rest.
+        links: Checks the signature.
+        purpose: What the link is used for.
+        name: The handle or upload that the path names.
+        request: Holds the expiry time and the signature.
     """
     query = request.query_params
     expires, signatures = query.getlist("expires"), query.getlist("signature")
@@ -74,14 +76,16 @@ def refuse_link(links: Links, purpose: Purpose, name: str, request: Request) -> 
         case "good":
             return None
         case "expired":
-            return refusal(410, "This link has expired. Ask the agent for a new one.")
+            return error_response(410, "This link has expired. Ask the agent for a new one.")
         case _:
-            return refusal(403, "This link is not whole, or not of this server. Ask the agent for another.")
+            return error_response(
+                403, "This link is incomplete, or not from this server. Ask the agent for another."
+            )
 
 
-def _seen(path: Path) -> tuple[str, os.stat_result] | None:
-    """A file's media type, from its bytes, and its status; None if it is no picture or video any more."""
-    from imagerouter_mcp.images.formats import HEAD_BYTES, sniff  # noqa: PLC0415 - not before it is needed
+def _inspected(path: Path) -> tuple[str, os.stat_result] | None:
+    """Return a file's media type, read from its bytes, and its status; None if it is no picture or video."""
+    from imagerouter_mcp.images.formats import HEAD_BYTES, sniff  # noqa: PLC0415 - loaded at the first download
 
     try:
         with path.open("rb") as file:

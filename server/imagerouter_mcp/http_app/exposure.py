@@ -1,4 +1,4 @@
-"""Who may reach the server, and by which names: no page in a browser that rebinds a name to it."""
+"""Check who may reach the server, and under which names. This stops DNS rebinding by web pages."""
 
 import re
 from urllib.parse import urlsplit
@@ -7,34 +7,34 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.http_app.refusals import refusal
+from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.settings import Settings
 
 PROBES = ("/health", "/ready")
-"""Paths that anybody may ask, by whatever name: they tell no secret."""
+"""Paths that anybody may request, under any name; they reveal no secret."""
 LINKS = ("/files/", "/uploads/")
-"""Beginnings of paths whose signature is what lets in, from whatever page it is used."""
+"""Prefixes of paths that are protected by a signature, so any page may use them."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - it is compared with
-"""What stands for every address of the machine."""
+EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - for comparison
+"""Bind addresses that mean every address of the machine."""
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[^:\[\]/@\s]+))(?::\d{1,5})?")
 _LOCAL_ORIGIN = re.compile(r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address is one that only this machine can reach."""
+    """Return whether only this machine can reach an address."""
     return host in LOOPBACK
 
 
 def check_exposure(settings: Settings, host: str) -> None:
-    """Make sure that whoever may spend the credits has to show a token.
+    """Require a token if others can reach the server.
 
     Args:
-        settings: What the person set.
+        settings: The person's settings.
         host: The address to bind to.
 
     Raises:
-        ConfigurationError: Others may reach the server, directly or through a proxy, and no token is set.
+        ConfigurationError: Others can reach the server, directly or through a proxy, and no token is set.
     """
     if settings.mcp_token:
         return
@@ -44,22 +44,22 @@ def check_exposure(settings: Settings, host: str) -> None:
         elsewhere = f"the proxy {settings.http_proxies[0]}"
     if elsewhere:
         raise ConfigurationError(
-            f"Serving {elsewhere} would let anyone who reaches it spend your credits.",
+            f"Serving {elsewhere} without a token would let anyone who reaches it spend your credits.",
             "Set IMAGEROUTER_MCP_TOKEN to a long random value, which clients send as a bearer token, or bind "
-            "to 127.0.0.1, without a public name or a proxy.",
+            "to 127.0.0.1 without a public name or a proxy.",
         )
 
 
 class KnownNames:
-    """Refuses what is addressed to another name, or comes from a page of another origin.
+    """Refuses requests for an unknown host name, or from a page of an unknown origin.
 
-    Bound to every address without any name being set, the server cannot know its names: there any `Host` will
-    do, and the token guards it, which no page has. The `Origin` is checked in every case.
+    A server bound to every address, without any name set, cannot know its names. It then accepts any `Host`,
+    and the token protects it, which no page has. The `Origin` is always checked.
 
     Args:
-        app: What is guarded.
-        settings: Names and origins.
-        host: The address that the server is bound to.
+        app: The application to protect.
+        settings: The known names and origins.
+        host: The address the server binds to.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings, host: str) -> None:
@@ -83,11 +83,13 @@ class KnownNames:
             return
         headers = Headers(scope=scope)
         if not self._knows_host(headers.getlist("host")):
-            answer = refusal(421, "This server has another name. IMAGEROUTER_HTTP_HOSTS allows more names.")
+            answer = error_response(
+                421, "This server has another name. IMAGEROUTER_HTTP_HOSTS allows more names."
+            )
         elif not scope["path"].startswith(LINKS) and not all(
             map(self._knows_origin, headers.getlist("origin"))
         ):
-            answer = refusal(
+            answer = error_response(
                 403, "Pages of this origin may not call the server. IMAGEROUTER_HTTP_ORIGINS allows them."
             )
         else:

@@ -1,4 +1,4 @@
-"""What a supervisor or a load balancer asks: whether the process lives, and whether it can work."""
+"""Health probes for supervisors and load balancers: is the process alive, and can it work?"""
 
 from collections.abc import Callable
 
@@ -17,10 +17,10 @@ PROBE_SECONDS = 5.0
 
 
 def add_probes(server: MCPServer[Studio], studio: Studio) -> None:
-    """Add `/health` and `/ready`, which ask for no token and tell no secret.
+    """Add `/health` and `/ready`, which need no token and reveal no secret.
 
     Args:
-        server: Is being built.
+        server: The server being built.
         studio: What the tools work with.
     """
 
@@ -28,7 +28,7 @@ def add_probes(server: MCPServer[Studio], studio: Studio) -> None:
     async def health(_: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
         return JSONResponse({"status": "ok", "version": __version__})
 
-    # However many ask, one looks: a locked gallery takes no threads away from the tools.
+    # One check at a time: with a locked gallery, probes must not use up the tools' threads.
     one_at_a_time = anyio.CapacityLimiter(1)
 
     @server.custom_route("/ready", methods=["GET"])
@@ -43,7 +43,7 @@ def add_probes(server: MCPServer[Studio], studio: Studio) -> None:
 
 
 def _lacking(studio: Studio) -> list[str]:
-    """What the server would need to make a picture, and has not."""
+    """Return what is missing to make a picture."""
     settings = studio.settings
     checks: dict[str, Callable[[], object]] = {
         "key": lambda: settings.key,

@@ -1,4 +1,4 @@
-"""A line for each request, and its id in every line that is logged meanwhile."""
+"""Log a line for each request, and put its id into every line logged meanwhile."""
 
 import logging
 import re
@@ -19,12 +19,12 @@ request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 
 class RequestLog:
-    """Gives each request an id, its own if it brings a plain one, and logs what came of it.
+    """Gives each request an id, unless it brings a valid one, and logs its outcome.
 
-    The query is not logged, for it may hold a signature.
+    The query is not logged because it may hold a signature.
 
     Args:
-        app: What answers.
+        app: The application that answers.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -67,7 +67,7 @@ class RequestLog:
 
 
 def log_requests() -> None:
-    """Log each request to where the process logs, and put the time and the request's id into every line."""
+    """Log requests where the process logs, and add the time and the request's id to every line."""
     logger.setLevel(logging.INFO)
     for handler in logging.getLogger().handlers:
         handler.setFormatter(logging.Formatter(FORMAT))
@@ -80,5 +80,5 @@ def _with_id(record: logging.LogRecord) -> bool:
 
 
 def _plain(text: str) -> str:
-    """What a client chose, as one word of one line."""
+    """Return a client's text as one word without control characters."""
     return "".join(c if c.isprintable() and c != " " else "?" for c in text[:_MAX_PATH]) or "-"

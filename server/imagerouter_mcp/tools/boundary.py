@@ -1,14 +1,16 @@
-"""From a function to a tool, and from a failure to an answer that a model can act on: the one boundary.
+"""Turn failures into answers that a model can act on: the one boundary between errors and MCP.
 
-The SDK hides every exception but its own `ToolError` behind "Error executing tool X", words bad arguments
-as a validator's report, and ignores unknown arguments. Here each becomes one complete sentence.
+The SDK hides every exception but its own `ToolError` behind "Error executing tool X", and reports bad
+arguments in pydantic's words. Here each failure becomes one complete sentence.
 """
 
 import logging
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, cast
 
+from mcp.server import MCPServer
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import (
     ResourceError,
@@ -17,135 +19,168 @@ from mcp.server.mcpserver.exceptions import (
     UnexpectedResourceError,
     UnexpectedToolError,
 )
-from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import ValidationError
+from mcp.types import CallToolResult, InputRequiredResult
+from pydantic import AnyUrl, ValidationError
 
-from imagerouter_mcp.errors import ImageRouterError, NotFoundError
+from imagerouter_mcp.errors import Charged, ImageRouterError, NotFoundError
+from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.lines import one_line
+from imagerouter_mcp.tools.structured import Content, Usd, tool_result
 
 logger = logging.getLogger(__name__)
 
-_MAX_FAULTS = 3
+_MAX_FAULTS = 20
+"""Faults that are named; a call with more of them has arguments that no tool takes."""
+_NAME_SHOWN = 40
 
 
-class SpeakingTool(Tool):
-    """A tool whose every failure is a sentence."""
+class Fault(Content):
+    """What went wrong and what it cost; `up_to_usd` is the most that ImageRouter may have kept."""
 
-    async def run(
-        self,
-        arguments: dict[str, Any],
-        context: Context[Any, Any],
-        convert_result: bool = False,  # noqa: FBT001, FBT002 - the SDK's signature
-    ) -> Any:  # noqa: ANN401 - the SDK's signature
-        """Run the tool; a failure becomes an answer with `is_error` set."""
-        unknown = [name for name in arguments if name not in self.parameters["properties"]]
-        if unknown:
-            return _bad_arguments(self, unknown, self._invalid(arguments))
+    kind: str
+    message: str
+    charged: Charged
+    cost_usd: Usd | None = None
+    up_to_usd: Usd | None = None
+
+
+class ErrorContent(Content):
+    """The structured content of a call that failed."""
+
+    error: Fault
+
+
+class SpeakingServer(MCPServer[Studio]):
+    """A server that answers every failure with a sentence."""
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Studio, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool; a failure becomes a result with `is_error` set."""
         try:
-            return await super().run(arguments, context, convert_result)
+            return await super().call_tool(name, without_nulls(arguments), context)
         except UnexpectedToolError as error:
-            return _failure(self.name, error.__cause__)
+            return _failure(name, error.__cause__)
         except ToolError as error:
-            return _bad_arguments(self, [], error.__cause__)
+            schemas = {tool.name: tool.input_schema["properties"] for tool in await self.list_tools()}
+            if isinstance(error.__cause__, ValidationError):
+                return _wrong_arguments(name, schemas[name], error.__cause__)
+            return _unknown_tool(name, schemas)
 
-    def _invalid(self, arguments: dict[str, Any]) -> ValidationError | None:
-        """What else is wrong with arguments of which some are unknown."""
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Studio, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """Read a resource.
+
+        Raises:
+            ResourceError: It cannot be read; the sentence says why and what to do.
+        """
         try:
-            self.fn_metadata.validate_arguments(arguments)
-        except ValidationError as error:
-            return error
-        return None
+            return await super().read_resource(uri, context)
+        except UnexpectedResourceError as error:
+            cause = error.__cause__
+            if isinstance(cause, NotFoundError):
+                raise ResourceNotFoundError(str(cause)) from cause
+            if isinstance(cause, ImageRouterError):
+                raise ResourceError(str(cause)) from cause
+            raise
 
 
-def make_tool(
-    function: Callable[..., Any],
-    *,
-    title: str,
-    annotations: ToolAnnotations,
-    output: Mapping[str, Any],
-) -> Tool:
-    """Make a tool of a function.
+def without_nulls(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments without those that are null: null means "left out"."""
+    return {name: _without_nulls(value) for name, value in arguments.items() if value is not None}
+
+
+def _without_nulls(value: object) -> object:
+    if not isinstance(value, list):
+        return value
+    return [item for item in cast("list[object]", value) if item is not None]
+
+
+def error_result(
+    sentence: str, *, kind: str, charged: Charged, cost_usd: Decimal | None = None, kept: bool = False
+) -> CallToolResult:
+    """Return a result that says what went wrong, in the text and in the structured content.
 
     Args:
-        function: An async function; its docstring is the description, its annotated parameters the schema.
-        title: What a person sees.
-        annotations: All four hints, for hosts decide by them.
-        output: The JSON schema of the structured content.
+        sentence: What happened, whether money was spent, and what to do next.
+        kind: The kind of error.
+        charged: Whether money was spent.
+        cost_usd: What was charged, where known.
+        kept: Whether `cost_usd` is only the most that ImageRouter may have kept.
     """
-    tool = SpeakingTool.from_function(function, title=title, annotations=annotations)
-    tool.description = " ".join(tool.description.split())
-    # A title repeats each name at the cost of a model's attention.
-    for schema in (tool.parameters, *tool.parameters["properties"].values()):
-        schema.pop("title", None)
-    tool.parameters["additionalProperties"] = False
-    tool.fn_metadata.output_schema = dict(output)
-    return tool
+    amount = {"up_to_usd" if kept else "cost_usd": cost_usd}
+    fault = Fault.model_validate({"kind": kind, "message": one_line(sentence), "charged": charged, **amount})
+    result = tool_result([sentence], ErrorContent(error=fault))
+    result.is_error = True
+    return result
 
 
 def _failure(name: str, cause: BaseException | None) -> CallToolResult:
     if isinstance(cause, ImageRouterError):
-        return failed(str(cause), kind=cause.kind, charged=cause.charged)
+        return error_result(
+            str(cause), kind=cause.kind, charged=cause.charged, cost_usd=cause.cost_usd, kept=cause.kept
+        )
     logger.error("%s failed unexpectedly", name, exc_info=cause)
-    return failed(
+    return error_result(
         f"{name} failed for a reason that imagerouter-mcp did not foresee ({type(cause).__name__}). If a "
         "request was under way, it may have been carried out and charged. Look at https://imagerouter.io "
-        "before asking again, and report the log of this server.",
+        "before you ask again, and report the log of this server.",
         kind="internal",
         charged="unknown",
     )
 
 
-def _bad_arguments(tool: Tool, unknown: Sequence[str], cause: BaseException | None) -> CallToolResult:
-    faults = [f"it does not know {name[:40]!r}" for name in unknown]
-    if isinstance(cause, ValidationError):
-        faults += [_fault(error) for error in cause.errors(include_url=False)]
-    faults = faults[:_MAX_FAULTS] or [str(cause)]
-    known = ", ".join(tool.parameters["properties"])
-    return failed(
-        f"{tool.name} cannot be called like this: {'; '.join(faults)}. Nothing was charged. Call it again "
-        f"with these arguments only: {known}.",
+def _unknown_tool(name: str, tools: Iterable[str]) -> CallToolResult:
+    return error_result(
+        f"There is no tool {name[:_NAME_SHOWN]!r}. Nothing was charged. Use one of {', '.join(tools)}.",
         kind="arguments",
         charged="no",
     )
 
 
-def _fault(error: Mapping[str, Any]) -> str:
-    """One fault in words; the value that was given is the caller's own, so only its place is told."""
-    place = ".".join(str(part) for part in error["loc"])
-    match error["type"]:
-        case "missing":
-            return f"{place!r} is missing"
-        case _:
-            message = str(error["msg"])
-            return f"{place!r}: {message[:1].lower()}{message[1:]}"
-
-
-@contextmanager
-def speaking_resources() -> Generator[None]:
-    """Turn the failure of a resource within the block into the SDK's own error, with its whole sentence.
-
-    Raises:
-        ResourceError: In place of an `ImageRouterError`.
-    """
-    try:
-        yield
-    except UnexpectedResourceError as error:
-        cause = error.__cause__
-        if isinstance(cause, UnexpectedResourceError):
-            cause = cause.__cause__
-        if isinstance(cause, NotFoundError):
-            raise ResourceNotFoundError(str(cause)) from cause
-        if isinstance(cause, ImageRouterError):
-            raise ResourceError(str(cause)) from cause
-        raise
-
-
-def failed(sentence: str, *, kind: str, charged: str) -> CallToolResult:
-    """An answer that says what went wrong, as text and as structured content alike."""
-    sentence = one_line(sentence)
-    return CallToolResult(
-        content=[TextContent(type="text", text=sentence)],
-        structured_content={"error": {"kind": kind, "message": sentence, "charged": charged}},
-        is_error=True,
+def _wrong_arguments(
+    name: str, properties: Mapping[str, Mapping[str, Any]], error: ValidationError
+) -> CallToolResult:
+    faults = {str(fault["loc"][0]): fault["type"] for fault in error.errors(include_url=False)}
+    named = [_fault(argument, kind, properties.get(argument)) for argument, kind in faults.items()]
+    more = len(named) - _MAX_FAULTS
+    told = "; ".join(named[:_MAX_FAULTS]) + (f"; and {more} more" if more > 0 else "")
+    return error_result(
+        f"{name} cannot be called like this: {told}. Nothing was charged. Call it again with these arguments "
+        f"only: {', '.join(properties)}.",
+        kind="arguments",
+        charged="no",
     )
+
+
+def _fault(name: str, kind: str, schema: Mapping[str, Any] | None) -> str:
+    """Return one fault in words, without the value: it may be long or secret."""
+    if schema is None:
+        return f"it does not know {name[:_NAME_SHOWN]!r}"
+    if kind == "missing":
+        return f"{name!r} is missing"
+    return f"{name!r} must be {_form(schema)}"
+
+
+def _form(schema: Mapping[str, Any]) -> str:
+    """Return what a value must look like: "a whole number from 1 to 8"."""
+    if "enum" in schema:
+        return f"one of {', '.join(schema['enum'])}"
+    match schema["type"]:
+        case "array":
+            allowed = schema["items"].get("enum")
+            return f"a list of any of {', '.join(allowed)}" if allowed else 'a list of strings: ["…", "…"]'
+        case "integer" | "number" as kind:
+            return ("a whole number" if kind == "integer" else "a number") + _bounds(schema)
+        case "boolean":
+            return "true or false"
+        case _:
+            return "a string"
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if high is None:
+        return "" if low is None else f" from {low:g}"
+    return f" from {low:g} to {high:g}"

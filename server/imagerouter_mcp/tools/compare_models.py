@@ -11,7 +11,9 @@ from pydantic import Field
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.request import GenerationRequest, Order
 from imagerouter_mcp.tools.consent import Answered, Asked, agreed, ask_person
-from imagerouter_mcp.tools.making import make
+from imagerouter_mcp.tools.declare import MAKES, tool
+from imagerouter_mcp.tools.generating import generate
+from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import (
     Again,
     AspectRatio,
@@ -37,6 +39,7 @@ async def _consent(ctx: StudioContext, prompt: str, models: list[str], size: str
     return await ask_person(ctx, _order(GenerationRequest(prompt=prompt, size=size), models))
 
 
+@tool("Compare models", MAKES)
 async def compare_models(
     *,
     prompt: Prompt,
@@ -51,7 +54,7 @@ async def compare_models(
     preview: Preview = "auto",
     again: Again = False,
     confirm_cost: ConfirmCost = False,
-) -> CallToolResult:
+) -> Annotated[CallToolResult, GenerationContent]:
     """Make the same picture with several models to choose between them. Costs credits for each."""
     if len(set(models)) != len(models) or not FEWEST <= len(models) <= MOST:
         raise PlanError(
@@ -68,7 +71,7 @@ async def compare_models(
         again=again,
         confirmed=agreed(consent, confirm_cost=confirm_cost, ctx=ctx),
     )
-    return await make(ctx, order, preview)
+    return await generate(ctx, order, preview)
 
 
 def _order(

@@ -7,8 +7,9 @@ from mcp_types.version import is_version_at_least
 from pydantic import BaseModel, Field
 
 from imagerouter_mcp.errors import BudgetError
-from imagerouter_mcp.generation.prices import Estimate, dollars
+from imagerouter_mcp.generation.prices import Estimate
 from imagerouter_mcp.generation.request import THINGS, Order
+from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.parameters import StudioContext
 
 _ASKS_IN_THE_RESULT = "2026-07-28"

@@ -1,15 +1,24 @@
-"""The tool `describe_model`: everything about one model."""
+"""The tool `describe_model`: tell everything about one model."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.prices import price_words
-from imagerouter_mcp.tools.entries import entry_fields, entry_line, price_fields, price_span
+from imagerouter_mcp.tools.declare import READS, tool
+from imagerouter_mcp.tools.listed_models import (
+    ListedModel,
+    PriceRange,
+    listed_model,
+    model_fields,
+    model_line,
+    price_range,
+    price_span,
+)
 from imagerouter_mcp.tools.parameters import StudioContext
-from imagerouter_mcp.tools.results import text_block
+from imagerouter_mcp.tools.structured import Content, tool_result
 
 if TYPE_CHECKING:
     from imagerouter_mcp.api.catalogue import Listing
@@ -17,19 +26,35 @@ if TYPE_CHECKING:
 
 ModelId = Annotated[str, Field(description="Model id, such as google/gemini-2.5-flash.")]
 
-MODEL_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "model": {"type": "object"},
-        "alternatives": {"type": "array", "items": {"type": "object"}},
-    },
-}
-"""Of the structured content: the model as in search_models, with `providers`, `aliases` and what it does."""
-
 _ALTERNATIVES = 3
 
 
-async def describe_model(*, model: ModelId, ctx: StudioContext) -> CallToolResult:
+class Provider(Content):
+    """A provider of a model, with its own price."""
+
+    id: str
+    price_usd: PriceRange | None
+
+
+class DescribedModel(ListedModel):
+    """A model with all that is known of it."""
+
+    providers: list[Provider]
+    aliases: list[str]
+    does: str | None = None
+    uses_prompt: bool | None = None
+
+
+class ModelContent(Content):
+    """A model, and others that can do the same."""
+
+    model: DescribedModel
+    alternatives: list[ListedModel]
+    notes: list[str]
+
+
+@tool("Describe model", READS)
+async def describe_model(*, model: ModelId, ctx: StudioContext) -> Annotated[CallToolResult, ModelContent]:
     """Tell all about one model: sizes, prices, abilities, providers, alternatives. Free of charge."""
     from imagerouter_mcp.generation.choose import named
     from imagerouter_mcp.generation.special import SPECIAL
@@ -43,28 +68,29 @@ async def describe_model(*, model: ModelId, ctx: StudioContext) -> CallToolResul
     others = _alternatives(entry, listing)
     special = SPECIAL.get(entry.id)
     offers = [f"{name} {price_span(price)}" for name, price in entry.offers]
-    fields = {
-        **entry_fields(entry),
-        "providers": [{"id": name, "price_usd": price_fields(price)} for name, price in entry.offers],
-        "aliases": list(entry.aliases),
-        **({"does": special.does, "heeds_prompt": special.prompt} if special else {}),
-    }
+    described = DescribedModel(
+        **model_fields(entry),
+        providers=[Provider(id=name, price_usd=price_range(price)) for name, price in entry.offers],
+        aliases=list(entry.aliases),
+        does=special.does if special else None,
+        uses_prompt=special.prompt if special else None,
+    )
+    notes = [listing.stale_note] if listing.stale_note else []
     lines = [
-        entry_line(entry),
-        *([f"It {special.does}{'' if special.prompt else ' and heeds no prompt'}."] if special else []),
+        model_line(entry),
+        *([f"It {special.does}{'' if special.prompt else ' and uses no prompt'}."] if special else []),
         f"Sizes: {', '.join(entry.sizes) if entry.sizes else 'any'}.",
         *([f"Seconds: {', '.join(f'{length:g}' for length in entry.seconds)}."] if entry.seconds else []),
         f"Providers: {', '.join(offers) or 'not told'}.",
         f"Alternatives: {', '.join(f'{other.id} ({price_words(other)})' for other in others) or 'none'}.",
+        *(f"Note: {note}" for note in notes),
     ]
-    return CallToolResult(
-        content=[text_block(lines)],
-        structured_content={"model": fields, "alternatives": [entry_fields(other) for other in others]},
-    )
+    content = ModelContent(model=described, alternatives=list(map(listed_model, others)), notes=notes)
+    return tool_result(lines, content)
 
 
 def _alternatives(entry: "ModelEntry", listing: "Listing") -> "list[ModelEntry]":
-    """Models that can do all that this one can, the nearest in price first."""
+    """Return models that can do all that this one can, the nearest in price first."""
     from imagerouter_mcp.generation.choose import Need, is_choosable
 
     need = Need(bool(entry.takes_image), bool(entry.takes_mask))

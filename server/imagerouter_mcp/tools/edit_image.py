@@ -8,7 +8,9 @@ from mcp.types import CallToolResult
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.request import GenerationRequest, Order
 from imagerouter_mcp.tools.consent import Answered, Asked, agreed, ask_person
-from imagerouter_mcp.tools.making import make, tell_plan
+from imagerouter_mcp.tools.declare import MAKES, tool
+from imagerouter_mcp.tools.generating import generate, plan
+from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import (
     Again,
     AspectRatio,
@@ -45,6 +47,7 @@ async def _consent(
     return await ask_person(ctx, _order(request, n), dry_run=dry_run)
 
 
+@tool("Edit image", MAKES)
 async def edit_image(
     *,
     images: Images,
@@ -65,7 +68,7 @@ async def edit_image(
     dry_run: DryRun = False,
     again: Again = False,
     confirm_cost: ConfirmCost = False,
-) -> CallToolResult:
+) -> Annotated[CallToolResult, GenerationContent]:
     """Change, combine, restyle, upscale or cut out existing pictures or photos.
 
     The source files stay as they are; the result is a new picture. Costs credits on each call.
@@ -87,7 +90,7 @@ async def edit_image(
     )
     confirmed = agreed(consent, confirm_cost=confirm_cost, ctx=ctx)
     order = _order(request, n, again=again, confirmed=confirmed)
-    return await (tell_plan(ctx, order) if dry_run else make(ctx, order, preview))
+    return await (plan(ctx, order) if dry_run else generate(ctx, order, preview))
 
 
 def _order(request: GenerationRequest, n: int, *, again: bool = False, confirmed: bool = False) -> Order:

@@ -7,7 +7,9 @@ from mcp.types import CallToolResult
 
 from imagerouter_mcp.generation.request import GenerationRequest, Order
 from imagerouter_mcp.tools.consent import Answered, Asked, agreed, ask_person
-from imagerouter_mcp.tools.making import make, tell_plan
+from imagerouter_mcp.tools.declare import MAKES, tool
+from imagerouter_mcp.tools.generating import generate, plan
+from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import (
     Again,
     AspectRatio,
@@ -32,6 +34,7 @@ async def _consent(*, ctx: StudioContext, prompt: str, model: str, size: str, n:
     return await ask_person(ctx, _order(request, n), dry_run=dry_run)
 
 
+@tool("Generate image", MAKES)
 async def generate_image(
     *,
     prompt: Prompt,
@@ -50,7 +53,7 @@ async def generate_image(
     dry_run: DryRun = False,
     again: Again = False,
     confirm_cost: ConfirmCost = False,
-) -> CallToolResult:
+) -> Annotated[CallToolResult, GenerationContent]:
     """Make a new picture from text: photo, illustration, logo, icon, drawing, poster, diagram.
 
     Saves the file, answers with its path, link, handle and cost. Costs credits on each call; free models
@@ -69,7 +72,7 @@ async def generate_image(
     )
     confirmed = agreed(consent, confirm_cost=confirm_cost, ctx=ctx)
     order = _order(request, n, again=again, confirmed=confirmed)
-    return await (tell_plan(ctx, order) if dry_run else make(ctx, order, preview))
+    return await (plan(ctx, order) if dry_run else generate(ctx, order, preview))
 
 
 def _order(request: GenerationRequest, n: int, *, again: bool = False, confirmed: bool = False) -> Order:

@@ -8,7 +8,9 @@ from pydantic import BeforeValidator, Field
 
 from imagerouter_mcp.generation.request import GenerationRequest, Order
 from imagerouter_mcp.tools.consent import Answered, Asked, agreed, ask_person
-from imagerouter_mcp.tools.making import make, tell_plan
+from imagerouter_mcp.tools.declare import MAKES, tool
+from imagerouter_mcp.tools.generating import generate, plan
+from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import (
     Again,
     AspectRatio,
@@ -49,6 +51,7 @@ async def _consent(
     return await ask_person(ctx, _order(request), dry_run=dry_run)
 
 
+@tool("Generate video", MAKES)
 async def generate_video(
     *,
     prompt: VideoPrompt,
@@ -65,7 +68,7 @@ async def generate_video(
     dry_run: DryRun = False,
     again: Again = False,
     confirm_cost: ConfirmCost = False,
-) -> CallToolResult:
+) -> Annotated[CallToolResult, GenerationContent]:
     """Make a video, clip or animation from text, or from a picture.
 
     Takes minutes: mostly answers with a handle for get_generation. Costs credits, far more than a picture.
@@ -83,7 +86,7 @@ async def generate_video(
         filename=filename,
     )
     order = _order(request, again=again, confirmed=agreed(consent, confirm_cost=confirm_cost, ctx=ctx))
-    return await (tell_plan(ctx, order) if dry_run else make(ctx, order, "none"))
+    return await (plan(ctx, order) if dry_run else generate(ctx, order, "none"))
 
 
 def _order(request: GenerationRequest, *, again: bool = False, confirmed: bool = False) -> Order:

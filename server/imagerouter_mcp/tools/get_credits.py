@@ -1,42 +1,87 @@
-"""The tool `get_credits`: what the account has left."""
+"""The tool `get_credits`: tell what the account has left."""
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
 from mcp.types import CallToolResult
 
-from imagerouter_mcp.generation.prices import dollars
+from imagerouter_mcp.money import dollars
+from imagerouter_mcp.tools.declare import READS, tool
 from imagerouter_mcp.tools.parameters import StudioContext
-from imagerouter_mcp.tools.results import text_block
+from imagerouter_mcp.tools.structured import Content, Usd, tool_result
 
 if TYPE_CHECKING:
+    from imagerouter_mcp.api.catalogue import Listing
     from imagerouter_mcp.api.wire import Credits, KeyUsage
 
-CREDITS_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "remaining_usd": {"type": "number"},
-        "used_usd": {"type": "number"},
-        "deposited_usd": {"type": "number"},
-        "keys": {"type": "array", "items": {"type": "object"}},
-    },
-}
-"""Of the structured content; a key is {name, active, used_usd, requests, limit_usd, period, period_used_usd,
-expires}."""
+
+class Key(Content):
+    """An API key of the account."""
+
+    name: str | None = None
+    active: bool | None = None
+    used_usd: Usd | None = None
+    requests: int | None = None
+    limit_usd: Usd | None = None
+    period: str | None = None
+    period_used_usd: Usd | None = None
+    expires: str | None = None
 
 
-async def get_credits(*, ctx: StudioContext) -> CallToolResult:
+class CreditsContent(Content):
+    """The account's balance and its keys; the notes say what the balance allows."""
+
+    remaining_usd: Usd | None = None
+    used_usd: Usd | None = None
+    deposited_usd: Usd | None = None
+    keys: list[Key]
+    notes: list[str]
+
+
+@tool("Get credits", READS)
+async def get_credits(*, ctx: StudioContext) -> Annotated[CallToolResult, CreditsContent]:
     """Tell the ImageRouter account's balance, use and the limits of its API keys. Free of charge."""
-    account = await ctx.request_context.lifespan_context.client.credits(by_key=True)
-    keys = [_key_fields(key) for key in account.usage_by_api_key or []]
-    fields = {
-        "remaining_usd": _number(account.remaining_credits),
-        "used_usd": _number(account.credit_usage),
-        "deposited_usd": _number(account.total_deposits),
-        "keys": keys,
-    }
-    lines = [_balance(account), *(_key_line(key) for key in account.usage_by_api_key or [])]
-    return CallToolResult(content=[text_block(lines)], structured_content=_known(fields))
+    studio = ctx.request_context.lifespan_context
+    account = await studio.client.credits(by_key=True)
+    note = credit_note(account, await studio.known_models())
+    notes = [note] if note else []
+    keys = account.usage_by_api_key or []
+    content = CreditsContent(
+        remaining_usd=account.remaining_credits,
+        used_usd=account.credit_usage,
+        deposited_usd=account.total_deposits,
+        keys=[_key(key) for key in keys],
+        notes=notes,
+    )
+    return tool_result([_balance(account), *notes, *map(_key_line, keys)], content)
+
+
+def credit_note(account: "Credits", listing: "Listing | None") -> str:
+    """Say what the balance allows, "" where it allows everything.
+
+    Args:
+        account: The balance.
+        listing: The model list, or None if it cannot be read.
+    """
+    from imagerouter_mcp.api.refusals import DEPOSIT_PAGE
+
+    left = account.remaining_credits
+    if left is None:
+        return ""
+    if left <= 0:
+        return (
+            "Without credits nothing can be made, not even with models that end in :free. Add credits at "
+            f"{DEPOSIT_PAGE}."
+        )
+    highest = [Decimal(str(entry.price.high)) for entry in listing.models if entry.price] if listing else []
+    enough = sum(price <= left for price in highest)
+    if enough == len(highest):
+        return ""
+    return (
+        f"ImageRouter sets aside a model's highest price before it makes anything: {dollars(left)} is enough "
+        f"for {enough} of {len(highest)} models, those that end in :free included. Several pictures at once "
+        "need the sum."
+    )
 
 
 def _balance(account: "Credits") -> str:
@@ -67,24 +112,14 @@ def _limit(key: "KeyUsage") -> str:
     return f"may spend {dollars(key.spend_limit)}{period}{spent}"
 
 
-def _key_fields(key: "KeyUsage") -> dict[str, Any]:
-    return _known(
-        {
-            "name": key.api_key_name,
-            "active": key.is_active,
-            "used_usd": _number(key.credit_usage),
-            "requests": key.total_requests,
-            "limit_usd": _number(key.spend_limit),
-            "period": key.spend_limit_period,
-            "period_used_usd": _number(key.period_spend),
-            "expires": key.expires_at,
-        }
+def _key(key: "KeyUsage") -> Key:
+    return Key(
+        name=key.api_key_name,
+        active=key.is_active,
+        used_usd=key.credit_usage,
+        requests=key.total_requests,
+        limit_usd=key.spend_limit,
+        period=key.spend_limit_period,
+        period_used_usd=key.period_spend,
+        expires=key.expires_at,
     )
-
-
-def _number(amount: Decimal | None) -> float | None:
-    return None if amount is None else float(amount)
-
-
-def _known(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}

@@ -1,12 +1,13 @@
-"""The tool `get_generation`: what came of a call that was still under way when it was answered."""
+"""The tool `get_generation`: collect what a call made after it was answered."""
 
 from typing import Annotated
 
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from imagerouter_mcp.tools.hosts import answer_within
-from imagerouter_mcp.tools.making import answered, progress_of
+from imagerouter_mcp.tools.declare import RESTORES, tool
+from imagerouter_mcp.tools.generating import outcome_result, progress_of
+from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import Preview, StudioContext
 
 GenerationHandle = Annotated[
@@ -17,10 +18,12 @@ Wait = Annotated[
 ]
 
 
+@tool("Get generation", RESTORES)
 async def get_generation(
     *, generation: GenerationHandle, ctx: StudioContext, wait: Wait = 45, preview: Preview = "auto"
-) -> CallToolResult:
+) -> Annotated[CallToolResult, GenerationContent]:
     """Collect a picture or video that was not done in time. Free of charge, however often."""
-    calls = ctx.request_context.lifespan_context.calls
-    seconds = min(wait, answer_within(ctx))
-    return await answered(ctx, await calls.collect(generation, seconds, progress_of(ctx)), preview)
+    studio = ctx.request_context.lifespan_context
+    seconds = min(wait, studio.settings.wait_seconds)
+    outcome = await studio.calls.collect(generation, seconds, progress_of(ctx))
+    return await outcome_result(ctx, outcome, preview)

@@ -1,6 +1,6 @@
-"""The tool `list_images`: what was made."""
+"""The tool `list_images`: list what was made."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from anyio import to_thread
 from mcp.types import CallToolResult
@@ -8,9 +8,11 @@ from pydantic import Field
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
 from imagerouter_mcp.generation.links import Links
+from imagerouter_mcp.tools.declare import READS_HERE, tool
 from imagerouter_mcp.tools.parameters import StudioContext
-from imagerouter_mcp.tools.results import image_fields, place, price, text_block
-from imagerouter_mcp.tools.unfinished import unfinished_fields, unfinished_lines
+from imagerouter_mcp.tools.pictures import Picture, cost_words, picture_fields, place
+from imagerouter_mcp.tools.structured import PROMPT_IN_FIELDS, Content, short_prompt, tool_result
+from imagerouter_mcp.tools.unfinished import Unfinished, unfinished, unfinished_line
 
 Query = Annotated[
     str,
@@ -18,41 +20,44 @@ Query = Annotated[
 ]
 Limit = Annotated[int, Field(ge=1, le=200, description="At most so many generations. Default 10.")]
 
-IMAGES_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "images": {"type": "array", "items": {"type": "object"}},
-        "unfinished": {"type": "array", "items": {"type": "object"}},
-        "total": {"type": "integer"},
-    },
-}
-"""Of the structured content: each image is {handle, prompt, model, cost_usd, created, path, url, missing, …};
-`total` counts all generations of the gallery; `cost_usd` is the whole generation's. What is under way, or
-of unknown outcome, is {generation, state, prompt, model, created, may_cost_usd, error}."""
 
-_PROMPT_SHOWN, _PROMPT_TOLD = 60, 200
-"""Characters of a prompt in the text and in the structured content; the record's resource has all."""
+class ListedPicture(Picture):
+    """A picture in the gallery; `cost_usd` is that of its whole generation."""
+
+    generation: str
+    prompt: str
+    created: str
+    sources: list[str]
+    missing: bool | None = None
 
 
-async def list_images(*, ctx: StudioContext, query: Query = "", limit: Limit = 10) -> CallToolResult:
+class ImagesContent(Content):
+    """Some pictures of the gallery; `total` counts all of its generations."""
+
+    images: list[ListedPicture]
+    unfinished: list[Unfinished]
+    total: int
+
+
+@tool("List images", READS_HERE)
+async def list_images(
+    *, ctx: StudioContext, query: Query = "", limit: Limit = 10
+) -> Annotated[CallToolResult, ImagesContent]:
     """List the pictures and videos made earlier, newest first, and what is unfinished. Free of charge."""
     studio = ctx.request_context.lifespan_context
     gallery, links = studio.gallery, studio.links
     await studio.calls.settle()
-    unfinished = await to_thread.run_sync(studio.journal.unfinished, limit)
+    entries = await to_thread.run_sync(studio.journal.unfinished, limit)
     records = await to_thread.run_sync(gallery.list, query, limit)
     total = await to_thread.run_sync(gallery.count)
     pairs = [(image, record) for record in records for image in record.images]
-    told = await to_thread.run_sync(lambda: [_fields(image, record, links) for image, record in pairs])
-    lines = [*unfinished_lines(unfinished), *(_line(image, record, links) for image, record in pairs)]
-    return CallToolResult(
-        content=[text_block(lines or [_nothing(query, total)])],
-        structured_content={
-            "images": told,
-            "unfinished": [unfinished_fields(entry) for entry in unfinished],
-            "total": total,
-        },
-    )
+    images = await to_thread.run_sync(lambda: [_listed(image, record, links) for image, record in pairs])
+    lines = [
+        *map(unfinished_line, entries),
+        *(_line(image, record, links) for image, record in pairs),
+    ]
+    content = ImagesContent(images=images, unfinished=list(map(unfinished, entries)), total=total)
+    return tool_result(lines or [_nothing(query, total)], content)
 
 
 def _nothing(query: str, total: int) -> str:
@@ -61,31 +66,26 @@ def _nothing(query: str, total: int) -> str:
     return f"None of the {total} generations has all the words of {query!r}. Use fewer words."
 
 
-def _fields(image: GalleryImage, record: Record, links: Links | None) -> dict[str, Any]:
-    fields = {
-        **image_fields(image, links),
-        "generation": record.generation,
-        "prompt": record.prompt[:_PROMPT_TOLD],
-        "model": record.model,
-        "created": record.created_at.isoformat(timespec="seconds"),
-        "sources": [source[:_PROMPT_TOLD] for source in record.sources],
-    }
-    if record.cost_usd is not None:
-        fields["cost_usd"] = float(record.cost_usd)
-    if is_missing(image):
-        fields["missing"] = True
-    return fields
+def _listed(image: GalleryImage, record: Record, links: Links | None) -> ListedPicture:
+    return ListedPicture(
+        **picture_fields(image, links),
+        generation=record.generation,
+        prompt=record.prompt[:PROMPT_IN_FIELDS],
+        model=record.model,
+        cost_usd=record.cost_usd,
+        created=record.created_at.isoformat(timespec="seconds"),
+        sources=[source[:PROMPT_IN_FIELDS] for source in record.sources],
+        missing=is_missing(image) or None,
+    )
 
 
 def _line(image: GalleryImage, record: Record, links: Links | None) -> str:
-    prompt = " ".join(record.prompt.split())
-    shown = prompt if len(prompt) <= _PROMPT_SHOWN else f"{prompt[: _PROMPT_SHOWN - 1]}…"
     parts = [
         image.handle,
         record.created_at.astimezone().strftime("%Y-%m-%d %H:%M"),
         record.model,
-        price(record.cost_usd),
-        f'"{shown}"',
+        cost_words(record.cost_usd),
+        f'"{short_prompt(record.prompt)}"',
         _place(image, links),
     ]
     return " · ".join(parts)
@@ -99,5 +99,5 @@ def _place(image: GalleryImage, links: Links | None) -> str:
 
 
 def is_missing(image: GalleryImage) -> bool:
-    """Whether the picture's file is not where it was stored."""
+    """Return whether the picture's file is not where it was stored."""
     return image.path is None or not image.path.is_file()

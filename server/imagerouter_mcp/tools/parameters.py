@@ -1,7 +1,6 @@
 """The parameters that tools share, each described once; a model reads these at every turn.
 
-Only what every host accepts: strings, numbers, booleans, enums and arrays of strings, optional ones with
-a default rather than null.
+Only what every host accepts: strings, numbers, booleans, enums and arrays of strings, none of them nullable.
 """
 
 from typing import Annotated, Literal
@@ -36,17 +35,14 @@ Mask = Annotated[
 ]
 Model = Annotated[
     str,
-    Field(
-        description="Model id, or auto (default: the person's own, else a popular one that fits), cheapest, "
-        "free."
-    ),
+    Field(description="Model id, auto (default: the person's own or one that fits), cheapest or free."),
 ]
 Size = Annotated[str, Field(description="WIDTHxHEIGHT in pixels. Default auto.")]
 AspectRatio = Annotated[
     str,
     Field(
-        description="Shape in place of size: 16:9 or any W:H, square, landscape, portrait, match (the first "
-        "source). Default none."
+        description="Shape instead of size: W:H, square, landscape, portrait, match (first source). "
+        "Default none."
     ),
 ]
 Count = Annotated[int, Field(ge=1, le=8, description="How many pictures, each paid for. Default 1.")]
@@ -57,7 +53,7 @@ Again = Annotated[
 ]
 ConfirmCost = Annotated[
     bool,
-    Field(description="The person agreed to this price; only after an answer asked for it. Default false."),
+    Field(description="The person agreed to the price that an answer asked about. Default false."),
 ]
 Quality = Annotated[
     Literal["auto", "low", "medium", "high"], Field(description="Only some models use it. Default auto.")
@@ -70,9 +66,9 @@ ResponseFormat = Annotated[
     Field(description="url: public link; b64_ephemeral: nothing stays at ImageRouter. Default auto."),
 ]
 Preview = Annotated[
-    Literal["auto", "none", "large"], Field(description="Inline preview in the answer. Default auto (small).")
+    Literal["auto", "none", "large"], Field(description="Inline preview. Default auto (small).")
 ]
 OutputDir = Annotated[
-    str, Field(description="Folder to save in, absolute or with ~. Default: the person's pictures folder.")
+    str, Field(description="Folder to save in, absolute or with ~. Default: the person's own.")
 ]
-Filename = Annotated[str, Field(description="File name without a folder. Default: the prompt's first words.")]
+Filename = Annotated[str, Field(description="File name, no folder. Default: the prompt's first words.")]

@@ -1,35 +1,40 @@
-"""The tool `popular_models`: what others use most."""
+"""The tool `popular_models`: list the models that others use most."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from imagerouter_mcp.tools.entries import entry_fields, entry_line
+from imagerouter_mcp.tools.declare import READS, tool
+from imagerouter_mcp.tools.listed_models import ListedModel, ModelsContent, listed_model, model_line
 from imagerouter_mcp.tools.parameters import StudioContext
-from imagerouter_mcp.tools.results import text_block
+from imagerouter_mcp.tools.structured import tool_result
 
 Limit = Annotated[int, Field(ge=1, le=100, description="At most so many. Default 10.")]
 
 
-async def popular_models(*, ctx: StudioContext, limit: Limit = 10) -> CallToolResult:
+@tool("Popular models", READS)
+async def popular_models(
+    *, ctx: StudioContext, limit: Limit = 10
+) -> Annotated[CallToolResult, ModelsContent]:
     """List the models that ImageRouter's users choose most, with prices and abilities. Free of charge."""
     studio = ctx.request_context.lifespan_context
     ranking = await studio.popularity.ranking()
     listing = await studio.known_models()
-    notes = [ranking.note] if ranking.note else []
+    notes: list[str] = []
     if listing is None:
         notes.append("The model list could not be read, so prices and abilities are missing.")
     elif listing.stale_note:
         notes.append(listing.stale_note)
     lines: list[str] = []
-    models: list[dict[str, Any]] = []
+    models: list[ListedModel] = []
     for rank, model_id in enumerate(ranking.ids[:limit], start=1):
         entry = listing.find(model_id) if listing else None
-        lines.append(f"{rank}. {entry_line(entry) if entry else model_id}")
-        models.append({"rank": rank, **(entry_fields(entry) if entry else {"id": model_id})})
+        lines.append(f"{rank}. {model_line(entry) if entry else model_id}")
+        told = listed_model(entry) if entry else ListedModel(id=model_id)
+        models.append(told.model_copy(update={"rank": rank}))
     heading = ranking.note or "The most used models at ImageRouter, most used first:"
-    return CallToolResult(
-        content=[text_block([heading, *lines])],
-        structured_content={"models": models, "total": len(ranking.ids), "notes": notes},
+    content = ModelsContent(
+        models=models, total=len(ranking.ids), notes=[*([ranking.note] if ranking.note else []), *notes]
     )
+    return tool_result([heading, *lines, *(f"Note: {note}" for note in notes)], content)

@@ -1,23 +1,34 @@
-"""The tool `preview_mask`: what an edit with a mask would change."""
+"""The tool `preview_mask`: show what an edit with a mask would change."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from anyio import to_thread
-from mcp.types import CallToolResult, ContentBlock
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.request import GenerationRequest
+from imagerouter_mcp.tools.declare import READS, tool
+from imagerouter_mcp.tools.inline_preview import image_block
 from imagerouter_mcp.tools.parameters import Mask, StudioContext
-from imagerouter_mcp.tools.results import image_block, text_block
+from imagerouter_mcp.tools.structured import Content, tool_result
 
 Source = Annotated[str, Field(description='The picture, in any form that edit_image takes. Default "last".')]
 
-MASK_SCHEMA: dict[str, Any] = {"type": "object", "properties": {"changed_percent": {"type": "number"}}}
-"""Of the structured content: {changed_percent, width, height, notes}, the size in pixels."""
+
+class MaskContent(Content):
+    """How much of a picture would change; the size is the picture's, in pixels."""
+
+    changed_percent: float
+    width: int
+    height: int
+    notes: list[str]
 
 
-async def preview_mask(*, mask: Mask, ctx: StudioContext, image: Source = "last") -> CallToolResult:
+@tool("Preview mask", READS)
+async def preview_mask(
+    *, mask: Mask, ctx: StudioContext, image: Source = "last"
+) -> Annotated[CallToolResult, MaskContent]:
     """Show which part of a picture an edit with this mask would change. Free of charge."""
     from imagerouter_mcp.generation.sources import open_sources
     from imagerouter_mcp.images.mask_preview import share, show_mask
@@ -32,6 +43,5 @@ async def preview_mask(*, mask: Mask, ctx: StudioContext, image: Source = "last"
         width, height = source.width, source.height
     changes = f"{percent:g} % of the {width}×{height} picture would change: the tinted part."
     text = " ".join((changes, *sources.notes))
-    blocks: list[ContentBlock] = [text_block([text]), image_block(preview)]
-    fields = {"changed_percent": percent, "width": width, "height": height, "notes": list(sources.notes)}
-    return CallToolResult(content=blocks, structured_content=fields)
+    content = MaskContent(changed_percent=percent, width=width, height=height, notes=list(sources.notes))
+    return tool_result([text], content, image_block(preview))

@@ -1,4 +1,4 @@
-"""What a host reads without a tool: pictures, their records, the models; and completions of their names."""
+"""Resources: pictures, their records and the models, and completions of their names."""
 
 import json
 from typing import Any
@@ -16,9 +16,10 @@ from mcp.types import (
 
 from imagerouter_mcp.errors import ImageRouterError, NotFoundError
 from imagerouter_mcp.generation.studio import Studio
-from imagerouter_mcp.tools.entries import entry_fields
+from imagerouter_mcp.tools.generation_result import record_fields
+from imagerouter_mcp.tools.listed_models import listed_model
+from imagerouter_mcp.tools.pictures import place
 from imagerouter_mcp.tools.prompts import SUGGESTED
-from imagerouter_mcp.tools.results import place, record_fields
 
 MAX_RESOURCE_BYTES = 700_000
 """Of a picture that is read whole: in base64 it stays under the 1 MiB that clients accept."""
@@ -66,7 +67,7 @@ def add_resources(server: MCPServer[Studio], studio: Studio) -> None:
     )
     async def models() -> str:  # pyright: ignore[reportUnusedFunction] - the server holds it
         listing = await studio.catalogue.models()
-        return json.dumps([entry_fields(entry) for entry in listing.models])
+        return json.dumps([listed_model(entry).as_json() for entry in listing.models])
 
     @server.resource(
         "imagerouter://models/{+id}",
@@ -113,12 +114,12 @@ async def _model(studio: Studio, model_id: str) -> dict[str, Any]:
             f"There is no model {model_id[:100]!r} at ImageRouter.",
             f"Closest are {', '.join(near)}." if near else "Find models with search_models.",
         )
-    return entry_fields(entry)
+    return listed_model(entry).as_json()
 
 
 async def _completions(studio: Studio, argument: CompletionArgument) -> list[str]:
-    """Handles, model ids or phrases that go on from what was typed; none where they cannot be had."""
-    from imagerouter_mcp.api.search import search
+    """Return handles, model ids or phrases that continue what was typed; none if they cannot be read."""
+    from imagerouter_mcp.api.model_search import search
 
     typed = argument.value.strip().lower()
     if argument.name in SUGGESTED:

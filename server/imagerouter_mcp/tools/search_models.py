@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from imagerouter_mcp.tools.entries import entry_fields, entry_line
+from imagerouter_mcp.tools.declare import READS, tool
+from imagerouter_mcp.tools.listed_models import ModelsContent, listed_model, model_line
 from imagerouter_mcp.tools.parameters import StudioContext
-from imagerouter_mcp.tools.results import text_block
+from imagerouter_mcp.tools.structured import tool_result
 
 Query = Annotated[
     str, Field(description='Words of a name or a purpose: "gpt image", "flux fast", "upscale". Empty: all.')
@@ -29,6 +30,7 @@ Sort = Annotated[
 Limit = Annotated[int, Field(ge=1, le=1000, description="At most so many. Default 10.")]
 
 
+@tool("Search models", READS)
 async def search_models(
     *,
     ctx: StudioContext,
@@ -41,9 +43,9 @@ async def search_models(
     size: WantedSize = "",
     sort: Sort = "relevance",
     limit: Limit = 10,
-) -> CallToolResult:
+) -> Annotated[CallToolResult, ModelsContent]:
     """Find image or video models: names, prices, abilities, sizes. Free of charge."""
-    from imagerouter_mcp.api.search import search
+    from imagerouter_mcp.api.model_search import search
 
     studio = ctx.request_context.lifespan_context
     listing = await studio.catalogue.models()
@@ -67,15 +69,9 @@ async def search_models(
         popularity=popularity,
     )
     shown = found[:limit]
-    lines = [_count(len(shown), len(found)), *map(entry_line, shown), *(f"Note: {note}" for note in notes)]
-    return CallToolResult(
-        content=[text_block(lines)],
-        structured_content={
-            "models": [entry_fields(entry) for entry in shown],
-            "total": len(found),
-            "notes": notes,
-        },
-    )
+    lines = [_count(len(shown), len(found)), *map(model_line, shown), *(f"Note: {note}" for note in notes)]
+    content = ModelsContent(models=list(map(listed_model, shown)), total=len(found), notes=notes)
+    return tool_result(lines, content)
 
 
 def _count(shown: int, found: int) -> str:

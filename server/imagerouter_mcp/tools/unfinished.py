@@ -1,14 +1,10 @@
-"""Generations without a result, as a tool tells them."""
-
-from collections.abc import Sequence
-from typing import Any
+"""Generations without a result: under way, failed or of unknown outcome."""
 
 from imagerouter_mcp.errors import revived
 from imagerouter_mcp.gallery.entries import Entry
-from imagerouter_mcp.generation.prices import dollars
+from imagerouter_mcp.money import dollars
+from imagerouter_mcp.tools.structured import PROMPT_IN_FIELDS, Content, Usd, short_prompt
 
-_PROMPT_SHOWN, _PROMPT_TOLD = 60, 200
-"""Characters of a prompt in the text and in the structured content."""
 _STATES = {
     "preparing": "being prepared",
     "queued": "waiting for its turn",
@@ -19,39 +15,45 @@ _STATES = {
 }
 
 
-def unfinished_fields(entry: Entry) -> dict[str, Any]:
-    """A generation without a result as JSON; `may_cost_usd` is the most that it was expected to cost."""
-    fields: dict[str, Any] = {
-        "generation": entry.handle,
-        "state": entry.state,
-        "prompt": entry.prompt[:_PROMPT_TOLD],
-        "model": entry.model,
-        "created": entry.created_at.isoformat(timespec="seconds"),
-    }
-    if entry.reserved_usd is not None and (entry.open or entry.state == "unknown"):
-        fields["may_cost_usd"] = float(entry.reserved_usd)
-    if entry.error:
-        fields["error"] = str(revived(entry.error))
-    return fields
+class Unfinished(Content):
+    """A generation without a result; `may_cost_usd` is the most that it was expected to cost."""
+
+    generation: str
+    state: str
+    prompt: str
+    model: str
+    created: str
+    may_cost_usd: Usd | None = None
+    error: str | None = None
+    next_step: str | None = None
 
 
-def unfinished_lines(entries: Sequence[Entry]) -> list[str]:
-    """A line for each, with what to do."""
-    return [_line(entry) for entry in entries]
+def unfinished(entry: Entry) -> Unfinished:
+    """Return a generation without a result as structured content."""
+    uncertain = entry.open or entry.state == "unknown"
+    return Unfinished(
+        generation=entry.handle,
+        state=entry.state,
+        prompt=entry.prompt[:PROMPT_IN_FIELDS],
+        model=entry.model,
+        created=entry.created_at.isoformat(timespec="seconds"),
+        may_cost_usd=entry.reserved_usd if uncertain else None,
+        error=str(revived(entry.error)) if entry.error else None,
+        next_step=f"collect it with get_generation {entry.call}" if entry.open else None,
+    )
 
 
-def _line(entry: Entry) -> str:
-    prompt = " ".join(entry.prompt.split())
-    shown = prompt if len(prompt) <= _PROMPT_SHOWN else f"{prompt[: _PROMPT_SHOWN - 1]}…"
-    money = f"up to {dollars(entry.reserved_usd)}" if entry.reserved_usd is not None else ""
+def unfinished_line(entry: Entry) -> str:
+    """Return the same as one line."""
+    told = unfinished(entry)
     parts = [
-        f"Unfinished: {entry.handle}",
+        f"Unfinished: {told.generation}",
         _STATES[entry.state],
         entry.created_at.astimezone().strftime("%Y-%m-%d %H:%M"),
-        entry.model,
-        money if entry.open or entry.state == "unknown" else "",
-        f'"{shown}"',
-        f"collect it with get_generation {entry.call}" if entry.open else "",
-        str(revived(entry.error)) if entry.error else "",
+        told.model,
+        "" if told.may_cost_usd is None else f"up to {dollars(told.may_cost_usd)}",
+        f'"{short_prompt(entry.prompt)}"',
+        told.next_step or "",
+        told.error or "",
     ]
     return " · ".join(part for part in parts if part)

@@ -1,22 +1,29 @@
-"""The tool `upload_link`, where the server is on another machine: how a picture to edit comes to it."""
+"""The tool `upload_link`: take a picture to edit from a caller on another machine."""
 
 import shlex
-from typing import Any
+from typing import Annotated
 
 from mcp.types import CallToolResult
 
 from imagerouter_mcp.generation.links import UPLOAD_SECONDS
+from imagerouter_mcp.tools.declare import OPENS, tool
 from imagerouter_mcp.tools.parameters import StudioContext
-from imagerouter_mcp.tools.results import text_block
-
-UPLOAD_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"upload_url": {"type": "string"}, "handle": {"type": "string"}},
-}
-"""Of the structured content: {upload_url, handle, command, max_bytes, seconds}."""
+from imagerouter_mcp.tools.structured import Content, tool_result
 
 
-async def upload_link(*, ctx: StudioContext) -> CallToolResult:
+class UploadContent(Content):
+    """A link that takes one picture, and the handle that the picture will have."""
+
+    upload_url: str
+    handle: str
+    command: str
+    max_bytes: int
+    seconds: int
+    next_step: str
+
+
+@tool("Upload link", OPENS)
+async def upload_link(*, ctx: StudioContext) -> Annotated[CallToolResult, UploadContent]:
     """Get a link that takes a local picture or photo for editing, by curl or in a browser. Free of charge."""
     from imagerouter_mcp.errors import ConfigurationError
     from imagerouter_mcp.generation.uploads import MAX_UPLOAD_BYTES
@@ -30,17 +37,18 @@ async def upload_link(*, ctx: StudioContext) -> CallToolResult:
     url = studio.links.upload(handle)
     command = f"curl --fail-with-body -T PICTURE {shlex.quote(url)}"
     limits = f"one picture of up to {MAX_UPLOAD_BYTES // 2**20} MiB, within {UPLOAD_SECONDS // 60} minutes"
+    content = UploadContent(
+        upload_url=url,
+        handle=handle,
+        command=command,
+        max_bytes=MAX_UPLOAD_BYTES,
+        seconds=UPLOAD_SECONDS,
+        next_step="Run the command, or let the person open the link in a browser and choose the picture "
+        f"there. Then give {handle} as the source image.",
+    )
     lines = [
         f"Send {limits}, to this link, which works once: {url}",
         f"With curl: {command}",
-        "Or the person opens the link in a browser and chooses the picture there.",
-        f"Then give {handle} as the source image.",
+        content.next_step,
     ]
-    fields = {
-        "upload_url": url,
-        "handle": handle,
-        "command": command,
-        "max_bytes": MAX_UPLOAD_BYTES,
-        "seconds": UPLOAD_SECONDS,
-    }
-    return CallToolResult(content=[text_block(lines)], structured_content=fields)
+    return tool_result(lines, content)

@@ -10,7 +10,7 @@ from timeit import repeat
 import pytest
 
 from imagerouter_mcp.api.model_list import ModelEntry, Price, parse_models
-from imagerouter_mcp.api.search import Ability, Sort, search
+from imagerouter_mcp.api.model_search import Ability, Sort, search
 
 
 def entry(name: str, usd: float | None = 0.1, **fields: object) -> ModelEntry:

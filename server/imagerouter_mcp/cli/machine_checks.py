@@ -1,4 +1,4 @@
-"""What the doctor finds out without asking anybody: Python, folders, the key's place, the proxy."""
+"""Check this machine without using the network: Python, folders, where the key is, the proxy."""
 
 import os
 import platform
@@ -13,21 +13,20 @@ from urllib.request import getproxies
 from anyio import to_thread
 
 from imagerouter_mcp import __version__
-from imagerouter_mcp.cli.findings import Check, Finding
-from imagerouter_mcp.cli.launch import as_typed, own_launch
-from imagerouter_mcp.cli.starting import START_SECONDS, start
+from imagerouter_mcp.cli.checks import Check, Finding
+from imagerouter_mcp.cli.launch import as_typed
 from imagerouter_mcp.settings import KEYS_PAGE, Settings
 
-LOCAL_SECONDS = 10.0
-"""A disk may be a network's."""
+MACHINE_SECONDS = 10.0
+"""Time limit. It is generous because a disk may be on the network."""
 
 
-def local_checks(settings: Settings, *, sandbox: bool) -> list[Check]:
-    """What to look at on this machine.
+def machine_checks(settings: Settings, *, sandbox: bool) -> list[Check]:
+    """Return the checks of this machine.
 
     Args:
-        settings: What the person set.
-        sandbox: Whether the key is the sandbox's, and so of no interest.
+        settings: The person's settings.
+        sandbox: Whether the key is the sandbox's, so that it needs no check.
     """
 
     async def folders() -> Sequence[Finding]:
@@ -46,27 +45,15 @@ def local_checks(settings: Settings, *, sandbox: bool) -> list[Check]:
         return [Finding("version", "ok", f"imagerouter-mcp {__version__}."), Finding("python", "ok", python)]
 
     return [
-        Check("version", version, LOCAL_SECONDS),
-        Check("folders", folders, LOCAL_SECONDS),
-        *([] if sandbox else [Check("key", key, LOCAL_SECONDS)]),
-        Check("proxy", proxy, LOCAL_SECONDS),
+        Check("version", version, MACHINE_SECONDS),
+        Check("folders", folders, MACHINE_SECONDS),
+        *([] if sandbox else [Check("key", key, MACHINE_SECONDS)]),
+        Check("proxy", proxy, MACHINE_SECONDS),
     ]
 
 
-def server_check(*, sandbox: bool) -> Check:
-    """Start the server as a host does."""
-
-    async def look() -> Sequence[Finding]:
-        launch = own_launch(sandbox=sandbox)
-        started = await start(launch, {})
-        what = f"{as_typed(launch.words)} lists {started.tools} tools after {started.seconds:.1f} s."
-        return [Finding("server", "ok", what)]
-
-    return Check("server", look, START_SECONDS + LOCAL_SECONDS)
-
-
 def _writable(name: str, folder: Path, variable: str) -> Finding:
-    """Try to write where pictures or records go, or would go: nothing is left behind, nor made."""
+    """Try to write into a folder, or into its nearest existing parent. Leave nothing behind."""
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     try:
         if not existing.is_dir():
@@ -74,21 +61,21 @@ def _writable(name: str, folder: Path, variable: str) -> Finding:
         with tempfile.TemporaryFile(dir=existing, prefix=".imagerouter-mcp-"):
             pass
     except OSError as error:
-        remedy = f"Correct its permissions, or choose another folder as IMAGEROUTER_{variable}."
+        remedy = f"Correct its permissions, or set IMAGEROUTER_{variable} to another folder."
         what = f"{folder} cannot be written to: {error.strerror or error}."
         return Finding(name, "failure", what, remedy)
-    made = "" if existing == folder else " once it is needed"
+    made = "" if existing == folder else " as soon as it is needed"
     return Finding(name, "ok", f"{folder} can be written to{made}.")
 
 
 def _key(settings: Settings) -> Finding:
-    """Where the key is from; the key itself is never told.
+    """Say where the key comes from, never the key itself.
 
     Raises:
-        ConfigurationError: The file that should hold it cannot be read.
+        ConfigurationError: The key file cannot be read.
     """
     if settings.api_key:
-        found = "The key is in IMAGEROUTER_API_KEY of this terminal."
+        found = "The key is set in this terminal, as IMAGEROUTER_API_KEY."
         if settings.key_file.is_file():
             return Finding("key", "ok", found)
         remedy = "Hosts may not pass it on: imagerouter-mcp key stores it for all of them."
@@ -115,4 +102,4 @@ def _without_password(url: str) -> str:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
     except ValueError:
-        return "an address that is none"
+        return "an invalid address"

@@ -1,4 +1,4 @@
-"""Pictures to edit, sent to a signed link that works once: by curl, or by a form in a browser."""
+"""Receive pictures to edit at a signed link that works once, from curl or from a form in a browser."""
 
 import html
 from collections.abc import AsyncIterator
@@ -16,13 +16,13 @@ from imagerouter_mcp.gallery.uploads import is_upload
 from imagerouter_mcp.generation.links import Links
 from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.http_app.downloads import HARMLESS, refuse_link
-from imagerouter_mcp.http_app.refusals import refusal
+from imagerouter_mcp.http_app.error_response import error_response
 
 if TYPE_CHECKING:
     from imagerouter_mcp.images.preparing import Prepared
 
 _ENVELOPE_BYTES = 64 * 1024
-"""Of a form around its file."""
+"""Room for what a form sends beside its file."""
 _MAX_FIELDS = 10
 _PAGE = {
     **HARMLESS,
@@ -36,16 +36,16 @@ _FORM = """<form method="post" enctype="multipart/form-data">
 
 
 class _TooLargeError(Exception):
-    """More was sent than is taken."""
+    """The upload is larger than allowed."""
 
 
 def add_uploads(server: MCPServer[Studio], studio: Studio, links: Links) -> None:
     """Add `/uploads/{name}`.
 
     Args:
-        server: Is being built.
+        server: The server being built.
         studio: Keeps the uploads.
-        links: Judge each request.
+        links: Checks each request's signature.
     """
 
     @server.custom_route("/uploads/{name}", methods=["GET", "POST", "PUT"])
@@ -55,7 +55,7 @@ def add_uploads(server: MCPServer[Studio], studio: Studio, links: Links) -> None
         if refused:
             return refused
         if not is_upload(name):
-            return refusal(404, "There is no such link. Ask the agent for one.")
+            return error_response(404, "There is no such link. Ask the agent for one.")
         if await to_thread.run_sync(studio.uploads.find, name):
             return _used()
         if request.method not in ("POST", "PUT"):
@@ -64,7 +64,7 @@ def add_uploads(server: MCPServer[Studio], studio: Studio, links: Links) -> None
 
 
 async def _take(studio: Studio, name: str, request: Request) -> Response:
-    from imagerouter_mcp.generation.uploads import keep_upload  # noqa: PLC0415 - not before the first upload
+    from imagerouter_mcp.generation.uploads import keep_upload  # noqa: PLC0415 - loaded at the first upload
     from imagerouter_mcp.images.preparing import scratch_file  # noqa: PLC0415 - as above
 
     with scratch_file() as file:
@@ -72,22 +72,22 @@ async def _take(studio: Studio, name: str, request: Request) -> Response:
             await _read(request, file)
             kept = await to_thread.run_sync(keep_upload, studio.uploads, name, file)
         except _TooLargeError:
-            return refusal(413, "The file is too large. Send a smaller picture.")
+            return error_response(413, "The file is too large. Send a smaller picture.")
         except ClientDisconnect:
-            return Response(status_code=400)  # which nobody hears
+            return Response(status_code=400)  # the client is gone
         except InvalidSourceError as error:
-            return refusal(415, f"{error.what} {error.remedy}")
+            return error_response(415, f"{error.what} {error.remedy}")
         except ImageRouterError as error:
-            return refusal(507, f"{error.what} {error.remedy}")
+            return error_response(507, f"{error.what} {error.remedy}")
     return _welcome(request, name, kept) if kept else _used()
 
 
 async def _read(request: Request, file: BinaryIO) -> None:
-    """Write what was sent into a file, and go back to its beginning.
+    """Write an upload into a file and rewind it.
 
     Raises:
-        _TooLargeError: It is larger than what is taken.
-        ClientDisconnect: It did not come whole.
+        _TooLargeError: It is larger than allowed.
+        ClientDisconnect: It did not arrive completely.
     """
     from imagerouter_mcp.generation.uploads import MAX_UPLOAD_BYTES  # noqa: PLC0415 - see `_take`
 
@@ -98,7 +98,7 @@ async def _read(request: Request, file: BinaryIO) -> None:
 
 
 async def _content(request: Request) -> AsyncIterator[bytes]:
-    """The file of a form, or else the body as it is."""
+    """Yield the file of a form, or the body if it is no form."""
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         async for chunk in request.stream():
             yield chunk
@@ -125,7 +125,7 @@ def _limited(receive: Receive, most: int) -> Receive:
 
 
 def _used() -> Response:
-    return refusal(409, "This link has been used. Ask the agent for a new one.")
+    return error_response(409, "This link has been used. Ask the agent for a new one.")
 
 
 def _welcome(request: Request, name: str, kept: "Prepared") -> Response:

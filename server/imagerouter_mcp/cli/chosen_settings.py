@@ -1,0 +1,29 @@
+"""Choose what a command works with: the person's settings, or a sandbox inside this process."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from imagerouter_mcp.settings import Settings, load_settings
+
+
+@contextmanager
+def chosen_settings(*, sandbox: bool) -> Generator[Settings]:
+    """Yield the settings for one command.
+
+    Args:
+        sandbox: Whether to use a sandbox, which runs until the block ends. Its records stay apart from the
+            person's gallery.
+
+    Raises:
+        ConfigurationError: A variable has an invalid value.
+    """
+    if not sandbox:
+        yield load_settings()
+        return
+    from imagerouter_mcp.sandbox.service.accounts import KEY  # noqa: PLC0415 - only `--sandbox` needs it
+    from imagerouter_mcp.sandbox.service.asgi import build_app  # noqa: PLC0415 - as above
+    from imagerouter_mcp.sandbox.service.serve import running_sandbox  # noqa: PLC0415 - as above
+
+    with running_sandbox(build_app()) as running:
+        settings = load_settings(api_key=KEY, base_url=running.base_url)
+        yield settings.model_copy(update={"data_dir": settings.data_dir / "sandbox"})

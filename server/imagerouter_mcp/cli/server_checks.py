@@ -1,0 +1,103 @@
+"""Start the server as a host does, and make a test picture."""
+
+import base64
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+import anyio
+from mcp import Client, MCPError
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.types import ImageContent, TextContent
+
+from imagerouter_mcp.cli.checks import Check, Finding
+from imagerouter_mcp.cli.launch import Launch, as_typed, own_launch
+from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.generation.studio import open_studio
+from imagerouter_mcp.server import build_server
+from imagerouter_mcp.settings import Settings
+
+START_SECONDS = 20.0
+"""Time limit for a start, which takes about one second. Codex waits 10 s, other hosts 30 s and more."""
+TEST_MODEL = "test/test"
+"""ImageRouter's own free dummy model. It answers at once with a fixed picture."""
+PICTURE_SECONDS = 90.0
+
+
+def start_check(*, sandbox: bool) -> Check:
+    """Return the check that starts this very command as a host would."""
+
+    async def run() -> Sequence[Finding]:
+        launch = own_launch(sandbox=sandbox)
+        began = time.monotonic()
+        tools = await _count_tools(launch)
+        seconds = time.monotonic() - began
+        what = f"{as_typed(launch.words)} lists {tools} tools after {seconds:.1f} s."
+        return [Finding("server", "ok", what)]
+
+    return Check("server", run, START_SECONDS + 10)
+
+
+async def _count_tools(launch: Launch) -> int:
+    """Start a server with the bare environment that hosts give, count its tools, and end it.
+
+    Raises:
+        ConfigurationError: It cannot be started, ends at once, or does not answer in time.
+    """
+    tools, reason = 0, f"it did not answer within {START_SECONDS:g} seconds"
+    parameters = StdioServerParameters(
+        command=launch.command, args=list(launch.arguments), env={}, cwd=Path.home()
+    )
+    try:
+        with _unread() as unread, anyio.move_on_after(START_SECONDS):
+            async with Client(stdio_client(parameters, errlog=unread)) as client:
+                tools = len((await client.list_tools()).tools)
+    except* OSError as errors:
+        reason = f"it cannot be started ({_first(errors)})"
+    except* MCPError as errors:
+        reason = f"it ended at once ({_first(errors)})"
+    if not tools:
+        raise ConfigurationError(
+            f"The server does not answer: {reason}.", f"Run it yourself to see why: {as_typed(launch.words)}"
+        )
+    return tools
+
+
+def _unread() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def _first(error: BaseException) -> BaseException:
+    """Unwrap the first error from nested exception groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return error
+
+
+def picture_check(settings: Settings) -> Check:
+    """Return the check that calls `generate_image` with the free test model, as an agent would."""
+
+    async def run() -> Sequence[Finding]:
+        async with open_studio(settings) as studio, Client(build_server(studio)) as client:
+            wanted = {"prompt": "A test picture", "model": TEST_MODEL, "preview": "auto"}
+            result = await client.call_tool("generate_image", wanted)
+        if result.is_error:
+            said = " ".join(block.text for block in result.content if isinstance(block, TextContent))
+            return [Finding("picture", "failure", said.replace("\n", " "))]
+        result_fields: dict[str, Any] = result.structured_content or {}
+        first = cast("list[dict[str, Any]]", result_fields.get("images") or [{}])[0]
+        path = Path(str(first.get("path", "")))
+        if not await anyio.Path(path).is_file():
+            remedy = "Look at the pictures folder above."
+            return [Finding("picture", "failure", "The test picture has no file.", remedy)]
+        made = f"{TEST_MODEL} made {path}, {first.get('width')}×{first.get('height')}"
+        previews = [block for block in result.content if isinstance(block, ImageContent)]
+        if not previews:
+            remedy = "IMAGEROUTER_PREVIEW=auto turns previews on."
+            return [Finding("picture", "warning", f"{made}, without a preview.", remedy)]
+        size = len(base64.b64decode(previews[0].data)) / 1024
+        return [Finding("picture", "ok", f"{made}, with a preview of {size:.0f} KiB.")]
+
+    return Check("picture", run, PICTURE_SECONDS)

@@ -1,0 +1,16 @@
+"""The response to a request that is refused before any tool sees it."""
+
+from collections.abc import Mapping
+
+from starlette.responses import JSONResponse
+
+
+def error_response(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Build a JSON response that says why a request is not served.
+
+    Args:
+        status: The HTTP status.
+        sentence: What is wrong and what to do. It must not repeat anything from the request.
+        headers: Additional headers.
+    """
+    return JSONResponse({"error": sentence}, status, {"Cache-Control": "no-store", **(headers or {})})

@@ -1,0 +1,10 @@
+"""Amounts in USD, as people read them."""
+
+from decimal import Decimal
+
+
+def dollars(amount: float | Decimal) -> str:
+    """Write an amount with as many digits as matter, at least two: $0.04, $0.0006, $1.75."""
+    digits = f"{amount:.6f}".rstrip("0")
+    whole, _, fraction = digits.partition(".")
+    return f"${whole}.{fraction:0<2}"

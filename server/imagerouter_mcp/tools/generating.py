@@ -1,0 +1,85 @@
+"""What the generation tools share: carry out the order, report progress, answer in time."""
+
+import time
+
+from mcp.types import CallToolResult
+
+from imagerouter_mcp.generation.request import Batch, Order, Pending, Progress
+from imagerouter_mcp.tools.generation_result import done_result, pending_result, plan_result
+from imagerouter_mcp.tools.inline_preview import PreviewChoice
+from imagerouter_mcp.tools.media_lines import media_lines
+from imagerouter_mcp.tools.parameters import StudioContext
+
+_OPENCLAW = "openclaw-bundle-mcp"
+"""OpenClaw's name for itself as a client. It cuts results at 20,000 characters and shows no picture in the
+chat but those that a `MEDIA:` line in the agent's own reply names."""
+
+
+async def generate(ctx: StudioContext, order: Order, preview: PreviewChoice) -> CallToolResult:
+    """Carry out an order; when it takes longer than the host waits, answer how to collect it.
+
+    Args:
+        ctx: The call's context.
+        order: What is asked for.
+        preview: As the caller chose it.
+    """
+    studio = ctx.request_context.lifespan_context
+    outcome = await studio.calls.ask(order, studio.settings.wait_seconds, progress_of(ctx))
+    return await outcome_result(ctx, outcome, preview)
+
+
+async def plan(ctx: StudioContext, order: Order) -> CallToolResult:
+    """Answer what an order would send and cost, without sending anything.
+
+    Args:
+        ctx: The call's context.
+        order: What is asked for.
+    """
+    from imagerouter_mcp.generation.run import plan_only
+
+    planned = await plan_only(ctx.request_context.lifespan_context, order.requests[0])
+    return plan_result(planned, len(order.requests), order.kind)
+
+
+async def outcome_result(
+    ctx: StudioContext, outcome: Batch | Pending, preview: PreviewChoice
+) -> CallToolResult:
+    """Answer what a call made, or that it goes on.
+
+    Args:
+        ctx: The call's context.
+        outcome: What the call made so far.
+        preview: As the caller chose it.
+    """
+    if isinstance(outcome, Pending):
+        return pending_result(outcome)
+    studio = ctx.request_context.lifespan_context
+    result = await _done(ctx, outcome, preview)
+    # The last await: a call that is cancelled before it has not been answered and is answered again later.
+    await studio.calls.told(outcome.call)
+    return result
+
+
+def progress_of(ctx: StudioContext) -> Progress:
+    """Return a function that reports progress to the host, in seconds since now: the number has to grow."""
+    began = time.monotonic()
+
+    async def progress(what: str) -> None:
+        await ctx.report_progress(time.monotonic() - began, message=what)
+
+    return progress
+
+
+async def _done(ctx: StudioContext, batch: Batch, preview: PreviewChoice) -> CallToolResult:
+    """Word a finished call for the host that asked."""
+    studio = ctx.request_context.lifespan_context
+    settings, links = studio.settings, studio.links
+    client = ctx.session.client_params
+    openclaw = client is not None and client.client_info.name == _OPENCLAW
+    if preview == "auto":
+        preview = "none" if openclaw else settings.preview
+    media: list[str] = []
+    if openclaw or settings.media_lines:
+        images = [image for made in batch.generations for image in made.record.images]
+        media = media_lines(images, links, openclaw=openclaw)
+    return await done_result(batch, preview, media, links)

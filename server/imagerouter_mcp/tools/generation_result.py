@@ -1,0 +1,311 @@
+"""The results of the generation tools: done, still under way, or only planned."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from mcp.types import CallToolResult, ContentBlock, ResourceLink
+
+from imagerouter_mcp.gallery.entries import GalleryImage, Record
+from imagerouter_mcp.generation.links import Links
+from imagerouter_mcp.generation.prices import Estimate
+from imagerouter_mcp.generation.request import THINGS, Batch, Generation, Kind, Pending
+from imagerouter_mcp.lines import one_line
+from imagerouter_mcp.money import dollars
+from imagerouter_mcp.tools.inline_preview import PreviewChoice, draw_preview
+from imagerouter_mcp.tools.listed_models import PriceRange, price_range
+from imagerouter_mcp.tools.pictures import Picture, cost_words, description, picture_fields, place, summary
+from imagerouter_mcp.tools.structured import Content, Usd, tool_result
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.generation.plan import Plan
+
+
+class GenerationContent(Content):
+    """What hosts are told beforehand of the answers of a generation tool."""
+
+    images: list[Picture] | None = None
+    generation: str | None = None
+    state: str | None = None
+    model: str | None = None
+    cost_usd: Usd | None = None
+    notes: list[str] | None = None
+    next_step: str | None = None
+
+
+class DoneContent(GenerationContent):
+    """A generation that is done; `cost_usd` is the sum of its pictures."""
+
+    state: str | None = "done"
+    prompt: str
+    revised_prompt: str | None = None
+    latency_ms: int | None = None
+    why: str | None = None
+    estimate_usd: PriceRange | None = None
+    failures: list[str] | None = None
+    media: list[str] | None = None
+
+
+class PendingContent(GenerationContent):
+    """A generation that goes on."""
+
+    prompt: str
+    ask_again_seconds: int
+    elapsed_seconds: int
+
+
+class PlanContent(GenerationContent):
+    """What a dry run found out."""
+
+    dry_run: bool = True
+    why: str
+    size: str
+    estimate_usd: PriceRange | None = None
+
+
+async def done_result(
+    batch: Batch, preview: PreviewChoice, media: Sequence[str] = (), links: Links | None = None
+) -> CallToolResult:
+    """Return what a call made, as text, structured content, inline preview and resource links.
+
+    Args:
+        batch: The generations of the call.
+        preview: How large the inline preview is.
+        media: The `MEDIA:` lines that the agent should repeat, if this host wants any.
+        links: Makes download links for callers far away; None names files by their paths.
+    """
+    shown = list(_pictures(batch))
+    content = _done_content(batch, media, links)
+    blocks: list[ContentBlock] = []
+    if preview != "none" and (drawn := await _preview(shown, preview)):
+        blocks.append(drawn)
+    blocks.extend(_resource_link(image, made.record) for made, image in shown if image.path and image.handle)
+    return tool_result(_done_lines(batch, content, links), content, *blocks)
+
+
+def pending_result(pending: Pending) -> CallToolResult:
+    """Return how a call is going and how to collect it."""
+    content = PendingContent(
+        generation=pending.call,
+        state=pending.state,
+        model=pending.model,
+        prompt=pending.prompt,
+        next_step=f"Call get_generation with {pending.call} in about {pending.ask_again} s to collect it "
+        "(no charge).",
+        ask_again_seconds=pending.ask_again,
+        elapsed_seconds=round(pending.elapsed),
+        notes=["It goes on, and is paid for only once."],
+    )
+    return tool_result(
+        [f"Not done yet: {pending.words}. It goes on, and is paid for only once.", content.next_step or ""],
+        content,
+    )
+
+
+def plan_result(plan: "Plan", count: int, kind: Kind) -> CallToolResult:
+    """Return what a call would send and cost.
+
+    Args:
+        plan: The plan of one of its generations; all are alike.
+        count: How many generations it has.
+        kind: What it would make.
+    """
+    cost = _sum([plan.estimate] * count)
+    size = plan.fields.get("size", "auto")
+    thing = THINGS[kind]
+    content = PlanContent(
+        model=plan.model,
+        why=plan.why,
+        size=size,
+        estimate_usd=price_range(cost),
+        notes=list(plan.notes),
+        next_step="Nothing was sent. Call it again without dry_run to make it.",
+    )
+    what = f"a {thing}" if count == 1 else f"{count} {thing}s"
+    at_size = "" if size == "auto" else f" at {size}"
+    why = f", for {plan.why}" if plan.why else ""
+    lines = [
+        f"This would ask {plan.model} for {what}{at_size}{why}.",
+        f"It would cost {cost}." if cost else "What it would cost is not known.",
+        content.next_step or "",
+        *(f"Note: {note}" for note in plan.notes),
+    ]
+    return tool_result(lines, content)
+
+
+def record_fields(record: Record, links: Links | None) -> dict[str, Any]:
+    """Return all that the gallery knows of a generation, as JSON."""
+    return {
+        **_record_content(record, links).as_json(),
+        "created": record.created_at.isoformat(timespec="seconds"),
+        "parameters": record.parameters,
+        "sources": list(record.sources),
+    }
+
+
+def _pictures(batch: Batch) -> Iterator[tuple[Generation, GalleryImage]]:
+    return ((made, image) for made in batch.generations for image in made.record.images)
+
+
+def _record_content(record: Record, links: Links | None) -> DoneContent:
+    return DoneContent(
+        images=[Picture(**picture_fields(image, links)) for image in record.images],
+        generation=record.generation or None,
+        model=record.model,
+        prompt=record.prompt,
+        revised_prompt=record.revised_prompt,
+        cost_usd=record.cost_usd,
+        latency_ms=record.latency_ms,
+    )
+
+
+def _done_content(batch: Batch, media: Sequence[str], links: Links | None) -> DoneContent:
+    first = batch.generations[0]
+    content = _record_content(first.record, links)
+    content.why = first.why or None
+    content.estimate_usd = price_range(_sum([made.estimate for made in batch.generations]))
+    content.notes = _notes(batch)
+    content.failures = list(batch.failures) or None
+    content.generation = batch.call or content.generation
+    if len(batch.generations) > 1:
+        content.images = [_picture_of_several(made.record, image, links) for made, image in _pictures(batch)]
+        content.model = ", ".join(dict.fromkeys(made.record.model for made in batch.generations))
+        content.cost_usd = _total(batch)
+    if content.images and len(content.images) > 1:
+        for number, image in enumerate(content.images, start=1):
+            image.number = number
+    if media:
+        content.media = list(media)
+        content.next_step = "To show it in the chat, end your reply with the lines in media."
+    return content
+
+
+def _picture_of_several(record: Record, image: GalleryImage, links: Links | None) -> Picture:
+    """Return a picture with what the others of its call do not share."""
+    own = {"model": record.model, "cost_usd": record.cost_usd, "latency_ms": record.latency_ms}
+    return Picture.model_validate({**picture_fields(image, links), **own})
+
+
+def _done_lines(batch: Batch, content: DoneContent, links: Links | None) -> list[str]:
+    """Return what was made, where it is and what it cost, in lines that a person could read aloud."""
+    shown = list(_pictures(batch))
+    lines = [_heading(batch)]
+    for number, (made, image) in enumerate(shown, start=1):
+        if len(shown) > 1:
+            lines.append(f"{number} · {image.handle} · {summary(made.record)}")
+        lines.extend(_file_lines(image, links))
+    if len(shown) > 1:
+        lines.append("Each handle names its picture as a source image.")
+    elif shown[0][1].handle:
+        lines.append(f'Handle: {shown[0][1].handle} (or "last") names it as a source image.')
+    lines.extend(_revised_prompts(batch))
+    lines.extend(f"Note: {note}" for note in content.notes or [])
+    lines.extend(f"Failed: {failure}" for failure in batch.failures)
+    if content.media:
+        lines.extend(["To show it in the chat, end your reply with:", *content.media])
+    return lines
+
+
+def _heading(batch: Batch) -> str:
+    """Return what was made for how much: "Made 1 picture with x/y for $0.04 in 6.9 s."."""
+    first = batch.generations[0]
+    models = {made.record.model for made in batch.generations}
+    with_what = first.record.model if len(models) == 1 else f"{len(models)} models"
+    took = max((made.record.latency_ms or 0 for made in batch.generations), default=0)
+    time = f" in {took / 1000:.1f} s" if took else ""
+    why = f" {first.record.model} was chosen, for {first.why}." if first.why else ""
+    return f"Made {_count(batch)} with {with_what}{_total_words(batch)}{time}.{why}"
+
+
+def _count(batch: Batch) -> str:
+    shown = list(_pictures(batch))
+    video = any((image.media_type or "").startswith("video/") for _, image in shown)
+    thing = THINGS["video" if video else "image"]
+    if batch.failures:
+        made, asked = len(batch.generations), len(batch.generations) + len(batch.failures)
+        return f"{made} of {asked} {thing}s"
+    return f"{len(shown)} {thing}{'s' if len(shown) > 1 else ''}"
+
+
+def _total_words(batch: Batch) -> str:
+    """Return the sum for the heading; "at least" where a part of it is not known."""
+    total = _total(batch)
+    if total is None:
+        return ""
+    certain = not batch.failures and all(made.record.cost_usd is not None for made in batch.generations)
+    return f" for {'' if certain else 'at least '}{cost_words(total)}"
+
+
+def _file_lines(image: GalleryImage, links: Links | None) -> list[str]:
+    lines: list[str] = []
+    if where := place(image, links):
+        lines.append(f"{'Download within a day' if links else 'Saved'}: {where} ({description(image)})")
+    if image.url:
+        lines.append(f"Link: {image.url} (anyone who has it can open it)")
+    return lines
+
+
+def _revised_prompts(batch: Batch) -> list[str]:
+    revised = dict.fromkeys(
+        made.record.revised_prompt
+        for made in batch.generations
+        if made.record.revised_prompt and made.record.revised_prompt != made.record.prompt
+    )
+    return [f"The model read the prompt as: {prompt}" for prompt in revised]
+
+
+def _notes(batch: Batch) -> list[str]:
+    """Return each note once, however many pictures it is about."""
+    notes = (note for made in batch.generations for note in (*_cost_notes(made), *made.notes))
+    return list(dict.fromkeys(notes))
+
+
+def _cost_notes(made: Generation) -> list[str]:
+    """Return a note where the cost is not what the model list led to expect."""
+    cost, estimate, model = made.record.cost_usd, made.estimate, made.record.model
+    if estimate is None:
+        return []
+    if cost is None:
+        return [f"ImageRouter did not say what {model} cost; by the model list it costs {estimate}."]
+    if cost > Decimal(str(estimate.high)):
+        return [f"{model} cost {dollars(cost)}, where the list told at most {dollars(estimate.high)}."]
+    return []
+
+
+def _total(batch: Batch) -> Decimal | None:
+    costs = [made.record.cost_usd for made in batch.generations if made.record.cost_usd is not None]
+    return sum(costs, Decimal()) if costs else None
+
+
+def _sum(estimates: Sequence[Estimate | None]) -> Estimate | None:
+    """Return what all together may cost; None when the list does not tell it of one."""
+    known = [estimate for estimate in estimates if estimate]
+    if len(known) < len(estimates):
+        return None
+    return Estimate(
+        sum(estimate.low for estimate in known),
+        sum(estimate.likely for estimate in known),
+        sum(estimate.high for estimate in known),
+    )
+
+
+def _resource_link(image: GalleryImage, record: Record) -> ResourceLink:
+    return ResourceLink(
+        type="resource_link",
+        uri=f"imagerouter://images/{image.handle}",
+        name=image.path.name if image.path else image.handle,
+        description=one_line(record.prompt[:100]) or None,
+        mime_type=image.media_type,
+        size=image.bytes,
+    )
+
+
+async def _preview(
+    shown: Sequence[tuple[Generation, GalleryImage]], size: PreviewChoice
+) -> ContentBlock | None:
+    from imagerouter_mcp.images.contact_sheet import Tile
+
+    return await draw_preview(
+        [Tile(image.path, f"{image.handle} · {summary(made.record)}") for made, image in shown if image.path],
+        "large" if size == "large" else "auto",
+    )

@@ -1,0 +1,49 @@
+"""The small picture inside an answer."""
+
+import base64
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
+from mcp.types import ImageContent
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.images.budgets import Preview, PreviewSize
+    from imagerouter_mcp.images.contact_sheet import Tile
+
+PreviewChoice = Literal["auto", "none", "large"]
+
+_DRAWN_AT_ONCE = 2
+_DRAWING: RunVar[CapacityLimiter] = RunVar("previews being drawn")
+
+
+async def draw_preview(tiles: "Sequence[Tile]", size: "PreviewSize") -> ImageContent | None:
+    """Draw one picture for one, one labelled sheet for several; None if they cannot be shown."""
+    from imagerouter_mcp.images.contact_sheet import make_sheet
+    from imagerouter_mcp.images.previews import make_preview
+
+    try:
+        if len(tiles) == 1:
+            drawn = await to_thread.run_sync(make_preview, tiles[0].path, size, limiter=_limiter())
+        else:
+            drawn = await to_thread.run_sync(make_sheet, tiles, size, limiter=_limiter())
+    except OSError:  # the file is gone again: the answer is worth more than its preview
+        return None
+    return image_block(drawn) if drawn else None
+
+
+def image_block(preview: "Preview") -> ImageContent:
+    """Return a preview as a block of a result."""
+    data = base64.b64encode(preview.data).decode("ascii")
+    return ImageContent(type="image", data=data, mime_type=preview.media_type)
+
+
+def _limiter() -> CapacityLimiter:
+    """Return what limits the previews drawn at once: each holds a whole picture's pixels in memory."""
+    try:
+        return _DRAWING.get()
+    except LookupError:
+        limiter = CapacityLimiter(_DRAWN_AT_ONCE)
+        _DRAWING.set(limiter)
+        return limiter
