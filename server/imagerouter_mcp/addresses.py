@@ -1,8 +1,8 @@
-"""Which addresses may be dialled for others, judged on the very address that is dialled.
+"""Decide which addresses may be connected to on behalf of others.
 
-A name is resolved here, every address that it resolves to is judged, and one of exactly these is connected
-to: a name that resolves to something else a moment later gains nothing. Decimal, octal and short forms,
-redirects and names of one's own are no special cases, for all of them end as an address here.
+A name is resolved here, every resulting address is checked, and the connection goes to one of exactly these
+addresses. So it does not help if the name resolves to something else a moment later. Decimal, octal and short
+forms, redirects and private names need no special treatment, because all of them end as an address here.
 """
 
 import ipaddress
@@ -20,9 +20,9 @@ import httpcore
 import httpx
 
 Purpose = Literal["source", "result"]
-"""Why something is fetched: a caller named it as a source image, or ImageRouter as a result."""
+"""Why an address is fetched: a caller named it as a source image, or ImageRouter as a result."""
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""From host and port to the addresses that they stand for."""
+"""A function that resolves a host and port to addresses."""
 Origin = tuple[str, str, int]
 """Scheme, host, port."""
 
@@ -31,14 +31,14 @@ PURPOSE = "imagerouter_purpose"
 MAX_CONNECTIONS = 100
 MAX_KEPT_ALIVE = 20
 _ATTEMPT_SECONDS = 3.0
-"""How long one of several addresses may take to connect before the next is tried."""
+"""Time limit for connecting to one of several addresses, before the next is tried."""
 _PORTS = {"http": 80, "https": 443}
 _LOOPBACK = re.compile(r"localhost\.?|127(?:\.\d+){3}|::1", re.IGNORECASE)
-"""What lies on this machine is never asked for through a proxy."""
+"""Hosts on this machine are never reached through a proxy."""
 _PRIVATE_NAME = re.compile(
     r"[^.]*\.?|.*\.(?:localhost|local|internal|home\.arpa|localdomain)\.?", re.IGNORECASE
 )
-"""Names without a dot, and those set aside for private networks (RFC 6761, RFC 6762, RFC 8375, ICANN)."""
+"""Names without a dot, and those reserved for private networks (RFC 6761, RFC 6762, RFC 8375, ICANN)."""
 
 _REFUSED_V4 = tuple(
     map(
@@ -47,64 +47,64 @@ _REFUSED_V4 = tuple(
             *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
             *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15"),
             *("198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
-            "168.63.129.16/32",  # where Azure answers its virtual machines, among public addresses
+            "168.63.129.16/32",  # Azure's service for its virtual machines, although in a public range
         ),
     )
 )
-"""IANA's special-purpose registry for IPv4, where it is not plainly reachable, and multicast."""
+"""IANA's special-purpose ranges that are not globally reachable, and multicast."""
 _GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
-"""All of IPv6 that is given out to be reached; mapped, compatible, translated (64:ff9b::/96), unique local,
+"""The range of public IPv6 addresses; mapped, compatible, translated (64:ff9b::/96), unique local,
 link-local and multicast addresses lie outside."""
 _REFUSED_V6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
-"""Within it: protocols' own (Teredo 2001::/32 among them), documentation, 6to4."""
+"""Exceptions within it: protocol assignments (such as Teredo, 2001::/32), documentation, 6to4."""
 _ISATAP = (0x00005EFE, 0x02005EFE)
-"""The third quarter of an IPv6 address that carries an IPv4 one (RFC 5214, section 6.1)."""
+"""The third 32 bits of an IPv6 address that embeds an IPv4 one (RFC 5214, section 6.1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What lies below: how names are looked up, and how an address is connected to."""
+    """How names are resolved, and how connections are made."""
 
     resolve: Resolve
     backend: httpcore.AsyncNetworkBackend
 
 
 class AddressRefusedError(Exception):
-    """An address that may not be dialled; `str()` is why, as the end of a sentence."""
+    """The address is not allowed; `str()` says why, as the end of a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Who may be dialled beside the public internet.
+    """Which addresses are allowed beside the public internet.
 
     Attributes:
-        own: The service's origin, wherever it lies, for results alone.
-        allow_private: Whether the person allowed everything.
+        own: The service's origin; results may come from it even if it is private.
+        allow_private: Whether the person allowed all addresses.
     """
 
     own: Origin | None = None
     allow_private: bool = False
 
     def trusts(self, origin: Origin, purpose: Purpose) -> bool:
-        """Whether an origin may be asked without a look at its address."""
+        """Return whether an origin is allowed whatever its address."""
         return self.allow_private or (purpose == "result" and origin == self.own)
 
 
 def origin_of(url: httpx.URL | str) -> Origin:
-    """Scheme, host and port, the port that the scheme implies included.
+    """Return the scheme, host and port of an address; the port defaults to the scheme's.
 
     Raises:
-        httpx.InvalidURL: It is no address.
+        httpx.InvalidURL: It is not a web address.
     """
     url = httpx.URL(url)
     return url.scheme, url.host, url.port or _PORTS.get(url.scheme, 0)
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public internet, by what it is and not by what it is called.
+    """Return whether an IP address belongs to the public internet.
 
     Args:
-        address: As a resolver writes it, a zone behind `%` included.
+        address: As a resolver writes it, possibly with a zone behind `%`.
     """
     parsed = ipaddress.ip_address(address)
     if isinstance(parsed, ipaddress.IPv4Address):
@@ -117,23 +117,23 @@ def is_public(address: str) -> bool:
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """Ask the system's resolver, which reads every way of writing an address too.
+    """Resolve a host with the system's resolver, which also reads unusual spellings of an address.
 
     Raises:
-        OSError: It knows no address.
+        OSError: It has no address.
     """
     found = await anyio.getaddrinfo(host, port, type=SOCK_STREAM)
     return [address[0] for *_, address in found]
 
 
 def system_network() -> Network:
-    """The machine's own resolver and sockets."""
-    # Defined in two ways, of which the type checker knows the one without anyio.
+    """Return a network that uses the system's resolver and sockets."""
+    # httpcore defines this class twice; the type checker sees the definition for missing anyio.
     return Network(resolve, cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend()))
 
 
 async def _checked(resolver: Resolve, host: str, port: int) -> list[str]:
-    """The addresses of a name, when all of them are public."""
+    """Resolve a name; refuse it unless all of its addresses are public."""
     addresses = list(dict.fromkeys(await resolver(host, port)))
     if not all(map(is_public, addresses)):
         raise AddressRefusedError(
@@ -144,7 +144,7 @@ async def _checked(resolver: Resolve, host: str, port: int) -> list[str]:
 
 
 class _GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to nothing but the addresses that were judged."""
+    """Connects only to addresses that were checked."""
 
     def __init__(self, network: Network) -> None:
         self._resolve = network.resolve
@@ -224,14 +224,14 @@ class _Body(httpx.AsyncByteStream):
 
 
 class DownloadTransport(httpx.AsyncBaseTransport):
-    """Decides for each request how it goes out: guarded, freely, or through the environment's proxy.
+    """Sends each request directly with a checked address, directly without a check, or through a proxy.
 
-    What is let out freely has a pool of its own, so that no guarded request finds a connection of it.
+    Unchecked requests have their own connection pool, so a checked request never reuses their connections.
 
     Args:
-        policy: Who may be dialled beside the public internet.
-        tls: For https.
-        network: What guarded connections are made with.
+        policy: Which private addresses are allowed.
+        tls: The TLS settings.
+        network: How checked names are resolved and connected to.
 
     Raises:
         ImportError, ValueError, httpx.InvalidURL: The environment names a proxy that cannot be used.
@@ -258,10 +258,10 @@ class DownloadTransport(httpx.AsyncBaseTransport):
         return httpx.AsyncHTTPTransport(verify=self._tls, limits=limits, proxy=proxy)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request whose extension `PURPOSE` says what it is for.
+        """Send a request; its extension `PURPOSE` says what it is for.
 
         Raises:
-            AddressRefusedError: The address may not be asked.
+            AddressRefusedError: The address is not allowed.
         """
         origin = origin_of(request.url)
         free = self._policy.trusts(origin, request.extensions[PURPOSE])
@@ -281,11 +281,11 @@ class DownloadTransport(httpx.AsyncBaseTransport):
         return proxy
 
     async def _check_name(self, origin: Origin) -> None:
-        """As much as can be known of an address that a proxy will look up itself."""
+        """Check a name as far as possible before a proxy resolves it."""
         _, host, port = origin
         try:
             await _checked(self._resolve, host, port)
-        except (gaierror, UnicodeError):  # a network whose names only the proxy knows
+        except (gaierror, UnicodeError):  # only the proxy can resolve names here
             if _PRIVATE_NAME.fullmatch(host):
                 raise AddressRefusedError("its name is one of a private network") from None
 

@@ -1,4 +1,4 @@
-"""Download of addresses that others chose: source images by URL, and results."""
+"""Download from addresses that others chose: source images given by URL, and results."""
 
 import math
 import ssl
@@ -31,19 +31,19 @@ from imagerouter_mcp.lines import one_line
 MAX_REDIRECTS = 5
 _HEADERS = {"User-Agent": f"imagerouter-mcp/{__version__}"}
 _LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
-"""What lies on this machine is never asked for through a proxy."""
+"""Hosts on this machine are never reached through a proxy."""
 _MAX_REASON = 120
 _BUFFER_BYTES = 2**20
-"""Downloads reach the disk in pieces of this size, written off the event loop."""
+"""Downloads are written to disk in pieces of this size, outside the event loop."""
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
-"""Statuses after which the same address may answer well a moment later."""
+"""Statuses after which another try may succeed."""
 
 
 class FetchError(Exception):
-    """An address could not be fetched.
+    """A download failed.
 
     Attributes:
-        reason: Why, as the end of a sentence: "it answers with status 404".
+        reason: Why, as the end of a sentence, such as "it answers with status 404".
         passing: Whether another try may succeed.
     """
 
@@ -54,7 +54,7 @@ class FetchError(Exception):
 
 
 def tls_context() -> ssl.SSLContext:
-    """What https connections trust: made once, for it takes 40 ms.
+    """Make the TLS settings of all https connections; this takes 40 ms, so it is done once.
 
     Raises:
         ConfigurationError: The environment names a certificate file that cannot be used.
@@ -64,9 +64,9 @@ def tls_context() -> ssl.SSLContext:
 
 
 def http_client(tls: ssl.SSLContext | None = None) -> httpx.AsyncClient:
-    """The process's client for the service: connections kept alive, proxies of the environment honoured.
+    """Make the client for ImageRouter, which keeps connections alive and uses the environment's proxies.
 
-    It follows no redirect, for the API key goes with its calls.
+    It follows no redirect, because its requests carry the API key.
 
     Args:
         tls: From `tls_context`; by default made anew.
@@ -88,7 +88,7 @@ def _usable_environment() -> Generator[None]:
     try:
         yield
     except (ImportError, ValueError, OSError, httpx.InvalidURL):
-        # httpx's own words may repeat a proxy's password.
+        # httpx's own message may repeat a proxy's password.
         raise ConfigurationError(
             "The proxy settings (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) or SSL_CERT_FILE of the environment "
             "cannot be used; a proxy must be an http:// or https:// address.",
@@ -97,13 +97,13 @@ def _usable_environment() -> Generator[None]:
 
 
 class Fetcher:
-    """Fetches addresses that others chose, without ever sending the API key or a cookie.
+    """Downloads from addresses that others chose. Never sends the API key or a cookie.
 
     Args:
-        policy: Who may be dialled beside the public internet.
+        policy: Which private addresses are allowed.
         stall_seconds: Seconds without a byte after which a connection counts as dead.
         tls: From `tls_context`; by default made anew.
-        network: What connections are made with; by default the system's.
+        network: How names are resolved and connections made; by default the system's way.
 
     Raises:
         ConfigurationError: As for `http_client`.
@@ -133,20 +133,20 @@ class Fetcher:
     async def download(
         self, url: str, target: BinaryIO, *, max_bytes: int, seconds: float, purpose: Purpose = "source"
     ) -> int:
-        """Stream what lies at an address into a file, from the file's beginning.
+        """Download an address into a file, replacing the file's content.
 
         Args:
             url: An http or https address.
-            target: An open binary file; its earlier content is dropped.
-            max_bytes: The most that is accepted.
-            seconds: How long it may take in all.
-            purpose: What it is for: only a result may lie at the service's own origin if that is private.
+            target: An open binary file.
+            max_bytes: The largest accepted size.
+            seconds: Time limit for the whole download.
+            purpose: What it is for; a result may also come from the service's own origin if that is private.
 
         Returns:
-            How many bytes there were.
+            The size in bytes.
 
         Raises:
-            FetchError: It could not be had; says whether another try may help.
+            FetchError: The download failed; says whether another try may help.
         """
         target.seek(0)
         target.truncate()
@@ -163,13 +163,13 @@ class Fetcher:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
             raise FetchError("it is not a web address") from None
         except (httpx.HTTPError, httpcore.NetworkError, httpcore.ProtocolError) as error:
-            # Its words may be what a server sent in place of an answer.
+            # The message may repeat what the server sent in place of an answer.
             reason = one_line(str(error) or type(error).__name__, _MAX_REASON)
             raise FetchError(f"the connection failed ({reason})", passing=True) from error
 
     @asynccontextmanager
     async def _open(self, url: str, purpose: Purpose) -> AsyncGenerator[httpx.Response]:
-        """Follow redirects hop by hop, so that each address is looked at before it is asked."""
+        """Send the request and follow redirects one by one, checking each address before it is requested."""
         for _ in range(MAX_REDIRECTS + 1):
             _check(url)
             async with self._http.stream(

@@ -1,19 +1,19 @@
-"""Text of others on one line: nothing in it can begin another, turn writing around, or steer a terminal."""
+"""Keep other people's text on one line, without characters that control the display."""
 
 import unicodedata
 
 _JOINERS = frozenset("\u200c\u200d")
-"""Invisible, but part of words in Persian and Indic scripts, and of emoji."""
+"""Invisible, but needed in Persian and Indic words and in emoji."""
 _STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Control, formatting, half a surrogate pair, and what separates lines and paragraphs."""
+"""Unicode categories: control, formatting, surrogate, line separator, paragraph separator."""
 
 
 def one_line(text: str, limit: int | None = None) -> str:
-    """A text with a space for whatever is no character to be read.
+    """Replace every control, formatting and line-separating character with a space.
 
     Args:
-        text: Whatever it holds.
-        limit: The longest result, in characters.
+        text: Any text.
+        limit: The longest result, in characters; a longer text ends in "…".
     """
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"

@@ -277,14 +277,14 @@ async def test_files_arrive_byte_for_byte_from_disk_and_from_memory(
         uploads = [upload(*sent[0]), Upload(file, *sent[1][1:]), upload(*sent[2])]
         async with client(settings) as api:
             await api.edit(
-                {"model": "qwen/qwen-image", "prompt": PROMPT, "size": "128x128"},
+                {"model": "test/test", "prompt": PROMPT, "size": "64x64"},
                 uploads,
                 upload(mask, "mask.png"),
             )
     (entry,) = journal()
     assert entry["path"] == EDITS
     assert entry["content_type"].startswith("multipart/form-data; boundary=")
-    assert entry["fields"] == {"model": "qwen/qwen-image", "prompt": PROMPT, "size": "128x128"}
+    assert entry["fields"] == {"model": "test/test", "prompt": PROMPT, "size": "64x64"}
     arrived = [
         (file["field"], file["filename"], file["content_type"], file["bytes"], file["sha256"])
         for file in entry["files"]
@@ -467,9 +467,7 @@ async def test_a_model_list_that_fails_costs_nothing(
     assert caught.value.charged == "no"
 
 
-async def test_one_model_is_looked_up_by_its_id_without_a_key(
-    settings: Settings, journal: Journal
-) -> None:
+async def test_one_model_is_looked_up_by_its_id_without_a_key(settings: Settings, journal: Journal) -> None:
     async with client(settings) as api:
         one = await api.model("google/gemini-2.5-flash")
         free = await api.model("black-forest-labs/FLUX-1-schnell:free")

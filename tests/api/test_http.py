@@ -33,7 +33,6 @@ from imagerouter_mcp.api.http import Call, ServiceHTTP
 from imagerouter_mcp.api.wire import read_generation
 from imagerouter_mcp.fetch import http_client
 from imagerouter_mcp.sandbox.service import accounts
-from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import KEYS_PAGE, Settings
 
 Journal = Callable[[], list[dict[str, Any]]]

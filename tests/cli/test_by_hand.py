@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from imagerouter_mcp.sandbox.service import offered
 from imagerouter_mcp.tools import all_tools
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]

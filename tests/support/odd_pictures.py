@@ -13,9 +13,10 @@ from typing import Final
 from PIL import Image, features
 
 from imagerouter_mcp.sandbox.pictures.clips import clip
-from imagerouter_mcp.sandbox.pictures.drawing import draw, draw_svg
 from imagerouter_mcp.sandbox.pictures.encoding import encode, saved
 from imagerouter_mcp.sandbox.pictures.media import JPEG, PNG, SVG, WEBP, MadeFile, Size
+from imagerouter_mcp.sandbox.pictures.scene import draw
+from imagerouter_mcp.sandbox.pictures.vectors import draw_svg
 from imagerouter_mcp.sandbox.service.providers import status_error
 
 BOMB_SIDE: Final = 60_000
@@ -28,7 +29,7 @@ _LOOPBACK_DISCARD: Final = "http://127.0.0.1:9"
 
 
 def _picture(prompt: str, size: Size) -> Image.Image:
-    return draw(prompt, "sandbox", size)
+    return draw(prompt, size)
 
 
 def _wrong_type(prompt: str, size: Size) -> MadeFile:
@@ -67,7 +68,7 @@ def _noise(_prompt: str, size: Size) -> MadeFile:
 
 
 def _svg(prompt: str, size: Size) -> MadeFile:
-    return MadeFile(draw_svg(prompt, "sandbox/svg", size), SVG)
+    return MadeFile(draw_svg(prompt, size), SVG)
 
 
 def _svg_external(_prompt: str, size: Size) -> MadeFile:
@@ -94,7 +95,7 @@ def _avif(prompt: str, size: Size) -> MadeFile:
 
 
 def _frames(prompt: str, size: Size) -> tuple[Image.Image, list[Image.Image]]:
-    first, *others = (draw(f"{prompt} {number}".strip(), "sandbox", size, "low") for number in range(3))
+    first, *others = (draw(prompt, size, "low", take) for take in range(3))
     return first, others
 
 

@@ -1,1 +1,1 @@
-"""Results at rest: files, handles, records."""
+"""What was made and what is being made: files, handles, records, the journal, what was spent."""

@@ -1,4 +1,4 @@
-"""The one database of a person's gallery, shared by all of that person's servers."""
+"""The database of a person's gallery, shared by all of that person's servers."""
 
 import sqlite3
 import threading
@@ -10,14 +10,14 @@ from imagerouter_mcp.gallery.schema import gallery_error, open_database
 
 
 class Database:
-    """`gallery.sqlite3`, opened when it is first needed, and anew when its file was taken away.
+    """`gallery.sqlite3`, opened when first needed, and reopened if its file was removed or replaced.
 
-    One connection and one lock serve all threads: SQLite writes one transaction at a time anyway and reads
-    take a millisecond, whereas a connection per call would fold the log back into the database each time
-    that the last one closes.
+    All threads share one connection and one lock. SQLite writes one transaction at a time anyway, and reads
+    take a millisecond; opening a connection for each call would write the log back to the database each time
+    the last one closes.
 
     Args:
-        data_dir: The folder, made if it does not exist.
+        data_dir: The folder of the database; created if missing.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -27,13 +27,13 @@ class Database:
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Close the database; the next transaction would open it again."""
+        """Close the database. The next transaction opens it again."""
         with self._lock:
             self._close()
 
     @contextmanager
     def transaction(self, kind: str = "DEFERRED") -> Generator[sqlite3.Connection]:
-        """Hold the connection for a transaction; `IMMEDIATE` takes the write lock at once.
+        """Run a block in a transaction; the kind `IMMEDIATE` takes the write lock at its start.
 
         Raises:
             ConfigurationError: The gallery cannot be opened, read or written.
@@ -49,7 +49,7 @@ class Database:
                     raise
                 connection.execute("COMMIT")
             except sqlite3.Error as error:
-                if connection.in_transaction:  # such as a commit for which the disk is too full
+                if connection.in_transaction:  # such as after a commit that failed because the disk is full
                     connection.rollback()
                 raise gallery_error(self.path, error) from None
 
@@ -67,7 +67,7 @@ class Database:
             self._connection = None
 
     def _identity(self) -> tuple[int, int] | None:
-        """Which file lies at the path; None where there is none."""
+        """Identify the file at the path; None if there is none."""
         try:
             found = self.path.stat()
         except OSError:

@@ -1,4 +1,4 @@
-"""Files at rest: the folder checked before it is needed, names never taken twice, no half file ever seen."""
+"""Save files: never overwrite one, never show an incomplete one, and check the folder beforehand."""
 
 import contextlib
 import errno
@@ -36,7 +36,7 @@ _PARTIAL_PREFIX, _PARTIAL_SUFFIX = ".imagerouter-", ".part"
 _NO_HARD_LINKS = frozenset(
     {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
 )
-"""What file systems without hard links answer to `link`: EPERM (FAT on Linux), ENOTSUP (on macOS), ENOSYS
+"""Errors of `link` on file systems without hard links: EPERM (FAT on Linux), ENOTSUP (macOS), ENOSYS
 (FUSE)."""
 
 _REASONS = {
@@ -53,12 +53,12 @@ _REASONS = {
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make a folder with its parents, and make sure by trying that files can be written there.
+    """Create a folder with its parents, and test that files can be written there.
 
     Raises:
-        ConfigurationError: It is not an absolute path, or cannot be made or written to; says why.
+        ConfigurationError: It is not an absolute path, or cannot be created or written to; says why.
     """
-    if not str(folder).isprintable():  # a line break could fake a line of an answer
+    if not str(folder).isprintable():  # a line break in an answer could fake a line
         raise _unusable(folder, "its name holds control characters")
     if not folder.is_absolute():
         raise _unusable(folder, "it is not an absolute path, and each host has another working directory")
@@ -79,7 +79,7 @@ def _unusable(folder: Path, reason: str) -> ConfigurationError:
 
 
 def temporary_path(folder: Path) -> Path:
-    """A hidden name in a folder for a file that is not finished."""
+    """Return a new hidden name in a folder for an unfinished file."""
     return folder / f"{_PARTIAL_PREFIX}{secrets.token_hex(8)}{_PARTIAL_SUFFIX}"
 
 
@@ -96,9 +96,9 @@ class PartialFile:
     file: BinaryIO
 
     def finish(self) -> Path:
-        """Bring all that was written to the disk and close the file, which `store` can then move."""
+        """Flush the file to disk and close it; `store` can then move it."""
         self.file.flush()
-        # Else a name could survive a power failure that the content does not.
+        # Without this, a power failure could keep the name and lose the content.
         os.fsync(self.file.fileno())
         self.file.close()
         return self.path
@@ -106,7 +106,7 @@ class PartialFile:
 
 @contextlib.contextmanager
 def partial_file(folder: Path) -> Generator[PartialFile]:
-    """Open a file under a hidden name; what is not stored when the block ends, for any reason, is removed.
+    """Open a file under a hidden name, and remove it at the end of the block unless it was stored.
 
     ```python
     with partial_file(folder) as partial:
@@ -114,13 +114,13 @@ def partial_file(folder: Path) -> Generator[PartialFile]:
         path = store(partial.finish(), folder, stem, "png")
     ```
 
-    Its permissions are those that the umask gives to any new file, so the stored one has them too.
+    The file gets the umask's permissions, like any new file.
 
     Args:
         folder: Where the finished file will be.
 
     Raises:
-        OSError: The file cannot be made.
+        OSError: The file cannot be created.
     """
     path = temporary_path(folder)
     with path.open("x+b") as file:
@@ -129,23 +129,23 @@ def partial_file(folder: Path) -> Generator[PartialFile]:
         finally:
             try:
                 file.close()
-            finally:  # closing writes what is left, for which a full disk has no room
+            finally:  # closing writes the rest, which fails on a full disk
                 discard(path)
 
 
 def store(temporary: Path, folder: Path, stem: str, extension: str) -> Path:
     """Move a finished file to the first free name of `stem.png`, `stem-2.png` and so on.
 
-    Never overwrites, whoever else stores in the folder at the same time, and never shows a half file.
+    Never overwrites a file, even if other processes store there too, and never shows an incomplete one.
 
     Args:
         temporary: A finished, closed file in the same folder; gone afterwards.
-        folder: Where to.
+        folder: The folder of both names.
         stem: From `file_stem` or `checked_filename`.
         extension: Without a dot.
 
     Returns:
-        Where the file is now.
+        The new path.
 
     Raises:
         OSError: It cannot be moved; the temporary file is still there.
@@ -160,10 +160,10 @@ def store(temporary: Path, folder: Path, stem: str, extension: str) -> Path:
 def move_new(temporary: Path, target: Path) -> bool:
     """Move a finished file to a name in the same folder, unless the name is taken.
 
-    Of several processes that try at once, one succeeds.
+    If several processes try at the same time, one succeeds.
 
     Returns:
-        Whether it was moved; if not, the file is still there.
+        Whether it was moved; if not, the file is unchanged.
 
     Raises:
         OSError: It cannot be moved.
@@ -180,14 +180,14 @@ def move_new(temporary: Path, target: Path) -> bool:
             raise
         return _move_reserved(temporary, target)
     if os.name != "nt":
-        discard(temporary)  # the same file has its new name by now
+        discard(temporary)  # the file has its new name already
     return True
 
 
 def _move_reserved(temporary: Path, target: Path) -> bool:
-    """As `move_new`, where there are no hard links: reserve the name with an empty file, then replace it.
+    """Move a file without hard links: reserve the name with an empty file, then replace that.
 
-    Its weakness: for a moment, and for good if the process dies in it, the name shows an empty file.
+    For a moment the name shows an empty file, and it stays if the process dies in that moment.
     """
     try:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
@@ -209,23 +209,17 @@ def discard(path: Path) -> None:
         logger.warning("The file %s could not be removed: %s.", path, error.strerror or error)
 
 
-def sweep_partials(folder: Path, older_than: timedelta) -> int:
-    """Remove what killed processes left; what cannot be removed stays, without an error.
+def sweep_partials(folder: Path, older_than: timedelta) -> None:
+    """Remove unfinished files that killed processes left. Files that cannot be removed stay.
 
     Args:
         folder: Where to look; it need not exist.
-        older_than: How long a file has not been written to. Well above the time that a download may take,
-            else a running one loses its file.
-
-    Returns:
-        How many files were removed.
+        older_than: Minimum time since the last write. It must be well above the time a download may take, or
+            a running download loses its file.
     """
     latest = time.time() - older_than.total_seconds()
-    removed = 0
     with contextlib.suppress(OSError):
         for path in folder.glob(f"{_PARTIAL_PREFIX}*{_PARTIAL_SUFFIX}"):
             with contextlib.suppress(OSError):
                 if path.lstat().st_mtime <= latest:
                     path.unlink()
-                    removed += 1
-    return removed

@@ -198,7 +198,9 @@ class Journal:
         Args:
             handle: Of any of them.
         """
-        return self._select("call = (SELECT call FROM journal WHERE handle = ?) ORDER BY id", handle)
+        return self._select(
+            "call = (SELECT call FROM journal WHERE handle = ?) ORDER BY id", rows.storable(handle)
+        )
 
     def unfinished(self, limit: int) -> list[Entry]:
         """What is under way, has an unknown outcome, or failed without anybody being told; newest first."""

@@ -1,4 +1,4 @@
-"""What was spent: read from the records and, for what has not ended or is not known, from the journal."""
+"""Report what was spent: from the records, and from the journal for calls without a known result."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from imagerouter_mcp.gallery.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """One generation's money.
+    """What one generation cost or may cost.
 
     Attributes:
-        at: When it was asked for, in UTC.
+        at: When it was requested, in UTC.
         model: The model's id.
-        usd: What it cost; where that is not known, the most that it was expected to cost.
+        usd: What it cost; if that is unknown, the most it was expected to cost.
         certain: Whether `usd` is what the service charged.
         under_way: Whether it is still being made.
     """
@@ -29,33 +29,33 @@ class Spent:
 
 
 class Ledger:
-    """Reads what was spent. Every method raises `ConfigurationError` when the gallery cannot be used.
+    """Reads what was spent. Every method raises `ConfigurationError` if the gallery cannot be used.
 
     Args:
-        database: Where records and journal are kept.
+        database: Holds the records and the journal.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def since(self, moment: datetime) -> list[Spent]:
-        """What was paid, may have been paid, or is set aside for what is under way; the oldest first.
+        """Return what was paid, may have been paid, or is reserved for unfinished calls; oldest first.
 
-        A failed generation is not among it: the service refunds it.
+        Failed generations are left out unless their error says that they were charged.
 
         Args:
-            moment: With a time zone.
+            moment: The start, with a time zone. Unfinished calls count even if they are older.
         """
         with self._database.transaction() as connection:
             return sorted(_since(connection, moment), key=lambda spent: spent.at)
 
 
 def committed_since(connection: sqlite3.Connection, moment: datetime) -> Decimal:
-    """The sum, in USD, that counts against a budget.
+    """Return the sum that counts against a budget, in USD.
 
     Args:
         connection: Within a transaction.
-        moment: With a time zone. What is dated later than now counts too: a clock may have been set back.
+        moment: The start, with a time zone. There is no end: the clock may have been set back.
     """
     return sum((spent.usd for spent in _since(connection, moment)), Decimal())
 

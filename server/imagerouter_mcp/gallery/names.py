@@ -1,4 +1,4 @@
-"""File names: from a prompt or from a person, valid on Windows, macOS and Linux."""
+"""File names from prompts or from people, valid on Windows, macOS and Linux."""
 
 import re
 import unicodedata
@@ -6,13 +6,13 @@ import unicodedata
 from imagerouter_mcp.errors import PlanError
 
 MAX_NAME_BYTES = 120
-"""UTF-8 bytes of a whole file name. File systems take 255 (encrypted home folders 143); the rest is left to
-those who add to names: synchronisation, downloads, archives."""
+"""Limit of a whole file name in UTF-8 bytes. File systems allow 255 (encrypted home folders 143); the rest is
+room for programs that extend names: synchronisation, downloads, archives."""
 _ROOM = 16
-"""Bytes of `MAX_NAME_BYTES` kept for an extension and a number that makes the name unique."""
+"""Part of `MAX_NAME_BYTES` reserved for the extension and a number that makes the name unique."""
 _MAX_WORDS = 8
 _MAX_MARKS = 8
-"""Combining marks on one letter; no script needs more, and pranks do."""
+"""Combining marks kept on one letter; no script needs more."""
 
 _FALLBACK = "picture"
 
@@ -20,12 +20,12 @@ _RESERVED = frozenset(
     {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
     | {f"{device}{digit}" for device in ("COM", "LPT") for digit in "0123456789¹²³"}
 )
-"""Windows's device names, which stand for the device with any extension too."""
+"""Windows's device names, which are reserved with any extension."""
 _FORBIDDEN = frozenset('<>:"/\\|?*')
-"""What Windows refuses within a name; POSIX refuses the slash alone."""
+"""Characters that Windows does not allow in a name; POSIX only forbids the slash."""
 _APOSTROPHES = frozenset("'’ʼ")
 _JOINERS = frozenset("\u200c\u200d")
-"""Invisible, but part of words in Persian and Indic scripts, and of emoji."""
+"""Invisible, but needed in Persian and Indic words and in emoji."""
 
 _EXTENSIONS = re.compile(
     r"\.(?:a?png|jpe?g|jfif|webp|gif|avif|hei[cf]|svg|tiff?|bmp|mp4|mov|webm)\Z", re.IGNORECASE
@@ -33,13 +33,13 @@ _EXTENSIONS = re.compile(
 
 
 def file_stem(prompt: str) -> str:
-    """A file name without extension from the first words of a prompt.
+    """Make a file name without extension from the first words of a prompt.
 
-    Letters and digits of every script stay (in NFC), all else separates words. Never empty, never a reserved
-    name, never with a dot or dash at either end.
+    Letters and digits of every script are kept (in NFC); everything else separates words. The result is never
+    empty or reserved, and has no dot or dash at either end.
 
     Args:
-        prompt: Any text, the empty one included.
+        prompt: Any text, even an empty one.
     """
     words = "".join(map(_letter_or_space, unicodedata.normalize("NFC", prompt))).split()
     stem = _limited("-".join(_few_marks(word) for word in words[:_MAX_WORDS])).strip("-_")
@@ -49,12 +49,12 @@ def file_stem(prompt: str) -> str:
 
 
 def checked_filename(filename: str) -> str:
-    """A file name that a person gave, without its picture extension.
+    """Check a file name that a person gave, and drop its picture extension.
 
-    The extension is dropped because the real type's takes its place.
+    The extension of the actual type takes its place later.
 
     Raises:
-        PlanError: It is no name for a file on each of the three systems; the sentence says why.
+        PlanError: The name is not valid on all three systems; the message says why.
     """
     name = unicodedata.normalize("NFC", filename).strip()
     stem = _EXTENSIONS.sub("", name)
@@ -69,24 +69,24 @@ def checked_filename(filename: str) -> str:
 
 
 def file_name(stem: str, extension: str, copy: int = 1) -> str:
-    """The whole name, shortened where a long extension or number would pass `MAX_NAME_BYTES`.
+    """Build a whole file name, shortening the stem if the name would exceed `MAX_NAME_BYTES`.
 
     Args:
         stem: From `file_stem` or `checked_filename`.
         extension: Without a dot.
-        copy: From 2 on it is written behind the stem.
+        copy: A number added to the stem from 2 on.
     """
     end = f"-{copy}.{extension}" if copy > 1 else f".{extension}"
     return f"{_cut(stem, MAX_NAME_BYTES - len(end.encode())).rstrip('-_. ')}{end}"
 
 
 def is_reserved(stem: str) -> bool:
-    """Whether Windows takes a name for a device."""
+    """Return whether Windows reserves a name for a device."""
     return stem.split(".", 1)[0].rstrip().upper() in _RESERVED
 
 
 def _complaint(stem: str) -> str | None:
-    """Why a name is refused, as the end of a sentence, or None."""
+    """Return why a name is refused, as the end of a sentence, or None."""
     forbidden = sorted(_FORBIDDEN.intersection(stem))
     checks = (
         (not stem, "it is empty"),
@@ -105,13 +105,13 @@ def _complaint(stem: str) -> str | None:
 
 
 def _is_invisible(character: str) -> bool:
-    """Control, formatting (such as the ones that reverse writing), surrogate, private and unassigned."""
+    """Return whether a character is for control, formatting, private use, a surrogate or unassigned."""
     return unicodedata.category(character).startswith("C") and character not in _JOINERS
 
 
 def _letter_or_space(character: str) -> str:
     category = unicodedata.category(character)
-    # Category M also has the variation selectors and enclosing keycaps that are left of an emoji.
+    # Category M includes the variation selectors and enclosing keycaps of emoji, which are dropped.
     if category[0] in "LN" or (category in ("Mn", "Mc") and not "\ufe00" <= character <= "\ufe0f"):
         return "" if character in _APOSTROPHES else character
     if character in _APOSTROPHES or category == "Cf":
@@ -120,7 +120,7 @@ def _letter_or_space(character: str) -> str:
 
 
 def _few_marks(word: str) -> str:
-    """The word without marks that have no letter before them, and with at most `_MAX_MARKS` on each."""
+    """Drop marks without a letter before them, and all but `_MAX_MARKS` on each letter."""
     kept: list[str] = []
     marks = _MAX_MARKS
     for character in word:
@@ -135,7 +135,7 @@ def _is_mark(character: str) -> bool:
 
 
 def _limited(stem: str) -> str:
-    """Cut at a word's end where one is near, else between letters."""
+    """Shorten a stem at the end of a word if one is near, else between letters."""
     limit = MAX_NAME_BYTES - _ROOM
     if len(stem.encode()) <= limit:
         return stem
@@ -145,7 +145,7 @@ def _limited(stem: str) -> str:
 
 
 def _cut(text: str, limit: int) -> str:
-    """The longest beginning within so many UTF-8 bytes that takes no mark or joined part from its letter."""
+    """Cut a text to a limit of UTF-8 bytes without splitting a letter from its marks."""
     end = len(text.encode()[:limit].decode(errors="ignore"))
     if end == len(text):
         return text

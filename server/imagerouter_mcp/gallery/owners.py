@@ -1,4 +1,4 @@
-"""Which process is at work: each holds a lock of the operating system, which ends with the process."""
+"""Tell which processes are alive: each holds a lock that the operating system releases when it ends."""
 
 import os
 import secrets
@@ -12,10 +12,10 @@ from imagerouter_mcp.errors import ConfigurationError
 
 
 class Owners:
-    """The processes that work on one gallery, this one among them.
+    """The processes that work on one gallery, including this one.
 
     Args:
-        folder: Holds a lock file for each, made when it is needed.
+        folder: Holds a lock file for each process; created when needed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -24,16 +24,16 @@ class Owners:
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
 
     def hold(self) -> str:
-        """Show that this process is at work, until it ends or releases.
+        """Take this process's lock and keep it until `release` or the end of the process.
 
         Returns:
-            Its name, which no other process has.
+            This process's unique name.
 
         Raises:
-            ConfigurationError: The lock file cannot be made.
+            ConfigurationError: The lock file cannot be created.
         """
         if self._held is not None and not Path(self._held.lock_file).exists():
-            self._held.release()  # somebody removed the folder, and with it what others see of the lock
+            self._held.release()  # the folder was removed, so other processes no longer see the lock
             self._held = None
         if self._held is None:
             lock = self._lock(self.name)
@@ -49,7 +49,7 @@ class Owners:
         return self.name
 
     def release(self) -> None:
-        """Say that this process is no longer at work."""
+        """Release this process's lock."""
         if self._held is not None:
             self._held.release()
             self._held = None
@@ -57,10 +57,10 @@ class Owners:
 
     @contextmanager
     def gone(self, name: str) -> Generator[bool]:
-        """Whether a process is gone, whose work nobody else takes up within the block.
+        """Yield whether a process has ended; its lock is then held during the block.
 
         Args:
-            name: As `hold` answered there.
+            name: What `hold` returned in that process.
         """
         lock = self._lock(name)
         try:
@@ -78,5 +78,5 @@ class Owners:
         return FileLock(self._folder / f"{name}.lock", thread_local=False)
 
     def _remove(self, name: str) -> None:
-        with suppress(OSError):  # an empty file of a name that no process will have again
+        with suppress(OSError):  # what stays is an empty file with a name that is never used again
             (self._folder / f"{name}.lock").unlink()

@@ -1,6 +1,6 @@
-"""Where callers may save: the person's own folders, and nothing hidden, of the system, or reached by a link.
+"""Decide where callers may save: in the person's own folders, but not in hidden or system folders.
 
-A folder is judged by its real path, with every link in it followed.
+A folder is checked by its real path, after following every link.
 """
 
 import os
@@ -21,23 +21,23 @@ _SYSTEM = tuple(
         ),
     )
 )
-"""The system's own, with all that is below."""
+"""System folders; everything below them counts too."""
 _SHARED = frozenset(map(Path, ("/home", "/media", "/mnt", "/opt", "/srv", "/var", "/Users", "/Volumes")))
-"""Folders of folders: what is below may be somebody's project, they themselves are not."""
+"""Folders that only contain others' folders: a project may lie below them, but they are none themselves."""
 _PROGRAMS = frozenset({"appdata", "library"})
-"""Folders of a home that systems hide, or should: programs' settings, and what starts with the session."""
+"""Folders in a home that count as hidden: programs' settings, and programs that start with the session."""
 _OPENCLAW = ("media", "workspace")
 _HIDDEN = getattr(stat, "FILE_ATTRIBUTE_HIDDEN", 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Folders that may be saved in, with what is below them.
+    """Folders that may be saved in, including everything below them.
 
     Attributes:
-        named: By the person; they may lie in hidden folders.
-        usual: Others; no part of their path may be hidden.
-        remote: Whether callers are on other machines, and need not know what lies on this one.
+        named: Folders the person named; they may be hidden.
+        usual: Other folders; no part of their path may be hidden.
+        remote: Whether callers are on other machines and must not learn this one's paths.
     """
 
     named: tuple[Path, ...]
@@ -46,12 +46,12 @@ class Places:
 
 
 def openclaw_folders() -> tuple[Path, ...]:
-    """Where OpenClaw keeps what its agents make and show: the only paths that its chats relay."""
+    """Return OpenClaw's folders for pictures: its chats only relay files from there."""
     return tuple(Path.home() / ".openclaw" / folder for folder in _OPENCLAW)
 
 
 def output_places(settings: Settings) -> Places:
-    """What callers of this server may save in."""
+    """Return the folders that callers of this server may save in."""
     if settings.remote:
         return Places((settings.output_dir,), remote=True)
     if settings.output_dirs:
@@ -61,14 +61,14 @@ def output_places(settings: Settings) -> Places:
 
 
 def permitted(text: str, places: Places) -> Path:
-    """The real path of a folder that a caller named.
+    """Return the real path of a folder that a caller named.
 
     Args:
-        text: An absolute path, `~` allowed; the folder need not exist.
+        text: An absolute path, also with `~`; the folder need not exist.
         places: From `output_places`.
 
     Raises:
-        PlanError: It may not be saved in.
+        PlanError: Saving there is not allowed.
     """
     try:
         folder = expand(text)
@@ -76,16 +76,16 @@ def permitted(text: str, places: Places) -> Path:
         if complaint is None:
             return folder.resolve()
     except (OSError, RuntimeError, ValueError):  # a loop of links, no home folder, a null character
-        complaint = "it is no folder's path"
+        complaint = "it is not the path of a folder"
     raise PlanError(f"Pictures cannot be saved in {_shown(text)!r}: {complaint}.", _remedy(places))
 
 
 def _complaint(folder: Path, places: Places) -> str | None:
-    """Why a folder may not be saved in, as the end of a sentence, or None."""
+    """Return why saving in a folder is not allowed, as the end of a sentence, or None."""
     if not folder.is_absolute():
         return "it is not an absolute path"
     roots = (*places.named, *places.usual)
-    # On Windows, even to look at a path of another machine sends credentials there.
+    # On Windows, merely looking at a path of another machine sends credentials there.
     if folder.drive.lower() not in {root.drive.lower() for root in roots}:
         return "it is on another drive or machine"
     real = folder.resolve()
@@ -101,7 +101,7 @@ def _complaint(folder: Path, places: Places) -> str | None:
 
 
 def _hides(real: Path, root: Path, *, whole: bool) -> bool:
-    """Whether a part of a path from a folder on is hidden; of the folder's own path too, if `whole`."""
+    """Return whether a part of a path below a folder is hidden; `whole` includes the folder's own path."""
     above = _home_or_root(root) if whole else root
     below = [real, *real.parents][: len(real.parts) - len(above.parts)]
     return any(map(_is_hidden, below))
@@ -129,7 +129,7 @@ def _home() -> Path | None:
 
 
 def _working() -> Path | None:
-    """The working directory, unless it holds the home folder."""
+    """Return the working directory, unless it contains the home folder."""
     try:
         working = Path.cwd().resolve()
     except OSError:  # it was removed

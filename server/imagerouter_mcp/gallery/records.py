@@ -1,4 +1,4 @@
-"""The gallery: a record per generation and a handle per picture, shared by all of a person's servers."""
+"""The gallery: a record for each generation and a handle for each picture, shared by a person's servers."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,20 +9,20 @@ from statistics import median
 from imagerouter_mcp.gallery import rows
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import GalleryImage, Record, StoredImage
-from imagerouter_mcp.gallery.query import condition
+from imagerouter_mcp.gallery.query import CONDITION, wanted
 
 __all__ = ["Gallery", "GalleryImage", "Record", "StoredImage"]
 
 _LATENCIES = 20
-"""How many of a model's results tell how long it usually takes."""
+"""How many of a model's latest results count for its usual duration."""
 _HANDLE = re.compile(r"(?:img)?[_-]?([0-9a-f]+)", re.IGNORECASE)
 
 
 class Gallery:
-    """The records. Every method raises `ConfigurationError` when the gallery cannot be used.
+    """The records. Every method raises `ConfigurationError` if the gallery cannot be used.
 
     Args:
-        database: Where they are kept.
+        database: Holds the records.
     """
 
     def __init__(self, database: Database) -> None:
@@ -41,9 +41,9 @@ class Gallery:
         latency_ms: int | None = None,
         created_at: datetime | None = None,
     ) -> Record:
-        """Record a generation, and give it and its images handles.
+        """Record a generation and its images under new handles.
 
-        When this returns, the record outlives the process, however that ends.
+        Once this returns, the record survives any end of the process.
 
         Args:
             prompt: As it was sent.
@@ -77,19 +77,19 @@ class Gallery:
             return rows.select(connection, "id = ?", (number,), 1)[0]
 
     def update(self, image: GalleryImage) -> bool:
-        """Replace what is known of an image, such as after it was fetched at last; its handle stays.
+        """Replace the details of an image, for example after a late download. Its handle stays.
 
         Returns:
-            Whether there is an image of that handle.
+            Whether there is an image with that handle.
         """
         with self._database.transaction("IMMEDIATE") as connection:
             return rows.update(connection, image)
 
     def find(self, handle: str) -> tuple[GalleryImage, Record] | None:
-        """The image of a handle and the record that it belongs to.
+        """Return the image with a handle, and its record.
 
         Args:
-            handle: As a person may say it: `img_7f3a`, `IMG 7F3A`, `7f3a`.
+            handle: As a person may write it: `img_7f3a`, `IMG 7F3A`, `7f3a`.
         """
         written = _HANDLE.fullmatch("".join(handle.split()))
         if written is None:
@@ -104,39 +104,38 @@ class Gallery:
         return None
 
     def newest_told(self) -> Record | None:
-        """The newest result that somebody was told."""
+        """Return the newest result that was reported to somebody."""
         return next(iter(self.known(1, 2)), None)
 
     def known(self, limit: int, told: int = 1) -> list[Record]:
-        """The newest results of which somebody knows.
+        """Return the newest results that somebody knows of.
 
         Args:
-            limit: At most so many.
-            told: What somebody was told of them at least: 1 a handle to ask for it, 2 the result.
+            limit: The maximum number of records.
+            told: What must have been reported at least: 1 the handle, 2 the result.
         """
         where = "NOT EXISTS (SELECT 1 FROM journal WHERE journal.handle = generations.handle AND told < ?)"
         with self._database.transaction() as connection:
             return rows.select(connection, where, (told,), limit)
 
     def list(self, query: str | None = None, limit: int = 20) -> list[Record]:
-        """What was made, the newest first.
+        """Return records, newest first.
 
         Args:
             query: Words of the prompt, model, handle or date (`2026-11`, `today`, `yesterday`, in the
-                computer's time zone); every one must match, whatever its case.
-            limit: At most so many.
+                computer's time zone). Every word must match, in upper or lower case.
+            limit: The maximum number of records.
         """
-        where, values = condition(query)
         with self._database.transaction() as connection:
-            return rows.select(connection, where, values, max(0, limit))
+            return rows.select(connection, CONDITION, (wanted(query),), max(0, limit))
 
     def generation(self, handle: str) -> Record | None:
-        """The record of a generation's handle, such as `gen_7f3a`."""
+        """Return the record of a generation by its handle, such as `gen_7f3a`."""
         with self._database.transaction() as connection:
             return next(iter(rows.select(connection, "handle = ?", (handle,), 1)), None)
 
     def usual_seconds(self, model: str) -> float | None:
-        """How long a model's latest results took, as their median; None when there are none."""
+        """Return the median duration of a model's latest results, in seconds; None if there are none."""
         with self._database.transaction() as connection:
             found = connection.execute(
                 "SELECT latency_ms FROM generations WHERE model = ? AND latency_ms IS NOT NULL"
@@ -146,11 +145,11 @@ class Gallery:
         return median(latency for (latency,) in found) / 1000 if found else None
 
     def count(self) -> int:
-        """How many generations are recorded."""
+        """Return the number of recorded generations."""
         with self._database.transaction() as connection:
             return int(connection.execute("SELECT count(*) FROM generations").fetchone()[0])
 
     def check_writable(self) -> bool:
-        """Make sure that records can be written now; true, for it raises when they cannot."""
+        """Return True if records can be written now; else raise."""
         with self._database.transaction("IMMEDIATE"):
             return True

@@ -1,9 +1,10 @@
-"""Records to rows and back, within a transaction that `records.Gallery` holds."""
+"""Write records as rows and read them back, within a transaction of `records.Gallery`."""
 
 import json
 import os
 import secrets
 import sqlite3
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record, StoredImage
-from imagerouter_mcp.gallery.query import folded
 
 _HANDLE_DIGITS = 4
 _TRIES_PER_LENGTH = 4
-"""Collisions after which a handle gets one more digit: with a tenth of the handles of a length taken, one in
-10,000 comes that far."""
+"""Collisions before a handle gets another digit. With a tenth of the handles of a length taken, that happens
+once in 10,000."""
 _MAX_SOURCE = 2000
-"""Characters of a source that a record keeps; a path is shorter, and so is any address that works."""
+"""Characters of a source that a record keeps; paths and working addresses are shorter."""
 
 
 def insert(
@@ -35,10 +35,10 @@ def insert(
     images: Sequence[StoredImage],
     generation: str | None = None,
 ) -> int:
-    """Write a generation and its images under new handles; `generation` is its own where it has one.
+    """Write a generation and its images under new handles; `generation` is its handle if it has one already.
 
     Returns:
-        The generation's row id, by which it is read back.
+        The generation's row id.
     """
     prompt, model = storable(prompt), storable(model)
     revised_prompt = None if revised_prompt is None else storable(revised_prompt)
@@ -71,7 +71,7 @@ def insert(
 
 
 def update(connection: sqlite3.Connection, image: GalleryImage) -> bool:
-    """Replace what is known of an image; whether there is one of that handle."""
+    """Replace the row of an image; return whether there is one."""
     changed = connection.execute(
         "UPDATE images SET path = ?, url = ?, media_type = ?, width = ?, height = ?, bytes = ?,"
         " seconds = ? WHERE handle = ?",
@@ -81,15 +81,15 @@ def update(connection: sqlite3.Connection, image: GalleryImage) -> bool:
 
 
 def select(connection: sqlite3.Connection, where: str, values: Sequence[object], limit: int) -> list[Record]:
-    """Read records, the newest first.
+    """Read records, newest first.
 
-    The order is that of insertion: a clock that was set back does not hide the newest.
+    They are ordered by insertion, so setting back the clock does not hide the newest.
 
     Args:
-        connection: Within a transaction, so that images and generations belong together.
-        where: A condition on the table `generations`, without any text of a person in it.
-        values: What its question marks stand for.
-        limit: At most so many.
+        connection: Within a transaction, so that images match their generations.
+        where: A condition on the table `generations`; it must not contain text from outside.
+        values: The values of its question marks.
+        limit: The maximum number of records.
     """
     found = connection.execute(
         "SELECT id, handle, created_at, prompt, revised_prompt, model, parameters, sources, cost_usd,"  # noqa: S608 - see `where`
@@ -143,12 +143,12 @@ def _columns(image: StoredImage) -> tuple[object, ...]:
 
 
 def new_handles(connection: sqlite3.Connection, prefix: str, amount: int) -> list[str]:
-    """Choose handles that are not taken, and cannot become so: the transaction has the write lock.
+    """Choose free handles; the transaction's write lock keeps them free.
 
     Args:
-        connection: Within a transaction.
+        connection: Within a transaction that holds the write lock.
         prefix: "img" or "gen".
-        amount: How many.
+        amount: The number of handles.
     """
     chosen: list[str] = []
     tries = 0
@@ -167,16 +167,21 @@ _TAKEN = {
     "img": ("SELECT 1 FROM images WHERE handle = ?",),
     "gen": ("SELECT 1 FROM generations WHERE handle = ?", "SELECT 1 FROM journal WHERE handle = ?"),
 }
-"""Where a handle may stand already, by its prefix."""
+"""Queries that find a taken handle, by its prefix."""
+
+
+def folded(text: str) -> str:
+    """Return text in the form in which it is searched: case-folded and in one Unicode normal form."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", storable(text)).casefold())
 
 
 def storable(text: str) -> str:
-    """The text without lone surrogates, which JSON can carry and UTF-8 cannot."""
+    """Replace lone surrogates, which JSON and command lines can carry and UTF-8 cannot."""
     return text.encode(errors="replace").decode()
 
 
 def _short_source(source: str) -> str:
-    """A source as a record keeps it: never picture data."""
+    """Shorten a source for its record; picture data is left out."""
     if source[:5].lower() == "data:":
         return f"{source.split(',', 1)[0][:80]},… ({len(source)} characters)"
     return source if len(source) <= _MAX_SOURCE else f"{source[:_MAX_SOURCE]}…"

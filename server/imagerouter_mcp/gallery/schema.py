@@ -1,4 +1,4 @@
-"""The gallery's database: opened, brought up to date, and its failures put into words."""
+"""Open the gallery's database, migrate it, and explain its failures."""
 
 import sqlite3
 import time
@@ -7,7 +7,7 @@ from pathlib import Path
 from imagerouter_mcp.errors import ConfigurationError
 
 _BUSY_SECONDS = 20.0
-"""How long to wait for another process; a write takes a few milliseconds."""
+"""How long to wait for another process; a write takes only a few milliseconds."""
 _RETRY_SECONDS = 0.02
 
 _MIGRATIONS = (
@@ -64,22 +64,22 @@ _MIGRATIONS = (
     CREATE INDEX generations_model ON generations (model);
     """,
 )
-"""The statements that lead from each schema version (`PRAGMA user_version`) to the next.
+"""The statements that migrate each schema version (`PRAGMA user_version`) to the next.
 
-A released one is never changed; a new version is another entry.
+Released entries never change; a new version is a new entry.
 """
 
 
 def open_database(path: Path) -> sqlite3.Connection:
-    """Open the gallery, making or migrating it where needed.
+    """Open the gallery; create or migrate it if needed.
 
-    WAL lets several processes read and write at once, and keeps a transaction that was committed when the
-    process is killed: what was written to the log is in the system's memory. `synchronous=NORMAL` suffices
-    for that; after a power failure the last records may be missing, and the database is sound. WAL needs a
-    local disk: on a network drive, processes on two machines do not see each other.
+    WAL lets several processes read and write at the same time, and a committed transaction survives the death
+    of the process. `synchronous=NORMAL` is enough for that; a power failure may lose the last records, but
+    does not damage the database. WAL needs a local disk: on a network drive, processes on two machines do not
+    see each other.
 
     Raises:
-        ConfigurationError: It cannot be opened or made, is damaged, or is of a newer version.
+        ConfigurationError: It cannot be opened or created, is damaged, or is from a newer version.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,13 +103,13 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 
 def gallery_error(path: Path, error: OSError | sqlite3.Error) -> ConfigurationError:
-    """Put a failure of the gallery into words."""
+    """Turn a failure of the gallery into an error that says what to do."""
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     code = _primary_code(error)
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return ConfigurationError(
             f"The gallery {path} is damaged ({reason}).",
-            "Move that file away: a new gallery is begun, and the pictures themselves are not touched.",
+            "Move that file away: a new gallery is started, and the pictures themselves are kept.",
         )
     if code == sqlite3.SQLITE_BUSY:
         return ConfigurationError(
@@ -122,15 +122,15 @@ def gallery_error(path: Path, error: OSError | sqlite3.Error) -> ConfigurationEr
 
 
 def _primary_code(error: OSError | sqlite3.Error) -> int:
-    """SQLite's result code without its extension, which is in the higher bytes."""
+    """Return SQLite's primary result code, without the extension in the higher bytes."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch to WAL, which the file remembers.
+    """Switch to WAL mode, which the file remembers.
 
-    The switch needs the database for itself and does not wait for it, so two processes that make a new
-    gallery at once would fail: try again until the busy time is over.
+    The switch needs exclusive access and does not wait for it, so it fails when two processes create a new
+    gallery at the same time. Try again until the busy time is over.
     """
     deadline = time.monotonic() + _BUSY_SECONDS
     while True:
@@ -150,7 +150,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     if _version(connection) < len(_MIGRATIONS):
-        connection.execute("BEGIN IMMEDIATE")  # so that one process migrates, and the others find it done
+        connection.execute("BEGIN IMMEDIATE")  # one process migrates, the others wait and find it done
         try:
             for statements in _MIGRATIONS[_version(connection) :]:
                 for statement in statements.split(";")[:-1]:

@@ -1,4 +1,4 @@
-"""Pictures that were sent to the server to be edited: each under a name of its own, for a day."""
+"""Keep pictures that were sent to the server to be edited, each under its own name, for a day."""
 
 import contextlib
 import re
@@ -13,45 +13,45 @@ from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.files import move_new, partial_file, sweep_partials
 
 KEPT = timedelta(days=1)
-"""How long an upload can be named as a source. Longer than its link lives, so that no link works twice."""
+"""How long an upload can be used as a source. Longer than its link lives, so that no link works twice."""
 MAX_KEPT_BYTES = 4 * 2**30
-"""Of all uploads together."""
+"""Limit of all uploads together."""
 _NAME = re.compile(r"upload_[0-9a-f]{16}")
 
 
 class Uploads:
-    """The uploads in a data folder, which equal processes may share.
+    """The uploads in a data folder, which several processes may share.
 
     Args:
-        data_dir: The folder; `uploads` is made in it when the first one comes.
+        data_dir: The folder; the first upload creates `uploads` in it.
     """
 
     def __init__(self, data_dir: Path) -> None:
         self._folder = data_dir / "uploads"
 
     def new_name(self) -> str:
-        """A name for an upload that is still to come; nobody can guess it."""
+        """Return a name for a future upload that nobody can guess."""
         return f"upload_{secrets.token_hex(8)}"
 
     def find(self, name: str) -> Path | None:
-        """The file of an upload, or None when there is none."""
+        """Return the file of an upload, or None if there is none."""
         if not is_upload(name):
             return None
         path = self._folder / name.strip().lower()
         return path if path.is_file() else None
 
     def keep(self, name: str, file: BinaryIO) -> bool:
-        """Keep an upload under its name, which only the first one gets, whatever process it comes to.
+        """Keep an upload under its name, unless another process or call already has.
 
         Args:
             name: From `new_name`.
-            file: A picture, read from where it stands.
+            file: The picture, read from its current position.
 
         Returns:
-            Whether it was the first.
+            Whether this was the first upload of that name.
 
         Raises:
-            ConfigurationError: It cannot be written, or there is no more room for uploads.
+            ConfigurationError: It cannot be written, or the uploads take too much room.
         """
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -62,19 +62,19 @@ class Uploads:
         except OSError as error:
             raise ConfigurationError(
                 f"The upload cannot be kept: {error.strerror or error}.",
-                "Whoever runs the server has to make room in its data folder, or make it writable.",
+                "The person who runs the server must make room in its data folder, or make it writable.",
             ) from None
 
     def _sweep(self) -> None:
-        """Remove what is over its time.
+        """Remove expired uploads.
 
         Raises:
-            ConfigurationError: What is left takes all the room there is for uploads.
+            ConfigurationError: The remaining uploads take too much room.
         """
         sweep_partials(self._folder, KEPT)
         latest, left = time.time() - KEPT.total_seconds(), 0
         for path in self._folder.glob("upload_*"):
-            with contextlib.suppress(OSError):  # another process was faster
+            with contextlib.suppress(OSError):  # another process removed it first
                 status = path.stat()
                 if status.st_mtime <= latest:
                     path.unlink()
@@ -88,5 +88,5 @@ class Uploads:
 
 
 def is_upload(text: str) -> bool:
-    """Whether a text is written like the name of an upload."""
+    """Return whether a text has the form of an upload's name."""
     return _NAME.fullmatch(text.strip().lower()) is not None

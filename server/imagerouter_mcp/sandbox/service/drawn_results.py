@@ -1,25 +1,25 @@
 """From a valid request to the files that answer it; needs Pillow."""
 
 from imagerouter_mcp.sandbox.pictures.clips import clip
-from imagerouter_mcp.sandbox.pictures.drawing import draw, draw_svg
-from imagerouter_mcp.sandbox.pictures.editing import (
-    Edit,
+from imagerouter_mcp.sandbox.pictures.conversions import (
     UnusableSourceError,
     cut_out,
-    edit,
     layers,
     upscale,
     vectorise,
 )
+from imagerouter_mcp.sandbox.pictures.edits import Edit, edit
 from imagerouter_mcp.sandbox.pictures.encoding import encode
 from imagerouter_mcp.sandbox.pictures.media import DEFAULT_SIZE, PNG, SVG, MadeFile
+from imagerouter_mcp.sandbox.pictures.scene import draw
+from imagerouter_mcp.sandbox.pictures.vectors import draw_svg
 from imagerouter_mcp.sandbox.service import traits
 from imagerouter_mcp.sandbox.service.providers import status_error
 from imagerouter_mcp.sandbox.service.validation import ValidRequest
 
 
 def draw_result(request: ValidRequest) -> list[MadeFile]:
-    """Draw what was asked for; takes some 50 ms for 1024x1024 pixels, so call it in a thread.
+    """Draw what was asked for; takes some 100 ms for 1024x1024 pixels, so call it in a thread.
 
     Raises:
         ProviderError: A source image cannot be used.
@@ -46,7 +46,7 @@ def _drawn(request: ValidRequest) -> list[MadeFile]:
 def _vector(request: ValidRequest) -> MadeFile:
     if request.images:
         return MadeFile(vectorise(request.images[0], request.size), SVG)
-    return MadeFile(draw_svg(request.prompt or "", request.model.id, request.drawn_size), SVG)
+    return MadeFile(draw_svg(request.prompt or "", request.drawn_size, request.take), SVG)
 
 
 def _raster(request: ValidRequest) -> MadeFile:
@@ -56,6 +56,6 @@ def _raster(request: ValidRequest) -> MadeFile:
         return encode(upscale(request.images[0]), media_type)
     size = None if model.ignores_size else request.size
     if request.images:
-        change = Edit(prompt, model.id, size, where_transparent=False)
+        change = Edit(prompt, size, where_transparent=False, take=request.take)
         return encode(edit(change, request.images, request.mask), media_type)
-    return encode(draw(prompt, model.id, size or DEFAULT_SIZE, request.quality), media_type)
+    return encode(draw(prompt, size or DEFAULT_SIZE, request.quality, request.take), media_type)

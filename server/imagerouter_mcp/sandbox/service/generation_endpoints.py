@@ -8,7 +8,7 @@ import json
 import time
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import uuid4
 
@@ -68,7 +68,8 @@ async def begin(request: Request, *, video: bool) -> "Generation":
     except RefusedError:
         charge.refund()
         raise
-    return Generation(state, entry, charge, wanted, str(request.base_url))
+    numbered = replace(wanted, take=state.take(wanted.prompt or ""))
+    return Generation(state, entry, charge, numbered, str(request.base_url))
 
 
 async def _note(state: SandboxState, entry: Entry, received: Received) -> None:

@@ -15,8 +15,7 @@ async def read_journal(request: Request) -> Response:
 async def clear_journal(request: Request) -> Response:
     """`DELETE /sandbox/journal`: forget what arrived."""
     state: SandboxState = request.app.state.sandbox
-    state.journal.clear()
-    state.uploads.clear()
+    state.reset()
     return Response(status_code=204)
 
 

@@ -1,6 +1,7 @@
 """Everything that one running sandbox remembers."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ class SandboxState:
         edition: Which generation of the service it is.
         results: What `/files/` serves.
         uploads: What arrived, by SHA-256.
+        takes: How often each prompt has been painted.
         closing: Set when the server stops: everything that waits ends.
         hang_up: Closes the connection from a client's address, host and port; the server sets it.
     """
@@ -63,6 +65,7 @@ class SandboxState:
     journal: Journal = field(default_factory=Journal)
     results: FileStore = field(default_factory=lambda: FileStore(MAX_STORED_BYTES))
     uploads: FileStore = field(default_factory=lambda: FileStore(MAX_STORED_BYTES))
+    takes: Counter[str] = field(default_factory=Counter[str])
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     hang_up: Callable[[tuple[str, int]], None] = field(default=lambda _: None)
     _jobs: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
@@ -70,6 +73,11 @@ class SandboxState:
     def provider_of(self, model_id: str) -> Provider:
         """Return what makes a model's results."""
         return self.providers.get(model_id, self.provider)
+
+    def take(self, prompt: str) -> int:
+        """Count a prompt, and return how often it came before since the last reset."""
+        self.takes[prompt] += 1
+        return self.takes[prompt] - 1
 
     def start(self, work: Coroutine[Any, Any, bytes]) -> "asyncio.Task[bytes]":
         """Begin work that goes on when the client that asked for it goes away, as at the service."""
@@ -82,6 +90,12 @@ class SandboxState:
         """Wait for so long, or until the server stops."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self.closing.wait(), seconds)
+
+    def reset(self) -> None:
+        """Forget what arrived."""
+        self.journal.clear()
+        self.uploads.clear()
+        self.takes.clear()
 
     def close(self) -> None:
         """End everything that waits."""

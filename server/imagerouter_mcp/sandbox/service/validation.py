@@ -39,6 +39,7 @@ class ValidRequest:
         media_type: What `output_format` asks for.
         images: The source images.
         mask: Where to edit.
+        take: How often the same prompt came before; the results differ.
     """
 
     model: Model
@@ -50,6 +51,7 @@ class ValidRequest:
     media_type: str
     images: tuple[bytes, ...]
     mask: bytes | None
+    take: int = 0
 
     @property
     def drawn_size(self) -> Size:

@@ -1,0 +1,186 @@
+"""What there is in a picture that somebody sends: its sky, and the thing in the middle."""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
+
+from imagerouter_mcp.sandbox.pictures.canvas import SOFT
+from imagerouter_mcp.sandbox.pictures.colours import levels
+from imagerouter_mcp.sandbox.pictures.encoding import resized
+
+Box = tuple[int, int, int, int]
+
+_GRID: Final = 96
+"""Columns and rows in which the sky is looked for."""
+_SAME_SKY: Final = 12
+"""How much the sky changes at most from one cell to the next, of 255."""
+_LIKE_SKY: Final = 26
+"""How far a pixel beside the sky may be from the sky's colour to belong to it."""
+_LEAST: Final = 0.06
+"""A smaller part of the picture is not taken for sky, nor for its subject."""
+_HUES: Final = 256
+_REACH: Final = 12
+"""Hues this far from the one chosen are the same colour, of 256."""
+_VIVID: Final = 70
+"""Saturation from which a colour counts, of 255."""
+_STANDS_OUT: Final = 0.03
+_APART: Final = 30
+"""How far a subject's colours are from what lies beside it, of 255."""
+
+
+def sky_of(picture: Image.Image) -> Image.Image:
+    """Find the sky: a mask, white where it is, and black everywhere for a picture without one.
+
+    The sky is what changes only gradually from the upper edge on, and what floats in that.
+    """
+    small = resized(picture, (_GRID, _GRID), Image.Resampling.BOX)
+    cells = list(zip(*[iter(small.tobytes())] * 3, strict=True))
+    top, bottom = range(_GRID), range(_GRID * (_GRID - 1), _GRID * _GRID)
+    clear = _spread(
+        top, lambda a, b: max(abs(x - y) for x, y in zip(cells[a], cells[b], strict=True)) <= _SAME_SKY
+    )
+    ground = _spread((n for n in bottom if n not in clear), lambda _, b: b not in clear)
+    if not _LEAST < 1 - len(ground) / len(cells) < 1 - _LEAST:
+        return Image.new("L", picture.size, 0)
+    sky, blue = _mask(set(range(len(cells))) - ground), _mask(clear)
+    known = Image.composite(small, Image.new("RGB", small.size), blue)
+    beyond = Image.composite(small, known.filter(ImageFilter.MaxFilter(7)), blue)
+    apart = _distance(picture, resized(beyond, picture.size, SOFT))
+    like = levels(apart, lambda v: (_LIKE_SKY - v) * 20)
+    near = resized(sky.filter(ImageFilter.MaxFilter(5)), picture.size, Image.Resampling.NEAREST)
+    core = resized(sky.filter(ImageFilter.MinFilter(3)), picture.size, Image.Resampling.NEAREST)
+    return ImageChops.lighter(ImageChops.darker(like, near), core)
+
+
+def _mask(cells: Collection[int]) -> Image.Image:
+    return Image.frombytes("L", (_GRID, _GRID), bytes(255 if n in cells else 0 for n in range(_GRID * _GRID)))
+
+
+def _spread(start: Iterable[int], passes: Callable[[int, int], bool]) -> set[int]:
+    """The cells of the grid that are reached from some, going from cell to cell where it passes."""
+    reached = set(start)
+    waiting = list(reached)
+    while waiting:
+        cell = waiting.pop()
+        column = cell % _GRID
+        for other, inside in (
+            (cell - _GRID, True),
+            (cell + _GRID, True),
+            (cell - 1, column > 0),
+            (cell + 1, column < _GRID - 1),
+        ):
+            if inside and 0 <= other < _GRID * _GRID and other not in reached and passes(cell, other):
+                reached.add(other)
+                waiting.append(other)
+    return reached
+
+
+def _distance(one: Image.Image, other: Image.Image) -> Image.Image:
+    red, green, blue = ImageChops.difference(one, other).split()
+    return ImageChops.lighter(ImageChops.lighter(red, green), blue)
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """The thing in the middle of a picture.
+
+    Attributes:
+        box: Where it is.
+        shape: A mask of it.
+        colour: A mask of its chief colour; None where it has none that stands out.
+    """
+
+    box: Box
+    shape: Image.Image
+    colour: Image.Image | None
+
+
+def thing_in(picture: Image.Image) -> Thing:
+    """Find the thing in the middle of a picture, by a colour that is there and not around it."""
+    colour = _standing_out(picture)
+    box = _largest(colour) if colour else None
+    place = box or (0, 0, *picture.size)
+    apart = levels(
+        _distance(picture.crop(place), surroundings(picture, place)), lambda v: 255 if v > _APART else 0
+    )
+    apart = (
+        apart.filter(ImageFilter.MaxFilter(5))
+        .filter(ImageFilter.MinFilter(7))
+        .filter(ImageFilter.MaxFilter(3))
+    )
+    shape = Image.new("L", picture.size, 0)
+    shape.paste(apart, place)
+    if shape.histogram()[255] < picture.width * picture.height * _LEAST / 2:
+        width, height = picture.size
+        place = round(width * 0.1), round(height * 0.1), round(width * 0.9), round(height * 0.9)
+        ImageDraw.Draw(shape).ellipse(place, fill=255)
+    whole = ImageChops.lighter(shape, _enclosed(shape))
+    return Thing(place, whole.filter(ImageFilter.BoxBlur(0.7)), colour)
+
+
+def _enclosed(shape: Image.Image) -> Image.Image:
+    """A mask of the holes in a shape, and of its inner parts."""
+    cells = resized(shape, (_GRID, _GRID), Image.Resampling.BOX).tobytes()
+    border = (n for n in range(_GRID * _GRID) if n % _GRID in {0, _GRID - 1} or n // _GRID in {0, _GRID - 1})
+    outside = _spread((n for n in border if cells[n] < 128), lambda _, b: cells[b] < 128)
+    inner = _mask(set(range(_GRID * _GRID)) - outside).filter(ImageFilter.MinFilter(3))
+    return resized(inner, shape.size, Image.Resampling.NEAREST)
+
+
+def _standing_out(picture: Image.Image) -> Image.Image | None:
+    hues, vivid, _ = picture.convert("HSV").split()
+    coloured = levels(vivid, lambda v: 255 if v > _VIVID else 0)
+    middle = Image.new("L", picture.size, 0)
+    width, height = picture.size
+    ImageDraw.Draw(middle).ellipse((width * 0.22, height * 0.3, width * 0.78, height * 0.98), fill=255)
+    inside = hues.histogram(ImageChops.darker(coloured, middle))
+    outside = hues.histogram(ImageChops.darker(coloured, ImageChops.invert(middle)))
+    area = max(1, middle.histogram()[255])
+
+    def gain(hue: int) -> float:
+        near = [(hue + step) % _HUES for step in range(-_REACH, _REACH + 1)]
+        here, there = sum(inside[n] for n in near), sum(outside[n] for n in near)
+        return here / area * max(0, here - there) / max(1, here + there)
+
+    best = max(range(_HUES), key=gain)
+    if gain(best) < _STANDS_OUT:
+        return None
+    near = levels(hues, lambda v: 255 if min((v - best) % _HUES, (best - v) % _HUES) <= _REACH else 0)
+    return ImageChops.darker(near, coloured)
+
+
+def _largest(mask: Image.Image) -> Box | None:
+    """The box of a mask's large pieces, and a little more."""
+    small = resized(mask, (_GRID, _GRID), Image.Resampling.BOX)
+    cells = levels(small, lambda v: 255 if v > 96 else 0).filter(ImageFilter.MaxFilter(5)).tobytes()
+    left = {n for n, value in enumerate(cells) if value}
+    pieces: list[set[int]] = []
+    while left:
+        pieces.append(_spread([next(iter(left))], lambda _, b, there=frozenset(left): b in there))
+        left -= pieces[-1]
+    if not pieces:
+        return None
+    large = max(map(len, pieces)) * 0.4
+    piece = [n for one in pieces if len(one) > large for n in one]
+    columns, rows = [n % _GRID for n in piece], [n // _GRID for n in piece]
+    across, down = mask.width / _GRID, mask.height / _GRID
+    return (
+        max(0, round(min(columns) * across)),
+        max(0, round(min(rows) * down)),
+        min(mask.width, round((max(columns) + 1) * across)),
+        min(mask.height, round((max(rows) + 1) * down)),
+    )
+
+
+def surroundings(picture: Image.Image, box: Box) -> Image.Image:
+    """Guess what lies behind a box, from what lies at its left and right edges."""
+    inside = picture.crop(box)
+    edges = Image.new("RGB", (2, inside.height))
+    for place, x in enumerate((0, max(0, inside.width - 2))):
+        edges.paste(
+            resized(inside.crop((x, 0, x + 2, inside.height)), (1, inside.height), Image.Resampling.BOX),
+            (place, 0),
+        )
+    return resized(edges, inside.size, SOFT)

@@ -1,0 +1,171 @@
+"""What a result tells: everything that matters in the text alone and in the structured content alone."""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client
+
+from imagerouter_mcp.generation.links import Links
+from imagerouter_mcp.generation.studio import open_studio
+from imagerouter_mcp.server import build_server
+from imagerouter_mcp.settings import Settings
+
+Hosts = Callable[..., AbstractAsyncContextManager[Any]]
+Journal = Callable[[], list[dict[str, Any]]]
+
+FLUX = "black-forest-labs/FLUX-1-schnell"
+SMALL: dict[str, Any] = {"model": FLUX, "size": "64x64"}
+
+
+def check_both(told: Any, *facts: str) -> None:  # noqa: ANN401 - of conftest.py
+    """Whether a host that keeps only one of the two keeps every fact."""
+    for kept in (told.text, json.dumps(told.fields, ensure_ascii=False)):
+        assert [fact for fact in facts if fact not in kept] == [], kept
+
+
+async def test_one_picture_is_told_with_state_money_link_and_handle(connect: Hosts) -> None:
+    async with connect() as host:
+        told = await host("generate_image", prompt="A fox", **SMALL)
+    image = told.image
+    check_both(told, image["path"], image["url"], image["handle"], FLUX, "0.0013", *told.fields["notes"])
+    assert told.fields["state"] == "done"
+    assert "number" not in image
+
+
+async def test_several_pictures_have_the_same_numbers_in_the_text_and_in_the_structured_content(
+    connect: Hosts,
+) -> None:
+    async with connect() as host:
+        told = await host("generate_image", prompt="A fox", n=3, **SMALL)
+    for number, image in enumerate(told.fields["images"], start=1):
+        assert image["number"] == number
+        line = f"{number} · {image['handle']} · {FLUX} · $0.0013"
+        after = told.text.partition(line)[2]
+        assert after.startswith(" · "), told.text
+        assert after.splitlines()[1].startswith(f"Saved: {image['path']} (")
+    assert '"last"' not in told.text, "it would name one of several"
+
+
+async def test_a_call_that_goes_on_says_in_both_how_to_collect_it(connect: Hosts) -> None:
+    async with connect(wait_seconds=0.1) as host:
+        told = await host("generate_image", prompt="A fox", model="sandbox/slow-0.6", size="64x64")
+        seconds = told.fields["ask_again_seconds"]
+        check_both(
+            told,
+            f"Call get_generation with {told.fields['generation']} in about {seconds} s",
+            "paid for only once",
+        )
+        done = await host("get_generation", generation=told.fields["generation"], wait=20)
+        while "ask_again_seconds" in done.fields:
+            done = await host("get_generation", generation=told.fields["generation"])
+    assert done.fields["generation"] == told.fields["generation"]
+
+
+async def test_a_dry_run_says_in_both_that_nothing_was_sent(connect: Hosts) -> None:
+    async with connect() as host:
+        told = await host("generate_image", prompt="A fox", n=2, dry_run=True, **SMALL)
+    check_both(told, FLUX, "64x64", "0.0026", "Nothing was sent.")
+
+
+async def test_a_picture_for_the_chat_says_in_both_how_to_show_it(connect: Hosts) -> None:
+    async with connect(media_lines=True) as host:
+        told = await host("generate_image", prompt="A fox", **SMALL)
+    check_both(told, f"MEDIA:{told.path}", "end your reply with")
+
+
+async def test_what_is_unfinished_says_in_both_what_it_may_cost_and_what_to_do(
+    connect: Hosts,
+) -> None:
+    async with connect(wait_seconds=0.1) as host:
+        begun = await host("generate_image", prompt="A fox", model="sandbox/slow-1", size="64x64")
+        handle = begun.fields["generation"]
+        listed = await host("list_images")
+        spent = await host("spending")
+        while "ask_again_seconds" in begun.fields:
+            begun = await host("get_generation", generation=handle)
+    for told in (listed, spent):
+        check_both(told, handle, f"collect it with get_generation {handle}", "1.0")
+
+
+async def test_where_some_pictures_failed_the_sum_is_said_to_be_at_least_that(connect: Hosts) -> None:
+    models = [FLUX, "sandbox/moderated"]
+    async with connect() as host:
+        some = await host("compare_models", prompt="A fox", models=models, size="64x64")
+        whole = await host("compare_models", prompt="A fox", models=[FLUX, "test/test"], size="64x64")
+    assert some.text.startswith(f"Made 1 of 2 pictures with {FLUX} for at least $0.0013")
+    check_both(some, *some.fields["failures"])
+    assert whole.text.startswith("Made 2 pictures with 2 models for $0.0013")
+
+
+def contents(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def json_answer(value: object) -> bytes:
+    body = json.dumps(value).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+@pytest.mark.parametrize(
+    ("cost", "note"),
+    [
+        (0.1343, "x/y cost $0.1343, where the list told at most $0.024."),
+        (None, "ImageRouter did not say what x/y cost; by the model list it costs about $0.02"),
+        (0.024, None),
+    ],
+)
+async def test_a_cost_that_the_list_did_not_lead_to_expect_is_said(
+    connect: Hosts, answering: Callable[..., Any], source: Path, cost: float | None, note: str | None
+) -> None:
+    pricing = {"type": "calculated", "range": {"min": 0.01, "average": 0.02, "max": 0.024}}
+    entry: dict[str, Any] = {
+        "providers": [{"id": "p", "pricing": pricing}],
+        "output": ["image"],
+        "supported_params": {},
+    }
+    picture = b64encode(contents(source)).decode()
+    answer: dict[str, Any] = {"data": [{"b64_json": picture}], "cost": cost}
+    base_url = await answering(json_answer({"x/y": entry}), json_answer(answer))
+    async with connect(base_url=base_url) as host:
+        told = await host("generate_image", prompt="A fox", model="x/y", preview="none")
+    assert not told.failed, told.text
+    check_both(told, note or "")
+    assert len([each for each in told.fields["notes"] if " cost" in each]) == (1 if note else 0)
+
+
+class FlakyLinks(Links):
+    """Download links that cannot be made for a while, as nobody foresaw."""
+
+    broken = True
+
+    def download(self, handle: str) -> str:
+        """Fail while they are broken."""
+        if self.broken:
+            raise LookupError(handle)
+        return super().download(handle)
+
+
+async def test_a_call_whose_answer_failed_on_the_way_is_answered_when_it_is_made_again(
+    settings: Settings, made: Journal
+) -> None:
+    links = FlakyLinks("https://pictures.example", b"a secret of this test")
+    wish = {"prompt": "A fox", **SMALL}
+    async with open_studio(settings, links) as studio, Client(build_server(studio)) as client:
+        lost = await client.call_tool("generate_image", wish)
+        links.broken = False
+        again = await client.call_tool("generate_image", wish)
+        third = await client.call_tool("generate_image", wish)
+    assert lost.is_error
+    assert not again.is_error, again
+    assert len(made()) == 2, "the first picture was told by the second call; the third call asks for another"
+    assert again.structured_content
+    assert third.structured_content
+    assert again.structured_content["generation"] != third.structured_content["generation"]
+    assert Decimal(str(again.structured_content["cost_usd"])) == Decimal("0.0013")
