@@ -12,7 +12,7 @@ from bench.figures import Figure
 from bench.processes import sandbox_process, server, server_mib
 from imagerouter_mcp.generation.request import Batch, GenerationRequest, Order, silent
 from imagerouter_mcp.generation.studio import Studio, open_studio
-from imagerouter_mcp.images.previews import make_preview
+from imagerouter_mcp.images.pixels.preview import make_preview
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.settings import Settings
 

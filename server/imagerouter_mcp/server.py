@@ -51,7 +51,7 @@ class ImageServer(SpeakingServer):
 
 
 def _truly_typed(item: ReadResourceContents) -> ReadResourceContents:
-    from imagerouter_mcp.images.formats import HEAD_BYTES, sniff
+    from imagerouter_mcp.images.inspect.formats import HEAD_BYTES, sniff
 
     found = sniff(item.content[:HEAD_BYTES]) if isinstance(item.content, bytes) else None
     return replace(item, mime_type=found.media_type) if found else item

@@ -48,7 +48,9 @@ V3: list[Any] = [
     {
         "id": "vendor/painter",
         "architecture": {"input_modalities": ["text", "image"], "output_modalities": ["image", "text"]},
+        "parameters": {"size": ["1024x1024", "1536x1024"], "quality": ["low", "high"]},
         "pricing": {"min": 0.005, "average": 0.03, "max": 0.2},
+        "aliases": ["vendor/old-painter"],
     },
     {
         "id": "vendor/chat",
@@ -101,7 +103,43 @@ def test_a_v3_array_is_read_by_its_modalities_and_chat_models_are_left_out() -> 
     entry = only(V3)
     assert entry.id == "vendor/painter"
     assert (entry.output, entry.takes_image, entry.takes_text) == ("image", True, True)
-    assert (entry.takes_mask, entry.takes_quality) == (None, None)
+    assert (entry.takes_mask, entry.takes_quality) == (False, True)
+    assert entry.sizes == ("1024x1024", "1536x1024")
+    assert entry.aliases == ("vendor/old-painter",)
+
+
+def test_a_v3_entry_tells_lengths_masks_and_any_size() -> None:
+    entry = only(
+        [
+            {
+                "id": "vendor/clip",
+                "architecture": {"input_modalities": ["image", "mask"], "output_modalities": ["video"]},
+                "parameters": {"size": ["custom"], "quality": False, "seconds": [4, 8], "default_seconds": 4},
+                "pricing": {"type": "fixed", "value": 0.5},
+            }
+        ]
+    )
+    assert (entry.takes_mask, entry.takes_text, entry.takes_quality) == (True, False, False)
+    assert (entry.sizes, entry.any_size, entry.seconds, entry.default_seconds) == ((), True, (4, 8), 4)
+    assert not entry.takes_prompt
+    assert entry.price == Price(0.5, 0.5, 0.5)
+
+
+def test_no_size_in_the_list_is_not_any_size() -> None:
+    silent, custom = only({"a/b": {"output": ["image"]}}), only({"a/b": {"inputs": {"size": ["custom"]}}})
+    assert silent.accepts_size("640x480")
+    assert not silent.lists_size("640x480")
+    assert custom.lists_size("640x480")
+    assert only(V2).lists_size("1024x1024")
+    assert not only(V2).lists_size("640x480")
+
+
+def test_an_alias_that_only_the_backend_knows_finds_its_model_with_its_price() -> None:
+    row = {"output": ["image"], "providers": [{"id": "gemini", "pricing": {"value": 0.04}}]}
+    listing = Listing(parse_models({"google/gemini-2.5-flash": row}))
+    found = listing.find("gemini-2.5-flash-image")
+    assert found
+    assert (found.id, found.price) == ("google/gemini-2.5-flash", Price(0.04, 0.04, 0.04))
 
 
 def test_the_three_shapes_agree_on_the_price() -> None:

@@ -121,6 +121,7 @@ RETURNED = {"latency": 2013}
 """A body with a latency comes from an adapter that returned the error instead of throwing it."""
 DATABASE = "Invalid `prisma.user.update()` invocation: credits: { %s: Int }"
 
+ODD: list[object] = [-1, 10**6, float("inf"), float("nan"), 10**400, "0.04", True, [0.04], {}]
 MONEY: dict[str, tuple[int, object, str, str | None]] = {
     "an amount": (200, {**error("crashed"), **RETURNED, "cost": 0.04}, "yes", "0.04"),
     "an amount with a status": (
@@ -145,10 +146,7 @@ MONEY: dict[str, tuple[int, object, str, str | None]] = {
     "refused": (400, error("'size' must be 'auto'", "invalid_request_error"), "no", None),
     "too often": (429, error("Too many requests", "rate_limit_error"), "no", None),
     "the service itself": (500, error("Internal server error", "internal_error"), "no", None),
-    **{
-        f"an amount of {odd!r:.20}": (200, {**error("crashed"), "cost": odd}, "unknown", None)
-        for odd in (-1, 10**6, float("inf"), float("nan"), 10**400, "0.04", True, [0.04], {})
-    },
+    **{f"an amount of {odd!r:.20}": (200, {**error("crashed"), "cost": odd}, "unknown", None) for odd in ODD},
 }
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from imagerouter_mcp.api.model_list import ModelEntry, Output, Price
+from imagerouter_mcp.api.facts import Output
+from imagerouter_mcp.api.model_list import ModelEntry, Price
 from imagerouter_mcp.api.popularity import PopularModel, honest_fallback, parse_popular
 from imagerouter_mcp.errors import UnexpectedResponseError
 

@@ -17,8 +17,9 @@ from imagerouter_mcp.generation.choose import Preference
 from imagerouter_mcp.generation.plan import make_plan, pick_model
 from imagerouter_mcp.generation.recall import is_handle
 from imagerouter_mcp.generation.request import GenerationRequest
-from imagerouter_mcp.images.masks import parse_mask, region_mask
-from imagerouter_mcp.images.sources import SourceReader
+from imagerouter_mcp.images.masks.painting import region_mask
+from imagerouter_mcp.images.masks.regions import parse_mask
+from imagerouter_mcp.images.source_images import SourceReader
 from imagerouter_mcp.sandbox.service.list_shapes import v1
 from imagerouter_mcp.sandbox.service.offered import listed
 from imagerouter_mcp.settings import expand

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from imagerouter_mcp.sandbox.pictures import words
+from imagerouter_mcp.sandbox.pictures.clips import clip
 from imagerouter_mcp.sandbox.pictures.conversions import cut_out
 from imagerouter_mcp.sandbox.pictures.edits import Edit, edit, print_boxes
 from imagerouter_mcp.sandbox.pictures.places import PLACES
@@ -154,3 +155,10 @@ def test_the_background_of_a_plain_picture_is_removed(png: Encode) -> None:
 def test_what_is_transparent_in_a_source_is_edited_on_white(png: Encode) -> None:
     clear = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
     assert brightness(changed(clear, "hm", png)) > 90
+
+
+def test_a_video_shows_the_place_of_the_prompt() -> None:
+    sea, boat, city = (clip(prompt).data for prompt in ("the sea", "a sailing boat", "a city"))
+    assert sea == boat != city
+    for place in (*words.PLACES, "quantum entanglement"):
+        assert clip(place, (1280, 720), 9).data[4:8] == b"ftyp"

@@ -129,8 +129,8 @@ def _jpeg_rotated(prompt: str, size: Size) -> MadeFile:
     return saved(lying, "JPEG", JPEG, quality=90, exif=exif)
 
 
-def _mp4(_prompt: str, _size: Size) -> MadeFile:
-    return clip()
+def _mp4(prompt: str, _size: Size) -> MadeFile:
+    return clip(prompt)
 
 
 ODD_PICTURES: Final[Mapping[str, Callable[[str, Size], MadeFile]]] = {

@@ -159,7 +159,8 @@ async def test_a_source_may_be_given_in_every_way(
     (sent,) = made()[1:]
     assert (sent["path"], sent["fields"]["prompt"]) == ("/v1/openai/images/edits", "Invert it")
     (file,) = sent["files"]
-    assert fetched(f"{sandbox.base_url}/sandbox/uploads/{file['sha256']}") == contents(expected)
+    arrived = Image.open(BytesIO(fetched(f"{sandbox.base_url}/sandbox/uploads/{file['sha256']}")))
+    assert arrived.convert("RGB").tobytes() == pixels(expected).tobytes()
     assert (file["content_type"], Path(file["filename"]).suffix) == ("image/png", ".png")
     assert told.path != expected
     assert differ(pixels(told.path), pixels(expected), (0, 0, *pixels(expected).size))

@@ -23,6 +23,18 @@ FLUX = "black-forest-labs/FLUX-1-schnell"
 SMALL: dict[str, Any] = {"model": FLUX, "size": "64x64"}
 
 
+LISTED: dict[str, Any] = {
+    "providers": [
+        {
+            "id": "p",
+            "pricing": {"type": "calculated", "range": {"min": 0.01, "average": 0.02, "max": 0.024}},
+        }
+    ],
+    "output": ["image"],
+}
+"""An entry of the model list."""
+
+
 def check_both(told: Any, *facts: str) -> None:  # noqa: ANN401 - of conftest.py
     """Whether a host that keeps only one of the two keeps every fact."""
     for kept in (told.text, json.dumps(told.fields, ensure_ascii=False)):
@@ -124,20 +136,53 @@ def json_answer(value: object) -> bytes:
 async def test_a_cost_that_the_list_did_not_lead_to_expect_is_said(
     connect: Hosts, answering: Callable[..., Any], source: Path, cost: float | None, note: str | None
 ) -> None:
-    pricing = {"type": "calculated", "range": {"min": 0.01, "average": 0.02, "max": 0.024}}
-    entry: dict[str, Any] = {
-        "providers": [{"id": "p", "pricing": pricing}],
-        "output": ["image"],
-        "supported_params": {},
-    }
     picture = b64encode(contents(source)).decode()
     answer: dict[str, Any] = {"data": [{"b64_json": picture}], "cost": cost}
-    base_url = await answering(json_answer({"x/y": entry}), json_answer(answer))
+    base_url = await answering(json_answer({"x/y": LISTED}), json_answer(answer))
     async with connect(base_url=base_url) as host:
         told = await host("generate_image", prompt="A fox", model="x/y", preview="none")
     assert not told.failed, told.text
     check_both(told, note or "")
     assert len([each for each in told.fields["notes"] if " cost" in each]) == (1 if note else 0)
+
+
+POSTLOG = "Failed to postlog usage for x/y 0b5e6f6e-4a39-4e0e-8e39-0b8a3c6b3d55"
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "fields"),
+    [
+        (
+            {"error": {"message": "The provider failed", "type": "internal_error"}, "cost": 0.04},
+            "$0.04 was charged.",
+            {"charged": "yes", "cost_usd": 0.04},
+        ),
+        (
+            {"error": {"message": "The provider failed", "type": "internal_error"}},
+            "Nothing was charged.",
+            {"charged": "no"},
+        ),
+        (
+            {"error": {"message": POSTLOG, "type": "internal_error"}},
+            " was kept.",
+            {"charged": "yes"},
+        ),
+    ],
+)
+async def test_a_failure_says_in_both_what_it_cost(
+    connect: Hosts,
+    answering: Callable[..., Any],
+    error: dict[str, object],
+    words: str,
+    fields: dict[str, object],
+) -> None:
+    base_url = await answering(json_answer({"x/y": LISTED}), json_answer(error))
+    async with connect(base_url=base_url) as host:
+        told = await host("generate_image", prompt="A fox", model="x/y")
+    assert told.failed
+    check_both(told, words)
+    assert told.fields["error"].items() >= fields.items()
+    assert ("cost_usd" in told.fields["error"]) == ("cost_usd" in fields)
 
 
 class FlakyLinks(Links):

@@ -10,7 +10,8 @@ from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Literal
 
-from imagerouter_mcp.api.model_list import ModelEntry, Output
+from imagerouter_mcp.api.facts import Output
+from imagerouter_mcp.api.model_list import ModelEntry
 
 Ability = Literal["edit", "mask", "quality", "text"]
 Sort = Literal["relevance", "price", "date", "name", "popularity", "score"]

@@ -31,7 +31,8 @@ from imagerouter_mcp.generation.job import Destination, Job
 from imagerouter_mcp.generation.request import Generation, GenerationRequest
 from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.generation.work import Work
-from imagerouter_mcp.images.formats import NotAPictureError, inspect
+from imagerouter_mcp.images.inspect.binary import NotAPictureError
+from imagerouter_mcp.images.inspect.inspection import inspect
 
 MAX_RESULT_BYTES = 200 * 2**20
 DOWNLOAD_SECONDS = 180.0

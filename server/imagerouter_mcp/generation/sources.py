@@ -18,8 +18,9 @@ from imagerouter_mcp.generation.recall import find_image, is_handle
 from imagerouter_mcp.generation.request import GenerationRequest
 from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.generation.uploads import upload_path
-from imagerouter_mcp.images.masks import Convention, encode_mask, given_mask, parse_mask, region_mask
-from imagerouter_mcp.images.sources import SourceImage, is_data, shown
+from imagerouter_mcp.images.masks import Convention
+from imagerouter_mcp.images.masks.regions import parse_mask
+from imagerouter_mcp.images.source_images import SourceImage, is_data, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -54,6 +55,8 @@ class Sources:
         """The mask in a provider's convention, for one request, which closes its file."""
         if self.mask is None:
             return None
+        from imagerouter_mcp.images.masks.painting import encode_mask  # noqa: PLC0415 - loads Pillow
+
         return Upload(encode_mask(self.mask, convention), "mask.png", "image/png")
 
 
@@ -112,7 +115,7 @@ async def open_sources(studio: Studio, request: GenerationRequest) -> AsyncGener
         PlanError: The mask's regions make no sense.
     """
     async with AsyncExitStack() as opened:
-        found = await _open_all(studio, request.images, opened)
+        found = await _open_all(studio, request.images, opened, turn=bool(request.mask))
         images = tuple(image for image, _ in found)
         origins = tuple(origin for _, origin in found)
         notes = tuple(note for image in images for note in image.notes)
@@ -124,19 +127,22 @@ async def open_sources(studio: Studio, request: GenerationRequest) -> AsyncGener
 
 
 async def _open_all(
-    studio: Studio, texts: tuple[str, ...], opened: AsyncExitStack
+    studio: Studio, texts: tuple[str, ...], opened: AsyncExitStack, *, turn: bool
 ) -> list[tuple[SourceImage, str]]:
-    outcomes = await abreast([partial(_open, studio, text, opened) for text in texts])
+    outcomes = await abreast([partial(_open, studio, text, opened, turn=turn) for text in texts])
     for outcome in outcomes:
         if isinstance(outcome, ImageRouterError):
             raise outcome
     return [outcome for outcome in outcomes if not isinstance(outcome, ImageRouterError)]
 
 
-async def _open(studio: Studio, text: str, opened: AsyncExitStack) -> tuple[SourceImage, str]:
-    """A source image, open for as long as the stack lasts, and what a record calls it."""
+async def _open(studio: Studio, text: str, opened: AsyncExitStack, *, turn: bool) -> tuple[SourceImage, str]:
+    """Open a source image until the stack ends, upright if `turn`; return it and what a record calls it."""
     stored, origin = await _resolved(studio, text)
-    image = await (studio.sources.open_stored(stored, origin) if stored else studio.sources.open(text))
+    if stored:
+        image = await studio.sources.open_stored(stored, origin, turn=turn)
+    else:
+        image = await studio.sources.open(text, turn=turn)
     opened.callback(image.file.close)
     return image, origin
 
@@ -145,11 +151,13 @@ async def _mask(
     studio: Studio, text: str, source: SourceImage, opened: AsyncExitStack
 ) -> tuple["Image", str, str]:
     """The mask that a text names or describes, what a record calls it, and what was understood."""
+    from imagerouter_mcp.images.masks.painting import given_mask, region_mask  # noqa: PLC0415 - loads Pillow
+
     regions = parse_mask(text)
     if regions:
         mask = await to_thread.run_sync(region_mask, regions, source.file, source.width, source.height)
         return mask, text, f"The mask {shown(text)} was drawn for the first picture."
-    given, origin = await _open(studio, text, opened)
+    given, origin = await _open(studio, text, opened, turn=True)
     mask, understood = await to_thread.run_sync(given_mask, given.file, source.width, source.height)
     return mask, origin, f"The mask was {understood}."
 

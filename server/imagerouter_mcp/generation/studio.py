@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from imagerouter_mcp.generation.calls import Calls
     from imagerouter_mcp.generation.links import Links
     from imagerouter_mcp.generation.pacing import Pace
-    from imagerouter_mcp.images.sources import SourceReader
+    from imagerouter_mcp.images.source_images import SourceReader
 
 
 class Studio:
@@ -139,7 +139,7 @@ class Studio:
     @cached_property
     def sources(self) -> "SourceReader":
         """Opens source images."""
-        from imagerouter_mcp.images.sources import SourceReader
+        from imagerouter_mcp.images.source_images import SourceReader
 
         return SourceReader(self.fetcher, expand, self.settings.source_folders)
 

@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from imagerouter_mcp.errors import NotFoundError
 from imagerouter_mcp.gallery.uploads import Uploads
-from imagerouter_mcp.images.preparing import Prepared, prepare
+from imagerouter_mcp.images.prepare import Prepared, prepare
 
 MAX_UPLOAD_BYTES = 25 * 2**20
 

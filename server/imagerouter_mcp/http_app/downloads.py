@@ -85,7 +85,7 @@ def refuse_link(links: Links, purpose: Purpose, name: str, request: Request) -> 
 
 def _inspected(path: Path) -> tuple[str, os.stat_result] | None:
     """Return a file's media type, read from its bytes, and its status; None if it is no picture or video."""
-    from imagerouter_mcp.images.formats import HEAD_BYTES, sniff  # noqa: PLC0415 - loaded at the first download
+    from imagerouter_mcp.images.inspect.formats import HEAD_BYTES, sniff  # noqa: PLC0415 - for the first download
 
     try:
         with path.open("rb") as file:

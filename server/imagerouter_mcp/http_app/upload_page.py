@@ -19,7 +19,7 @@ from imagerouter_mcp.http_app.downloads import HARMLESS, refuse_link
 from imagerouter_mcp.http_app.error_response import error_response
 
 if TYPE_CHECKING:
-    from imagerouter_mcp.images.preparing import Prepared
+    from imagerouter_mcp.images.prepare import Prepared
 
 _ENVELOPE_BYTES = 64 * 1024
 """Room for what a form sends beside its file."""
@@ -65,7 +65,7 @@ def add_uploads(server: MCPServer[Studio], studio: Studio, links: Links) -> None
 
 async def _take(studio: Studio, name: str, request: Request) -> Response:
     from imagerouter_mcp.generation.uploads import keep_upload  # noqa: PLC0415 - loaded at the first upload
-    from imagerouter_mcp.images.preparing import scratch_file  # noqa: PLC0415 - as above
+    from imagerouter_mcp.images.prepare import scratch_file  # noqa: PLC0415 - as above
 
     with scratch_file() as file:
         try:

@@ -1,4 +1,4 @@
-"""The tool `compare_models`: one prompt, several models, side by side."""
+"""The tool `compare_models`: make the same picture with several models."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Asking the person before a dear call, where the host can put a question."""
+"""Ask the person before an expensive call, where the host can show a question."""
 
 from typing import Annotated
 
@@ -13,11 +13,11 @@ from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.parameters import StudioContext
 
 _ASKS_IN_THE_RESULT = "2026-07-28"
-"""From this protocol version on a question needs no channel back to the client."""
+"""From this protocol version on, a question travels in the result and needs no channel to the client."""
 
 
 class Consent(BaseModel):
-    """What the person answers."""
+    """The person's answer."""
 
     go_ahead: Annotated[bool, Field(title="Go ahead", description="Spend this.")] = False
 
@@ -27,15 +27,15 @@ Asked = Consent | Elicit[Consent]
 
 
 async def ask_person(ctx: StudioContext, order: Order, *, dry_run: bool = False) -> Asked:
-    """The question whether a call may cost what it may, where the person wants to be asked and can be.
+    """Return the question to ask, where the person wants to be asked and the host can ask.
 
     Args:
         ctx: The call's context.
         order: What is asked for.
-        dry_run: Whether nothing is to be sent, so that there is nothing to ask.
+        dry_run: Whether nothing will be sent, so that there is nothing to ask.
 
     Returns:
-        The question; where there is none, that nobody agreed to anything.
+        The question; without one, an answer that agrees to nothing.
     """
     studio = ctx.request_context.lifespan_context
     limit = studio.settings.confirm_usd
@@ -59,11 +59,11 @@ def _price_words(order: Order, cost: Estimate | None) -> str:
 
 
 def agreed(answered: Answered, *, confirm_cost: bool, ctx: StudioContext) -> bool:
-    """Whether the person has agreed to the price.
+    """Return whether the person agreed to the price.
 
     Args:
-        answered: What they said when they were asked, if they were.
-        confirm_cost: Whether the agent says that they have; it counts only where they cannot be asked.
+        answered: The person's answer, if there was a question.
+        confirm_cost: Whether the agent says that they agreed; counts only where they cannot be asked.
         ctx: The call's context.
 
     Raises:
@@ -77,7 +77,7 @@ def agreed(answered: Answered, *, confirm_cost: bool, ctx: StudioContext) -> boo
 
 
 def _can_ask(ctx: StudioContext) -> bool:
-    """Whether the host shows questions; where that is unknown, it does not."""
+    """Return whether the host can show questions; unknown means no."""
     capabilities = ctx.client_capabilities
     elicitation = capabilities.elicitation if capabilities else None
     if elicitation is None or (elicitation.form is None and elicitation.url is not None):

@@ -79,7 +79,7 @@ async def describe_model(*, model: ModelId, ctx: StudioContext) -> Annotated[Cal
     lines = [
         model_line(entry),
         *([f"It {special.does}{'' if special.prompt else ' and uses no prompt'}."] if special else []),
-        f"Sizes: {', '.join(entry.sizes) if entry.sizes else 'any'}.",
+        f"Sizes: {', '.join(entry.sizes) or ('any' if entry.any_size else 'not told')}.",
         *([f"Seconds: {', '.join(f'{length:g}' for length in entry.seconds)}."] if entry.seconds else []),
         f"Providers: {', '.join(offers) or 'not told'}.",
         f"Alternatives: {', '.join(f'{other.id} ({price_words(other)})' for other in others) or 'none'}.",

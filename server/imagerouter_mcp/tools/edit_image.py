@@ -1,4 +1,4 @@
-"""The tool `edit_image`: a picture from pictures."""
+"""The tool `edit_image`: change or combine pictures."""
 
 from typing import Annotated
 

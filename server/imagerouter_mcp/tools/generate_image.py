@@ -1,4 +1,4 @@
-"""The tool `generate_image`: a picture from text."""
+"""The tool `generate_image`: make a picture from text."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The tool `generate_video`: a video from text or from a picture."""
+"""The tool `generate_video`: make a video from text or from a picture."""
 
 from typing import Annotated
 

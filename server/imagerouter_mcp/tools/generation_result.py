@@ -303,7 +303,7 @@ def _resource_link(image: GalleryImage, record: Record) -> ResourceLink:
 async def _preview(
     shown: Sequence[tuple[Generation, GalleryImage]], size: PreviewChoice
 ) -> ContentBlock | None:
-    from imagerouter_mcp.images.contact_sheet import Tile
+    from imagerouter_mcp.images.pixels.contact_sheet import Tile
 
     return await draw_preview(
         [Tile(image.path, f"{image.handle} · {summary(made.record)}") for made, image in shown if image.path],

@@ -31,15 +31,15 @@ async def preview_mask(
 ) -> Annotated[CallToolResult, MaskContent]:
     """Show which part of a picture an edit with this mask would change. Free of charge."""
     from imagerouter_mcp.generation.sources import open_sources
-    from imagerouter_mcp.images.mask_preview import share, show_mask
+    from imagerouter_mcp.images.masks.painting import covered_share, mask_preview
 
     request = GenerationRequest(prompt="", images=(image,), mask=mask)
     async with open_sources(ctx.request_context.lifespan_context, request) as sources:
         if sources.mask is None:
             raise PlanError("There is no mask.", 'Give one in `mask`, such as "box:0,0,100%,50%".')
         source = sources.images[0]
-        preview = await to_thread.run_sync(show_mask, source.file, sources.mask)
-        percent = round(100 * await to_thread.run_sync(share, sources.mask), 1)
+        preview = await to_thread.run_sync(mask_preview, source.file, sources.mask)
+        percent = round(100 * await to_thread.run_sync(covered_share, sources.mask), 1)
         width, height = source.width, source.height
     changes = f"{percent:g} % of the {width}×{height} picture would change: the tinted part."
     text = " ".join((changes, *sources.notes))

@@ -1,6 +1,6 @@
-"""What people pick from a host's menu: requests in their own words, with the blanks that they fill in.
+"""The prompts that people pick from a host's menu and fill in.
 
-Every blank has a phrase that stands in for it, for the SDK hides what is said of a missing argument.
+No argument is required: each has a default phrase, because the SDK hides the error for a missing argument.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ SUGGESTED: Mapping[str, Sequence[str]] = {
         "children's book illustration",
     ),
 }
-"""What an argument of such a name is offered while it is typed."""
+"""Completions, by the name of the argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ class Offer:
     """One entry of the menu.
 
     Attributes:
-        name: What a host calls it by.
+        name: The prompt's name.
         title: What a person reads.
-        description: What comes of it, in a sentence.
-        blanks: What can be filled in: the name, and (what it means, what stands in for it).
-        text: The request; each blank's name in braces stands for it.
+        description: What it makes, in a sentence.
+        blanks: The arguments by name, each with its meaning and its default phrase.
+        text: The request; an argument's name in braces is replaced by its value.
     """
 
     name: str
@@ -188,11 +188,7 @@ OFFERS = (
 
 
 def add_prompts(server: MCPServer[Studio]) -> None:
-    """Add the menu to a server.
-
-    Args:
-        server: Is being built.
-    """
+    """Add the prompts to a server."""
     for offer in OFFERS:
         server.add_prompt(_prompt(offer))
 
@@ -215,14 +211,14 @@ def _prompt(offer: Offer) -> Prompt:
 
 
 def written(offer: Offer, filled: Mapping[str, str]) -> str:
-    """The request with its blanks filled in; an empty one counts as left out.
+    """Return the request with its blanks filled in; an empty one counts as left out.
 
     Args:
         offer: The entry of the menu.
-        filled: What was filled in, by the blanks' names.
+        filled: The arguments.
 
     Raises:
-        MCPError: It has no such blank.
+        MCPError: An argument is unknown.
     """
     unknown = [name for name in filled if name not in offer.blanks]
     if unknown:

@@ -22,18 +22,13 @@ from imagerouter_mcp.tools.pictures import place
 from imagerouter_mcp.tools.prompts import SUGGESTED
 
 MAX_RESOURCE_BYTES = 700_000
-"""Of a picture that is read whole: in base64 it stays under the 1 MiB that clients accept."""
+"""Largest picture that is returned: in base64 it stays under the 1 MiB that clients accept."""
 _COMPLETIONS = 50
 _JSON = "application/json"
 
 
 def add_resources(server: MCPServer[Studio], studio: Studio) -> None:
-    """Add the resources and the completions to a server.
-
-    Args:
-        server: Is being built.
-        studio: Where they come from.
-    """
+    """Add the resources and their completions to a server."""
 
     @server.resource(
         "imagerouter://images/{handle}",

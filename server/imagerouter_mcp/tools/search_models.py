@@ -1,4 +1,4 @@
-"""The tool `search_models`: find a model by words, abilities and price."""
+"""The tool `search_models`: find models by words, abilities and price."""
 
 from typing import Annotated, Literal
 

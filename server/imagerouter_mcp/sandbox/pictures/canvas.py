@@ -154,9 +154,11 @@ class Canvas:
 
     def ground(self, colour: Colour, distance: float = 0) -> Colour:
         """A colour of the ground: under snow, in this light, and faded by distance (0 to 1)."""
-        return mix(
-            lit(mix(colour, (244, 248, 255), 0.74) if self.snow else colour, self.light), self.haze, distance
-        )
+        if not self.snow:
+            return mix(lit(colour, self.light), self.haze, distance)
+        level = max(self.light)
+        cool = mix(self.light, (level, level, level), 0.7)
+        return mix(lit(mix(colour, (244, 248, 255), 0.86), cool), self.haze, distance)
 
     def fill(self, points: Sequence[Point], colour: Colour) -> None:
         """Fill a polygon, in pixels, exactly in this colour."""

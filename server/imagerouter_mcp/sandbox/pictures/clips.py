@@ -1,7 +1,7 @@
-"""Videos of any length and shape, from the sandbox's one clip; see `assets/README.md`.
+"""Videos of any length and shape, from a few short ones of scenes; see `assets/README.md`.
 
-The clip's frames are played again and again until the asked time is over, and shown at the asked size: its
-index (ISO/IEC 14496-12) is written anew, its frames stay. A player scales them; the bytes hardly grow.
+A clip's frames are repeated until the requested time is over and shown at the requested size. Only the index
+(ISO/IEC 14496-12) is rewritten; the frames stay as they are, and the player scales them.
 """
 
 import struct
@@ -10,10 +10,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
+from imagerouter_mcp.sandbox.pictures import words
 from imagerouter_mcp.sandbox.pictures.media import MP4, MadeFile, Size
 
 OWN_SIZE: Final[Size] = (320, 180)
-OWN_SECONDS: Final = 2
+OWN_SECONDS: Final = 4
 _FRAMES_A_SECOND: Final = 12
 _OWN_FRAMES: Final = OWN_SECONDS * _FRAMES_A_SECOND
 _TICKS_A_SECOND: Final = 1000
@@ -23,29 +24,43 @@ _TICKS_A_FRAME: Final = 1024
 _CONTAINERS: Final = frozenset({b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl"})
 _NO_FLAGS: Final = bytes(4)
 
+_SHOWN_IN: Final[Mapping[str, str]] = {
+    "sea": "sea",
+    "beach": "sea",
+    "underwater": "sea",
+    "city": "city",
+    "mountains": "mountains",
+    "lake": "mountains",
+    "desert": "mountains",
+    "forest": "forest",
+    "space": "space",
+}
+"""The clip for each place of `words.PLACES`; all others are shown a meadow."""
+
 _Rewrite = Callable[[bytes], bytes]
 
 
-def clip(size: Size | None = None, seconds: int | None = None) -> MadeFile:
-    """Make a video.
+def clip(prompt: str, size: Size | None = None, seconds: int | None = None) -> MadeFile:
+    """Make a video of the place that a prompt names.
 
     Args:
+        prompt: What to show.
         size: Width and height in pixels at which it is shown; None is the clip's own.
         seconds: How long it plays; None is the clip's own.
     """
     size, seconds = size or OWN_SIZE, seconds or OWN_SECONDS
-    original = _original()
+    original = _original(_SHOWN_IN.get(words.place_of(words.read(prompt)) or "", "meadow"))
     offset = len(_written(original, size, seconds, 0)) - len(original)
     return MadeFile(_written(original, size, seconds, offset), MP4)
 
 
 @cache
-def _original() -> bytes:
-    return files("imagerouter_mcp.sandbox.pictures").joinpath("assets/clip.mp4").read_bytes()
+def _original(name: str) -> bytes:
+    return files("imagerouter_mcp.sandbox.pictures").joinpath(f"assets/{name}.mp4").read_bytes()
 
 
 def _written(original: bytes, size: Size, seconds: int, offset: int) -> bytes:
-    """The clip with another index; `offset` is by how much that moves the frames."""
+    """Return the clip with a new index; `offset` is how far that moves the frames, in bytes."""
     sizes, places = _frames(original)
     order = [frame % _OWN_FRAMES for frame in range(seconds * _FRAMES_A_SECOND)]
     delays = _delays(_leaf(original, b"ctts"))
@@ -71,14 +86,14 @@ def _written(original: bytes, size: Size, seconds: int, offset: int) -> bytes:
 
 
 def _frames(original: bytes) -> tuple[list[int], list[int]]:
-    """How long each frame of the clip is, and where it begins; they lie in one piece."""
+    """Return each frame's length and position in bytes; they follow one another."""
     sizes = list(struct.unpack_from(f">{_OWN_FRAMES}I", _leaf(original, b"stsz"), 12))
     (start,) = struct.unpack_from(">I", _leaf(original, b"stco"), 8)
     return sizes, [start + sum(sizes[:frame]) for frame in range(_OWN_FRAMES)]
 
 
 def _delays(ctts: bytes) -> list[int]:
-    """By how much each frame is shown later than it is decoded, in the track's ticks."""
+    """Return how much later each frame is shown than decoded, in the track's ticks."""
     (rows,) = struct.unpack_from(">I", ctts, 4)
     pairs = list(struct.iter_unpack(">2I", ctts[8 : 8 + 8 * rows]))
     return [delay for count, delay in pairs for _ in range(count)]
@@ -96,7 +111,7 @@ def _leaf(data: bytes, wanted: bytes) -> bytes:
 
 
 def _rewritten(data: bytes, changes: Mapping[bytes, _Rewrite]) -> bytes:
-    """The boxes of `data`, some with another content."""
+    """Return the boxes of `data`, some with new content."""
     out, at = bytearray(), 0
     while at < len(data):
         length, kind = struct.unpack_from(">I4s", data, at)

@@ -121,19 +121,9 @@ def pine(pen: Pen, colour: Colour, *, snow: bool) -> None:
     for low, wide, top in ((0.1, 0.25, 0.55), (0.34, 0.2, 0.78), (0.58, 0.14, 1)):
         pen.shape([(-wide, low), (0, top), (wide, low)], colour)
         pen.shape([(wide * 0.1, low), (0, top), (wide, low)], mix(colour, (10, 20, 40), 0.16))
-        if snow:
-            half, ledge = wide * 0.62, low + (top - low) * 0.38
-            pen.shape(
-                [
-                    (-half, ledge),
-                    (0, top),
-                    (half, ledge),
-                    (half * 0.4, ledge + 0.05),
-                    (0, ledge - 0.02),
-                    (-half * 0.4, ledge + 0.05),
-                ],
-                mix(colour, (250, 252, 255), 0.8),
-            )
+    if snow:
+        cap = [(-0.05, 0.85), (0, 1), (0.05, 0.85), (0.02, 0.87), (0, 0.84), (-0.02, 0.87)]
+        pen.shape(cap, (246, 249, 254))
 
 
 def palm(pen: Pen) -> None:

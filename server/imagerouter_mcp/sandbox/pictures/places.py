@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from PIL import Image
+
 from imagerouter_mcp.sandbox.pictures.canvas import Canvas
 from imagerouter_mcp.sandbox.pictures.colours import LAMP, lit, mix
 from imagerouter_mcp.sandbox.pictures.land import (
@@ -44,6 +46,7 @@ def _sea(canvas: Canvas) -> None:
 def _water(canvas: Canvas, top: float, bottom: float) -> None:
     near = mix(lit((24, 92, 132), canvas.light), canvas.haze, 0.1)
     canvas.band(top, bottom, mix(lit((96, 164, 190), canvas.light), canvas.haze, 0.62), near)
+    _mirror(canvas, top, bottom)
     shine = mix(near, canvas.haze, 0.55)
     for _ in range(round(46 * canvas.detail)):
         depth = canvas.dice.random() ** 1.4
@@ -54,6 +57,17 @@ def _water(canvas: Canvas, top: float, bottom: float) -> None:
             bright=True,
         )
         pen.oval(0, 0, 0.5, 0.03, mix(shine, near, depth * 0.75))
+
+
+def _mirror(canvas: Canvas, top: float, bottom: float) -> None:
+    """Let what is above the water's upper edge shine faintly in it."""
+    edge = round(top * canvas.height)
+    tall = min(edge, round(bottom * canvas.height) - edge)
+    if tall > 0:
+        above = canvas.image.crop((0, edge - tall, canvas.width, edge))
+        box = (0, edge, canvas.width, edge + tall)
+        water = canvas.image.crop(box)
+        canvas.image.paste(Image.blend(water, above.transpose(Image.Transpose.FLIP_TOP_BOTTOM), 0.3), box)
 
 
 def _beach(canvas: Canvas) -> None:

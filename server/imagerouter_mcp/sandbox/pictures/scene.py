@@ -75,8 +75,7 @@ def draw(prompt: str, size: Size, quality: str = "auto", take: int = 0) -> Image
 
 
 def _scene(wish: Wish, dice: Random, size: Size, detail: float) -> Image.Image:
-    place = wish.place or next((words.HOMES[name] for name in wish.subjects if name in words.HOMES), None)
-    place = place or ("meadow" if wish.subjects else dice.choice(_LAND))
+    place = words.place_of(wish) or ("meadow" if wish.subjects else dice.choice(_LAND))
     time = wish.time or (
         "night"
         if place == "space"

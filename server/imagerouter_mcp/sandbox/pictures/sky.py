@@ -78,7 +78,7 @@ def heavens(canvas: Canvas, time: str, light: Light, weather: str | None, horizo
     """Paint sun or moon, stars and clouds above the horizon (a share of the height)."""
     dice = canvas.dice
     x, y = dice.uniform(0.18, 0.82), horizon * (1 - dice.uniform(*light.height))
-    if time == "night":
+    if time == "night" and weather not in {"storm", "rain", "fog"}:
         stars(canvas.image, dice, round(90 * canvas.detail), horizon, canvas.unit)
     if weather not in {"storm", "rain", "fog"}:
         radius = dice.uniform(0.055, 0.085) * (1.35 if time in {"dawn", "dusk"} else 1)
@@ -141,17 +141,9 @@ def _lightning(canvas: Canvas, horizon: float) -> None:
     canvas.glow(x, horizon * 0.5, 0.5, (214, 220, 255), 0.5)
     pen = canvas.pen(x, horizon, 1, bright=True)
     top = horizon * canvas.height / canvas.unit
-    bolt = [
-        (0.03, 1),
-        (-0.05, 0.56),
-        (0.0, 0.58),
-        (-0.06, 0.3),
-        (-0.01, 0.33),
-        (-0.04, 0),
-        (0.05, 0.42),
-        (0.0, 0.4),
-    ]
-    pen.shape([(px, py * top) for px, py in [*bolt, (0.07, 0.66), (0.02, 0.64), (0.08, 1)]], (255, 250, 226))
+    bolt = ((0.03, 1), (-0.05, 0.56), (0, 0.58), (-0.06, 0.3), (-0.01, 0.33), (-0.04, 0), (0.02, 0.38))
+    back = ((-0.02, 0.37), (0.04, 0.64), (0, 0.63), (0.05, 1))
+    pen.shape([(px * 0.8, py * top) for px, py in (*bolt, *back)], (255, 250, 226))
 
 
 def fall(image: Image.Image, dice: Random, weather: str | None, detail: float = 1) -> None:
@@ -176,13 +168,13 @@ def _drops(image: Image.Image, dice: Random, detail: float) -> None:
     unit = min(image.size)
     veil = Image.new("L", image.size, 0)
     brush = ImageDraw.Draw(veil)
-    for _ in range(round(150 * detail)):
+    for _ in range(round(240 * detail)):
         x, y, long = (
             dice.random() * image.width * 1.1,
             dice.random() * image.height,
             dice.uniform(0.03, 0.075) * unit,
         )
-        brush.line((x, y, x - long * 0.25, y + long), fill=dice.randint(70, 150), width=max(1, unit // 400))
+        brush.line((x, y, x - long * 0.25, y + long), fill=dice.randint(50, 130), width=max(1, unit // 400))
     image.paste((222, 232, 244), mask=veil)
 
 

@@ -33,23 +33,19 @@ def tinted(picture: Image.Image, colours: Sequence[Colour]) -> Image.Image:
 def watercolour(picture: Image.Image) -> Image.Image:
     """Render a picture as a watercolour: soft pigment on grainy paper, with a torn white edge."""
     unit = min(picture.size)
-    warp = _grain(picture.size, max(3, unit // 14))
-    washed = picture.filter(ImageFilter.GaussianBlur(unit / 300))
-    edges = ImageOps.invert(washed.convert("L").filter(ImageFilter.FIND_EDGES)).filter(
-        ImageFilter.GaussianBlur(unit / 500)
-    )
-    pigment = Image.blend(washed, Image.new("RGB", picture.size, PAPER), 0.2)
-    pigment = ImageChops.multiply(
-        pigment, Image.merge("RGB", [levels(edges, lambda v: 150 + v * 105 // 255)] * 3)
-    )
-    pigment.paste(PAPER, mask=levels(warp, lambda v: max(0, v - 128) // 2))
+    washed = picture.filter(ImageFilter.GaussianBlur(unit / 800))
+    rims = washed.convert("L").filter(ImageFilter.FIND_EDGES).filter(ImageFilter.BoxBlur(unit / 400))
+    pigment = Image.blend(washed, Image.new("RGB", picture.size, PAPER), 0.24)
+    pigment = ImageChops.multiply(pigment, Image.merge("RGB", [levels(rims, lambda v: 255 - v)] * 3))
+    pigment.paste(PAPER, mask=levels(_grain(picture.size, max(4, unit // 5)), lambda v: (v - 110) * 0.55))
+    inset = max(1, round(unit * 0.03))
     border = Image.new("L", picture.size, 0)
-    inset = max(1, round(unit * 0.035))
     border.paste(255, (inset, inset, picture.width - inset, picture.height - inset))
-    border = border.filter(ImageFilter.BoxBlur(inset * 0.6))
-    torn = levels(ImageChops.add(border, warp, 1, -128), lambda v: (v - 84) * 4)
+    frayed = ImageChops.add(
+        border.filter(ImageFilter.BoxBlur(inset)), _grain(picture.size, max(2, unit // 28)), 1, -128
+    )
     sheet = Image.new("RGB", picture.size, PAPER)
-    sheet.paste(pigment, mask=torn)
+    sheet.paste(pigment, mask=levels(frayed, lambda v: (v - 70) * 5))
     return grained(sheet, max(1, unit // 360), 20)
 
 

@@ -200,6 +200,11 @@ def read(prompt: str) -> Wish:
     )
 
 
+def place_of(wish: Wish) -> str | None:
+    """Where a wish takes place: where it says, or where its first subject is at home."""
+    return wish.place or next((HOMES[name] for name in wish.subjects if name in HOMES), None)
+
+
 def _first(words: tuple[str, ...], table: Mapping[str, str]) -> str | None:
     """The entry of a table that a prompt names; the table's own order decides between several."""
     found = {name for _, name in _found(words, table)}

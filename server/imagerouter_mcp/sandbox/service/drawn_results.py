@@ -33,7 +33,7 @@ def draw_result(request: ValidRequest) -> list[MadeFile]:
 def _drawn(request: ValidRequest) -> list[MadeFile]:
     model = request.model
     if model.is_video:
-        return [clip(request.video_size, request.seconds)]
+        return [clip(request.prompt or "", request.video_size, request.seconds)]
     if model.fixed_format == SVG:
         return [_vector(request)]
     if request.images and model.paid_id == traits.CUTOUT_MODEL:
