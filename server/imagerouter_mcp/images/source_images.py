@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ __all__ = ["MAX_READ_BYTES", "SourceImage", "SourceReader", "is_data", "shown"]
 
 FETCH_SECONDS = 60.0
 _SHOWN = 80
+_PIECE = 2**20
 _USER = re.compile(r"(?<=://)[^/?#]*@")
 """A user name and a password in an address, which no sentence repeats."""
 _BASE64 = re.compile(r"(?!/(?!9j/))[A-Za-z0-9+/\s]{256,}={0,2}\s*")
@@ -80,6 +82,24 @@ class SourceReader:
         file = await anyio.to_thread.run_sync(open_source, path, name)
         return await _prepared(file, name, turn=turn)
 
+    async def digest(self, source: str | Path) -> str | None:
+        """Return the SHA-256 of a file's content; None for an address or data, which are their own text.
+
+        Args:
+            source: As for `open`, or the path of a file that this server stored.
+
+        Raises:
+            InvalidSourceError: It may not or cannot be read.
+        """
+        if isinstance(source, Path):
+            file = await anyio.to_thread.run_sync(open_source, source, source.name)
+        elif is_data(source) or _is_address(source):
+            return None
+        else:
+            file = await self._open_bytes(source.strip())  # noqa: ASYNC240 - a string's `strip`
+        with file:
+            return await anyio.to_thread.run_sync(_sha256, file)
+
     async def open(self, text: str, *, turn: bool = False) -> SourceImage:
         """Open one source image and make sure that it is a picture.
 
@@ -96,10 +116,9 @@ class SourceReader:
         return await _prepared(await self._open_bytes(text), shown(text), turn=turn)
 
     async def _open_bytes(self, text: str) -> BinaryIO:
-        lower = text[:8].lower()
-        if lower.startswith(("http://", "https://")):
+        if _is_address(text):
             return await self._download(text)
-        if lower.startswith("data:"):
+        if text[:5].lower() == "data:":
             return await anyio.to_thread.run_sync(_open_data_uri, text)
         path = self._path(text)
         if self._folders is not None and not self._folders:
@@ -144,6 +163,17 @@ async def _prepared(file: BinaryIO, name: str, *, turn: bool) -> SourceImage:
     return SourceImage(
         made.file, f"image.{made.extension}", made.media_type, made.width, made.height, made.notes
     )
+
+
+def _sha256(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _is_address(text: str) -> bool:
+    return text.strip()[:8].lower().startswith(("http://", "https://"))
 
 
 def is_data(text: str) -> bool:

@@ -1,17 +1,17 @@
-"""Which model makes the picture: the one that was named, the person's own, or one chosen for the call."""
+"""Choose the model: the one that was named, the person's own, or one that fits the request."""
 
-import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from imagerouter_mcp.api.catalogue import Listing, closest_ids
 from imagerouter_mcp.api.model_list import ModelEntry
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.prices import price_words
-from imagerouter_mcp.generation.request import Kind
-from imagerouter_mcp.generation.special import SPECIAL
-from imagerouter_mcp.money import dollars
+from imagerouter_mcp.generation.planning.prices import price_words
+from imagerouter_mcp.generation.planning.request import Kind
+from imagerouter_mcp.generation.planning.special import SPECIAL
+from imagerouter_mcp.money import dollars, usd
 
 CANDIDATES = (
     "google/gemini-2.5-flash",
@@ -22,25 +22,25 @@ CANDIDATES = (
     "black-forest-labs/FLUX-1-schnell",
     "stabilityai/sd3",
 )
-"""Well-known models of several prices and abilities, reviewed November 2026, best first: chosen from where
-the popularity ranking has none that fits. The third and the last two take masks."""
-AUTO_VIDEO_USD = 0.5
-"""The likely price of a video up to which one is chosen: half of the models of November 2026."""
+"""Well-known models of several prices and abilities, best first, reviewed November 2026. They are tried when
+no popular model fits. The third and the last two take masks."""
+AUTO_VIDEO_USD = Decimal("0.50")
+"""The highest likely price at which "auto" chooses a video model; half of the models of November 2026."""
 _LONGEST_ID = 200
 """Characters; the longest real id has some 50."""
 WORDS = ("", "auto", "cheapest", "free")
-"""What may stand in place of a model's id."""
+"""What a caller may write in place of a model id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a call asks of its model.
+    """What a request needs its model to do.
 
     Attributes:
-        images: Whether it has source images.
-        mask: Whether it has a mask.
+        images: Whether there are source images.
+        mask: Whether there is a mask.
         size: `WIDTHxHEIGHT`, or "auto".
-        kind: What it is to make.
+        kind: Whether to make a picture or a video.
         seconds: The length of a video, or 0 for any.
     """
 
@@ -51,7 +51,7 @@ class Need:
     seconds: float = 0
 
     def fits(self, entry: ModelEntry) -> bool:
-        """Whether the model's entry says that it can do this; what the list does not tell counts as no."""
+        """Return whether the list says that the model can do this; what the list leaves open counts as no."""
         return (
             entry.output == self.kind
             and not (self.images and not entry.takes_image)
@@ -61,7 +61,7 @@ class Need:
         )
 
     def __str__(self) -> str:
-        """As the end of "a model that …"."""
+        """Return it as the end of "a model that …"."""
         if self.kind == "video":
             does = "makes videos of pictures" if self.images else "makes videos from text"
         else:
@@ -74,28 +74,28 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """What the person set.
+    """The person's settings for choosing a model.
 
     Attributes:
         model: The model for pictures.
-        edit_model: The same for edits.
-        video_model: The same for videos.
-        auto_max_usd: The likely price up to which "auto" chooses for pictures.
+        edit_model: The model for edits.
+        video_model: The model for videos.
+        auto_max_usd: The highest likely price at which "auto" chooses a model for pictures.
     """
 
     model: str | None = None
     edit_model: str | None = None
     video_model: str | None = None
-    auto_max_usd: float = 0.05
+    auto_max_usd: Decimal = Decimal("0.05")
 
-    def auto_limit(self, kind: Kind) -> float:
-        """The likely price up to which "auto" chooses, in USD."""
+    def auto_limit(self, kind: Kind) -> Decimal:
+        """Return the highest likely price at which "auto" chooses a model, in USD."""
         return AUTO_VIDEO_USD if kind == "video" else self.auto_max_usd
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A model, and why it is this one, as the end of a sentence; no reason where it was named."""
+class ModelChoice:
+    """A model and its entry in the list, if it has one; `why` ends a sentence, "" for a named model."""
 
     id: str
     entry: ModelEntry | None
@@ -104,18 +104,18 @@ class Choice:
 
 def choose(
     asked: str, need: Need, listing: Listing | None, popular: Sequence[str], preference: Preference
-) -> Choice:
-    """Find the model of a call.
+) -> ModelChoice:
+    """Choose the model for a request.
 
     Args:
         asked: A model's id, or one of `WORDS`.
-        need: What the call asks of it.
-        listing: The catalogue, or None when it cannot be had.
-        popular: Model ids, the most used first.
-        preference: What the person set.
+        need: What the request needs it to do.
+        listing: The model list, or None if it cannot be read.
+        popular: Model ids, most used first.
+        preference: The person's settings.
 
     Raises:
-        PlanError: There is no such model, or none that fits; the sentence names what would.
+        PlanError: There is no such model, or none fits; the message names some that would.
     """
     asked = asked.strip()
     if asked.lower() not in WORDS:
@@ -131,14 +131,14 @@ def choose(
     return _chosen(word, need, fitting, preference)
 
 
-def named(model_id: str, listing: Listing | None) -> Choice:
-    """The model of an id.
+def named(model_id: str, listing: Listing | None) -> ModelChoice:
+    """Return the model with this id.
 
-    The service knows aliases that it does not list, and its refusal costs nothing: an id like no other is
-    left to it.
+    An unknown id that resembles no other is left to the service: it knows aliases that it does not list,
+    and its refusal costs nothing.
 
     Raises:
-        PlanError: There is none, and others are spelt much like it.
+        PlanError: There is no such model, but others are spelt much like it.
     """
     if len(model_id) > _LONGEST_ID or re.search(r"\s", model_id) or not model_id.isprintable():
         raise PlanError(
@@ -147,57 +147,55 @@ def named(model_id: str, listing: Listing | None) -> Choice:
         )
     entry = listing.find(model_id) if listing else None
     if entry or listing is None:
-        return Choice(entry.id if entry else model_id, entry)
+        return ModelChoice(entry.id if entry else model_id, entry)
     near = closest_ids(listing, model_id)
     if near:
         raise PlanError(
             f"There is no model {model_id[:100]!r} at ImageRouter.",
             f"Closest are {', '.join(near)}. Use one of these, or find others with search_models.",
         )
-    return Choice(model_id, None)
+    return ModelChoice(model_id, None)
 
 
 def is_choosable(entry: ModelEntry) -> bool:
-    """Whether a model may be chosen for a person who named none."""
+    """Return whether a model may be chosen when nobody named it."""
     return not entry.is_dummy and entry.id not in SPECIAL
 
 
 def examples(need: Need, listing: Listing | None, count: int = 3) -> str:
-    """Models that could do it, with prices, as the end of a sentence: ", for example …"; may be empty."""
+    """Return models that could do it, with prices, as the end of a sentence: ", for example …"; or ""."""
     fitting = [e for e in _ranked(listing, ()) if is_choosable(e) and need.fits(e)] if listing else []
     named = [f"{entry.id} ({price_words(entry)})" for entry in fitting[:count]]
     return f", for example {', '.join(named)}" if named else ""
 
 
 def cheapest(need: Need, listing: Listing) -> ModelEntry | None:
-    """The cheapest paid model that fits."""
+    """Return the cheapest paid model that fits."""
     fitting = [
         entry for entry in listing.models if is_choosable(entry) and need.fits(entry) and not entry.free
     ]
     return min(fitting, key=_likely, default=None)
 
 
-def _own(need: Need, listing: Listing | None, preference: Preference) -> Choice | None:
-    """The person's own model, unless the list says that it cannot do this."""
+def _own(need: Need, listing: Listing | None, preference: Preference) -> ModelChoice | None:
+    """Return the person's own model, unless the list says that it cannot do this."""
     edits = preference.edit_model if need.images else None
     own = (("IMAGEROUTER_EDIT_MODEL", edits), ("IMAGEROUTER_MODEL", preference.model))
     if need.kind == "video":
         own = (("IMAGEROUTER_VIDEO_MODEL", preference.video_model),)
     for variable, model_id in own:
-        if not model_id:
-            continue
-        if model_id.lower() in WORDS:
+        if not model_id or model_id.lower() in WORDS:
             continue
         try:
             found = named(model_id, listing)
         except PlanError as error:
             raise PlanError(f"The person's {variable} cannot be used: {error.what}", error.remedy) from None
         if found.entry is None or need.fits(found.entry):
-            return Choice(found.id, found.entry, f"it is your {variable}")
+            return ModelChoice(found.id, found.entry, f"it is your {variable}")
     return None
 
 
-def _chosen(word: str, need: Need, fitting: Sequence[ModelEntry], preference: Preference) -> Choice:
+def _chosen(word: str, need: Need, fitting: Sequence[ModelEntry], preference: Preference) -> ModelChoice:
     limit = preference.auto_limit(need.kind)
     match word:
         case "cheapest":
@@ -210,7 +208,7 @@ def _chosen(word: str, need: Need, fitting: Sequence[ModelEntry], preference: Pr
             found = [entry for entry in fitting if _likely(entry) <= limit]
             why = f"it is a popular one that {need} for up to {dollars(limit)}"
     if found:
-        return Choice(found[0].id, found[0], f"{why} ({price_words(found[0])})")
+        return ModelChoice(found[0].id, found[0], f"{why} ({price_words(found[0])})")
     others = ", ".join(f"{entry.id} ({price_words(entry)})" for entry in sorted(fitting, key=_likely)[:3])
     within = f" for up to {dollars(limit)}" if word == "auto" else ""
     sort = {"cheapest": "paid ", "free": "free "}.get(word, "")
@@ -221,12 +219,12 @@ def _chosen(word: str, need: Need, fitting: Sequence[ModelEntry], preference: Pr
 
 
 def _ranked(listing: Listing, popular: Sequence[str]) -> Iterator[ModelEntry]:
-    """Every model once: the popular ones, the reviewed ones, then the rest by score."""
+    """Yield every model once: popular ones, reviewed ones, then the rest by score."""
     first = {entry.id: entry for model in (*popular, *CANDIDATES) if (entry := listing.find(model))}
     yield from first.values()
     rest = (entry for entry in listing.models if entry.id not in first)
     yield from sorted(rest, key=lambda entry: -(entry.score or 0.0))
 
 
-def _likely(entry: ModelEntry) -> float:
-    return entry.price.likely if entry.price else math.inf
+def _likely(entry: ModelEntry) -> Decimal:
+    return usd(entry.price.likely) if entry.price else Decimal("Infinity")

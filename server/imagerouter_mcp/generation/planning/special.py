@@ -1,8 +1,8 @@
-"""Models that do one special thing: what ImageRouter's list does not say of them.
+"""Models that do one special thing, which ImageRouter's list does not say.
 
 Reviewed by hand, November 2026, from the models' own names and their makers' descriptions (Bria's and
-Recraft's API references, the model cards of the upscalers and of Qwen-Image-Layered). A model that is not
-here takes a prompt and makes a picture of its own.
+Recraft's API references, the model cards of the upscalers and of Qwen-Image-Layered). A model that is
+not here takes a prompt and makes a new picture.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ class Speciality:
 
     Attributes:
         does: As the end of "this model …".
-        prompt: Whether it heeds a prompt.
-        image: Whether it works on a source image.
+        prompt: Whether it uses a prompt.
+        image: Whether it needs a source image.
     """
 
     does: str
@@ -35,7 +35,7 @@ SPECIAL: dict[str, Speciality] = {
     "philz1337x/clarity-2x": Speciality("doubles the size and adds detail"),
     "qwen/qwen-image-layered": Speciality("splits a picture into layers", prompt=True),
     "wavespeed/ghibli": Speciality("redraws a picture in one cartoon style"),
-    # These answer SVG whatever format is asked for: right when chosen, a surprise when not.
+    # These return SVG whatever format is asked for, so they are never chosen automatically.
     "recraft-ai/recraft-v3-svg": Speciality("draws SVG", prompt=True, image=False),
     "bria/bria-3.2-vector": Speciality("draws SVG", prompt=True, image=False),
 }

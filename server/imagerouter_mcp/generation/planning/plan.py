@@ -1,19 +1,30 @@
-"""Plan before paying: from a request and the catalogue to what is sent, or a refusal that costs nothing.
+"""Plan before paying: from a request and the model list to what will be sent, or a free refusal.
 
-Pure functions, in the order in which `run` calls them: `pick_model` needs no source image, `make_plan` may
-need the first one's dimensions.
+`choose_model` needs no source image; `make_plan` may need the size of the first one.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter
 
 from imagerouter_mcp.api.catalogue import Listing
 from imagerouter_mcp.api.model_list import FREE_MAX_SIDE, ModelEntry
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.choose import Choice, Need, Preference, cheapest, choose, examples
-from imagerouter_mcp.generation.prices import Estimate, estimate, price_words
-from imagerouter_mcp.generation.request import THINGS, GenerationRequest
-from imagerouter_mcp.generation.sizes import (
+from imagerouter_mcp.generation.planning.model_choice import (
+    ModelChoice,
+    Need,
+    Preference,
+    cheapest,
+    choose,
+    examples,
+)
+from imagerouter_mcp.generation.planning.prices import Estimate, estimate, price_words
+from imagerouter_mcp.generation.planning.request import THINGS, Kind, Request
+from imagerouter_mcp.generation.planning.sizes import (
     nearest,
     own_sizes,
     read_ratio,
@@ -21,57 +32,96 @@ from imagerouter_mcp.generation.sizes import (
     sides,
     size_of_shape,
 )
-from imagerouter_mcp.generation.special import SPECIAL
-from imagerouter_mcp.images.masks import Convention
+from imagerouter_mcp.generation.planning.special import SPECIAL
 
 MAX_IMAGES = 16
-"""The service takes up to 16 source images."""
+"""The most source images that the service takes."""
 MAX_SECONDS = 60
-"""The service takes lengths of a video up to this."""
+"""The longest video that the service takes."""
 MAX_PROMPT = 10_000
 """Characters; the lower of the two limits that the service was seen to have."""
 _SIZES_TOLD = 12
 
+MaskConvention = Literal["transparent", "white"]
+"""Where a provider edits: OpenAI where the mask is transparent, Runware where it is white."""
+
 
 @dataclass(frozen=True, slots=True)
+class Destination:
+    """Where to save the results: a folder, and a file name without extension."""
+
+    folder: Path
+    stem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What will be sent.
+    """Everything needed to send a request and to deliver its answer; the journal keeps it as JSON.
 
     Attributes:
-        model: The model's id.
-        why: Why this one, as the end of a sentence; "" where it was named.
+        kind: Whether to make a picture or a video.
+        prompt: As the caller wrote it.
         fields: The request's fields by their API names.
-        estimate: What it may cost, where the catalogue tells.
-        convention: How a mask says what to edit, by the provider that will serve the model.
-        notes: What the person should know beforehand.
+        why: Why this model, as the end of a sentence; "" for a named model.
+        estimate: What it may cost, or None if the model list does not say.
+        convention: How a mask marks what to edit, for the provider that will serve the model.
+        destination: Where to save the results.
+        origins: What the record calls the source images.
+        notes: Sentences for the person.
     """
 
-    model: str
-    why: str
+    kind: Kind
+    prompt: str
     fields: dict[str, str]
+    why: str
     estimate: Estimate | None
-    convention: Convention
+    convention: MaskConvention = "white"
+    destination: Destination
+    origins: tuple[str, ...]
     notes: tuple[str, ...]
 
     @property
+    def model(self) -> str:
+        """The model's id."""
+        return self.fields["model"]
+
+    @property
     def size(self) -> tuple[int, int] | None:
-        """The dimensions that were asked for, if any."""
+        """Width and height in pixels, if they were asked for."""
         return sides(self.fields["size"]) if "size" in self.fields else None
 
+    def to_json(self) -> str:
+        """Return the plan as JSON."""
+        return _adapter().dump_json(self).decode()
 
-def pick_model(
-    request: GenerationRequest, listing: Listing | None, popular: Sequence[str], preference: Preference
-) -> Choice:
-    """Find the model, and make sure that it can do this.
+    @classmethod
+    def from_json(cls, text: str) -> "Plan":
+        """Read what `to_json` wrote, in this version or an earlier one.
+
+        Raises:
+            ValueError: It is not a plan.
+        """
+        return _adapter().validate_json(text)
+
+
+@cache
+def _adapter() -> TypeAdapter[Plan]:
+    return TypeAdapter(Plan)
+
+
+def choose_model(
+    request: Request, listing: Listing | None, popular: Sequence[str], preference: Preference
+) -> ModelChoice:
+    """Choose the model and check that it can do what is asked.
 
     Args:
         request: What is asked for.
-        listing: The catalogue, or None when it cannot be had; then the service alone judges.
-        popular: Model ids, the most used first; needed where no model is named.
-        preference: What the person set.
+        listing: The model list, or None if it cannot be read; then only the service can judge.
+        popular: Model ids, most used first; needed if no model is named.
+        preference: The person's settings.
 
     Raises:
-        PlanError: It cannot work; the sentence names what would.
+        PlanError: It cannot work; the message names what would.
     """
     _check_words(request)
     _check_seconds(request)
@@ -88,24 +138,30 @@ def pick_model(
 
 
 def make_plan(
-    request: GenerationRequest,
-    choice: Choice,
+    request: Request,
+    choice: ModelChoice,
     *,
     response_format: str,
+    destination: Destination,
     source: tuple[int, int] | None = None,
+    origins: tuple[str, ...] = (),
+    source_notes: tuple[str, ...] = (),
     listed: bool = True,
 ) -> Plan:
-    """Turn a request and its model into what is sent.
+    """Turn a request and its model into a plan.
 
     Args:
         request: What is asked for.
-        choice: From `pick_model`.
-        response_format: The person's own default.
+        choice: From `choose_model`.
+        response_format: The person's default.
+        destination: Where to save the results.
         source: Width and height of the first source image, in pixels, if there is one.
-        listed: Whether the catalogue could be had.
+        origins: What the record calls the source images.
+        source_notes: What was done to the source images, a sentence each.
+        listed: Whether the model list could be read.
 
     Raises:
-        PlanError: The shape cannot be made.
+        PlanError: The aspect ratio cannot be used.
     """
     entry = choice.entry
     size = read_size(request.size)
@@ -128,7 +184,7 @@ def make_plan(
         *_about_the_list(choice, listed=listed),
         *_about_quality(request, entry),
         *(
-            [f"{choice.id} {special.does} and heeds no prompt."]
+            [f"{choice.id} {special.does} and ignores the prompt."]
             if special and not special.prompt and request.prompt
             else []
         ),
@@ -138,15 +194,26 @@ def make_plan(
             if request.kind == "video" and len(request.images) > 1
             else []
         ),
+        *source_notes,
     ]
-    return Plan(choice.id, choice.why, sent, estimate(entry), _convention(choice), tuple(notes))
+    return Plan(
+        kind=request.kind,
+        prompt=request.prompt,
+        fields=sent,
+        why=choice.why,
+        estimate=estimate(entry),
+        convention=_convention(choice),
+        destination=destination,
+        origins=origins,
+        notes=tuple(notes),
+    )
 
 
-def need_of(request: GenerationRequest) -> Need:
-    """What a request asks of its model.
+def need_of(request: Request) -> Need:
+    """Return what a request needs its model to do.
 
     Raises:
-        PlanError: Its size is none.
+        PlanError: Its size is not a size.
     """
     size = read_size(request.size)
     return Need(
@@ -158,13 +225,13 @@ def need_of(request: GenerationRequest) -> Need:
     )
 
 
-def _convention(choice: Choice) -> Convention:
-    """By the provider that will serve the model; where the list does not tell, the maker serves it."""
+def _convention(choice: ModelChoice) -> MaskConvention:
+    """Return the convention of the provider that will serve the model; by default, its vendor."""
     providers = choice.entry.providers if choice.entry else ()
     return "transparent" if "openai" in (providers or (choice.id.partition("/")[0],)) else "white"
 
 
-def _check_words(request: GenerationRequest) -> None:
+def _check_words(request: Request) -> None:
     if any("\ud800" <= letter <= "\udfff" for letter in request.prompt):
         raise PlanError("The prompt holds half a character, which cannot be sent.", "Write it again.")
     if len(request.prompt) > MAX_PROMPT:
@@ -199,7 +266,7 @@ def _check_abilities(entry: ModelEntry, need: Need, listing: Listing) -> None:
 
 
 def _would(need: Need, listing: Listing) -> str:
-    """The cheapest model that could, and others, as the end of a sentence."""
+    """Return the cheapest model that could, or else examples, as the end of a sentence."""
     cheap = cheapest(need, listing)
     return f": the cheapest is {cheap.id} ({price_words(cheap)})" if cheap else examples(need, listing)
 
@@ -222,7 +289,7 @@ def _check_size(entry: ModelEntry, need: Need, listing: Listing) -> None:
     )
 
 
-def _check_seconds(request: GenerationRequest) -> None:
+def _check_seconds(request: Request) -> None:
     if request.seconds and not 1 <= request.seconds <= MAX_SECONDS:
         raise PlanError(
             f"A video cannot be {request.seconds:g} seconds long.", f"Ask for 1 to {MAX_SECONDS} seconds."
@@ -240,7 +307,7 @@ def _check_length(entry: ModelEntry, need: Need) -> None:
     )
 
 
-def _check_speciality(request: GenerationRequest, model: str) -> None:
+def _check_speciality(request: Request, model: str) -> None:
     special = SPECIAL.get(model)
     if special and special.image and not request.images:
         raise PlanError(
@@ -250,7 +317,7 @@ def _check_speciality(request: GenerationRequest, model: str) -> None:
         raise PlanError("The prompt is empty.", "Say what the picture shows, or what to change.")
 
 
-def _about_the_list(choice: Choice, *, listed: bool) -> list[str]:
+def _about_the_list(choice: ModelChoice, *, listed: bool) -> list[str]:
     if not listed:
         return ["The model list could not be read, so the request was not checked against it."]
     if choice.entry is None:
@@ -258,7 +325,7 @@ def _about_the_list(choice: Choice, *, listed: bool) -> list[str]:
     return []
 
 
-def _about_quality(request: GenerationRequest, entry: ModelEntry | None) -> list[str]:
+def _about_quality(request: Request, entry: ModelEntry | None) -> list[str]:
     if request.quality != "auto" and entry and entry.takes_quality is False:
         return [f"{entry.id} has no quality setting; quality={request.quality} was left out."]
     return []

@@ -1,4 +1,4 @@
-"""Whose turn it is to send: so many at once, each call in its turn, and never faster than the account may."""
+"""Decide whose turn it is to send: a few at once, calls in turn, never faster than the account may."""
 
 import asyncio
 from collections import deque
@@ -14,7 +14,7 @@ from imagerouter_mcp.errors import NotSentError
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """One request in the queue, and what tells it how many are before it."""
+    """One request in the queue, and what reports how many are before it."""
 
     turn: asyncio.Future[None]
     on_wait: Callable[[int], None]
@@ -23,12 +23,12 @@ class _Place:
 class Pace:
     """The queue of one process.
 
-    A call of several requests takes its turns between those of other calls, so that eight pictures for one
-    do not keep another from the first.
+    A call with several requests takes turns with other calls, so that a call for one picture does not wait
+    for eight of another.
 
     Args:
         at_once: How many requests may be under way.
-        rate: What is known of the account's limit.
+        rate: The account's rate limit, as far as it is known.
     """
 
     def __init__(self, at_once: int, rate: RateLimits) -> None:
@@ -39,15 +39,15 @@ class Pace:
 
     @asynccontextmanager
     async def turn(self, call: str, on_wait: Callable[[int], None]) -> AsyncGenerator[None]:
-        """Wait for a turn, and keep it for the block.
+        """Wait for a turn and keep it until the block ends.
 
         Args:
             call: The handle of the call.
-            on_wait: Told how many requests are before this one when it has to wait, and again when that
-                changes; of several that a call has waiting, the first is told.
+            on_wait: Called with the number of requests before this one when it has to wait, and again when
+                that changes; if a call has several waiting, the first one's is called.
 
         Raises:
-            NotSentError: The server is to end, and nothing more is sent.
+            NotSentError: The server is ending and sends nothing more.
         """
         await self._enter(call, on_wait)
         try:
@@ -61,7 +61,7 @@ class Pace:
             self._leave()
 
     def stop(self) -> None:
-        """Give no more turns; who waits for one is told so."""
+        """Give no more turns; those who wait for one get an error."""
         self._stopped = True
         for _, line in self._waiting:
             for place in line:
@@ -77,7 +77,7 @@ class Pace:
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._line_of(call).append(_Place(turn, on_wait))
-        self._tell()
+        self._report()
         try:
             await turn
         except asyncio.CancelledError:
@@ -93,14 +93,14 @@ class Pace:
         self._waiting.append((call, line))
         return line
 
-    def _tell(self) -> None:
-        """Tell each call that waits how many turns are given before its next."""
+    def _report(self) -> None:
+        """Report to each waiting call how many turns come before its next."""
         for before, (_, line) in enumerate(self._waiting):
             if not line[0].turn.done():
                 line[0].on_wait(before)
 
     def _leave(self) -> None:
-        """Pass the turn on to the next call in the round."""
+        """Pass the turn on to the next call."""
         while self._waiting:
             call, line = self._waiting.popleft()
             place = line.popleft()
@@ -108,7 +108,7 @@ class Pace:
                 self._waiting.append((call, line))
             if not place.turn.done():
                 place.turn.set_result(None)
-                self._tell()
+                self._report()
                 return
         self._free += 1
 

@@ -1,4 +1,4 @@
-"""Sizes and shapes: what a person writes, what a model makes, and the way from one to the other."""
+"""Sizes and aspect ratios: read what a person wrote, and find the nearest size that a model makes."""
 
 import math
 import re
@@ -12,9 +12,9 @@ MEGAPIXEL = 1024 * 1024
 STEP = 64
 """Pixels: sides in multiples of this suit every model that takes any size."""
 MAX_SIDE = 16_384
-"""Pixels; more than any model makes, so that a slip of the keyboard is told apart from a wish."""
+"""Pixels; more than any model makes, so anything larger is a typing error."""
 MAX_RATIO = 8.0
-"""The longest shape that is taken for one."""
+"""The most extreme aspect ratio that is accepted."""
 SHAPES = {"square": 1.0, "landscape": 3 / 2, "portrait": 2 / 3}
 
 _SIZE = re.compile(r"([0-9]{1,5})\s*[xX×*]\s*([0-9]{1,5})")
@@ -22,13 +22,13 @@ _RATIO = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)\s*[:/]\s*([0-9]{1,5}(?:\.[0-
 
 
 def read_size(text: str) -> tuple[int, int] | None:
-    """Read a size, with any separator that the service knows.
+    """Parse a size, with any separator that the service accepts.
 
     Returns:
         Width and height in pixels, or None for "auto".
 
     Raises:
-        PlanError: It is none.
+        PlanError: It is not a size.
     """
     if text.strip().lower() in ("", "auto"):
         return None
@@ -42,17 +42,17 @@ def read_size(text: str) -> tuple[int, int] | None:
 
 
 def read_ratio(text: str, source: tuple[int, int] | None) -> float | None:
-    """Read a shape.
+    """Parse an aspect ratio.
 
     Args:
         text: `W:H`, "square", "landscape", "portrait", "match", or "" for none.
         source: Width and height of the first source image, for "match".
 
     Returns:
-        Width divided by height, or None when no shape is asked for.
+        Width divided by height, or None if none is asked for.
 
     Raises:
-        PlanError: It is none, or there is nothing to match.
+        PlanError: It is not an aspect ratio, or there is no source image to match.
     """
     word = text.strip().lower()
     if word in ("", "auto"):
@@ -76,13 +76,13 @@ def read_ratio(text: str, source: tuple[int, int] | None) -> float | None:
 
 
 def size_of_shape(ratio: float, entry: ModelEntry | None) -> str:
-    """The best size of a shape: from the model's own list, else near one megapixel in steps of 64.
+    """Return the best size for an aspect ratio: from the model's list, else near one megapixel.
 
-    Of several sizes at the nearest shape, it is the one nearest one megapixel.
+    Of several sizes that match equally well, the one closest to one megapixel wins.
 
     Args:
         ratio: Width divided by height.
-        entry: The model, or None when nothing is known of it.
+        entry: The model, or None if nothing is known about it.
     """
     if entry and (own := own_sizes(entry)):
         return nearest(ratio, MEGAPIXEL, own)
@@ -93,7 +93,7 @@ def size_of_shape(ratio: float, entry: ModelEntry | None) -> str:
 
 
 def own_sizes(entry: ModelEntry) -> tuple[str, ...]:
-    """The sizes of a model's own list that it accepts; some `:free` ones list sizes that they refuse."""
+    """Return the listed sizes that a model accepts; some `:free` models list sizes that they refuse."""
     return tuple(size for size in entry.sizes if entry.accepts_size(size))
 
 
@@ -102,7 +102,7 @@ def _stepped(side: float) -> int:
 
 
 def nearest(ratio: float, area: int, sizes: Iterable[str]) -> str:
-    """Of sizes as `WIDTHxHEIGHT`, the one of the nearest shape, and of these the nearest in area."""
+    """Return the size (`WIDTHxHEIGHT`) with the nearest aspect ratio, and among those the nearest area."""
 
     def distance(size: str) -> tuple[float, float]:
         width, height = sides(size)
@@ -112,6 +112,6 @@ def nearest(ratio: float, area: int, sizes: Iterable[str]) -> str:
 
 
 def sides(size: str) -> tuple[int, int]:
-    """Width and height of a `WIDTHxHEIGHT`."""
+    """Return the width and height of a `WIDTHxHEIGHT`."""
     width, _, height = size.partition("x")
     return int(width), int(height)
