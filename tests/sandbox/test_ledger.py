@@ -105,7 +105,7 @@ def test_a_key_that_asks_too_fast_waits_and_goes_on(client: httpx.Client, genera
         ({"model": "ir/test-video", "size": "640x640", "seconds": 5}, (640, 640, 5)),
         ({"model": "openai/sora-2", "seconds": "8"}, (1280, 720, 8)),
         ({"model": "sandbox/video-slow-0.1", "seconds": 3}, (320, 180, 3)),
-        ({"model": "sandbox/video-url-503-once"}, (320, 180, 2)),
+        ({"model": "sandbox/video-url-503-once"}, (320, 180, 4)),
     ],
 )
 def test_a_video_is_as_long_and_as_large_as_asked(
