@@ -19,6 +19,7 @@ from imagerouter_mcp.generation.calls import calls
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from patience import at_once, until
+from support.eras import in_both_eras
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Change = Callable[..., None]
@@ -151,10 +152,11 @@ async def test_collecting_costs_nothing_however_often_and_by_whichever_handle(
 
 @pytest.mark.parametrize(("wait", "most"), [(0, 1), (3600, 3)])
 async def test_collecting_waits_no_longer_than_it_was_told_or_the_server_may(
-    connect: Hosts, wait: float, most: float
+    connect: Hosts, sandbox: Sandbox, wait: float, most: float
 ) -> None:
     async with connect(wait_seconds=0.1, grace_seconds=0) as host:
         handed_off = await host("generate_image", prompt="A fox", model="sandbox/slow-5", size="64x64")
+        await until(lambda: asked(sandbox))
         began = asyncio.get_running_loop().time()
         told = await host("get_generation", generation=handed_off.fields["generation"], wait=wait)
         took = asyncio.get_running_loop().time() - began
@@ -188,6 +190,7 @@ async def test_the_same_call_joins_while_the_first_runs(connect: Hosts, sandbox:
     assert sorted(prompts(sandbox)) == ["A fox", "A wolf"]
 
 
+@in_both_eras
 async def test_a_call_that_was_cancelled_is_answered_when_it_is_made_again(
     connect: Hosts, sandbox: Sandbox
 ) -> None:
@@ -321,6 +324,31 @@ async def test_a_changed_source_file_is_another_wish(connect: Hosts, sandbox: Sa
     assert widths == [256, 30]
 
 
+async def test_a_call_that_waits_for_its_turn_goes_on_when_one_of_its_two_callers_leaves(
+    connect: Hosts, sandbox: Sandbox
+) -> None:
+    told: list[str] = []
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        del progress, total
+        told.append(message or "")
+
+    wish = {"prompt": "Second", **SLOW}
+    async with connect(concurrency=1) as host:
+        async with under_way(sandbox, host, "generate_image", prompt="First", **SLOW):
+            staying = asyncio.create_task(host("generate_image", **wish))
+            await _is_queued(host, "Second")
+            leaving = asyncio.create_task(
+                host.client.call_tool("generate_image", wish, progress_callback=note)
+            )
+            await until(lambda: any("Waiting for its turn" in line for line in told))
+            await cancel(leaving)
+        stayed = await staying
+    assert not stayed.failed, stayed.text
+    assert prompts(sandbox) == ["First", "Second"]
+
+
+@in_both_eras
 async def test_a_call_that_was_cancelled_before_it_was_sent_is_withdrawn(
     connect: Hosts, sandbox: Sandbox
 ) -> None:
@@ -367,6 +395,7 @@ async def _is_queued(host: Any, prompt: str) -> None:  # noqa: ANN401 - conftest
     await asyncio.wait_for(look(), 5)
 
 
+@in_both_eras
 async def test_a_cancelled_call_for_eight_does_not_send_the_rest(connect: Hosts, sandbox: Sandbox) -> None:
     async with connect(concurrency=2) as host:
         async with under_way(sandbox, host, "generate_image", prompt="A fox", n=8, **SLOW):
@@ -469,6 +498,7 @@ async def test_what_ends_just_as_it_is_handed_off_is_answered(connect: Hosts, se
     assert told.fields["error"]["kind"] == "outcome_unknown", told.text
 
 
+@in_both_eras
 async def test_a_person_sees_at_once_and_again_and_again_that_it_goes_on(
     connect: Hosts, change_sandbox: Change, monkeypatch: pytest.MonkeyPatch
 ) -> None:
