@@ -75,16 +75,17 @@ def test_a_key_file_without_text_holds_no_key(monkeypatch: pytest.MonkeyPatch, t
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")
 def test_a_key_file_that_others_can_read_is_warned_of(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "key"
     file.write_text("secret")
     monkeypatch.setenv("IMAGEROUTER_API_KEY_FILE", str(file))
+    told = f"The API key file {file} can be read by others. Run: chmod 600 {file}"
     for mode, warned in ((0o600, False), (0o640, True), (0o604, True)):
         file.chmod(mode)
-        warning = key_file_warning(load_settings())
-        assert bool(warning) is warned, oct(mode)
-    assert warning == f"The API key file {file} can be read by others. Run: chmod 600 {file}"
+        assert key_file_warning(load_settings()) == (told if warned else None), oct(mode)
+    assert load_settings().key
+    assert told in caplog.text
     monkeypatch.setenv("IMAGEROUTER_API_KEY", "direct")
     assert key_file_warning(load_settings()) is None, "the file is not used"
 
@@ -206,6 +207,11 @@ def test_every_amount_of_money_is_exact(monkeypatch: pytest.MonkeyPatch, field: 
     assert getattr(load_settings(), field) == Decimal("0.04")
     monkeypatch.setenv(f"IMAGEROUTER_{field.upper()}", "0")
     assert getattr(load_settings(), field) == 0
+
+
+def test_spaces_around_a_value_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGEROUTER_MODEL", " vendor/model\n")
+    assert load_settings().model == "vendor/model"
 
 
 def test_lists_are_split_trimmed_and_lowered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -298,6 +298,25 @@ def test_what_a_generation_counts_depends_on_where_it_is(process: Process) -> No
     assert process.ledger.since(datetime.now(UTC) + timedelta(hours=1)) == []
 
 
+@pytest.mark.parametrize(
+    ("charge", "usd", "certain"),
+    [
+        ({"charged": "yes", "cost_usd": "0.013"}, "0.013", True),
+        ({"charged": "yes", "cost_usd": "0.05", "kept": True}, "0.05", False),
+        ({"charged": "yes", "kept": True}, "0.04", False),
+        ({"charged": "yes"}, "0.04", False),
+    ],
+)
+def test_a_failure_that_was_charged_counts(
+    process: Process, charge: dict[str, object], usd: str, *, certain: bool
+) -> None:
+    (handle,) = process.work()
+    process.journal.end(handle, "failed", {**ERROR, **charge})
+    (spent,) = process.ledger.since(midnight())
+    assert (spent.usd, spent.certain, spent.under_way) == (Decimal(usd), certain, False)
+    assert process.reserve(*process.begin("other"), usd="0.01", budget=usd) == Decimal(usd)
+
+
 def test_a_result_without_a_price_counts_as_what_was_set_aside(process: Process) -> None:
     (handle,) = process.work()
     process.journal.record(handle, [StoredImage(url="https://x")], (), {**RESULT, "cost_usd": None})

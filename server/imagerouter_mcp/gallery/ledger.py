@@ -41,7 +41,8 @@ class Ledger:
     def since(self, moment: datetime) -> list[Spent]:
         """Return what was paid, may have been paid, or is reserved for unfinished calls; oldest first.
 
-        Failed generations are left out unless their error says that they were charged.
+        A failed generation counts if its error says that it was charged: with its cost, or with the reserved
+        amount if ImageRouter kept that or the cost is unknown.
 
         Args:
             moment: The start, with a time zone. Unfinished calls count even if they are older.
@@ -69,17 +70,18 @@ def _since(connection: sqlite3.Connection, moment: datetime) -> Iterator[Spent]:
     for at, model, cost, reserved in recorded:
         usd = Decimal(cost if cost is not None else reserved or 0)
         yield Spent(datetime.fromtimestamp(at, UTC), model, usd, certain=cost is not None)
-    pending = connection.execute(
-        "SELECT created_at, model, reserved_usd, state IN ('queued', 'working') FROM journal"
+    unrecorded = connection.execute(
+        "SELECT created_at, model, reserved_usd, state IN ('queued', 'working'),"
+        " json_extract(error, '$.cost_usd'), coalesce(json_extract(error, '$.kept'), 0) FROM journal"
         " WHERE reserved_usd IS NOT NULL AND (state IN ('queued', 'working') OR created_at >= ? AND"
         " (state = 'unknown' OR state = 'failed' AND json_extract(error, '$.charged') = 'yes'))",
         (moment.timestamp(),),
     )
-    for at, model, reserved, under_way in pending:
+    for at, model, reserved, under_way, cost, kept in unrecorded:
         yield Spent(
             datetime.fromtimestamp(at, UTC),
             model,
-            Decimal(reserved),
-            certain=False,
+            Decimal(cost if cost is not None else reserved),
+            certain=cost is not None and not kept,
             under_way=bool(under_way),
         )
