@@ -13,11 +13,11 @@ from bench.figures import Figure
 from bench.processes import server
 from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.api.decoded import as_object
-from imagerouter_mcp.generation.studio import Studio, open_studio
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import running_sandbox
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import App, open_app
 
 ROUNDS = 40
 MODELS = 200
@@ -73,9 +73,9 @@ async def _search() -> Figure:
             data_dir=Path(folder),
             output_dir=Path(folder),
         )
-        async with open_studio(settings) as studio:
-            studio.catalogue = Catalogue(lambda: _many_models(studio))
-            async with Client(build_server(studio)) as client:
+        async with open_app(settings) as app:
+            app.catalogue = Catalogue(lambda: _many_models(app))
+            async with Client(build_server(app)) as client:
                 times = [await _search_once(client) for _ in range(ROUNDS + 3)][3:]
     milliseconds = median(times) * 1000
     return Figure(
@@ -83,9 +83,9 @@ async def _search() -> Figure:
     )
 
 
-async def _many_models(studio: Studio) -> object:
+async def _many_models(app: App) -> object:
     """The sandbox's list, repeated under other names until there are as many as the service has."""
-    rows = list(as_object(await studio.client.models()).items())
+    rows = list(as_object(await app.client.models()).items())
     return {
         f"{model}{'' if n < len(rows) else f'-v{n}'}": row
         for n, (model, row) in enumerate((rows * MODELS)[:MODELS])

@@ -10,11 +10,12 @@ from mcp.client.stdio import stdio_client
 
 from bench.figures import Figure
 from bench.processes import sandbox_process, server, server_mib
-from imagerouter_mcp.generation.request import Batch, GenerationRequest, Order, silent
-from imagerouter_mcp.generation.studio import Studio, open_studio
-from imagerouter_mcp.images.previews import make_preview
+from imagerouter_mcp.generation.calls.outcome import Finished
+from imagerouter_mcp.generation.planning.request import Order, Request
+from imagerouter_mcp.images.pixels.preview import make_preview
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import App, open_app
 
 SIZE = "4096x4096"
 MODEL = "sandbox/noise"
@@ -43,13 +44,13 @@ async def _longest_pause(base_url: str, folder: Path) -> float:
             await anyio.sleep(_TICK_SECONDS)
             longest = max(longest, time.perf_counter() - before - _TICK_SECONDS)
 
-    async with open_studio(settings) as studio:
-        await studio.catalogue.models()
-        await _generate(studio, GenerationRequest(prompt="warm", model="test/test"))
+    async with open_app(settings) as app:
+        await app.catalogue.models()
+        await _generate(app, Request(prompt="warm", model="test/test"))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(tick)
-            made = await _generate(studio, GenerationRequest(prompt="noise", model=MODEL, size=SIZE))
-            path = made.generations[0].record.images[0].path
+            made = await _generate(app, Request(prompt="noise", model=MODEL, size=SIZE))
+            path = made.results[0].record.images[0].path
             if path is None:
                 raise RuntimeError("there is no file")
             await anyio.to_thread.run_sync(make_preview, path, "large")
@@ -57,9 +58,13 @@ async def _longest_pause(base_url: str, folder: Path) -> float:
     return longest * 1000
 
 
-async def _generate(studio: Studio, request: GenerationRequest) -> Batch:
-    made = await studio.calls.ask(Order(tool="generate_image", requests=(request,)), 60, silent)
-    if not isinstance(made, Batch):
+async def _ignore(_: str) -> None:
+    """Report progress to nobody."""
+
+
+async def _generate(app: App, request: Request) -> Finished:
+    made = await app.calls.ask(Order(tool="generate_image", requests=(request,)), 60, _ignore)
+    if not isinstance(made, Finished):
         raise RuntimeError("it takes too long")  # noqa: TRY004 - not a matter of types
     return made
 

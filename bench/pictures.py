@@ -10,7 +10,7 @@ from statistics import median
 from PIL import Image
 
 from bench.figures import Figure
-from imagerouter_mcp.images.previews import make_preview
+from imagerouter_mcp.images.pixels.preview import make_preview
 
 ROUNDS = 30
 SIDE, PREVIEW_SIDE = 1024, 512

@@ -16,18 +16,19 @@ from bench.processes import sandbox_process, server, server_mib
 from imagerouter_mcp.api.catalogue import Listing
 from imagerouter_mcp.api.model_list import ModelEntry, Price
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.choose import Preference
-from imagerouter_mcp.generation.plan import make_plan, pick_model
-from imagerouter_mcp.generation.request import GenerationRequest
+from imagerouter_mcp.generation.planning.model_choice import Preference
+from imagerouter_mcp.generation.planning.plan import Destination, choose_model, make_plan
+from imagerouter_mcp.generation.planning.request import Request
 
 MODELS = 200
+_HERE = Destination(Path("/pictures"), "a-fox")
 SOURCES, SOURCE_MB = 16, 20
 ROUNDS = 50
 _REQUESTS = (
-    GenerationRequest(prompt="a fox", model="vendor/model-7-pro", size="1024x1024"),
-    GenerationRequest(prompt="a fox", model="vendor/modle-7-pro"),
-    GenerationRequest(prompt="a fox", aspect_ratio="16:9"),
-    GenerationRequest(prompt="a fox", model="cheapest", images=("/a.png",), mask="box:0,0,50%,50%"),
+    Request(prompt="a fox", model="vendor/model-7-pro", size="1024x1024"),
+    Request(prompt="a fox", model="vendor/modle-7-pro"),
+    Request(prompt="a fox", aspect_ratio="16:9"),
+    Request(prompt="a fox", model="cheapest", images=("/a.png",), mask="box:0,0,50%,50%"),
 )
 
 
@@ -58,12 +59,12 @@ def _model(number: int) -> ModelEntry:
     )
 
 
-def _plan(request: GenerationRequest, listing: Listing) -> float:
+def _plan(request: Request, listing: Listing) -> float:
     popular = [entry.id for entry in listing.models[::-9]]
     began = time.perf_counter()
     try:
-        choice = pick_model(request, listing, popular, Preference())
-        make_plan(request, choice, response_format="url", source=(640, 480))
+        choice = choose_model(request, listing, popular, Preference())
+        make_plan(request, choice, response_format="url", destination=_HERE, source=(640, 480))
     except PlanError:
         pass
     return time.perf_counter() - began

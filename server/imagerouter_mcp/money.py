@@ -8,3 +8,8 @@ def dollars(amount: float | Decimal) -> str:
     digits = f"{amount:.6f}".rstrip("0")
     whole, _, fraction = digits.partition(".")
     return f"${whole}.{fraction:0<2}"
+
+
+def usd(amount: float | Decimal) -> Decimal:
+    """Return an amount of money as a decimal, to the micro-dollar, so that sums and limits are exact."""
+    return Decimal(f"{amount:.6f}")

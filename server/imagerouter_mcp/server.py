@@ -14,11 +14,11 @@ from mcp.types import InputRequiredResult
 from pydantic import AnyUrl
 
 from imagerouter_mcp import __version__
-from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.tools import all_tools
 from imagerouter_mcp.tools.boundary import SpeakingServer
 from imagerouter_mcp.tools.prompts import add_prompts
 from imagerouter_mcp.tools.resources import add_resources
+from imagerouter_mcp.wiring import App
 
 NAME = "imagerouter"
 INSTRUCTIONS = (
@@ -39,7 +39,7 @@ class ImageServer(SpeakingServer):
     """A server whose resources have the media type of their bytes."""
 
     async def read_resource(
-        self, uri: AnyUrl | str, context: Context[Studio, Any] | None = None
+        self, uri: AnyUrl | str, context: Context[App, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         """Read a resource.
 
@@ -51,39 +51,39 @@ class ImageServer(SpeakingServer):
 
 
 def _truly_typed(item: ReadResourceContents) -> ReadResourceContents:
-    from imagerouter_mcp.images.formats import HEAD_BYTES, sniff
+    from imagerouter_mcp.images.inspect.formats import HEAD_BYTES, sniff
 
     found = sniff(item.content[:HEAD_BYTES]) if isinstance(item.content, bytes) else None
     return replace(item, mime_type=found.media_type) if found else item
 
 
-def build_server(studio: Studio) -> MCPServer[Studio]:
+def build_server(app: App) -> MCPServer[App]:
     """Build a server.
 
     Args:
-        studio: What its tools work with; whoever opened it closes it, after the server has ended.
+        app: What its tools work with; whoever opened it closes it, after the server has ended.
     """
 
     @asynccontextmanager
-    async def lifespan(_: MCPServer[Studio]) -> AsyncGenerator[Studio]:
-        yield studio
+    async def lifespan(_: MCPServer[App]) -> AsyncGenerator[App]:
+        yield app
 
     server = ImageServer(
         NAME,
         title="ImageRouter",
-        instructions=INSTRUCTIONS + REMOTE_INSTRUCTIONS if studio.links else INSTRUCTIONS,
+        instructions=INSTRUCTIONS + REMOTE_INSTRUCTIONS if app.links else INSTRUCTIONS,
         version=__version__,
-        tools=all_tools(remote=studio.links is not None),
+        tools=all_tools(remote=app.links is not None),
         lifespan=lifespan,
         log_level="WARNING",
-        request_state_security=_shared_by_equals(studio),
+        request_state_security=_shared_by_equals(app),
         cache_hints={"tools/list": CacheHint(ttl_ms=_DAY_MS, scope="public")},
     )
-    add_resources(server, studio)
+    add_resources(server, app)
     add_prompts(server)
     return server
 
 
-def _shared_by_equals(studio: Studio) -> RequestStateSecurity | None:
+def _shared_by_equals(app: App) -> RequestStateSecurity | None:
     """What seals a question's state so that each of several equal processes can take the answer."""
-    return RequestStateSecurity(keys=[studio.links.derive("request state")]) if studio.links else None
+    return RequestStateSecurity(keys=[app.links.derive("request state")]) if app.links else None

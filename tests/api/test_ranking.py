@@ -9,9 +9,9 @@ import pytest
 from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.api.ranking import LIFETIME_SECONDS, RETRY_SECONDS, SUBSTITUTES, Popularity
 from imagerouter_mcp.errors import ImageRouterError, ServiceUnreachableError
-from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.sandbox.service.list_endpoints import POPULAR
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import open_app
 
 Journal = Callable[[], list[dict[str, Any]]]
 Change = Callable[..., None]
@@ -174,9 +174,9 @@ async def test_what_is_no_failure_of_the_service_is_not_hidden() -> None:
 async def test_the_sandbox_s_ranking_is_asked_for_once_and_without_the_key(
     settings: Settings, journal: Journal
 ) -> None:
-    async with open_studio(settings) as studio:
-        ranking = await studio.popularity.ranking()
-        assert await studio.popularity.ranking() is ranking
+    async with open_app(settings) as app:
+        ranking = await app.popularity.ranking()
+        assert await app.popularity.ranking() is ranking
     assert (ranking.ids, ranking.note) == (POPULAR, None)
     assert [(entry["path"], entry["authorized"]) for entry in journal()] == [
         ("/operations/get-popular-models", False)
@@ -188,8 +188,8 @@ async def test_a_ranking_that_fails_is_replaced_from_the_model_list(
     settings: Settings, change_sandbox: Change, shape: str
 ) -> None:
     change_sandbox(popularity=shape)
-    async with open_studio(settings) as studio:
-        ranking = await studio.popularity.ranking()
+    async with open_app(settings) as app:
+        ranking = await app.popularity.ranking()
     assert ranking.note
     assert len(ranking.ids) == SUBSTITUTES
     assert "test/test" not in ranking.ids

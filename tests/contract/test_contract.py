@@ -18,10 +18,10 @@ from mcp import Client
 from mcp.types import Tool
 from pydantic import SecretStr
 
-from imagerouter_mcp.generation.studio import Studio, open_studio
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.tools import all_tools
+from imagerouter_mcp.wiring import App, open_app
 
 SNAPSHOT = Path(__file__).with_name("tools.json")
 MAX_LIST_CHARACTERS = 17_000
@@ -64,7 +64,7 @@ async def tools(offline: Settings, era: str) -> list[Tool]:
 
 
 async def listed(settings: Settings, era: str) -> list[Tool]:
-    async with open_studio(settings) as studio, Client(build_server(studio), mode=era) as client:
+    async with open_app(settings) as app, Client(build_server(app), mode=era) as client:
         return (await client.list_tools()).tools
 
 
@@ -184,7 +184,7 @@ async def test_every_tool_forbids_arguments_that_it_does_not_know(
     tools: list[Tool], offline: Settings, era: str
 ) -> None:
     assert [tool.name for tool in tools if tool.input_schema.get("additionalProperties") is not False] == []
-    async with open_studio(offline) as studio, Client(build_server(studio), mode=era) as client:
+    async with open_app(offline) as app, Client(build_server(app), mode=era) as client:
         for tool in tools:
             result = await client.call_tool(tool.name, {"colour": "red"})
             assert result.is_error
@@ -250,17 +250,17 @@ async def test_the_list_is_the_same_for_everybody_and_may_be_kept(
     other = offline.model_copy(
         update={"api_key": SecretStr("x" * 64), "model": "test/test", "media_lines": True}
     )
-    studio = Studio(other)
-    async with Client(build_server(studio)) as client:
+    app = App(other)
+    async with Client(build_server(app)) as client:
         answer = await client.list_tools()
-    await studio.close()
+    await app.close()
     assert as_snapshot(answer.tools) == as_snapshot(tools)
     assert answer.ttl_ms == 86_400_000
     assert answer.cache_scope == "public"
 
 
 async def test_the_server_introduces_itself(offline: Settings, era: str) -> None:
-    async with open_studio(offline) as studio, Client(build_server(studio), mode=era) as client:
+    async with open_app(offline) as app, Client(build_server(app), mode=era) as client:
         assert client.server_info
         assert (client.server_info.name, client.server_info.title) == ("imagerouter", "ImageRouter")
         assert client.instructions

@@ -13,9 +13,9 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import GetPromptResult, PromptReference, TextContent, Tool
 
-from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import open_app
 
 SNAPSHOT = Path(__file__).with_name("prompts.json")
 MOST_OFFERS = 6
@@ -31,7 +31,7 @@ def era(request: pytest.FixtureRequest) -> str:
 
 @asynccontextmanager
 async def host(settings: Settings, era: str) -> AsyncGenerator[Client]:
-    async with open_studio(settings) as studio, Client(build_server(studio), mode=era) as client:
+    async with open_app(settings) as app, Client(build_server(app), mode=era) as client:
         yield client
 
 

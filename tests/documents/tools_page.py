@@ -9,10 +9,10 @@ from typing import Any
 from mcp import Client
 from mcp.types import Prompt, Resource, ResourceTemplate, Tool, ToolAnnotations
 
-from imagerouter_mcp.generation.links import Links
-from imagerouter_mcp.generation.studio import open_studio
+from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import open_app
 
 PAGE = Path(__file__).parents[2] / "docs" / "tools.md"
 _HEAD = """\
@@ -39,9 +39,9 @@ async def tools_page() -> str:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(output_dir=Path(folder, "pictures"), data_dir=Path(folder, "data"))
         links = Links("https://pictures.example", b"signs nothing that anybody sees")
-        async with open_studio(settings, links) as studio, Client(build_server(studio)) as client:
+        async with open_app(settings, links) as app, Client(build_server(app)) as client:
             everywhere = (await client.list_tools()).tools
-        async with open_studio(settings) as studio, Client(build_server(studio)) as client:
+        async with open_app(settings) as app, Client(build_server(app)) as client:
             tools = (await client.list_tools()).tools
             prompts = (await client.list_prompts()).prompts
             resources = (await client.list_resources()).resources

@@ -11,7 +11,8 @@ import httpx
 
 from faults.hosts import Era, Host, Told
 from faults.scene import QUICK, Scene, make, new_prompt
-from imagerouter_mcp.images.formats import NotAPictureError, inspect
+from imagerouter_mcp.images.inspect.binary import NotAPictureError
+from imagerouter_mcp.images.inspect.inspection import inspect
 
 Word = Literal["made", "no", "unknown", "yes"]
 """What an answer says: here it is; or, without it, whether it was charged."""

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imagerouter_mcp.errors import InvalidSourceError
-from imagerouter_mcp.images.formats import NotAPictureError, inspect, sniff
-from imagerouter_mcp.images.preparing import prepare
-from imagerouter_mcp.images.previews import make_preview
-from imagerouter_mcp.images.profiles import colours_only
+from imagerouter_mcp.images.inspect.binary import NotAPictureError
+from imagerouter_mcp.images.inspect.formats import sniff
+from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.images.pixels.colour_profiles import colours_only
+from imagerouter_mcp.images.pixels.preview import make_preview
+from imagerouter_mcp.images.prepare import prepare
 
 Fuzz = Callable[..., None]
 

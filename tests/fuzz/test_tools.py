@@ -13,11 +13,11 @@ from mcp import Client
 from mcp.types import CallToolResult, Tool
 from PIL import Image
 
-from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.sandbox.service.accounts import Accounts
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import open_app
 
 Fuzz = Callable[..., None]
 Ask = Callable[[str, dict[str, Any]], CallToolResult]
@@ -99,8 +99,8 @@ def server(settings: Settings) -> Iterator[tuple[Ask, list[Tool]]]:
     """One server and its client for all calls, which a synchronous test can ask."""
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(open_studio(settings)) as studio,
-        portal.wrap_async_context_manager(Client(build_server(studio))) as client,
+        portal.wrap_async_context_manager(open_app(settings)) as app,
+        portal.wrap_async_context_manager(Client(build_server(app))) as client,
     ):
 
         def ask(tool: str, arguments: dict[str, Any]) -> CallToolResult:

@@ -15,7 +15,7 @@ import pytest
 
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.database import Database
-from imagerouter_mcp.gallery.entries import Draft, Planned, State, StoredImage
+from imagerouter_mcp.gallery.entries import Reservation, State, StoredImage
 from imagerouter_mcp.gallery.journal import (
     HANDLE_TOLD,
     JOINED_FOR,
@@ -29,7 +29,7 @@ from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.records import Gallery
 
 spawn = multiprocessing.get_context("spawn")
-FOX = Draft(prompt="a fox", model="vendor/model")
+FOX = ("a fox", "vendor/model")
 ERROR = {"kind": "service", "what": "It failed.", "charged": "no", "remedy": "Ask again."}
 UNKNOWN = {**ERROR, "charged": "unknown"}
 RESULT: dict[str, Any] = {
@@ -63,11 +63,11 @@ class Process:
 
     def reserve(self, *handles: str, usd: str = "0.04", budget: str | None = None) -> Decimal | None:
         """Set so much aside for each."""
-        planned = [
-            Planned(handle=handle, model="vendor/chosen", reserved_usd=Decimal(usd), job={"handle": handle})
+        reservations = [
+            Reservation(handle=handle, model="vendor/chosen", usd=Decimal(usd), plan=f"plan of {handle}")
             for handle in handles
         ]
-        return self.journal.reserve(planned, Decimal(budget) if budget else None, midnight())
+        return self.journal.reserve(reservations, Decimal(budget) if budget else None, midnight())
 
     def work(self, fingerprint: str = "same", count: int = 1) -> list[str]:
         """A call whose requests have left."""
@@ -124,7 +124,7 @@ def test_every_stage_is_on_disk_when_it_is_reached(process: Process, data_dir: P
     ]
     assert process.reserve(handle) is None
     (row,) = on_disk(data_dir, "state, model, reserved_usd, job")
-    assert row == ("queued", "vendor/chosen", "0.04", json.dumps({"handle": handle}))
+    assert row == ("queued", "vendor/chosen", "0.04", f"plan of {handle}")
     process.journal.mark(handle, "working")
     assert on_disk(data_dir) == [(handle, "working")]
     process.record(handle, ("It is small.",))

@@ -1,6 +1,7 @@
 """Choosing a model for a person who named none."""
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,8 +9,15 @@ import pytest
 from imagerouter_mcp.api.catalogue import Listing
 from imagerouter_mcp.api.model_list import ModelEntry, Price
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.choose import CANDIDATES, Choice, Need, Preference, choose, examples
-from imagerouter_mcp.generation.special import SPECIAL
+from imagerouter_mcp.generation.planning.model_choice import (
+    CANDIDATES,
+    ModelChoice,
+    Need,
+    Preference,
+    choose,
+    examples,
+)
+from imagerouter_mcp.generation.planning.special import SPECIAL
 
 
 def entry(
@@ -45,7 +53,7 @@ POPULAR = (
 TEXT, EDIT, MASK = Need(), Need(images=True), Need(images=True, mask=True)
 
 
-def chosen(asked: str, need: Need = TEXT, **preference: object) -> Choice:
+def chosen(asked: str, need: Need = TEXT, **preference: object) -> ModelChoice:
     return choose(asked, need, LISTING, POPULAR, Preference(**preference))  # pyright: ignore[reportArgumentType] - as above
 
 
@@ -54,7 +62,7 @@ def test_auto_is_the_most_used_that_fits_the_call_and_the_price(asked: str) -> N
     assert chosen(asked).id == "acme/fair"
     assert chosen(asked, EDIT).id == "acme/fair"
     assert chosen(asked, MASK).id == "acme/masker"
-    assert chosen(asked, auto_max_usd=0.3).id == "acme/dear"
+    assert chosen(asked, auto_max_usd=Decimal("0.3")).id == "acme/dear"
 
 
 def test_the_reason_is_told_with_the_price() -> None:
@@ -92,7 +100,7 @@ def test_a_person_s_own_model_that_is_misspelt_is_refused_not_replaced() -> None
 def test_dummies_special_models_and_videos_are_never_chosen() -> None:
     for need in (TEXT, EDIT, MASK):
         for word in ("auto", "cheapest", "free"):
-            for limit in (0.0, 0.05, 10.0):
+            for limit in map(Decimal, ("0", "0.05", "10")):
                 try:
                     choice = choose(word, need, LISTING, POPULAR, Preference(auto_max_usd=limit))
                 except PlanError:
@@ -105,7 +113,7 @@ def test_dummies_special_models_and_videos_are_never_chosen() -> None:
 
 def test_where_nothing_fits_the_price_the_refusal_names_what_would() -> None:
     with pytest.raises(PlanError, match=r"edits with a mask for up to \$0.005") as refusal:
-        chosen("auto", MASK, auto_max_usd=0.005)
+        chosen("auto", MASK, auto_max_usd=Decimal("0.005"))
     assert "acme/masker (about $0.01), acme/dear (about $0.20)" in str(refusal.value)
 
 
@@ -116,7 +124,7 @@ def test_without_a_ranking_the_reviewed_models_come_first() -> None:
 
 
 def test_without_a_model_list_only_a_named_model_can_be_used() -> None:
-    assert choose("acme/fair", TEXT, None, (), Preference()) == Choice("acme/fair", None)
+    assert choose("acme/fair", TEXT, None, (), Preference()) == ModelChoice("acme/fair", None)
     assert choose("", TEXT, None, (), Preference("acme/fair")).id == "acme/fair"
     with pytest.raises(PlanError, match="Name one"):
         choose("auto", TEXT, None, (), Preference())

@@ -13,12 +13,13 @@ from imagerouter_mcp.api.catalogue import Listing
 from imagerouter_mcp.api.model_list import parse_models
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.fetch import Fetcher
-from imagerouter_mcp.generation.choose import Preference
-from imagerouter_mcp.generation.plan import make_plan, pick_model
-from imagerouter_mcp.generation.recall import is_handle
-from imagerouter_mcp.generation.request import GenerationRequest
-from imagerouter_mcp.images.masks import parse_mask, region_mask
-from imagerouter_mcp.images.sources import SourceReader
+from imagerouter_mcp.generation.handles import is_handle
+from imagerouter_mcp.generation.planning.model_choice import Preference
+from imagerouter_mcp.generation.planning.plan import Destination, choose_model, make_plan
+from imagerouter_mcp.generation.planning.request import Request
+from imagerouter_mcp.images.masks.painting import region_mask
+from imagerouter_mcp.images.masks.regions import parse_mask
+from imagerouter_mcp.images.source_images import SourceReader
 from imagerouter_mcp.sandbox.service.list_shapes import v1
 from imagerouter_mcp.sandbox.service.offered import listed
 from imagerouter_mcp.settings import expand
@@ -50,8 +51,9 @@ def is_a_sentence(error: ImageRouterError) -> bool:
     return str(error).isprintable() and "Nothing was charged." in str(error) and len(str(error)) < 2000
 
 
+HERE = Destination(Path("/pictures"), "a-fox")
 requests = st.builds(
-    GenerationRequest,
+    Request,
     prompt=st.text(max_size=30),
     model=models,
     size=sizes,
@@ -63,10 +65,10 @@ requests = st.builds(
 
 @given(requests)
 @settings(max_examples=600, deadline=None)
-def test_every_wish_becomes_a_plan_or_a_sentence(wish: GenerationRequest) -> None:
+def test_every_wish_becomes_a_plan_or_a_sentence(wish: Request) -> None:
     try:
-        choice = pick_model(wish, LISTING, (), Preference())
-        plan = make_plan(wish, choice, response_format="url", source=(640, 480))
+        choice = choose_model(wish, LISTING, (), Preference())
+        plan = make_plan(wish, choice, response_format="url", destination=HERE, source=(640, 480))
     except ImageRouterError as error:
         assert is_a_sentence(error)  # noqa: PT017 - either outcome is right, and each is looked at
         return

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.generation.links import DOWNLOAD_SECONDS, UPLOAD_SECONDS, Links, Purpose, link_secret
+from imagerouter_mcp.gallery.signed_links import DOWNLOAD_SECONDS, UPLOAD_SECONDS, Links, Purpose, link_secret
 from imagerouter_mcp.settings import Settings, load_settings
 
 SECRET = "s" * 40

@@ -8,7 +8,7 @@ import pytest
 
 from imagerouter_mcp.api.rate import RateLimits
 from imagerouter_mcp.errors import NotSentError
-from imagerouter_mcp.generation.pacing import Pace
+from imagerouter_mcp.generation.calls.pace import Pace
 
 
 class Line:

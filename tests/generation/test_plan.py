@@ -1,18 +1,20 @@
 """Plan before paying: what is sent, and what is refused for nothing."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from imagerouter_mcp.api.catalogue import Listing
 from imagerouter_mcp.api.model_list import ModelEntry, Price
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.choose import Preference
-from imagerouter_mcp.generation.plan import Plan, make_plan, pick_model
-from imagerouter_mcp.generation.prices import dollars
-from imagerouter_mcp.generation.request import GenerationRequest
+from imagerouter_mcp.generation.planning.model_choice import Preference
+from imagerouter_mcp.generation.planning.plan import Destination, Plan, choose_model, make_plan
+from imagerouter_mcp.generation.planning.request import Request
+from imagerouter_mcp.money import dollars
 
 PICTURE = "/somewhere/picture.png"
+HERE = Destination(Path("/pictures"), "a-fox")
 MODELS = (
     ModelEntry(
         "bria/remove-background", takes_image=True, takes_mask=False, price=Price(0.0006, 0.0006, 0.018)
@@ -46,20 +48,22 @@ MODELS = (
     ),
 )
 LISTING = Listing(MODELS)
-FOX = GenerationRequest(prompt="a red fox", model="openai/gpt-image-1.5")
+FOX = Request(prompt="a red fox", model="openai/gpt-image-1.5")
 
 
 def plan(
-    request: GenerationRequest,
+    request: Request,
     listing: Listing | None = LISTING,
     default: str | None = None,
     source: tuple[int, int] | None = None,
 ) -> Plan:
-    choice = pick_model(request, listing, (), Preference(default))
-    return make_plan(request, choice, response_format="url", source=source, listed=listing is not None)
+    choice = choose_model(request, listing, (), Preference(default))
+    return make_plan(
+        request, choice, response_format="url", destination=HERE, source=source, listed=listing is not None
+    )
 
 
-def refused(request: GenerationRequest, listing: Listing | None = LISTING) -> str:
+def refused(request: Request, listing: Listing | None = LISTING) -> str:
     with pytest.raises(PlanError) as refusal:
         plan(request, listing)
     return str(refusal.value)
@@ -156,7 +160,7 @@ def test_a_quality_that_the_model_ignores_is_said() -> None:
         (replace(FOX, mask=PICTURE), "mask needs a source image"),
     ],
 )
-def test_what_cannot_work_with_any_model_is_refused(request_: GenerationRequest, words: str) -> None:
+def test_what_cannot_work_with_any_model_is_refused(request_: Request, words: str) -> None:
     sentence = refused(request_)
     assert words in sentence
     assert "Nothing was charged." in sentence
@@ -170,7 +174,7 @@ def test_only_a_model_that_heeds_no_prompt_does_without_one() -> None:
 
 def test_a_prompt_that_will_not_be_heeded_is_said() -> None:
     made = plan(replace(FOX, model="bria/remove-background", images=(PICTURE,)))
-    assert "removes the background and heeds no prompt" in made.notes[0]
+    assert "removes the background and ignores the prompt" in made.notes[0]
 
 
 def test_a_model_that_works_on_a_picture_is_refused_without_one() -> None:

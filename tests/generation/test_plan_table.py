@@ -17,16 +17,17 @@ import pytest
 from imagerouter_mcp.api.catalogue import Listing
 from imagerouter_mcp.api.model_list import parse_models
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.choose import Preference
-from imagerouter_mcp.generation.plan import Plan, make_plan, pick_model
-from imagerouter_mcp.generation.request import GenerationRequest
-from imagerouter_mcp.generation.special import SPECIAL
+from imagerouter_mcp.generation.planning.model_choice import Preference
+from imagerouter_mcp.generation.planning.plan import Destination, Plan, choose_model, make_plan
+from imagerouter_mcp.generation.planning.request import Request
+from imagerouter_mcp.generation.planning.special import SPECIAL
 from imagerouter_mcp.sandbox.service.list_shapes import v1, v2
 from imagerouter_mcp.sandbox.service.offered import listed
 
 SIZES = ("auto", "1024x1024", "1536x1024", "4096x4096")
 SHAPES = ("", "1:1", "16:9", "portrait", "3:1")
 SOURCE = "/somewhere/picture.png"
+HERE = Destination(Path("/pictures"), "a-fox")
 
 Row = Mapping[str, Any]
 
@@ -49,7 +50,7 @@ def own_sizes(row: Row) -> list[str]:
     return [] if "custom" in told else [size for size in told if re.fullmatch(r"\d+x\d+", size)]
 
 
-def impossible(model: str, row: Row, request: GenerationRequest) -> bool:
+def impossible(model: str, row: Row, request: Request) -> bool:
     sizes = own_sizes(row)
     too_large = model.endswith(":free") and request.size in ("1536x1024", "4096x4096")
     special = SPECIAL.get(model)
@@ -63,10 +64,10 @@ def impossible(model: str, row: Row, request: GenerationRequest) -> bool:
     )
 
 
-def planned(request: GenerationRequest, listing: Listing) -> Plan | None:
+def planned(request: Request, listing: Listing) -> Plan | None:
     try:
-        choice = pick_model(request, listing, (), Preference())
-        return make_plan(request, choice, response_format="url", source=(640, 480))
+        choice = choose_model(request, listing, (), Preference())
+        return make_plan(request, choice, response_format="url", destination=HERE, source=(640, 480))
     except PlanError:
         return None
 
@@ -79,7 +80,7 @@ def test_every_wish_at_every_model_is_planned_or_refused_as_the_list_says(models
         for edit, mask, quality, size, shape in itertools.product(
             (False, True), (False, True), ("auto", "high"), SIZES, SHAPES
         ):
-            request = GenerationRequest(
+            request = Request(
                 prompt="a fox",
                 model=model,
                 size=size,
@@ -106,7 +107,7 @@ def test_whatever_is_chosen_can_do_what_the_call_needs(models: dict[str, Row]) -
     for word, edit, mask, size in itertools.product(
         ("", "auto", "cheapest", "free"), (False, True), (False, True), SIZES
     ):
-        request = GenerationRequest(
+        request = Request(
             prompt="a fox",
             model=word,
             size=size,
@@ -114,7 +115,7 @@ def test_whatever_is_chosen_can_do_what_the_call_needs(models: dict[str, Row]) -
             mask="alpha" if mask else "",
         )
         try:
-            choice = pick_model(request, listing, tuple(models)[::7], Preference())
+            choice = choose_model(request, listing, tuple(models)[::7], Preference())
         except PlanError:
             fitting = [model for model, row in models.items() if not impossible(model, row, request)]
             usable = [model for model in fitting if model not in SPECIAL and not model.startswith("test/")]

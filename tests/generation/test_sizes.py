@@ -8,7 +8,7 @@ import pytest
 
 from imagerouter_mcp.api.model_list import ModelEntry
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.sizes import MEGAPIXEL, read_ratio, read_size, sides, size_of_shape
+from imagerouter_mcp.generation.planning.sizes import MEGAPIXEL, read_ratio, read_size, sides, size_of_shape
 
 GPT = ModelEntry("openai/gpt-image-1.5", sizes=("1024x1024", "1536x1024", "1024x1536"))
 GEMINI = ModelEntry(

@@ -7,15 +7,9 @@ import pytest
 from PIL import Image, ImageChops, ImageFilter
 
 from imagerouter_mcp.errors import InvalidSourceError, PlanError
-from imagerouter_mcp.images.masks import (
-    Convention,
-    Regions,
-    encode_mask,
-    given_mask,
-    overlay,
-    parse_mask,
-    region_mask,
-)
+from imagerouter_mcp.images.masks import Convention
+from imagerouter_mcp.images.masks.painting import encode_mask, given_mask, overlay, region_mask
+from imagerouter_mcp.images.masks.regions import Regions, parse_mask
 
 SIZE = (40, 20)
 

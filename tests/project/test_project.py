@@ -11,9 +11,9 @@ import pytest
 from mcp import Client
 
 from imagerouter_mcp import __version__
-from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import open_app
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "server" / "imagerouter_mcp"
@@ -41,7 +41,7 @@ def table_of(markdown: str, first_cell: str) -> dict[str, list[str]]:
 
 
 async def tool_names(settings: Settings) -> list[str]:
-    async with open_studio(settings) as studio, Client(build_server(studio)) as client:
+    async with open_app(settings) as app, Client(build_server(app)) as client:
         return [tool.name for tool in (await client.list_tools()).tools]
 
 
@@ -195,7 +195,7 @@ def test_only_the_command_writes_to_stdout() -> None:
         f"{path.relative_to(PACKAGE)}:{node.lineno}"
         for path in PACKAGE.rglob("*.py")
         if path.relative_to(PACKAGE).parts[0] not in ("cli", "sandbox")
-        if path.name != "svg_drawing.py"  # a process of its own, whose stdout is a pipe to ours
+        if path.name != "draw_svg.py"  # a process of its own, whose stdout is a pipe to ours
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print")
         or (isinstance(node, ast.Attribute) and node.attr in ("stdout", "__stdout__"))

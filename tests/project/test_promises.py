@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from imagerouter_mcp.generation.choose import AUTO_VIDEO_USD
-from imagerouter_mcp.generation.deliver import LINK_DAYS
-from imagerouter_mcp.generation.limits import MOST_A_CALL
-from imagerouter_mcp.generation.prices import dollars
-from imagerouter_mcp.generation.send import LONGEST_RETRY_AFTER, RETRY_SECONDS
+from imagerouter_mcp.generation.calls.send import LONGEST_RETRY_AFTER, RETRY_SECONDS
+from imagerouter_mcp.generation.delivery import LINK_DAYS
+from imagerouter_mcp.generation.planning.limits import MOST_A_CALL
+from imagerouter_mcp.generation.planning.model_choice import AUTO_VIDEO_USD
+from imagerouter_mcp.money import dollars
 from imagerouter_mcp.settings import Settings
 
 ROOT = Path(__file__).parents[2]

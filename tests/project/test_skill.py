@@ -16,10 +16,10 @@ from imagerouter_mcp.cli.by_hand import COMMANDS
 from imagerouter_mcp.cli.hosts import hosts
 from imagerouter_mcp.cli.launch import Launch
 from imagerouter_mcp.cli.main import parser
-from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.tools import all_tools
+from imagerouter_mcp.wiring import open_app
 
 SKILL = Path(__file__).parents[2] / "skill"
 REFERENCES = sorted((SKILL / "references").glob("*.md"))
@@ -35,7 +35,7 @@ _validate: Any = importlib.import_module("jsonschema").validate  # it comes with
 async def tools(tmp_path: Path) -> dict[str, Tool]:
     """The tools by their names."""
     settings = Settings(output_dir=tmp_path / "pictures", data_dir=tmp_path / "data")
-    async with open_studio(settings) as studio, Client(build_server(studio)) as client:
+    async with open_app(settings) as app, Client(build_server(app)) as client:
         return {tool.name: tool for tool in (await client.list_tools()).tools}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from imagerouter_mcp.images.formats import inspect
+from imagerouter_mcp.images.inspect.inspection import inspect
 from imagerouter_mcp.sandbox.service.throttle import usual_limit
 
 Generate = Callable[..., httpx.Response]

@@ -9,9 +9,9 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult
 
-from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import open_app
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "security-tests.md"
 HEAD = """# What the security tests tried
@@ -67,7 +67,7 @@ def call() -> Call:
     """Calls a tool, by settings, name and arguments, of a server of its own."""
 
     async def ask(settings: Settings, tool: str, **arguments: object) -> CallToolResult:
-        async with open_studio(settings) as studio, Client(build_server(studio)) as client:
+        async with open_app(settings) as app, Client(build_server(app)) as client:
             return await client.call_tool(tool, arguments)
 
     return ask

@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 from imagerouter_mcp.addresses import Policy
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.fetch import Fetcher
-from imagerouter_mcp.images.sources import SourceReader
+from imagerouter_mcp.images.source_images import SourceReader
 from imagerouter_mcp.settings import expand
 
 Row = Callable[[str, str, str], None]

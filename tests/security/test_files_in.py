@@ -18,8 +18,8 @@ from PIL import Image
 from imagerouter_mcp.addresses import Policy
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.fetch import Fetcher
-from imagerouter_mcp.images.opening import open_source, windows_complaint
-from imagerouter_mcp.images.sources import SourceReader, shown
+from imagerouter_mcp.images.allowed_files import open_source, windows_complaint
+from imagerouter_mcp.images.source_images import SourceReader, shown
 from imagerouter_mcp.settings import Settings, expand
 
 Row = Callable[[str, str, str], None]

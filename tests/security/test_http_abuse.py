@@ -15,12 +15,12 @@ import pytest
 import uvicorn
 
 from imagerouter_mcp.gallery.entries import StoredImage
-from imagerouter_mcp.generation.links import Links
-from imagerouter_mcp.generation.studio import Studio, open_studio
+from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.http_app import arrival
 from imagerouter_mcp.http_app.app import build_http_app
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import App, open_app
 from support.http_serving import Serving, bare_environment, sandbox_environment, serving
 
 Row = Callable[[str, str, str], None]
@@ -345,25 +345,23 @@ PATIENCE = 0.3
 
 
 @pytest.fixture
-async def impatient(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings
-) -> AsyncGenerator[tuple[Links, Studio]]:
+async def impatient(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> AsyncGenerator[tuple[Links, App]]:
     """A server in this process, with short times; yields its links and what it works with."""
     for name in ("HEAD_SECONDS", "BODY_SECONDS", "TAKING_SECONDS"):
         monkeypatch.setattr(arrival, name, PATIENCE)
     monkeypatch.setattr(arrival, "MAX_CONNECTIONS", 5)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         links = Links(f"http://127.0.0.1:{listener.getsockname()[1]}", SECRET.encode())
-        async with open_studio(settings, links) as studio:
+        async with open_app(settings, links) as app:
             config = uvicorn.Config(
-                build_http_app(studio, "127.0.0.1"),
+                build_http_app(app, "127.0.0.1"),
                 http=arrival.PunctualProtocol,
                 log_config=None,
                 timeout_graceful_shutdown=1,
             )
             running = uvicorn.Server(config)
             task = asyncio.create_task(running.serve(sockets=[listener]))
-            yield links, studio
+            yield links, app
             running.should_exit = True
             await task
 
@@ -409,7 +407,7 @@ SLOW: list[tuple[str, bytes, bytes, str]] = [
 
 @pytest.mark.parametrize(("tried", "first", "then", "expected"), SLOW, ids=[each[0] for each in SLOW])
 async def test_nobody_holds_a_connection_by_being_slow(
-    *, impatient: tuple[Links, Studio], row: Row, tried: str, first: bytes, then: bytes, expected: str
+    *, impatient: tuple[Links, App], row: Row, tried: str, first: bytes, then: bytes, expected: str
 ) -> None:
     links, _ = impatient
     assert await outcome(links.base_url, first, then) == expected
@@ -417,7 +415,7 @@ async def test_nobody_holds_a_connection_by_being_slow(
 
 
 async def test_bodies_together_take_no_more_than_their_share(
-    impatient: tuple[Links, Studio], monkeypatch: pytest.MonkeyPatch, row: Row
+    impatient: tuple[Links, App], monkeypatch: pytest.MonkeyPatch, row: Row
 ) -> None:
     monkeypatch.setattr(arrival, "MAX_HELD_BYTES", 3 * MIB + MIB // 2)
     monkeypatch.setattr(arrival, "BODY_SECONDS", 10 * PATIENCE)
@@ -434,23 +432,23 @@ async def test_bodies_together_take_no_more_than_their_share(
     )
 
 
-async def test_a_slow_upload_leaves_nothing(impatient: tuple[Links, Studio], row: Row) -> None:
-    links, studio = impatient
-    name = studio.uploads.new_name()
+async def test_a_slow_upload_leaves_nothing(impatient: tuple[Links, App], row: Row) -> None:
+    links, app = impatient
+    name = app.uploads.new_name()
     target = links.upload(name).removeprefix(links.base_url).encode()
     head = b"PUT " + target + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n\r\n"
     assert await outcome(links.base_url, head, b" ") == "408"
-    assert studio.uploads.find(name) is None
+    assert app.uploads.find(name) is None
     row(SECTION, "slow: an upload that drips", "408, then closed; nothing is kept")
 
 
 async def test_a_client_that_does_not_take_its_answer_is_left(
-    impatient: tuple[Links, Studio], row: Row, tmp_path: Path
+    impatient: tuple[Links, App], row: Row, tmp_path: Path
 ) -> None:
-    links, studio = impatient
+    links, app = impatient
     large = tmp_path / "large.png"
     large.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(30 * MIB))
-    record = studio.gallery.add(prompt="p", model="m", images=[StoredImage(path=large)])
+    record = app.gallery.add(prompt="p", model="m", images=[StoredImage(path=large)])
     target = links.download(record.images[0].handle).removeprefix(links.base_url)
     parts = urlsplit(links.base_url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=1024)
@@ -465,7 +463,7 @@ async def test_a_client_that_does_not_take_its_answer_is_left(
     row(SECTION, "slow: 30 MiB are asked for and not taken", "closed")
 
 
-async def test_one_client_does_not_take_every_connection(impatient: tuple[Links, Studio], row: Row) -> None:
+async def test_one_client_does_not_take_every_connection(impatient: tuple[Links, App], row: Row) -> None:
     links, _ = impatient
     endings = await asyncio.gather(*(outcome(links.base_url, b"") for _ in range(20)))
     assert endings == ["closed"] * 20

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from imagerouter_mcp.generation.links import Links, Purpose
+from imagerouter_mcp.gallery.signed_links import Links, Purpose
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from support.http_serving import Serving, bare_environment, sandbox_environment, serving
 

@@ -25,10 +25,10 @@ from pydantic import SecretStr
 
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.fetch import http_client
-from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings, key_file_warning, load_settings
+from imagerouter_mcp.wiring import open_app
 
 Row = Callable[[str, str, str], None]
 Call = Callable[..., Awaitable[CallToolResult]]
@@ -176,8 +176,8 @@ async def test_an_unexpected_failure_logs_a_traceback_without_the_key(
     def broken(*_: object) -> None:
         raise RuntimeError("a defect of this test's making")
 
-    async with open_studio(settings) as studio, Client(build_server(studio)) as client:
-        monkeypatch.setattr(studio, "known_models", broken)
+    async with open_app(settings) as app, Client(build_server(app)) as client:
+        monkeypatch.setattr(app.catalogue, "known", broken)
         result = await client.call_tool("generate_image", FOX)
     assert (result.structured_content or {})["error"]["kind"] == "internal"
     assert [record for record in watch.caplog.records if record.exc_info], "the traceback is there"
@@ -315,7 +315,7 @@ SHOWN = re.compile(r"^(?:MEDIA:|Saved: /etc|Handle: img_0000)", re.MULTILINE)
 
 @asynccontextmanager
 async def served(settings: Settings) -> AsyncGenerator[Client]:
-    async with open_studio(settings) as studio, Client(build_server(studio)) as client:
+    async with open_app(settings) as app, Client(build_server(app)) as client:
         yield client
 
 

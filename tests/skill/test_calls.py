@@ -13,11 +13,11 @@ import pytest
 from mcp import Client
 from PIL import Image
 
-from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import open_app
 
 REFERENCES = Path(__file__).parents[2] / "skill" / "references"
 PICTURE, GENERATION = "img_7f3a", "gen_7f3a"
@@ -45,7 +45,7 @@ async def test_every_call_of_the_skill_does_what_it_should(
 ) -> None:
     for name in ("room.jpg", "sofa.png"):
         Image.new("RGB", (320, 240), "teal").save(tmp_path / name)
-    async with open_studio(settings) as studio, Client(build_server(studio)) as client:
+    async with open_app(settings) as app, Client(build_server(app)) as client:
         first = {"prompt": "A fox", "model": "test/test"}
         made: dict[str, Any] = (await client.call_tool("generate_image", first)).structured_content or {}
         here = arguments.replace(PICTURE, made["images"][0]["handle"]).replace(GENERATION, made["generation"])

@@ -18,10 +18,10 @@ from mcp.client.session import ElicitationFnT
 from mcp.types import CallToolResult, ImageContent, Implementation, TextContent
 from PIL import Image
 
-from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import open_app
 
 MAX_ANSWER_CHARACTERS = 900_000
 """Of JSON: hosts, and the SDK's own HTTP client, stop at 1 MiB."""
@@ -132,8 +132,8 @@ def connect(settings: Settings, era: str) -> Hosts:
         own = settings.model_copy(update=changed)
         who = Implementation(name=name, version="1")
         async with (
-            open_studio(own) as studio,
-            Client(build_server(studio), mode=era, client_info=who, elicitation_callback=person) as client,
+            open_app(own) as app,
+            Client(build_server(app), mode=era, client_info=who, elicitation_callback=person) as client,
         ):
             yield Host(client)
 

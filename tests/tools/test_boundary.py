@@ -14,10 +14,10 @@ from mcp import Client
 from PIL import Image
 from pydantic import SecretStr
 
-from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.sandbox.service import accounts
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import KEYS_PAGE, Settings
+from imagerouter_mcp.wiring import App
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
@@ -463,9 +463,9 @@ class _BrokenGallery:
 async def test_what_nobody_foresaw_is_told_without_its_words_and_logged_with_them(
     settings: Settings, era: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    studio = Studio(settings)
-    studio.gallery = _BrokenGallery()  # pyright: ignore[reportAttributeAccessIssue] - broken on purpose
-    async with Client(build_server(studio), mode=era) as client:
+    app = App(settings)
+    app.gallery = _BrokenGallery()  # pyright: ignore[reportAttributeAccessIssue] - broken on purpose
+    async with Client(build_server(app), mode=era) as client:
         result = await client.call_tool("list_images", {})
     assert result.is_error
     assert result.structured_content

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from imagerouter_mcp.gallery.database import Database
-from imagerouter_mcp.gallery.entries import OPEN_STATES, Draft
+from imagerouter_mcp.gallery.entries import OPEN_STATES
 from imagerouter_mcp.gallery.journal import Journal
-from imagerouter_mcp.generation import calls
+from imagerouter_mcp.generation.calls import calls
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from patience import at_once, until
@@ -455,7 +455,7 @@ async def test_what_ends_just_as_it_is_handed_off_is_answered(connect: Hosts, se
         closing(Database(settings.data_dir)) as database,
         closing(Journal(database, settings.data_dir)) as journal,
     ):
-        (handle,), _ = journal.begin("same", [Draft(prompt="A fox", model="vendor/x")], again=False)
+        (handle,), _ = journal.begin("same", [("A fox", "vendor/x")], again=False)
         async with connect() as host:
             assert (await host("list_images")).fields["unfinished"][0]["state"] == "preparing"
             # While another writes, the server reads that it is open, and cannot note yet that it says so.
@@ -472,8 +472,8 @@ async def test_what_ends_just_as_it_is_handed_off_is_answered(connect: Hosts, se
 async def test_a_person_sees_at_once_and_again_and_again_that_it_goes_on(
     connect: Hosts, change_sandbox: Change, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert calls.TELL_SECONDS + calls.LOOK_SECONDS <= 5
-    monkeypatch.setattr(calls, "TELL_SECONDS", 0.2)
+    assert calls.REPORT_SECONDS + calls.LOOK_SECONDS <= 5
+    monkeypatch.setattr(calls, "REPORT_SECONDS", 0.2)
     monkeypatch.setattr(calls, "LOOK_SECONDS", 0.05)
     change_sandbox(heartbeat_seconds=60)  # nothing is heard of the service meanwhile
     async with connect() as host:

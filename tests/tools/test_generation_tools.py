@@ -12,7 +12,7 @@ import pytest
 from mcp.types import ImageContent, ResourceLink, TextContent
 from PIL import Image, ImageChops
 
-from imagerouter_mcp.generation import deliver
+from imagerouter_mcp.generation import delivery
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 
@@ -159,7 +159,8 @@ async def test_a_source_may_be_given_in_every_way(
     (sent,) = made()[1:]
     assert (sent["path"], sent["fields"]["prompt"]) == ("/v1/openai/images/edits", "Invert it")
     (file,) = sent["files"]
-    assert fetched(f"{sandbox.base_url}/sandbox/uploads/{file['sha256']}") == contents(expected)
+    arrived = Image.open(BytesIO(fetched(f"{sandbox.base_url}/sandbox/uploads/{file['sha256']}")))
+    assert arrived.convert("RGB").tobytes() == pixels(expected).tobytes()
     assert (file["content_type"], Path(file["filename"]).suffix) == ("image/png", ".png")
     assert told.path != expected
     assert differ(pixels(told.path), pixels(expected), (0, 0, *pixels(expected).size))
@@ -413,7 +414,7 @@ NEVER_FETCHED = [
 async def test_what_was_paid_for_and_cannot_be_had_stays_reachable(
     connect: Hosts, settings: Settings, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    monkeypatch.setattr(deliver, "RETRY_AFTER_SECONDS", ())
+    monkeypatch.setattr(delivery, "RETRY_AFTER_SECONDS", ())
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", model=f"sandbox/{fault}", size="64x64")
         (listed,) = (await host("list_images")).fields["images"]
@@ -431,7 +432,7 @@ async def test_what_was_paid_for_and_cannot_be_had_stays_reachable(
 async def test_a_result_without_an_end_is_given_up(
     connect: Hosts, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "MAX_RESULT_BYTES", 2**20)
+    monkeypatch.setattr(delivery, "MAX_RESULT_BYTES", 2**20)
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", model="sandbox/url-endless", size="64x64")
     assert "it is larger than 1 MiB" in told.text
@@ -441,8 +442,8 @@ async def test_a_result_without_an_end_is_given_up(
 async def test_a_result_that_drips_is_given_up_in_time(
     connect: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "RETRY_AFTER_SECONDS", ())
-    monkeypatch.setattr(deliver, "DOWNLOAD_SECONDS", 0.3)
+    monkeypatch.setattr(delivery, "RETRY_AFTER_SECONDS", ())
+    monkeypatch.setattr(delivery, "DOWNLOAD_SECONDS", 0.3)
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", model="sandbox/url-slow", size="256x256")
     assert "it takes longer than 0.3 seconds" in told.text
@@ -459,7 +460,7 @@ async def test_a_passing_trouble_with_a_link_is_overcome_in_the_same_call(connec
 async def test_show_image_fetches_what_had_not_arrived(
     connect: Hosts, monkeypatch: pytest.MonkeyPatch, made: Journal
 ) -> None:
-    monkeypatch.setattr(deliver, "RETRY_AFTER_SECONDS", ())
+    monkeypatch.setattr(delivery, "RETRY_AFTER_SECONDS", ())
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", model="sandbox/url-503-once", size="64x64")
         assert told.failed

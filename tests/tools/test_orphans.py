@@ -5,7 +5,6 @@ import io
 import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,11 +12,11 @@ import pytest
 from PIL import Image
 
 from imagerouter_mcp.gallery.database import Database
-from imagerouter_mcp.gallery.entries import Draft, Planned
+from imagerouter_mcp.gallery.days import start_of, today
+from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
-from imagerouter_mcp.generation.job import Destination, Job
-from imagerouter_mcp.generation.limits import budget_day
-from imagerouter_mcp.generation.prices import Estimate
+from imagerouter_mcp.generation.planning.plan import Destination, Plan
+from imagerouter_mcp.generation.planning.prices import Estimate
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.sandbox.service.store import StoredFile
 from imagerouter_mcp.settings import Settings
@@ -47,22 +46,21 @@ def leave(settings: Settings) -> Callable[..., str]:
     def left(state: str, kept: bytes | None = None) -> str:
         database = Database(settings.data_dir)
         journal = Journal(database, settings.data_dir)
-        (handle,), _ = journal.begin(f"of {state}", [Draft(prompt="A fox", model="vendor/x")], again=False)
-        job = Job(
-            handle=handle,
-            call=handle,
+        (handle,), _ = journal.begin(f"of {state}", [("A fox", "vendor/x")], again=False)
+        plan = Plan(
             kind="image",
             prompt="A fox",
             fields={"model": "vendor/x", "prompt": "A fox", "size": "48x32"},
             why="it was chosen",
-            estimate=Estimate(0.01, 0.02, 0.03),
+            estimate=Estimate(Decimal("0.01"), Decimal("0.02"), Decimal("0.03")),
             destination=Destination(settings.output_dir, "a-fox"),
             origins=("/pictures/source.png",),
             notes=("It is small.",),
         )
         if state != "preparing":
-            planned = Planned(handle=handle, model=job.model, reserved_usd=Decimal("0.03"), job=job.as_json())
-            assert journal.reserve([planned], None, budget_day(datetime.now().astimezone())) is None
+            usd = Decimal("0.03")
+            reservation = Reservation(handle=handle, model=plan.model, usd=usd, plan=plan.to_json())
+            assert journal.reserve([reservation], None, start_of(today())) is None
         if state == "working":
             journal.mark(handle, "working")
         if kept is not None:

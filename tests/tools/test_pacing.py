@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from imagerouter_mcp.generation import calls, send
+from imagerouter_mcp.generation.calls import calls, send
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from patience import until
 

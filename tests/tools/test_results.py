@@ -12,10 +12,10 @@ import pytest
 from mcp import Client
 from mcp.types import ResourceLink
 
-from imagerouter_mcp.generation.links import Links
-from imagerouter_mcp.generation.studio import open_studio
+from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import open_app
 from patience import until
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
@@ -208,7 +208,7 @@ async def test_a_call_whose_answer_failed_on_the_way_is_answered_when_it_is_made
 ) -> None:
     links = FlakyLinks("https://pictures.example", b"a secret of this test")
     wish = {"prompt": "A fox", **SMALL}
-    async with open_studio(settings, links) as studio, Client(build_server(studio)) as client:
+    async with open_app(settings, links) as app, Client(build_server(app)) as client:
         lost = await client.call_tool("generate_image", wish)
         links.broken = False
         again = await client.call_tool("generate_image", wish)

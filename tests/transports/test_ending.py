@@ -12,10 +12,11 @@ from typing import IO, Any
 
 import pytest
 
-from imagerouter_mcp.generation.request import GenerationRequest, Order, Pending, silent
-from imagerouter_mcp.generation.studio import Studio, open_studio
+from imagerouter_mcp.generation.calls.outcome import Pending
+from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import App, open_app
 from patience import wait_until
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
@@ -101,8 +102,8 @@ async def test_what_was_sent_arrives_and_is_recorded_though_the_server_is_to_end
     with asking(environment, sandbox, "sandbox/slow-1", "8") as process:
         assert end(process, how) == 0
     assert states() == ["done"]
-    async with open_studio(settings) as studio:
-        (record,) = studio.gallery.list()
+    async with open_app(settings) as app:
+        (record,) = app.gallery.list()
     (image,) = record.images
     assert image.path
     assert image.path.parent == settings.output_dir
@@ -122,25 +123,29 @@ async def test_what_does_not_arrive_in_time_is_told_as_unknown_by_the_next_serve
     with asking(environment, sandbox, "sandbox/stalled-after-heartbeats", "0.3") as process:
         assert end(process, how) == 0
     assert states() == ["working"], "nobody knows yet"
-    async with open_studio(settings) as studio:
-        await _settled(studio)
+    async with open_app(settings) as app:
+        await _settled(app)
     assert states() == ["unknown"]
     assert len(asked(sandbox)) == 1
 
 
-async def _settled(studio: Studio) -> None:
+async def silent(_: str) -> None:
+    """Report progress to nobody."""
+
+
+async def _settled(app: App) -> None:
     """Let a server look at what others left, as its first call does, and wait for what comes of that."""
-    await studio.calls.settle()
-    await studio.calls.close(ENDS_WITHIN)
+    await app.calls.settle()
+    await app.calls.close(ENDS_WITHIN)
 
 
-async def test_a_studio_that_closes_waits_for_what_was_sent_and_sends_nothing_more(
+async def test_an_app_that_closes_waits_for_what_was_sent_and_sends_nothing_more(
     sandbox: Sandbox, settings: Settings, states: Callable[[], list[str]]
 ) -> None:
-    wish = GenerationRequest(prompt="A fox", model="sandbox/slow-0.4", size="64x64")
-    async with open_studio(settings.model_copy(update={"concurrency": 1})) as studio:
+    wish = Request(prompt="A fox", model="sandbox/slow-0.4", size="64x64")
+    async with open_app(settings.model_copy(update={"concurrency": 1})) as app:
         order = Order(tool="generate_image", requests=(wish,) * 3)
-        outcome = await studio.calls.ask(order, 0.2, silent)
+        outcome = await app.calls.ask(order, 0.2, silent)
         assert isinstance(outcome, Pending)
     assert states() == ["done", "not_sent", "not_sent"]
     assert len(asked(sandbox)) == 1

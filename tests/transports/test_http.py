@@ -20,12 +20,12 @@ from pydantic import SecretStr
 
 from imagerouter_mcp import __version__
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.http_app.app import build_http_app
 from imagerouter_mcp.http_app.exposure import is_loopback
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import open_app
 from support.http_serving import CLOSING_SECONDS, COMMAND, Serving, serving
 
 FIRST_TOKEN, SECOND_TOKEN = "first-token-of-two", "second-token-of-two"
@@ -211,17 +211,17 @@ async def test_either_of_two_tokens_opens(guarded: Serving, sandbox: Sandbox, er
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "imagerouter.example"])  # noqa: S104 - is refused
 async def test_any_address_but_loopback_is_refused_without_a_token(settings: Settings, host: str) -> None:
-    async with open_studio(settings) as studio:
+    async with open_app(settings) as app:
         with pytest.raises(ConfigurationError, match="IMAGEROUTER_MCP_TOKEN"):
-            build_http_app(studio, host)
+            build_http_app(app, host)
 
 
 async def test_behind_a_token_the_server_may_have_any_name(settings: Settings) -> None:
     own = settings.model_copy(update={"mcp_token": (SecretStr(FIRST_TOKEN),)})
-    async with open_studio(own) as studio:
-        app: Any = build_http_app(studio, "0.0.0.0")  # noqa: S104 - nothing listens
+    async with open_app(own) as app:
+        served: Any = build_http_app(app, "0.0.0.0")  # noqa: S104 - nothing listens
         async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="https://pictures.example"
+            transport=httpx.ASGITransport(served), base_url="https://pictures.example"
         ) as client:
             assert (await client.get("/health")).status_code == 200
             assert (await client.post("/mcp", json=INITIALIZE)).status_code == 401

@@ -14,9 +14,9 @@ import pytest
 from pydantic import SecretStr
 
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.http_app.app import build_http_app
 from imagerouter_mcp.settings import Settings, load_settings
+from imagerouter_mcp.wiring import open_app
 from support.http_serving import COMMAND, Serving, serving
 
 TOKEN = "team-token-0123456789"  # noqa: S105 - it guards nothing
@@ -92,10 +92,10 @@ async def test_beyond_loopback_hosts_and_origins_are_checked(
     settings: Settings, changed: dict[str, Any], host: str, origin: str | None, status: int
 ) -> None:
     own = settings.model_copy(update={"mcp_token": (SecretStr(TOKEN),), **changed})
-    async with open_studio(own) as studio:
-        app: Any = build_http_app(studio, "0.0.0.0")  # noqa: S104 - nothing listens
+    async with open_app(own) as app:
+        served: Any = build_http_app(app, "0.0.0.0")  # noqa: S104 - nothing listens
         named = {"Host": host, **({"Origin": origin} if origin else {})}
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(served), base_url="http://x") as client:
             # What is let in finds no such page.
             answer = await client.get("/nothing", headers={**HEADERS, **named})
     assert answer.status_code == (404 if status == 200 else status)
@@ -112,9 +112,9 @@ async def test_beyond_loopback_hosts_and_origins_are_checked(
 async def test_a_loopback_server_that_others_reach_through_a_proxy_needs_a_token(
     settings: Settings, changed: dict[str, Any]
 ) -> None:
-    async with open_studio(settings.model_copy(update=changed)) as studio:
+    async with open_app(settings.model_copy(update=changed)) as app:
         with pytest.raises(ConfigurationError, match="IMAGEROUTER_MCP_TOKEN"):
-            build_http_app(studio, "127.0.0.1")
+            build_http_app(app, "127.0.0.1")
 
 
 @pytest.mark.parametrize(

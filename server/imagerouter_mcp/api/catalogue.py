@@ -103,6 +103,13 @@ class Catalogue:
                 raise self._failure
             return await self._refresh()
 
+    async def known(self) -> Listing | None:
+        """Return the list, or None if it cannot be read now."""
+        try:
+            return await self.models()
+        except ImageRouterError:
+            return None
+
     def _kept(self) -> Listing | None:
         return self._listing if self._clock() < self._due_at else None
 

@@ -58,6 +58,13 @@ class Popularity:
                 self._due = self._clock() + (RETRY_SECONDS if self._kept.note else LIFETIME_SECONDS)
             return self._kept
 
+    async def known_ids(self) -> tuple[str, ...]:
+        """Return the most used models or their substitute; none if neither can be read now."""
+        try:
+            return (await self.ranking()).ids
+        except ImageRouterError:
+            return ()
+
     async def _read(self) -> Ranking:
         try:
             popular = parse_popular(await self._fetch())

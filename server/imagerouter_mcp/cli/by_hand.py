@@ -20,10 +20,10 @@ from mcp.types import CallToolResult, TextContent
 from imagerouter_mcp.cli.chart import chart
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.cli.picture import draw
-from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings, expand
 from imagerouter_mcp.tools import all_tools
+from imagerouter_mcp.wiring import open_app
 
 _LEFT_OUT = {"preview", "wait"}
 """Parameters that mean nothing on a terminal."""
@@ -172,7 +172,7 @@ def _is_here(path: Path) -> bool:
 async def _call(settings: Settings, tool: str, arguments: dict[str, Any]) -> CallToolResult:
     line = _ProgressLine()
     try:
-        async with open_studio(settings) as studio, Client(build_server(studio)) as client:
+        async with open_app(settings) as app, Client(build_server(app)) as client:
             result = await client.call_tool(tool, arguments, progress_callback=line.show)
             while handle := _pending(result):  # a person at a terminal waits, and ends it when they like
                 collect = {"generation": handle, "preview": "none"}

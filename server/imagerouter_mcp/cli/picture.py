@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from imagerouter_mcp.images.previews import make_preview
+from imagerouter_mcp.images.pixels.preview import make_preview
 
 COLUMNS = 48
 """How wide a picture is drawn, in characters."""

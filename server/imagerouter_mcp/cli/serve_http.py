@@ -11,13 +11,13 @@ import uvicorn
 
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.generation.links import Links, link_secret
-from imagerouter_mcp.generation.studio import open_studio
+from imagerouter_mcp.gallery.signed_links import Links, link_secret
 from imagerouter_mcp.http_app.app import build_http_app
 from imagerouter_mcp.http_app.arrival import MAX_HEAD_BYTES, PunctualProtocol
 from imagerouter_mcp.http_app.exposure import EVERYWHERE, check_exposure, is_loopback
 from imagerouter_mcp.http_app.request_log import log_requests
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import open_app
 
 CLOSING_SECONDS = 2
 """How long open streams may last after a signal."""
@@ -51,9 +51,9 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 
 async def _serve(settings: Settings, host: str, listener: socket.socket) -> None:
     links = Links(settings.public_url or _reached(listener), link_secret(settings))
-    async with open_studio(settings, links) as studio:
+    async with open_app(settings, links) as app:
         config = uvicorn.Config(
-            build_http_app(studio, host),
+            build_http_app(app, host),
             http=PunctualProtocol,
             log_config=None,
             log_level="warning",

@@ -6,9 +6,9 @@ import signal
 import anyio
 
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
-from imagerouter_mcp.generation.studio import Studio, open_studio
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import App, open_app
 
 CLOSING_SECONDS = 2.0
 """How long closing may take after a signal, beside what was sent; an idle server closes at once."""
@@ -22,17 +22,17 @@ def serve_stdio(*, sandbox: bool) -> int:
 
 
 async def _serve(settings: Settings) -> None:
-    async with open_studio(settings) as studio, anyio.create_task_group() as tasks:
+    async with open_app(settings) as app, anyio.create_task_group() as tasks:
         if os.name == "posix":
-            tasks.start_soon(_end_on_signal, studio)
-        await build_server(studio).run_stdio_async()
+            tasks.start_soon(_end_on_signal, app)
+        await build_server(app).run_stdio_async()
         tasks.cancel_scope.cancel()
 
 
-async def _end_on_signal(studio: Studio) -> None:
+async def _end_on_signal(app: App) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         await anext(aiter(signals))
-    with anyio.move_on_after(studio.settings.grace_seconds + CLOSING_SECONDS):
-        await studio.close()
+    with anyio.move_on_after(app.settings.grace_seconds + CLOSING_SECONDS):
+        await app.close()
     # The SDK reads stdin in a thread that nothing can interrupt: waiting for it would hang.
     os._exit(0)

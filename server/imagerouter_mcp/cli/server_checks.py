@@ -15,9 +15,9 @@ from mcp.types import ImageContent, TextContent
 from imagerouter_mcp.cli.checks import Check, Finding
 from imagerouter_mcp.cli.launch import Launch, as_typed, own_launch
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.generation.studio import open_studio
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import open_app
 
 START_SECONDS = 20.0
 """Time limit for a start, which takes about one second. Codex waits 10 s, other hosts 30 s and more."""
@@ -80,7 +80,7 @@ def picture_check(settings: Settings) -> Check:
     """Return the check that calls `generate_image` with the free test model, as an agent would."""
 
     async def run() -> Sequence[Finding]:
-        async with open_studio(settings) as studio, Client(build_server(studio)) as client:
+        async with open_app(settings) as app, Client(build_server(app)) as client:
             wanted = {"prompt": "A test picture", "model": TEST_MODEL, "preview": "auto"}
             result = await client.call_tool("generate_image", wanted)
         if result.is_error:

@@ -74,28 +74,20 @@ class Record:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draft:
-    """A generation as it enters the journal, before anything is known of it but the wish."""
-
-    prompt: str
-    model: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Planned:
-    """What a generation will send, once that is settled.
+class Reservation:
+    """Money set aside for a generation that is about to be sent.
 
     Attributes:
         handle: The generation's.
         model: The model that was chosen.
-        reserved_usd: The most that it is expected to cost.
-        job: What it takes to deliver the answer, in terms of JSON.
+        usd: The most that it is expected to cost.
+        plan: What it takes to deliver the answer, as JSON.
     """
 
     handle: str
     model: str
-    reserved_usd: Decimal
-    job: dict[str, Any]
+    usd: Decimal
+    plan: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +105,7 @@ class Entry:
         prompt: As it was asked for.
         model: As it was asked for, then the one that was chosen.
         reserved_usd: The most that it was expected to cost; None before that is known.
-        job: What it takes to deliver its answer; None before it is planned.
+        plan: What it takes to deliver its answer, as JSON; None before it is planned.
         notes: Sentences that the person should know.
         error: Why there is no result.
     """
@@ -127,7 +119,7 @@ class Entry:
     prompt: str
     model: str
     reserved_usd: Decimal | None
-    job: dict[str, Any] | None
+    plan: str | None
     notes: tuple[str, ...]
     error: dict[str, Any] | None
 

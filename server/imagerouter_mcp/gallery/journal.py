@@ -14,7 +14,7 @@ from typing import Any
 
 from imagerouter_mcp.gallery import rows
 from imagerouter_mcp.gallery.database import Database
-from imagerouter_mcp.gallery.entries import OPEN_STATES, Draft, Entry, Planned, Record, State, StoredImage
+from imagerouter_mcp.gallery.entries import OPEN_STATES, Entry, Record, Reservation, State, StoredImage
 from imagerouter_mcp.gallery.files import discard
 from imagerouter_mcp.gallery.ledger import committed_since
 from imagerouter_mcp.gallery.owners import Owners
@@ -43,6 +43,7 @@ class Journal:
         self._database = database
         self._owners = Owners(data_dir / "running")
         self._answers = data_dir / "arriving"
+        self._kept = data_dir / "rescued"
 
     def close(self) -> None:
         """Leave what is still open to other processes."""
@@ -52,16 +53,39 @@ class Journal:
         """Where the bytes of a generation's answer are kept while they arrive."""
         return self._answers / f"{handle}.answer"
 
+    def keep_answer(self, handle: str) -> Path | None:
+        """Keep what has arrived of an answer beyond the end of its entry.
+
+        Returns:
+            The file that holds it, exactly as it came; None if nothing has arrived.
+        """
+        kept = self._kept / f"{handle}.answer"
+        try:
+            _, _, body = self.answer_file(handle).read_bytes().partition(b"\n")
+            if body.strip():
+                self._kept.mkdir(parents=True, exist_ok=True)
+                self.answer_file(handle).replace(kept)
+        except OSError:
+            return None
+        return self.kept_answer(handle)
+
+    def kept_answer(self, handle: str) -> Path | None:
+        """Return the file with an answer that `keep_answer` kept, or None."""
+        kept = self._kept / f"{handle}.answer"
+        return kept if kept.is_file() else None
+
     def _discard_answer(self, handle: str) -> None:
         """Remove a kept answer that is no longer needed, once the journal says so."""
         discard(self.answer_file(handle))
 
-    def begin(self, fingerprint: str, drafts: Sequence[Draft], *, again: bool) -> tuple[list[str], bool]:
+    def begin(
+        self, fingerprint: str, requests: Sequence[tuple[str, str]], *, again: bool
+    ) -> tuple[list[str], bool]:
         """Enter a call, unless the same is under way or has ended without anybody being told.
 
         Args:
             fingerprint: The same for calls that ask for the same.
-            drafts: Its generations.
+            requests: The prompt and the model of each generation, as they were asked for.
             again: Whether to enter it all the same.
 
         Returns:
@@ -74,7 +98,7 @@ class Journal:
             earlier = None if again else self._same(connection, fingerprint, now)
             if earlier:
                 return [earlier], True
-            handles = rows.new_handles(connection, "gen", len(drafts))
+            handles = rows.new_handles(connection, "gen", len(requests))
             connection.executemany(
                 "INSERT INTO journal (handle, call, fingerprint, owner, state, told, created_at, prompt,"
                 " model, notes) VALUES (?, ?, ?, ?, 'preparing', 0, ?, ?, ?, '[]')",
@@ -85,10 +109,10 @@ class Journal:
                         fingerprint,
                         owner,
                         now.timestamp(),
-                        rows.storable(draft.prompt),
-                        rows.storable(draft.model),
+                        rows.storable(prompt),
+                        rows.storable(model),
                     )
-                    for handle, draft in zip(handles, drafts, strict=True)
+                    for handle, (prompt, model) in zip(handles, requests, strict=True)
                 ],
             )
             return handles, False
@@ -109,19 +133,19 @@ class Journal:
         return None
 
     def reserve(
-        self, planned: Sequence[Planned], budget_usd: Decimal | None, since: datetime
+        self, reservations: Sequence[Reservation], budget_usd: Decimal | None, since: datetime
     ) -> Decimal | None:
         """Set money aside for generations that are ready to be sent, if the budget still holds it.
 
         Args:
-            planned: All generations of a call.
+            reservations: For all generations of a call.
             budget_usd: The most that may be spent since then; None for no limit.
             since: When the budget's day began.
 
         Returns:
             None when it is set aside; else what is spent and set aside already, and nothing has changed.
         """
-        wanted = sum((each.reserved_usd for each in planned), Decimal())
+        wanted = sum((each.usd for each in reservations), Decimal())
         with self._database.transaction("IMMEDIATE") as connection:
             if budget_usd is not None and wanted:
                 committed = committed_since(connection, since)
@@ -129,10 +153,7 @@ class Journal:
                     return committed
             connection.executemany(
                 "UPDATE journal SET state = 'queued', model = ?, reserved_usd = ?, job = ? WHERE handle = ?",
-                [
-                    (rows.storable(each.model), str(each.reserved_usd), json.dumps(each.job), each.handle)
-                    for each in planned
-                ],
+                [(rows.storable(each.model), str(each.usd), each.plan, each.handle) for each in reservations],
             )
         return None
 
@@ -278,7 +299,7 @@ NEVER_SENT = {
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    handle, call, owner, state, told, created_at, prompt, model, reserved_usd, job, notes, error = row
+    handle, call, owner, state, told, created_at, prompt, model, reserved_usd, plan, notes, error = row
     return Entry(
         handle=handle,
         call=call,
@@ -289,7 +310,7 @@ def _entry(row: Sequence[Any]) -> Entry:
         prompt=prompt,
         model=model,
         reserved_usd=None if reserved_usd is None else Decimal(reserved_usd),
-        job=None if job is None else json.loads(job),
+        plan=plan,
         notes=tuple(json.loads(notes)),
         error=None if error is None else json.loads(error),
     )

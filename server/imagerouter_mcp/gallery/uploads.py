@@ -14,6 +14,7 @@ from imagerouter_mcp.gallery.files import move_new, partial_file, sweep_partials
 
 KEPT = timedelta(days=1)
 """How long an upload can be used as a source. Longer than its link lives, so that no link works twice."""
+MAX_UPLOAD_BYTES = 25 * 2**20
 MAX_KEPT_BYTES = 4 * 2**30
 """Limit of all uploads together."""
 _NAME = re.compile(r"upload_[0-9a-f]{16}")

@@ -1,39 +1,40 @@
-"""What a request builds on: its source images and its mask, opened together and closed together."""
+"""What a request builds on: its source images and its mask, opened, closed and compared together."""
 
+import hashlib
 import io
+import json
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from anyio import to_thread
 
 from imagerouter_mcp.api.wire import Upload
-from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError
-from imagerouter_mcp.gallery.uploads import is_upload
-from imagerouter_mcp.generation.abreast import abreast
-from imagerouter_mcp.generation.recall import find_image, is_handle
-from imagerouter_mcp.generation.request import GenerationRequest
-from imagerouter_mcp.generation.studio import Studio
-from imagerouter_mcp.generation.uploads import upload_path
-from imagerouter_mcp.images.masks import Convention, encode_mask, given_mask, parse_mask, region_mask
-from imagerouter_mcp.images.sources import SourceImage, is_data, shown
+from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError, NotFoundError
+from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.gallery.uploads import Uploads, is_upload
+from imagerouter_mcp.generation.concurrency import gather_outcomes
+from imagerouter_mcp.generation.handles import find_image, is_handle, is_last
+from imagerouter_mcp.generation.planning.request import Order, Request
+from imagerouter_mcp.images.masks import Convention
+from imagerouter_mcp.images.masks.regions import parse_mask
+from imagerouter_mcp.images.source_images import SourceImage, SourceReader, is_data, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
-    """Open source images.
+class OpenSources:
+    """Open source images, ready to be sent.
 
     Attributes:
         images: In the order in which they were given.
-        origins: What a record calls them, and the mask behind them: handles where they have any.
-        mask: 255 where to edit, of the first source's size; None without a mask.
-        notes: What was done to images and mask.
+        origins: What the record calls them, then the mask: a handle if there is one.
+        mask: 255 where to edit, in the size of the first source; None without a mask.
+        notes: What was done to images and mask, a sentence each.
     """
 
     images: tuple[SourceImage, ...] = ()
@@ -47,18 +48,133 @@ class Sources:
         return (self.images[0].width, self.images[0].height) if self.images else None
 
     def uploads(self) -> list[Upload]:
-        """The images for one request; several requests may read them at once."""
+        """Return the images for one request; several requests may read them at the same time."""
         return [Upload(_view(image.file), image.filename, image.media_type) for image in self.images]
 
     def mask_upload(self, convention: Convention) -> Upload | None:
-        """The mask in a provider's convention, for one request, which closes its file."""
+        """Return the mask in a provider's convention; the caller closes its file."""
+        from imagerouter_mcp.images.masks.painting import encode_mask  # noqa: PLC0415 - loads Pillow
+
         if self.mask is None:
             return None
         return Upload(encode_mask(self.mask, convention), "mask.png", "image/png")
 
 
+class Sources:
+    """Opens and compares what requests build on.
+
+    Args:
+        reader: Opens paths, addresses and data URIs.
+        gallery: Finds handles.
+        uploads: Finds pictures that were sent to this server.
+    """
+
+    def __init__(self, reader: SourceReader, gallery: Gallery, uploads: Uploads) -> None:
+        self._reader = reader
+        self._gallery = gallery
+        self._uploads = uploads
+
+    @asynccontextmanager
+    async def opened(self, request: Request) -> AsyncGenerator[OpenSources]:
+        """Open everything that a request builds on; it is closed when the block ends.
+
+        Raises:
+            InvalidSourceError: One of them cannot be used; the message names it.
+            NotFoundError: There is no such handle.
+            PlanError: The mask's regions are wrong.
+        """
+        async with AsyncExitStack() as opened:
+            found = await self._open_all(request.images, opened, turn=bool(request.mask))
+            images = tuple(image for image, _ in found)
+            origins = tuple(origin for _, origin in found)
+            notes = tuple(note for image in images for note in image.notes)
+            if not request.mask:
+                yield OpenSources(images, origins, notes=notes)
+                return
+            mask, origin, understood = await self._open_mask(request.mask, images[0], opened)
+            yield OpenSources(images, (*origins, f"mask {origin}"), mask, (*notes, understood))
+
+    async def fingerprint(self, order: Order) -> str:
+        """Return the same text for orders that ask for the same from the same sources.
+
+        Files are compared by their content, web addresses by their text.
+        """
+        first = order.requests[0]
+        sources = [[text, await self._content(text)] for text in (*first.images, first.mask)]
+        requests = [asdict(replace(request, images=(), mask="")) for request in order.requests]
+        whole = json.dumps([order.tool, requests, sources])
+        return hashlib.sha256(whole.encode()).hexdigest()
+
+    async def _content(self, text: str) -> str | None:
+        """Return what identifies the content of a source; None if its text says it all."""
+        if is_last(text):
+            newest = await to_thread.run_sync(self._gallery.newest_told)
+            return newest.generation if newest else None
+        try:
+            stored, _ = await self._stored(text)
+            return await self._reader.digest(stored or text)
+        except ImageRouterError:  # reported when the source is opened
+            return None
+
+    async def _open_all(
+        self, texts: tuple[str, ...], opened: AsyncExitStack, *, turn: bool
+    ) -> list[tuple[SourceImage, str]]:
+        outcomes = await gather_outcomes(self._open(text, opened, turn=turn) for text in texts)
+        for outcome in outcomes:
+            if isinstance(outcome, ImageRouterError):
+                raise outcome
+        return [outcome for outcome in outcomes if not isinstance(outcome, ImageRouterError)]
+
+    async def _open(self, text: str, opened: AsyncExitStack, *, turn: bool) -> tuple[SourceImage, str]:
+        """Open a source image, upright if `turn`; also return what the record calls it."""
+        stored, origin = await self._stored(text)
+        if stored:
+            image = await self._reader.open_stored(stored, origin, turn=turn)
+        else:
+            image = await self._reader.open(text, turn=turn)
+        opened.callback(image.file.close)
+        return image, origin
+
+    async def _open_mask(
+        self, text: str, source: SourceImage, opened: AsyncExitStack
+    ) -> tuple["Image", str, str]:
+        """Return the mask, what the record calls it, and a sentence that says how it was understood."""
+        from imagerouter_mcp.images.masks.painting import given_mask, region_mask  # noqa: PLC0415 - loads Pillow
+
+        regions = parse_mask(text)
+        if regions:
+            mask = await to_thread.run_sync(region_mask, regions, source.file, source.width, source.height)
+            return mask, text, f"The mask {shown(text)} was drawn for the first picture."
+        given, origin = await self._open(text, opened, turn=True)
+        mask, understood = await to_thread.run_sync(given_mask, given.file, source.width, source.height)
+        return mask, origin, f"The mask was {understood}."
+
+    async def _stored(self, text: str) -> tuple[Path | None, str]:
+        """Return the file of a source that this server stored, if it is one, and what the record calls it."""
+        if is_upload(text):
+            return await to_thread.run_sync(self._upload, text), text.strip().lower()
+        if not is_handle(text):
+            return None, shown(text) if is_data(text) else text.strip()
+        image, _ = await find_image(self._gallery, text)
+        if image.path is None or not image.path.is_file():
+            raise InvalidSourceError(
+                f"The file of {image.handle} is not there any more.",
+                f"Call show_image with {image.handle} to fetch it again, or give another picture.",
+            )
+        return image.path, image.handle
+
+    def _upload(self, name: str) -> Path:
+        path = self._uploads.find(name)
+        if path is None:
+            raise NotFoundError(
+                f"There is no picture {name.strip()[:40]!r}: none has come, or it is more than a day old.",
+                "Have it sent to the address that upload_link gave, or call upload_link for a new one.",
+            )
+        return path
+
+
 class View(io.RawIOBase):
-    """A file read from a position of its own, so that several readers can share it.
+    """A reader with its own position in a file, so that several readers can share the file.
 
     Args:
         file: Open and seekable; stays open.
@@ -70,15 +186,15 @@ class View(io.RawIOBase):
         self._at = 0
 
     def readable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move this reader's own position."""
+        """Move this reader's position."""
         if whence == io.SEEK_END:
             offset += self._file.seek(0, io.SEEK_END)
         elif whence == io.SEEK_CUR:
@@ -87,7 +203,7 @@ class View(io.RawIOBase):
         return offset
 
     def tell(self) -> int:
-        """This reader's own position."""
+        """Return this reader's position."""
         return self._at
 
     def read(self, size: int = -1) -> bytes:
@@ -99,71 +215,4 @@ class View(io.RawIOBase):
 
 
 def _view(file: BinaryIO) -> BinaryIO:
-    return cast("BinaryIO", View(file))  # all of it that is needed to read
-
-
-@asynccontextmanager
-async def open_sources(studio: Studio, request: GenerationRequest) -> AsyncGenerator[Sources]:
-    """Open everything that a request builds on; closed when the block ends.
-
-    Raises:
-        InvalidSourceError: One of them cannot be used; the sentence names it.
-        NotFoundError: There is no such handle.
-        PlanError: The mask's regions make no sense.
-    """
-    async with AsyncExitStack() as opened:
-        found = await _open_all(studio, request.images, opened)
-        images = tuple(image for image, _ in found)
-        origins = tuple(origin for _, origin in found)
-        notes = tuple(note for image in images for note in image.notes)
-        if not request.mask:
-            yield Sources(images, origins, notes=notes)
-            return
-        mask, origin, understood = await _mask(studio, request.mask, images[0], opened)
-        yield Sources(images, (*origins, f"mask {origin}"), mask, (*notes, understood))
-
-
-async def _open_all(
-    studio: Studio, texts: tuple[str, ...], opened: AsyncExitStack
-) -> list[tuple[SourceImage, str]]:
-    outcomes = await abreast([partial(_open, studio, text, opened) for text in texts])
-    for outcome in outcomes:
-        if isinstance(outcome, ImageRouterError):
-            raise outcome
-    return [outcome for outcome in outcomes if not isinstance(outcome, ImageRouterError)]
-
-
-async def _open(studio: Studio, text: str, opened: AsyncExitStack) -> tuple[SourceImage, str]:
-    """A source image, open for as long as the stack lasts, and what a record calls it."""
-    stored, origin = await _resolved(studio, text)
-    image = await (studio.sources.open_stored(stored, origin) if stored else studio.sources.open(text))
-    opened.callback(image.file.close)
-    return image, origin
-
-
-async def _mask(
-    studio: Studio, text: str, source: SourceImage, opened: AsyncExitStack
-) -> tuple["Image", str, str]:
-    """The mask that a text names or describes, what a record calls it, and what was understood."""
-    regions = parse_mask(text)
-    if regions:
-        mask = await to_thread.run_sync(region_mask, regions, source.file, source.width, source.height)
-        return mask, text, f"The mask {shown(text)} was drawn for the first picture."
-    given, origin = await _open(studio, text, opened)
-    mask, understood = await to_thread.run_sync(given_mask, given.file, source.width, source.height)
-    return mask, origin, f"The mask was {understood}."
-
-
-async def _resolved(studio: Studio, text: str) -> tuple[Path | None, str]:
-    """The file of a source that this server stored, and what a record calls it."""
-    if is_upload(text):
-        return await to_thread.run_sync(upload_path, studio.uploads, text), text.strip().lower()
-    if not is_handle(text):
-        return None, shown(text) if is_data(text) else text.strip()
-    image, _ = await find_image(studio, text)
-    if image.path is None or not image.path.is_file():
-        raise InvalidSourceError(
-            f"The file of {image.handle} is not there any more.",
-            f"Call show_image with {image.handle} to fetch it again, or give another picture.",
-        )
-    return image.path, image.handle
+    return cast("BinaryIO", View(file))  # it has all that is needed to read

@@ -8,7 +8,6 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.http_app.admission import Admission, Crowd
 from imagerouter_mcp.http_app.arrival import Arrival
 from imagerouter_mcp.http_app.downloads import add_downloads
@@ -17,6 +16,7 @@ from imagerouter_mcp.http_app.probes import add_probes
 from imagerouter_mcp.http_app.request_log import REQUEST_ID_HEADER, RequestLog
 from imagerouter_mcp.http_app.upload_page import add_uploads
 from imagerouter_mcp.server import build_server
+from imagerouter_mcp.wiring import App
 
 MAX_BODY_BYTES = 40 * 2**20
 """Enough for a source image as a data URI: 25 MiB are 34 MiB in base64."""
@@ -36,38 +36,38 @@ _TOLD_HEADERS = (
 )
 
 
-def build_http_app(studio: Studio, host: str) -> ASGIApp:
+def build_http_app(app: App, host: str) -> ASGIApp:
     """Build the application that serves one host address.
 
     Args:
-        studio: What the tools work with; the caller closes it.
+        app: What the tools work with; the caller closes it.
         host: The address the server binds to.
 
     Raises:
         ConfigurationError: Others can reach the server and no token is set.
     """
-    settings = studio.settings
+    settings = app.settings
     check_exposure(settings, host)
-    server = build_server(studio)
-    add_probes(server, studio)
-    if studio.links:
-        add_downloads(server, studio, studio.links)
-        add_uploads(server, studio, studio.links)
-    app: ASGIApp = server.streamable_http_app(
+    server = build_server(app)
+    add_probes(server, app)
+    if app.links:
+        add_downloads(server, app, app.links)
+        add_uploads(server, app, app.links)
+    served: ASGIApp = server.streamable_http_app(
         host=host,
         stateless_http=settings.http_stateless,
         max_request_body_size=MAX_BODY_BYTES,
         max_sessions=MAX_SESSIONS,
         transport_security=_NAMES_ARE_CHECKED_BEFORE,
     )
-    app = Admission(app, settings.mcp_token, settings.http_rate)
+    served = Admission(served, settings.mcp_token, settings.http_rate)
     if settings.http_origins:
-        app = CORSMiddleware(
-            app,
+        served = CORSMiddleware(
+            served,
             allow_origins=settings.http_origins,
             allow_methods=("GET", "POST", "DELETE"),
             allow_headers=_ASKED_HEADERS,
             expose_headers=_TOLD_HEADERS,
         )
-    app = KnownNames(app, settings, host)
-    return RequestLog(Crowd(Arrival(app), settings.http_requests))
+    served = KnownNames(served, settings, host)
+    return RequestLog(Crowd(Arrival(served), settings.http_requests))

@@ -9,9 +9,9 @@ from mcp.server import MCPServer
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from imagerouter_mcp.generation.links import Links, Purpose
-from imagerouter_mcp.generation.studio import Studio
+from imagerouter_mcp.gallery.signed_links import Links, Purpose
 from imagerouter_mcp.http_app.error_response import error_response
+from imagerouter_mcp.wiring import App
 
 HARMLESS = {
     "X-Content-Type-Options": "nosniff",
@@ -27,12 +27,12 @@ PICTURE = {
 }
 
 
-def add_downloads(server: MCPServer[Studio], studio: Studio, links: Links) -> None:
+def add_downloads(server: MCPServer[App], app: App, links: Links) -> None:
     """Add `/files/{handle}`.
 
     Args:
         server: The server being built.
-        studio: Holds the gallery.
+        app: Holds the gallery.
         links: Checks each request's signature.
     """
 
@@ -42,7 +42,7 @@ def add_downloads(server: MCPServer[Studio], studio: Studio, links: Links) -> No
         refused = refuse_link(links, "files", handle, request)
         if refused:
             return refused
-        found = await to_thread.run_sync(studio.gallery.find, handle)
+        found = await to_thread.run_sync(app.gallery.find, handle)
         path = found[0].path if found else None
         seen = await to_thread.run_sync(_inspected, path) if path else None
         if path is None or seen is None:
@@ -85,7 +85,7 @@ def refuse_link(links: Links, purpose: Purpose, name: str, request: Request) -> 
 
 def _inspected(path: Path) -> tuple[str, os.stat_result] | None:
     """Return a file's media type, read from its bytes, and its status; None if it is no picture or video."""
-    from imagerouter_mcp.images.formats import HEAD_BYTES, sniff  # noqa: PLC0415 - loaded at the first download
+    from imagerouter_mcp.images.inspect.formats import HEAD_BYTES, sniff  # noqa: PLC0415 - for the first download
 
     try:
         with path.open("rb") as file:

@@ -11,17 +11,17 @@ from starlette.responses import JSONResponse, Response
 from imagerouter_mcp import __version__
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.gallery.files import prepare_folder
-from imagerouter_mcp.generation.studio import Studio
+from imagerouter_mcp.wiring import App
 
 PROBE_SECONDS = 5.0
 
 
-def add_probes(server: MCPServer[Studio], studio: Studio) -> None:
+def add_probes(server: MCPServer[App], app: App) -> None:
     """Add `/health` and `/ready`, which need no token and reveal no secret.
 
     Args:
         server: The server being built.
-        studio: What the tools work with.
+        app: What the tools work with.
     """
 
     @server.custom_route("/health", methods=["GET"])
@@ -35,19 +35,17 @@ def add_probes(server: MCPServer[Studio], studio: Studio) -> None:
     async def ready(_: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
         lacking = ["an answer in time"]
         with anyio.move_on_after(PROBE_SECONDS):
-            lacking = await to_thread.run_sync(
-                _lacking, studio, abandon_on_cancel=True, limiter=one_at_a_time
-            )
+            lacking = await to_thread.run_sync(_lacking, app, abandon_on_cancel=True, limiter=one_at_a_time)
         state = {"status": "not ready" if lacking else "ready", "lacking": lacking}
         return JSONResponse(state, 503 if lacking else 200, {"Cache-Control": "no-store"})
 
 
-def _lacking(studio: Studio) -> list[str]:
+def _lacking(app: App) -> list[str]:
     """Return what is missing to make a picture."""
-    settings = studio.settings
+    settings = app.settings
     checks: dict[str, Callable[[], object]] = {
         "key": lambda: settings.key,
-        "gallery": studio.gallery.check_writable,
+        "gallery": app.gallery.check_writable,
         "output folder": lambda: prepare_folder(settings.output_dir) or True,
     }
     return [what for what, check in checks.items() if not _holds(check)]

@@ -12,14 +12,14 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Message, Receive
 
 from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError
-from imagerouter_mcp.gallery.uploads import is_upload
-from imagerouter_mcp.generation.links import Links
-from imagerouter_mcp.generation.studio import Studio
+from imagerouter_mcp.gallery.signed_links import Links
+from imagerouter_mcp.gallery.uploads import MAX_UPLOAD_BYTES, Uploads, is_upload
 from imagerouter_mcp.http_app.downloads import HARMLESS, refuse_link
 from imagerouter_mcp.http_app.error_response import error_response
+from imagerouter_mcp.wiring import App
 
 if TYPE_CHECKING:
-    from imagerouter_mcp.images.preparing import Prepared
+    from imagerouter_mcp.images.prepare import Prepared
 
 _ENVELOPE_BYTES = 64 * 1024
 """Room for what a form sends beside its file."""
@@ -39,12 +39,12 @@ class _TooLargeError(Exception):
     """The upload is larger than allowed."""
 
 
-def add_uploads(server: MCPServer[Studio], studio: Studio, links: Links) -> None:
+def add_uploads(server: MCPServer[App], app: App, links: Links) -> None:
     """Add `/uploads/{name}`.
 
     Args:
         server: The server being built.
-        studio: Keeps the uploads.
+        app: Keeps the uploads.
         links: Checks each request's signature.
     """
 
@@ -56,21 +56,20 @@ def add_uploads(server: MCPServer[Studio], studio: Studio, links: Links) -> None
             return refused
         if not is_upload(name):
             return error_response(404, "There is no such link. Ask the agent for one.")
-        if await to_thread.run_sync(studio.uploads.find, name):
+        if await to_thread.run_sync(app.uploads.find, name):
             return _used()
         if request.method not in ("POST", "PUT"):
             return _page(_FORM)
-        return await _take(studio, name, request)
+        return await _take(app, name, request)
 
 
-async def _take(studio: Studio, name: str, request: Request) -> Response:
-    from imagerouter_mcp.generation.uploads import keep_upload  # noqa: PLC0415 - loaded at the first upload
-    from imagerouter_mcp.images.preparing import scratch_file  # noqa: PLC0415 - as above
+async def _take(app: App, name: str, request: Request) -> Response:
+    from imagerouter_mcp.images.prepare import scratch_file  # noqa: PLC0415 - loaded at the first upload
 
     with scratch_file() as file:
         try:
             await _read(request, file)
-            kept = await to_thread.run_sync(keep_upload, studio.uploads, name, file)
+            kept = await to_thread.run_sync(_keep, app.uploads, name, file)
         except _TooLargeError:
             return error_response(413, "The file is too large. Send a smaller picture.")
         except ClientDisconnect:
@@ -82,6 +81,20 @@ async def _take(studio: Studio, name: str, request: Request) -> Response:
     return _welcome(request, name, kept) if kept else _used()
 
 
+def _keep(uploads: Uploads, name: str, file: BinaryIO) -> "Prepared | None":
+    """Check a picture, strip all but the picture, and keep it under a name; None if the name was used.
+
+    Raises:
+        InvalidSourceError: It is not a picture.
+        ConfigurationError: It cannot be kept.
+    """
+    from imagerouter_mcp.images.prepare import prepare  # noqa: PLC0415 - see `_take`
+
+    prepared = prepare(file, "sent here")
+    with prepared.file:
+        return prepared if uploads.keep(name, prepared.file) else None
+
+
 async def _read(request: Request, file: BinaryIO) -> None:
     """Write an upload into a file and rewind it.
 
@@ -89,8 +102,6 @@ async def _read(request: Request, file: BinaryIO) -> None:
         _TooLargeError: It is larger than allowed.
         ClientDisconnect: It did not arrive completely.
     """
-    from imagerouter_mcp.generation.uploads import MAX_UPLOAD_BYTES  # noqa: PLC0415 - see `_take`
-
     limited = Request(request.scope, _limited(request.receive, MAX_UPLOAD_BYTES + _ENVELOPE_BYTES))
     async for chunk in _content(limited):
         await to_thread.run_sync(file.write, chunk)

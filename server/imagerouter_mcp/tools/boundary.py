@@ -23,9 +23,9 @@ from mcp.types import CallToolResult, InputRequiredResult
 from pydantic import AnyUrl, ValidationError
 
 from imagerouter_mcp.errors import Charged, ImageRouterError, NotFoundError
-from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.lines import one_line
 from imagerouter_mcp.tools.structured import Content, Usd, tool_result
+from imagerouter_mcp.wiring import App
 
 logger = logging.getLogger(__name__)
 
@@ -50,11 +50,11 @@ class ErrorContent(Content):
     error: Fault
 
 
-class SpeakingServer(MCPServer[Studio]):
+class SpeakingServer(MCPServer[App]):
     """A server that answers every failure with a sentence."""
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[Studio, Any] | None = None
+        self, name: str, arguments: dict[str, Any], context: Context[App, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; a failure becomes a result with `is_error` set."""
         try:
@@ -68,7 +68,7 @@ class SpeakingServer(MCPServer[Studio]):
             return _unknown_tool(name, schemas)
 
     async def read_resource(
-        self, uri: AnyUrl | str, context: Context[Studio, Any] | None = None
+        self, uri: AnyUrl | str, context: Context[App, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         """Read a resource.
 

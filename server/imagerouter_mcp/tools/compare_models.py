@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Annotated
 
 from mcp.server.mcpserver.resolve import Resolve
@@ -9,13 +10,15 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.request import GenerationRequest, Order
+from imagerouter_mcp.generation.planning.request import Order, Request
+from imagerouter_mcp.money import usd
 from imagerouter_mcp.tools.consent import Answered, Asked, agreed, ask_person
 from imagerouter_mcp.tools.declare import MAKES, tool
 from imagerouter_mcp.tools.generating import generate
 from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import (
     Again,
+    AppContext,
     AspectRatio,
     ConfirmCost,
     OutputDir,
@@ -23,7 +26,6 @@ from imagerouter_mcp.tools.parameters import (
     Prompt,
     Quality,
     Size,
-    StudioContext,
 )
 
 FEWEST, MOST = 2, 6
@@ -35,8 +37,8 @@ MaxCost = Annotated[
 ]
 
 
-async def _consent(ctx: StudioContext, prompt: str, models: list[str], size: str) -> Asked:
-    return await ask_person(ctx, _order(GenerationRequest(prompt=prompt, size=size), models))
+async def _consent(ctx: AppContext, prompt: str, models: list[str], size: str) -> Asked:
+    return await ask_person(ctx, _order(Request(prompt=prompt, size=size), models))
 
 
 @tool("Compare models", MAKES)
@@ -44,7 +46,7 @@ async def compare_models(
     *,
     prompt: Prompt,
     models: Models,
-    ctx: StudioContext,
+    ctx: AppContext,
     consent: Annotated[Answered, Resolve(_consent)],
     max_cost_usd: MaxCost = -1,
     size: Size = "auto",
@@ -61,13 +63,13 @@ async def compare_models(
             f"A comparison takes {FEWEST} to {MOST} different models; {len(models)} were named.",
             "Name that many; popular_models and search_models find them.",
         )
-    request = GenerationRequest(
+    request = Request(
         prompt=prompt, size=size, aspect_ratio=aspect_ratio, quality=quality, output_dir=output_dir
     )
     order = _order(
         request,
         models,
-        max_cost_usd=max_cost_usd,
+        max_cost_usd=None if max_cost_usd < 0 else usd(max_cost_usd),
         again=again,
         confirmed=agreed(consent, confirm_cost=confirm_cost, ctx=ctx),
     )
@@ -75,10 +77,10 @@ async def compare_models(
 
 
 def _order(
-    request: GenerationRequest,
+    request: Request,
     models: Sequence[str],
     *,
-    max_cost_usd: float = -1,
+    max_cost_usd: Decimal | None = None,
     again: bool = False,
     confirmed: bool = False,
 ) -> Order:

@@ -7,10 +7,10 @@ from mcp_types.version import is_version_at_least
 from pydantic import BaseModel, Field
 
 from imagerouter_mcp.errors import BudgetError
-from imagerouter_mcp.generation.prices import Estimate
-from imagerouter_mcp.generation.request import THINGS, Order
+from imagerouter_mcp.generation.planning.prices import Estimate
+from imagerouter_mcp.generation.planning.request import THINGS, Order
 from imagerouter_mcp.money import dollars
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.parameters import AppContext
 
 _ASKS_IN_THE_RESULT = "2026-07-28"
 """From this protocol version on, a question travels in the result and needs no channel to the client."""
@@ -26,7 +26,7 @@ Answered = ElicitationResult[Consent]
 Asked = Consent | Elicit[Consent]
 
 
-async def ask_person(ctx: StudioContext, order: Order, *, dry_run: bool = False) -> Asked:
+async def ask_person(ctx: AppContext, order: Order, *, dry_run: bool = False) -> Asked:
     """Return the question to ask, where the person wants to be asked and the host can ask.
 
     Args:
@@ -37,13 +37,11 @@ async def ask_person(ctx: StudioContext, order: Order, *, dry_run: bool = False)
     Returns:
         The question; without one, an answer that agrees to nothing.
     """
-    studio = ctx.request_context.lifespan_context
-    limit = studio.settings.confirm_usd
+    app = ctx.request_context.lifespan_context
+    limit = app.settings.confirm_usd
     if dry_run or limit is None or not _can_ask(ctx):
         return Consent()
-    from imagerouter_mcp.generation.run import expected_cost
-
-    cost = await expected_cost(studio, order)
+    cost = await app.planner.expected_cost(order)
     if cost and cost.high <= limit:
         return Consent()
     return Elicit(f"{_price_words(order, cost)} Go ahead?", Consent)
@@ -58,7 +56,7 @@ def _price_words(order: Order, cost: Estimate | None) -> str:
     return f"{what} may cost up to {dollars(cost.high)}."
 
 
-def agreed(answered: Answered, *, confirm_cost: bool, ctx: StudioContext) -> bool:
+def agreed(answered: Answered, *, confirm_cost: bool, ctx: AppContext) -> bool:
     """Return whether the person agreed to the price.
 
     Args:
@@ -76,7 +74,7 @@ def agreed(answered: Answered, *, confirm_cost: bool, ctx: StudioContext) -> boo
     return confirm_cost and not _can_ask(ctx)
 
 
-def _can_ask(ctx: StudioContext) -> bool:
+def _can_ask(ctx: AppContext) -> bool:
     """Return whether the host can show questions; unknown means no."""
     capabilities = ctx.client_capabilities
     elicitation = capabilities.elicitation if capabilities else None

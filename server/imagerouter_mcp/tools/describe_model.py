@@ -6,7 +6,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.prices import price_words
+from imagerouter_mcp.generation.planning.prices import price_words
 from imagerouter_mcp.tools.declare import READS, tool
 from imagerouter_mcp.tools.listed_models import (
     ListedModel,
@@ -17,7 +17,7 @@ from imagerouter_mcp.tools.listed_models import (
     price_range,
     price_span,
 )
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.structured import Content, tool_result
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ class ModelContent(Content):
 
 
 @tool("Describe model", READS)
-async def describe_model(*, model: ModelId, ctx: StudioContext) -> Annotated[CallToolResult, ModelContent]:
+async def describe_model(*, model: ModelId, ctx: AppContext) -> Annotated[CallToolResult, ModelContent]:
     """Tell all about one model: sizes, prices, abilities, providers, alternatives. Free of charge."""
-    from imagerouter_mcp.generation.choose import named
-    from imagerouter_mcp.generation.special import SPECIAL
+    from imagerouter_mcp.generation.planning.model_choice import named
+    from imagerouter_mcp.generation.planning.special import SPECIAL
 
     listing = await ctx.request_context.lifespan_context.catalogue.models()
     entry = named(model.strip(), listing).entry
@@ -91,7 +91,7 @@ async def describe_model(*, model: ModelId, ctx: StudioContext) -> Annotated[Cal
 
 def _alternatives(entry: "ModelEntry", listing: "Listing") -> "list[ModelEntry]":
     """Return models that can do all that this one can, the nearest in price first."""
-    from imagerouter_mcp.generation.choose import Need, is_choosable
+    from imagerouter_mcp.generation.planning.model_choice import Need, is_choosable
 
     need = Need(bool(entry.takes_image), bool(entry.takes_mask))
     able = [

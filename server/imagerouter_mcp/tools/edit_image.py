@@ -6,13 +6,14 @@ from mcp.server.mcpserver.resolve import Resolve
 from mcp.types import CallToolResult
 
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.request import GenerationRequest, Order
+from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.tools.consent import Answered, Asked, agreed, ask_person
 from imagerouter_mcp.tools.declare import MAKES, tool
 from imagerouter_mcp.tools.generating import generate, plan
 from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import (
     Again,
+    AppContext,
     AspectRatio,
     ConfirmCost,
     Count,
@@ -28,13 +29,12 @@ from imagerouter_mcp.tools.parameters import (
     Quality,
     ResponseFormat,
     Size,
-    StudioContext,
 )
 
 
 async def _consent(
     *,
-    ctx: StudioContext,
+    ctx: AppContext,
     prompt: str,
     images: list[str],
     mask: str,
@@ -43,7 +43,7 @@ async def _consent(
     n: int,
     dry_run: bool,
 ) -> Asked:
-    request = GenerationRequest(prompt=prompt, images=tuple(images), mask=mask, model=model, size=size)
+    request = Request(prompt=prompt, images=tuple(images), mask=mask, model=model, size=size)
     return await ask_person(ctx, _order(request, n), dry_run=dry_run)
 
 
@@ -51,7 +51,7 @@ async def _consent(
 async def edit_image(
     *,
     images: Images,
-    ctx: StudioContext,
+    ctx: AppContext,
     consent: Annotated[Answered, Resolve(_consent)],
     prompt: Instruction = "",
     mask: Mask = "",
@@ -75,7 +75,7 @@ async def edit_image(
     """
     if not images:
         raise PlanError("There is no source image.", "Give at least one in `images`, or use generate_image.")
-    request = GenerationRequest(
+    request = Request(
         prompt=prompt,
         model=model,
         size=size,
@@ -93,5 +93,5 @@ async def edit_image(
     return await (plan(ctx, order) if dry_run else generate(ctx, order, preview))
 
 
-def _order(request: GenerationRequest, n: int, *, again: bool = False, confirmed: bool = False) -> Order:
+def _order(request: Request, n: int, *, again: bool = False, confirmed: bool = False) -> Order:
     return Order(tool="edit_image", requests=(request,) * n, again=again, confirmed=confirmed)

@@ -5,13 +5,14 @@ from typing import Annotated
 from mcp.server.mcpserver.resolve import Resolve
 from mcp.types import CallToolResult
 
-from imagerouter_mcp.generation.request import GenerationRequest, Order
+from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.tools.consent import Answered, Asked, agreed, ask_person
 from imagerouter_mcp.tools.declare import MAKES, tool
 from imagerouter_mcp.tools.generating import generate, plan
 from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import (
     Again,
+    AppContext,
     AspectRatio,
     ConfirmCost,
     Count,
@@ -25,12 +26,11 @@ from imagerouter_mcp.tools.parameters import (
     Quality,
     ResponseFormat,
     Size,
-    StudioContext,
 )
 
 
-async def _consent(*, ctx: StudioContext, prompt: str, model: str, size: str, n: int, dry_run: bool) -> Asked:
-    request = GenerationRequest(prompt=prompt, model=model, size=size)
+async def _consent(*, ctx: AppContext, prompt: str, model: str, size: str, n: int, dry_run: bool) -> Asked:
+    request = Request(prompt=prompt, model=model, size=size)
     return await ask_person(ctx, _order(request, n), dry_run=dry_run)
 
 
@@ -38,7 +38,7 @@ async def _consent(*, ctx: StudioContext, prompt: str, model: str, size: str, n:
 async def generate_image(
     *,
     prompt: Prompt,
-    ctx: StudioContext,
+    ctx: AppContext,
     consent: Annotated[Answered, Resolve(_consent)],
     model: Model = "",
     size: Size = "auto",
@@ -59,7 +59,7 @@ async def generate_image(
     Saves the file, answers with its path, link, handle and cost. Costs credits on each call; free models
     end in :free.
     """
-    request = GenerationRequest(
+    request = Request(
         prompt=prompt,
         model=model,
         size=size,
@@ -75,5 +75,5 @@ async def generate_image(
     return await (plan(ctx, order) if dry_run else generate(ctx, order, preview))
 
 
-def _order(request: GenerationRequest, n: int, *, again: bool = False, confirmed: bool = False) -> Order:
+def _order(request: Request, n: int, *, again: bool = False, confirmed: bool = False) -> Order:
     return Order(tool="generate_image", requests=(request,) * n, again=again, confirmed=confirmed)

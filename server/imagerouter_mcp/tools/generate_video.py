@@ -6,13 +6,14 @@ from mcp.server.mcpserver.resolve import Resolve
 from mcp.types import CallToolResult
 from pydantic import BeforeValidator, Field
 
-from imagerouter_mcp.generation.request import GenerationRequest, Order
+from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.tools.consent import Answered, Asked, agreed, ask_person
 from imagerouter_mcp.tools.declare import MAKES, tool
 from imagerouter_mcp.tools.generating import generate, plan
 from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import (
     Again,
+    AppContext,
     AspectRatio,
     ConfirmCost,
     DryRun,
@@ -21,7 +22,6 @@ from imagerouter_mcp.tools.parameters import (
     OutputDir,
     ResponseFormat,
     Size,
-    StudioContext,
 )
 
 VideoPrompt = Annotated[str, Field(description="What happens: subject, motion, camera, style, sound.")]
@@ -37,7 +37,7 @@ Seconds = Annotated[
 
 async def _consent(
     *,
-    ctx: StudioContext,
+    ctx: AppContext,
     prompt: str,
     model: str,
     images: list[str],
@@ -45,7 +45,7 @@ async def _consent(
     seconds: float,
     dry_run: bool,
 ) -> Asked:
-    request = GenerationRequest(
+    request = Request(
         kind="video", prompt=prompt, images=tuple(images), model=model, size=size, seconds=seconds
     )
     return await ask_person(ctx, _order(request), dry_run=dry_run)
@@ -55,7 +55,7 @@ async def _consent(
 async def generate_video(
     *,
     prompt: VideoPrompt,
-    ctx: StudioContext,
+    ctx: AppContext,
     consent: Annotated[Answered, Resolve(_consent)],
     model: Model = "",
     images: StartImages = [],  # noqa: B006 - read only, and a schema cannot say None
@@ -73,7 +73,7 @@ async def generate_video(
 
     Takes minutes: mostly answers with a handle for get_generation. Costs credits, far more than a picture.
     """
-    request = GenerationRequest(
+    request = Request(
         kind="video",
         prompt=prompt,
         model=model,
@@ -89,5 +89,5 @@ async def generate_video(
     return await (plan(ctx, order) if dry_run else generate(ctx, order, "none"))
 
 
-def _order(request: GenerationRequest, *, again: bool = False, confirmed: bool = False) -> Order:
+def _order(request: Request, *, again: bool = False, confirmed: bool = False) -> Order:
     return Order(tool="generate_video", requests=(request,), again=again, confirmed=confirmed)

@@ -1,21 +1,26 @@
 """What the generation tools share: carry out the order, report progress, answer in time."""
 
 import time
+from typing import TYPE_CHECKING
 
 from mcp.types import CallToolResult
 
-from imagerouter_mcp.generation.request import Batch, Order, Pending, Progress
+from imagerouter_mcp.generation.calls.outcome import Finished, Pending
+from imagerouter_mcp.generation.planning.request import Order
 from imagerouter_mcp.tools.generation_result import done_result, pending_result, plan_result
 from imagerouter_mcp.tools.inline_preview import PreviewChoice
 from imagerouter_mcp.tools.media_lines import media_lines
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.parameters import AppContext
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.generation.calls.calls import Progress
 
 _OPENCLAW = "openclaw-bundle-mcp"
 """OpenClaw's name for itself as a client. It cuts results at 20,000 characters and shows no picture in the
 chat but those that a `MEDIA:` line in the agent's own reply names."""
 
 
-async def generate(ctx: StudioContext, order: Order, preview: PreviewChoice) -> CallToolResult:
+async def generate(ctx: AppContext, order: Order, preview: PreviewChoice) -> CallToolResult:
     """Carry out an order; when it takes longer than the host waits, answer how to collect it.
 
     Args:
@@ -23,26 +28,24 @@ async def generate(ctx: StudioContext, order: Order, preview: PreviewChoice) -> 
         order: What is asked for.
         preview: As the caller chose it.
     """
-    studio = ctx.request_context.lifespan_context
-    outcome = await studio.calls.ask(order, studio.settings.wait_seconds, progress_of(ctx))
+    app = ctx.request_context.lifespan_context
+    outcome = await app.calls.ask(order, app.settings.wait_seconds, progress_of(ctx))
     return await outcome_result(ctx, outcome, preview)
 
 
-async def plan(ctx: StudioContext, order: Order) -> CallToolResult:
+async def plan(ctx: AppContext, order: Order) -> CallToolResult:
     """Answer what an order would send and cost, without sending anything.
 
     Args:
         ctx: The call's context.
         order: What is asked for.
     """
-    from imagerouter_mcp.generation.run import plan_only
-
-    planned = await plan_only(ctx.request_context.lifespan_context, order.requests[0])
+    planned = await ctx.request_context.lifespan_context.planner.dry_run(order)
     return plan_result(planned, len(order.requests), order.kind)
 
 
 async def outcome_result(
-    ctx: StudioContext, outcome: Batch | Pending, preview: PreviewChoice
+    ctx: AppContext, outcome: Finished | Pending, preview: PreviewChoice
 ) -> CallToolResult:
     """Answer what a call made, or that it goes on.
 
@@ -53,14 +56,14 @@ async def outcome_result(
     """
     if isinstance(outcome, Pending):
         return pending_result(outcome)
-    studio = ctx.request_context.lifespan_context
+    app = ctx.request_context.lifespan_context
     result = await _done(ctx, outcome, preview)
     # The last await: a call that is cancelled before it has not been answered and is answered again later.
-    await studio.calls.told(outcome.call)
+    await app.calls.note_delivered(outcome.call)
     return result
 
 
-def progress_of(ctx: StudioContext) -> Progress:
+def progress_of(ctx: AppContext) -> "Progress":
     """Return a function that reports progress to the host, in seconds since now: the number has to grow."""
     began = time.monotonic()
 
@@ -70,16 +73,16 @@ def progress_of(ctx: StudioContext) -> Progress:
     return progress
 
 
-async def _done(ctx: StudioContext, batch: Batch, preview: PreviewChoice) -> CallToolResult:
+async def _done(ctx: AppContext, finished: Finished, preview: PreviewChoice) -> CallToolResult:
     """Word a finished call for the host that asked."""
-    studio = ctx.request_context.lifespan_context
-    settings, links = studio.settings, studio.links
+    app = ctx.request_context.lifespan_context
+    settings, links = app.settings, app.links
     client = ctx.session.client_params
     openclaw = client is not None and client.client_info.name == _OPENCLAW
     if preview == "auto":
         preview = "none" if openclaw else settings.preview
     media: list[str] = []
     if openclaw or settings.media_lines:
-        images = [image for made in batch.generations for image in made.record.images]
+        images = [image for made in finished.results for image in made.record.images]
         media = media_lines(images, links, openclaw=openclaw)
-    return await done_result(batch, preview, media, links)
+    return await done_result(finished, preview, media, links)

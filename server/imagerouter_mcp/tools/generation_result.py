@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from mcp.types import CallToolResult, ContentBlock, ResourceLink
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
-from imagerouter_mcp.generation.links import Links
-from imagerouter_mcp.generation.prices import Estimate
-from imagerouter_mcp.generation.request import THINGS, Batch, Generation, Kind, Pending
+from imagerouter_mcp.gallery.signed_links import Links
+from imagerouter_mcp.generation.calls.outcome import Finished, Pending, Result
+from imagerouter_mcp.generation.planning.prices import total
+from imagerouter_mcp.generation.planning.request import THINGS, Kind
 from imagerouter_mcp.lines import one_line
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.inline_preview import PreviewChoice, draw_preview
@@ -18,7 +19,7 @@ from imagerouter_mcp.tools.pictures import Picture, cost_words, description, pic
 from imagerouter_mcp.tools.structured import Content, Usd, tool_result
 
 if TYPE_CHECKING:
-    from imagerouter_mcp.generation.plan import Plan
+    from imagerouter_mcp.generation.planning.plan import Plan
 
 
 class GenerationContent(Content):
@@ -64,23 +65,23 @@ class PlanContent(GenerationContent):
 
 
 async def done_result(
-    batch: Batch, preview: PreviewChoice, media: Sequence[str] = (), links: Links | None = None
+    finished: Finished, preview: PreviewChoice, media: Sequence[str] = (), links: Links | None = None
 ) -> CallToolResult:
     """Return what a call made, as text, structured content, inline preview and resource links.
 
     Args:
-        batch: The generations of the call.
+        finished: What came of the call.
         preview: How large the inline preview is.
         media: The `MEDIA:` lines that the agent should repeat, if this host wants any.
         links: Makes download links for callers far away; None names files by their paths.
     """
-    shown = list(_pictures(batch))
-    content = _done_content(batch, media, links)
+    shown = list(_pictures(finished))
+    content = _done_content(finished, media, links)
     blocks: list[ContentBlock] = []
     if preview != "none" and (drawn := await _preview(shown, preview)):
         blocks.append(drawn)
     blocks.extend(_resource_link(image, made.record) for made, image in shown if image.path and image.handle)
-    return tool_result(_done_lines(batch, content, links), content, *blocks)
+    return tool_result(_done_lines(finished, content, links), content, *blocks)
 
 
 def pending_result(pending: Pending) -> CallToolResult:
@@ -110,7 +111,7 @@ def plan_result(plan: "Plan", count: int, kind: Kind) -> CallToolResult:
         count: How many generations it has.
         kind: What it would make.
     """
-    cost = _sum([plan.estimate] * count)
+    cost = total([plan.estimate] * count)
     size = plan.fields.get("size", "auto")
     thing = THINGS[kind]
     content = PlanContent(
@@ -143,8 +144,8 @@ def record_fields(record: Record, links: Links | None) -> dict[str, Any]:
     }
 
 
-def _pictures(batch: Batch) -> Iterator[tuple[Generation, GalleryImage]]:
-    return ((made, image) for made in batch.generations for image in made.record.images)
+def _pictures(finished: Finished) -> Iterator[tuple[Result, GalleryImage]]:
+    return ((made, image) for made in finished.results for image in made.record.images)
 
 
 def _record_content(record: Record, links: Links | None) -> DoneContent:
@@ -159,18 +160,20 @@ def _record_content(record: Record, links: Links | None) -> DoneContent:
     )
 
 
-def _done_content(batch: Batch, media: Sequence[str], links: Links | None) -> DoneContent:
-    first = batch.generations[0]
+def _done_content(finished: Finished, media: Sequence[str], links: Links | None) -> DoneContent:
+    first = finished.results[0]
     content = _record_content(first.record, links)
     content.why = first.why or None
-    content.estimate_usd = price_range(_sum([made.estimate for made in batch.generations]))
-    content.notes = _notes(batch)
-    content.failures = list(batch.failures) or None
-    content.generation = batch.call or content.generation
-    if len(batch.generations) > 1:
-        content.images = [_picture_of_several(made.record, image, links) for made, image in _pictures(batch)]
-        content.model = ", ".join(dict.fromkeys(made.record.model for made in batch.generations))
-        content.cost_usd = _total(batch)
+    content.estimate_usd = price_range(total(made.estimate for made in finished.results))
+    content.notes = _notes(finished)
+    content.failures = list(finished.failures) or None
+    content.generation = finished.call or content.generation
+    if len(finished.results) > 1:
+        content.images = [
+            _picture_of_several(made.record, image, links) for made, image in _pictures(finished)
+        ]
+        content.model = ", ".join(dict.fromkeys(made.record.model for made in finished.results))
+        content.cost_usd = _total(finished)
     if content.images and len(content.images) > 1:
         for number, image in enumerate(content.images, start=1):
             image.number = number
@@ -186,10 +189,10 @@ def _picture_of_several(record: Record, image: GalleryImage, links: Links | None
     return Picture.model_validate({**picture_fields(image, links), **own})
 
 
-def _done_lines(batch: Batch, content: DoneContent, links: Links | None) -> list[str]:
+def _done_lines(finished: Finished, content: DoneContent, links: Links | None) -> list[str]:
     """Return what was made, where it is and what it cost, in lines that a person could read aloud."""
-    shown = list(_pictures(batch))
-    lines = [_heading(batch)]
+    shown = list(_pictures(finished))
+    lines = [_heading(finished)]
     for number, (made, image) in enumerate(shown, start=1):
         if len(shown) > 1:
             lines.append(f"{number} · {image.handle} · {summary(made.record)}")
@@ -198,42 +201,42 @@ def _done_lines(batch: Batch, content: DoneContent, links: Links | None) -> list
         lines.append("Each handle names its picture as a source image.")
     elif shown[0][1].handle:
         lines.append(f'Handle: {shown[0][1].handle} (or "last") names it as a source image.')
-    lines.extend(_revised_prompts(batch))
+    lines.extend(_revised_prompts(finished))
     lines.extend(f"Note: {note}" for note in content.notes or [])
-    lines.extend(f"Failed: {failure}" for failure in batch.failures)
+    lines.extend(f"Failed: {failure}" for failure in finished.failures)
     if content.media:
         lines.extend(["To show it in the chat, end your reply with:", *content.media])
     return lines
 
 
-def _heading(batch: Batch) -> str:
+def _heading(finished: Finished) -> str:
     """Return what was made for how much: "Made 1 picture with x/y for $0.04 in 6.9 s."."""
-    first = batch.generations[0]
-    models = {made.record.model for made in batch.generations}
+    first = finished.results[0]
+    models = {made.record.model for made in finished.results}
     with_what = first.record.model if len(models) == 1 else f"{len(models)} models"
-    took = max((made.record.latency_ms or 0 for made in batch.generations), default=0)
+    took = max((made.record.latency_ms or 0 for made in finished.results), default=0)
     time = f" in {took / 1000:.1f} s" if took else ""
     why = f" {first.record.model} was chosen, for {first.why}." if first.why else ""
-    return f"Made {_count(batch)} with {with_what}{_total_words(batch)}{time}.{why}"
+    return f"Made {_count(finished)} with {with_what}{_total_words(finished)}{time}.{why}"
 
 
-def _count(batch: Batch) -> str:
-    shown = list(_pictures(batch))
+def _count(finished: Finished) -> str:
+    shown = list(_pictures(finished))
     video = any((image.media_type or "").startswith("video/") for _, image in shown)
     thing = THINGS["video" if video else "image"]
-    if batch.failures:
-        made, asked = len(batch.generations), len(batch.generations) + len(batch.failures)
+    if finished.failures:
+        made, asked = len(finished.results), len(finished.results) + len(finished.failures)
         return f"{made} of {asked} {thing}s"
     return f"{len(shown)} {thing}{'s' if len(shown) > 1 else ''}"
 
 
-def _total_words(batch: Batch) -> str:
+def _total_words(finished: Finished) -> str:
     """Return the sum for the heading; "at least" where a part of it is not known."""
-    total = _total(batch)
-    if total is None:
+    spent = _total(finished)
+    if spent is None:
         return ""
-    certain = not batch.failures and all(made.record.cost_usd is not None for made in batch.generations)
-    return f" for {'' if certain else 'at least '}{cost_words(total)}"
+    certain = not finished.failures and all(made.record.cost_usd is not None for made in finished.results)
+    return f" for {'' if certain else 'at least '}{cost_words(spent)}"
 
 
 def _file_lines(image: GalleryImage, links: Links | None) -> list[str]:
@@ -245,48 +248,36 @@ def _file_lines(image: GalleryImage, links: Links | None) -> list[str]:
     return lines
 
 
-def _revised_prompts(batch: Batch) -> list[str]:
+def _revised_prompts(finished: Finished) -> list[str]:
     revised = dict.fromkeys(
         made.record.revised_prompt
-        for made in batch.generations
+        for made in finished.results
         if made.record.revised_prompt and made.record.revised_prompt != made.record.prompt
     )
     return [f"The model read the prompt as: {prompt}" for prompt in revised]
 
 
-def _notes(batch: Batch) -> list[str]:
+def _notes(finished: Finished) -> list[str]:
     """Return each note once, however many pictures it is about."""
-    notes = (note for made in batch.generations for note in (*_cost_notes(made), *made.notes))
+    notes = (note for made in finished.results for note in (*_cost_notes(made), *made.notes))
     return list(dict.fromkeys(notes))
 
 
-def _cost_notes(made: Generation) -> list[str]:
+def _cost_notes(made: Result) -> list[str]:
     """Return a note where the cost is not what the model list led to expect."""
     cost, estimate, model = made.record.cost_usd, made.estimate, made.record.model
     if estimate is None:
         return []
     if cost is None:
         return [f"ImageRouter did not say what {model} cost; by the model list it costs {estimate}."]
-    if cost > Decimal(str(estimate.high)):
+    if cost > estimate.high:
         return [f"{model} cost {dollars(cost)}, where the list told at most {dollars(estimate.high)}."]
     return []
 
 
-def _total(batch: Batch) -> Decimal | None:
-    costs = [made.record.cost_usd for made in batch.generations if made.record.cost_usd is not None]
+def _total(finished: Finished) -> Decimal | None:
+    costs = [made.record.cost_usd for made in finished.results if made.record.cost_usd is not None]
     return sum(costs, Decimal()) if costs else None
-
-
-def _sum(estimates: Sequence[Estimate | None]) -> Estimate | None:
-    """Return what all together may cost; None when the list does not tell it of one."""
-    known = [estimate for estimate in estimates if estimate]
-    if len(known) < len(estimates):
-        return None
-    return Estimate(
-        sum(estimate.low for estimate in known),
-        sum(estimate.likely for estimate in known),
-        sum(estimate.high for estimate in known),
-    )
 
 
 def _resource_link(image: GalleryImage, record: Record) -> ResourceLink:
@@ -300,10 +291,8 @@ def _resource_link(image: GalleryImage, record: Record) -> ResourceLink:
     )
 
 
-async def _preview(
-    shown: Sequence[tuple[Generation, GalleryImage]], size: PreviewChoice
-) -> ContentBlock | None:
-    from imagerouter_mcp.images.contact_sheet import Tile
+async def _preview(shown: Sequence[tuple[Result, GalleryImage]], size: PreviewChoice) -> ContentBlock | None:
+    from imagerouter_mcp.images.pixels.contact_sheet import Tile
 
     return await draw_preview(
         [Tile(image.path, f"{image.handle} · {summary(made.record)}") for made, image in shown if image.path],

@@ -7,7 +7,7 @@ from mcp.types import CallToolResult
 
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.declare import READS, tool
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.structured import Content, Usd, tool_result
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ class CreditsContent(Content):
 
 
 @tool("Get credits", READS)
-async def get_credits(*, ctx: StudioContext) -> Annotated[CallToolResult, CreditsContent]:
+async def get_credits(*, ctx: AppContext) -> Annotated[CallToolResult, CreditsContent]:
     """Tell the ImageRouter account's balance, use and the limits of its API keys. Free of charge."""
-    studio = ctx.request_context.lifespan_context
-    account = await studio.client.credits(by_key=True)
-    note = credit_note(account, await studio.known_models())
+    app = ctx.request_context.lifespan_context
+    account = await app.client.credits(by_key=True)
+    note = credit_note(account, await app.catalogue.known())
     notes = [note] if note else []
     keys = account.usage_by_api_key or []
     content = CreditsContent(
@@ -63,7 +63,7 @@ def credit_note(account: "Credits", listing: "Listing | None") -> str:
         account: The balance.
         listing: The model list, or None if it cannot be read.
     """
-    from imagerouter_mcp.api.refusals import DEPOSIT_PAGE
+    from imagerouter_mcp.api.error_objects import DEPOSIT_PAGE
 
     left = account.remaining_credits
     if left is None:

@@ -8,7 +8,7 @@ from pydantic import Field
 from imagerouter_mcp.tools.declare import RESTORES, tool
 from imagerouter_mcp.tools.generating import outcome_result, progress_of
 from imagerouter_mcp.tools.generation_result import GenerationContent
-from imagerouter_mcp.tools.parameters import Preview, StudioContext
+from imagerouter_mcp.tools.parameters import AppContext, Preview
 
 GenerationHandle = Annotated[
     str, Field(description="Handle from the answer of a generation tool (gen_7f3a).")
@@ -20,10 +20,10 @@ Wait = Annotated[
 
 @tool("Get generation", RESTORES)
 async def get_generation(
-    *, generation: GenerationHandle, ctx: StudioContext, wait: Wait = 45, preview: Preview = "auto"
+    *, generation: GenerationHandle, ctx: AppContext, wait: Wait = 45, preview: Preview = "auto"
 ) -> Annotated[CallToolResult, GenerationContent]:
     """Collect a picture or video that was not done in time. Free of charge, however often."""
-    studio = ctx.request_context.lifespan_context
-    seconds = min(wait, studio.settings.wait_seconds)
-    outcome = await studio.calls.collect(generation, seconds, progress_of(ctx))
+    app = ctx.request_context.lifespan_context
+    seconds = min(wait, app.settings.wait_seconds)
+    outcome = await app.calls.collect(generation, seconds, progress_of(ctx))
     return await outcome_result(ctx, outcome, preview)

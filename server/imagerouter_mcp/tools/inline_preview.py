@@ -9,8 +9,8 @@ from anyio.lowlevel import RunVar
 from mcp.types import ImageContent
 
 if TYPE_CHECKING:
-    from imagerouter_mcp.images.budgets import Preview, PreviewSize
-    from imagerouter_mcp.images.contact_sheet import Tile
+    from imagerouter_mcp.images.pixels.contact_sheet import Tile
+    from imagerouter_mcp.images.pixels.preview import Preview, PreviewSize
 
 PreviewChoice = Literal["auto", "none", "large"]
 
@@ -20,8 +20,8 @@ _DRAWING: RunVar[CapacityLimiter] = RunVar("previews being drawn")
 
 async def draw_preview(tiles: "Sequence[Tile]", size: "PreviewSize") -> ImageContent | None:
     """Draw one picture for one, one labelled sheet for several; None if they cannot be shown."""
-    from imagerouter_mcp.images.contact_sheet import make_sheet
-    from imagerouter_mcp.images.previews import make_preview
+    from imagerouter_mcp.images.pixels.contact_sheet import make_sheet
+    from imagerouter_mcp.images.pixels.preview import make_preview
 
     try:
         if len(tiles) == 1:

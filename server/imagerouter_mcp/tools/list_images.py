@@ -7,9 +7,9 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
-from imagerouter_mcp.generation.links import Links
+from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.tools.declare import READS_HERE, tool
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.pictures import Picture, cost_words, picture_fields, place
 from imagerouter_mcp.tools.structured import PROMPT_IN_FIELDS, Content, short_prompt, tool_result
 from imagerouter_mcp.tools.unfinished import Unfinished, unfinished, unfinished_line
@@ -41,13 +41,13 @@ class ImagesContent(Content):
 
 @tool("List images", READS_HERE)
 async def list_images(
-    *, ctx: StudioContext, query: Query = "", limit: Limit = 10
+    *, ctx: AppContext, query: Query = "", limit: Limit = 10
 ) -> Annotated[CallToolResult, ImagesContent]:
     """List the pictures and videos made earlier, newest first, and what is unfinished. Free of charge."""
-    studio = ctx.request_context.lifespan_context
-    gallery, links = studio.gallery, studio.links
-    await studio.calls.settle()
-    entries = await to_thread.run_sync(studio.journal.unfinished, limit)
+    app = ctx.request_context.lifespan_context
+    gallery, links = app.gallery, app.links
+    await app.calls.settle()
+    entries = await to_thread.run_sync(app.journal.unfinished, limit)
     records = await to_thread.run_sync(gallery.list, query, limit)
     total = await to_thread.run_sync(gallery.count)
     pairs = [(image, record) for record in records for image in record.images]

@@ -8,7 +8,7 @@ from imagerouter_mcp.tools.structured import Content, Usd
 
 if TYPE_CHECKING:
     from imagerouter_mcp.api.model_list import ModelEntry, Price
-    from imagerouter_mcp.generation.prices import Estimate
+    from imagerouter_mcp.generation.planning.prices import Estimate
 
 _SIZES_SHOWN = 4
 

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from mcp.server.mcpserver import Context
 from pydantic import BeforeValidator, Field
 
-from imagerouter_mcp.generation.studio import Studio
+from imagerouter_mcp.wiring import App
 
-StudioContext = Context[Studio]
+AppContext = Context[App]
 
 Prompt = Annotated[
     str, Field(description="What the picture shows: subject, style, light, any text in quotes.")

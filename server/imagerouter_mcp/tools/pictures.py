@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
-from imagerouter_mcp.generation.links import Links
+from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.structured import Content, Usd
 

@@ -7,20 +7,18 @@ from pydantic import Field
 
 from imagerouter_mcp.tools.declare import READS, tool
 from imagerouter_mcp.tools.listed_models import ListedModel, ModelsContent, listed_model, model_line
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.structured import tool_result
 
 Limit = Annotated[int, Field(ge=1, le=100, description="At most so many. Default 10.")]
 
 
 @tool("Popular models", READS)
-async def popular_models(
-    *, ctx: StudioContext, limit: Limit = 10
-) -> Annotated[CallToolResult, ModelsContent]:
+async def popular_models(*, ctx: AppContext, limit: Limit = 10) -> Annotated[CallToolResult, ModelsContent]:
     """List the models that ImageRouter's users choose most, with prices and abilities. Free of charge."""
-    studio = ctx.request_context.lifespan_context
-    ranking = await studio.popularity.ranking()
-    listing = await studio.known_models()
+    app = ctx.request_context.lifespan_context
+    ranking = await app.popularity.ranking()
+    listing = await app.catalogue.known()
     notes: list[str] = []
     if listing is None:
         notes.append("The model list could not be read, so prices and abilities are missing.")

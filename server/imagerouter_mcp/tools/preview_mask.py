@@ -7,10 +7,10 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.request import GenerationRequest
+from imagerouter_mcp.generation.planning.request import Request
 from imagerouter_mcp.tools.declare import READS, tool
 from imagerouter_mcp.tools.inline_preview import image_block
-from imagerouter_mcp.tools.parameters import Mask, StudioContext
+from imagerouter_mcp.tools.parameters import AppContext, Mask
 from imagerouter_mcp.tools.structured import Content, tool_result
 
 Source = Annotated[str, Field(description='The picture, in any form that edit_image takes. Default "last".')]
@@ -27,19 +27,18 @@ class MaskContent(Content):
 
 @tool("Preview mask", READS)
 async def preview_mask(
-    *, mask: Mask, ctx: StudioContext, image: Source = "last"
+    *, mask: Mask, ctx: AppContext, image: Source = "last"
 ) -> Annotated[CallToolResult, MaskContent]:
     """Show which part of a picture an edit with this mask would change. Free of charge."""
-    from imagerouter_mcp.generation.sources import open_sources
-    from imagerouter_mcp.images.mask_preview import share, show_mask
+    from imagerouter_mcp.images.masks.painting import covered_share, mask_preview
 
-    request = GenerationRequest(prompt="", images=(image,), mask=mask)
-    async with open_sources(ctx.request_context.lifespan_context, request) as sources:
+    request = Request(prompt="", images=(image,), mask=mask)
+    async with ctx.request_context.lifespan_context.sources.opened(request) as sources:
         if sources.mask is None:
             raise PlanError("There is no mask.", 'Give one in `mask`, such as "box:0,0,100%,50%".')
         source = sources.images[0]
-        preview = await to_thread.run_sync(show_mask, source.file, sources.mask)
-        percent = round(100 * await to_thread.run_sync(share, sources.mask), 1)
+        preview = await to_thread.run_sync(mask_preview, source.file, sources.mask)
+        percent = round(100 * await to_thread.run_sync(covered_share, sources.mask), 1)
         width, height = source.width, source.height
     changes = f"{percent:g} % of the {width}×{height} picture would change: the tinted part."
     text = " ".join((changes, *sources.notes))

@@ -11,7 +11,7 @@ from mcp.server.mcpserver.prompts.base import Prompt, PromptArgument
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS
 
-from imagerouter_mcp.generation.studio import Studio
+from imagerouter_mcp.wiring import App
 
 SUGGESTED: Mapping[str, Sequence[str]] = {
     "aspect_ratio": ("square", "landscape", "portrait", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "21:9"),
@@ -187,7 +187,7 @@ OFFERS = (
 )
 
 
-def add_prompts(server: MCPServer[Studio]) -> None:
+def add_prompts(server: MCPServer[App]) -> None:
     """Add the prompts to a server."""
     for offer in OFFERS:
         server.add_prompt(_prompt(offer))

@@ -15,11 +15,11 @@ from mcp.types import (
 )
 
 from imagerouter_mcp.errors import ImageRouterError, NotFoundError
-from imagerouter_mcp.generation.studio import Studio
 from imagerouter_mcp.tools.generation_result import record_fields
 from imagerouter_mcp.tools.listed_models import listed_model
 from imagerouter_mcp.tools.pictures import place
 from imagerouter_mcp.tools.prompts import SUGGESTED
+from imagerouter_mcp.wiring import App
 
 MAX_RESOURCE_BYTES = 700_000
 """Largest picture that is returned: in base64 it stays under the 1 MiB that clients accept."""
@@ -27,7 +27,7 @@ _COMPLETIONS = 50
 _JSON = "application/json"
 
 
-def add_resources(server: MCPServer[Studio], studio: Studio) -> None:
+def add_resources(server: MCPServer[App], app: App) -> None:
     """Add the resources and their completions to a server."""
 
     @server.resource(
@@ -38,7 +38,7 @@ def add_resources(server: MCPServer[Studio], studio: Studio) -> None:
         mime_type="application/octet-stream",
     )
     async def image(handle: str) -> bytes:  # pyright: ignore[reportUnusedFunction] - the server holds it
-        return await _image(studio, handle)
+        return await _image(app, handle)
 
     @server.resource(
         "imagerouter://images/{handle}/record",
@@ -48,10 +48,10 @@ def add_resources(server: MCPServer[Studio], studio: Studio) -> None:
         mime_type=_JSON,
     )
     async def record(handle: str) -> str:  # pyright: ignore[reportUnusedFunction] - the server holds it
-        from imagerouter_mcp.generation.recall import find_image
+        from imagerouter_mcp.generation.handles import find_image
 
-        found = (await find_image(studio, handle))[1]
-        return json.dumps(record_fields(found, studio.links), ensure_ascii=False)
+        found = (await find_image(app.gallery, handle))[1]
+        return json.dumps(record_fields(found, app.links), ensure_ascii=False)
 
     @server.resource(
         "imagerouter://models",
@@ -61,7 +61,7 @@ def add_resources(server: MCPServer[Studio], studio: Studio) -> None:
         mime_type=_JSON,
     )
     async def models() -> str:  # pyright: ignore[reportUnusedFunction] - the server holds it
-        listing = await studio.catalogue.models()
+        listing = await app.catalogue.models()
         return json.dumps([listed_model(entry).as_json() for entry in listing.models])
 
     @server.resource(
@@ -72,7 +72,7 @@ def add_resources(server: MCPServer[Studio], studio: Studio) -> None:
         mime_type=_JSON,
     )
     async def model(id: str) -> str:  # noqa: A002 # pyright: ignore[reportUnusedFunction] - named in the template
-        return json.dumps(await _model(studio, id))
+        return json.dumps(await _model(app, id))
 
     @server.completion()
     async def complete(  # pyright: ignore[reportUnusedFunction] - the server holds it
@@ -80,28 +80,26 @@ def add_resources(server: MCPServer[Studio], studio: Studio) -> None:
         argument: CompletionArgument,
         context: CompletionContext | None,  # noqa: ARG001 - no argument depends on another
     ) -> Completion:
-        values = await _completions(studio, argument)
+        values = await _completions(app, argument)
         return Completion(
             values=values[:_COMPLETIONS], total=len(values), has_more=len(values) > _COMPLETIONS
         )
 
 
-async def _image(studio: Studio, handle: str) -> bytes:
-    from imagerouter_mcp.generation.recall import recall
-
-    found, _, _ = await recall(studio, handle)
+async def _image(app: App, handle: str) -> bytes:
+    found, _, _ = await app.delivery.restore(handle)
     if found.path is None or (found.bytes or 0) > MAX_RESOURCE_BYTES:
         raise ResourceError(
             f"{found.handle} has {(found.bytes or 0) / 1e6:.1f} MB, too much to be read whole. "
-            f"Nothing was charged. Open {place(found, studio.links)}, or call show_image with preview=large."
+            f"Nothing was charged. Open {place(found, app.links)}, or call show_image with preview=large."
         )
     return await to_thread.run_sync(found.path.read_bytes)
 
 
-async def _model(studio: Studio, model_id: str) -> dict[str, Any]:
+async def _model(app: App, model_id: str) -> dict[str, Any]:
     from imagerouter_mcp.api.catalogue import closest_ids
 
-    listing = await studio.catalogue.models()
+    listing = await app.catalogue.models()
     entry = listing.find(model_id)
     if entry is None:
         near = closest_ids(listing, model_id)
@@ -112,7 +110,7 @@ async def _model(studio: Studio, model_id: str) -> dict[str, Any]:
     return listed_model(entry).as_json()
 
 
-async def _completions(studio: Studio, argument: CompletionArgument) -> list[str]:
+async def _completions(app: App, argument: CompletionArgument) -> list[str]:
     """Return handles, model ids or phrases that continue what was typed; none if they cannot be read."""
     from imagerouter_mcp.api.model_search import search
 
@@ -121,14 +119,14 @@ async def _completions(studio: Studio, argument: CompletionArgument) -> list[str
         return [phrase for phrase in SUGGESTED[argument.name] if phrase.lower().startswith(typed)]
     try:
         if argument.name in ("handle", "image"):
-            records = await to_thread.run_sync(studio.gallery.list, None, 200)
+            records = await to_thread.run_sync(app.gallery.list, None, 200)
             handles = ["last", *(image.handle for record in records for image in record.images)]
             return [handle for handle in handles if handle.startswith(typed)]
         if argument.name in ("id", "model"):
-            return [entry.id for entry in search((await studio.catalogue.models()).models, typed)]
+            return [entry.id for entry in search((await app.catalogue.models()).models, typed)]
         if argument.name == "models":
             before, comma, last = argument.value.rpartition(",")
-            found = search((await studio.catalogue.models()).models, last.strip().lower())
+            found = search((await app.catalogue.models()).models, last.strip().lower())
             return [f"{before}{comma} {entry.id}" if comma else entry.id for entry in found]
     except ImageRouterError:
         return []

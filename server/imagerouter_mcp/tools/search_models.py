@@ -7,7 +7,7 @@ from pydantic import Field
 
 from imagerouter_mcp.tools.declare import READS, tool
 from imagerouter_mcp.tools.listed_models import ModelsContent, listed_model, model_line
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.structured import tool_result
 
 Query = Annotated[
@@ -33,7 +33,7 @@ Limit = Annotated[int, Field(ge=1, le=1000, description="At most so many. Defaul
 @tool("Search models", READS)
 async def search_models(
     *,
-    ctx: StudioContext,
+    ctx: AppContext,
     query: Query = "",
     kind: Kind = "any",
     free: Free = False,
@@ -47,12 +47,12 @@ async def search_models(
     """Find image or video models: names, prices, abilities, sizes. Free of charge."""
     from imagerouter_mcp.api.model_search import search
 
-    studio = ctx.request_context.lifespan_context
-    listing = await studio.catalogue.models()
+    app = ctx.request_context.lifespan_context
+    listing = await app.catalogue.models()
     notes = [listing.stale_note] if listing.stale_note else []
     popularity: tuple[str, ...] = ()
     if sort == "popularity" or not query:
-        ranking = await studio.popularity.ranking()
+        ranking = await app.popularity.ranking()
         popularity = ranking.ids
         if sort == "popularity" and ranking.note:
             notes.append(ranking.note)

@@ -13,7 +13,7 @@ from imagerouter_mcp.gallery.days import start_of, today
 from imagerouter_mcp.gallery.ledger import Spent
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.declare import READS_HERE, tool
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.structured import Content, Usd, tool_result
 from imagerouter_mcp.tools.unfinished import Unfinished, unfinished, unfinished_line
 
@@ -59,22 +59,22 @@ class SpendingContent(Content):
 
 @tool("Spending", READS_HERE)
 async def spending(
-    *, ctx: StudioContext, period: Period = "today"
+    *, ctx: AppContext, period: Period = "today"
 ) -> Annotated[CallToolResult, SpendingContent]:
     """Tell what was spent, by model and day, and what is left of the day's budget. Free of charge."""
-    studio = ctx.request_context.lifespan_context
-    await studio.calls.settle()
-    spent = await to_thread.run_sync(studio.ledger.since, _since(period))
-    of_today = await to_thread.run_sync(studio.ledger.since, _since("today"))
+    app = ctx.request_context.lifespan_context
+    await app.calls.settle()
+    spent = await to_thread.run_sync(app.ledger.since, _since(period))
+    of_today = await to_thread.run_sync(app.ledger.since, _since("today"))
     committed = sum((each.usd for each in of_today), Decimal())
-    entries = await to_thread.run_sync(studio.journal.unfinished, _UNFINISHED_TOLD)
+    entries = await to_thread.run_sync(app.journal.unfinished, _UNFINISHED_TOLD)
     content = SpendingContent(
         period=period,
         total_usd=_total(spent, lambda each: each.certain),
         uncertain_usd=_total(spent, lambda each: not each.certain and not each.under_way),
         under_way_usd=_total(spent, lambda each: each.under_way),
-        budget_usd=studio.settings.budget_usd,
-        budget_left_usd=max(Decimal(), studio.settings.budget_usd - committed),
+        budget_usd=app.settings.budget_usd,
+        budget_left_usd=max(Decimal(), app.settings.budget_usd - committed),
         by_model=_by_model(spent),
         by_day=_by_day(spent),
         unfinished=list(map(unfinished, entries)),

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from mcp.types import CallToolResult
 
-from imagerouter_mcp.generation.links import UPLOAD_SECONDS
+from imagerouter_mcp.gallery.signed_links import UPLOAD_SECONDS
 from imagerouter_mcp.tools.declare import OPENS, tool
-from imagerouter_mcp.tools.parameters import StudioContext
+from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.structured import Content, tool_result
 
 
@@ -23,18 +23,18 @@ class UploadContent(Content):
 
 
 @tool("Upload link", OPENS)
-async def upload_link(*, ctx: StudioContext) -> Annotated[CallToolResult, UploadContent]:
+async def upload_link(*, ctx: AppContext) -> Annotated[CallToolResult, UploadContent]:
     """Get a link that takes a local picture or photo for editing, by curl or in a browser. Free of charge."""
     from imagerouter_mcp.errors import ConfigurationError
-    from imagerouter_mcp.generation.uploads import MAX_UPLOAD_BYTES
+    from imagerouter_mcp.gallery.uploads import MAX_UPLOAD_BYTES
 
-    studio = ctx.request_context.lifespan_context
-    if studio.links is None:
+    app = ctx.request_context.lifespan_context
+    if app.links is None:
         raise ConfigurationError(
             "This server is on your own machine and takes no uploads.", "Give the picture's path."
         )
-    handle = studio.uploads.new_name()
-    url = studio.links.upload(handle)
+    handle = app.uploads.new_name()
+    url = app.links.upload(handle)
     command = f"curl --fail-with-body -T PICTURE {shlex.quote(url)}"
     limits = f"one picture of up to {MAX_UPLOAD_BYTES // 2**20} MiB, within {UPLOAD_SECONDS // 60} minutes"
     content = UploadContent(

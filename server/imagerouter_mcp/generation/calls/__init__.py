@@ -1,0 +1,1 @@
+"""Calls: an order planned, sent in its turn, delivered, and collected by whoever asks for it."""

@@ -1,0 +1,267 @@
+"""Calls that outlive their callers: begun or joined, waited for, handed off, collected."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+import anyio
+from anyio import to_thread
+
+from imagerouter_mcp.errors import ConfigurationError, ImageRouterError, NotSentError
+from imagerouter_mcp.gallery.journal import HANDLE_TOLD, RESULT_LEFT, RESULT_TOLD, Journal
+from imagerouter_mcp.generation.calls.collect import Collector
+from imagerouter_mcp.generation.calls.outcome import Finished, Pending
+from imagerouter_mcp.generation.calls.run import Runner
+from imagerouter_mcp.generation.calls.running import RunningCall
+from imagerouter_mcp.generation.planning.request import Order
+from imagerouter_mcp.generation.sources import Sources
+
+REPORT_SECONDS = 3.0
+"""How often a waiting caller gets a progress report although nothing is new."""
+LEAVING_SECONDS = 0.25
+"""Upper bound on delivering a tool's answer, in seconds."""
+LOOK_SECONDS = 0.5
+"""Poll interval in seconds."""
+
+Progress = Callable[[str], Awaitable[None]]
+"""Reports progress to a waiting caller in a few words."""
+
+logger = logging.getLogger(__name__)
+
+
+class Calls:
+    """The calls that this process carries out.
+
+    Args:
+        journal: Holds the entries.
+        collector: Says what came of a call.
+        sources: Returns what compares orders; called with the first order.
+        runner: Returns what carries out calls; called with the first one.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        collector: Collector,
+        sources: Callable[[], Sources],
+        runner: Callable[[], Runner],
+    ) -> None:
+        self._journal = journal
+        self._collector = collector
+        self._sources = sources
+        self._runner = runner
+        self._running: dict[str, RunningCall] = {}
+        self._unrecorded: set[str] = set()
+        """Calls that have ended here without the journal knowing; settled when somebody asks for them."""
+        self._entering = anyio.Lock()
+        self._ending = False
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    async def ask(self, order: Order, seconds: float, progress: Progress) -> Finished | Pending:
+        """Carry out an order, or join the same one if it is under way or its result was not delivered.
+
+        Args:
+            order: The order.
+            seconds: How long the caller waits.
+            progress: Called at the start and every few seconds.
+
+        Returns:
+            What came of it; if it is not done in time, how to ask for it later.
+
+        Raises:
+            ImageRouterError: There is no result; the message says whether money was spent.
+        """
+        until = anyio.current_time() + seconds
+        call, joined = await self._begin_or_join(order)
+        try:
+            return await self._wait_for(call, seconds, progress)
+        except ImageRouterError as error:
+            if not joined or error.kind != NotSentError.kind:
+                raise
+        # The call that it joined was given up by its first caller before it was sent.
+        call, _ = await self._begin_or_join(order)
+        return await self._wait_for(call, max(0.0, until - anyio.current_time()), progress)
+
+    async def collect(self, handle: str, seconds: float, progress: Progress) -> Finished | Pending:
+        """Return what came of a call of this or any other process of the person.
+
+        Args:
+            handle: Of any of its generations.
+            seconds: How long the caller waits.
+            progress: Called at the start and every few seconds.
+
+        Raises:
+            NotFoundError: There is no such call.
+            ImageRouterError: There is no result; the message says whether money was spent.
+        """
+        await self.settle()
+        entries = await self._collector.entries(handle)
+        return await self._wait_for(entries[0].call, seconds, progress)
+
+    async def note_delivered(self, call: str) -> None:
+        """Note that the result of a call was delivered; failure to record this is ignored.
+
+        A server that is ending cannot know whether its answer still gets through: it notes nothing.
+        """
+        if self._ending:
+            return
+        await self._note(call, RESULT_TOLD)
+        leaving = asyncio.create_task(self._note_left(call))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+
+    async def _note_left(self, call: str) -> None:
+        await anyio.sleep(LEAVING_SECONDS)
+        await self._note(call, RESULT_LEFT)
+
+    async def _note(self, call: str, told: int) -> None:
+        with suppress(ConfigurationError):
+            await to_thread.run_sync(self._journal.tell, call, told)
+
+    async def settle(self) -> None:
+        """Take over and settle what processes left that are gone."""
+        async with self._entering:
+            await self._settle()
+
+    async def close(self, grace_seconds: float) -> None:
+        """Give what was sent its time to arrive and be stored, then cancel the rest."""
+        self._ending = True
+        tasks = [call.task for call in self._running.values() if call.task]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace_seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.wait(tasks)
+        if self._leaving:
+            await asyncio.wait(self._leaving)
+
+    async def _begin_or_join(self, order: Order) -> tuple[str, bool]:
+        """Return the handle of a call, and whether it had begun before."""
+        fingerprint = await self._sources().fingerprint(order)
+        prompts = [(request.prompt, request.model) for request in order.requests]
+        begin = partial(self._journal.begin, fingerprint, prompts, again=order.again)
+        async with self._entering:
+            await self._settle()
+            handles, joined = await to_thread.run_sync(begin)
+            if not joined:
+                call = RunningCall(handles[0], len(handles))
+                self._start(call, self._runner().carry_out(order, handles, call))
+        return handles[0], joined
+
+    async def _settle(self) -> None:
+        known = {*self._running, *self._unrecorded}
+        orphans = await to_thread.run_sync(self._journal.adopt, known)
+        for handle, entries in groupby(orphans, key=attrgetter("call")):
+            left = list(entries)
+            call = RunningCall(handle, len(left))
+            call.handed_off = True
+            self._start(call, self._finish(left, call))
+
+    async def _finish(self, entries: list[Any], call: RunningCall) -> Finished:
+        finished = await self._runner().finish(entries, call)
+        if call.unrecorded:  # the journal does not know yet
+            return finished
+        return await self._collector.finished(await self._collector.entries(call.handle))
+
+    def _start(self, call: RunningCall, work: Coroutine[Any, Any, Finished]) -> None:
+        """Start a task that carries out a call; it belongs to this process, not to the caller."""
+        call.task = asyncio.create_task(work)
+        self._running[call.handle] = call
+        call.task.add_done_callback(partial(self._ended, call))
+
+    def _ended(self, call: RunningCall, task: asyncio.Task[Finished]) -> None:
+        del self._running[call.handle]
+        if call.unrecorded:
+            self._unrecorded.add(call.handle)
+        if not task.cancelled():
+            task.exception()  # retrieved here because perhaps nobody waits for it
+        call.end()
+
+    async def _wait_for(self, handle: str, seconds: float, progress: Progress) -> Finished | Pending:
+        try:
+            return await self._follow(handle, seconds, progress)
+        except ImageRouterError as error:
+            if error.charged == "no":
+                await self.note_delivered(handle)
+            raise
+
+    async def _follow(self, handle: str, seconds: float, progress: Progress) -> Finished | Pending:
+        if handle in self._unrecorded:
+            self._unrecorded.discard(handle)
+            await self.settle()
+        call = self._running.get(handle)
+        if call is None:
+            return await self._watch(handle, seconds, progress)
+        call.waiting += 1
+        cancelled = True
+        try:
+            ended = await _reported(call, seconds, progress)
+            cancelled = False
+        finally:
+            call.waiting -= 1
+            if cancelled:
+                self._leave(call)
+        if ended:
+            return call.result()
+        call.handed_off = True
+        return await self._hand_off(handle, f"{call.words}, {call.elapsed:.0f} s so far")
+
+    def _leave(self, call: RunningCall) -> None:
+        """A caller was cancelled."""
+        call.withdraw()
+        if call.sent:
+            logger.warning(
+                "A call was cancelled after its request had left. The service cannot be stopped: the result "
+                "will be paid for and stored as %s.",
+                call.handle,
+            )
+
+    async def _watch(self, handle: str, seconds: float, progress: Progress) -> Finished | Pending:
+        """Wait for a call that another process carries out, or that has ended."""
+        began = anyio.current_time()
+        entries = await self._collector.entries(handle)
+        report_at = began
+        while any(entry.open for entry in entries):
+            now = anyio.current_time()
+            if now - began >= seconds:
+                return await self._hand_off(handle, "Another process of yours works on it")
+            if now >= report_at:
+                await progress(f"Another process of yours works on it, {now - began:.0f} s")
+                report_at = now + REPORT_SECONDS
+            await anyio.sleep(min(LOOK_SECONDS, max(0.0, began + seconds - now)))
+            await self.settle()
+            if handle in self._running:
+                return await self._follow(handle, began + seconds - anyio.current_time(), progress)
+            entries = await self._collector.entries(handle)
+        return await self._collector.finished(entries)
+
+    async def _hand_off(self, handle: str, words: str) -> Finished | Pending:
+        try:
+            await to_thread.run_sync(self._journal.tell, handle, HANDLE_TOLD)
+            entries = await self._collector.entries(handle)
+            if not any(entry.open for entry in entries):  # it has just ended
+                return await self._collector.finished(entries)
+            return await self._collector.pending(entries, words)
+        except ConfigurationError as error:
+            error.charged = "unknown"  # because the call goes on
+            raise
+
+
+async def _reported(call: RunningCall, seconds: float, progress: Progress) -> bool:
+    """Wait for the end of a call while reporting progress; return whether it has ended."""
+    until = anyio.current_time() + seconds
+    said, report_at = "", 0.0
+    while True:
+        now = anyio.current_time()
+        if call.words != said or now >= report_at:
+            said, report_at = call.words, now + REPORT_SECONDS
+            await progress(f"{said}, {call.elapsed:.0f} s")
+        if await call.wait(min(LOOK_SECONDS, max(0.0, until - now))):
+            return True
+        if anyio.current_time() >= until:
+            return False

@@ -1,0 +1,124 @@
+"""Collect a call from the journal and the records: the same answer whoever asks, and whenever."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from anyio import to_thread
+
+from imagerouter_mcp.errors import DeliveryError, ImageRouterError, NotFoundError, revived
+from imagerouter_mcp.gallery.entries import OPEN_STATES, Entry, GalleryImage, Record
+from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.generation.calls.outcome import Finished, Pending, Result, summed_up
+from imagerouter_mcp.generation.delivery import Delivery
+from imagerouter_mcp.generation.planning.plan import Plan
+
+ASK_AGAIN_SECONDS = 15
+"""When to ask again if nothing is known about how long a model takes."""
+SOONEST, LATEST = 5, 60
+"""Seconds: the bounds of when to ask again."""
+
+
+class Collector:
+    """Says what came of a call.
+
+    Args:
+        gallery: Holds the records.
+        journal: Holds the entries.
+        delivery: Fetches what has not arrived.
+    """
+
+    def __init__(self, gallery: Gallery, journal: Journal, delivery: Delivery) -> None:
+        self._gallery = gallery
+        self._journal = journal
+        self._delivery = delivery
+
+    async def entries(self, handle: str) -> list[Entry]:
+        """Return the journal's entries of a call.
+
+        Args:
+            handle: Of any of its generations, as a model may write it.
+
+        Raises:
+            NotFoundError: There is no such generation.
+        """
+        entries = await to_thread.run_sync(self._journal.call, handle.strip().lower())
+        if not entries:
+            raise NotFoundError(
+                f"There is no generation {handle.strip()[:40]!r}.",
+                "Give the handle that an earlier answer named (gen_…); list_images tells what is unfinished.",
+            )
+        return entries
+
+    async def finished(self, entries: Sequence[Entry]) -> Finished:
+        """Return what came of a call that has ended, fetching paid results that have not arrived.
+
+        Args:
+            entries: All of its generations, none of them open.
+
+        Raises:
+            ImageRouterError: Nothing was made, or nothing of it can be had.
+        """
+        outcomes = [await self._outcome(entry) for entry in entries]
+        return summed_up(entries[0].call, [entry.model for entry in entries], outcomes)
+
+    async def pending(self, entries: Sequence[Entry], words: str) -> Pending:
+        """Return what is known of a call that has not ended.
+
+        Args:
+            entries: All of its generations, at least one of them open.
+            words: How it goes, as the beginning of a sentence.
+        """
+        first = entries[0]
+        elapsed = max(0.0, (datetime.now(UTC) - first.created_at).total_seconds())
+        usual = await to_thread.run_sync(self._gallery.usual_seconds, first.model)
+        left = ASK_AGAIN_SECONDS if usual is None else usual - elapsed
+        return Pending(
+            call=first.call,
+            state=next(state for state in OPEN_STATES if any(entry.state == state for entry in entries)),
+            model=", ".join(dict.fromkeys(entry.model for entry in entries if entry.model)),
+            prompt=first.prompt,
+            elapsed=elapsed,
+            ask_again=round(min(max(left, SOONEST), LATEST)),
+            words=words,
+        )
+
+    async def _outcome(self, entry: Entry) -> Result | ImageRouterError:
+        if entry.state != "done":
+            return revived(entry.error or {})
+        try:
+            return await self._result(entry)
+        except (DeliveryError, NotFoundError) as error:
+            return error
+
+    async def _result(self, entry: Entry) -> Result:
+        record = await to_thread.run_sync(self._gallery.generation, entry.handle)
+        if record is None:
+            raise NotFoundError(
+                f"{entry.handle} was made, and its record is gone.", "Look for the file in the output folder."
+            )
+        record, lost = await self._completed(record)
+        plan = _plan(entry)
+        return Result(record, plan.why if plan else "", plan and plan.estimate, (*entry.notes, *lost))
+
+    async def _completed(self, record: Record) -> tuple[Record, tuple[str, ...]]:
+        """Return a record with all files that can be had, and a sentence for each that cannot."""
+        images: list[GalleryImage] = []
+        lost: list[DeliveryError] = []
+        for image in record.images:
+            try:
+                images.append(await self._delivery.complete(image, record))
+            except DeliveryError as error:
+                images.append(image)
+                lost.append(error)
+        if len(lost) == len(images):
+            raise lost[0]
+        return replace(record, images=tuple(images)), tuple(map(str, lost))
+
+
+def _plan(entry: Entry) -> Plan | None:
+    try:
+        return Plan.from_json(entry.plan or "")
+    except ValueError:  # of another version; the result is there all the same
+        return None

@@ -1,0 +1,138 @@
+"""From an order to plans that may be sent: models chosen, sources opened, limits checked, money reserved."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from decimal import Decimal
+
+from anyio import to_thread
+
+from imagerouter_mcp.api.catalogue import Catalogue
+from imagerouter_mcp.api.ranking import Popularity
+from imagerouter_mcp.gallery.days import start_of, today
+from imagerouter_mcp.gallery.entries import Reservation
+from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.generation.delivery import Delivery
+from imagerouter_mcp.generation.planning.limits import check_order, over_budget
+from imagerouter_mcp.generation.planning.model_choice import WORDS, ModelChoice, Preference
+from imagerouter_mcp.generation.planning.plan import Plan, choose_model, make_plan
+from imagerouter_mcp.generation.planning.prices import Estimate, estimate, total
+from imagerouter_mcp.generation.planning.request import Order, Request
+from imagerouter_mcp.generation.sources import OpenSources, Sources
+from imagerouter_mcp.settings import Settings
+
+
+class Planner:
+    """Plans orders; whatever can be refused without asking the service is refused here.
+
+    Args:
+        settings: The person's models and limits.
+        catalogue: The model list.
+        popularity: Ranks the models.
+        sources: Opens source images.
+        delivery: Says where results go.
+        journal: Reserves money.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        catalogue: Catalogue,
+        popularity: Popularity,
+        sources: Sources,
+        delivery: Delivery,
+        journal: Journal,
+    ) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        self._popularity = popularity
+        self._sources = sources
+        self._delivery = delivery
+        self._journal = journal
+
+    async def expected_cost(self, order: Order) -> Estimate | None:
+        """Return what an order may cost, judging by its models; None if the list does not say.
+
+        Raises:
+            ImageRouterError: It would be refused.
+        """
+        choices = await self._choose(order)
+        return total(estimate(choices[request.model].entry) for request in order.requests)
+
+    async def dry_run(self, order: Order) -> Plan:
+        """Return the plan of the first request without sending anything.
+
+        Raises:
+            ImageRouterError: It would be refused.
+        """
+        request = order.requests[0]
+        choices = await self._choose(order)
+        async with self._sources.opened(request) as sources:
+            return (await self._plan([request], choices, sources))[0]
+
+    async def prepare(
+        self, order: Order, handles: Sequence[str], opened: AsyncExitStack
+    ) -> tuple[list[Plan], OpenSources]:
+        """Do everything that comes before the first request is sent.
+
+        Args:
+            order: The order.
+            handles: The generations' handles, one for each request.
+            opened: Keeps the source images open.
+
+        Raises:
+            ImageRouterError: It is refused.
+        """
+        choices = await self._choose(order)
+        sources = await opened.enter_async_context(self._sources.opened(order.requests[0]))
+        plans = await self._plan(order.requests, choices, sources)
+        amounts = check_order(self._settings, order, plans)
+        await to_thread.run_sync(self._delivery.prepare, plans[0].destination)
+        await self._reserve(handles, plans, amounts)
+        return plans, sources
+
+    async def _choose(self, order: Order) -> dict[str, ModelChoice]:
+        """Return the choice for each text that the requests give as their model."""
+        settings = self._settings
+        preference = Preference(
+            settings.model, settings.edit_model, settings.video_model, settings.auto_max_usd
+        )
+        choices: dict[str, ModelChoice] = {}
+        for request in order.requests:
+            if request.model not in choices:
+                automatic = request.model.strip().lower() in WORDS
+                popular = await self._popularity.known_ids() if automatic else ()
+                listing = await self._catalogue.known()
+                choices[request.model] = choose_model(request, listing, popular, preference)
+        return choices
+
+    async def _plan(
+        self, requests: Sequence[Request], choices: dict[str, ModelChoice], sources: OpenSources
+    ) -> list[Plan]:
+        destination = await to_thread.run_sync(self._delivery.destination, requests[0])
+        return [
+            make_plan(
+                request,
+                choices[request.model],
+                response_format=self._settings.response_format,
+                destination=destination,
+                source=sources.size,
+                origins=sources.origins,
+                source_notes=sources.notes,
+                listed=self._catalogue.peek() is not None,
+            )
+            for request in requests
+        ]
+
+    async def _reserve(
+        self, handles: Sequence[str], plans: Sequence[Plan], amounts: Sequence[Decimal]
+    ) -> None:
+        """Reserve the money within the day's budget."""
+        reservations = [
+            Reservation(handle=handle, model=plan.model, usd=amount, plan=plan.to_json())
+            for handle, plan, amount in zip(handles, plans, amounts, strict=True)
+        ]
+        budget = self._settings.budget_usd
+        committed = await to_thread.run_sync(self._journal.reserve, reservations, budget, start_of(today()))
+        if committed is not None:
+            raise over_budget(self._settings, sum(amounts, Decimal()), committed)

@@ -1,0 +1,187 @@
+"""Carry out a call: prepare it, send its requests side by side, deliver the answers, end its entries.
+
+One of the two places that catch every exception (`tools.boundary` is the other): an answer may have been
+paid for, so whatever goes wrong while it is read or delivered ends its entry once, says what is known about
+the charge, and keeps what arrived.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Generator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+
+from anyio import to_thread
+
+from imagerouter_mcp.api.wire import GenerationAnswer
+from imagerouter_mcp.errors import (
+    Charged,
+    ConfigurationError,
+    DeliveryError,
+    ImageRouterError,
+    NotSentError,
+    OutcomeUnknownError,
+    UnexpectedResponseError,
+)
+from imagerouter_mcp.gallery.entries import Entry, State
+from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.generation.calls.order import Planner
+from imagerouter_mcp.generation.calls.outcome import Finished, Result, summed_up
+from imagerouter_mcp.generation.calls.running import RunningCall
+from imagerouter_mcp.generation.calls.send import Sender
+from imagerouter_mcp.generation.concurrency import gather_outcomes
+from imagerouter_mcp.generation.delivery import Delivery
+from imagerouter_mcp.generation.planning.plan import Plan
+from imagerouter_mcp.generation.planning.request import Order
+from imagerouter_mcp.generation.sources import OpenSources
+
+logger = logging.getLogger(__name__)
+
+_KEEPS_ANSWER = (DeliveryError, OutcomeUnknownError, UnexpectedResponseError)
+"""Errors after which what arrived of an answer may still be of use."""
+
+
+class Runner:
+    """Carries out new calls, and finishes those of processes that are gone.
+
+    Args:
+        planner: Prepares orders.
+        sender: Sends requests.
+        delivery: Stores results.
+        journal: Holds the entries.
+    """
+
+    def __init__(self, planner: Planner, sender: Sender, delivery: Delivery, journal: Journal) -> None:
+        self._planner = planner
+        self._sender = sender
+        self._delivery = delivery
+        self._journal = journal
+
+    async def carry_out(self, order: Order, handles: Sequence[str], call: RunningCall) -> Finished:
+        """Make what an order asks for. Each generation's entry ends before this does.
+
+        Args:
+            order: The order.
+            handles: The generations' handles, one for each request.
+            call: Its status is kept up to date.
+
+        Raises:
+            ImageRouterError: There is no result; the message says whether money was spent.
+        """
+        async with AsyncExitStack() as opened:
+            try:
+                self._sender.require_key()
+                plans, sources = await self._planner.prepare(order, handles, opened)
+            except ImageRouterError as error:
+                await self._end_all(handles, error, call)
+                raise
+            except asyncio.CancelledError:
+                await self._end_all(handles, _given_up(), call)
+                raise
+            try:
+                outcomes = await gather_outcomes(
+                    self._concluded(handle, call, self._make(handle, plan, sources, call))
+                    for handle, plan in zip(handles, plans, strict=True)
+                )
+            except asyncio.CancelledError:
+                if not call.sent:  # otherwise the journal's next reader settles it
+                    await self._end_all(handles, _given_up(), call)
+                raise
+        return summed_up(call.handle, [plan.model for plan in plans], outcomes)
+
+    async def finish(self, entries: Sequence[Entry], call: RunningCall) -> Finished:
+        """Finish a call that was sent and never ended, from the answers that had arrived.
+
+        Args:
+            entries: The call's open entries, owned by this process.
+            call: Its status is kept up to date.
+
+        Raises:
+            ImageRouterError: Nothing was made, or nothing of it can be had.
+        """
+        call.sent = True
+        call.status = "Fetching what had arrived"
+        outcomes = await gather_outcomes(
+            self._concluded(entry.handle, call, self._finish(entry, call)) for entry in entries
+        )
+        return summed_up(call.handle, [entry.model for entry in entries], outcomes)
+
+    async def _make(self, handle: str, plan: Plan, sources: OpenSources, call: RunningCall) -> Result:
+        try:
+            answer = await self._sender.send(handle, plan, sources, call)
+        finally:
+            call.one_done()
+        call.status = "Fetching the result"
+        return await self._deliver(handle, plan, answer, call)
+
+    async def _finish(self, entry: Entry, call: RunningCall) -> Result:
+        try:
+            with _unforeseen("The answer that had arrived cannot be read", "unknown"):
+                answer = self._delivery.take_held(entry.handle)
+                if answer is None:
+                    answer = await to_thread.run_sync(self._sender.kept_answer, entry.handle)
+        finally:
+            call.one_done()
+        with _unforeseen("The result was made, but its journal entry cannot be read", _charge(answer)):
+            plan = Plan.from_json(entry.plan or "")
+        return await self._deliver(entry.handle, plan, answer, call)
+
+    async def _deliver(self, handle: str, plan: Plan, answer: GenerationAnswer, call: RunningCall) -> Result:
+        with _unforeseen("The result was made, but it could not be stored", _charge(answer)):
+            record, notes = await self._delivery.deliver(handle, plan, answer, call.notes)
+        return Result(record, plan.why, plan.estimate, notes)
+
+    async def _concluded(self, handle: str, call: RunningCall, work: Awaitable[Result]) -> Result:
+        """Await a result; a failure ends the generation's entry, unless it can be tried again."""
+        try:
+            return await work
+        except ImageRouterError as error:
+            if not self._delivery.holds(handle):
+                await self._end(handle, error, call)
+            raise
+        finally:
+            call.unrecorded |= self._delivery.holds(handle)
+
+    async def _end_all(self, handles: Sequence[str], error: ImageRouterError, call: RunningCall) -> None:
+        for handle in handles:
+            await self._end(handle, error, call)
+
+    async def _end(self, handle: str, error: ImageRouterError, call: RunningCall) -> None:
+        """Enter a failure into the journal; if it cannot be written now, the entry is settled later."""
+        if isinstance(error, _KEEPS_ANSWER):
+            kept = await to_thread.run_sync(self._journal.keep_answer, handle)
+            if kept:
+                error.remedy += f" What arrived of the answer is kept in {kept}."
+        try:
+            await to_thread.run_sync(self._journal.end, handle, _end_state(error), error.as_fields())
+        except ConfigurationError:
+            call.unrecorded = True
+
+
+@contextmanager
+def _unforeseen(what: str, charged: Charged) -> Generator[None]:
+    """Turn an exception that nobody foresaw into an error that says what happened and was charged."""
+    try:
+        yield
+    except ImageRouterError:
+        raise
+    except Exception as error:  # the boundary: see the module's docstring
+        logger.exception("An answer could not be delivered")
+        raise DeliveryError(
+            f"{what} ({type(error).__name__}: {error}).",
+            "Do not ask for it again before you have looked at https://imagerouter.io, and report this.",
+            charged=charged,
+        ) from error
+
+
+def _charge(answer: GenerationAnswer) -> Charged:
+    return "no" if answer.cost == 0 else "yes"
+
+
+def _given_up() -> NotSentError:
+    return NotSentError("The call was given up before the request left.", "Ask for it again.")
+
+
+def _end_state(error: ImageRouterError) -> State:
+    if error.charged == "unknown":
+        return "unknown"
+    return "not_sent" if isinstance(error, NotSentError) else "failed"

@@ -1,0 +1,99 @@
+"""A call that this process is carrying out, as those who wait for it see it."""
+
+import asyncio
+import time
+
+import anyio
+
+from imagerouter_mcp.errors import NotSentError, OutcomeUnknownError
+from imagerouter_mcp.generation.calls.outcome import Finished
+
+
+class RunningCall:
+    """The progress of a call.
+
+    Attributes:
+        handle: The call's.
+        sent: Whether a request has left; that one cannot be stopped any more.
+        withdrawn: Whether nobody wants what has not been sent yet.
+        handed_off: Whether somebody knows its handle, so that it goes on even if nobody waits.
+        unrecorded: Whether the gallery could not be written when a part of it ended.
+        notes: Sentences for the person about how it went.
+        waiting: How many callers wait for it.
+        task: What carries it out.
+        status: How it goes, as the beginning of a sentence.
+
+    Args:
+        handle: The call's.
+        count: How many results it is to have.
+    """
+
+    def __init__(self, handle: str, count: int) -> None:
+        self.handle = handle
+        self.sent = False
+        self.withdrawn = False
+        self.handed_off = False
+        self.unrecorded = False
+        self.notes: list[str] = []
+        self.waiting = 0
+        self.task: asyncio.Task[Finished] | None = None
+        self.status = "Preparing"
+        self._count = count
+        self._done = 0
+        self._began = time.monotonic()
+        self._ended = anyio.Event()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self._began
+
+    @property
+    def words(self) -> str:
+        """Its status, with the number of results that are done if it has several."""
+        if self._count == 1:
+            return self.status
+        return f"{self._done} of {self._count} done; {self.status[:1].lower()}{self.status[1:]}"
+
+    def one_done(self) -> None:
+        """Note that one of its requests was answered, or has failed."""
+        self._done += 1
+
+    def withdraw(self) -> None:
+        """Give up what has not been sent, unless somebody still wants it."""
+        if self.handed_off or self.waiting:
+            return
+        self.withdrawn = True
+        if self.sent:
+            self.notes.append(
+                "The call was cancelled after the request had left; the service cannot be stopped, so the "
+                "result was made and paid for."
+            )
+        elif self.task:
+            self.task.cancel()
+
+    def end(self) -> None:
+        """Wake those who wait."""
+        self._ended.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for its end for at most some seconds; return whether it has ended."""
+        with anyio.move_on_after(seconds):
+            await self._ended.wait()
+        return self._ended.is_set()
+
+    def result(self) -> Finished:
+        """Return what came of it, once it has ended.
+
+        Raises:
+            ImageRouterError: There is no result.
+        """
+        if self.task is None or self.task.cancelled():
+            if self.sent:
+                raise OutcomeUnknownError(
+                    "The server ended before the answer came.",
+                    f"Do not ask for it again at once: get_generation with {self.handle} tells what came of "
+                    "it.",
+                )
+            raise NotSentError("The server ended before the request was sent.", "Ask for it again.")
+        return self.task.result()

@@ -1,0 +1,159 @@
+"""Send the one request that costs money: in its turn, and again only if it certainly did not begin."""
+
+from contextlib import ExitStack
+
+import anyio
+from anyio import to_thread
+
+from imagerouter_mcp.api.catalogue import Catalogue
+from imagerouter_mcp.api.client import ImageRouterClient
+from imagerouter_mcp.api.wire import GenerationAnswer
+from imagerouter_mcp.errors import (
+    ConfigurationError,
+    InvalidRequestError,
+    NotSentError,
+    RateLimitError,
+    ServiceUnreachableError,
+)
+from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.generation.calls.pace import Pace
+from imagerouter_mcp.generation.calls.running import RunningCall
+from imagerouter_mcp.generation.planning.model_choice import Need, examples
+from imagerouter_mcp.generation.planning.plan import Plan
+from imagerouter_mcp.generation.sources import OpenSources
+
+RETRY_SECONDS = (0.5, 2.0)
+"""Waits before the second and the third try; after a 429, what the service asks for is waited first."""
+LONGEST_RETRY_AFTER = 60.0
+"""Seconds; whether to wait longer is for the caller to decide."""
+
+
+class Sender:
+    """Sends requests for pictures and videos.
+
+    Args:
+        client: Calls the service.
+        pace: Gives turns.
+        journal: Notes what has been sent, and keeps answers as they arrive.
+        gallery: Knows how long models usually take.
+        catalogue: Suggests other models.
+    """
+
+    def __init__(
+        self, client: ImageRouterClient, pace: Pace, journal: Journal, gallery: Gallery, catalogue: Catalogue
+    ) -> None:
+        self._client = client
+        self._pace = pace
+        self._journal = journal
+        self._gallery = gallery
+        self._catalogue = catalogue
+
+    def require_key(self) -> None:
+        """Check that there is an API key.
+
+        Raises:
+            ConfigurationError: There is none, or it cannot be one.
+        """
+        self._client.require_key()
+
+    def kept_answer(self, handle: str) -> GenerationAnswer:
+        """Read the answer that a process kept before it ended; raises as `send` does."""
+        return self._client.kept_answer(self._journal.answer_file(handle))
+
+    async def send(
+        self, handle: str, plan: Plan, sources: OpenSources, call: RunningCall
+    ) -> GenerationAnswer:
+        """Send a request when its turn has come.
+
+        A refused connection, an unknown host name, a failed TLS handshake and a 429 mean that nothing has
+        begun; only then is it sent again.
+
+        Args:
+            handle: The generation's.
+            plan: What to send.
+            sources: The open source images.
+            call: Its status is kept up to date.
+
+        Raises:
+            ImageRouterError: As the client raises.
+        """
+        for wait in (*RETRY_SECONDS, None):
+            try:
+                return await self._send_in_turn(handle, plan, sources, call)
+            except (ServiceUnreachableError, RateLimitError) as error:
+                if wait is None or not _worth_waiting(error):
+                    raise
+                call.status = f"{error.what.rstrip('.')}; trying again"
+                await anyio.sleep(wait)
+        raise AssertionError  # the last wait is None
+
+    async def _send_in_turn(
+        self, handle: str, plan: Plan, sources: OpenSources, call: RunningCall
+    ) -> GenerationAnswer:
+        def on_wait(before: int) -> None:
+            if not call.sent:  # otherwise what is under way matters more
+                call.status = f"Waiting for its turn{f', {before} before it' if before else ''}"
+
+        async with self._pace.turn(call.handle, on_wait):
+            if call.withdrawn:
+                raise NotSentError("The call was cancelled before this request left.", "Ask for it again.")
+            call.sent = True
+            await to_thread.run_sync(self._journal.mark, handle, "working")
+            call.status = f"Asking {plan.model}"
+            try:
+                return await self._ask(handle, plan, sources, call)
+            except (ServiceUnreachableError, RateLimitError):
+                await to_thread.run_sync(self._journal.mark, handle, "queued")
+                raise
+
+    async def _ask(
+        self, handle: str, plan: Plan, sources: OpenSources, call: RunningCall
+    ) -> GenerationAnswer:
+        kept = self._journal.answer_file(handle)
+        usual: str | None = None
+
+        async def alive() -> None:
+            nonlocal usual
+            if usual is None:
+                usual = await to_thread.run_sync(self._usual_words, plan.model)
+            call.status = f"{plan.model} is working{usual}"
+
+        client = self._client
+        try:
+            if plan.kind == "video":
+                return await client.generate_video(plan.fields, sources.uploads(), alive, kept=kept)
+            if not sources.images:
+                return await client.generate(plan.fields, alive, kept=kept)
+            with ExitStack() as opened:
+                mask = await to_thread.run_sync(sources.mask_upload, plan.convention)
+                if mask:
+                    opened.enter_context(mask.file)
+                return await client.edit(plan.fields, sources.uploads(), mask, alive, kept=kept)
+        except InvalidRequestError as error:
+            listing = self._catalogue.peek()
+            if listing and not listing.find(plan.model):
+                error.remedy = f"Use a model of the list{examples(_need(plan, sources), listing)}."
+            raise
+
+    def _usual_words(self, model: str) -> str:
+        """Return how long a model usually takes, in words; "" if nothing is known."""
+        try:
+            seconds = self._gallery.usual_seconds(model)
+        except ConfigurationError:  # no reason to break off what is paid for
+            return ""
+        return "" if seconds is None else f" (it usually takes about {seconds:.0f} s)"
+
+
+def _worth_waiting(error: ServiceUnreachableError | RateLimitError) -> bool:
+    return not isinstance(error, RateLimitError) or (error.retry_after or 0) <= LONGEST_RETRY_AFTER
+
+
+def _need(plan: Plan, sources: OpenSources) -> Need:
+    return Need(
+        images=bool(sources.images),
+        mask=sources.mask is not None,
+        size=plan.fields.get("size", "auto"),
+        kind=plan.kind,
+        seconds=float(plan.fields.get("seconds", 0)),
+    )

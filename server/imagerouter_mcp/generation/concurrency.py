@@ -1,0 +1,23 @@
+"""Run several things side by side, so that the failure of one does not stop the others."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from typing import TypeVar
+
+from imagerouter_mcp.errors import ImageRouterError
+
+T = TypeVar("T")
+
+
+async def gather_outcomes(work: Iterable[Awaitable[T]]) -> list[T | ImageRouterError]:
+    """Await everything side by side and return each result, or the error that it raised, in order.
+
+    An unforeseen exception is raised once everything has ended, so that it costs no other its result.
+    """
+    outcomes = await asyncio.gather(*work, return_exceptions=True)
+    foreseen: list[T | ImageRouterError] = []
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException) and not isinstance(outcome, ImageRouterError):
+            raise outcome
+        foreseen.append(outcome)
+    return foreseen

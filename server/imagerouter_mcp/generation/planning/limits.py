@@ -1,0 +1,102 @@
+"""Spending limits of a call and of a day, checked before anything is sent."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from imagerouter_mcp.errors import BudgetError
+from imagerouter_mcp.generation.planning.plan import Plan
+from imagerouter_mcp.generation.planning.request import Kind, Order
+from imagerouter_mcp.money import dollars
+from imagerouter_mcp.settings import Settings
+
+MOST_A_CALL: dict[Kind, Decimal] = {"image": Decimal("1.00"), "video": Decimal("5.00")}
+"""USD that one call may cost if `IMAGEROUTER_MAX_COST_USD` is not set."""
+
+
+def check_order(settings: Settings, order: Order, plans: Sequence[Plan]) -> list[Decimal]:
+    """Check an order against the limits for one call.
+
+    Args:
+        settings: The person's limits.
+        order: The order.
+        plans: One for each of its requests.
+
+    Returns:
+        What to reserve for each request, in USD: its highest price; if that is unknown, an equal share of
+        what the limit leaves.
+
+    Raises:
+        BudgetError: It may cost more than is allowed, or the person has to agree first.
+    """
+    known = [plan.estimate.high for plan in plans if plan.estimate]
+    unknown = len(plans) - len(known)
+    highest = sum(known, Decimal())
+    _check_own_limit(order, plans, highest)
+    limit = call_limit(settings, order.kind)
+    if highest > limit:
+        raise BudgetError(
+            f"This may cost up to {dollars(highest)}, and one call may cost {dollars(limit)}: "
+            f"{_prices(plans)}.",
+            "Ask for less or for a cheaper model (search_models with max_price); the person can raise "
+            "IMAGEROUTER_MAX_COST_USD.",
+        )
+    confirm = settings.confirm_usd
+    if confirm is not None and (unknown or highest > confirm) and not order.confirmed:
+        amount = "an amount that nobody knows beforehand" if unknown else f"up to {dollars(highest)}"
+        raise BudgetError(
+            f"This may cost {amount}, and above {dollars(confirm)} the person wants to be asked: "
+            f"{_prices(plans)}.",
+            "Tell the person the price; on a yes, call again with confirm_cost=true.",
+        )
+    share = (limit - highest) / unknown if unknown else Decimal()
+    return [plan.estimate.high if plan.estimate else share for plan in plans]
+
+
+def over_budget(settings: Settings, wanted: Decimal, committed: Decimal) -> BudgetError:
+    """Return the error for a call that does not fit into the day's budget.
+
+    Args:
+        settings: The person's limits.
+        wanted: What the call may cost, in USD.
+        committed: What is already spent and reserved.
+    """
+    return BudgetError(
+        f"This may cost up to {dollars(wanted)}, and of today's budget of {dollars(settings.budget_usd)} "
+        f"{dollars(committed)} is spent or set aside for what is under way.",
+        "Choose a cheaper or free model, or wait until tomorrow; spending tells what it went to, and the "
+        "person can raise IMAGEROUTER_BUDGET_USD.",
+    )
+
+
+def call_limit(settings: Settings, kind: Kind) -> Decimal:
+    """Return what one call may cost at most, in USD."""
+    return MOST_A_CALL[kind] if settings.max_cost_usd is None else settings.max_cost_usd
+
+
+def _check_own_limit(order: Order, plans: Sequence[Plan], highest: Decimal) -> None:
+    """Check the limit that the caller gave."""
+    if order.max_cost_usd is None:
+        return
+    unknown = [plan.model for plan in plans if plan.estimate is None]
+    if unknown:
+        raise BudgetError(
+            f"The price of {', '.join(unknown)} is not known, so max_cost_usd cannot be held.",
+            "Leave that model out, or leave out max_cost_usd.",
+        )
+    if highest > order.max_cost_usd:
+        raise BudgetError(
+            f"This may cost up to {dollars(highest)}, more than the {dollars(order.max_cost_usd)} allowed: "
+            f"{_prices(plans)}.",
+            "Choose cheaper models (search_models with max_price), or allow more.",
+        )
+
+
+def _prices(plans: Sequence[Plan]) -> str:
+    """Return what each model may cost, naming each once."""
+    told = {plan.model: plan.estimate for plan in plans}
+    counts = {model: sum(plan.model == model for plan in plans) for model in told}
+    return ", ".join(
+        f"{f'{counts[model]} × ' if counts[model] > 1 else ''}{model} "
+        f"{f'up to {dollars(price.high)}' if price else 'at an unknown price'}"
+        for model, price in told.items()
+    )

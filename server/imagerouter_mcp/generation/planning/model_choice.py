@@ -1,0 +1,230 @@
+"""Choose the model: the one that was named, the person's own, or one that fits the request."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from imagerouter_mcp.api.catalogue import Listing, closest_ids
+from imagerouter_mcp.api.model_list import ModelEntry
+from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.generation.planning.prices import price_words
+from imagerouter_mcp.generation.planning.request import Kind
+from imagerouter_mcp.generation.planning.special import SPECIAL
+from imagerouter_mcp.money import dollars, usd
+
+CANDIDATES = (
+    "google/gemini-2.5-flash",
+    "bytedance/seedream-4.5",
+    "qwen/qwen-image-2512",
+    "black-forest-labs/FLUX-2-klein-9b",
+    "openai/gpt-image-1.5",
+    "black-forest-labs/FLUX-1-schnell",
+    "stabilityai/sd3",
+)
+"""Well-known models of several prices and abilities, best first, reviewed November 2026. They are tried when
+no popular model fits. The third and the last two take masks."""
+AUTO_VIDEO_USD = Decimal("0.50")
+"""The highest likely price at which "auto" chooses a video model; half of the models of November 2026."""
+_LONGEST_ID = 200
+"""Characters; the longest real id has some 50."""
+WORDS = ("", "auto", "cheapest", "free")
+"""What a caller may write in place of a model id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a request needs its model to do.
+
+    Attributes:
+        images: Whether there are source images.
+        mask: Whether there is a mask.
+        size: `WIDTHxHEIGHT`, or "auto".
+        kind: Whether to make a picture or a video.
+        seconds: The length of a video, or 0 for any.
+    """
+
+    images: bool = False
+    mask: bool = False
+    size: str = "auto"
+    kind: Kind = "image"
+    seconds: float = 0
+
+    def fits(self, entry: ModelEntry) -> bool:
+        """Return whether the list says that the model can do this; what the list leaves open counts as no."""
+        return (
+            entry.output == self.kind
+            and not (self.images and not entry.takes_image)
+            and not (self.mask and not entry.takes_mask)
+            and entry.accepts_size(self.size)
+            and entry.accepts_seconds(self.seconds)
+        )
+
+    def __str__(self) -> str:
+        """Return it as the end of "a model that …"."""
+        if self.kind == "video":
+            does = "makes videos of pictures" if self.images else "makes videos from text"
+        else:
+            does = (
+                "edits with a mask" if self.mask else "edits" if self.images else "makes pictures from text"
+            )
+        length = f" of {self.seconds:g} s" if self.seconds else ""
+        return f"{does}{length}" if self.size == "auto" else f"{does}{length} at {self.size}"
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """The person's settings for choosing a model.
+
+    Attributes:
+        model: The model for pictures.
+        edit_model: The model for edits.
+        video_model: The model for videos.
+        auto_max_usd: The highest likely price at which "auto" chooses a model for pictures.
+    """
+
+    model: str | None = None
+    edit_model: str | None = None
+    video_model: str | None = None
+    auto_max_usd: Decimal = Decimal("0.05")
+
+    def auto_limit(self, kind: Kind) -> Decimal:
+        """Return the highest likely price at which "auto" chooses a model, in USD."""
+        return AUTO_VIDEO_USD if kind == "video" else self.auto_max_usd
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model and its entry in the list, if it has one; `why` ends a sentence, "" for a named model."""
+
+    id: str
+    entry: ModelEntry | None
+    why: str = ""
+
+
+def choose(
+    asked: str, need: Need, listing: Listing | None, popular: Sequence[str], preference: Preference
+) -> ModelChoice:
+    """Choose the model for a request.
+
+    Args:
+        asked: A model's id, or one of `WORDS`.
+        need: What the request needs it to do.
+        listing: The model list, or None if it cannot be read.
+        popular: Model ids, most used first.
+        preference: The person's settings.
+
+    Raises:
+        PlanError: There is no such model, or none fits; the message names some that would.
+    """
+    asked = asked.strip()
+    if asked.lower() not in WORDS:
+        return named(asked, listing)
+    word = asked.lower() or "auto"
+    if word == "auto" and (own := _own(need, listing, preference)):
+        return own
+    if listing is None:
+        raise PlanError(
+            "The model list cannot be read, so no model can be chosen.", "Name one in `model`, or try again."
+        )
+    fitting = [entry for entry in _ranked(listing, popular) if is_choosable(entry) and need.fits(entry)]
+    return _chosen(word, need, fitting, preference)
+
+
+def named(model_id: str, listing: Listing | None) -> ModelChoice:
+    """Return the model with this id.
+
+    An unknown id that resembles no other is left to the service: it knows aliases that it does not list,
+    and its refusal costs nothing.
+
+    Raises:
+        PlanError: There is no such model, but others are spelt much like it.
+    """
+    if len(model_id) > _LONGEST_ID or re.search(r"\s", model_id) or not model_id.isprintable():
+        raise PlanError(
+            f"What was given as `model` ({len(model_id)} characters) is not a model id.",
+            "Give one such as google/gemini-2.5-flash, or find one with search_models.",
+        )
+    entry = listing.find(model_id) if listing else None
+    if entry or listing is None:
+        return ModelChoice(entry.id if entry else model_id, entry)
+    near = closest_ids(listing, model_id)
+    if near:
+        raise PlanError(
+            f"There is no model {model_id[:100]!r} at ImageRouter.",
+            f"Closest are {', '.join(near)}. Use one of these, or find others with search_models.",
+        )
+    return ModelChoice(model_id, None)
+
+
+def is_choosable(entry: ModelEntry) -> bool:
+    """Return whether a model may be chosen when nobody named it."""
+    return not entry.is_dummy and entry.id not in SPECIAL
+
+
+def examples(need: Need, listing: Listing | None, count: int = 3) -> str:
+    """Return models that could do it, with prices, as the end of a sentence: ", for example …"; or ""."""
+    fitting = [e for e in _ranked(listing, ()) if is_choosable(e) and need.fits(e)] if listing else []
+    named = [f"{entry.id} ({price_words(entry)})" for entry in fitting[:count]]
+    return f", for example {', '.join(named)}" if named else ""
+
+
+def cheapest(need: Need, listing: Listing) -> ModelEntry | None:
+    """Return the cheapest paid model that fits."""
+    fitting = [
+        entry for entry in listing.models if is_choosable(entry) and need.fits(entry) and not entry.free
+    ]
+    return min(fitting, key=_likely, default=None)
+
+
+def _own(need: Need, listing: Listing | None, preference: Preference) -> ModelChoice | None:
+    """Return the person's own model, unless the list says that it cannot do this."""
+    edits = preference.edit_model if need.images else None
+    own = (("IMAGEROUTER_EDIT_MODEL", edits), ("IMAGEROUTER_MODEL", preference.model))
+    if need.kind == "video":
+        own = (("IMAGEROUTER_VIDEO_MODEL", preference.video_model),)
+    for variable, model_id in own:
+        if not model_id or model_id.lower() in WORDS:
+            continue
+        try:
+            found = named(model_id, listing)
+        except PlanError as error:
+            raise PlanError(f"The person's {variable} cannot be used: {error.what}", error.remedy) from None
+        if found.entry is None or need.fits(found.entry):
+            return ModelChoice(found.id, found.entry, f"it is your {variable}")
+    return None
+
+
+def _chosen(word: str, need: Need, fitting: Sequence[ModelEntry], preference: Preference) -> ModelChoice:
+    limit = preference.auto_limit(need.kind)
+    match word:
+        case "cheapest":
+            paid = sorted((entry for entry in fitting if not entry.free), key=_likely)
+            found, why = paid, f"it is the cheapest that {need}"
+        case "free":
+            found = [entry for entry in fitting if entry.id.endswith(":free")]
+            why = f"it is the first free one that {need}"
+        case _:
+            found = [entry for entry in fitting if _likely(entry) <= limit]
+            why = f"it is a popular one that {need} for up to {dollars(limit)}"
+    if found:
+        return ModelChoice(found[0].id, found[0], f"{why} ({price_words(found[0])})")
+    others = ", ".join(f"{entry.id} ({price_words(entry)})" for entry in sorted(fitting, key=_likely)[:3])
+    within = f" for up to {dollars(limit)}" if word == "auto" else ""
+    sort = {"cheapest": "paid ", "free": "free "}.get(word, "")
+    raise PlanError(
+        f"There is no {sort}model that {need}{within}.",
+        f"Name one in `model`: {others}." if others else "Ask for less: another size, or no mask.",
+    )
+
+
+def _ranked(listing: Listing, popular: Sequence[str]) -> Iterator[ModelEntry]:
+    """Yield every model once: popular ones, reviewed ones, then the rest by score."""
+    first = {entry.id: entry for model in (*popular, *CANDIDATES) if (entry := listing.find(model))}
+    yield from first.values()
+    rest = (entry for entry in listing.models if entry.id not in first)
+    yield from sorted(rest, key=lambda entry: -(entry.score or 0.0))
+
+
+def _likely(entry: ModelEntry) -> Decimal:
+    return usd(entry.price.likely) if entry.price else Decimal("Infinity")

@@ -1,0 +1,68 @@
+"""What is asked for: one request a picture, one order a tool call."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+Kind = Literal["image", "video"]
+THINGS: dict[Kind, str] = {"image": "picture", "video": "video"}
+"""What to call each kind in a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What one picture or video is asked to be; "auto" leaves the choice to the settings or the service.
+
+    Attributes:
+        prompt: What to show, or what to change.
+        kind: Whether to make a picture or a video.
+        model: A model id, "auto", "cheapest", "free", or "" for the person's default.
+        size: `WIDTHxHEIGHT` in pixels, or "auto".
+        aspect_ratio: `W:H`, "square", "landscape", "portrait", "match", or "".
+        seconds: The length of a video, or 0 for the model's own.
+        quality: "auto", "low", "medium" or "high".
+        output_format: "auto", "webp", "jpeg" or "png".
+        response_format: "auto", "url", "b64_json" or "b64_ephemeral".
+        images: Source images: path, `file://`, http(s) address, data URI, handle or `last`.
+        mask: One more of these, regions such as `box:0,0,100%,50%`, or "".
+        output_dir: Where to save, or "" for the person's folder.
+        filename: The file's name, or "" to name it after the prompt.
+    """
+
+    prompt: str
+    kind: Kind = "image"
+    model: str = ""
+    size: str = "auto"
+    aspect_ratio: str = ""
+    seconds: float = 0
+    quality: str = "auto"
+    output_format: str = "auto"
+    response_format: str = "auto"
+    images: tuple[str, ...] = ()
+    mask: str = ""
+    output_dir: str = ""
+    filename: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What one tool call asks for.
+
+    Attributes:
+        tool: The tool's name.
+        requests: One for each result; they differ in their models only.
+        max_cost_usd: The caller's own limit for the whole order, or None.
+        again: Whether to make another one even if an earlier call asked for the same.
+        confirmed: Whether the person has agreed to the price.
+    """
+
+    tool: str
+    requests: tuple[Request, ...]
+    max_cost_usd: Decimal | None = None
+    again: bool = False
+    confirmed: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """Whether the order is for pictures or a video."""
+        return self.requests[0].kind

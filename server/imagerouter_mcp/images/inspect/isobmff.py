@@ -1,0 +1,154 @@
+"""Walks through ISO base media files (ISO/IEC 14496-12): AVIF, HEIC, MP4, MOV.
+
+They are chains of boxes that state their length, so a cut shows as a box that reaches past the end or as
+an index box that is missing. Undetected stays a cut within a last box of stated length 0 ("to the end"),
+which writers of finished files do not use.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from imagerouter_mcp.images.inspect.binary import (
+    CUT_SHORT,
+    DAMAGED,
+    Measured,
+    NotAPictureError,
+    as_displayed,
+    exactly,
+    number,
+)
+
+_MAX_INDEX = 32 << 20
+"""Bytes of an index box (`meta`, `moov`) that are read into memory; an hour of video needs about 1 MiB."""
+
+Box = tuple[bytes, int, int]
+"""A box's kind, and where its content begins and ends."""
+
+
+def brands(head: bytes) -> list[bytes]:
+    """The major and the compatible brands of a file that begins with a `ftyp` box, else none.
+
+    Args:
+        head: The first bytes of the file.
+    """
+    if head[4:8] != b"ftyp":
+        return []
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    return [head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))]
+
+
+def measure_heif(file: BinaryIO) -> Measured:
+    """Measure an AVIF, HEIC or HEIF picture; `irot` decides about its rotation, as the format demands.
+
+    Raises:
+        NotAPictureError: It is cut short, damaged or a bomb.
+    """
+    top = _top_boxes(file)
+    meta = top.get(b"meta", b"")[4:]
+    properties = _inside(meta, b"iprp", b"ipco")
+    sizes = [(number(data, 4), number(data, 8)) for kind, data in properties if kind == b"ispe"]
+    sequence = _measure_movie(top[b"moov"]) if b"moov" in top else Measured()
+    if not sizes:
+        if sequence.width is None or sequence.height is None:
+            raise NotAPictureError(DAMAGED)
+        sizes = [(sequence.width, sequence.height)]
+    # A thumbnail or a tile of a grid is smaller than the picture itself.
+    width, height = max(sizes, key=lambda size: size[0] * size[1])
+    turned = any(kind == b"irot" and data[:1] and data[0] % 2 for kind, data in properties)
+    return as_displayed(width, height, orientation=6 if turned else 1, animated=b"moov" in top)
+
+
+def measure_movie(file: BinaryIO) -> Measured:
+    """Measure an MP4 or MOV file by its `moov` box.
+
+    Raises:
+        NotAPictureError: It is cut short or damaged.
+    """
+    top = _top_boxes(file)
+    if b"moov" not in top:
+        raise NotAPictureError(CUT_SHORT)
+    return _measure_movie(top[b"moov"])
+
+
+def _top_boxes(file: BinaryIO) -> dict[bytes, bytes]:
+    """Check that the boxes fill the file, and read the index boxes."""
+    end = file.seek(0, os.SEEK_END)
+    position, media = 0, False
+    found: dict[bytes, bytes] = {}
+    while position < end:
+        file.seek(position)
+        head = exactly(file, 8)
+        size, kind = number(head), head[4:]
+        start = position + 8
+        if size == 1:
+            size, start = number(exactly(file, 8), size=8), start + 8
+        following = position + size if size else end
+        if following > end:
+            raise NotAPictureError(CUT_SHORT)
+        if following < start:
+            raise NotAPictureError(DAMAGED)
+        if kind in (b"meta", b"moov") and following - start <= _MAX_INDEX:
+            found.setdefault(kind, exactly(file, following - start))
+        media = media or kind in (b"mdat", b"idat", b"moof")
+        position = following
+    if not media and b"idat" not in found.get(b"meta", b""):
+        raise NotAPictureError(CUT_SHORT)
+    return found
+
+
+def _measure_movie(moov: bytes) -> Measured:
+    seconds: float | None = None
+    width: int | None = None
+    height: int | None = None
+    for kind, start, end in _boxes(moov, 0, len(moov)):
+        if kind == b"mvhd":
+            seconds = _duration(moov[start:end])
+        elif kind == b"trak" and width is None:
+            for inner, inner_start, inner_end in _boxes(moov, start, end):
+                if inner == b"tkhd":
+                    width, height = _track_size(moov[inner_start:inner_end]) or (None, None)
+    return Measured(width, height, seconds=seconds)
+
+
+def _duration(mvhd: bytes) -> float | None:
+    long = mvhd[:1] == b"\1"
+    scale = number(mvhd, 20 if long else 12)
+    ticks = number(mvhd, 24, 8) if long else number(mvhd, 16)
+    return ticks / scale if scale else None
+
+
+def _track_size(tkhd: bytes) -> tuple[int, int] | None:
+    """The displayed size of a track, or None for a track without pictures.
+
+    The last 44 bytes are a 3 × 3 matrix and width and height, in 16.16 fixed point; a quarter turn has a
+    zero in the matrix's first place.
+    """
+    width, height = number(tkhd, len(tkhd) - 8) >> 16, number(tkhd, len(tkhd) - 4) >> 16
+    if not width or not height:
+        return None
+    turned = number(tkhd, len(tkhd) - 44) == 0 and number(tkhd, len(tkhd) - 40) != 0
+    return (height, width) if turned else (width, height)
+
+
+def _inside(data: bytes, *path: bytes) -> list[tuple[bytes, bytes]]:
+    """The boxes within the first box at a path, with their content."""
+    start, end = 0, len(data)
+    for name in path:
+        for kind, inner_start, inner_end in _boxes(data, start, end):
+            if kind == name:
+                start, end = inner_start, inner_end
+                break
+        else:
+            return []
+    return [(kind, data[a:b]) for kind, a, b in _boxes(data, start, end)]
+
+
+def _boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
+    while start + 8 <= end:
+        size = number(data, start)
+        following = start + size if size else end
+        if size in range(1, 8) or following > end:
+            raise NotAPictureError(DAMAGED)
+        yield data[start + 4 : start + 8], start + 8, following
+        start = following

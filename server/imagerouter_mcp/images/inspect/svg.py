@@ -1,0 +1,133 @@
+"""SVG as text: recognised, measured, and judged for whether it may be drawn.
+
+The parser is expat, which fetches nothing from outside. A document that declares entities is not read any
+further: its root element counts as unmeasured, and it is not drawn.
+"""
+
+import codecs
+import math
+import re
+from dataclasses import dataclass
+from typing import BinaryIO
+from xml.parsers import expat
+
+from imagerouter_mcp.images.inspect.binary import CUT_SHORT, Measured, NotAPictureError
+
+_PROLOGUE = re.compile(
+    r"(?:\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE\s+(?:\w+:)?svg\b[^\[>]*(?:\[.*?\]\s*)?>)*",
+    re.DOTALL | re.IGNORECASE,
+)
+_ROOT = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?svg[\s/>]")
+_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_LENGTH = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)(?:px)?\s*")
+_END = re.compile(rb"</(?:[\w.-]+:)?svg\s*>\s*(?:<!--.*?-->\s*)*\Z", re.DOTALL)
+_TAIL = 4096
+"""Bytes from the end in which the closing tag of an unread document is looked for."""
+
+_INSIDE = re.compile(r"\s*(?:#|data:image/(?:png|jpeg|jpg|gif|webp)[;,])", re.IGNORECASE)
+"""What a reference may point at: a part of the same document, or a raster picture within it."""
+
+
+def is_svg(head: bytes) -> bool:
+    """Whether the first element is `<svg>`, after any byte order mark, declaration, comments and doctype."""
+    encoding = next((name for bom, name in _BOMS.items() if head.startswith(bom)), "utf-8")
+    text = head.decode(encoding, errors="ignore")
+    start = _PROLOGUE.match(text)
+    return bool(_ROOT.match(text, start.end() if start else 0))
+
+
+def measure_svg(file: BinaryIO) -> Measured:
+    """Read the size from the root element's `width` and `height` in pixels, else from its `viewBox`.
+
+    Raises:
+        NotAPictureError: It is cut short, or is not well-formed.
+    """
+    file.seek(0)
+    outline = _Outline()
+    try:
+        outline.parser.ParseFile(file)
+    except expat.ExpatError as error:
+        if error.code in _UNFINISHED:
+            raise NotAPictureError(CUT_SHORT) from None
+        raise NotAPictureError("it is not well-formed XML") from None
+    except _EntitiesDeclared:
+        _check_end(file)
+        return Measured()
+    return _size(outline.root or {})
+
+
+def drawable_text(document: bytes) -> str | None:
+    """Return a document's text if it may be drawn: UTF-8, without entities and references to the outside.
+
+    A renderer reads local files that an `href` names, so any such reference refuses the whole document.
+    Attributes are compared without their prefix, so no namespace hides one.
+    """
+    try:
+        text = document.decode("utf-8-sig")
+        # The encoding is given, so that a declared one cannot make expat see another text.
+        outline = _Outline("utf-8")
+        outline.parser.Parse(text.encode(), True)  # noqa: FBT003 - the parameter has no name
+    except (UnicodeDecodeError, expat.ExpatError, _EntitiesDeclared):
+        return None
+    return None if outline.reaches_outside else text
+
+
+_UNFINISHED = frozenset(
+    expat.errors.codes[message]
+    for message in (
+        expat.errors.XML_ERROR_NO_ELEMENTS,
+        expat.errors.XML_ERROR_UNCLOSED_TOKEN,
+        expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION,
+        expat.errors.XML_ERROR_PARTIAL_CHAR,
+    )
+)
+
+
+class _EntitiesDeclared(Exception):  # noqa: N818 - it stops the parser, and never leaves this module
+    pass
+
+
+@dataclass
+class _Outline:
+    """What expat is asked to notice."""
+
+    encoding: str | None = None
+    root: dict[str, str] | None = None
+    reaches_outside: bool = False
+
+    def __post_init__(self) -> None:
+        self.parser = expat.ParserCreate(self.encoding)
+        self.parser.StartElementHandler = self._start
+        self.parser.EntityDeclHandler = self._entity
+        self.parser.ProcessingInstructionHandler = self._instruction
+
+    def _start(self, _name: str, attributes: dict[str, str]) -> None:
+        if self.root is None:
+            self.root = attributes
+        for name, value in attributes.items():
+            if name.rpartition(":")[2].lower() in ("href", "base") and not _INSIDE.match(value):
+                self.reaches_outside = True
+
+    def _instruction(self, _target: str, _data: str) -> None:
+        self.reaches_outside = True  # such as <?xml-stylesheet href="…"?>
+
+    def _entity(self, *_declaration: object) -> None:
+        raise _EntitiesDeclared
+
+
+def _check_end(file: BinaryIO) -> None:
+    file.seek(max(0, file.seek(0, 2) - _TAIL))
+    if not _END.search(file.read()):
+        raise NotAPictureError(CUT_SHORT)
+
+
+def _size(root: dict[str, str]) -> Measured:
+    sides = [_LENGTH.fullmatch(root.get(name, "")) for name in ("width", "height")]
+    numbers = [float(side[1]) for side in sides if side]
+    if len(numbers) < len(sides):
+        box = [_LENGTH.fullmatch(part) for part in re.split(r"[\s,]+", root.get("viewBox", "").strip())[2:]]
+        numbers = [float(side[1]) for side in box if side]
+    if len(numbers) != len(sides) or not all(numbers):
+        return Measured()
+    width, height = (math.ceil(length) for length in numbers)
+    return Measured(width, height)

@@ -1,0 +1,40 @@
+"""Walks through WebM files, which are EBML elements (RFC 8794)."""
+
+import os
+from typing import BinaryIO
+
+from imagerouter_mcp.images.inspect.binary import CUT_SHORT, DAMAGED, Measured, NotAPictureError, exactly
+
+_SEGMENT = 0x18538067
+"""The element that holds everything but the header."""
+
+
+def measure_webm(file: BinaryIO) -> Measured:
+    """Compare the sizes that the header and the segment state with the file's; dimensions are not read.
+
+    A segment of unknown size, as live recorders write, ends where the file ends.
+
+    Raises:
+        NotAPictureError: It is cut short or damaged.
+    """
+    end = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    while True:
+        kind, size = _vint(file, keep_marker=True)[0], _vint(file)
+        if file.tell() + size[0] > end and not (kind == _SEGMENT and size[1]):
+            raise NotAPictureError(CUT_SHORT)
+        if kind == _SEGMENT:
+            return Measured()
+        file.seek(size[0], os.SEEK_CUR)
+
+
+def _vint(file: BinaryIO, *, keep_marker: bool = False) -> tuple[int, bool]:
+    """Read a number of variable length, and whether all its bits are set, which means "unknown"."""
+    first = exactly(file, 1)
+    length = 9 - first[0].bit_length()
+    if not first[0]:
+        raise NotAPictureError(DAMAGED)
+    bits = 7 * length
+    whole = int.from_bytes(first + exactly(file, length - 1), "big")
+    value = whole & ((1 << bits) - 1)
+    return (whole if keep_marker else value), value == (1 << bits) - 1

@@ -1,0 +1,238 @@
+"""The pixels of masks. Importing this module loads Pillow."""
+
+import tempfile
+from typing import BinaryIO, cast
+
+from PIL import Image, ImageChops, ImageFilter
+
+from imagerouter_mcp.errors import InvalidSourceError, PlanError
+from imagerouter_mcp.images.inspect.binary import NotAPictureError
+from imagerouter_mcp.images.inspect.formats import HEAD_BYTES, sniff
+from imagerouter_mcp.images.masks import Convention
+from imagerouter_mcp.images.masks.regions import Regions
+from imagerouter_mcp.images.pixels.decode import (
+    MAX_WORKING_BYTES,
+    TooLargeError,
+    fitted,
+    has_transparency,
+    loaded,
+    one_at_a_time,
+    plain,
+)
+from imagerouter_mcp.images.pixels.encode import MAX_SIDE
+from imagerouter_mcp.images.pixels.preview import BUDGETS, Preview, encoded
+
+Size = tuple[int, int]
+
+_KEEP, _LIMIT, _EDIT = 0, 128, 255
+_NEARLY = 32
+"""How far JPEG compression moves the pixels of a black-and-white mask away from black and white."""
+_SOFT_SHARE = 0.02
+"""A mask with a larger share of grey pixels is soft; fewer are just the blurred edges of its shapes."""
+
+_SHADE = (0, 0, 0)
+_TINT = (255, 0, 90)
+_LINE = (255, 255, 255)
+_SHADE_STRENGTH, _TINT_STRENGTH = 0.6, 0.45
+_BACKDROP = (200, 200, 200)
+"""Shown where the source image is transparent."""
+
+
+def region_mask(regions: Regions, source: BinaryIO, width: int, height: int) -> Image.Image:
+    """Paint a mask from regions.
+
+    Args:
+        regions: From `parse_mask`.
+        source: The source image, open for reading; read only for `alpha`.
+        width: Of the source image, in pixels.
+        height: Of the source image, in pixels.
+
+    Raises:
+        PlanError: A box lies outside the picture, the picture has no transparency, or the mask covers
+            nothing or everything.
+        InvalidSourceError: The source image does not decode.
+    """
+    size = width, height
+    mask = _transparent_part(source, size) if regions.alpha else Image.new("L", size, _KEEP)
+    for box in regions.boxes:
+        mask.paste(_EDIT, box.on(width, height))
+    if regions.outside:
+        mask = ImageChops.invert(mask)
+    _check(mask, "Give another region.")
+    return mask
+
+
+@one_at_a_time
+def given_mask(file: BinaryIO, width: int, height: int) -> tuple[Image.Image, str]:
+    """Read a mask picture in either convention.
+
+    If the picture has transparent pixels, edit where it is transparent; otherwise edit where it is white.
+    Soft masks stay soft. A black-and-white mask with blurred edges becomes black and white again, split at
+    128.
+
+    Args:
+        file: The mask, open for reading, as `prepare` returns it.
+        width: Of the source image, in pixels.
+        height: Of the source image, in pixels.
+
+    Returns:
+        The mask, and what was recognised and done, as half a sentence such as "edited where it is white,
+        scaled from 64×64 to 512×512".
+
+    Raises:
+        PlanError: The mask covers nothing or everything.
+        InvalidSourceError: The mask does not decode.
+    """
+    size = width, height
+    picture = _decoded(file, "mask")
+    own = picture.size
+    if has_transparency(picture):
+        mask = ImageChops.invert(_alpha(picture))
+        said = "edited where it is transparent"
+    else:
+        mask = picture if picture.mode == "L" else picture.convert("RGB").convert("L")
+        said = "edited where it is white"
+    del picture
+    mask.info.clear()
+    soft = _is_soft(mask)
+    mask = _scaled(mask, size)
+    if soft:
+        said += ", its half-tones kept"
+    else:
+        mask = _hard(mask)
+    if own != size:
+        stretched = abs(own[0] * height / (own[1] * width) - 1) > 0.02  # noqa: PLR2004 - a fiftieth shows
+        said += f", {'stretched' if stretched else 'scaled'} from {own[0]}×{own[1]} to {width}×{height}"
+    _check(
+        mask,
+        "Give a mask that is transparent (or, without any transparency, white) where to edit, or regions "
+        "such as box:0,0,100%,50%.",
+    )
+    return mask, said
+
+
+def encode_mask(mask: Image.Image, convention: Convention) -> BinaryIO:
+    """Encode a mask as PNG in a provider's convention.
+
+    Returns:
+        An unnamed temporary file, at its beginning; the caller closes it.
+    """
+    sent = mask
+    if convention == "transparent":
+        sent = Image.new("RGBA", mask.size)
+        sent.putalpha(ImageChops.invert(mask))
+    file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - the caller closes it
+    try:
+        sent.save(file, "PNG")
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file
+
+
+def covered_share(mask: Image.Image) -> float:
+    """Return how much of the picture would change, from 0 to 1."""
+    covered = sum(level * count for level, count in enumerate(mask.histogram()))
+    return covered / (_EDIT * mask.width * mask.height)
+
+
+def mask_preview(source: BinaryIO, mask: Image.Image) -> Preview:
+    """Make a preview of a mask over its source image: see `overlay`."""
+    return encoded(overlay(source, mask), BUDGETS["auto"])
+
+
+@one_at_a_time
+def overlay(source: BinaryIO, mask: Image.Image, longest: int = 768) -> Image.Image:
+    """Tint and outline what would change, and dim the rest.
+
+    Args:
+        source: The source image, open for reading, as `prepare` returns it.
+        mask: From `region_mask` or `given_mask`.
+        longest: Pixels of the result's longer side; nothing is enlarged.
+
+    Returns:
+        A picture of mode RGB.
+
+    Raises:
+        InvalidSourceError: The source image does not decode.
+    """
+    picture = _decoded(source, "source image", longest)
+    picture = _opaque(_scaled(picture, fitted(picture.size, longest)))
+    small = _scaled(mask, picture.size)
+    shaded = Image.blend(picture, Image.new("RGB", picture.size, _SHADE), _SHADE_STRENGTH)
+    tinted = Image.blend(picture, Image.new("RGB", picture.size, _TINT), _TINT_STRENGTH)
+    result = Image.composite(tinted, shaded, small)
+    result.paste(_LINE, mask=_outline(small))
+    return result
+
+
+def _outline(mask: Image.Image) -> Image.Image:
+    """Select the region's pixels that touch a pixel outside it; the picture's own edge does not count."""
+    hard = _hard(mask)
+    return ImageChops.subtract(hard, hard.filter(ImageFilter.MinFilter(3)))
+
+
+def _hard(mask: Image.Image) -> Image.Image:
+    # Pillow's annotation names a NumPy type, and NumPy is not installed.
+    return mask.point([_EDIT if level >= _LIMIT else _KEEP for level in range(256)])  # pyright: ignore[reportUnknownMemberType]
+
+
+@one_at_a_time
+def _transparent_part(source: BinaryIO, size: Size) -> Image.Image:
+    picture = _decoded(source, "source image")
+    if not has_transparency(picture):
+        raise PlanError(
+            "The mask is to be the picture's own transparency (alpha), and the picture has none.",
+            "Give regions such as box:0,0,100%,50%, or a mask picture.",
+        )
+    return _scaled(ImageChops.invert(_alpha(picture)), size)
+
+
+def _alpha(picture: Image.Image) -> Image.Image:
+    return (picture if picture.mode in ("LA", "RGBA") else picture.convert("RGBA")).getchannel("A")
+
+
+def _opaque(picture: Image.Image) -> Image.Image:
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    layer = picture.convert("RGBA")
+    opaque = Image.new("RGB", layer.size, _BACKDROP)
+    opaque.paste(layer, mask=layer.getchannel("A"))
+    return opaque
+
+
+def _decoded(file: BinaryIO, what: str, longest: int = MAX_SIDE) -> Image.Image:
+    file.seek(0)
+    found = sniff(file.read(HEAD_BYTES))
+    try:
+        picture = plain(loaded(file, found.name if found else "unknown", longest, MAX_WORKING_BYTES))
+    except (NotAPictureError, TooLargeError) as error:
+        reason = str(error) or "it has too many pixels"
+        raise InvalidSourceError(
+            f"The {what} cannot be decoded: {reason}.", "Give a PNG, JPEG or WebP picture."
+        ) from None
+    file.seek(0)
+    return picture
+
+
+def _is_soft(mask: Image.Image) -> bool:
+    grey = sum(mask.histogram()[_NEARLY : 256 - _NEARLY])
+    return grey > _SOFT_SHARE * mask.width * mask.height
+
+
+def _check(mask: Image.Image, remedy: str) -> None:
+    darkest, lightest = mask.getextrema()
+    if isinstance(lightest, int) and lightest < _LIMIT:
+        raise PlanError("The mask leaves nothing to edit.", remedy)
+    if isinstance(darkest, int) and darkest >= _LIMIT:
+        raise PlanError("The mask covers the whole picture, so nothing of it would be kept.", remedy)
+
+
+def _scaled(picture: Image.Image, size: Size) -> Image.Image:
+    if picture.size == size:
+        return picture
+    if picture.mode in ("1", "P"):
+        picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    # Pillow's annotation names a NumPy type, and NumPy is not installed.
+    return picture.resize(size, Image.Resampling.BILINEAR)  # pyright: ignore[reportUnknownMemberType]

@@ -1,0 +1,111 @@
+"""Colour profiles without anything but colours.
+
+A profile has room for texts, names, serial numbers and private parts of any length. What leaves the machine
+is made anew: the tags that turn colours into others, each of the length that its type has (ICC.1:2022).
+"""
+
+from collections.abc import Callable, Iterator
+
+from imagerouter_mcp.images.inspect.binary import NotAPictureError, number
+
+MAX_PROFILE_BYTES = 4 << 20
+
+_HEADER = 128
+_ENTRY = 12
+_MAX_TAGS = 100
+_MATRIX = (b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC")
+_KEPT = frozenset(
+    {*_MATRIX, b"kTRC", b"wtpt", b"bkpt", b"chad", b"A2B0", b"A2B1", b"A2B2", b"B2A0", b"B2A1", b"B2A2"}
+)
+_SUFFICIENT = (frozenset(_MATRIX), frozenset({b"kTRC"}), frozenset({b"A2B0"}))
+"""With one of these sets, a profile says what its colours are."""
+_SPACES = frozenset({b"RGB ", b"GRAY", b"CMYK"})
+_CLASSES = frozenset({b"scnr", b"mntr", b"prtr", b"spac"})
+_CONNECTIONS = frozenset({b"XYZ ", b"Lab "})
+_D50 = bytes.fromhex("0000f6d6000100000000d32d")
+"""The illuminant that every header states."""
+_PARAMETERS = (1, 3, 4, 5, 7)
+"""Of each function type of a parametric curve."""
+
+
+def colours_only(profile: bytes) -> bytes:
+    """The same colours in a profile that holds nothing else; empty where that cannot be told.
+
+    Args:
+        profile: As it is embedded in a picture.
+    """
+    try:
+        space, device, connection = profile[16:20], profile[12:16], profile[20:24]
+        known = space in _SPACES and device in _CLASSES and connection in _CONNECTIONS
+        if not known or profile[36:40] != b"acsp" or len(profile) > MAX_PROFILE_BYTES:
+            return b""
+        tags = dict(_tags(profile))
+    except NotAPictureError:
+        return b""
+    if not any(wanted <= tags.keys() for wanted in _SUFFICIENT):
+        return b""
+    version = bytes((profile[8], profile[9] & 0xF0, 0, 0))
+    intent = bytes(3) + bytes((profile[67] & 3,))
+    head = bytes(8) + version + device + space + connection + bytes(12) + b"acsp" + bytes(24) + intent + _D50
+    return _assembled(head.ljust(_HEADER, b"\0"), tags)
+
+
+def _tags(profile: bytes) -> Iterator[tuple[bytes, bytes]]:
+    for index in range(min(number(profile, _HEADER), _MAX_TAGS)):
+        at = _HEADER + 4 + _ENTRY * index
+        name = profile[at : at + 4]
+        start, length = number(profile, at + 4), number(profile, at + 8)
+        if name in _KEPT:
+            data = _plain(profile[start : start + length])
+            if data:
+                yield name, data
+
+
+def _plain(data: bytes) -> bytes:
+    """A tag's data up to the length that its type has, without what is reserved; empty for other types."""
+    measure = _LENGTHS.get(data[:4])
+    length = measure(data) if measure else 0
+    return data[:4] + bytes(4) + data[8:length] if 0 < length <= len(data) else b""
+
+
+def _curve(data: bytes) -> int:
+    return 12 + 2 * number(data, 8)
+
+
+def _function(data: bytes) -> int:
+    kind = number(data, 8, 2)
+    return 12 + 4 * _PARAMETERS[kind] if kind < len(_PARAMETERS) else 0
+
+
+def _table(data: bytes) -> int:
+    """Of a table from so many channels over a grid to so many others, in one byte a value or in two."""
+    channels, made, grid = (number(data, at, 1) for at in (8, 9, 10))
+    cells = grid**channels * made
+    if data[:4] == b"mft1":
+        return 48 + 256 * channels + cells + 256 * made
+    return 52 + 2 * (number(data, 48, 2) * channels + cells + number(data, 50, 2) * made)
+
+
+_LENGTHS: dict[bytes, Callable[[bytes], int]] = {
+    b"XYZ ": lambda _: 20,
+    b"sf32": lambda _: 8 + 9 * 4,  # the only one that is kept is a matrix of nine
+    b"curv": _curve,
+    b"para": _function,
+    b"mft1": _table,
+    b"mft2": _table,
+}
+
+
+def _assembled(head: bytes, tags: dict[bytes, bytes]) -> bytes:
+    """Header, table of tags, and each different data once, at multiples of four."""
+    table = len(tags).to_bytes(4, "big")
+    places: dict[bytes, int] = {}
+    body = bytearray()
+    at = _HEADER + 4 + _ENTRY * len(tags)
+    for name, data in tags.items():
+        if data not in places:
+            places[data] = at + len(body)
+            body += data + bytes(-len(data) % 4)
+        table += name + places[data].to_bytes(4, "big") + len(data).to_bytes(4, "big")
+    whole = head + table + body
+    return len(whole).to_bytes(4, "big") + whole[4:]

@@ -1,0 +1,227 @@
+"""Decode pictures into 8 bits a channel. What decoding will take is estimated before it starts."""
+
+import io
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import wraps
+from typing import BinaryIO, ParamSpec, TypeVar, cast
+
+from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from imagerouter_mcp.images.inspect.binary import DAMAGED, NotAPictureError
+from imagerouter_mcp.images.inspect.opening import BROKEN, opened
+
+_WORKER = ThreadPoolExecutor(1, "pixels")
+
+MAX_WORKING_BYTES = 640 << 20
+"""Memory that decoding a source image may take; 8192×8192 fits as PNG and as progressive JPEG."""
+_MAX_PIXELS = 89_000_000
+"""Above this Pillow warns of a bomb while it loads some formats (`Image.MAX_IMAGE_PIXELS`)."""
+_BYTES_PER_PIXEL = {"webp": 16, "avif": 12, "heic": 12, "heif": 12}
+"""Of decoders that fill buffers of their own first; the others take the four of Pillow's RGB."""
+_PROGRESSIVE = 6
+"""Bytes a pixel that libjpeg holds of a progressive JPEG: coefficients of two bytes, without subsampling."""
+
+_SIXTEEN_BITS = tuple(value >> 8 for value in range(1 << 16))
+_EIGHT, _SIXTEEN = 0xFF, 0xFFFF
+_BITS_PER_SAMPLE = 0x0102
+"""TIFF's tag."""
+_PNG_DEPTH = 24
+"""Where a PNG states its bits a channel."""
+_PLAIN = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
+
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes each EXIF orientation."""
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class TooLargeError(Exception):
+    """Decoding would take too much memory."""
+
+
+def one_at_a_time(work: Callable[P, T]) -> Callable[P, T]:
+    """Run a function that holds a source image's pixels in the one thread for such work.
+
+    So only one picture is in memory, from one allocation arena and not from one for each thread. It loses
+    little time, because most of Pillow's decoders hold the interpreter's lock anyway. Such a function never
+    calls another.
+    """
+
+    @wraps(work)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        return _WORKER.submit(work, *args, **kwargs).result()
+
+    return run
+
+
+def loaded(file: BinaryIO, format_name: str, longest: int, most: int) -> ImageFile:
+    """Open and decode the first frame. For source images call it in `one_at_a_time`.
+
+    Args:
+        file: The picture, open for reading.
+        format_name: As in `formats.Format.name`.
+        longest: Pixels of the longer side that are enough. A JPEG is decoded at a half, a quarter or an
+            eighth where that is no smaller; other formats ignore it.
+        most: Bytes of memory that decoding may take.
+
+    Raises:
+        NotAPictureError: It does not decode.
+        TooLargeError: It would take too much memory.
+    """
+    picture = opened(file, format_name)
+    progressive = format_name == "jpeg" and "progressive" in picture.info
+    coefficients = picture.width * picture.height * _PROGRESSIVE if progressive else 0
+    picture.draft(None, fitted(picture.size, longest))
+    _check_cost(format_name, picture.width * picture.height, most - coefficients)
+    try:
+        picture.load()
+    except BROKEN:
+        raise NotAPictureError(DAMAGED) from None
+    return picture
+
+
+def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    """Return the size at which a picture fits into a square; it keeps its shape, and nothing is enlarged.
+
+    Args:
+        size: Width and height.
+        longest: The square's side.
+    """
+    scale = min(1, longest / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def upright(picture: Image.Image, orientation: int) -> Image.Image:
+    """Turn a picture as its EXIF orientation says."""
+    return picture.transpose(_TURNS[orientation]) if orientation in _TURNS else picture
+
+
+def is_deep(picture: ImageFile, head: bytes) -> bool:
+    """Whether a decoded picture came with more than 8 bits a channel.
+
+    Args:
+        picture: As decoded, before it is changed.
+        head: The first bytes of its file: Pillow forgets the depth of a PNG in colour.
+    """
+    if isinstance(picture, PngImageFile):
+        return head[_PNG_DEPTH] > 8  # noqa: PLR2004 - bits
+    if isinstance(picture, TiffImageFile):
+        bits = cast("tuple[int, ...]", picture.tag_v2.get(_BITS_PER_SAMPLE) or (8,))
+        return max(bits) > 8  # noqa: PLR2004 - bits
+    return picture.mode.startswith("I") or picture.mode == "F"
+
+
+def plain(picture: Image.Image, *, deep: bool = False) -> Image.Image:
+    """Convert to 1, L, LA, P, RGB or RGBA, without metadata except a palette's transparency.
+
+    Args:
+        picture: Decoded; its metadata is removed from it.
+        deep: Whether it came with 16 bits a channel, and so did its transparent colour.
+
+    Raises:
+        NotAPictureError: Its colour space has no way to RGB.
+    """
+    profile: bytes = picture.info.get("icc_profile") or b""
+    transparent: object = picture.info.get("transparency")
+    if isinstance(transparent, str):  # a text in a PNG has that name
+        transparent = None
+    picture.info.clear()
+    try:
+        if picture.mode in ("CMYK", "YCCK"):
+            return _from_inks(picture, profile)
+        if picture.mode.startswith("I") or picture.mode == "F":
+            picture = _from_deep(picture)
+        elif picture.mode not in _PLAIN:
+            picture = picture.convert("RGBA" if picture.mode in ("RGBa", "La", "PA") else "RGB")
+    except (OSError, ValueError, MemoryError):
+        raise NotAPictureError(f"its colours ({picture.mode}) cannot be converted") from None
+    if transparent is not None and picture.mode in ("P", "L", "RGB"):
+        picture.info["transparency"] = _shallow(transparent) if deep else transparent
+        if picture.mode != "P":
+            picture = picture.convert("LA" if picture.mode == "L" else "RGBA")
+            picture.info.clear()
+    return picture
+
+
+def has_transparency(picture: Image.Image) -> bool:
+    """Whether any pixel is transparent; an alpha channel of nothing but 255 does not count."""
+    if not picture.has_transparency_data:
+        return False
+    alpha = (picture if picture.mode in ("LA", "RGBA") else picture.convert("RGBA")).getchannel("A")
+    return alpha.getextrema() != (_EIGHT, _EIGHT)
+
+
+def upper_half(picture: Image.Image) -> Image.Image:
+    """Reduce 16 bits to 8; Pillow's own conversion would cut off at 255."""
+    # Pillow's annotation names a NumPy type, and NumPy is not installed.
+    return picture.convert("I").point(_SIXTEEN_BITS, "L")  # pyright: ignore[reportUnknownMemberType]
+
+
+def _check_cost(format_name: str, pixels: int, most: int) -> None:
+    if pixels > _MAX_PIXELS or pixels * _BYTES_PER_PIXEL.get(format_name, 4) > most:
+        raise TooLargeError
+
+
+def _shallow(transparent: object) -> object:
+    if isinstance(transparent, int):
+        return transparent >> 8
+    if isinstance(transparent, tuple):
+        return tuple(part >> 8 for part in cast("tuple[int, ...]", transparent))
+    return transparent
+
+
+def _from_deep(picture: Image.Image) -> Image.Image:
+    """Convert 16 bits by their upper half, 32-bit and floating point values by the range that they use."""
+    if picture.mode.startswith("I;16"):
+        return upper_half(picture)
+    low, high = cast("tuple[float, float]", picture.getextrema())
+    if picture.mode == "I" and low >= 0 and high <= _SIXTEEN:
+        return upper_half(picture)
+    if low >= 0 and high <= 1:
+        low, high = 0, 1
+    elif low >= 0 and high <= _EIGHT:
+        low, high = 0, _EIGHT
+    scale = _EIGHT / ((high - low) or 1)
+    stretched = picture.convert("F").point(  # pyright: ignore[reportUnknownMemberType] - as in `upper_half`
+        lambda value: value * scale - low * scale
+    )
+    return stretched.convert("L")
+
+
+def _from_inks(picture: Image.Image, profile: bytes) -> Image.Image:
+    """Convert through the embedded profile, or plainly if there is none or it is broken."""
+    through = _through_profile(picture, profile) if profile[16:20] == b"CMYK" else None
+    if through is None:
+        return picture.convert("RGB")
+    through.info.clear()
+    return through
+
+
+def _through_profile(picture: Image.Image, profile: bytes) -> Image.Image | None:
+    try:
+        from PIL import ImageCms  # noqa: PLC0415 - Pillow may have been built without Little CMS
+
+        inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        # Pillow's annotation does not say what this returns.
+        screen = cast("ImageCms.ImageCmsProfile", ImageCms.createProfile("sRGB"))  # pyright: ignore[reportUnknownMemberType]
+    except (ImportError, OSError, ValueError, TypeError):
+        return None
+    try:
+        return ImageCms.profileToProfile(picture, inks, screen, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None

@@ -1,0 +1,278 @@
+"""Encode a source image as a file that ImageRouter takes: small enough, in a type that providers know."""
+
+import math
+import os
+import tempfile
+from dataclasses import dataclass, replace
+from typing import BinaryIO, cast
+
+from PIL import Image, JpegImagePlugin
+from PIL.ImageFile import ImageFile
+from PIL.PngImagePlugin import PngImageFile, PngInfo
+from PIL.TiffImagePlugin import TiffImageFile
+
+from imagerouter_mcp.images.inspect import formats
+from imagerouter_mcp.images.inspect.binary import holds_text, number
+from imagerouter_mcp.images.inspect.exif import Exif, read_exif, xmp_has_location
+from imagerouter_mcp.images.inspect.formats import Format
+from imagerouter_mcp.images.inspect.inspection import Inspection
+from imagerouter_mcp.images.inspect.opening import block
+from imagerouter_mcp.images.pixels.colour_profiles import colours_only
+from imagerouter_mcp.images.pixels.decode import (
+    MAX_WORKING_BYTES,
+    fitted,
+    has_transparency,
+    is_deep,
+    loaded,
+    one_at_a_time,
+    plain,
+    upright,
+)
+
+MAX_BYTES = 25 * 2**20
+"""The service takes files up to 25 MiB."""
+MAX_SIDE = 8192
+"""Pixels; no model behind the service makes more of a larger picture."""
+
+_HIGH_QUALITY = 95
+_QUALITIES = (92, 85)
+"""Tried in this order before a picture of the right size is scaled down for its bytes."""
+_HALVED_CHROMA = 2
+"""Pillow's number for 4:2:0; a picture that comes with it keeps it, others keep all their colour."""
+_SAFE_SHARE = 0.95
+"""Of the sides that would just fit, because smaller pictures have more bytes a pixel."""
+_REDUCING_GAP = 2.0
+_SPACES = {"L": b"GRAY", "LA": b"GRAY", "1": b"GRAY", "P": b"RGB ", "RGB": b"RGB ", "RGBA": b"RGB "}
+_ORIENTATION = 0x0112
+_SCAN = b"\xff\xda"
+"""What begins a JPEG's compressed pixels."""
+_COLOUR_CHUNKS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4}
+"""A PNG's chunks that say what its colours are, and their lengths (PNG, third edition, section 11.3)."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A picture encoded anew.
+
+    Attributes:
+        file: An unnamed temporary file, at its beginning; the caller closes it.
+        format: PNG, JPEG or WebP.
+        width: In pixels as displayed.
+        height: In pixels as displayed.
+        before: Width and height before any scaling.
+        exif: What the file's metadata said.
+        turned: Whether the pixels were turned upright.
+        deep: Whether it came with more than 8 bits a channel.
+        cmyk: Whether it came in inks.
+        reduced: Whether it lost pixels or quality to fit.
+    """
+
+    file: BinaryIO
+    format: Format
+    width: int
+    height: int
+    before: tuple[int, int]
+    exif: Exif
+    turned: bool = False
+    deep: bool = False
+    cmyk: bool = False
+    reduced: bool = False
+
+
+@one_at_a_time
+def encode(
+    file: BinaryIO, seen: Inspection, becomes: Format, *, turn: bool = False, lossless: bool = False
+) -> Encoded:
+    """Decode a picture and encode nothing but its pixels and colours.
+
+    PNG keeps its pixels exactly. JPEG keeps its tables of quantisation and, unless `turn`, the way up in
+    which it is stored. Everything else is changed as far as sending it takes: 8-bit grey or RGB, upright,
+    small enough.
+
+    Args:
+        file: The picture, open for reading.
+        seen: From `inspect`.
+        becomes: The format to encode it in, if that fits.
+        turn: Whether to turn a JPEG upright too, which costs some quality.
+        lossless: Whether to encode a WebP without loss.
+
+    Raises:
+        NotAPictureError: It does not decode.
+        TooLargeError: It would take too much memory.
+    """
+    came_as = seen.format
+    size = seen.width or 1, seen.height or 1
+    file.seek(0)
+    head = file.read(formats.HEAD_BYTES)
+    picture = loaded(file, came_as.name, MAX_SIDE, MAX_WORKING_BYTES)
+    exif = _metadata(picture, file)
+    if came_as is formats.JPEG and max(size) <= MAX_SIDE and not (turn and exif.orientation > 1):
+        kept = _kept_jpeg(picture, exif.orientation)
+        if kept:
+            return Encoded(kept, came_as, *size, before=size, exif=exif)
+    deep, cmyk = is_deep(picture, head), picture.mode == "CMYK"
+    halved = JpegImagePlugin.get_sampling(picture) == _HALVED_CHROMA
+    profile = block(picture, "icc_profile")
+    image = plain(picture, deep=deep)
+    del picture
+    if came_as is not formats.TIFF:  # Pillow turns a TIFF when it decodes it
+        image = upright(image, exif.orientation)
+    encoder = _Encoder(
+        _colours(profile, image.mode),
+        _colour_chunks(file) if came_as is formats.PNG else PngInfo(),
+        subsampling=_HALVED_CHROMA if halved else 0,
+        lossless=lossless,
+    )
+    # A large JPEG is decoded smaller; and `inspect` measures a HEIC before it is cropped.
+    before = size if came_as is formats.JPEG else image.size
+    made, kind, image, reduced = encoder.fit(image, becomes)
+    reduced = reduced or (becomes is not formats.PNG and seen.bytes > MAX_BYTES)
+    turned = exif.orientation > 1
+    return Encoded(made, kind, *image.size, before, exif, turned, deep, cmyk, reduced)
+
+
+def _metadata(picture: ImageFile, file: BinaryIO) -> Exif:
+    """Read orientation and location of a decoded picture, the location from XMP too."""
+    # Pillow forgets the orientation of a TIFF when it turns the picture.
+    exif = read_exif(file if isinstance(picture, TiffImageFile) else block(picture, "exif"))
+    texts = [block(picture, "xmp")]
+    if isinstance(picture, PngImageFile):
+        texts = [str(text).encode() for text in picture.text.values()]
+    return replace(exif, location=exif.location or any(map(xmp_has_location, texts)))
+
+
+def _colours(profile: bytes, mode: str) -> bytes:
+    """Reduce a profile to its colours; empty if it is for another colour space than the pixels have."""
+    return colours_only(profile) if profile[16:20] == _SPACES.get(mode) else b""
+
+
+def _colour_chunks(file: BinaryIO) -> PngInfo:
+    """Collect the chunks before a PNG's pixels that say what its colours are."""
+    found = PngInfo()
+    file.seek(8)
+    while (head := file.read(8)) and head[4:] != b"IDAT":
+        length, kind = number(head), head[4:]
+        if _COLOUR_CHUNKS.get(kind) == length:
+            found.add(kind, file.read(length))
+            length = 0
+        file.seek(length + 4, os.SEEK_CUR)
+    return found
+
+
+def _kept_jpeg(picture: ImageFile, orientation: int) -> BinaryIO | None:
+    """Encode a JPEG with its own tables, and no metadata but the orientation; None if it does not fit."""
+    if picture.mode not in ("L", "RGB"):
+        return None
+    profile = _colours(block(picture, "icc_profile"), picture.mode)
+    exif = Image.Exif()
+    if orientation > 1:
+        exif[_ORIENTATION] = orientation
+    file = _saved(
+        picture,
+        "JPEG",
+        qtables="keep",
+        # What Pillow has no number for, such as 4:1:1, keeps all its colour.
+        subsampling=max(0, JpegImagePlugin.get_sampling(picture)),
+        keep_rgb=picture.info.get("adobe_transform") == 0,
+        icc_profile=profile or None,
+        exif=exif.tobytes() if orientation > 1 else b"",
+        comment=b"",
+    )
+    if _size(file) <= MAX_BYTES:
+        sent = file.read()
+        # Text that stood in place of compressed pixels would come out again as it was.
+        if not holds_text(sent[sent.rindex(_SCAN) :]):
+            file.seek(0)
+            return file
+    file.close()
+    return None
+
+
+@dataclass(frozen=True)
+class _Encoder:
+    profile: bytes
+    chunks: PngInfo
+    subsampling: int
+    lossless: bool
+
+    def fit(self, image: Image.Image, becomes: Format) -> tuple[BinaryIO, Format, Image.Image, bool]:
+        """Encode as wanted if that fits, else opaque pictures as JPEG and others as PNG, smaller and smaller.
+
+        Returns:
+            The file, its format, the picture in it, and whether it was reduced.
+        """
+        target = fitted(image.size, MAX_SIDE)
+        scale = 1.0
+        if image.size == target:
+            file = self._save(image, becomes, _HIGH_QUALITY, lossless=self.lossless)
+            if (size := _size(file)) <= MAX_BYTES:
+                return file, becomes, image, False
+            file.close()
+            # PNGs of the same picture have about as many bytes a pixel.
+            scale = _SAFE_SHARE * math.sqrt(MAX_BYTES / size) if becomes is formats.PNG else 1.0
+        kind = formats.PNG if has_transparency(image) else formats.JPEG
+        if kind is formats.PNG:
+            target = fitted(target, round(max(target) * scale))
+        image = _resized(_scalable(image, kind), target)
+        qualities = list(_QUALITIES if kind is formats.JPEG else _QUALITIES[-1:])
+        while True:
+            file = self._save(image, kind, qualities[0])
+            if (size := _size(file)) <= MAX_BYTES:
+                return file, kind, image, True
+            file.close()
+            if len(qualities) > 1:
+                qualities.pop(0)
+            else:
+                scale = min(0.9, _SAFE_SHARE * math.sqrt(MAX_BYTES / size))
+                image = _resized(image, (int(image.width * scale) or 1, int(image.height * scale) or 1))
+
+    def _save(self, image: Image.Image, kind: Format, quality: int, *, lossless: bool = False) -> BinaryIO:
+        profile = self.profile or None
+        if kind is formats.PNG:
+            return _saved(image, "PNG", icc_profile=profile, pnginfo=self.chunks)
+        image = _scalable(image, kind)
+        if kind is formats.JPEG:
+            return _saved(image, "JPEG", quality=quality, subsampling=self.subsampling, icc_profile=profile)
+        return _saved(
+            image, "WEBP", quality=quality, method=2, lossless=lossless, exact=lossless, icc_profile=profile
+        )
+
+
+def _saved(image: Image.Image, kind: str, **options: object) -> BinaryIO:
+    file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - the caller closes it
+    try:
+        image.save(file, kind, **options)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _size(file: BinaryIO) -> int:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size
+
+
+def _scalable(image: Image.Image, kind: Format) -> Image.Image:
+    """Convert to L, RGB, LA or RGBA; without an alpha channel for JPEG."""
+    if kind is formats.JPEG:
+        mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
+    elif kind is formats.WEBP or image.mode == "P":
+        mode = "RGBA" if image.has_transparency_data else "RGB"
+    else:
+        mode = "L" if image.mode == "1" else image.mode
+    if image.mode == mode:
+        return image
+    image = image.convert(mode)
+    image.info.clear()
+    return image
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    if image.size == size:
+        return image
+    # Pillow's annotation names a NumPy type, and NumPy is not installed.
+    return image.resize(  # pyright: ignore[reportUnknownMemberType]
+        size, Image.Resampling.BICUBIC, reducing_gap=_REDUCING_GAP
+    )

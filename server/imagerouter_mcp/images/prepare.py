@@ -1,0 +1,205 @@
+"""Make a picture fit to send: checked, without metadata, of a type and size that ImageRouter takes.
+
+PNG and JPEG are encoded anew as they were, WebP is copied byte for byte, and everything else is converted,
+which a note says. Pixels are in memory one picture at a time, however many threads prepare pictures.
+"""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from imagerouter_mcp.errors import InvalidSourceError
+from imagerouter_mcp.images.inspect import formats
+from imagerouter_mcp.images.inspect.binary import NotAPictureError
+from imagerouter_mcp.images.inspect.formats import Format
+from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.images.pixels.encode import Encoded
+
+_DRAWN_LONGEST = 1024
+_SENT = frozenset({formats.PNG, formats.JPEG, formats.WEBP})
+"""The types that every provider behind the service is known to take."""
+_MAX_CHECKING_BYTES = 80 << 20
+"""Memory that decoding a WebP only to check it may take; a larger one is judged by its structure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A picture that can be sent.
+
+    Attributes:
+        file: An unnamed temporary file, at its beginning; whoever receives it closes it.
+        media_type: Of PNG, JPEG or WebP.
+        extension: Without a dot.
+        width: In pixels as displayed.
+        height: In pixels as displayed.
+        notes: What was changed and matters, a sentence each.
+    """
+
+    file: BinaryIO
+    media_type: str
+    extension: str
+    width: int
+    height: int
+    notes: tuple[str, ...]
+
+
+def prepare(file: BinaryIO, name: str, *, turn: bool = False) -> Prepared:
+    """Make a picture fit to send.
+
+    Args:
+        file: A file with any content, open for reading and seekable; it stays open.
+        name: What sentences call it.
+        turn: Whether to turn the pixels of a JPEG upright too, as a mask needs it. Otherwise such a JPEG
+            keeps its orientation as its only metadata, and with it its quality.
+
+    Raises:
+        InvalidSourceError: It is no picture, or none that can be sent.
+    """
+    try:
+        return _prepared(file, name, inspect(file), turn=turn)
+    except NotAPictureError as error:
+        raise InvalidSourceError(
+            f"The source image {name} is not a picture that can be sent: {error}.",
+            "Give a whole PNG, JPEG or WebP picture.",
+        ) from None
+    except OSError as error:
+        raise InvalidSourceError(
+            f"The source image {name} cannot be read or copied: {error.strerror or error}.",
+            "Check the file, and that there is room for temporary files.",
+        ) from None
+
+
+def scratch_file() -> BinaryIO:
+    """Open a file without a name, gone when it is closed or the process ends."""
+    return cast("BinaryIO", tempfile.TemporaryFile())  # the stub names a private wrapper
+
+
+def _prepared(file: BinaryIO, name: str, seen: Inspection, *, turn: bool) -> Prepared:
+    if seen.format.kind == "video":
+        raise InvalidSourceError(
+            f"The source image {name} is a video ({seen.format.name.upper()}), not a picture.",
+            "Give a still picture, such as one of its frames saved as PNG or JPEG.",
+        )
+    if seen.format.kind == "vector":
+        drawing = _drawn(file, name)
+        drawn = inspect(drawing)
+        note = f"{name} was drawn from SVG at {drawn.width}×{drawn.height} pixels."
+        return _encoded(drawing, name, drawn, formats.PNG, turn=turn, notes=[note])
+    if seen.format is formats.WEBP:
+        return _prepared_webp(file, name, seen)
+    becomes = seen.format if seen.format in _SENT else formats.PNG
+    return _encoded(file, name, seen, becomes, turn=turn)
+
+
+def _prepared_webp(file: BinaryIO, name: str, seen: Inspection) -> Prepared:
+    from imagerouter_mcp.images.pixels import decode, encode, webp_copy  # noqa: PLC0415 - loads Pillow
+
+    copy = scratch_file()
+    try:
+        copied = webp_copy.copy_webp(file, copy)
+        size = copy.seek(0, os.SEEK_END)
+        fits = size <= encode.MAX_BYTES and max(_size(seen)) <= encode.MAX_SIDE
+        if copied.framed or copied.text or copied.orientation > 1 or not fits:
+            copy.close()
+            becomes = formats.PNG if seen.animated or copied.framed else formats.WEBP
+            return _encoded(file, name, seen, becomes, lossless=copied.lossless)
+        with suppress(decode.TooLargeError):
+            decode.one_at_a_time(decode.loaded)(copy, seen.format.name, 1, _MAX_CHECKING_BYTES)
+    except BaseException:
+        copy.close()
+        raise
+    copy.seek(0)
+    notes = (_location_gone(name),) if copied.location else ()
+    return Prepared(copy, seen.format.media_type, seen.format.extension, *_size(seen), notes)
+
+
+def _encoded(
+    file: BinaryIO,
+    name: str,
+    seen: Inspection,
+    becomes: Format,
+    *,
+    turn: bool = False,
+    lossless: bool = False,
+    notes: Sequence[str] = (),
+) -> Prepared:
+    from imagerouter_mcp.images.inspect import opening  # noqa: PLC0415 - loads Pillow
+    from imagerouter_mcp.images.pixels import decode, encode  # noqa: PLC0415 - as above
+
+    if not opening.can_decode(seen.format.name):
+        raise InvalidSourceError(
+            f"The source image {name} is {seen.format.name.upper()}, which cannot be converted here.",
+            "Save it as PNG, JPEG or WebP and give that, or install pillow-heif beside imagerouter-mcp.",
+        )
+    try:
+        made = encode.encode(file, seen, becomes, turn=turn, lossless=lossless)
+    except decode.TooLargeError:
+        raise InvalidSourceError(
+            f"The source image {name} has {seen.width}×{seen.height} pixels, too many to be converted here.",
+            f"Scale it down to {encode.MAX_SIDE} pixels a side or less and give that as PNG, JPEG or WebP.",
+        ) from None
+    said = (*notes, *_changes(name, seen, made))
+    return Prepared(made.file, made.format.media_type, made.format.extension, made.width, made.height, said)
+
+
+def _size(seen: Inspection) -> tuple[int, int]:
+    return seen.width or 1, seen.height or 1
+
+
+def _drawn(file: BinaryIO, name: str) -> BinaryIO:
+    """Draw an SVG as a PNG, where the optional extra can draw it."""
+    from imagerouter_mcp.images.pixels.draw_svg import draw_svg  # noqa: PLC0415 - not before the first drawing
+
+    drawing = draw_svg(file, _DRAWN_LONGEST)
+    if drawing is None:
+        raise InvalidSourceError(
+            f"The source image {name} is an SVG drawing, which cannot be made into pixels here.",
+            "Export it as PNG and give that; drawings without references to other files can be drawn here "
+            "once imagerouter-mcp is installed with its extra `svg`.",
+        )
+    return BytesIO(drawing)
+
+
+def _changes(name: str, seen: Inspection, made: "Encoded") -> list[str]:
+    """Say what was changed, a sentence each."""
+    notes: list[str] = []
+    if seen.animated:
+        pages = seen.format is formats.TIFF
+        taken = "has several pages, and its first one" if pages else "is animated, and its first frame"
+        notes.append(f"{name} {taken} was taken.")
+    if made.turned:
+        gone = ", and its location data was removed" if made.exif.location else ""
+        notes.append(f"{name} was rotated as its EXIF data says{gone}.")
+    elif made.exif.location:
+        notes.append(_location_gone(name))
+    if made.cmyk:
+        notes.append(f"{name} was converted from CMYK to RGB.")
+    if made.deep:
+        notes.append(f"{name} was reduced from 16 to 8 bits a channel.")
+    if made.reduced:
+        notes.append(_smaller(name, seen, made))
+    elif made.format is not seen.format:
+        notes.append(f"{name} was converted from {seen.format.name.upper()} to {made.format.name.upper()}.")
+    return notes
+
+
+def _location_gone(name: str) -> str:
+    return f"The location data of {name} was removed."
+
+
+def _smaller(name: str, seen: Inspection, made: "Encoded") -> str:
+    from imagerouter_mcp.images.pixels.encode import MAX_BYTES, MAX_SIDE  # noqa: PLC0415 - as above
+
+    kind = made.format.name.upper()
+    before, after = (f"{width}×{height}" for width, height in (made.before, (made.width, made.height)))
+    done = f"scaled down from {before} to {after} pixels, as {kind}"
+    if before == after:
+        done = f"encoded anew as {kind} at its {after} pixels"
+    had = f" ({seen.bytes / 2**20:.1f} MiB before)" if seen.bytes > MAX_BYTES else ""
+    return f"{name} was {done}{had}, for up to {MAX_BYTES >> 20} MiB and {MAX_SIDE} pixels a side are sent."

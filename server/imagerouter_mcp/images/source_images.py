@@ -1,0 +1,233 @@
+"""Source images in: from a path, an address, a data URI or base64 to an open file that can be sent."""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
+from urllib.request import url2pathname
+
+import anyio.to_thread
+
+from imagerouter_mcp.errors import InvalidSourceError
+from imagerouter_mcp.fetch import Fetcher, FetchError
+from imagerouter_mcp.images.allowed_files import MAX_READ_BYTES, open_source, too_large
+from imagerouter_mcp.images.prepare import prepare, scratch_file
+
+__all__ = ["MAX_READ_BYTES", "SourceImage", "SourceReader", "is_data", "shown"]
+
+FETCH_SECONDS = 60.0
+_SHOWN = 80
+_PIECE = 2**20
+_USER = re.compile(r"(?<=://)[^/?#]*@")
+"""A user name and a password in an address, which no sentence repeats."""
+_BASE64 = re.compile(r"(?!/(?!9j/))[A-Za-z0-9+/\s]{256,}={0,2}\s*")
+"""Bare base64: hardly a picture is shorter. A JPEG's begins like the path of a folder `9j`."""
+_DATA_URI = re.compile(r"data:(?P<type>[^,;]*)(?P<options>(;[^,;]*)*),", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceImage:
+    """A picture to send.
+
+    Attributes:
+        file: Open and readable from its beginning; whoever opened the source closes it.
+        filename: A name with the extension of its real type.
+        media_type: Read from its bytes.
+        width: In pixels, as displayed.
+        height: In pixels, as displayed.
+        notes: What was changed to make it fit to be sent, a sentence each.
+    """
+
+    file: BinaryIO
+    filename: str
+    media_type: str
+    width: int
+    height: int
+    notes: tuple[str, ...]
+
+
+class SourceReader:
+    """Opens source images.
+
+    Args:
+        fetcher: Fetches those that are addresses.
+        expand: Turns `~` and the like into a path.
+        folders: Where files may lie; none for nowhere, None for anywhere.
+    """
+
+    def __init__(
+        self, fetcher: Fetcher, expand: Callable[[str], Path], folders: Sequence[Path] | None = None
+    ) -> None:
+        self._fetcher = fetcher
+        self._expand = expand
+        self._folders = folders
+
+    async def open_stored(self, path: Path, name: str, *, turn: bool = False) -> SourceImage:
+        """Open a file that this server stored itself, wherever that is.
+
+        Args:
+            path: Where it is.
+            name: What sentences call it.
+            turn: As for `prepare`.
+
+        Raises:
+            InvalidSourceError: As for `open`.
+        """
+        file = await anyio.to_thread.run_sync(open_source, path, name)
+        return await _prepared(file, name, turn=turn)
+
+    async def digest(self, source: str | Path) -> str | None:
+        """Return the SHA-256 of a file's content; None for an address or data, which are their own text.
+
+        Args:
+            source: As for `open`, or the path of a file that this server stored.
+
+        Raises:
+            InvalidSourceError: It may not or cannot be read.
+        """
+        if isinstance(source, Path):
+            file = await anyio.to_thread.run_sync(open_source, source, source.name)
+        elif is_data(source) or _is_address(source):
+            return None
+        else:
+            file = await self._open_bytes(source.strip())  # noqa: ASYNC240 - a string's `strip`
+        with file:
+            return await anyio.to_thread.run_sync(_sha256, file)
+
+    async def open(self, text: str, *, turn: bool = False) -> SourceImage:
+        """Open one source image and make sure that it is a picture.
+
+        Args:
+            text: An absolute path (`~` allowed), `file://` URI, http(s) address, data URI, or base64.
+            turn: As for `prepare`.
+
+        Raises:
+            InvalidSourceError: It cannot be read, is too large, or is no picture; names the source.
+        """
+        text = text.strip()
+        if _BASE64.fullmatch(text):
+            text = f"data:;base64,{text}"
+        return await _prepared(await self._open_bytes(text), shown(text), turn=turn)
+
+    async def _open_bytes(self, text: str) -> BinaryIO:
+        if _is_address(text):
+            return await self._download(text)
+        if text[:5].lower() == "data:":
+            return await anyio.to_thread.run_sync(_open_data_uri, text)
+        path = self._path(text)
+        if self._folders is not None and not self._folders:
+            raise InvalidSourceError(
+                f"The source image {shown(text)} is a path, and this server reads no files.",
+                "Give a handle, an http(s):// address or a data URI.",
+            )
+        name = shown(text) if self._folders else shown(str(path))
+        return await anyio.to_thread.run_sync(open_source, path, name, self._folders)
+
+    def _path(self, text: str) -> Path:
+        try:
+            path = _path_of_uri(text) if text[:5].lower() == "file:" else self._expand(text)
+            str(path).encode()  # half a surrogate pair is in no file's name
+        except (ValueError, RuntimeError):  # a broken file: URI; no home folder
+            raise _unusable(text) from None
+        if "\0" in str(path) or not path.is_absolute():
+            raise _unusable(text)
+        return path
+
+    async def _download(self, url: str) -> BinaryIO:
+        file = scratch_file()
+        try:
+            await self._fetcher.download(url, file, max_bytes=MAX_READ_BYTES, seconds=FETCH_SECONDS)
+        except BaseException as error:
+            file.close()
+            if isinstance(error, FetchError | OSError):
+                reason = error.reason if isinstance(error, FetchError) else error.strerror or str(error)
+                raise InvalidSourceError(
+                    f"The source image {shown(url)} cannot be fetched: {reason}.",
+                    "Give another address, or download the picture and give its path.",
+                ) from error
+            raise
+        return file
+
+
+async def _prepared(file: BinaryIO, name: str, *, turn: bool) -> SourceImage:
+    try:
+        made = await anyio.to_thread.run_sync(partial(prepare, file, name, turn=turn))
+    finally:
+        file.close()
+    return SourceImage(
+        made.file, f"image.{made.extension}", made.media_type, made.width, made.height, made.notes
+    )
+
+
+def _sha256(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _is_address(text: str) -> bool:
+    return text.strip()[:8].lower().startswith(("http://", "https://"))
+
+
+def is_data(text: str) -> bool:
+    """Whether a text is a picture's own data: a data URI, or bare base64."""
+    return text.strip()[:5].lower() == "data:" or _BASE64.fullmatch(text.strip()) is not None
+
+
+def shown(text: str) -> str:
+    """A source as a sentence or a record may repeat it: one line, short, never picture data."""
+    if text[:5].lower() == "data:":
+        return f"{_line(text[:45].partition(',')[0])},…"
+    line = _line(_USER.sub("", text))
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
+
+
+def _line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _path_of_uri(text: str) -> Path:
+    parts = urlsplit(text)
+    if parts.netloc not in ("", "localhost"):
+        raise InvalidSourceError(
+            f"The source image {shown(text)} lies on another machine.", "Give a path on this one."
+        )
+    return Path(url2pathname(parts.path))
+
+
+def _unusable(text: str) -> InvalidSourceError:
+    return InvalidSourceError(
+        f"The source image {shown(text)!r} is neither an absolute path nor an address.",
+        "Give an absolute path, a file:// or http(s):// address, a data URI, a handle such as img_7f3a, "
+        'or "last".',
+    )
+
+
+def _open_data_uri(text: str) -> BinaryIO:
+    head = _DATA_URI.match(text)
+    payload = text[head.end() :] if head else ""
+    try:
+        if head and ";base64" in head["options"].lower():
+            data = base64.b64decode("".join(unquote(payload).split()), validate=True)
+        else:
+            data = unquote_to_bytes(payload)
+    except (binascii.Error, ValueError):
+        data = b""
+    if not data:
+        raise InvalidSourceError(
+            f"The source image {shown(text)} is not a whole data URI.",
+            "Give data:image/png;base64,… with the whole picture, or better the picture's path.",
+        )
+    if len(data) > MAX_READ_BYTES:
+        raise too_large(shown(text), len(data))
+    file = scratch_file()
+    file.write(data)
+    file.seek(0)
+    return file

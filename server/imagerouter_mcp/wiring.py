@@ -1,0 +1,215 @@
+"""Build the parts of the program and connect them.
+
+Each part is imported and built when it is first needed, so a host that only lists the tools waits for none
+of them. Only this file and the faces (`tools`, `server`, `http_app`, `cli`) know it.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from imagerouter_mcp.settings import Settings, expand
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.api.catalogue import Catalogue
+    from imagerouter_mcp.api.client import ImageRouterClient
+    from imagerouter_mcp.api.ranking import Popularity
+    from imagerouter_mcp.fetch import Fetcher
+    from imagerouter_mcp.gallery.database import Database
+    from imagerouter_mcp.gallery.journal import Journal
+    from imagerouter_mcp.gallery.ledger import Ledger
+    from imagerouter_mcp.gallery.records import Gallery
+    from imagerouter_mcp.gallery.signed_links import Links
+    from imagerouter_mcp.gallery.uploads import Uploads
+    from imagerouter_mcp.generation.calls.calls import Calls
+    from imagerouter_mcp.generation.calls.collect import Collector
+    from imagerouter_mcp.generation.calls.order import Planner
+    from imagerouter_mcp.generation.calls.pace import Pace
+    from imagerouter_mcp.generation.calls.run import Runner
+    from imagerouter_mcp.generation.delivery import Delivery
+    from imagerouter_mcp.generation.sources import Sources
+
+
+class App:
+    """All parts of one process.
+
+    Args:
+        settings: The person's settings.
+        links: Makes links for callers on other machines; None if callers are on this one.
+    """
+
+    def __init__(self, settings: Settings, links: "Links | None" = None) -> None:
+        self.settings = settings
+        self.links = links
+
+    @cached_property
+    def _database(self) -> "Database":
+        from imagerouter_mcp.gallery.database import Database
+
+        return Database(self.settings.data_dir)
+
+    @cached_property
+    def gallery(self) -> "Gallery":
+        """The records of what was made."""
+        from imagerouter_mcp.gallery.records import Gallery
+
+        return Gallery(self._database)
+
+    @cached_property
+    def journal(self) -> "Journal":
+        """The entries of what is being made, and of what became of it."""
+        from imagerouter_mcp.gallery.journal import Journal
+
+        return Journal(self._database, self.settings.data_dir)
+
+    @cached_property
+    def ledger(self) -> "Ledger":
+        """What was spent."""
+        from imagerouter_mcp.gallery.ledger import Ledger
+
+        return Ledger(self._database)
+
+    @cached_property
+    def uploads(self) -> "Uploads":
+        """Pictures that were sent to this server to be edited."""
+        from imagerouter_mcp.gallery.uploads import Uploads
+
+        return Uploads(self.settings.data_dir)
+
+    @cached_property
+    def catalogue(self) -> "Catalogue":
+        """The model list."""
+        from imagerouter_mcp.api.catalogue import Catalogue
+
+        return Catalogue(self._fetch_models)
+
+    @cached_property
+    def popularity(self) -> "Popularity":
+        """The models by how much they are used."""
+        from imagerouter_mcp.api.ranking import Popularity
+
+        return Popularity(self._fetch_popular, self.catalogue)
+
+    @cached_property
+    def client(self) -> "ImageRouterClient":
+        """ImageRouter's endpoints.
+
+        Raises:
+            ConfigurationError: The API key or the proxy settings cannot be used.
+        """
+        from imagerouter_mcp.api.client import ImageRouterClient
+        from imagerouter_mcp.api.http import ServiceHTTP
+
+        service = ServiceHTTP(self._http, self.settings.key, self.settings.stall_seconds)
+        return ImageRouterClient(service, self.settings)
+
+    @cached_property
+    def fetcher(self) -> "Fetcher":
+        """Downloads, without the API key."""
+        from imagerouter_mcp.addresses import Policy, origin_of
+        from imagerouter_mcp.fetch import Fetcher
+
+        policy = Policy(origin_of(self.settings.base_url), self.settings.allow_private_urls)
+        return Fetcher(policy, self.settings.stall_seconds, self._tls)
+
+    @cached_property
+    def sources(self) -> "Sources":
+        """Source images and masks."""
+        from imagerouter_mcp.generation.sources import Sources
+        from imagerouter_mcp.images.source_images import SourceReader
+
+        reader = SourceReader(self.fetcher, expand, self.settings.source_folders)
+        return Sources(reader, self.gallery, self.uploads)
+
+    @cached_property
+    def delivery(self) -> "Delivery":
+        """Stores results, and restores them."""
+        from imagerouter_mcp.generation.delivery import Delivery
+
+        return Delivery(lambda: self.fetcher, self.gallery, self.journal, self.settings)
+
+    @cached_property
+    def planner(self) -> "Planner":
+        """Turns orders into plans."""
+        from imagerouter_mcp.generation.calls.order import Planner
+
+        return Planner(
+            settings=self.settings,
+            catalogue=self.catalogue,
+            popularity=self.popularity,
+            sources=self.sources,
+            delivery=self.delivery,
+            journal=self.journal,
+        )
+
+    @cached_property
+    def calls(self) -> "Calls":
+        """The calls that are under way."""
+        from imagerouter_mcp.generation.calls.calls import Calls
+
+        return Calls(self.journal, self._collector, lambda: self.sources, lambda: self._runner)
+
+    @cached_property
+    def _collector(self) -> "Collector":
+        from imagerouter_mcp.generation.calls.collect import Collector
+
+        return Collector(self.gallery, self.journal, self.delivery)
+
+    @cached_property
+    def _runner(self) -> "Runner":
+        from imagerouter_mcp.generation.calls.run import Runner
+        from imagerouter_mcp.generation.calls.send import Sender
+
+        sender = Sender(self.client, self._pace, self.journal, self.gallery, self.catalogue)
+        return Runner(self.planner, sender, self.delivery, self.journal)
+
+    @cached_property
+    def _pace(self) -> "Pace":
+        from imagerouter_mcp.generation.calls.pace import Pace
+
+        return Pace(self.settings.concurrency, self.client.rate)
+
+    @cached_property
+    def _tls(self):  # noqa: ANN202 - its type would have to be imported at start-up
+        from imagerouter_mcp.fetch import tls_context
+
+        return tls_context()
+
+    @cached_property
+    def _http(self):  # noqa: ANN202 - only api/ and fetch.py name httpx
+        from imagerouter_mcp.fetch import http_client
+
+        return http_client(self._tls)
+
+    async def _fetch_models(self) -> object:
+        return await self.client.models()
+
+    async def _fetch_popular(self) -> object:
+        return await self.client.popular()
+
+    async def close(self) -> None:
+        """Send nothing more, wait for what was sent as long as the person allows, and close everything."""
+        built = self.__dict__
+        if "_pace" in built:
+            self._pace.stop()
+        if "calls" in built:
+            await self.calls.close(self.settings.grace_seconds)
+        if "_http" in built:
+            await self._http.aclose()
+        if "fetcher" in built:
+            await self.fetcher.aclose()
+        if "journal" in built:
+            self.journal.close()
+        if "_database" in built:
+            self._database.close()
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, links: "Links | None" = None) -> AsyncGenerator[App]:
+    """Open an app and close it at the end of the block."""
+    app = App(settings, links)
+    try:
+        yield app
+    finally:
+        await app.close()
