@@ -1,4 +1,4 @@
-# What CI runs, what a newcomer types. Uses uv when it is there, else Python's own venv and pip.
+# What CI runs and a newcomer types. Uses uv when it is there, else Python's own venv and pip.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 UV := $(shell command -v uv 2>/dev/null)
@@ -19,44 +19,54 @@ MCPB ?= dist/imagerouter-mcp.mcpb
 MCPB_TOOL = $(shell command -v mcpb || echo npx --yes @anthropic-ai/mcpb@2.1.2)
 BUNDLED := manifest.json pyproject.toml uv.lock README.md LICENSE server .claude-plugin/icon.png
 
-.PHONY: demo test check bench faults security fuzz conformance hosts mcpb docs recording lock snapshots clean
+.PHONY: demo test check suite coverage mutants bench faults security fuzz conformance hosts mcpb docs recording lock snapshots clean
 .DEFAULT_GOAL := help
 
-help: ## say what there is
+help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: .venv/runtime ## make and edit a picture through a real MCP client; LIVE=1 uses the real service
 	$(BIN)/imagerouter-mcp demo $(if $(LIVE),--live)
 
-test: check ## all checks and all tests
+# Type checking keeps one core busy, and the tests wait often: side by side they are done sooner.
+test: .venv/dev ## run all checks and all tests
+	@$(MAKE) --no-print-directory --jobs 2 check suite
+
+check: .venv/dev ## check format, lint, types and import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+suite: .venv/dev ## run all tests, spread over the cores
+	$(BIN)/pytest --numprocesses auto
+
+# Measuring makes the tests slower by half, so it has a target of its own.
+coverage: .venv/dev ## run all tests and show which branches they do not reach
 	@rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest --numprocesses auto
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
-check: .venv/dev ## format, lint, types, import contracts
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/pyright
-	$(BIN)/lint-imports
-	$(BIN)/pytest --quiet tests/contract tests/project
+mutants: .venv/dev ## put 150 faults into the code, one at a time, and show which ones no test notices; SEED=2 draws others
+	PYTHONPATH=tests $(BIN)/python -m mutants --seed $(or $(SEED),1)
 
-bench: .venv/dev ## time and memory, side by side with the bare libraries
+bench: .venv/dev ## measure time and memory, side by side with the bare libraries
 	$(BIN)/python -m bench
 
-faults: .venv/dev ## break everything around the server, again and again, and count what is lost or paid twice
+faults: .venv/dev ## break everything around the server, repeatedly, and count what is lost or paid for twice
 	$(BIN)/pytest tests/faults -m long
 
 security: .venv/dev ## try what attackers try, and write docs/security-tests.md
 	$(BIN)/pytest tests/security --accept-security --quiet
 
-fuzz: .venv/dev ## call every tool and reader with whatever comes, 100,000 times each
+fuzz: .venv/dev ## call every tool and parser with random input, 100,000 times each
 	$(BIN)/pytest tests/fuzz --fuzz 100000 --quiet
 
-conformance: .venv/dev ## the official MCP suite against the HTTP server; needs npm
+conformance: .venv/dev ## run the official MCP suite against the HTTP server; needs npm
 	PYTHONPATH=tests $(BIN)/python tests/conformance/run.py
 
-hosts: .venv/dev ## try it with the real clients, which npm installs into .hosts, and write docs/hosts.md
+hosts: .venv/dev ## try it with real clients, which npm installs into .hosts, and write docs/hosts.md
 	$(BIN)/python tests/hosts/run.py
 
 mcpb: ## pack the bundle for Claude Desktop; needs npm
@@ -70,10 +80,10 @@ docs: .venv/dev ## write docs/tools.md from the tools themselves
 recording: .venv/dev ## make the README's pictures from a real run with the sandbox
 	$(BIN)/python tests/documents/recording.py
 
-snapshots: .venv/dev ## accept the tools' and prompts' present names, descriptions and schemas as the contract
+snapshots: .venv/dev ## accept the current names, descriptions and schemas of tools and prompts as the contract
 	$(BIN)/pytest tests/contract --accept-contract --quiet
 
-lock: ## choose dependencies anew (needs uv)
+lock: ## update all dependencies; needs uv
 	uv lock --upgrade
 	uv export --quiet --frozen --all-groups --all-extras --no-hashes --no-header --no-annotate --no-emit-project \
 		--format requirements.txt --output-file constraints.txt

@@ -3,7 +3,9 @@
 import asyncio
 import os
 import re
+import signal
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -16,6 +18,7 @@ from pydantic import SecretStr
 from imagerouter_mcp.sandbox.service.accounts import KEY, Accounts
 from imagerouter_mcp.sandbox.service.serve import Sandbox, running_sandbox
 from imagerouter_mcp.settings import Settings
+from support.distribution import FilesTogether
 
 HEARTBEAT_SECONDS = 0.05
 FRESH = {
@@ -180,13 +183,27 @@ def answering(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options have to be known before the folder that uses them is looked at."""
-    parser.addoption(
-        "--accept-contract", action="store_true", help="take the tools' present state as the contract"
-    )
-    parser.addoption(
-        "--accept-security", action="store_true", help="write docs/security-tests.md from what was tried"
-    )
-    parser.addoption(
-        "--fuzz", type=int, metavar="N", help="try each target of tests/fuzz so often, at random"
-    )
+    """Define the options here, because only this file is read before the command line is."""
+    parser.addoption("--accept-contract", action="store_true", help="take the tools as they are as contract")
+    parser.addoption("--accept-security", action="store_true", help="write docs/security-tests.md anew")
+    parser.addoption("--fuzz", type=int, metavar="N", help="try each target of tests/fuzz N times, at random")
+
+
+def pytest_configure() -> None:
+    """Let the processes that tests start react to SIGINT; a shell has its background jobs ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesTogether:  # noqa: ANN401 - xdist's own
+    """Keep together the tests that need each other."""
+    return FilesTogether(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line what was left out because this machine lacks something."""
+    reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", ()))
+    lacking = [f"{reason.removeprefix('Skipped: ')} ({number})" for reason, number in reasons.items()]
+    if lacking:
+        terminalreporter.write_line(f"Left out: {'; '.join(lacking)}")

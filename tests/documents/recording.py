@@ -19,7 +19,7 @@ from rich.text import Text
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 COMMAND = "imagerouter-mcp"
 SHOWN = (
-    ("generate", "a lighthouse on a cliff at dusk, watercolour", "--sandbox"),
+    ("generate", "a lighthouse on a cliff at dusk", "--sandbox"),
     ("edit", "make it a snowy night", "last", "--sandbox"),
     ("spending", "--sandbox"),
 )

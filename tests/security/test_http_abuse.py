@@ -176,7 +176,7 @@ BODIES: list[tuple[str, bytes, set[str]]] = [
     ),
     (
         "a chunk's length of 1,000 digits",
-        HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 1000,
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 1000 + b"\r\n",
         {"400", "closed"},
     ),
     ("nothing", post(b""), {"400"}),

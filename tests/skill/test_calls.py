@@ -1,11 +1,8 @@
 """Every call and every command line that the skill shows, made for real in front of the sandbox."""
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +10,7 @@ import pytest
 from mcp import Client
 from PIL import Image
 
+from imagerouter_mcp.cli.main import main
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.server import build_server
@@ -22,7 +20,7 @@ from imagerouter_mcp.wiring import open_app
 REFERENCES = Path(__file__).parents[2] / "skill" / "references"
 PICTURE, GENERATION = "img_7f3a", "gen_7f3a"
 """The handles that stand for any in the skill."""
-COMMAND = Path(sys.executable).with_name("imagerouter-mcp")
+COMMAND = "imagerouter-mcp"
 
 
 def blocks(page: Path, language: str) -> str:
@@ -55,27 +53,20 @@ async def test_every_call_of_the_skill_does_what_it_should(
     assert not result.is_error, result.content
 
 
-def test_every_command_line_of_the_skill_does_what_it_should(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_every_command_line_of_the_skill_does_what_it_should(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     Image.new("RGB", (640, 480), "teal").save(tmp_path / "fox.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IMAGEROUTER_BASE_URL", sandbox.base_url)
+    monkeypatch.setenv("IMAGEROUTER_API_KEY", KEY)
     generation = ""
     lines = blocks(REFERENCES / "command.md", "sh").splitlines()
     assert len(lines) >= 12
     for line in lines:
         program, *words = shlex.split(line.replace(GENERATION, generation))
-        assert program == COMMAND.name
-        ended = subprocess.run(  # noqa: S603 - our own command
-            [COMMAND, *words, "--json"],
-            cwd=tmp_path,
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(tmp_path),
-                "IMAGEROUTER_BASE_URL": sandbox.base_url,
-                "IMAGEROUTER_API_KEY": KEY,
-            },
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert ended.returncode == 0, f"{line}\n{ended.stdout}{ended.stderr}"
-        generation = json.loads(ended.stdout).get("generation", generation)
+        assert program == COMMAND
+        status = main([*words, "--json"])
+        printed = capsys.readouterr()
+        assert status == 0, f"{line}\n{printed.out}{printed.err}"
+        generation = json.loads(printed.out).get("generation", generation)

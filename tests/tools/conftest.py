@@ -109,10 +109,10 @@ def check_answer(result: CallToolResult) -> None:
     assert not _BASE64.search(json.dumps(result.structured_content))
 
 
-@pytest.fixture(params=["auto", "legacy"])
-def era(request: pytest.FixtureRequest) -> str:
-    """The SDK client's word for a protocol era."""
-    return request.param
+@pytest.fixture
+def era() -> str:
+    """The protocol era of the host; `support.eras.in_both_eras` tries a test in both."""
+    return "auto"
 
 
 Hosts = Callable[..., AbstractAsyncContextManager[Host]]

@@ -18,6 +18,7 @@ from imagerouter_mcp.sandbox.service import accounts
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import KEYS_PAGE, Settings
 from imagerouter_mcp.wiring import App
+from support.eras import in_both_eras
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
@@ -460,6 +461,7 @@ class _BrokenGallery:
         raise KeyError("s3cret detail")
 
 
+@in_both_eras
 async def test_what_nobody_foresaw_is_told_without_its_words_and_logged_with_them(
     settings: Settings, era: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -479,6 +481,7 @@ async def test_what_nobody_foresaw_is_told_without_its_words_and_logged_with_the
     assert "s3cret detail" in str(record.exc_info[1])
 
 
+@in_both_eras
 async def test_a_tool_that_does_not_exist_is_refused(connect: Hosts) -> None:
     async with connect() as host:
         result = await host.client.call_tool("draw_picture", {})

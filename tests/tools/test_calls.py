@@ -19,6 +19,7 @@ from imagerouter_mcp.generation.calls import calls
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from patience import at_once, until
+from support.eras import in_both_eras
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Change = Callable[..., None]
@@ -188,6 +189,7 @@ async def test_the_same_call_joins_while_the_first_runs(connect: Hosts, sandbox:
     assert sorted(prompts(sandbox)) == ["A fox", "A wolf"]
 
 
+@in_both_eras
 async def test_a_call_that_was_cancelled_is_answered_when_it_is_made_again(
     connect: Hosts, sandbox: Sandbox
 ) -> None:
@@ -321,6 +323,7 @@ async def test_a_changed_source_file_is_another_wish(connect: Hosts, sandbox: Sa
     assert widths == [256, 30]
 
 
+@in_both_eras
 async def test_a_call_that_was_cancelled_before_it_was_sent_is_withdrawn(
     connect: Hosts, sandbox: Sandbox
 ) -> None:
@@ -367,6 +370,7 @@ async def _is_queued(host: Any, prompt: str) -> None:  # noqa: ANN401 - conftest
     await asyncio.wait_for(look(), 5)
 
 
+@in_both_eras
 async def test_a_cancelled_call_for_eight_does_not_send_the_rest(connect: Hosts, sandbox: Sandbox) -> None:
     async with connect(concurrency=2) as host:
         async with under_way(sandbox, host, "generate_image", prompt="A fox", n=8, **SLOW):
@@ -469,6 +473,7 @@ async def test_what_ends_just_as_it_is_handed_off_is_answered(connect: Hosts, se
     assert told.fields["error"]["kind"] == "outcome_unknown", told.text
 
 
+@in_both_eras
 async def test_a_person_sees_at_once_and_again_and_again_that_it_goes_on(
     connect: Hosts, change_sandbox: Change, monkeypatch: pytest.MonkeyPatch
 ) -> None:

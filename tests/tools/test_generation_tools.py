@@ -15,6 +15,7 @@ from PIL import Image, ImageChops
 from imagerouter_mcp.generation import delivery
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
+from support.eras import in_both_eras
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
@@ -60,6 +61,7 @@ async def test_a_picture_lies_on_disk_in_the_type_and_size_that_was_asked_for(
         assert (picture.format, picture.size) == (kind, (320, 192))
 
 
+@in_both_eras
 async def test_the_structured_content_tells_everything(connect: Hosts, sandbox: Sandbox) -> None:
     async with connect() as host:
         told = await host("generate_image", prompt="A red fox", output_format="png", **SMALL)
@@ -91,6 +93,7 @@ async def test_the_text_tells_path_link_handle_cost_and_model(connect: Hosts) ->
     assert "Sandbox picture" in told.text
 
 
+@in_both_eras
 async def test_the_blocks_are_text_preview_and_a_link_that_can_be_read(connect: Hosts) -> None:
     async with connect() as host:
         told = await host("generate_image", prompt="A red fox", output_format="png", **SMALL)
@@ -334,6 +337,7 @@ async def test_no_unfinished_file_is_left(connect: Hosts, settings: Settings) ->
     assert list(settings.output_dir.iterdir()) == [told.path]
 
 
+@in_both_eras
 async def test_progress_is_told_while_the_model_works(connect: Hosts) -> None:
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", model="sandbox/slow-0.9", size="64x64")

@@ -14,6 +14,7 @@ from mcp.types import ElicitRequestParams, ElicitResult
 
 from imagerouter_mcp.settings import Settings
 from patience import at_once, until
+from support.eras import in_both_eras
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
@@ -216,6 +217,7 @@ NO = {
 }
 
 
+@in_both_eras
 async def test_a_person_who_agrees_gets_the_picture_after_one_question(connect: Hosts, made: Journal) -> None:
     person = Person("accept", go_ahead=True)
     async with connect(person=person, **DEAR) as host:
@@ -226,6 +228,7 @@ async def test_a_person_who_agrees_gets_the_picture_after_one_question(connect: 
 
 
 @pytest.mark.parametrize("how", NO)
+@in_both_eras
 async def test_a_person_who_does_not_agree_pays_nothing_whatever_the_agent_says(
     connect: Hosts, made: Journal, how: str
 ) -> None:
@@ -242,6 +245,7 @@ async def test_a_person_who_does_not_agree_pays_nothing_whatever_the_agent_says(
     assert [entry["fields"]["model"] for entry in made()] == ["test/test"]
 
 
+@in_both_eras
 async def test_where_nobody_can_be_asked_the_agent_has_to_say_that_the_person_agreed(
     connect: Hosts, made: Journal
 ) -> None:

@@ -4,7 +4,7 @@ import json
 import re
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.http_app.app import build_http_app
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings, load_settings
 from imagerouter_mcp.wiring import open_app
 from support.http_serving import COMMAND, Serving, serving
@@ -219,19 +220,34 @@ def test_behind_a_named_proxy_the_client_is_who_the_proxy_says(team: dict[str, s
     assert "203.0.113.3 POST /mcp 200" in last, "what a client itself writes into the header is not believed"
 
 
-@pytest.fixture
-def equals(team: dict[str, str]) -> Iterator[list[Serving]]:
+@pytest.fixture(scope="module")
+def equals(
+    bare: Callable[[Path], dict[str, str]],
+    for_sandbox: Callable[[Sandbox, Path], Mapping[str, str]],
+    session_sandbox: tuple[Sandbox, httpx.Client],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[list[Serving]]:
     """Two equal servers that share their folders, as behind a load balancer."""
-    shared = {**team, "IMAGEROUTER_HTTP_STATELESS": "1", "IMAGEROUTER_CONFIRM_USD": "0.01"}
+    home = tmp_path_factory.mktemp("home")
+    shared = {
+        **bare(home),
+        **for_sandbox(session_sandbox[0], home),
+        "IMAGEROUTER_MCP_TOKEN": TOKEN,
+        "IMAGEROUTER_HTTP_STATELESS": "1",
+        "IMAGEROUTER_CONFIRM_USD": "0.01",
+    }
     with serving(shared) as one, serving(shared) as other:
         yield [one, other]
 
 
 @pytest.mark.parametrize("protocol", ["2025-11-25", "2026-07-28"])
-def test_each_call_may_come_to_another_of_equal_servers(equals: list[Serving], protocol: str) -> None:
+def test_each_call_may_come_to_another_of_equal_servers(
+    equals: list[Serving], sandbox: Sandbox, protocol: str
+) -> None:
+    del sandbox
     modern = protocol == "2026-07-28"
     handles: list[str] = []
-    for number in range(20):
+    for number in range(6):
         tool = "generate_image" if number % 2 == 0 else "show_image"
         arguments = {"prompt": "A fox", "model": "test/test"} if number % 2 == 0 else {"handle": handles[-1]}
         parameters = {"name": tool, "arguments": arguments, **({"_meta": META} if modern else {})}
@@ -254,7 +270,8 @@ def test_each_call_may_come_to_another_of_equal_servers(equals: list[Serving], p
     assert handles[::2] == handles[1::2]
 
 
-def test_a_question_of_one_server_is_answered_at_another(equals: list[Serving]) -> None:
+def test_a_question_of_one_server_is_answered_at_another(equals: list[Serving], sandbox: Sandbox) -> None:
+    del sandbox
     asks: dict[str, object] = {"elicitation": {"form": {}}}
     able: dict[str, object] = {**META, "io.modelcontextprotocol/clientCapabilities": asks}
     arguments = {"prompt": "A fox", "model": "openai/gpt-image-1"}

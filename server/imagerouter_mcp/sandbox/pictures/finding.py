@@ -14,8 +14,8 @@ Box = tuple[int, int, int, int]
 
 _GRID: Final = 96
 """Columns and rows in which the sky is looked for."""
-_SAME_SKY: Final = 12
-"""How much the sky changes at most from one cell to the next, of 255."""
+_SAME_SKY: Final = 8
+"""How much the sky changes at most from one cell to the next below, of 255; sideways half as much."""
 _LIKE_SKY: Final = 26
 """How far a pixel beside the sky may be from the sky's colour to belong to it."""
 _LEAST: Final = 0.06
@@ -38,9 +38,12 @@ def sky_of(picture: Image.Image) -> Image.Image:
     small = resized(picture, (_GRID, _GRID), Image.Resampling.BOX)
     cells = list(zip(*[iter(small.tobytes())] * 3, strict=True))
     top, bottom = range(_GRID), range(_GRID * (_GRID - 1), _GRID * _GRID)
-    clear = _spread(
-        top, lambda a, b: max(abs(x - y) for x, y in zip(cells[a], cells[b], strict=True)) <= _SAME_SKY
-    )
+
+    def gradual(one: int, other: int) -> bool:
+        most = _SAME_SKY if abs(one - other) == _GRID else _SAME_SKY // 2
+        return max(abs(x - y) for x, y in zip(cells[one], cells[other], strict=True)) <= most
+
+    clear = _spread(top, gradual)
     ground = _spread((n for n in bottom if n not in clear), lambda _, b: b not in clear)
     if not _LEAST < 1 - len(ground) / len(cells) < 1 - _LEAST:
         return Image.new("L", picture.size, 0)

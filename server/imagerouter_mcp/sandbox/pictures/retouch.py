@@ -30,13 +30,15 @@ def relight(
         dice: Decides where sun, moon and stars stand.
     """
     light = sky.under(weather, sky.LIGHTS[time])
-    shine = Image.new("RGB", picture.size, mix(light.shine, (255, 255, 255), 0.22))
+    shine = Image.new(
+        "RGB", picture.size, mix(light.shine, (255, 255, 255), 0.36 if weather == "snow" else 0.22)
+    )
     ground = picture
     if time == "day":
         ground = Image.blend(picture, ImageOps.autocontrast(picture, cutoff=1, preserve_tone=True), 0.6)
     ground = ImageChops.multiply(ground, shine)
     if time == "night":
-        ground = _lamps(picture, ground)
+        ground = _lamps(picture, ground, above)
     box = above.getbbox()
     if box is None:
         return ground
@@ -49,14 +51,20 @@ def relight(
     return Image.composite(backdrop, ground, above)
 
 
-def _lamps(before: Image.Image, dark: Image.Image) -> Image.Image:
+def _lamps(before: Image.Image, dark: Image.Image, above: Image.Image) -> Image.Image:
     """Let warm bright spots of the ground shine in a picture that has become dark."""
+    unit = min(before.size)
     red, _, blue = before.split()
-    spots = levels(ImageChops.subtract(red, blue), lambda v: 255 if 70 < v < 150 else 0)
-    spots = ImageChops.multiply(spots, levels(before.convert("L"), lambda v: 255 if v > 196 else 0))
+    bright = levels(before.convert("L"), lambda v: 255 if v > 196 else 0)
+    bright = ImageChops.subtract(bright, above.filter(ImageFilter.MaxFilter(9)))
+    spots = ImageChops.multiply(
+        levels(ImageChops.subtract(red, blue), lambda v: 255 if 70 < v < 150 else 0), bright
+    )
     spots = spots.filter(ImageFilter.MinFilter(3))
-    halo = levels(spots.filter(ImageFilter.BoxBlur(min(before.size) / 60)), lambda v: min(170, v * 2))
+    near = levels(spots.filter(ImageFilter.BoxBlur(unit / 40)), lambda v: v * 4)
+    spots = ImageChops.lighter(spots, ImageChops.multiply(bright, near))
     glowing = dark.copy()
+    halo = levels(spots.filter(ImageFilter.BoxBlur(unit / 60)), lambda v: min(170, v * 2))
     glowing.paste((255, 196, 96), mask=halo)
     glowing.paste((255, 232, 170), mask=spots)
     return glowing
@@ -68,14 +76,15 @@ def snow(picture: Image.Image, above: Image.Image) -> Image.Image:
     slope = gradient(picture.size, [(90, 90, 90), (205, 205, 205)]).getchannel(0)
     hues, vivid, _ = picture.convert("HSV").split()
     warm = levels(hues, lambda v: 150 if v < 38 or v > 200 else 0)
-    bare = ImageChops.subtract(slope, ImageChops.multiply(warm, levels(vivid, lambda v: v * 2)))
-    white = picture.copy()
-    white.paste((240, 245, 252), mask=ImageChops.multiply(bare, below))
     grey, step = picture.convert("L"), max(2, unit // 90)
-    edges = levels(
-        ImageChops.difference(grey, ImageChops.offset(grey, 0, step)), lambda v: max(0, v - 18) * 6
+    keeps = ImageChops.multiply(warm, levels(vivid, lambda v: (v - 80) * 3))
+    keeps = ImageChops.lighter(keeps, levels(grey, lambda v: (v - 170) * 4))
+    white = picture.copy()
+    white.paste((240, 245, 252), mask=ImageChops.multiply(ImageChops.subtract(slope, keeps), below))
+    edges = levels(ImageChops.difference(grey, ImageChops.offset(grey, 0, step)), lambda v: (v - 18) * 6)
+    edges = ImageChops.subtract(ImageChops.multiply(edges, below), keeps).filter(
+        ImageFilter.BoxBlur(unit / 700)
     )
-    edges = ImageChops.multiply(edges, below).filter(ImageFilter.BoxBlur(unit / 700))
     white.paste((252, 253, 255), mask=edges)
     return white
 

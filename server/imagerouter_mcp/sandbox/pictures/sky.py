@@ -38,14 +38,14 @@ LIGHTS: Final[Mapping[str, Light]] = {
         ((104, 128, 186), (186, 168, 200), (246, 190, 178), (255, 226, 184)),
         (250, 222, 214),
         (255, 246, 220),
-        (0.1, 0.35),
+        (0.22, 0.45),
     ),
     "day": Light(((62, 138, 204), (122, 186, 226), (204, 230, 238)), WHITE, (255, 248, 218), (0.55, 0.8)),
     "dusk": Light(
         ((52, 44, 100), (128, 66, 118), (222, 102, 98), (255, 178, 104)),
         (206, 154, 158),
         (255, 224, 160),
-        (0.08, 0.3),
+        (0.22, 0.42),
     ),
     "night": Light(((8, 12, 34), (18, 28, 68), (44, 62, 112)), (84, 98, 148), MOON, (0.55, 0.8)),
 }
@@ -77,7 +77,8 @@ def under(weather: str | None, light: Light) -> Light:
 def heavens(canvas: Canvas, time: str, light: Light, weather: str | None, horizon: float) -> None:
     """Paint sun or moon, stars and clouds above the horizon (a share of the height)."""
     dice = canvas.dice
-    x, y = dice.uniform(0.18, 0.82), horizon * (1 - dice.uniform(*light.height))
+    side = dice.choice((0.13, 0.7))
+    x, y = side + dice.uniform(0, 0.17), horizon * (1 - dice.uniform(*light.height))
     if time == "night" and weather not in {"storm", "rain", "fog"}:
         stars(canvas.image, dice, round(90 * canvas.detail), horizon, canvas.unit)
     if weather not in {"storm", "rain", "fog"}:
@@ -91,7 +92,7 @@ def heavens(canvas: Canvas, time: str, light: Light, weather: str | None, horizo
             lit(tone or WHITE, mix(light.shine, WHITE, 0.35)),
             light,
             horizon,
-            crowd=3 if weather else 1,
+            crowd=1 if weather in {None, "snow"} else 3,
         )
     if weather == "storm":
         _lightning(canvas, horizon)

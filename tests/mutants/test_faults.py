@@ -1,0 +1,79 @@
+"""The mutation run: which faults it can put into a module, and which parts of a module it leaves alone."""
+
+from pathlib import Path
+
+import pytest
+
+from mutants.accepted import Accepted, read_accepted
+from mutants.draw import PLACES, draw
+from mutants.faults import Fault, faults_in
+
+PACKAGE = Path(__file__).parents[2] / "server" / "imagerouter_mcp"
+
+
+def changes(folder: Path, source: str) -> set[str]:
+    """What a line becomes, fault by fault."""
+    module = folder / "module.py"
+    module.write_text(source)
+    return {fault.put_into(source.encode()).decode() for fault in faults_in(folder, module)}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("if ready: go()", "if (not (ready)): go()"),
+        ("go = not ready", "go = (ready)"),
+        ("low = a < b", "low = (a <= b)"),
+        ("near = a <= 8", "near = a <= 80"),
+        ('price = Decimal("0.04")', "price = Decimal('0.40')"),
+        ("both = a and b", "both = (a or b)"),
+        ("left = a - b", "left = (a + b)"),
+        ("some = any(found)", "some = all(found)"),
+        ("while True:\n    if late: break", "while True:\n    pass"),
+        ("move(here, there)", "move(there, here)"),
+        ("area = box(width=w, height=h)", "area = box(width=h, height=w)"),
+        ("store.flush()", "pass"),
+        ("name = 'ä' * 2", "name = 'ä' * 3"),
+    ],
+)
+def test_code_is_changed(tmp_path: Path, right: str, wrong: str) -> None:
+    assert wrong in changes(tmp_path, right)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""One 1."""',
+        'raise ValueError(f"{a + 1} is not {b}")',
+        'text = f"{a + 1} of {b}"',
+        "logger.info(a + 1, b)",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import this",
+        "Kind = Literal[1, 2]",
+        "count: Annotated[int, 5]",
+        "@cached(5)\ndef answer() -> int | None: ...",
+    ],
+)
+def test_texts_types_and_log_lines_stay_as_they_are(tmp_path: Path, source: str) -> None:
+    assert not changes(tmp_path, source)
+
+
+def test_a_seed_draws_the_same_faults_from_every_place_and_kind() -> None:
+    drawn = draw(PACKAGE, 150, 1, ())
+    assert drawn == draw(PACKAGE, 150, 1, ())
+    assert len(drawn) >= 145
+    assert {fault.module.partition("/")[0] for fault in drawn} == set(PLACES)
+    assert len({fault.kind for fault in drawn}) == 7
+    assert set(drawn) != set(draw(PACKAGE, 150, 2, ()))
+
+
+def test_a_fault_that_changes_nothing_is_not_drawn() -> None:
+    first, *_ = draw(PACKAGE, 150, 1, ())
+    left_out = Accepted(first.module, first.function, first.kind, "It does the same.", first.after, True)  # noqa: FBT003 - a row
+    assert first not in draw(PACKAGE, 150, 1, [left_out])
+
+
+def test_every_accepted_fault_can_still_be_made() -> None:
+    """A reason for code that is gone misleads."""
+    for accepted in read_accepted():
+        faults: list[Fault] = faults_in(PACKAGE, PACKAGE / accepted.module)
+        assert any(accepted.matches(fault) for fault in faults), accepted
