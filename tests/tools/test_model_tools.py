@@ -73,6 +73,7 @@ CONDITIONS: list[tuple[dict[str, object], Fits]] = [
         lambda model: model.takes_image and model.entry["supported_params"]["quality"],
     ),
     ({"vendor": "google"}, lambda model: model.vendor == "google"),
+    ({"max_price": 0}, lambda model: highest_average(model) == 0),
     ({"max_price": 0.005}, lambda model: highest_average(model) <= 0.005),
     ({"size": "1536x1024", "vendor": "openai"}, lambda model: model.id in THREE_BY_TWO),
 ]
@@ -94,6 +95,8 @@ async def test_all_models_can_be_had_at_once(connect: Hosts) -> None:
         default = await host("search_models")
     assert set(ids(told)) == set(offered.listed())
     assert told.fields["total"] == len(ids(told)) == len(offered.listed())
+    assert told.text.startswith(f"{len(offered.listed())} models fit:")
+    assert ids(default)[0] == POPULAR[0], "without words the most used come first"
     assert len(ids(default)) == 10
     assert default.fields["total"] == len(offered.listed())
     assert default.text.startswith(f"The first 10 of {len(offered.listed())} models")

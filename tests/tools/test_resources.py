@@ -69,6 +69,7 @@ async def test_a_picture_that_is_too_large_is_answered_with_a_sentence(connect: 
         told = await host("generate_image", prompt="A fox", model="sandbox/noise", size="640x640")
         assert told.image["bytes"] > 700_000
         error = await refusal_of(host.client, f"imagerouter://images/{told.image['handle']}")
+    assert "PNG, 1.2 MB" in told.text
     assert "1.2 MB, too much to be read whole. Nothing was charged." in str(error)
     assert str(told.path) in str(error)
     assert "show_image" in str(error)
