@@ -154,7 +154,10 @@ async def test_handles_are_completed(connect: Hosts) -> None:
     assert none == middle == []
 
 
-async def test_fifty_handles_are_offered_at_most(connect: Hosts, settings: Settings) -> None:
+@pytest.mark.parametrize(("count", "more"), [(60, True), (49, False)])
+async def test_fifty_handles_are_offered_at_most(
+    connect: Hosts, settings: Settings, count: int, *, more: bool
+) -> None:
     with closing(Database(settings.data_dir)) as database:
         gallery = Gallery(database)
         gallery.add(
@@ -165,12 +168,12 @@ async def test_fifty_handles_are_offered_at_most(connect: Hosts, settings: Setti
             sources=(),
             cost_usd=None,
             latency_ms=None,
-            images=[StoredImage() for _ in range(60)],
+            images=[StoredImage() for _ in range(count)],
         )
     async with connect() as host:
         ref = ResourceTemplateReference(uri="imagerouter://images/{handle}")
         offered = (await host.client.complete(ref, {"name": "handle", "value": ""})).completion
-    assert (len(offered.values), offered.total, offered.has_more) == (50, 61, True)
+    assert (len(offered.values), offered.total, offered.has_more) == (50, count + 1, more)
 
 
 async def test_model_ids_are_completed_best_first_and_fifty_at_most(connect: Hosts) -> None:

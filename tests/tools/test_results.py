@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from mcp import Client
-from mcp.types import ResourceLink
+from mcp.types import ElicitRequestParams, ElicitResult, ResourceLink
 
 from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.server import build_server
@@ -189,6 +189,25 @@ async def test_a_failure_says_in_both_what_it_cost(
     check_both(told, words)
     assert told.fields["error"].items() >= fields.items()
     assert ("cost_usd" in told.fields["error"]) == ("cost_usd" in fields)
+
+
+async def test_a_call_that_may_cost_exactly_the_persons_limit_needs_no_question(connect: Hosts) -> None:
+    asked: list[str] = []
+
+    async def person(_: object, question: ElicitRequestParams) -> ElicitResult:
+        asked.append(question.message)
+        return ElicitResult(action="decline")
+
+    async with connect() as host:
+        planned = await host("generate_image", prompt="A fox", dry_run=True, **SMALL)
+    limit = Decimal(str(planned.fields["estimate_usd"]["high"]))
+    async with connect(person=person, confirm_usd=limit) as host:
+        within = await host("generate_image", prompt="A fox", **SMALL)
+    async with connect(person=person, confirm_usd=limit - Decimal("0.0001")) as host:
+        above = await host("generate_image", prompt="A wolf", **SMALL)
+    assert not within.failed, within.text
+    assert above.failed
+    assert len(asked) == 1
 
 
 class FlakyLinks(Links):
