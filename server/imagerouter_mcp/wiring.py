@@ -14,7 +14,7 @@ from imagerouter_mcp.settings import Settings, expand
 if TYPE_CHECKING:
     from imagerouter_mcp.api.catalogue import Catalogue
     from imagerouter_mcp.api.client import ImageRouterClient
-    from imagerouter_mcp.api.ranking import Popularity
+    from imagerouter_mcp.api.popularity import Popularity
     from imagerouter_mcp.fetch import Fetcher
     from imagerouter_mcp.gallery.database import Database
     from imagerouter_mcp.gallery.journal import Journal
@@ -87,7 +87,7 @@ class App:
     @cached_property
     def popularity(self) -> "Popularity":
         """The models by how much they are used."""
-        from imagerouter_mcp.api.ranking import Popularity
+        from imagerouter_mcp.api.popularity import Popularity
 
         return Popularity(self._fetch_popular, self.catalogue)
 

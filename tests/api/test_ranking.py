@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from imagerouter_mcp.api.catalogue import Catalogue
-from imagerouter_mcp.api.ranking import LIFETIME_SECONDS, RETRY_SECONDS, SUBSTITUTES, Popularity
+from imagerouter_mcp.api.popularity import LIFETIME_SECONDS, RETRY_SECONDS, SUBSTITUTES, Popularity
 from imagerouter_mcp.errors import ImageRouterError, ServiceUnreachableError
 from imagerouter_mcp.sandbox.service.list_endpoints import POPULAR
 from imagerouter_mcp.settings import Settings
@@ -126,14 +126,14 @@ async def test_without_a_ranking_the_best_rated_image_models_stand_in_with_a_not
     ranking = await service.popularity.ranking()
     assert ranking.ids == ("v/high", "v/low", "v/unrated")
     assert ranking.note
-    assert "could not be had" in ranking.note
+    assert "could not be read" in ranking.note
     assert "best rated and newest models of the list instead" in ranking.note
 
 
 async def test_the_note_says_why() -> None:
     ranking = await Service(failure()).popularity.ranking()
     assert ranking.note
-    assert ranking.note.startswith("The popularity ranking could not be had (The line is dead); ")
+    assert ranking.note.startswith("The popularity ranking could not be read (The line is dead); ")
 
 
 async def test_no_more_substitutes_stand_in_than_a_person_reads() -> None:

@@ -323,6 +323,30 @@ async def test_a_changed_source_file_is_another_wish(connect: Hosts, sandbox: Sa
     assert widths == [256, 30]
 
 
+async def test_a_call_that_waits_for_its_turn_goes_on_when_one_of_its_two_callers_leaves(
+    connect: Hosts, sandbox: Sandbox
+) -> None:
+    told: list[str] = []
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        del progress, total
+        told.append(message or "")
+
+    wish = {"prompt": "Second", **SLOW}
+    async with connect(concurrency=1) as host:
+        async with under_way(sandbox, host, "generate_image", prompt="First", **SLOW):
+            staying = asyncio.create_task(host("generate_image", **wish))
+            await _is_queued(host, "Second")
+            leaving = asyncio.create_task(
+                host.client.call_tool("generate_image", wish, progress_callback=note)
+            )
+            await until(lambda: any("Waiting for its turn" in line for line in told))
+            await cancel(leaving)
+        stayed = await staying
+    assert not stayed.failed, stayed.text
+    assert prompts(sandbox) == ["First", "Second"]
+
+
 @in_both_eras
 async def test_a_call_that_was_cancelled_before_it_was_sent_is_withdrawn(
     connect: Hosts, sandbox: Sandbox

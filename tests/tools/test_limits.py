@@ -327,6 +327,15 @@ async def test_a_price_that_nobody_knows_may_be_above_what_the_person_wants_to_b
     assert not agreed.failed
 
 
+@ONCE
+async def test_a_price_that_is_just_allowed_needs_no_question(connect: Hosts) -> None:
+    person = Person("decline")
+    async with connect(person=person, confirm_usd=usd("0.01")) as host:
+        told = await host("generate_image", **CENT)
+    assert not told.failed, told.text
+    assert person.questions == []
+
+
 async def test_a_person_who_set_nothing_is_asked_nothing(connect: Hosts) -> None:
     person = Person("decline")
     async with connect(person=person) as host:

@@ -199,7 +199,7 @@ async def test_a_ranking_that_cannot_be_had_is_said_so_and_replaced(
         told = await host("popular_models", limit=5)
         searched = await host("search_models", sort="popularity", limit=5)
     assert not told.failed
-    assert told.text.startswith("The popularity ranking could not be had")
+    assert told.text.startswith("The popularity ranking could not be read")
     assert "most used" not in told.text
     assert len(ids(told)) == 5
     assert "test/test" not in ids(told)

@@ -3,8 +3,9 @@
 import base64
 import io
 import json
+import sqlite3
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from decimal import Decimal
 from typing import Any
 
@@ -95,6 +96,7 @@ HALVES = {
     "nothing": b"",
     "half a head": HEAD[:10],
     "a head": HEAD,
+    "a head that is no JSON": b"{\n{}",
     "half an answer": HEAD + answer_of(b64_json=base64.b64encode(_png()).decode())[:-40],
 }
 
@@ -145,6 +147,51 @@ async def test_what_had_arrived_whole_is_finished_and_told_as_always(
     assert last.path == told.path
     assert (spent["total_usd"], spent["uncertain_usd"], spent["under_way_usd"]) == (0.01, 0, 0)
     assert not made()
+
+
+@pytest.mark.parametrize("row", ['{"handle": "gen_1"}', "{", "", "[]", "null"])
+async def test_a_row_that_cannot_be_read_ends_once_and_what_had_arrived_is_kept(
+    connect: Hosts, settings: Settings, leave: Callable[..., str], row: str
+) -> None:
+    answer = HEAD + answer_of(b64_json=base64.b64encode(_png()).decode())
+    handle = leave("working", answer)
+    with closing(sqlite3.connect(settings.data_dir / "gallery.sqlite3")) as connection, connection:
+        connection.execute("UPDATE journal SET job = ?", (row,))
+    async with connect() as host:
+        told = [await host("get_generation", generation=handle) for _ in range(2)]
+        listed = (await host("list_images")).fields["unfinished"]
+        spent = (await host("spending")).fields
+    assert told[0].result == told[1].result
+    assert (told[0].fields["error"]["kind"], told[0].fields["error"]["charged"]) == ("delivery", "yes")
+    kept = settings.data_dir / "rescued" / f"{handle}.answer"
+    assert str(kept) in told[0].text
+    assert kept.read_bytes() == answer
+    assert [entry["state"] for entry in listed] in ([], ["failed"])
+    assert spent["uncertain_usd"] == 0.03
+
+
+async def test_a_row_of_an_earlier_version_is_delivered(
+    connect: Hosts, settings: Settings, leave: Callable[..., str]
+) -> None:
+    handle = leave("working", HEAD + answer_of(b64_json=base64.b64encode(_png()).decode()))
+    job: dict[str, Any] = {
+        "handle": handle,
+        "call": handle,
+        "kind": "image",
+        "prompt": "A fox",
+        "fields": {"model": "vendor/x", "prompt": "A fox"},
+        "why": "it was chosen",
+        "estimate": {"low": 0.01, "likely": 0.02, "high": 0.03},
+        "destination": {"folder": str(settings.output_dir), "stem": "a-fox"},
+        "origins": [],
+        "notes": [],
+    }
+    with closing(sqlite3.connect(settings.data_dir / "gallery.sqlite3")) as connection, connection:
+        connection.execute("UPDATE journal SET job = ?", (json.dumps(job),))
+    async with connect() as host:
+        told = await host("get_generation", generation=handle)
+    assert told.path.parent == settings.output_dir
+    assert told.fields["estimate_usd"] == {"low": 0.01, "likely": 0.02, "high": 0.03}
 
 
 async def test_an_error_that_had_arrived_is_told_as_it_came(

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sqlite3
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, closing, contextmanager
 from functools import partial
@@ -12,6 +13,7 @@ import pytest
 
 from imagerouter_mcp.generation.calls import calls, send
 from imagerouter_mcp.sandbox.service.serve import Sandbox
+from imagerouter_mcp.settings import Settings
 from patience import until
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
@@ -105,6 +107,37 @@ async def test_a_429_for_ever_is_given_up_after_some_tries(
     assert told.fields["error"]["charged"] == "no"
     assert len(made()) == 3
     assert listed["under_way_usd"] == listed["uncertain_usd"] == 0
+
+
+async def test_a_429_for_longer_than_a_minute_is_told_at_once(
+    connect: Hosts, made: Journal, change_sandbox: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "RETRY_SECONDS", (0.0, 0.0))
+    change_sandbox(rate_limit=1, rate_window_seconds=120)
+    async with connect() as host:
+        await host("generate_image", prompt="A fox", **SMALL)
+        told = await host("generate_image", prompt="A wolf", **SMALL)
+    assert told.fields["error"]["kind"] == "rate_limit"
+    assert [entry["status"] for entry in made()] == [200, 429]
+
+
+async def test_a_request_that_waits_to_be_sent_again_counts_as_not_sent(
+    connect: Hosts, made: Journal, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "RETRY_SECONDS", (30.0,))
+    settings.data_dir.mkdir()
+    with closing(sqlite3.connect(settings.data_dir / "gallery.sqlite3")) as connection:
+
+        def states() -> list[tuple[str]]:
+            return connection.execute("SELECT state FROM journal").fetchall()
+
+        async with connect(grace_seconds=0) as host:
+            wish = {"prompt": "A fox", "model": "sandbox/rate-limited-once", "size": "64x64"}
+            asking = asyncio.create_task(host("generate_image", **wish))
+            await until(made)
+            await until(lambda: states() == [("queued",)])
+            asking.cancel()
+            await asyncio.wait([asking])
 
 
 async def test_a_refused_connection_is_tried_again_until_the_service_is_there(

@@ -12,9 +12,9 @@ from mcp.types import BlobResourceContents, ResourceTemplateReference, TextResou
 
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import StoredImage
-from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.sandbox.service import offered
 from imagerouter_mcp.settings import Settings
+from support.recording import RecordingGallery
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 
@@ -159,15 +159,9 @@ async def test_fifty_handles_are_offered_at_most(
     connect: Hosts, settings: Settings, count: int, *, more: bool
 ) -> None:
     with closing(Database(settings.data_dir)) as database:
-        gallery = Gallery(database)
-        gallery.add(
+        RecordingGallery(database).add(
             prompt="Many",
             model="test/test",
-            revised_prompt=None,
-            parameters={},
-            sources=(),
-            cost_usd=None,
-            latency_ms=None,
             images=[StoredImage() for _ in range(count)],
         )
     async with connect() as host:

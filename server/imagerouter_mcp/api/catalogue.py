@@ -2,33 +2,26 @@
 
 import re
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
-from functools import cached_property, lru_cache
-from heapq import nlargest
-from itertools import pairwise
+from difflib import get_close_matches
+from functools import cached_property
 
 import anyio
 
 from imagerouter_mcp.api.model_list import ModelEntry, parse_models
 from imagerouter_mcp.errors import ImageRouterError
 
-_ENOUGH_ALIKE = 0.6
-"""The least difflib ratio of an id worth suggesting; difflib's own default for close matches."""
-_COMPARED = 16
-"""Names that difflib compares, chosen by the pairs of letters that they share with the one asked for."""
-_CONTAINED = 0.8
-"""The ratio of an id that contains what was asked: `dall-e` for `dall-e-3`."""
 _LONGEST_ID = 100
-"""Characters of an asked id that are compared: difflib's time grows with the square of them."""
+"""Characters of an asked id that are compared: difflib's time grows with their square."""
 _TELLING_LENGTH = 3
-"""Characters from which that is more than chance."""
+"""Characters from which it is more than chance that an id contains what was asked for."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The model list as it was read once.
+    """The model list, as it was read at one moment.
 
     Attributes:
         models: In the list's order; the same tuple until the list is read again.
@@ -40,11 +33,11 @@ class Listing:
 
     @cached_property
     def by_id(self) -> Mapping[str, ModelEntry]:
-        """The models by their ids; `find` knows the aliases too."""
+        """Return the models by their ids; `find` knows the aliases too."""
         return {entry.id: entry for entry in self.models}
 
     def find(self, model_id: str) -> ModelEntry | None:
-        """The model of this id or alias, exactly as written."""
+        """Return the model with this id or alias, exactly as written."""
         entry = self.by_id.get(model_id)
         return entry or next((entry for entry in self.models if model_id in entry.aliases), None)
 
@@ -52,15 +45,14 @@ class Listing:
 class Catalogue:
     """The model list, fetched when first needed and shared by all callers.
 
-    One request is in flight at most. A caller that is cancelled while it fetches leaves the fetching to
-    the next one in line; a failure is shared by those who waited for it. A list that has outlived
-    `lifetime` and cannot be refreshed is served with a note, and the service is left alone for
-    `back_off`.
+    At most one request is in flight. When the caller that fetches is cancelled, the next one in line
+    fetches; a failure is shared by all who waited for it. A list that is older than `lifetime` and cannot be
+    refreshed is served with a note, and the service is not asked again for `back_off` seconds.
 
     Args:
-        fetch: Answers with the parsed JSON of `GET /v1/models`.
-        clock: Seconds that never go back.
-        lifetime: Seconds that a list is good for.
+        fetch: Returns the parsed JSON of `GET /v1/models`.
+        clock: Monotonic seconds.
+        lifetime: Seconds before a list is read again.
         back_off: Seconds after a failed refresh before the next one.
     """
 
@@ -84,11 +76,11 @@ class Catalogue:
         self._failure: ImageRouterError | None = None
 
     def peek(self) -> Listing | None:
-        """The list as last read, however old, without asking anyone; None before the first reading."""
+        """Return the list as it was last read, without asking the service; None before the first time."""
         return self._listing
 
     async def models(self) -> Listing:
-        """The list, read again when it is too old.
+        """Return the list, and read it again when it is too old.
 
         Raises:
             ImageRouterError: It cannot be read, and there is no older one.
@@ -135,56 +127,29 @@ class Catalogue:
 
 
 def closest_ids(listing: Listing, model_id: str, count: int = 3) -> list[str]:
-    """The ids that a person may have meant by an unknown one, best first.
+    """Return the ids that a person may have meant by an unknown one, best first.
 
     Case, a missing or wrong vendor, and `_` or a space for `-` do not matter.
     """
     asked = _plain(model_id[:_LONGEST_ID])
-    pairs = _pairs(asked)
-    names = [(name, entry.id) for entry in listing.models for name in (entry.id, *entry.aliases)]
-    promising = nlargest(_COMPARED, names, lambda named: len(pairs & _pairs(_plain(named[0]))))
-    likeness = _Likeness(asked)
-    ratios: dict[str, float] = {}
-    for name, model in promising:
-        ratios[model] = max(likeness.of(_plain(name)), ratios.get(model, 0.0))
-    likely = [model for model, ratio in ratios.items() if ratio >= _ENOUGH_ALIKE]
-    return sorted(likely, key=lambda model: -ratios[model])[:count]
-
-
-@lru_cache(maxsize=2048)  # a few times the number of models; the letters of an id never change
-def _pairs(name: str) -> frozenset[str]:
-    """The pairs of neighbouring letters in a name's part after the vendor: what alike names share."""
-    tail = name.rpartition("/")[2]
-    return frozenset(first + second for first, second in pairwise(tail))
-
-
-class _Likeness:
-    """How much names are like the one asked for: difflib keeps its analysis of that one."""
-
-    def __init__(self, asked: str) -> None:
-        self._asked = asked
-        self._whole = SequenceMatcher(None, "", asked, autojunk=False)
-        self._tail = SequenceMatcher(None, "", asked.rpartition("/")[2], autojunk=False)
-
-    def of(self, name: str) -> float:
-        """From 0 to 1, with or without the vendors; 2 for the very name."""
-        if name == self._asked:
-            return 2.0
-        ratio = _ratio(self._tail, name.rpartition("/")[2])
-        if "/" in self._asked:
-            ratio = max(ratio, _ratio(self._whole, name))
-        return (
-            max(ratio, _CONTAINED) if len(self._asked) >= _TELLING_LENGTH and self._asked in name else ratio
-        )
-
-
-def _ratio(matcher: SequenceMatcher[str], name: str) -> float:
-    """The ratio where it is enough; difflib's two upper bounds are cheap."""
-    matcher.set_seq1(name)
-    if matcher.real_quick_ratio() < _ENOUGH_ALIKE or matcher.quick_ratio() < _ENOUGH_ALIKE:
-        return 0.0
-    return matcher.ratio()
+    tail = _tail(asked)
+    names = {_plain(name): entry.id for entry in listing.models for name in (entry.id, *entry.aliases)}
+    tails = defaultdict[str, list[str]](list)
+    for name, model in names.items():
+        tails[_tail(name)].append(model)
+    found = [names[asked]] if asked in names else []
+    found += (model for near in get_close_matches(tail, tails, count) for model in tails[near])
+    if "/" in asked:
+        found += (names[near] for near in get_close_matches(asked, names, count))
+    if len(asked) >= _TELLING_LENGTH:
+        found += (model for name, model in names.items() if asked in name)
+    return list(dict.fromkeys(found))[:count]
 
 
 def _plain(name: str) -> str:
     return re.sub(r"[\s_]+", "-", name.strip().lower())
+
+
+def _tail(name: str) -> str:
+    """Return the part after the vendor."""
+    return name.rpartition("/")[2]

@@ -1,17 +1,25 @@
 """The models that most people use, as ImageRouter ranks them, and what to show without that ranking."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import anyio
+
+from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.api.decoded import as_list, as_object
 from imagerouter_mcp.api.model_list import ModelEntry, is_name
 from imagerouter_mcp.api.model_search import search
-from imagerouter_mcp.errors import UnexpectedResponseError
+from imagerouter_mcp.errors import ImageRouterError, UnexpectedResponseError
 
+LIFETIME_SECONDS = 600.0
+RETRY_SECONDS = 60.0
+"""How long the substitute is used before the service is asked again."""
+SUBSTITUTES = 20
 _ID_FIELDS = ("model", "modelId", "model_id", "id", "name")
 """Where an item may carry the model's id; the answer's shape is not documented."""
 _COUNT_FIELDS = ("count", "requests", "total", "usage", "_count", "requestCount", "total_requests")
-"""Where it may carry how often the model was used; `_count` is how Prisma, a database client, names it."""
+"""Where it may carry how often the model was used; Prisma, a database client, calls it `_count`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +27,8 @@ class PopularModel:
     """One model of the ranking.
 
     Attributes:
-        id: As ImageRouter names it; perhaps an alias, or a model that the list no longer has.
-        count: How often it was used, where told; over which time is not documented.
+        id: As ImageRouter names it; it may be an alias, or a model that is no longer in the list.
+        count: How often it was used, where told. The period is not documented.
     """
 
     id: str
@@ -28,7 +36,7 @@ class PopularModel:
 
 
 def parse_popular(answer: object) -> list[PopularModel]:
-    """The ranking, most popular first: an array, bare or under `json`, of ids or of objects with an id.
+    """Read the ranking, most popular first: an array, bare or under `json`, of ids or objects with an id.
 
     Raises:
         UnexpectedResponseError: It has another shape.
@@ -48,10 +56,10 @@ def parse_popular(answer: object) -> list[PopularModel]:
 
 
 def honest_fallback(models: Sequence[ModelEntry], limit: int) -> list[ModelEntry]:
-    """What to show when the ranking cannot be had, to be labelled as what it is: not popularity.
+    """Return what to show without a ranking, which must be labelled: it is not popularity.
 
-    The image models by arena score (people's blind votes between pictures), those without a score
-    after them; equals by release date, newest first, then by price. Dummies are left out.
+    These are the image models by arena score (people's blind votes between pictures), then those without a
+    score; ties go to the newer, then the cheaper. Dummies are left out.
     """
     ranked = search(models, kind="image", sort="score")
     return [entry for entry in ranked if not entry.is_dummy][:limit]
@@ -64,18 +72,85 @@ def _item(item: object) -> PopularModel | None:
     names = [name for key in _ID_FIELDS if isinstance(name := fields.get(key), str) and is_name(name)]
     if not names:
         return None
-    # A row may have a database key or a title beside the id; only the id has a vendor.
+    # A row may have a database key or a title beside the id; only the id names a vendor.
     return PopularModel(next((name for name in names if "/" in name), names[0]), _count(fields))
 
 
 def _count(fields: Mapping[str, object]) -> int | None:
     for key in _COUNT_FIELDS:
         told = fields.get(key)
-        # Prisma counts inside an object, by the field that was counted or by `_all`.
+        # Prisma puts the count into an object, under the counted field or `_all`.
         for value in (told, *as_object(told).values()):
             if isinstance(value, int) and not isinstance(value, bool):
                 return value
-            # How a 64-bit integer travels in JSON; longer ones are something else.
+            # 64-bit integers travel as strings in JSON; longer ones are something else.
             if isinstance(value, str) and value.isdecimal() and len(value) <= len(str(2**63)):
                 return int(value)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Model ids, the most used first; where they are something else, `note` says so."""
+
+    ids: tuple[str, ...]
+    note: str | None = None
+
+
+class Popularity:
+    """The ranking, fetched when first needed and shared by all callers.
+
+    Args:
+        fetch: Returns the decoded JSON of the popularity operation.
+        catalogue: Where the substitute comes from.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[], Awaitable[object]],
+        catalogue: Catalogue,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._fetch = fetch
+        self._catalogue = catalogue
+        self._clock = clock
+        self._lock = anyio.Lock()
+        self._kept: Ranking | None = None
+        self._due = 0.0
+
+    async def ranking(self) -> Ranking:
+        """Return the ranking, or its substitute with a note.
+
+        Raises:
+            ImageRouterError: Neither the ranking nor the model list can be read.
+        """
+        async with self._lock:
+            if self._kept is None or self._clock() >= self._due:
+                self._kept = await self._read()
+                self._due = self._clock() + (RETRY_SECONDS if self._kept.note else LIFETIME_SECONDS)
+            return self._kept
+
+    async def known_ids(self) -> tuple[str, ...]:
+        """Return the most used models or their substitute; none if neither can be read now."""
+        try:
+            return (await self.ranking()).ids
+        except ImageRouterError:
+            return ()
+
+    async def _read(self) -> Ranking:
+        try:
+            popular = parse_popular(await self._fetch())
+            if not popular:
+                raise UnexpectedResponseError(
+                    "ImageRouter's ranking is empty.", "Search the model list instead."
+                )
+        except ImageRouterError as error:
+            listing = await self._catalogue.models()
+            substitutes = honest_fallback(listing.models, SUBSTITUTES)
+            return Ranking(
+                tuple(entry.id for entry in substitutes),
+                f"The popularity ranking could not be read ({error.what.rstrip('.')}); these are the best "
+                "rated and newest models of the list instead.",
+            )
+        return Ranking(tuple(model.id for model in popular))

@@ -1,4 +1,4 @@
-"""Source images in: from a path, an address, a data URI or base64 to an open file that can be sent."""
+"""Open a source image that a caller names by path, address, data URI or base64, and make it fit to send."""
 
 import base64
 import binascii
@@ -25,9 +25,9 @@ FETCH_SECONDS = 60.0
 _SHOWN = 80
 _PIECE = 2**20
 _USER = re.compile(r"(?<=://)[^/?#]*@")
-"""A user name and a password in an address, which no sentence repeats."""
+"""User name and password in an address; no sentence repeats them."""
 _BASE64 = re.compile(r"(?!/(?!9j/))[A-Za-z0-9+/\s]{256,}={0,2}\s*")
-"""Bare base64: hardly a picture is shorter. A JPEG's begins like the path of a folder `9j`."""
+"""Bare base64; few pictures are shorter. A JPEG's begins like a path to a folder `9j`."""
 _DATA_URI = re.compile(r"data:(?P<type>[^,;]*)(?P<options>(;[^,;]*)*),", re.IGNORECASE)
 
 
@@ -36,12 +36,12 @@ class SourceImage:
     """A picture to send.
 
     Attributes:
-        file: Open and readable from its beginning; whoever opened the source closes it.
-        filename: A name with the extension of its real type.
-        media_type: Read from its bytes.
+        file: Open, at its beginning; the caller that opened the source closes it.
+        filename: With the extension of its real type.
+        media_type: From its bytes.
         width: In pixels, as displayed.
         height: In pixels, as displayed.
-        notes: What was changed to make it fit to be sent, a sentence each.
+        notes: What was changed to make it fit to send, a sentence each.
     """
 
     file: BinaryIO
@@ -56,9 +56,9 @@ class SourceReader:
     """Opens source images.
 
     Args:
-        fetcher: Fetches those that are addresses.
-        expand: Turns `~` and the like into a path.
-        folders: Where files may lie; none for nowhere, None for anywhere.
+        fetcher: Downloads addresses.
+        expand: Turns `~` and variables into a path.
+        folders: The folders that files may be in: empty for nowhere, None for anywhere.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class SourceReader:
         self._folders = folders
 
     async def open_stored(self, path: Path, name: str, *, turn: bool = False) -> SourceImage:
-        """Open a file that this server stored itself, wherever that is.
+        """Open a file that this server stored itself, in any folder.
 
         Args:
             path: Where it is.
@@ -108,7 +108,7 @@ class SourceReader:
             turn: As for `prepare`.
 
         Raises:
-            InvalidSourceError: It cannot be read, is too large, or is no picture; names the source.
+            InvalidSourceError: It cannot be read, is too large, or is no picture.
         """
         text = text.strip()
         if _BASE64.fullmatch(text):
@@ -177,12 +177,12 @@ def _is_address(text: str) -> bool:
 
 
 def is_data(text: str) -> bool:
-    """Whether a text is a picture's own data: a data URI, or bare base64."""
+    """Whether a text is the data of a picture: a data URI, or bare base64."""
     return text.strip()[:5].lower() == "data:" or _BASE64.fullmatch(text.strip()) is not None
 
 
 def shown(text: str) -> str:
-    """A source as a sentence or a record may repeat it: one line, short, never picture data."""
+    """Shorten a source to one line for a sentence or a record, without picture data and passwords."""
     if text[:5].lower() == "data:":
         return f"{_line(text[:45].partition(',')[0])},…"
     line = _line(_USER.sub("", text))

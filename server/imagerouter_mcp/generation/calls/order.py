@@ -7,7 +7,7 @@ from decimal import Decimal
 from anyio import to_thread
 
 from imagerouter_mcp.api.catalogue import Catalogue
-from imagerouter_mcp.api.ranking import Popularity
+from imagerouter_mcp.api.popularity import Popularity
 from imagerouter_mcp.gallery.days import start_of, today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal

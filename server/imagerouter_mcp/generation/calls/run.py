@@ -166,9 +166,11 @@ def _unforeseen(what: str, charged: Charged) -> Generator[None]:
         raise
     except Exception as error:  # the boundary: see the module's docstring
         logger.exception("An answer could not be delivered")
-        raise DeliveryError(
-            f"{what} ({type(error).__name__}: {error}).",
-            "Do not ask for it again before you have looked at https://imagerouter.io, and report this.",
+        failure = OutcomeUnknownError if charged == "unknown" else DeliveryError
+        raise failure(
+            f"{what} ({type(error).__name__}).",
+            "Do not ask for it again before you have looked at https://imagerouter.io, and report the log of "
+            "this server.",
             charged=charged,
         ) from error
 

@@ -45,6 +45,21 @@ def test_a_link_is_good_at_every_server_with_the_same_secret_until_it_expires(
         assert int(expires) - seconds == pytest.approx(time.time(), abs=3600)
 
 
+@pytest.mark.parametrize("minutes", [0, 1, 30, 59])
+def test_a_link_lives_no_shorter_than_it_says_and_one_made_again_within_the_hour_is_the_same(
+    monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    hour = 1_800_000_000 - 1_800_000_000 % 3600
+    monkeypatch.setattr("time.time", lambda: hour + 60.0 * minutes)
+    links = Links("https://pictures.example", b"k" * 32)
+    lives = int(parts(links.download("img_7f3a"))[1]) - time.time()
+    assert DOWNLOAD_SECONDS <= lives <= DOWNLOAD_SECONDS + 3600
+    assert int(parts(links.upload("img_7f3a"))[1]) - time.time() == UPLOAD_SECONDS
+    first = links.download("img_7f3a")
+    monkeypatch.setattr("time.time", lambda: hour + 3599.0)
+    assert links.download("img_7f3a") == first
+
+
 def test_the_secret_is_kept_for_the_next_start_and_read_by_nobody_else(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data")
     first = link_secret(settings)
@@ -76,7 +91,7 @@ def test_a_secret_that_is_easy_to_guess_is_refused(monkeypatch: pytest.MonkeyPat
 
 def test_a_secret_that_was_cut_off_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "link-secret").write_bytes(b"abc")
-    with pytest.raises(ConfigurationError, match="not whole"):
+    with pytest.raises(ConfigurationError, match="incomplete"):
         link_secret(Settings(data_dir=tmp_path))
 
 

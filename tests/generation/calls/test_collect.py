@@ -1,0 +1,31 @@
+"""What a caller is told while a call goes on."""
+
+import pytest
+
+from imagerouter_mcp.fetch import Fetcher
+from imagerouter_mcp.gallery.entries import StoredImage
+from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.generation.calls.collect import Collector
+from imagerouter_mcp.generation.delivery import Delivery
+from imagerouter_mcp.settings import Settings
+
+
+def _nothing_to_fetch() -> Fetcher:
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("usual", "soonest", "latest"), [(None, 15, 15), (1, 5, 5), (30, 28, 30), (900, 60, 60)]
+)
+async def test_a_caller_is_told_to_ask_again_when_that_is_worth_it_and_within_a_minute(
+    *, person: Settings, gallery: Gallery, entries: Journal, usual: int | None, soonest: int, latest: int
+) -> None:
+    if usual is not None:
+        image = StoredImage(url="https://storage.example/fox.png")
+        gallery.add(prompt="before", model="vendor/x", images=[image], latency_ms=1000 * usual)
+    (handle,), _ = entries.begin("a fox", [("a fox", "vendor/x")], again=False)
+    collector = Collector(gallery, entries, Delivery(_nothing_to_fetch, gallery, entries, person))
+    pending = await collector.pending(await collector.entries(handle), "Preparing")
+    assert soonest <= pending.ask_again <= latest
+    assert (pending.call, pending.state, pending.model) == (handle, "preparing", "vendor/x")

@@ -1,0 +1,37 @@
+"""The parts of a person's gallery, on disk."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.settings import Settings
+
+
+@pytest.fixture
+def person(settings: Settings) -> Settings:
+    """Settings of somebody who may fetch from this machine."""
+    return settings.model_copy(update={"allow_private_urls": True})
+
+
+@pytest.fixture
+def database(person: Settings) -> Iterator[Database]:
+    """The person's database."""
+    with closing(Database(person.data_dir)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def gallery(database: Database) -> Gallery:
+    """The person's records."""
+    return Gallery(database)
+
+
+@pytest.fixture
+def entries(database: Database, person: Settings) -> Iterator[Journal]:
+    """The person's journal."""
+    with closing(Journal(database, person.data_dir)) as opened:
+        yield opened

@@ -1,0 +1,64 @@
+"""What a call may cost, and what is reserved for it."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from imagerouter_mcp.errors import BudgetError
+from imagerouter_mcp.generation.planning.limits import check_order
+from imagerouter_mcp.generation.planning.plan import Destination, Plan
+from imagerouter_mcp.generation.planning.prices import Estimate
+from imagerouter_mcp.generation.planning.request import Order, Request
+from imagerouter_mcp.settings import Settings
+
+
+def plan(price: str | None) -> Plan:
+    """A plan at one price; None for an unknown one."""
+    return Plan(
+        kind="image",
+        prompt="a fox",
+        fields={"model": f"vendor/{price}"},
+        why="",
+        estimate=Estimate(Decimal(), Decimal(price), Decimal(price)) if price else None,
+        destination=Destination(Path("/pictures"), "a-fox"),
+        origins=(),
+        notes=(),
+    )
+
+
+def reserved(prices: Sequence[str | None], limit: str = "1.00", own: str | None = None) -> list[Decimal]:
+    order = Order(
+        tool="compare_models",
+        requests=(Request(prompt="a fox"),) * len(prices),
+        max_cost_usd=Decimal(own) if own else None,
+    )
+    return check_order(Settings(max_cost_usd=Decimal(limit)), order, list(map(plan, prices)))
+
+
+@pytest.mark.parametrize(
+    ("prices", "amounts"),
+    [
+        (("0.24", None, None), ("0.24", "0.38", "0.38")),
+        ((None,), ("1.00",)),
+        (("0.04", "0.04"), ("0.04", "0.04")),
+        (("1.00", None), ("1.00", "0")),
+    ],
+)
+def test_unknown_prices_share_what_the_limit_leaves(
+    prices: tuple[str | None, ...], amounts: tuple[str, ...]
+) -> None:
+    assert reserved(prices) == list(map(Decimal, amounts))
+
+
+def test_a_limit_is_reached_to_the_cent_and_not_passed() -> None:
+    assert reserved(["0.10"] * 3, limit="0.30", own="0.30") == [Decimal("0.10")] * 3
+    for limit, own in (("0.299999", None), ("0.30", "0.299999")):
+        with pytest.raises(BudgetError, match=r"up to \$0.30"):
+            reserved(["0.10"] * 3, limit=limit, own=own)
+
+
+def test_an_own_limit_cannot_be_held_for_an_unknown_price() -> None:
+    with pytest.raises(BudgetError, match="price of vendor/None is not known"):
+        reserved(["0.04", None], own="0.50")

@@ -1,0 +1,73 @@
+"""When two orders build on the same: their sources are compared by content, within the reading rules."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from imagerouter_mcp.addresses import Policy
+from imagerouter_mcp.fetch import Fetcher
+from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.gallery.uploads import Uploads
+from imagerouter_mcp.generation.planning.request import Order, Request
+from imagerouter_mcp.generation.sources import Sources
+from imagerouter_mcp.images.source_images import SourceReader
+from imagerouter_mcp.settings import Settings, expand
+
+Reading = Callable[..., Sources]
+
+
+@pytest.fixture
+async def reading(person: Settings, gallery: Gallery) -> AsyncIterator[Reading]:
+    """Makes sources that may be read from some folders; from anywhere by default."""
+    async with aclosing(Fetcher(Policy(allow_private=True), 2)) as fetcher:
+
+        def make(folders: tuple[Path, ...] | None = None) -> Sources:
+            return Sources(SourceReader(fetcher, expand, folders), gallery, Uploads(person.data_dir))
+
+        yield make
+
+
+def edit(*images: str, mask: str = "") -> Order:
+    return Order(tool="edit_image", requests=(Request(prompt="Invert", images=images, mask=mask),))
+
+
+def change_in_place(path: Path) -> None:
+    """Change a file so that neither its size nor its time tells."""
+    status = path.stat()
+    path.write_bytes(bytes(reversed(path.read_bytes())))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.parametrize("form", ["{}", " {} ", "file://{}"])
+async def test_a_source_that_changed_in_place_is_another_source(
+    reading: Reading, tmp_path: Path, form: str
+) -> None:
+    path = tmp_path / "fox.png"
+    path.write_bytes(b"a fox of pixels")
+    text = form.format(path)
+    sources = reading()
+    before = await sources.fingerprint(edit(text))
+    assert await sources.fingerprint(edit(text)) == before
+    masked = await sources.fingerprint(edit("data:,x", mask=text))
+    change_in_place(path)
+    assert await sources.fingerprint(edit(text)) != before
+    assert await sources.fingerprint(edit("data:,x", mask=text)) != masked
+
+
+async def test_a_file_that_may_not_be_read_is_not_looked_at(reading: Reading, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"abc")
+    for folders in ((), (tmp_path / "allowed",)):
+        sources = reading(folders)
+        before = await sources.fingerprint(edit(str(secret)))
+        secret.write_bytes(b"longer than before")
+        assert await sources.fingerprint(edit(str(secret))) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs on this system")
+async def test_what_is_not_a_file_holds_nothing_up(reading: Reading, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert await reading().fingerprint(edit(str(tmp_path / "pipe"), str(tmp_path), "/dev/zero", "\0", "~"))
