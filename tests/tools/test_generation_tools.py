@@ -400,8 +400,11 @@ async def test_what_was_paid_for_and_cannot_be_had_stays_reachable(
     monkeypatch.setattr(delivery, "RETRY_AFTER_SECONDS", ())
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", model=f"sandbox/{fault}", size="64x64")
-        (listed,) = (await host("list_images")).fields["images"]
+        gallery = await host("list_images")
+        (listed,) = gallery.fields["images"]
         again = await host("show_image", handle=listed["handle"])
+    assert "path" not in listed
+    assert f"not fetched yet: call show_image with {listed['handle']}" in gallery.text
     assert told.failed
     assert again.failed
     assert listed["missing"] is True
