@@ -86,8 +86,8 @@ def settings(sandbox: Sandbox, tmp_path: Path) -> Settings:
         api_key=SecretStr(KEY),
         output_dir=tmp_path / "pictures",
         data_dir=tmp_path / "data",
-        stall_seconds=2,
-        timeout=10,
+        stall_seconds=5,
+        timeout=20,
     )
 
 
