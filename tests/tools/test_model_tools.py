@@ -9,7 +9,7 @@ import pytest
 
 from imagerouter_mcp.sandbox.service import offered
 from imagerouter_mcp.sandbox.service.list_endpoints import POPULAR
-from imagerouter_mcp.sandbox.service.state import MODELS, POPULARITY
+from support.faulty_state import MODELS, POPULARITY
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Change = Callable[..., None]
@@ -67,7 +67,7 @@ Fits = Callable[[offered.Model], bool]
 CONDITIONS: list[tuple[dict[str, object], Fits]] = [
     ({"kind": "video"}, lambda model: model.is_video),
     ({"kind": "image"}, lambda model: not model.is_video),
-    ({"free": True}, lambda model: offered.spread_of(model)[2] == 0),
+    ({"free": True}, lambda model: model.highest_price == 0),
     ({"supports": ["mask"]}, lambda model: model.entry["supported_params"]["mask"]),
     (
         {"supports": ["edit", "quality"]},

@@ -22,7 +22,7 @@ Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
 
 FLUX = "black-forest-labs/FLUX-1-schnell"
-SMALL: dict[str, Any] = {"model": FLUX, "size": "64x64"}
+SMALL: dict[str, Any] = {"model": FLUX, "size": "128x128"}
 
 
 LISTED: dict[str, Any] = {
@@ -88,7 +88,7 @@ async def test_a_call_that_goes_on_says_in_both_how_to_collect_it(connect: Hosts
 async def test_a_dry_run_says_in_both_that_nothing_was_sent(connect: Hosts) -> None:
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", n=2, dry_run=True, **SMALL)
-    check_both(told, FLUX, "64x64", "0.0026", "Nothing was sent.")
+    check_both(told, FLUX, "128x128", "0.0026", "Nothing was sent.")
 
 
 async def test_a_picture_for_the_chat_says_in_both_how_to_show_it(connect: Hosts) -> None:
@@ -111,8 +111,8 @@ async def test_what_is_unfinished_says_in_both_what_it_may_cost_and_what_to_do(
 async def test_where_some_pictures_failed_the_sum_is_said_to_be_at_least_that(connect: Hosts) -> None:
     models = [FLUX, "sandbox/moderated"]
     async with connect() as host:
-        some = await host("compare_models", prompt="A fox", models=models, size="64x64")
-        whole = await host("compare_models", prompt="A fox", models=[FLUX, "test/test"], size="64x64")
+        some = await host("compare_models", prompt="A fox", models=models, size="128x128")
+        whole = await host("compare_models", prompt="A fox", models=[FLUX, "test/test"], size="128x128")
     assert some.text.startswith(f"Made 1 of 2 pictures with {FLUX} for at least $0.0013")
     check_both(some, *some.fields["failures"])
     assert whole.text.startswith("Made 2 pictures with 2 models for $0.0013")
