@@ -16,9 +16,10 @@ import pytest
 from pydantic import SecretStr
 
 from imagerouter_mcp.sandbox.service.accounts import KEY, Accounts
-from imagerouter_mcp.sandbox.service.serve import Sandbox, running_sandbox
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from support.distribution import FilesTogether
+from support.faulty_sandbox import running_faulty_sandbox
 
 HEARTBEAT_SECONDS = 0.05
 FRESH = {
@@ -26,6 +27,7 @@ FRESH = {
     "latency_seconds": 0,
     "popularity": "json-objects-model",
     "models": "normal",
+    "service": "february",
     "rate_limit": 0,
     "rate_window_seconds": 1,
 }
@@ -62,7 +64,7 @@ def time_zone() -> Iterator[TimeZone]:
 def session_sandbox() -> Iterator[tuple[Sandbox, httpx.Client]]:
     """Run one sandbox for the session, with a client for its control endpoints; tests use `sandbox`."""
     with (
-        running_sandbox(heartbeat_seconds=HEARTBEAT_SECONDS) as running,
+        running_faulty_sandbox(heartbeat_seconds=HEARTBEAT_SECONDS) as running,
         httpx.Client(base_url=running.base_url, timeout=10, trust_env=False) as client,
     ):
         yield running, client
