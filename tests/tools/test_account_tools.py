@@ -29,7 +29,7 @@ Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
 
 CHEAP = "black-forest-labs/FLUX-1-schnell"
-SMALL = {"size": "64x64"}
+SMALL = {"size": "128x128"}
 
 
 @pytest.fixture(autouse=True)
