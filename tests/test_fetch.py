@@ -268,6 +268,21 @@ async def test_a_small_file_that_unpacks_to_a_large_one_is_too_large(answering: 
     assert (error.reason, error.passing) == ("it is larger than 1 MiB", False)
 
 
+async def test_nothing_compressed_is_asked_for(answering: Answering) -> None:
+    heard: list[bytes] = []
+    await fetched(await answering(raw(b"x"), heard=heard))
+    assert b"accept-encoding: identity" in heard[0].lower()
+
+
+@pytest.mark.parametrize(
+    "location", ["http://[", "http://[::1", "http://x:99999999/", "http://x\x7f/", "//["]
+)
+async def test_a_redirect_to_an_invalid_address_is_not_worth_another_try(
+    answering: Answering, location: str
+) -> None:
+    assert not (await refused(await answering(redirect(location)))).passing
+
+
 async def test_a_body_that_is_cut_short_may_be_whole_the_next_time(settings: Settings) -> None:
     error = await refused(await made(settings, "sandbox/url-truncated"))
     assert error.reason.startswith("the connection failed (")

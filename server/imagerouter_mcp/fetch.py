@@ -29,7 +29,10 @@ from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.lines import one_line
 
 MAX_REDIRECTS = 5
-_HEADERS = {"User-Agent": f"imagerouter-mcp/{__version__}"}
+_HEADERS = {"User-Agent": f"imagerouter-mcp/{__version__}", "Accept-Encoding": "identity"}
+_ENCODINGS = frozenset({"", "identity", "gzip"})
+"""The content encodings that are read although none was asked for. One layer of gzip makes at most 64 MiB of
+what is received at once; two would make as much of a single kilobyte."""
 _LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
 """Hosts on this machine are never reached through a proxy."""
 _MAX_REASON = 120
@@ -96,6 +99,11 @@ def _usable_environment() -> Generator[None]:
         ) from None
 
 
+def is_readable(response: httpx.Response) -> bool:
+    """Return whether a body can be read piece by piece without one piece filling the memory."""
+    return response.headers.get("content-encoding", "").strip().lower() in _ENCODINGS
+
+
 class Fetcher:
     """Downloads from addresses that others chose. Never sends the API key or a cookie.
 
@@ -124,6 +132,7 @@ class Fetcher:
                 ),
                 headers=_HEADERS,
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+                event_hooks={"response": [_check_redirect]},
             )
 
     async def aclose(self) -> None:
@@ -186,6 +195,12 @@ class Fetcher:
         raise FetchError(f"it redirects more than {MAX_REDIRECTS} times")
 
 
+async def _check_redirect(response: httpx.Response) -> None:
+    """Refuse a redirect to an invalid address; httpx would call it a broken connection, which may pass."""
+    if response.has_redirect_location:
+        httpx.URL(_target(str(response.url), response.headers["location"]))
+
+
 def _target(url: str, location: str) -> str:
     try:
         return urljoin(url, location)
@@ -206,6 +221,8 @@ def _check(url: str) -> None:
 
 
 async def _copy(response: httpx.Response, target: BinaryIO, max_bytes: int) -> int:
+    if not is_readable(response):
+        raise FetchError("it is compressed in a way that was not asked for")
     declared = response.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > max_bytes:
         raise FetchError(_too_large(max_bytes))

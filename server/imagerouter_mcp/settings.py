@@ -42,7 +42,7 @@ KEY_FILE = "api-key"
 
 _SERVICE = "https://api.imagerouter.io"
 _POPULAR_PATH = "/operations/get-popular-models"
-_UNSET = re.compile(r"\s*(\$\{[^}]*\})?\s*")
+_UNSET = re.compile(r"\s*+(\$\{[^}]*+\})?+\s*+")
 """An empty value, or a `${VARIABLE}` that a host passed on without expanding it: both mean "not set"."""
 _HOME = re.compile(r"(?:~|%USERPROFILE%|\$HOME|\$\{HOME\})(?=[/\\]|\Z)", re.IGNORECASE)
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO

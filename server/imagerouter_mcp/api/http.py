@@ -27,6 +27,7 @@ from imagerouter_mcp.errors import (
     ServiceUnreachableError,
     UnexpectedResponseError,
 )
+from imagerouter_mcp.fetch import is_readable
 from imagerouter_mcp.settings import KEYS_PAGE
 
 Heartbeat = Callable[[], Awaitable[None]]
@@ -195,6 +196,12 @@ class ServiceHTTP:
 
 
 async def _read(response: httpx.Response, call: Call, watch: Watch, heartbeat: Heartbeat) -> bytes:
+    if not is_readable(response):
+        raise UnexpectedResponseError(
+            "ImageRouter's answer is compressed in a way that was not asked for.",
+            LOOK_FIRST if call.paid else "Check the proxy settings and IMAGEROUTER_BASE_URL.",
+            charged="unknown" if call.paid else "no",
+        )
     body = bytearray()
     with kept_answer(call.kept, response) as keep:
         async for chunk in response.aiter_bytes():

@@ -104,7 +104,9 @@ def _by_brand(claimed: list[bytes]) -> Format | None:
 _OTHERS = (
     (re.compile(rb"\Z"), "it is empty"),
     (
-        re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)\b", re.DOTALL | re.IGNORECASE),
+        re.compile(
+            rb"\s*+(?><!--.*?-->\s*+)*+<(?:!doctype html|html|head|body)\b", re.DOTALL | re.IGNORECASE
+        ),
         "it is HTML",
     ),
     (re.compile(rb"\s*[{\[]\s*[\"{\[\]}\d]"), "it is JSON"),

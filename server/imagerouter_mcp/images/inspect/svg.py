@@ -14,13 +14,13 @@ from xml.parsers import expat
 from imagerouter_mcp.images.inspect.binary import CUT_SHORT, Measured, NotAPictureError
 
 _PROLOGUE = re.compile(
-    r"(?:\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE\s+(?:\w+:)?svg\b[^\[>]*(?:\[.*?\]\s*)?>)*",
+    r"(?>\s++|<\?.*?\?>|<!--.*?-->|<!DOCTYPE\s++(?:\w+:)?svg\b[^\[>]*+(?:\[.*?\]\s*+)?>)*+",
     re.DOTALL | re.IGNORECASE,
 )
 _ROOT = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?svg[\s/>]")
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _LENGTH = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)(?:px)?\s*")
-_END = re.compile(rb"</(?:[\w.-]+:)?svg\s*>\s*(?:<!--.*?-->\s*)*\Z", re.DOTALL)
+_END = re.compile(rb"</(?:[\w.-]+:)?svg\s*+>\s*+(?><!--.*?-->\s*+)*+\Z", re.DOTALL)
 _TAIL = 4096
 """Bytes at the end to search for the closing tag of a document that was not read."""
 
