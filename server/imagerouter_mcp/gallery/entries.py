@@ -99,8 +99,7 @@ class Entry:
         call: The handle of the first generation of the same call.
         owner: The process at work on it, or the last that was.
         state: Where it is.
-        told: What somebody was told of it: 0 nothing, 1 its handle, 2 what came of it, 3 the same in an
-            answer that has left the server.
+        delivered: Whether somebody got what came of it.
         created_at: In UTC.
         prompt: As it was asked for.
         model: As it was asked for, then the one that was chosen.
@@ -114,7 +113,7 @@ class Entry:
     call: str
     owner: str
     state: State
-    told: int
+    delivered: bool
     created_at: datetime
     prompt: str
     model: str
