@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import anyio
 
-from bench import calls, clients, large, load, pictures, plans, start
+from bench import calls, clients, large, load, pictures, plans, sources, start
 from bench.figures import Figure, table
 
 
@@ -18,6 +18,7 @@ def main() -> int:
         lambda: anyio.run(plans.measure_sources),
         lambda: anyio.run(large.measure),
         pictures.measure,
+        sources.measure,
         lambda: anyio.run(clients.measure),
         lambda: anyio.run(load.measure),
     ]

@@ -23,8 +23,9 @@ _STARTER = (
 @contextmanager
 def sandbox_process() -> Generator[str]:
     """A sandbox in a process of its own, so that its drawing holds up nothing here; yields its address."""
-    command = [sys.executable, "-m", "imagerouter_mcp", "sandbox", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
+    command = [sys.executable, "-m", "support.faulty_sandbox"]
+    environment = {**os.environ, "PYTHONPATH": "tests"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:  # noqa: S603 - our own command
         try:
             line = process.stdout.readline() if process.stdout else ""
             yield line.rpartition(" ")[2].strip()

@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -16,7 +17,7 @@ import pytest
 
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.database import Database
-from imagerouter_mcp.gallery.entries import Reservation, State, StoredImage
+from imagerouter_mcp.gallery.entries import Metadata, Reservation, State, StoredImage
 from imagerouter_mcp.gallery.journal import (
     JOINED_FOR,
     LISTED_FOR,
@@ -30,15 +31,7 @@ spawn = multiprocessing.get_context("spawn")
 FOX = ("a fox", "vendor/model")
 ERROR = {"kind": "service", "what": "It failed.", "charged": "no", "remedy": "Ask again."}
 UNKNOWN = {**ERROR, "charged": "unknown"}
-RESULT: dict[str, Any] = {
-    "prompt": "a fox",
-    "revised_prompt": None,
-    "model": "vendor/model",
-    "parameters": {},
-    "sources": (),
-    "cost_usd": Decimal("0.01"),
-    "latency_ms": 5,
-}
+RESULT = Metadata(prompt="a fox", model="vendor/model", cost_usd=Decimal("0.01"), latency_ms=5)
 
 
 class Process:
@@ -323,7 +316,7 @@ def test_a_failure_that_was_charged_counts(
 
 def test_a_result_without_a_price_counts_as_what_was_set_aside(process: Process) -> None:
     (handle,) = process.work()
-    process.journal.record(handle, [StoredImage(url="https://x")], (), {**RESULT, "cost_usd": None})
+    process.journal.record(handle, [StoredImage(url="https://x")], (), replace(RESULT, cost_usd=None))
     (spent,) = process.ledger.since(midnight())
     assert (spent.usd, spent.certain, spent.under_way) == (Decimal("0.04"), False, False)
 
@@ -476,6 +469,16 @@ def test_a_gallery_of_the_first_version_is_brought_up_to_date_and_keeps_everythi
     (handle,) = process.work()
     process.record(handle)
     assert [each.generation for each in process.gallery.list()] == [handle, "gen_7f3a"]
+
+
+def test_a_record_from_before_the_journal_that_has_no_price_counts_as_nothing(
+    process: Process, data_dir: Path
+) -> None:
+    data_dir.mkdir()
+    with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection:
+        connection.executescript(VERSION_1.replace("'0.04'", "NULL"))
+    (spent,) = process.ledger.since(datetime.fromtimestamp(0, UTC))
+    assert (spent.usd, spent.certain) == (0, False)
 
 
 def test_a_newer_version_is_left_as_it_is(process: Process, data_dir: Path) -> None:

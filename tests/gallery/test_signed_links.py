@@ -91,7 +91,7 @@ def test_a_secret_that_is_easy_to_guess_is_refused(monkeypatch: pytest.MonkeyPat
 
 def test_a_secret_that_was_cut_off_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "link-secret").write_bytes(b"abc")
-    with pytest.raises(ConfigurationError, match="not whole"):
+    with pytest.raises(ConfigurationError, match="incomplete"):
         link_secret(Settings(data_dir=tmp_path))
 
 

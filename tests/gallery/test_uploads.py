@@ -9,7 +9,7 @@ import pytest
 
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery import uploads
-from imagerouter_mcp.gallery.uploads import KEPT, Uploads, is_upload
+from imagerouter_mcp.gallery.uploads import Uploads, is_upload
 
 
 def test_an_upload_is_found_under_its_name_however_it_is_spelt(tmp_path: Path) -> None:
@@ -34,21 +34,24 @@ def test_a_name_is_used_once(tmp_path: Path) -> None:
 
 def test_after_a_day_it_is_removed(tmp_path: Path) -> None:
     kept = Uploads(tmp_path)
-    old, new = kept.new_name(), kept.new_name()
-    kept.keep(old, io.BytesIO(b"old"))
-    path = kept.find(old)
-    assert path
-    before = time.time() - KEPT.total_seconds() - 1
-    os.utime(path, (before, before))
+    old, recent, new = kept.new_name(), kept.new_name(), kept.new_name()
+    for name, hours in ((old, 24.1), (recent, 23.9)):
+        kept.keep(name, io.BytesIO(b"picture"))
+        path = kept.find(name)
+        assert path
+        sent = time.time() - hours * 3600
+        os.utime(path, (sent, sent))
     kept.keep(new, io.BytesIO(b"new"))
     assert kept.find(old) is None
+    assert kept.find(recent)
     assert kept.find(new)
 
 
 def test_they_do_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "MAX_KEPT_BYTES", 10)
     kept = Uploads(tmp_path)
-    kept.keep(kept.new_name(), io.BytesIO(bytes(11)))
+    kept.keep(kept.new_name(), io.BytesIO(bytes(10)))
+    kept.keep(kept.new_name(), io.BytesIO(b"x"))
     with pytest.raises(ConfigurationError, match="uploads of the last day"):
         kept.keep(kept.new_name(), io.BytesIO(b"x"))
 

@@ -1,6 +1,7 @@
 """Formats are recognised from bytes, and only whole files pass."""
 
 import io
+import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -177,6 +178,45 @@ def test_a_nonsensical_exif_block_does_not_break_a_picture(tmp_path: Path) -> No
     assert (found.width, found.height) == SIZE
 
 
+def directory(*entries: tuple[int, int, int, int], following: int = 0) -> bytes:
+    """A TIFF directory: tag, type, number of values, value or offset."""
+    packed = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    return struct.pack("<H", len(entries)) + packed + struct.pack("<I", following)
+
+
+def greedy(inner: int | None = None) -> bytes:
+    """A small block whose values, each of them allowed, claim 4,000 times its length together."""
+    claims = [(tag, 7, 40_000, 8) for tag in range(1000, 5000)]
+    if inner is None:
+        return b"II*\0\x08\0\0\0" + directory(*claims) + bytes(100)
+    return b"II*\0\x08\0\0\0" + directory((inner, 4, 1, 26)) + directory(*claims) + bytes(100)
+
+
+@pytest.mark.parametrize("block", [greedy(), greedy(0x8769), greedy(0x8825)])
+def test_metadata_that_would_fill_the_memory_is_refused(tmp_path: Path, block: bytes) -> None:
+    segment = b"\xff\xe1" + (len(block) + 8).to_bytes(2, "big") + b"Exif\0\0"
+    jpeg = encoded(picture(), "JPEG")
+
+    assert reason(tmp_path, jpeg[:2] + segment + block + jpeg[2:]) == "its data is damaged"
+    assert reason(tmp_path, block) == "its data is damaged"
+
+
+def test_metadata_in_several_segments_is_judged_as_a_whole(tmp_path: Path) -> None:
+    jpeg, exif = encoded(picture(), "JPEG"), turned(6).tobytes()
+    parts = b"".join(
+        b"\xff\xe1" + (len(part) + 8).to_bytes(2, "big") + b"Exif\0\0" + part
+        for part in (exif[6:20], exif[20:])
+    )
+
+    assert seen(tmp_path, jpeg[:2] + parts + jpeg[2:]).width == 24
+
+
+def test_a_tiff_of_endless_pages_is_refused(tmp_path: Path) -> None:
+    endless = b"II*\0\x08\0\0\0" + directory((256, 3, 1, 40), following=8)
+
+    assert reason(tmp_path, endless) == "it has more than 1000 pages"
+
+
 def test_a_flipped_bit_in_a_png_is_found(tmp_path: Path) -> None:
     data = bytearray(encoded(picture(), "PNG"))
     data[len(data) // 2] ^= 1
@@ -297,6 +337,19 @@ def test_a_movie_without_its_index_is_cut_short(tmp_path: Path) -> None:
     start = box(b"ftyp", b"isom", bytes(4)) + box(b"mdat", b"frames")
 
     assert reason(tmp_path, start) == "it is cut short"
+
+
+def test_a_box_that_is_shorter_than_its_own_head_is_damage(tmp_path: Path) -> None:
+    tiny = b"\0\0\0\4free"
+
+    assert reason(tmp_path, movie() + tiny) == "its data is damaged"
+    assert reason(tmp_path, movie()[:24] + box(b"moov", tiny) + box(b"mdat", b"x")) == "its data is damaged"
+
+
+def test_a_webm_of_unknown_length_ends_with_the_file(tmp_path: Path) -> None:
+    live = webm().replace(b"\x18\x53\x80\x67\x88", b"\x18\x53\x80\x67\x01" + b"\xff" * 7)
+
+    assert seen(tmp_path, live).format.name == "webm"
 
 
 def test_avif_is_told_from_mp4_by_its_brand() -> None:

@@ -184,10 +184,10 @@ def test_what_is_wrong_in_the_language_is_said(text: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("box:40,0,10,10", "box:40,0,10,10 holds no pixel of the picture, which is 40×20"),
-        ("box:0,0,5,5+box:0,100%,5,5", "holds no pixel"),
-        ("box:-50,0,10,10", "holds no pixel"),
-        ("box:0,0,0.1%,10", "holds no pixel"),
+        ("box:40,0,10,10", "box:40,0,10,10 contains no pixel of the picture, which is 40×20"),
+        ("box:0,0,5,5+box:0,100%,5,5", "contains no pixel"),
+        ("box:-50,0,10,10", "contains no pixel"),
+        ("box:0,0,0.1%,10", "contains no pixel"),
         ("box:0,0,100%,100%", "covers the whole picture"),
         ("box:0,0,50%,100%+box:50%,0,50%,100%", "covers the whole picture"),
         ("outside:box:0,0,100%,100%", "leaves nothing"),
@@ -270,6 +270,18 @@ def test_a_mask_saved_as_jpeg_is_made_black_and_white_again() -> None:
 
     assert set(mask.tobytes()) == {0, 255}
     assert same(mask, rectangle(30, 30, 200, 170, size=(300, 200)))
+
+
+@pytest.mark.parametrize(("columns", "soft"), [(0, False), (1, False), (10, True)])
+def test_a_mask_is_soft_if_more_than_a_fiftieth_of_it_is_grey(columns: int, *, soft: bool) -> None:
+    picture = Image.new("L", (100, 10), 20)  # JPEG's black
+    picture.paste(235, (50, 0, 100, 10))
+    picture.paste(180, (0, 0, columns, 10))
+
+    mask, what = given_mask(encoded(picture), 100, 10)
+
+    assert (set(mask.tobytes()) != {0, 255}) == soft
+    assert what.endswith("kept") == soft
 
 
 @pytest.mark.parametrize("transparent", [True, False])

@@ -29,7 +29,7 @@ from imagerouter_mcp.images.pixels import encode
 from imagerouter_mcp.images.pixels.colour_profiles import colours_only
 from imagerouter_mcp.images.pixels.decode import fitted
 from imagerouter_mcp.images.pixels.encode import MAX_BYTES, MAX_SIDE
-from imagerouter_mcp.images.prepare import Prepared, prepare
+from imagerouter_mcp.images.prepare import SourceImage, prepare
 
 SECRET = b"51.4779N-secret"
 """Is in each piece of metadata that the tests put into a picture."""
@@ -145,7 +145,9 @@ def zipped() -> bytes:
     return buffer.getvalue()
 
 
-def ready(data: bytes, name: str = "picture", *, turn: bool = False) -> tuple[Prepared, Image.Image, bytes]:
+def ready(
+    data: bytes, name: str = "picture", *, turn: bool = False
+) -> tuple[SourceImage, Image.Image, bytes]:
     """What is sent, decoded and upright, and its bytes, after checking what each of them must hold."""
     source = io.BytesIO(data)
     result = prepare(source, name, turn=turn)
@@ -223,7 +225,7 @@ def riff(*chunks: tuple[bytes, bytes]) -> bytes:
 # What people have -----------------------------------------------------------------------------------------
 
 
-def phone_photo() -> bytes:
+def phone_photo(**options: object) -> bytes:
     stored = quarters().transpose(Image.Transpose.ROTATE_90)  # orientation 6 turns it back
     return encoded(
         stored,
@@ -233,6 +235,7 @@ def phone_photo() -> bytes:
         xmp=XMP,
         comment=SECRET,
         icc_profile=profile(),
+        **options,
     )
 
 
@@ -250,10 +253,16 @@ def test_a_phone_photo_keeps_its_quality_and_nothing_but_its_orientation() -> No
     assert result.notes == ("The location data of IMG_0001.jpg was removed.",)
 
 
-def test_a_phone_photo_with_a_mask_is_turned_upright() -> None:
-    result, image, sent = ready(phone_photo(), "IMG_0001.jpg", turn=True)
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_a_phone_photo_with_a_mask_is_turned_upright(subsampling: int) -> None:
+    data = phone_photo(subsampling=subsampling)
 
-    assert Image.open(io.BytesIO(sent)).size == image.size == (64, 48)
+    result, image, sent = ready(data, "IMG_0001.jpg", turn=True)
+
+    stored = Image.open(io.BytesIO(sent))
+    assert isinstance(stored, JpegImageFile)
+    assert get_sampling(stored) == subsampling
+    assert stored.size == image.size == (64, 48)
     assert looks_right(image)
     assert result.notes == (
         "IMG_0001.jpg was rotated as its EXIF data says, and its location data was removed.",
@@ -286,7 +295,7 @@ def test_an_orientation_that_exif_does_not_define_changes_nothing(orientation: i
     result, image, sent = ready(encoded(quarters(), "JPEG", exif=exif(orientation)))
 
     assert result.notes == ()
-    assert not Image.open(io.BytesIO(sent)).getexif()
+    assert b"Exif" not in sent
     assert looks_right(image)
 
 
@@ -442,7 +451,9 @@ def test_chunks_of_unknown_purpose_in_a_webp_are_left_behind() -> None:
     data = encoded(quarters(), "WEBP", lossless=True)
     pixels = data[20 : 20 + int.from_bytes(data[16:20], "little")]
 
-    assert ready(riff((b"VP8L", pixels), (b"SECR", SECRET)))[2] == riff((b"VP8L", pixels))
+    plain = riff((b"VP8L", pixels))
+    assert ready(riff((b"VP8L", pixels), (b"SECR", SECRET)))[2] == plain
+    assert ready(riff((b"VP8L", pixels), (b"VP8L", pixels[:9])))[2] == plain
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
@@ -650,16 +661,37 @@ def test_a_large_photo_on_its_side_is_turned_and_scaled(monkeypatch: pytest.Monk
     ]
 
 
-def test_a_wide_transparent_picture_stays_transparent() -> None:
-    wide = quarters((9000, 100)).convert("RGBA")
-    wide.putalpha(0)
-    wide.paste((255, 0, 0, 255), (0, 0, 4500, 100))
+@pytest.mark.parametrize("mode", ["RGBA", "P"])
+def test_a_wide_transparent_picture_stays_transparent(mode: str) -> None:
+    wide = Image.new("RGBA", (9000, 40), (255, 0, 0, 255))
+    wide.paste((0, 0, 255, 0), (4500, 0, 9000, 40))
+    stripes = wide.convert(mode) if mode == "RGBA" else wide.quantize(16)
 
-    result, image, _ = ready(encoded(wide, "PNG"))
+    result, image, _ = ready(encoded(stripes, "PNG"))
 
-    assert (result.media_type, image.size) == ("image/png", (8192, 91))
+    assert (result.media_type, image.size, image.mode) == ("image/png", (8192, 36), "RGBA")
     assert image.getpixel((10, 10)) == (255, 0, 0, 255)
-    assert image.convert("RGBA").getchannel("A").getpixel((8000, 10)) == 0
+    assert image.getchannel("A").getpixel((8000, 10)) == 0
+
+
+@pytest.mark.parametrize("why", ["turned", "text"])
+def test_a_lossless_webp_that_is_encoded_again_keeps_its_pixels_exactly(why: str) -> None:
+    picture = noise("RGBA", (40, 30))
+    picture.putalpha(Image.new("L", picture.size, 255))
+    picture.paste((9, 8, 7, 0), (0, 0, 20, 30))  # colours that nobody sees
+    options = {"exif": exif(3)} if why == "turned" else {}
+    stored = picture.transpose(Image.Transpose.ROTATE_180) if why == "turned" else picture
+    data = encoded(stored, "WEBP", lossless=True, exact=True, **options)
+    if why == "text":
+        start = data.index(b"VP8L") + 4
+        length = int.from_bytes(data[start : start + 4], "little")
+        data = riff((b"VP8L", data[start + 4 : start + 4 + length] + b"a text behind the packed pixels " * 3))
+
+    result, image, sent = ready(data)
+
+    assert (result.media_type, image.tobytes()) == ("image/webp", picture.tobytes())
+    assert b"text" not in sent
+    assert ["rotated" in note for note in result.notes] == ([True] if why == "turned" else [])
 
 
 @pytest.mark.parametrize(
@@ -697,6 +729,19 @@ def test_what_fits_once_it_is_encoded_again_keeps_its_size(monkeypatch: pytest.M
     assert note == (
         "picture was encoded anew as JPEG at its 200×310 pixels (0.1 MiB before), for up to 0 MiB and 8192 "
         "pixels a side are sent."
+    )
+
+
+def test_that_a_jpeg_was_encoded_at_a_lower_quality_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encoded(noise("L", (200, 310)), "JPEG", quality=100)
+    monkeypatch.setattr(encode, "MAX_BYTES", len(data) - 2000)
+
+    result, image, sent = ready(data)
+
+    assert len(sent) < len(data) - 2000
+    assert image.size == (200, 310)
+    assert result.notes[0].startswith(
+        "picture was encoded anew as JPEG at its 200×310 pixels (0.1 MiB before)"
     )
 
 
@@ -859,6 +904,15 @@ def test_what_would_take_too_much_memory_is_refused(monkeypatch: pytest.MonkeyPa
 
     for kind in ("BMP", "PNG", "JPEG"):
         assert "64×48" in refusal(encoded(quarters(), kind)).what
+
+
+def test_a_picture_of_too_many_pixels_is_not_decoded() -> None:
+    progressive = bytearray(encoded(quarters(), "JPEG", progressive=True))
+    frame = progressive.index(b"\xff\xc2") + 5
+    progressive[frame : frame + 4] = struct.pack(">HH", 9400, 9400)
+
+    assert "too many" in refusal(png(10_000, 9_000, 8, 0, b"")).what
+    assert "too many" in refusal(bytes(progressive)).what
 
 
 def test_a_webp_too_large_to_be_decoded_for_a_check_is_judged_by_its_structure(

@@ -52,12 +52,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         tree = _copy_of_the_checkout(Path(folder) / "tree-0")
         faults = draw(tree.package, asked.number, asked.seed, [each for each in accepted if each.equivalent])
-        print(
-            f"{len(faults)} faults drawn with seed {asked.seed}; now looking which tests reach what.",
-            flush=True,
-        )
+        print(f"{len(faults)} faults drawn, seed {asked.seed}. Recording what the tests reach …", flush=True)
         reach = tree.record_reach(Path(folder) / "reach", WORKERS)
-        print(f"Recorded after {time.monotonic() - began:.0f} s. Faults that no test notices:", flush=True)
+        took = time.monotonic() - began
+        print(f"{len(reach.seconds)} tests recorded in {took:.0f} s. Survivors:", flush=True)
         trees = [tree, *(tree.copy(Path(folder) / f"tree-{number}") for number in range(1, WORKERS))]
         outcomes = list(_tried(faults, reach, trees, accepted))
     killed = sum(outcome.killed for outcome in outcomes) / len(outcomes)

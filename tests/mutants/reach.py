@@ -111,6 +111,7 @@ class _Recorder:
     def __init__(self, folder: Path) -> None:
         self._name = folder / str(os.getpid())
         self._seconds: dict[str, float] = {}
+        self._failed: set[str] = set()
         self._coverage = coverage.Coverage(
             data_file=f"{self._name}.coverage",
             config_file=False,
@@ -130,10 +131,16 @@ class _Recorder:
             self._seconds[item.nodeid] = time.monotonic() - began
             self._coverage.switch_context("")
 
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember what fails without any fault: it can notice none."""
+        if report.failed:
+            self._failed.add(report.nodeid)
+
     def pytest_unconfigure(self) -> None:
         self._coverage.stop()
         self._coverage.save()
-        Path(f"{self._name}.json").write_text(json.dumps(self._seconds), "utf-8")
+        passed = {test: taken for test, taken in self._seconds.items() if test not in self._failed}
+        Path(f"{self._name}.json").write_text(json.dumps(passed), "utf-8")
 
 
 if folder := os.environ.get(RECORD):

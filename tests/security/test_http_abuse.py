@@ -14,7 +14,7 @@ import httpx
 import pytest
 import uvicorn
 
-from imagerouter_mcp.gallery.entries import StoredImage
+from imagerouter_mcp.gallery.entries import Metadata, StoredImage
 from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.http_app import arrival
 from imagerouter_mcp.http_app.app import build_http_app
@@ -448,7 +448,8 @@ async def test_a_client_that_does_not_take_its_answer_is_left(
     links, app = impatient
     large = tmp_path / "large.png"
     large.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(30 * MIB))
-    record = app.gallery.add(prompt="p", model="m", images=[StoredImage(path=large)])
+    (handle,), _ = app.journal.begin("any", [("p", "m")], again=True)
+    record = app.journal.record(handle, [StoredImage(path=large)], (), Metadata(prompt="p", model="m"))
     target = links.download(record.images[0].handle).removeprefix(links.base_url)
     parts = urlsplit(links.base_url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=1024)

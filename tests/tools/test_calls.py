@@ -150,10 +150,11 @@ async def test_collecting_costs_nothing_however_often_and_by_whichever_handle(
 
 @pytest.mark.parametrize(("wait", "most"), [(0, 1), (3600, 3)])
 async def test_collecting_waits_no_longer_than_it_was_told_or_the_server_may(
-    connect: Hosts, wait: float, most: float
+    connect: Hosts, sandbox: Sandbox, wait: float, most: float
 ) -> None:
     async with connect(wait_seconds=0.1, grace_seconds=0) as host:
         handed_off = await host("generate_image", prompt="A fox", model="sandbox/slow-5", size="64x64")
+        await until(lambda: asked(sandbox))
         began = asyncio.get_running_loop().time()
         told = await host("get_generation", generation=handed_off.fields["generation"], wait=wait)
         took = asyncio.get_running_loop().time() - began

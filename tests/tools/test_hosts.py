@@ -16,9 +16,9 @@ from mcp.types import ImageContent, TextContent
 
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import GalleryImage, StoredImage
-from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.tools.media_lines import media_lines
+from support.recording import RecordingGallery
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 
@@ -90,7 +90,6 @@ async def test_claude_desktop_keeps_a_mebibyte(connect: Hosts) -> None:
         assert part in told.text
 
 
-@pytest.mark.parametrize("era", ["auto"], indirect=True)
 async def test_several_large_pictures_fit_into_one_answer(connect: Hosts) -> None:
     async with connect() as host:
         noise = await host("generate_image", preview="none", **NOISE)
@@ -173,15 +172,9 @@ async def test_who_asks_decides_between_public_link_and_path(
 ) -> None:
     url = "https://storage.imagerouter.io/fox.png"
     with closing(Database(settings.data_dir)) as database:
-        gallery = Gallery(database)
-        gallery.add(
+        RecordingGallery(database).add(
             prompt="A fox",
             model="test/test",
-            revised_prompt=None,
-            parameters={},
-            sources=(),
-            cost_usd=None,
-            latency_ms=None,
             images=[StoredImage(path=source, url=url, media_type="image/png")],
         )
     async with connect(name=OPENCLAW) as openclaw, connect(media_lines=True) as other:

@@ -1,31 +1,32 @@
-"""What the gallery holds: records and the images in them, and the journal's entries."""
+"""What the gallery holds: records with their images, and the journal's entries."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 State = Literal["preparing", "queued", "working", "done", "failed", "unknown", "not_sent"]
-"""Where a generation is: its sources are looked at; it waits for its turn; the request has left; the result
-is recorded; it failed and costs nothing more than its error says; the request has left and no answer came;
-it ended before the request left."""
+"""The stage of a generation: preparing its sources; waiting for its turn; the request was sent; the result is
+recorded; it failed, and its error says what it cost; the request got no answer; it ended before the request
+was sent."""
 OPEN_STATES: tuple[State, ...] = ("preparing", "queued", "working")
-"""Somebody is at work on it, or was when the process died."""
+"""A process is working on the generation, or was when it died."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredImage:
-    """A generated image as it is to be recorded.
+    """A generated image, before it is recorded.
 
     Attributes:
-        path: Its file, or None while it could not be fetched.
+        path: Its file, or None if it could not be fetched.
         url: Where the service keeps it, or None.
-        media_type: From its bytes, or None while there are none.
+        media_type: Determined from its bytes; None without a file.
         width: In pixels, as displayed.
         height: In pixels, as displayed.
         bytes: The size of its file.
-        seconds: The length of a video, where it can be told.
+        seconds: The length of a video, if known.
     """
 
     path: Path | None = None
@@ -45,43 +46,52 @@ class GalleryImage(StoredImage):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
-    """What is known of a generation.
+class Metadata:
+    """What was sent for a generation and what the service said about it.
+
+    Attributes:
+        prompt: The prompt as it was sent.
+        revised_prompt: The model's own version of the prompt.
+        model: The model's id.
+        parameters: The other parameters as they were sent.
+        sources: The source images: handles, paths, addresses.
+        cost_usd: What the service charged.
+        latency_ms: How long the service took.
+    """
+
+    prompt: str
+    revised_prompt: str | None = None
+    model: str
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    sources: tuple[str, ...] = ()
+    cost_usd: Decimal | None = None
+    latency_ms: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record(Metadata):
+    """A recorded generation.
 
     Attributes:
         generation: The generation's own handle, such as `gen_7f3a`.
         created_at: In UTC.
-        prompt: As it was sent.
-        revised_prompt: What the model made of it.
-        model: The model's id.
-        parameters: As they were sent.
-        sources: The source images: handles, paths, addresses.
-        cost_usd: In USD.
-        latency_ms: In milliseconds.
         images: At least one.
     """
 
     generation: str
     created_at: datetime
-    prompt: str
-    revised_prompt: str | None
-    model: str
-    parameters: dict[str, Any]
-    sources: tuple[str, ...]
-    cost_usd: Decimal | None
-    latency_ms: int | None
     images: tuple[GalleryImage, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
-    """Money set aside for a generation that is about to be sent.
+    """Money reserved for a generation that is about to be sent.
 
     Attributes:
-        handle: The generation's.
-        model: The model that was chosen.
-        usd: The most that it is expected to cost.
-        plan: What it takes to deliver the answer, as JSON.
+        handle: The generation's handle.
+        model: The chosen model.
+        usd: The most it is expected to cost.
+        plan: What is needed to deliver the answer, as JSON.
     """
 
     handle: str
@@ -95,17 +105,17 @@ class Entry:
     """One generation in the journal.
 
     Attributes:
-        handle: Its own, such as `gen_7f3a`.
+        handle: The generation's handle, such as `gen_7f3a`.
         call: The handle of the first generation of the same call.
-        owner: The process at work on it, or the last that was.
-        state: Where it is.
-        delivered: Whether somebody got what came of it.
+        owner: The process that works on it, or the last one that did.
+        state: Its stage.
+        delivered: Whether somebody got its outcome.
         created_at: In UTC.
-        prompt: As it was asked for.
-        model: As it was asked for, then the one that was chosen.
-        reserved_usd: The most that it was expected to cost; None before that is known.
-        plan: What it takes to deliver its answer, as JSON; None before it is planned.
-        notes: Sentences that the person should know.
+        prompt: The requested prompt.
+        model: The requested model, later the chosen one.
+        reserved_usd: The most it was expected to cost; None until that is known.
+        plan: What is needed to deliver its answer, as JSON; None until it is planned.
+        notes: Sentences for the person.
         error: Why there is no result.
     """
 
@@ -124,5 +134,5 @@ class Entry:
 
     @property
     def open(self) -> bool:
-        """Whether it has not ended."""
+        """True until the generation has ended."""
         return self.state in OPEN_STATES

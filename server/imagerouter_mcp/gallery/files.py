@@ -14,20 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.gallery.names import checked_filename, file_name, file_stem
-
-__all__ = [
-    "PartialFile",
-    "checked_filename",
-    "discard",
-    "file_stem",
-    "move_new",
-    "partial_file",
-    "prepare_folder",
-    "store",
-    "sweep_partials",
-    "temporary_path",
-]
+from imagerouter_mcp.gallery.names import file_name
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
-"""The journal: what is about to be paid for, and what became of it, before anybody is told.
+"""The journal: an entry for each generation, written before money is spent and before anything is reported.
 
-An entry belongs to the process that works on it. When that process is gone, whoever notices first takes its
-entries over, marks what was never sent, and settles the rest.
+An entry belongs to the process that works on it. When that process has died, the first process that notices
+takes over its entries: it ends those that were never sent, and settles the rest.
 """
 
 import json
@@ -14,7 +14,15 @@ from typing import Any
 
 from imagerouter_mcp.gallery import rows
 from imagerouter_mcp.gallery.database import Database
-from imagerouter_mcp.gallery.entries import OPEN_STATES, Entry, Record, Reservation, State, StoredImage
+from imagerouter_mcp.gallery.entries import (
+    OPEN_STATES,
+    Entry,
+    Metadata,
+    Record,
+    Reservation,
+    State,
+    StoredImage,
+)
 from imagerouter_mcp.gallery.files import discard
 from imagerouter_mcp.gallery.ledger import committed_since
 from imagerouter_mcp.gallery.owners import Owners
@@ -22,18 +30,18 @@ from imagerouter_mcp.gallery.owners import Owners
 JOINED_FOR = timedelta(minutes=10)
 """How long after its end a call answers the same call, if it may have cost money or was delivered."""
 LISTED_FOR = timedelta(days=7)
-"""How long what has ended without a result is listed."""
+"""How long generations that ended without a result are listed."""
 
 _COLUMNS = "handle, call, owner, state, delivered, created_at, prompt, model, reserved_usd, job, notes, error"
 _OPEN = ", ".join(f"'{state}'" for state in OPEN_STATES)
 
 
 class Journal:
-    """The journal of one process. Every method raises `ConfigurationError` when it cannot be used.
+    """The journal, as one process uses it. Every method raises `ConfigurationError` if it cannot be used.
 
     Args:
-        database: Where it is kept.
-        data_dir: Holds the processes' locks and the answers that are arriving.
+        database: Holds the entries.
+        data_dir: Holds the processes' locks and the answers being received.
     """
 
     def __init__(self, database: Database, data_dir: Path) -> None:
@@ -43,18 +51,18 @@ class Journal:
         self._kept = data_dir / "rescued"
 
     def close(self) -> None:
-        """Leave what is still open to other processes."""
+        """Release this process's lock, so that other processes can take over its open entries."""
         self._owners.release()
 
     def answer_file(self, handle: str) -> Path:
-        """Where the bytes of a generation's answer are kept while they arrive."""
+        """Return the file that keeps the bytes of a generation's answer while they arrive."""
         return self._answers / f"{handle}.answer"
 
     def keep_answer(self, handle: str) -> Path | None:
-        """Keep what has arrived of an answer beyond the end of its entry.
+        """Keep the received part of an answer after the end of its entry.
 
         Returns:
-            The file that holds it, exactly as it came; None if nothing has arrived.
+            The file with the unchanged bytes; None if nothing was received.
         """
         kept = self._kept / f"{handle}.answer"
         try:
@@ -67,12 +75,12 @@ class Journal:
         return self.kept_answer(handle)
 
     def kept_answer(self, handle: str) -> Path | None:
-        """Return the file with an answer that `keep_answer` kept, or None."""
+        """Return the file of `keep_answer`, or None."""
         kept = self._kept / f"{handle}.answer"
         return kept if kept.is_file() else None
 
     def _discard_answer(self, handle: str) -> None:
-        """Remove a kept answer that is no longer needed, once the journal says so."""
+        """Remove a received answer once its entry has ended."""
         discard(self.answer_file(handle))
 
     def begin(
@@ -83,17 +91,17 @@ class Journal:
         again: bool,
         join_delivered: bool = True,
     ) -> tuple[list[str], bool]:
-        """Enter a call, unless the same call is under way or has lately ended and cannot be had for free.
+        """Enter a call, unless the same call is running, or ended lately and may have cost money.
 
         Args:
-            fingerprint: The same for calls that ask for the same.
-            requests: The prompt and the model of each generation, as they were asked for.
-            again: Whether to enter it in any case.
+            fingerprint: Equal for calls that ask for the same.
+            requests: The requested prompt and model of each generation.
+            again: Enter the call in any case.
             join_delivered: Whether a call whose result somebody got counts too.
 
         Returns:
-            The handles of its generations, the first of which is the call's; of an earlier call that alone.
-            And whether it is an earlier one.
+            The handles of the new generations, of which the first is the call's, and False; or the handle of
+            the earlier call and True.
         """
         owner = self._owners.hold()
         now = datetime.now(UTC)
@@ -128,15 +136,15 @@ class Journal:
     def reserve(
         self, reservations: Sequence[Reservation], budget_usd: Decimal | None, since: datetime
     ) -> Decimal | None:
-        """Set money aside for generations that are ready to be sent, if the budget still holds it.
+        """Reserve money for generations that are ready to be sent, if the budget allows it.
 
         Args:
-            reservations: For all generations of a call.
+            reservations: One for each generation of a call.
             budget_usd: The most that may be spent since then; None for no limit.
             since: When the budget's day began.
 
         Returns:
-            None when it is set aside; else what is spent and set aside already, and nothing has changed.
+            None if the money was reserved; else the amount already spent or reserved, and nothing changed.
         """
         wanted = sum((each.usd for each in reservations), Decimal())
         with self._database.transaction("IMMEDIATE") as connection:
@@ -151,7 +159,7 @@ class Journal:
         return None
 
     def mark(self, handle: str, state: State) -> None:
-        """Say where a generation is that has not ended."""
+        """Set the stage of a generation that has not ended."""
         with self._database.transaction("IMMEDIATE") as connection:
             connection.execute("UPDATE journal SET state = ? WHERE handle = ?", (state, handle))
 
@@ -160,34 +168,35 @@ class Journal:
         handle: str,
         images: Sequence[StoredImage],
         notes: Sequence[str],
-        known: Mapping[str, Any],
+        metadata: Metadata,
     ) -> Record:
-        """Record a generation's result and end its entry, both or neither.
+        """Record a generation's result and end its entry, in one transaction.
+
+        Once this returns, the record survives any end of the process.
 
         Args:
-            handle: The generation's.
+            handle: The generation's handle.
             images: At least one.
-            notes: Sentences that the person should know.
-            known: What else the record holds, as `rows.insert` takes it.
+            notes: Sentences for the person.
+            metadata: What was sent, and what the service said about it.
         """
         now = datetime.now(UTC)
         with self._database.transaction("IMMEDIATE") as connection:
-            number = rows.insert(connection, generation=handle, created_at=now, images=images, **known)
+            record = rows.insert(connection, handle, now, metadata, images)
             connection.execute(
                 "UPDATE journal SET state = 'done', ended_at = ?, notes = ? WHERE handle = ?",
                 (now.timestamp(), json.dumps(list(notes)), handle),
             )
-            made = rows.select(connection, "id = ?", (number,), 1)[0]
         self._discard_answer(handle)
-        return made
+        return record
 
     def end(self, handle: str, state: State, error: Mapping[str, object]) -> None:
-        """End a generation that has no result.
+        """End a generation without a result, unless it has ended already.
 
         Args:
-            handle: The generation's.
+            handle: The generation's handle.
             state: "failed", "unknown" or "not_sent".
-            error: Why, in terms of JSON.
+            error: The reason, as JSON fields.
         """
         with self._database.transaction("IMMEDIATE") as connection:
             connection.execute(
@@ -198,22 +207,22 @@ class Journal:
         self._discard_answer(handle)
 
     def note_delivered(self, call: str) -> None:
-        """Note that somebody got what came of a call."""
+        """Note that somebody got the outcome of a call."""
         with self._database.transaction("IMMEDIATE") as connection:
             connection.execute("UPDATE journal SET delivered = 1 WHERE call = ?", (call,))
 
     def call(self, handle: str) -> list[Entry]:
-        """All generations of the call to which one belongs, in their order; none when there is no such one.
+        """Return all generations of a call, in their order; none if the handle is unknown.
 
         Args:
-            handle: Of any of them.
+            handle: The handle of any of them.
         """
         return self._select(
             "call = (SELECT call FROM journal WHERE handle = ?) ORDER BY id", rows.storable(handle)
         )
 
     def unfinished(self, limit: int) -> list[Entry]:
-        """What is under way, has an unknown outcome, or failed and nobody was told; newest first."""
+        """Return open generations, unknown outcomes and unreported failures, newest first."""
         return self._select(
             f"state IN ({_OPEN}) OR (state = 'unknown' OR state IN ('failed', 'not_sent') AND NOT delivered)"
             " AND created_at >= ? ORDER BY id DESC LIMIT ?",
@@ -222,15 +231,15 @@ class Journal:
         )
 
     def adopt(self, live: Collection[str]) -> list[Entry]:
-        """Take over what processes left that are gone, and what work of this one left that has ended.
+        """Take over entries of dead processes, and entries of this one that no running call works on.
 
-        What had not been sent ends as such; what had been sent is this process's from now on.
+        Entries that were never sent end as "not_sent". Those that were sent belong to this process now.
 
         Args:
             live: The handles of the calls that this process works on.
 
         Returns:
-            The entries that were sent, for the caller to settle.
+            The entries that were sent; the caller must settle them.
         """
         return [
             *self._stranded(live),
@@ -269,7 +278,7 @@ class Journal:
                     (owner, name),
                 ).fetchall()
         for (handle,) in never:
-            self._discard_answer(handle)  # of a refusal after which it was queued again
+            self._discard_answer(handle)  # left from a refusal, after which it was queued again
         return [entry for (handle,) in sent for entry in self._select("handle = ?", handle)]
 
     def _select(self, where: str, *values: object) -> list[Entry]:
@@ -284,7 +293,7 @@ NEVER_SENT = {
     "remedy": "Ask for it again.",
     "charged": "no",
 }
-"""The error of what a process that is gone had not sent."""
+"""The error of a request that a dead process had not sent."""
 
 
 def _same(

@@ -1,17 +1,12 @@
 """The gallery: a record for each generation and a handle for each picture, shared by a person's servers."""
 
 import re
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
 from statistics import median
 
 from imagerouter_mcp.gallery import rows
 from imagerouter_mcp.gallery.database import Database
-from imagerouter_mcp.gallery.entries import GalleryImage, Record, StoredImage
+from imagerouter_mcp.gallery.entries import GalleryImage, Record
 from imagerouter_mcp.gallery.query import CONDITION, wanted
-
-__all__ = ["Gallery", "GalleryImage", "Record", "StoredImage"]
 
 _LATENCIES = 20
 """How many of a model's latest results count for its usual duration."""
@@ -27,54 +22,6 @@ class Gallery:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    def add(
-        self,
-        *,
-        prompt: str,
-        model: str,
-        images: Sequence[StoredImage],
-        revised_prompt: str | None = None,
-        parameters: Mapping[str, object] | None = None,
-        sources: Sequence[str] = (),
-        cost_usd: Decimal | None = None,
-        latency_ms: int | None = None,
-        created_at: datetime | None = None,
-    ) -> Record:
-        """Record a generation and its images under new handles.
-
-        Once this returns, the record survives any end of the process.
-
-        Args:
-            prompt: As it was sent.
-            model: The model's id.
-            images: At least one.
-            revised_prompt: What the model made of the prompt.
-            parameters: What else was sent, in terms of JSON.
-            sources: The source images; of a data URI, its type and length are kept.
-            cost_usd: In USD.
-            latency_ms: In milliseconds.
-            created_at: With a time zone; None means now.
-
-        Raises:
-            ValueError: There are no images.
-        """
-        if not images:
-            raise ValueError("a generation has at least one image")
-        with self._database.transaction("IMMEDIATE") as connection:
-            number = rows.insert(
-                connection,
-                created_at=created_at or datetime.now(UTC),
-                prompt=prompt,
-                revised_prompt=revised_prompt,
-                model=model,
-                parameters=parameters or {},
-                sources=sources,
-                cost_usd=cost_usd,
-                latency_ms=latency_ms,
-                images=images,
-            )
-            return rows.select(connection, "id = ?", (number,), 1)[0]
 
     def update(self, image: GalleryImage) -> bool:
         """Replace the details of an image, for example after a late download. Its handle stays.

@@ -5,13 +5,13 @@ import os
 import secrets
 import sqlite3
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from imagerouter_mcp.gallery.entries import GalleryImage, Record, StoredImage
+from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, StoredImage
 
 _HANDLE_DIGITS = 4
 _TRIES_PER_LENGTH = 4
@@ -23,51 +23,40 @@ _MAX_SOURCE = 2000
 
 def insert(
     connection: sqlite3.Connection,
-    *,
+    handle: str,
     created_at: datetime,
-    prompt: str,
-    revised_prompt: str | None,
-    model: str,
-    parameters: Mapping[str, object],
-    sources: Sequence[str],
-    cost_usd: Decimal | None,
-    latency_ms: int | None,
+    metadata: Metadata,
     images: Sequence[StoredImage],
-    generation: str | None = None,
-) -> int:
-    """Write a generation and its images under new handles; `generation` is its handle if it has one already.
-
-    Returns:
-        The generation's row id.
-    """
-    prompt, model = storable(prompt), storable(model)
-    revised_prompt = None if revised_prompt is None else storable(revised_prompt)
-    (generation,) = (generation,) if generation else new_handles(connection, "gen", 1)
+) -> Record:
+    """Write a generation under its handle, and its images under new ones; return the record."""
+    prompt, model = storable(metadata.prompt), storable(metadata.model)
+    revised_prompt = None if metadata.revised_prompt is None else storable(metadata.revised_prompt)
     handles = new_handles(connection, "img", len(images))
     row = connection.execute(
         "INSERT INTO generations (handle, created_at, prompt, revised_prompt, model, parameters, sources,"
         " cost_usd, latency_ms, words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            generation,
+            handle,
             created_at.timestamp(),
             prompt,
             revised_prompt,
             model,
-            json.dumps(dict(parameters), default=str),
-            json.dumps([_short_source(source) for source in sources]),
-            None if cost_usd is None else str(cost_usd),
-            latency_ms,
-            folded(" ".join((prompt, revised_prompt or "", model, generation, *handles))),
+            json.dumps(dict(metadata.parameters), default=str),
+            json.dumps([_short_source(source) for source in metadata.sources]),
+            None if metadata.cost_usd is None else str(metadata.cost_usd),
+            metadata.latency_ms,
+            folded(" ".join((prompt, revised_prompt or "", model, handle, *handles))),
         ),
     )
-    number = row.lastrowid or 0
-    for position, (handle, image) in enumerate(zip(handles, images, strict=True)):
-        connection.execute(
-            "INSERT INTO images (generation_id, position, handle, path, url, media_type, width, height,"
-            " bytes, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (number, position, handle, *_columns(image)),
-        )
-    return number
+    connection.executemany(
+        "INSERT INTO images (generation_id, position, handle, path, url, media_type, width, height,"
+        " bytes, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (row.lastrowid, position, image_handle, *_columns(image))
+            for position, (image_handle, image) in enumerate(zip(handles, images, strict=True))
+        ],
+    )
+    return select(connection, "id = ?", (row.lastrowid,), 1)[0]
 
 
 def update(connection: sqlite3.Connection, image: GalleryImage) -> bool:

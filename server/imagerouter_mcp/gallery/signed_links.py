@@ -1,7 +1,7 @@
-"""Signed links of limited life, by which those who are far away fetch pictures and bring them.
+"""Signed links that expire, for clients on other machines that fetch or send pictures.
 
-A signature speaks for one purpose, one name and one time of expiry; equal processes that share the secret,
-or the data folder that keeps it, accept each other's links.
+A signature covers the purpose, the name and the time of expiry. Processes that share the secret, or the data
+folder that keeps it, accept each other's links.
 """
 
 import hmac
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.gallery.files import move_new, temporary_path
+from imagerouter_mcp.gallery.files import discard, move_new, temporary_path
 from imagerouter_mcp.settings import Settings
 
 DOWNLOAD_SECONDS = 24 * 3600
@@ -22,16 +22,16 @@ _SECRET_BYTES = 32
 _EXPIRES = re.compile(r"[1-9][0-9]{9,11}")
 
 Purpose = Literal["files", "uploads"]
-"""What a link is for, as its path says too."""
+"""What a link is for; its path starts with it."""
 Verdict = Literal["good", "expired", "wrong"]
 
 
 class Links:
-    """Signs links and judges them.
+    """Signs links and checks them.
 
     Args:
-        base_url: Where the server is reached, without a slash at its end.
-        secret: Whoever knows it can make links.
+        base_url: The server's address, without a slash at its end.
+        secret: Anyone who knows it can make links.
     """
 
     def __init__(self, base_url: str, secret: bytes) -> None:
@@ -39,22 +39,22 @@ class Links:
         self._secret = secret
 
     def download(self, handle: str) -> str:
-        """The address of a picture, for a day; within an hour it is the same one."""
+        """Return the address of a picture for a day. It changes once an hour."""
         hours = int(time.time() + DOWNLOAD_SECONDS) // 3600 + 1
         return self._link("files", handle, 3600 * hours)
 
     def upload(self, name: str) -> str:
-        """The address that takes one picture, for a quarter of an hour."""
+        """Return the address that accepts one picture, for a quarter of an hour."""
         return self._link("uploads", name, int(time.time()) + UPLOAD_SECONDS)
 
     def judge(self, purpose: Purpose, name: str, expires: str, signature: str) -> Verdict:
-        """Whether a link holds.
+        """Check a link.
 
         Args:
             purpose: What it is used for.
-            name: Whom it names.
-            expires: As it says, in seconds since 1970.
-            signature: As it says.
+            name: The handle or upload it names.
+            expires: Its time of expiry, in seconds since 1970.
+            signature: Its signature.
         """
         right = self.sign(purpose, name, expires).encode()
         if not hmac.compare_digest(signature.encode(), right) or not _EXPIRES.fullmatch(expires):
@@ -62,11 +62,11 @@ class Links:
         return "good" if time.time() < int(expires) else "expired"
 
     def sign(self, purpose: Purpose, name: str, expires: str) -> str:
-        """The signature of a link, in hexadecimal digits."""
+        """Return the signature of a link, in hexadecimal digits."""
         return self.derive(f"{purpose}\n{name}\n{expires}").hex()
 
     def derive(self, purpose: str) -> bytes:
-        """A secret for another purpose, which equal processes share; 32 bytes."""
+        """Derive a secret of 32 bytes for another purpose; processes with the same secret derive the same."""
         return hmac.digest(self._secret, purpose.encode(errors="surrogatepass"), "sha256")
 
     def _link(self, purpose: Purpose, name: str, expires: int) -> str:
@@ -75,7 +75,7 @@ class Links:
 
 
 def link_secret(settings: Settings) -> bytes:
-    """The secret that signs links: the person's own, else a random one that the data folder keeps.
+    """Return the secret that signs links: the person's own, else a random one kept in the data folder.
 
     Raises:
         ConfigurationError: The data folder cannot keep it.
@@ -94,13 +94,13 @@ def link_secret(settings: Settings) -> bytes:
         ) from None
     if len(secret) < _SECRET_BYTES:
         raise ConfigurationError(
-            f"The secret that signs links, {file}, is not whole.", "Remove it and start again."
+            f"The secret that signs links, {file}, is incomplete.", "Remove the file and start again."
         )
     return secret
 
 
 def _keep(file: Path) -> None:
-    """Write a new secret, unless another process was faster."""
+    """Write a new secret, unless another process writes one first."""
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_path(file.parent)
     descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -111,4 +111,4 @@ def _keep(file: Path) -> None:
             os.fsync(opened.fileno())
         move_new(temporary, file)
     finally:
-        temporary.unlink(missing_ok=True)
+        discard(temporary)

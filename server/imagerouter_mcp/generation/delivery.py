@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import anyio
 from anyio import to_thread
@@ -15,18 +14,17 @@ from anyio import to_thread
 from imagerouter_mcp.api.wire import GenerationAnswer, ResultItem
 from imagerouter_mcp.errors import ConfigurationError, DeliveryError, NotFoundError
 from imagerouter_mcp.fetch import Fetcher, FetchError
-from imagerouter_mcp.gallery.entries import GalleryImage, Record, StoredImage
+from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, StoredImage
 from imagerouter_mcp.gallery.files import (
     PartialFile,
-    checked_filename,
-    file_stem,
     partial_file,
     prepare_folder,
     store,
     sweep_partials,
 )
 from imagerouter_mcp.gallery.journal import Journal
-from imagerouter_mcp.gallery.places import output_places, permitted
+from imagerouter_mcp.gallery.names import checked_filename, file_stem
+from imagerouter_mcp.gallery.output_folders import output_places, permitted
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.handles import find_image
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
@@ -276,20 +274,21 @@ class Delivery:
     ) -> tuple[Record, tuple[str, ...]]:
         """Record the generation; if the gallery fails now, the person still gets the result."""
         revised = (item.revised_prompt for item in answer.items if item.revised_prompt)
-        known: dict[str, Any] = {
-            "prompt": plan.prompt,
-            "model": plan.model,
-            "revised_prompt": next(revised, None),
-            "parameters": {name: plan.fields[name] for name in plan.fields.keys() - {"prompt", "model"}},
-            "sources": plan.origins,
-            "cost_usd": answer.cost,
-            "latency_ms": None if answer.latency is None else round(answer.latency),
-        }
+        metadata = Metadata(
+            prompt=plan.prompt,
+            model=plan.model,
+            revised_prompt=next(revised, None),
+            parameters={name: plan.fields[name] for name in plan.fields.keys() - {"prompt", "model"}},
+            sources=plan.origins,
+            cost_usd=answer.cost,
+            latency_ms=None if answer.latency is None else round(answer.latency),
+        )
         try:
-            return self._journal.record(handle, [outcome.image for outcome in outcomes], notes, known), ()
+            return self._journal.record(handle, [outcome.image for outcome in outcomes], notes, metadata), ()
         except ConfigurationError as error:
             images = tuple(GalleryImage(**vars(outcome.image), handle="") for outcome in outcomes)
-            unrecorded = Record(**known, generation=handle, created_at=datetime.now(UTC), images=images)
+            now = datetime.now(UTC)
+            unrecorded = Record(**vars(metadata), generation=handle, created_at=now, images=images)
             return unrecorded, (f"It has no handle yet, for it could not be recorded: {error.what}",)
 
     def _undelivered(self, image: GalleryImage, reason: str | None, kept: Path | None) -> DeliveryError:

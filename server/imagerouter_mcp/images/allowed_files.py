@@ -1,7 +1,7 @@
-"""A source image's file, opened so that what was allowed is what is read.
+"""Open a source image's file, if it is one that may be read.
 
-A path is judged and the file behind it opened in one go: below a folder that the person allows, every part
-is opened from the one before and none may be a link, so that nothing changes between the look and the use.
+Checking a path and opening it are one step: below an allowed folder, each part of the path is opened from the
+part before it, and none may be a link, so that swapping a file between check and use does not help.
 """
 
 import os
@@ -14,19 +14,19 @@ from typing import BinaryIO
 from imagerouter_mcp.errors import InvalidSourceError
 
 MAX_READ_BYTES = 200 * 2**20
-"""No larger file is looked at; what is larger than ImageRouter takes is scaled down by `prepare`."""
+"""Larger files are refused; `prepare` scales down what is larger than ImageRouter takes."""
 
 _FLAGS = (
     os.O_RDONLY
-    | getattr(os, "O_NONBLOCK", 0)  # else opening a FIFO would wait for its writer for ever
+    | getattr(os, "O_NONBLOCK", 0)  # otherwise opening a FIFO would wait for a writer
     | getattr(os, "O_NOCTTY", 0)
     | getattr(os, "O_BINARY", 0)
 )
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | _NO_LINK
 _SYSTEM = tuple(map(Path, ("/proc", "/sys", "/dev")))
-"""What lies here is made up as it is read, or drives a device."""
-_MEMORY = Path("/dev/shm")  # noqa: S108 - the one folder of files there
+"""Files here are generated as they are read, or drive a device."""
+_MEMORY = Path("/dev/shm")  # noqa: S108 - the one folder of real files there
 _WINDOWS_DEVICE = re.compile(
     r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[\d¹²³])(?:[ .:].*)?", re.IGNORECASE
 )
@@ -38,17 +38,17 @@ def open_source(path: Path, name: str, folders: Sequence[Path] | None = None) ->
     Args:
         path: An absolute path.
         name: What sentences call it.
-        folders: Where it may lie, links followed; None for anywhere.
+        folders: The folders it may be in, once links are followed; None for anywhere.
 
     Raises:
-        InvalidSourceError: It is not a file, not allowed, too large, or cannot be read.
+        InvalidSourceError: It is not a file, not allowed, too large, or unreadable.
     """
     complaint = windows_complaint(PureWindowsPath(path)) if os.name == "nt" else None
     if complaint:
         raise InvalidSourceError(f"The source image {name} {complaint}.", "Give a path on a drive.")
     try:
         descriptor = _open(path, name, folders)
-    except (OSError, RuntimeError) as error:  # of a loop of links, Python up to 3.12 makes a RuntimeError
+    except (OSError, RuntimeError) as error:  # up to Python 3.12 a loop of links is a RuntimeError
         raise InvalidSourceError(
             f"The source image {name} cannot be read: {_reason(error)}.", "Check the path."
         ) from None
@@ -61,9 +61,9 @@ def open_source(path: Path, name: str, folders: Sequence[Path] | None = None) ->
 
 
 def windows_complaint(path: PureWindowsPath) -> str | None:
-    """Why Windows would take a path for something else than a file on a drive, or None.
+    """Say why a Windows path is not a file on a drive, or return None.
 
-    Opening one of another machine sends the person's credentials there.
+    Opening a path of another machine sends the person's credentials there.
     """
     if not re.fullmatch(r"[A-Za-z]:", path.drive):
         return "lies on another machine or is a device"
@@ -77,7 +77,7 @@ def windows_complaint(path: PureWindowsPath) -> str | None:
 def _open(path: Path, name: str, folders: Sequence[Path] | None) -> int:
     real = path.resolve()
     if folders is None:
-        _check(real.stat(), name)  # before it is opened, for that alone can set a device going
+        _check(real.stat(), name)  # before opening, which alone can start a device
         _check_place(Path(os.path.normpath(path)), name)
         _check_place(real, name)
         return os.open(real, _FLAGS | _NO_LINK)
@@ -92,7 +92,7 @@ def _open(path: Path, name: str, folders: Sequence[Path] | None) -> int:
 
 
 def _open_below(root: Path, parts: Sequence[str], name: str) -> int:
-    """Open a file part by part from a folder; no part may have become a link."""
+    """Open a file part by part from a folder, and refuse a part that is a link."""
     if os.open not in os.supports_dir_fd:
         descriptor = os.open(root.joinpath(*parts), _FLAGS)
         if not os.path.samestat(os.fstat(descriptor), root.joinpath(*parts).resolve().lstat()):
@@ -128,7 +128,7 @@ def _check(status: os.stat_result, name: str) -> None:
 
 
 def too_large(name: str, size: int) -> InvalidSourceError:
-    """The refusal of so many bytes."""
+    """Word the refusal of a source image of `size` bytes."""
     return InvalidSourceError(
         f"The source image {name} has {size / 2**20:.0f} MiB; no more than {MAX_READ_BYTES // 2**20} MiB are "
         "read.",

@@ -1,14 +1,14 @@
-"""Source images in: from a path, an address, a data URI or base64 to an open file that can be sent."""
+"""Open a source image that a caller names by path, address, data URI or base64, and make it fit to send."""
 
 import base64
 import binascii
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
@@ -17,48 +17,26 @@ import anyio.to_thread
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.fetch import Fetcher, FetchError
 from imagerouter_mcp.images.allowed_files import MAX_READ_BYTES, open_source, too_large
-from imagerouter_mcp.images.prepare import prepare, scratch_file
+from imagerouter_mcp.images.prepare import SourceImage, prepare, scratch_file
 
 __all__ = ["MAX_READ_BYTES", "SourceImage", "SourceReader", "is_data", "shown"]
 
 FETCH_SECONDS = 60.0
 _SHOWN = 80
-_PIECE = 2**20
 _USER = re.compile(r"(?<=://)[^/?#]*@")
-"""A user name and a password in an address, which no sentence repeats."""
+"""User name and password in an address; no sentence repeats them."""
 _BASE64 = re.compile(r"(?!/(?!9j/))[A-Za-z0-9+/\s]{256,}={0,2}\s*")
-"""Bare base64: hardly a picture is shorter. A JPEG's begins like the path of a folder `9j`."""
+"""Bare base64; few pictures are shorter. A JPEG's begins like a path to a folder `9j`."""
 _DATA_URI = re.compile(r"data:(?P<type>[^,;]*)(?P<options>(;[^,;]*)*),", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class SourceImage:
-    """A picture to send.
-
-    Attributes:
-        file: Open and readable from its beginning; whoever opened the source closes it.
-        filename: A name with the extension of its real type.
-        media_type: Read from its bytes.
-        width: In pixels, as displayed.
-        height: In pixels, as displayed.
-        notes: What was changed to make it fit to be sent, a sentence each.
-    """
-
-    file: BinaryIO
-    filename: str
-    media_type: str
-    width: int
-    height: int
-    notes: tuple[str, ...]
 
 
 class SourceReader:
     """Opens source images.
 
     Args:
-        fetcher: Fetches those that are addresses.
-        expand: Turns `~` and the like into a path.
-        folders: Where files may lie; none for nowhere, None for anywhere.
+        fetcher: Downloads addresses.
+        expand: Turns `~` and variables into a path.
+        folders: The folders that files may be in: empty for nowhere, None for anywhere.
     """
 
     def __init__(
@@ -69,7 +47,7 @@ class SourceReader:
         self._folders = folders
 
     async def open_stored(self, path: Path, name: str, *, turn: bool = False) -> SourceImage:
-        """Open a file that this server stored itself, wherever that is.
+        """Open a file that this server stored itself, in any folder.
 
         Args:
             path: Where it is.
@@ -98,7 +76,10 @@ class SourceReader:
         else:
             file = await self._open_bytes(source.strip())  # noqa: ASYNC240 - a string's `strip`
         with file:
-            return await anyio.to_thread.run_sync(_sha256, file)
+            digest = await anyio.to_thread.run_sync(
+                hashlib.file_digest, cast("BufferedReader", file), "sha256"
+            )
+        return digest.hexdigest()
 
     async def open(self, text: str, *, turn: bool = False) -> SourceImage:
         """Open one source image and make sure that it is a picture.
@@ -108,7 +89,7 @@ class SourceReader:
             turn: As for `prepare`.
 
         Raises:
-            InvalidSourceError: It cannot be read, is too large, or is no picture; names the source.
+            InvalidSourceError: It cannot be read, is too large, or is no picture.
         """
         text = text.strip()
         if _BASE64.fullmatch(text):
@@ -156,20 +137,8 @@ class SourceReader:
 
 
 async def _prepared(file: BinaryIO, name: str, *, turn: bool) -> SourceImage:
-    try:
-        made = await anyio.to_thread.run_sync(partial(prepare, file, name, turn=turn))
-    finally:
-        file.close()
-    return SourceImage(
-        made.file, f"image.{made.extension}", made.media_type, made.width, made.height, made.notes
-    )
-
-
-def _sha256(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while piece := file.read(_PIECE):
-        digest.update(piece)
-    return digest.hexdigest()
+    with file:
+        return await anyio.to_thread.run_sync(partial(prepare, file, name, turn=turn))
 
 
 def _is_address(text: str) -> bool:
@@ -177,12 +146,12 @@ def _is_address(text: str) -> bool:
 
 
 def is_data(text: str) -> bool:
-    """Whether a text is a picture's own data: a data URI, or bare base64."""
+    """Whether a text is the data of a picture: a data URI, or bare base64."""
     return text.strip()[:5].lower() == "data:" or _BASE64.fullmatch(text.strip()) is not None
 
 
 def shown(text: str) -> str:
-    """A source as a sentence or a record may repeat it: one line, short, never picture data."""
+    """Shorten a source to one line for a sentence or a record, without picture data and passwords."""
     if text[:5].lower() == "data:":
         return f"{_line(text[:45].partition(',')[0])},…"
     line = _line(_USER.sub("", text))

@@ -57,7 +57,6 @@ class ModelContent(Content):
 async def describe_model(*, model: ModelId, ctx: AppContext) -> Annotated[CallToolResult, ModelContent]:
     """Tell all about one model: sizes, prices, abilities, providers, alternatives. Free of charge."""
     from imagerouter_mcp.generation.planning.model_choice import named
-    from imagerouter_mcp.generation.planning.special import SPECIAL
 
     listing = await ctx.request_context.lifespan_context.catalogue.models()
     entry = named(model.strip(), listing).entry
@@ -66,19 +65,19 @@ async def describe_model(*, model: ModelId, ctx: AppContext) -> Annotated[CallTo
             f"{model[:100]!r} is not in ImageRouter's model list.", "Find models with search_models."
         )
     others = _alternatives(entry, listing)
-    special = SPECIAL.get(entry.id)
+    special = entry.facts.does
     offers = [f"{name} {price_span(price)}" for name, price in entry.offers]
     described = DescribedModel(
         **model_fields(entry),
         providers=[Provider(id=name, price_usd=price_range(price)) for name, price in entry.offers],
         aliases=list(entry.aliases),
-        does=special.does if special else None,
-        uses_prompt=special.prompt if special else None,
+        does=special or None,
+        uses_prompt=entry.takes_prompt if special else None,
     )
     notes = [listing.stale_note] if listing.stale_note else []
     lines = [
         model_line(entry),
-        *([f"It {special.does}{'' if special.prompt else ' and uses no prompt'}."] if special else []),
+        *([f"It {special}{'' if entry.takes_prompt else ' and uses no prompt'}."] if special else []),
         f"Sizes: {', '.join(entry.sizes) or ('any' if entry.any_size else 'not told')}.",
         *([f"Seconds: {', '.join(f'{length:g}' for length in entry.seconds)}."] if entry.seconds else []),
         f"Providers: {', '.join(offers) or 'not told'}.",

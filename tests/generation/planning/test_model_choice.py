@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from imagerouter_mcp.api.catalogue import Listing
+from imagerouter_mcp.api.facts import facts_of
 from imagerouter_mcp.api.model_list import ModelEntry, Price
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.planning.model_choice import (
@@ -17,7 +18,6 @@ from imagerouter_mcp.generation.planning.model_choice import (
     choose,
     examples,
 )
-from imagerouter_mcp.generation.planning.special import SPECIAL
 
 
 def entry(
@@ -106,7 +106,7 @@ def test_dummies_special_models_and_videos_are_never_chosen() -> None:
                 except PlanError:
                     continue
                 assert choice.entry
-                assert choice.id not in SPECIAL
+                assert not facts_of(choice.id).does
                 assert choice.id != "test/test"
                 assert need.fits(choice.entry)
 

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from imagerouter_mcp.api.catalogue import Listing
+from imagerouter_mcp.api.facts import facts_of
 from imagerouter_mcp.api.model_list import parse_models
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.planning.model_choice import Preference
 from imagerouter_mcp.generation.planning.plan import Destination, Plan, choose_model, make_plan
 from imagerouter_mcp.generation.planning.request import Request
-from imagerouter_mcp.generation.planning.special import SPECIAL
 from imagerouter_mcp.sandbox.service.list_shapes import v1, v2
 from imagerouter_mcp.sandbox.service.offered import listed
 
@@ -33,8 +33,8 @@ Row = Mapping[str, Any]
 
 
 def lists() -> Iterator[Any]:
-    yield pytest.param(v1(listed().values(), {}), id="sandbox-v1")
-    yield pytest.param(v2(listed().values(), {}), id="sandbox-v2")
+    yield pytest.param(v1(listed(), {}, text=True), id="sandbox-v1")
+    yield pytest.param(v2(listed(), {}, aliases=True), id="sandbox-v2")
     for name in filter(None, os.environ.get("IMAGEROUTER_TEST_CATALOGUE", "").split(os.pathsep)):
         yield pytest.param(json.loads(Path(name).read_text("utf-8")), id=Path(name).stem)
 
@@ -53,14 +53,13 @@ def own_sizes(row: Row) -> list[str]:
 def impossible(model: str, row: Row, request: Request) -> bool:
     sizes = own_sizes(row)
     too_large = model.endswith(":free") and request.size in ("1536x1024", "4096x4096")
-    special = SPECIAL.get(model)
     return (
         "video" in row["output"]
         or bool(request.images and not able(row, "image"))
         or bool(request.mask and not able(row, "mask"))
         or (request.size != "auto" and (too_large or bool(sizes and request.size not in sizes)))
         or (request.size != "auto" and bool(request.aspect_ratio))
-        or bool(special and special.image and not request.images)
+        or (facts_of(model).needs_source and not request.images)
     )
 
 
@@ -118,9 +117,11 @@ def test_whatever_is_chosen_can_do_what_the_call_needs(models: dict[str, Row]) -
             choice = choose_model(request, listing, tuple(models)[::7], Preference())
         except PlanError:
             fitting = [model for model, row in models.items() if not impossible(model, row, request)]
-            usable = [model for model in fitting if model not in SPECIAL and not model.startswith("test/")]
+            usable = [
+                model for model in fitting if not facts_of(model).does and not model.startswith("test/")
+            ]
             assert word == "free" or not usable or word in ("", "auto"), (request, usable)
             continue
         assert not impossible(choice.id, models[choice.id], request)
-        assert choice.id not in SPECIAL
+        assert not facts_of(choice.id).does
         assert choice.why

@@ -10,7 +10,6 @@ from imagerouter_mcp.api.model_list import ModelEntry
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.planning.prices import price_words
 from imagerouter_mcp.generation.planning.request import Kind
-from imagerouter_mcp.generation.planning.special import SPECIAL
 from imagerouter_mcp.money import dollars, usd
 
 CANDIDATES = (
@@ -101,6 +100,11 @@ class ModelChoice:
     entry: ModelEntry | None
     why: str = ""
 
+    @property
+    def known(self) -> ModelEntry:
+        """Return its entry; for a model that is not listed, one that tells nothing but the id."""
+        return self.entry or ModelEntry(self.id)
+
 
 def choose(
     asked: str, need: Need, listing: Listing | None, popular: Sequence[str], preference: Preference
@@ -159,7 +163,7 @@ def named(model_id: str, listing: Listing | None) -> ModelChoice:
 
 def is_choosable(entry: ModelEntry) -> bool:
     """Return whether a model may be chosen when nobody named it."""
-    return not entry.is_dummy and entry.id not in SPECIAL
+    return not entry.is_dummy and not entry.facts.does
 
 
 def examples(need: Need, listing: Listing | None, count: int = 3) -> str:

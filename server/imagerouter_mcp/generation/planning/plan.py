@@ -32,7 +32,6 @@ from imagerouter_mcp.generation.planning.sizes import (
     sides,
     size_of_shape,
 )
-from imagerouter_mcp.generation.planning.special import SPECIAL
 
 MAX_IMAGES = 16
 """The most source images that the service takes."""
@@ -133,7 +132,7 @@ def choose_model(
         _check_abilities(choice.entry, need, listing)
         _check_size(choice.entry, need, listing)
         _check_length(choice.entry, need)
-    _check_speciality(request, choice.id)
+    _check_speciality(request, choice)
     return choice
 
 
@@ -167,7 +166,8 @@ def make_plan(
     size = read_size(request.size)
     ratio = read_ratio(request.aspect_ratio, source)
     wanted = size_of_shape(ratio, entry) if ratio else f"{size[0]}x{size[1]}" if size else "auto"
-    special = SPECIAL.get(choice.id)
+    known = choice.known
+    does = f"{known.facts.does} and " if known.facts.does else ""
     fields = {
         "model": choice.id,
         "prompt": request.prompt,
@@ -183,11 +183,7 @@ def make_plan(
     notes = [
         *_about_the_list(choice, listed=listed),
         *_about_quality(request, entry),
-        *(
-            [f"{choice.id} {special.does} and ignores the prompt."]
-            if special and not special.prompt and request.prompt
-            else []
-        ),
+        *([f"{choice.id} {does}ignores the prompt."] if request.prompt and not known.takes_prompt else []),
         *([f"{request.aspect_ratio} was asked for as {wanted}."] if ratio else []),
         *(
             ["ImageRouter was seen to begin videos with the first picture alone."]
@@ -307,13 +303,13 @@ def _check_length(entry: ModelEntry, need: Need) -> None:
     )
 
 
-def _check_speciality(request: Request, model: str) -> None:
-    special = SPECIAL.get(model)
-    if special and special.image and not request.images:
+def _check_speciality(request: Request, choice: ModelChoice) -> None:
+    facts = choice.known.facts
+    if facts.needs_source and not request.images:
         raise PlanError(
-            f"{model} {special.does}; it needs a picture to work on.", "Give one in `images` of edit_image."
+            f"{choice.id} {facts.does}; it needs a picture to work on.", "Give one in `images` of edit_image."
         )
-    if not request.prompt.strip() and (special is None or special.prompt):
+    if choice.known.takes_prompt and not request.prompt.strip():
         raise PlanError("The prompt is empty.", "Say what the picture shows, or what to change.")
 
 

@@ -1,8 +1,8 @@
-"""Walks through ISO base media files (ISO/IEC 14496-12): AVIF, HEIC, MP4, MOV.
+"""Measure ISO base media files (ISO/IEC 14496-12): AVIF, HEIC, MP4, MOV.
 
-They are chains of boxes that state their length, so a cut shows as a box that reaches past the end or as
-an index box that is missing. Undetected stays a cut within a last box of stated length 0 ("to the end"),
-which writers of finished files do not use.
+They are chains of boxes that state their length, so a cut shows as a box that reaches past the end, or as a
+missing index box. A cut within a last box of length 0 ("to the end") is not noticed; writers of finished
+files do not use those.
 """
 
 import os
@@ -20,18 +20,14 @@ from imagerouter_mcp.images.inspect.binary import (
 )
 
 _MAX_INDEX = 32 << 20
-"""Bytes of an index box (`meta`, `moov`) that are read into memory; an hour of video needs about 1 MiB."""
+"""Bytes of an index box (`meta`, `moov`) to read into memory; an hour of video needs about 1 MiB."""
 
 Box = tuple[bytes, int, int]
-"""A box's kind, and where its content begins and ends."""
+"""A box's kind, and the start and end of its content."""
 
 
 def brands(head: bytes) -> list[bytes]:
-    """The major and the compatible brands of a file that begins with a `ftyp` box, else none.
-
-    Args:
-        head: The first bytes of the file.
-    """
+    """Return the major and the compatible brands that a `ftyp` box at the beginning of a file names."""
     if head[4:8] != b"ftyp":
         return []
     end = min(int.from_bytes(head[:4], "big"), len(head))
@@ -39,11 +35,7 @@ def brands(head: bytes) -> list[bytes]:
 
 
 def measure_heif(file: BinaryIO) -> Measured:
-    """Measure an AVIF, HEIC or HEIF picture; `irot` decides about its rotation, as the format demands.
-
-    Raises:
-        NotAPictureError: It is cut short, damaged or a bomb.
-    """
+    """Measure an AVIF, HEIC or HEIF picture; the format demands that `irot` decides its rotation."""
     top = _top_boxes(file)
     meta = top.get(b"meta", b"")[4:]
     properties = _inside(meta, b"iprp", b"ipco")
@@ -60,11 +52,7 @@ def measure_heif(file: BinaryIO) -> Measured:
 
 
 def measure_movie(file: BinaryIO) -> Measured:
-    """Measure an MP4 or MOV file by its `moov` box.
-
-    Raises:
-        NotAPictureError: It is cut short or damaged.
-    """
+    """Measure an MP4 or MOV file by its `moov` box."""
     top = _top_boxes(file)
     if b"moov" not in top:
         raise NotAPictureError(CUT_SHORT)
@@ -119,10 +107,10 @@ def _duration(mvhd: bytes) -> float | None:
 
 
 def _track_size(tkhd: bytes) -> tuple[int, int] | None:
-    """The displayed size of a track, or None for a track without pictures.
+    """Return the displayed size of a track, or None for a track without pictures.
 
-    The last 44 bytes are a 3 × 3 matrix and width and height, in 16.16 fixed point; a quarter turn has a
-    zero in the matrix's first place.
+    The last 44 bytes are a 3 × 3 matrix, width and height, in 16.16 fixed point. The matrix of a quarter turn
+    begins with a zero.
     """
     width, height = number(tkhd, len(tkhd) - 8) >> 16, number(tkhd, len(tkhd) - 4) >> 16
     if not width or not height:
@@ -132,7 +120,7 @@ def _track_size(tkhd: bytes) -> tuple[int, int] | None:
 
 
 def _inside(data: bytes, *path: bytes) -> list[tuple[bytes, bytes]]:
-    """The boxes within the first box at a path, with their content."""
+    """Return the boxes within the first box at a path, with their content."""
     start, end = 0, len(data)
     for name in path:
         for kind, inner_start, inner_end in _boxes(data, start, end):

@@ -1,11 +1,13 @@
 """Measure PNG, JPEG, GIF, WebP, BMP and TIFF files, and find out whether they are whole.
 
-Each walks through the structure of its format. Pillow, which opens a PNG, BMP or TIFF without decoding it,
-knows the dimensions.
+Each function walks through the structure of its format, and takes the dimensions of a PNG, BMP or TIFF from
+Pillow, which opens them without decoding. Each raises `NotAPictureError` for a file that is cut short,
+damaged or a bomb.
 """
 
 import os
 import zlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from imagerouter_mcp.images.inspect.binary import (
@@ -36,11 +38,7 @@ def _opened(file: BinaryIO, format_name: str) -> "ImageFile":
 
 
 def measure_png(file: BinaryIO) -> Measured:
-    """Measure a PNG and compare each chunk with its checksum, which finds any cut and any flipped bit.
-
-    Raises:
-        NotAPictureError: It is cut short, damaged or a bomb.
-    """
+    """Measure a PNG and compare each chunk with its checksum, which finds any cut and any flipped bit."""
     file.seek(8)
     kind, pixels = b"", False
     while kind != b"IEND":
@@ -72,9 +70,6 @@ def measure_jpeg(file: BinaryIO) -> Measured:
     """Walk the segments to the first scan, then look for the end marker behind it.
 
     Within a scan a zero or a restart marker follows each 0xFF, so an end marker is a real one.
-
-    Raises:
-        NotAPictureError: It is cut short, damaged or a bomb.
     """
     file.seek(2)
     size: tuple[int, int] | None = None
@@ -114,11 +109,7 @@ def _find_jpeg_end(file: BinaryIO) -> None:
 
 
 def measure_gif(file: BinaryIO) -> Measured:
-    """Walk the blocks to the trailer.
-
-    Raises:
-        NotAPictureError: It is cut short, damaged or a bomb.
-    """
+    """Walk the blocks to the trailer."""
     file.seek(6)
     screen = exactly(file, 7)
     _skip_gif_palette(file, screen[4])
@@ -149,34 +140,36 @@ _WEBP_FIRST = 30
 
 
 def measure_webp(file: BinaryIO) -> Measured:
-    """Compare the size that the RIFF header states with the file's, and walk the chunks.
-
-    Raises:
-        NotAPictureError: It is cut short, damaged or a bomb.
-    """
-    file.seek(0)
-    end = 8 + little(exactly(file, 12), 4)
-    if file.seek(0, os.SEEK_END) < end:
-        raise NotAPictureError(CUT_SHORT)
+    """Compare the size that the RIFF header states with the file's, and walk the chunks."""
     file.seek(0)
     width, height = _webp_size(exactly(file, _WEBP_FIRST))
     exif, pictures, frames = Exif(), 0, 0
-    position = 12
-    while position + 8 <= end:
-        file.seek(position)
-        start = exactly(file, 8)
-        kind, length = start[:4], little(start, 4)
-        position += 8 + length
-        if position > end:
-            raise NotAPictureError(DAMAGED)
+    for kind, length in webp_chunks(file):
         pictures += kind in (b"VP8 ", b"VP8L")
         frames += kind == b"ANMF"
         if kind == b"EXIF":
             exif = read_exif(exactly(file, min(length, _MAX_EXIF)))
-        position += length % 2
     if not pictures and not frames:
         raise NotAPictureError(DAMAGED)
     return as_displayed(width, height, orientation=exif.orientation, animated=frames > 1)
+
+
+def webp_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Yield kind and length of each chunk of a WebP, with the file at the chunk's data."""
+    file.seek(4)
+    end = 8 + little(exactly(file, 4))
+    if file.seek(0, os.SEEK_END) < end:
+        raise NotAPictureError(CUT_SHORT)
+    position = 12
+    while position + 8 <= end:
+        file.seek(position)
+        head = exactly(file, 8)
+        kind, length = head[:4], little(head, 4)
+        position += 8 + length
+        if position > end:
+            raise NotAPictureError(DAMAGED)
+        yield kind, length
+        position += length % 2
 
 
 def _webp_size(head: bytes) -> tuple[int, int]:
@@ -194,11 +187,7 @@ def _webp_size(head: bytes) -> tuple[int, int]:
 
 
 def measure_bmp(file: BinaryIO) -> Measured:
-    """Compare the size that the header states with the file's.
-
-    Raises:
-        NotAPictureError: It is cut short, damaged or a bomb.
-    """
+    """Compare the size that the header states with the file's."""
     file.seek(0)
     head = exactly(file, 14)
     if file.seek(0, os.SEEK_END) < max(little(head, 2), little(head, 10) + 1):
@@ -211,11 +200,7 @@ _TIFF_PIECES = ((0x0111, 0x0117), (0x0144, 0x0145))
 
 
 def measure_tiff(file: BinaryIO) -> Measured:
-    """Measure the first picture, and check that its strips or tiles lie within the file.
-
-    Raises:
-        NotAPictureError: It is cut short, damaged or a bomb.
-    """
+    """Measure the first picture, and check that its strips or tiles lie within the file."""
     read_exif(file)  # refuses what would fill the memory
     pages = count_pages(file)
     end = file.seek(0, os.SEEK_END)

@@ -1,7 +1,7 @@
-"""SVG as text: recognised, measured, and judged for whether it may be drawn.
+"""Recognise and measure SVG, and decide whether it may be drawn.
 
-The parser is expat, which fetches nothing from outside. A document that declares entities is not read any
-further: its root element counts as unmeasured, and it is not drawn.
+The parser is expat, which fetches nothing. A document that declares entities is not read any further: it has
+no measured size, and is not drawn.
 """
 
 import codecs
@@ -22,10 +22,10 @@ _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM
 _LENGTH = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)(?:px)?\s*")
 _END = re.compile(rb"</(?:[\w.-]+:)?svg\s*>\s*(?:<!--.*?-->\s*)*\Z", re.DOTALL)
 _TAIL = 4096
-"""Bytes from the end in which the closing tag of an unread document is looked for."""
+"""Bytes at the end to search for the closing tag of a document that was not read."""
 
 _INSIDE = re.compile(r"\s*(?:#|data:image/(?:png|jpeg|jpg|gif|webp)[;,])", re.IGNORECASE)
-"""What a reference may point at: a part of the same document, or a raster picture within it."""
+"""What a reference may name: a part of the same document, or a raster picture embedded in it."""
 
 
 def is_svg(head: bytes) -> bool:
@@ -37,11 +37,7 @@ def is_svg(head: bytes) -> bool:
 
 
 def measure_svg(file: BinaryIO) -> Measured:
-    """Read the size from the root element's `width` and `height` in pixels, else from its `viewBox`.
-
-    Raises:
-        NotAPictureError: It is cut short, or is not well-formed.
-    """
+    """Read the size from the root element's `width` and `height` in pixels, else from its `viewBox`."""
     file.seek(0)
     outline = _Outline()
     try:
@@ -83,13 +79,13 @@ _UNFINISHED = frozenset(
 )
 
 
-class _EntitiesDeclared(Exception):  # noqa: N818 - it stops the parser, and never leaves this module
+class _EntitiesDeclared(Exception):  # noqa: N818 - stops the parser and never leaves this module
     pass
 
 
 @dataclass
 class _Outline:
-    """What expat is asked to notice."""
+    """What expat notices in a document."""
 
     encoding: str | None = None
     root: dict[str, str] | None = None

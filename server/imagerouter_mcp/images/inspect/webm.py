@@ -1,4 +1,4 @@
-"""Walks through WebM files, which are EBML elements (RFC 8794)."""
+"""Check that WebM files are whole; they consist of EBML elements (RFC 8794)."""
 
 import os
 from typing import BinaryIO
@@ -12,10 +12,7 @@ _SEGMENT = 0x18538067
 def measure_webm(file: BinaryIO) -> Measured:
     """Compare the sizes that the header and the segment state with the file's; dimensions are not read.
 
-    A segment of unknown size, as live recorders write, ends where the file ends.
-
-    Raises:
-        NotAPictureError: It is cut short or damaged.
+    A segment of unknown size, as live recorders write it, ends where the file ends.
     """
     end = file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -29,7 +26,7 @@ def measure_webm(file: BinaryIO) -> Measured:
 
 
 def _vint(file: BinaryIO, *, keep_marker: bool = False) -> tuple[int, bool]:
-    """Read a number of variable length, and whether all its bits are set, which means "unknown"."""
+    """Read a number of variable length; all bits set, the second result, means "unknown"."""
     first = exactly(file, 1)
     length = 9 - first[0].bit_length()
     if not first[0]:

@@ -1,10 +1,10 @@
-"""Masks in words: `box:0,0,100%,50%+box:10,10,20,20`, `outside:box:…`, `alpha`.
+"""Parse masks in words: `box:0,0,100%,50%+box:10,10,20,20`, `outside:box:…`, `alpha`.
 
     mask    = ["outside:"] part {"+" part}
     part    = "box:" x "," y "," width "," height  |  "alpha"
     x, …    = a number of pixels, or a percentage of the picture's width or height
 
-Upper case and spaces do not matter. `alpha` is where the picture itself is transparent.
+Case and spaces do not matter. `alpha` is where the picture itself is transparent.
 """
 
 import re
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from imagerouter_mcp.errors import PlanError
 
 _OF_THIS_LANGUAGE = re.compile(r"(?:box|outside|alpha)(?![\w./\\~-])", re.IGNORECASE)
-"""What begins so is no path, address or handle; `box.png` and `alpha-2` are left to those who open files."""
+"""The start of a mask in words; `box.png` and `alpha-2` are sources of a picture."""
 _VALUE = re.compile(r"([+-]?[0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(%|px)?", re.IGNORECASE)
 _MAX_PARTS = 64
 _SHOWN = 60
@@ -25,32 +25,19 @@ _REMEDY = (
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """A number of pixels, or of hundredths of a side.
-
-    Attributes:
-        number: How many.
-        percent: Whether they are hundredths.
-    """
+    """A number of pixels, or a percentage of a side."""
 
     number: float
     percent: bool
 
     def of(self, side: int) -> float:
-        """In pixels, on a side of so many."""
+        """Return the length in pixels on a side of `side` pixels."""
         return self.number * side / 100 if self.percent else self.number
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle, which may reach beyond the picture.
-
-    Attributes:
-        x: From the left edge of the picture to that of the box.
-        y: From the upper edge of the picture to that of the box.
-        width: Positive.
-        height: Positive.
-        text: As it was given.
-    """
+    """A rectangle, which may reach beyond the picture; `text` is how it was given."""
 
     x: Length
     y: Length
@@ -59,10 +46,10 @@ class Box:
     text: str
 
     def on(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """Left, upper, right and lower edge on a picture of this size, which clips them.
+        """Return the left, upper, right and lower edges in pixels, clipped to a picture of this size.
 
         Raises:
-            PlanError: No pixel of the picture is in the box.
+            PlanError: The box contains no pixel of the picture.
         """
         left, upper = self.x.of(width), self.y.of(height)
         right, lower = left + self.width.of(width), upper + self.height.of(height)
@@ -74,7 +61,7 @@ class Box:
         )
         if edges[0] >= edges[2] or edges[1] >= edges[3]:
             raise PlanError(
-                f"The mask's {self.text} holds no pixel of the picture, which is {width}×{height}.",
+                f"The mask's {self.text} contains no pixel of the picture, which is {width}×{height}.",
                 f"Give a box between 0,0 and {width},{height}, or use percentages.",
             )
         return edges
@@ -85,9 +72,9 @@ class Regions:
     """Where to edit.
 
     Attributes:
-        boxes: Rectangles.
-        alpha: Whether the picture's transparent parts belong to it.
-        outside: Whether everything else is meant.
+        boxes: Rectangles to edit.
+        alpha: Whether to edit the picture's transparent parts.
+        outside: Whether to edit everything else instead.
     """
 
     boxes: tuple[Box, ...]
@@ -96,16 +83,13 @@ class Regions:
 
 
 def parse_mask(text: str) -> Regions | None:
-    """Read a mask in words.
-
-    Args:
-        text: What was given as the mask.
+    """Parse a mask in words.
 
     Returns:
-        The regions, or None: it is not of this language, and so the source of a picture.
+        The regions; None if the text is something else, such as a path.
 
     Raises:
-        PlanError: It begins like this language, and goes on in another way.
+        PlanError: It begins like a mask in words, but is not one.
     """
     text = text.strip()
     if not _OF_THIS_LANGUAGE.match(text):
@@ -114,7 +98,7 @@ def parse_mask(text: str) -> Regions | None:
     outside = bool(begin := re.match(r"outside\s*:", rest))
     if begin:
         rest = rest[begin.end() :]
-    # A plus sign also begins a number, and then follows a colon or a comma.
+    # A plus sign after a colon or a comma belongs to a number.
     parts = [part.strip() for part in re.split(r"(?<![:,\s])\s*\+", rest)]
     if len(parts) > _MAX_PARTS:
         raise PlanError(f"The mask has {len(parts)} parts, more than {_MAX_PARTS}.", "Give fewer boxes.")

@@ -1,7 +1,7 @@
-"""Colour profiles without anything but colours.
+"""Reduce colour profiles to their colours.
 
 A profile has room for texts, names, serial numbers and private parts of any length. What leaves the machine
-is made anew: the tags that turn colours into others, each of the length that its type has (ICC.1:2022).
+is a new profile with only the tags that convert colours, each as long as its type says (ICC.1:2022).
 """
 
 from collections.abc import Callable, Iterator
@@ -18,22 +18,18 @@ _KEPT = frozenset(
     {*_MATRIX, b"kTRC", b"wtpt", b"bkpt", b"chad", b"A2B0", b"A2B1", b"A2B2", b"B2A0", b"B2A1", b"B2A2"}
 )
 _SUFFICIENT = (frozenset(_MATRIX), frozenset({b"kTRC"}), frozenset({b"A2B0"}))
-"""With one of these sets, a profile says what its colours are."""
+"""A profile with one of these sets defines its colours."""
 _SPACES = frozenset({b"RGB ", b"GRAY", b"CMYK"})
 _CLASSES = frozenset({b"scnr", b"mntr", b"prtr", b"spac"})
 _CONNECTIONS = frozenset({b"XYZ ", b"Lab "})
 _D50 = bytes.fromhex("0000f6d6000100000000d32d")
-"""The illuminant that every header states."""
+"""The illuminant in every header."""
 _PARAMETERS = (1, 3, 4, 5, 7)
-"""Of each function type of a parametric curve."""
+"""Number of parameters of each function type of a parametric curve."""
 
 
 def colours_only(profile: bytes) -> bytes:
-    """The same colours in a profile that holds nothing else; empty where that cannot be told.
-
-    Args:
-        profile: As it is embedded in a picture.
-    """
+    """Return a profile with the same colours and nothing else; empty if `profile` does not define any."""
     try:
         space, device, connection = profile[16:20], profile[12:16], profile[20:24]
         known = space in _SPACES and device in _CLASSES and connection in _CONNECTIONS
@@ -62,7 +58,7 @@ def _tags(profile: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _plain(data: bytes) -> bytes:
-    """A tag's data up to the length that its type has, without what is reserved; empty for other types."""
+    """Return a tag's data as long as its type says, reserved bytes cleared; empty for other types."""
     measure = _LENGTHS.get(data[:4])
     length = measure(data) if measure else 0
     return data[:4] + bytes(4) + data[8:length] if 0 < length <= len(data) else b""
@@ -78,7 +74,7 @@ def _function(data: bytes) -> int:
 
 
 def _table(data: bytes) -> int:
-    """Of a table from so many channels over a grid to so many others, in one byte a value or in two."""
+    """Return the length of a lookup table with its header: channels in, channels out, grid points."""
     channels, made, grid = (number(data, at, 1) for at in (8, 9, 10))
     cells = grid**channels * made
     if data[:4] == b"mft1":
@@ -88,7 +84,7 @@ def _table(data: bytes) -> int:
 
 _LENGTHS: dict[bytes, Callable[[bytes], int]] = {
     b"XYZ ": lambda _: 20,
-    b"sf32": lambda _: 8 + 9 * 4,  # the only one that is kept is a matrix of nine
+    b"sf32": lambda _: 8 + 9 * 4,  # the only kept tag of this type is a 3 × 3 matrix
     b"curv": _curve,
     b"para": _function,
     b"mft1": _table,
@@ -97,7 +93,7 @@ _LENGTHS: dict[bytes, Callable[[bytes], int]] = {
 
 
 def _assembled(head: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """Header, table of tags, and each different data once, at multiples of four."""
+    """Join the header, the table of tags, and each distinct data once, at multiples of four."""
     table = len(tags).to_bytes(4, "big")
     places: dict[bytes, int] = {}
     body = bytearray()

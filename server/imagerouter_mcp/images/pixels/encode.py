@@ -175,7 +175,7 @@ def _kept_jpeg(picture: ImageFile, orientation: int) -> BinaryIO | None:
         subsampling=max(0, JpegImagePlugin.get_sampling(picture)),
         keep_rgb=picture.info.get("adobe_transform") == 0,
         icc_profile=profile or None,
-        exif=exif.tobytes() if orientation > 1 else b"",
+        exif=exif if orientation > 1 else b"",
         comment=b"",
     )
     if _size(file) <= MAX_BYTES:

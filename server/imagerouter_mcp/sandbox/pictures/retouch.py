@@ -181,8 +181,9 @@ def erase(picture: Image.Image, box: Box | None = None) -> Image.Image:
 
 def head(picture: Image.Image) -> tuple[Point, float]:
     """Find where a hat goes on the thing in the middle: its foot and its height, in pixels."""
-    left, top, right, bottom = thing_in(picture).box
-    crown = thing_in(picture).shape.crop((left, top, right, top + max(1, (bottom - top) // 4))).getbbox()
+    thing = thing_in(picture)
+    left, top, right, bottom = thing.box
+    crown = thing.shape.crop((left, top, right, top + max(1, (bottom - top) // 4))).getbbox()
     middle = left + (crown[0] + crown[2]) / 2 if crown else (left + right) / 2
     tall = (bottom - top) * 0.3
     return (middle, top + tall * 0.3), tall
