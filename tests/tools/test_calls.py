@@ -261,7 +261,8 @@ async def test_a_person_who_types_a_call_again_means_it(settings: Settings, sand
     wish = {"prompt": "A fox", **FAST}
     async with open_app(settings, typed=True) as app, Client(build_server(app)) as client:
         told = [await client.call_tool("generate_image", wish) for _ in range(2)]
-    paths = {(each.structured_content or {})["images"][0]["path"] for each in told}
+    contents: list[dict[str, Any]] = [each.structured_content or {} for each in told]
+    paths: set[str] = {content["images"][0]["path"] for content in contents}
     assert len(paths) == len(asked(sandbox)) == 2
 
 

@@ -304,7 +304,8 @@ async def test_nothing_is_ever_overwritten(connect: Hosts) -> None:
         first = await host("generate_image", prompt="A fox", filename="same", **SMALL)
         before = first.path.read_bytes()
         others = [
-            await host("generate_image", prompt=prompt, filename="same", **SMALL) for prompt in ("B", "C")
+            await host("generate_image", prompt=prompt, filename="same", **SMALL)
+            for prompt in ("A wolf", "A hare")
         ]
     assert len({first.path, *(told.path for told in others)}) == 3
     assert first.path.read_bytes() == before
