@@ -73,14 +73,6 @@ def server_mib(folder: Path, field: str) -> float:
     return mib(int(process), field)
 
 
-def server_cpu_seconds(folder: Path) -> float:
-    """Return the processor time that the server has used so far."""
-    process = (folder / "pid").read_text()
-    # User and system time are fields 14 and 15; the second one, a name in brackets, may contain spaces.
-    fields = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def mib(process: int, field: str) -> float:
     """MiB of one field of what Linux tells of a process."""
     found = re.search(rf"{field}:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text("ascii"))

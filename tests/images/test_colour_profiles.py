@@ -72,6 +72,14 @@ def test_what_is_no_profile_is_dropped(data: bytes) -> None:
     assert colours_only(data) == b""
 
 
+def test_reserved_bytes_of_a_tag_are_cleared() -> None:
+    assert b"SECR" not in colours_only(with_tag(standard(), b"bkpt", b"XYZ SECR" + bytes(12)))
+
+
+def test_a_profile_of_more_than_four_mebibytes_is_dropped() -> None:
+    assert colours_only(standard() + bytes(4 << 20)) == b""
+
+
 def test_a_table_keeps_its_whole_grid() -> None:
     grid = b"mft1\0\0\0\0\3\3\2\0" + bytes(36) + bytes(range(256)) * 3 + bytes(24) + bytes(range(256)) * 3
     kept = colours_only(with_tag(standard(), b"A2B0", grid + SECRET))

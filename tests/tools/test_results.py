@@ -170,8 +170,8 @@ POSTLOG = "Failed to postlog usage for x/y 0b5e6f6e-4a39-4e0e-8e39-0b8a3c6b3d55"
         ),
         (
             {"error": {"message": POSTLOG, "type": "internal_error"}},
-            " was kept.",
-            {"charged": "yes"},
+            "Up to $0.024 was kept.",
+            {"charged": "yes", "up_to_usd": 0.024},
         ),
     ],
 )
