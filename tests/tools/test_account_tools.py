@@ -196,7 +196,7 @@ async def test_an_account_without_credits_is_told_that_free_models_need_some_too
 
 
 async def test_half_a_cent_is_told_for_how_many_models_it_is_enough(connect: Hosts, sandbox: Sandbox) -> None:
-    sandbox.app.state.sandbox.accounts.authorize(f"Bearer {KEY}").used = Decimal("29.995")
+    sandbox.app.state.sandbox.accounts.authorize(f"Bearer {KEY}").used = 299_950
     async with connect() as host:
         told = await host("get_credits")
         models = (await host("search_models", limit=1000)).fields["models"]
