@@ -109,7 +109,7 @@ def _provider(fault: Fault, state: SandboxState) -> Provider:
         if fault.name == "three-pictures":
             made = [await imitate(replace(request, take=take), provider_id) for take in range(3)]
             return ProviderAnswer([one.data[0] for one in made], 3 * PRICE)
-        made = await imitate(request, provider_id)
+        made = await imitate(replace(request, take=0), provider_id)  # tests compare one call with another
         return ProviderAnswer(
             () if fault.name == "empty-data" else made.data, _DEAR if fault.name == "dear" else PRICE
         )

@@ -26,7 +26,7 @@ Change = Callable[..., None]
 
 SLOW = {"model": "sandbox/slow-0.3", "size": "64x64"}
 FAST = {"model": "sandbox/slow-0", "size": "64x64"}
-EACH_ITS_OWN = {"handle", "path", "url", "generation", "latency_ms", "bytes"}
+EACH_ITS_OWN = {"handle", "path", "url", "generation", "latency_ms"}
 """What differs between two results of the same wish."""
 UNKNOWN = {
     "kind": "outcome_unknown",
