@@ -303,7 +303,9 @@ async def test_nothing_is_ever_overwritten(connect: Hosts) -> None:
     async with connect() as host:
         first = await host("generate_image", prompt="A fox", filename="same", **SMALL)
         before = first.path.read_bytes()
-        others = [await host("generate_image", prompt="Another", filename="same", **SMALL) for _ in range(2)]
+        others = [
+            await host("generate_image", prompt=prompt, filename="same", **SMALL) for prompt in ("B", "C")
+        ]
     assert len({first.path, *(told.path for told in others)}) == 3
     assert first.path.read_bytes() == before
 
