@@ -197,8 +197,11 @@ async def test_an_account_without_credits_is_told_that_free_models_need_some_too
     assert note in told.text
 
 
-async def test_half_a_cent_is_told_for_how_many_models_it_is_enough(connect: Hosts, sandbox: Sandbox) -> None:
-    sandbox.app.state.sandbox.accounts.authorize(f"Bearer {KEY}").used = 299_950
+@pytest.mark.parametrize("left", ["0.005", "0.0032"])
+async def test_a_small_balance_is_told_for_how_many_models_it_is_enough(
+    connect: Hosts, sandbox: Sandbox, left: str
+) -> None:
+    sandbox.app.state.sandbox.accounts.authorize(f"Bearer {KEY}").used = 300_000 - round(float(left) * 10_000)
     async with connect() as host:
         told = await host("get_credits")
         models = (await host("search_models", limit=1000)).fields["models"]
