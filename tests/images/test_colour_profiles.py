@@ -67,7 +67,9 @@ def test_a_tag_has_the_length_of_its_type(data: bytes) -> None:
     assert SECRET[8:] not in colours_only(with_tag(standard(), b"bkpt", data))
 
 
-@pytest.mark.parametrize("data", [b"", b"x" * 16 + b"RGB " + SECRET, SECRET * 9, standard()[:200]])
+@pytest.mark.parametrize(
+    "data", [b"", b"x" * 16 + b"RGB " + SECRET, SECRET * 9, standard()[:200], standard()[:128] + bytes(4)]
+)
 def test_what_is_no_profile_is_dropped(data: bytes) -> None:
     assert colours_only(data) == b""
 

@@ -120,12 +120,20 @@ def test_background_removal_answers_transparency(
     assert result.getchannel("A").getextrema() == (0, 255)
 
 
-def test_a_layered_model_answers_several_pictures(
+def test_a_layered_model_answers_one_tiff_with_a_page_for_each_layer(
     client: httpx.Client, open_result: OpenResult, photo: Image.Image, png: Encode
 ) -> None:
-    answer = _edit(client, "qwen/qwen-image-layered", ("image", png(photo)))
+    result = open_result(_edit(client, "qwen/qwen-image-layered", ("image", png(photo))))
 
-    assert [open_result(answer, place).mode for place in range(3)] == ["RGBA"] * 3
+    assert (result.format, result.mode, getattr(result, "n_frames", 1)) == ("TIFF", "RGBA", 3)
+
+
+def test_a_model_may_return_its_source_stretched(
+    client: httpx.Client, open_result: OpenResult, photo: Image.Image, png: Encode
+) -> None:
+    result = open_result(_edit(client, "onomaai/illustrious-xl", ("image", png(photo)), size="384x256"))
+
+    assert ImageChops.difference(result.convert("RGB"), resized(photo, (384, 256))).getbbox() is None
 
 
 def test_vectorising_answers_svg(client: httpx.Client, photo: Image.Image, png: Encode) -> None:

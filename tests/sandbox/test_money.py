@@ -119,6 +119,12 @@ def test_charges_are_rounded_up_floats_included(dollars: float, units: int) -> N
     assert units_of(dollars) == units
 
 
+def test_a_model_priced_by_its_size_exceeds_its_listed_price(generate: Generate) -> None:
+    answer = generate(model="fal/flux-2-dev-turbo", size="2048x2048").json()
+
+    assert answer["cost"] == 0.0336, "the list says 0.024 at most"
+
+
 @pytest.fixture
 def two_providers() -> ValidRequest:
     return ValidRequest(

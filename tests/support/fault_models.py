@@ -24,6 +24,7 @@ videos. "Charged" marks those where the money stays spent although no result arr
 | `postlog` | status 200, an error: the charge could not be booked; the highest price, 0.05 USD, is kept |
 | `refund-failure` | status 200, an error: the charge could not be given back; charged |
 | `dear` | works, and costs 0.03 USD, three times the listed price |
+| `three-pictures` | works, with three pictures in one answer, and costs 0.03 USD |
 | `stalled` | the request is read, and nothing ever comes; charged |
 | `stalled-after-heartbeats` | status 200, two heartbeats, then nothing ever again; charged |
 | `vanished` | the request is read, and the connection closed without an answer; charged |
@@ -98,7 +99,7 @@ _GROUPS: Final[dict[Group, tuple[str, ...]]] = {
         "refund-failure",
     ),
     "stream": ("stalled", "vanished", "stalled-after-heartbeats", "cut", "garbage", "huge-b64"),
-    "answer": ("dear", "empty-data", "no-url", "data-prefix", "bad-base64", "public-link"),
+    "answer": ("dear", "three-pictures", "empty-data", "no-url", "data-prefix", "bad-base64", "public-link"),
     "picture": (
         "wrong-type",
         "truncated-image",

@@ -10,6 +10,7 @@ import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from typing import Final
 
 from starlette.applications import Starlette
@@ -105,7 +106,10 @@ def _provider(fault: Fault, state: SandboxState) -> Provider:
             return ProviderAnswer(
                 [await asyncio.to_thread(odd, request.prompt or "", request.drawn_size)], PRICE
             )
-        made = await imitate(request, provider_id)
+        if fault.name == "three-pictures":
+            made = [await imitate(replace(request, take=take), provider_id) for take in range(3)]
+            return ProviderAnswer([one.data[0] for one in made], 3 * PRICE)
+        made = await imitate(replace(request, take=0), provider_id)  # tests compare one call with another
         return ProviderAnswer(
             () if fault.name == "empty-data" else made.data, _DEAR if fault.name == "dear" else PRICE
         )

@@ -246,19 +246,19 @@ async def test_every_picture_of_an_answer_with_several_is_delivered(connect: Hos
             "edit_image",
             images=[str(source)],
             prompt="Layers",
-            model="qwen/qwen-image-layered",
+            model="sandbox/three-pictures",
             output_format="png",
         )
         images = told.fields["images"]
         last = await host("show_image", handle=images[2]["handle"], preview="none")
-    assert told.text.startswith("Made 3 pictures with qwen/qwen-image-layered for $0.0211")
+    assert told.text.startswith("Made 3 pictures with sandbox/three-pictures for $0.03")
     assert len({image["handle"] for image in images}) == 3
     assert len({image["path"] for image in images}) == 3
     assert len(told.previews) == 1, "they share one"
     for image in images:
         assert image["path"] in told.text
         with Image.open(image["path"]) as picture:
-            assert picture.mode == "RGBA"
+            assert picture.format == "PNG"
     assert last.image["path"] == images[2]["path"]
 
 
@@ -303,7 +303,10 @@ async def test_nothing_is_ever_overwritten(connect: Hosts) -> None:
     async with connect() as host:
         first = await host("generate_image", prompt="A fox", filename="same", **SMALL)
         before = first.path.read_bytes()
-        others = [await host("generate_image", prompt="Another", filename="same", **SMALL) for _ in range(2)]
+        others = [
+            await host("generate_image", prompt=prompt, filename="same", **SMALL)
+            for prompt in ("A wolf", "A hare")
+        ]
     assert len({first.path, *(told.path for told in others)}) == 3
     assert first.path.read_bytes() == before
 

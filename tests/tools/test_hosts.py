@@ -97,7 +97,7 @@ async def test_several_large_pictures_fit_into_one_answer(connect: Hosts) -> Non
             "edit_image",
             images=[noise.image["handle"]],
             prompt="Layers",
-            model="qwen/qwen-image-layered",
+            model="sandbox/three-pictures",
             output_format="png",
             preview="large",
         )

@@ -203,8 +203,8 @@ async def test_a_ranking_that_cannot_be_had_is_said_so_and_replaced(
     assert "most used" not in told.text
     assert len(ids(told)) == 5
     assert "test/test" not in ids(told)
-    assert any("could not be had" in note for note in told.fields["notes"])
-    assert any("could not be had" in note for note in searched.fields["notes"])
+    assert any("could not be read" in note for note in told.fields["notes"])
+    assert any("could not be read" in note for note in searched.fields["notes"])
 
 
 async def test_a_ranking_without_a_model_list_still_ranks(connect: Hosts, change_sandbox: Change) -> None:

@@ -5,11 +5,12 @@ from imagerouter_mcp.sandbox.pictures.conversions import (
     UnusableSourceError,
     cut_out,
     layers,
+    open_picture,
     upscale,
     vectorise,
 )
 from imagerouter_mcp.sandbox.pictures.edits import Edit, edit
-from imagerouter_mcp.sandbox.pictures.encoding import encode
+from imagerouter_mcp.sandbox.pictures.encoding import encode, encode_pages, resized
 from imagerouter_mcp.sandbox.pictures.media import DEFAULT_SIZE, PNG, SVG, MadeFile
 from imagerouter_mcp.sandbox.pictures.scene import draw
 from imagerouter_mcp.sandbox.pictures.vectors import draw_svg
@@ -39,7 +40,10 @@ def _drawn(request: ValidRequest) -> list[MadeFile]:
     if request.images and model.paid_id == traits.CUTOUT_MODEL:
         return [encode(cut_out(request.images[0]), PNG)]
     if request.images and model.id == traits.LAYERED_MODEL:
-        return [encode(layer, PNG) for layer in layers(request.images[0], request.size)]
+        return [encode_pages(layers(request.images[0], request.size))]
+    if request.images and model.id in traits.ECHOES:
+        source = open_picture(request.images[0])
+        return [encode(resized(source, request.size or source.size), request.media_type)]
     return [_raster(request)]
 
 

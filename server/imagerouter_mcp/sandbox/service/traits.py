@@ -6,7 +6,7 @@ Observed by running the service's backend of February 2026 with imitated provide
 from collections.abc import Mapping
 from typing import Final
 
-from imagerouter_mcp.sandbox.pictures.media import JPEG, PNG, SVG
+from imagerouter_mcp.sandbox.pictures.media import JPEG, PNG, SVG, TIFF
 
 ALIASES: Final[Mapping[str, str]] = {
     "gemini-2.5-flash-image": "google/gemini-2.5-flash",
@@ -88,7 +88,7 @@ FIXED_FORMATS: Final[Mapping[str, str]] = {
     "google/gemini-3-pro": PNG,
     "lodestones/Chroma": JPEG,
     "midjourney/midjourney": JPEG,
-    "qwen/qwen-image-layered": PNG,
+    "qwen/qwen-image-layered": TIFF,
     "recraft-ai/recraft-v3-svg": SVG,
     "recraft-ai/recraft-vectorize": SVG,
     "stabilityai/sdxl-turbo": JPEG,
@@ -129,6 +129,11 @@ NEEDS_SECONDS_WITH_SIZE: Final = frozenset({"xAI/grok-imagine-video"})
 
 CUTOUT_MODEL: Final = "bria/remove-background"
 LAYERED_MODEL: Final = "qwen/qwen-image-layered"
+"""Answers one TIFF, a page for each layer."""
+ECHOES: Final = frozenset({"onomaai/illustrious-xl"})
+"""These answer with the source, stretched to the size."""
+PRICE_PER_MEGAPIXEL: Final[Mapping[str, float]] = {"fal/flux-2-dev-turbo": 0.008}
+"""In USD; at large sizes that is more than the listed highest price."""
 REVISING_MODEL: Final = "openai/dall-e-3"
 """Answers with a `revised_prompt`."""
 SECONDS_PROVIDERS: Final = frozenset({"gemini", "geminiImagen", "vertex", "replicate"})

@@ -70,6 +70,9 @@ class ValidRequest:
 
         The lowest quality, or the shortest video, costs the lowest price; the highest, the highest.
         """
+        if self.model.id in traits.PRICE_PER_MEGAPIXEL:
+            width, height = self.drawn_size
+            return traits.PRICE_PER_MEGAPIXEL[self.model.id] * width * height / 1_000_000
         prices = self.model.prices(provider_id)
         if not self.model.is_video:
             return {"low": prices.low, "high": prices.high}.get(self.quality, prices.usual)
