@@ -271,6 +271,23 @@ def test_money_is_set_aside_only_while_the_budget_holds_it(process: Process) -> 
     assert process.reserve(*third, usd="0", budget="0.10") is None, "what is free needs no budget"
 
 
+def test_a_passed_budget_refuses_even_what_claims_to_be_free(process: Process) -> None:
+    (paid,), free = process.begin("1"), process.begin("2")
+    assert process.reserve(paid, usd="0.50") is None
+    assert process.reserve(*free, usd="0", budget="0.49") == Decimal("0.50")
+    assert process.reserve(*free, usd="0", budget="0.50") is None
+
+
+def test_a_record_of_another_day_does_not_block_today(process: Process, data_dir: Path) -> None:
+    (handle,), today = process.begin("1"), process.begin("2")
+    process.reserve(handle)
+    process.record(handle)
+    ahead = (datetime.now(UTC) + timedelta(days=3)).timestamp()
+    with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection, connection:
+        connection.execute("UPDATE generations SET created_at = ?", (ahead,))
+    assert process.reserve(*today, usd="0.01", budget="0.01") is None
+
+
 def test_what_a_generation_counts_depends_on_where_it_is(process: Process) -> None:
     def spent() -> tuple[str, ...]:
         return tuple(

@@ -94,6 +94,16 @@ ECHOES: dict[str, bytes] = {
     "the service repeats it in a result's link": http(
         json.dumps({"data": [{"url": f"http://127.0.0.1:9/x.png?key={KEY}"}]}).encode()
     ),
+    "the service spells it with JSON's escapes": http(
+        json.dumps({"error": {"message": "KEY", "type": "KEY"}})
+        .replace("KEY", "".join(f"\\u{ord(c):04x}" for c in KEY))
+        .encode()
+    ),
+    "the service spells it with JSON's escapes in a revised prompt": http(
+        json.dumps({"data": [{"url": "http://127.0.0.1:9/x.png", "revised_prompt": "KEY"}]})
+        .replace("KEY", "".join(f"\\u{ord(c):04x}" for c in KEY))
+        .encode()
+    ),
     "the service repeats it in the status line": http(b"{}", status=f"200 {KEY}"),
     "the service repeats it in a header": http(b"{}", headers=f"Retry-After: {KEY}\r\nServer: {KEY}\r\n"),
     "the service repeats it as garbage": f"GARBAGE {KEY}\r\n\r\n".encode(),

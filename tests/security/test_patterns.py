@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
@@ -228,7 +229,7 @@ def apply(pattern: re.Pattern[Any], method: str, text: str) -> None:
     if method == "sub":
         pattern.sub(given[:0], given)
     elif method == "finditer":
-        sum(1 for _found in pattern.finditer(given))
+        deque(cast("Iterator[object]", pattern.finditer(given)), maxlen=0)
     else:
         getattr(pattern, method)(given)
 

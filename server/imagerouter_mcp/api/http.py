@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from imagerouter_mcp.api.decoded import as_list, as_object
 from imagerouter_mcp.api.error_objects import LOOK_FIRST, has_error_object, read_error
 from imagerouter_mcp.api.kept import Head, kept_answer, read_answer
 from imagerouter_mcp.api.liveness import SilenceError, Watch, watched
@@ -125,7 +126,7 @@ class ServiceHTTP:
                     watch.alive()
                     if call.paid:
                         self.rate.learn(response.status_code, response.headers)
-                    body = await _read(response, call, watch, heartbeat)
+                    body = await _read(response, call, watch, heartbeat, self._without_key)
         except SilenceError as silence:
             raise _no_answer(call, str(silence)) from None
         except _NEVER_SENT as error:
@@ -176,6 +177,17 @@ class ServiceHTTP:
                 body = body.replace(secret.encode(), b"[API key]")
         return body
 
+    def _without_key_in(self, value: object) -> object:
+        """Remove the key from decoded JSON as well, because JSON can spell it with escapes."""
+        if isinstance(value, str):
+            return self._without_key(value.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+        if parts := as_list(value):
+            return [self._without_key_in(part) for part in parts]
+        if fields := as_object(value):
+            items = fields.items()
+            return {str(self._without_key_in(name)): self._without_key_in(part) for name, part in items}
+        return value
+
     @property
     def _secrets(self) -> tuple[str, ...]:
         return (self._key.get_secret_value(),) if self._key else ()
@@ -184,7 +196,7 @@ class ServiceHTTP:
         secrets = self._secrets
         body = self._without_key(body)
         try:
-            decoded: object = json.loads(body, parse_int=_integer)
+            decoded = self._without_key_in(json.loads(body, parse_int=_integer))
         except (ValueError, RecursionError):
             raise _not_json(call, head, body, secrets) from None
         if head.status >= httpx.codes.INTERNAL_SERVER_ERROR and not has_error_object(decoded):
@@ -195,7 +207,13 @@ class ServiceHTTP:
         return Answer(decoded, sandbox=head.headers.get("server") == _SANDBOX)
 
 
-async def _read(response: httpx.Response, call: Call, watch: Watch, heartbeat: Heartbeat) -> bytes:
+async def _read(
+    response: httpx.Response,
+    call: Call,
+    watch: Watch,
+    heartbeat: Heartbeat,
+    clean: Callable[[bytes], bytes],
+) -> bytes:
     if not is_readable(response):
         raise UnexpectedResponseError(
             "ImageRouter's answer is compressed in a way that was not asked for.",
@@ -203,7 +221,7 @@ async def _read(response: httpx.Response, call: Call, watch: Watch, heartbeat: H
             charged="unknown" if call.paid else "no",
         )
     body = bytearray()
-    with kept_answer(call.kept, response) as keep:
+    with kept_answer(call.kept, response, clean) as keep:
         async for chunk in response.aiter_bytes():
             watch.alive()
             if not body and chunk.isspace():

@@ -30,7 +30,9 @@ class Head:
 
 
 @contextmanager
-def kept_answer(path: Path | None, response: httpx.Response) -> Generator[Callable[[bytes], None]]:
+def kept_answer(
+    path: Path | None, response: httpx.Response, clean: Callable[[bytes], bytes]
+) -> Generator[Callable[[bytes], None]]:
     """Open the file of an answer. A failure to write is ignored: the answer is read all the same.
 
     The file has the head as one line of JSON, then the body's bytes.
@@ -38,17 +40,18 @@ def kept_answer(path: Path | None, response: httpx.Response) -> Generator[Callab
     Args:
         path: The file, or None to store nothing.
         response: Its head is written first.
+        clean: Removes the API key from a piece.
 
     Yields:
         A function that stores a piece of the body.
     """
-    file = _begun(path, Head.of(response)) if path else None
+    file = _begun(path, Head.of(response), clean) if path else None
 
     def keep(chunk: bytes) -> None:
         nonlocal file
         if file:
             try:
-                file.write(chunk)
+                file.write(clean(chunk))
             except OSError:
                 _close(file)
                 file = None
@@ -73,7 +76,7 @@ def read_answer(path: Path) -> tuple[Head, bytes] | None:
     return Head(cast("int", head["status"]), cast("Mapping[str, str]", head["headers"])), body
 
 
-def _begun(path: Path, head: Head) -> BinaryIO | None:
+def _begun(path: Path, head: Head, clean: Callable[[bytes], bytes]) -> BinaryIO | None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Unbuffered: what is written outlives this process, however it ends.
@@ -81,7 +84,8 @@ def _begun(path: Path, head: Head) -> BinaryIO | None:
     except OSError:
         return None
     try:
-        file.write(json.dumps({"status": head.status, "headers": dict(head.headers)}).encode() + b"\n")
+        line = json.dumps({"status": head.status, "headers": dict(head.headers)}).encode()
+        file.write(clean(line) + b"\n")
     except OSError:
         _close(file)
         return None

@@ -148,7 +148,7 @@ class Journal:
         """
         wanted = sum((each.usd for each in reservations), Decimal())
         with self._database.transaction("IMMEDIATE") as connection:
-            if budget_usd is not None and wanted:
+            if budget_usd is not None:
                 committed = committed_since(connection, since)
                 if committed + wanted > budget_usd:
                     return committed

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from imagerouter_mcp.gallery.database import Database
@@ -56,9 +56,12 @@ def committed_since(connection: sqlite3.Connection, moment: datetime) -> Decimal
 
     Args:
         connection: Within a transaction.
-        moment: The start, with a time zone. There is no end: the clock may have been set back.
+        moment: When the budget's day began, with a time zone. What a wrong clock dated after that day does
+            not count, except calls that are under way.
     """
-    return sum((spent.usd for spent in _since(connection, moment)), Decimal())
+    end = moment + timedelta(days=1)
+    counted = (spent for spent in _since(connection, moment) if spent.under_way or spent.at < end)
+    return sum((spent.usd for spent in counted), Decimal())
 
 
 def _since(connection: sqlite3.Connection, moment: datetime) -> Iterator[Spent]:

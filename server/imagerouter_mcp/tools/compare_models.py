@@ -7,7 +7,7 @@ from typing import Annotated
 
 from mcp.server.mcpserver.resolve import Resolve
 from mcp.types import CallToolResult
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.planning.request import Order, Request
@@ -32,8 +32,9 @@ FEWEST, MOST = 2, 6
 
 Models = Annotated[list[str], Field(description="2 to 6 model ids.")]
 MaxCost = Annotated[
-    float,
-    Field(ge=-1, description="Refuse if all together may cost more, in USD. Default -1: no limit."),
+    float | None,
+    Field(ge=0, description="Refuse if all together may cost more, in USD. Default none."),
+    WithJsonSchema({"type": "number", "minimum": 0}),  # left out, never null
 ]
 
 
@@ -48,7 +49,7 @@ async def compare_models(
     models: Models,
     ctx: AppContext,
     consent: Annotated[Answered, Resolve(_consent)],
-    max_cost_usd: MaxCost = -1,
+    max_cost_usd: MaxCost = None,
     size: Size = "auto",
     aspect_ratio: AspectRatio = "",
     quality: Quality = "auto",
@@ -69,7 +70,7 @@ async def compare_models(
     order = _order(
         request,
         models,
-        max_cost_usd=None if max_cost_usd < 0 else usd(max_cost_usd),
+        max_cost_usd=None if max_cost_usd is None else usd(max_cost_usd),
         again=again,
         confirmed=agreed(consent, confirm_cost=confirm_cost, ctx=ctx),
     )

@@ -43,7 +43,6 @@ def reserved(prices: Sequence[str | None], limit: str = "1.00", own: str | None 
         (("0.24", None, None), ("0.24", "0.38", "0.38")),
         ((None,), ("1.00",)),
         (("0.04", "0.04"), ("0.04", "0.04")),
-        (("1.00", None), ("1.00", "0")),
     ],
 )
 def test_unknown_prices_share_what_the_limit_leaves(
@@ -57,6 +56,14 @@ def test_a_limit_is_reached_to_the_cent_and_not_passed() -> None:
     for limit, own in (("0.299999", None), ("0.30", "0.299999")):
         with pytest.raises(BudgetError, match=r"up to \$0.30"):
             reserved(["0.10"] * 3, limit=limit, own=own)
+
+
+@pytest.mark.parametrize(("prices", "limit"), [((None,), "0"), (("1.00", None), "1.00")])
+def test_an_unknown_price_is_refused_where_the_limit_leaves_nothing(
+    prices: tuple[str | None, ...], limit: str
+) -> None:
+    with pytest.raises(BudgetError, match="leaves nothing for a price that nobody knows"):
+        reserved(prices, limit=limit)
 
 
 def test_an_own_limit_cannot_be_held_for_an_unknown_price() -> None:

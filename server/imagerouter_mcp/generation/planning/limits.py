@@ -40,6 +40,13 @@ def check_order(settings: Settings, order: Order, plans: Sequence[Plan]) -> list
             "Ask for less or for a cheaper model (search_models with max_price); the person can raise "
             "IMAGEROUTER_MAX_COST_USD.",
         )
+    if unknown and highest == limit:
+        raise BudgetError(
+            f"One call may cost {dollars(limit)}, which leaves nothing for a price that nobody knows: "
+            f"{_prices(plans)}.",
+            "Choose models whose price is known (search_models); the person can raise "
+            "IMAGEROUTER_MAX_COST_USD.",
+        )
     confirm = settings.confirm_usd
     if confirm is not None and (unknown or highest > confirm) and not order.confirmed:
         amount = "an amount that nobody knows beforehand" if unknown else f"up to {dollars(highest)}"
