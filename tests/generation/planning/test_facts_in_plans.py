@@ -130,8 +130,8 @@ def test_further_pictures_of_a_video_are_said_to_be_unused() -> None:
     [
         (Need(), "midjourney/midjourney"),
         (Need(size="1024x1024"), "stabilityai/sd3"),
-        (Need(size="1344x768"), "google/gemini-2.5-flash"),
-        (Need(images=2), "midjourney/midjourney"),
+        (Need(size="1344x768"), "stabilityai/sd3"),
+        (Need(images=2), "google/gemini-2.5-flash"),
         (Need(images=2, output_format="png"), "google/gemini-2.5-flash"),
         (Need(quality="high", output_format="jpeg"), "midjourney/midjourney"),
     ],
