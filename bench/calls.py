@@ -14,6 +14,7 @@ from bench.processes import server
 from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.api.decoded import as_object
 from imagerouter_mcp.sandbox.service.accounts import KEY
+from imagerouter_mcp.sandbox.service.asgi import build_app
 from imagerouter_mcp.sandbox.service.serve import running_sandbox
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
@@ -27,7 +28,7 @@ REQUEST = {"model": "test/test", "prompt": "a lighthouse at dusk", "size": "1024
 
 async def measure() -> list[Figure]:
     """Run both measurements against one sandbox."""
-    with running_sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
+    with running_sandbox(build_app()) as sandbox, tempfile.TemporaryDirectory() as folder:
         generate = await _generate(sandbox.base_url, Path(folder))
     return [generate, await _search()]
 
@@ -67,7 +68,7 @@ async def _bare(http: httpx.AsyncClient, base_url: str, folder: Path) -> float:
 
 
 async def _search() -> Figure:
-    with running_sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
+    with running_sandbox(build_app()) as sandbox, tempfile.TemporaryDirectory() as folder:
         settings = Settings(
             base_url=sandbox.base_url,
             data_dir=Path(folder),

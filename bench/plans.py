@@ -12,7 +12,7 @@ from mcp.client.stdio import stdio_client
 from PIL import Image
 
 from bench.figures import Figure
-from bench.processes import sandbox_process, server, server_cpu_seconds, server_mib
+from bench.processes import sandbox_process, server, server_mib
 from imagerouter_mcp.api.catalogue import Listing
 from imagerouter_mcp.api.model_list import ModelEntry, Price
 from imagerouter_mcp.errors import PlanError
@@ -71,25 +71,12 @@ def _plan(request: Request, listing: Listing) -> float:
 
 
 async def measure_sources() -> list[Figure]:
-    """Edit with 16 sources of 20 MB each: the server's processor time, and its peak of memory over idle."""
+    """Edit with 16 sources of 20 MB each; the peak of the server's memory over what it had when idle."""
     with sandbox_process() as base_url, tempfile.TemporaryDirectory() as folder:
         paths = [_source(Path(folder) / f"{number}.png") for number in range(SOURCES)]
-        seconds, grown = await _edit(base_url, Path(folder), paths)
-        bare = _bare([Path(path) for path in paths])
-    what = f"{SOURCES} sources of {SOURCE_MB} MB checked and sent"
-    return [
-        Figure(f"peak over idle, {what}", f"{grown:.0f} MiB", "", grown, 150, "MiB"),
-        Figure(f"processor time, {what}", f"{seconds:.1f} s", f"{bare:.1f} s", seconds / bare, 2, "×"),
-    ]
-
-
-def _bare(paths: Sequence[Path]) -> float:
-    """Return the processor time of decoding and encoding the same pictures with Pillow alone."""
-    began = time.process_time()
-    for path in paths:
-        with Image.open(path) as picture:
-            picture.save(path.with_suffix(".bare.png"))
-    return time.process_time() - began
+        grown = await _edit(base_url, Path(folder), paths)
+    what = f"peak over idle, {SOURCES} sources of {SOURCE_MB} MB checked and sent"
+    return [Figure(what, f"{grown:.0f} MiB", "", grown, 150, "MiB")]
 
 
 def _source(path: Path) -> str:
@@ -98,14 +85,14 @@ def _source(path: Path) -> str:
     return str(path)
 
 
-async def _edit(base_url: str, folder: Path, paths: Sequence[str]) -> tuple[float, float]:
+async def _edit(base_url: str, folder: Path, paths: Sequence[str]) -> float:
     async with Client(stdio_client(server(base_url, folder))) as client:
         await client.list_tools()
-        idle, began = server_mib(folder, "VmRSS"), server_cpu_seconds(folder)
+        idle = server_mib(folder, "VmRSS")
         result = await client.call_tool(
             "edit_image",
             {"images": list(paths), "prompt": "join them", "model": "test/test", "preview": "none"},
         )
         if result.is_error:
             raise RuntimeError(result.content)
-        return server_cpu_seconds(folder) - began, server_mib(folder, "VmHWM") - idle
+        return server_mib(folder, "VmHWM") - idle

@@ -23,8 +23,9 @@ _STARTER = (
 @contextmanager
 def sandbox_process() -> Generator[str]:
     """A sandbox in a process of its own, so that its drawing holds up nothing here; yields its address."""
-    command = [sys.executable, "-m", "imagerouter_mcp", "sandbox", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
+    command = [sys.executable, "-m", "support.faulty_sandbox"]
+    environment = {**os.environ, "PYTHONPATH": "tests"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:  # noqa: S603 - our own command
         try:
             line = process.stdout.readline() if process.stdout else ""
             yield line.rpartition(" ")[2].strip()
@@ -70,14 +71,6 @@ def server_mib(folder: Path, field: str) -> float:
     """MiB that the server has now (`VmRSS`) or had at most (`VmHWM`)."""
     process = (folder / "pid").read_text()
     return mib(int(process), field)
-
-
-def server_cpu_seconds(folder: Path) -> float:
-    """Return the processor time that the server has used so far."""
-    process = (folder / "pid").read_text()
-    # User and system time are fields 14 and 15; the second one, a name in brackets, may contain spaces.
-    fields = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def mib(process: int, field: str) -> float:

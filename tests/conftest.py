@@ -1,4 +1,4 @@
-"""What every test may use: a running sandbox, settings for it, small servers, and nobody's environment."""
+"""Fixtures for every test: a running sandbox, settings for it, small servers, and an empty environment."""
 
 import asyncio
 import os
@@ -16,9 +16,10 @@ import pytest
 from pydantic import SecretStr
 
 from imagerouter_mcp.sandbox.service.accounts import KEY, Accounts
-from imagerouter_mcp.sandbox.service.serve import Sandbox, running_sandbox
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from support.distribution import FilesTogether
+from support.faulty_sandbox import running_faulty_sandbox
 
 HEARTBEAT_SECONDS = 0.05
 FRESH = {
@@ -26,6 +27,7 @@ FRESH = {
     "latency_seconds": 0,
     "popularity": "json-objects-model",
     "models": "normal",
+    "service": "february",
     "rate_limit": 0,
     "rate_window_seconds": 1,
 }
@@ -33,7 +35,7 @@ FRESH = {
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing set that we or httpx read, and a home of the test's own."""
+    """Unset every variable that we or httpx read, and give the test a home of its own."""
     for name in list(os.environ):
         if name.startswith(("IMAGEROUTER_", "XDG_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -46,7 +48,7 @@ TimeZone = Callable[[str], None]
 
 @pytest.fixture
 def time_zone() -> Iterator[TimeZone]:
-    """Changes this process's time zone, given as a POSIX `TZ` rule, for the rest of the test."""
+    """Return a function that sets the time zone, a POSIX `TZ` rule, for the rest of the test."""
     with pytest.MonkeyPatch.context() as patch:
 
         def change(rule: str) -> None:
@@ -60,9 +62,9 @@ def time_zone() -> Iterator[TimeZone]:
 
 @pytest.fixture(scope="session")
 def session_sandbox() -> Iterator[tuple[Sandbox, httpx.Client]]:
-    """The one sandbox of the session, and a client for its own endpoints; tests take `sandbox`."""
+    """Run one sandbox for the session, with a client for its control endpoints; tests use `sandbox`."""
     with (
-        running_sandbox(heartbeat_seconds=HEARTBEAT_SECONDS) as running,
+        running_faulty_sandbox(heartbeat_seconds=HEARTBEAT_SECONDS) as running,
         httpx.Client(base_url=running.base_url, timeout=10, trust_env=False) as client,
     ):
         yield running, client
@@ -70,7 +72,7 @@ def session_sandbox() -> Iterator[tuple[Sandbox, httpx.Client]]:
 
 @pytest.fixture
 def sandbox(session_sandbox: tuple[Sandbox, httpx.Client]) -> Sandbox:
-    """A running sandbox that has seen nothing: empty journal, full accounts, its first settings."""
+    """Reset the sandbox: empty journal, full accounts, default settings."""
     running, client = session_sandbox
     client.delete("/sandbox/journal").raise_for_status()
     client.put("/sandbox/settings", json=FRESH).raise_for_status()
@@ -80,7 +82,7 @@ def sandbox(session_sandbox: tuple[Sandbox, httpx.Client]) -> Sandbox:
 
 @pytest.fixture
 def settings(sandbox: Sandbox, tmp_path: Path) -> Settings:
-    """Settings for the sandbox, with the usual key and folders of the test's own."""
+    """Return settings for the sandbox, with the usual key and the test's own folders."""
     return Settings(
         base_url=sandbox.base_url,
         api_key=SecretStr(KEY),
@@ -95,7 +97,7 @@ def settings(sandbox: Sandbox, tmp_path: Path) -> Settings:
 def journal(
     session_sandbox: tuple[Sandbox, httpx.Client], sandbox: Sandbox
 ) -> Callable[[], list[dict[str, Any]]]:
-    """Tells what has arrived at the sandbox, the first request first; see `sandbox/journal.py`."""
+    """Return a function that lists the requests the sandbox has received, oldest first."""
     del sandbox
 
     def read() -> list[dict[str, Any]]:
@@ -106,7 +108,7 @@ def journal(
 
 @pytest.fixture
 def change_sandbox(session_sandbox: tuple[Sandbox, httpx.Client], sandbox: Sandbox) -> Callable[..., None]:
-    """Changes the sandbox's settings for the rest of the test, as `PUT /sandbox/settings` does."""
+    """Return a function that changes the sandbox's settings for the rest of the test."""
     del sandbox
 
     def change(**wanted: object) -> None:
@@ -120,9 +122,9 @@ Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @pytest.fixture
 async def loopback() -> AsyncGenerator[Callable[..., Awaitable[str]]]:
-    """Starts a server that treats each connection as the test's coroutine does; gives its address.
+    """Return a function that starts a server and returns its address; a coroutine handles each connection.
 
-    Without a `port` it takes a free one.
+    Without a `port` the server takes a free one.
     """
     async with AsyncExitStack() as servers:
 
@@ -160,7 +162,7 @@ async def _listening(script: Script, port: int) -> AsyncGenerator[str]:
 def answering(
     loopback: Callable[..., Awaitable[str]],
 ) -> Callable[..., Awaitable[str]]:
-    """Starts a server that gives raw answers, one a connection, the last one again and again.
+    """Return a function that starts a server with raw answers: one per connection, then the last one again.
 
     `heard` collects the heads of the requests.
     """
@@ -193,6 +195,13 @@ def pytest_configure() -> None:
     """Let the processes that tests start react to SIGINT; a shell has its background jobs ignore it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Take one process more than there are cores, because many tests wait."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + 1
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,4 +1,4 @@
-"""Waiting for what will be true soon, with an end to the patience."""
+"""Wait until something is true, or fail after a while."""
 
 import asyncio
 import time
@@ -6,18 +6,19 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 LOOK_SECONDS = 0.01
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
+"""An upper bound; even a busy machine needs far less."""
 
 
 async def until(true: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
-    """Return as soon as a condition holds.
+    """Return as soon as a condition holds, checking it again and again.
 
     Args:
-        true: Looked at again and again.
-        seconds: How long.
+        true: The condition.
+        seconds: How long to wait at most.
 
     Raises:
-        TimeoutError: It did not come to hold.
+        TimeoutError: It never held.
     """
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110 - what is waited for sets no event
@@ -25,7 +26,7 @@ async def until(true: Callable[[], object], seconds: float = PATIENCE_SECONDS) -
 
 
 def wait_until(true: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
-    """The same for a test that is no coroutine."""
+    """Do the same in a test that is not a coroutine."""
     deadline = time.monotonic() + seconds
     while not true():
         if time.monotonic() > deadline:
@@ -34,5 +35,5 @@ def wait_until(true: Callable[[], object], seconds: float = PATIENCE_SECONDS) ->
 
 
 async def at_once(*calls: Coroutine[Any, Any, Any]) -> list[Any]:
-    """Run calls side by side; their results in their order."""
+    """Run calls side by side and return their results in order."""
     return list(await asyncio.gather(*calls))

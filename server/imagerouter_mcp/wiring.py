@@ -37,11 +37,13 @@ class App:
     Args:
         settings: The person's settings.
         links: Makes links for callers on other machines; None if callers are on this one.
+        typed: Whether a person types each call, so that a repeated one asks for another result.
     """
 
-    def __init__(self, settings: Settings, links: "Links | None" = None) -> None:
+    def __init__(self, settings: Settings, links: "Links | None" = None, *, typed: bool = False) -> None:
         self.settings = settings
         self.links = links
+        self._typed = typed
 
     @cached_property
     def _database(self) -> "Database":
@@ -148,7 +150,13 @@ class App:
         """The calls that are under way."""
         from imagerouter_mcp.generation.calls.calls import Calls
 
-        return Calls(self.journal, self._collector, lambda: self.sources, lambda: self._runner)
+        return Calls(
+            self.journal,
+            self._collector,
+            lambda: self.sources,
+            lambda: self._runner,
+            repeats_are_meant=self._typed,
+        )
 
     @cached_property
     def _collector(self) -> "Collector":
@@ -206,9 +214,11 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, links: "Links | None" = None) -> AsyncGenerator[App]:
+async def open_app(
+    settings: Settings, links: "Links | None" = None, *, typed: bool = False
+) -> AsyncGenerator[App]:
     """Open an app and close it at the end of the block."""
-    app = App(settings, links)
+    app = App(settings, links, typed=typed)
     try:
         yield app
     finally:

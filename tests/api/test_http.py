@@ -33,7 +33,6 @@ from imagerouter_mcp.api.http import Call, ServiceHTTP
 from imagerouter_mcp.api.wire import read_generation
 from imagerouter_mcp.fetch import http_client
 from imagerouter_mcp.sandbox.service import accounts
-from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import KEYS_PAGE, Settings
 
 Journal = Callable[[], list[dict[str, Any]]]
@@ -168,9 +167,9 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     ),
     ({"model": "test/test", "size": "large"}, "'size' must be 'auto' or in the format 'WIDTHxHEIGHT'"),
     ({"model": "test/test", "quality": "best"}, "Invalid enum value. Expected 'auto' | 'low'"),
-    ({"model": "test/test", "prompt": "a" * 10_001}, "'prompt' is too long"),
+    ({"model": "test/test", "prompt": "a" * 10_001}, "'prompt' must be 10,000 characters or less"),
     ({"model": FREE_MODEL, "size": "2048x1024"}, "Free models support maximum size of 1024x1024"),
-    ({"model": "stabilityai/sd3.5-medium"}, "Available alternative 'stabilityai/sd3.5'"),
+    ({"model": "stabilityai/sd3.5-medium"}, "Available alternative: 'stabilityai/sd3.5'"),
 ]
 
 
@@ -233,23 +232,12 @@ async def test_a_free_model_that_wants_a_deposit_leaves_the_key_in_peace(setting
     assert "deposit" in error.remedy
 
 
-async def test_the_daily_limit_without_a_deposit_asks_for_one(settings: Settings) -> None:
+async def test_the_daily_limit_of_free_pictures_says_to_come_back_tomorrow(settings: Settings) -> None:
     key = SecretStr(accounts.FREE_LIMIT_KEY)
     error = await failure(settings, generation(settings, FREE_MODEL), api_key=key)
-    assert type(error) is errors.AccessDeniedError
-    assert (error.status, error.error_type) == (403, "deposit_required")
-    assert "Daily limit of 10 free requests" in error.what
-    assert "deposit" in error.remedy
-
-
-async def test_the_daily_limit_with_credit_is_a_rate_limit_of_a_day(
-    settings: Settings, sandbox: Sandbox
-) -> None:
-    account: accounts.Account = sandbox.app.state.sandbox.accounts.authorize(f"Bearer {accounts.KEY}")
-    account.free_used = accounts.FREE_A_DAY
-    error = await failure(settings, generation(settings, FREE_MODEL))
-    assert type(error) is errors.RateLimitError
-    assert error.retry_after == 86_400
+    assert type(error) is errors.DailyLimitError
+    assert "Daily limit of 50 free requests" in error.what
+    assert "tomorrow" in error.remedy
 
 
 async def test_a_banned_address_is_denied_access_and_not_asked_for_money(settings: Settings) -> None:

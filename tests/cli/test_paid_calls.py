@@ -69,14 +69,14 @@ def test_a_limit_of_the_persons_is_kept_and_named(
 
 def test_the_price_is_confirmed_by_an_option(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGEROUTER_CONFIRM_USD", "0.0001")
-    cheap = ("generate", "A fox", "--model", "black-forest-labs/FLUX-1-schnell", "--size", "64x64")
+    cheap = ("generate", "A fox", "--model", "black-forest-labs/FLUX-1-schnell", "--size", "128x128")
     assert "confirm_cost=true" in run(*cheap).err
     assert run(*cheap, "--confirm-cost").status == 0
 
 
 def test_spending_is_told_and_drawn_by_day(run: Run, tmp_path: Path) -> None:
     dear = ("--model", "xAI/grok-imagine-image", "--size", "1024x1024")
-    cheap = ("--model", "black-forest-labs/FLUX-1-schnell", "--size", "64x64")
+    cheap = ("--model", "black-forest-labs/FLUX-1-schnell", "--size", "128x128")
     run("generate", "Today", *cheap)
     run("generate", "Yesterday", *dear)
     with closing(sqlite3.connect(tmp_path / "data" / "gallery.sqlite3")) as connection, connection:

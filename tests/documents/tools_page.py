@@ -24,7 +24,7 @@ How to use them well stands in the [skill](../skill/SKILL.md); every failure is 
 
 Every answer says the same thing as text and as structured content. The tools that make something add a
 preview, unless it is turned off, and a link to the resource. A failed call has `isError` and
-`{"error": {"kind", "message", "charged"}}`.
+`{"error": {"kind", "message", "charged"}}`, with `cost_usd` or `up_to_usd` where the amount is known.
 """
 _REMOTE = """\
 ## Over HTTP alone

@@ -16,7 +16,9 @@ from imagerouter_mcp.images.inspect.inspection import inspect
 
 Word = Literal["made", "no", "unknown", "yes"]
 """What an answer says: here it is; or, without it, whether it was charged."""
-PAID_FOR = "It has been paid for."
+CHARGED = ("It has been paid for.", "was charged.", "was kept.")
+"""How an error says that money was spent."""
+NOT_CHARGED = "Nothing was charged."
 UNDER_WAY = ("preparing", "queued", "working", "received")
 _WAIT_SECONDS = 10
 _ROUNDS = 3
@@ -277,5 +279,6 @@ def _listed_word(each: Mapping[str, Any]) -> str | None:
     if state is None:
         return "yes"
     if state == "failed":
-        return "yes" if PAID_FOR in each.get("error", "") else "no"
+        error = each.get("error", "")
+        return "yes" if NOT_CHARGED not in error and any(words in error for words in CHARGED) else "no"
     return {"not_sent": "no", "unknown": "unknown"}.get(state)

@@ -15,8 +15,9 @@ from mcp.client.stdio import StdioServerParameters
 
 from faults.hosts import Era, Host, RawHost, SdkHost, Told
 from imagerouter_mcp.sandbox.service.accounts import KEY
-from imagerouter_mcp.sandbox.service.serve import Sandbox, running_sandbox
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.sandbox.service.state import SandboxState
+from support.faulty_sandbox import running_faulty_sandbox
 
 HEARTBEAT_SECONDS = 0.1
 STALL_SECONDS = 2.0
@@ -241,7 +242,7 @@ def clip(prompt: str, model: str, **arguments: object) -> dict[str, object]:
 def scene(folder: Path) -> Generator[Scene]:
     """A scene with a sandbox of its own, which lists the models that fail."""
     folder.mkdir(parents=True, exist_ok=True)
-    with running_sandbox(heartbeat_seconds=HEARTBEAT_SECONDS) as sandbox:
+    with running_faulty_sandbox(heartbeat_seconds=HEARTBEAT_SECONDS) as sandbox:
         sandbox.app.state.sandbox.settings.models = "with-faults"
         made = Scene(folder, sandbox)
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from faults import database, disks, network
 from faults.ledger import Expected
 from faults.scene import QUICK, SOON, Scene, Setting
+from imagerouter_mcp.sandbox.service.accounts import KEY, Account
 
 
 @contextmanager
@@ -15,6 +16,16 @@ def undisturbed(_: Scene) -> Generator[None]:
     yield
 
 
+@contextmanager
+def free_day_over(scene: Scene) -> Generator[None]:
+    """The account has used up its free pictures of the day."""
+    account: Account = scene.state.accounts.authorize(f"Bearer {KEY}")
+    used, account.free_used = account.free_used, None
+    yield
+    account.free_used = used
+
+
+FREE = "stabilityai/sdxl-turbo:free"
 VIDEO, VIDEO_TOOL = "sandbox/video-", "generate_video"
 LARGE: Mapping[str, object] = {"size": "512x512", "output_format": "png"}
 """Of `sandbox/noise`: some 790 kB."""
@@ -97,6 +108,14 @@ FAULTS = (
     Fault("garbage", LOST_AND_PAID, "sandbox/garbage"),
     Fault("error with status 200", NOT_CHARGED, "sandbox/late-error"),
     Fault("moderated, with status 200", NOT_CHARGED, "sandbox/moderated"),
+    Fault("provider's error, refunded", NOT_CHARGED, "sandbox/provider-error"),
+    Fault("provider's 429 with status 200", NOT_CHARGED, "sandbox/provider-429"),
+    Fault("error that was charged", PAID_AND_GONE, "sandbox/charged-error"),
+    Fault("words of a rate limit that was charged", PAID_AND_GONE, "sandbox/charged-429"),
+    Fault("charge kept by failed bookkeeping", PAID_AND_GONE, "sandbox/postlog"),
+    Fault("charge kept by a failed refund", PAID_AND_GONE, "sandbox/refund-failure"),
+    Fault("dearer than listed", MADE, "sandbox/dear"),
+    Fault("free pictures of the day used up", NOT_CHARGED, FREE, setting=free_day_over),
     Fault("empty `data`", PAID_AND_GONE, "sandbox/empty-data"),
     Fault("neither URL nor base64", PAID_AND_GONE, "sandbox/no-url"),
     Fault("damaged base64", PAID_AND_GONE, "sandbox/bad-base64"),

@@ -19,7 +19,7 @@ ERAS: tuple[Era, Era] = ("auto", "legacy")
 def meet(trial: Trial, fault: Fault) -> None:
     """Have one picture made while a fault of the table is there."""
     scene = trial.scene
-    scene.state.once.clear()
+    scene.sandbox.app.state.seen.clear()
     with fault.setting(scene) as interrupt:
         wish = picture if fault.tool == "generate_image" else clip
         arguments = wish(trial.prompt, fault.model, **fault.arguments)

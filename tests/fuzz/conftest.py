@@ -1,4 +1,4 @@
-"""How often a target is tried: always the same in `make test`, new and many attempts in `make fuzz`."""
+"""Number of attempts per target: a few fixed ones in `make test`, many random ones in `make fuzz`."""
 
 import time
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from hypothesis.strategies import SearchStrategy
 
 USUAL = 300
 SECONDS = 20.0
-"""An attempt that takes longer counts as a hang, on two shared cores too."""
+"""An attempt that takes longer counts as a hang, even on two shared cores."""
 
 Fuzz = Callable[..., None]
 
 
 @pytest.fixture
 def fuzz(pytestconfig: pytest.Config) -> Fuzz:
-    """Tries a function on what a strategy draws; what it raises fails the test, and so does a hang."""
+    """Return a function that tries another one on drawn values; an exception or a hang fails the test."""
     asked: int | None = pytestconfig.getoption("fuzz")
 
     def run(strategy: SearchStrategy[Any], attempt: Callable[[Any], None], usual: int = USUAL) -> None:

@@ -28,8 +28,8 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=12,
 )
-MODELS = list(listed().values())[:6]
-LISTS: list[Any] = [v1(MODELS, {}), v2(MODELS, {}), v3(MODELS, {})]
+MODELS = dict(list(listed().items())[:6])
+LISTS: list[Any] = [v1(MODELS, {}, text=True), v2(MODELS, {}, aliases=True), v3(MODELS, {})]
 ANSWER: dict[str, Any] = {
     "created": 1769286389027,
     "data": [{"url": "https://x.example/a.webp", "b64_json": "AAAA", "revised_prompt": "a fox"}],

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,8 @@ from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import Metadata, Reservation, State, StoredImage
 from imagerouter_mcp.gallery.journal import (
-    HANDLE_TOLD,
     JOINED_FOR,
     LISTED_FOR,
-    RESULT_LEFT,
-    RESULT_TOLD,
     Journal,
 )
 from imagerouter_mcp.gallery.ledger import Ledger
@@ -112,7 +110,7 @@ def test_nothing_is_opened_or_made_before_it_is_needed(process: Process, data_di
 
 def test_every_stage_is_on_disk_when_it_is_reached(process: Process, data_dir: Path) -> None:
     (handle,) = process.begin()
-    assert on_disk(data_dir, "handle, call, state, told, prompt, model, reserved_usd, job") == [
+    assert on_disk(data_dir, "handle, call, state, delivered, prompt, model, reserved_usd, job") == [
         (handle, handle, "preparing", 0, "a fox", "vendor/model", None, None)
     ]
     assert process.reserve(handle) is None
@@ -178,14 +176,15 @@ def test_a_call_of_several_is_found_by_any_of_its_handles_in_their_order(process
     assert process.journal.call("gen_0000") == process.journal.call("gen_\udcff") == []
 
 
-def _ended(state: State, told: int) -> Callable[[Process], str]:
+def _ended(state: State, charged: str = "no", *, delivered: bool = False) -> Callable[[Process], str]:
     def end(process: Process) -> str:
         (handle,) = process.work()
         if state == "done":
             process.record(handle)
         else:
-            process.journal.end(handle, state, UNKNOWN if state == "unknown" else ERROR)
-        process.journal.tell(handle, told)
+            process.journal.end(handle, state, {**ERROR, "charged": charged})
+        if delivered:
+            process.journal.note_delivered(handle)
         return handle
 
     return end
@@ -199,59 +198,49 @@ def _under_way(process: Process) -> str:
     return process.work()[0]
 
 
-JOINED: dict[str, Callable[[Process], str]] = {
-    "being prepared": _being_prepared,
-    "under way": _under_way,
-    "done, nobody told": _ended("done", 0),
-    "done, handed off": _ended("done", HANDLE_TOLD),
-    "unknown": _ended("unknown", HANDLE_TOLD),
+UNDER_WAY: dict[str, Callable[[Process], str]] = {"being prepared": _being_prepared, "sent": _under_way}
+ENDED: dict[str, Callable[..., Callable[[Process], str]]] = {
+    "done": partial(_ended, "done"),
+    "unknown": partial(_ended, "unknown", "unknown"),
+    "failed and charged": partial(_ended, "failed", "yes"),
 }
-NOT_JOINED: dict[str, Callable[[Process], str]] = {
-    "done and told": _ended("done", RESULT_TOLD),
-    "unknown and told": _ended("unknown", RESULT_TOLD),
-    "failed": _ended("failed", 0),
-    "never sent": _ended("not_sent", 0),
-}
+FREE = {"failed": _ended("failed"), "never sent": _ended("not_sent")}
 
 
-@pytest.mark.parametrize("earlier", JOINED)
-def test_the_same_call_joins_what_nobody_was_told_the_end_of(process: Process, earlier: str) -> None:
-    handle = JOINED[earlier](process)
-    assert process.journal.begin("same", [FOX], again=False) == ([handle], True)
+def joins(process: Process, handle: str, **how: bool) -> bool:
+    """Whether the same call is answered with an earlier one."""
+    found, joined = process.journal.begin("same", [FOX], again=False, **how)
+    assert (found == [handle]) is joined
+    return joined
+
+
+@pytest.mark.parametrize("earlier", UNDER_WAY)
+def test_the_same_call_joins_what_is_under_way(process: Process, earlier: str) -> None:
+    handle = UNDER_WAY[earlier](process)
+    assert joins(process, handle)
+    assert joins(process, handle, join_delivered=False)
     assert process.journal.begin("other", [FOX], again=False)[1] is False
     assert process.journal.begin("same", [FOX], again=True)[1] is False
 
 
-@pytest.mark.parametrize("earlier", NOT_JOINED)
-def test_the_same_call_joins_nothing_else(process: Process, earlier: str) -> None:
-    NOT_JOINED[earlier](process)
-    assert process.journal.begin("same", [FOX], again=False)[1] is False
-
-
-@pytest.mark.parametrize(("told", "joined"), [(RESULT_TOLD, True), (RESULT_LEFT, False)])
-def test_an_answer_that_had_not_left_when_its_process_ended_is_given_again(
-    process: Process, data_dir: Path, told: int, *, joined: bool
+@pytest.mark.parametrize("earlier", ENDED)
+@pytest.mark.parametrize("delivered", [False, True])
+def test_the_same_call_is_answered_with_what_may_have_cost_money(
+    process: Process, earlier: str, *, delivered: bool
 ) -> None:
-    handle = _ended("done", told)(process)
-    process.close()
-    with contextlib.closing(Process(data_dir)) as other:
-        found, same = other.journal.begin("same", [FOX], again=False)
-    assert same is joined
-    assert (found == [handle]) is joined
+    handle = ENDED[earlier](delivered=delivered)(process)
+    assert process.journal.same_call("same") == handle
+    assert joins(process, handle)
+    assert joins(process, handle, join_delivered=False) is not delivered, "a person who types it means it"
 
 
-def test_an_answer_that_a_live_process_is_about_to_give_is_not_given_by_another(
-    process: Process, data_dir: Path
-) -> None:
-    (told,) = process.work("told")
-    process.record(told)
-    process.journal.tell(told, RESULT_TOLD)
-    with contextlib.closing(Process(data_dir)) as other:
-        assert other.journal.begin("told", [FOX], again=False)[1] is False
+@pytest.mark.parametrize("earlier", FREE)
+def test_what_ended_without_cost_is_carried_out_anew(process: Process, earlier: str) -> None:
+    assert not joins(process, FREE[earlier](process))
 
 
 def test_ten_minutes_after_its_end_nothing_is_joined(process: Process, data_dir: Path) -> None:
-    handle = JOINED["done, nobody told"](process)
+    handle = _ended("done")(process)
     change(data_dir, "ended_at = ended_at - ?", JOINED_FOR.total_seconds() - 5)
     assert process.begin() == [handle]
     change(data_dir, "ended_at = ended_at - 10")
@@ -259,11 +248,16 @@ def test_ten_minutes_after_its_end_nothing_is_joined(process: Process, data_dir:
     assert timedelta(minutes=10) == JOINED_FOR
 
 
-def test_what_was_told_is_not_taken_back(process: Process) -> None:
-    (handle,) = process.work()
-    process.journal.tell(handle, RESULT_TOLD)
-    process.journal.tell(handle, HANDLE_TOLD)
-    assert process.journal.call(handle)[0].told == RESULT_TOLD
+def test_what_an_earlier_version_noted_as_told_counts_as_delivered(process: Process, data_dir: Path) -> None:
+    handles = [process.work(str(told))[0] for told in range(4)]
+    process.close()
+    with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection, connection:
+        connection.execute("ALTER TABLE journal RENAME COLUMN delivered TO told")
+        connection.executemany("UPDATE journal SET told = ? WHERE handle = ?", list(enumerate(handles)))
+        connection.execute("PRAGMA user_version = 2")
+    with contextlib.closing(Process(data_dir)) as other:
+        delivered = [other.journal.call(handle)[0].delivered for handle in handles]
+    assert delivered == [False, False, True, True]
 
 
 def test_money_is_set_aside_only_while_the_budget_holds_it(process: Process) -> None:
@@ -342,7 +336,7 @@ def test_what_is_unfinished_is_listed_the_newest_first_and_not_for_ever(
     assert listed == [*reversed(ended), working, preparing]
     assert [entry.handle for entry in process.journal.unfinished(2)] == listed[:2]
     for handle in ended:
-        process.journal.tell(handle)
+        process.journal.note_delivered(handle)
     assert [entry.state for entry in process.journal.unfinished(20)] == ["unknown", "working", "preparing"]
     change(data_dir, "created_at = created_at - ?", LISTED_FOR.total_seconds() + 5)
     assert [entry.state for entry in process.journal.unfinished(20)] == ["working", "preparing"]
@@ -470,7 +464,7 @@ def test_a_gallery_of_the_first_version_is_brought_up_to_date_and_keeps_everythi
     (image,) = record.images
     assert (image.handle, image.path, image.seconds) == ("img_1a2b", Path("/pictures/fox.png"), None)
     assert process.gallery.usual_seconds("vendor/model") == 6.942
-    assert process.gallery.newest_told() == record, "what is older than the journal counts as told"
+    assert process.gallery.delivered(1) == [record], "what is older than the journal counts as delivered"
     assert [spent.usd for spent in process.ledger.since(datetime.fromtimestamp(0, UTC))] == [Decimal("0.04")]
     (handle,) = process.work()
     process.record(handle)
@@ -490,7 +484,7 @@ def test_a_record_from_before_the_journal_that_has_no_price_counts_as_nothing(
 def test_a_newer_version_is_left_as_it_is(process: Process, data_dir: Path) -> None:
     data_dir.mkdir()
     with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection:
-        connection.execute("PRAGMA user_version = 3")
+        connection.execute("PRAGMA user_version = 99")
     with pytest.raises(ConfigurationError, match="newer version"):
         process.begin()
     with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection:

@@ -7,8 +7,8 @@ import pytest
 
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.journal import Journal
-from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.settings import Settings
+from support.recording import RecordingGallery
 
 
 @pytest.fixture
@@ -25,9 +25,9 @@ def database(person: Settings) -> Iterator[Database]:
 
 
 @pytest.fixture
-def gallery(database: Database) -> Gallery:
+def gallery(database: Database) -> RecordingGallery:
     """The person's records."""
-    return Gallery(database)
+    return RecordingGallery(database)
 
 
 @pytest.fixture

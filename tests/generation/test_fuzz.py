@@ -24,7 +24,7 @@ from imagerouter_mcp.sandbox.service.list_shapes import v1
 from imagerouter_mcp.sandbox.service.offered import listed
 from imagerouter_mcp.settings import expand
 
-LISTING = Listing(parse_models(v1(listed().values(), {})))
+LISTING = Listing(parse_models(v1(listed(), {}, text=True)))
 IDS = st.sampled_from([entry.id for entry in LISTING.models])
 
 numbers = st.one_of(st.integers(-10, 10**7).map(str), st.text("0123456789.,e-+%٣", max_size=6))

@@ -6,11 +6,13 @@ import pytest
 
 from imagerouter_mcp.errors import NotFoundError
 from imagerouter_mcp.gallery.entries import StoredImage
-from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.handles import find_image
+from support.recording import RecordingGallery
 
 
-async def test_last_is_the_newest_picture_whose_file_has_arrived(gallery: Gallery, tmp_path: Path) -> None:
+async def test_last_is_the_newest_picture_whose_file_has_arrived(
+    gallery: RecordingGallery, tmp_path: Path
+) -> None:
     with pytest.raises(NotFoundError, match="No picture has been made yet"):
         await find_image(gallery, "last")
     gallery.add(prompt="lost", model="m", images=[StoredImage(url="https://storage.example/lost.png")])

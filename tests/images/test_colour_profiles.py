@@ -67,9 +67,19 @@ def test_a_tag_has_the_length_of_its_type(data: bytes) -> None:
     assert SECRET[8:] not in colours_only(with_tag(standard(), b"bkpt", data))
 
 
-@pytest.mark.parametrize("data", [b"", b"x" * 16 + b"RGB " + SECRET, SECRET * 9, standard()[:200]])
+@pytest.mark.parametrize(
+    "data", [b"", b"x" * 16 + b"RGB " + SECRET, SECRET * 9, standard()[:200], standard()[:128] + bytes(4)]
+)
 def test_what_is_no_profile_is_dropped(data: bytes) -> None:
     assert colours_only(data) == b""
+
+
+def test_reserved_bytes_of_a_tag_are_cleared() -> None:
+    assert b"SECR" not in colours_only(with_tag(standard(), b"bkpt", b"XYZ SECR" + bytes(12)))
+
+
+def test_a_profile_of_more_than_four_mebibytes_is_dropped() -> None:
+    assert colours_only(standard() + bytes(4 << 20)) == b""
 
 
 def test_a_table_keeps_its_whole_grid() -> None:

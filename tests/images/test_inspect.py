@@ -339,6 +339,19 @@ def test_a_movie_without_its_index_is_cut_short(tmp_path: Path) -> None:
     assert reason(tmp_path, start) == "it is cut short"
 
 
+def test_a_box_that_is_shorter_than_its_own_head_is_damage(tmp_path: Path) -> None:
+    tiny = b"\0\0\0\4free"
+
+    assert reason(tmp_path, movie() + tiny) == "its data is damaged"
+    assert reason(tmp_path, movie()[:24] + box(b"moov", tiny) + box(b"mdat", b"x")) == "its data is damaged"
+
+
+def test_a_webm_of_unknown_length_ends_with_the_file(tmp_path: Path) -> None:
+    live = webm().replace(b"\x18\x53\x80\x67\x88", b"\x18\x53\x80\x67\x01" + b"\xff" * 7)
+
+    assert seen(tmp_path, live).format.name == "webm"
+
+
 def test_avif_is_told_from_mp4_by_its_brand() -> None:
     assert sniff(box(b"ftyp", b"mif1", bytes(4), b"isomavif")) == sniff(encoded(picture(), "AVIF"))
 

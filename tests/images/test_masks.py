@@ -301,11 +301,16 @@ def test_a_mask_of_another_size_is_scaled() -> None:
     assert what == "edited where it is white, scaled from 400×200 to 40×20"
 
 
-def test_a_mask_of_another_shape_is_stretched_and_that_is_said() -> None:
-    mask, what = given_mask(encoded(rectangle(0, 0, 50, 100, size=(100, 100))), *SIZE)
+@pytest.mark.parametrize(
+    ("size", "said"), [((100, 100), "stretched"), ((110, 50), "stretched"), ((202, 100), "scaled")]
+)
+def test_a_mask_of_another_shape_is_stretched_and_that_is_said(size: tuple[int, int], said: str) -> None:
+    width, height = size
+
+    mask, what = given_mask(encoded(rectangle(0, 0, width // 2, height, size=size)), *SIZE)
 
     assert same(mask, HALF)
-    assert what.endswith("stretched from 100×100 to 40×20")
+    assert what.endswith(f"{said} from {width}×{height} to 40×20")
 
 
 @pytest.mark.parametrize(
@@ -314,6 +319,7 @@ def test_a_mask_of_another_shape_is_stretched_and_that_is_said() -> None:
         (Image.new("L", SIZE, 0), "nothing to edit"),
         (Image.new("RGB", SIZE, (9, 9, 9)), "nothing to edit"),
         (Image.new("L", SIZE, 255), "covers the whole"),
+        (rectangle(0, 0, 20, 20, inside=150, outside=255), "covers the whole"),
         (Image.new("RGBA", SIZE, "black"), "nothing to edit"),
         (Image.new("RGBA", SIZE, (255, 255, 255, 0)), "covers the whole"),
     ],
@@ -377,6 +383,7 @@ def test_the_overlay_dims_what_stays_and_tints_and_outlines_what_changes() -> No
     assert green < 100
     assert [shown.getpixel(at) for at in ((100, 50), (299, 149), (100, 100))] == [(255, 255, 255)] * 3
     assert near(shown, (99, 100), (40, 60, 80))
+    assert shown.getpixel((101, 100)) == shown.getpixel((200, 100))
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from imagerouter_mcp.images.pixels import encode
 from imagerouter_mcp.images.pixels.colour_profiles import colours_only
 from imagerouter_mcp.images.pixels.decode import fitted
 from imagerouter_mcp.images.pixels.encode import MAX_BYTES, MAX_SIDE
-from imagerouter_mcp.images.prepare import Prepared, prepare
+from imagerouter_mcp.images.prepare import SourceImage, prepare
 
 SECRET = b"51.4779N-secret"
 """Is in each piece of metadata that the tests put into a picture."""
@@ -145,7 +145,9 @@ def zipped() -> bytes:
     return buffer.getvalue()
 
 
-def ready(data: bytes, name: str = "picture", *, turn: bool = False) -> tuple[Prepared, Image.Image, bytes]:
+def ready(
+    data: bytes, name: str = "picture", *, turn: bool = False
+) -> tuple[SourceImage, Image.Image, bytes]:
     """What is sent, decoded and upright, and its bytes, after checking what each of them must hold."""
     source = io.BytesIO(data)
     result = prepare(source, name, turn=turn)
@@ -449,7 +451,9 @@ def test_chunks_of_unknown_purpose_in_a_webp_are_left_behind() -> None:
     data = encoded(quarters(), "WEBP", lossless=True)
     pixels = data[20 : 20 + int.from_bytes(data[16:20], "little")]
 
-    assert ready(riff((b"VP8L", pixels), (b"SECR", SECRET)))[2] == riff((b"VP8L", pixels))
+    plain = riff((b"VP8L", pixels))
+    assert ready(riff((b"VP8L", pixels), (b"SECR", SECRET)))[2] == plain
+    assert ready(riff((b"VP8L", pixels), (b"VP8L", pixels[:9])))[2] == plain
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
@@ -900,6 +904,15 @@ def test_what_would_take_too_much_memory_is_refused(monkeypatch: pytest.MonkeyPa
 
     for kind in ("BMP", "PNG", "JPEG"):
         assert "64×48" in refusal(encoded(quarters(), kind)).what
+
+
+def test_a_picture_of_too_many_pixels_is_not_decoded() -> None:
+    progressive = bytearray(encoded(quarters(), "JPEG", progressive=True))
+    frame = progressive.index(b"\xff\xc2") + 5
+    progressive[frame : frame + 4] = struct.pack(">HH", 9400, 9400)
+
+    assert "too many" in refusal(png(10_000, 9_000, 8, 0, b"")).what
+    assert "too many" in refusal(bytes(progressive)).what
 
 
 def test_a_webp_too_large_to_be_decoded_for_a_check_is_judged_by_its_structure(

@@ -16,6 +16,7 @@ from PIL import Image
 from imagerouter_mcp.images.inspect.formats import sniff
 from imagerouter_mcp.images.inspect.svg import drawable_text
 from imagerouter_mcp.images.pixels import draw_svg
+from imagerouter_mcp.images.pixels.contact_sheet import Tile, make_sheet
 from imagerouter_mcp.images.pixels.preview import BUDGETS, Preview, PreviewSize, make_preview
 
 with_resvg = pytest.mark.skipif(
@@ -363,3 +364,17 @@ def test_several_threads_make_the_same_previews(tmp_path: Path) -> None:
         made = set(pool.map(make_preview, [path] * 8, ["auto"] * 8))
 
     assert len(made) == 1
+
+
+def test_a_picture_without_a_file_keeps_its_place_on_the_sheet(tmp_path: Path) -> None:
+    red = tmp_path / "red.png"
+    Image.new("RGB", (300, 300), "red").save(red)
+    sheet = make_sheet([Tile(None, "lost"), Tile(red, "red")], "auto")
+    assert sheet
+    with Image.open(io.BytesIO(sheet.data)) as picture:
+        shown = picture.convert("RGB")
+    first, second = shown.getpixel((150, 150)), shown.getpixel((shown.width - 150, 150))
+    assert isinstance(first, tuple)
+    assert isinstance(second, tuple)
+    assert max(first) - min(first) < 10, "an empty cell is grey"
+    assert second[0] - second[1] > 150

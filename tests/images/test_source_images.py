@@ -218,6 +218,14 @@ async def test_a_device_is_not_read(device: str) -> None:
     assert (await refusal(device)).endswith("is not a file.")
 
 
+async def test_a_file_of_more_than_the_limit_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge.png"
+    with path.open("wb") as file:
+        file.truncate(MAX_READ_BYTES + 1)
+
+    assert "no more than 200 MiB are read" in await refusal(str(path))
+
+
 async def test_a_missing_file_is_called_missing(tmp_path: Path) -> None:
     gone = tmp_path / "gone.png"
     assert "there is no such file" in await refusal(str(gone))

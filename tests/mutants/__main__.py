@@ -24,6 +24,7 @@ TUNED_SEED = 1
 LEAST_KILLED, LEAST_KILLED_UNTUNED = 0.90, 0.85
 WORKERS = 2
 _WARM_UP_SECONDS = 20.0
+_CONTROLS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,9 @@ def main() -> int:
         took = time.monotonic() - began
         print(f"{len(reach.seconds)} tests recorded in {took:.0f} s. Survivors:", flush=True)
         trees = [tree, *(tree.copy(Path(folder) / f"tree-{number}") for number in range(1, WORKERS))]
+        quick = sorted(reach.seconds, key=reach.seconds.__getitem__)[:_CONTROLS]
+        if not all(each.passes(quick, 10 * _WARM_UP_SECONDS) for each in trees):
+            raise RuntimeError("tests fail without any fault")
         outcomes = list(_tried(faults, reach, trees, accepted))
     killed = sum(outcome.killed for outcome in outcomes) / len(outcomes)
     print(_summary(outcomes))

@@ -32,9 +32,9 @@ IN_PROCESS = (
     "tools",
 )
 """The folders of tests in whose process the package runs."""
-_KILLED = 1
-_SURVIVED = 0
-_PRELOADED = ["pytest_asyncio", "hypothesis", "mcp.client", "mcp.server", "uvicorn", "starlette.applications"]
+_PASSED, _FAILED = 0, 1
+_PRELOADED = ["pytest", "mcp", "mcp.server", "uvicorn", "starlette.applications", "PIL.Image"]
+"""Slow to import, and not ours."""
 
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(_PRELOADED)
@@ -78,6 +78,10 @@ class Tree:
         )
         return read_reach(folder, self.package)
 
+    def passes(self, tests: Sequence[str], seconds: float) -> bool:
+        """Return whether tests pass and end within some seconds."""
+        return self._run(tests, seconds) == _PASSED
+
     def notices(self, fault: Fault, tests: Sequence[str], seconds: float) -> bool:
         """Return whether a test fails, or does not end, with a fault in the package."""
         module = self.package / fault.module
@@ -86,7 +90,7 @@ class Tree:
             compiled.unlink()
         module.write_bytes(fault.put_into(right))
         try:
-            return self._run(tests, seconds) != _SURVIVED
+            return not self.passes(tests, seconds)
         finally:
             module.write_bytes(right)
 
@@ -99,7 +103,7 @@ class Tree:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.join()
-            return _KILLED
+            return _FAILED
         return process.exitcode
 
 
@@ -117,4 +121,5 @@ def _run_tests(root: Path, tests: Sequence[str]) -> None:
     import pytest  # noqa: PLC0415 - the process that has started us has it
 
     limits = ["-o", f"faulthandler_timeout={SECONDS_A_TEST}", "-o", "faulthandler_exit_on_timeout=true"]
-    sys.exit(pytest.main(["-x", "--quiet", "--tb=no", *PLUGINS, *limits, *tests]))
+    options = ["-x", "--quiet", "--tb=no", "--assert=plain", *PLUGINS, *limits]
+    sys.exit(pytest.main([*options, *tests]))

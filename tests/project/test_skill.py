@@ -122,7 +122,7 @@ async def test_the_skill_shows_a_call_of_each_tool_that_has_arguments_worth_show
 
 async def test_whatever_looks_like_a_tool_or_an_argument_is_one(tools: dict[str, Tool]) -> None:
     arguments = {name for tool in tools.values() for name in tool.input_schema["properties"]}
-    fields = {"cost_usd", "b64_json", "b64_ephemeral", "supported_params", "api_key_name"}
+    fields = {"cost_usd", "up_to_usd", "b64_json", "b64_ephemeral", "supported_params", "api_key_name"}
     others = {"tool_search", "tool_call", "tool_timeout_sec", "access_denied", "deposit_required"}
     others |= {"rate_limit_error", "context_servers", "img_7f3a", "gen_7f3a"}
     others |= {tool.name for tool in all_tools(remote=True)}

@@ -8,14 +8,15 @@ import pytest
 from PIL import Image
 
 from imagerouter_mcp.sandbox.service.accounts import KEY
-from imagerouter_mcp.sandbox.service.serve import Sandbox, running_sandbox
+from imagerouter_mcp.sandbox.service.serve import Sandbox
+from support.faulty_sandbox import running_faulty_sandbox
 
 HEARTBEAT_SECONDS = 0.05
 
 
 @pytest.fixture(scope="session")
 def shared_sandbox() -> Iterator[Sandbox]:
-    with running_sandbox(heartbeat_seconds=HEARTBEAT_SECONDS) as sandbox:
+    with running_faulty_sandbox(heartbeat_seconds=HEARTBEAT_SECONDS) as sandbox:
         yield sandbox
 
 
@@ -33,6 +34,7 @@ def client(shared_client: httpx.Client) -> httpx.Client:
         "latency_seconds": 0,
         "popularity": "json-objects-model",
         "models": "normal",
+        "service": "february",
         "rate_limit": 0,
         "rate_window_seconds": 1,
     }

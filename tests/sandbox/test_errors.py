@@ -9,6 +9,10 @@ import pytest
 from imagerouter_mcp.sandbox.service import accounts
 
 Generate = Callable[..., httpx.Response]
+TOO_LONG = (
+    "'prompt' must be 10,000 characters or less. Please contact ImageRouter support if you need a higher "
+    "limit."
+)
 
 
 def _error(answer: httpx.Response) -> dict[str, Any]:
@@ -42,16 +46,17 @@ def _error(answer: httpx.Response) -> dict[str, Any]:
         ),
         (
             {"output_format": "gif"},
-            "Invalid enum value. Expected 'webp' | 'jpeg' | 'png', received 'gif'",
+            "'output_format' must be one of: 'png', 'jpeg' (or 'jpg'), 'webp'",
         ),
-        ({"prompt": "x" * 10_001}, "'prompt' is too long. Maximum length is 10000 characters."),
+        ({"prompt": "x" * 10_001}, TOO_LONG),
+        ({"prompt": "🦊" * 5_001}, TOO_LONG),
         (
             {"model": "black-forest-labs/FLUX-2-klein-4b:free", "size": "1025x512"},
             "Free models support maximum size of 1024x1024. Please use the paid models for higher quality.",
         ),
         (
             {"model": "stabilityai/sd3.5-medium"},
-            "This model is no longer available. Available alternative 'stabilityai/sd3.5'.",
+            "SD3.5 medium is no longer available. Available alternative: 'stabilityai/sd3.5'",
         ),
     ],
 )
@@ -89,7 +94,7 @@ def test_a_bad_key_is_refused_with_401_everywhere(
     answer = client.request(method, path, headers=headers)
 
     assert answer.status_code == 401
-    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
     assert _error(answer) == {"message": message, "type": "unauthorized"}
 
 
@@ -97,7 +102,8 @@ def test_a_bad_key_is_refused_with_401_everywhere(
     ("key", "status", "kind"),
     [
         (accounts.NEVER_DEPOSITED_KEY, 403, "access_denied"),
-        (accounts.FREE_LIMIT_KEY, 403, "deposit_required"),
+        (accounts.POOR_KEY, 403, "access_denied"),
+        (accounts.FREE_LIMIT_KEY, 429, "rate_limit_error"),
         (accounts.RATE_LIMITED_KEY, 429, "rate_limit_error"),
     ],
 )
@@ -112,13 +118,18 @@ def test_an_account_may_not_use_a_free_model(
     assert _error(answer)["type"] == kind
 
 
-def test_free_pictures_end_after_fifty_a_day(client: httpx.Client, generate: Generate) -> None:
-    client.headers["Authorization"] = "Bearer " + "free-pictures-".ljust(64, "0")
-    small = {"model": "qwen/qwen-image:free", "size": "8x8"}
+@pytest.mark.parametrize(("service", "daily"), [("february", 50), ("live", 3)])
+def test_free_pictures_end_for_the_day(
+    client: httpx.Client, generate: Generate, service: str, daily: int
+) -> None:
+    client.headers["Authorization"] = f"Bearer {f'free-{service}-'.ljust(64, '0')}"
+    client.put("/sandbox/settings", json={"service": service}).raise_for_status()
 
-    statuses = [generate(**small).status_code for _ in range(51)]
+    answers = [generate(model="stabilityai/sdxl-turbo:free", size="8x8") for _ in range(daily + 1)]
 
-    assert statuses == [200] * 50 + [429]
+    assert [answer.status_code for answer in answers] == [200] * daily + [429]
+    assert "retry-after" not in answers[-1].headers
+    assert 'Remove ":free"' in _error(answers[-1])["message"]
 
 
 def test_a_rate_limit_says_how_long_to_wait(generate: Generate) -> None:
@@ -164,7 +175,7 @@ def test_a_seventeenth_image_is_an_unexpected_field(client: httpx.Client) -> Non
 
 
 def test_a_second_mask_is_an_unexpected_field(client: httpx.Client) -> None:
-    answer = _upload(client, [("mask[]", b"x"), ("mask", b"x")])
+    answer = _upload(client, [("mask[]", b"x"), ("mask[]", b"x")])
 
     assert _error(answer)["message"] == "File upload error: Unexpected field"
 
@@ -192,14 +203,11 @@ def _upload(client: httpx.Client, files: list[tuple[str, bytes]]) -> httpx.Respo
             ),
         ),
         (
-            {"model": "sandbox/moderated"},
-            "Your request was rejected as a result of our safety system.",
-        ),
-        ({"model": "jingyunliang/swinir-2x"}, "This model requires an input image."),
-        ({"size": "9999x9999"}, "Invalid size: '9999x9999' is out of range."),
-        (
-            {"model": "openai/gpt-image-1-mini", "size": "512x512"},
-            "Invalid size: '512x512'. Supported sizes are: auto, 1024x1024, 1536x1024, 1024x1536.",
+            {"model": "openai/gpt-image-1.5:free", "quality": "high"},
+            (
+                "High and medium quality are available in the paid model. For this free model, please use "
+                "'low' quality."
+            ),
         ),
     ],
 )
@@ -213,13 +221,43 @@ def test_what_is_noticed_late_arrives_with_status_200(
     assert _error(answer)["message"] == message
 
 
+@pytest.mark.parametrize(
+    ("fields", "status", "kind"),
+    [
+        ({"size": "9999x9999"}, 400, "Bad Request"),
+        ({"model": "openai/gpt-image-1-mini", "size": "512x512"}, 400, "Bad Request"),
+        ({"model": "qwen/qwen-image", "size": "1000x1024"}, 422, "invalidWidth"),
+        ({"model": "qwen/qwen-image", "size": "64x128"}, 422, "invalidWidth"),
+        ({"model": "qwen/qwen-image", "size": "1024x2112"}, 422, "invalidHeight"),
+        ({"model": "qwen/qwen-image", "prompt": "x"}, 400, "invalidPositivePrompt"),
+        ({"model": "qwen/qwen-image", "prompt": "x" * 3001}, 400, "invalidPositivePrompt"),
+        ({"model": "qwen/qwen-image", "prompt": None}, 400, "missingPositivePrompt"),
+    ],
+)
+def test_what_a_provider_refuses_costs_nothing(
+    client: httpx.Client, generate: Generate, fields: dict[str, Any], status: int, kind: str
+) -> None:
+    before = client.get("/v1/credits").json()
+
+    answer = generate(**fields)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert (answer.json()["status"], _error(answer)["type"]) == (status, kind)
+    assert client.get("/v1/credits").json() == before
+
+
+def test_an_output_format_is_refused_by_a_provider_that_knows_none(generate: Generate) -> None:
+    assert _error(generate(model="openai/dall-e-3", output_format="png"))["code"] == "unknown_parameter"
+    assert "data" in generate(model="openai/dall-e-3").json()
+
+
 def test_an_empty_account_hears_what_the_model_costs(client: httpx.Client, generate: Generate) -> None:
     client.headers["Authorization"] = f"Bearer {accounts.POOR_KEY}"
 
     answer = generate(model="ideogram-ai/ideogram-v3")
 
     assert answer.status_code == 200
-    assert "this model needs minimum $0.06 credits" in _error(answer)["message"]
+    assert "this model needs minimum $0.09 credits" in _error(answer)["message"]
 
 
 def test_a_model_that_takes_no_image_says_so_with_status_200(client: httpx.Client) -> None:
@@ -229,7 +267,7 @@ def test_a_model_that_takes_no_image_says_so_with_status_200(client: httpx.Clien
 
     assert answer.status_code == 200
     assert _error(answer) == {
-        "message": "Image editing is not supported for this model",
+        "message": "This model does not support image inputs",
         "type": "internal_error",
     }
 
@@ -245,12 +283,16 @@ def test_a_provider_error_carries_its_status_beside_the_error(generate: Generate
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"model": "google/veo-3.1-fast", "seconds": "61"}, "'seconds' must be 'auto' or a number between"),
-        ({"model": "google/veo-3.1-fast", "seconds": 5}, "'seconds' must be one of 4, 6, 8"),
+        ({"model": "google/veo-3.1-fast", "seconds": "61"}, "'seconds' must be 60 or less"),
+        ({"model": "google/veo-3.1-fast", "seconds": 0}, "'seconds' must be at least 1"),
+        ({"model": "google/veo-3.1-fast", "seconds": "five"}, "Invalid input"),
+        ({"model": None}, "Required"),
         ({"model": "test/test"}, "'test/test' is an image model."),
     ],
 )
 def test_the_video_endpoint_checks_too(client: httpx.Client, fields: dict[str, Any], message: str) -> None:
+    client.put("/sandbox/settings", json={"rate_limit": 100}).raise_for_status()
+
     answer = client.post("/v1/openai/videos/generations", json=fields)
 
     assert answer.status_code == 400

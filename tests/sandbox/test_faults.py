@@ -11,9 +11,10 @@ import httpx
 import pytest
 from PIL import Image
 
-from imagerouter_mcp.sandbox.service import faults
-from imagerouter_mcp.sandbox.service.faults import FAULT_IDS, HUGE_BASE64_BYTES, fault_of
-from imagerouter_mcp.sandbox.service.oddities import ODD_PICTURES
+from support import fault_models
+from support.fault_models import FAULT_IDS, fault_of
+from support.faulty_sandbox import HUGE_BASE64_BYTES
+from support.odd_pictures import ODD_PICTURES
 
 Generate = Callable[..., httpx.Response]
 
@@ -23,10 +24,10 @@ def _url(answer: httpx.Response) -> str:
 
 
 def test_every_fault_is_in_the_table_and_every_odd_picture_is_a_fault() -> None:
-    assert faults.__doc__
+    assert fault_models.__doc__
     for model_id in FAULT_IDS:
         name = model_id.removeprefix("sandbox/")
-        assert f"| `{'slow-N' if name.startswith('slow-') else name}` |" in faults.__doc__
+        assert f"| `{'slow-N' if name.startswith('slow-') else name}` |" in fault_models.__doc__
     assert set(ODD_PICTURES) == {
         model_id.removeprefix("sandbox/")
         for model_id in FAULT_IDS

@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from imagerouter_mcp.sandbox.service.faults import FAULT_IDS
 from imagerouter_mcp.sandbox.service.list_endpoints import POPULAR
 from imagerouter_mcp.sandbox.service.offered import listed
+from support.fault_models import FAULT_IDS
 
 
 def test_v1_is_an_object_keyed_by_id(client: httpx.Client) -> None:
@@ -25,7 +25,7 @@ def test_v1_is_an_object_keyed_by_id(client: httpx.Client) -> None:
         ({"type": "video", "name": "VEO"}, ["google/veo-3.1-fast"]),
         (
             {"provider": "xAI"},
-            ["xAI/grok-imagine-image"],
+            ["xAI/grok-imagine-image", "xAI/grok-imagine-video"],
         ),
         (
             {"free": "true", "name": "openai"},
@@ -55,29 +55,44 @@ def test_v2_is_an_object_or_an_array(client: httpx.Client) -> None:
 
     assert [entry["id"] for entry in array] == list(by_id)
     assert by_id["google/veo-3.1-fast"]["inputs"]["seconds"] == [4, 6, 8]
-    assert by_id["google/gemini-2.5-flash"]["aliases"] == [
-        "google/gemini-2.5-flash-image",
-        "gemini-2.5-flash-image",
-    ]
     assert by_id["openai/gpt-image-1.5"]["price"] == {"min": 0.009, "average": 0.133, "max": 0.2}
+    assert "aliases" not in by_id["google/gemini-2.5-flash"]
+
+
+def test_only_the_live_service_has_v3_aliases_and_says_which_models_take_no_prompt(
+    client: httpx.Client,
+) -> None:
+    def seen() -> tuple[int, Any, Any]:
+        aliases = client.get("/v2/models").json()["google/gemini-2.5-flash"].get("aliases")
+        cutting_out = client.get("/v1/models").json()["bria/remove-background"]
+        return client.get("/v3/models").status_code, aliases, cutting_out["supported_params"].get("text")
+
+    assert seen() == (404, None, None)
+    client.put("/sandbox/settings", json={"service": "live"}).raise_for_status()
+    assert seen() == (200, ["gemini-2.5-flash-image", "google/gemini-2.5-flash-image"], False)
 
 
 def test_v3_is_an_array_with_chat_models_in_it(client: httpx.Client) -> None:
+    client.put("/sandbox/settings", json={"service": "live"}).raise_for_status()
     models = client.get("/v3/models").json()
     videos = client.get("/v3/models", params={"output_modalities": "video", "fields": "id"}).json()
+    one = client.get("/v3/models/openai/sora-2").json()
 
     assert {"text", "image", "video"} == {
         modality for model in models for modality in model["architecture"]["output_modalities"]
     }
     assert {"id": "ir/test-video"} in videos
     assert all(listed()[model["id"]].is_video for model in videos)
+    assert one["architecture"]["input_modalities"] == ["text", "image"]
+    assert one["parameters"] == {"size": ["1280x720", "720x1280"], "quality": False, "seconds": [4, 8, 12]}
 
 
 @pytest.mark.parametrize("path", ["openai/gpt-image-1.5", "openai%2Fgpt-image-1.5"])
 def test_one_model_is_found_with_raw_and_escaped_slashes(client: httpx.Client, path: str) -> None:
     found = client.get(f"/v1/models/{path}").json()
 
-    assert found == client.get("/v1/models").json()["openai/gpt-image-1.5"]
+    assert found["providers"] == client.get("/v1/models").json()["openai/gpt-image-1.5"]["providers"]
+    assert found["inputs"] == client.get("/v2/models").json()["openai/gpt-image-1.5"]["inputs"]
 
 
 def test_an_unknown_model_is_not_found(client: httpx.Client) -> None:
@@ -90,7 +105,7 @@ def test_an_unknown_model_is_not_found(client: httpx.Client) -> None:
 def test_lists_need_no_key(client: httpx.Client) -> None:
     del client.headers["Authorization"]
 
-    for path in ("/v1/models", "/v2/models", "/v3/models", "/v1/models/test/test"):
+    for path in ("/v1/models", "/v2/models", "/v1/models/test/test"):
         assert client.get(path).status_code == 200
     assert client.post("/operations/get-popular-models").status_code == 200
 

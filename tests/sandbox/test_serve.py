@@ -7,12 +7,14 @@ import threading
 import httpx
 import pytest
 
+from imagerouter_mcp.sandbox.service.asgi import build_app
 from imagerouter_mcp.sandbox.service.serve import running_sandbox, serve
 from imagerouter_mcp.sandbox.service.store import FileStore, StoredFile
+from support.faulty_sandbox import running_faulty_sandbox
 
 
 def test_a_sandbox_answers_as_soon_as_it_is_given_and_no_longer_afterwards() -> None:
-    with running_sandbox() as sandbox:
+    with running_sandbox(build_app()) as sandbox:
         assert sandbox.popular_url == f"{sandbox.base_url}/operations/get-popular-models"
         assert httpx.get(f"{sandbox.base_url}/v1/models", trust_env=False).status_code == 200
 
@@ -36,7 +38,7 @@ def test_a_sandbox_stops_while_a_request_is_stalled() -> None:
                 failures.append(error)
 
     began = threading.Event()
-    with running_sandbox(heartbeat_seconds=0.01) as sandbox:
+    with running_faulty_sandbox(heartbeat_seconds=0.01) as sandbox:
         thread = threading.Thread(target=ask, args=(sandbox.base_url,))
         thread.start()
         assert began.wait(10)
@@ -48,30 +50,29 @@ def test_a_sandbox_stops_while_a_request_is_stalled() -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com", "::"])  # noqa: S104 - refused
 async def test_only_loopback_hosts_are_served(host: str) -> None:
     with pytest.raises(ValueError, match="loopback"):
-        await serve(host, 0, ready=lambda _: None)
+        await serve(build_app(), host, 0, ready=lambda _: None)
 
 
 async def test_a_taken_port_is_an_error() -> None:
-    with running_sandbox() as sandbox:
+    with running_sandbox(build_app()) as sandbox:
         port = httpx.URL(sandbox.base_url).port
         assert port
         with pytest.raises(OSError, match="in use"):
-            await serve("localhost", port, ready=lambda _: None)
+            await serve(build_app(), "localhost", port, ready=lambda _: None)
 
 
-def test_the_command_announces_its_address_on_stderr_and_stops_on_request() -> None:
-    command = [sys.executable, "-m", "imagerouter_mcp.sandbox", "--port", "0"]
+def test_the_command_announces_its_address_and_stops_on_request() -> None:
+    command = [sys.executable, "-m", "imagerouter_mcp", "sandbox", "--port", "0"]
     with subprocess.Popen(  # noqa: S603 - our own command
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stderr
-        line = process.stderr.readline()
-        url = line.removeprefix("sandbox listening on ").strip()
-        assert httpx.get(f"{url}/v1/models", trust_env=False).status_code == 200
+        assert process.stdout
+        url = process.stdout.readline().removeprefix("Sandbox at ").strip()
+        assert httpx.get(f"{url}/v3/models", trust_env=False).status_code == 200, "it is the live service"
         process.terminate()
-        out, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=10)
 
-    assert (out, err) == ("", "")
+    assert err == ""
 
 
 def test_importing_the_application_does_not_import_pillow() -> None:

@@ -1,4 +1,4 @@
-"""Each attack that a test here tries is a row of `docs/security-tests.md`; `make security` writes it anew."""
+"""Every attack tried here is a row of `docs/security-tests.md`, which `make security` rewrites."""
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The document is compared after everything that adds to it."""
+    """Compare the document last, after every test that adds a row."""
     items.sort(key=lambda item: item.path == Path(__file__).with_name("test_document.py"))
 
 

@@ -10,7 +10,7 @@ import pytest
 from mcp.types import CallToolResult, TextContent
 
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.gallery.places import output_places, permitted
+from imagerouter_mcp.gallery.output_folders import output_places, permitted
 from imagerouter_mcp.settings import Settings
 
 Row = Callable[[str, str, str], None]

@@ -72,7 +72,7 @@ def test_the_lines_for_models_work_without_a_key(run: Callable[..., str], tmp_pa
     assert found
     assert all("gpt-image" in model for model in found)
     one = json.loads(run(all_and_one, ""))
-    assert one["supported_params"]["edit"] is True
+    assert one["inputs"]["image"] is True
     assert set(json.loads((tmp_path / "models.json").read_text("utf-8"))) == set(offered.listed())
 
 

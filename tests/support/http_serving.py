@@ -1,4 +1,4 @@
-"""The HTTP server as a process of its own on a loopback port, for every test that wants one."""
+"""Start the HTTP server as a separate process on a loopback port."""
 
 import os
 import signal
@@ -15,13 +15,13 @@ from imagerouter_mcp.sandbox.service.serve import Sandbox
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
 CLOSING_SECONDS = 3
-"""How long an idle server may take to end."""
+"""How long an idle server may take to exit."""
 _READY = "Serving MCP at "
 
 
 @dataclass(frozen=True)
 class Serving:
-    """A serving process, the address of its MCP endpoint, and where it logs."""
+    """A server process, the address of its MCP endpoint, and its log file."""
 
     process: "subprocess.Popen[str]"
     url: str
@@ -29,23 +29,23 @@ class Serving:
 
     @property
     def base(self) -> str:
-        """The address without the path of the endpoint."""
+        """Return the address without the endpoint's path."""
         return self.url.removesuffix("/mcp")
 
     @property
     def said(self) -> str:
-        """What it wrote to stderr, save for the line that tells where it serves."""
+        """Return what it wrote to stderr, except for the line with its address."""
         return self.log.read_text("utf-8").partition("\n")[2]
 
     def logged(self, lines: int) -> list[str]:
-        """What it wrote, once it is so many lines: a request's line follows its answer."""
+        """Return its log once there are that many lines: a request is logged after its answer is sent."""
         while len(found := self.said.splitlines()) < lines and self.process.poll() is None:
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout=0.02)
         return found
 
     def end(self, how: signal.Signals, seconds: float = CLOSING_SECONDS) -> tuple[int, str]:
-        """Its exit status after a signal, and what it said."""
+        """Send a signal and return the exit status and the log."""
         self.process.send_signal(how)
         self.process.wait(timeout=seconds)
         return self.process.returncode, self.said
@@ -53,7 +53,7 @@ class Serving:
 
 @contextmanager
 def serving(environment: Mapping[str, str], *options: str) -> Generator[Serving]:
-    """A server on a free port; killed at the end of the block if it still runs."""
+    """Run a server on a free port; kill it at the end of the block if it still runs."""
     command = [*COMMAND, "http", "--port", "0", *options]
     # A pipe that nobody reads would fill and hold up the server.
     with (
@@ -81,7 +81,7 @@ def _first_line(process: "subprocess.Popen[str]", log: Path) -> str:
 
 
 def bare_environment(home: Path) -> dict[str, str]:
-    """What every process needs: a home of its own, and where the interpreter finds things."""
+    """Return what every process needs: its own home, and the paths the interpreter uses."""
     passed = {name: value for name, value in os.environ.items() if _is_needed(name)}
     return {**passed, "HOME": str(home), "USERPROFILE": str(home)}
 
@@ -91,7 +91,7 @@ def _is_needed(name: str) -> bool:
 
 
 def sandbox_environment(sandbox: Sandbox, home: Path) -> dict[str, str]:
-    """The variables by which a process works with a sandbox, in folders of its own."""
+    """Return the variables that make a process use a sandbox and its own folders."""
     return {
         "IMAGEROUTER_API_KEY": KEY,
         "IMAGEROUTER_BASE_URL": sandbox.base_url,

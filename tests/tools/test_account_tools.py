@@ -29,7 +29,7 @@ Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
 
 CHEAP = "black-forest-labs/FLUX-1-schnell"
-SMALL = {"size": "64x64"}
+SMALL = {"size": "128x128"}
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +79,7 @@ async def test_what_was_spent_is_told_by_period_model_and_day(connect: Hosts, se
         default = await host("spending")
     today, week = told["today"].fields, told["week"].fields
     assert default.fields == today
+    assert f"{day()}:" not in default.text, "one day needs no list of days"
     assert [round(each.fields["total_usd"], 4) for each in told.values()] == [0.0113, 0.0213, 0.0226, 0.0239]
     assert today["by_model"] == [
         {"model": "sandbox/slow-0", "usd": 0.01, "count": 1},
@@ -149,6 +150,7 @@ async def test_what_is_unknown_and_what_is_under_way_are_told_apart_with_their_p
     ):
         assert words in told.text
     assert (after.fields["total_usd"], after.fields["under_way_usd"]) == (0.01, 0)
+    assert "set aside" not in after.text
 
 
 async def test_the_account_tells_what_is_left_used_and_deposited(connect: Hosts) -> None:
@@ -195,17 +197,30 @@ async def test_an_account_without_credits_is_told_that_free_models_need_some_too
     assert note in told.text
 
 
-async def test_half_a_cent_is_told_for_how_many_models_it_is_enough(connect: Hosts, sandbox: Sandbox) -> None:
-    sandbox.app.state.sandbox.accounts.authorize(f"Bearer {KEY}").used = Decimal("29.995")
+@pytest.mark.parametrize("left", ["0.005", "0.0032"])
+async def test_a_small_balance_is_told_for_how_many_models_it_is_enough(
+    connect: Hosts, sandbox: Sandbox, left: str
+) -> None:
+    sandbox.app.state.sandbox.accounts.authorize(f"Bearer {KEY}").used = 300_000 - round(float(left) * 10_000)
     async with connect() as host:
         told = await host("get_credits")
         models = (await host("search_models", limit=1000)).fields["models"]
-    priced = [model for model in models if "price_usd" in model]
-    enough = [model for model in priced if model["price_usd"]["high"] <= 0.005]
-    assert 0 < len(enough) < len(priced)
+    highest = [model["price_usd"]["high"] for model in models if "price_usd" in model]
+    enough = [price for price in highest if price <= float(left)]
+    assert left != "0.0032" or 0.0032 in highest, "exactly enough is tried"
+    assert 0 < len(enough) < len(highest)
     (note,) = told.fields["notes"]
-    assert f"$0.005 is enough for {len(enough)} of {len(priced)} models" in note
+    assert f"${left} is enough for {len(enough)} of {len(highest)} models" in note
     assert note in told.text
+
+
+async def test_more_spent_than_todays_budget_leaves_nothing_of_it(connect: Hosts) -> None:
+    async with connect() as host:
+        await host("generate_image", prompt="A fox", model=CHEAP, **SMALL)
+    async with connect(budget_usd=Decimal("0.001")) as host:
+        told = await host("spending")
+    assert told.fields["budget_left_usd"] == 0
+    assert "Of today's budget of $0.001, $0.00 is left." in told.text
 
 
 async def test_an_account_that_can_afford_every_model_gets_no_note(connect: Hosts) -> None:

@@ -113,6 +113,12 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     "a name with a folder": ("generate_image", {**FOX, "filename": "../up"}, "plan", "../up"),
     "no images": ("edit_image", EDIT, "arguments", "'images' is missing"),
     "images of nothing": ("edit_image", {**EDIT, "images": ""}, "invalid_source", "neither an absolute path"),
+    "a list of nothing": (
+        "edit_image",
+        {**EDIT, "images": [""]},
+        "invalid_source",
+        "neither an absolute path",
+    ),
     "an empty list": ("edit_image", {**EDIT, "images": []}, "plan", "There is no source image."),
     "images by number": (
         "edit_image",

@@ -90,7 +90,6 @@ async def test_claude_desktop_keeps_a_mebibyte(connect: Hosts) -> None:
         assert part in told.text
 
 
-@pytest.mark.parametrize("era", ["auto"], indirect=True)
 async def test_several_large_pictures_fit_into_one_answer(connect: Hosts) -> None:
     async with connect() as host:
         noise = await host("generate_image", preview="none", **NOISE)
@@ -98,7 +97,7 @@ async def test_several_large_pictures_fit_into_one_answer(connect: Hosts) -> Non
             "edit_image",
             images=[noise.image["handle"]],
             prompt="Layers",
-            model="qwen/qwen-image-layered",
+            model="sandbox/three-pictures",
             output_format="png",
             preview="large",
         )

@@ -1,5 +1,6 @@
 """`search_models` and `popular_models`: what is found, in which order, and what is said without the lists."""
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from imagerouter_mcp.sandbox.service import offered
 from imagerouter_mcp.sandbox.service.list_endpoints import POPULAR
-from imagerouter_mcp.sandbox.service.state import MODELS, POPULARITY
+from support.faulty_state import MODELS, POPULARITY
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Change = Callable[..., None]
@@ -66,13 +67,14 @@ Fits = Callable[[offered.Model], bool]
 CONDITIONS: list[tuple[dict[str, object], Fits]] = [
     ({"kind": "video"}, lambda model: model.is_video),
     ({"kind": "image"}, lambda model: not model.is_video),
-    ({"free": True}, lambda model: offered.spread_of(model)[2] == 0),
+    ({"free": True}, lambda model: model.highest_price == 0),
     ({"supports": ["mask"]}, lambda model: model.entry["supported_params"]["mask"]),
     (
         {"supports": ["edit", "quality"]},
         lambda model: model.takes_image and model.entry["supported_params"]["quality"],
     ),
     ({"vendor": "google"}, lambda model: model.vendor == "google"),
+    ({"max_price": 0}, lambda model: highest_average(model) == 0),
     ({"max_price": 0.005}, lambda model: highest_average(model) <= 0.005),
     ({"size": "1536x1024", "vendor": "openai"}, lambda model: model.id in THREE_BY_TWO),
 ]
@@ -94,9 +96,29 @@ async def test_all_models_can_be_had_at_once(connect: Hosts) -> None:
         default = await host("search_models")
     assert set(ids(told)) == set(offered.listed())
     assert told.fields["total"] == len(ids(told)) == len(offered.listed())
+    assert told.text.startswith(f"{len(offered.listed())} models fit:")
+    assert ids(default)[0] == POPULAR[0], "without words the most used come first"
     assert len(ids(default)) == 10
     assert default.fields["total"] == len(offered.listed())
     assert default.text.startswith(f"The first 10 of {len(offered.listed())} models")
+
+
+async def test_a_line_names_four_sizes_and_counts_the_others(connect: Hosts) -> None:
+    async with connect() as host:
+        told = await host("search_models", limit=1000)
+    counts: set[int] = set()
+    for model, line in zip(told.fields["models"], told.text.splitlines()[1:], strict=True):
+        sizes = model.get("sizes", [])
+        counts.add(len(sizes))
+        assert all(size in line for size in sizes[:4])
+        more = re.search(r" and (\d+) more (sizes?)\b", line)
+        if len(sizes) <= 4:
+            assert not more
+        else:
+            assert more
+            assert int(more[1]) == len(sizes) - 4
+            assert (more[2] == "size") == (len(sizes) == 5)
+    assert {4, 5} <= counts, "the bound is tried"
 
 
 async def test_models_are_sorted_by_price_date_name_or_popularity(connect: Hosts) -> None:
@@ -181,8 +203,8 @@ async def test_a_ranking_that_cannot_be_had_is_said_so_and_replaced(
     assert "most used" not in told.text
     assert len(ids(told)) == 5
     assert "test/test" not in ids(told)
-    assert any("could not be had" in note for note in told.fields["notes"])
-    assert any("could not be had" in note for note in searched.fields["notes"])
+    assert any("could not be read" in note for note in told.fields["notes"])
+    assert any("could not be read" in note for note in searched.fields["notes"])
 
 
 async def test_a_ranking_without_a_model_list_still_ranks(connect: Hosts, change_sandbox: Change) -> None:

@@ -194,8 +194,21 @@ async def test_one_model_is_told_in_full_with_providers_and_alternatives(connect
         "price_usd": {"low": 0.035, "likely": 0.035, "high": 0.035},
     }
     assert len(told.fields["model"]["sizes"]) == 10
-    assert len(told.fields["alternatives"]) == 3
+    alternatives = [model["id"] for model in told.fields["alternatives"]]
+    assert len(alternatives) == 3
+    assert "google/gemini-2.5-flash" not in alternatives
+    assert all(f"{model} (" in told.text for model in alternatives)
     assert "google/gemini-2.5-flash" in wrong.text
+
+
+async def test_a_special_model_says_what_it_does_and_whether_it_uses_the_prompt(connect: Hosts) -> None:
+    async with connect() as host:
+        told = await host("describe_model", model="bria/remove-background")
+        plain = await host("describe_model", model="google/gemini-2.5-flash")
+    assert told.fields["model"]["does"] in told.text
+    assert told.fields["model"]["uses_prompt"] is False
+    assert "uses no prompt" in told.text
+    assert "does" not in plain.fields["model"]
 
 
 async def test_what_the_service_makes_otherwise_than_asked_is_said(connect: Hosts) -> None:

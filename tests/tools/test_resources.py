@@ -69,6 +69,7 @@ async def test_a_picture_that_is_too_large_is_answered_with_a_sentence(connect: 
         told = await host("generate_image", prompt="A fox", model="sandbox/noise", size="640x640")
         assert told.image["bytes"] > 700_000
         error = await refusal_of(host.client, f"imagerouter://images/{told.image['handle']}")
+    assert "PNG, 1.2 MB" in told.text
     assert "1.2 MB, too much to be read whole. Nothing was charged." in str(error)
     assert str(told.path) in str(error)
     assert "show_image" in str(error)
@@ -153,17 +154,20 @@ async def test_handles_are_completed(connect: Hosts) -> None:
     assert none == middle == []
 
 
-async def test_fifty_handles_are_offered_at_most(connect: Hosts, settings: Settings) -> None:
+@pytest.mark.parametrize(("count", "more"), [(60, True), (49, False)])
+async def test_fifty_handles_are_offered_at_most(
+    connect: Hosts, settings: Settings, count: int, *, more: bool
+) -> None:
     with closing(Database(settings.data_dir)) as database:
         RecordingGallery(database).add(
             prompt="Many",
             model="test/test",
-            images=[StoredImage() for _ in range(60)],
+            images=[StoredImage() for _ in range(count)],
         )
     async with connect() as host:
         ref = ResourceTemplateReference(uri="imagerouter://images/{handle}")
         offered = (await host.client.complete(ref, {"name": "handle", "value": ""})).completion
-    assert (len(offered.values), offered.total, offered.has_more) == (50, 61, True)
+    assert (len(offered.values), offered.total, offered.has_more) == (50, count + 1, more)
 
 
 async def test_model_ids_are_completed_best_first_and_fifty_at_most(connect: Hosts) -> None:

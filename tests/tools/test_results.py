@@ -10,17 +10,19 @@ from typing import Any
 
 import pytest
 from mcp import Client
+from mcp.types import ElicitRequestParams, ElicitResult, ResourceLink
 
 from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
+from patience import until
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
 
 FLUX = "black-forest-labs/FLUX-1-schnell"
-SMALL: dict[str, Any] = {"model": FLUX, "size": "64x64"}
+SMALL: dict[str, Any] = {"model": FLUX, "size": "128x128"}
 
 
 LISTED: dict[str, Any] = {
@@ -48,6 +50,8 @@ async def test_one_picture_is_told_with_state_money_link_and_handle(connect: Hos
     check_both(told, image["path"], image["url"], image["handle"], FLUX, "0.0013", *told.fields["notes"])
     assert told.fields["state"] == "done"
     assert "number" not in image
+    (link,) = [block for block in told.result.content if isinstance(block, ResourceLink)]
+    assert link.description == "A fox"
 
 
 async def test_several_pictures_have_the_same_numbers_in_the_text_and_in_the_structured_content(
@@ -62,6 +66,8 @@ async def test_several_pictures_have_the_same_numbers_in_the_text_and_in_the_str
         assert after.startswith(" · "), told.text
         assert after.splitlines()[1].startswith(f"Saved: {image['path']} (")
     assert '"last"' not in told.text, "it would name one of several"
+    assert told.fields["notes"]
+    assert len(set(told.fields["notes"])) == len(told.fields["notes"]), "each note is told once"
 
 
 async def test_a_call_that_goes_on_says_in_both_how_to_collect_it(connect: Hosts) -> None:
@@ -82,7 +88,7 @@ async def test_a_call_that_goes_on_says_in_both_how_to_collect_it(connect: Hosts
 async def test_a_dry_run_says_in_both_that_nothing_was_sent(connect: Hosts) -> None:
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", n=2, dry_run=True, **SMALL)
-    check_both(told, FLUX, "64x64", "0.0026", "Nothing was sent.")
+    check_both(told, FLUX, "128x128", "0.0026", "Nothing was sent.")
 
 
 async def test_a_picture_for_the_chat_says_in_both_how_to_show_it(connect: Hosts) -> None:
@@ -92,27 +98,25 @@ async def test_a_picture_for_the_chat_says_in_both_how_to_show_it(connect: Hosts
 
 
 async def test_what_is_unfinished_says_in_both_what_it_may_cost_and_what_to_do(
-    connect: Hosts,
+    connect: Hosts, made: Journal
 ) -> None:
-    async with connect(wait_seconds=0.1) as host:
-        begun = await host("generate_image", prompt="A fox", model="sandbox/slow-1", size="64x64")
+    async with connect(wait_seconds=0.1, grace_seconds=0) as host:
+        begun = await host("generate_image", prompt="A fox", model="sandbox/slow-9.5", size="64x64")
         handle = begun.fields["generation"]
-        listed = await host("list_images")
-        spent = await host("spending")
-        while "ask_again_seconds" in begun.fields:
-            begun = await host("get_generation", generation=handle)
-    for told in (listed, spent):
-        check_both(told, handle, f"collect it with get_generation {handle}", "1.0")
+        await until(made)
+        for told in (await host("list_images"), await host("spending")):
+            check_both(told, handle, f"collect it with get_generation {handle}", "1.0")
 
 
 async def test_where_some_pictures_failed_the_sum_is_said_to_be_at_least_that(connect: Hosts) -> None:
     models = [FLUX, "sandbox/moderated"]
     async with connect() as host:
-        some = await host("compare_models", prompt="A fox", models=models, size="64x64")
-        whole = await host("compare_models", prompt="A fox", models=[FLUX, "test/test"], size="64x64")
+        some = await host("compare_models", prompt="A fox", models=models, size="128x128")
+        whole = await host("compare_models", prompt="A fox", models=[FLUX, "test/test"], size="128x128")
     assert some.text.startswith(f"Made 1 of 2 pictures with {FLUX} for at least $0.0013")
     check_both(some, *some.fields["failures"])
     assert whole.text.startswith("Made 2 pictures with 2 models for $0.0013")
+    assert f"2 · {whole.fields['images'][1]['handle']} · test/test · nothing" in whole.text
 
 
 def contents(path: Path) -> bytes:
@@ -137,13 +141,15 @@ async def test_a_cost_that_the_list_did_not_lead_to_expect_is_said(
     connect: Hosts, answering: Callable[..., Any], source: Path, cost: float | None, note: str | None
 ) -> None:
     picture = b64encode(contents(source)).decode()
-    answer: dict[str, Any] = {"data": [{"b64_json": picture}], "cost": cost}
+    answer: dict[str, Any] = {"data": [{"b64_json": picture}], "cost": cost, "latency": 2013}
     base_url = await answering(json_answer({"x/y": LISTED}), json_answer(answer))
     async with connect(base_url=base_url) as host:
         told = await host("generate_image", prompt="A fox", model="x/y", preview="none")
     assert not told.failed, told.text
     check_both(told, note or "")
     assert len([each for each in told.fields["notes"] if " cost" in each]) == (1 if note else 0)
+    amount = f" for ${cost}" if cost else ""
+    assert told.text.startswith(f"Made 1 picture with x/y{amount} in 2.0 s.")
 
 
 POSTLOG = "Failed to postlog usage for x/y 0b5e6f6e-4a39-4e0e-8e39-0b8a3c6b3d55"
@@ -164,8 +170,8 @@ POSTLOG = "Failed to postlog usage for x/y 0b5e6f6e-4a39-4e0e-8e39-0b8a3c6b3d55"
         ),
         (
             {"error": {"message": POSTLOG, "type": "internal_error"}},
-            " was kept.",
-            {"charged": "yes"},
+            "Up to $0.024 was kept.",
+            {"charged": "yes", "up_to_usd": 0.024},
         ),
     ],
 )
@@ -183,6 +189,25 @@ async def test_a_failure_says_in_both_what_it_cost(
     check_both(told, words)
     assert told.fields["error"].items() >= fields.items()
     assert ("cost_usd" in told.fields["error"]) == ("cost_usd" in fields)
+
+
+async def test_a_call_that_may_cost_exactly_the_persons_limit_needs_no_question(connect: Hosts) -> None:
+    asked: list[str] = []
+
+    async def person(_: object, question: ElicitRequestParams) -> ElicitResult:
+        asked.append(question.message)
+        return ElicitResult(action="decline")
+
+    async with connect() as host:
+        planned = await host("generate_image", prompt="A fox", dry_run=True, **SMALL)
+    limit = Decimal(str(planned.fields["estimate_usd"]["high"]))
+    async with connect(person=person, confirm_usd=limit) as host:
+        within = await host("generate_image", prompt="A fox", **SMALL)
+    async with connect(person=person, confirm_usd=limit - Decimal("0.0001")) as host:
+        above = await host("generate_image", prompt="A wolf", **SMALL)
+    assert not within.failed, within.text
+    assert above.failed
+    assert len(asked) == 1
 
 
 class FlakyLinks(Links):

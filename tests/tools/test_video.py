@@ -14,7 +14,6 @@ Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
 
 LITE = "bytedance/seedance-1-lite"
-ONCE = pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 
 
 async def test_a_video_of_the_asked_length_and_size_lies_on_disk(
@@ -71,7 +70,6 @@ async def test_a_video_that_takes_long_is_handed_off_and_collected_as_a_video(co
     assert told.text.startswith("Made 1 video")
 
 
-@ONCE
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -100,7 +98,6 @@ async def test_what_a_video_model_cannot_do_is_refused_before_it_costs(
     assert not made()
 
 
-@ONCE
 @pytest.mark.parametrize("tool", ["generate_image", "edit_image"])
 async def test_a_video_model_makes_no_pictures(
     connect: Hosts, made: Journal, source: Path, tool: str
@@ -112,7 +109,6 @@ async def test_a_video_model_makes_no_pictures(
     assert not made()
 
 
-@ONCE
 @pytest.mark.parametrize(
     ("arguments", "model"),
     [
@@ -135,7 +131,6 @@ async def test_a_model_is_chosen_that_makes_such_videos(
     assert not made()
 
 
-@ONCE
 async def test_the_persons_own_video_model_serves_calls_that_name_none(connect: Hosts) -> None:
     async with connect(video_model="ir/test-video", model="test/test") as host:
         own = await host("generate_video", prompt="A fox runs", dry_run=True)
@@ -147,7 +142,6 @@ async def test_the_persons_own_video_model_serves_calls_that_name_none(connect: 
     assert picture.fields["model"] == "test/test"
 
 
-@ONCE
 async def test_of_several_pictures_the_person_is_told_that_the_first_counts(
     connect: Hosts, made: Journal, source: Path, tmp_path: Path
 ) -> None:
@@ -164,7 +158,6 @@ async def test_of_several_pictures_the_person_is_told_that_the_first_counts(
     assert any("with the first picture alone" in note for note in told.fields["notes"])
 
 
-@ONCE
 async def test_a_video_that_cannot_be_fetched_is_recorded_and_fetched_later(connect: Hosts) -> None:
     async with connect() as host:
         told = await host("generate_video", prompt="A fox runs", model="sandbox/video-url-404")

@@ -1,4 +1,4 @@
-"""The environment of a real process, with nothing in it but what a host would pass on."""
+"""The environment of a real process: only what a host would pass on."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,13 +11,13 @@ from support.http_serving import bare_environment, sandbox_environment
 
 @pytest.fixture(scope="session")
 def bare() -> Callable[[Path], dict[str, str]]:
-    """What every process needs: a home of its own, and where the interpreter finds things."""
+    """Return a function for what every process needs: its own home and the interpreter's paths."""
     return bare_environment
 
 
 @pytest.fixture(scope="session")
 def for_sandbox() -> Callable[[Sandbox, Path], Mapping[str, str]]:
-    """The variables by which a process works with a sandbox, in folders of its own."""
+    """Return a function for the variables that make a process use a sandbox and its own folders."""
     return sandbox_environment
 
 
@@ -28,11 +28,11 @@ def environment(
     sandbox: Sandbox,
     tmp_path: Path,
 ) -> dict[str, str]:
-    """Everything set for the sandbox, the key included."""
+    """Return an environment with everything set for the sandbox, including the key."""
     return {**bare(tmp_path), **for_sandbox(sandbox, tmp_path)}
 
 
 @pytest.fixture(params=["auto", "legacy"])
 def era(request: pytest.FixtureRequest) -> str:
-    """The SDK client's word for a protocol era."""
+    """Return the protocol era in the SDK client's words."""
     return request.param

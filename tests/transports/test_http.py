@@ -108,7 +108,7 @@ async def test_pictures_are_made_and_edited(shared: Serving, sandbox: Sandbox, e
             del progress, total
             told.append(message)
 
-        made = await client.call_tool("generate_image", FOX, progress_callback=note)
+        made = await client.call_tool("generate_image", {**FOX, "again": True}, progress_callback=note)
         edited = await client.call_tool(
             "edit_image", {"images": ["last"], "prompt": "Invert", "model": "test/test"}
         )
@@ -121,7 +121,7 @@ async def test_pictures_are_made_and_edited(shared: Serving, sandbox: Sandbox, e
 async def test_two_clients_are_served_at_once(shared: Serving, sandbox: Sandbox, era: str) -> None:
     del sandbox
     async with Client(shared.url, mode=era) as one, Client(shared.url, mode=era) as two:
-        made = await one.call_tool("generate_image", FOX)
+        made = await one.call_tool("generate_image", {**FOX, "again": True})
         shown = await two.call_tool("show_image", {})
     assert made.structured_content
     assert shown.structured_content

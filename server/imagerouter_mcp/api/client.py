@@ -1,12 +1,15 @@
-"""ImageRouter's endpoints, a method each."""
+"""ImageRouter's endpoints, one method each."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
+import anyio
+
 from imagerouter_mcp.api.http import Answer, Call, Heartbeat, ServiceHTTP, no_heartbeat
 from imagerouter_mcp.api.rate import RateLimits
+from imagerouter_mcp.api.request_body import form, json_with_images
 from imagerouter_mcp.api.wire import (
     Credits,
     GenerationAnswer,
@@ -15,22 +18,23 @@ from imagerouter_mcp.api.wire import (
     read_as,
     read_generation,
 )
+from imagerouter_mcp.errors import ImageRouterError, InvalidRequestError, UnexpectedResponseError
 from imagerouter_mcp.settings import Settings
 
 PICTURE_SECONDS, VIDEO_SECONDS = 300.0, 900.0
-"""How long a generation may take where `IMAGEROUTER_TIMEOUT` does not say."""
+"""Upper bound on a generation, unless `IMAGEROUTER_TIMEOUT` is set."""
 LOOKUP_SECONDS = 30.0
-"""How long a call that makes nothing may take: the model list is some 100 kB."""
+"""Upper bound on a call that makes nothing: the model list is some 100 kB."""
 POPULAR_SECONDS = 8.0
-"""Shorter, for there is a substitute."""
+"""Shorter, because there is a substitute."""
 _VIDEOS = "videos/generations"
 
 
 class ImageRouterClient:
-    """Calls the service; knows its addresses and forms, and nothing of what the caller does with answers.
+    """Calls the service.
 
     Every method raises what `ServiceHTTP.send` raises. The generating methods call `heartbeat` at each sign
-    of life, every three seconds or so.
+    of life, about every three seconds.
 
     Args:
         service: Sends the calls.
@@ -42,14 +46,16 @@ class ImageRouterClient:
         self._base = settings.base_url
         self._popular_url = settings.popular_url
         self._timeout = settings.timeout
+        self._newer: bool | None = None
+        self._asking = anyio.Lock()
 
     @property
     def rate(self) -> RateLimits:
-        """How often the account may ask for pictures and videos."""
+        """Return how often the account may ask for pictures and videos."""
         return self._service.rate
 
     def require_key(self) -> None:
-        """Find out before any other work whether a key is there.
+        """Check before any other work that there is an API key.
 
         Raises:
             ConfigurationError: There is none, or it cannot be one.
@@ -64,9 +70,9 @@ class ImageRouterClient:
         Args:
             fields: `model`, `prompt`, `size`, `quality`, `output_format`, `response_format`.
             heartbeat: Called at each sign of life.
-            kept: Where the answer's bytes go as they arrive.
+            kept: The file that stores the answer as it arrives.
         """
-        return await self._make("images/generations", {"json": dict(fields)}, heartbeat, kept)
+        return await self._make("images/generations", {"json": _arriving(fields)}, heartbeat, kept)
 
     async def edit(
         self,
@@ -79,20 +85,19 @@ class ImageRouterClient:
     ) -> GenerationAnswer:
         """Make a picture from source images; without any, from text.
 
-        The files are streamed from where they are. Older deployments ignore an `image` that is not an
-        uploaded file and charge for a plain text-to-image result, so images always go as files.
+        The files are streamed from where they are.
 
         Args:
             fields: As for `generate`.
-            images: Up to 16 source images.
+            images: Up to 16 source images; several fit into `request_body.MAX_JSON_BYTES` in base64.
             mask: What to change, in the convention of the model's provider.
             heartbeat: Called at each sign of life.
-            kept: Where the answer's bytes go as they arrive.
+            kept: The file that stores the answer as it arrives.
+
+        Raises:
+            InvalidSourceError: The source images together are too large; nothing was sent.
         """
-        form = _form(fields, images)
-        if mask:
-            form.append(("mask[]", _file(mask)))
-        return await self._make("images/edits", {"files": form}, heartbeat, kept)
+        return await self._make("images/edits", await self._body(fields, images, mask), heartbeat, kept)
 
     async def generate_video(
         self,
@@ -108,15 +113,15 @@ class ImageRouterClient:
             fields: `model`, `prompt`, `size`, `quality`, `seconds`, `response_format`.
             images: The picture to begin with, if any.
             heartbeat: Called at each sign of life.
-            kept: Where the answer's bytes go as they arrive.
+            kept: The file that stores the answer as it arrives.
         """
-        return await self._make(_VIDEOS, {"files": _form(fields, images)}, heartbeat, kept)
+        return await self._make(_VIDEOS, await self._body(fields, images), heartbeat, kept)
 
     def kept_answer(self, kept: Path) -> GenerationAnswer:
-        """The answer of a generation whose process ended, from the bytes that it kept.
+        """Read the answer that a process stored before it ended.
 
         Args:
-            kept: As it was given to the method that asked.
+            kept: The file that was given to the generating method.
         """
         call = Call("POST", self._base, 0, paid=True, kept=kept)
         answer = self._service.read_kept(call)
@@ -125,20 +130,36 @@ class ImageRouterClient:
     async def models(
         self, shape: Literal["v1", "v2", "v3"] = "v1", query: Mapping[str, str] | None = None
     ) -> object:
-        """The model list, as the service words it in that shape; `api.catalogue` reads all three."""
+        """Return the model list in one of its shapes; `model_list` reads all three."""
         return (await self._look_up(f"/{shape}/models", query)).body
 
     async def model(self, model_id: str) -> object:
-        """One model of the list, without its id."""
+        """Return one model of the list, without its id."""
         return (await self._look_up(f"/v1/models/{quote(model_id)}")).body
 
+    async def is_newer(self) -> bool:
+        """Tell whether this is the newer generation of the service: only that one has `GET /v3/models`.
+
+        It is asked once. While it does not answer, it counts as the older one and is asked again next time.
+        """
+        async with self._asking:
+            if self._newer is None:
+                try:
+                    await self.models("v3", {"limit": "1"})
+                    self._newer = True
+                except (UnexpectedResponseError, InvalidRequestError):
+                    self._newer = False
+                except ImageRouterError:
+                    return False
+            return self._newer
+
     async def popular(self) -> object:
-        """The service's ranking, in whatever shape; `api.popularity` reads it."""
+        """Return the service's ranking, in whatever shape; `popularity` reads it."""
         call = Call("POST", self._popular_url, POPULAR_SECONDS, authorized=False)
         return (await self._service.send(call)).body
 
     async def credits(self, *, by_key: bool = False) -> Credits:
-        """What the account has left, in USD."""
+        """Return what the account has left, in USD."""
         call = Call(
             "GET",
             f"{self._base}/v1/credits",
@@ -148,7 +169,7 @@ class ImageRouterClient:
         return read_as(Credits, (await self._service.send(call)).body)
 
     async def check_key(self) -> KeyCheck:
-        """Ask whether the key is good."""
+        """Ask whether the key is valid."""
         call = Call("POST", f"{self._base}/v1/auth/test", LOOKUP_SECONDS)
         return read_as(KeyCheck, (await self._service.send(call)).body)
 
@@ -156,6 +177,19 @@ class ImageRouterClient:
         content = {"params": dict(query)} if query else None
         call = Call("GET", f"{self._base}{path}", LOOKUP_SECONDS, authorized=False, content=content)
         return await self._service.send(call)
+
+    async def _body(
+        self, fields: Mapping[str, str], images: Sequence[Upload], mask: Upload | None = None
+    ) -> Mapping[str, Any]:
+        """Choose how the source images arrive.
+
+        The newer generation of the service loses all files but the first from a form, the older one ignores
+        images in JSON; both with status 200 and for money. A single image arrives by a form in both.
+        """
+        fields = _arriving(fields)
+        if len(images) > 1 and await self.is_newer():
+            return json_with_images(fields, images, mask)
+        return form(fields, images, mask)
 
     async def _make(
         self, what: str, content: Mapping[str, Any], heartbeat: Heartbeat, kept: Path | None
@@ -167,11 +201,7 @@ class ImageRouterClient:
         return read_generation(answer.body, sandbox=answer.sandbox)
 
 
-def _form(fields: Mapping[str, str], images: Sequence[Upload]) -> list[tuple[str, Any]]:
-    """A multipart form, also where there are no files: a part without a file name is a plain field."""
-    plain: list[tuple[str, Any]] = [(name, (None, value)) for name, value in fields.items()]
-    return [*plain, *(("image[]", _file(image)) for image in images)]
-
-
-def _file(upload: Upload) -> tuple[str, Any, str]:
-    return (upload.filename, upload.file, upload.media_type)
+def _arriving(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields with a prompt that arrives: the service drops one of exactly "auto"."""
+    dropped = fields.get("prompt", "").strip() == "auto"
+    return {**fields, "prompt": "auto."} if dropped else dict(fields)

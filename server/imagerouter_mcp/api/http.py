@@ -109,7 +109,8 @@ class ServiceHTTP:
             APIError: The service refused; the subclass says why.
         """
         _host(call)  # refuses what is no address
-        headers = self.authorization() if call.authorized else {}
+        content = dict(call.content or {})
+        headers = {**(self.authorization() if call.authorized else {}), **content.pop("headers", {})}
         try:
             with watched(self._stall_seconds, call.seconds) as watch:
                 async with self._http.stream(
@@ -118,7 +119,7 @@ class ServiceHTTP:
                     headers=headers,
                     timeout=self._timeout,
                     extensions={"trace": watch.trace},
-                    **(call.content or {}),
+                    **content,
                 ) as response:
                     watch.alive()
                     if call.paid:

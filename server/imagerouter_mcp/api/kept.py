@@ -1,4 +1,4 @@
-"""An answer on disk as it arrives, for a process that may end before it has read all of it."""
+"""Store an answer on disk as it arrives, because the process may end before it is complete."""
 
 import json
 from collections.abc import Callable, Generator, Mapping
@@ -12,35 +12,35 @@ import httpx
 from imagerouter_mcp.api.decoded import as_object
 
 _KEPT_HEADERS = ("server", "retry-after")
-"""What decoding an answer looks at."""
+"""The headers that decoding an answer needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What came before an answer's body: its status, and the headers that say something about it."""
+    """An answer's status, and the headers that decoding needs."""
 
     status: int
     headers: Mapping[str, str]
 
     @classmethod
     def of(cls, response: httpx.Response) -> "Head":
-        """The head of a response, its headers' names in lower case."""
+        """Return the head of a response, with header names in lower case."""
         told = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
         return cls(response.status_code, told)
 
 
 @contextmanager
 def kept_answer(path: Path | None, response: httpx.Response) -> Generator[Callable[[bytes], None]]:
-    """Open the file of an answer; what cannot be written is not kept, and the answer is read all the same.
+    """Open the file of an answer. A failure to write is ignored: the answer is read all the same.
 
-    Its form is the head as a line of JSON, then the body's bytes.
+    The file has the head as one line of JSON, then the body's bytes.
 
     Args:
-        path: The file, or None to keep nothing.
-        response: Whose head it begins with.
+        path: The file, or None to store nothing.
+        response: Its head is written first.
 
     Yields:
-        What takes each piece of the body.
+        A function that stores a piece of the body.
     """
     file = _begun(path, Head.of(response)) if path else None
 
@@ -61,7 +61,7 @@ def kept_answer(path: Path | None, response: httpx.Response) -> Generator[Callab
 
 
 def read_answer(path: Path) -> tuple[Head, bytes] | None:
-    """Read what was kept, which may be cut short; None when nothing was."""
+    """Read what was stored, which may be incomplete; None when nothing was."""
     try:
         whole = path.read_bytes()
     except OSError:
@@ -76,7 +76,7 @@ def read_answer(path: Path) -> tuple[Head, bytes] | None:
 def _begun(path: Path, head: Head) -> BinaryIO | None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Unbuffered: what is written outlives this process, however that ends.
+        # Unbuffered: what is written outlives this process, however it ends.
         file = path.open("wb", buffering=0)
     except OSError:
         return None

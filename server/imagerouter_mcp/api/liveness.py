@@ -1,4 +1,4 @@
-"""Whether a connection lives: a slow model sends signs of life, a dead connection none."""
+"""Watch whether a connection is alive: a slow model sends signs of life, a dead connection does not."""
 
 import asyncio
 from collections.abc import Generator, Mapping
@@ -7,22 +7,22 @@ from contextlib import contextmanager
 import anyio
 
 _SECOND_LOOK_SECONDS = 0.5
-"""A process that was suspended finds its time over and the bytes of that time unread: it looks twice."""
+"""After a suspension, the deadline has passed while bytes wait unread. This long they have to be read."""
 _SENT = ".send_request_body.complete"
-"""How the name of httpx's trace event ends; before it, nobody but this machine is to blame for a silence."""
+"""How the name of httpx's trace event ends. Before this event, a silence is not the service's."""
 
 
 class SilenceError(Exception):
-    """Nothing came for too long; `str()` is how long, as the end of a sentence."""
+    """Nothing came for too long; `str()` says how long, as the end of a sentence."""
 
 
 class Watch:
-    """Watches one call.
+    """Watches one call, and cancels it when nothing comes for too long.
 
     Args:
-        stall_seconds: How long there may be no sign of life, once the request has been sent.
-        seconds: How long it may take in all.
-        scope: Cancelled when it takes too long.
+        stall_seconds: Seconds without a sign of life, after the request was sent, that end the call.
+        seconds: Upper bound on the whole call.
+        scope: What is cancelled.
     """
 
     def __init__(self, stall_seconds: float, seconds: float, scope: anyio.CancelScope) -> None:
@@ -37,7 +37,7 @@ class Watch:
 
     @property
     def verdict(self) -> str:
-        """Why it took too long."""
+        """Say why the call was cancelled."""
         if self._loop.time() >= self._until:
             return f"no answer came within {self._seconds:g} seconds"
         return f"the connection went silent for {self._stall_seconds:g} seconds"
@@ -47,13 +47,13 @@ class Watch:
         self._silent_from = self._loop.time()
 
     async def trace(self, event: str, _: Mapping[str, object]) -> None:
-        """Take notice of how far httpx is with the request."""
+        """Note when httpx has sent the whole request."""
         if event.endswith(_SENT):
             self.alive()
             self._look_at(self._deadline)
 
     def end(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         self._timer.cancel()
 
     @property
@@ -79,14 +79,14 @@ class Watch:
 
 @contextmanager
 def watched(stall_seconds: float, seconds: float) -> Generator[Watch]:
-    """Watch what is done within the block.
+    """Watch the call within the block.
 
     Args:
-        stall_seconds: How long there may be no sign of life, once the request has been sent.
-        seconds: How long it may take in all.
+        stall_seconds: Seconds without a sign of life, after the request was sent, that end the call.
+        seconds: Upper bound on the whole call.
 
     Raises:
-        SilenceError: It took too long, and was cancelled.
+        SilenceError: The call took too long and was cancelled.
     """
     scope = anyio.CancelScope()
     watch = Watch(stall_seconds, seconds, scope)

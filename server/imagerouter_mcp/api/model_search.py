@@ -1,4 +1,4 @@
-"""Finding models by the words that people use for them. Pure functions over `ModelEntry`."""
+"""Find models by the words that people use for them."""
 
 import math
 import re
@@ -74,7 +74,7 @@ _SYNONYMS: dict[str, str] = {
     "layers": "layered",
     "psd": "layered",
 }
-"""What a word also means: words of ids, or `@` and an ability."""
+"""What a word also means: other words of ids, or `@` and an ability."""
 
 _ORDERS: dict[str, Sort] = {
     **dict.fromkeys(("cheap", "cheapest", "budget", "inexpensive", "affordable"), "price"),
@@ -82,20 +82,20 @@ _ORDERS: dict[str, Sort] = {
     **dict.fromkeys(("best", "top"), "score"),
     **dict.fromkeys(("popular", "trending"), "popularity"),
 }
-"""Words that choose what comes first, not what is found."""
+"""Words that choose the order, not what is found."""
 
 _CERTAIN = frozenset({"@free", "@image", "@video"})
-"""Meanings as good as the word itself: a name does not make a model more of a video model."""
+"""These count as much as the word itself: a video model need not have "video" in its name."""
 _SYNONYM, _PREFIX, _NUMBER = 0.9, 0.8, 0.5
-"""What a synonym, a word's beginning and a number (it says little without its name) count beside 1."""
+"""Weights beside 1 for an exact word: a synonym, the beginning of a word, a number (vague without a name)."""
 _NEAR = 0.75
-"""The least difflib ratio of a misspelt word: "gemeni" and "gemini" have 0.83."""
+"""The lowest difflib ratio of a misspelt word: "gemeni" and "gemini" have 0.83."""
 _SHORTEST_PREFIX, _SHORTEST_NEAR = 3, 4
-"""Letters from which a word's beginning, and a misspelt word, mean more than chance."""
+"""Letters from which the beginning of a word, or a misspelt word, means more than chance."""
 _WORTH = 0.6
-"""A model that lacks some of the words is shown when it has this share of the best one's weight."""
+"""A model that lacks some of the words is still shown with this share of the best one's weight."""
 _MOST_WORDS = 24
-"""A longer query is a prompt that went astray; reading all of it would hold up every other call."""
+"""A longer query is a prompt by mistake; reading all of it would delay every other call."""
 _WORD = re.compile(r"[^\W_]+(?:\.\d+)*")
 _NUMBERED = re.compile(r"([a-z]+)(\d.*)")
 _CAMEL = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}(?![a-z])")
@@ -130,23 +130,23 @@ def search(
     sort: Sort = "relevance",
     popularity: Sequence[str] = (),
 ) -> list[ModelEntry]:
-    """The models that fit, best first; dummies come last unless they are asked for by id.
+    """Return the models that fit, best first; dummies come last unless their id is asked for.
 
-    Every word of the query counts: who matches more of them comes first. A word that nobody knows is
-    read as the nearest known one, else ignored; if no word says anything, nothing is found. Ties go to
-    the more popular, then the higher score, the newer, the cheaper.
+    Models that match more words of the query come first. An unknown word is read as the nearest known one,
+    or ignored; if no word is known, nothing is found. Ties go to the model whose list entry says itself that
+    it takes what is asked for, then to the more popular, the higher score, the newer, the cheaper.
 
     Args:
         models: Where to look.
-        query: Words; None, or nothing but filler such as "a model for", stands for all.
-        kind: Only what makes these; a word for videos in the query means videos.
+        query: Words; None, or only filler such as "a model for", finds all.
+        kind: Only models that make this; a word for videos in the query means videos.
         free: Only free ones, or only paid ones.
-        supports: What the list must say that a model can do; "text" is also believed where not told, as
-            almost every model takes a prompt.
-        vendor: Only this vendor's, however it is capitalised.
-        max_price: The likely price's limit, in USD; a model of unknown price is left out.
-        size: `WIDTHxHEIGHT` that must be accepted.
-        sort: What comes first among what is found.
+        supports: What the model must take, as the list says. "text" is assumed where the list does not tell,
+            because almost every model takes a prompt.
+        vendor: Only this vendor's, in any capitalisation.
+        max_price: Upper bound on the likely price, in USD; models of unknown price are left out.
+        size: `WIDTHxHEIGHT` that the list must not exclude.
+        sort: What comes first.
         popularity: Ids, most popular first.
     """
     words = _query_words(query or "")
@@ -166,13 +166,18 @@ def search(
     orders: list[Sort] = [_ORDERS[word] for word in words if word in _ORDERS]
     order = orders[0] if orders and sort == "relevance" else sort
     ranks = {model_id: rank for rank, model_id in enumerate(popularity)}
-    key = partial(_sort_key, by_match=sort == "relevance", order=order, ranks=ranks)
+    listing = {
+        entry.id
+        for entry in kept
+        if (size is None or entry.lists_size(size)) and ("text" not in supports or entry.takes_text)
+    }
+    key = partial(_sort_key, by_match=sort == "relevance", order=order, listing=listing, ranks=ranks)
     return [hit.entry for hit in sorted(_hits(kept, query or "", terms), key=key)]
 
 
 def _supports(entry: ModelEntry, ability: Ability) -> bool:
     if ability == "text":
-        return entry.takes_text is not False
+        return entry.takes_prompt
     told = {"edit": entry.takes_image, "mask": entry.takes_mask, "quality": entry.takes_quality}
     return bool(told[ability])
 
@@ -180,7 +185,7 @@ def _supports(entry: ModelEntry, ability: Ability) -> bool:
 def _hits(
     models: Sequence[ModelEntry], query: str, terms: Sequence[Mapping[str, float]] | None
 ) -> list[_Hit]:
-    """What the terms find among the models; None for no terms stands for all of them."""
+    """Return what the terms find among the models; None finds all of them."""
     if terms is None:
         return [_Hit(entry, named=False) for entry in models]
     asked = _squash(query)
@@ -205,7 +210,9 @@ def _hits(
     return [hit for hit in found if hit.named or hit.words >= words or hit.weight >= _WORTH * weight]
 
 
-def _sort_key(hit: _Hit, *, by_match: bool, order: Sort, ranks: Mapping[str, int]) -> tuple[float | str, ...]:
+def _sort_key(
+    hit: _Hit, *, by_match: bool, order: Sort, listing: Collection[str], ranks: Mapping[str, int]
+) -> tuple[float | str, ...]:
     entry = hit.entry
     match = (not hit.named, -hit.words, -round(hit.weight, 6)) if by_match else ()
     merits = {
@@ -216,11 +223,11 @@ def _sort_key(hit: _Hit, *, by_match: bool, order: Sort, ranks: Mapping[str, int
         "name": entry.id.lower(),
     }
     first = () if order == "relevance" else (merits[order],)
-    return (entry.is_dummy and not hit.named, *match, *first, *merits.values())
+    return (entry.is_dummy and not hit.named, *match, *first, entry.id not in listing, *merits.values())
 
 
 def _query_words(query: str) -> list[str]:
-    """The query's words in order, each once, with phrases replaced by what they mean."""
+    """Return the query's words in order, each once, with phrases replaced by what they mean."""
     text = f" {' '.join(_WORD.findall(query.lower()))} "
     for phrase, meaning in _PHRASES:
         text = text.replace(f" {phrase} ", f" {meaning} ")
@@ -228,7 +235,7 @@ def _query_words(query: str) -> list[str]:
 
 
 def _terms(words: Sequence[str], models: Sequence[ModelEntry]) -> list[Mapping[str, float]] | None:
-    """What each telling word may stand for in a model's words, with its strength; None without any."""
+    """Return what each telling word may mean in a model's words, with its weight; None without any."""
     telling = [word for word in words if word not in _ORDERS and not _FILLER.fullmatch(word)]
     if not telling:
         return None
@@ -237,7 +244,7 @@ def _terms(words: Sequence[str], models: Sequence[ModelEntry]) -> list[Mapping[s
 
 
 def _parts(word: str, vocabulary: frozenset[str]) -> Sequence[str]:
-    """`flux2` is `flux` and `2`, unless it is a word of its own."""
+    """Split `flux2` into `flux` and `2`, unless it is a known word."""
     found = None if word in vocabulary else _NUMBERED.fullmatch(word)
     return found.groups() if found and found[1] in vocabulary else (word,)
 
@@ -272,7 +279,7 @@ def _meanings(entry: ModelEntry) -> frozenset[str]:
 
 @lru_cache(maxsize=2048)  # a few times the number of models; the words of an id never change
 def _names(model_id: str, aliases: tuple[str, ...]) -> _Names:
-    """An id's and its aliases' words, and their spellings as a whole."""
+    """Return the words of an id and its aliases, and their spellings as a whole."""
     ids = (model_id, *aliases)
     words = frozenset(word for name in ids for word in _id_words(name))
     whole = frozenset(_squash(spelling) for name in ids for spelling in (name, name.rpartition("/")[2]))
@@ -280,7 +287,7 @@ def _names(model_id: str, aliases: tuple[str, ...]) -> _Names:
 
 
 def _id_words(name: str) -> Iterator[str]:
-    """`RealVisXL-v3` has `realvisxl`, `real`, `vis`, `xl`, `v3` and `3`; neighbours also join: `dalle`."""
+    """Split `RealVisXL-v3` into `realvisxl`, `real`, `vis`, `xl`, `v3`, `3`; join neighbours: `dalle`."""
     pieces = [piece for piece in re.split(r"[^A-Za-z0-9.]+", name) if piece]
     for piece, following in pairwise([*pieces, ""]):
         yield piece.lower()

@@ -1,11 +1,11 @@
-"""Text of others as data: what the service, a model or a fetched file says is repeated as a short quote."""
+"""Quote text of others: what the service, a model or a fetched file says is repeated as data."""
 
 
 def quoted(text: str, secrets: tuple[str, ...] = (), *, limit: int = 300, marks: str = "“”") -> str:
-    """Quote text of others: one line, shortened, without control characters and secrets.
+    """Quote a text on one line: shortened, without control characters and secrets.
 
     Args:
-        text: The text, whatever it holds.
+        text: The text.
         secrets: What must not be repeated, such as the API key.
         limit: The longest result, in characters.
         marks: The opening and the closing mark, or nothing.

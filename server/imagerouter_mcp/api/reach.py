@@ -1,4 +1,4 @@
-"""Whether a host answers at all, and how fast."""
+"""Measure whether a host answers, and how fast."""
 
 import time
 
@@ -10,19 +10,19 @@ from imagerouter_mcp.errors import ConfigurationError, ServiceUnreachableError
 
 
 async def reach(http: httpx.AsyncClient, url: str, seconds: float) -> float:
-    """Ask for an address and take any answer for a sign of life; no API key goes along.
+    """Request an address without the API key; any answer counts.
 
     Args:
-        http: The client to ask with, through its proxy if it has one.
+        http: The client, with its proxy if it has one.
         url: The address.
         seconds: How long it may take.
 
     Returns:
-        The milliseconds from the question, connecting included, to the head of the answer.
+        The milliseconds from connecting to the head of the answer.
 
     Raises:
         ServiceUnreachableError: There was no answer.
-        ConfigurationError: It is no address.
+        ConfigurationError: It is not an address.
     """
     begun = time.perf_counter()
     try:
@@ -35,7 +35,7 @@ async def reach(http: httpx.AsyncClient, url: str, seconds: float) -> float:
         reason = quoted(str(error) or type(error).__name__, marks="")
     except (httpx.InvalidURL, UnicodeError):
         raise ConfigurationError(
-            "The address that is set is not a web address.",
+            "The configured address is not a web address.",
             "Correct or remove IMAGEROUTER_BASE_URL.",
         ) from None
     raise ServiceUnreachableError(

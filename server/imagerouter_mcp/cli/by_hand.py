@@ -172,7 +172,7 @@ def _is_here(path: Path) -> bool:
 async def _call(settings: Settings, tool: str, arguments: dict[str, Any]) -> CallToolResult:
     line = _ProgressLine()
     try:
-        async with open_app(settings) as app, Client(build_server(app)) as client:
+        async with open_app(settings, typed=True) as app, Client(build_server(app)) as client:
             result = await client.call_tool(tool, arguments, progress_callback=line.show)
             while handle := _pending(result):  # a person at a terminal waits, and ends it when they like
                 collect = {"generation": handle, "preview": "none"}

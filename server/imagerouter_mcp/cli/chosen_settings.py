@@ -21,8 +21,9 @@ def chosen_settings(*, sandbox: bool) -> Generator[Settings]:
         yield load_settings()
         return
     from imagerouter_mcp.sandbox.service.accounts import KEY  # noqa: PLC0415 - only `--sandbox` needs it
+    from imagerouter_mcp.sandbox.service.asgi import build_app  # noqa: PLC0415 - as above
     from imagerouter_mcp.sandbox.service.serve import running_sandbox  # noqa: PLC0415 - as above
 
-    with running_sandbox() as running:
+    with running_sandbox(build_app()) as running:
         settings = load_settings(api_key=KEY, base_url=running.base_url)
         yield settings.model_copy(update={"data_dir": settings.data_dir / "sandbox"})

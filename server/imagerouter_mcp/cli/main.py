@@ -65,15 +65,40 @@ def parser() -> argparse.ArgumentParser:
     http.add_argument("--host", default="127.0.0.1", help="address to bind to (default %(default)s)")
     http.add_argument("--port", type=int, default=8300, help="port to bind to (default %(default)s)")
     _add_sandbox_option(http)
-    sandbox = commands.add_parser(
-        "sandbox", help="run an ImageRouter stand-in on this machine, to try things"
-    )
-    sandbox.add_argument("--port", type=int, default=8310, help="port to bind to, 0 for a free one")
+    _add_sandbox(commands.add_parser)
     demo = commands.add_parser("demo", help="make and edit a picture through a real MCP client")
     demo.add_argument("--live", action="store_true", help="use the real service's free test model")
     demo.add_argument("--output", default="demo-output", help="folder for the pictures (default %(default)s)")
     _add_setting_up(commands.add_parser)
     return top
+
+
+class _SandboxHelp(argparse.Action):
+    """Show help that lists the sandbox's models; only then is the sandbox imported."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from imagerouter_mcp.cli.sandbox import what_it_offers  # noqa: PLC0415 - see `_command`
+
+        parser.epilog = what_it_offers()
+        parser.print_help()
+        parser.exit()
+
+
+def _add_sandbox(add: Callable[..., argparse.ArgumentParser]) -> None:
+    sandbox = add(
+        "sandbox",
+        help="run an ImageRouter stand-in on this machine, to try things",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
+    sandbox.add_argument("-h", "--help", action=_SandboxHelp, nargs=0, help="show this help and exit")
+    sandbox.add_argument("--port", type=int, default=8310, help="port to bind to, 0 for a free one")
+    sandbox.add_argument(
+        "--service",
+        choices=("live", "february"),
+        default="live",
+        help="behave as the live service does, or as its backend of February 2026 (default %(default)s)",
+    )
 
 
 def _add_setting_up(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -136,7 +161,7 @@ def _served(options: argparse.Namespace) -> Callable[[], int]:
         case "sandbox":
             from imagerouter_mcp.cli.sandbox import run_sandbox  # noqa: PLC0415 - see `_command`
 
-            return partial(run_sandbox, options.port)
+            return partial(run_sandbox, options.port, options.service)
         case "setup" | "key" | "doctor":
             return _setting_up(options)
         case "demo":

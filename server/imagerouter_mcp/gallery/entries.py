@@ -109,8 +109,7 @@ class Entry:
         call: The handle of the first generation of the same call.
         owner: The process that works on it, or the last one that did.
         state: Its stage.
-        told: What was reported: 0 nothing, 1 its handle, 2 its outcome, 3 its outcome in an answer that has
-            left the server.
+        delivered: Whether somebody got its outcome.
         created_at: In UTC.
         prompt: The requested prompt.
         model: The requested model, later the chosen one.
@@ -124,7 +123,7 @@ class Entry:
     call: str
     owner: str
     state: State
-    told: int
+    delivered: bool
     created_at: datetime
     prompt: str
     model: str

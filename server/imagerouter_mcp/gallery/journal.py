@@ -28,14 +28,11 @@ from imagerouter_mcp.gallery.ledger import committed_since
 from imagerouter_mcp.gallery.owners import Owners
 
 JOINED_FOR = timedelta(minutes=10)
-"""How long a result that was not reported answers the same call again."""
-HANDLE_TOLD, RESULT_TOLD, RESULT_LEFT = 1, 2, 3
-"""What was reported of a generation: its handle; its outcome; its outcome, in an answer that has left the
-server. 0 is nothing."""
+"""How long after its end a call answers the same call, if it may have cost money or was delivered."""
 LISTED_FOR = timedelta(days=7)
 """How long generations that ended without a result are listed."""
 
-_COLUMNS = "handle, call, owner, state, told, created_at, prompt, model, reserved_usd, job, notes, error"
+_COLUMNS = "handle, call, owner, state, delivered, created_at, prompt, model, reserved_usd, job, notes, error"
 _OPEN = ", ".join(f"'{state}'" for state in OPEN_STATES)
 
 
@@ -87,14 +84,20 @@ class Journal:
         discard(self.answer_file(handle))
 
     def begin(
-        self, fingerprint: str, requests: Sequence[tuple[str, str]], *, again: bool
+        self,
+        fingerprint: str,
+        requests: Sequence[tuple[str, str]],
+        *,
+        again: bool,
+        join_delivered: bool = True,
     ) -> tuple[list[str], bool]:
-        """Enter a call, unless the same call is running or has a result that was not reported.
+        """Enter a call, unless the same call is running, or ended lately and may have cost money.
 
         Args:
             fingerprint: Equal for calls that ask for the same.
             requests: The requested prompt and model of each generation.
             again: Enter the call in any case.
+            join_delivered: Whether a call whose result somebody got counts too.
 
         Returns:
             The handles of the new generations, of which the first is the call's, and False; or the handle of
@@ -103,12 +106,12 @@ class Journal:
         owner = self._owners.hold()
         now = datetime.now(UTC)
         with self._database.transaction("IMMEDIATE") as connection:
-            earlier = None if again else self._same(connection, fingerprint, now)
+            earlier = None if again else _same(connection, fingerprint, now, join_delivered=join_delivered)
             if earlier:
                 return [earlier], True
             handles = rows.new_handles(connection, "gen", len(requests))
             connection.executemany(
-                "INSERT INTO journal (handle, call, fingerprint, owner, state, told, created_at, prompt,"
+                "INSERT INTO journal (handle, call, fingerprint, owner, state, delivered, created_at, prompt,"
                 " model, notes) VALUES (?, ?, ?, ?, 'preparing', 0, ?, ?, ?, '[]')",
                 [
                     (
@@ -125,20 +128,10 @@ class Journal:
             )
             return handles, False
 
-    def _same(self, connection: sqlite3.Connection, fingerprint: str, now: datetime) -> str | None:
-        found = connection.execute(
-            f"SELECT call, told, owner FROM journal WHERE fingerprint = ? AND (state IN ({_OPEN})"  # noqa: S608 - our own words
-            " OR state IN ('done', 'unknown') AND told < ? AND ended_at >= ?) ORDER BY id DESC",
-            (fingerprint, RESULT_LEFT, (now - JOINED_FOR).timestamp()),
-        )
-        for call, told, owner in found.fetchall():
-            if told < RESULT_TOLD:
-                return call
-            if owner != self._owners.name:
-                with self._owners.gone(owner) as gone:  # it died before its answer had left
-                    if gone:
-                        return call
-        return None
+    def same_call(self, fingerprint: str) -> str | None:
+        """Return the earlier call that `begin` would answer with, if there is one."""
+        with self._database.transaction() as connection:
+            return _same(connection, fingerprint, datetime.now(UTC), join_delivered=True)
 
     def reserve(
         self, reservations: Sequence[Reservation], budget_usd: Decimal | None, since: datetime
@@ -213,14 +206,10 @@ class Journal:
             )
         self._discard_answer(handle)
 
-    def tell(self, handle: str, told: int = RESULT_TOLD) -> None:
-        """Note what was reported of a generation's call. A lower stage never replaces a higher one."""
+    def note_delivered(self, call: str) -> None:
+        """Note that somebody got the outcome of a call."""
         with self._database.transaction("IMMEDIATE") as connection:
-            connection.execute(
-                "UPDATE journal SET told = ? WHERE call = (SELECT call FROM journal WHERE handle = ?)"
-                " AND told < ?",
-                (told, handle, told),
-            )
+            connection.execute("UPDATE journal SET delivered = 1 WHERE call = ?", (call,))
 
     def call(self, handle: str) -> list[Entry]:
         """Return all generations of a call, in their order; none if the handle is unknown.
@@ -235,7 +224,7 @@ class Journal:
     def unfinished(self, limit: int) -> list[Entry]:
         """Return open generations, unknown outcomes and unreported failures, newest first."""
         return self._select(
-            f"state IN ({_OPEN}) OR (state = 'unknown' OR state IN ('failed', 'not_sent') AND told < 2)"
+            f"state IN ({_OPEN}) OR (state = 'unknown' OR state IN ('failed', 'not_sent') AND NOT delivered)"
             " AND created_at >= ? ORDER BY id DESC LIMIT ?",
             (datetime.now(UTC) - LISTED_FOR).timestamp(),
             limit,
@@ -307,14 +296,27 @@ NEVER_SENT = {
 """The error of a request that a dead process had not sent."""
 
 
+def _same(
+    connection: sqlite3.Connection, fingerprint: str, now: datetime, *, join_delivered: bool
+) -> str | None:
+    """Return the newest call that asks for the same and need not, or must not, be paid for once more."""
+    found = connection.execute(
+        f"SELECT call FROM journal WHERE fingerprint = ? AND (state IN ({_OPEN}) OR ended_at >= ?"  # noqa: S608 - our own words
+        " AND (? OR NOT delivered) AND (state IN ('done', 'unknown') OR state = 'failed' AND"
+        " json_extract(error, '$.charged') != 'no')) ORDER BY id DESC LIMIT 1",
+        (fingerprint, (now - JOINED_FOR).timestamp(), join_delivered),
+    ).fetchone()
+    return found[0] if found else None
+
+
 def _entry(row: Sequence[Any]) -> Entry:
-    handle, call, owner, state, told, created_at, prompt, model, reserved_usd, plan, notes, error = row
+    handle, call, owner, state, delivered, created_at, prompt, model, reserved_usd, plan, notes, error = row
     return Entry(
         handle=handle,
         call=call,
         owner=owner,
         state=state,
-        told=told,
+        delivered=bool(delivered),
         created_at=datetime.fromtimestamp(created_at, UTC),
         prompt=prompt,
         model=model,

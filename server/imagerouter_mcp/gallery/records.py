@@ -50,20 +50,15 @@ class Gallery:
                         return image, record
         return None
 
-    def newest_told(self) -> Record | None:
-        """Return the newest result that was reported to somebody."""
-        return next(iter(self.known(1, 2)), None)
-
-    def known(self, limit: int, told: int = 1) -> list[Record]:
-        """Return the newest results that somebody knows of.
+    def delivered(self, limit: int) -> list[Record]:
+        """Return the newest records that somebody got.
 
         Args:
             limit: The maximum number of records.
-            told: What must have been reported at least: 1 the handle, 2 the result.
         """
-        where = "NOT EXISTS (SELECT 1 FROM journal WHERE journal.handle = generations.handle AND told < ?)"
+        where = "NOT EXISTS (SELECT 1 FROM journal WHERE handle = generations.handle AND NOT delivered)"
         with self._database.transaction() as connection:
-            return rows.select(connection, where, (told,), limit)
+            return rows.select(connection, where, (), limit)
 
     def list(self, query: str | None = None, limit: int = 20) -> list[Record]:
         """Return records, newest first.

@@ -63,6 +63,10 @@ _MIGRATIONS = (
     CREATE INDEX generations_created_at ON generations (created_at);
     CREATE INDEX generations_model ON generations (model);
     """,
+    """
+    ALTER TABLE journal RENAME COLUMN told TO delivered;  -- whether somebody got what came of it
+    UPDATE journal SET delivered = delivered >= 2;
+    """,
 )
 """The statements that migrate each schema version (`PRAGMA user_version`) to the next.
 

@@ -24,7 +24,7 @@ from imagerouter_mcp.gallery.files import (
 )
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.names import checked_filename, file_stem
-from imagerouter_mcp.gallery.places import output_places, permitted
+from imagerouter_mcp.gallery.output_folders import output_places, permitted
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.handles import find_image
 from imagerouter_mcp.generation.planning.plan import Destination, Plan

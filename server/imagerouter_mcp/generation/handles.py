@@ -1,6 +1,7 @@
 """Handles: the short names of stored images, and `last` for the newest."""
 
 import re
+from collections.abc import Collection
 
 from anyio import to_thread
 
@@ -35,7 +36,7 @@ async def find_image(gallery: Gallery, handle: str) -> tuple[GalleryImage, Recor
         ConfigurationError: The gallery cannot be read.
     """
     if is_last(handle):
-        return await _newest(gallery)
+        return await newest_image(gallery)
     found = await to_thread.run_sync(gallery.find, handle)
     if found is None:
         raise NotFoundError(
@@ -45,10 +46,19 @@ async def find_image(gallery: Gallery, handle: str) -> tuple[GalleryImage, Recor
     return found
 
 
-async def _newest(gallery: Gallery) -> tuple[GalleryImage, Record]:
-    """Return the newest picture whose file has arrived, else the newest that was paid for."""
-    records = await to_thread.run_sync(gallery.known, _LOOKED_THROUGH)
-    pairs = [(image, record) for record in records for image in record.images]
+async def newest_image(gallery: Gallery, without: Collection[str] = ()) -> tuple[GalleryImage, Record]:
+    """Return the newest picture whose file has arrived, else the newest that was paid for.
+
+    Args:
+        gallery: Where to look.
+        without: Generations to pass over, by their handles.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    records = await to_thread.run_sync(gallery.delivered, _LOOKED_THROUGH)
+    considered = [record for record in records if record.generation not in without]
+    pairs = [(image, record) for record in considered for image in record.images]
     if not pairs:
         raise NotFoundError("No picture has been made yet.", "Make one first, or give a picture's path.")
     return next((pair for pair in pairs if pair[0].path), pairs[0])

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError, NotFoun
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.uploads import Uploads, is_upload
 from imagerouter_mcp.generation.concurrency import gather_outcomes
-from imagerouter_mcp.generation.handles import find_image, is_handle, is_last
+from imagerouter_mcp.generation.handles import find_image, is_handle, is_last, newest_image
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.images.masks import Convention
 from imagerouter_mcp.images.masks.regions import parse_mask
@@ -94,6 +94,28 @@ class Sources:
             mask, origin, understood = await self._open_mask(request.mask, images[0], opened)
             yield OpenSources(images, (*origins, f"mask {origin}"), mask, (*notes, understood))
 
+    async def resolve_last(self, order: Order, without: Collection[str] = ()) -> tuple[Order, str | None]:
+        """Replace `last` by the handle of the picture that it means.
+
+        Args:
+            order: An order.
+            without: Generations to pass over.
+
+        Returns:
+            The order, and the generation that made the picture; None if the order does not say `last`.
+
+        Raises:
+            NotFoundError: There is no picture.
+        """
+        first = order.requests[0]
+        if not any(map(is_last, (*first.images, first.mask))):
+            return order, None
+        image, record = await newest_image(self._gallery, without)
+        images = tuple(image.handle if is_last(text) else text for text in first.images)
+        mask = image.handle if is_last(first.mask) else first.mask
+        requests = tuple(replace(request, images=images, mask=mask) for request in order.requests)
+        return replace(order, requests=requests), record.generation
+
     async def fingerprint(self, order: Order) -> str:
         """Return the same text for orders that ask for the same from the same sources.
 
@@ -107,9 +129,6 @@ class Sources:
 
     async def _content(self, text: str) -> str | None:
         """Return what identifies the content of a source; None if its text says it all."""
-        if is_last(text):
-            newest = await to_thread.run_sync(self._gallery.newest_told)
-            return newest.generation if newest else None
         try:
             stored, _ = await self._stored(text)
             return await self._reader.digest(stored or text)

@@ -19,7 +19,7 @@ from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.wiring import App
 
 if TYPE_CHECKING:
-    from imagerouter_mcp.images.prepare import Prepared
+    from imagerouter_mcp.images.prepare import SourceImage
 
 _ENVELOPE_BYTES = 64 * 1024
 """Room for what a form sends beside its file."""
@@ -81,7 +81,7 @@ async def _take(app: App, name: str, request: Request) -> Response:
     return _welcome(request, name, kept) if kept else _used()
 
 
-def _keep(uploads: Uploads, name: str, file: BinaryIO) -> "Prepared | None":
+def _keep(uploads: Uploads, name: str, file: BinaryIO) -> "SourceImage | None":
     """Check a picture, strip all but the picture, and keep it under a name; None if the name was used.
 
     Raises:
@@ -139,7 +139,7 @@ def _used() -> Response:
     return error_response(409, "This link has been used. Ask the agent for a new one.")
 
 
-def _welcome(request: Request, name: str, kept: "Prepared") -> Response:
+def _welcome(request: Request, name: str, kept: "SourceImage") -> Response:
     if "text/html" in request.headers.get("accept", ""):
         arrived = f"The picture ({kept.width}×{kept.height}) has arrived. Name it to the agent"
         return _page(f"<p>{arrived}: <code>{html.escape(name)}</code>.</p>")

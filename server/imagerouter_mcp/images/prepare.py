@@ -29,16 +29,16 @@ _MAX_CHECKING_BYTES = 80 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A picture that can be sent.
+class SourceImage:
+    """A picture to send.
 
     Attributes:
-        file: An unnamed temporary file, at its beginning; whoever receives it closes it.
+        file: An unnamed temporary file, at its beginning; the caller closes it.
         media_type: Of PNG, JPEG or WebP.
         extension: Without a dot.
         width: In pixels as displayed.
         height: In pixels as displayed.
-        notes: What was changed and matters, a sentence each.
+        notes: What was changed to make it fit to send, a sentence each.
     """
 
     file: BinaryIO
@@ -48,8 +48,13 @@ class Prepared:
     height: int
     notes: tuple[str, ...]
 
+    @property
+    def filename(self) -> str:
+        """Name the picture for an upload, by its type."""
+        return f"image.{self.extension}"
 
-def prepare(file: BinaryIO, name: str, *, turn: bool = False) -> Prepared:
+
+def prepare(file: BinaryIO, name: str, *, turn: bool = False) -> SourceImage:
     """Make a picture fit to send.
 
     Args:
@@ -80,7 +85,7 @@ def scratch_file() -> BinaryIO:
     return cast("BinaryIO", tempfile.TemporaryFile())  # the stub names a private wrapper
 
 
-def _prepared(file: BinaryIO, name: str, seen: Inspection, *, turn: bool) -> Prepared:
+def _prepared(file: BinaryIO, name: str, seen: Inspection, *, turn: bool) -> SourceImage:
     if seen.format.kind == "video":
         raise InvalidSourceError(
             f"The source image {name} is a video ({seen.format.name.upper()}), not a picture.",
@@ -97,7 +102,7 @@ def _prepared(file: BinaryIO, name: str, seen: Inspection, *, turn: bool) -> Pre
     return _encoded(file, name, seen, becomes, turn=turn)
 
 
-def _prepared_webp(file: BinaryIO, name: str, seen: Inspection) -> Prepared:
+def _prepared_webp(file: BinaryIO, name: str, seen: Inspection) -> SourceImage:
     from imagerouter_mcp.images.pixels import decode, encode, webp_copy  # noqa: PLC0415 - loads Pillow
 
     copy = scratch_file()
@@ -116,7 +121,7 @@ def _prepared_webp(file: BinaryIO, name: str, seen: Inspection) -> Prepared:
         raise
     copy.seek(0)
     notes = (_location_gone(name),) if copied.location else ()
-    return Prepared(copy, seen.format.media_type, seen.format.extension, *_size(seen), notes)
+    return SourceImage(copy, seen.format.media_type, seen.format.extension, *_size(seen), notes)
 
 
 def _encoded(
@@ -128,7 +133,7 @@ def _encoded(
     turn: bool = False,
     lossless: bool = False,
     notes: Sequence[str] = (),
-) -> Prepared:
+) -> SourceImage:
     from imagerouter_mcp.images.inspect import opening  # noqa: PLC0415 - loads Pillow
     from imagerouter_mcp.images.pixels import decode, encode  # noqa: PLC0415 - as above
 
@@ -145,7 +150,9 @@ def _encoded(
             f"Scale it down to {encode.MAX_SIDE} pixels a side or less and give that as PNG, JPEG or WebP.",
         ) from None
     said = (*notes, *_changes(name, seen, made))
-    return Prepared(made.file, made.format.media_type, made.format.extension, made.width, made.height, said)
+    return SourceImage(
+        made.file, made.format.media_type, made.format.extension, made.width, made.height, said
+    )
 
 
 def _size(seen: Inspection) -> tuple[int, int]:

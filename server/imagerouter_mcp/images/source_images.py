@@ -5,10 +5,10 @@ import binascii
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
@@ -17,39 +17,17 @@ import anyio.to_thread
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.fetch import Fetcher, FetchError
 from imagerouter_mcp.images.allowed_files import MAX_READ_BYTES, open_source, too_large
-from imagerouter_mcp.images.prepare import prepare, scratch_file
+from imagerouter_mcp.images.prepare import SourceImage, prepare, scratch_file
 
 __all__ = ["MAX_READ_BYTES", "SourceImage", "SourceReader", "is_data", "shown"]
 
 FETCH_SECONDS = 60.0
 _SHOWN = 80
-_PIECE = 2**20
 _USER = re.compile(r"(?<=://)[^/?#]*@")
 """User name and password in an address; no sentence repeats them."""
 _BASE64 = re.compile(r"(?!/(?!9j/))[A-Za-z0-9+/\s]{256,}={0,2}\s*")
 """Bare base64; few pictures are shorter. A JPEG's begins like a path to a folder `9j`."""
 _DATA_URI = re.compile(r"data:(?P<type>[^,;]*)(?P<options>(;[^,;]*)*),", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class SourceImage:
-    """A picture to send.
-
-    Attributes:
-        file: Open, at its beginning; the caller that opened the source closes it.
-        filename: With the extension of its real type.
-        media_type: From its bytes.
-        width: In pixels, as displayed.
-        height: In pixels, as displayed.
-        notes: What was changed to make it fit to send, a sentence each.
-    """
-
-    file: BinaryIO
-    filename: str
-    media_type: str
-    width: int
-    height: int
-    notes: tuple[str, ...]
 
 
 class SourceReader:
@@ -98,7 +76,10 @@ class SourceReader:
         else:
             file = await self._open_bytes(source.strip())  # noqa: ASYNC240 - a string's `strip`
         with file:
-            return await anyio.to_thread.run_sync(_sha256, file)
+            digest = await anyio.to_thread.run_sync(
+                hashlib.file_digest, cast("BufferedReader", file), "sha256"
+            )
+        return digest.hexdigest()
 
     async def open(self, text: str, *, turn: bool = False) -> SourceImage:
         """Open one source image and make sure that it is a picture.
@@ -156,20 +137,8 @@ class SourceReader:
 
 
 async def _prepared(file: BinaryIO, name: str, *, turn: bool) -> SourceImage:
-    try:
-        made = await anyio.to_thread.run_sync(partial(prepare, file, name, turn=turn))
-    finally:
-        file.close()
-    return SourceImage(
-        made.file, f"image.{made.extension}", made.media_type, made.width, made.height, made.notes
-    )
-
-
-def _sha256(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while piece := file.read(_PIECE):
-        digest.update(piece)
-    return digest.hexdigest()
+    with file:
+        return await anyio.to_thread.run_sync(partial(prepare, file, name, turn=turn))
 
 
 def _is_address(text: str) -> bool:

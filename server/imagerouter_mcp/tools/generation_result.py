@@ -296,6 +296,6 @@ async def _preview(shown: Sequence[tuple[Result, GalleryImage]], size: PreviewCh
     from imagerouter_mcp.images.pixels.contact_sheet import Tile
 
     return await draw_preview(
-        [Tile(image.path, f"{image.handle} · {summary(made.record)}") for made, image in shown if image.path],
+        [Tile(image.path, f"{image.handle} · {summary(made.record)}") for made, image in shown],
         "large" if size == "large" else "auto",
     )

@@ -19,13 +19,15 @@ _DRAWING: RunVar[CapacityLimiter] = RunVar("previews being drawn")
 
 
 async def draw_preview(tiles: "Sequence[Tile]", size: "PreviewSize") -> ImageContent | None:
-    """Draw one picture for one, one labelled sheet for several; None if they cannot be shown."""
+    """Draw one picture for one, one numbered sheet for several; None if they cannot be shown."""
     from imagerouter_mcp.images.pixels.contact_sheet import make_sheet
     from imagerouter_mcp.images.pixels.preview import make_preview
 
+    if not any(tile.path for tile in tiles):
+        return None
     try:
-        if len(tiles) == 1:
-            drawn = await to_thread.run_sync(make_preview, tiles[0].path, size, limiter=_limiter())
+        if len(tiles) == 1 and (path := tiles[0].path):
+            drawn = await to_thread.run_sync(make_preview, path, size, limiter=_limiter())
         else:
             drawn = await to_thread.run_sync(make_sheet, tiles, size, limiter=_limiter())
     except OSError:  # the file is gone again: the answer is worth more than its preview

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from imagerouter_mcp.gallery.entries import GalleryImage
-from imagerouter_mcp.gallery.places import openclaw_folders
+from imagerouter_mcp.gallery.output_folders import openclaw_folders
 from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.tools.pictures import place
 

@@ -5,10 +5,10 @@ import pytest
 from imagerouter_mcp.fetch import Fetcher
 from imagerouter_mcp.gallery.entries import StoredImage
 from imagerouter_mcp.gallery.journal import Journal
-from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.calls.collect import Collector
 from imagerouter_mcp.generation.delivery import Delivery
 from imagerouter_mcp.settings import Settings
+from support.recording import RecordingGallery
 
 
 def _nothing_to_fetch() -> Fetcher:
@@ -19,7 +19,13 @@ def _nothing_to_fetch() -> Fetcher:
     ("usual", "soonest", "latest"), [(None, 15, 15), (1, 5, 5), (30, 28, 30), (900, 60, 60)]
 )
 async def test_a_caller_is_told_to_ask_again_when_that_is_worth_it_and_within_a_minute(
-    *, person: Settings, gallery: Gallery, entries: Journal, usual: int | None, soonest: int, latest: int
+    *,
+    person: Settings,
+    gallery: RecordingGallery,
+    entries: Journal,
+    usual: int | None,
+    soonest: int,
+    latest: int,
 ) -> None:
     if usual is not None:
         image = StoredImage(url="https://storage.example/fox.png")

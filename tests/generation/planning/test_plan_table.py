@@ -33,8 +33,8 @@ Row = Mapping[str, Any]
 
 
 def lists() -> Iterator[Any]:
-    yield pytest.param(v1(listed().values(), {}), id="sandbox-v1")
-    yield pytest.param(v2(listed().values(), {}), id="sandbox-v2")
+    yield pytest.param(v1(listed(), {}, text=True), id="sandbox-v1")
+    yield pytest.param(v2(listed(), {}, aliases=True), id="sandbox-v2")
     for name in filter(None, os.environ.get("IMAGEROUTER_TEST_CATALOGUE", "").split(os.pathsep)):
         yield pytest.param(json.loads(Path(name).read_text("utf-8")), id=Path(name).stem)
 

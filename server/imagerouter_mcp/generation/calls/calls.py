@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -12,8 +13,8 @@ from typing import Any
 import anyio
 from anyio import to_thread
 
-from imagerouter_mcp.errors import ConfigurationError, ImageRouterError, NotSentError
-from imagerouter_mcp.gallery.journal import HANDLE_TOLD, RESULT_LEFT, RESULT_TOLD, Journal
+from imagerouter_mcp.errors import ConfigurationError, ImageRouterError, NotFoundError, NotSentError
+from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation.calls.collect import Collector
 from imagerouter_mcp.generation.calls.outcome import Finished, Pending
 from imagerouter_mcp.generation.calls.run import Runner
@@ -23,8 +24,6 @@ from imagerouter_mcp.generation.sources import Sources
 
 REPORT_SECONDS = 3.0
 """How often a waiting caller gets a progress report although nothing is new."""
-LEAVING_SECONDS = 0.25
-"""Upper bound on delivering a tool's answer, in seconds."""
 LOOK_SECONDS = 0.5
 """Poll interval in seconds."""
 
@@ -42,6 +41,8 @@ class Calls:
         collector: Says what came of a call.
         sources: Returns what compares orders; called with the first order.
         runner: Returns what carries out calls; called with the first one.
+        repeats_are_meant: Whether a call that is repeated after its result was delivered asks for another
+            one, because a person typed it.
     """
 
     def __init__(
@@ -50,20 +51,21 @@ class Calls:
         collector: Collector,
         sources: Callable[[], Sources],
         runner: Callable[[], Runner],
+        *,
+        repeats_are_meant: bool = False,
     ) -> None:
         self._journal = journal
         self._collector = collector
         self._sources = sources
         self._runner = runner
+        self._repeats_are_meant = repeats_are_meant
         self._running: dict[str, RunningCall] = {}
         self._unrecorded: set[str] = set()
         """Calls that have ended here without the journal knowing; settled when somebody asks for them."""
         self._entering = anyio.Lock()
-        self._ending = False
-        self._leaving: set[asyncio.Task[None]] = set()
 
     async def ask(self, order: Order, seconds: float, progress: Progress) -> Finished | Pending:
-        """Carry out an order, or join the same one if it is under way or its result was not delivered.
+        """Carry out an order, or answer it with the same one if that is under way or has lately ended.
 
         Args:
             order: The order.
@@ -77,15 +79,22 @@ class Calls:
             ImageRouterError: There is no result; the message says whether money was spent.
         """
         until = anyio.current_time() + seconds
-        call, joined = await self._begin_or_join(order)
-        try:
+        pinned, fingerprint = await self._identified(order)
+        call, joined = await self._begin_or_join(pinned, fingerprint)
+        if not joined:
             return await self._wait_for(call, seconds, progress)
+        repeated = not any(entry.open for entry in await self._collector.entries(call))
+        try:
+            outcome = await self._wait_for(call, seconds, progress)
         except ImageRouterError as error:
-            if not joined or error.kind != NotSentError.kind:
+            if error.kind != NotSentError.kind:
                 raise
-        # The call that it joined was given up by its first caller before it was sent.
-        call, _ = await self._begin_or_join(order)
-        return await self._wait_for(call, max(0.0, until - anyio.current_time()), progress)
+            # The call that it joined was given up by its first caller before it was sent.
+            call, _ = await self._begin_or_join(pinned, fingerprint)
+            return await self._wait_for(call, max(0.0, until - anyio.current_time()), progress)
+        if repeated and isinstance(outcome, Finished):
+            return _as_repeated(outcome, pinned_last=pinned is not order)
+        return outcome
 
     async def collect(self, handle: str, seconds: float, progress: Progress) -> Finished | Pending:
         """Return what came of a call of this or any other process of the person.
@@ -104,24 +113,9 @@ class Calls:
         return await self._wait_for(entries[0].call, seconds, progress)
 
     async def note_delivered(self, call: str) -> None:
-        """Note that the result of a call was delivered; failure to record this is ignored.
-
-        A server that is ending cannot know whether its answer still gets through: it notes nothing.
-        """
-        if self._ending:
-            return
-        await self._note(call, RESULT_TOLD)
-        leaving = asyncio.create_task(self._note_left(call))
-        self._leaving.add(leaving)
-        leaving.add_done_callback(self._leaving.discard)
-
-    async def _note_left(self, call: str) -> None:
-        await anyio.sleep(LEAVING_SECONDS)
-        await self._note(call, RESULT_LEFT)
-
-    async def _note(self, call: str, told: int) -> None:
+        """Note that somebody got what came of a call; failure to record this is ignored."""
         with suppress(ConfigurationError):
-            await to_thread.run_sync(self._journal.tell, call, told)
+            await to_thread.run_sync(self._journal.note_delivered, call)
 
     async def settle(self) -> None:
         """Take over and settle what processes left that are gone."""
@@ -130,21 +124,43 @@ class Calls:
 
     async def close(self, grace_seconds: float) -> None:
         """Give what was sent its time to arrive and be stored, then cancel the rest."""
-        self._ending = True
         tasks = [call.task for call in self._running.values() if call.task]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=grace_seconds)
             for task in late:
                 task.cancel()
             await asyncio.wait(tasks)
-        if self._leaving:
-            await asyncio.wait(self._leaving)
 
-    async def _begin_or_join(self, order: Order) -> tuple[str, bool]:
+    async def _identified(self, order: Order) -> tuple[Order, str]:
+        """Return an order with `last` as a handle, and its fingerprint.
+
+        If the newest picture was made by this very order, the order is a repeat: then `last` means the
+        picture that it meant when that call began.
+        """
+        sources = self._sources()
+        pinned, maker = await sources.resolve_last(order)
+        fingerprint = await sources.fingerprint(pinned)
+        if maker is None or order.again or self._repeats_are_meant:
+            return pinned, fingerprint
+        entries = await to_thread.run_sync(self._journal.call, maker)
+        with suppress(NotFoundError):
+            before, _ = await sources.resolve_last(order, [entry.handle for entry in entries])
+            earlier = await sources.fingerprint(before)
+            same = await to_thread.run_sync(self._journal.same_call, earlier)
+            if same in {entry.call for entry in entries}:
+                return before, earlier
+        return pinned, fingerprint
+
+    async def _begin_or_join(self, order: Order, fingerprint: str) -> tuple[str, bool]:
         """Return the handle of a call, and whether it had begun before."""
-        fingerprint = await self._sources().fingerprint(order)
         prompts = [(request.prompt, request.model) for request in order.requests]
-        begin = partial(self._journal.begin, fingerprint, prompts, again=order.again)
+        begin = partial(
+            self._journal.begin,
+            fingerprint,
+            prompts,
+            again=order.again,
+            join_delivered=not self._repeats_are_meant,
+        )
         async with self._entering:
             await self._settle()
             handles, joined = await to_thread.run_sync(begin)
@@ -242,7 +258,6 @@ class Calls:
 
     async def _hand_off(self, handle: str, words: str) -> Finished | Pending:
         try:
-            await to_thread.run_sync(self._journal.tell, handle, HANDLE_TOLD)
             entries = await self._collector.entries(handle)
             if not any(entry.open for entry in entries):  # it has just ended
                 return await self._collector.finished(entries)
@@ -265,3 +280,15 @@ async def _reported(call: RunningCall, seconds: float, progress: Progress) -> bo
             return True
         if anyio.current_time() >= until:
             return False
+
+
+def _as_repeated(finished: Finished, *, pinned_last: bool) -> Finished:
+    """Say in a result that it was made before, and how to get another."""
+    first, *others = finished.results
+    note = (
+        "This is the result of the same call made before; nothing was charged again. again=true makes "
+        "another one."
+    )
+    if pinned_last:
+        note += f" To change this result further, name {first.record.images[0].handle} in place of last."
+    return replace(finished, results=(replace(first, notes=(note, *first.notes)), *others))

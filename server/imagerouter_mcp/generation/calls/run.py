@@ -108,6 +108,10 @@ class Runner:
     async def _make(self, handle: str, plan: Plan, sources: OpenSources, call: RunningCall) -> Result:
         try:
             answer = await self._sender.send(handle, plan, sources, call)
+        except ImageRouterError as error:
+            if error.kept and plan.estimate:  # what ImageRouter sets aside beforehand
+                error.cost_usd = plan.estimate.high
+            raise
         finally:
             call.one_done()
         call.status = "Fetching the result"

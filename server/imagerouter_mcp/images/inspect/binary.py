@@ -49,17 +49,7 @@ class Measured:
 
 
 def as_displayed(width: int, height: int, *, orientation: int = 1, animated: bool = False) -> Measured:
-    """Check stored dimensions, and turn them into displayed ones.
-
-    Args:
-        width: In pixels as stored.
-        height: In pixels as stored.
-        orientation: The EXIF orientation, 1 to 8; viewers treat any other value as 1.
-        animated: Whether there is more than one frame.
-
-    Raises:
-        NotAPictureError: The picture has no pixels, or more than `MAX_PIXELS`.
-    """
+    """Turn stored dimensions into displayed ones; refuse a picture of no pixels or more than `MAX_PIXELS`."""
     if not 0 < width * height <= MAX_PIXELS:
         raise NotAPictureError(f"it claims {width}×{height} pixels")
     if orientation in SIDEWAYS:
@@ -68,11 +58,7 @@ def as_displayed(width: int, height: int, *, orientation: int = 1, animated: boo
 
 
 def exactly(file: BinaryIO, count: int) -> bytes:
-    """Read `count` bytes.
-
-    Raises:
-        NotAPictureError: The file ends before.
-    """
+    """Read `count` bytes, or raise `NotAPictureError`."""
     data = file.read(count)
     if len(data) < count:
         raise NotAPictureError(CUT_SHORT)
@@ -80,11 +66,7 @@ def exactly(file: BinaryIO, count: int) -> bytes:
 
 
 def stream(file: BinaryIO, count: int) -> Iterator[bytes]:
-    """Read `count` bytes, in pieces of at most 1 MiB.
-
-    Raises:
-        NotAPictureError: The file ends before.
-    """
+    """Read `count` bytes in pieces of at most 1 MiB, or raise `NotAPictureError`."""
     while count:
         data = exactly(file, min(count, _PIECE))
         count -= len(data)
@@ -97,20 +79,12 @@ def holds_text(data: bytes) -> bool:
 
 
 def number(data: bytes, start: int = 0, size: int = 4) -> int:
-    """Decode the big-endian number in `size` bytes from `start`.
-
-    Raises:
-        NotAPictureError: `data` is too short.
-    """
+    """Decode the big-endian number in `size` bytes from `start`, or raise `NotAPictureError`."""
     return int.from_bytes(_slice(data, start, size), "big")
 
 
 def little(data: bytes, start: int = 0, size: int = 4) -> int:
-    """Decode the little-endian number in `size` bytes from `start`.
-
-    Raises:
-        NotAPictureError: `data` is too short.
-    """
+    """Decode the little-endian number in `size` bytes from `start`, or raise `NotAPictureError`."""
     return int.from_bytes(_slice(data, start, size), "little")
 
 

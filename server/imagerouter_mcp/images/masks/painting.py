@@ -13,6 +13,7 @@ from imagerouter_mcp.images.masks.regions import Regions
 from imagerouter_mcp.images.pixels.decode import (
     MAX_WORKING_BYTES,
     TooLargeError,
+    alpha,
     fitted,
     has_transparency,
     loaded,
@@ -43,9 +44,9 @@ def region_mask(regions: Regions, source: BinaryIO, width: int, height: int) -> 
 
     Args:
         regions: From `parse_mask`.
-        source: The source image, open for reading; read only for `alpha`.
-        width: Of the source image, in pixels.
-        height: Of the source image, in pixels.
+        source: The source image; read only for `alpha`.
+        width: Of the source image.
+        height: Of the source image.
 
     Raises:
         PlanError: A box lies outside the picture, the picture has no transparency, or the mask covers
@@ -71,9 +72,9 @@ def given_mask(file: BinaryIO, width: int, height: int) -> tuple[Image.Image, st
     128.
 
     Args:
-        file: The mask, open for reading, as `prepare` returns it.
-        width: Of the source image, in pixels.
-        height: Of the source image, in pixels.
+        file: The mask, as `prepare` returns it.
+        width: Of the source image.
+        height: Of the source image.
 
     Returns:
         The mask, and what was recognised and done, as half a sentence such as "edited where it is white,
@@ -87,7 +88,7 @@ def given_mask(file: BinaryIO, width: int, height: int) -> tuple[Image.Image, st
     picture = _decoded(file, "mask")
     own = picture.size
     if has_transparency(picture):
-        mask = ImageChops.invert(_alpha(picture))
+        mask = ImageChops.invert(alpha(picture))
         said = "edited where it is transparent"
     else:
         mask = picture if picture.mode == "L" else picture.convert("RGB").convert("L")
@@ -186,11 +187,7 @@ def _transparent_part(source: BinaryIO, size: Size) -> Image.Image:
             "The mask is to be the picture's own transparency (alpha), and the picture has none.",
             "Give regions such as box:0,0,100%,50%, or a mask picture.",
         )
-    return _scaled(ImageChops.invert(_alpha(picture)), size)
-
-
-def _alpha(picture: Image.Image) -> Image.Image:
-    return (picture if picture.mode in ("LA", "RGBA") else picture.convert("RGBA")).getchannel("A")
+    return _scaled(ImageChops.invert(alpha(picture)), size)
 
 
 def _opaque(picture: Image.Image) -> Image.Image:

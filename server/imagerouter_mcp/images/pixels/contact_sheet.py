@@ -20,9 +20,9 @@ _PAPER, _INK, _EMPTY = (250, 250, 250), (30, 30, 30), (225, 225, 225)
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A picture on the sheet, and the words below it."""
+    """A picture on the sheet, and the words below it; a picture without a file keeps its number."""
 
-    path: Path
+    path: Path | None
     label: str
 
 
@@ -47,7 +47,7 @@ def make_sheet(tiles: Sequence[Tile], size: PreviewSize) -> Preview | None:
     for number, tile in enumerate(tiles):
         left = _GAP + (number % columns) * (cell + _GAP)
         top = _GAP + (number // columns) * (cell + _LABEL + _GAP)
-        picture = _thumbnail(tile.path, cell)
+        picture = _thumbnail(tile.path, cell) if tile.path else None
         if picture is None:
             draw.rectangle((left, top, left + cell, top + cell), _EMPTY)
         else:

@@ -160,10 +160,12 @@ def plain(picture: Image.Image, *, deep: bool = False) -> Image.Image:
 
 def has_transparency(picture: Image.Image) -> bool:
     """Whether any pixel is transparent; an alpha channel of nothing but 255 does not count."""
-    if not picture.has_transparency_data:
-        return False
-    alpha = (picture if picture.mode in ("LA", "RGBA") else picture.convert("RGBA")).getchannel("A")
-    return alpha.getextrema() != (_EIGHT, _EIGHT)
+    return picture.has_transparency_data and alpha(picture).getextrema() != (_EIGHT, _EIGHT)
+
+
+def alpha(picture: Image.Image) -> Image.Image:
+    """Return the alpha channel of a picture that has transparency of any kind."""
+    return (picture if picture.mode in ("LA", "RGBA") else picture.convert("RGBA")).getchannel("A")
 
 
 def upper_half(picture: Image.Image) -> Image.Image:

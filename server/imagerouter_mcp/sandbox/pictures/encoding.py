@@ -1,11 +1,12 @@
 """Pictures as files, and scaled."""
 
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
 from PIL import Image
 
-from imagerouter_mcp.sandbox.pictures.media import JPEG, PNG, MadeFile, Size
+from imagerouter_mcp.sandbox.pictures.media import JPEG, PNG, TIFF, MadeFile, Size
 
 
 def encode(picture: Image.Image, media_type: str) -> MadeFile:
@@ -20,6 +21,12 @@ def encode(picture: Image.Image, media_type: str) -> MadeFile:
     if media_type == JPEG:
         return saved(picture.convert("RGB"), "JPEG", media_type, quality=90)
     return saved(picture, "WEBP", media_type, quality=85, method=0)
+
+
+def encode_pages(pages: Sequence[Image.Image]) -> MadeFile:
+    """Write pictures as the pages of one TIFF."""
+    first, *others = pages
+    return saved(first, "TIFF", TIFF, save_all=True, append_images=others, compression="tiff_deflate")
 
 
 def saved(picture: Image.Image, kind: str, media_type: str, **options: Any) -> MadeFile:  # noqa: ANN401 - Pillow's own

@@ -13,6 +13,7 @@ PNG: Final = "image/png"
 JPEG: Final = "image/jpeg"
 WEBP: Final = "image/webp"
 SVG: Final = "image/svg+xml"
+TIFF: Final = "image/tiff"
 MP4: Final = "video/mp4"
 
 SUFFIXES: Final = {
@@ -20,6 +21,7 @@ SUFFIXES: Final = {
     JPEG: ".jpg",
     WEBP: ".webp",
     SVG: ".svg",
+    TIFF: ".tiff",
     MP4: ".mp4",
     "image/gif": ".gif",
     "image/avif": ".avif",

@@ -1,27 +1,25 @@
-"""Who asks: API keys, and what each may do.
+"""The accounts behind the API keys, and what each may do.
 
-| key | behaviour |
+| key | account |
 |---|---|
-| `KEY`, and any other of 64 characters | good, 25.5 USD |
-| `POOR_KEY` | good, has deposited once, nothing left |
-| `NEVER_DEPOSITED_KEY` | good, no credits, may not use `:free` models |
-| `FREE_LIMIT_KEY` | good, never deposited, today's free pictures are used up |
-| `LIMITED_KEY` | good, with a monthly spend limit that `/v1/credits` shows |
-| `RATE_LIMITED_KEY` | good, and every generation answers 429 |
-| `UNKNOWN_KEY` | 401 `Invalid API key` |
-| `MANAGEMENT_KEY` | 401: mints other keys, and does nothing else |
-| `EXPIRED_JWT` | 401: a temporary token (100 characters or more); any other of this length is good |
+| `KEY`, and any other of 64 characters | 25.5 USD left |
+| `POOR_KEY` | has deposited once, nothing left |
+| `NEVER_DEPOSITED_KEY` | has never deposited |
+| `FREE_LIMIT_KEY` | 25.5 USD left, today's `:free` pictures used up |
+| `LIMITED_KEY` | 25.5 USD left; the key has a monthly spend limit, which `/v1/credits` shows |
+| `RATE_LIMITED_KEY` | 25.5 USD left, and every generation answers 429 |
+| `UNKNOWN_KEY` | none: 401 `Invalid API key` |
+| `MANAGEMENT_KEY` | none: 401, for this key only mints others |
+| `EXPIRED_JWT` | none: 401, a temporary token (100 characters or more); any other of this length is good |
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Final
 
 from imagerouter_mcp.sandbox.service.error_answers import (
-    access_denied,
-    deposit_required,
-    insufficient_credits,
+    free_day_over,
+    no_free_models,
     rate_limited,
     unauthorized,
 )
@@ -31,11 +29,6 @@ KEY_LENGTH: Final = 64
 """Characters of an API key."""
 JWT_LENGTH: Final = 100
 """The shortest temporary token, in characters."""
-FREE_A_DAY: Final = 50
-"""Free pictures a day on an account with credit."""
-FREE_A_DAY_WITHOUT_DEPOSIT: Final = 10
-"""Free pictures a day on an account without."""
-
 KEY: Final = "sandbox-key-".ljust(KEY_LENGTH, "0")
 POOR_KEY: Final = "sandbox-poor-key-".ljust(KEY_LENGTH, "0")
 NEVER_DEPOSITED_KEY: Final = "sandbox-never-deposited-key-".ljust(KEY_LENGTH, "0")
@@ -46,54 +39,47 @@ UNKNOWN_KEY: Final = "sandbox-unknown-key-".ljust(KEY_LENGTH, "0")
 MANAGEMENT_KEY: Final = "sandbox-management-key-".ljust(KEY_LENGTH, "0")
 EXPIRED_JWT: Final = "sandbox-expired-jwt-".ljust(160, "0")
 
-_UNITS_A_DOLLAR: Final = 10_000
-"""The service counts credits in 1/10,000 USD."""
+UNITS_A_DOLLAR: Final = 10_000
+"""The service counts credits in whole 1/10,000 USD."""
 
 
 @dataclass(slots=True)
 class Account:
-    """One account with one key; amounts in USD.
+    """One account with one key; amounts in 1/10,000 USD.
 
     Attributes:
         name: What `/v1/credits` calls the key.
         deposits: All that was ever paid in.
-        used: All that was ever spent, failed generations not counted.
+        used: All that was ever charged, the pre-charges of pictures in flight included.
         requests: How many generations were begun.
-        free_used: Pictures of `:free` models today.
-        free_forbidden: Whether `:free` models are refused altogether.
+        free_used: Pictures of `:free` models today; None is as many as the service allows.
         rate_limited: Whether every generation is answered with 429.
         images: The requests for images within the present window.
         videos: The same for videos.
-        spend_limit: What the key may spend in a month; shown, not enforced, for the service's wording of
-            the refusal has not been observed.
+        spend_limit: What the key may spend in a month; shown, not enforced, because the wording of the
+            service's refusal has not been observed.
     """
 
     name: str
-    deposits: Decimal = Decimal(30)
-    used: Decimal = Decimal("4.5")
+    deposits: int = 300_000
+    used: int = 45_000
     requests: int = 0
-    free_used: int = 0
-    free_forbidden: bool = False
+    free_used: int | None = 0
     rate_limited: bool = False
     images: Window = field(default_factory=Window)
     videos: Window = field(default_factory=Window)
-    spend_limit: Decimal | None = None
-
-    @property
-    def credits(self) -> Decimal:
-        """What is left."""
-        return self.deposits - self.used
+    spend_limit: int | None = None
 
     @property
     def units(self) -> int:
-        """What is left, in 1/10,000 USD."""
-        return int(self.credits * _UNITS_A_DOLLAR)
+        """The credits that are left."""
+        return self.deposits - self.used
 
     def pace(self, limit: int, seconds: float, *, video: bool) -> dict[str, str]:
         """Count a request against the key's rate.
 
         Args:
-            limit: How many a window may see; 0 is the service's rule, which looks at what is left.
+            limit: How many a window may see; 0 is the service's rule, which depends on the credits left.
             seconds: How long a window lasts.
             video: Whether it is for a video.
 
@@ -103,86 +89,57 @@ class Account:
         Raises:
             RefusedError: 429: too many.
         """
+        if self.rate_limited:
+            raise rate_limited()
         window = self.videos if video else self.images
-        return window.admit(limit or usual_limit(self.credits, video=video), seconds)
+        return window.admit(limit or usual_limit(self.units / UNITS_A_DOLLAR, video=video), seconds)
 
-    def admit(self, *, free: bool) -> None:
-        """Let a generation pass, or not.
-
-        Args:
-            free: Whether the model is a `:free` one.
+    def admit_free(self, daily_limit: int) -> None:
+        """Count a picture of a `:free` model.
 
         Raises:
-            RefusedError: The key is limited, or may not use free models (any more today).
+            RefusedError: 403: no credits left; or 429: today's free pictures are used up.
         """
-        if self.rate_limited:
-            raise rate_limited("API key rate limit exceeded, please try again later.")
-        if not free:
-            return
-        if self.free_forbidden:
-            raise access_denied(
-                "Free models are only available to accounts that have deposited. Please deposit any amount: "
-                "https://imagerouter.io/pricing"
-            )
-        limit = FREE_A_DAY if self.credits > 0 else FREE_A_DAY_WITHOUT_DEPOSIT
-        if self.free_used >= limit and self.credits > 0:
-            raise rate_limited(
-                f"Daily limit of {limit} free requests reached. There is no limit on paid models, so you can "
-                'continue by removing ":free" from the model name.',
-                seconds=86_400,
-            )
-        if self.free_used >= limit:
-            raise deposit_required(limit)
+        if self.units <= 0:
+            raise no_free_models()
+        if self.free_used is None or self.free_used >= daily_limit:
+            raise free_day_over(daily_limit)
         self.free_used += 1
 
-    def charge(self, price: Decimal) -> None:
-        """Take the price before the generation begins.
-
-        Raises:
-            RefusedError: There is not enough; nothing was taken.
-        """
-        if price > self.credits:
-            raise insufficient_credits(f"{price.normalize():f}")
-        self.used += price
-        self.requests += 1
-
-    def refund(self, price: Decimal) -> None:
-        """Give the price of a failed generation back."""
-        self.used -= price
-
     def summary(self, *, by_key: bool) -> dict[str, object]:
-        """What `/v1/credits` answers; amounts are strings of USD."""
+        """Return the body of `/v1/credits`; its amounts are strings of USD."""
         answer: dict[str, object] = {
-            "remaining_credits": f"{self.credits:.4f}",
-            "credit_usage": f"{self.used:.4f}",
-            "total_deposits": f"{self.deposits:.4f}",
+            "remaining_credits": _dollars(self.units),
+            "credit_usage": _dollars(self.used),
+            "total_deposits": _dollars(self.deposits),
         }
         if by_key:
             limit = self.spend_limit
             answer["usage_by_api_key"] = [
                 {
                     "api_key_name": self.name,
-                    "credit_usage": f"{self.used:.4f}",
+                    "credit_usage": _dollars(self.used),
                     "total_requests": self.requests,
                     "is_active": True,
-                    "spend_limit": None if limit is None else f"{limit:.4f}",
+                    "spend_limit": None if limit is None else _dollars(limit),
                     "spend_limit_period": None if limit is None else "month",
-                    "period_spend": None if limit is None else f"{self.used:.4f}",
+                    "period_spend": None if limit is None else _dollars(self.used),
                     "expires_at": None if limit is None else "2027-01-31T00:00:00.000Z",
                 }
             ]
         return answer
 
 
+def _dollars(units: int) -> str:
+    return f"{units / UNITS_A_DOLLAR:.4f}"
+
+
 def _special() -> dict[str, Account]:
-    nothing = Decimal(0)
     return {
-        POOR_KEY: Account("poor", deposits=Decimal(5), used=Decimal(5)),
-        NEVER_DEPOSITED_KEY: Account("never-deposited", deposits=nothing, used=nothing, free_forbidden=True),
-        FREE_LIMIT_KEY: Account(
-            "free-limit", deposits=nothing, used=nothing, free_used=FREE_A_DAY_WITHOUT_DEPOSIT
-        ),
-        LIMITED_KEY: Account("limited", spend_limit=Decimal(10)),
+        POOR_KEY: Account("poor", deposits=50_000, used=50_000),
+        NEVER_DEPOSITED_KEY: Account("never-deposited", deposits=0, used=0),
+        FREE_LIMIT_KEY: Account("free-limit", free_used=None),
+        LIMITED_KEY: Account("limited", spend_limit=100_000),
         RATE_LIMITED_KEY: Account("rate-limited", rate_limited=True),
     }
 
@@ -196,15 +153,15 @@ _REFUSED: Mapping[str, str] = {
 
 @dataclass(slots=True)
 class Accounts:
-    """All accounts of one running sandbox; every good key has its own."""
+    """All accounts of one running sandbox; every accepted key has its own."""
 
     _by_key: dict[str, Account] = field(default_factory=_special)
 
     def authorize(self, header: str | None) -> Account:
-        """Find the account behind an `Authorization` header.
+        """Return the account behind an `Authorization` header.
 
         Raises:
-            RefusedError: 401, with the service's words for what is wrong with it.
+            RefusedError: 401: the header is missing, malformed or names no account.
         """
         if not header or not header.startswith("Bearer "):
             raise unauthorized("Authorization header must be provided as Bearer token")

@@ -1,5 +1,6 @@
 """The ASGI application: which address does what."""
 
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
@@ -8,13 +9,23 @@ from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from imagerouter_mcp.sandbox.service import control, generation_endpoints, list_endpoints, result_files
+from imagerouter_mcp.sandbox.service import (
+    generation_endpoints,
+    journal_endpoints,
+    list_endpoints,
+    result_files,
+)
+from imagerouter_mcp.sandbox.service.editions import LIVE, Edition
 from imagerouter_mcp.sandbox.service.error_answers import NOT_FOUND_PAGE, RefusedError
+from imagerouter_mcp.sandbox.service.imitation import imitate
+from imagerouter_mcp.sandbox.service.offered import Model, listed
+from imagerouter_mcp.sandbox.service.providers import Provider
 from imagerouter_mcp.sandbox.service.sandbox_journal import Entry
-from imagerouter_mcp.sandbox.service.state import HEARTBEAT_SECONDS, SandboxSettings, SandboxState
+from imagerouter_mcp.sandbox.service.special_models import SPECIAL_MODELS
+from imagerouter_mcp.sandbox.service.state import SandboxSettings, SandboxState
 
 SERVER_NAME: Final = "imagerouter-sandbox"
 """The `Server` header of every answer: by it a client can tell that nothing was real."""
@@ -23,19 +34,37 @@ POPULAR_PATH: Final = "/operations/get-popular-models"
 _ADMIN: Final = "/sandbox/"
 
 
-def build_app(*, heartbeat_seconds: float = HEARTBEAT_SECONDS, latency_seconds: float = 0.0) -> Starlette:
+def build_app(
+    *,
+    edition: Edition = LIVE,
+    models: Mapping[str, Model] | None = None,
+    providers: Mapping[str, Provider] | None = None,
+    settings: SandboxSettings | None = None,
+    routes: Sequence[BaseRoute] = (),
+) -> Starlette:
     """Build a sandbox with nothing in it yet.
 
     Args:
-        heartbeat_seconds: How often it sends a space while it works.
-        latency_seconds: How long a generation takes at least.
+        edition: Which generation of the service it is.
+        models: The models that it lists; left out, its own.
+        providers: What makes the results of some models, by id; the others are imitated.
+        settings: How it behaves.
+        routes: Further addresses, which win over its own.
 
     Returns:
         The application; its `state.sandbox` is the `SandboxState`.
     """
-    state = SandboxState(SandboxSettings(heartbeat_seconds, latency_seconds))
+    shown = listed() if models is None else models
+    state = SandboxState(
+        models={**{name: one.model for name, one in SPECIAL_MODELS.items()}, **shown},
+        listed=shown,
+        provider=imitate,
+        providers={**{name: one.provider for name, one in SPECIAL_MODELS.items()}, **(providers or {})},
+        edition=edition,
+        settings=settings or SandboxSettings(),
+    )
     app = Starlette(
-        routes=_routes(),
+        routes=[*routes, *_routes()],
         middleware=[Middleware(_Recorder, state=state)],
         exception_handlers={RefusedError: _refuse, 404: _unknown, 405: _unknown},
     )
@@ -49,18 +78,17 @@ def _routes() -> list[Route]:
         Route("/v1/openai/images/edits", generation_endpoints.generate_image, methods=["POST"]),
         Route("/v1/openai/videos/generations", generation_endpoints.generate_video, methods=["POST"]),
         Route("/v1/models", list_endpoints.models_v1),
-        Route("/v1/models/{id:path}", list_endpoints.model),
+        Route("/v1/models/{id:path}", list_endpoints.model_v1),
         Route("/v2/models", list_endpoints.models_v2),
         Route("/v3/models", list_endpoints.models_v3),
+        Route("/v3/models/{id:path}", list_endpoints.model_v3),
         Route(POPULAR_PATH, list_endpoints.popular, methods=["POST"]),
         Route("/v1/credits", list_endpoints.credits),
         Route("/v1/auth/test", list_endpoints.test_key, methods=["POST"]),
         Route("/files/{name}", result_files.file, name="file"),
-        Route("/files/{fault}/{name}", result_files.faulty_file),
-        Route("/sandbox/journal", control.read_journal, methods=["GET"]),
-        Route("/sandbox/journal", control.clear_journal, methods=["DELETE"]),
-        Route("/sandbox/uploads/{sha256}", control.read_upload),
-        Route("/sandbox/settings", control.change_settings, methods=["PUT"]),
+        Route("/sandbox/journal", journal_endpoints.read_journal, methods=["GET"]),
+        Route("/sandbox/journal", journal_endpoints.clear_journal, methods=["DELETE"]),
+        Route("/sandbox/uploads/{sha256}", journal_endpoints.read_upload),
     ]
 
 

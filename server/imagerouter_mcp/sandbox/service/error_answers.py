@@ -1,13 +1,13 @@
-"""Error answers, worded and shaped as the service's."""
+"""The service's error answers: their statuses, types, texts, and which of them lack a `Content-Type`."""
 
 from collections.abc import Mapping
 
 from starlette.responses import JSONResponse, Response
 
-JSON_TYPE = "application/json"
 INVALID = "invalid_request_error"
 INTERNAL = "internal_error"
 RATE_LIMIT = "rate_limit_error"
+PRICING_PAGE = "https://imagerouter.io/pricing"
 NOT_FOUND_PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -22,17 +22,22 @@ NOT_FOUND_PAGE = """<!DOCTYPE html>
 """What the service's web framework answers for an unknown route; the path comes escaped."""
 
 
+class ServiceJSON(JSONResponse):
+    """JSON with the service's `Content-Type`."""
+
+    media_type = "application/json; charset=utf-8"
+
+
 class RefusedError(Exception):
-    """A request that the service refuses.
+    """A request that the service refuses; nothing is charged for it.
 
     Args:
-        status: The HTTP status; 200 for what the service notices only after it has accepted the request.
+        status: The HTTP status; 200 for what the service notices only after the validation.
         message: The error object's `message`.
         kind: Its `type`.
-        code: Its `code`, if any.
+        extra: What else the error object has, such as a `code`.
         headers: Further response headers.
         typed: Whether the answer states its `Content-Type`; the service leaves it out of most 400s.
-        beside: What stands beside `error` in the body, such as a provider's `status` and `statusText`.
     """
 
     def __init__(
@@ -41,109 +46,101 @@ class RefusedError(Exception):
         message: str,
         kind: str = INVALID,
         *,
-        code: str | None = None,
+        extra: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         typed: bool = False,
-        beside: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
-        self.kind = kind
-        self.code = code
+        self.error = {"message": message, "type": kind, **(extra or {})}
         self.headers = headers
         self.typed = typed
-        self.beside = beside or {}
-
-    @property
-    def body(self) -> dict[str, object]:
-        """The JSON of the answer."""
-        error: dict[str, object] = {"message": self.message, "type": self.kind}
-        if self.code:
-            error["code"] = self.code
-        return {**self.beside, "error": error}
 
     def response(self) -> Response:
-        """The whole answer."""
-        answer = JSONResponse(self.body, self.status, self.headers)
+        """Return the whole answer."""
+        answer = ServiceJSON({"error": self.error}, self.status, self.headers)
         if not self.typed:
             del answer.headers["content-type"]
         return answer
 
 
 def unauthorized(message: str) -> RefusedError:
-    """A missing, malformed or unknown key."""
+    """Build the 401 for a missing, malformed or unknown key."""
     return RefusedError(401, message, "unauthorized", typed=True)
 
 
-def access_denied(message: str = "Access denied") -> RefusedError:
-    """A good key whose account, or whose address, may not do this."""
-    return RefusedError(403, message, "access_denied", typed=True)
-
-
-def deposit_required(limit: int) -> RefusedError:
-    """An account that never deposited and has used up its free pictures of the day."""
+def no_free_models() -> RefusedError:
+    """Build the 403 for a `:free` model on an account without credits, whether it ever deposited or not."""
     return RefusedError(
         403,
-        f"Daily limit of {limit} free requests reached. Please deposit any amount to get access to 50 daily "
-        "free generations: https://imagerouter.io/pricing",
-        "deposit_required",
+        "Free models are only available on the website (eg https://imagerouter.io/generate). To gain API "
+        "access, please deposit any amount (free models cost $0, but one time deposit needed to prevent "
+        f"abuse). More info about pricing: {PRICING_PAGE}",
+        "access_denied",
         typed=True,
     )
 
 
-def rate_limited(
-    message: str = "Too many requests, please try again later.", *, seconds: int = 1
-) -> RefusedError:
-    """Too many requests; `seconds` is the window, and how long to wait."""
+def free_day_over(limit: int) -> RefusedError:
+    """Build the 429 for an account that has used up its free pictures of the day; it has no `Retry-After`."""
     return RefusedError(
         429,
-        message,
+        f'Daily limit of {limit} free requests reached. Remove ":free" from the model name to continue with '
+        "the paid model.",
         RATE_LIMIT,
-        headers={
-            "Retry-After": str(seconds),
-            "RateLimit-Policy": f"20;w={seconds}",
-            "RateLimit-Limit": "20",
-            "RateLimit-Remaining": "0",
-            "RateLimit-Reset": str(seconds),
-        },
         typed=True,
     )
 
 
-def over_rate(standing: Mapping[str, str]) -> RefusedError:
-    """A key that asks faster than it may.
+def rate_limited(seconds: int = 1) -> RefusedError:
+    """Build the 429 for too many requests within a window of so many seconds."""
+    standing = {
+        "RateLimit-Policy": f"20;w={seconds}",
+        "RateLimit-Limit": "20",
+        "RateLimit-Remaining": "0",
+        "RateLimit-Reset": str(seconds),
+    }
+    return over_rate(standing, "Too many requests, please try again later.")
+
+
+def over_rate(
+    standing: Mapping[str, str], message: str = "API key rate limit exceeded, please try again later."
+) -> RefusedError:
+    """Build the 429 for a key that asks too often.
 
     Args:
         standing: The `RateLimit-…` headers, from which `Retry-After` follows.
+        message: What it says.
     """
-    return RefusedError(
-        429,
-        "API key rate limit exceeded, please try again later.",
-        RATE_LIMIT,
-        headers={**standing, "Retry-After": standing["RateLimit-Reset"]},
-        typed=True,
-    )
+    headers = {**standing, "Retry-After": standing["RateLimit-Reset"]}
+    return RefusedError(429, message, RATE_LIMIT, headers=headers, typed=True)
 
 
-def insufficient_credits(price: str) -> RefusedError:
-    """An account that cannot pay `price`, in USD; the service notices it after the validation."""
+def insufficient_credits(price: float) -> RefusedError:
+    """Build the error for an account that does not hold a model's highest price, in USD."""
     return late(
-        f"Insufficient credits (this model needs minimum ${price} credits), please topup your ImageRouter "
-        "account: https://imagerouter.io/pricing"
+        f"Insufficient credits (this model needs minimum ${price:g} credits), please topup your ImageRouter "
+        f"account: {PRICING_PAGE}"
     )
 
 
 def late(message: str) -> RefusedError:
-    """What the service notices after the validation: status 200, and no `Content-Type`."""
+    """Build an error that the service notices after the validation: status 200, and no `Content-Type`."""
     return RefusedError(200, message, INTERNAL)
 
 
-def provider_error(status: int, status_text: str, message: str) -> RefusedError:
-    """What the provider behind a model said, in the form that the service passes on."""
-    return RefusedError(200, message, status_text, beside={"status": status, "statusText": status_text})
+def unknown_model(model_id: str) -> RefusedError:
+    """Build the 404 of `GET /v1/models/<id>`."""
+    extra = {"param": "model", "code": "model_not_found"}
+    return RefusedError(404, f"The model '{model_id}' does not exist.", extra=extra, typed=True)
+
+
+def upload_error(what: str) -> RefusedError:
+    """Build the 400 for files that the service does not take."""
+    return RefusedError(400, f"File upload error: {what}", typed=True)
 
 
 def internal_error() -> RefusedError:
-    """What the service says of everything that it did not expect, malformed JSON included."""
+    """Build the 500 for everything that the service did not expect, malformed JSON included."""
     return RefusedError(500, "Internal server error", INTERNAL, typed=True)

@@ -1,59 +1,31 @@
-"""The models: some fifty real ones, as the v1 model list gave them in early 2026, and how each behaves.
+"""The models that the sandbox offers.
 
-`catalogue.json` holds their entries unchanged. What the list does not tell, such as which model answers SVG,
-stands here.
+`catalogue.json` holds some fifty real ones, with their prices in USD as of early 2026: a model's providers,
+in their order, each with its own name for the model, the type of its price and the price (or the lowest,
+usual and highest one). `traits` adds what the service's model list does not tell.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-ALIASES: Final[Mapping[str, str]] = {
-    "briaai/RMBG-2.0": "bria/remove-background",
-    "google/gemini-2.5-flash-image": "google/gemini-2.5-flash",
-    "gemini-2.5-flash-image": "google/gemini-2.5-flash",
-    "google/gemini-3-pro-image": "google/gemini-3-pro",
-    "gemini-3-pro-image": "google/gemini-3-pro",
-    "kwaivgi/kling-2.5-turbo-pro": "kling/kling-2.5-turbo-pro",
-    "kwaivgi/wan-2.6": "wan/wan-2.6",
-}
-"""Other ids for listed models; the server resolves them, and v1 does not list them."""
+from imagerouter_mcp.sandbox.pictures.media import PNG
+from imagerouter_mcp.sandbox.service import traits
 
-RETIRED: Final[Mapping[str, str]] = {
-    "google/gemini-2.0-flash-exp:free": (
-        "Please switch to 'google/gemini-2.0-flash-exp' (paid) or 'google/gemini-2.5-flash:free' (free) "
-        "instead."
-    ),
-    "google/gemini-2.5-flash:free": (
-        "The free trial is over for this model. Please switch to 'google/gemini-2.5-flash' (paid) or use "
-        "other models instead."
-    ),
-    "stabilityai/sd3.5-medium": (
-        "This model is no longer available. Available alternative 'stabilityai/sd3.5'."
-    ),
-}
-"""What the service says of models that are gone; each names its successor."""
+FREE: Final = ":free"
+_RANGE: Final = ("min", "average", "max")
 
-SVG_MODELS: Final = frozenset(
-    {"recraft-ai/recraft-v3-svg", "recraft-ai/recraft-vectorize", "bria/bria-3.2-vector"}
-)
-JPEG_MODELS: Final = frozenset({"test/test", "midjourney/midjourney"})
-"""These ignore `output_format`."""
-SIZE_IGNORING_MODELS: Final = frozenset({"midjourney/midjourney"})
-CUTOUT_MODEL: Final = "bria/remove-background"
-"""Answers a PNG with an alpha channel, whatever was asked for."""
-LAYERED_MODEL: Final = "qwen/qwen-image-layered"
-"""Answers several pictures."""
-REVISING_MODEL: Final = "openai/dall-e-3"
-"""Answers with a `revised_prompt`."""
 
-_SECONDS_PROVIDERS: Final = frozenset({"gemini", "geminiImagen", "vertex", "replicate"})
-"""Providers whose answers carry `created` in seconds rather than milliseconds."""
-_FREE: Final = ":free"
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a provider takes for one result, in USD."""
+
+    low: float
+    usual: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +41,11 @@ class Model:
         return self.id.split("/", 1)[0]
 
     @property
+    def paid_id(self) -> str:
+        """The id without `:free`."""
+        return self.id.removesuffix(FREE)
+
+    @property
     def provider_ids(self) -> tuple[str, ...]:
         """The hosts behind the model, the preferred one first."""
         return tuple(provider["id"] for provider in self.entry["providers"])
@@ -81,7 +58,7 @@ class Model:
     @property
     def is_free(self) -> bool:
         """Whether it is a `:free` model, which has rules of its own."""
-        return self.id.endswith(_FREE)
+        return self.id.endswith(FREE)
 
     @property
     def takes_image(self) -> bool:
@@ -90,18 +67,18 @@ class Model:
 
     @property
     def takes_mask(self) -> bool:
-        """Whether a mask is accepted; OpenAI itself takes one though the list says otherwise."""
-        return bool(self.entry["supported_params"]["mask"]) or self.edits_where_transparent
+        """Whether a mask is accepted."""
+        return bool(self.entry["supported_params"]["mask"])
 
     @property
-    def edits_where_transparent(self) -> bool:
-        """Whether a mask marks the region to edit by transparency, as OpenAI's do, rather than by white."""
-        return "openai" in self.provider_ids
+    def takes_one_image(self) -> bool:
+        """Whether a second source image is refused."""
+        return bool(traits.ONE_SOURCE & {self.id, self.paid_id})
 
     @property
-    def needs_image(self) -> bool:
-        """Whether it works on a source image only."""
-        return self.upscales or self.id in {CUTOUT_MODEL, "recraft-ai/recraft-vectorize", LAYERED_MODEL}
+    def takes_prompt(self) -> bool:
+        """Whether it looks at a prompt."""
+        return self.paid_id not in traits.PROMPTLESS
 
     @property
     def upscales(self) -> bool:
@@ -109,69 +86,115 @@ class Model:
         return self.id.endswith("-2x")
 
     @property
+    def ignores_size(self) -> bool:
+        """Whether `size` has no effect."""
+        return (
+            self.paid_id in traits.SIZE_IGNORED
+            or self.id.startswith(traits.IMAGEN)
+            or self.provider_ids[0] == traits.SIZE_IGNORING_PROVIDER
+        )
+
+    @property
+    def fixed_format(self) -> str | None:
+        """The media type of its results, where `output_format` has no effect."""
+        return PNG if self.id.startswith(traits.IMAGEN) else traits.FIXED_FORMATS.get(self.paid_id)
+
+    @property
     def sizes(self) -> tuple[str, ...]:
-        """The accepted sizes; empty when any is."""
+        """The accepted sizes; empty when the list names none."""
         return tuple(self.entry.get("sizes", ()))
 
     @property
     def seconds(self) -> tuple[int, ...]:
-        """The accepted durations of a video; empty when any is."""
+        """The accepted durations of a video; empty when the list names none."""
         return tuple(self.entry.get("seconds", ()))
 
     @property
     def default_seconds(self) -> int | None:
-        """How long a video is when nobody says."""
+        """The duration of a video when none, or an unlisted one, is asked for."""
         return self.entry.get("default_seconds")
 
     @property
     def created_in_seconds(self) -> bool:
         """Whether its answers carry `created` in seconds rather than milliseconds."""
-        return self.provider_ids[0] in _SECONDS_PROVIDERS
+        return self.provider_ids[0] in traits.SECONDS_PROVIDERS
 
-    def prices(self) -> tuple[Decimal, Decimal, Decimal]:
-        """The lowest, the usual and the highest price at the preferred provider, in USD."""
-        return _prices(self.entry["providers"][0]["pricing"])
+    @property
+    def highest_price(self) -> float:
+        """The highest price at any provider, in USD: what an account must hold."""
+        return max(self.prices(provider_id).high for provider_id in self.provider_ids)
 
-    def price(self, quality: str) -> Decimal:
-        """The price at a `quality`, in USD: low costs the lowest, high the highest, else the usual."""
-        low, usual, high = self.prices()
-        return {"low": low, "high": high}.get(quality, usual)
-
-    def video_price(self, seconds: int | None) -> Decimal:
-        """The price of a video, in USD: the shortest costs least, the longest most, the others the usual."""
-        low, usual, high = self.prices()
-        if not self.seconds or seconds is None:
-            return usual
-        return {min(self.seconds): low, max(self.seconds): high}.get(seconds, usual)
+    def prices(self, provider_id: str) -> Prices:
+        """Return what one of its providers takes."""
+        pricing = next(one["pricing"] for one in self.entry["providers"] if one["id"] == provider_id)
+        if "range" in pricing:
+            return Prices(*(float(pricing["range"][name]) for name in _RANGE))
+        return Prices(*[float(pricing["value"])] * len(_RANGE))
 
 
-def _prices(pricing: Mapping[str, Any]) -> tuple[Decimal, Decimal, Decimal]:
-    spread = pricing.get("range")
-    if spread is None:
-        value = Decimal(str(pricing["value"]))
-        return value, value, value
-    return Decimal(str(spread["min"])), Decimal(str(spread["average"])), Decimal(str(spread["max"]))
-
-
-def spread_of(model: Model) -> tuple[Decimal, Decimal, Decimal]:
-    """The lowest and the highest price over all providers, and the preferred one's usual price between."""
-    each = [_prices(provider["pricing"]) for provider in model.entry["providers"]]
-    return min(low for low, _, _ in each), each[0][1], max(high for _, _, high in each)
+def spread_of(model: Model) -> Prices:
+    """Return the lowest and highest price over all providers, and the preferred one's usual price."""
+    each = [model.prices(provider_id) for provider_id in model.provider_ids]
+    return Prices(min(one.low for one in each), each[0].usual, model.highest_price)
 
 
 @cache
 def listed() -> Mapping[str, Model]:
-    """The real models, by id."""
+    """Return the sandbox's own models, by id."""
     text = files("imagerouter_mcp.sandbox.service").joinpath("catalogue.json").read_text(encoding="utf-8")
-    entries: dict[str, Any] = json.loads(text)
+    return by_id({model_id: _entry(facts) for model_id, facts in json.loads(text).items()})
+
+
+def by_id(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Model]:
+    """Return the models that a v1 model list names."""
     return {model_id: Model(model_id, entry) for model_id, entry in entries.items()}
 
 
+def _entry(facts: Mapping[str, Any]) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "providers": [_provider(name, *terms) for name, terms in facts["providers"].items()],
+        "output": facts.get("output", ["image"]),
+        "supported_params": {name: name in facts["supports"] for name in ("mask", "quality", "edit")},
+    }
+    if "released" in facts:
+        entry["release_date"] = facts["released"]
+    return entry | {name: facts[name] for name in ("sizes", "seconds", "default_seconds") if name in facts}
+
+
+def _provider(provider_id: str, model_name: str, kind: str, price: float | list[float]) -> dict[str, Any]:
+    pricing: dict[str, Any] = {"type": kind}
+    if isinstance(price, list):
+        pricing["range"] = dict(zip(_RANGE, price, strict=True))
+    else:
+        pricing["value"] = price
+    return {"id": provider_id, "model_name": model_name, "pricing": pricing}
+
+
 def resolve(model_id: str) -> str:
-    """The real id behind an alias, or the id itself."""
-    return ALIASES.get(model_id, model_id)
+    """Return the real id behind an alias, or the id itself."""
+    return traits.ALIASES.get(model_id, model_id)
 
 
 def aliases_of(model_id: str) -> list[str]:
-    """The other ids of a model."""
-    return [alias for alias, target in ALIASES.items() if target == model_id]
+    """Return the other ids of a model."""
+    return [alias for alias, target in traits.ALIASES.items() if target == model_id]
+
+
+def free_hand_model(
+    model_id: str, price: float, highest: float | None = None, *, video: bool = False
+) -> Model:
+    """Build a model that takes everything, for trying things out.
+
+    Args:
+        model_id: Its id.
+        price: The lowest and usual one, in USD.
+        highest: The highest one, where it differs.
+        video: Whether it makes videos.
+    """
+    facts: dict[str, Any] = {
+        "providers": {"sandbox": [model_id, "fixed", [price, price, highest or price]]},
+        "released": "2026-02-01",
+        "output": ["video" if video else "image"],
+        "supports": ["mask", "quality", "edit"],
+    }
+    return Model(model_id, _entry(facts))

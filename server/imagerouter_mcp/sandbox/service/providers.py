@@ -1,67 +1,88 @@
-"""From a valid request to the files that answer it."""
+"""What stands behind a model: a provider makes the result or fails, and tells what it cost."""
 
-from imagerouter_mcp.sandbox.pictures.clips import clip
-from imagerouter_mcp.sandbox.pictures.conversions import (
-    UnusableSourceError,
-    cut_out,
-    layers,
-    upscale,
-    vectorise,
-)
-from imagerouter_mcp.sandbox.pictures.edits import Edit, edit
-from imagerouter_mcp.sandbox.pictures.encoding import encode
-from imagerouter_mcp.sandbox.pictures.media import DEFAULT_SIZE, JPEG, PNG, SVG, MadeFile
-from imagerouter_mcp.sandbox.pictures.scene import draw
-from imagerouter_mcp.sandbox.pictures.vectors import draw_svg
-from imagerouter_mcp.sandbox.service import offered
-from imagerouter_mcp.sandbox.service.error_answers import provider_error
-from imagerouter_mcp.sandbox.service.oddities import ODD_PICTURES
-from imagerouter_mcp.sandbox.service.validation import GenerationRequest
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from imagerouter_mcp.sandbox.pictures.media import MadeFile
+from imagerouter_mcp.sandbox.service.error_answers import INTERNAL
+from imagerouter_mcp.sandbox.service.validation import ValidRequest
+
+_TOO_MANY: Final = 429
 
 
-def make(wish: GenerationRequest, take: int) -> list[MadeFile]:
-    """Make what was asked for; takes some 100 ms for 1024x1024 pixels, so call it in a thread.
+@dataclass(frozen=True, slots=True)
+class ProviderAnswer:
+    """What a provider answered.
+
+    Attributes:
+        data: The results: files, which the service stores or encodes, or items that it passes on unchanged.
+        cost: In USD. None when the provider told none: the service then fails to book it, and keeps all that
+            it took at the start.
+        error: An error object. The cost is charged nevertheless.
+    """
+
+    data: Sequence[MadeFile | Mapping[str, object]] = ()
+    cost: float | None = None
+    error: Mapping[str, object] | None = None
+
+
+class ProviderError(Exception):
+    """A failure that the service's adapter for a provider throws; the service gives the money back.
 
     Args:
-        wish: What was asked for.
-        take: How often the same prompt came before: the results differ.
+        error: The error object of the answer.
+        beside: What stands beside it, such as the provider's `status` and `statusText`.
+        refund_fails: Whether the service fails to give the money back.
+    """
+
+    def __init__(
+        self,
+        error: Mapping[str, object],
+        beside: Mapping[str, object] | None = None,
+        *,
+        refund_fails: bool = False,
+    ) -> None:
+        super().__init__(str(error.get("message")))
+        self.error = error
+        self.beside = beside or {}
+        self.refund_fails = refund_fails
+
+    @property
+    def tries_next(self) -> bool:
+        """Whether the service asks the model's next provider: when this one had too many requests."""
+        return self.beside.get("status") == _TOO_MANY
+
+
+Provider = Callable[[ValidRequest, str], Awaitable[ProviderAnswer]]
+"""Makes what a request asks for; the second argument is the provider's id in the model list.
+
+Raises `ProviderError` for a failure that costs nothing.
+"""
+
+
+def status_error(status: int, status_text: str, message: str, kind: str | None = None) -> ProviderError:
+    """Build the failure of a provider that answered with an HTTP error of its own."""
+    beside = {"status": status, "statusText": status_text}
+    return ProviderError({"message": message, "type": kind or status_text}, beside)
+
+
+def broken_answer(message: str) -> ProviderError:
+    """Build the failure of an adapter that could not read the provider's answer."""
+    return ProviderError({"message": message, "type": INTERNAL})
+
+
+async def ask_providers(request: ValidRequest, provider: Provider) -> ProviderAnswer:
+    """Ask the model's providers, the preferred one first, until one answers or fails for good.
 
     Raises:
-        RefusedError: A source image cannot be used.
+        ProviderError: The last one's failure.
     """
-    try:
-        return _make(wish, take)
-    except UnusableSourceError as error:
-        raise provider_error(400, "Bad Request", str(error)) from error
-
-
-def _make(wish: GenerationRequest, take: int) -> list[MadeFile]:
-    if wish.fault and wish.fault.name in ODD_PICTURES:
-        return [ODD_PICTURES[wish.fault.name](wish.prompt, wish.drawn_size)]
-    if wish.model.is_video:
-        return [clip(wish.prompt, wish.video_size, wish.seconds)]
-    if wish.model.id in offered.SVG_MODELS:
-        return [_vector(wish, take)]
-    if wish.model.id == offered.CUTOUT_MODEL:
-        return [encode(cut_out(wish.images[0]), PNG)]
-    if wish.model.id == offered.LAYERED_MODEL:
-        return [encode(layer, PNG) for layer in layers(wish.images[0], wish.size)]
-    return [_raster(wish, take)]
-
-
-def _vector(wish: GenerationRequest, take: int) -> MadeFile:
-    if wish.images:
-        return MadeFile(vectorise(wish.images[0], wish.size), SVG)
-    return MadeFile(draw_svg(wish.prompt, wish.drawn_size, take), SVG)
-
-
-def _raster(wish: GenerationRequest, take: int) -> MadeFile:
-    model = wish.model
-    media_type = JPEG if model.id in offered.JPEG_MODELS else wish.media_type
-    if model.upscales:
-        return encode(upscale(wish.images[0]), media_type)
-    size = None if model.id in offered.SIZE_IGNORING_MODELS else wish.size
-    if wish.images:
-        change = Edit(wish.prompt, size, model.edits_where_transparent, take)
-        return encode(edit(change, wish.images, wish.mask), media_type)
-    return encode(draw(wish.prompt, size or DEFAULT_SIZE, wish.quality, take), media_type)
+    *others, last = request.model.provider_ids
+    for provider_id in others:
+        try:
+            return await provider(request, provider_id)
+        except ProviderError as error:
+            if not error.tries_next:
+                raise
+    return await provider(request, last)

@@ -1,4 +1,4 @@
-"""Running the sandbox: in the foreground for a person, in a thread for a test. Loopback only."""
+"""Run the sandbox in the foreground, or in a thread of another program. Loopback only."""
 
 import logging
 import os
@@ -13,8 +13,8 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
-from imagerouter_mcp.sandbox.service.asgi import POPULAR_PATH, build_app
-from imagerouter_mcp.sandbox.service.state import HEARTBEAT_SECONDS, SandboxState
+from imagerouter_mcp.sandbox.service.asgi import POPULAR_PATH
+from imagerouter_mcp.sandbox.service.state import SandboxState
 
 SHUTDOWN_SECONDS: Final = 1
 """How long open connections may keep a stopping server."""
@@ -40,38 +40,31 @@ class Sandbox:
         return f"{self.base_url}{POPULAR_PATH}"
 
 
-async def serve(
-    host: str, port: int, *, ready: Callable[[str], None], heartbeat_seconds: float = HEARTBEAT_SECONDS
-) -> None:
+async def serve(app: Starlette, host: str, port: int, *, ready: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM, then stop within about a second.
 
     uvicorn raises the signal again once it has stopped: SIGINT ends in `KeyboardInterrupt`.
 
     Args:
+        app: The sandbox, made by `build_app`.
         host: A loopback address, or `localhost`.
         port: 0 takes a free one.
         ready: Called once it answers, with its base URL.
-        heartbeat_seconds: How often it sends a space while it works.
 
     Raises:
         ValueError: The host is not a loopback address; the sandbox has no business on a network.
         OSError: The port is taken.
     """
     with _listen(host, port) as listener:
-        app = build_app(heartbeat_seconds=heartbeat_seconds)
-        server = _Server(app, lambda: ready(_url(listener)))
-        await server.serve(sockets=[listener])
+        await _Server(app, lambda: ready(_url(listener))).serve(sockets=[listener])
 
 
 @contextmanager
-def running_sandbox(
-    *, heartbeat_seconds: float = HEARTBEAT_SECONDS, latency_seconds: float = 0.0
-) -> Generator[Sandbox]:
+def running_sandbox(app: Starlette) -> Generator[Sandbox]:
     """Run a sandbox in a thread, on a free loopback port, for as long as the block lasts.
 
     Args:
-        heartbeat_seconds: How often it sends a space while it works.
-        latency_seconds: How long a generation takes at least.
+        app: The sandbox, made by `build_app`.
 
     Yields:
         The sandbox, once it answers.
@@ -80,7 +73,6 @@ def running_sandbox(
         RuntimeError: It did not start.
     """
     with _listen("127.0.0.1", 0) as listener:
-        app = build_app(heartbeat_seconds=heartbeat_seconds, latency_seconds=latency_seconds)
         url, started = _url(listener), threading.Event()
         server = _Server(app, started.set)
         thread = threading.Thread(
@@ -97,7 +89,7 @@ def running_sandbox(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, telling when it has started, and ending what waits before it stops."""
+    """uvicorn that reports when it has started, and ends everything that waits before it stops."""
 
     def __init__(self, app: Starlette, started: Callable[[], None]) -> None:
         super().__init__(
@@ -130,7 +122,7 @@ class _Server(uvicorn.Server):
 
 
 def _expected(record: logging.LogRecord) -> bool:
-    """Keep back uvicorn's complaint about connections that are cut or kept waiting on purpose."""
+    """Drop uvicorn's complaint about connections that are cut on purpose."""
     return not record.getMessage().startswith("ASGI callable returned without")
 
 

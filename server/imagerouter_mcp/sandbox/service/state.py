@@ -2,12 +2,15 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
 from imagerouter_mcp.sandbox.service.accounts import Accounts
+from imagerouter_mcp.sandbox.service.editions import LIVE, Edition
+from imagerouter_mcp.sandbox.service.offered import Model
+from imagerouter_mcp.sandbox.service.providers import Provider
 from imagerouter_mcp.sandbox.service.sandbox_journal import Journal
 from imagerouter_mcp.sandbox.service.store import FileStore
 from imagerouter_mcp.sandbox.service.throttle import WINDOW_SECONDS
@@ -17,76 +20,59 @@ MAX_STORED_BYTES: Final = 256 * 2**20
 HEARTBEAT_SECONDS: Final = 3.0
 """How often the service sends a space while it works."""
 
-Popularity = Literal[
-    "json-ids",
-    "json-objects-model",
-    "json-objects-id",
-    "json-objects-modelId",
-    "json-objects-name",
-    "bare-ids",
-    "bare-objects",
-    "with-meta",
-    "nonsense",
-    "status-500",
-    "html",
-]
-Models = Literal["normal", "with-faults", "v1", "v2", "v3", "status-500", "html", "slow"]
-
-POPULARITY: Final[tuple[Popularity, ...]] = get_args(Popularity)
-MODELS: Final[tuple[Models, ...]] = get_args(Models)
-
 
 @dataclass(slots=True)
 class SandboxSettings:
-    """What `PUT /sandbox/settings` changes.
+    """How the sandbox behaves; may be changed while it runs.
 
     Attributes:
         heartbeat_seconds: The interval of heartbeats.
         latency_seconds: How long every generation takes at least.
-        popularity: How `POST /operations/get-popular-models` answers.
-        models: How `GET /v1/models` answers: in which shape, or how it fails.
-        rate_limit: How many generations a key may ask for in a window; 0 is the service's rule (see `rates`).
+        rate_limit: How many generations a key may ask for in a window; 0 is the service's rule (`throttle`).
         rate_window_seconds: How long a window lasts.
     """
 
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     latency_seconds: float = 0.0
-    popularity: Popularity = "json-objects-model"
-    models: Models = "normal"
     rate_limit: int = 0
     rate_window_seconds: float = WINDOW_SECONDS
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class SandboxState:
     """One running sandbox.
 
     Attributes:
+        models: Those that can be asked for, by id.
+        listed: Those of them that the model list shows.
+        provider: Makes the results.
+        providers: Stand in for it at some models, by id.
+        edition: Which generation of the service it is.
         results: What `/files/` serves.
         uploads: What arrived, by SHA-256.
         takes: How often each prompt has been painted.
-        once: Faults that happen once, and have.
         closing: Set when the server stops: everything that waits ends.
         hang_up: Closes the connection from a client's address, host and port; the server sets it.
     """
 
+    models: Mapping[str, Model]
+    listed: Mapping[str, Model]
+    provider: Provider
+    providers: Mapping[str, Provider] = field(default_factory=dict[str, Provider])
+    edition: Edition = LIVE
     settings: SandboxSettings = field(default_factory=SandboxSettings)
     accounts: Accounts = field(default_factory=Accounts)
     journal: Journal = field(default_factory=Journal)
     results: FileStore = field(default_factory=lambda: FileStore(MAX_STORED_BYTES))
     uploads: FileStore = field(default_factory=lambda: FileStore(MAX_STORED_BYTES))
     takes: Counter[str] = field(default_factory=Counter[str])
-    once: set[str] = field(default_factory=set[str])
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     hang_up: Callable[[tuple[str, int]], None] = field(default=lambda _: None)
     _jobs: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
 
-    def first_time(self, what: str) -> bool:
-        """Whether this is the first time for something, since the last reset."""
-        if what in self.once:
-            return False
-        self.once.add(what)
-        return True
+    def provider_of(self, model_id: str) -> Provider:
+        """Return what makes a model's results."""
+        return self.providers.get(model_id, self.provider)
 
     def take(self, prompt: str) -> int:
         """Count a prompt, and return how often it came before since the last reset."""
@@ -101,15 +87,14 @@ class SandboxState:
         return job
 
     async def pause(self, seconds: float) -> None:
-        """Wait, or until the server stops."""
+        """Wait for so long, or until the server stops."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self.closing.wait(), seconds)
 
     def reset(self) -> None:
-        """Forget what arrived, and what has happened once."""
+        """Forget what arrived."""
         self.journal.clear()
         self.uploads.clear()
-        self.once.clear()
         self.takes.clear()
 
     def close(self) -> None:

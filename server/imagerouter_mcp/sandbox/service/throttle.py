@@ -1,12 +1,11 @@
 """How many generations a key may ask for: the service's rule, counted in windows of one second.
 
-Every answer to a generation tells where the key stands, in the `RateLimit-…` headers.
+Every answer to a generation carries the key's standing in `RateLimit-…` headers.
 """
 
 import math
 import time
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Final
 
 from imagerouter_mcp.sandbox.service.error_answers import over_rate
@@ -20,22 +19,22 @@ MOST_VIDEOS: Final = 20
 WINDOW_SECONDS: Final = 1.0
 
 
-def usual_limit(credits: Decimal, *, video: bool) -> int:  # noqa: A002 - what the service calls it
-    """How many generations a window may see, from what is left in USD."""
+def usual_limit(dollars_left: float, *, video: bool) -> int:
+    """Return how many generations a window may see, given the credits left in USD."""
     if video:
-        return min(MOST_VIDEOS, max(FEWEST_VIDEOS, int(credits / DOLLARS_A_VIDEO)))
-    return min(MOST_IMAGES, max(FEWEST_IMAGES, int(credits * IMAGES_A_DOLLAR)))
+        return min(MOST_VIDEOS, max(FEWEST_VIDEOS, int(dollars_left / DOLLARS_A_VIDEO)))
+    return min(MOST_IMAGES, max(FEWEST_IMAGES, int(dollars_left * IMAGES_A_DOLLAR)))
 
 
 @dataclass(slots=True)
 class Window:
-    """The requests of one key, of images or of videos, within the present window."""
+    """The requests of one key, for images or for videos, within the present window."""
 
     ends: float = 0.0
     count: int = 0
 
     def admit(self, limit: int, seconds: float) -> dict[str, str]:
-        """Count one request; those that are refused count too.
+        """Count one request; refused ones count too.
 
         Args:
             limit: How many the window may see.

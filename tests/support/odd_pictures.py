@@ -1,7 +1,7 @@
-"""Results that a careful client must survive; `faults` tells what each is called.
+"""Results that a careful client must survive; `faulty_sandbox` says what each is called.
 
-Every function takes the prompt and the size (width, height in pixels) and gives a complete file, which may
-well be a lie.
+Every function takes the prompt and the size (width, height in pixels) and returns a complete file, which may
+not be what it claims.
 """
 
 import os
@@ -17,7 +17,7 @@ from imagerouter_mcp.sandbox.pictures.encoding import encode, saved
 from imagerouter_mcp.sandbox.pictures.media import JPEG, PNG, SVG, WEBP, MadeFile, Size
 from imagerouter_mcp.sandbox.pictures.scene import draw
 from imagerouter_mcp.sandbox.pictures.vectors import draw_svg
-from imagerouter_mcp.sandbox.service.error_answers import provider_error
+from imagerouter_mcp.sandbox.service.providers import status_error
 
 BOMB_SIDE: Final = 60_000
 """Width and height that the bomb's header claims, in pixels."""
@@ -25,7 +25,7 @@ _ORIENTATION: Final = 0x0112
 _ROTATED_RIGHT: Final = 6
 _RGB_8_BITS: Final = (8, 2, 0, 0, 0)
 _LOOPBACK_DISCARD: Final = "http://127.0.0.1:9"
-"""An address where nothing listens: what follows a reference there fails without leaving the machine."""
+"""An address where nothing listens: following a reference there fails without leaving the machine."""
 
 
 def _picture(prompt: str, size: Size) -> Image.Image:
@@ -89,9 +89,8 @@ def _svg_external(_prompt: str, size: Size) -> MadeFile:
 
 
 def _avif(prompt: str, size: Size) -> MadeFile:
-
     if not features.check("avif"):
-        raise provider_error(501, "Not Implemented", "This sandbox's Pillow cannot write AVIF.")
+        raise status_error(501, "Not Implemented", "This sandbox's Pillow cannot write AVIF.")
     return saved(_picture(prompt, size), "AVIF", "image/avif", quality=60, speed=10)
 
 
@@ -111,7 +110,6 @@ def _animated_webp(prompt: str, size: Size) -> MadeFile:
 
 
 def _png16(_prompt: str, size: Size) -> MadeFile:
-
     levels = b"".join(struct.pack("<H", x * 65_535 // max(1, size[0] - 1)) for x in range(size[0]))
     return saved(Image.frombytes("I;16", size, levels * size[1]), "PNG", PNG, compress_level=1)
 
@@ -125,7 +123,6 @@ def _jpeg_cmyk(prompt: str, size: Size) -> MadeFile:
 
 
 def _jpeg_rotated(prompt: str, size: Size) -> MadeFile:
-
     exif = Image.Exif()
     exif[_ORIENTATION] = _ROTATED_RIGHT
     lying = _picture(prompt, size).transpose(Image.Transpose.ROTATE_90)

@@ -1,10 +1,8 @@
-"""Models that fail on purpose: each behaves as a real one until the moment that its name tells.
+"""Models that fail on purpose; each behaves as a real one until the moment that its name tells.
 
 They are not in the model list unless `PUT /sandbox/settings` says `{"models": "with-faults"}`. Each takes
-source images and a mask, and costs 0.01 USD; on the endpoint for videos the same ids make videos, and
-`sandbox/video-…` are the same faults as models that are listed for it. "charged" marks those where the money
-stays spent although no result arrives, as with a lost connection in real life. "Asked type" is
-`output_format`.
+source images and a mask, and costs 0.01 USD. `sandbox/video-…` are the same faults as models that make
+videos. "Charged" marks those where the money stays spent although no result arrives.
 
 | `sandbox/…` | what happens |
 |---|---|
@@ -19,18 +17,26 @@ stays spent although no result arrives, as with a lost connection in real life. 
 | `moderated` | status 200, an error: the prompt was refused |
 | `no-credits` | status 200, an error: insufficient credits |
 | `provider-error` | status 200, an error with the provider's `status` and `statusText` beside it |
+| `provider-429` | status 200, an error with the provider's 429 beside it |
 | `late-error` | status 200, two heartbeats, then an error |
+| `charged-error` | status 200, an error and its `cost`; charged |
+| `charged-429` | the same, with words that read like a rate limit; charged |
+| `postlog` | status 200, an error: the charge could not be booked; the highest price, 0.05 USD, is kept |
+| `refund-failure` | status 200, an error: the charge could not be given back; charged |
+| `dear` | works, and costs 0.03 USD, three times the listed price |
+| `three-pictures` | works, with three pictures in one answer, and costs 0.03 USD |
 | `stalled` | the request is read, and nothing ever comes; charged |
 | `stalled-after-heartbeats` | status 200, two heartbeats, then nothing ever again; charged |
 | `vanished` | the request is read, and the connection closed without an answer; charged |
 | `cut` | status 200, half of the JSON, then the connection is cut; charged |
 | `garbage` | status 200, something that is not JSON; charged |
+| `huge-b64` | always `b64_json`, 192 MiB of it |
 | `empty-data` | a success whose `data` is empty; charged |
 | `no-url` | a success whose item has neither `url` nor `b64_json`; charged |
 | `data-prefix` | always base64, beginning with `data:image/…;base64,` |
 | `bad-base64` | always `b64_json`, and it is none |
-| `huge-b64` | always `b64_json`, 192 MiB of it |
-| `wrong-type` | JPEG bytes, whatever the asked type |
+| `public-link` | always a `url`, whatever the `response_format` |
+| `wrong-type` | JPEG bytes, whatever the `output_format` |
 | `truncated-image` | a complete body whose PNG is cut in half |
 | `bomb` | a PNG header that claims 60000x60000 pixels |
 | `svg` | a harmless SVG |
@@ -57,16 +63,18 @@ stays spent although no result arrives, as with a lost connection in real life. 
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal
 
-from imagerouter_mcp.sandbox.service.offered import Model
+from imagerouter_mcp.sandbox.service.offered import Model, free_hand_model
 
 PREFIX: Final = "sandbox/"
 VIDEO_PREFIX: Final = "sandbox/video-"
+PRICE: Final = 0.01
+"""What each costs, in USD."""
+KEPT_PRICE: Final = 0.05
+"""The highest price of `postlog`."""
 Group = Literal["slow", "refusal", "error", "stream", "answer", "picture", "delivery"]
-
-HUGE_BASE64_BYTES: Final = 192 * 2**20
-"""How long the `b64_json` of `huge-b64` is."""
 
 _SLOW: Final = re.compile(r"slow-(\d{1,4}(?:\.\d{1,3})?)")
 _GROUPS: Final[dict[Group, tuple[str, ...]]] = {
@@ -78,10 +86,20 @@ _GROUPS: Final[dict[Group, tuple[str, ...]]] = {
         "rate-limited-once",
         "access-denied",
         "deposit-required",
+        "no-credits",
     ),
-    "error": ("moderated", "no-credits", "provider-error", "late-error"),
+    "error": (
+        "moderated",
+        "provider-error",
+        "provider-429",
+        "late-error",
+        "charged-error",
+        "charged-429",
+        "postlog",
+        "refund-failure",
+    ),
     "stream": ("stalled", "vanished", "stalled-after-heartbeats", "cut", "garbage", "huge-b64"),
-    "answer": ("empty-data", "no-url", "data-prefix", "bad-base64"),
+    "answer": ("dear", "three-pictures", "empty-data", "no-url", "data-prefix", "bad-base64", "public-link"),
     "picture": (
         "wrong-type",
         "truncated-image",
@@ -120,7 +138,7 @@ VIDEO_FAULT_IDS: Final = (
     *(f"{VIDEO_PREFIX}{name}" for name in _SLOW_SAMPLE),
     *(f"{VIDEO_PREFIX}{name}" for group, names in _GROUPS.items() if group != "picture" for name in names),
 )
-"""The same as models that are listed for videos; odd pictures are no videos."""
+"""The same for videos; odd pictures are no videos."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +157,7 @@ class Fault:
 
 
 def fault_of(model_id: str) -> Fault | None:
-    """The fault that an id names, if it names one."""
+    """Return the fault that an id names, if it names one."""
     if not model_id.startswith(PREFIX):
         return None
     name = model_id.removeprefix(VIDEO_PREFIX).removeprefix(PREFIX)
@@ -149,16 +167,14 @@ def fault_of(model_id: str) -> Fault | None:
     return next((Fault(name, group) for group, names in _GROUPS.items() if name in names), None)
 
 
-def fault_model(model_id: str, *, video: bool = False) -> Model:
-    """The model that stands for a fault, on the endpoint for images or for videos."""
-    video = video or model_id.startswith(VIDEO_PREFIX)
-    provider = {"id": "sandbox", "model_name": model_id, "pricing": {"type": "fixed", "value": 0.01}}
-    return Model(
-        model_id,
-        {
-            "providers": [provider],
-            "release_date": "2026-02-01",
-            "output": ["video" if video else "image"],
-            "supported_params": {"mask": True, "quality": True, "edit": True},
-        },
-    )
+def fault_model(model_id: str) -> Model:
+    """Return the model that stands for a fault."""
+    video = model_id.startswith(VIDEO_PREFIX)
+    highest = KEPT_PRICE if model_id.endswith("postlog") else None
+    return free_hand_model(model_id, PRICE, highest, video=video)
+
+
+@cache
+def listed_faults() -> dict[str, Model]:
+    """Return every fault model, by id; of the slow ones, a sample."""
+    return {model_id: fault_model(model_id) for model_id in (*FAULT_IDS, *VIDEO_FAULT_IDS)}
