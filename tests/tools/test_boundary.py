@@ -392,7 +392,7 @@ async def test_what_the_account_may_not_do_is_said_without_the_key(
 ) -> None:
     async with connect(api_key=SecretStr(key)) as host:
         told = await host(
-            "generate_image", prompt="A fox", model="black-forest-labs/FLUX-1-schnell", size="64x64"
+            "generate_image", prompt="A fox", model="black-forest-labs/FLUX-1-schnell", size="128x128"
         )
     _check_sentence(told, kind, "no")
     assert words.lower() in told.text.lower()
