@@ -40,18 +40,18 @@ def kept_answer(
     Args:
         path: The file, or None to store nothing.
         response: Its head is written first.
-        clean: Removes the API key from a piece.
+        clean: Removes the API key from bytes; applied to the file once all of it has arrived.
 
     Yields:
         A function that stores a piece of the body.
     """
-    file = _begun(path, Head.of(response), clean) if path else None
+    file = _begun(path, Head.of(response)) if path else None
 
     def keep(chunk: bytes) -> None:
         nonlocal file
         if file:
             try:
-                file.write(clean(chunk))
+                file.write(chunk)
             except OSError:
                 _close(file)
                 file = None
@@ -61,12 +61,20 @@ def kept_answer(
     finally:
         if file:
             _close(file)
+        if path:
+            with suppress(OSError):
+                _clean_file(path, clean)
 
 
-def read_answer(path: Path) -> tuple[Head, bytes] | None:
-    """Read what was stored, which may be incomplete; None when nothing was."""
+def read_answer(path: Path, clean: Callable[[bytes], bytes]) -> tuple[Head, bytes] | None:
+    """Read what was stored, which may be incomplete; None if nothing was.
+
+    Args:
+        path: The file.
+        clean: Removes the API key from bytes; a process that died may have left it in the file.
+    """
     try:
-        whole = path.read_bytes()
+        whole = _clean_file(path, clean)
     except OSError:
         return None
     line, newline, body = whole.partition(b"\n")
@@ -76,7 +84,15 @@ def read_answer(path: Path) -> tuple[Head, bytes] | None:
     return Head(cast("int", head["status"]), cast("Mapping[str, str]", head["headers"])), body
 
 
-def _begun(path: Path, head: Head, clean: Callable[[bytes], bytes]) -> BinaryIO | None:
+def _clean_file(path: Path, clean: Callable[[bytes], bytes]) -> bytes:
+    whole = path.read_bytes()
+    cleaned = clean(whole)
+    if cleaned != whole:
+        path.write_bytes(cleaned)
+    return cleaned
+
+
+def _begun(path: Path, head: Head) -> BinaryIO | None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Unbuffered: what is written outlives this process, however it ends.
@@ -84,8 +100,7 @@ def _begun(path: Path, head: Head, clean: Callable[[bytes], bytes]) -> BinaryIO 
     except OSError:
         return None
     try:
-        line = json.dumps({"status": head.status, "headers": dict(head.headers)}).encode()
-        file.write(clean(line) + b"\n")
+        file.write(json.dumps({"status": head.status, "headers": dict(head.headers)}).encode() + b"\n")
     except OSError:
         _close(file)
         return None
