@@ -184,8 +184,8 @@ async def _call(settings: Settings, tool: str, arguments: dict[str, Any]) -> Cal
 
 def _pending(result: CallToolResult) -> str | None:
     """Return the handle of a generation that is not done yet, or None."""
-    told: dict[str, Any] = result.structured_content or {}
-    return str(told["generation"]) if "ask_again_seconds" in told else None
+    content: dict[str, Any] = result.structured_content or {}
+    return str(content["generation"]) if "ask_again_seconds" in content else None
 
 
 class _ProgressLine:
@@ -206,14 +206,14 @@ class _ProgressLine:
 
 
 def _tell(result: CallToolResult, options: argparse.Namespace, *, makes: bool) -> int:
-    told: dict[str, Any] = result.structured_content or {}
+    content: dict[str, Any] = result.structured_content or {}
     if options.json:
-        print(json.dumps(told, ensure_ascii=False, indent=2))
+        print(json.dumps(content, ensure_ascii=False, indent=2))
     else:
         print(answer_text(result), file=sys.stderr if result.is_error else sys.stdout)
-        print("".join(f"{line}\n" for line in chart(told.get("by_day", []))), end="")
+        print("".join(f"{line}\n" for line in chart(content.get("by_day", []))), end="")
     if makes and not result.is_error:
-        paths = [Path(image["path"]) for image in told.get("images", []) if "path" in image]
+        paths = [Path(image["path"]) for image in content.get("images", []) if "path" in image]
         if not options.json:
             draw(paths)
         if options.open:

@@ -136,11 +136,11 @@ def _picture(made: Mapping[str, Any]) -> Path:
     """Return the file of a generation, after checking that it is the picture that the answer names."""
     from PIL import Image  # noqa: PLC0415 - as everywhere: loaded when needed
 
-    path, told = first_image(made)
+    path, size = first_image(made)
     _check(path.is_absolute() and path.is_file(), f"there is no file at {path}")
     with Image.open(path) as picture:
         picture.load()
-        _check(picture.size == told, f"{path} has {picture.size} pixels, not {told}")
+        _check(picture.size == size, f"{path} has {picture.size} pixels, not {size}")
     return path
 
 
