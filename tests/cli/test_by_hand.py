@@ -125,7 +125,7 @@ def test_a_refusal_goes_to_stderr_and_ends_with_1(run: Run) -> None:
     ended = run("generate", "A fox", "--model", "google/gemeni-3-pro")
     assert ended.status == 1
     assert ended.out == ""
-    assert "Closest are google/gemini-3-pro" in ended.err
+    assert "The closest ids are google/gemini-3-pro" in ended.err
 
 
 def test_a_refusal_is_json_where_json_was_asked_for(run: Run) -> None:

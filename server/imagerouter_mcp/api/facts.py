@@ -37,6 +37,7 @@ class Facts:
         needs_size: Whether it fails without a size.
         enlarges: By how much it multiplies the sides of its source.
         output_format: The format that it answers whatever is asked for; None where it does as asked.
+        takes_output_format: Whether a request may name a format; some providers refuse one that does.
         aliases: Other ids that the service accepts for it.
     """
 
@@ -55,7 +56,13 @@ class Facts:
     needs_size: bool = False
     enlarges: int = 1
     output_format: str | None = None
+    takes_output_format: bool = True
     aliases: tuple[str, ...] = ()
+
+    def accepts_sides(self, width: int, height: int) -> bool:
+        """Tell whether a picture of this many pixels may be asked for."""
+        least, most = self.min_side or 1, self.max_side or width + height
+        return all(side % self.size_step == 0 and least <= side <= most for side in (width, height))
 
 
 @lru_cache(maxsize=2048)  # a few times the number of models

@@ -111,7 +111,7 @@ class ModelEntry:
         return self.takes_text is not False and self.facts.takes_prompt
 
     def accepts_size(self, size: str) -> bool:
-        """Tell whether `size` (`auto` or `WIDTHxHEIGHT`) may be asked for, as far as the list tells."""
+        """Tell whether `size` (`auto` or `WIDTHxHEIGHT`) may be asked for, as far as anything is known."""
         if size.strip().lower() == "auto":
             return True
         found = _SIZE.fullmatch(size.strip())
@@ -120,11 +120,18 @@ class ModelEntry:
         width, height = int(found[1]), int(found[2])
         if self.id.endswith(_FREE_SUFFIX) and max(width, height) > FREE_MAX_SIDE:
             return False
-        return not self.sizes or f"{width}x{height}" in self.sizes
+        if self.sizes:
+            return f"{width}x{height}" in self.sizes
+        return self.facts.accepts_sides(width, height)
 
     def lists_size(self, size: str) -> bool:
-        """Tell whether the list itself says that the model takes this size."""
-        return (self.any_size or bool(self.sizes)) and self.accepts_size(size)
+        """Tell whether the list or the data file says that the model takes this size."""
+        told = self.any_size or bool(self.sizes) or self.facts.max_side is not None
+        return told and self.accepts_size(size)
+
+    def makes_format(self, output_format: str) -> bool:
+        """Tell whether the model answers this format when asked, as far as is known."""
+        return self.facts.takes_output_format and self.facts.output_format in (None, output_format)
 
     def accepts_seconds(self, seconds: float) -> bool:
         """Tell whether a video of this length may be asked for; 0 leaves the length to the model."""

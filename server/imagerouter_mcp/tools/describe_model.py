@@ -56,13 +56,14 @@ class ModelContent(Content):
 @tool("Describe model", READS)
 async def describe_model(*, model: ModelId, ctx: AppContext) -> Annotated[CallToolResult, ModelContent]:
     """Tell all about one model: sizes, prices, abilities, providers, alternatives. Free of charge."""
-    from imagerouter_mcp.generation.planning.model_choice import named
+    from imagerouter_mcp.generation.planning.model_choice import Need, instead, named
 
     listing = await ctx.request_context.lifespan_context.catalogue.models()
     entry = named(model.strip(), listing).entry
     if entry is None:
         raise PlanError(
-            f"{model[:100]!r} is not in ImageRouter's model list.", "Find models with search_models."
+            f"{model[:100]!r} is not in ImageRouter's model list.",
+            instead(model, Need(), listing),
         )
     others = _alternatives(entry, listing)
     special = entry.facts.does
@@ -92,7 +93,7 @@ def _alternatives(entry: "ModelEntry", listing: "Listing") -> "list[ModelEntry]"
     """Return models that can do all that this one can, the nearest in price first."""
     from imagerouter_mcp.generation.planning.model_choice import Need, is_choosable
 
-    need = Need(bool(entry.takes_image), bool(entry.takes_mask))
+    need = Need(images=int(bool(entry.takes_image)), mask=bool(entry.takes_mask))
     able = [
         other
         for other in listing.models

@@ -114,12 +114,13 @@ def plan_result(plan: "Plan", count: int, kind: Kind) -> CallToolResult:
     cost = total([plan.estimate] * count)
     size = plan.fields.get("size", "auto")
     thing = THINGS[kind]
+    notes = [*plan.notes, *plan.expected]
     content = PlanContent(
         model=plan.model,
         why=plan.why,
         size=size,
         estimate_usd=price_range(cost),
-        notes=list(plan.notes),
+        notes=notes,
         next_step="Nothing was sent. Call it again without dry_run to make it.",
     )
     what = f"a {thing}" if count == 1 else f"{count} {thing}s"
@@ -129,7 +130,7 @@ def plan_result(plan: "Plan", count: int, kind: Kind) -> CallToolResult:
         f"This would ask {plan.model} for {what}{at_size}{why}.",
         f"It would cost {cost}." if cost else "What it would cost is not known.",
         content.next_step or "",
-        *(f"Note: {note}" for note in plan.notes),
+        *(f"Note: {note}" for note in notes),
     ]
     return tool_result(lines, content)
 

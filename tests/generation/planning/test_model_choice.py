@@ -92,9 +92,8 @@ def test_the_person_s_own_model_comes_first_where_it_can_do_it() -> None:
     assert chosen("cheapest", **own).id == "acme/penny"
 
 
-def test_a_person_s_own_model_that_is_misspelt_is_refused_not_replaced() -> None:
-    with pytest.raises(PlanError, match="acme/plain"):
-        chosen("", model="acme/plian")
+def test_a_person_s_own_model_that_is_not_listed_is_left_to_the_service_not_replaced() -> None:
+    assert chosen("", model="acme/plian") == ModelChoice("acme/plian", None, "it is your IMAGEROUTER_MODEL")
 
 
 def test_dummies_special_models_and_videos_are_never_chosen() -> None:

@@ -89,15 +89,12 @@ def test_the_person_s_own_model_stands_in_for_none() -> None:
     assert plan(replace(FOX, model=" "), default="google/imagen-4").model == "google/imagen-4"
 
 
-@pytest.mark.parametrize("asked", ["openai/gpt-image-15", "gpt-image-1.5", "OpenAI/GPT-Image-1.5"])
-def test_an_id_close_to_a_real_one_is_refused_naming_it(asked: str) -> None:
-    assert "openai/gpt-image-1.5" in refused(replace(FOX, model=asked))
-
-
-def test_an_id_like_no_other_is_sent_with_a_note_for_the_service_knows_more_than_it_lists() -> None:
-    made = plan(replace(FOX, model="acme/zzz-9000"))
-    assert made.fields["model"] == "acme/zzz-9000"
-    assert "not in ImageRouter's model list" in made.notes[0]
+@pytest.mark.parametrize("asked", ["openai/gpt-image-15", "gpt-image-1.5", "acme/zzz-9000"])
+def test_an_id_that_is_not_listed_is_sent_as_it_is_at_an_unknown_price(asked: str) -> None:
+    made = plan(replace(FOX, model=asked, quality="high", size="77x77"))
+    assert made.fields["model"] == asked
+    assert made.estimate is None
+    assert made.notes == (f"{asked} is not in ImageRouter's model list, so its price is not known.",)
 
 
 def test_without_a_model_list_the_request_is_sent_unchecked_and_says_so() -> None:
@@ -156,7 +153,7 @@ def test_a_quality_that_the_model_ignores_is_said() -> None:
     [
         (replace(FOX, prompt=" \n"), "prompt is empty"),
         (replace(FOX, prompt="x" * 10_001), "10001 characters"),
-        (replace(FOX, images=(PICTURE,) * 17), "17 source images"),
+        (replace(FOX, images=(PICTURE,) * 17), "takes 16 source images at most; 17 were given"),
         (replace(FOX, mask=PICTURE), "mask needs a source image"),
     ],
 )
@@ -170,6 +167,10 @@ def test_only_a_model_that_heeds_no_prompt_does_without_one() -> None:
     bare = replace(FOX, prompt="", images=(PICTURE,))
     assert "prompt is empty" in refused(bare)
     assert "prompt" not in plan(replace(bare, model="bria/remove-background")).fields
+
+
+def test_a_prompt_of_auto_is_a_prompt() -> None:
+    assert plan(replace(FOX, prompt="auto")).fields["prompt"] == "auto"
 
 
 def test_a_prompt_that_will_not_be_heeded_is_said() -> None:

@@ -52,14 +52,20 @@ def own_sizes(row: Row) -> list[str]:
 
 def impossible(model: str, row: Row, request: Request) -> bool:
     sizes = own_sizes(row)
+    facts = facts_of(model, row.get("providers", [{"id": None}])[0]["id"])
+    unfit = request.size != "auto" and not facts.accepts_sides(*map(int, request.size.split("x")))
     too_large = model.endswith(":free") and request.size in ("1536x1024", "4096x4096")
     return (
         "video" in row["output"]
         or bool(request.images and not able(row, "image"))
         or bool(request.mask and not able(row, "mask"))
-        or (request.size != "auto" and (too_large or bool(sizes and request.size not in sizes)))
+        or (request.size != "auto" and (too_large or (request.size not in sizes if sizes else unfit)))
         or (request.size != "auto" and bool(request.aspect_ratio))
-        or (facts_of(model).needs_source and not request.images)
+        or (facts.needs_source and not request.images)
+        or (
+            bool(able(row, "quality") and facts.qualities)
+            and request.quality not in ("auto", *facts.qualities)
+        )
     )
 
 

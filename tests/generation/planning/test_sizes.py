@@ -61,11 +61,11 @@ def test_what_is_no_shape_is_refused_with_an_example(text: str) -> None:
         ("1:1", ANY, "1024x1024"),
         ("landscape", ANY, "1280x832"),
         ("16:9", FREE, "1024x576"),
-        ("21:9", None, "1536x640"),
+        ("21:9", ModelEntry("acme/any"), "1536x640"),
     ],
 )
 def test_a_shape_becomes_the_model_s_own_size_or_one_near_a_megapixel(
-    shape: str, entry: ModelEntry | None, size: str
+    shape: str, entry: ModelEntry, size: str
 ) -> None:
     ratio = read_ratio(shape, None)
     assert ratio

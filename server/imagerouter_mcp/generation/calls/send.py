@@ -1,5 +1,6 @@
 """Send the one request that costs money: in its turn, and again only if it certainly did not begin."""
 
+import re
 from contextlib import ExitStack
 
 import anyio
@@ -19,7 +20,7 @@ from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.calls.pace import Pace
 from imagerouter_mcp.generation.calls.running import RunningCall
-from imagerouter_mcp.generation.planning.model_choice import Need, examples
+from imagerouter_mcp.generation.planning.model_choice import Need, instead
 from imagerouter_mcp.generation.planning.plan import Plan
 from imagerouter_mcp.generation.sources import OpenSources
 
@@ -27,6 +28,9 @@ RETRY_SECONDS = (0.5, 2.0)
 """Waits before the second and the third try; after a 429, what the service asks for is waited first."""
 LONGEST_RETRY_AFTER = 60.0
 """Seconds; whether to wait longer is for the caller to decide."""
+
+_UNKNOWN_MODEL = re.compile(r"model '.*' is not available")
+"""What the service says of an id that it does not know."""
 
 
 class Sender:
@@ -132,8 +136,8 @@ class Sender:
                 return await client.edit(plan.fields, sources.uploads(), mask, alive, kept=kept)
         except InvalidRequestError as error:
             listing = self._catalogue.peek()
-            if listing and not listing.find(plan.model):
-                error.remedy = f"Use a model of the list{examples(_need(plan, sources), listing)}."
+            if listing and not listing.find(plan.model) and _UNKNOWN_MODEL.search(error.what):
+                error.remedy = instead(plan.model, _need(plan, sources), listing)
             raise
 
     def _usual_words(self, model: str) -> str:
@@ -151,7 +155,7 @@ def _worth_waiting(error: ServiceUnreachableError | RateLimitError) -> bool:
 
 def _need(plan: Plan, sources: OpenSources) -> Need:
     return Need(
-        images=bool(sources.images),
+        images=len(sources.images),
         mask=sources.mask is not None,
         size=plan.fields.get("size", "auto"),
         kind=plan.kind,

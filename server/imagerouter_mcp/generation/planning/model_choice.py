@@ -36,27 +36,46 @@ class Need:
     """What a request needs its model to do.
 
     Attributes:
-        images: Whether there are source images.
+        images: How many source images there are.
         mask: Whether there is a mask.
         size: `WIDTHxHEIGHT`, or "auto".
         kind: Whether to make a picture or a video.
         seconds: The length of a video, or 0 for any.
+        quality: "low", "medium" or "high", or "auto" for any.
+        output_format: "webp", "jpeg" or "png", or "auto" for any.
     """
 
-    images: bool = False
+    images: int = 0
     mask: bool = False
     size: str = "auto"
     kind: Kind = "image"
     seconds: float = 0
+    quality: str = "auto"
+    output_format: str = "auto"
 
     def fits(self, entry: ModelEntry) -> bool:
-        """Return whether the list says that the model can do this; what the list leaves open counts as no."""
+        """Return whether the model can do this: it takes what is given, and refuses nothing that is asked."""
+        facts = entry.facts
         return (
             entry.output == self.kind
             and not (self.images and not entry.takes_image)
+            and self.images <= facts.max_sources
             and not (self.mask and not entry.takes_mask)
             and entry.accepts_size(self.size)
             and entry.accepts_seconds(self.seconds)
+            and (self.quality == "auto" or not facts.qualities or self.quality in facts.qualities)
+        )
+
+    def unlisted(self, entry: ModelEntry) -> int:
+        """Count the wishes that the list does not say the model fulfils; the fewer, the better."""
+        facts = entry.facts
+        return sum(
+            (
+                self.size != "auto" and (facts.ignores_size or not entry.lists_size(self.size)),
+                bool(self.seconds) and self.seconds not in entry.seconds,
+                self.quality != "auto" and not entry.takes_quality,
+                self.output_format != "auto" and not entry.makes_format(self.output_format),
+            )
         )
 
     def __str__(self) -> str:
@@ -131,18 +150,17 @@ def choose(
         raise PlanError(
             "The model list cannot be read, so no model can be chosen.", "Name one in `model`, or try again."
         )
-    fitting = [entry for entry in _ranked(listing, popular) if is_choosable(entry) and need.fits(entry)]
-    return _chosen(word, need, fitting, preference)
+    return _chosen(word, need, _fitting(need, listing, popular), preference)
 
 
 def named(model_id: str, listing: Listing | None) -> ModelChoice:
     """Return the model with this id.
 
-    An unknown id that resembles no other is left to the service: it knows aliases that it does not list,
-    and its refusal costs nothing.
+    An id that is not listed is left to the service: it knows more ids than it lists, and refuses one that
+    it does not know at once and for nothing.
 
     Raises:
-        PlanError: There is no such model, but others are spelt much like it.
+        PlanError: It cannot be an id.
     """
     if len(model_id) > _LONGEST_ID or re.search(r"\s", model_id) or not model_id.isprintable():
         raise PlanError(
@@ -150,35 +168,32 @@ def named(model_id: str, listing: Listing | None) -> ModelChoice:
             "Give one such as google/gemini-2.5-flash, or find one with search_models.",
         )
     entry = listing.find(model_id) if listing else None
-    if entry or listing is None:
-        return ModelChoice(entry.id if entry else model_id, entry)
-    near = closest_ids(listing, model_id)
-    if near:
-        raise PlanError(
-            f"There is no model {model_id[:100]!r} at ImageRouter.",
-            f"Closest are {', '.join(near)}. Use one of these, or find others with search_models.",
-        )
-    return ModelChoice(model_id, None)
+    return ModelChoice(entry.id if entry else model_id, entry)
 
 
 def is_choosable(entry: ModelEntry) -> bool:
     """Return whether a model may be chosen when nobody named it."""
-    return not entry.is_dummy and not entry.facts.does
+    return not entry.is_dummy and not entry.facts.does and entry.takes_prompt
+
+
+def instead(model_id: str, need: Need, listing: Listing) -> str:
+    """Return which listed models to use instead of one that the service does not know, as a sentence."""
+    near = closest_ids(listing, model_id)
+    if near:
+        return f"The closest ids are {', '.join(near)}; search_models finds others."
+    return f"Use a model of the list{examples(need, listing)}."
 
 
 def examples(need: Need, listing: Listing | None, count: int = 3) -> str:
     """Return models that could do it, with prices, as the end of a sentence: ", for example …"; or ""."""
-    fitting = [e for e in _ranked(listing, ()) if is_choosable(e) and need.fits(e)] if listing else []
+    fitting = _fitting(need, listing) if listing else []
     named = [f"{entry.id} ({price_words(entry)})" for entry in fitting[:count]]
     return f", for example {', '.join(named)}" if named else ""
 
 
 def cheapest(need: Need, listing: Listing) -> ModelEntry | None:
     """Return the cheapest paid model that fits."""
-    fitting = [
-        entry for entry in listing.models if is_choosable(entry) and need.fits(entry) and not entry.free
-    ]
-    return min(fitting, key=_likely, default=None)
+    return min((entry for entry in _fitting(need, listing) if not entry.free), key=_likely, default=None)
 
 
 def _own(need: Need, listing: Listing | None, preference: Preference) -> ModelChoice | None:
@@ -203,8 +218,8 @@ def _chosen(word: str, need: Need, fitting: Sequence[ModelEntry], preference: Pr
     limit = preference.auto_limit(need.kind)
     match word:
         case "cheapest":
-            paid = sorted((entry for entry in fitting if not entry.free), key=_likely)
-            found, why = paid, f"it is the cheapest that {need}"
+            paid = (entry for entry in fitting if not entry.free)
+            found, why = sorted(paid, key=_likely), f"it is the cheapest that {need}"
         case "free":
             found = [entry for entry in fitting if entry.id.endswith(":free")]
             why = f"it is the first free one that {need}"
@@ -220,6 +235,12 @@ def _chosen(word: str, need: Need, fitting: Sequence[ModelEntry], preference: Pr
         f"There is no {sort}model that {need}{within}.",
         f"Name one in `model`: {others}." if others else "Ask for less: another size, or no mask.",
     )
+
+
+def _fitting(need: Need, listing: Listing, popular: Sequence[str] = ()) -> list[ModelEntry]:
+    """Return the models that may be chosen for a need, those first that list what is asked for."""
+    fitting = (entry for entry in _ranked(listing, popular) if is_choosable(entry) and need.fits(entry))
+    return sorted(fitting, key=need.unlisted)
 
 
 def _ranked(listing: Listing, popular: Sequence[str]) -> Iterator[ModelEntry]:

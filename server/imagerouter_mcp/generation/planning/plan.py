@@ -12,34 +12,13 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from imagerouter_mcp.api.catalogue import Listing
-from imagerouter_mcp.api.model_list import FREE_MAX_SIDE, ModelEntry
-from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.planning.model_choice import (
-    ModelChoice,
-    Need,
-    Preference,
-    cheapest,
-    choose,
-    examples,
-)
-from imagerouter_mcp.generation.planning.prices import Estimate, estimate, price_words
-from imagerouter_mcp.generation.planning.request import THINGS, Kind, Request
-from imagerouter_mcp.generation.planning.sizes import (
-    nearest,
-    own_sizes,
-    read_ratio,
-    read_size,
-    sides,
-    size_of_shape,
-)
-
-MAX_IMAGES = 16
-"""The most source images that the service takes."""
-MAX_SECONDS = 60
-"""The longest video that the service takes."""
-MAX_PROMPT = 10_000
-"""Characters; the lower of the two limits that the service was seen to have."""
-_SIZES_TOLD = 12
+from imagerouter_mcp.api.model_list import ModelEntry
+from imagerouter_mcp.generation.planning.checks import check_model, check_request
+from imagerouter_mcp.generation.planning.model_choice import ModelChoice, Need, Preference, choose
+from imagerouter_mcp.generation.planning.notes import expectations, plan_notes
+from imagerouter_mcp.generation.planning.prices import Estimate, estimate
+from imagerouter_mcp.generation.planning.request import Kind, Request
+from imagerouter_mcp.generation.planning.sizes import read_ratio, read_size, sides, size_of_shape
 
 MaskConvention = Literal["transparent", "white"]
 """Where a provider edits: OpenAI where the mask is transparent, Runware where it is white."""
@@ -67,6 +46,8 @@ class Plan:
         destination: Where to save the results.
         origins: What the record calls the source images.
         notes: Sentences for the person.
+        expected: What the model is known to make otherwise than asked; told by a dry run, because a delivery
+            tells what came.
     """
 
     kind: Kind
@@ -78,6 +59,7 @@ class Plan:
     destination: Destination
     origins: tuple[str, ...]
     notes: tuple[str, ...]
+    expected: tuple[str, ...] = ()
 
     @property
     def model(self) -> str:
@@ -122,17 +104,10 @@ def choose_model(
     Raises:
         PlanError: It cannot work; the message names what would.
     """
-    _check_words(request)
-    _check_seconds(request)
-    if read_size(request.size) and request.aspect_ratio not in ("", "auto"):
-        raise PlanError("Both size and aspect_ratio are given.", "Give one of the two.")
+    check_request(request)
     need = need_of(request)
     choice = choose(request.model, need, listing, popular, preference)
-    if choice.entry and listing:
-        _check_abilities(choice.entry, need, listing)
-        _check_size(choice.entry, need, listing)
-        _check_length(choice.entry, need)
-    _check_speciality(request, choice)
+    check_model(request, need, choice, listing)
     return choice
 
 
@@ -162,46 +137,21 @@ def make_plan(
     Raises:
         PlanError: The aspect ratio cannot be used.
     """
-    entry = choice.entry
-    size = read_size(request.size)
+    entry = choice.known
     ratio = read_ratio(request.aspect_ratio, source)
-    wanted = size_of_shape(ratio, entry) if ratio else f"{size[0]}x{size[1]}" if size else "auto"
-    known = choice.known
-    does = f"{known.facts.does} and " if known.facts.does else ""
-    fields = {
-        "model": choice.id,
-        "prompt": request.prompt,
-        "size": wanted,
-        "quality": "auto" if entry and entry.takes_quality is False else request.quality,
-        "output_format": request.output_format,
-        "seconds": f"{request.seconds:g}" if request.seconds else "auto",
-    }
-    sent = {name: value for name, value in fields.items() if value and value != "auto"}
-    sent["response_format"] = (
-        response_format if request.response_format == "auto" else request.response_format
-    )
-    notes = [
-        *_about_the_list(choice, listed=listed),
-        *_about_quality(request, entry),
-        *([f"{choice.id} {does}ignores the prompt."] if request.prompt and not known.takes_prompt else []),
-        *([f"{request.aspect_ratio} was asked for as {wanted}."] if ratio else []),
-        *(
-            ["ImageRouter was seen to begin videos with the first picture alone."]
-            if request.kind == "video" and len(request.images) > 1
-            else []
-        ),
-        *source_notes,
-    ]
+    wanted = size_of_shape(ratio, entry) if ratio else need_of(request).size
+    notes = plan_notes(request, choice, wanted, listed=listed)
     return Plan(
         kind=request.kind,
         prompt=request.prompt,
-        fields=sent,
+        fields=_fields(request, entry, wanted, response_format),
         why=choice.why,
-        estimate=estimate(entry),
+        estimate=estimate(choice.entry),
         convention=_convention(choice),
         destination=destination,
         origins=origins,
-        notes=tuple(notes),
+        notes=(*notes, *source_notes),
+        expected=tuple(expectations(request, choice, wanted)),
     )
 
 
@@ -213,115 +163,43 @@ def need_of(request: Request) -> Need:
     """
     size = read_size(request.size)
     return Need(
-        bool(request.images),
-        bool(request.mask),
-        f"{size[0]}x{size[1]}" if size else "auto",
-        request.kind,
-        request.seconds,
+        images=len(request.images),
+        mask=bool(request.mask),
+        size=f"{size[0]}x{size[1]}" if size else "auto",
+        kind=request.kind,
+        seconds=request.seconds,
+        quality=request.quality,
+        output_format=request.output_format,
     )
+
+
+def _fields(request: Request, entry: ModelEntry, size: str, response_format: str) -> dict[str, str]:
+    """Return what is sent, by its API name; what is left to the service is left out."""
+    facts = entry.facts
+    optional = {
+        "size": entry.sizes[0] if size == "auto" and facts.needs_size and entry.sizes else size,
+        "quality": "auto" if entry.takes_quality is False else request.quality,
+        "output_format": request.output_format if facts.takes_output_format else "auto",
+        "seconds": _seconds(request, entry),
+    }
+    sent = {"model": entry.id, "prompt": request.prompt} if request.prompt else {"model": entry.id}
+    sent |= {name: value for name, value in optional.items() if value != "auto"}
+    asked = request.response_format
+    return {**sent, "response_format": response_format if asked == "auto" else asked}
+
+
+def _seconds(request: Request, entry: ModelEntry) -> str:
+    """Return the length of a video to send: what is asked for, else the model's own."""
+    if request.kind != "video":
+        return "auto"
+    usual = entry.default_seconds
+    if usual is None and entry.facts.needs_size and entry.seconds:
+        usual = entry.seconds[0]
+    length = request.seconds or usual
+    return f"{length:g}" if length else "auto"
 
 
 def _convention(choice: ModelChoice) -> MaskConvention:
     """Return the convention of the provider that will serve the model; by default, its vendor."""
     providers = choice.entry.providers if choice.entry else ()
     return "transparent" if "openai" in (providers or (choice.id.partition("/")[0],)) else "white"
-
-
-def _check_words(request: Request) -> None:
-    if any("\ud800" <= letter <= "\udfff" for letter in request.prompt):
-        raise PlanError("The prompt holds half a character, which cannot be sent.", "Write it again.")
-    if len(request.prompt) > MAX_PROMPT:
-        raise PlanError(
-            f"The prompt has {len(request.prompt)} characters; ImageRouter takes {MAX_PROMPT}.", "Shorten it."
-        )
-    if len(request.images) > MAX_IMAGES:
-        raise PlanError(
-            f"There are {len(request.images)} source images; ImageRouter takes {MAX_IMAGES} at most.",
-            "Leave some out.",
-        )
-    if request.mask and not request.images:
-        raise PlanError("A mask needs a source image to lie on.", "Give the picture in `images`.")
-
-
-def _check_abilities(entry: ModelEntry, need: Need, listing: Listing) -> None:
-    if entry.output != need.kind:
-        other = "generate_video" if entry.output == "video" else "generate_image"
-        raise PlanError(
-            f"{entry.id} makes {THINGS[entry.output]}s, not {THINGS[need.kind]}s.",
-            f"Call {other}, or use a model that {need}{examples(need, listing)}.",
-        )
-    if need.images and entry.takes_image is False:
-        raise PlanError(
-            f"{entry.id} takes no source images.", f"Use a model that {need}{_would(need, listing)}."
-        )
-    if need.mask and entry.takes_mask is False:
-        raise PlanError(
-            f"{entry.id} takes no mask.",
-            f"Leave the mask out and describe the change, or use a model that {need}{_would(need, listing)}.",
-        )
-
-
-def _would(need: Need, listing: Listing) -> str:
-    """Return the cheapest model that could, or else examples, as the end of a sentence."""
-    cheap = cheapest(need, listing)
-    return f": the cheapest is {cheap.id} ({price_words(cheap)})" if cheap else examples(need, listing)
-
-
-def _check_size(entry: ModelEntry, need: Need, listing: Listing) -> None:
-    if entry.accepts_size(need.size):
-        return
-    width, height = sides(need.size)
-    own = own_sizes(entry)
-    if not own:
-        raise PlanError(
-            f"Free models make pictures up to {FREE_MAX_SIDE}x{FREE_MAX_SIDE}, not {need.size}.",
-            f"Ask for a smaller size, or use a model that {need}{_would(need, listing)}.",
-        )
-    close = nearest(width / height, width * height, own)
-    more = f" and {len(own) - _SIZES_TOLD} more" if len(own) > _SIZES_TOLD else ""
-    raise PlanError(
-        f"{entry.id} does not make {need.size}.",
-        f"The nearest that it makes is {close}, of {', '.join(own[:_SIZES_TOLD])}{more}.",
-    )
-
-
-def _check_seconds(request: Request) -> None:
-    if request.seconds and not 1 <= request.seconds <= MAX_SECONDS:
-        raise PlanError(
-            f"A video cannot be {request.seconds:g} seconds long.", f"Ask for 1 to {MAX_SECONDS} seconds."
-        )
-
-
-def _check_length(entry: ModelEntry, need: Need) -> None:
-    if entry.accepts_seconds(need.seconds):
-        return
-    close = min(entry.seconds, key=lambda length: abs(length - need.seconds))
-    raise PlanError(
-        f"{entry.id} makes no videos of {need.seconds:g} seconds.",
-        f"The nearest length that it makes is {close:g}, of "
-        f"{', '.join(f'{length:g}' for length in entry.seconds)}.",
-    )
-
-
-def _check_speciality(request: Request, choice: ModelChoice) -> None:
-    facts = choice.known.facts
-    if facts.needs_source and not request.images:
-        raise PlanError(
-            f"{choice.id} {facts.does}; it needs a picture to work on.", "Give one in `images` of edit_image."
-        )
-    if choice.known.takes_prompt and not request.prompt.strip():
-        raise PlanError("The prompt is empty.", "Say what the picture shows, or what to change.")
-
-
-def _about_the_list(choice: ModelChoice, *, listed: bool) -> list[str]:
-    if not listed:
-        return ["The model list could not be read, so the request was not checked against it."]
-    if choice.entry is None:
-        return [f"{choice.id} is not in ImageRouter's model list; it was sent as it is."]
-    return []
-
-
-def _about_quality(request: Request, entry: ModelEntry | None) -> list[str]:
-    if request.quality != "auto" and entry and entry.takes_quality is False:
-        return [f"{entry.id} has no quality setting; quality={request.quality} was left out."]
-    return []

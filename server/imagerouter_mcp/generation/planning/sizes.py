@@ -75,21 +75,20 @@ def read_ratio(text: str, source: tuple[int, int] | None) -> float | None:
     return width / height
 
 
-def size_of_shape(ratio: float, entry: ModelEntry | None) -> str:
+def size_of_shape(ratio: float, entry: ModelEntry) -> str:
     """Return the best size for an aspect ratio: from the model's list, else near one megapixel.
 
     Of several sizes that match equally well, the one closest to one megapixel wins.
 
     Args:
         ratio: Width divided by height.
-        entry: The model, or None if nothing is known about it.
+        entry: The model.
     """
-    if entry and (own := own_sizes(entry)):
+    if own := own_sizes(entry):
         return nearest(ratio, MEGAPIXEL, own)
-    limit = FREE_MAX_SIDE if entry and entry.id.endswith(":free") else MAX_SIDE
     width, height = math.sqrt(MEGAPIXEL * ratio), math.sqrt(MEGAPIXEL / ratio)
-    scale = min(1.0, limit / max(width, height))
-    return f"{_stepped(width * scale)}x{_stepped(height * scale)}"
+    scale = min(1.0, _longest_side(entry) / max(width, height))
+    return f"{stepped(width * scale, entry)}x{stepped(height * scale, entry)}"
 
 
 def own_sizes(entry: ModelEntry) -> tuple[str, ...]:
@@ -97,8 +96,14 @@ def own_sizes(entry: ModelEntry) -> tuple[str, ...]:
     return tuple(size for size in entry.sizes if entry.accepts_size(size))
 
 
-def _stepped(side: float) -> int:
-    return max(STEP, STEP * round(side / STEP))
+def stepped(side: float, entry: ModelEntry) -> int:
+    """Return the nearest side that suits every model that takes any size, within the model's own bounds."""
+    shortest = entry.facts.min_side or STEP
+    return min(max(STEP * round(side / STEP), shortest), _longest_side(entry))
+
+
+def _longest_side(entry: ModelEntry) -> int:
+    return FREE_MAX_SIDE if entry.id.endswith(":free") else entry.facts.max_side or MAX_SIDE
 
 
 def nearest(ratio: float, area: int, sizes: Iterable[str]) -> str:

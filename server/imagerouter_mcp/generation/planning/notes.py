@@ -1,0 +1,69 @@
+"""What to tell a person about a plan: what was changed, and what the model does otherwise than asked."""
+
+from imagerouter_mcp.generation.planning.model_choice import ModelChoice
+from imagerouter_mcp.generation.planning.request import Request
+
+_SAME_FORMAT = {"jpg": "jpeg"}
+
+
+def plan_notes(request: Request, choice: ModelChoice, size: str, *, listed: bool) -> list[str]:
+    """Return what was changed of a request, a sentence each.
+
+    Args:
+        request: What is asked for.
+        choice: The model.
+        size: What is sent as the size.
+        listed: Whether the model list could be read.
+    """
+    known = choice.known
+    notes = _about_the_list(choice, listed=listed)
+    if request.quality != "auto" and known.takes_quality is False:
+        notes.append(f"{choice.id} has no quality setting; quality={request.quality} was left out.")
+    if request.output_format != "auto" and not known.facts.takes_output_format:
+        notes.append(
+            f"{choice.id} has no output_format setting; output_format={request.output_format} was left out."
+        )
+    if request.prompt and not known.takes_prompt:
+        does = f"{known.facts.does} and " if known.facts.does else ""
+        notes.append(f"{choice.id} {does}ignores the prompt.")
+    if request.aspect_ratio not in ("", "auto"):
+        notes.append(f"{request.aspect_ratio} was asked for as {size}.")
+    used = known.facts.sources_used
+    if used is not None and len(request.images) > used:
+        notes.append(f"{choice.id} was seen to use {_first(used)} of its source images alone.")
+    return notes
+
+
+def expectations(request: Request, choice: ModelChoice, size: str) -> list[str]:
+    """Return what the model will make otherwise than asked, a sentence each.
+
+    A delivery says what really came, so only a dry run tells these.
+
+    Args:
+        request: What is asked for.
+        choice: The model.
+        size: What is sent as the size.
+    """
+    facts = choice.known.facts
+    expected: list[str] = []
+    if size != "auto" and request.kind == "image":
+        if facts.ignores_size:
+            expected.append(f"{choice.id} makes its own size, whatever is asked for.")
+        elif facts.enlarges > 1:
+            expected.append(f"{choice.id} makes {facts.enlarges} times the size of its source.")
+    wanted = _SAME_FORMAT.get(request.output_format, request.output_format)
+    if facts.output_format and wanted not in ("auto", facts.output_format):
+        expected.append(f"{choice.id} answers {facts.output_format.upper()}, whatever is asked for.")
+    return expected
+
+
+def _about_the_list(choice: ModelChoice, *, listed: bool) -> list[str]:
+    if not listed:
+        return ["The model list could not be read, so the request was not checked against it."]
+    if choice.entry is None:
+        return [f"{choice.id} is not in ImageRouter's model list, so its price is not known."]
+    return []
+
+
+def _first(count: int) -> str:
+    return "the first" if count == 1 else f"the first {count}"
