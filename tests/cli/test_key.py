@@ -75,7 +75,7 @@ def test_a_person_types_it_unseen(at_home: Mapping[str, str], file: Path) -> Non
         ("", "No key was given."),
         ("   \n", "No key was given."),
         ("a" * 63, "has 63 characters; a key has 64"),
-        ("secret-word " * 6, "holds spaces"),
+        ("secret-word " * 6, "contains spaces"),
         ("schlüssel" * 8, "characters that no key has"),
     ],
 )

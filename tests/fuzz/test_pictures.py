@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
@@ -101,7 +101,8 @@ def test_any_file_is_a_picture_or_refused(fuzz: Fuzz, tmp_path: Path) -> None:
             else:
                 with sent.file, Image.open(sent.file) as picture:
                     assert picture.format in ("PNG", "JPEG", "WEBP")
-                    assert not {"exif", "xmp", "comment"} & picture.info.keys()
+                    assert not {"xmp", "comment"} & picture.info.keys()
+                    assert picture.getexif().keys() <= {ExifTags.Base.Orientation}
         path.write_bytes(data)
         make_preview(path, "auto")
 

@@ -354,7 +354,7 @@ async def test_a_gallery_that_cannot_be_opened_is_found_before_anything_is_paid(
 async def test_without_a_key_making_names_the_variable_and_the_page(connect: Hosts, journal: Journal) -> None:
     async with connect(api_key=None) as host:
         made = await host("generate_image", **FOX)
-        edited = await host("edit_image", images=["last"], **EDIT)
+        edited = await host("edit_image", images=["data:image/png;base64,iVBORw0KGgo="], **EDIT)
     for told in (made, edited):
         _check_sentence(told, "configuration", "no")
         assert "IMAGEROUTER_API_KEY" in told.text

@@ -124,7 +124,7 @@ class ServiceHTTP:
                     watch.alive()
                     if call.paid:
                         self.rate.learn(response.status_code, response.headers)
-                    body = await _read(response, call, watch, heartbeat)
+                    body = await self._read(response, call, watch, heartbeat)
         except SilenceError as silence:
             raise _no_answer(call, str(silence)) from None
         except _NEVER_SENT as error:
@@ -134,13 +134,31 @@ class ServiceHTTP:
             raise _no_answer(call, f"the connection broke ({reason})") from error
         return self._decode(call, Head.of(response), body)
 
+    async def _read(self, response: httpx.Response, call: Call, watch: Watch, heartbeat: Heartbeat) -> bytes:
+        body = bytearray()
+        with kept_answer(call.kept, response, self._without_key) as keep:
+            async for chunk in response.aiter_bytes():
+                watch.alive()
+                if not body and chunk.isspace():
+                    await heartbeat()
+                    continue
+                keep(chunk)
+                body += chunk
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise UnexpectedResponseError(
+                        f"ImageRouter's answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB.",
+                        "Ask for the picture by URL: response_format=url.",
+                        charged="yes" if call.paid else "no",
+                    )
+        return bytes(body)
+
     def read_kept(self, call: Call) -> Answer:
         """Decode the answer that an earlier process stored; raises what `send` raises.
 
         Raises:
             OutcomeUnknownError: The answer never arrived, or not completely.
         """
-        found = read_answer(call.kept) if call.kept else None
+        found = read_answer(call.kept, self._without_key) if call.kept else None
         if found is None:
             raise _no_answer(call, "the server ended before the answer came")
         try:
@@ -192,25 +210,6 @@ class ServiceHTTP:
         if error:
             raise error
         return Answer(decoded, sandbox=head.headers.get("server") == _SANDBOX)
-
-
-async def _read(response: httpx.Response, call: Call, watch: Watch, heartbeat: Heartbeat) -> bytes:
-    body = bytearray()
-    with kept_answer(call.kept, response) as keep:
-        async for chunk in response.aiter_bytes():
-            watch.alive()
-            if not body and chunk.isspace():
-                await heartbeat()
-                continue
-            keep(chunk)
-            body += chunk
-            if len(body) > MAX_ANSWER_BYTES:
-                raise UnexpectedResponseError(
-                    f"ImageRouter's answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB.",
-                    "Ask for the picture by URL: response_format=url.",
-                    charged="yes" if call.paid else "no",
-                )
-    return bytes(body)
 
 
 def _integer(digits: str) -> int | float:

@@ -30,7 +30,9 @@ class Head:
 
 
 @contextmanager
-def kept_answer(path: Path | None, response: httpx.Response) -> Generator[Callable[[bytes], None]]:
+def kept_answer(
+    path: Path | None, response: httpx.Response, clean: Callable[[bytes], bytes]
+) -> Generator[Callable[[bytes], None]]:
     """Open the file of an answer. A failure to write is ignored: the answer is read all the same.
 
     The file has the head as one line of JSON, then the body's bytes.
@@ -38,6 +40,7 @@ def kept_answer(path: Path | None, response: httpx.Response) -> Generator[Callab
     Args:
         path: The file, or None to store nothing.
         response: Its head is written first.
+        clean: Removes the API key from bytes; applied to the file once all of it has arrived.
 
     Yields:
         A function that stores a piece of the body.
@@ -58,12 +61,20 @@ def kept_answer(path: Path | None, response: httpx.Response) -> Generator[Callab
     finally:
         if file:
             _close(file)
+        if path:
+            with suppress(OSError):
+                _clean_file(path, clean)
 
 
-def read_answer(path: Path) -> tuple[Head, bytes] | None:
-    """Read what was stored, which may be incomplete; None when nothing was."""
+def read_answer(path: Path, clean: Callable[[bytes], bytes]) -> tuple[Head, bytes] | None:
+    """Read what was stored, which may be incomplete; None if nothing was.
+
+    Args:
+        path: The file.
+        clean: Removes the API key from bytes; a process that died may have left it in the file.
+    """
     try:
-        whole = path.read_bytes()
+        whole = _clean_file(path, clean)
     except OSError:
         return None
     line, newline, body = whole.partition(b"\n")
@@ -71,6 +82,14 @@ def read_answer(path: Path) -> tuple[Head, bytes] | None:
         return None
     head = as_object(json.loads(line))
     return Head(cast("int", head["status"]), cast("Mapping[str, str]", head["headers"])), body
+
+
+def _clean_file(path: Path, clean: Callable[[bytes], bytes]) -> bytes:
+    whole = path.read_bytes()
+    cleaned = clean(whole)
+    if cleaned != whole:
+        path.write_bytes(cleaned)
+    return cleaned
 
 
 def _begun(path: Path, head: Head) -> BinaryIO | None:
