@@ -1,8 +1,7 @@
 """Carry out a call: prepare it, send its requests side by side, deliver the answers, end its entries.
 
-One of the two places that catch every exception (`tools.boundary` is the other): an answer may have been
-paid for, so whatever goes wrong while it is read or delivered ends its entry once, says what is known about
-the charge, and keeps what arrived.
+The only place that catches every exception: an answer may have been paid for, so whatever goes wrong while it
+is read or delivered ends its entry once, says what is known about the charge, and keeps what arrived.
 """
 
 import asyncio

@@ -88,7 +88,8 @@ class Sender:
         """Send a request when its turn has come.
 
         A refused connection, an unknown host name, a failed TLS handshake and a 429 mean that nothing has
-        begun; only then is it sent again.
+        begun; only then is it sent again. A 429 must also say how long to wait: the service's one without
+        `Retry-After` is the limit of a day.
 
         Args:
             handle: The generation's.
@@ -167,7 +168,9 @@ class Sender:
 
 
 def _worth_waiting(error: ServiceUnreachableError | RateLimitError) -> bool:
-    return not isinstance(error, RateLimitError) or (error.retry_after or 0) <= LONGEST_RETRY_AFTER
+    if isinstance(error, RateLimitError):
+        return error.retry_after is not None and error.retry_after <= LONGEST_RETRY_AFTER
+    return True
 
 
 def _need(plan: Plan, sources: OpenSources) -> Need:
