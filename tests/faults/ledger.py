@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from faults.hosts import Era, Host, Told
 from faults.scene import QUICK, Scene, make, new_prompt
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.money import dollars
 
 Word = Literal["made", "no", "unknown", "yes"]
 """What an answer says: here it is; or, without it, whether it was charged."""
@@ -148,6 +150,7 @@ class Trial:
         assert not following.failed, f"the next call fails: {following.text}"
         counted = count(self.scene, witness or host, self.prompt, expected, told)
         verify(expected, counted, told)
+        check_amounts(self.scene, witness or host, self.prompt, counted)
         check_sums(self.scene, witness or host)
         self.tally.add(self.fault, counted)
 
@@ -187,8 +190,28 @@ def verify(expected: Expected, counted: Counted, told: Told | None) -> None:
     assert not problems, "; ".join(problems) + f"\n{counted}\n{told.result if told else None}"
 
 
+def check_amounts(scene: Scene, host: Host, prompt: str, counted: Counted) -> None:
+    """Compare the amounts that are told of charged failures with what the account lost.
+
+    Raises:
+        AssertionError: `list_images` or `get_generation` tells another amount, or none.
+    """
+    lost = dollars(Decimal(str(sum(entry["cost_usd"] for entry in scene.requests(prompt)))))
+    for each in counted.listed:
+        if _listed_word(each) != "yes":
+            continue
+        if each.get("state") is None:
+            said = each.get("cost_usd")
+        else:
+            assert lost in each["error"], f"list_images does not tell of {lost}: {each['error']}"
+            error = host.call("get_generation", generation=each["generation"]).fields["error"]
+            said = error.get("cost_usd", error.get("up_to_usd"))
+        assert said is not None, f"no amount is told of {each}"
+        assert dollars(Decimal(str(said))) == lost, f"{said} USD are told, and {lost} were lost"
+
+
 def check_sums(scene: Scene, host: Host) -> None:
-    """Compare what `spending` says with all that stayed paid.
+    """Compare what `spending` says, also of the day's budget, with all that stayed paid.
 
     Raises:
         AssertionError: It says too much, or too little.
@@ -197,6 +220,8 @@ def check_sums(scene: Scene, host: Host) -> None:
     said = host.call("spending", period="all").fields
     certain = said["total_usd"]
     most = certain + said["uncertain_usd"] + said["under_way_usd"]
+    left = max(0, said["budget_usd"] - most)
+    assert abs(said["budget_left_usd"] - left) < _CENT_PART, f"{said['budget_left_usd']} USD left, not {left}"
     assert certain <= paid + _CENT_PART, f"spending says {certain} USD, and {paid} were paid"
     assert scene.records_lost or paid <= most + _CENT_PART, (
         f"spending says {most} USD at most, of {paid} paid"

@@ -86,8 +86,10 @@ FAULTS = (
     Fault("status 500", NOT_CHARGED, "sandbox/status-500"),
     Fault("502 page from a proxy, not charged", LOST_AND_NOT_PAID, "sandbox/html-502"),
     Fault("504 page from a proxy, charged", LOST_AND_PAID, "sandbox/html-504"),
+    Fault("504 in JSON without an error object, charged", LOST_AND_PAID, "sandbox/json-504"),
     Fault("429 once", Expected(asked=2), "sandbox/rate-limited-once"),
     Fault("429 for ever", Expected(asked=None, paid=0, reachable=0, word="no"), "sandbox/rate-limited"),
+    Fault("429 that names no time", NOT_CHARGED, "sandbox/rate-limited-untimed"),
     Fault(
         "silence after connect",
         Expected(0, 0, 0, "unknown", unknowable=True),

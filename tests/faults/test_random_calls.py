@@ -17,6 +17,7 @@ from imagerouter_mcp.sandbox.service.accounts import KEY, UNITS_A_DOLLAR, Accoun
 
 CALLS = 2000
 ABREAST = 8
+BUDGET = "10000"
 UNIT = Decimal(1) / UNITS_A_DOLLAR
 RICH = 10_000 * UNITS_A_DOLLAR
 LISTED_PRICE = Decimal("0.01")
@@ -67,8 +68,10 @@ KINDS = (
             "access-denied",
             "status-500",
             "rate-limited-once",
+            "rate-limited-untimed",
             "html-502",
             "html-504",
+            "json-504",
             "cut",
             "vanished",
             "garbage",
@@ -80,7 +83,7 @@ KINDS = (
     ),
     *(_kind(f"sandbox/video-{name}", "generate_video") for name in ("slow-0", "charged-error", "postlog")),
 )
-UNKNOWN = ("html-502", "html-504", "cut", "vanished", "garbage")
+UNKNOWN = ("html-502", "html-504", "json-504", "cut", "vanished", "garbage")
 """Whose charge nobody can know: the most that they may have cost is set aside."""
 KEPT = ("postlog", "refund-failure")
 
@@ -89,7 +92,7 @@ KEPT = ("postlog", "refund-failure")
 def test_what_is_said_and_summed_is_what_the_service_charged(tmp_path: Path) -> None:
     chance = random.Random(12)  # noqa: S311 - kinds of calls, not secrets
     with scene(tmp_path) as made:
-        made.environment |= {"IMAGEROUTER_BUDGET_USD": "10000", "IMAGEROUTER_CONCURRENCY": str(ABREAST)}
+        made.environment |= {"IMAGEROUTER_BUDGET_USD": BUDGET, "IMAGEROUTER_CONCURRENCY": str(ABREAST)}
         account: Account = made.state.accounts.authorize(f"Bearer {KEY}")
         account.deposits += RICH
         before = account.used
@@ -158,6 +161,8 @@ def _check_sums(
     uncertain = sum(cost for prompt, cost in costs.items() if prompt in unsure) + uncharged
     assert Decimal(str(said["uncertain_usd"])).quantize(UNIT) == uncertain
     assert said["under_way_usd"] == 0
+    left = Decimal(BUDGET) - certain - uncertain
+    assert Decimal(str(said["budget_left_usd"])).quantize(UNIT) == left
 
 
 def _dollars(entry: Mapping[str, Any]) -> Decimal:

@@ -29,6 +29,7 @@ def _used(client: httpx.Client) -> Decimal:
         ("status-500", False),
         ("html-502", False),
         ("html-504", True),
+        ("json-504", True),
         ("rate-limited", False),
         ("access-denied", False),
         ("moderated", False),

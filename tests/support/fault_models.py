@@ -10,7 +10,9 @@ videos. "Charged" marks those where the money stays spent although no result arr
 | `status-500` | status 500, JSON error |
 | `html-502` | status 502, a gateway's HTML page |
 | `html-504` | status 504, a gateway's HTML page; charged |
+| `json-504` | status 504, JSON without the service's error object; charged |
 | `rate-limited` | status 429 always |
+| `rate-limited-untimed` | status 429 always, without saying how long to wait |
 | `rate-limited-once` | status 429 the first time since the journal was last cleared, then works |
 | `access-denied` | status 403, `access_denied` |
 | `deposit-required` | status 403, `deposit_required` |
@@ -82,7 +84,9 @@ _GROUPS: Final[dict[Group, tuple[str, ...]]] = {
         "status-500",
         "html-502",
         "html-504",
+        "json-504",
         "rate-limited",
+        "rate-limited-untimed",
         "rate-limited-once",
         "access-denied",
         "deposit-required",

@@ -15,7 +15,7 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -23,6 +23,7 @@ from imagerouter_mcp.sandbox.pictures.media import MadeFile
 from imagerouter_mcp.sandbox.service.asgi import build_app
 from imagerouter_mcp.sandbox.service.editions import EDITIONS
 from imagerouter_mcp.sandbox.service.error_answers import (
+    RATE_LIMIT,
     RefusedError,
     insufficient_credits,
     internal_error,
@@ -199,6 +200,9 @@ def _refuse(generation: Generation, fault: Fault, *, first: bool) -> Response:
     if fault.name == "html-504":
         generation.entry.outcome = fault.name
         return HTMLResponse(_GATEWAY_PAGE.format(status="504 Gateway Time-out"), 504)
+    if fault.name == "json-504":
+        generation.entry.outcome = fault.name
+        return JSONResponse({"message": "The upstream server is timing out"}, 504)
     generation.charge.refund()
     if fault.name == "html-502":
         generation.entry.outcome = fault.name
@@ -211,6 +215,7 @@ _REFUSALS: Final[Mapping[str, Callable[[], RefusedError]]] = {
     "status-500": internal_error,
     "rate-limited": rate_limited,
     "rate-limited-once": rate_limited,
+    "rate-limited-untimed": lambda: RefusedError(429, "Too many requests", RATE_LIMIT, typed=True),
     "access-denied": lambda: RefusedError(403, "Access denied", "access_denied", typed=True),
     "deposit-required": lambda: RefusedError(
         403,

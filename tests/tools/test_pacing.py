@@ -121,6 +121,19 @@ async def test_a_429_for_longer_than_a_minute_is_told_at_once(
     assert [entry["status"] for entry in made()] == [200, 429]
 
 
+async def test_a_429_that_names_no_time_is_told_at_once(
+    connect: Hosts, made: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "RETRY_SECONDS", (0.0, 0.0))
+    async with connect() as host:
+        told = await host(
+            "generate_image", prompt="A fox", model="sandbox/rate-limited-untimed", size="64x64"
+        )
+    assert told.fields["error"]["kind"] == "rate_limit"
+    assert told.fields["error"]["charged"] == "no"
+    assert [entry["status"] for entry in made()] == [429]
+
+
 async def test_a_request_that_waits_to_be_sent_again_counts_as_not_sent(
     connect: Hosts, made: Journal, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
