@@ -11,6 +11,7 @@ import httpx
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
+from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 
 Journal = Callable[[], list[dict[str, Any]]]
@@ -18,7 +19,7 @@ Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 
 
 def generations(journal: Journal) -> list[dict[str, Any]]:
-    return [entry for entry in journal() if "generations" in entry["path"] or "edits" in entry["path"]]
+    return [entry for entry in journal() if "/openai/" in entry["path"]]
 
 
 async def test_a_hero_picture_cheap_is_right_in_one_call(connect: Hosts, journal: Journal) -> None:
@@ -60,6 +61,18 @@ async def test_several_pictures_are_several_requests_files_and_handles_on_one_sh
     assert len(sheet.data) <= 60_000
     with Image.open(io.BytesIO(b64decode(sheet.data))) as picture:
         assert min(picture.size) > 500
+
+
+async def test_pictures_that_the_balance_does_not_cover_at_once_are_made_one_after_the_other(
+    connect: Hosts, sandbox: Sandbox, journal: Journal
+) -> None:
+    account = sandbox.app.state.sandbox.accounts.authorize(f"Bearer {KEY}")
+    account.used = account.deposits - 1000  # leaves $0.10
+    async with connect() as host:
+        told = await host("generate_image", prompt="a fox", model="google/gemini-2.5-flash", n=3)
+    assert "one after the other: side by side they need $0.117 at first" in told.text
+    assert len(told.fields["images"]) >= 2, "what the balance covers in turn is made"
+    assert len(generations(journal)) == 3
 
 
 async def test_the_failure_of_some_is_told_beside_the_successes(connect: Hosts) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio import to_thread
@@ -16,6 +17,7 @@ from imagerouter_mcp.errors import ConfigurationError, DeliveryError, NotFoundEr
 from imagerouter_mcp.fetch import Fetcher, FetchError
 from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, StoredImage
 from imagerouter_mcp.gallery.files import (
+    RESCUED,
     PartialFile,
     partial_file,
     prepare_folder,
@@ -26,12 +28,16 @@ from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.names import checked_filename, file_stem
 from imagerouter_mcp.gallery.output_folders import output_places, permitted
 from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.generation.differences import differences
 from imagerouter_mcp.generation.handles import find_image
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.request import Request
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.inspection import inspect
 from imagerouter_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 MAX_RESULT_BYTES = 200 * 2**20
 DOWNLOAD_SECONDS = 180.0
@@ -113,7 +119,12 @@ class Delivery:
         return self._held.pop(handle, None)
 
     async def deliver(
-        self, handle: str, plan: Plan, answer: GenerationAnswer, notes: Sequence[str] = ()
+        self,
+        handle: str,
+        plan: Plan,
+        answer: GenerationAnswer,
+        notes: Sequence[str] = (),
+        source: "Image | None" = None,
     ) -> tuple[Record, tuple[str, ...]]:
         """Store and record what was paid for.
 
@@ -125,6 +136,7 @@ class Delivery:
             plan: What was sent, and where the results go.
             answer: What came back.
             notes: Sentences for the person about how the call went.
+            source: The first source image of an edit, to be compared; see `differences`.
 
         Returns:
             The record, and all sentences for the person.
@@ -145,7 +157,9 @@ class Delivery:
         notes = [
             *plan.notes,
             *notes,
-            *_other_size(plan, outcomes),
+            *await to_thread.run_sync(
+                differences, plan, answer, [outcome.image for outcome in outcomes], source
+            ),
             *_other_folder(outcomes),
             *((SANDBOX_NOTE,) if answer.sandbox else ()),
         ]
@@ -234,7 +248,7 @@ class Delivery:
 
     def _folders(self, destination: Destination) -> list[Path]:
         """Return where a result may go, the right folder first."""
-        rescued = self._settings.data_dir / "rescued"
+        rescued = self._settings.data_dir / RESCUED
         temporary = Path(tempfile.gettempdir()) / "imagerouter"
         return list(dict.fromkeys((destination.folder, self._settings.output_dir, rescued, temporary)))
 
@@ -315,16 +329,6 @@ class Delivery:
 
 def _damaged(item: ResultItem, reason: str) -> _ItemOutcome:
     return _ItemOutcome(StoredImage(url=item.url), reason, damaged=item.url is None)
-
-
-def _other_size(plan: Plan, outcomes: Sequence[_ItemOutcome]) -> tuple[str, ...]:
-    """Return a sentence if the service made another size than it was asked for."""
-    sizes = ((outcome.image.width, outcome.image.height) for outcome in outcomes)
-    came = next((size for size in sizes if all(size)), None)
-    if plan.size is None or came is None or came == plan.size:
-        return ()
-    asked = "x".join(map(str, plan.size))
-    return (f"{asked} was asked for; {plan.model} made {came[0]}x{came[1]}.",)
 
 
 def _other_folder(outcomes: Sequence[_ItemOutcome]) -> tuple[str, ...]:

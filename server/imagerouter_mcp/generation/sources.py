@@ -51,6 +51,19 @@ class OpenSources:
         """Return the images for one request; several requests may read them at the same time."""
         return [Upload(_view(image.file), image.filename, image.media_type) for image in self.images]
 
+    def reduced(self) -> "Image | None":
+        """Return the first image, small, to see whether an edit returns it unchanged.
+
+        A masked edit leaves most of it unchanged on purpose, so there None is returned. Call it before the
+        images are sent: they share their files.
+        """
+        from imagerouter_mcp.images.pixels.comparison import reduced  # noqa: PLC0415 - loads Pillow
+
+        if not self.images or self.mask is not None:
+            return None
+        first = self.images[0]
+        return reduced(first.file, first.media_type.partition("/")[2])
+
     def mask_upload(self, convention: Convention) -> Upload | None:
         """Return the mask in a provider's convention; the caller closes its file."""
         from imagerouter_mcp.images.masks.painting import encode_mask  # noqa: PLC0415 - loads Pillow

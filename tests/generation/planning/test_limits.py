@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagerouter_mcp.errors import BudgetError
-from imagerouter_mcp.generation.planning.limits import check_order
+from imagerouter_mcp.generation.planning.limits import check_order, too_short
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.prices import Estimate
 from imagerouter_mcp.generation.planning.request import Order, Request
@@ -69,3 +69,12 @@ def test_an_unknown_price_is_refused_where_the_limit_leaves_nothing(
 def test_an_own_limit_cannot_be_held_for_an_unknown_price() -> None:
     with pytest.raises(BudgetError, match="price of vendor/None is not known"):
         reserved(["0.04", None], own="0.50")
+
+
+def test_a_balance_below_the_highest_prices_together_is_said_and_one_that_covers_them_is_not() -> None:
+    plans = [plan("0.04"), plan("0.20"), plan(None)]
+    assert too_short(plans, Decimal("0.24")) is None
+    assert too_short(plans, Decimal("0.2399")) == (
+        "They were made one after the other: side by side they need $0.24 at first, and the account has "
+        "$0.2399."
+    )

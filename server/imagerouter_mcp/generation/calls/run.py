@@ -8,9 +8,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Generator, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
+from imagerouter_mcp.api.facts import facts_of
 from imagerouter_mcp.api.wire import GenerationAnswer
 from imagerouter_mcp.errors import (
     Charged,
@@ -32,6 +34,9 @@ from imagerouter_mcp.generation.delivery import Delivery
 from imagerouter_mcp.generation.planning.plan import Plan
 from imagerouter_mcp.generation.planning.request import Order
 from imagerouter_mcp.generation.sources import OpenSources
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 logger = logging.getLogger(__name__)
 
@@ -70,17 +75,25 @@ class Runner:
             try:
                 self._sender.require_key()
                 plans, sources = await self._planner.prepare(order, handles, opened)
+                source = await to_thread.run_sync(sources.reduced)
+                short = await self._sender.short_of_credits(plans)
             except ImageRouterError as error:
                 await self._end_all(handles, error, call)
                 raise
             except asyncio.CancelledError:
                 await self._end_all(handles, _given_up(), call)
                 raise
+            turns = asyncio.Semaphore(1 if short else len(plans))
+            call.notes += [short] if short else []
+
+            async def made(handle: str, plan: Plan) -> Result:
+                async with turns:
+                    return await self._concluded(
+                        handle, call, self._make(handle, plan, sources, call, source)
+                    )
+
             try:
-                outcomes = await gather_outcomes(
-                    self._concluded(handle, call, self._make(handle, plan, sources, call))
-                    for handle, plan in zip(handles, plans, strict=True)
-                )
+                outcomes = await gather_outcomes(map(made, handles, plans))
             except asyncio.CancelledError:
                 if not call.sent:  # otherwise the journal's next reader settles it
                     await self._end_all(handles, _given_up(), call)
@@ -104,7 +117,9 @@ class Runner:
         )
         return summed_up(call.handle, [entry.model for entry in entries], outcomes)
 
-    async def _make(self, handle: str, plan: Plan, sources: OpenSources, call: RunningCall) -> Result:
+    async def _make(
+        self, handle: str, plan: Plan, sources: OpenSources, call: RunningCall, source: "Image | None"
+    ) -> Result:
         try:
             answer = await self._sender.send(handle, plan, sources, call)
         except ImageRouterError as error:
@@ -114,7 +129,8 @@ class Runner:
         finally:
             call.one_done()
         call.status = "Fetching the result"
-        return await self._deliver(handle, plan, answer, call)
+        edits = plan.kind == "image" and not facts_of(plan.model).does
+        return await self._deliver(handle, plan, answer, call, source if edits else None)
 
     async def _finish(self, entry: Entry, call: RunningCall) -> Result:
         try:
@@ -128,9 +144,16 @@ class Runner:
             plan = Plan.from_json(entry.plan or "")
         return await self._deliver(entry.handle, plan, answer, call)
 
-    async def _deliver(self, handle: str, plan: Plan, answer: GenerationAnswer, call: RunningCall) -> Result:
+    async def _deliver(
+        self,
+        handle: str,
+        plan: Plan,
+        answer: GenerationAnswer,
+        call: RunningCall,
+        source: "Image | None" = None,
+    ) -> Result:
         with _unforeseen("The result was made, but it could not be stored", _charge(answer)):
-            record, notes = await self._delivery.deliver(handle, plan, answer, call.notes)
+            record, notes = await self._delivery.deliver(handle, plan, answer, call.notes, source)
         return Result(record, plan.why, plan.estimate, notes)
 
     async def _concluded(self, handle: str, call: RunningCall, work: Awaitable[Result]) -> Result:

@@ -1,7 +1,8 @@
 """Send the one request that costs money: in its turn, and again only if it certainly did not begin."""
 
 import re
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 
 import anyio
 from anyio import to_thread
@@ -11,6 +12,7 @@ from imagerouter_mcp.api.client import ImageRouterClient
 from imagerouter_mcp.api.wire import GenerationAnswer
 from imagerouter_mcp.errors import (
     ConfigurationError,
+    ImageRouterError,
     InvalidRequestError,
     NotSentError,
     RateLimitError,
@@ -20,12 +22,15 @@ from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.calls.pace import Pace
 from imagerouter_mcp.generation.calls.running import RunningCall
+from imagerouter_mcp.generation.planning.limits import highest_total, too_short
 from imagerouter_mcp.generation.planning.model_choice import Need, instead
 from imagerouter_mcp.generation.planning.plan import Plan
 from imagerouter_mcp.generation.sources import OpenSources
 
 RETRY_SECONDS = (0.5, 2.0)
 """Waits before the second and the third try; after a 429, what the service asks for is waited first."""
+BALANCE_SECONDS = 5.0
+"""Upper bound on asking for the balance; without an answer, pictures are sent side by side."""
 LONGEST_RETRY_AFTER = 60.0
 """Seconds; whether to wait longer is for the caller to decide."""
 
@@ -60,6 +65,18 @@ class Sender:
             ConfigurationError: There is none, or it cannot be one.
         """
         self._client.require_key()
+
+    async def short_of_credits(self, plans: Sequence[Plan]) -> str | None:
+        """Return why pictures cannot be sent side by side; None if they can, or if the balance is not told.
+
+        ImageRouter takes the highest price of each picture before it is made.
+        """
+        if len(plans) == 1 or not highest_total(plans):
+            return None
+        with anyio.move_on_after(BALANCE_SECONDS), suppress(ImageRouterError):
+            credits_left = (await self._client.credits()).remaining_credits
+            return None if credits_left is None else too_short(plans, credits_left)
+        return None
 
     def kept_answer(self, handle: str) -> GenerationAnswer:
         """Read the answer that a process kept before it ended; raises as `send` does."""

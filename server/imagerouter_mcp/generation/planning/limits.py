@@ -75,6 +75,27 @@ def over_budget(settings: Settings, wanted: Decimal, committed: Decimal) -> Budg
     )
 
 
+def highest_total(plans: Sequence[Plan]) -> Decimal:
+    """Return the sum of the highest prices that are known, in USD."""
+    return sum((plan.estimate.high for plan in plans if plan.estimate), Decimal())
+
+
+def too_short(plans: Sequence[Plan], credits_left: Decimal) -> str | None:
+    """Return a note if the balance does not cover the highest prices of all plans together.
+
+    Args:
+        plans: What would be sent side by side.
+        credits_left: The account's balance in USD.
+    """
+    highest = highest_total(plans)
+    if highest <= credits_left:
+        return None
+    return (
+        f"They were made one after the other: side by side they need {dollars(highest)} at first, and the "
+        f"account has {dollars(credits_left)}."
+    )
+
+
 def call_limit(settings: Settings, kind: Kind) -> Decimal:
     """Return what one call may cost at most, in USD."""
     return MOST_A_CALL[kind] if settings.max_cost_usd is None else settings.max_cost_usd
