@@ -22,5 +22,16 @@ def one_line(text: str, limit: int | None = None) -> str:
     return "".join(" " if _steers(character) else character for character in text)
 
 
+def collapse(text: str, limit: int | None = None) -> str:
+    """Replace each run of spaces and unprintable characters with one space.
+
+    Args:
+        text: Any text.
+        limit: The longest result, in characters; a longer text ends in "…".
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if limit is None or len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
+
+
 def _steers(character: str) -> bool:
     return unicodedata.category(character) in _STEERING and character not in _JOINERS

@@ -1,5 +1,7 @@
 """Quote text of others: what the service, a model or a fetched file says is repeated as data."""
 
+from imagerouter_mcp.lines import collapse
+
 
 def quoted(text: str, secrets: tuple[str, ...] = (), *, limit: int = 300, marks: str = "“”") -> str:
     """Quote a text on one line: shortened, without control characters and secrets.
@@ -12,7 +14,5 @@ def quoted(text: str, secrets: tuple[str, ...] = (), *, limit: int = 300, marks:
     """
     for secret in secrets:
         text = text.replace(secret, "[API key]")
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 8 * limit]).split()).rstrip(".")
-    if len(line) > limit:
-        line = line[: limit - 1].rstrip() + "…"
+    line = collapse(collapse(text[: 8 * limit]).rstrip("."), limit)
     return f"{marks[:1]}{line}{marks[1:]}"

@@ -1,7 +1,6 @@
-"""The tools by hand: `imagerouter-mcp generate "a red fox"` calls the tool that an agent would call.
+"""Call the tools by hand: `imagerouter-mcp generate "a red fox"` calls the tool that an agent would call.
 
-The command line of each is made from the tool's own schema, and the answer is the tool's own, so that
-nothing is said or done in two ways.
+Each command line is built from the tool's own schema, and the tool's own answer is printed.
 """
 
 import argparse
@@ -15,11 +14,12 @@ from typing import Any, cast
 
 import anyio
 from mcp import Client
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult
 
 from imagerouter_mcp.cli.chart import chart
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.cli.picture import draw
+from imagerouter_mcp.cli.tool_answer import answer_text
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings, expand
 from imagerouter_mcp.tools import all_tools
@@ -121,7 +121,7 @@ def _help(schema: Mapping[str, Any]) -> str:
 
 
 def _positional(schema: Mapping[str, Any], required: bool, *, alone: bool) -> dict[str, Any]:  # noqa: FBT001 - one yes or no
-    """How argparse takes one word; the only one may be several, as in `models gpt image`."""
+    """Return argparse's options for one word; a command's only word may be several: `models gpt image`."""
     if schema["type"] == "array":
         return {"nargs": "+"}
     if required:
@@ -132,7 +132,7 @@ def _positional(schema: Mapping[str, Any], required: bool, *, alone: bool) -> di
 
 
 def _option(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """How argparse takes one property of a tool's schema."""
+    """Return argparse's options for one property of a tool's schema."""
     match schema["type"]:
         case "boolean":
             return {"action": "store_true"}
@@ -155,7 +155,7 @@ def _arguments(typed: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[
 
 
 def _absolute(value: str | list[str]) -> str | list[str]:
-    """What exists here under that name, by its whole path; anything else as it was typed."""
+    """Return the absolute path of what exists here under that name; anything else as it was typed."""
     if isinstance(value, list):
         return [cast("str", _absolute(item)) for item in value]
     path = Path(value)
@@ -183,13 +183,13 @@ async def _call(settings: Settings, tool: str, arguments: dict[str, Any]) -> Cal
 
 
 def _pending(result: CallToolResult) -> str | None:
-    """The handle of what is not done yet."""
-    told: dict[str, Any] = result.structured_content or {}
-    return str(told["generation"]) if "ask_again_seconds" in told else None
+    """Return the handle of a generation that is not done yet, or None."""
+    content: dict[str, Any] = result.structured_content or {}
+    return str(content["generation"]) if "ask_again_seconds" in content else None
 
 
 class _ProgressLine:
-    """One line on a terminal's stderr that says how the work goes."""
+    """A line on a terminal's stderr that shows progress."""
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
@@ -206,15 +206,14 @@ class _ProgressLine:
 
 
 def _tell(result: CallToolResult, options: argparse.Namespace, *, makes: bool) -> int:
-    told: dict[str, Any] = result.structured_content or {}
-    words = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+    content: dict[str, Any] = result.structured_content or {}
     if options.json:
-        print(json.dumps(told, ensure_ascii=False, indent=2))
+        print(json.dumps(content, ensure_ascii=False, indent=2))
     else:
-        print(words, file=sys.stderr if result.is_error else sys.stdout)
-        print("".join(f"{line}\n" for line in chart(told.get("by_day", []))), end="")
+        print(answer_text(result), file=sys.stderr if result.is_error else sys.stdout)
+        print("".join(f"{line}\n" for line in chart(content.get("by_day", []))), end="")
     if makes and not result.is_error:
-        paths = [Path(image["path"]) for image in told.get("images", []) if "path" in image]
+        paths = [Path(image["path"]) for image in content.get("images", []) if "path" in image]
         if not options.json:
             draw(paths)
         if options.open:

@@ -1,4 +1,4 @@
-"""A bar for each day, as a terminal can draw it."""
+"""Draw a bar chart of the days on a terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,10 +11,10 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def chart(days: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The lines of a bar chart; none where there are not two days to compare.
+    """Return the lines of a bar chart; none for fewer than two days.
 
     Args:
-        days: As the tool `spending` tells them: {day, usd, count}, the earliest first.
+        days: Objects {day, usd, count} from the tool `spending`, the earliest first.
     """
     most = max((day["usd"] for day in days), default=0)
     if len(days) < 2 or not most:  # noqa: PLR2004 - one bar says nothing

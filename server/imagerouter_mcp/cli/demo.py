@@ -1,4 +1,4 @@
-"""The main job, for real: a sandbox process, a server process, and the SDK's client in front of both."""
+"""Try the main job for real: a sandbox process, a server process, and the SDK's client for both."""
 
 import subprocess
 import sys
@@ -6,32 +6,30 @@ import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import anyio
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.types import TextContent
 
+from imagerouter_mcp.cli.tool_answer import TEST_MODEL, answer_text, first_image, innermost
 from imagerouter_mcp.errors import ConfigurationError, ServiceUnreachableError
 from imagerouter_mcp.settings import KEYS_PAGE, load_settings
 
-LIVE_MODEL = "test/test"
-"""The service's own free dummy model: it answers at once with a fixed picture."""
 SANDBOX_MODEL = "openai/gpt-image-1.5"
 SANDBOX_READY = "Sandbox at "
-"""What the sandbox says before its address when it listens."""
+"""What the sandbox prints before its address once it listens."""
 
 _PROMPT = "A lighthouse on a cliff at dusk, warm light in its windows, watercolour"
 _CHANGE = "Make it a snowy winter night"
 
 
 class DemoError(Exception):
-    """A step of the demo did not do what it should."""
+    """A step of the demo went wrong."""
 
 
 def run_demo(output: str, *, live: bool) -> int:
-    """Do the main job and show each result.
+    """Make and edit a picture, and show each result.
 
     Args:
         output: The folder for the pictures.
@@ -44,6 +42,7 @@ def run_demo(output: str, *, live: bool) -> int:
         ConfigurationError: `live` without a key.
     """
     folder = Path(output).absolute()
+    failed = False
     try:
         with tempfile.TemporaryDirectory() as records, _service(live=live) as service:
             environment = {
@@ -51,26 +50,18 @@ def run_demo(output: str, *, live: bool) -> int:
                 "IMAGEROUTER_OUTPUT_DIR": str(folder),
                 "IMAGEROUTER_DATA_DIR": records,
             }
-            anyio.run(_converse, environment, LIVE_MODEL if live else SANDBOX_MODEL)
+            anyio.run(_converse, environment, TEST_MODEL if live else SANDBOX_MODEL)
     except* DemoError as errors:
-        print(f"\nThe demo failed: {_innermost(errors)}", file=sys.stderr)
+        print(f"\nThe demo failed: {innermost(errors)}", file=sys.stderr)
         failed = True
     else:
         print(f"\nAll four tools work. The pictures lie in {folder}")
-        failed = False
     return int(failed)
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """The error within the groups that task groups wrap around it."""
-    while isinstance(error, BaseExceptionGroup):
-        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
-    return error
 
 
 @contextmanager
 def _service(*, live: bool) -> Generator[dict[str, str]]:
-    """The environment by which the server finds its service."""
+    """Yield the environment variables with which the server finds its service."""
     if live:
         settings = load_settings()
         if settings.key is None:
@@ -78,7 +69,7 @@ def _service(*, live: bool) -> Generator[dict[str, str]]:
                 "The live demo needs an ImageRouter API key.",
                 f"Make one at {KEYS_PAGE} and set IMAGEROUTER_API_KEY.",
             )
-        print(f"Using {settings.base_url} with its free model {LIVE_MODEL}.")
+        print(f"Using {settings.base_url} with its free model {TEST_MODEL}.")
         yield {
             "IMAGEROUTER_API_KEY": settings.key.get_secret_value(),
             "IMAGEROUTER_BASE_URL": settings.base_url,
@@ -136,23 +127,20 @@ async def _call(client: Client, tool: str, arguments: dict[str, Any]) -> dict[st
         print(f"  … {message}", flush=True)
 
     result = await client.call_tool(tool, arguments, progress_callback=show)
-    words = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
-    print("\n".join(f"  {line}" for line in words.splitlines()))
+    print("\n".join(f"  {line}" for line in answer_text(result).splitlines()))
     _check(not result.is_error, f"{tool} answered with an error")
     return result.structured_content or {}
 
 
 def _picture(made: Mapping[str, Any]) -> Path:
-    """The file of a generation, after a look at whether it really is the picture that was told."""
+    """Return the file of a generation, after checking that it is the picture that the answer names."""
     from PIL import Image  # noqa: PLC0415 - as everywhere: loaded when needed
 
-    first = cast("list[dict[str, Any]]", made.get("images") or [{}])[0]
-    path = Path(first.get("path", ""))
+    path, size = first_image(made)
     _check(path.is_absolute() and path.is_file(), f"there is no file at {path}")
     with Image.open(path) as picture:
         picture.load()
-        told = (first.get("width"), first.get("height"))
-        _check(picture.size == told, f"{path} has {picture.size} pixels, not {told}")
+        _check(picture.size == size, f"{path} has {picture.size} pixels, not {size}")
     return path
 
 

@@ -124,7 +124,7 @@ def _claude_code_words(launch: Launch) -> list[str]:
     return ["mcp", "add", "--scope", "user", SERVER, "--", *launch.words]
 
 
-def _codex_words(launch: Launch) -> list[str]:
+def _plain_words(launch: Launch) -> list[str]:
     return ["mcp", "add", SERVER, "--", *launch.words]
 
 
@@ -133,10 +133,6 @@ def _gemini_words(launch: Launch) -> list[str]:
         *("mcp", "add", "--scope", "user", "--timeout", str(CALL_MS), SERVER, launch.command),
         *(["--", *launch.arguments] if launch.arguments else []),
     ]
-
-
-def _opencode_words(launch: Launch) -> list[str]:
-    return ["mcp", "add", SERVER, "--", *launch.words]
 
 
 def _openclaw_words(launch: Launch) -> list[str]:
@@ -233,7 +229,7 @@ def hosts() -> Mapping[str, Host]:
             _codex_entry,
             (home / ".codex",),
             program="codex",
-            register=_codex_words,
+            register=_plain_words,
             question=Question(
                 ("mcp", "get", SERVER, "--json"),
                 rf'"name": "{SERVER}"',
@@ -248,7 +244,7 @@ def hosts() -> Mapping[str, Host]:
             _opencode_entry,
             (home / ".config" / "opencode",),
             program="opencode",
-            register=_opencode_words,
+            register=_plain_words,
             question=Question(("mcp", "list"), rf"\b{SERVER}\b\s*(\x1b\[[\d;]*m)*\s*connected"),
         ),
         Host(

@@ -1,4 +1,4 @@
-"""A picture in the terminal, where the terminal can show one and the extra `terminal` is installed."""
+"""Show pictures in the terminal, if it can and the extra `terminal` is installed."""
 
 import importlib.util
 import io
@@ -10,11 +10,11 @@ from pathlib import Path
 from imagerouter_mcp.images.pixels.preview import make_preview
 
 COLUMNS = 48
-"""How wide a picture is drawn, in characters."""
+"""Width of a drawn picture, in characters."""
 
 
 def draw(paths: Sequence[Path]) -> None:
-    """Draw pictures below what was printed; does nothing where it cannot be done."""
+    """Draw pictures below what was printed; does nothing if the terminal cannot."""
     if not sys.stdout.isatty() or importlib.util.find_spec("textual_image") is None:
         return
     # textual-image asks the terminal what it can do when it is imported, and complains of silence.

@@ -20,7 +20,7 @@ from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
 
 CLOSING_SECONDS = 2
-"""How long open streams may last after a signal."""
+"""Seconds that open streams may last after a signal."""
 
 
 def serve_http(host: str, port: int, *, sandbox: bool) -> int:
@@ -29,7 +29,7 @@ def serve_http(host: str, port: int, *, sandbox: bool) -> int:
     Args:
         host: The address to bind to; any but loopback needs `IMAGEROUTER_MCP_TOKEN`.
         port: The port to bind to.
-        sandbox: Whether to make pictures with a stand-in.
+        sandbox: Whether to make pictures with the sandbox.
 
     Raises:
         ConfigurationError: The address needs a token, and there is none.
@@ -75,10 +75,10 @@ async def _serve(settings: Settings, host: str, listener: socket.socket) -> None
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
+    """Return a listening socket.
 
     Raises:
-        ConfigurationError: The address or the port cannot be had.
+        ConfigurationError: The address or the port cannot be used.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -101,7 +101,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _reached(listener: socket.socket) -> str:
-    """The address of a server without a name: the bound one, or this machine's name if that is every one."""
+    """Return where others reach the server: the bound address, or this machine's name if bound to all."""
     host, port = listener.getsockname()[:2]
     return f"http://{socket.gethostname()}:{port}" if host in EVERYWHERE else f"http://{_shown(listener)}"
 

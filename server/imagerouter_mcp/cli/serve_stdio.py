@@ -11,7 +11,7 @@ from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import App, open_app
 
 CLOSING_SECONDS = 2.0
-"""How long closing may take after a signal, beside what was sent; an idle server closes at once."""
+"""Seconds that closing may take after a signal, beyond the grace for unfinished requests."""
 
 
 def serve_stdio(*, sandbox: bool) -> int:

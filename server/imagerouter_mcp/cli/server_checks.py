@@ -5,15 +5,16 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import TextIO
 
 import anyio
 from mcp import Client, MCPError
 from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.types import ImageContent, TextContent
+from mcp.types import ImageContent
 
 from imagerouter_mcp.cli.checks import Check, Finding
 from imagerouter_mcp.cli.launch import Launch, as_typed, own_launch
+from imagerouter_mcp.cli.tool_answer import TEST_MODEL, answer_text, first_image, innermost
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
@@ -21,8 +22,6 @@ from imagerouter_mcp.wiring import open_app
 
 START_SECONDS = 20.0
 """Time limit for a start, which takes about one second. Codex waits 10 s, other hosts 30 s and more."""
-TEST_MODEL = "test/test"
-"""ImageRouter's own free dummy model. It answers at once with a fixed picture."""
 PICTURE_SECONDS = 90.0
 
 
@@ -55,9 +54,9 @@ async def _count_tools(launch: Launch) -> int:
             async with Client(stdio_client(parameters, errlog=unread)) as client:
                 tools = len((await client.list_tools()).tools)
     except* OSError as errors:
-        reason = f"it cannot be started ({_first(errors)})"
+        reason = f"it cannot be started ({innermost(errors)})"
     except* MCPError as errors:
-        reason = f"it ended at once ({_first(errors)})"
+        reason = f"it ended at once ({innermost(errors)})"
     if not tools:
         raise ConfigurationError(
             f"The server does not answer: {reason}.", f"Run it yourself to see why: {as_typed(launch.words)}"
@@ -69,13 +68,6 @@ def _unread() -> TextIO:
     return Path(os.devnull).open("w", encoding="utf-8")
 
 
-def _first(error: BaseException) -> BaseException:
-    """Unwrap the first error from nested exception groups."""
-    while isinstance(error, BaseExceptionGroup):
-        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
-    return error
-
-
 def picture_check(settings: Settings) -> Check:
     """Return the check that calls `generate_image` with the free test model, as an agent would."""
 
@@ -84,15 +76,12 @@ def picture_check(settings: Settings) -> Check:
             wanted = {"prompt": "A test picture", "model": TEST_MODEL, "preview": "auto"}
             result = await client.call_tool("generate_image", wanted)
         if result.is_error:
-            said = " ".join(block.text for block in result.content if isinstance(block, TextContent))
-            return [Finding("picture", "failure", said.replace("\n", " "))]
-        result_fields: dict[str, Any] = result.structured_content or {}
-        first = cast("list[dict[str, Any]]", result_fields.get("images") or [{}])[0]
-        path = Path(str(first.get("path", "")))
+            return [Finding("picture", "failure", answer_text(result).replace("\n", " "))]
+        path, (width, height) = first_image(result.structured_content or {})
         if not await anyio.Path(path).is_file():
             remedy = "Look at the pictures folder above."
             return [Finding("picture", "failure", "The test picture has no file.", remedy)]
-        made = f"{TEST_MODEL} made {path}, {first.get('width')}×{first.get('height')}"
+        made = f"{TEST_MODEL} made {path}, {width}×{height}"
         previews = [block for block in result.content if isinstance(block, ImageContent)]
         if not previews:
             remedy = "IMAGEROUTER_PREVIEW=auto turns previews on."

@@ -19,6 +19,8 @@ from imagerouter_mcp.gallery.names import file_name
 logger = logging.getLogger(__name__)
 
 _PARTIAL_PREFIX, _PARTIAL_SUFFIX = ".imagerouter-", ".part"
+RESCUED = "rescued"
+"""The folder in the data folder for what a failed delivery could not bring to its own place."""
 
 _NO_HARD_LINKS = frozenset(
     {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}

@@ -23,7 +23,7 @@ from imagerouter_mcp.gallery.entries import (
     State,
     StoredImage,
 )
-from imagerouter_mcp.gallery.files import discard
+from imagerouter_mcp.gallery.files import RESCUED, discard
 from imagerouter_mcp.gallery.ledger import committed_since
 from imagerouter_mcp.gallery.owners import Owners
 
@@ -48,7 +48,7 @@ class Journal:
         self._database = database
         self._owners = Owners(data_dir / "running")
         self._answers = data_dir / "arriving"
-        self._kept = data_dir / "rescued"
+        self._kept = data_dir / RESCUED
 
     def close(self) -> None:
         """Release this process's lock, so that other processes can take over its open entries."""

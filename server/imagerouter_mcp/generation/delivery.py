@@ -17,6 +17,7 @@ from imagerouter_mcp.errors import ConfigurationError, DeliveryError, NotFoundEr
 from imagerouter_mcp.fetch import Fetcher, FetchError
 from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, StoredImage
 from imagerouter_mcp.gallery.files import (
+    RESCUED,
     PartialFile,
     partial_file,
     prepare_folder,
@@ -247,7 +248,7 @@ class Delivery:
 
     def _folders(self, destination: Destination) -> list[Path]:
         """Return where a result may go, the right folder first."""
-        rescued = self._settings.data_dir / "rescued"
+        rescued = self._settings.data_dir / RESCUED
         temporary = Path(tempfile.gettempdir()) / "imagerouter"
         return list(dict.fromkeys((destination.folder, self._settings.output_dir, rescued, temporary)))
 

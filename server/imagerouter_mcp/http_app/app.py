@@ -23,11 +23,11 @@ MAX_BODY_BYTES = 40 * 2**20
 MAX_SESSIONS = 1000
 """Sessions of clients of the older protocol, about 50 kB each."""
 _NAMES_ARE_CHECKED_BEFORE = TransportSecuritySettings(enable_dns_rebinding_protection=False)
-_ASKED_HEADERS = (
+_ALLOWED_HEADERS = (
     *("Authorization", "Last-Event-ID", "Mcp-Session-Id", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name"),
     REQUEST_ID_HEADER,
 )
-_TOLD_HEADERS = (
+_EXPOSED_HEADERS = (
     "Mcp-Session-Id",
     "Mcp-Protocol-Version",
     "WWW-Authenticate",
@@ -66,8 +66,8 @@ def build_http_app(app: App, host: str) -> ASGIApp:
             served,
             allow_origins=settings.http_origins,
             allow_methods=("GET", "POST", "DELETE"),
-            allow_headers=_ASKED_HEADERS,
-            expose_headers=_TOLD_HEADERS,
+            allow_headers=_ALLOWED_HEADERS,
+            expose_headers=_EXPOSED_HEADERS,
         )
     served = KnownNames(served, settings, host)
     return RequestLog(Crowd(Arrival(served), settings.http_requests))

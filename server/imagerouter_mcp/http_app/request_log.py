@@ -39,7 +39,7 @@ class RequestLog:
         own = brought if _ID.fullmatch(brought) else secrets.token_hex(8)
         status = 0
 
-        async def told(message: Message) -> None:
+        async def with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -49,7 +49,7 @@ class RequestLog:
         began = time.perf_counter()
         before = request_id.set(own)
         try:
-            await self._app(scope, receive, told)
+            await self._app(scope, receive, with_id)
         finally:
             took = 1000 * (time.perf_counter() - began)
             client = scope["client"][0] if scope.get("client") else "-"

@@ -143,14 +143,14 @@ def _welcome(request: Request, name: str, kept: "SourceImage") -> Response:
     if "text/html" in request.headers.get("accept", ""):
         arrived = f"The picture ({kept.width}×{kept.height}) has arrived. Name it to the agent"
         return _page(f"<p>{arrived}: <code>{html.escape(name)}</code>.</p>")
-    told = {
+    description = {
         "handle": name,
         "media_type": kept.media_type,
         "width": kept.width,
         "height": kept.height,
         "notes": list(kept.notes),
     }
-    return JSONResponse(told, 201, HARMLESS)
+    return JSONResponse(description, 201, HARMLESS)
 
 
 def _page(content: str) -> Response:

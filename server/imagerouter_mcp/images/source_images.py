@@ -18,6 +18,7 @@ from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.fetch import Fetcher, FetchError
 from imagerouter_mcp.images.allowed_files import MAX_READ_BYTES, open_source, too_large
 from imagerouter_mcp.images.prepare import SourceImage, prepare, scratch_file
+from imagerouter_mcp.lines import collapse
 
 __all__ = ["MAX_READ_BYTES", "SourceImage", "SourceReader", "is_data", "shown"]
 
@@ -153,13 +154,8 @@ def is_data(text: str) -> bool:
 def shown(text: str) -> str:
     """Shorten a source to one line for a sentence or a record, without picture data and passwords."""
     if text[:5].lower() == "data:":
-        return f"{_line(text[:45].partition(',')[0])},…"
-    line = _line(_USER.sub("", text))
-    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
-
-
-def _line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        return f"{collapse(text[:45].partition(',')[0])},…"
+    return collapse(_USER.sub("", text), _SHOWN)
 
 
 def _path_of_uri(text: str) -> Path:

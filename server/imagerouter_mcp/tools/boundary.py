@@ -30,7 +30,7 @@ from imagerouter_mcp.wiring import App
 logger = logging.getLogger(__name__)
 
 _MAX_FAULTS = 20
-"""Faults that are named; a call with more of them has arguments that no tool takes."""
+"""Faults that are named; a call with more has arguments that no tool takes."""
 _NAME_SHOWN = 40
 
 
@@ -145,10 +145,10 @@ def _wrong_arguments(
     faults = {str(fault["loc"][0]): fault["type"] for fault in error.errors(include_url=False)}
     named = [_fault(argument, kind, properties.get(argument)) for argument, kind in faults.items()]
     more = len(named) - _MAX_FAULTS
-    told = "; ".join(named[:_MAX_FAULTS]) + (f"; and {more} more" if more > 0 else "")
+    listed = "; ".join(named[:_MAX_FAULTS]) + (f"; and {more} more" if more > 0 else "")
     return error_result(
-        f"{name} cannot be called like this: {told}. Nothing was charged. Call it again with these arguments "
-        f"only: {', '.join(properties)}.",
+        f"{name} cannot be called like this: {listed}. Nothing was charged. Call it again with these "
+        f"arguments only: {', '.join(properties)}.",
         kind="arguments",
         charged="no",
     )

@@ -1,8 +1,6 @@
 """The tool `compare_models`: make the same picture with several models."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import Annotated
 
 from mcp.server.mcpserver.resolve import Resolve
@@ -12,7 +10,7 @@ from pydantic import Field
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.money import usd
-from imagerouter_mcp.tools.consent import Answered, Asked, agreed, ask_person
+from imagerouter_mcp.tools.consent import Answered, Asked, ask_person
 from imagerouter_mcp.tools.declare import MAKES, tool
 from imagerouter_mcp.tools.generating import generate
 from imagerouter_mcp.tools.generation_result import GenerationContent
@@ -38,7 +36,8 @@ MaxCost = Annotated[
 
 
 async def _consent(ctx: AppContext, prompt: str, models: list[str], size: str) -> Asked:
-    return await ask_person(ctx, _order(Request(prompt=prompt, size=size), models))
+    request = Request(prompt=prompt, size=size)
+    return await ask_person(ctx, Order(tool="compare_models", requests=_with_each(request, models)))
 
 
 @tool("Compare models", MAKES)
@@ -66,29 +65,14 @@ async def compare_models(
     request = Request(
         prompt=prompt, size=size, aspect_ratio=aspect_ratio, quality=quality, output_dir=output_dir
     )
-    order = _order(
-        request,
-        models,
+    order = Order(
+        tool="compare_models",
+        requests=_with_each(request, models),
         max_cost_usd=None if max_cost_usd < 0 else usd(max_cost_usd),
         again=again,
-        confirmed=agreed(consent, confirm_cost=confirm_cost, ctx=ctx),
     )
-    return await generate(ctx, order, preview)
+    return await generate(ctx, order, consent, confirm_cost=confirm_cost, preview=preview)
 
 
-def _order(
-    request: Request,
-    models: Sequence[str],
-    *,
-    max_cost_usd: Decimal | None = None,
-    again: bool = False,
-    confirmed: bool = False,
-) -> Order:
-    requests = tuple(replace(request, model=model) for model in models)
-    return Order(
-        tool="compare_models",
-        requests=requests,
-        max_cost_usd=max_cost_usd,
-        again=again,
-        confirmed=confirmed,
-    )
+def _with_each(request: Request, models: list[str]) -> tuple[Request, ...]:
+    return tuple(replace(request, model=model) for model in models)

@@ -73,7 +73,7 @@ def input_schema(model: type[BaseModel]) -> dict[str, Any]:
     """Return the JSON schema of arguments.
 
     Titles only repeat the names, and descriptions state the defaults because hosts remove them: both are
-    left out, for a model reads the schema at every turn.
+    left out, because a model reads the schema at every turn.
     """
     schema = model.model_json_schema()
     for part in (schema, *schema["properties"].values()):

@@ -7,9 +7,9 @@ from mcp.types import CallToolResult
 
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.planning.request import Order, Request
-from imagerouter_mcp.tools.consent import Answered, Asked, agreed, ask_person
+from imagerouter_mcp.tools.consent import Answered, Asked, ask_person
 from imagerouter_mcp.tools.declare import MAKES, tool
-from imagerouter_mcp.tools.generating import generate, plan
+from imagerouter_mcp.tools.generating import generate
 from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import (
     Again,
@@ -44,7 +44,8 @@ async def _consent(
     dry_run: bool,
 ) -> Asked:
     request = Request(prompt=prompt, images=tuple(images), mask=mask, model=model, size=size)
-    return await ask_person(ctx, _order(request, n), dry_run=dry_run)
+    order = Order(tool="edit_image", requests=(request,) * n)
+    return await ask_person(ctx, order, dry_run=dry_run)
 
 
 @tool("Edit image", MAKES)
@@ -88,10 +89,5 @@ async def edit_image(
         output_dir=output_dir,
         filename=filename,
     )
-    confirmed = agreed(consent, confirm_cost=confirm_cost, ctx=ctx)
-    order = _order(request, n, again=again, confirmed=confirmed)
-    return await (plan(ctx, order) if dry_run else generate(ctx, order, preview))
-
-
-def _order(request: Request, n: int, *, again: bool = False, confirmed: bool = False) -> Order:
-    return Order(tool="edit_image", requests=(request,) * n, again=again, confirmed=confirmed)
+    order = Order(tool="edit_image", requests=(request,) * n, again=again)
+    return await generate(ctx, order, consent, confirm_cost=confirm_cost, preview=preview, dry_run=dry_run)

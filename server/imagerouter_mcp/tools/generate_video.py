@@ -4,12 +4,12 @@ from typing import Annotated
 
 from mcp.server.mcpserver.resolve import Resolve
 from mcp.types import CallToolResult
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from imagerouter_mcp.generation.planning.request import Order, Request
-from imagerouter_mcp.tools.consent import Answered, Asked, agreed, ask_person
+from imagerouter_mcp.tools.consent import Answered, Asked, ask_person
 from imagerouter_mcp.tools.declare import MAKES, tool
-from imagerouter_mcp.tools.generating import generate, plan
+from imagerouter_mcp.tools.generating import generate
 from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import (
     Again,
@@ -18,6 +18,7 @@ from imagerouter_mcp.tools.parameters import (
     ConfirmCost,
     DryRun,
     Filename,
+    ImageList,
     Model,
     OutputDir,
     ResponseFormat,
@@ -26,8 +27,7 @@ from imagerouter_mcp.tools.parameters import (
 
 VideoPrompt = Annotated[str, Field(description="What happens: subject, motion, camera, style, sound.")]
 StartImages = Annotated[
-    list[str],
-    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    ImageList,
     Field(description="The picture to begin with, in any form that edit_image takes. Default none."),
 ]
 Seconds = Annotated[
@@ -48,7 +48,8 @@ async def _consent(
     request = Request(
         kind="video", prompt=prompt, images=tuple(images), model=model, size=size, seconds=seconds
     )
-    return await ask_person(ctx, _order(request), dry_run=dry_run)
+    order = Order(tool="generate_video", requests=(request,))
+    return await ask_person(ctx, order, dry_run=dry_run)
 
 
 @tool("Generate video", MAKES)
@@ -85,9 +86,5 @@ async def generate_video(
         output_dir=output_dir,
         filename=filename,
     )
-    order = _order(request, again=again, confirmed=agreed(consent, confirm_cost=confirm_cost, ctx=ctx))
-    return await (plan(ctx, order) if dry_run else generate(ctx, order, "none"))
-
-
-def _order(request: Request, *, again: bool = False, confirmed: bool = False) -> Order:
-    return Order(tool="generate_video", requests=(request,), again=again, confirmed=confirmed)
+    order = Order(tool="generate_video", requests=(request,), again=again)
+    return await generate(ctx, order, consent, confirm_cost=confirm_cost, dry_run=dry_run)

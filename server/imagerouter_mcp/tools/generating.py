@@ -1,12 +1,14 @@
 """What the generation tools share: carry out the order, report progress, answer in time."""
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mcp.types import CallToolResult
 
 from imagerouter_mcp.generation.calls.outcome import Finished, Pending
 from imagerouter_mcp.generation.planning.request import Order
+from imagerouter_mcp.tools.consent import Answered, agreed
 from imagerouter_mcp.tools.generation_result import done_result, pending_result, plan_result
 from imagerouter_mcp.tools.inline_preview import PreviewChoice
 from imagerouter_mcp.tools.media_lines import media_lines
@@ -20,28 +22,35 @@ _OPENCLAW = "openclaw-bundle-mcp"
 chat but those that a `MEDIA:` line in the agent's own reply names."""
 
 
-async def generate(ctx: AppContext, order: Order, preview: PreviewChoice) -> CallToolResult:
-    """Carry out an order; when it takes longer than the host waits, answer how to collect it.
+async def generate(
+    ctx: AppContext,
+    order: Order,
+    consent: Answered,
+    *,
+    confirm_cost: bool,
+    preview: PreviewChoice = "none",
+    dry_run: bool = False,
+) -> CallToolResult:
+    """Carry out an order; if it takes longer than the host waits, answer how to collect it.
 
     Args:
         ctx: The call's context.
         order: What is asked for.
+        consent: What the person answered about the price.
+        confirm_cost: Whether the agent says that the person agreed to the price.
         preview: As the caller chose it.
+        dry_run: Only answer what the order would send and cost.
+
+    Raises:
+        BudgetError: The person did not agree to the price.
     """
     app = ctx.request_context.lifespan_context
+    confirmed = agreed(consent, confirm_cost=confirm_cost, ctx=ctx)
+    if dry_run:
+        return plan_result(await app.planner.dry_run(order), len(order.requests), order.kind)
+    order = replace(order, confirmed=confirmed)
     outcome = await app.calls.ask(order, app.settings.wait_seconds, progress_of(ctx))
     return await outcome_result(ctx, outcome, preview)
-
-
-async def plan(ctx: AppContext, order: Order) -> CallToolResult:
-    """Answer what an order would send and cost, without sending anything.
-
-    Args:
-        ctx: The call's context.
-        order: What is asked for.
-    """
-    planned = await ctx.request_context.lifespan_context.planner.dry_run(order)
-    return plan_result(planned, len(order.requests), order.kind)
 
 
 async def outcome_result(

@@ -1,4 +1,4 @@
-"""The results of the generation tools: done, still under way, or only planned."""
+"""Build the results of the generation tools: done, still under way, or only planned."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class GenerationContent(Content):
-    """What hosts are told beforehand of the answers of a generation tool."""
+    """The fields that the published schema of a generation tool lists."""
 
     images: list[Picture] | None = None
     generation: str | None = None
@@ -56,7 +56,7 @@ class PendingContent(GenerationContent):
 
 
 class PlanContent(GenerationContent):
-    """What a dry run found out."""
+    """The result of a dry run."""
 
     dry_run: bool = True
     why: str
@@ -70,10 +70,10 @@ async def done_result(
     """Return what a call made, as text, structured content, inline preview and resource links.
 
     Args:
-        finished: What came of the call.
+        finished: The finished call.
         preview: How large the inline preview is.
         media: The `MEDIA:` lines that the agent should repeat, if this host wants any.
-        links: Makes download links for callers far away; None names files by their paths.
+        links: Makes download links for callers on other machines; None names files by their paths.
     """
     shown = list(_pictures(finished))
     content = _done_content(finished, media, links)
@@ -85,7 +85,7 @@ async def done_result(
 
 
 def pending_result(pending: Pending) -> CallToolResult:
-    """Return how a call is going and how to collect it."""
+    """Return the state of a call and how to collect it."""
     content = PendingContent(
         generation=pending.call,
         state=pending.state,

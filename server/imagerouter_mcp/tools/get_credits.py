@@ -86,12 +86,12 @@ def credit_note(account: "Credits", listing: "Listing | None") -> str:
 
 def _balance(account: "Credits") -> str:
     left = account.remaining_credits
-    told = [
+    parts = [
         "ImageRouter does not tell what is left." if left is None else f"{dollars(left)} of credit is left.",
         "" if account.credit_usage is None else f"{dollars(account.credit_usage)} was used",
         "" if account.total_deposits is None else f"of {dollars(account.total_deposits)} deposited.",
     ]
-    return " ".join(part for part in told if part)
+    return " ".join(part for part in parts if part)
 
 
 def _key_line(key: "KeyUsage") -> str:

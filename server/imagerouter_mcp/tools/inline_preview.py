@@ -1,4 +1,4 @@
-"""The small picture inside an answer."""
+"""Draw the small picture inside an answer."""
 
 import base64
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ async def draw_preview(tiles: "Sequence[Tile]", size: "PreviewSize") -> ImageCon
             drawn = await to_thread.run_sync(make_preview, path, size, limiter=_limiter())
         else:
             drawn = await to_thread.run_sync(make_sheet, tiles, size, limiter=_limiter())
-    except OSError:  # the file is gone again: the answer is worth more than its preview
+    except OSError:  # the file is gone: answer without a preview
         return None
     return image_block(drawn) if drawn else None
 
@@ -42,7 +42,7 @@ def image_block(preview: "Preview") -> ImageContent:
 
 
 def _limiter() -> CapacityLimiter:
-    """Return what limits the previews drawn at once: each holds a whole picture's pixels in memory."""
+    """Return the limiter of simultaneous drawings: each holds a whole picture's pixels in memory."""
     try:
         return _DRAWING.get()
     except LookupError:

@@ -1,4 +1,4 @@
-"""Models of the catalogue as results tell them: structured content, and a line each."""
+"""Describe models of the catalogue in results, as structured content and in a line each."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""`MEDIA:` lines, by which an agent attaches pictures to its reply in a chat."""
+"""Write `MEDIA:` lines, with which an agent attaches pictures to its reply in a chat."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ def media_lines(images: Sequence[GalleryImage], links: Links | None, *, openclaw
 
     Args:
         images: The pictures.
-        links: Makes download links for callers far away; None names files by their paths.
+        links: Makes download links for callers on other machines; None names files by their paths.
         openclaw: Whether the host reads paths only in its own folders, and else needs public https addresses.
     """
     if links:

@@ -18,9 +18,10 @@ Prompt = Annotated[
 Instruction = Annotated[
     str, Field(description="What to change and what to keep. Empty only for models that need no prompt.")
 ]
+ImageList = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+"""A list of strings; a single string counts as a list of one."""
 Images = Annotated[
-    list[str],
-    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    ImageList,
     Field(
         description="1 to 16 source pictures: absolute path, file:// or http(s):// address, data URI, "
         'handle (img_7f3a), or "last" for the newest.'

@@ -1,4 +1,4 @@
-"""A generated picture or video as a result tells it, and where its file can be had."""
+"""Describe generated pictures and videos in results, and say where their files are."""
 
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ from imagerouter_mcp.tools.structured import Content, Usd
 
 
 class Picture(Content):
-    """A generated picture or video; `path` names its file, `download_url` does so for callers far away."""
+    """A generated picture or video. Callers on this machine get its `path`, others a `download_url`."""
 
     number: int | None = None
     handle: str | None = None
@@ -28,7 +28,7 @@ class Picture(Content):
 
 
 def picture_fields(image: GalleryImage, links: Links | None) -> dict[str, Any]:
-    """Return what a `Picture` tells of the image itself; its file is named by path or by link."""
+    """Return the fields of a `Picture` that describe the image itself and name its file."""
     return {
         "handle": image.handle or None,
         "path" if links is None else "download_url": place(image, links),
@@ -42,7 +42,7 @@ def picture_fields(image: GalleryImage, links: Links | None) -> dict[str, Any]:
 
 
 def place(image: GalleryImage, links: Links | None) -> str | None:
-    """Return the path of the file, or a download link for callers far away; None while there is no file."""
+    """Return the file's path, or a download link for callers on other machines; None without a file."""
     if image.path is None:
         return None
     if links is None:

@@ -78,14 +78,12 @@ OFFERS = (
         },
         "Make a product photo. Product: {product}. Setting: {setting}. Shape: {aspect_ratio}.\n"
         "1. If I gave a picture of the product, use edit_image with it in images, and write into the "
-        "prompt that "
-        "the product's shape, colours and lettering stay as they are. Otherwise use generate_image.\n"
-        "2. Describe material, surface, light direction, camera angle and depth of field. Invent no "
-        "brand.\n"
-        "3. Make two drafts with model=cheapest and n=2, with the shape as aspect_ratio, and show me "
-        "both.\n"
-        "4. Ask which one to finish. Tell me the price of a better model with dry_run=true before you "
-        "make it.",
+        "prompt that the product's shape, colours and lettering stay as they are. Otherwise use "
+        "generate_image.\n"
+        "2. Describe material, surface, light direction, camera angle and depth of field. Invent no brand.\n"
+        "3. Make two drafts with model=cheapest and n=2, with the shape as aspect_ratio, and show me both.\n"
+        "4. Ask which one to finish. Tell me the price of a better model with dry_run=true before you make "
+        "it.",
     ),
     Offer(
         "logo",
@@ -98,14 +96,13 @@ OFFERS = (
         },
         "Design a logo. Name: {name}. Idea: {idea}. Style: {style}.\n"
         "1. Use generate_image with aspect_ratio=square. Prompt: one symbol, centred, on a plain white "
-        "background, "
-        "no mock-up, no shadow. Put lettering into the prompt in quotes, and only if it belongs to the "
-        "logo.\n"
+        "background, no mock-up, no shadow. Put lettering into the prompt in quotes, and only if it "
+        "belongs to the logo.\n"
         "2. Make three ideas with model=cheapest, each with its own prompt, and show me all of them.\n"
         "3. Make the chosen one again with a model that is good at text (search_models with "
         "sort=popularity).\n"
-        "4. Offer to remove the background or to turn it into SVG: search_models with query "
-        '"remove background" or "vectorize" finds the model, and edit_image runs it on "last".',
+        '4. Offer to remove the background or to turn it into SVG: search_models with query "remove '
+        'background" or "vectorize" finds the model, and edit_image runs it on "last".',
     ),
     Offer(
         "edit_photo",
@@ -118,11 +115,9 @@ OFFERS = (
         },
         "Edit a picture. Picture: {image}. Change: {change}. Only here: {part}.\n"
         "1. Use edit_image with the picture in images. Write into the prompt what changes, and that "
-        "everything "
-        "else stays exactly as it is.\n"
+        "everything else stays exactly as it is.\n"
         "2. If the part can be told as a rectangle, give it as mask (box:x,y,w,h in pixels or percent), "
-        "look at "
-        "it with preview_mask first, and choose a model that takes a mask (search_models with "
+        "look at it with preview_mask first, and choose a model that takes a mask (search_models with "
         "supports=mask).\n"
         "3. Show me the result with its path and cost, and say what came out differently from what I "
         "asked.",
@@ -138,8 +133,7 @@ OFFERS = (
         },
         "Compare image models. Picture: {prompt}. Models: {models}. Shape: {aspect_ratio}.\n"
         "1. Where I left the choice to you, take a cheap, a middling and a good one from popular_models "
-        "and "
-        "search_models.\n"
+        "and search_models.\n"
         "2. Tell me the models with their prices and the sum, and wait for my yes.\n"
         "3. Call compare_models once, with that sum as max_cost_usd.\n"
         "4. Give a table: model, cost, seconds, how well it followed the prompt, what it got wrong. "
@@ -160,8 +154,7 @@ OFFERS = (
         "1. Call generate_video with dry_run=true and tell me model, length and price. Wait for my yes.\n"
         "2. Write the prompt as one continuous shot: subject, movement, camera, light, sound.\n"
         "3. Make it. It takes minutes: when the answer is a handle, call get_generation with it until the "
-        "video "
-        "is there, and never call generate_video a second time meanwhile.\n"
+        "video is there, and never call generate_video a second time meanwhile.\n"
         "4. Tell me the path, the length and the cost.",
     ),
     Offer(
@@ -173,14 +166,11 @@ OFFERS = (
             "scenes": ("The scenes, separated by semicolons.", "three scenes; propose them to me first"),
             "style": ("Such as watercolour or 3D render.", "children's book illustration"),
         },
-        "Draw one character in several pictures. Character: {character}. Scenes: {scenes}. Style: "
-        "{style}.\n"
+        "Draw one character in several pictures. Character: {character}. Scenes: {scenes}. Style: {style}.\n"
         "1. Make a reference picture first with generate_image, or take the one I gave: the whole figure, "
-        "from the "
-        "front, on a plain background. Show it to me and keep its handle.\n"
+        "from the front, on a plain background. Show it to me and keep its handle.\n"
         "2. Make each scene with edit_image: the reference's handle in images, always the same model, and "
-        "in the "
-        "prompt the same sentence about face, hair, clothes and colours, then the scene.\n"
+        "in the prompt the same sentence about face, hair, clothes and colours, then the scene.\n"
         "3. Go back to the reference for each scene, not to the scene before: changes would add up.\n"
         "4. Show all of them with paths, and tell what they cost together.",
     ),

@@ -24,7 +24,7 @@ Period = Annotated[
 
 _DAYS = {"today": 1, "week": 7, "month": 30}
 _WHEN = {"today": "today", "week": "in the last 7 days", "month": "in the last 30 days", "all": "in all"}
-_UNFINISHED_TOLD = 20
+_UNFINISHED_SHOWN = 20
 
 
 class ModelSpending(Content):
@@ -67,7 +67,7 @@ async def spending(
     spent = await to_thread.run_sync(app.ledger.since, _since(period))
     of_today = await to_thread.run_sync(app.ledger.since, _since("today"))
     committed = sum((each.usd for each in of_today), Decimal())
-    entries = await to_thread.run_sync(app.journal.unfinished, _UNFINISHED_TOLD)
+    entries = await to_thread.run_sync(app.journal.unfinished, _UNFINISHED_SHOWN)
     content = SpendingContent(
         period=period,
         total_usd=_total(spent, lambda each: each.certain),

@@ -1,4 +1,4 @@
-"""Generations without a result: under way, failed or of unknown outcome."""
+"""Describe generations without a result: under way, failed or of unknown outcome."""
 
 from imagerouter_mcp.errors import revived
 from imagerouter_mcp.gallery.entries import Entry
@@ -44,16 +44,16 @@ def unfinished(entry: Entry) -> Unfinished:
 
 
 def unfinished_line(entry: Entry) -> str:
-    """Return the same as one line."""
-    told = unfinished(entry)
+    """Return a generation without a result in one line."""
+    fields = unfinished(entry)
     parts = [
-        f"Unfinished: {told.generation}",
+        f"Unfinished: {fields.generation}",
         _STATES[entry.state],
         entry.created_at.astimezone().strftime("%Y-%m-%d %H:%M"),
-        told.model,
-        "" if told.may_cost_usd is None else f"up to {dollars(told.may_cost_usd)}",
+        fields.model,
+        "" if fields.may_cost_usd is None else f"up to {dollars(fields.may_cost_usd)}",
         f'"{short_prompt(entry.prompt)}"',
-        told.next_step or "",
-        told.error or "",
+        fields.next_step or "",
+        fields.error or "",
     ]
     return " · ".join(part for part in parts if part)

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.lines import collapse
 
 _OF_THIS_LANGUAGE = re.compile(r"(?:box|outside|alpha)(?![\w./\\~-])", re.IGNORECASE)
 """The start of a mask in words; `box.png` and `alpha-2` are sources of a picture."""
@@ -109,22 +110,17 @@ def parse_mask(text: str) -> Regions | None:
 def _box(part: str, text: str) -> Box:
     begin = re.match(r"box\s*:", part)
     if not begin:
-        wrong = f"{_short(part)} is neither a box nor alpha" if part else "a part is missing"
+        wrong = f"{collapse(part)} is neither a box nor alpha" if part else "a part is missing"
         raise _refusal(text, wrong)
     values = [_VALUE.fullmatch(value.strip()) for value in part[begin.end() :].split(",")]
     lengths = [Length(float(value[1]), percent=value[2] == "%") for value in values if value]
     if len(values) != 4 or len(lengths) != 4:  # noqa: PLR2004 - x, y, width, height
-        raise _refusal(text, f"{_short(part)} does not have four values")
+        raise _refusal(text, f"{collapse(part)} does not have four values")
     x, y, width, height = lengths
     if width.number <= 0 or height.number <= 0:
-        raise _refusal(text, f"{_short(part)} has no width or no height")
-    return Box(x, y, width, height, _short(part))
+        raise _refusal(text, f"{collapse(part)} has no width or no height")
+    return Box(x, y, width, height, collapse(part))
 
 
 def _refusal(text: str, reason: str) -> PlanError:
-    return PlanError(f"The mask {_short(text)!r} cannot be read: {reason}.", _REMEDY)
-
-
-def _short(text: str) -> str:
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
+    return PlanError(f"The mask {collapse(text, _SHOWN)!r} cannot be read: {reason}.", _REMEDY)
