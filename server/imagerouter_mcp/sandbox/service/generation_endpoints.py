@@ -82,7 +82,7 @@ async def _note(state: SandboxState, entry: Entry, received: Received) -> None:
 
 
 def _describe(received: Received) -> list[FileEntry]:
-    from imagerouter_mcp.sandbox.service.inspection import describe  # noqa: PLC0415 - Pillow is slow to import
+    from imagerouter_mcp.sandbox.service.uploaded_files import describe  # noqa: PLC0415 - Pillow is slow to import
 
     return describe(received)
 

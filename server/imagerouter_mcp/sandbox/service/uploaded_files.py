@@ -1,4 +1,4 @@
-"""What uploaded files are, for the journal."""
+"""Describe uploaded files for the journal."""
 
 from contextlib import suppress
 from hashlib import sha256
