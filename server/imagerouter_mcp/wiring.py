@@ -122,7 +122,7 @@ class App:
         from imagerouter_mcp.images.source_images import SourceReader
 
         reader = SourceReader(self.fetcher, expand, self.settings.source_folders)
-        return Sources(reader, self.gallery, self.uploads)
+        return Sources(reader, self.gallery, self.uploads, self._is_newer)
 
     @cached_property
     def delivery(self) -> "Delivery":
@@ -189,6 +189,9 @@ class App:
         from imagerouter_mcp.fetch import http_client
 
         return http_client(self._tls)
+
+    async def _is_newer(self) -> bool:
+        return await self.client.is_newer()
 
     async def _fetch_models(self) -> object:
         return await self.client.models()

@@ -34,7 +34,7 @@ from imagerouter_mcp.api.decoded import as_object
 from imagerouter_mcp.api.http import ServiceHTTP
 from imagerouter_mcp.api.model_list import parse_models
 from imagerouter_mcp.api.popularity import parse_popular
-from imagerouter_mcp.api.request_body import MAX_JSON_BYTES, base64_bytes
+from imagerouter_mcp.api.request_body import MAX_JSON_BYTES, base64_bytes, largest_shared
 from imagerouter_mcp.api.wire import Upload
 from imagerouter_mcp.fetch import Fetcher, http_client
 from imagerouter_mcp.sandbox.service import accounts, offered
@@ -457,6 +457,21 @@ async def test_pictures_that_are_too_large_together_are_refused_before_anything_
             await api.edit({"model": "a/b"}, [upload(half), upload(half)])
     assert caught.value.charged == "no"
     assert service.bodies == []
+
+
+@pytest.mark.parametrize(
+    "sizes", [[15_000_000], [9_000_000, 100, 9_000_000], [20_000_000, 4_000_000, 5_000_000], [2_000_000] * 16]
+)
+def test_only_the_largest_pictures_share_what_the_small_ones_leave(sizes: list[int]) -> None:
+    largest = largest_shared(sizes)
+    assert largest is not None
+    sent = sum(base64_bytes(min(size, largest)) for size in sizes)
+    assert MAX_JSON_BYTES - 1_000_100 < sent <= MAX_JSON_BYTES - 1_000_000
+
+
+@pytest.mark.parametrize("sizes", [[], [14_250_000], [14_000_001, 249_999], [890_000] * 16])
+def test_pictures_that_fit_together_are_left_as_they_are(sizes: list[int]) -> None:
+    assert largest_shared(sizes) is None
 
 
 @pytest.mark.parametrize(("prompt", "sent"), [("auto", "auto."), (" auto\n", "auto."), ("Auto", "Auto")])

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from imagerouter_mcp.addresses import Policy
 from imagerouter_mcp.fetch import Fetcher
@@ -19,13 +20,19 @@ from imagerouter_mcp.settings import Settings, expand
 Reading = Callable[..., Sources]
 
 
+async def newer() -> bool:
+    """Answer that the service is of the newer generation."""
+    return True
+
+
 @pytest.fixture
 async def reading(person: Settings, gallery: Gallery) -> AsyncIterator[Reading]:
     """Makes sources that may be read from some folders; from anywhere by default."""
     async with aclosing(Fetcher(Policy(allow_private=True), 2)) as fetcher:
 
         def make(folders: tuple[Path, ...] | None = None) -> Sources:
-            return Sources(SourceReader(fetcher, expand, folders), gallery, Uploads(person.data_dir))
+            reader = SourceReader(fetcher, expand, folders)
+            return Sources(reader, gallery, Uploads(person.data_dir), newer)
 
         yield make
 
@@ -71,3 +78,21 @@ async def test_a_file_that_may_not_be_read_is_not_looked_at(reading: Reading, tm
 async def test_what_is_not_a_file_holds_nothing_up(reading: Reading, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert await reading().fingerprint(edit(str(tmp_path / "pipe"), str(tmp_path), "/dev/zero", "\0", "~"))
+
+
+async def test_a_mask_follows_the_first_picture_when_that_is_shrunk(
+    reading: Reading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagerouter_mcp.api.request_body.MAX_JSON_BYTES", 1_060_000)
+    noise = tmp_path / "noise.png"
+    Image.frombytes("RGB", (400, 200), os.urandom(3 * 400 * 200)).save(noise)
+    request = Request(prompt="Invert", images=(str(noise), str(noise)), mask="box:0,0,200,200")
+    async with reading().opened(request) as sources:
+        first, second = sources.images
+        assert first.bytes + second.bytes <= 60_000 * 3 / 4
+        assert 100 < first.width < 400
+        assert sources.mask is not None
+        assert sources.mask.size == sources.size == (first.width, first.height)
+        assert sources.mask.getpixel((first.width // 2 - 9, first.height - 1)) == 255
+        assert sources.mask.getpixel((first.width // 2 + 9, 0)) == 0
+        assert sources.notes[-1].startswith("2 pictures were compressed or scaled down")

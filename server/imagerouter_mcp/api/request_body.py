@@ -11,6 +11,8 @@ from imagerouter_mcp.errors import InvalidSourceError
 
 MAX_JSON_BYTES = 20_000_000
 """Upper bound on a JSON body with source images; larger ones were not tried with the service."""
+_OTHER_BYTES = 1_000_000
+"""Kept free in such a body for the fields and the mask."""
 _PIECE = 3 * 2**16
 """Bytes that are encoded at a time."""
 
@@ -18,6 +20,23 @@ _PIECE = 3 * 2**16
 def base64_bytes(size: int) -> int:
     """Return how many bytes a file of `size` bytes takes in base64."""
     return (size + 2) // 3 * 4
+
+
+def largest_shared(sizes: Sequence[int]) -> int | None:
+    """Return how large a file may be so that all fit into one JSON body; None if they do as they are.
+
+    Files that are smaller than that keep their size, and larger ones share what is left in equal parts.
+
+    Args:
+        sizes: The files' sizes in bytes.
+    """
+    left = MAX_JSON_BYTES - _OTHER_BYTES
+    for place, size in enumerate(map(base64_bytes, sorted(sizes))):
+        share = left // (len(sizes) - place)
+        if size > share:
+            return share // 4 * 3
+        left -= size
+    return None
 
 
 def form(fields: Mapping[str, str], images: Sequence[Upload], mask: Upload | None = None) -> dict[str, Any]:

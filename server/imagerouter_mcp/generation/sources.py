@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from anyio import to_thread
 
+from imagerouter_mcp.api.request_body import MAX_JSON_BYTES, largest_shared
 from imagerouter_mcp.api.wire import Upload
 from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError, NotFoundError
 from imagerouter_mcp.gallery.records import Gallery
@@ -20,6 +21,7 @@ from imagerouter_mcp.generation.handles import find_image, is_handle, is_last, n
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.images.masks import Convention
 from imagerouter_mcp.images.masks.regions import parse_mask
+from imagerouter_mcp.images.prepare import shrink
 from imagerouter_mcp.images.source_images import SourceImage, SourceReader, is_data, shown
 
 if TYPE_CHECKING:
@@ -80,12 +82,20 @@ class Sources:
         reader: Opens paths, addresses and data URIs.
         gallery: Finds handles.
         uploads: Finds pictures that were sent to this server.
+        is_newer: Tells whether the service is the newer generation, which takes several pictures as JSON.
     """
 
-    def __init__(self, reader: SourceReader, gallery: Gallery, uploads: Uploads) -> None:
+    def __init__(
+        self,
+        reader: SourceReader,
+        gallery: Gallery,
+        uploads: Uploads,
+        is_newer: Callable[[], Awaitable[bool]],
+    ) -> None:
         self._reader = reader
         self._gallery = gallery
         self._uploads = uploads
+        self._is_newer = is_newer
 
     @asynccontextmanager
     async def opened(self, request: Request) -> AsyncGenerator[OpenSources]:
@@ -102,10 +112,13 @@ class Sources:
             origins = tuple(origin for _, origin in found)
             notes = tuple(note for image in images for note in image.notes)
             if not request.mask:
-                yield OpenSources(images, origins, notes=notes)
+                images, shrunk = await self._fitted(images, origins, opened)
+                yield OpenSources(images, origins, notes=(*notes, *shrunk))
                 return
             mask, origin, understood = await self._open_mask(request.mask, images[0], opened)
-            yield OpenSources(images, (*origins, f"mask {origin}"), mask, (*notes, understood))
+            images, shrunk = await self._fitted(images, origins, opened)
+            mask = await to_thread.run_sync(_scaled_mask, mask, images[0])
+            yield OpenSources(images, (*origins, f"mask {origin}"), mask, (*notes, understood, *shrunk))
 
     async def resolve_last(self, order: Order, without: Collection[str] = ()) -> tuple[Order, str | None]:
         """Replace `last` by the handle of the picture that it means.
@@ -167,6 +180,29 @@ class Sources:
         opened.callback(image.file.close)
         return image, origin
 
+    async def _fitted(
+        self, images: tuple[SourceImage, ...], origins: Sequence[str], opened: AsyncExitStack
+    ) -> tuple[tuple[SourceImage, ...], tuple[str, ...]]:
+        """Shrink the largest of several images where together they are too large for the service.
+
+        Returns:
+            The images, and a note if any was shrunk.
+        """
+        largest = largest_shared([image.bytes for image in images]) if len(images) > 1 else None
+        if largest is None or not await self._is_newer():
+            return images, ()
+        fitted: list[SourceImage] = []
+        for image, origin in zip(images, origins, strict=True):
+            if image.bytes > largest:
+                fitted.append(await to_thread.run_sync(shrink, image, origin, largest))
+                opened.callback(fitted[-1].file.close)
+            else:
+                fitted.append(image)
+        count = sum(image.bytes > largest for image in images)
+        were = "1 picture was" if count == 1 else f"{count} pictures were"
+        note = f"{were} compressed or scaled down to fit into one request of {MAX_JSON_BYTES / 1e6:.0f} MB."
+        return tuple(fitted), (note,)
+
     async def _open_mask(
         self, text: str, source: SourceImage, opened: AsyncExitStack
     ) -> tuple["Image", str, str]:
@@ -203,6 +239,12 @@ class Sources:
                 "Have it sent to the address that upload_link gave, or call upload_link for a new one.",
             )
         return path
+
+
+def _scaled_mask(mask: "Image", source: SourceImage) -> "Image":
+    from imagerouter_mcp.images.masks.painting import scaled  # noqa: PLC0415 - loads Pillow
+
+    return scaled(mask, (source.width, source.height))
 
 
 class View(io.RawIOBase):

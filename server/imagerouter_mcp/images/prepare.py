@@ -6,8 +6,8 @@ which a note says. Pixels are in memory one picture at a time, however many thre
 
 import os
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -53,6 +53,13 @@ class SourceImage:
         """Name the picture for an upload, by its type."""
         return f"image.{self.extension}"
 
+    @property
+    def bytes(self) -> int:
+        """Size of the file."""
+        size = self.file.seek(0, os.SEEK_END)
+        self.file.seek(0)
+        return size
+
 
 def prepare(file: BinaryIO, name: str, *, turn: bool = False) -> SourceImage:
     """Make a picture fit to send.
@@ -66,8 +73,32 @@ def prepare(file: BinaryIO, name: str, *, turn: bool = False) -> SourceImage:
     Raises:
         InvalidSourceError: It is no picture, or none that can be sent.
     """
-    try:
+    with _reporting(name):
         return _prepared(file, name, inspect(file), turn=turn)
+
+
+def shrink(image: SourceImage, name: str, max_bytes: int) -> SourceImage:
+    """Encode a prepared picture in fewer bytes, with fewer pixels if that takes it; its own file stays open.
+
+    Args:
+        image: From `prepare`.
+        name: What sentences call it.
+        max_bytes: The largest file to make.
+
+    Raises:
+        InvalidSourceError: It cannot be decoded.
+    """
+    with _reporting(name):
+        seen = inspect(image.file)
+        made = _encode(image.file, name, seen, seen.format, max_bytes=max_bytes)
+    return _as_source(made, image.notes)
+
+
+@contextmanager
+def _reporting(name: str) -> Generator[None]:
+    """Turn what goes wrong with a picture into an error that names it."""
+    try:
+        yield
     except NotAPictureError as error:
         raise InvalidSourceError(
             f"The source image {name} is not a picture that can be sent: {error}.",
@@ -134,6 +165,25 @@ def _encoded(
     lossless: bool = False,
     notes: Sequence[str] = (),
 ) -> SourceImage:
+    made = _encode(file, name, seen, becomes, turn=turn, lossless=lossless)
+    return _as_source(made, (*notes, *_changes(name, seen, made)))
+
+
+def _as_source(made: "Encoded", notes: tuple[str, ...]) -> SourceImage:
+    kind = made.format
+    return SourceImage(made.file, kind.media_type, kind.extension, made.width, made.height, notes)
+
+
+def _encode(
+    file: BinaryIO,
+    name: str,
+    seen: Inspection,
+    becomes: Format,
+    *,
+    turn: bool = False,
+    lossless: bool = False,
+    max_bytes: int | None = None,
+) -> "Encoded":
     from imagerouter_mcp.images.inspect import opening  # noqa: PLC0415 - loads Pillow
     from imagerouter_mcp.images.pixels import decode, encode  # noqa: PLC0415 - as above
 
@@ -143,16 +193,14 @@ def _encoded(
             "Save it as PNG, JPEG or WebP and give that, or install pillow-heif beside imagerouter-mcp.",
         )
     try:
-        made = encode.encode(file, seen, becomes, turn=turn, lossless=lossless)
+        return encode.encode(
+            file, seen, becomes, turn=turn, lossless=lossless, max_bytes=max_bytes or encode.MAX_BYTES
+        )
     except decode.TooLargeError:
         raise InvalidSourceError(
             f"The source image {name} has {seen.width}×{seen.height} pixels, too many to be converted here.",
             f"Scale it down to {encode.MAX_SIDE} pixels a side or less and give that as PNG, JPEG or WebP.",
         ) from None
-    said = (*notes, *_changes(name, seen, made))
-    return SourceImage(
-        made.file, made.format.media_type, made.format.extension, made.width, made.height, said
-    )
 
 
 def _size(seen: Inspection) -> tuple[int, int]:

@@ -96,7 +96,7 @@ def given_mask(file: BinaryIO, width: int, height: int) -> tuple[Image.Image, st
     del picture
     mask.info.clear()
     soft = _is_soft(mask)
-    mask = _scaled(mask, size)
+    mask = scaled(mask, size)
     if soft:
         said += ", its half-tones kept"
     else:
@@ -159,8 +159,8 @@ def overlay(source: BinaryIO, mask: Image.Image, longest: int = 768) -> Image.Im
         InvalidSourceError: The source image does not decode.
     """
     picture = _decoded(source, "source image", longest)
-    picture = _opaque(_scaled(picture, fitted(picture.size, longest)))
-    small = _scaled(mask, picture.size)
+    picture = _opaque(scaled(picture, fitted(picture.size, longest)))
+    small = scaled(mask, picture.size)
     shaded = Image.blend(picture, Image.new("RGB", picture.size, _SHADE), _SHADE_STRENGTH)
     tinted = Image.blend(picture, Image.new("RGB", picture.size, _TINT), _TINT_STRENGTH)
     result = Image.composite(tinted, shaded, small)
@@ -187,7 +187,7 @@ def _transparent_part(source: BinaryIO, size: Size) -> Image.Image:
             "The mask is to be the picture's own transparency (alpha), and the picture has none.",
             "Give regions such as box:0,0,100%,50%, or a mask picture.",
         )
-    return _scaled(ImageChops.invert(alpha(picture)), size)
+    return scaled(ImageChops.invert(alpha(picture)), size)
 
 
 def _opaque(picture: Image.Image) -> Image.Image:
@@ -226,7 +226,8 @@ def _check(mask: Image.Image, remedy: str) -> None:
         raise PlanError("The mask covers the whole picture, so nothing of it would be kept.", remedy)
 
 
-def _scaled(picture: Image.Image, size: Size) -> Image.Image:
+def scaled(picture: Image.Image, size: Size) -> Image.Image:
+    """Return a picture in another size, itself if it has that size."""
     if picture.size == size:
         return picture
     if picture.mode in ("1", "P"):

@@ -81,7 +81,13 @@ class Encoded:
 
 @one_at_a_time
 def encode(
-    file: BinaryIO, seen: Inspection, becomes: Format, *, turn: bool = False, lossless: bool = False
+    file: BinaryIO,
+    seen: Inspection,
+    becomes: Format,
+    *,
+    turn: bool = False,
+    lossless: bool = False,
+    max_bytes: int = MAX_BYTES,
 ) -> Encoded:
     """Decode a picture and encode nothing but its pixels and colours.
 
@@ -95,6 +101,7 @@ def encode(
         becomes: The format to encode it in, if that fits.
         turn: Whether to turn a JPEG upright too, which costs some quality.
         lossless: Whether to encode a WebP without loss.
+        max_bytes: The largest file that fits.
 
     Raises:
         NotAPictureError: It does not decode.
@@ -107,7 +114,7 @@ def encode(
     picture = loaded(file, came_as.name, MAX_SIDE, MAX_WORKING_BYTES)
     exif = _metadata(picture, file)
     if came_as is formats.JPEG and max(size) <= MAX_SIDE and not (turn and exif.orientation > 1):
-        kept = _kept_jpeg(picture, exif.orientation)
+        kept = _kept_jpeg(picture, exif.orientation, max_bytes)
         if kept:
             return Encoded(kept, came_as, *size, before=size, exif=exif)
     deep, cmyk = is_deep(picture, head), picture.mode == "CMYK"
@@ -122,11 +129,12 @@ def encode(
         _colour_chunks(file) if came_as is formats.PNG else PngInfo(),
         subsampling=_HALVED_CHROMA if halved else 0,
         lossless=lossless,
+        max_bytes=max_bytes,
     )
     # A large JPEG is decoded smaller; and `inspect` measures a HEIC before it is cropped.
     before = size if came_as is formats.JPEG else image.size
     made, kind, image, reduced = encoder.fit(image, becomes)
-    reduced = reduced or (becomes is not formats.PNG and seen.bytes > MAX_BYTES)
+    reduced = reduced or (becomes is not formats.PNG and seen.bytes > max_bytes)
     turned = exif.orientation > 1
     return Encoded(made, kind, *image.size, before, exif, turned, deep, cmyk, reduced)
 
@@ -159,7 +167,7 @@ def _colour_chunks(file: BinaryIO) -> PngInfo:
     return found
 
 
-def _kept_jpeg(picture: ImageFile, orientation: int) -> BinaryIO | None:
+def _kept_jpeg(picture: ImageFile, orientation: int, max_bytes: int) -> BinaryIO | None:
     """Encode a JPEG with its own tables, and no metadata but the orientation; None if it does not fit."""
     if picture.mode not in ("L", "RGB"):
         return None
@@ -178,7 +186,7 @@ def _kept_jpeg(picture: ImageFile, orientation: int) -> BinaryIO | None:
         exif=exif if orientation > 1 else b"",
         comment=b"",
     )
-    if _size(file) <= MAX_BYTES:
+    if _size(file) <= max_bytes:
         sent = file.read()
         # Text that stood in place of compressed pixels would come out again as it was.
         if not holds_text(sent[sent.rindex(_SCAN) :]):
@@ -194,6 +202,7 @@ class _Encoder:
     chunks: PngInfo
     subsampling: int
     lossless: bool
+    max_bytes: int
 
     def fit(self, image: Image.Image, becomes: Format) -> tuple[BinaryIO, Format, Image.Image, bool]:
         """Encode as wanted if that fits, else opaque pictures as JPEG and others as PNG, smaller and smaller.
@@ -205,11 +214,11 @@ class _Encoder:
         scale = 1.0
         if image.size == target:
             file = self._save(image, becomes, _HIGH_QUALITY, lossless=self.lossless)
-            if (size := _size(file)) <= MAX_BYTES:
+            if (size := _size(file)) <= self.max_bytes:
                 return file, becomes, image, False
             file.close()
             # PNGs of the same picture have about as many bytes a pixel.
-            scale = _SAFE_SHARE * math.sqrt(MAX_BYTES / size) if becomes is formats.PNG else 1.0
+            scale = _SAFE_SHARE * math.sqrt(self.max_bytes / size) if becomes is formats.PNG else 1.0
         kind = formats.PNG if has_transparency(image) else formats.JPEG
         if kind is formats.PNG:
             target = fitted(target, round(max(target) * scale))
@@ -217,13 +226,13 @@ class _Encoder:
         qualities = list(_QUALITIES if kind is formats.JPEG else _QUALITIES[-1:])
         while True:
             file = self._save(image, kind, qualities[0])
-            if (size := _size(file)) <= MAX_BYTES:
+            if (size := _size(file)) <= self.max_bytes:
                 return file, kind, image, True
             file.close()
             if len(qualities) > 1:
                 qualities.pop(0)
             else:
-                scale = min(0.9, _SAFE_SHARE * math.sqrt(MAX_BYTES / size))
+                scale = min(0.9, _SAFE_SHARE * math.sqrt(self.max_bytes / size))
                 image = _resized(image, (int(image.width * scale) or 1, int(image.height * scale) or 1))
 
     def _save(self, image: Image.Image, kind: Format, quality: int, *, lossless: bool = False) -> BinaryIO:
