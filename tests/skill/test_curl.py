@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -18,7 +19,8 @@ from imagerouter_mcp.sandbox.service.serve import Sandbox
 
 REFERENCE = Path(__file__).parents[2] / "skill" / "references" / "curl.md"
 API, POPULAR = "https://api.imagerouter.io", "https://backend.imagerouter.io/operations/get-popular-models"
-NEEDED = ("bash", "curl", "base64", "grep", "sed", "cut", "head")
+SEVERAL = "Several source pictures"
+NEEDED = ("bash", "curl", "base64", "grep", "sed", "cut", "head", "tr")
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, NEEDED)), reason=f"not all of {', '.join(NEEDED)} are on this machine"
@@ -82,7 +84,7 @@ def test_the_lines_make_pictures_and_a_video(
     told = {
         heading: [run(block) for block in blocks]
         for heading, blocks in sections().items()
-        if heading != "Models, without a key"
+        if heading not in {"Models, without a key", SEVERAL}
     }
     assert told["A picture from text"][0].startswith('"cost":')
     assert json.loads(told["What is left"][0])["remaining_credits"]
@@ -105,9 +107,23 @@ def test_the_lines_make_pictures_and_a_video(
     ]
     _, form, edited, masked, private, _ = sent
     assert form["fields"]["prompt"] == 'A poster that says "OPEN", and below it a cat'
-    assert [file["field"] for file in edited["files"]] == ["image[]", "image[]"]
+    assert [file["field"] for file in edited["files"]] == ["image[]"]
     assert [file["field"] for file in masked["files"]] == ["image[]", "mask[]"]
     assert private["fields"]["response_format"] == "b64_ephemeral"
+
+
+def test_several_source_pictures_reach_the_service_as_it_is_today(
+    run: Callable[..., str], sandbox: Sandbox, tmp_path: Path, journal: Callable[[], list[dict[str, Any]]]
+) -> None:
+    httpx.put(
+        f"{sandbox.base_url}/sandbox/settings", json={"service": "live"}, trust_env=False
+    ).raise_for_status()
+    shutil.copy(tmp_path / "hat.png", tmp_path / "fox.png")
+    (block,) = sections()[SEVERAL]
+    assert run(block) == ""
+    assert len(json.loads((tmp_path / "combined.json").read_text("utf-8"))["data"]) == 1
+    (sent,) = [entry for entry in journal() if entry["path"].startswith("/v1/openai/")]
+    assert len(sent["files"]) == 2
 
 
 def test_a_refusal_is_shown_though_it_comes_with_status_200(run: Callable[..., str]) -> None:
