@@ -52,8 +52,8 @@ class Asked:
 
 
 def ask(shop: Workshop, host: str) -> Asked:
-    """Ask one host for a picture."""
-    with running_model(TOOL, PICTURE) as model:
+    """Ask one host for a picture of its own: the same call would be answered with another host's picture."""
+    with running_model(TOOL, {**PICTURE, "prompt": f"{PICTURE['prompt']}, for {host}"}) as model:
         return Asked(AGENTS[host](shop, model.url), model.script)
 
 
