@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -155,6 +156,18 @@ def test_a_refusal_is_json_where_json_was_asked_for(run: Run) -> None:
     assert ended.status == 1
     assert ended.json["error"]["kind"] == "plan"
     assert ended.json["error"]["charged"] == "no"
+
+
+def test_a_service_that_cannot_be_reached_is_named_with_the_reason(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("IMAGEROUTER_BASE_URL", f"http://127.0.0.1:{port}")
+    ended = run("generate", "A fox")
+    assert ended.status == 1
+    assert "no model can be chosen" in ended.err
+    assert "could not be reached at 127.0.0.1" in ended.err
 
 
 def test_without_a_key_the_variable_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,9 +146,9 @@ def _wrong_arguments(
     named = [_fault(argument, kind, properties.get(argument)) for argument, kind in faults.items()]
     more = len(named) - _MAX_FAULTS
     listed = "; ".join(named[:_MAX_FAULTS]) + (f"; and {more} more" if more > 0 else "")
+    takes = f"with these arguments only: {', '.join(properties)}" if properties else "without arguments"
     return error_result(
-        f"{name} cannot be called like this: {listed}. Nothing was charged. Call it again with these "
-        f"arguments only: {', '.join(properties)}.",
+        f"{name} cannot be called like this: {listed}. Nothing was charged. Call it again {takes}.",
         kind="arguments",
         charged="no",
     )

@@ -103,7 +103,9 @@ class Planner:
                 automatic = request.model.strip().lower() in WORDS
                 popular = await self._popularity.known_ids() if automatic else ()
                 listing = await self._catalogue.known()
-                choices[request.model] = choose_model(request, listing, popular, preference)
+                choices[request.model] = choose_model(
+                    request, listing, popular, preference, unread=self._catalogue.unread
+                )
         return choices
 
     async def _plan(

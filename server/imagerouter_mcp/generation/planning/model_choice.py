@@ -126,7 +126,13 @@ class ModelChoice:
 
 
 def choose(
-    asked: str, need: Need, listing: Listing | None, popular: Sequence[str], preference: Preference
+    asked: str,
+    need: Need,
+    listing: Listing | None,
+    popular: Sequence[str],
+    preference: Preference,
+    *,
+    unread: str = "",
 ) -> ModelChoice:
     """Choose the model for a request.
 
@@ -136,6 +142,7 @@ def choose(
         listing: The model list, or None if it cannot be read.
         popular: Model ids, most used first.
         preference: The person's settings.
+        unread: Why the list cannot be read, as a sentence.
 
     Raises:
         PlanError: There is no such model, or none fits; the message names some that would.
@@ -148,7 +155,8 @@ def choose(
         return own
     if listing is None:
         raise PlanError(
-            "The model list cannot be read, so no model can be chosen.", "Name one in `model`, or try again."
+            f"The model list cannot be read, so no model can be chosen. {unread}".rstrip(),
+            "Name one in `model`, or try again.",
         )
     return _chosen(word, need, _fitting(need, listing, popular), preference)
 
