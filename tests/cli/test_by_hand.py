@@ -223,6 +223,45 @@ def test_the_sandbox_option_needs_neither_key_nor_network(
     assert len(list((tmp_path / "pictures").iterdir())) == 1
 
 
+@pytest.mark.parametrize(
+    "typed", [("--sandbox", "spending"), ("--sandbox", "generate", "A fox", *FAST), ("--sandbox", "models")]
+)
+def test_the_sandbox_option_may_stand_before_the_command(
+    run: Run, monkeypatch: pytest.MonkeyPatch, typed: tuple[str, ...]
+) -> None:
+    for name in ("IMAGEROUTER_API_KEY", "IMAGEROUTER_BASE_URL"):
+        monkeypatch.delenv(name)
+    ended = run(*typed)
+    assert ended.status == 0, ended.err
+    assert ended.out
+
+
+@posix
+def test_the_lines_that_the_sandbox_prints_can_be_pasted_and_keep_its_records_apart(
+    at_home: dict[str, str],
+) -> None:
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, "sandbox", "--port", "0"], env=at_home, stdout=subprocess.PIPE, text=True
+    ) as sandbox:
+        try:
+            assert sandbox.stdout
+            told = [sandbox.stdout.readline() for _ in range(5)]
+            pasted = "".join(line for line in told if "=" in line)
+            ended = subprocess.run(  # noqa: S603 - our own command, after the pasted lines
+                ["/bin/sh", "-ec", f'{pasted}\n"$@" generate "A fox" --model test/test', "sh", *COMMAND],
+                env=at_home,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=30,
+            )
+        finally:
+            sandbox.terminate()
+    assert ended.returncode == 0, ended.stderr
+    records = Path(at_home["HOME"], ".local", "share", "imagerouter-mcp")
+    assert [path.name for path in records.iterdir()] == ["sandbox"]
+
+
 def process_environment(variables: Mapping[str, str], home: Path) -> dict[str, str]:
     passed = {
         name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE_")

@@ -156,7 +156,11 @@ class Runner:
         source: "Image | None" = None,
     ) -> Result:
         with _unforeseen("The result was made, but it could not be stored", _charge(answer)):
-            record, notes = await self._delivery.deliver(handle, plan, answer, call.notes, source)
+            try:
+                record, notes = await self._delivery.deliver(handle, plan, answer, call.notes, source)
+            except DeliveryError as error:
+                error.charged = _charge(answer)
+                raise
         return Result(record, plan.why, plan.estimate, notes)
 
     async def _concluded(
