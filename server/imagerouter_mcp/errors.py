@@ -84,7 +84,7 @@ class ImageRouterError(Exception):
             told.append(f"Up to {dollars(self.up_to_usd)} was kept{in_all}.")
         unknown = dict.fromkeys(each.unknown_cost for each in (self, *self.others) if each.unknown_cost)
         for rest in unknown:
-            told.append(f"{'Another' if told else 'It'} {rest}.")
+            told.append(f"Another{rest.removeprefix('It')}" if told else rest)
         return " ".join(told) or "Nothing was charged."
 
     @property
@@ -102,11 +102,13 @@ class ImageRouterError(Exception):
         """Say of this failure alone what was or may have been charged without a known amount, else ""."""
         match self.charged:
             case "unknown" if self.kind == OutcomeUnknownError.kind:
-                return "may still complete and be charged"
+                return "It may still complete and be charged."
             case "unknown":
-                return "may have been charged"
+                return "It may have been charged."
             case "yes" if self.cost_usd is None:
-                return "was charged up to the model's highest price" if self.kept else "has been paid for"
+                if self.kept:
+                    return "It was charged up to the model's highest price."
+                return "It has been paid for."
             case _:
                 return ""
 
