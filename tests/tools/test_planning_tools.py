@@ -170,6 +170,7 @@ async def test_a_mask_can_be_looked_at_for_nothing(connect: Hosts, photo: Path, 
         ("box:500,500,10,10", "no pixel of the picture"),
         ("box:0,0,100%,100%", "whole picture"),
         ("alpha", "has none"),
+        ("top half", "Give box:x,y,width,height"),
     ],
 )
 async def test_a_mask_that_makes_no_sense_is_refused_before_anything_is_sent(

@@ -15,7 +15,15 @@ from imagerouter_mcp.lines import one_line
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.inline_preview import PreviewChoice, draw_preview
 from imagerouter_mcp.tools.listed_models import PriceRange, price_range
-from imagerouter_mcp.tools.pictures import Picture, cost_words, description, picture_fields, place, summary
+from imagerouter_mcp.tools.pictures import (
+    Picture,
+    cost_words,
+    description,
+    is_video,
+    picture_fields,
+    place,
+    summary,
+)
 from imagerouter_mcp.tools.structured import Content, Usd, tool_result
 
 if TYPE_CHECKING:
@@ -200,6 +208,8 @@ def _done_lines(finished: Finished, content: DoneContent, links: Links | None) -
         lines.extend(_file_lines(image, links))
     if len(shown) > 1:
         lines.append("Each handle names its picture as a source image.")
+    elif is_video(shown[0][1]):
+        lines.append(f"Handle: {shown[0][1].handle} finds it again with show_image.")
     elif shown[0][1].handle:
         lines.append(f'Handle: {shown[0][1].handle} (or "last") names it as a source image.')
     lines.extend(_revised_prompts(finished))
@@ -223,7 +233,7 @@ def _heading(finished: Finished) -> str:
 
 def _count(finished: Finished) -> str:
     shown = list(_pictures(finished))
-    video = any((image.media_type or "").startswith("video/") for _, image in shown)
+    video = any(is_video(image) for _, image in shown)
     thing = THINGS["video" if video else "image"]
     if finished.failures:
         made, asked = len(finished.results), len(finished.results) + len(finished.failures)

@@ -11,6 +11,7 @@ from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.planning.prices import price_words
 from imagerouter_mcp.generation.planning.request import Kind
 from imagerouter_mcp.money import dollars, usd
+from imagerouter_mcp.settings import AUTO_MAX_USD
 
 CANDIDATES = (
     "google/gemini-2.5-flash",
@@ -67,7 +68,7 @@ class Need:
         )
 
     def unlisted(self, entry: ModelEntry) -> int:
-        """Count the wishes that the list does not say the model fulfils; the fewer, the better."""
+        """Count the wishes of which the list does not say that the model can do them."""
         facts = entry.facts
         return sum(
             (
@@ -104,7 +105,7 @@ class Preference:
     model: str | None = None
     edit_model: str | None = None
     video_model: str | None = None
-    auto_max_usd: Decimal = Decimal("0.05")
+    auto_max_usd: Decimal = AUTO_MAX_USD
 
     def auto_limit(self, kind: Kind) -> Decimal:
         """Return the highest likely price at which "auto" chooses a model, in USD."""
