@@ -68,12 +68,12 @@ def _lamps(before: Image.Image, dark: Image.Image, above: Image.Image) -> Image.
     bright = ImageChops.subtract(bright, ImageChops.lighter(sunny, above.filter(ImageFilter.MaxFilter(9))))
     spots = ImageChops.multiply(levels(warmth, lambda v: 255 if 70 < v < 150 else 0), bright)
     spots = spots.filter(ImageFilter.MinFilter(3))
-    near = levels(spots.filter(ImageFilter.BoxBlur(unit / 40)), lambda v: v * 4)
+    near = levels(spots.filter(ImageFilter.BoxBlur(unit / 40)), lambda v: v * 7)
     spots = ImageChops.lighter(spots, ImageChops.multiply(bright, near))
     glowing = dark.copy()
     halo = levels(spots.filter(ImageFilter.BoxBlur(unit / 60)), lambda v: min(170, v * 2))
     glowing.paste((255, 196, 96), mask=halo)
-    glowing.paste((255, 232, 170), mask=spots)
+    glowing.paste((255, 232, 170), mask=spots.filter(ImageFilter.BoxBlur(unit / 400)))
     return glowing
 
 
