@@ -770,3 +770,25 @@ async def test_the_key_does_not_go_to_the_addresses_of_results(settings: Setting
         await fetcher.download(made.items[0].url or "", target, max_bytes=2**24, seconds=5)
     assert target.getvalue()
     assert [entry["authorized"] for entry in journal()] == [True, False]
+
+
+# What outlives a call
+
+
+async def test_an_answer_is_kept_on_disk_and_read_again_as_it_came(
+    settings: Settings, tmp_path: Path
+) -> None:
+    kept = tmp_path / "arriving" / "gen_7f3a.answer"
+    async with client(settings) as api:
+        made = await api.generate({"model": "test/test", "prompt": PROMPT}, kept=kept)
+        again = api.kept_answer(kept)
+    assert made.items
+    assert again == made
+
+
+async def test_a_429_closes_the_way_for_the_calls_that_follow(settings: Settings) -> None:
+    async with client(settings) as api:
+        assert api.rate.pause() == 0
+        with pytest.raises(errors.RateLimitError):
+            await api.generate({"model": "sandbox/rate-limited", "prompt": PROMPT})
+        assert 0 < api.rate.pause() <= 1

@@ -229,7 +229,7 @@ async def test_a_free_model_that_wants_a_deposit_leaves_the_key_in_peace(setting
     assert type(error) is errors.AccessDeniedError
     assert (error.status, error.error_type) == (403, "access_denied")
     assert "key itself is fine" in error.what
-    assert "deposit" in error.remedy
+    assert "Add credits" in error.remedy
 
 
 async def test_the_daily_limit_of_free_pictures_says_to_come_back_tomorrow(settings: Settings) -> None:

@@ -81,6 +81,28 @@ def test_paths_may_be_relative_to_the_folder_that_the_person_is_in(
     assert (tmp_path / "mine" / "result.jpg").is_file()
 
 
+def test_picture_and_text_may_be_typed_in_either_order(run: Run, tmp_path: Path) -> None:
+    Image.new("RGB", (40, 30), "teal").save(tmp_path / "fox.png")
+    by_file = run("edit", "fox.png", "make it day", "--model", "test/test", "--json")
+    by_last = run("edit", "last", "make it night", "--model", "test/test", "--json")
+    assert (by_file.json["prompt"], by_last.json["prompt"]) == ("make it day", "make it night")
+
+
+def test_an_edit_without_a_picture_says_how_to_give_one(run: Run) -> None:
+    ended = run("edit", "night")
+    assert ended.status == 1
+    assert "There is no picture to edit" in ended.err
+    assert 'edit "make it night" photo.png' in ended.err
+
+
+@pytest.mark.parametrize("typed", [("make it night", "foxx.png"), ("fox.png", "foxx.png"), ("foxx.png",)])
+def test_a_misspelt_file_is_named_with_its_folder(run: Run, tmp_path: Path, typed: tuple[str, ...]) -> None:
+    Image.new("RGB", (40, 30), "teal").save(tmp_path / "fox.png")
+    ended = run("edit", *typed, "--model", "bria/remove-background")
+    assert ended.status == 1
+    assert f"{tmp_path / 'foxx.png'} cannot be read: there is no such file" in ended.err
+
+
 def test_a_picture_may_be_edited_by_its_handle_in_another_run(run: Run) -> None:
     made = run("generate", "A fox", "--json", *FAST).json["images"][0]
     by_handle = run("edit", "Invert", made["handle"], "--model", "test/test", "--json")
@@ -221,6 +243,45 @@ def test_the_sandbox_option_needs_neither_key_nor_network(
     assert "Sandbox picture" in ended.out
     assert run("images").out == "No picture has been made yet.\n", "its records stay apart"
     assert len(list((tmp_path / "pictures").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "typed", [("--sandbox", "spending"), ("--sandbox", "generate", "A fox", *FAST), ("--sandbox", "models")]
+)
+def test_the_sandbox_option_may_stand_before_the_command(
+    run: Run, monkeypatch: pytest.MonkeyPatch, typed: tuple[str, ...]
+) -> None:
+    for name in ("IMAGEROUTER_API_KEY", "IMAGEROUTER_BASE_URL"):
+        monkeypatch.delenv(name)
+    ended = run(*typed)
+    assert ended.status == 0, ended.err
+    assert ended.out
+
+
+@posix
+def test_the_lines_that_the_sandbox_prints_can_be_pasted_and_keep_its_records_apart(
+    at_home: dict[str, str],
+) -> None:
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, "sandbox", "--port", "0"], env=at_home, stdout=subprocess.PIPE, text=True
+    ) as sandbox:
+        try:
+            assert sandbox.stdout
+            told = [sandbox.stdout.readline() for _ in range(5)]
+            pasted = "".join(line for line in told if "=" in line)
+            ended = subprocess.run(  # noqa: S603 - our own command, after the pasted lines
+                ["/bin/sh", "-ec", f'{pasted}\n"$@" generate "A fox" --model test/test', "sh", *COMMAND],
+                env=at_home,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=30,
+            )
+        finally:
+            sandbox.terminate()
+    assert ended.returncode == 0, ended.stderr
+    records = Path(at_home["HOME"], ".local", "share", "imagerouter-mcp")
+    assert [path.name for path in records.iterdir()] == ["sandbox"]
 
 
 def process_environment(variables: Mapping[str, str], home: Path) -> dict[str, str]:

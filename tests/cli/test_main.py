@@ -1,6 +1,7 @@
 """The command's grammar: what is known, what is helped with, what is refused."""
 
 import re
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -49,12 +50,23 @@ def test_every_command_that_is_named_can_be_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", [("draw",), ("--colour",), ("http", "--port", "high"), ("sandbox", "extra")]
+    "typed",
+    [("draw",), ("--colour",), ("http", "--port", "high"), ("sandbox", "extra")]
+    + [(command, "--port", "999999") for command in ("http", "sandbox")]
+    + [("--sandbox", "draw"), ("--sand", "generate", "A fox")],
 )
 def test_what_is_not_known_ends_with_2(run: Run, typed: tuple[str, ...]) -> None:
     status, out, err = run(*typed)
     assert (status, out) == (2, "")
     assert err.startswith("usage: imagerouter-mcp")
+
+
+def test_a_sandbox_at_a_port_in_use_is_refused_with_a_sentence(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        status, out, err = run("sandbox", "--port", str(taken.getsockname()[1]))
+    assert (status, out) == (1, "")
+    assert err.startswith("imagerouter-mcp: The sandbox cannot be served at port ")
+    assert "--port 0 takes a free port" in err
 
 
 def test_http_is_for_this_machine_unless_told_otherwise() -> None:

@@ -200,6 +200,7 @@ def test_a_search_finds_handles_and_revised_prompts(gallery: RecordingGallery) -
 @pytest.mark.parametrize(
     ("query", "found"),
     [
+        ("2020", ["a song of yesterday"]),
         ("2021", ["new year", "december", "november"]),
         ("2021-12", ["new year", "december"]),
         ("2021-12-31", ["new year"]),

@@ -21,6 +21,9 @@ RECORD = "MUTANTS_RECORD"
 """The variable that names the folder to record into; without it the plugin does nothing."""
 
 
+_OF_IMPORTS = ("tests/contract/", "tests/project/")
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """What the tests reach.
@@ -56,12 +59,14 @@ class Reach:
         by_line = self.lines.get(fault.module, {})
         places = range(fault.line, fault.last_line + 1)
         found = {test for line in places for test in by_line.get(line, ())}
-        if found or not by_line:
+        if found:
             return found
         # Constants and defaults run at import: take the functions that use the name, else the whole module.
         source = (package / fault.module).read_text("utf-8")
         used = {test for line in _uses(source, fault.line) for test in by_line.get(line, ())}
-        return used or {test for tests in by_line.values() for test in tests}
+        whole_module = {test for tests in by_line.values() for test in tests}
+        # What runs at import shows in the tools' contract and in the documents.
+        return (used or whole_module) | {test for test in self.seconds if test.startswith(_OF_IMPORTS)}
 
 
 def _uses(source: str, line: int) -> Iterable[int]:

@@ -23,6 +23,7 @@ IN_PROCESS = (
     "api",
     "cli",
     "contract",
+    "project",
     "fuzz",
     "gallery",
     "generation",

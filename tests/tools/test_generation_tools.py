@@ -1,7 +1,7 @@
 """`generate_image` and `edit_image`, as a host in either protocol era meets them."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from io import BytesIO
 from pathlib import Path
@@ -470,3 +470,14 @@ async def test_a_damaged_base64_result_says_that_it_is_paid_and_lost(connect: Ho
         told = await host("generate_image", prompt="A fox", model="sandbox/bad-base64")
     assert "its base64 is damaged" in told.text
     assert "It has been paid for." in told.text
+
+
+async def test_a_free_result_that_cannot_be_read_is_not_called_paid_for(
+    connect: Hosts, answering: Callable[..., Awaitable[str]]
+) -> None:
+    body = b'{"created": 1, "data": [{"b64_json": "%%%"}], "cost": 0}'
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    async with connect(base_url=await answering(head + body)) as host:
+        told = await host("generate_image", prompt="A fox", model="test/test")
+    assert told.fields["error"]["charged"] == "no"
+    assert "its base64 is damaged. Nothing was charged." in told.text

@@ -49,6 +49,14 @@ async def test_a_model_is_found_by_what_a_person_types(connect: Hosts, query: st
     assert told.text.splitlines()[1].startswith(first)
 
 
+async def test_a_video_model_is_told_with_its_lengths(connect: Hosts) -> None:
+    async with connect() as host:
+        told = await host("search_models", kind="video", limit=20)
+    lengths = [model["seconds"] for model in told.fields["models"] if "seconds" in model]
+    assert lengths
+    assert all(seconds and min(seconds) >= 1 for seconds in lengths)
+
+
 async def test_a_model_is_told_with_price_abilities_sizes_and_date(connect: Hosts) -> None:
     async with connect() as host:
         told = await host("search_models", query="openai/gpt-image-1.5", limit=1)

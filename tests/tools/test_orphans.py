@@ -91,6 +91,15 @@ async def test_what_had_not_been_sent_is_told_as_never_sent(
     assert not made()
 
 
+async def test_spending_asked_first_does_not_count_what_was_never_sent(
+    connect: Hosts, leave: Callable[..., str]
+) -> None:
+    leave("queued")
+    async with connect() as host:
+        spent = (await host("spending")).fields
+    assert spent["under_way_usd"] == spent["uncertain_usd"] == 0
+
+
 HALVES = {
     "no answer": None,
     "nothing": b"",

@@ -170,6 +170,7 @@ async def test_a_mask_can_be_looked_at_for_nothing(connect: Hosts, photo: Path, 
         ("box:500,500,10,10", "no pixel of the picture"),
         ("box:0,0,100%,100%", "whole picture"),
         ("alpha", "has none"),
+        ("top half", "Give box:x,y,width,height"),
     ],
 )
 async def test_a_mask_that_makes_no_sense_is_refused_before_anything_is_sent(
@@ -338,3 +339,16 @@ async def test_a_photo_that_cannot_be_converted_here_is_refused_with_what_to_do(
     assert told.failed
     assert "Nothing was charged." in told.text
     assert generations(journal) == []
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_where_an_alias_was_given_the_answer_says_once_which_model_it_means(
+    connect: Hosts,
+    dry_run: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    async with connect() as host:
+        told = await host(
+            "generate_image", prompt="a fox", model="gemini-2.5-flash-image", n=2, dry_run=dry_run
+        )
+    assert told.text.count("gemini-2.5-flash-image is google/gemini-2.5-flash.") == 1
+    assert told.fields["model"] == "google/gemini-2.5-flash"

@@ -34,7 +34,7 @@ async def under_way(host: Any, made: Journal, **wish: object) -> AsyncGenerator[
 def check_rescued(told: Any, elsewhere: Path, why: str) -> None:  # noqa: ANN401 - conftest's Told
     assert not told.failed, told.text
     assert told.path.parent == elsewhere
-    (note,) = [note for note in told.fields["notes"] if note.startswith("It lies in ")]
+    (note,) = [note for note in told.fields["notes"] if note.startswith("It was saved in ")]
     assert str(elsewhere) in note
     assert why in note
     assert f"Note: {note}" in told.text
@@ -89,7 +89,7 @@ async def test_what_comes_in_base64_is_rescued_too_with_every_picture_of_several
     paths = [Path(image["path"]) for image in told.fields["images"]]
     assert {path.parent for path in paths} == {settings.data_dir / "rescued"}
     assert len(set(paths)) == 3
-    assert len([note for note in told.fields["notes"] if note.startswith("It lies in ")]) == 1
+    assert len([note for note in told.fields["notes"] if note.startswith("It was saved in ")]) == 1
 
 
 async def test_a_disk_that_filled_up_meanwhile_costs_nobody_the_picture(

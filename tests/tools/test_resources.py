@@ -14,6 +14,7 @@ from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import StoredImage
 from imagerouter_mcp.sandbox.service import offered
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.tools import resources
 from support.recording import RecordingGallery
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
@@ -73,6 +74,19 @@ async def test_a_picture_that_is_too_large_is_answered_with_a_sentence(connect: 
     assert "1.2 MB, too much to be read whole. Nothing was charged." in str(error)
     assert str(told.path) in str(error)
     assert "show_image" in str(error)
+
+
+async def test_the_largest_picture_that_is_read_whole_is_as_large_as_the_limit(
+    connect: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connect() as host:
+        told = await host("generate_image", prompt="A fox", **TINY)
+        size = told.image["bytes"]
+        monkeypatch.setattr(resources, "MAX_RESOURCE_BYTES", size)
+        (contents,) = (await host.client.read_resource("imagerouter://images/last")).contents
+        monkeypatch.setattr(resources, "MAX_RESOURCE_BYTES", size - 1)
+        await refusal_of(host.client, "imagerouter://images/last")
+    assert len(base64.b64decode(contents.blob)) == size
 
 
 async def test_a_picture_whose_file_is_gone_is_fetched_again(connect: Hosts) -> None:

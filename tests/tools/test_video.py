@@ -43,6 +43,8 @@ async def test_a_video_of_the_asked_length_and_size_lies_on_disk(
     assert told.fields["cost_usd"] > 0
     assert told.text.startswith(f"Made 1 video with {LITE} for $")
     assert "640×640 MP4, 3.0 s, " in told.text
+    assert f"{video['handle']} finds it again with show_image" in told.text
+    assert "source image" not in told.text
     assert told.previews == []
     assert [path.suffix for path in settings.output_dir.iterdir()] == [".mp4"], "nothing unfinished is left"
 

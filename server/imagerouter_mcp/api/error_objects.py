@@ -282,7 +282,7 @@ def _denied(told: _Told) -> APIError:
         return told.as_error(
             AccessDeniedError,
             "ImageRouter gives free models only to accounts that have credits; the API key itself is fine",
-            f"Make a deposit at {DEPOSIT_PAGE}: free models then cost nothing.",
+            f"Add credits at {DEPOSIT_PAGE}; free models then work and cost nothing.",
         )
     return told.as_error(
         AccessDeniedError,

@@ -5,6 +5,7 @@ Each command line is built from the tool's own schema, and the tool's own answer
 
 import argparse
 import json
+import re
 import sys
 import webbrowser
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,10 @@ from imagerouter_mcp.cli.chart import chart
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.cli.picture import draw
 from imagerouter_mcp.cli.tool_answer import answer_text
+from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.gallery.uploads import is_upload
+from imagerouter_mcp.generation.handles import is_handle
+from imagerouter_mcp.images.source_images import is_data
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings, expand
 from imagerouter_mcp.tools import all_tools
@@ -29,6 +34,8 @@ _LEFT_OUT = {"preview", "wait"}
 """Parameters that mean nothing on a terminal."""
 _PATHS = {"images", "mask", "output_dir"}
 """Parameters that a person may give as a path from the folder that they are in."""
+_FILE_NAME = re.compile(r"[^:~$%][^:]*\.\w{2,5}")
+"""A relative path of a file, which need not exist: a misspelt one is reported with its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,10 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
 
     Returns:
         0, or 1 when the tool answered with an error.
+
+    Raises:
+        PlanError: There is no picture to edit.
+        ConfigurationError: A variable has an invalid value.
     """
     command = COMMANDS[name]
     tool = next(tool for tool in all_tools() if tool.name == command.tool)
@@ -77,6 +88,8 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
     options = _parser(
         name, command, tool.description, properties, tool.parameters.get("required", [])
     ).parse_args(typed)
+    if name == "edit":
+        _find_picture(options)
     arguments = _arguments(vars(options), properties)
     if "preview" in properties:
         arguments["preview"] = "none"
@@ -144,6 +157,31 @@ def _option(schema: Mapping[str, Any]) -> dict[str, Any]:
             return {"choices": schema["enum"]} if "enum" in schema else {"metavar": "TEXT"}
 
 
+def _find_picture(options: argparse.Namespace) -> None:
+    """Exchange text and picture if they were typed the other way round.
+
+    Raises:
+        PlanError: Only a text was typed.
+    """
+    if len(options.images) > 1 or _names_picture(word := options.images[0]) or _FILE_NAME.fullmatch(word):
+        return
+    if options.prompt is None:
+        raise PlanError(
+            "There is no picture to edit.",
+            'Name it after the text: imagerouter-mcp edit "make it night" photo.png. Instead of a file, give '
+            "a handle such as img_7f3a, an address, or last for the newest picture.",
+        )
+    if _names_picture(options.prompt):
+        options.prompt, options.images = word, [options.prompt]
+
+
+def _names_picture(text: str) -> bool:
+    """Tell whether a text is a path, address, handle or other name of a picture, and not words."""
+    is_path = text.startswith((".", "~", "$")) or Path(text).is_absolute() or _is_here(Path(text))
+    is_address = text.lower().startswith(("http://", "https://", "file:"))
+    return is_path or is_address or is_handle(text) or is_upload(text) or is_data(text)
+
+
 def _arguments(typed: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in typed.items() if name in properties and value is not None}
     for name, value in given.items():
@@ -155,11 +193,12 @@ def _arguments(typed: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[
 
 
 def _absolute(value: str | list[str]) -> str | list[str]:
-    """Return the absolute path of what exists here under that name; anything else as it was typed."""
+    """Return the absolute path of what exists here or looks like a file's name; anything else as typed."""
     if isinstance(value, list):
         return [cast("str", _absolute(item)) for item in value]
     path = Path(value)
-    return str(path.absolute()) if value.startswith(".") or _is_here(path) else value
+    is_path = value.startswith(".") or _FILE_NAME.fullmatch(value) or _is_here(path)
+    return str(path.absolute()) if is_path else value
 
 
 def _is_here(path: Path) -> bool:

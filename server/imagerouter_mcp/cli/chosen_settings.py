@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 from imagerouter_mcp.settings import Settings, load_settings
 
@@ -26,4 +27,9 @@ def chosen_settings(*, sandbox: bool) -> Generator[Settings]:
 
     with running_sandbox(build_app()) as running:
         settings = load_settings(api_key=KEY, base_url=running.base_url)
-        yield settings.model_copy(update={"data_dir": settings.data_dir / "sandbox"})
+        yield settings.model_copy(update={"data_dir": sandbox_records(settings)})
+
+
+def sandbox_records(settings: Settings) -> Path:
+    """Return the folder for the records of what a sandbox makes, apart from the person's own."""
+    return settings.data_dir / "sandbox"

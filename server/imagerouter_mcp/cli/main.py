@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import takewhile
 
 from imagerouter_mcp import __version__
 from imagerouter_mcp.errors import ImageRouterError
@@ -26,6 +27,8 @@ BY_HAND = {
 """The commands that call a tool. Each reads its own command line."""
 FAILED = 1
 """Exit status of a command that failed; 2 means that it was typed wrongly."""
+_LAST_PORT = 65535
+_SANDBOX = "--sandbox"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="imagerouter-mcp",
         description="Make and edit pictures through ImageRouter. Without a command, serve MCP over stdio.",
+        allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"imagerouter-mcp {__version__}")
     _add_sandbox_option(top)
@@ -63,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=what)
     http = commands.add_parser("http", help="serve MCP over streamable HTTP")
     http.add_argument("--host", default="127.0.0.1", help="address to bind to (default %(default)s)")
-    http.add_argument("--port", type=int, default=8300, help="port to bind to (default %(default)s)")
+    http.add_argument("--port", type=_port, default=8300, help="port to bind to (default %(default)s)")
     _add_sandbox_option(http)
     _add_sandbox(commands.add_parser)
     demo = commands.add_parser("demo", help="make and edit a picture through a real MCP client")
@@ -92,7 +96,7 @@ def _add_sandbox(add: Callable[..., argparse.ArgumentParser]) -> None:
         add_help=False,
     )
     sandbox.add_argument("-h", "--help", action=_SandboxHelp, nargs=0, help="show this help and exit")
-    sandbox.add_argument("--port", type=int, default=8310, help="port to bind to, 0 for a free one")
+    sandbox.add_argument("--port", type=_port, default=8310, help="port to bind to, 0 for a free one")
     sandbox.add_argument(
         "--service",
         choices=("live", "february"),
@@ -116,6 +120,12 @@ def _add_setting_up(add: Callable[..., argparse.ArgumentParser]) -> None:
     _add_sandbox_option(doctor)
 
 
+def _port(word: str) -> int:
+    if not word.isdecimal() or int(word) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a port from 0 to {_LAST_PORT}")
+    return int(word)
+
+
 def _known_host(word: str) -> str:
     from imagerouter_mcp.cli.hosts import hosts  # noqa: PLC0415 - serving does not need it
 
@@ -126,7 +136,7 @@ def _known_host(word: str) -> str:
 
 def _add_sandbox_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--sandbox",
+        _SANDBOX,
         action="store_true",
         default=argparse.SUPPRESS,
         help="use a stand-in inside this process: no key, no cost, no network",
@@ -135,15 +145,22 @@ def _add_sandbox_option(command: argparse.ArgumentParser) -> None:
 
 def _command(typed: Sequence[str]) -> Callable[[], int]:
     """Return the typed command, ready to run. Only what it needs is imported."""
-    by_hand = bool(typed) and typed[0] in BY_HAND
+    by_hand = _words_by_hand(typed)
     options = argparse.Namespace() if by_hand else parser().parse_args(typed)
     # Imports allocate no garbage, and looking for some takes a tenth of the start-up time.
     gc.disable()
     try:
-        return _by_hand(typed) if by_hand else _served(options)
+        return _by_hand(by_hand) if by_hand else _served(options)
     finally:
         gc.freeze()
         gc.enable()
+
+
+def _words_by_hand(typed: Sequence[str]) -> list[str]:
+    """Return a command that calls a tool, its name first and `--sandbox` after it; [] for other commands."""
+    before = list(takewhile(lambda word: word == _SANDBOX, typed))
+    name, *after = typed[len(before) :] or [""]
+    return [name, *before, *after] if name in BY_HAND else []
 
 
 def _by_hand(typed: Sequence[str]) -> Callable[[], int]:

@@ -1,12 +1,18 @@
 """Run the ImageRouter stand-in as a process of its own."""
 
+import shlex
+import sys
+
 import anyio
 
+from imagerouter_mcp.cli.chosen_settings import sandbox_records
+from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.sandbox.service.accounts import KEY, POOR_KEY
 from imagerouter_mcp.sandbox.service.asgi import build_app
 from imagerouter_mcp.sandbox.service.editions import EDITIONS
 from imagerouter_mcp.sandbox.service.serve import serve
 from imagerouter_mcp.sandbox.service.special_models import SPECIAL_MODELS
+from imagerouter_mcp.settings import load_settings
 
 
 def run_sandbox(port: int, service: str) -> int:
@@ -15,14 +21,35 @@ def run_sandbox(port: int, service: str) -> int:
     Args:
         port: The port to bind to, 0 for a free one.
         service: Which generation of the service to be, one of `EDITIONS`.
+
+    Raises:
+        ConfigurationError: The port cannot be used, or a variable has an invalid value.
     """
+    records = str(sandbox_records(load_settings()))
 
     def ready(address: str) -> None:
         print(f"Sandbox at {address}", flush=True)
-        print(f"Try it: IMAGEROUTER_BASE_URL={address} IMAGEROUTER_API_KEY={KEY}", flush=True)
+        print("To use it in another terminal, paste there:", flush=True)
+        variables = {"BASE_URL": address, "API_KEY": KEY, "DATA_DIR": records}
+        for name, value in variables.items():
+            print(f"  {_assignment(f'IMAGEROUTER_{name}', value)}", flush=True)
 
-    anyio.run(lambda: serve(build_app(edition=EDITIONS[service]), "127.0.0.1", port, ready=ready))
+    try:
+        anyio.run(lambda: serve(build_app(edition=EDITIONS[service]), "127.0.0.1", port, ready=ready))
+    except OSError as error:
+        raise ConfigurationError(
+            f"The sandbox cannot be served at port {port}: {error.strerror or error}.",
+            "Choose another --port; --port 0 takes a free port.",
+        ) from None
     return 0
+
+
+def _assignment(variable: str, value: str) -> str:
+    """Return the line that sets a variable in the usual shell: PowerShell on Windows, else a POSIX one."""
+    if sys.platform == "win32":
+        quoted = value.replace("'", "''")
+        return f"$env:{variable} = '{quoted}'"
+    return f"export {variable}={shlex.quote(value)}"
 
 
 def what_it_offers() -> str:

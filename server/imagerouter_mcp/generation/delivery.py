@@ -303,7 +303,7 @@ class Delivery:
             images = tuple(GalleryImage(**vars(outcome.image), handle="") for outcome in outcomes)
             now = datetime.now(UTC)
             unrecorded = Record(**vars(metadata), generation=handle, created_at=now, images=images)
-            return unrecorded, (f"It has no handle yet, for it could not be recorded: {error.what}",)
+            return unrecorded, (f"It has no handle yet, because it could not be recorded: {error.what}",)
 
     def _undelivered(self, image: GalleryImage, reason: str | None, kept: Path | None) -> DeliveryError:
         """Return the error for a result that was paid for and is not here.
@@ -335,12 +335,12 @@ def _other_folder(outcomes: Sequence[_ItemOutcome]) -> tuple[str, ...]:
     """Return a sentence if files are not where they should be."""
     for outcome in outcomes:
         if outcome.reason and outcome.image.path:
-            return (f"It lies in {outcome.image.path.parent}, for {outcome.reason}.",)
+            return (f"It was saved in {outcome.image.path.parent}, because {outcome.reason}.",)
     return ()
 
 
 def _decode(text: str, target: PartialFile) -> None:
-    """Decode base64 piece by piece, because the interpreter does nothing else during each piece.
+    """Decode base64 in pieces, because each one blocks the interpreter while it is decoded.
 
     Raises:
         ValueError: It is not base64.

@@ -20,7 +20,7 @@ from imagerouter_mcp.generation.concurrency import gather_outcomes
 from imagerouter_mcp.generation.handles import find_image, is_handle, is_last, newest_image
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.images.masks import Convention
-from imagerouter_mcp.images.masks.regions import parse_mask
+from imagerouter_mcp.images.masks.regions import parse_mask, refusal
 from imagerouter_mcp.images.prepare import shrink
 from imagerouter_mcp.images.source_images import SourceImage, SourceReader, is_data, shown
 
@@ -213,6 +213,8 @@ class Sources:
         if regions:
             mask = await to_thread.run_sync(region_mask, regions, source.file, source.width, source.height)
             return mask, text, f"The mask {shown(text)} was drawn for the first picture."
+        if not (is_handle(text) or is_upload(text) or self._reader.can_open(text)):
+            raise refusal(text, "it is neither a region nor the path, address or handle of a picture")
         given, origin = await self._open(text, opened, turn=True)
         mask, understood = await to_thread.run_sync(given_mask, given.file, source.width, source.height)
         return mask, origin, f"The mask was {understood}."

@@ -105,6 +105,17 @@ class SourceReader:
             text = f"data:;base64,{text}"
         return await _prepared(await self._open_bytes(text), shown(text), turn=turn)
 
+    def can_open(self, text: str) -> bool:
+        """Tell whether a text has a form that `open` takes, whether or not there is such a picture."""
+        text = text.strip()
+        if is_data(text) or _is_address(text) or text[:5].lower() == "file:":
+            return True
+        try:
+            self._path(text)
+        except InvalidSourceError:
+            return False
+        return True
+
     async def _open_bytes(self, text: str) -> BinaryIO:
         if _is_address(text):
             return await self._download(text)

@@ -15,7 +15,15 @@ from imagerouter_mcp.lines import one_line
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.inline_preview import PreviewChoice, draw_preview
 from imagerouter_mcp.tools.listed_models import PriceRange, price_range
-from imagerouter_mcp.tools.pictures import Picture, cost_words, description, picture_fields, place, summary
+from imagerouter_mcp.tools.pictures import (
+    Picture,
+    cost_words,
+    description,
+    is_video,
+    picture_fields,
+    place,
+    summary,
+)
 from imagerouter_mcp.tools.structured import Content, Usd, tool_result
 
 if TYPE_CHECKING:
@@ -35,7 +43,7 @@ class GenerationContent(Content):
 
 
 class DoneContent(GenerationContent):
-    """A generation that is done; `cost_usd` is the sum of its pictures."""
+    """A generation that is done; `cost_usd` is the sum of its pictures and of failures that were charged."""
 
     state: str | None = "done"
     prompt: str
@@ -167,14 +175,14 @@ def _done_content(finished: Finished, media: Sequence[str], links: Links | None)
     content.why = first.why or None
     content.estimate_usd = price_range(total(made.estimate for made in finished.results))
     content.notes = _notes(finished)
-    content.failures = list(finished.failures) or None
+    content.failures = list(map(str, finished.failures)) or None
+    content.cost_usd = _total(finished)
     content.generation = finished.call or content.generation
     if len(finished.results) > 1:
         content.images = [
             _picture_of_several(made.record, image, links) for made, image in _pictures(finished)
         ]
         content.model = ", ".join(dict.fromkeys(made.record.model for made in finished.results))
-        content.cost_usd = _total(finished)
     if content.images and len(content.images) > 1:
         for number, image in enumerate(content.images, start=1):
             image.number = number
@@ -200,6 +208,8 @@ def _done_lines(finished: Finished, content: DoneContent, links: Links | None) -
         lines.extend(_file_lines(image, links))
     if len(shown) > 1:
         lines.append("Each handle names its picture as a source image.")
+    elif is_video(shown[0][1]):
+        lines.append(f"Handle: {shown[0][1].handle} finds it again with show_image.")
     elif shown[0][1].handle:
         lines.append(f'Handle: {shown[0][1].handle} (or "last") names it as a source image.')
     lines.extend(_revised_prompts(finished))
@@ -223,7 +233,7 @@ def _heading(finished: Finished) -> str:
 
 def _count(finished: Finished) -> str:
     shown = list(_pictures(finished))
-    video = any((image.media_type or "").startswith("video/") for _, image in shown)
+    video = any(is_video(image) for _, image in shown)
     thing = THINGS["video" if video else "image"]
     if finished.failures:
         made, asked = len(finished.results), len(finished.results) + len(finished.failures)
@@ -234,9 +244,11 @@ def _count(finished: Finished) -> str:
 def _total_words(finished: Finished) -> str:
     """Return the sum for the heading; "at least" where a part of it is not known."""
     spent = _total(finished)
-    if spent is None:
+    certain = all(made.record.cost_usd is not None for made in finished.results) and not any(
+        failure.error.unknown_cost or failure.error.up_to_usd for failure in finished.failures
+    )
+    if spent is None or not (spent or certain):
         return ""
-    certain = not finished.failures and all(made.record.cost_usd is not None for made in finished.results)
     return f" for {'' if certain else 'at least '}{cost_words(spent)}"
 
 
@@ -277,8 +289,12 @@ def _cost_notes(made: Result) -> list[str]:
 
 
 def _total(finished: Finished) -> Decimal | None:
-    costs = [made.record.cost_usd for made in finished.results if made.record.cost_usd is not None]
-    return sum(costs, Decimal()) if costs else None
+    costs = [
+        *(made.record.cost_usd for made in finished.results),
+        *(failure.error.charged_usd for failure in finished.failures),
+    ]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Decimal()) if known else None
 
 
 def _resource_link(image: GalleryImage, record: Record) -> ResourceLink:

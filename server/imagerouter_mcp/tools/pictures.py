@@ -50,6 +50,11 @@ def place(image: GalleryImage, links: Links | None) -> str | None:
     return links.download(image.handle) if image.handle else None
 
 
+def is_video(image: GalleryImage) -> bool:
+    """Tell whether it is a video, which cannot be a source image."""
+    return (image.media_type or "").startswith("video/")
+
+
 def description(image: GalleryImage) -> str:
     """Return type and size in a few words: "1024×1024 WebP, 183 kB"."""
     kind = (image.media_type or "").rpartition("/")[2].removesuffix("+xml").upper().replace("WEBP", "WebP")

@@ -111,16 +111,17 @@ def _box(part: str, text: str) -> Box:
     begin = re.match(r"box\s*:", part)
     if not begin:
         wrong = f"{collapse(part)} is neither a box nor alpha" if part else "a part is missing"
-        raise _refusal(text, wrong)
+        raise refusal(text, wrong)
     values = [_VALUE.fullmatch(value.strip()) for value in part[begin.end() :].split(",")]
     lengths = [Length(float(value[1]), percent=value[2] == "%") for value in values if value]
     if len(values) != 4 or len(lengths) != 4:  # noqa: PLR2004 - x, y, width, height
-        raise _refusal(text, f"{collapse(part)} does not have four values")
+        raise refusal(text, f"{collapse(part)} does not have four values")
     x, y, width, height = lengths
     if width.number <= 0 or height.number <= 0:
-        raise _refusal(text, f"{collapse(part)} has no width or no height")
+        raise refusal(text, f"{collapse(part)} has no width or no height")
     return Box(x, y, width, height, collapse(part))
 
 
-def _refusal(text: str, reason: str) -> PlanError:
+def refusal(text: str, reason: str) -> PlanError:
+    """Word the refusal of a mask, with the form that a mask in words has."""
     return PlanError(f"The mask {collapse(text, _SHOWN)!r} cannot be read: {reason}.", _REMEDY)
