@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 APP = "imagerouter-mcp"
 KEYS_PAGE = "https://imagerouter.io/api-keys"
 """Where a person makes an API key."""
+AUTO_MAX_USD = Decimal("0.05")
+"""The highest likely price of a picture for which a model is chosen, unless the person sets another."""
 KEY_FILE = "api-key"
 """The file in the configuration folder that may hold the API key."""
 
@@ -163,7 +165,7 @@ class Settings(BaseSettings):
     """The same for edits."""
     video_model: str | None = None
     """The same for videos."""
-    auto_max_usd: _Usd = Decimal("0.05")
+    auto_max_usd: _Usd = AUTO_MAX_USD
     """The highest likely price of a model that is chosen for a call that names none."""
     response_format: ResponseFormat = "url"
     preview: PreviewSize = "auto"

@@ -258,6 +258,16 @@ def test_the_sandbox_option_needs_neither_key_nor_network(
     assert len(list((tmp_path / "pictures").iterdir())) == 1
 
 
+def test_the_sandbox_option_lists_the_special_models_with_prices_and_never_chooses_one(run: Run) -> None:
+    planned = run("generate", "A fox", "--sandbox", "--dry-run", "--model", "sandbox/charged-failure")
+    kept = run("generate", "A fox", "--sandbox", "--model", "sandbox/kept-charge")
+    cheapest = run("generate", "A fox", "--sandbox", "--dry-run", "--model", "cheapest")
+    assert "It would cost $0.04." in planned.out
+    assert "Up to $0.12 was kept." in kept.err
+    assert "sandbox/kept-charge" in run("models", "kept-charge", "--sandbox").out
+    assert "sandbox/" not in cheapest.out
+
+
 @pytest.mark.parametrize(
     "typed", [("--sandbox", "spending"), ("--sandbox", "generate", "A fox", *FAST), ("--sandbox", "models")]
 )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from imagerouter_mcp.generation.calls.send import LONGEST_RETRY_AFTER, RETRY_SECONDS
+from imagerouter_mcp.api.rate import LONGEST_PAUSE
+from imagerouter_mcp.generation.calls.send import RETRY_SECONDS
 from imagerouter_mcp.generation.delivery import LINK_DAYS
 from imagerouter_mcp.generation.planning.limits import MOST_A_CALL
 from imagerouter_mcp.generation.planning.model_choice import AUTO_VIDEO_USD
@@ -77,7 +78,7 @@ def test_the_page_of_costs_tells_each_figure_as_it_is() -> None:
     assert f"up to {dollars(fields['auto_max_usd'].default)}, a video {dollars(AUTO_VIDEO_USD)}" in told
     waits = " and ".join(f"{wait:g}" for wait in RETRY_SECONDS)
     assert f"up to {len(RETRY_SECONDS)} more times, after {waits} s" in told
-    assert f"a wait of over {LONGEST_RETRY_AFTER:g} s" in told
+    assert f"a wait of over {LONGEST_PAUSE:g} s" in told
     assert f"for about {LINK_DAYS} days" in told
     assert f"it waits up to {fields['grace_seconds'].default:g} s" in told
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 _TOO_MANY = 429
 _NUMBER = re.compile(r"\d{1,7}(\.\d+)?")
-_LONGEST_PAUSE = 60.0
-"""Seconds. The caller decides about longer waits."""
+LONGEST_PAUSE = 60.0
+"""Seconds that a call waits for the service at most; the caller decides about longer waits."""
 
 
 class RateLimits:
@@ -33,7 +33,7 @@ class RateLimits:
         return max(0.0, self._closed_until - time.monotonic())
 
     def _close(self, seconds: float | None) -> None:
-        if seconds is not None and seconds <= _LONGEST_PAUSE:
+        if seconds is not None and seconds <= LONGEST_PAUSE:
             self._closed_until = max(self._closed_until, time.monotonic() + seconds)
 
 

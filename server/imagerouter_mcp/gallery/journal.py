@@ -97,7 +97,7 @@ class Journal:
             fingerprint: Equal for calls that ask for the same.
             requests: The requested prompt and model of each generation.
             again: Enter the call in any case.
-            join_delivered: Whether a call whose result somebody got counts too.
+            join_delivered: Whether to join a call even if its result was delivered.
 
         Returns:
             The handles of the new generations, of which the first is the call's, and False; or the handle of

@@ -340,7 +340,7 @@ def _other_folder(outcomes: Sequence[_ItemOutcome]) -> tuple[str, ...]:
 
 
 def _decode(text: str, target: PartialFile) -> None:
-    """Decode base64 piece by piece, because the interpreter does nothing else during each piece.
+    """Decode base64 in pieces, because each one blocks the interpreter while it is decoded.
 
     Raises:
         ValueError: It is not base64.

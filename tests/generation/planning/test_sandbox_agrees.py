@@ -1,6 +1,7 @@
 """Every model, in both generations: no plan that the sandbox refuses for a reason known beforehand.
 
-The sandbox's own list is always tried; `IMAGEROUTER_TEST_CAPTURES` names a folder with `models-v1.json`.
+The sandbox's own list is always tried; `IMAGEROUTER_TEST_CATALOGUE` may name recorded lists (`os.pathsep`
+between them), of which those in the shape of `/v1/models` are tried too.
 """
 
 import itertools
@@ -24,17 +25,18 @@ from imagerouter_mcp.sandbox.service.offered import Model, listed
 from imagerouter_mcp.sandbox.service.request_bodies import Received, UploadedFile
 from imagerouter_mcp.sandbox.service.validation import check_abilities, validate
 
-CAPTURES = os.environ.get("IMAGEROUTER_TEST_CAPTURES")  # read before the tests' environment is bared
+RECORDED = [Path(name) for name in os.environ.get("IMAGEROUTER_TEST_CATALOGUE", "").split(os.pathsep) if name]
+"""Read before the tests' environment is bared."""
 HERE = Destination(Path("/pictures"), "a-fox")
 
 
 def lists() -> Iterator[Any]:
     yield pytest.param(v1(listed(), {}, text=True), id="sandbox")
-    captured = Path(CAPTURES or "") / "models-v1.json"
-    missing = pytest.mark.skipif(not CAPTURES, reason="IMAGEROUTER_TEST_CAPTURES is not set")
-    yield pytest.param(
-        json.loads(captured.read_text("utf-8")) if CAPTURES else {}, id="captured", marks=missing
-    )
+    missing = pytest.mark.skipif(not RECORDED, reason="IMAGEROUTER_TEST_CATALOGUE names no model lists")
+    for path in RECORDED or [Path("models-v1.json")]:
+        models: dict[str, Any] = json.loads(path.read_text("utf-8")) if RECORDED else {}
+        if all("supported_params" in row for row in models.values()):
+            yield pytest.param(models, id=path.stem, marks=missing)
 
 
 @pytest.mark.parametrize("edition", [LIVE, FEBRUARY], ids=lambda edition: edition.name)

@@ -9,6 +9,7 @@ from anyio import to_thread
 
 from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.api.client import ImageRouterClient
+from imagerouter_mcp.api.rate import LONGEST_PAUSE
 from imagerouter_mcp.api.wire import GenerationAnswer
 from imagerouter_mcp.errors import (
     ConfigurationError,
@@ -31,8 +32,6 @@ RETRY_SECONDS = (0.5, 2.0)
 """Waits before the second and the third try; after a 429, what the service asks for is waited first."""
 BALANCE_SECONDS = 5.0
 """Upper bound on asking for the balance; without an answer, pictures are sent side by side."""
-LONGEST_RETRY_AFTER = 60.0
-"""Seconds; whether to wait longer is for the caller to decide."""
 
 _UNKNOWN_MODEL = re.compile(r"model '.*' is not available")
 """What the service says of an id that it does not know."""
@@ -169,7 +168,7 @@ class Sender:
 
 def _worth_waiting(error: ServiceUnreachableError | RateLimitError) -> bool:
     if isinstance(error, RateLimitError):
-        return error.retry_after is not None and error.retry_after <= LONGEST_RETRY_AFTER
+        return error.retry_after is not None and error.retry_after <= LONGEST_PAUSE
     return True
 
 

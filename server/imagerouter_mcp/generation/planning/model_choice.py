@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from imagerouter_mcp.api.catalogue import Listing, closest_ids
@@ -11,6 +11,7 @@ from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.planning.prices import price_words
 from imagerouter_mcp.generation.planning.request import Kind
 from imagerouter_mcp.money import dollars, usd
+from imagerouter_mcp.settings import AUTO_MAX_USD
 
 CANDIDATES = (
     "google/gemini-2.5-flash",
@@ -67,7 +68,7 @@ class Need:
         )
 
     def unlisted(self, entry: ModelEntry) -> int:
-        """Count the wishes that the list does not say the model fulfils; the fewer, the better."""
+        """Count the wishes of which the list does not say that the model can do them."""
         facts = entry.facts
         return sum(
             (
@@ -104,7 +105,7 @@ class Preference:
     model: str | None = None
     edit_model: str | None = None
     video_model: str | None = None
-    auto_max_usd: Decimal = Decimal("0.05")
+    auto_max_usd: Decimal = AUTO_MAX_USD
 
     def auto_limit(self, kind: Kind) -> Decimal:
         """Return the highest likely price at which "auto" chooses a model, in USD."""
@@ -113,11 +114,19 @@ class Preference:
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """A model and its entry in the list, if it has one; `why` ends a sentence, "" for a named model."""
+    """A model and its entry in the list, if it has one.
+
+    Attributes:
+        id: Its id.
+        entry: Its entry in the list, or None.
+        why: Why it was chosen, as the end of a sentence; "" for a named model.
+        alias: The name that was given in place of its id, if any.
+    """
 
     id: str
     entry: ModelEntry | None
     why: str = ""
+    alias: str = ""
 
     @property
     def known(self) -> ModelEntry:
@@ -176,7 +185,9 @@ def named(model_id: str, listing: Listing | None) -> ModelChoice:
             "Give one such as google/gemini-2.5-flash, or find one with search_models.",
         )
     entry = listing.find(model_id) if listing else None
-    return ModelChoice(entry.id if entry else model_id, entry)
+    if entry is None:
+        return ModelChoice(model_id, None)
+    return ModelChoice(entry.id, entry, alias="" if model_id == entry.id else model_id)
 
 
 def is_choosable(entry: ModelEntry) -> bool:
@@ -218,7 +229,7 @@ def _own(need: Need, listing: Listing | None, preference: Preference) -> ModelCh
         except PlanError as error:
             raise PlanError(f"The person's {variable} cannot be used: {error.what}", error.remedy) from None
         if found.entry is None or need.fits(found.entry):
-            return ModelChoice(found.id, found.entry, f"it is your {variable}")
+            return replace(found, why=f"it is your {variable}")
     return None
 
 

@@ -116,7 +116,7 @@ class Model:
 
     @property
     def created_in_seconds(self) -> bool:
-        """Whether its answers carry `created` in seconds rather than milliseconds."""
+        """Tell whether the model's answers have `created` in seconds rather than milliseconds."""
         return self.provider_ids[0] in traits.SECONDS_PROVIDERS
 
     @property
