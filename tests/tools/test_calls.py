@@ -308,7 +308,7 @@ async def test_an_unknown_outcome_is_told_again_and_nothing_is_sent(connect: Hos
     assert collected_late.fields["error"] == first.fields["error"]
     assert unfinished["state"] == "unknown"
     assert (unfinished["prompt"], unfinished["model"]) == ("A fox", wish["model"])
-    assert "outcome unknown" in by_handle.text
+    assert "Outcome unknown" in by_handle.text
     assert on_purpose.failed
     assert len(asked(sandbox)) == 2
 
