@@ -48,7 +48,7 @@ def test_only_lost_answers_and_lost_deliveries_speak_of_money_spent() -> None:
         ("0.04", False, "$0.04 was charged."),
         ("0.0134", False, "$0.0134 was charged."),
         ("1.2", True, "Up to $1.20 was kept."),
-        (None, True, "Up to the model's highest price was kept."),
+        (None, True, "It was charged up to the model's highest price."),
         (None, False, "It has been paid for."),
     ],
 )

@@ -24,7 +24,7 @@
 Two places translate: `api.http` from httpx to these, `tools.boundary` from these to a tool's answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -47,17 +47,21 @@ class ImageRouterError(Exception):
         cost_usd: What was charged, where known.
         kept: Whether ImageRouter kept the amount that it sets aside before it asks the provider, the highest
             price of the model. Then `cost_usd` is an upper bound, for the caller to fill in.
+        others: Failures of the same call; what is said about money covers them too.
+        earlier: What an earlier call that this one repeats said about money; "" for a new call.
     """
 
     charged: Charged = "no"
     kind: str = "error"
     cost_usd: Decimal | None = None
     kept: bool = False
+    earlier: str = ""
 
     def __init__(self, what: str, remedy: str, *, charged: Charged | None = None) -> None:
         super().__init__(what, remedy)
         self.what = what
         self.remedy = remedy
+        self.others: tuple[ImageRouterError, ...] = ()
         if charged is not None:
             self.charged = charged
 
@@ -66,23 +70,47 @@ class ImageRouterError(Exception):
 
     @property
     def money(self) -> str:
-        """Say in one sentence whether money was spent, and how much."""
+        """Say whether money was spent, and how much: one sentence for one failure."""
+        if self.earlier:
+            return (
+                f"{self.earlier} This is the failure of the same call made before; nothing was sent or "
+                "charged again."
+            )
+        in_all = " in all" if self.others else ""
+        told: list[str] = []
+        if self.charged_usd is not None:
+            told.append(f"{dollars(self.charged_usd)} was charged{in_all}.")
+        if self.up_to_usd is not None:
+            told.append(f"Up to {dollars(self.up_to_usd)} was kept{in_all}.")
+        unknown = dict.fromkeys(each.unknown_cost for each in (self, *self.others) if each.unknown_cost)
+        for rest in unknown:
+            told.append(f"Another{rest.removeprefix('It')}" if told else rest)
+        return " ".join(told) or "Nothing was charged."
+
+    @property
+    def charged_usd(self) -> Decimal | None:
+        """Return the sum of what was certainly charged; None if no such amount is known."""
+        return _sum(each.cost_usd for each in (self, *self.others) if not each.kept)
+
+    @property
+    def up_to_usd(self) -> Decimal | None:
+        """Return the sum of the most that ImageRouter kept; None if no such amount is known."""
+        return _sum(each.cost_usd for each in (self, *self.others) if each.kept)
+
+    @property
+    def unknown_cost(self) -> str:
+        """Say of this failure alone what was or may have been charged without a known amount, else ""."""
         match self.charged:
-            case "no":
-                return "Nothing was charged."
             case "unknown" if self.kind == OutcomeUnknownError.kind:
                 return "It may still complete and be charged."
             case "unknown":
                 return "It may have been charged."
-            case "yes" if self.kept:
-                amount = "the model's highest price" if self.cost_usd is None else dollars(self.cost_usd)
-                return f"Up to {amount} was kept."
-            case "yes":
-                return (
-                    "It has been paid for."
-                    if self.cost_usd is None
-                    else f"{dollars(self.cost_usd)} was charged."
-                )
+            case "yes" if self.cost_usd is None:
+                if self.kept:
+                    return "It was charged up to the model's highest price."
+                return "It has been paid for."
+            case _:
+                return ""
 
     def as_fields(self) -> dict[str, Any]:
         """Return the error as JSON, so that another process can report it later."""
@@ -99,6 +127,11 @@ class ImageRouterError(Exception):
         return fields
 
 
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal()) if known else None
+
+
 def revived(fields: Mapping[str, Any]) -> ImageRouterError:
     """Return the error that `as_fields` described: the same sentence and kind, without its own class."""
     error = ImageRouterError(fields["what"], fields["remedy"], charged=fields["charged"])
@@ -107,6 +140,16 @@ def revived(fields: Mapping[str, Any]) -> ImageRouterError:
     cost = fields.get("cost_usd")
     error.cost_usd = None if cost is None else Decimal(cost)
     return error
+
+
+def as_repeated(error: ImageRouterError) -> ImageRouterError:
+    """Return the failure of an earlier call as the answer to its repetition, which costs nothing."""
+    charged: Charged = "unknown" if error.charged == "unknown" else "no"
+    remedy = error.remedy if "again=true" in error.remedy else f"{error.remedy} again=true asks anew."
+    repeated = ImageRouterError(error.what, remedy, charged=charged)
+    repeated.kind = error.kind
+    repeated.earlier = error.money
+    return repeated
 
 
 class ConfigurationError(ImageRouterError):

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -157,6 +158,18 @@ def test_a_refusal_is_json_where_json_was_asked_for(run: Run) -> None:
     assert ended.json["error"]["charged"] == "no"
 
 
+def test_a_service_that_cannot_be_reached_is_named_with_the_reason(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("IMAGEROUTER_BASE_URL", f"http://127.0.0.1:{port}")
+    ended = run("generate", "A fox")
+    assert ended.status == 1
+    assert "no model can be chosen" in ended.err
+    assert "could not be reached at 127.0.0.1" in ended.err
+
+
 def test_without_a_key_the_variable_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("IMAGEROUTER_API_KEY")
     ended = run("generate", "A fox", *FAST)
@@ -243,6 +256,16 @@ def test_the_sandbox_option_needs_neither_key_nor_network(
     assert "Sandbox picture" in ended.out
     assert run("images").out == "No picture has been made yet.\n", "its records stay apart"
     assert len(list((tmp_path / "pictures").iterdir())) == 1
+
+
+def test_the_sandbox_option_lists_the_special_models_with_prices_and_never_chooses_one(run: Run) -> None:
+    planned = run("generate", "A fox", "--sandbox", "--dry-run", "--model", "sandbox/charged-failure")
+    kept = run("generate", "A fox", "--sandbox", "--model", "sandbox/kept-charge")
+    cheapest = run("generate", "A fox", "--sandbox", "--dry-run", "--model", "cheapest")
+    assert "It would cost $0.04." in planned.out
+    assert "Up to $0.12 was kept." in kept.err
+    assert "sandbox/kept-charge" in run("models", "kept-charge", "--sandbox").out
+    assert "sandbox/" not in cheapest.out
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,7 @@ def test_the_demo_makes_and_edits_a_picture_and_says_where_it_lies(
     for tool in ("popular_models", "search_models", "generate_image", "edit_image"):
         assert f"▶ {tool}(" in ended.stdout
     assert "… Preparing, 0 s" in ended.stdout
+    assert "Link: " not in ended.stdout, "the sandbox ends with the demo"
     assert ended.stdout.rstrip().endswith(f"The pictures lie in {tmp_path / 'demo-output'}")
     assert accounts.KEY not in ended.stdout + ended.stderr
     assert not (tmp_path / ".local").exists(), "the person's own gallery is left alone"

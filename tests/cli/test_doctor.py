@@ -111,7 +111,7 @@ def test_a_variable_that_cannot_be_is_named(command: Command, at_home: dict[str,
     ("key", "name", "state", "word"),
     [
         (accounts.UNKNOWN_KEY, "key accepted", "failure", "imagerouter.io/api-keys"),
-        (accounts.POOR_KEY, "credits", "warning", "Add credits"),
+        (accounts.POOR_KEY, "credits", "failure", "Add credits"),
         (KEY, "credits", "ok", ""),
     ],
 )

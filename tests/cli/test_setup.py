@@ -144,8 +144,17 @@ def test_the_key_is_in_no_hosts_configuration(
 
 
 def test_whoever_has_no_key_yet_is_told_how_to_store_one(command: Command) -> None:
-    assert "imagerouter-mcp key" in command("setup", "zed").stdout
-    assert "imagerouter-mcp key" not in command("setup", "zed", "--sandbox").stdout
+    own = f"{sys.executable} -m imagerouter_mcp"  # PATH lacks the command here
+    assert f"To store one: {own} key\n" in command("setup", "zed").stdout
+    assert "To store one" not in command("setup", "zed", "--sandbox").stdout
+
+
+def test_setting_up_ends_with_the_check_of_what_was_set_up(
+    command: Command, program: Callable[[str, str], Path]
+) -> None:
+    program("imagerouter-mcp", "exit 0")
+    assert command("setup", "zed").stdout.endswith(": imagerouter-mcp doctor\n")
+    assert command("setup", "zed", "--sandbox").stdout.endswith(": imagerouter-mcp doctor --sandbox\n")
 
 
 def test_a_command_that_runs_from_a_cache_is_not_registered(

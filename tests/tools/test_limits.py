@@ -118,7 +118,7 @@ async def test_what_is_under_way_counts_against_the_day_in_every_server_and_ends
     assert (during["under_way_usd"], during["total_usd"], during["budget_left_usd"]) == (0.01, 0, 0.001)
     assert refused.fields["error"]["kind"] == "budget"
     assert "$0.007" in refused.text
-    assert "budget of $0.011 $0.01 is spent or set aside" in refused.text
+    assert "budget of $0.011, $0.01 is spent, reserved or of unknown outcome." in refused.text
     assert "IMAGEROUTER_BUDGET_USD" in refused.text
     assert (after["under_way_usd"], after["total_usd"], after["budget_left_usd"]) == (0, 0.01, 0.001)
     assert still.failed

@@ -84,7 +84,7 @@ async def test_what_had_not_been_sent_is_told_as_never_sent(
         told = await host("get_generation", generation=handle)
         spent = (await host("spending")).fields
     assert [entry["state"] for entry in listed.fields["unfinished"]] == ["not_sent"]
-    assert "never sent" in listed.text
+    assert f"Never sent: {handle}" in listed.text
     assert told.fields["error"]["kind"] == "not_sent"
     assert told.fields["error"]["charged"] == "no"
     assert spent["under_way_usd"] == spent["uncertain_usd"] == 0

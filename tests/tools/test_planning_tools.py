@@ -339,3 +339,16 @@ async def test_a_photo_that_cannot_be_converted_here_is_refused_with_what_to_do(
     assert told.failed
     assert "Nothing was charged." in told.text
     assert generations(journal) == []
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_where_an_alias_was_given_the_answer_says_once_which_model_it_means(
+    connect: Hosts,
+    dry_run: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    async with connect() as host:
+        told = await host(
+            "generate_image", prompt="a fox", model="gemini-2.5-flash-image", n=2, dry_run=dry_run
+        )
+    assert told.text.count("gemini-2.5-flash-image is google/gemini-2.5-flash.") == 1
+    assert told.fields["model"] == "google/gemini-2.5-flash"

@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp import Client
+
+from imagerouter_mcp.server import build_server
+from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import open_app
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
@@ -57,3 +62,93 @@ async def test_a_charge_that_was_kept_is_told_and_stays_committed(
     assert spent.fields["budget_left_usd"] == 0.005
     assert refused.fields["error"]["kind"] == "budget"
     assert len(made()) == 1
+
+
+CHARGED = "sandbox/charged-failure"
+KEPT = "sandbox/kept-charge"
+FLUX = "black-forest-labs/FLUX-1-schnell"
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "amount"),
+    [
+        (CHARGED, "$0.12 was charged in all.", {"cost_usd": 0.12}),
+        (KEPT, "Up to $1.00 was kept in all.", {"up_to_usd": pytest.approx(1.0)}),
+    ],
+)
+async def test_several_that_failed_tell_what_all_of_them_cost(
+    connect: Hosts, model: str, words: str, amount: dict[str, object]
+) -> None:
+    async with connect() as host:
+        told = await host("generate_image", prompt="A fox", model=model, n=3)
+    assert told.failed
+    assert told.text.count(words) == told.fields["error"]["message"].count(words) == 1
+    amounts = {name: value for name, value in told.fields["error"].items() if name.endswith("_usd")}
+    assert amounts == amount
+
+
+async def test_models_that_all_failed_tell_what_each_and_all_cost(connect: Hosts) -> None:
+    async with connect() as host:
+        told = await host(
+            "compare_models", prompt="A fox", models=[CHARGED, KEPT, "sandbox/stalled-after-heartbeats"]
+        )
+    assert "$0.04 was charged in all. Up to $0.333333 was kept in all. Another may" in told.text
+    assert told.fields["error"]["cost_usd"] == 0.04
+
+
+async def test_a_charge_that_was_kept_for_a_model_without_a_price_is_what_was_set_aside(
+    connect: Hosts,
+) -> None:
+    async with connect() as host:
+        told = await host("generate_image", prompt="A fox", model=KEPT)
+        spent = await host("spending")
+        (entry,) = spent.fields["unfinished"]
+        later = await host("get_generation", generation=entry["generation"])
+    for said in (told.text, later.text, spent.text):
+        assert "Up to $1.00 was kept." in said
+    assert told.fields["error"]["up_to_usd"] == spent.fields["uncertain_usd"] == 1
+
+
+@pytest.mark.parametrize(
+    ("failing", "words", "cost"),
+    [
+        (CHARGED, "$0.0413", 0.0413),
+        ("sandbox/refusal", "$0.0013", 0.0013),
+        (KEPT, "at least $0.0013", 0.0013),
+    ],
+)
+async def test_the_sum_of_a_comparison_holds_what_a_failure_cost(
+    connect: Hosts, failing: str, words: str, cost: float
+) -> None:
+    async with connect() as host:
+        told = await host("compare_models", prompt="A fox", models=[FLUX, failing], size="128x128")
+    assert told.text.startswith(f"Made 1 of 2 pictures with {FLUX} for {words} in")
+    assert told.fields["cost_usd"] == cost
+
+
+async def test_a_repeated_call_says_that_its_failure_is_the_earlier_one_and_counts_no_cost(
+    connect: Hosts, made: Journal
+) -> None:
+    wish = {"prompt": "A fox", "model": CHARGED}
+    async with connect() as host:
+        first = await host("generate_image", **wish)
+        again = await host("generate_image", **wish)
+        assert len(made()) == 1
+        anew = await host("generate_image", **wish, again=True)
+    assert first.fields["error"]["cost_usd"] == anew.fields["error"]["cost_usd"] == 0.04
+    assert "$0.04 was charged. This is the failure of the same call made before" in again.text
+    assert "again=true asks anew." in again.text
+    assert again.fields["error"]["charged"] == "no"
+    assert "cost_usd" not in again.fields["error"]
+    assert len(made()) == 2
+
+
+async def test_a_command_typed_again_after_a_charged_failure_tries_anew(
+    settings: Settings, made: Journal
+) -> None:
+    wish = {"prompt": "A fox", "model": CHARGED}
+    async with open_app(settings, typed=True) as app, Client(build_server(app)) as client:
+        told = [await client.call_tool("generate_image", wish) for _ in range(2)]
+    costs: list[float] = [(each.structured_content or {})["error"]["cost_usd"] for each in told]
+    assert costs == [0.04, 0.04]
+    assert len(made()) == 2

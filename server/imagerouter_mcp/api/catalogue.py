@@ -95,6 +95,11 @@ class Catalogue:
                 raise self._failure
             return await self._refresh()
 
+    @property
+    def unread(self) -> str:
+        """Return why the list could not be read, as a sentence; "" if it could."""
+        return self._failure.what if self._failure else ""
+
     async def known(self) -> Listing | None:
         """Return the list, or None if it cannot be read now."""
         try:

@@ -97,8 +97,8 @@ class ModelEntry:
 
     @property
     def is_dummy(self) -> bool:
-        """Tell whether it is only for trying out: it always answers with the same result."""
-        return self.id.startswith(("test/", "ir/test-"))
+        """Tell whether it is only for trying out, such as a dummy of ImageRouter or of the sandbox."""
+        return self.id.startswith(("test/", "ir/test-", "sandbox/"))
 
     @property
     def facts(self) -> Facts:

@@ -24,8 +24,9 @@ def chosen_settings(*, sandbox: bool) -> Generator[Settings]:
     from imagerouter_mcp.sandbox.service.accounts import KEY  # noqa: PLC0415 - only `--sandbox` needs it
     from imagerouter_mcp.sandbox.service.asgi import build_app  # noqa: PLC0415 - as above
     from imagerouter_mcp.sandbox.service.serve import running_sandbox  # noqa: PLC0415 - as above
+    from imagerouter_mcp.sandbox.service.special_models import with_special_models  # noqa: PLC0415 - as above
 
-    with running_sandbox(build_app()) as running:
+    with running_sandbox(build_app(models=with_special_models())) as running:
         settings = load_settings(api_key=KEY, base_url=running.base_url)
         yield settings.model_copy(update={"data_dir": sandbox_records(settings)})
 

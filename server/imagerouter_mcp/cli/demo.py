@@ -20,6 +20,9 @@ SANDBOX_MODEL = "openai/gpt-image-1.5"
 SANDBOX_READY = "Sandbox at "
 """What the sandbox prints before its address once it listens."""
 
+_DEAD_LINK = "Link: http://127.0.0.1:"
+"""Begins a line about a file of the sandbox, which ends with the demo."""
+
 _PROMPT = "A lighthouse on a cliff at dusk, warm light in its windows, watercolour"
 _CHANGE = "Make it a snowy winter night"
 
@@ -127,7 +130,9 @@ async def _call(client: Client, tool: str, arguments: dict[str, Any]) -> dict[st
         print(f"  … {message}", flush=True)
 
     result = await client.call_tool(tool, arguments, progress_callback=show)
-    print("\n".join(f"  {line}" for line in answer_text(result).splitlines()))
+    print(
+        "\n".join(f"  {line}" for line in answer_text(result).splitlines() if not line.startswith(_DEAD_LINK))
+    )
     _check(not result.is_error, f"{tool} answered with an error")
     return result.structured_content or {}
 

@@ -11,7 +11,7 @@ from imagerouter_mcp.sandbox.service.accounts import KEY, POOR_KEY
 from imagerouter_mcp.sandbox.service.asgi import build_app
 from imagerouter_mcp.sandbox.service.editions import EDITIONS
 from imagerouter_mcp.sandbox.service.serve import serve
-from imagerouter_mcp.sandbox.service.special_models import SPECIAL_MODELS
+from imagerouter_mcp.sandbox.service.special_models import SPECIAL_MODELS, with_special_models
 from imagerouter_mcp.settings import load_settings
 
 
@@ -35,7 +35,8 @@ def run_sandbox(port: int, service: str) -> int:
             print(f"  {_assignment(f'IMAGEROUTER_{name}', value)}", flush=True)
 
     try:
-        anyio.run(lambda: serve(build_app(edition=EDITIONS[service]), "127.0.0.1", port, ready=ready))
+        app = build_app(edition=EDITIONS[service], models=with_special_models())
+        anyio.run(lambda: serve(app, "127.0.0.1", port, ready=ready))
     except OSError as error:
         raise ConfigurationError(
             f"The sandbox cannot be served at port {port}: {error.strerror or error}.",

@@ -93,7 +93,7 @@ def _balance(left: Decimal | None) -> Finding:
         what = "ImageRouter does not say how many credits are left."
         return Finding("credits", "warning", what, f"Look at {DEPOSIT_PAGE}.")
     if left <= 0:
-        what = "The account has no credits left. Even models that end in :free are refused without credits."
-        return Finding("credits", "warning", what, f"Add credits at {DEPOSIT_PAGE}.")
+        what = "The account has no credits left, so nothing can be made, not even with :free models."
+        return Finding("credits", "failure", what, f"Add credits at {DEPOSIT_PAGE}.")
     what = f"The account has {dollars(left)} left. A model runs only if its highest price is left."
     return Finding("credits", "ok", what)

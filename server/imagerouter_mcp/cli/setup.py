@@ -1,12 +1,13 @@
 """`imagerouter-mcp setup HOST`: register the server with the host's own command, or print what to write."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from imagerouter_mcp.cli.hosts import Host, hosts
-from imagerouter_mcp.cli.launch import Launch, as_typed, own_launch
+from imagerouter_mcp.cli.launch import COMMAND, Launch, as_typed, own_launch
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.settings import load_settings
 
@@ -38,9 +39,15 @@ def run_setup(word: str | None, *, yes: bool, sandbox: bool) -> int:
     if host.remark:
         print(host.remark)
     if not sandbox and load_settings().key is None:
-        print("No API key is stored yet. To store one: imagerouter-mcp key")
-    print("To check that everything works: imagerouter-mcp doctor")
+        print(f"No API key is stored yet. To store one: {_own_command('key')}")
+    print(f"To check that everything works: {_own_command('doctor', *(['--sandbox'] if sandbox else []))}")
     return 0
+
+
+def _own_command(*words: str) -> str:
+    """Return one of our commands as the person has to type it: with its whole path if PATH lacks it."""
+    own = [COMMAND] if shutil.which(COMMAND) else own_launch(sandbox=False).words
+    return as_typed([*own, *words])
 
 
 def _list_hosts() -> int:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from imagerouter_mcp.gallery.days import start_of, today
 from imagerouter_mcp.gallery.rows import folded
@@ -28,6 +28,12 @@ def wanted(query: str | None) -> str:
         query: What a person typed, or None for everything.
     """
     return json.dumps([[word.replace("img-", "img_"), *_span(word)] for word in folded(query or "").split()])
+
+
+def matches(query: str, text: str, created_at: datetime) -> bool:
+    """Tell whether a text of that time has every word of a query, as `CONDITION` tells of a record."""
+    words, moment = folded(text), created_at.timestamp()
+    return all(word in words or begin <= moment < end for word, begin, end in json.loads(wanted(query)))
 
 
 def _span(word: str) -> tuple[float, float]:

@@ -98,7 +98,12 @@ def _without_nulls(value: object) -> object:
 
 
 def error_result(
-    sentence: str, *, kind: str, charged: Charged, cost_usd: Decimal | None = None, kept: bool = False
+    sentence: str,
+    *,
+    kind: str,
+    charged: Charged,
+    cost_usd: Decimal | None = None,
+    up_to_usd: Decimal | None = None,
 ) -> CallToolResult:
     """Return a result that says what went wrong, in the text and in the structured content.
 
@@ -107,10 +112,11 @@ def error_result(
         kind: The kind of error.
         charged: Whether money was spent.
         cost_usd: What was charged, where known.
-        kept: Whether `cost_usd` is only the most that ImageRouter may have kept.
+        up_to_usd: The most that ImageRouter may have kept, where known.
     """
-    amount = {"up_to_usd" if kept else "cost_usd": cost_usd}
-    fault = Fault.model_validate({"kind": kind, "message": one_line(sentence), "charged": charged, **amount})
+    fault = Fault(
+        kind=kind, message=one_line(sentence), charged=charged, cost_usd=cost_usd, up_to_usd=up_to_usd
+    )
     result = tool_result([sentence], ErrorContent(error=fault))
     result.is_error = True
     return result
@@ -119,7 +125,11 @@ def error_result(
 def _failure(name: str, cause: BaseException | None) -> CallToolResult:
     if isinstance(cause, ImageRouterError):
         return error_result(
-            str(cause), kind=cause.kind, charged=cause.charged, cost_usd=cause.cost_usd, kept=cause.kept
+            str(cause),
+            kind=cause.kind,
+            charged=cause.charged,
+            cost_usd=cause.charged_usd,
+            up_to_usd=cause.up_to_usd,
         )
     logger.error("%s failed unexpectedly", name, exc_info=cause)
     return error_result(
@@ -146,9 +156,9 @@ def _wrong_arguments(
     named = [_fault(argument, kind, properties.get(argument)) for argument, kind in faults.items()]
     more = len(named) - _MAX_FAULTS
     listed = "; ".join(named[:_MAX_FAULTS]) + (f"; and {more} more" if more > 0 else "")
+    takes = f"with these arguments only: {', '.join(properties)}" if properties else "without arguments"
     return error_result(
-        f"{name} cannot be called like this: {listed}. Nothing was charged. Call it again with these "
-        f"arguments only: {', '.join(properties)}.",
+        f"{name} cannot be called like this: {listed}. Nothing was charged. Call it again {takes}.",
         kind="arguments",
         charged="no",
     )

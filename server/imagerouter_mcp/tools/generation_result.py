@@ -43,7 +43,7 @@ class GenerationContent(Content):
 
 
 class DoneContent(GenerationContent):
-    """A generation that is done; `cost_usd` is the sum of its pictures."""
+    """A generation that is done; `cost_usd` is the sum of its pictures and of failures that were charged."""
 
     state: str | None = "done"
     prompt: str
@@ -175,14 +175,14 @@ def _done_content(finished: Finished, media: Sequence[str], links: Links | None)
     content.why = first.why or None
     content.estimate_usd = price_range(total(made.estimate for made in finished.results))
     content.notes = _notes(finished)
-    content.failures = list(finished.failures) or None
+    content.failures = list(map(str, finished.failures)) or None
+    content.cost_usd = _total(finished)
     content.generation = finished.call or content.generation
     if len(finished.results) > 1:
         content.images = [
             _picture_of_several(made.record, image, links) for made, image in _pictures(finished)
         ]
         content.model = ", ".join(dict.fromkeys(made.record.model for made in finished.results))
-        content.cost_usd = _total(finished)
     if content.images and len(content.images) > 1:
         for number, image in enumerate(content.images, start=1):
             image.number = number
@@ -244,9 +244,11 @@ def _count(finished: Finished) -> str:
 def _total_words(finished: Finished) -> str:
     """Return the sum for the heading; "at least" where a part of it is not known."""
     spent = _total(finished)
-    if spent is None:
+    certain = all(made.record.cost_usd is not None for made in finished.results) and not any(
+        failure.error.unknown_cost or failure.error.up_to_usd for failure in finished.failures
+    )
+    if spent is None or not (spent or certain):
         return ""
-    certain = not finished.failures and all(made.record.cost_usd is not None for made in finished.results)
     return f" for {'' if certain else 'at least '}{cost_words(spent)}"
 
 
@@ -287,8 +289,12 @@ def _cost_notes(made: Result) -> list[str]:
 
 
 def _total(finished: Finished) -> Decimal | None:
-    costs = [made.record.cost_usd for made in finished.results if made.record.cost_usd is not None]
-    return sum(costs, Decimal()) if costs else None
+    costs = [
+        *(made.record.cost_usd for made in finished.results),
+        *(failure.error.charged_usd for failure in finished.failures),
+    ]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Decimal()) if known else None
 
 
 def _resource_link(image: GalleryImage, record: Record) -> ResourceLink:

@@ -6,19 +6,23 @@ from anyio import to_thread
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from imagerouter_mcp.gallery.entries import GalleryImage, Record
+from imagerouter_mcp.gallery.entries import Entry, GalleryImage, Record
+from imagerouter_mcp.gallery.query import matches
 from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.tools.declare import READS_HERE, tool
 from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.pictures import Picture, cost_words, picture_fields, place
 from imagerouter_mcp.tools.structured import PROMPT_IN_FIELDS, Content, short_prompt, tool_result
-from imagerouter_mcp.tools.unfinished import Unfinished, unfinished, unfinished_line
+from imagerouter_mcp.tools.unfinished import Unfinished, unfinished, unfinished_lines
 
 Query = Annotated[
     str,
     Field(description='Words of the prompt, model, handle or date ("2026-11", "today"). Empty: all.'),
 ]
 Limit = Annotated[int, Field(ge=1, le=200, description="At most so many generations. Default 10.")]
+
+_LOOKED_THROUGH = 200
+"""How many generations without a result, newest first, are searched."""
 
 
 class ListedPicture(Picture):
@@ -47,13 +51,14 @@ async def list_images(
     app = ctx.request_context.lifespan_context
     gallery, links = app.gallery, app.links
     await app.calls.settle()
-    entries = await to_thread.run_sync(app.journal.unfinished, limit)
+    without_result = await to_thread.run_sync(app.journal.unfinished, _LOOKED_THROUGH)
+    entries = [entry for entry in without_result if matches(query, _words(entry), entry.created_at)][:limit]
     records = await to_thread.run_sync(gallery.list, query, limit)
     total = await to_thread.run_sync(gallery.count)
     pairs = [(image, record) for record in records for image in record.images]
     images = await to_thread.run_sync(lambda: [_listed(image, record, links) for image, record in pairs])
     lines = [
-        *map(unfinished_line, entries),
+        *unfinished_lines(entries),
         *(_line(image, record, links) for image, record in pairs),
     ]
     content = ImagesContent(images=images, unfinished=list(map(unfinished, entries)), total=total)
@@ -64,6 +69,11 @@ def _nothing(query: str, total: int) -> str:
     if not total:
         return "No picture has been made yet."
     return f"None of the {total} generations has all the words of {query!r}. Use fewer words."
+
+
+def _words(entry: Entry) -> str:
+    """Return what a search for a generation without a result looks through."""
+    return f"{entry.prompt}\n{entry.model}\n{entry.handle}\n{entry.call}"
 
 
 def _listed(image: GalleryImage, record: Record, links: Links | None) -> ListedPicture:

@@ -50,7 +50,10 @@ Count = Annotated[int, Field(ge=1, le=8, description="How many pictures, each pa
 DryRun = Annotated[bool, Field(description="Only tell model, size and price; sends nothing. Default false.")]
 Again = Annotated[
     bool,
-    Field(description="Make another one. Default false: within ten minutes a call gives the same result."),
+    Field(
+        description="Make another one. Default false: within ten minutes a call gives the same result; "
+        "a typed command makes another."
+    ),
 ]
 ConfirmCost = Annotated[
     bool,

@@ -15,7 +15,7 @@ from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.declare import READS_HERE, tool
 from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.structured import Content, Usd, tool_result
-from imagerouter_mcp.tools.unfinished import Unfinished, unfinished, unfinished_line
+from imagerouter_mcp.tools.unfinished import Unfinished, unfinished, unfinished_lines
 
 Period = Annotated[
     Literal["today", "week", "month", "all"],
@@ -83,7 +83,7 @@ async def spending(
         _heading(content),
         *(f"{row.model}: {dollars(row.usd)} for {row.count}" for row in content.by_model),
         *(f"{row.day}: {dollars(row.usd)} for {row.count}" for row in content.by_day if period != "today"),
-        *map(unfinished_line, entries),
+        *unfinished_lines(entries),
     ]
     return tool_result(lines, content)
 

@@ -1,18 +1,25 @@
 """Describe generations without a result: under way, failed or of unknown outcome."""
 
+from collections.abc import Sequence
+
 from imagerouter_mcp.errors import revived
 from imagerouter_mcp.gallery.entries import Entry
+from imagerouter_mcp.lines import collapse
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.structured import PROMPT_IN_FIELDS, Content, Usd, short_prompt
 
 _STATES = {
-    "preparing": "being prepared",
-    "queued": "waiting for its turn",
-    "working": "under way",
-    "failed": "failed",
-    "unknown": "outcome unknown",
-    "not_sent": "never sent",
+    "preparing": "Being prepared",
+    "queued": "Waiting for its turn",
+    "working": "Under way",
+    "failed": "Failed",
+    "unknown": "Outcome unknown",
+    "not_sent": "Never sent",
 }
+_ENDED = ("failed", "not_sent")
+_ENDED_SHOWN = 3
+_REASON_SHOWN = 100
+"""Characters."""
 
 
 class Unfinished(Content):
@@ -43,17 +50,33 @@ def unfinished(entry: Entry) -> Unfinished:
     )
 
 
-def unfinished_line(entry: Entry) -> str:
-    """Return a generation without a result in one line."""
+def unfinished_lines(entries: Sequence[Entry]) -> list[str]:
+    """Return a line for each generation without a result, but only for the newest of those that failed."""
+    pending = [entry for entry in entries if entry.state not in _ENDED]
+    ended = [entry for entry in entries if entry.state in _ENDED]
+    lines = [_line(entry) for entry in (*pending, *ended[:_ENDED_SHOWN])]
+    more = len(ended) - _ENDED_SHOWN
+    return [*lines, f"and {more} more that failed"] if more > 0 else lines
+
+
+def _line(entry: Entry) -> str:
     fields = unfinished(entry)
     parts = [
-        f"Unfinished: {fields.generation}",
-        _STATES[entry.state],
+        f"{_STATES[entry.state]}: {fields.generation}",
         entry.created_at.astimezone().strftime("%Y-%m-%d %H:%M"),
         fields.model,
         "" if fields.may_cost_usd is None else f"up to {dollars(fields.may_cost_usd)}",
         f'"{short_prompt(entry.prompt)}"',
         fields.next_step or "",
-        fields.error or "",
+        _reason(entry),
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _reason(entry: Entry) -> str:
+    """Return why there is no result: in short where it is over and cost nothing."""
+    if not entry.error:
+        return ""
+    error = revived(entry.error)
+    over = entry.state in _ENDED and error.charged == "no"
+    return collapse(error.what, _REASON_SHOWN) if over else str(error)

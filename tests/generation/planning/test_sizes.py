@@ -43,7 +43,13 @@ def test_match_follows_the_first_source_image() -> None:
         read_ratio("match", None)
 
 
-@pytest.mark.parametrize("text", ["0:1", "1:0", "wide", "16:9:4", "100:1", "1:100", "-1:2", "16-9"])
+@pytest.mark.parametrize("text", ["100:1", "1:100"])
+def test_a_shape_that_is_too_extreme_is_refused_with_the_limit(text: str) -> None:
+    with pytest.raises(PlanError, match="from 1:8 to 8:1"):
+        read_ratio(text, None)
+
+
+@pytest.mark.parametrize("text", ["0:1", "1:0", "wide", "16:9:4", "-1:2", "16-9"])
 def test_what_is_no_shape_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(PlanError, match="16:9"):
         read_ratio(text, None)

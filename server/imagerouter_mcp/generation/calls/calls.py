@@ -13,7 +13,14 @@ from typing import Any
 import anyio
 from anyio import to_thread
 
-from imagerouter_mcp.errors import ConfigurationError, ImageRouterError, NotFoundError, NotSentError
+from imagerouter_mcp.errors import (
+    ConfigurationError,
+    DeliveryError,
+    ImageRouterError,
+    NotFoundError,
+    NotSentError,
+    as_repeated,
+)
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation.calls.collect import Collector
 from imagerouter_mcp.generation.calls.outcome import Finished, Pending
@@ -87,6 +94,8 @@ class Calls:
         try:
             outcome = await self._wait_for(call, seconds, progress)
         except ImageRouterError as error:
+            if repeated and error.kind != DeliveryError.kind:
+                raise as_repeated(error) from error
             if error.kind != NotSentError.kind:
                 raise
             # The call that it joined was given up by its first caller before it was sent.
@@ -202,9 +211,17 @@ class Calls:
         try:
             return await self._follow(handle, seconds, progress)
         except ImageRouterError as error:
-            if error.charged == "no":
+            if error.charged == "no" or await self._fails_for_person(handle, error):
                 await self.note_delivered(handle)
             raise
+
+    async def _fails_for_person(self, handle: str, error: ImageRouterError) -> bool:
+        """Return whether a person who sees this failure may type the call again to ask anew."""
+        if not self._repeats_are_meant or error.kind == DeliveryError.kind:
+            return False
+        with suppress(ConfigurationError, NotFoundError):
+            return not any(entry.open for entry in await self._collector.entries(handle))
+        return False
 
     async def _follow(self, handle: str, seconds: float, progress: Progress) -> Finished | Pending:
         if handle in self._unrecorded:

@@ -72,8 +72,11 @@ class Planner:
 
     async def prepare(
         self, order: Order, handles: Sequence[str], opened: AsyncExitStack
-    ) -> tuple[list[Plan], OpenSources]:
+    ) -> tuple[list[Plan], list[Decimal], OpenSources]:
         """Do everything that comes before the first request is sent.
+
+        Returns:
+            A plan and the reserved amount in USD for each request, and the sources.
 
         Args:
             order: The order.
@@ -89,7 +92,7 @@ class Planner:
         amounts = check_order(self._settings, order, plans)
         await to_thread.run_sync(self._delivery.prepare, plans[0].destination)
         await self._reserve(handles, plans, amounts)
-        return plans, sources
+        return plans, amounts, sources
 
     async def _choose(self, order: Order) -> dict[str, ModelChoice]:
         """Return the choice for each text that the requests give as their model."""
@@ -103,7 +106,9 @@ class Planner:
                 automatic = request.model.strip().lower() in WORDS
                 popular = await self._popularity.known_ids() if automatic else ()
                 listing = await self._catalogue.known()
-                choices[request.model] = choose_model(request, listing, popular, preference)
+                choices[request.model] = choose_model(
+                    request, listing, popular, preference, unread=self._catalogue.unread
+                )
         return choices
 
     async def _plan(

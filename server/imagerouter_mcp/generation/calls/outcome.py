@@ -26,18 +26,29 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """Why one request of several came to nothing."""
+
+    model: str
+    error: ImageRouterError
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.error}"
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """What came of a call.
 
     Attributes:
         call: The call's handle, which is that of its first generation; "" for a picture that is shown again.
         results: Those that succeeded, in the order of the requests.
-        failures: A sentence for each request that failed.
+        failures: Those that failed.
     """
 
     call: str
     results: tuple[Result, ...]
-    failures: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +88,19 @@ def summed_up(call: str, models: Sequence[str], outcomes: Sequence[Result | Imag
     results = tuple(outcome for outcome in outcomes if isinstance(outcome, Result))
     errors = [outcome for outcome in outcomes if isinstance(outcome, ImageRouterError)]
     if not results:
-        raise _worst(errors)
+        raise _as_one(errors)
     failures = (
-        f"{model}: {outcome}"
+        Failure(model, outcome)
         for model, outcome in zip(models, outcomes, strict=True)
         if isinstance(outcome, ImageRouterError)
     )
     return Finished(call, results, tuple(failures))
 
 
-def _worst(errors: Sequence[ImageRouterError]) -> ImageRouterError:
+def _as_one(errors: Sequence[ImageRouterError]) -> ImageRouterError:
+    """Return the failure that says most about money, with what all of them cost."""
     worst = max(errors, key=lambda error: ("no", "unknown", "yes").index(error.charged))
-    others = dict.fromkeys(str(error) for error in errors if str(error) != str(worst))
-    worst.remedy = " ".join((worst.remedy, *(f"Also: {other}" for other in others)))
+    also = dict.fromkeys(str(error) for error in errors if str(error) != str(worst))
+    worst.others = tuple(error for error in errors if error is not worst)
+    worst.remedy = " ".join((worst.remedy, *(f"Also: {other}" for other in also)))
     return worst

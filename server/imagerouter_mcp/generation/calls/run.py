@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Generator, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
@@ -74,7 +75,7 @@ class Runner:
         async with AsyncExitStack() as opened:
             try:
                 self._sender.require_key()
-                plans, sources = await self._planner.prepare(order, handles, opened)
+                plans, amounts, sources = await self._planner.prepare(order, handles, opened)
                 source = await to_thread.run_sync(sources.reduced)
                 short = await self._sender.short_of_credits(plans)
             except ImageRouterError as error:
@@ -86,14 +87,14 @@ class Runner:
             turns = asyncio.Semaphore(1 if short else len(plans))
             call.notes += [short] if short else []
 
-            async def made(handle: str, plan: Plan) -> Result:
+            async def made(handle: str, plan: Plan, amount: Decimal) -> Result:
                 async with turns:
                     return await self._concluded(
-                        handle, call, self._make(handle, plan, sources, call, source)
+                        handle, amount, call, self._make(handle, plan, sources, call, source)
                     )
 
             try:
-                outcomes = await gather_outcomes(map(made, handles, plans))
+                outcomes = await gather_outcomes(map(made, handles, plans, amounts))
             except asyncio.CancelledError:
                 if not call.sent:  # otherwise the journal's next reader settles it
                     await self._end_all(handles, _given_up(), call)
@@ -113,19 +114,21 @@ class Runner:
         call.sent = True
         call.status = "Fetching what had arrived"
         outcomes = await gather_outcomes(
-            self._concluded(entry.handle, call, self._finish(entry, call)) for entry in entries
+            self._concluded(entry.handle, entry.reserved_usd, call, self._finish(entry, call))
+            for entry in entries
         )
         return summed_up(call.handle, [entry.model for entry in entries], outcomes)
 
     async def _make(
-        self, handle: str, plan: Plan, sources: OpenSources, call: RunningCall, source: "Image | None"
+        self,
+        handle: str,
+        plan: Plan,
+        sources: OpenSources,
+        call: RunningCall,
+        source: "Image | None",
     ) -> Result:
         try:
             answer = await self._sender.send(handle, plan, sources, call)
-        except ImageRouterError as error:
-            if error.kept and plan.estimate:  # what ImageRouter sets aside beforehand
-                error.cost_usd = plan.estimate.high
-            raise
         finally:
             call.one_done()
         call.status = "Fetching the result"
@@ -160,11 +163,15 @@ class Runner:
                 raise
         return Result(record, plan.why, plan.estimate, notes)
 
-    async def _concluded(self, handle: str, call: RunningCall, work: Awaitable[Result]) -> Result:
+    async def _concluded(
+        self, handle: str, reserved: Decimal | None, call: RunningCall, work: Awaitable[Result]
+    ) -> Result:
         """Await a result; a failure ends the generation's entry, unless it can be tried again."""
         try:
             return await work
         except ImageRouterError as error:
+            if error.kept:
+                error.cost_usd = reserved
             if not self._delivery.holds(handle):
                 await self._end(handle, error, call)
             raise

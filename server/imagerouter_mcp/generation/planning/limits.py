@@ -65,11 +65,11 @@ def over_budget(settings: Settings, wanted: Decimal, committed: Decimal) -> Budg
     Args:
         settings: The person's limits.
         wanted: What the call may cost, in USD.
-        committed: What is already spent and reserved.
+        committed: What is already spent, reserved or of unknown outcome.
     """
     return BudgetError(
-        f"This may cost up to {dollars(wanted)}, and of today's budget of {dollars(settings.budget_usd)} "
-        f"{dollars(committed)} is spent or set aside for what is under way.",
+        f"This may cost up to {dollars(wanted)}. Of today's budget of {dollars(settings.budget_usd)}, "
+        f"{dollars(committed)} is spent, reserved or of unknown outcome.",
         "Choose a cheaper or free model, or wait until tomorrow; spending tells what it went to, and the "
         "person can raise IMAGEROUTER_BUDGET_USD.",
     )

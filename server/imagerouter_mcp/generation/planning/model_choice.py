@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from imagerouter_mcp.api.catalogue import Listing, closest_ids
@@ -114,11 +114,19 @@ class Preference:
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """A model and its entry in the list, if it has one; `why` ends a sentence, "" for a named model."""
+    """A model and its entry in the list, if it has one.
+
+    Attributes:
+        id: Its id.
+        entry: Its entry in the list, or None.
+        why: Why it was chosen, as the end of a sentence; "" for a named model.
+        alias: The name that was given in place of its id, if any.
+    """
 
     id: str
     entry: ModelEntry | None
     why: str = ""
+    alias: str = ""
 
     @property
     def known(self) -> ModelEntry:
@@ -127,7 +135,13 @@ class ModelChoice:
 
 
 def choose(
-    asked: str, need: Need, listing: Listing | None, popular: Sequence[str], preference: Preference
+    asked: str,
+    need: Need,
+    listing: Listing | None,
+    popular: Sequence[str],
+    preference: Preference,
+    *,
+    unread: str = "",
 ) -> ModelChoice:
     """Choose the model for a request.
 
@@ -137,6 +151,7 @@ def choose(
         listing: The model list, or None if it cannot be read.
         popular: Model ids, most used first.
         preference: The person's settings.
+        unread: Why the list cannot be read, as a sentence.
 
     Raises:
         PlanError: There is no such model, or none fits; the message names some that would.
@@ -149,7 +164,8 @@ def choose(
         return own
     if listing is None:
         raise PlanError(
-            "The model list cannot be read, so no model can be chosen.", "Name one in `model`, or try again."
+            f"The model list cannot be read, so no model can be chosen. {unread}".rstrip(),
+            "Name one in `model`, or try again.",
         )
     return _chosen(word, need, _fitting(need, listing, popular), preference)
 
@@ -169,7 +185,9 @@ def named(model_id: str, listing: Listing | None) -> ModelChoice:
             "Give one such as google/gemini-2.5-flash, or find one with search_models.",
         )
     entry = listing.find(model_id) if listing else None
-    return ModelChoice(entry.id if entry else model_id, entry)
+    if entry is None:
+        return ModelChoice(model_id, None)
+    return ModelChoice(entry.id, entry, alias="" if model_id == entry.id else model_id)
 
 
 def is_choosable(entry: ModelEntry) -> bool:
@@ -211,7 +229,7 @@ def _own(need: Need, listing: Listing | None, preference: Preference) -> ModelCh
         except PlanError as error:
             raise PlanError(f"The person's {variable} cannot be used: {error.what}", error.remedy) from None
         if found.entry is None or need.fits(found.entry):
-            return ModelChoice(found.id, found.entry, f"it is your {variable}")
+            return replace(found, why=f"it is your {variable}")
     return None
 
 

@@ -62,6 +62,8 @@ def _about_the_list(choice: ModelChoice, *, listed: bool) -> list[str]:
         return ["The model list could not be read, so the request was not checked against it."]
     if choice.entry is None:
         return [f"{choice.id} is not in ImageRouter's model list, so its price is not known."]
+    if choice.alias:
+        return [f"{choice.alias} is {choice.id}."]
     return []
 
 

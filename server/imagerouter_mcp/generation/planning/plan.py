@@ -91,7 +91,12 @@ def _adapter() -> TypeAdapter[Plan]:
 
 
 def choose_model(
-    request: Request, listing: Listing | None, popular: Sequence[str], preference: Preference
+    request: Request,
+    listing: Listing | None,
+    popular: Sequence[str],
+    preference: Preference,
+    *,
+    unread: str = "",
 ) -> ModelChoice:
     """Choose the model and check that it can do what is asked.
 
@@ -100,13 +105,14 @@ def choose_model(
         listing: The model list, or None if it cannot be read; then only the service can judge.
         popular: Model ids, most used first; needed if no model is named.
         preference: The person's settings.
+        unread: Why the list cannot be read, as a sentence.
 
     Raises:
         PlanError: It cannot work; the message names what would.
     """
     check_request(request)
     need = need_of(request)
-    choice = choose(request.model, need, listing, popular, preference)
+    choice = choose(request.model, need, listing, popular, preference, unread=unread)
     check_model(request, need, choice, listing)
     return choice
 

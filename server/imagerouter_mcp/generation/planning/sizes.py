@@ -67,7 +67,12 @@ def read_ratio(text: str, source: tuple[int, int] | None) -> float | None:
         return min(max(source[0] / source[1], 1 / MAX_RATIO), MAX_RATIO)
     match = _RATIO.fullmatch(word)
     width, height = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
-    if width <= 0 or height <= 0 or not 1 / MAX_RATIO <= width / height <= MAX_RATIO:
+    if width > 0 and height > 0 and not 1 / MAX_RATIO <= width / height <= MAX_RATIO:
+        raise PlanError(
+            f"The aspect ratio {word} is more extreme than {MAX_RATIO:g}:1.",
+            f"Ask for one from 1:{MAX_RATIO:g} to {MAX_RATIO:g}:1.",
+        )
+    if width <= 0 or height <= 0:
         raise PlanError(
             f"{text[:40]!r} is not an aspect ratio.",
             'Give it as W:H, such as "16:9", or square, landscape, portrait, match.',

@@ -114,8 +114,6 @@ def _changed(picture: Image.Image, prompt: str, dice: Random, spot: "_Spot") -> 
 def _weathered(
     picture: Image.Image, above: Image.Image, wish: Wish, season: str | None, dice: Random
 ) -> Image.Image:
-    if wish.weather == "snow":
-        picture = retouch.snow(picture, above)
     if season:
         picture = retouch.season(picture, season, dice)
     if wish.time:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
 
 from imagerouter_mcp.sandbox.pictures.canvas import SOFT
 from imagerouter_mcp.sandbox.pictures.colours import levels
@@ -20,6 +20,14 @@ _LIKE_SKY: Final = 26
 """How far a pixel beside the sky may be from the sky's colour to belong to it."""
 _LEAST: Final = 0.06
 """A smaller part of the picture is not taken for sky, nor for its subject."""
+_MOST: Final = 0.75
+"""A larger part of the picture is not taken for sky."""
+_OPEN: Final = 0.7
+"""The least share of sky along a line below the upper edge."""
+_OVERHANGS: Final = 0.33
+"""The most places, for each column of the grid, where sky lies straight below something else."""
+_PALE: Final = 24
+"""Mean saturation up to which a backdrop is taken for paper or a wall, of 255."""
 _HUES: Final = 256
 _REACH: Final = 12
 """Hues this far from the one chosen are the same colour, of 256."""
@@ -31,7 +39,7 @@ _APART: Final = 30
 
 
 def sky_of(picture: Image.Image) -> Image.Image:
-    """Find the sky: a mask, white where it is, and black everywhere for a picture without one.
+    """Find the sky: a mask, white where it is, and black everywhere for a picture without a clear one.
 
     The sky is what changes only gradually from the upper edge on, and what floats in that.
     """
@@ -45,16 +53,30 @@ def sky_of(picture: Image.Image) -> Image.Image:
 
     clear = _spread(top, gradual)
     ground = _spread((n for n in bottom if n not in clear), lambda _, b: b not in clear)
-    if not _LEAST < 1 - len(ground) / len(cells) < 1 - _LEAST:
-        return Image.new("L", picture.size, 0)
     sky, blue = _mask(set(range(len(cells))) - ground), _mask(clear)
+    if not _looks_like_sky(small, sky, ground):
+        return Image.new("L", picture.size, 0)
     known = Image.composite(small, Image.new("RGB", small.size), blue)
     beyond = Image.composite(small, known.filter(ImageFilter.MaxFilter(7)), blue)
     apart = _distance(picture, resized(beyond, picture.size, SOFT))
     like = levels(apart, lambda v: (_LIKE_SKY - v) * 20)
-    near = resized(sky.filter(ImageFilter.MaxFilter(5)), picture.size, Image.Resampling.NEAREST)
-    core = resized(sky.filter(ImageFilter.MinFilter(3)), picture.size, Image.Resampling.NEAREST)
-    return ImageChops.lighter(ImageChops.darker(like, near), core)
+    near = resized(sky.filter(ImageFilter.MaxFilter(5)), picture.size, SOFT)
+    core = resized(sky.filter(ImageFilter.MinFilter(3)), picture.size, SOFT)
+    return ImageChops.lighter(ImageChops.darker(like, near), core).filter(ImageFilter.BoxBlur(1))
+
+
+def _looks_like_sky(small: Image.Image, sky: Image.Image, ground: Collection[int]) -> bool:
+    """Say whether a mask is of a plausible size, open at the top, in one piece, and coloured."""
+    row = _GRID * (_GRID // 8)
+    opened = sum(n not in ground for n in range(row, row + _GRID)) / _GRID
+    below = sum(n not in ground and n - _GRID in ground for n in range(_GRID, _GRID * _GRID))
+    share = ImageStat.Stat(sky).mean[0] / 255
+    return (
+        _LEAST < share < _MOST
+        and opened > _OPEN
+        and below / _GRID < _OVERHANGS
+        and ImageStat.Stat(small.convert("HSV"), sky).mean[1] > _PALE
+    )
 
 
 def _mask(cells: Collection[int]) -> Image.Image:

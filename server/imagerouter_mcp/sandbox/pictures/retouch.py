@@ -8,7 +8,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOp
 
 from imagerouter_mcp.sandbox.pictures import sky
 from imagerouter_mcp.sandbox.pictures.canvas import Canvas, Pen, Point, gradient
-from imagerouter_mcp.sandbox.pictures.colours import levels, mix
+from imagerouter_mcp.sandbox.pictures.colours import WHITE, levels, mix
 from imagerouter_mcp.sandbox.pictures.encoding import resized
 from imagerouter_mcp.sandbox.pictures.finding import Box, surroundings, thing_in
 from imagerouter_mcp.sandbox.pictures.words import Colour
@@ -30,16 +30,18 @@ def relight(
         dice: Decides where sun, moon and stars stand.
     """
     light = sky.under(weather, sky.LIGHTS[time])
-    shine = Image.new(
-        "RGB", picture.size, mix(light.shine, (255, 255, 255), 0.36 if weather == "snow" else 0.22)
-    )
-    ground = picture
+    shine = mix(light.shine, WHITE, 0.36 if weather == "snow" else 0.22)
+    box = above.getbbox()
+    tones = [shine, shine]
+    ground = snow(picture, above) if weather == "snow" else picture
+    if box is None:
+        ground = ImageEnhance.Color(ground).enhance(0.5)
+        tones = [*(mix(colour, shine, 0.4) for colour in light.sky), shine]
     if time == "day":
-        ground = Image.blend(picture, ImageOps.autocontrast(picture, cutoff=1, preserve_tone=True), 0.6)
-    ground = ImageChops.multiply(ground, shine)
+        ground = Image.blend(ground, ImageOps.autocontrast(ground, cutoff=1, preserve_tone=True), 0.6)
+    ground = ImageChops.multiply(ground, gradient(picture.size, tones))
     if time == "night":
         ground = _lamps(picture, ground, above)
-    box = above.getbbox()
     if box is None:
         return ground
     bottom = box[3] / picture.height
@@ -52,33 +54,38 @@ def relight(
 
 
 def _lamps(before: Image.Image, dark: Image.Image, above: Image.Image) -> Image.Image:
-    """Let warm bright spots of the ground shine in a picture that has become dark."""
+    """Let small, warm, bright spots of the ground shine in a picture that has become dark."""
     unit = min(before.size)
+    before = before.filter(ImageFilter.GaussianBlur(unit / 400))
     red, _, blue = before.split()
-    bright = levels(before.convert("L"), lambda v: 255 if v > 196 else 0)
-    bright = ImageChops.subtract(bright, above.filter(ImageFilter.MaxFilter(9)))
-    spots = ImageChops.multiply(
-        levels(ImageChops.subtract(red, blue), lambda v: 255 if 70 < v < 150 else 0), bright
+    warmth, grey = ImageChops.subtract(red, blue), before.convert("L")
+    sunny = ImageChops.multiply(
+        levels(warmth, lambda v: 255 if v > 50 else 0), levels(grey, lambda v: 255 if v > 150 else 0)
     )
+    sunny = levels(sunny.filter(ImageFilter.BoxBlur(unit / 16)), lambda v: (v - 128) * 9)
+    sunny = levels(sunny.filter(ImageFilter.BoxBlur(unit / 12)), lambda v: v * 16)
+    bright = levels(grey, lambda v: 255 if v > 196 else 0)
+    bright = ImageChops.subtract(bright, ImageChops.lighter(sunny, above.filter(ImageFilter.MaxFilter(9))))
+    spots = ImageChops.multiply(levels(warmth, lambda v: 255 if 70 < v < 150 else 0), bright)
     spots = spots.filter(ImageFilter.MinFilter(3))
-    near = levels(spots.filter(ImageFilter.BoxBlur(unit / 40)), lambda v: v * 4)
+    near = levels(spots.filter(ImageFilter.BoxBlur(unit / 40)), lambda v: v * 7)
     spots = ImageChops.lighter(spots, ImageChops.multiply(bright, near))
     glowing = dark.copy()
     halo = levels(spots.filter(ImageFilter.BoxBlur(unit / 60)), lambda v: min(170, v * 2))
     glowing.paste((255, 196, 96), mask=halo)
-    glowing.paste((255, 232, 170), mask=spots)
+    glowing.paste((255, 232, 170), mask=spots.filter(ImageFilter.BoxBlur(unit / 400)))
     return glowing
 
 
 def snow(picture: Image.Image, above: Image.Image) -> Image.Image:
     """Cover the ground and the upper edges of things with snow; `above` is a mask of the sky."""
     below, unit = ImageOps.invert(above), min(picture.size)
-    slope = gradient(picture.size, [(90, 90, 90), (205, 205, 205)]).getchannel(0)
+    slope = gradient(picture.size, [(0, 0, 0), (150, 150, 150), (205, 205, 205)]).getchannel(0)
     hues, vivid, _ = picture.convert("HSV").split()
     warm = levels(hues, lambda v: 150 if v < 38 or v > 200 else 0)
     grey, step = picture.convert("L"), max(2, unit // 90)
     keeps = ImageChops.multiply(warm, levels(vivid, lambda v: (v - 80) * 3))
-    keeps = ImageChops.lighter(keeps, levels(grey, lambda v: (v - 170) * 4))
+    keeps = ImageChops.lighter(keeps, levels(grey, lambda v: max((v - 170) * 4, (80 - v) * 6)))
     white = picture.copy()
     white.paste((240, 245, 252), mask=ImageChops.multiply(ImageChops.subtract(slope, keeps), below))
     edges = levels(ImageChops.difference(grey, ImageChops.offset(grey, 0, step)), lambda v: (v - 18) * 6)
@@ -92,6 +99,7 @@ def snow(picture: Image.Image, above: Image.Image) -> Image.Image:
 def weather(picture: Image.Image, above: Image.Image, kind: str, dice: Random) -> Image.Image:
     """Bring rain, storm, fog, snow or clouds into a picture; `above` is a mask of its sky."""
     veil, share = sky.DULL[kind]
+    picture = snow(picture, above) if kind == "snow" else picture
     dull = ImageEnhance.Color(picture).enhance(1 - share * 0.5)
     if kind != "snow":
         dull = ImageChops.multiply(dull, Image.new("RGB", picture.size, mix(veil, (255, 255, 255), 0.4)))

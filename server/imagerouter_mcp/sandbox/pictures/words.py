@@ -69,7 +69,7 @@ STYLES: Final = {
     "watercolour": "watercolour, watercolor, aquarelle, painting, painterly",
     "lines": "line drawing, line art, sketch, pencil, drawing, ink, outline",
     "pixels": "pixel art, pixelated, pixel, 8 bit, retro game",
-    "poster": "poster, screen print, linocut, woodcut, flat",
+    "poster": "poster, screen print, linocut, woodcut, flat, cartoon, comic, anime",
     "monochrome": "black and white, monochrome, grayscale, greyscale, noir",
     "pastel": "pastel, soft colours, soft colors",
     "sepia": "sepia, vintage, old photo",

@@ -1,7 +1,7 @@
 """Models for trying out what can go wrong; `imagerouter-mcp sandbox --help` lists them.
 
-They behave as the service does when a provider fails. They are not in the model list, but can be asked for by
-their ids.
+They behave as the service does when a provider fails. A sandbox that a person starts lists them; any other
+accepts their ids.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from imagerouter_mcp.sandbox.service.imitation import imitate
-from imagerouter_mcp.sandbox.service.offered import Model, free_hand_model
+from imagerouter_mcp.sandbox.service.offered import Model, free_hand_model, listed
 from imagerouter_mcp.sandbox.service.providers import Provider, ProviderAnswer, status_error
 from imagerouter_mcp.sandbox.service.validation import ValidRequest
 
@@ -70,3 +70,8 @@ _ALL: Final = (
 )
 SPECIAL_MODELS: Final[Mapping[str, SpecialModel]] = {one.model.id: one for one in _ALL}
 """By id."""
+
+
+def with_special_models() -> Mapping[str, Model]:
+    """Return the sandbox's own models and the special ones, by id."""
+    return {**listed(), **{model_id: one.model for model_id, one in SPECIAL_MODELS.items()}}
