@@ -33,5 +33,17 @@ def collapse(text: str, limit: int | None = None) -> str:
     return line if limit is None or len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
 
 
+def cut_middle(text: str, limit: int) -> str:
+    """Collapse a text and cut a long one in the middle, so that the name at the end of a path stays.
+
+    Args:
+        text: Any text.
+        limit: The longest result, in characters.
+    """
+    line = collapse(text)
+    end = (limit - 1) // 2
+    return line if len(line) <= limit else f"{line[: limit - 1 - end]}…{line[-end:]}"
+
+
 def _steers(character: str) -> bool:
     return unicodedata.category(character) in _STEERING and character not in _JOINERS

@@ -90,8 +90,8 @@ async def test_pictures_are_found_by_words_of_prompt_model_and_date(
 
 async def test_failures_take_few_short_lines_and_are_searched_like_pictures(connect: Hosts) -> None:
     async with connect(wait_seconds=0) as host:
-        for number in range(5):
-            await host("generate_image", prompt=f"Whale {number}", model="nobody/nothing")
+        for name in ("Moby", "Willy", "Keiko", "Migaloo", "Humphrey"):
+            await host("generate_image", prompt=f"Whale {name}", model="nobody/nothing")
         fox = await host("generate_image", prompt="A fox", model="test/test")
         while (
             "ask_again_seconds" in (await host("get_generation", generation=fox.fields["generation"])).fields
@@ -100,11 +100,11 @@ async def test_failures_take_few_short_lines_and_are_searched_like_pictures(conn
         told = await host("list_images")
         while [each["state"] for each in told.fields["unfinished"]] != ["failed"] * 5:
             told = await host("list_images")
-        searched = await host("list_images", query="whale 3")
+        searched = await host("list_images", query="whale migaloo")
         other = await host("list_images", query="fox")
     assert [line.split(":")[0] for line in told.text.splitlines()[:3]] == ["Failed"] * 3
     assert told.text.splitlines()[3] == "and 2 more that failed"
-    assert [each["prompt"] for each in searched.fields["unfinished"]] == ["Whale 3"]
+    assert [each["prompt"] for each in searched.fields["unfinished"]] == ["Whale Migaloo"]
     assert (len(other.fields["images"]), other.fields["unfinished"]) == (1, [])
 
 

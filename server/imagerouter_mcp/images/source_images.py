@@ -18,7 +18,7 @@ from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.fetch import Fetcher, FetchError
 from imagerouter_mcp.images.allowed_files import MAX_READ_BYTES, open_source, too_large
 from imagerouter_mcp.images.prepare import SourceImage, prepare, scratch_file
-from imagerouter_mcp.lines import collapse
+from imagerouter_mcp.lines import collapse, cut_middle
 
 __all__ = ["MAX_READ_BYTES", "SourceImage", "SourceReader", "is_data", "shown"]
 
@@ -179,7 +179,7 @@ def shown(text: str) -> str:
     """Shorten a source to one line for a sentence or a record, without picture data and passwords."""
     if text[:5].lower() == "data:":
         return f"{collapse(text[:45].partition(',')[0])},…"
-    return collapse(_USER.sub("", text), _SHOWN)
+    return cut_middle(_USER.sub("", text), _SHOWN)
 
 
 def _path_of_uri(text: str) -> Path:
