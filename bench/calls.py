@@ -40,7 +40,7 @@ async def _generate(base_url: str, folder: Path) -> Figure:
         for _ in range(ROUNDS + 3):
             bare.append(await _bare(http, base_url, folder))
             began = time.perf_counter()
-            result = await client.call_tool("generate_image", {**REQUEST, "preview": "none"})
+            result = await client.call_tool("generate_image", {**REQUEST, "preview": "none", "again": True})
             ours.append(time.perf_counter() - began)
             if result.is_error:
                 raise RuntimeError(result.content)

@@ -12,7 +12,7 @@ from bench.processes import mib, sandbox_process, serving
 
 CLIENTS = 200
 ERAS = ("auto", "legacy")
-_CALL = {"prompt": "a lighthouse at dusk", "model": "test/test", "size": "1024x1024"}
+_CALL = {"prompt": "a lighthouse at dusk", "model": "test/test", "size": "1024x1024", "again": True}
 
 
 async def measure() -> list[Figure]:
