@@ -2,7 +2,7 @@
 
 import pytest
 
-from imagerouter_mcp.lines import one_line
+from imagerouter_mcp.lines import cut_middle, one_line
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,12 @@ def test_a_text_over_the_limit_ends_in_an_ellipsis_within_it() -> None:
     assert one_line("abcde", 5) == "abcde"
     assert one_line("abcdef", 5) == "abcd…"
     assert one_line("ab\ncdef", 5) == "ab c…"
+
+
+def test_a_long_path_is_cut_in_the_middle_so_that_the_file_name_stays() -> None:
+    path = "/home/me/" + "a folder with a long name/" * 9 + "fox.png"
+    cut = cut_middle(path, 60)
+    assert len(cut) == 60
+    assert cut.startswith("/home/me/")
+    assert cut.endswith("fox.png")
+    assert cut_middle("/home/me/fox.png", 60) == "/home/me/fox.png"
