@@ -6,6 +6,7 @@ import signal
 import anyio
 
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
+from imagerouter_mcp.descriptor_limit import raise_descriptor_limit
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import App, open_app
@@ -16,6 +17,7 @@ CLOSING_SECONDS = 2.0
 
 def serve_stdio(*, sandbox: bool) -> int:
     """Serve until stdin ends or a signal arrives."""
+    raise_descriptor_limit()
     with chosen_settings(sandbox=sandbox) as settings:
         anyio.run(_serve, settings)
     return 0
