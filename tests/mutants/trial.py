@@ -36,7 +36,19 @@ IN_PROCESS = (
     "tools",
 )
 """The folders of tests in whose process the package runs."""
-_PRELOADED = ["mutants.trial", "mcp", "mcp.server", "uvicorn", "starlette.applications", "PIL.Image"]
+_PRELOADED = [
+    "mutants.trial",
+    "PIL.Image",
+    "httpx",
+    "hypothesis",
+    "mcp",
+    "mcp.server",
+    "pydantic_settings",
+    "pytest_asyncio",
+    "rich",
+    "starlette.applications",
+    "uvicorn",
+]
 """Slow to import, and no part of the package."""
 _LAST_TEST = "last-test"
 """The file in which a process that runs tests names the one that it is at."""
