@@ -78,9 +78,9 @@ class Tree:
         return Tree(root)
 
     def compile(self) -> None:
-        """Compile the package so that Python uses what it compiled only for the very same source."""
-        how = ["--invalidation-mode", "checked-hash", "-q"]
-        subprocess.run([sys.executable, "-m", "compileall", *how, str(self.package)], check=True)  # noqa: S603 - our own code
+        """Compile all code so that Python uses what it compiled only for the very same source."""
+        how = ["-m", "compileall", "--invalidation-mode", "checked-hash", "-q", "server", "tests"]
+        subprocess.run([sys.executable, *how], cwd=self.root, check=True)  # noqa: S603 - our own code
 
     def record_reach(self, record: Record, folder: Path, processes: int) -> dict[str, Test]:
         """Return what each test reaches; run the files with tests that are new, have changed, or failed.
