@@ -33,7 +33,7 @@ OPPOSITES = {"any": "all", "all": "any", "min": "max", "max": "min"}
 EXITS = (ast.Raise, ast.Return, ast.Continue, ast.Break)
 COMMUTATIVE = ("min", "max", "suppress", "gcd")
 """Functions whose arguments may come in any order."""
-_ROUND = 100
+_ROUND = 20
 """A number from here on becomes tenfold, but not one more or less: of a bound that somebody chose, the next
 number is as right, and of a code or a size, any other is as wrong."""
 
