@@ -22,6 +22,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -324,25 +325,23 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # pyright: ignore[reportArgumentType] - pydantic checks them
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
-        reasons = {str(fault["loc"][0]): _reason(fault["type"], fault["msg"]) for fault in reversed(faults)}
+        reasons = {
+            str(fault["loc"][0]): _reason(fault) for fault in reversed(error.errors(include_url=False))
+        }
         told = {f"IMAGEROUTER_{field.upper()}": reason for field, reason in sorted(reasons.items())}
         raise ConfigurationError(
-            ". ".join(f"{name} cannot be used: {_unreplaced(name)}{reason}" for name, reason in told.items())
-            + ".",
+            ". ".join(f"{name} cannot be used: {reason}" for name, reason in told.items()) + ".",
             f"Correct or remove {' and '.join(told)} where {'it is' if len(told) == 1 else 'they are'} set, "
             "and start the server again.",
         ) from None
 
 
-def _reason(kind: str, message: str) -> str:
+def _reason(fault: ErrorDetails) -> str:
     """Return what a value must look like; never the value, which may be a secret in the wrong place."""
-    return _FORMS.get(kind) or message.removeprefix("Value error, ").replace("Input should be", "it must be")
-
-
-def _unreplaced(variable: str) -> str:
-    found = _PLACEHOLDER.search(os.environ.get(variable, ""))
-    return f"it contains {found[0]}, which the host has not replaced; " if found else ""
+    said = fault["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
+    unreplaced = _PLACEHOLDER.search(str(fault["input"]))
+    begin = f"it contains {unreplaced[0]}, which the host has not replaced; " if unreplaced else ""
+    return begin + _FORMS.get(fault["type"], said)
 
 
 def key_complaint(key: str) -> str | None:
