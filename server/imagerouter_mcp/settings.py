@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cached_property
 from ipaddress import ip_network
@@ -22,7 +22,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -336,12 +335,12 @@ def load_settings(**overrides: object) -> Settings:
         ) from None
 
 
-def _reason(fault: ErrorDetails) -> str:
+def _reason(fault: Mapping[str, object]) -> str:
     """Return what a value must look like; never the value, which may be a secret in the wrong place."""
-    said = fault["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
+    said = str(fault["msg"]).removeprefix("Value error, ").replace("Input should be", "it must be")
     unreplaced = _PLACEHOLDER.search(str(fault["input"]))
     begin = f"it contains {unreplaced[0]}, which the host has not replaced; " if unreplaced else ""
-    return begin + _FORMS.get(fault["type"], said)
+    return begin + _FORMS.get(str(fault["type"]), said)
 
 
 def key_complaint(key: str) -> str | None:
