@@ -8,7 +8,7 @@ ifeq ($(UV),)
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 MAKE_VENV = $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'
 INSTALL_RUNTIME = $(INSTALL) --editable .
-INSTALL_DEV = $(INSTALL) --group dev --editable ".[svg,terminal]"
+INSTALL_DEV = $(INSTALL) --group dev --editable ".[socks,svg,terminal]"
 else
 MAKE_VENV = uv venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON))
 INSTALL_RUNTIME = uv sync --quiet --locked --inexact --no-dev

@@ -26,11 +26,17 @@ from imagerouter_mcp.gallery.entries import (
 from imagerouter_mcp.gallery.files import RESCUED, discard
 from imagerouter_mcp.gallery.ledger import committed_since
 from imagerouter_mcp.gallery.owners import Owners
+from imagerouter_mcp.private_files import private_folder
 
 JOINED_FOR = timedelta(minutes=10)
 """How long after its end a call answers the same call, if it may have cost money or was delivered."""
 LISTED_FOR = timedelta(days=7)
-"""How long generations that ended without a result are listed."""
+"""How long generations that ended without a result are listed, and those that cost nothing are kept."""
+_SWEPT_EVERY = timedelta(days=1)
+
+_PROMPT_KEPT, _MODEL_KEPT = 400, 100
+"""Characters of what was asked for; lists show no more. Of a refused call nothing else is kept. The plan
+of one that is sent has the whole prompt, until its record has it."""
 
 _COLUMNS = "handle, call, owner, state, delivered, created_at, prompt, model, reserved_usd, job, notes, error"
 _OPEN = ", ".join(f"'{state}'" for state in OPEN_STATES)
@@ -49,6 +55,7 @@ class Journal:
         self._owners = Owners(data_dir / "running")
         self._answers = data_dir / "arriving"
         self._kept = data_dir / RESCUED
+        self._sweep_at = datetime.min.replace(tzinfo=UTC)
 
     def close(self) -> None:
         """Release this process's lock, so that other processes can take over its open entries."""
@@ -68,7 +75,7 @@ class Journal:
         try:
             _, _, body = self.answer_file(handle).read_bytes().partition(b"\n")
             if body.strip():
-                self._kept.mkdir(parents=True, exist_ok=True)
+                private_folder(self._kept)
                 self.answer_file(handle).replace(kept)
         except OSError:
             return None
@@ -106,6 +113,9 @@ class Journal:
         owner = self._owners.hold()
         now = datetime.now(UTC)
         with self._database.transaction("IMMEDIATE") as connection:
+            if now >= self._sweep_at:
+                self._sweep_at = now + _SWEPT_EVERY
+                _sweep(connection, now - LISTED_FOR)
             earlier = None if again else _same(connection, fingerprint, now, join_delivered=join_delivered)
             if earlier:
                 return [earlier], True
@@ -120,8 +130,8 @@ class Journal:
                         fingerprint,
                         owner,
                         now.timestamp(),
-                        rows.storable(prompt),
-                        rows.storable(model),
+                        rows.storable(prompt[:_PROMPT_KEPT]),
+                        rows.storable(model[:_MODEL_KEPT]),
                     )
                     for handle, (prompt, model) in zip(handles, requests, strict=True)
                 ],
@@ -294,6 +304,17 @@ NEVER_SENT = {
     "charged": "no",
 }
 """The error of a request that a dead process had not sent."""
+
+
+def _sweep(connection: sqlite3.Connection, before: datetime) -> None:
+    """Forget ended generations that cost nothing, and the plans of the others, which their records repeat."""
+    ended = (before.timestamp(),)
+    connection.execute(
+        "DELETE FROM journal WHERE state IN ('failed', 'not_sent') AND ended_at < ?"
+        " AND json_extract(error, '$.charged') = 'no'",
+        ended,
+    )
+    connection.execute("UPDATE journal SET job = NULL WHERE ended_at < ? AND job IS NOT NULL", ended)
 
 
 def _same(

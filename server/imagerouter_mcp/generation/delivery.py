@@ -1,7 +1,6 @@
 """From the service's answer to files and records: fetch or decode, check the bytes, store, record."""
 
 import base64
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,6 +33,7 @@ from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.request import Request
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.private_files import last_resort, private_folder
 from imagerouter_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,6 +68,19 @@ class _ItemOutcome:
     reason: str | None = None
     unstored: bool = False
     damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A folder that may take a result.
+
+    Attributes:
+        folder: Makes the folder, if it is not there, and returns it.
+        private: Whether files in it are for this user alone.
+    """
+
+    folder: Callable[[], Path]
+    private: bool = False
 
 
 class Delivery:
@@ -231,9 +244,9 @@ class Delivery:
         A paid result is worth another folder: the disk may be full, or the folder gone.
         """
         reason = ""
-        for folder in self._folders(destination):
+        for place in self._places(destination):
             try:
-                image = await self._into(item, folder, destination.stem)
+                image = await self._into(item, place, destination.stem)
             except FetchError as error:
                 return _ItemOutcome(StoredImage(url=item.url), f"it could not be fetched: {error.reason}")
             except NotAPictureError as error:
@@ -241,20 +254,25 @@ class Delivery:
             except ValueError:  # from `_decode` alone
                 return _damaged(item, "its base64 is damaged")
             except OSError as error:
-                reason = reason or f"it could not be written to {folder}: {error.strerror or error}"
+                reason = (
+                    reason or f"it could not be written to {destination.folder}: {error.strerror or error}"
+                )
             else:
                 return _ItemOutcome(image, reason or None)
         return _ItemOutcome(StoredImage(url=item.url), reason, unstored=item.url is None)
 
-    def _folders(self, destination: Destination) -> list[Path]:
+    def _places(self, destination: Destination) -> list[_Place]:
         """Return where a result may go, the right folder first."""
-        rescued = self._settings.data_dir / RESCUED
-        temporary = Path(tempfile.gettempdir()) / "imagerouter"
-        return list(dict.fromkeys((destination.folder, self._settings.output_dir, rescued, temporary)))
+        asked, usual = destination.folder, self._settings.output_dir
+        return [
+            *(_Place(partial(_made, folder)) for folder in dict.fromkeys((asked, usual))),
+            _Place(partial(private_folder, self._settings.data_dir / RESCUED), private=True),
+            _Place(last_resort, private=True),
+        ]
 
-    async def _into(self, item: ResultItem, folder: Path, stem: str) -> StoredImage:
-        await to_thread.run_sync(partial(folder.mkdir, parents=True, exist_ok=True))
-        with partial_file(folder) as unfinished:
+    async def _into(self, item: ResultItem, place: _Place, stem: str) -> StoredImage:
+        folder = await to_thread.run_sync(place.folder)
+        with partial_file(folder, private=place.private) as unfinished:
             if item.b64_json:
                 await to_thread.run_sync(_decode, item.b64_json, unfinished)
             else:
@@ -325,6 +343,11 @@ class Delivery:
         return DeliveryError(
             what, f"Do not make it again: open {image.url} (kept for about {LINK_DAYS} days){again}."
         )
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _damaged(item: ResultItem, reason: str) -> _ItemOutcome:
