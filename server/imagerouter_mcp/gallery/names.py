@@ -68,7 +68,7 @@ def checked_filename(filename: str) -> str:
     return stem
 
 
-def file_name(stem: str, extension: str, copy: int = 1) -> str:
+def file_name(stem: str, extension: str, copy: int) -> str:
     """Build a whole file name, shortening the stem if the name would exceed `MAX_NAME_BYTES`.
 
     Args:
