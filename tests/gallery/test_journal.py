@@ -139,34 +139,6 @@ def test_what_has_ended_does_not_end_otherwise(process: Process) -> None:
     assert process.states(handle) == ["done"]
 
 
-def test_the_kept_answer_goes_when_its_generation_has_ended(process: Process) -> None:
-    handles = process.work(count=2)
-    for handle in handles:
-        kept = process.journal.answer_file(handle)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_bytes(b"an answer")
-    process.record(handles[0])
-    process.journal.end(handles[1], "failed", ERROR)
-    assert not any(process.journal.answer_file(handle).exists() for handle in handles)
-
-
-def test_a_kept_answer_that_cannot_be_removed_does_not_lose_the_result(
-    process: Process, data_dir: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    done, failed = process.work(count=2)
-    with contextlib.closing(Process(data_dir)) as other:
-        (queued,) = other.begin("queued")
-    for handle in (done, failed, queued):
-        process.journal.answer_file(handle).mkdir(parents=True)  # which `unlink` refuses to remove
-    process.record(done)
-    process.journal.end(failed, "failed", ERROR)
-    assert process.states(done) == ["done", "failed"]
-    assert process.gallery.generation(done)
-    assert process.journal.adopt([done]) == []
-    assert process.states(queued) == ["not_sent"]
-    assert caplog.text.count("could not be removed") == 3
-
-
 def test_a_call_of_several_is_found_by_any_of_its_handles_in_their_order(process: Process) -> None:
     handles = process.begin(count=3)
     process.begin("another")

@@ -5,6 +5,7 @@ import errno
 import logging
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -40,31 +41,44 @@ _REASONS = {
     errno.ENOENT: "its drive or a folder above it does not exist",
 }
 
+_OTHER_OUTPUT = "Name another folder in output_dir, or set IMAGEROUTER_OUTPUT_DIR to one."
+ROOM_BYTES = 16 * 2**20
+"""Free bytes that a disk must have before something is paid for: more than most pictures and videos take."""
 
-def prepare_folder(folder: Path) -> None:
+
+def prepare_folder(folder: Path, remedy: str = _OTHER_OUTPUT) -> None:
     """Create a folder with its parents, and test that files can be written there.
 
+    Args:
+        folder: The folder.
+        remedy: What to do if it cannot be used, as a sentence.
+
     Raises:
-        ConfigurationError: It is not an absolute path, or cannot be created or written to; says why.
+        ConfigurationError: It is not an absolute path, has no room, or cannot be created or written to; says
+            why.
     """
     if not str(folder).isprintable():  # a line break in an answer could fake a line
-        raise _unusable(folder, "its name holds control characters")
+        raise _unusable(folder, remedy, "its name holds control characters")
     if not folder.is_absolute():
-        raise _unusable(folder, "it is not an absolute path, and each host has another working directory")
+        raise _unusable(
+            folder, remedy, "it is not an absolute path, and each host has another working directory"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = temporary_path(folder)
         os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         probe.unlink()
+        disk = shutil.disk_usage(folder)
     except OSError as error:
-        raise _unusable(folder, _REASONS.get(error.errno or 0, error.strerror or str(error))) from None
+        raise _unusable(
+            folder, remedy, _REASONS.get(error.errno or 0, error.strerror or str(error))
+        ) from None
+    if disk.total and disk.free < ROOM_BYTES:  # some network drives do not tell and say 0
+        raise _unusable(folder, remedy, _REASONS[errno.ENOSPC])
 
 
-def _unusable(folder: Path, reason: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"Pictures cannot be saved in {str(folder)!r}: {reason}.",
-        "Name another folder in output_dir, or set IMAGEROUTER_OUTPUT_DIR to one.",
-    )
+def _unusable(folder: Path, remedy: str, reason: str) -> ConfigurationError:
+    return ConfigurationError(f"Pictures cannot be saved in {str(folder)!r}: {reason}.", remedy)
 
 
 def temporary_path(folder: Path) -> Path:

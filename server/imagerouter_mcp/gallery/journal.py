@@ -23,7 +23,6 @@ from imagerouter_mcp.gallery.entries import (
     State,
     StoredImage,
 )
-from imagerouter_mcp.gallery.files import RESCUED, discard
 from imagerouter_mcp.gallery.ledger import committed_since
 from imagerouter_mcp.gallery.owners import Owners
 
@@ -41,47 +40,16 @@ class Journal:
 
     Args:
         database: Holds the entries.
-        data_dir: Holds the processes' locks and the answers being received.
+        data_dir: Holds the processes' locks.
     """
 
     def __init__(self, database: Database, data_dir: Path) -> None:
         self._database = database
         self._owners = Owners(data_dir / "running")
-        self._answers = data_dir / "arriving"
-        self._kept = data_dir / RESCUED
 
     def close(self) -> None:
         """Release this process's lock, so that other processes can take over its open entries."""
         self._owners.release()
-
-    def answer_file(self, handle: str) -> Path:
-        """Return the file that keeps the bytes of a generation's answer while they arrive."""
-        return self._answers / f"{handle}.answer"
-
-    def keep_answer(self, handle: str) -> Path | None:
-        """Keep the received part of an answer after the end of its entry.
-
-        Returns:
-            The file with the unchanged bytes; None if nothing was received.
-        """
-        kept = self._kept / f"{handle}.answer"
-        try:
-            _, _, body = self.answer_file(handle).read_bytes().partition(b"\n")
-            if body.strip():
-                self._kept.mkdir(parents=True, exist_ok=True)
-                self.answer_file(handle).replace(kept)
-        except OSError:
-            return None
-        return self.kept_answer(handle)
-
-    def kept_answer(self, handle: str) -> Path | None:
-        """Return the file of `keep_answer`, or None."""
-        kept = self._kept / f"{handle}.answer"
-        return kept if kept.is_file() else None
-
-    def _discard_answer(self, handle: str) -> None:
-        """Remove a received answer once its entry has ended."""
-        discard(self.answer_file(handle))
 
     def begin(
         self,
@@ -187,7 +155,6 @@ class Journal:
                 "UPDATE journal SET state = 'done', ended_at = ?, notes = ? WHERE handle = ?",
                 (now.timestamp(), json.dumps(list(notes)), handle),
             )
-        self._discard_answer(handle)
         return record
 
     def end(self, handle: str, state: State, error: Mapping[str, object]) -> None:
@@ -204,7 +171,6 @@ class Journal:
                 f" AND state IN ({_OPEN})",
                 (state, datetime.now(UTC).timestamp(), json.dumps(dict(error)), handle),
             )
-        self._discard_answer(handle)
 
     def note_delivered(self, call: str) -> None:
         """Note that somebody got the outcome of a call."""
@@ -268,17 +234,15 @@ class Journal:
                 return []
             owner = self._owners.hold()
             with self._database.transaction("IMMEDIATE") as connection:
-                never = connection.execute(
+                connection.execute(
                     "UPDATE journal SET state = 'not_sent', ended_at = ?, error = ? WHERE owner = ? AND state"
-                    " IN ('preparing', 'queued') RETURNING handle",
+                    " IN ('preparing', 'queued')",
                     (datetime.now(UTC).timestamp(), json.dumps(NEVER_SENT), name),
-                ).fetchall()
+                )
                 sent = connection.execute(
                     "UPDATE journal SET owner = ? WHERE owner = ? AND state = 'working' RETURNING handle",
                     (owner, name),
                 ).fetchall()
-        for (handle,) in never:
-            self._discard_answer(handle)  # left from a refusal, after which it was queued again
         return [entry for (handle,) in sent for entry in self._select("handle = ?", handle)]
 
     def _select(self, where: str, *values: object) -> list[Entry]:

@@ -23,11 +23,11 @@ class Gallery:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def update(self, image: GalleryImage) -> bool:
-        """Replace the details of an image, for example after a late download. Its handle stays.
+    def update(self, image: GalleryImage) -> GalleryImage:
+        """Replace the details of an image after a late download, unless its recorded file is there by now.
 
         Returns:
-            Whether there is an image with that handle.
+            The image as it is recorded now: another process may have been faster.
         """
         with self._database.transaction("IMMEDIATE") as connection:
             return rows.update(connection, image)
