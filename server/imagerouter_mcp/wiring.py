@@ -130,6 +130,7 @@ class App:
         from imagerouter_mcp.generation.sources import Sources
         from imagerouter_mcp.images.source_images import SourceReader
 
+        self._ensure_temporary_folder()
         reader = SourceReader(self.fetcher, expand, self.settings.source_folders)
         return Sources(reader, self.gallery, self.uploads, self._descriptors, self._is_newer)
 
@@ -212,6 +213,23 @@ class App:
         from imagerouter_mcp.fetch import http_client
 
         return http_client(self._tls)
+
+    def _ensure_temporary_folder(self) -> None:
+        """Have temporary files made in the data folder if the system has no folder for them.
+
+        Raises:
+            ConfigurationError: They cannot be made there either.
+        """
+        import tempfile
+
+        from imagerouter_mcp.gallery.files import prepare_folder
+
+        try:
+            tempfile.gettempdir()
+        except FileNotFoundError:
+            folder = self.settings.data_dir / "temporary"
+            prepare_folder(folder, "Make it writable and make room there, or set TMPDIR.")
+            tempfile.tempdir = str(folder)
 
     async def _is_newer(self) -> bool:
         return await self.client.is_newer()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import multiprocessing
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -409,6 +410,34 @@ def test_a_process_that_has_let_go_is_gone_and_another_is_not(tmp_path: Path) ->
         assert one.hold  # and nobody else can take its work up meanwhile
         with Owners(tmp_path / "running").gone(one.name) as also:
             assert not also
+
+
+def test_locks_of_killed_processes_are_swept_and_no_other(tmp_path: Path) -> None:
+    folder = tmp_path / "running"
+    alive, sweeping = Owners(folder), Owners(folder)
+    for each in (alive, sweeping):
+        each.hold()
+    killed, starting = folder / "1-killed.lock", folder / "2-starting.lock"
+    for file in (killed, starting):
+        file.touch()
+    for file in folder.iterdir():
+        if file != starting:
+            os.utime(file, (0, 0))
+    sweeping.sweep(timedelta(hours=1))
+    left = {file.stem for file in folder.iterdir()}
+    assert left == {alive.name, sweeping.name, starting.stem}
+    alive.release()
+    sweeping.release()
+
+
+def test_answers_are_needless_once_their_generation_is_recorded_or_was_never_sent(process: Process) -> None:
+    done, failed = process.work(count=2)
+    (never,) = process.begin("never")
+    (under_way,) = process.work("under way")
+    process.record(done)
+    process.journal.end(failed, "failed", UNKNOWN)
+    process.journal.end(never, "not_sent", ERROR)
+    assert set(process.journal.needless([done, failed, never, under_way, "gen_other"])) == {done, never}
 
 
 def test_a_folder_that_cannot_hold_locks_is_said_so(tmp_path: Path) -> None:

@@ -42,6 +42,10 @@ class Answers:
         """Remove an answer that is no longer needed. A failure is logged and ignored."""
         discard(self.file(handle))
 
+    def arriving(self) -> list[str]:
+        """Return the generations of which something arrived and was neither stored nor kept yet."""
+        return [path.stem for path in self._arriving.glob("*.answer")]
+
     def keep(self, handle: str) -> Path | None:
         """Keep what arrived of an answer after the end of its generation.
 

@@ -2,12 +2,13 @@
 
 import contextlib
 import errno
+import filecmp
 import logging
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
@@ -136,7 +137,13 @@ def partial_file(folder: Path) -> Generator[PartialFile]:
                 discard(path)
 
 
-def store(temporary: Path, folder: Path, stem: str, extension: str) -> Path:
+def store(
+    temporary: Path,
+    folder: Path,
+    stem: str,
+    extension: str,
+    is_known: Callable[[Path], bool] | None = None,
+) -> Path:
     """Move a finished file to the first free name of `stem.png`, `stem-2.png` and so on.
 
     Never overwrites a file, even if other processes store there too, and never shows an incomplete one.
@@ -146,6 +153,8 @@ def store(temporary: Path, folder: Path, stem: str, extension: str) -> Path:
         folder: The folder of both names.
         stem: From `file_stem` or `checked_filename`.
         extension: Without a dot.
+        is_known: Set if the file may have been stored before, by a process that ended before it could record
+            it. An equal file then counts as stored, unless it is known.
 
     Returns:
         The new path.
@@ -156,6 +165,9 @@ def store(temporary: Path, folder: Path, stem: str, extension: str) -> Path:
     for copy in count(1):
         target = folder / file_name(stem, extension, copy)
         if move_new(temporary, target):
+            return target
+        if is_known and filecmp.cmp(temporary, target, shallow=False) and not is_known(target):
+            discard(temporary)
             return target
     raise AssertionError  # `count` does not end
 

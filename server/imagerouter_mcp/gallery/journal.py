@@ -212,6 +212,18 @@ class Journal:
             *(entry for name in self._others() for entry in self._adopt_from(name)),
         ]
 
+    def needless(self, answers: Collection[str]) -> list[str]:
+        """Return the generations whose answers nobody needs: those recorded or never sent."""
+        ended = self._select(
+            "state IN ('done', 'not_sent') AND handle IN (SELECT value FROM json_each(?))",
+            json.dumps(list(answers)),
+        )
+        return [entry.handle for entry in ended]
+
+    def sweep(self, older_than: timedelta) -> None:
+        """Remove the lock files of killed processes; see `Owners.sweep`."""
+        self._owners.sweep(older_than)
+
     def _stranded(self, live: Collection[str]) -> list[Entry]:
         left = self._select(f"state IN ({_OPEN}) AND owner = ? ORDER BY id", self._owners.name)
         stranded = [entry for entry in left if entry.call not in live]

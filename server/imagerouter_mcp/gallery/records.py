@@ -1,6 +1,8 @@
 """The gallery: a record for each generation and a handle for each picture, shared by a person's servers."""
 
+import os
 import re
+from pathlib import Path
 from statistics import median
 
 from imagerouter_mcp.gallery import rows
@@ -31,6 +33,12 @@ class Gallery:
         """
         with self._database.transaction("IMMEDIATE") as connection:
             return rows.update(connection, image)
+
+    def has(self, path: Path) -> bool:
+        """Return whether a file is recorded."""
+        with self._database.transaction() as connection:
+            found = connection.execute("SELECT 1 FROM images WHERE path = ?", (os.fsencode(path),))
+            return found.fetchone() is not None
 
     def find(self, handle: str) -> tuple[GalleryImage, Record] | None:
         """Return the image with a handle, and its record.

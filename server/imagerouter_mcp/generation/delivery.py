@@ -97,6 +97,7 @@ class Delivery:
         self._journal = journal
         self._answers = answers
         self._settings = settings
+        self._swept = False
         self._held: dict[str, GenerationAnswer] = {}
 
     def destination(self, request: Request) -> Destination:
@@ -119,7 +120,18 @@ class Delivery:
         """
         prepare_folder(destination.folder)
         self._answers.prepare()
+        if not self._swept:
+            self._swept = True
+            self._sweep()
         sweep_partials(destination.folder, _ABANDONED)
+
+    def _sweep(self) -> None:
+        """Remove what killed processes left: unfinished files, locks, and answers that are stored."""
+        for folder in self._folders(Destination(self._settings.output_dir, "")):
+            sweep_partials(folder, _ABANDONED)
+        self._journal.sweep(_ABANDONED)
+        for handle in self._journal.needless(self._answers.arriving()):
+            self._answers.discard(handle)
 
     def holds(self, handle: str) -> bool:
         """Return whether an answer is kept in memory because it could not be stored or recorded."""
@@ -129,7 +141,9 @@ class Delivery:
         """Return an answer that is kept in memory, to try once more; it is no longer held."""
         return self._held.pop(handle, None)
 
-    async def store(self, handle: str, plan: Plan, answer: GenerationAnswer) -> list[Stored]:
+    async def store(
+        self, handle: str, plan: Plan, answer: GenerationAnswer, *, again: bool = False
+    ) -> list[Stored]:
         """Store what was paid for, each result in its folder or in another one that takes it.
 
         A result that can be fetched later counts as stored. Another that no folder takes is held in memory.
@@ -138,12 +152,13 @@ class Delivery:
             handle: The generation's.
             plan: Where the results go.
             answer: What came back.
+            again: Whether somebody may have stored it before, and not have recorded it.
 
         Raises:
             DeliveryError: The answer is held in memory.
         """
         stored = [
-            await self._store_item(item, plan.destination, _part(handle, number))
+            await self._store_item(item, plan.destination, _part(handle, number), again=again)
             for number, item in enumerate(answer.items)
         ]
         if any(each.held for each in stored):
@@ -264,7 +279,9 @@ class Delivery:
             await to_thread.run_sync(discard, stored.image.path)
         return recorded
 
-    async def _store_item(self, item: ResultItem, destination: Destination, part: str) -> Stored:
+    async def _store_item(
+        self, item: ResultItem, destination: Destination, part: str, *, again: bool = False
+    ) -> Stored:
         """Fetch or decode one item into its folder, or into the first other folder that takes it.
 
         A paid result is worth another folder: the disk may be full, or the folder gone.
@@ -273,11 +290,12 @@ class Delivery:
             item: The item.
             destination: Where it should go.
             part: Names the file for what is not a whole picture.
+            again: As for `store`.
         """
         reason = ""
         for folder in self._folders(destination):
             try:
-                stored = await self._into(item, folder, destination.stem, part)
+                stored = await self._into(item, folder, destination.stem, part, again=again)
             except FetchError as error:
                 return Stored(StoredImage(url=item.url), f"it could not be fetched: {error.reason}")
             except OSError as error:
@@ -295,7 +313,8 @@ class Delivery:
         with suppress(OSError):  # there is no folder for temporary files
             yield Path(tempfile.gettempdir()) / "imagerouter"
 
-    async def _into(self, item: ResultItem, folder: Path, stem: str, part: str) -> Stored:
+    async def _into(self, item: ResultItem, folder: Path, stem: str, part: str, *, again: bool) -> Stored:
+        is_known = self._gallery.has if again else None
         await to_thread.run_sync(partial(folder.mkdir, parents=True, exist_ok=True))
         with partial_file(folder) as unfinished:
             if not item.b64_json:
@@ -304,7 +323,7 @@ class Delivery:
                 kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.txt", unfinished.finish())
                 return Stored(StoredImage(), "its base64 is damaged", kept=kept)
             try:
-                return Stored(await to_thread.run_sync(_store, unfinished, item.url, folder, stem))
+                return Stored(await to_thread.run_sync(_store, unfinished, item.url, folder, stem, is_known))
             except NotAPictureError as error:
                 kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.bin", unfinished.finish())
                 return Stored(
@@ -414,10 +433,16 @@ def _decode(text: str, target: PartialFile) -> bool:
     return True
 
 
-def _store(unfinished: PartialFile, url: str | None, folder: Path, stem: str) -> StoredImage:
+def _store(
+    unfinished: PartialFile,
+    url: str | None,
+    folder: Path,
+    stem: str,
+    is_known: Callable[[Path], bool] | None,
+) -> StoredImage:
     unfinished.file.flush()
     seen = inspect(unfinished.path)
-    path = store(unfinished.finish(), folder, stem, seen.format.extension)
+    path = store(unfinished.finish(), folder, stem, seen.format.extension, is_known)
     return StoredImage(
         path=path,
         url=url,

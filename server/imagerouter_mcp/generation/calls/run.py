@@ -151,7 +151,7 @@ class Runner:
             call.one_done()
         with _paid(answer, "The result was made, but its journal entry cannot be read"):
             plan = Plan.from_json(entry.plan or "")
-        return await self._deliver(entry.handle, plan, answer, call)
+        return await self._deliver(entry.handle, plan, answer, call, again=True)
 
     async def _deliver(
         self,
@@ -160,9 +160,11 @@ class Runner:
         answer: GenerationAnswer,
         call: RunningCall,
         source: "Image | None" = None,
+        *,
+        again: bool = False,
     ) -> Result:
         with _paid(answer, "The result was made, but it could not be stored"):
-            stored = await self._delivery.store(handle, plan, answer)
+            stored = await self._delivery.store(handle, plan, answer, again=again)
         lies = self._delivery.places(each.image.path for each in stored)
         with _paid(answer, f"The result was made, but it could not be recorded{lies and f'; it lies{lies}'}"):
             record, notes = await self._delivery.record(
