@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.settings import Settings, expand
 
 if TYPE_CHECKING:
@@ -37,15 +38,28 @@ class App:
     """All parts of one process.
 
     Args:
-        settings: The person's settings.
+        settings: The person's settings, or the error in them, which every call then reports.
         links: Makes links for callers on other machines; None if callers are on this one.
         typed: Whether a person types each call, so that a repeated one asks for another result.
     """
 
-    def __init__(self, settings: Settings, links: "Links | None" = None, *, typed: bool = False) -> None:
-        self.settings = settings
+    def __init__(
+        self, settings: Settings | ConfigurationError, links: "Links | None" = None, *, typed: bool = False
+    ) -> None:
+        self._settings = settings
         self.links = links
         self._typed = typed
+
+    @property
+    def settings(self) -> Settings:
+        """The person's settings.
+
+        Raises:
+            ConfigurationError: They cannot be used.
+        """
+        if isinstance(self._settings, ConfigurationError):
+            raise self._settings
+        return self._settings
 
     @cached_property
     def _database(self) -> "Database":
@@ -223,13 +237,14 @@ class App:
         import tempfile
 
         from imagerouter_mcp.gallery.files import prepare_folder
+        from imagerouter_mcp.private_files import private_folder
 
         try:
             tempfile.gettempdir()
         except FileNotFoundError:
             folder = self.settings.data_dir / "temporary"
             prepare_folder(folder, "Make it writable and make room there, or set TMPDIR.")
-            tempfile.tempdir = str(folder)
+            tempfile.tempdir = str(private_folder(folder))
 
     async def _is_newer(self) -> bool:
         return await self.client.is_newer()
@@ -259,7 +274,7 @@ class App:
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, links: "Links | None" = None, *, typed: bool = False
+    settings: Settings | ConfigurationError, links: "Links | None" = None, *, typed: bool = False
 ) -> AsyncGenerator[App]:
     """Open an app and close it at the end of the block."""
     app = App(settings, links, typed=typed)

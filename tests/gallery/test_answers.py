@@ -30,7 +30,7 @@ def test_what_cannot_be_moved_stays_where_it_arrived(answers: Answers, tmp_path:
     (tmp_path / "rescued").touch()
     kept = answers.keep("gen_1")
     assert kept == answers.file("gen_1")
-    assert kept.read_bytes() == ARRIVED
+    assert answers.arrived("gen_1").read_bytes() == ARRIVED
 
 
 @pytest.mark.parametrize("arrived", [None, b"", b'{"status": 200}\n'])

@@ -332,6 +332,38 @@ def test_what_is_unfinished_is_listed_the_newest_first_and_not_for_ever(
     assert [entry.state for entry in process.journal.unfinished(20)] == ["working", "preparing"]
 
 
+def test_after_a_week_what_cost_nothing_is_forgotten_and_no_prompt_is_kept_twice(
+    process: Process, data_dir: Path
+) -> None:
+    free, charged, unknown, done, working = (process.work(str(number))[0] for number in range(5))
+    process.journal.end(free, "failed", ERROR)
+    process.journal.end(charged, "failed", {**ERROR, "charged": "yes", "cost_usd": "0.02"})
+    process.journal.end(unknown, "unknown", UNKNOWN)
+    process.record(done)
+
+    def left_at_the_next_start() -> dict[str, bool]:
+        """The generations that are known, and whether their plans are."""
+        with contextlib.closing(Process(data_dir)) as other:
+            other.begin("next", again=True)
+            entries = [other.journal.call(handle) for handle in (free, charged, unknown, done, working)]
+        return {entry.handle: entry.plan is not None for (entry,) in filter(None, entries)}
+
+    change(data_dir, "ended_at = ended_at - ?", LISTED_FOR.total_seconds() - 60)
+    assert left_at_the_next_start() == dict.fromkeys((free, charged, unknown, done, working), True)
+    change(data_dir, "ended_at = ended_at - 120")
+    assert left_at_the_next_start() == {charged: False, unknown: False, done: False, working: True}
+    assert sum(spent.usd for spent in process.ledger.since(midnight())) == Decimal("0.02") + Decimal(
+        "0.04"
+    ) * 2 + Decimal("0.01")
+
+
+@pytest.mark.parametrize("characters", [399, 400, 401, 10**6])
+def test_of_what_was_asked_for_the_journal_keeps_the_beginning(process: Process, characters: int) -> None:
+    ((handle,), _) = process.journal.begin("same", [("f" * characters, "m" * characters)], again=False)
+    (entry,) = process.journal.call(handle)
+    assert (len(entry.prompt), len(entry.model)) == (min(characters, 400), 100)
+
+
 # Two processes
 
 

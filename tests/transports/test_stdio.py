@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,9 +12,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from mcp import Client
+from mcp import Client, MCPError
 from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.types import TextContent
+from mcp.types import TextContent, Tool
 from PIL import Image
 
 from imagerouter_mcp.sandbox.service.accounts import KEY
@@ -98,30 +99,52 @@ async def test_the_sandbox_inside_needs_no_key(
     assert any("Sandbox picture" in note for note in made.structured_content["notes"])
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [
-        ("IMAGEROUTER_TIMEOUT", "soon"),
-        ("IMAGEROUTER_OUTPUT_DIR", "pictures"),
-        ("IMAGEROUTER_PREVIEW", "huge"),
-    ],
-)
-def test_a_setting_that_cannot_be_ends_the_start_with_its_name(
-    environment: dict[str, str], variable: str, value: str
+@pytest.mark.parametrize("options", [(), ("--sandbox",)])
+async def test_with_a_setting_that_cannot_be_read_the_server_starts_and_each_call_says_which(
+    environment: dict[str, str], options: tuple[str, ...]
 ) -> None:
-    ended = subprocess.run(  # noqa: S603 - our own command
-        COMMAND,
-        env={**environment, variable: value},
-        input=b"",
-        capture_output=True,
-        check=False,
-        timeout=30,
-    )
-    said = ended.stderr.decode()
-    assert ended.returncode == 1
-    assert said.startswith(f"imagerouter-mcp: {variable} cannot be used: ")
-    assert said.count("\n") == 1
-    assert ended.stdout == b""
+    wrong = {
+        "IMAGEROUTER_OUTPUT_DIR": "${workspaceFolder}/pics",
+        "IMAGEROUTER_TIMEOUT": "5m",
+        "IMAGEROUTER_BUDGET_USD": "$5",
+        "IMAGEROUTER_PREVIEW": "false",
+    }
+    async with server({**environment, **wrong}, *options) as client:
+        tools = (await client.list_tools()).tools
+        called = [await client.call_tool(tool.name, _least(tool)) for tool in tools]
+        with pytest.raises(MCPError, match="IMAGEROUTER_TIMEOUT cannot be used"):
+            await client.read_resource("imagerouter://models")
+    for tool, result in zip(tools, called, strict=True):
+        assert result.is_error, tool.name
+        assert isinstance(said := result.content[0], TextContent)
+        assert set(wrong) == set(re.findall(r"(\w+) cannot be used", said.text)), tool.name
+        assert (
+            "it contains ${workspaceFolder}, which the host has not replaced; it must be an absolute"
+            in said.text
+        )
+        assert "it must be an amount in US dollars such as 0.50" in said.text
+        assert "it must be a plain number such as 45, without a unit" in said.text
+        assert "it must be 'auto', 'none' or 'large'" in said.text
+
+
+def _least(tool: Tool) -> dict[str, object]:
+    """The arguments that a tool cannot do without."""
+    required = tool.input_schema.get("required", [])
+    kinds = {name: tool.input_schema["properties"][name]["type"] for name in required}
+    return {name: ["last"] if kind == "array" else "last" for name, kind in kinds.items()}
+
+
+@posix
+@pytest.mark.parametrize("how", ["SIGTERM", "EOF"])
+def test_a_server_whose_settings_cannot_be_read_ends_as_any_other(
+    environment: dict[str, str], era: str, how: str
+) -> None:
+    with raw({**environment, "IMAGEROUTER_TIMEOUT": "5m"}, era) as talk:
+        assert talk.ask("tools/list")["tools"]
+        status, stderr = talk.end(how)
+    assert status == 0
+    assert "IMAGEROUTER_TIMEOUT cannot be used" in stderr
+    assert "Traceback" not in stderr
 
 
 class Raw:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from imagerouter_mcp.gallery.files import RESCUED, discard, prepare_folder
+from imagerouter_mcp.private_files import open_private, private_folder
 
 
 class Answers:
@@ -28,6 +29,7 @@ class Answers:
             self._arriving,
             "Make it writable and make room there, or set IMAGEROUTER_DATA_DIR to another folder.",
         )
+        private_folder(self._arriving)
 
     def file(self, handle: str) -> Path:
         """Return the file that stores the bytes of a generation's answer while they arrive."""
@@ -66,7 +68,7 @@ class Answers:
             self.discard(handle)
             return None
         with suppress(OSError):
-            self._rescued.mkdir(parents=True, exist_ok=True)
+            private_folder(self._rescued)
             return arrived.replace(self._kept(handle))
         return arrived
 
@@ -76,8 +78,10 @@ class Answers:
         Raises:
             OSError: It cannot be copied.
         """
-        self._rescued.mkdir(parents=True, exist_ok=True)
-        return Path(shutil.copyfile(file, self._rescued / name))
+        kept = private_folder(self._rescued) / name
+        with file.open("rb") as came, open_private(kept, "wb") as copy:
+            shutil.copyfileobj(came, copy)
+        return kept
 
     def kept_part(self, name: str) -> Path | None:
         """Return the file of `keep_part` whose name begins like this, or None."""

@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.names import file_name
+from imagerouter_mcp.private_files import open_private
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ class PartialFile:
 
 
 @contextlib.contextmanager
-def partial_file(folder: Path) -> Generator[PartialFile]:
+def partial_file(folder: Path, *, private: bool = False) -> Generator[PartialFile]:
     """Open a file under a hidden name, and remove it at the end of the block unless it was stored.
 
     ```python
@@ -118,16 +119,16 @@ def partial_file(folder: Path) -> Generator[PartialFile]:
         path = store(partial.finish(), folder, stem, "png")
     ```
 
-    The file gets the umask's permissions, like any new file.
-
     Args:
         folder: Where the finished file will be.
+        private: Whether the file is for this user alone; otherwise it gets the umask's permissions, like any
+            new file.
 
     Raises:
         OSError: The file cannot be created.
     """
     path = temporary_path(folder)
-    with path.open("x+b") as file:
+    with open_private(path, "x+b") if private else path.open("x+b") as file:
         try:
             yield PartialFile(path, file)
         finally:

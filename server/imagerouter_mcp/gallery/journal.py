@@ -29,7 +29,12 @@ from imagerouter_mcp.gallery.owners import Owners
 JOINED_FOR = timedelta(minutes=10)
 """How long after its end a call answers the same call, if it may have cost money or was delivered."""
 LISTED_FOR = timedelta(days=7)
-"""How long generations that ended without a result are listed."""
+"""How long generations that ended without a result are listed, and those that cost nothing are kept."""
+_SWEPT_EVERY = timedelta(days=1)
+
+_PROMPT_KEPT, _MODEL_KEPT = 400, 100
+"""Characters of what was asked for; lists show no more. Of a refused call nothing else is kept. The plan
+of one that is sent has the whole prompt, until its record has it."""
 
 _COLUMNS = "handle, call, owner, state, delivered, created_at, prompt, model, reserved_usd, job, notes, error"
 _OPEN = ", ".join(f"'{state}'" for state in OPEN_STATES)
@@ -46,6 +51,7 @@ class Journal:
     def __init__(self, database: Database, data_dir: Path) -> None:
         self._database = database
         self._owners = Owners(data_dir / "running")
+        self._sweep_at = datetime.min.replace(tzinfo=UTC)
 
     def close(self) -> None:
         """Release this process's lock, so that other processes can take over its open entries."""
@@ -74,6 +80,9 @@ class Journal:
         owner = self._owners.hold()
         now = datetime.now(UTC)
         with self._database.transaction("IMMEDIATE") as connection:
+            if now >= self._sweep_at:
+                self._sweep_at = now + _SWEPT_EVERY
+                _sweep(connection, now - LISTED_FOR)
             earlier = None if again else _same(connection, fingerprint, now, join_delivered=join_delivered)
             if earlier:
                 return [earlier], True
@@ -88,8 +97,8 @@ class Journal:
                         fingerprint,
                         owner,
                         now.timestamp(),
-                        rows.storable(prompt),
-                        rows.storable(model),
+                        rows.storable(prompt[:_PROMPT_KEPT]),
+                        rows.storable(model[:_MODEL_KEPT]),
                     )
                     for handle, (prompt, model) in zip(handles, requests, strict=True)
                 ],
@@ -270,6 +279,17 @@ NEVER_SENT = {
     "charged": "no",
 }
 """The error of a request that a dead process had not sent."""
+
+
+def _sweep(connection: sqlite3.Connection, before: datetime) -> None:
+    """Forget ended generations that cost nothing, and the plans of the others, which their records repeat."""
+    ended = (before.timestamp(),)
+    connection.execute(
+        "DELETE FROM journal WHERE state IN ('failed', 'not_sent') AND ended_at < ?"
+        " AND json_extract(error, '$.charged') = 'no'",
+        ended,
+    )
+    connection.execute("UPDATE journal SET job = NULL WHERE ended_at < ? AND job IS NOT NULL", ended)
 
 
 def _same(

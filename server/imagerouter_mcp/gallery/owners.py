@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, Timeout
 
 from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.private_files import private_folder
 
 
 class Owners:
@@ -40,7 +41,7 @@ class Owners:
         if self._held is None:
             lock = self._lock(self.name)
             try:
-                self._folder.mkdir(parents=True, exist_ok=True)
+                private_folder(self._folder)
                 lock.acquire(timeout=0)
             except OSError as error:
                 raise ConfigurationError(
@@ -91,7 +92,7 @@ class Owners:
                             pass  # which removes it if its process has ended
 
     def _lock(self, name: str) -> BaseFileLock:
-        return FileLock(self._folder / f"{name}.lock", thread_local=False)
+        return FileLock(self._folder / f"{name}.lock", mode=0o600, thread_local=False)
 
     def _remove(self, name: str) -> None:
         with suppress(OSError):  # what stays is an empty file with a name that is never used again

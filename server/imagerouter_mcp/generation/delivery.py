@@ -1,9 +1,7 @@
 """From the service's answer to files and records: fetch or decode, check the bytes, store, record."""
 
 import base64
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -37,6 +35,7 @@ from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.request import Request
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.private_files import last_resort, private_folder
 from imagerouter_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,6 +70,19 @@ class Stored:
     reason: str | None = None
     held: bool = False
     kept: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A folder that may take a result.
+
+    Attributes:
+        folder: Makes the folder, if it is not there, and returns it.
+        private: Whether files in it are for this user alone.
+    """
+
+    folder: Callable[[], Path]
+    private: bool = False
 
 
 class Delivery:
@@ -127,7 +139,7 @@ class Delivery:
 
     def _sweep(self) -> None:
         """Remove what killed processes left: unfinished files, locks, and answers that are stored."""
-        for folder in self._folders(Destination(self._settings.output_dir, "")):
+        for folder in (self._settings.output_dir, self._settings.data_dir / RESCUED):
             sweep_partials(folder, _ABANDONED)
         self._journal.sweep(_ABANDONED)
         for handle in self._journal.needless(self._answers.arriving()):
@@ -293,30 +305,32 @@ class Delivery:
             again: As for `store`.
         """
         reason = ""
-        for folder in self._folders(destination):
+        for place in self._places(destination):
             try:
-                stored = await self._into(item, folder, destination.stem, part, again=again)
+                stored = await self._into(item, place, destination.stem, part, again=again)
             except FetchError as error:
                 return Stored(StoredImage(url=item.url), f"it could not be fetched: {error.reason}")
             except OSError as error:
-                reason = reason or f"it could not be written to {folder}: {error.strerror or error}"
+                reason = (
+                    reason or f"it could not be written to {destination.folder}: {error.strerror or error}"
+                )
             else:
                 return stored if stored.kept else replace(stored, reason=reason or None)
         return Stored(StoredImage(url=item.url), reason, held=item.url is None)
 
-    def _folders(self, destination: Destination) -> Iterator[Path]:
-        """Yield where a result may go, the right folder first; the last one only if it is needed."""
-        yield destination.folder
-        if self._settings.output_dir != destination.folder:
-            yield self._settings.output_dir
-        yield self._settings.data_dir / RESCUED
-        with suppress(OSError):  # there is no folder for temporary files
-            yield Path(tempfile.gettempdir()) / "imagerouter"
+    def _places(self, destination: Destination) -> list[_Place]:
+        """Return where a result may go, the right folder first."""
+        asked, usual = destination.folder, self._settings.output_dir
+        return [
+            *(_Place(partial(_made, folder)) for folder in dict.fromkeys((asked, usual))),
+            _Place(partial(private_folder, self._settings.data_dir / RESCUED), private=True),
+            _Place(last_resort, private=True),
+        ]
 
-    async def _into(self, item: ResultItem, folder: Path, stem: str, part: str, *, again: bool) -> Stored:
+    async def _into(self, item: ResultItem, place: _Place, stem: str, part: str, *, again: bool) -> Stored:
         is_known = self._gallery.has if again else None
-        await to_thread.run_sync(partial(folder.mkdir, parents=True, exist_ok=True))
-        with partial_file(folder) as unfinished:
+        folder = await to_thread.run_sync(place.folder)
+        with partial_file(folder, private=place.private) as unfinished:
             if not item.b64_json:
                 await self._download(item.url or "", unfinished)
             elif not await to_thread.run_sync(_decode, item.b64_json, unfinished):
@@ -400,6 +414,11 @@ class Delivery:
 def _part(handle: str, number: int) -> str:
     """Name the file for what came in place of a generation's picture, without its extension."""
     return f"{handle}-{number + 1}"
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _part_of(image: GalleryImage, record: Record) -> str:
