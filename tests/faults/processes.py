@@ -174,14 +174,14 @@ def _collect_late_with_four_servers(trial: Trial) -> None:
 
 
 def _edit_much_with_few_descriptors(trial: Trial) -> None:
-    """A dozen edits of 16 sources at once, where a process may have 256 descriptors, as on macOS."""
+    """Two dozen edits of 16 sources at once, where a process may have 256 descriptors, as on macOS."""
     scene = trial.scene
     scene.environment |= {"IMAGEROUTER_WAIT_SECONDS": "60", "IMAGEROUTER_BUDGET_USD": "100"}
     scene.command = places.limited_command("RLIMIT_NOFILE", 256)
     host = scene.raw_host(trial.era)
     source = scene.folder / "source.png"
     Image.new("RGB", (64, 64), "teal").save(source)
-    prompts = [trial.prompt, *(new_prompt("one of a dozen") for _ in range(11))]
+    prompts = [trial.prompt, *(new_prompt("one of two dozen") for _ in range(23))]
     pending = [
         host.begin("edit_image", images=[str(source)] * 16, **picture(prompt, QUICK)) for prompt in prompts
     ]
@@ -244,7 +244,7 @@ CASES = (
     Case("SIGKILL, then the same call again", "SIGKILL", _kill_and_call_again),
     Case("two servers asked for the same at once", "two servers", _ask_two_servers),
     Case("a late picture collected by four servers at once", "four servers", _collect_late_with_four_servers),
-    Case("twelve edits of 16 sources, 256 descriptors", "descriptors", _edit_much_with_few_descriptors),
+    Case("24 edits of 16 sources, 256 descriptors", "descriptors", _edit_much_with_few_descriptors),
     Case("suspended for 6 s", "two servers", partial(_suspend, seconds=3 * STALL_SECONDS)),
     Case("suspended for a minute", "two servers", partial(_suspend, seconds=60), long=True),
 )
