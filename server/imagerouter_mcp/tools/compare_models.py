@@ -13,7 +13,6 @@ from imagerouter_mcp.money import usd
 from imagerouter_mcp.tools.consent import Answered, Asked, ask_person
 from imagerouter_mcp.tools.declare import MAKES, tool
 from imagerouter_mcp.tools.generating import generate
-from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import (
     Again,
     AppContext,
@@ -25,6 +24,7 @@ from imagerouter_mcp.tools.parameters import (
     Quality,
     Size,
 )
+from imagerouter_mcp.tools.pictures import GenerationContent
 
 FEWEST, MOST = 2, 6
 

@@ -9,7 +9,6 @@ from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.tools.consent import Answered, Asked, ask_person
 from imagerouter_mcp.tools.declare import MAKES, tool
 from imagerouter_mcp.tools.generating import generate
-from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import (
     Again,
     AppContext,
@@ -27,6 +26,7 @@ from imagerouter_mcp.tools.parameters import (
     ResponseFormat,
     Size,
 )
+from imagerouter_mcp.tools.pictures import GenerationContent
 
 
 async def _consent(*, ctx: AppContext, prompt: str, model: str, size: str, n: int, dry_run: bool) -> Asked:

@@ -10,7 +10,6 @@ from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.tools.consent import Answered, Asked, ask_person
 from imagerouter_mcp.tools.declare import MAKES, tool
 from imagerouter_mcp.tools.generating import generate
-from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import (
     Again,
     AppContext,
@@ -18,16 +17,16 @@ from imagerouter_mcp.tools.parameters import (
     ConfirmCost,
     DryRun,
     Filename,
-    ImageList,
     Model,
     OutputDir,
     ResponseFormat,
     Size,
 )
+from imagerouter_mcp.tools.pictures import GenerationContent
 
 VideoPrompt = Annotated[str, Field(description="What happens: subject, motion, camera, style, sound.")]
 StartImages = Annotated[
-    ImageList,
+    list[str],
     Field(description="The picture to begin with, in any form that edit_image takes. Default none."),
 ]
 Seconds = Annotated[

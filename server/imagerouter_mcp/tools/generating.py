@@ -9,10 +9,11 @@ from mcp.types import CallToolResult
 from imagerouter_mcp.generation.calls.outcome import Finished, Pending
 from imagerouter_mcp.generation.planning.request import Order
 from imagerouter_mcp.tools.consent import Answered, agreed
-from imagerouter_mcp.tools.generation_result import done_result, pending_result, plan_result
+from imagerouter_mcp.tools.generation_result import done_result
 from imagerouter_mcp.tools.inline_preview import PreviewChoice
 from imagerouter_mcp.tools.media_lines import media_lines
 from imagerouter_mcp.tools.parameters import AppContext
+from imagerouter_mcp.tools.unmade_result import pending_result, plan_result
 
 if TYPE_CHECKING:
     from imagerouter_mcp.generation.calls.calls import Progress

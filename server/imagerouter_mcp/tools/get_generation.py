@@ -7,8 +7,8 @@ from pydantic import Field
 
 from imagerouter_mcp.tools.declare import RESTORES, tool
 from imagerouter_mcp.tools.generating import outcome_result, progress_of
-from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import AppContext, Preview
+from imagerouter_mcp.tools.pictures import GenerationContent
 
 GenerationHandle = Annotated[
     str, Field(description="Handle from the answer of a generation tool (gen_7f3a).")

@@ -1,6 +1,6 @@
 """The tool `list_images`: list what was made."""
 
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from anyio import to_thread
 from mcp.types import CallToolResult
@@ -12,7 +12,7 @@ from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.tools.declare import READS_HERE, tool
 from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.pictures import Picture, cost_words, picture_fields, place
-from imagerouter_mcp.tools.structured import PROMPT_IN_FIELDS, Content, short_prompt, tool_result
+from imagerouter_mcp.tools.structured import PROMPT_IN_FIELDS, short_prompt, tool_result
 from imagerouter_mcp.tools.unfinished import Unfinished, unfinished, unfinished_lines
 
 Query = Annotated[
@@ -32,10 +32,10 @@ class ListedPicture(Picture):
     prompt: str
     created: str
     sources: list[str]
-    missing: bool | None = None
+    missing: bool | None
 
 
-class ImagesContent(Content):
+class ImagesContent(TypedDict):
     """Some pictures of the gallery; `total` counts all of its generations."""
 
     images: list[ListedPicture]
@@ -77,16 +77,16 @@ def _words(entry: Entry) -> str:
 
 
 def _listed(image: GalleryImage, record: Record, links: Links | None) -> ListedPicture:
-    return ListedPicture(
+    return {
         **picture_fields(image, links),
-        generation=record.generation,
-        prompt=record.prompt[:PROMPT_IN_FIELDS],
-        model=record.model,
-        cost_usd=record.cost_usd,
-        created=record.created_at.isoformat(timespec="seconds"),
-        sources=[source[:PROMPT_IN_FIELDS] for source in record.sources],
-        missing=is_missing(image) or None,
-    )
+        "generation": record.generation,
+        "prompt": record.prompt[:PROMPT_IN_FIELDS],
+        "model": record.model,
+        "cost_usd": record.cost_usd,
+        "created": record.created_at.isoformat(timespec="seconds"),
+        "sources": [source[:PROMPT_IN_FIELDS] for source in record.sources],
+        "missing": is_missing(image) or None,
+    }
 
 
 def _line(image: GalleryImage, record: Record, links: Links | None) -> str:

@@ -6,7 +6,7 @@ Only what every host accepts: strings, numbers, booleans, enums and arrays of st
 from typing import Annotated, Literal
 
 from mcp.server.mcpserver import Context
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from imagerouter_mcp.wiring import App
 
@@ -18,10 +18,8 @@ Prompt = Annotated[
 Instruction = Annotated[
     str, Field(description="What to change and what to keep. Empty only for models that need no prompt.")
 ]
-ImageList = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
-"""A list of strings; a single string counts as a list of one."""
 Images = Annotated[
-    ImageList,
+    list[str],
     Field(
         description="1 to 16 source pictures: absolute path, file:// or http(s):// address, data URI, "
         'handle (img_7f3a), or "last" for the newest.'

@@ -1,37 +1,50 @@
 """Describe generated pictures and videos in results, and say where their files are."""
 
 from decimal import Decimal
-from typing import Any
+from typing import TypedDict
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
 from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.money import dollars
-from imagerouter_mcp.tools.structured import Content, Usd
 
 
-class Picture(Content):
+class Picture(TypedDict, total=False):
     """A generated picture or video. Callers on this machine get its `path`, others a `download_url`."""
 
-    number: int | None = None
-    handle: str | None = None
-    path: str | None = None
-    download_url: str | None = None
-    url: str | None = None
-    media_type: str | None = None
-    width: int | None = None
-    height: int | None = None
-    bytes: int | None = None
-    seconds: float | None = None
-    model: str | None = None
-    cost_usd: Usd | None = None
-    latency_ms: int | None = None
+    number: int
+    handle: str | None
+    path: str | None
+    download_url: str | None
+    url: str | None
+    media_type: str | None
+    width: int | None
+    height: int | None
+    bytes: int | None
+    seconds: float | None
+    model: str
+    cost_usd: Decimal | None
+    latency_ms: int | None
 
 
-def picture_fields(image: GalleryImage, links: Links | None) -> dict[str, Any]:
-    """Return the fields of a `Picture` that describe the image itself and name its file."""
+class GenerationContent(TypedDict, total=False):
+    """What a generation tool answers: the fields that its published schema lists."""
+
+    images: list[Picture]
+    generation: str | None
+    state: str
+    model: str
+    cost_usd: Decimal | None
+    notes: list[str]
+    next_step: str
+
+
+def picture_fields(image: GalleryImage, links: Links | None) -> Picture:
+    """Return what describes the image itself and names its file."""
+    where = place(image, links)
     return {
         "handle": image.handle or None,
-        "path" if links is None else "download_url": place(image, links),
+        "path": where if links is None else None,
+        "download_url": where if links else None,
         "url": image.url,
         "media_type": image.media_type,
         "width": image.width,

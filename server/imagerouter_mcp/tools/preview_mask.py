@@ -1,6 +1,6 @@
 """The tool `preview_mask`: show what an edit with a mask would change."""
 
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from anyio import to_thread
 from mcp.types import CallToolResult
@@ -11,12 +11,12 @@ from imagerouter_mcp.generation.planning.request import Request
 from imagerouter_mcp.tools.declare import READS, tool
 from imagerouter_mcp.tools.inline_preview import image_block
 from imagerouter_mcp.tools.parameters import AppContext, Mask
-from imagerouter_mcp.tools.structured import Content, tool_result
+from imagerouter_mcp.tools.structured import tool_result
 
 Source = Annotated[str, Field(description='The picture, in any form that edit_image takes. Default "last".')]
 
 
-class MaskContent(Content):
+class MaskContent(TypedDict):
     """How much of a picture would change; the size is the picture's, in pixels."""
 
     changed_percent: float

@@ -9,8 +9,8 @@ from pydantic import Field
 from imagerouter_mcp.generation.calls.outcome import Finished, Result
 from imagerouter_mcp.tools.declare import RESTORES, tool
 from imagerouter_mcp.tools.generating import outcome_result
-from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import AppContext, Preview
+from imagerouter_mcp.tools.pictures import GenerationContent
 
 Handle = Annotated[str, Field(description='Handle of a picture (img_7f3a), or "last" (default).')]
 
