@@ -154,15 +154,10 @@ def _listed(value: object, *, separated: bool) -> list[object] | None:
 
 def _text(value: object) -> object:
     """Return a number as text, and the only item of a list."""
-    match value:
-        case [only]:
-            return cast("object", only)
-        case bool():
-            return value
-        case int() | float():
-            return str(value)
-        case _:
-            return cast("object", value)
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        return items[0] if len(items) == 1 else items
+    return str(value) if type(value) in (int, float) else value
 
 
 def _word(name: str, schema: Mapping[str, Any], value: object) -> object:

@@ -1,11 +1,13 @@
 """Describe generated pictures and videos in results, and say where their files are."""
 
 from decimal import Decimal
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from imagerouter_mcp.gallery.entries import GalleryImage, Record
-from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.money import dollars
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.gallery.entries import GalleryImage, Record
+    from imagerouter_mcp.gallery.signed_links import Links
 
 
 class Picture(TypedDict, total=False):
@@ -38,7 +40,7 @@ class GenerationContent(TypedDict, total=False):
     next_step: str
 
 
-def picture_fields(image: GalleryImage, links: Links | None) -> Picture:
+def picture_fields(image: "GalleryImage", links: "Links | None") -> Picture:
     """Return what describes the image itself and names its file."""
     where = place(image, links)
     return {
@@ -54,7 +56,7 @@ def picture_fields(image: GalleryImage, links: Links | None) -> Picture:
     }
 
 
-def place(image: GalleryImage, links: Links | None) -> str | None:
+def place(image: "GalleryImage", links: "Links | None") -> str | None:
     """Return the file's path, or a download link for callers on other machines; None without a file."""
     if image.path is None:
         return None
@@ -63,12 +65,12 @@ def place(image: GalleryImage, links: Links | None) -> str | None:
     return links.download(image.handle) if image.handle else None
 
 
-def is_video(image: GalleryImage) -> bool:
+def is_video(image: "GalleryImage") -> bool:
     """Tell whether it is a video, which cannot be a source image."""
     return (image.media_type or "").startswith("video/")
 
 
-def description(image: GalleryImage) -> str:
+def description(image: "GalleryImage") -> str:
     """Return type and size in a few words: "1024×1024 WebP, 183 kB"."""
     kind = (image.media_type or "").rpartition("/")[2].removesuffix("+xml").upper().replace("WEBP", "WebP")
     size = f"{image.width}×{image.height} " if image.width and image.height else ""
@@ -76,7 +78,7 @@ def description(image: GalleryImage) -> str:
     return f"{size}{kind}, {length}{_file_size(image.bytes or 0)}"
 
 
-def summary(record: Record) -> str:
+def summary(record: "Record") -> str:
     """Return model, cost and time of a generation in a few words: "x/y · $0.04 · 6.9 s"."""
     took = f"{record.latency_ms / 1000:.1f} s" if record.latency_ms is not None else ""
     return " · ".join(part for part in (record.model, cost_words(record.cost_usd), took) if part)

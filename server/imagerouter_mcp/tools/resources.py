@@ -15,7 +15,6 @@ from mcp.types import (
 )
 
 from imagerouter_mcp.errors import ImageRouterError, NotFoundError
-from imagerouter_mcp.tools.generation_result import record_fields
 from imagerouter_mcp.tools.listed_models import listed_model
 from imagerouter_mcp.tools.pictures import place
 from imagerouter_mcp.tools.prompts import SUGGESTED
@@ -50,6 +49,7 @@ def add_resources(server: MCPServer[App], app: App) -> None:
     )
     async def record(handle: str) -> str:  # pyright: ignore[reportUnusedFunction] - the server holds it
         from imagerouter_mcp.generation.handles import find_image
+        from imagerouter_mcp.tools.generation_result import record_fields
 
         found = (await find_image(app.gallery, handle))[1]
         return json.dumps(record_fields(found, app.links), ensure_ascii=False)

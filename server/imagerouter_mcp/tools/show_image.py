@@ -6,7 +6,6 @@ from typing import Annotated
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from imagerouter_mcp.generation.calls.outcome import Finished, Result
 from imagerouter_mcp.tools.declare import RESTORES, tool
 from imagerouter_mcp.tools.generating import outcome_result
 from imagerouter_mcp.tools.parameters import AppContext, Preview
@@ -23,6 +22,8 @@ async def show_image(
 
     Free of charge.
     """
+    from imagerouter_mcp.generation.calls.outcome import Finished, Result
+
     image, record, notes = await ctx.request_context.lifespan_context.delivery.restore(handle)
     shown = Result(replace(record, images=(image,)), notes=notes)
     return await outcome_result(ctx, Finished(record.generation, (shown,)), preview)

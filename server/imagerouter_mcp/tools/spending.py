@@ -3,19 +3,21 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 
 from anyio import to_thread
 from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.gallery.days import start_of, today
-from imagerouter_mcp.gallery.ledger import Spent
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.declare import READS_HERE, tool
 from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.structured import tool_result
 from imagerouter_mcp.tools.unfinished import Unfinished, unfinished, unfinished_lines
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.gallery.ledger import Spent
 
 Period = Annotated[
     Literal["today", "week", "month", "all"],
@@ -98,24 +100,24 @@ def _since(period: str) -> datetime:
     return start_of(today() - timedelta(days=_DAYS[period] - 1))
 
 
-def _total(spent: Sequence[Spent], wanted: Callable[[Spent], bool]) -> Decimal:
+def _total(spent: "Sequence[Spent]", wanted: "Callable[[Spent], bool]") -> Decimal:
     return sum((each.usd for each in spent if wanted(each)), Decimal())
 
 
-def _by_model(spent: Sequence[Spent]) -> list[ModelSpending]:
+def _by_model(spent: "Sequence[Spent]") -> list[ModelSpending]:
     """Return what was certainly paid by model, the dearest first."""
     sums = _sums(spent, lambda each: each.model)
     rows = [ModelSpending(model=model, usd=usd, count=count) for model, (usd, count) in sums.items()]
     return sorted(rows, key=lambda row: row["usd"], reverse=True)
 
 
-def _by_day(spent: Sequence[Spent]) -> list[DaySpending]:
+def _by_day(spent: "Sequence[Spent]") -> list[DaySpending]:
     """Return what was certainly paid by day, the earliest first."""
     sums = _sums(spent, lambda each: each.at.astimezone().date().isoformat())
     return [DaySpending(day=day, usd=usd, count=count) for day, (usd, count) in sorted(sums.items())]
 
 
-def _sums(spent: Sequence[Spent], key: Callable[[Spent], str]) -> dict[str, tuple[Decimal, int]]:
+def _sums(spent: "Sequence[Spent]", key: "Callable[[Spent], str]") -> dict[str, tuple[Decimal, int]]:
     sums: dict[str, tuple[Decimal, int]] = {}
     for each in spent:
         if each.certain:

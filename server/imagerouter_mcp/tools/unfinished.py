@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from imagerouter_mcp.errors import revived
-from imagerouter_mcp.gallery.entries import Entry
 from imagerouter_mcp.lines import collapse
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.structured import PROMPT_IN_FIELDS, short_prompt
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.gallery.entries import Entry
 
 _STATES = {
     "preparing": "Being prepared",
@@ -37,7 +39,7 @@ class Unfinished(TypedDict):
     next_step: str | None
 
 
-def unfinished(entry: Entry) -> Unfinished:
+def unfinished(entry: "Entry") -> Unfinished:
     """Return a generation without a result as structured content."""
     uncertain = entry.open or entry.state == "unknown"
     return Unfinished(
@@ -52,7 +54,7 @@ def unfinished(entry: Entry) -> Unfinished:
     )
 
 
-def unfinished_lines(entries: Sequence[Entry]) -> list[str]:
+def unfinished_lines(entries: "Sequence[Entry]") -> list[str]:
     """Return a line for each generation without a result, but only for the newest of those that failed."""
     pending = [entry for entry in entries if entry.state not in _ENDED]
     ended = [entry for entry in entries if entry.state in _ENDED]
@@ -61,7 +63,7 @@ def unfinished_lines(entries: Sequence[Entry]) -> list[str]:
     return [*lines, f"and {more} more that failed"] if more > 0 else lines
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: "Entry") -> str:
     fields = unfinished(entry)
     parts = [
         f"{_STATES[entry.state]}: {fields['generation']}",
@@ -75,7 +77,7 @@ def _line(entry: Entry) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _reason(entry: Entry) -> str:
+def _reason(entry: "Entry") -> str:
     """Return why there is no result: in short where it is over and cost nothing."""
     if not entry.error:
         return ""
