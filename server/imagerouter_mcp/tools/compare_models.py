@@ -31,7 +31,7 @@ FEWEST, MOST = 2, 6
 Models = Annotated[list[str], Field(description="2 to 6 model ids.")]
 MaxCost = Annotated[
     float | None,
-    Field(ge=0, description="Refuse if all together may cost more, in USD. Default none."),
+    Field(ge=0, description="Refuse if all may cost more."),
     WithJsonSchema({"type": "number", "minimum": 0}),  # left out, never null
 ]
 
@@ -57,7 +57,7 @@ async def compare_models(
     again: Again = False,
     confirm_cost: ConfirmCost = False,
 ) -> Annotated[CallToolResult, GenerationContent]:
-    """Make the same picture with several models to choose between them. Costs credits for each."""
+    """Draw one picture with several models, to choose. Costs credits for each."""
     if len(set(models)) != len(models) or not FEWEST <= len(models) <= MOST:
         raise PlanError(
             f"A comparison takes {FEWEST} to {MOST} different models; {len(models)} were named.",

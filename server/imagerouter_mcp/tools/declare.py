@@ -21,25 +21,17 @@ from typing import Any, get_args, get_origin, get_type_hints
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ToolAnnotations
 
-MAKES = ToolAnnotations(
-    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
-)
+from imagerouter_mcp.tools.parameters import SELF_EXPLAINING
+
+MAKES = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=True)
 """For tools that make something and cost money."""
-READS = ToolAnnotations(
-    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
-)
+READS = ToolAnnotations(read_only_hint=True)
 """For tools that read from the service or from addresses."""
-READS_HERE = ToolAnnotations(
-    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
-)
+READS_HERE = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 """For tools that read from this machine only."""
-RESTORES = ToolAnnotations(
-    read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
-)
+RESTORES = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True)
 """For tools that download a missing file again."""
-OPENS = ToolAnnotations(
-    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
-)
+OPENS = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
 """For tools that create a new link with each call."""
 
 _JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", Decimal: "number"}
@@ -55,7 +47,7 @@ def tool(title: str, hints: ToolAnnotations) -> Callable[[ToolFunction], Tool]:
 
     Args:
         title: The name that people see.
-        hints: All four hints; hosts decide by them what needs a confirmation.
+        hints: Hosts decide by them what needs a confirmation.
     """
 
     def declare(function: ToolFunction) -> Tool:
@@ -73,12 +65,25 @@ def input_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """Return a JSON schema of arguments as it is published.
 
     Titles only repeat the names, and descriptions state the defaults because hosts remove them: both are
-    left out, because a model reads the schema at every turn. Arguments that it does not name are refused.
+    left out, because a model reads the schema at every turn, and so are the descriptions of
+    `SELF_EXPLAINING` parameters. Nothing says that other arguments are refused,
+    because a client that checks would not send the other spellings that `arguments.py` reads.
     """
     for part in (schema, *schema["properties"].values()):
         part.pop("title", None)
         part.pop("default", None)
-    return {**schema, "additionalProperties": False}
+    for name in schema["properties"].keys() & SELF_EXPLAINING:
+        del schema["properties"][name]["description"]
+    return schema
+
+
+def explained(tool: Tool) -> dict[str, dict[str, Any]]:
+    """Return the schema of each parameter with its description, for people."""
+    fields = tool.fn_metadata.arg_model.model_fields
+    return {
+        name: {**schema, "description": fields[name].description}
+        for name, schema in tool.parameters["properties"].items()
+    }
 
 
 def output_schema(content: type) -> dict[str, Any]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from imagerouter_mcp.api.catalogue import Listing
     from imagerouter_mcp.api.model_list import ModelEntry
 
-ModelId = Annotated[str, Field(description="Model id, such as google/gemini-2.5-flash.")]
+ModelId = Annotated[str, Field(description="Its id.")]
 
 _ALTERNATIVES = 3
 
@@ -54,7 +54,7 @@ class ModelContent(TypedDict):
 
 @tool("Describe model", READS)
 async def describe_model(*, model: ModelId, ctx: AppContext) -> Annotated[CallToolResult, ModelContent]:
-    """Tell all about one model: sizes, prices, abilities, providers, alternatives. Free of charge."""
+    """Tell all about one model: sizes, prices, abilities, providers, alternatives. Free."""
     from imagerouter_mcp.generation.planning.model_choice import Need, instead, named
 
     listing = await ctx.request_context.lifespan_context.catalogue.models()

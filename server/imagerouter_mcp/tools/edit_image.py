@@ -70,9 +70,9 @@ async def edit_image(
     again: Again = False,
     confirm_cost: ConfirmCost = False,
 ) -> Annotated[CallToolResult, GenerationContent]:
-    """Change, combine, restyle, upscale or cut out existing pictures or photos.
+    """Change pictures: retouch a photo, remove a background, combine, restyle, upscale, cut out.
 
-    The source files stay as they are; the result is a new picture. Costs credits on each call.
+    Costs credits.
     """
     if not images:
         raise PlanError("There is no source image.", "Give at least one in `images`, or use generate_image.")

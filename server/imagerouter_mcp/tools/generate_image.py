@@ -55,10 +55,9 @@ async def generate_image(
     again: Again = False,
     confirm_cost: ConfirmCost = False,
 ) -> Annotated[CallToolResult, GenerationContent]:
-    """Make a new picture from text: photo, illustration, logo, icon, drawing, poster, diagram.
+    """Draw a new picture from text: photo, logo, icon, sticker, poster, background, illustration.
 
-    Saves the file, answers with its path, link, handle and cost. Costs credits on each call; free models
-    end in :free.
+    Costs credits.
     """
     request = Request(
         prompt=prompt,

@@ -24,14 +24,12 @@ from imagerouter_mcp.tools.parameters import (
 )
 from imagerouter_mcp.tools.pictures import GenerationContent
 
-VideoPrompt = Annotated[str, Field(description="What happens: subject, motion, camera, style, sound.")]
+VideoPrompt = Annotated[str, Field(description="What happens: subject, motion, camera, sound.")]
 StartImages = Annotated[
     list[str],
-    Field(description="The picture to begin with, in any form that edit_image takes. Default none."),
+    Field(description="Picture to begin with, as in edit_image."),
 ]
-Seconds = Annotated[
-    float, Field(ge=0, description="Length; most models have a list. Default 0: the model's own.")
-]
+Seconds = Annotated[float, Field(ge=0, description="Length. Default 0: the model's own.")]
 
 
 async def _consent(
@@ -69,10 +67,7 @@ async def generate_video(
     again: Again = False,
     confirm_cost: ConfirmCost = False,
 ) -> Annotated[CallToolResult, GenerationContent]:
-    """Make a video, clip or animation from text, or from a picture.
-
-    Takes minutes: mostly answers with a handle for get_generation. Costs credits, far more than a picture.
-    """
+    """Make a video clip or animation from text or a picture; takes minutes. Costs credits, far more."""
     request = Request(
         kind="video",
         prompt=prompt,

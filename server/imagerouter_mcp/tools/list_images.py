@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Query = Annotated[
     str,
-    Field(description='Words of the prompt, model, handle or date ("2026-11", "today"). Empty: all.'),
+    Field(description='Words of prompt, model, handle or date ("2026-11", "today").'),
 ]
 Limit = Annotated[int, Field(ge=1, le=200, description="At most so many generations. Default 10.")]
 
@@ -48,7 +48,7 @@ class ImagesContent(TypedDict):
 async def list_images(
     *, ctx: AppContext, query: Query = "", limit: Limit = 10
 ) -> Annotated[CallToolResult, ImagesContent]:
-    """List the pictures and videos made earlier, newest first, and what is unfinished. Free of charge."""
+    """List pictures and videos made earlier, newest first, and what is unfinished. Free."""
     from imagerouter_mcp.gallery.query import matches
 
     app = ctx.request_context.lifespan_context

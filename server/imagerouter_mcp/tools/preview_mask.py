@@ -10,10 +10,11 @@ from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.planning.request import Request
 from imagerouter_mcp.tools.declare import READS, tool
 from imagerouter_mcp.tools.inline_preview import image_block
-from imagerouter_mcp.tools.parameters import AppContext, Mask
+from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.structured import tool_result
 
-Source = Annotated[str, Field(description='The picture, in any form that edit_image takes. Default "last".')]
+Source = Annotated[str, Field(description='Picture, as in edit_image. Default "last".')]
+PreviewedMask = Annotated[str, Field(description="As in edit_image.")]
 
 
 class MaskContent(TypedDict):
@@ -27,9 +28,9 @@ class MaskContent(TypedDict):
 
 @tool("Preview mask", READS)
 async def preview_mask(
-    *, mask: Mask, ctx: AppContext, image: Source = "last"
+    *, mask: PreviewedMask, ctx: AppContext, image: Source = "last"
 ) -> Annotated[CallToolResult, MaskContent]:
-    """Show which part of a picture an edit with this mask would change. Free of charge."""
+    """Show which part of a picture an edit with this mask would change. Free."""
     from imagerouter_mcp.images.masks.painting import covered_share, mask_preview
 
     request = Request(prompt="", images=(image,), mask=mask)

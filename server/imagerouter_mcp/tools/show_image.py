@@ -11,17 +11,14 @@ from imagerouter_mcp.tools.generating import outcome_result
 from imagerouter_mcp.tools.parameters import AppContext, Preview
 from imagerouter_mcp.tools.pictures import GenerationContent
 
-Handle = Annotated[str, Field(description='Handle of a picture (img_7f3a), or "last" (default).')]
+Handle = Annotated[str, Field(description='Such as img_7f3a. Default "last".')]
 
 
 @tool("Show image", RESTORES)
 async def show_image(
     *, ctx: AppContext, handle: Handle = "last", preview: Preview = "auto"
 ) -> Annotated[CallToolResult, GenerationContent]:
-    """Show a picture made earlier: path, link, cost, preview. Fetches it again if its file is missing.
-
-    Free of charge.
-    """
+    """Show an earlier picture again; downloads it if its file is missing. Free."""
     from imagerouter_mcp.generation.calls.outcome import Finished, Result
 
     image, record, notes = await ctx.request_context.lifespan_context.delivery.restore(handle)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Period = Annotated[
     Literal["today", "week", "month", "all"],
-    Field(description="week and month are the last 7 and 30 days. Default today."),
+    Field(description="Default today."),
 ]
 
 _DAYS = {"today": 1, "week": 7, "month": 30}
@@ -63,7 +63,7 @@ class SpendingContent(TypedDict):
 async def spending(
     *, ctx: AppContext, period: Period = "today"
 ) -> Annotated[CallToolResult, SpendingContent]:
-    """Tell what was spent, by model and day, and what is left of the day's budget. Free of charge."""
+    """Tell what was spent, by model and day, and what is left of today's budget. Free."""
     app = ctx.request_context.lifespan_context
     await app.calls.settle()
     spent = await to_thread.run_sync(app.ledger.since, _since(period))

@@ -24,7 +24,7 @@ class UploadContent(TypedDict):
 
 @tool("Upload link", OPENS)
 async def upload_link(*, ctx: AppContext) -> Annotated[CallToolResult, UploadContent]:
-    """Get a link that takes a local picture or photo for editing, by curl or in a browser. Free of charge."""
+    """Get a link to send a local picture or photo to, for editing, by curl or browser. Free."""
     from imagerouter_mcp.errors import ConfigurationError
     from imagerouter_mcp.gallery.uploads import MAX_UPLOAD_BYTES
 
