@@ -21,6 +21,8 @@ from pydantic import SecretStr
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.tools import all_tools
+from imagerouter_mcp.tools.declare import explained
+from imagerouter_mcp.tools.parameters import SELF_EXPLAINING
 from imagerouter_mcp.wiring import App, open_app
 
 SNAPSHOT = Path(__file__).with_name("tools.json")
@@ -108,7 +110,6 @@ async def test_every_tool_has_a_title_a_description_and_its_hints(tools: list[To
         assert tool.description
         assert "\n" not in tool.description
         assert (hints := tool.annotations)
-        assert hints.open_world_hint is not None
         assert hints.read_only_hint is not None
         assert hints.read_only_hint or hints.destructive_hint is False, "left out, it means true"
 
@@ -127,7 +128,7 @@ async def test_what_costs_money_is_not_called_harmless_and_says_so(tools: list[T
 
 async def test_making_is_found_by_the_words_that_people_use(tools: list[Tool]) -> None:
     told = {tool.name: (tool.description or "").lower() for tool in tools}
-    for word in (
+    for word in [
         "picture",
         "photo",
         "illustration",
@@ -137,7 +138,7 @@ async def test_making_is_found_by_the_words_that_people_use(tools: list[Tool]) -
         "sticker",
         "poster",
         "background",
-    ):
+    ]:
         assert word in told["generate_image"], word
     for word in ("photo", "background", "upscale", "combine", "cut out"):
         assert word in told["edit_image"], word
@@ -184,10 +185,18 @@ async def test_every_parameter_is_described_with_a_default_that_would_surprise(t
     for tool in tools:
         for name, schema in properties(tool).items():
             place, told = f"{tool.name}.{name}", schema.get("description", "")
-            assert told.endswith("."), place
+            assert told.endswith(".") != (name in SELF_EXPLAINING), place
+            if name in SELF_EXPLAINING:
+                continue
             default = defaults(tool).get(name)
             if default not in (None, "", False, "auto", "any", "relevance", []):
                 assert re.search(rf"\bDefault .?{re.escape(str(default))}\b", told), place
+
+
+def test_people_read_a_description_of_every_parameter() -> None:
+    for tool in all_tools(remote=True):
+        described = {name: schema["description"] for name, schema in explained(tool).items()}
+        assert [name for name, text in described.items() if not text.endswith(".")] == [], tool.name
 
 
 async def test_every_tool_refuses_arguments_that_it_does_not_know(offline: Settings, era: str) -> None:

@@ -191,8 +191,8 @@ def _revised_prompts(finished: Finished) -> list[str]:
 
 def _notes(finished: Finished) -> list[str]:
     """Return each note once, however many pictures it is about."""
-    notes = (note for made in finished.results for note in (*_cost_notes(made), *made.notes))
-    return list(dict.fromkeys(notes))
+    of_results = (note for made in finished.results for note in (*_cost_notes(made), *made.notes))
+    return list(dict.fromkeys((*finished.notes, *of_results)))
 
 
 def _cost_notes(made: Result) -> list[str]:

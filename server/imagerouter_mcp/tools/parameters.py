@@ -31,9 +31,7 @@ Size = Annotated[str, Field(description="WIDTHxHEIGHT, 1K, 2K or 4K.")]
 AspectRatio = Annotated[str, Field(description="Such as 16:9, square, portrait, match (source).")]
 Count = Annotated[int, Field(ge=1, le=8, description="How many, each paid for. Default 1.")]
 DryRun = Annotated[bool, Field(description="Only tell model and price.")]
-Again = Annotated[
-    bool, Field(description="Make another; a repeat within ten minutes returns the first.")
-]
+Again = Annotated[bool, Field(description="Make another; a repeat within ten minutes returns the first.")]
 ConfirmCost = Annotated[bool, Field(description="The person agreed to the price.")]
 Quality = Annotated[
     Literal["auto", "low", "medium", "high"], Field(description="For the models that have one.")
@@ -52,6 +50,7 @@ OutputDir = Annotated[
 Filename = Annotated[str, Field(description="File name, no folder. Default: the prompt's first words.")]
 
 SELF_EXPLAINING = frozenset(
-    "filename free kind limit output_dir output_format preview quality response_format sort".split()
+    {"filename", "free", "kind", "limit", "output_dir", "output_format", "preview", "quality"}
+    | {"response_format", "sort"}
 )
 """Parameters whose description is for people alone: a model knows what the name means."""

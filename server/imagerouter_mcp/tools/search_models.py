@@ -17,10 +17,10 @@ Supports = Annotated[
     list[Literal["edit", "mask", "quality"]],
     Field(description="What it must take; edit: source pictures."),
 ]
-Vendor = Annotated[str, Field(description="Its maker, such as openai.")]
+Vendor = Annotated[str, Field(description="Such as openai.")]
 MaxPrice = Annotated[
     float | None,
-    Field(ge=0, description="USD for one result."),
+    Field(ge=0, description="USD a result."),
     WithJsonSchema({"type": "number", "minimum": 0}),  # left out, never null
 ]
 WantedSize = Annotated[str, Field(description="WIDTHxHEIGHT that it must make.")]

@@ -46,9 +46,10 @@ def pending_result(pending: Pending) -> CallToolResult:
         "next_step": collect,
         "ask_again_seconds": pending.ask_again,
         "elapsed_seconds": round(pending.elapsed),
-        "notes": [paid_once],
+        "notes": [paid_once, *pending.notes],
     }
-    return tool_result([f"Not done yet: {pending.words}. {paid_once}", collect], content)
+    notes = (f"Note: {note}" for note in pending.notes)
+    return tool_result([f"Not done yet: {pending.words}. {paid_once}", collect, *notes], content)
 
 
 def plan_result(plan: "Plan", count: int, kind: Kind) -> CallToolResult:
