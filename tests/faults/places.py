@@ -26,9 +26,9 @@ def can_mount() -> bool:
 
 @contextmanager
 def small_disk(folder: Path) -> Generator[None]:
-    """A disk of 4 MiB at a folder, where it can be mounted; else the test is skipped."""
+    """A disk of 64 MiB at a folder, where it can be mounted; else the test is skipped."""
     folder.mkdir(parents=True, exist_ok=True)
-    if not can_mount() or _mount("-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)):
+    if not can_mount() or _mount("-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)):
         pytest.skip("no disk can be mounted here")
     try:
         yield
