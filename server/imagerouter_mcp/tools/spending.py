@@ -1,7 +1,7 @@
 """The tool `spending`: tell what was spent, by model and day."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 
@@ -9,7 +9,7 @@ from anyio import to_thread
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from imagerouter_mcp.gallery.days import start_of, today
+from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.declare import READS_HERE, tool
 from imagerouter_mcp.tools.parameters import AppContext
@@ -24,6 +24,8 @@ Period = Annotated[
     Field(description="Default today."),
 ]
 
+_EARLIEST, _LATEST = date(1970, 1, 2), date(9999, 12, 30)
+"""Days that every time zone can express as seconds since 1970."""
 _DAYS = {"today": 1, "week": 7, "month": 30}
 _WHEN = {"today": "today", "week": "in the last 7 days", "month": "in the last 30 days", "all": "in all"}
 _UNFINISHED_SHOWN = 20
@@ -66,9 +68,8 @@ async def spending(
     """Tell what was spent, by model and day, and what is left of today's budget. Free."""
     app = ctx.request_context.lifespan_context
     await app.calls.settle()
-    spent = await to_thread.run_sync(app.ledger.since, _since(period))
-    of_today = await to_thread.run_sync(app.ledger.since, _since("today"))
-    committed = sum((each.usd for each in of_today), Decimal())
+    spent = await to_thread.run_sync(app.ledger.between, *_days(period))
+    committed = await to_thread.run_sync(app.ledger.committed, today())
     entries = await to_thread.run_sync(app.journal.unfinished, _UNFINISHED_SHOWN)
     content = SpendingContent(
         period=period,
@@ -94,10 +95,11 @@ async def spending(
     return tool_result(lines, content)
 
 
-def _since(period: str) -> datetime:
+def _days(period: str) -> tuple[date, date]:
+    """Return the first and the last day of a period."""
     if period == "all":
-        return datetime.fromtimestamp(0, UTC)
-    return start_of(today() - timedelta(days=_DAYS[period] - 1))
+        return _EARLIEST, _LATEST
+    return today() - timedelta(days=_DAYS[period] - 1), today()
 
 
 def _total(spent: "Sequence[Spent]", wanted: "Callable[[Spent], bool]") -> Decimal:
@@ -122,7 +124,7 @@ def _sums(spent: "Sequence[Spent]", key: "Callable[[Spent], str]") -> dict[str, 
     for each in spent:
         if each.certain:
             usd, count = sums.get(key(each), (Decimal(), 0))
-            sums[key(each)] = (usd + each.usd, count + 1)
+            sums[key(each)] = (usd + each.usd, count + each.results)
     return sums
 
 
