@@ -277,12 +277,11 @@ def test_an_image_can_be_completed_later(gallery: RecordingGallery) -> None:
         handle=handle, path=IMAGE.path, url="https://a.b/c", media_type="image/png", bytes=5
     )
 
-    assert gallery.update(fetched)
+    assert gallery.update(fetched) == fetched
     found = gallery.find(handle)
 
     assert found is not None
     assert found[0] == fetched
-    assert not gallery.update(GalleryImage(handle="img_none"))
 
 
 def test_how_long_a_model_takes_follows_its_latest_results(gallery: RecordingGallery) -> None:
