@@ -6,16 +6,15 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 DATABASE = "gallery.sqlite3"
-_LIMITED = (
-    "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2); "
-    "sys.argv[1:] = []; runpy.run_module('imagerouter_mcp', run_name='__main__', alter_sys=True)"
-)
+_LIMITED = "import resource, sys; resource.setrlimit(getattr(resource, sys.argv[1]), (int(sys.argv[2]),) * 2)"
+_NO_TEMPORARY = "import sys, tempfile; tempfile._candidate_tempdir_list = lambda: ['/no such folder']"
+_RUN = "import runpy; runpy.run_module('imagerouter_mcp', run_name='__main__', alter_sys=True)"
 _BLOCK = 4096
 
 
@@ -26,9 +25,9 @@ def can_mount() -> bool:
 
 @contextmanager
 def small_disk(folder: Path) -> Generator[None]:
-    """A disk of 4 MiB at a folder, where it can be mounted; else the test is skipped."""
+    """A disk of 64 MiB at a folder, where it can be mounted; else the test is skipped."""
     folder.mkdir(parents=True, exist_ok=True)
-    if not can_mount() or _mount("-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)):
+    if not can_mount() or _mount("-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)):
         pytest.skip("no disk can be mounted here")
     try:
         yield
@@ -48,9 +47,26 @@ def make_room(folder: Path) -> None:
     (folder / "filling").unlink()
 
 
-def limited_command(bytes_a_file: int) -> list[str]:
-    """Starts a server that cannot write a larger file."""
-    return [sys.executable, "-c", _LIMITED, str(bytes_a_file)]
+def limited_command(limit: str, value: int) -> list[str]:
+    """Starts a server with a limit of the system, such as `RLIMIT_FSIZE`, which it cannot raise."""
+    return [sys.executable, "-c", f"{_LIMITED}; del sys.argv[1:3]; {_RUN}", limit, str(value)]
+
+
+def command_without_temporary_folder() -> list[str]:
+    """Starts a server on a system where nothing can be written but its own folders."""
+    return [sys.executable, "-c", f"{_NO_TEMPORARY}; {_RUN}"]
+
+
+def turn_into_file(folder: Path) -> None:
+    """Put a file in the place of a folder."""
+    folder.rename(folder.with_name(f"{folder.name} moved"))
+    folder.touch()
+
+
+def turn_back(folder: Path) -> None:
+    """Take back what `turn_into_file` did."""
+    folder.unlink()
+    folder.with_name(f"{folder.name} moved").rename(folder)
 
 
 def make_read_only(folder: Path) -> None:
@@ -116,6 +132,10 @@ def move_database_away(data: Path) -> None:
 
 def date_an_hour_ahead(data: Path) -> None:
     """Make everything recorded look as if the clock had been set back by an hour since then."""
+    _move_dates(data, 3600)
+
+
+def _move_dates(data: Path, seconds: float) -> None:
     connection = sqlite3.connect(data / DATABASE)
     with connection:
         tables = [
@@ -124,5 +144,17 @@ def date_an_hour_ahead(data: Path) -> None:
         for table in tables:
             for _, column, kind, *_ in connection.execute(f"PRAGMA table_info({table})").fetchall():
                 if column.endswith("_at") and kind.upper() == "REAL":
-                    connection.execute(f"UPDATE {table} SET {column} = {column} + 3600")  # noqa: S608 - its own names
+                    connection.execute(f"UPDATE {table} SET {column} = {column} + ?", (seconds,))  # noqa: S608 - its own names
     connection.close()
+
+
+def has_ended(data: Path, prompt: str) -> bool:
+    """Whether the journal says that a generation is over."""
+    with closing(sqlite3.connect(data / DATABASE)) as connection:
+        found = connection.execute("SELECT ended_at FROM journal WHERE prompt = ?", (prompt,)).fetchall()
+    return bool(found) and all(ended is not None for (ended,) in found)
+
+
+def grow_older(data: Path, seconds: float) -> None:
+    """Make everything recorded look as if it had happened so much earlier."""
+    _move_dates(data, -seconds)
