@@ -48,7 +48,7 @@ def leave(settings: Settings) -> Callable[..., str]:
     def left(state: str, kept: bytes | None = None) -> str:
         database = Database(settings.data_dir)
         journal = Journal(database, settings.data_dir)
-        (handle,), _ = journal.begin(f"of {state}", [("A fox", "vendor/x")], again=False)
+        (handle,), _ = journal.begin(f"of {state}", [("A fox", "vendor/x")], again=True)
         plan = Plan(
             kind="image",
             prompt="A fox",
@@ -160,6 +160,25 @@ async def test_what_had_arrived_whole_is_finished_and_told_as_always(
     assert not made()
 
 
+async def test_a_picture_that_a_dead_server_had_stored_already_is_taken_as_it_is(
+    connect: Hosts, settings: Settings, leave: Callable[..., str]
+) -> None:
+    stored, other = settings.output_dir / "a-fox-2.png", settings.output_dir / "a-fox.png"
+    stored.parent.mkdir(parents=True)
+    stored.write_bytes(_png())
+    other.write_bytes(b"of the same name")
+    handle = leave("working", HEAD + answer_of(b64_json=base64.b64encode(_png()).decode()))
+    another = leave("working", HEAD + answer_of(b64_json=base64.b64encode(_png()).decode()))
+    async with connect() as host:
+        told = {(await host("get_generation", generation=each)).path for each in (handle, another)}
+    assert told == {stored, settings.output_dir / "a-fox-3.png"}, "a file belongs to one picture"
+    assert {file.name for file in settings.output_dir.iterdir()} == {
+        "a-fox.png",
+        "a-fox-2.png",
+        "a-fox-3.png",
+    }
+
+
 @pytest.mark.parametrize("row", ['{"handle": "gen_1"}', "{", "", "[]", "null"])
 async def test_a_row_that_cannot_be_read_ends_once_and_what_had_arrived_is_kept(
     connect: Hosts, settings: Settings, leave: Callable[..., str], row: str
@@ -217,6 +236,30 @@ async def test_an_error_that_had_arrived_is_told_as_it_came(
     assert told.fields["error"]["charged"] == "no"
     assert "safety system" in told.text
     assert spent["uncertain_usd"] == 0
+
+
+async def test_the_most_that_a_failure_kept_is_told_whoever_settles_it(
+    connect: Hosts, leave: Callable[..., str]
+) -> None:
+    error = {"error": {"message": "Failed to postlog usage", "type": "internal_error"}}
+    handle = leave("working", HEAD + json.dumps(error).encode())
+    async with connect() as host:
+        told = [await host("get_generation", generation=handle) for _ in range(2)]
+    for each in told:
+        assert "Up to $0.03 was kept." in each.text
+        assert each.fields["error"]["up_to_usd"] == 0.03
+
+
+async def test_what_cannot_be_delivered_ends_with_its_cost_and_the_place_of_its_bytes(
+    connect: Hosts, settings: Settings, leave: Callable[..., str]
+) -> None:
+    handle = leave("working", HEAD + answer_of(b64_json="no base64 %%%"))
+    async with connect() as host:
+        told = [await host("get_generation", generation=handle) for _ in range(2)]
+    for each in told:
+        assert "$0.01 was charged." in each.text
+        assert str(settings.data_dir / "rescued" / f"{handle}-1.txt") in each.text
+        assert each.fields["error"]["cost_usd"] == 0.01
 
 
 async def test_a_paid_call_that_asks_for_something_else_settles_what_was_left_too(

@@ -110,6 +110,7 @@ class Delivery:
         self._answers = answers
         self._settings = settings
         self._swept = False
+        self._claimed: dict[Path, str] = {}
         self._held: dict[str, GenerationAnswer] = {}
 
     def destination(self, request: Request) -> Destination:
@@ -328,7 +329,7 @@ class Delivery:
         ]
 
     async def _into(self, item: ResultItem, place: _Place, stem: str, part: str, *, again: bool) -> Stored:
-        is_known = self._gallery.has if again else None
+        claim = partial(self._claim, part) if again else None
         folder = await to_thread.run_sync(place.folder)
         with partial_file(folder, private=place.private) as unfinished:
             if not item.b64_json:
@@ -337,17 +338,28 @@ class Delivery:
                 kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.txt", unfinished.finish())
                 return Stored(StoredImage(), "its base64 is damaged", kept=kept)
             try:
-                return Stored(await to_thread.run_sync(_store, unfinished, item.url, folder, stem, is_known))
+                return Stored(await to_thread.run_sync(_store, unfinished, item.url, folder, stem, claim))
             except NotAPictureError as error:
                 kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.bin", unfinished.finish())
                 return Stored(
                     StoredImage(url=item.url), f"what came is not a whole picture: {error}", kept=kept
                 )
 
+    def _claim(self, part: str, path: Path) -> bool:
+        """Return whether a file was stored for a certain result and never recorded."""
+        try:
+            return not self._gallery.has(path) and self._claimed.setdefault(path, part) == part
+        except ConfigurationError:  # then it may be another one's
+            return False
+
     async def _download(self, url: str, target: PartialFile) -> None:
+        try:
+            fetcher = self._fetcher()
+        except ConfigurationError as error:  # the person can correct that, and fetch it then
+            raise FetchError(error.what.rstrip(".")) from None
         for wait in (*RETRY_AFTER_SECONDS, None):
             try:
-                await self._fetcher().download(
+                await fetcher.download(
                     url,
                     target.file,
                     max_bytes=MAX_RESULT_BYTES,
@@ -457,11 +469,11 @@ def _store(
     url: str | None,
     folder: Path,
     stem: str,
-    is_known: Callable[[Path], bool] | None,
+    claim: Callable[[Path], bool] | None,
 ) -> StoredImage:
     unfinished.file.flush()
     seen = inspect(unfinished.path)
-    path = store(unfinished.finish(), folder, stem, seen.format.extension, is_known)
+    path = store(unfinished.finish(), folder, stem, seen.format.extension, claim)
     return StoredImage(
         path=path,
         url=url,
