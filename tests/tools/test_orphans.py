@@ -262,6 +262,20 @@ async def test_what_cannot_be_delivered_ends_with_its_cost_and_the_place_of_its_
         assert each.fields["error"]["cost_usd"] == 0.01
 
 
+async def test_what_cannot_be_settled_yet_may_have_been_charged_and_is_settled_later(
+    connect: Hosts, leave: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = leave("working", HEAD + answer_of(b64_json=base64.b64encode(_png()).decode()))
+    with monkeypatch.context() as environment:
+        environment.setenv("SSL_CERT_FILE", "/no/such/file.pem")
+        async with connect() as host:
+            told = await host("get_generation", generation=handle)
+    assert (told.fields["error"]["kind"], told.fields["error"]["charged"]) == ("configuration", "unknown")
+    async with connect() as host:
+        later = await host("get_generation", generation=handle)
+    assert later.path.is_file()
+
+
 async def test_a_paid_call_that_asks_for_something_else_settles_what_was_left_too(
     connect: Hosts, leave: Callable[..., str]
 ) -> None:
