@@ -1,6 +1,8 @@
 """The gallery: a record for each generation and a handle for each picture, shared by a person's servers."""
 
+import os
 import re
+from pathlib import Path
 from statistics import median
 
 from imagerouter_mcp.gallery import rows
@@ -75,6 +77,12 @@ class Gallery:
         """Return the record of a generation by its handle, such as `gen_7f3a`."""
         with self._database.transaction() as connection:
             return next(iter(rows.select(connection, "handle = ?", (handle,), 1)), None)
+
+    def of_file(self, path: Path) -> Record | None:
+        """Return the newest record with a picture whose file has this path."""
+        where = "id = (SELECT max(generation_id) FROM images WHERE path = ?)"
+        with self._database.transaction() as connection:
+            return next(iter(rows.select(connection, where, (os.fsencode(path),), 1)), None)
 
     def usual_seconds(self, model: str) -> float | None:
         """Return the median duration of a model's latest results, in seconds; None if there are none."""
