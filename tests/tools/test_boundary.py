@@ -108,7 +108,7 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
         "generate_image",
         {**FOX, "output_dir": "@notes"},
         "configuration",
-        "it is a file",
+        "it is the path of a file",
     ),
     "a name with a folder": ("generate_image", {**FOX, "filename": "../up"}, "plan", "../up"),
     "no images": ("edit_image", EDIT, "arguments", "'images' is missing"),
