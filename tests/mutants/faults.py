@@ -31,6 +31,11 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 }
 OPPOSITES = {"any": "all", "all": "any", "min": "max", "max": "min"}
 EXITS = (ast.Raise, ast.Return, ast.Continue, ast.Break)
+COMMUTATIVE = ("min", "max", "suppress", "gcd")
+"""Functions whose arguments may come in any order."""
+_ROUND = 20
+"""A number from here on becomes tenfold, but not one more or less: of a bound that somebody chose, the next
+number is as right, and of a code or a size, any other is as wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +197,10 @@ class _Finder(ast.NodeVisitor):
         other = ARITHMETIC.get(type(node.op))
         if other and not any(isinstance(side, ast.JoinedStr) for side in (node.left, node.right)):
             self._add("operator", node, f"({ast.unparse(ast.BinOp(node.left, other(), node.right))})")
-        self.generic_visit(node)
+        if isinstance(node.op, ast.Pow):  # of 2**20 only the 20
+            self.visit(node.right)
+        else:
+            self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> None:
         """Take `any` for `all`, `min` for `max`."""
@@ -225,7 +233,7 @@ class _Finder(ast.NodeVisitor):
 
     def _swap(self, call: ast.Call, pair: tuple[ast.expr, ast.expr], changed: ast.Call) -> None:
         one, two = pair
-        commutes = isinstance(call.func, ast.Name) and call.func.id in ("min", "max")
+        commutes = isinstance(call.func, ast.Name) and call.func.id in COMMUTATIVE
         if ast.dump(one) != ast.dump(two) and not commutes:
             self._add("swap", call, ast.unparse(changed))
 
@@ -249,7 +257,7 @@ def _is_logging(call: ast.Call) -> bool:
 
 
 def _other_numbers(value: float) -> Iterator[str]:
-    if isinstance(value, int):
+    if isinstance(value, int) and value < _ROUND:
         yield str(value + 1)
         if value:
             yield str(value - 1)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.days import start_of, today
 from imagerouter_mcp.gallery.entries import Reservation
@@ -47,7 +48,7 @@ def leave(settings: Settings) -> Callable[..., str]:
     def left(state: str, kept: bytes | None = None) -> str:
         database = Database(settings.data_dir)
         journal = Journal(database, settings.data_dir)
-        (handle,), _ = journal.begin(f"of {state}", [("A fox", "vendor/x")], again=False)
+        (handle,), _ = journal.begin(f"of {state}", [("A fox", "vendor/x")], again=True)
         plan = Plan(
             kind="image",
             prompt="A fox",
@@ -65,8 +66,9 @@ def leave(settings: Settings) -> Callable[..., str]:
         if state == "working":
             journal.mark(handle, "working")
         if kept is not None:
-            journal.answer_file(handle).parent.mkdir(parents=True, exist_ok=True)
-            journal.answer_file(handle).write_bytes(kept)
+            arrived = Answers(settings.data_dir).file(handle)
+            arrived.parent.mkdir(parents=True, exist_ok=True)
+            arrived.write_bytes(kept)
         journal.close()
         database.close()
         return handle
@@ -158,6 +160,25 @@ async def test_what_had_arrived_whole_is_finished_and_told_as_always(
     assert not made()
 
 
+async def test_a_picture_that_a_dead_server_had_stored_already_is_taken_as_it_is(
+    connect: Hosts, settings: Settings, leave: Callable[..., str]
+) -> None:
+    stored, other = settings.output_dir / "a-fox-2.png", settings.output_dir / "a-fox.png"
+    stored.parent.mkdir(parents=True)
+    stored.write_bytes(_png())
+    other.write_bytes(b"of the same name")
+    handle = leave("working", HEAD + answer_of(b64_json=base64.b64encode(_png()).decode()))
+    another = leave("working", HEAD + answer_of(b64_json=base64.b64encode(_png()).decode()))
+    async with connect() as host:
+        told = {(await host("get_generation", generation=each)).path for each in (handle, another)}
+    assert told == {stored, settings.output_dir / "a-fox-3.png"}, "a file belongs to one picture"
+    assert {file.name for file in settings.output_dir.iterdir()} == {
+        "a-fox.png",
+        "a-fox-2.png",
+        "a-fox-3.png",
+    }
+
+
 @pytest.mark.parametrize("row", ['{"handle": "gen_1"}', "{", "", "[]", "null"])
 async def test_a_row_that_cannot_be_read_ends_once_and_what_had_arrived_is_kept(
     connect: Hosts, settings: Settings, leave: Callable[..., str], row: str
@@ -176,7 +197,8 @@ async def test_a_row_that_cannot_be_read_ends_once_and_what_had_arrived_is_kept(
     assert str(kept) in told[0].text
     assert kept.read_bytes() == answer
     assert [entry["state"] for entry in listed] in ([], ["failed"])
-    assert spent["uncertain_usd"] == 0.03
+    assert "$0.01 was charged." in told[0].text
+    assert (spent["total_usd"], spent["uncertain_usd"]) == (0.01, 0)
 
 
 async def test_a_row_of_an_earlier_version_is_delivered(
@@ -214,6 +236,30 @@ async def test_an_error_that_had_arrived_is_told_as_it_came(
     assert told.fields["error"]["charged"] == "no"
     assert "safety system" in told.text
     assert spent["uncertain_usd"] == 0
+
+
+async def test_the_most_that_a_failure_kept_is_told_whoever_settles_it(
+    connect: Hosts, leave: Callable[..., str]
+) -> None:
+    error = {"error": {"message": "Failed to postlog usage", "type": "internal_error"}}
+    handle = leave("working", HEAD + json.dumps(error).encode())
+    async with connect() as host:
+        told = [await host("get_generation", generation=handle) for _ in range(2)]
+    for each in told:
+        assert "Up to $0.03 was kept." in each.text
+        assert each.fields["error"]["up_to_usd"] == 0.03
+
+
+async def test_what_cannot_be_delivered_ends_with_its_cost_and_the_place_of_its_bytes(
+    connect: Hosts, settings: Settings, leave: Callable[..., str]
+) -> None:
+    handle = leave("working", HEAD + answer_of(b64_json="no base64 %%%"))
+    async with connect() as host:
+        told = [await host("get_generation", generation=handle) for _ in range(2)]
+    for each in told:
+        assert "$0.01 was charged." in each.text
+        assert str(settings.data_dir / "rescued" / f"{handle}-1.txt") in each.text
+        assert each.fields["error"]["cost_usd"] == 0.01
 
 
 async def test_a_paid_call_that_asks_for_something_else_settles_what_was_left_too(
