@@ -107,8 +107,8 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     "a file for a folder": (
         "generate_image",
         {**FOX, "output_dir": "@notes"},
-        "configuration",
-        "it is a file",
+        "plan",
+        "it is the path of a file",
     ),
     "a name with a folder": ("generate_image", {**FOX, "filename": "../up"}, "plan", "../up"),
     "no images": ("edit_image", EDIT, "arguments", "'images' is missing"),

@@ -174,7 +174,7 @@ def need_of(request: Request) -> Need:
         kind=request.kind,
         seconds=request.seconds,
         quality=request.quality,
-        output_format=request.output_format,
+        output_format=request.format,
     )
 
 
@@ -184,7 +184,7 @@ def _fields(request: Request, entry: ModelEntry, size: str, response_format: str
     optional = {
         "size": entry.sizes[0] if size == "auto" and facts.needs_size and entry.sizes else size,
         "quality": "auto" if entry.takes_quality is False else request.quality,
-        "output_format": request.output_format if facts.takes_output_format else "auto",
+        "output_format": request.format if facts.takes_output_format else "auto",
         "seconds": _seconds(request, entry),
     }
     sent = {"model": entry.id, "prompt": request.prompt} if request.prompt else {"model": entry.id}
