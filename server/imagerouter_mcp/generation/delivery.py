@@ -1,6 +1,7 @@
 """From the service's answer to files and records: fetch or decode, check the bytes, store, record."""
 
 import base64
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,7 @@ from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.request import Request
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.images.source_images import is_data
 from imagerouter_mcp.private_files import last_resort, private_folder
 from imagerouter_mcp.settings import Settings
 
@@ -122,8 +124,17 @@ class Delivery:
         folder = self._settings.output_dir
         if request.output_dir:
             folder = permitted(request.output_dir, output_places(self._settings))
-        stem = checked_filename(request.filename) if request.filename else file_stem(request.prompt)
-        return Destination(folder, stem)
+        if request.filename:
+            return Destination(folder, checked_filename(request.filename))
+        return Destination(folder, file_stem(request.prompt.strip() or self._source_name(request)))
+
+    def _source_name(self, request: Request) -> str:
+        """Return the name of the first source's file, or "" if it has none."""
+        source = request.images[0] if request.images else ""
+        own = self._gallery.find(source)
+        if own and own[0].path:
+            return own[0].path.stem
+        return "" if is_data(source) else Path(re.split(r"[/\\]", re.split(r"[?#]", source)[0])[-1]).stem
 
     def prepare(self, destination: Destination) -> None:
         """Make sure before the paid call that its result can be stored.
