@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, closing
@@ -260,6 +261,41 @@ async def test_what_cannot_be_delivered_ends_with_its_cost_and_the_place_of_its_
         assert "$0.01 was charged." in each.text
         assert str(settings.data_dir / "rescued" / f"{handle}-1.txt") in each.text
         assert each.fields["error"]["cost_usd"] == 0.01
+
+
+async def test_what_cannot_be_settled_yet_may_have_been_charged_and_is_settled_later(
+    connect: Hosts, leave: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = leave("working", HEAD + answer_of(b64_json=base64.b64encode(_png()).decode()))
+    with monkeypatch.context() as environment:
+        environment.setenv("SSL_CERT_FILE", "/no/such/file.pem")
+        async with connect() as host:
+            told = await host("get_generation", generation=handle)
+    assert (told.fields["error"]["kind"], told.fields["error"]["charged"]) == ("configuration", "unknown")
+    async with connect() as host:
+        later = await host("get_generation", generation=handle)
+    assert later.path.is_file()
+
+
+async def test_what_killed_servers_left_is_swept_before_the_next_paid_call(
+    connect: Hosts, settings: Settings, leave: Callable[..., str]
+) -> None:
+    refused = Answers(settings.data_dir).file(leave("queued", HEAD + b"a refusal"))
+    unknown = Answers(settings.data_dir).file(leave("working", HEAD + b"half an answ"))
+    lock = settings.data_dir / "running" / "1-killed.lock"
+    parts = [
+        folder / ".imagerouter-1.part" for folder in (settings.output_dir, settings.data_dir / "rescued")
+    ]
+    for file in (lock, *parts):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+        os.utime(file, (0, 0))
+    async with connect() as host:
+        await host("list_images")
+        await host("generate_image", prompt="A wolf", model="test/test", size="64x64")
+    assert not [file for file in (refused, lock, *parts) if file.exists()]
+    kept = settings.data_dir / "rescued" / unknown.name
+    assert kept.read_bytes() == HEAD + b"half an answ", "it may be all that there is of a paid picture"
 
 
 async def test_a_paid_call_that_asks_for_something_else_settles_what_was_left_too(

@@ -68,6 +68,11 @@ def checked_filename(filename: str) -> str:
     return stem
 
 
+def is_picture_name(name: str) -> bool:
+    """Return whether a name ends as a picture's or a video's does."""
+    return _EXTENSIONS.search(name) is not None
+
+
 def file_name(stem: str, extension: str, copy: int) -> str:
     """Build a whole file name, shortening the stem if the name would exceed `MAX_NAME_BYTES`.
 
