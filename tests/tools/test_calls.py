@@ -428,6 +428,13 @@ async def test_a_call_that_waits_for_its_turn_goes_on_when_one_of_its_two_caller
     assert prompts(sandbox) == ["First", "Second"]
 
 
+async def test_a_request_is_noted_as_sent_before_it_leaves(connect: Hosts, sandbox: Sandbox) -> None:
+    async with connect() as host, under_way(sandbox, host, "generate_image", prompt="Fox", **SLOW) as made:
+        (entry,) = (await host("spending")).fields["unfinished"]
+        await made
+    assert entry["state"] == "working"
+
+
 @in_both_eras
 async def test_a_call_that_was_cancelled_before_it_was_sent_is_withdrawn(
     connect: Hosts, sandbox: Sandbox
