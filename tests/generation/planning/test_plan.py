@@ -89,12 +89,40 @@ def test_the_person_s_own_model_stands_in_for_none() -> None:
     assert plan(replace(FOX, model=" "), default="google/imagen-4").model == "google/imagen-4"
 
 
-@pytest.mark.parametrize("asked", ["openai/gpt-image-15", "gpt-image-1.5", "acme/zzz-9000"])
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ("gpt-image-1.5", "openai/gpt-image-1.5"),
+        ("OpenAI/GPT-Image-1.5", "openai/gpt-image-1.5"),
+        ("gpt image 1.5", "openai/gpt-image-1.5"),
+    ],
+)
+def test_a_name_that_only_one_model_fits_is_sent_as_its_id_and_said(asked: str, sent: str) -> None:
+    made = plan(replace(FOX, model=asked))
+    assert made.model == sent
+    assert f"{asked} is {sent}." in made.notes
+
+
+@pytest.mark.parametrize("asked", ["openai/gpt-image-15", "gpt-image", "acme/zzz-9000"])
 def test_an_id_that_is_not_listed_is_sent_as_it_is_at_an_unknown_price(asked: str) -> None:
     made = plan(replace(FOX, model=asked, quality="high", size="77x77"))
     assert made.fields["model"] == asked
     assert made.estimate is None
     assert made.notes == (f"{asked} is not in ImageRouter's model list, so its price is not known.",)
+
+
+def test_an_alias_is_sent_as_the_id_that_it_stands_for_and_said() -> None:
+    listing = Listing((ModelEntry("acme/new", aliases=("acme/old",)),))
+    made = plan(replace(FOX, model="acme/old"), listing)
+    assert made.model == "acme/new"
+    assert made.notes == ("acme/old is acme/new.",)
+
+
+def test_an_id_may_be_long_but_not_a_text() -> None:
+    longest = "a/" + "x" * 198
+    assert plan(replace(FOX, model=longest)).model == longest
+    for other in (longest + "x", "a/b c", "a/b\u202e"):
+        assert "is not a model id" in refused(replace(FOX, model=other))
 
 
 def test_without_a_model_list_the_request_is_sent_unchecked_and_says_so() -> None:
@@ -122,7 +150,7 @@ def test_a_model_that_takes_no_mask_is_refused_naming_one_that_does() -> None:
 
 
 @pytest.mark.parametrize(
-    "size", ["big", "1024", "1024x", "0x1024", "-1x5", "1024x1024x3", "1e3x4", "１０２４"]
+    "size", ["big", "1024.5.5", "1024x", "0x1024", "-1x5", "1024x1024x3", "1e3x4", "１０２４"]
 )
 def test_what_is_no_size_is_refused_with_an_example(size: str) -> None:
     assert "1024x1024" in refused(replace(FOX, size=size))
@@ -152,6 +180,7 @@ def test_a_quality_that_the_model_ignores_is_said() -> None:
     ("request_", "words"),
     [
         (replace(FOX, prompt=" \n"), "prompt is empty"),
+        (replace(FOX, prompt="fox \ud83d"), "half a character"),
         (replace(FOX, prompt="x" * 10_001), "10001 characters"),
         (replace(FOX, images=(PICTURE,) * 17), "takes 16 source images at most; 17 were given"),
         (replace(FOX, mask=PICTURE), "mask needs a source image"),
@@ -191,11 +220,31 @@ def test_a_shape_becomes_a_size_of_the_model_and_is_said(
 ) -> None:
     made = plan(replace(FOX, aspect_ratio=shape, images=(PICTURE,)), source=source)
     assert made.fields["size"] == size
-    assert made.notes == (f"{shape} was asked for as {size}.",)
+    (note,) = made.notes
+    assert f"was asked for {size} (" in note
+    assert note.endswith(f"its nearest to {shape.replace('match', 'the source' + chr(39) + 's shape')}.")
 
 
-def test_size_and_shape_together_are_refused() -> None:
-    assert "Give one of the two" in refused(replace(FOX, size="1024x1024", aspect_ratio="1:1"))
+def test_size_and_shape_that_disagree_are_refused() -> None:
+    assert "Give one of the two" in refused(replace(FOX, size="1024x1024", aspect_ratio="16:9"))
+    assert "Give one of the two" in refused(replace(FOX, size="square", aspect_ratio="portrait"))
+
+
+@pytest.mark.parametrize(
+    ("size", "shape", "sent"),
+    [
+        ("1024x1024", "1:1", "1024x1024"),
+        ("1536x1024", "landscape", "1536x1024"),
+        ("portrait", "", "1024x1536"),
+        ("16x9", "", "1536x1024"),
+        ("square", "1:1", "1024x1024"),
+        ("1024", "", "1024x1024"),
+        ("1024", "16:9", "1536x1024"),
+        ("2K", "", "1024x1024"),
+    ],
+)
+def test_size_and_shape_that_agree_are_sent_as_one(size: str, shape: str, sent: str) -> None:
+    assert plan(replace(FOX, size=size, aspect_ratio=shape)).fields["size"] == sent
 
 
 def test_the_estimate_is_the_catalogue_s_price() -> None:

@@ -18,7 +18,7 @@ from imagerouter_mcp.generation.planning.model_choice import ModelChoice, Need, 
 from imagerouter_mcp.generation.planning.notes import expectations, plan_notes
 from imagerouter_mcp.generation.planning.prices import Estimate, estimate
 from imagerouter_mcp.generation.planning.request import Kind, Request
-from imagerouter_mcp.generation.planning.sizes import read_ratio, read_size, sides, size_of_shape
+from imagerouter_mcp.generation.planning.sizes import read_wish, sides, size_for
 
 MaskConvention = Literal["transparent", "white"]
 """Where a provider edits: OpenAI where the mask is transparent, Runware where it is white."""
@@ -45,6 +45,7 @@ class Plan:
         convention: How a mask marks what to edit, for the provider that will serve the model.
         destination: Where to save the results.
         origins: What the record calls the source images.
+        fetched: Of each source, the SHA-256 of what its address gave; "" if it was not fetched.
         notes: Sentences for the person.
         expected: What the model is known to make otherwise than asked; told by a dry run, because a delivery
             tells what came.
@@ -58,6 +59,7 @@ class Plan:
     convention: MaskConvention = "white"
     destination: Destination
     origins: tuple[str, ...]
+    fetched: tuple[str, ...] = ()
     notes: tuple[str, ...]
     expected: tuple[str, ...] = ()
 
@@ -125,6 +127,7 @@ def make_plan(
     destination: Destination,
     source: tuple[int, int] | None = None,
     origins: tuple[str, ...] = (),
+    fetched: tuple[str, ...] = (),
     source_notes: tuple[str, ...] = (),
     listed: bool = True,
 ) -> Plan:
@@ -137,6 +140,7 @@ def make_plan(
         destination: Where to save the results.
         source: Width and height of the first source image, in pixels, if there is one.
         origins: What the record calls the source images.
+        fetched: Of each, the SHA-256 of what its address gave.
         source_notes: What was done to the source images, a sentence each.
         listed: Whether the model list could be read.
 
@@ -144,8 +148,7 @@ def make_plan(
         PlanError: The aspect ratio cannot be used.
     """
     entry = choice.known
-    ratio = read_ratio(request.aspect_ratio, source)
-    wanted = size_of_shape(ratio, entry) if ratio else need_of(request).size
+    wanted = size_for(read_wish(request.size, request.aspect_ratio), source, entry)
     notes = plan_notes(request, choice, wanted, listed=listed)
     return Plan(
         kind=request.kind,
@@ -156,6 +159,7 @@ def make_plan(
         convention=_convention(choice),
         destination=destination,
         origins=origins,
+        fetched=fetched,
         notes=(*notes, *source_notes),
         expected=tuple(expectations(request, choice, wanted)),
     )
@@ -165,9 +169,9 @@ def need_of(request: Request) -> Need:
     """Return what a request needs its model to do.
 
     Raises:
-        PlanError: Its size is not a size.
+        PlanError: Its size or aspect ratio cannot be read.
     """
-    size = read_size(request.size)
+    size = read_wish(request.size, request.aspect_ratio).size
     return Need(
         images=len(request.images),
         mask=bool(request.mask),
