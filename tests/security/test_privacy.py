@@ -54,10 +54,10 @@ async def everything_kept(settings: Settings, call: Call) -> dict[str, int]:
     uploads = Uploads(settings.data_dir)
     with tempfile.TemporaryFile() as file:
         uploads.keep(uploads.new_name(), file)
-    with kept_answer(journal.answer_file(handles[0]), httpx.Response(200), bytes) as keep:
+    async with kept_answer(journal.answer_file(handles[0]), httpx.Response(200), bytes) as keep:
         keep(b"{}")
     journal.keep_answer(journal.answer_file(handles[0]).stem)
-    with kept_answer(journal.answer_file(handles[0]), httpx.Response(200), bytes) as keep:
+    async with kept_answer(journal.answer_file(handles[0]), httpx.Response(200), bytes) as keep:
         keep(b"{}")
     found = modes(settings.data_dir)
     journal.close()
