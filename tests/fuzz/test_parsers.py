@@ -16,6 +16,7 @@ from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.sandbox.service.list_shapes import v1, v2, v3
 from imagerouter_mcp.sandbox.service.offered import listed
 from imagerouter_mcp.tools.listed_models import listed_model, model_line
+from imagerouter_mcp.tools.structured import as_json
 
 Fuzz = Callable[..., None]
 
@@ -107,7 +108,7 @@ def test_any_model_list_is_read_or_refused(fuzz: Fuzz) -> None:
         for entry in entries:
             assert model_line(entry).isprintable()
             assert all(map(one_word, (entry.id, *entry.aliases, *entry.providers, *entry.sizes)))
-            json.dumps(listed_model(entry).as_json(), allow_nan=False)
+            json.dumps(as_json(listed_model(entry)), allow_nan=False)
         search(entries, "fox", sort="price")
         honest_fallback(entries, 5)
 

@@ -3,10 +3,11 @@
 import contextlib
 import json
 import multiprocessing
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from multiprocessing.connection import Connection
@@ -17,15 +18,18 @@ import pytest
 
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import Metadata, Reservation, State, StoredImage
 from imagerouter_mcp.gallery.journal import (
     JOINED_FOR,
     LISTED_FOR,
     Journal,
 )
-from imagerouter_mcp.gallery.ledger import Ledger
+from imagerouter_mcp.gallery.ledger import Ledger, Spent
 from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.money import dollars
+from support.older_gallery import go_back_to_version_3
 
 spawn = multiprocessing.get_context("spawn")
 FOX = ("a fox", "vendor/model")
@@ -58,7 +62,7 @@ class Process:
             Reservation(handle=handle, model="vendor/chosen", usd=Decimal(usd), plan=f"plan of {handle}")
             for handle in handles
         ]
-        return self.journal.reserve(reservations, Decimal(budget) if budget else None, midnight())
+        return self.journal.reserve(reservations, Decimal(budget) if budget else None, today())
 
     def work(self, fingerprint: str = "same", count: int = 1) -> list[str]:
         """A call whose requests have left."""
@@ -77,8 +81,8 @@ class Process:
         return [entry.state for entry in self.journal.call(handle)]
 
 
-def midnight() -> datetime:
-    return datetime.now(UTC) - timedelta(hours=12)
+def spent_today(process: Process) -> list[Spent]:
+    return process.ledger.between(today(), today())
 
 
 @pytest.fixture
@@ -137,34 +141,6 @@ def test_what_has_ended_does_not_end_otherwise(process: Process) -> None:
     process.record(handle)
     process.journal.end(handle, "failed", ERROR)
     assert process.states(handle) == ["done"]
-
-
-def test_the_kept_answer_goes_when_its_generation_has_ended(process: Process) -> None:
-    handles = process.work(count=2)
-    for handle in handles:
-        kept = process.journal.answer_file(handle)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_bytes(b"an answer")
-    process.record(handles[0])
-    process.journal.end(handles[1], "failed", ERROR)
-    assert not any(process.journal.answer_file(handle).exists() for handle in handles)
-
-
-def test_a_kept_answer_that_cannot_be_removed_does_not_lose_the_result(
-    process: Process, data_dir: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    done, failed = process.work(count=2)
-    with contextlib.closing(Process(data_dir)) as other:
-        (queued,) = other.begin("queued")
-    for handle in (done, failed, queued):
-        process.journal.answer_file(handle).mkdir(parents=True)  # which `unlink` refuses to remove
-    process.record(done)
-    process.journal.end(failed, "failed", ERROR)
-    assert process.states(done) == ["done", "failed"]
-    assert process.gallery.generation(done)
-    assert process.journal.adopt([done]) == []
-    assert process.states(queued) == ["not_sent"]
-    assert caplog.text.count("could not be removed") == 3
 
 
 def test_a_call_of_several_is_found_by_any_of_its_handles_in_their_order(process: Process) -> None:
@@ -252,6 +228,7 @@ def test_what_an_earlier_version_noted_as_told_counts_as_delivered(process: Proc
     handles = [process.work(str(told))[0] for told in range(4)]
     process.close()
     with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection, connection:
+        go_back_to_version_3(connection)
         connection.execute("ALTER TABLE journal RENAME COLUMN delivered TO told")
         connection.executemany("UPDATE journal SET told = ? WHERE handle = ?", list(enumerate(handles)))
         connection.execute("PRAGMA user_version = 2")
@@ -291,25 +268,26 @@ def test_a_record_of_another_day_does_not_block_today(process: Process, data_dir
 def test_what_a_generation_counts_depends_on_where_it_is(process: Process) -> None:
     def spent() -> tuple[str, ...]:
         return tuple(
-            f"{each.usd} {'certain' if each.certain else 'under way' if each.under_way else 'uncertain'}"
-            for each in process.ledger.since(midnight())
+            f"{dollars(each.usd)} {'certain' if each.certain else 'under way' if each.under_way else 'open'}"
+            for each in sorted(spent_today(process), key=lambda each: each.usd)
         )
 
     (handle,) = process.begin()
     assert spent() == ()
     process.reserve(handle)
-    assert spent() == ("0.04 under way",)
+    assert spent() == ("$0.04 under way",)
     process.journal.mark(handle, "working")
-    assert spent() == ("0.04 under way",)
+    assert spent() == ("$0.04 under way",)
     process.record(handle)
-    assert spent() == ("0.01 certain",)
+    assert spent() == ("$0.01 certain",)
     (unknown,) = process.work("other")
     process.journal.end(unknown, "unknown", UNKNOWN)
-    assert spent() == ("0.01 certain", "0.04 uncertain")
+    assert spent() == ("$0.01 certain", "$0.04 open")
     (failed,) = process.work("third")
     process.journal.end(failed, "failed", ERROR)
-    assert spent() == ("0.01 certain", "0.04 uncertain")
-    assert process.ledger.since(datetime.now(UTC) + timedelta(hours=1)) == []
+    assert spent() == ("$0.01 certain", "$0.04 open")
+    tomorrow = today() + timedelta(days=1)
+    assert process.ledger.between(tomorrow, tomorrow) == []
 
 
 @pytest.mark.parametrize(
@@ -326,7 +304,7 @@ def test_a_failure_that_was_charged_counts(
 ) -> None:
     (handle,) = process.work()
     process.journal.end(handle, "failed", {**ERROR, **charge})
-    (spent,) = process.ledger.since(midnight())
+    (spent,) = spent_today(process)
     assert (spent.usd, spent.certain, spent.under_way) == (Decimal(usd), certain, False)
     assert process.reserve(*process.begin("other"), usd="0.01", budget=usd) == Decimal(usd)
 
@@ -334,7 +312,7 @@ def test_a_failure_that_was_charged_counts(
 def test_a_result_without_a_price_counts_as_what_was_set_aside(process: Process) -> None:
     (handle,) = process.work()
     process.journal.record(handle, [StoredImage(url="https://x")], (), replace(RESULT, cost_usd=None))
-    (spent,) = process.ledger.since(midnight())
+    (spent,) = spent_today(process)
     assert (spent.usd, spent.certain, spent.under_way) == (Decimal("0.04"), False, False)
 
 
@@ -379,7 +357,7 @@ def test_after_a_week_what_cost_nothing_is_forgotten_and_no_prompt_is_kept_twice
     assert left_at_the_next_start() == dict.fromkeys((free, charged, unknown, done, working), True)
     change(data_dir, "ended_at = ended_at - 120")
     assert left_at_the_next_start() == {charged: False, unknown: False, done: False, working: True}
-    assert sum(spent.usd for spent in process.ledger.since(midnight())) == Decimal("0.02") + Decimal(
+    assert sum(spent.usd for spent in spent_today(process)) == Decimal("0.02") + Decimal(
         "0.04"
     ) * 2 + Decimal("0.01")
 
@@ -471,6 +449,34 @@ def test_a_process_that_has_let_go_is_gone_and_another_is_not(tmp_path: Path) ->
             assert not also
 
 
+def test_locks_of_killed_processes_are_swept_and_no_other(tmp_path: Path) -> None:
+    folder = tmp_path / "running"
+    alive, sweeping = Owners(folder), Owners(folder)
+    for each in (alive, sweeping):
+        each.hold()
+    killed, starting = folder / "1-killed.lock", folder / "2-starting.lock"
+    for file in (killed, starting):
+        file.touch()
+    for file in folder.iterdir():
+        if file != starting:
+            os.utime(file, (0, 0))
+    sweeping.sweep(timedelta(hours=1))
+    left = {file.stem for file in folder.iterdir()}
+    assert left == {alive.name, sweeping.name, starting.stem}
+    alive.release()
+    sweeping.release()
+
+
+def test_answers_are_needless_once_their_generation_is_recorded_or_was_never_sent(process: Process) -> None:
+    done, failed = process.work(count=2)
+    (never,) = process.begin("never")
+    (under_way,) = process.work("under way")
+    process.record(done)
+    process.journal.end(failed, "failed", UNKNOWN)
+    process.journal.end(never, "not_sent", ERROR)
+    assert set(process.journal.needless([done, failed, never, under_way, "gen_other"])) == {done, never}
+
+
 def test_a_folder_that_cannot_hold_locks_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "running").touch()
     with pytest.raises(ConfigurationError, match="cannot be written to"):
@@ -514,7 +520,7 @@ def test_a_gallery_of_the_first_version_is_brought_up_to_date_and_keeps_everythi
     assert (image.handle, image.path, image.seconds) == ("img_1a2b", Path("/pictures/fox.png"), None)
     assert process.gallery.usual_seconds("vendor/model") == 6.942
     assert process.gallery.delivered(1) == [record], "what is older than the journal counts as delivered"
-    assert [spent.usd for spent in process.ledger.since(datetime.fromtimestamp(0, UTC))] == [Decimal("0.04")]
+    assert [spent.usd for spent in process.ledger.between(date(2020, 1, 1), today())] == [Decimal("0.04")]
     (handle,) = process.work()
     process.record(handle)
     assert [each.generation for each in process.gallery.list()] == [handle, "gen_7f3a"]
@@ -526,7 +532,7 @@ def test_a_record_from_before_the_journal_that_has_no_price_counts_as_nothing(
     data_dir.mkdir()
     with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection:
         connection.executescript(VERSION_1.replace("'0.04'", "NULL"))
-    (spent,) = process.ledger.since(datetime.fromtimestamp(0, UTC))
+    (spent,) = process.ledger.between(date(2020, 1, 1), today())
     assert (spent.usd, spent.certain) == (0, False)
 
 

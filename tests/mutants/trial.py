@@ -11,6 +11,7 @@ import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,9 @@ from mutants.reach import RECORD, Record, Test, file_of, read_recorded
 SECONDS_A_TEST = 30.0
 """A test that takes longer than this, and than ten times what it took without a fault, hangs."""
 SECONDS_TO_COLLECT = 120.0
+CALM_SECONDS = 0.1
+"""A test that takes less waits for nothing, so that load does not make it fail."""
+_FIRST = 20
 PLUGINS = ("-p", "no:cacheprovider", "-p", "no:xdist")
 IN_PROCESS = (
     "api",
@@ -36,7 +40,19 @@ IN_PROCESS = (
     "tools",
 )
 """The folders of tests in whose process the package runs."""
-_PRELOADED = ["mutants.trial", "mcp", "mcp.server", "uvicorn", "starlette.applications", "PIL.Image"]
+_PRELOADED = [
+    "mutants.trial",
+    "PIL.Image",
+    "httpx",
+    "hypothesis",
+    "mcp",
+    "mcp.server",
+    "pydantic_settings",
+    "pytest_asyncio",
+    "rich",
+    "starlette.applications",
+    "uvicorn",
+]
 """Slow to import, and no part of the package."""
 _LAST_TEST = "last-test"
 """The file in which a process that runs tests names the one that it is at."""
@@ -66,9 +82,9 @@ class Tree:
         return Tree(root)
 
     def compile(self) -> None:
-        """Compile the package so that Python uses what it compiled only for the very same source."""
-        how = ["--invalidation-mode", "checked-hash", "-q"]
-        subprocess.run([sys.executable, "-m", "compileall", *how, str(self.package)], check=True)  # noqa: S603 - our own code
+        """Compile all code so that Python uses what it compiled only for the very same source."""
+        how = ["-m", "compileall", "--invalidation-mode", "checked-hash", "-q", "server", "tests"]
+        subprocess.run([sys.executable, *how], cwd=self.root, check=True)  # noqa: S603 - our own code
 
     def record_reach(self, record: Record, folder: Path, processes: int) -> dict[str, Test]:
         """Return what each test reaches; run the files with tests that are new, have changed, or failed.
@@ -121,13 +137,18 @@ class Tree:
             fault: The fault.
             tests: The tests to run, each with the seconds that it takes without a fault.
         """
-        left = dict(tests)
-        while left:
-            with self._broken_by(fault):
-                failed = self.first_failure(left)
-            if failed is None or self.first_failure({failed: left[failed]}) is None:
-                return failed
-            del left[failed]  # It fails under load, whatever the code.
+        names = iter(tests)
+        # Most faults are noticed by the nearest tests, and collecting all the others takes seconds.
+        for some in (list(islice(names, _FIRST)), list(names)):
+            left = {name: tests[name] for name in some}
+            while left:
+                with self._broken_by(fault):
+                    failed = self.first_failure(left)
+                if failed is None:
+                    break
+                if left[failed] < CALM_SECONDS or self.first_failure({failed: left[failed]}) is None:
+                    return failed
+                del left[failed]  # It fails under load, whatever the code.
         return None
 
     @contextmanager

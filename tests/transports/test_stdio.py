@@ -239,11 +239,45 @@ def test_stdout_carries_the_protocol_and_nothing_else(environment: dict[str, str
     assert made["structuredContent"]["images"]
     assert refused["isError"]
     messages = [json.loads(line) for line in talk.lines]
+    assert [message["id"] for message in messages if "error" in message] == [None], (
+        "of the line that is no JSON"
+    )
     assert all(message["jsonrpc"] == "2.0" for message in messages)
     assert any(message.get("method") == "notifications/progress" for message in messages)
     assert status == 0
     assert KEY not in stderr
     assert KEY.encode() not in b"".join(talk.lines)
+
+
+UNREADABLE = (
+    (b"This is no JSON.", None, "expected value"),
+    (rb'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"\ud83d"}}', 7, "surrogate pair"),
+    (rb'{"jsonrpc":"2.0","id":"a","method":"ping","params":{"x":"\udc00\ud83d"}}', "a", "surrogate pair"),
+    (rb'{"jsonrpc":"2.0","id":"\ud83d","method":"ping"}', None, "surrogate pair"),
+    (b'{"jsonrpc":"2.0","id":8,"method":"ping"', None, "EOF"),
+    (b'{"jsonrpc":"2.0","id":9}', 9, "JSON-RPC 2.0"),
+    (b'{"id":"b","method":"ping"}', "b", "JSON-RPC 2.0"),
+    (b'{"jsonrpc":"2.0","id":10,"method":7}', 10, "JSON-RPC 2.0"),
+    (b'{"jsonrpc":"2.0","id":true,"method":7}', None, "JSON-RPC 2.0"),
+    (b'[{"jsonrpc":"2.0","id":11,"method":"ping"}]', None, "JSON-RPC 2.0"),
+    (b"[" * 5000, None, "recursion"),
+)
+"""A line that is no message, the id it is answered by, and a part of the answer."""
+
+
+def test_a_line_that_is_no_message_is_answered_by_its_id_where_it_has_one(
+    environment: dict[str, str], era: str
+) -> None:
+    with raw(environment, era) as talk:
+        talk.say(b"\n  \n" + b"".join(line + b"\n" for line, _, _ in UNREADABLE))
+        talk.ask("tools/list")
+        status, stderr = talk.end("EOF")
+    refusals = [message for message in map(json.loads, talk.lines) if "error" in message]
+    for refusal, (line, named, reason) in zip(refusals, UNREADABLE, strict=True):
+        assert refusal["id"] == named, line[:80]
+        assert refusal["error"]["code"] in (-32700, -32600)
+        assert reason in refusal["error"]["message"], line[:80]
+    assert (status, stderr) == (0, "")
 
 
 @posix

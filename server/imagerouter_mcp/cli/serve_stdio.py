@@ -6,8 +6,11 @@ import signal
 from contextlib import ExitStack
 
 import anyio
+from mcp.server import MCPServer
+from mcp.server.stdio import stdio_server
 
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
+from imagerouter_mcp.cli.unreadable_lines import Incoming, pass_on
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
@@ -40,8 +43,17 @@ async def _serve(settings: Settings | ConfigurationError) -> None:
     async with open_app(settings) as app, anyio.create_task_group() as tasks:
         if os.name == "posix":
             tasks.start_soon(_end_on_signal, app, grace_seconds)
-        await build_server(app).run_stdio_async()
+        await _speak(build_server(app))
         tasks.cancel_scope.cancel()
+
+
+async def _speak(server: MCPServer[App]) -> None:
+    """Do as `run_stdio_async`, and answer lines that are no message."""
+    spoken = server._lowlevel_server  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see tools/declare.py
+    async with stdio_server() as (lines, answers), anyio.create_task_group() as tasks:
+        send, messages = anyio.create_memory_object_stream[Incoming]()
+        tasks.start_soon(pass_on, lines, send, answers.send)
+        await spoken.run(messages, answers, spoken.create_initialization_options())
 
 
 async def _end_on_signal(app: App, grace_seconds: float) -> None:

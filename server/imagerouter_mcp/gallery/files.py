@@ -2,11 +2,13 @@
 
 import contextlib
 import errno
+import filecmp
 import logging
 import os
 import secrets
+import shutil
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
@@ -41,31 +43,44 @@ _REASONS = {
     errno.ENOENT: "its drive or a folder above it does not exist",
 }
 
+_OTHER_OUTPUT = "Name another folder in output_dir, or set IMAGEROUTER_OUTPUT_DIR to one."
+ROOM_BYTES = 16 * 2**20
+"""Free bytes that a disk must have before something is paid for: more than most pictures and videos take."""
 
-def prepare_folder(folder: Path) -> None:
+
+def prepare_folder(folder: Path, remedy: str = _OTHER_OUTPUT) -> None:
     """Create a folder with its parents, and test that files can be written there.
 
+    Args:
+        folder: The folder.
+        remedy: What to do if it cannot be used, as a sentence.
+
     Raises:
-        ConfigurationError: It is not an absolute path, or cannot be created or written to; says why.
+        ConfigurationError: It is not an absolute path, has no room, or cannot be created or written to; says
+            why.
     """
     if not str(folder).isprintable():  # a line break in an answer could fake a line
-        raise _unusable(folder, "its name holds control characters")
+        raise _unusable(folder, remedy, "its name holds control characters")
     if not folder.is_absolute():
-        raise _unusable(folder, "it is not an absolute path, and each host has another working directory")
+        raise _unusable(
+            folder, remedy, "it is not an absolute path, and each host has another working directory"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = temporary_path(folder)
         os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         probe.unlink()
+        disk = shutil.disk_usage(folder)
     except OSError as error:
-        raise _unusable(folder, _REASONS.get(error.errno or 0, error.strerror or str(error))) from None
+        raise _unusable(
+            folder, remedy, _REASONS.get(error.errno or 0, error.strerror or str(error))
+        ) from None
+    if disk.total and disk.free < ROOM_BYTES:  # some network drives do not tell and say 0
+        raise _unusable(folder, remedy, _REASONS[errno.ENOSPC])
 
 
-def _unusable(folder: Path, reason: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"Pictures cannot be saved in {str(folder)!r}: {reason}.",
-        "Name another folder in output_dir, or set IMAGEROUTER_OUTPUT_DIR to one.",
-    )
+def _unusable(folder: Path, remedy: str, reason: str) -> ConfigurationError:
+    return ConfigurationError(f"Pictures cannot be saved in {str(folder)!r}: {reason}.", remedy)
 
 
 def temporary_path(folder: Path) -> Path:
@@ -123,7 +138,13 @@ def partial_file(folder: Path, *, private: bool = False) -> Generator[PartialFil
                 discard(path)
 
 
-def store(temporary: Path, folder: Path, stem: str, extension: str) -> Path:
+def store(
+    temporary: Path,
+    folder: Path,
+    stem: str,
+    extension: str,
+    is_known: Callable[[Path], bool] | None = None,
+) -> Path:
     """Move a finished file to the first free name of `stem.png`, `stem-2.png` and so on.
 
     Never overwrites a file, even if other processes store there too, and never shows an incomplete one.
@@ -133,6 +154,8 @@ def store(temporary: Path, folder: Path, stem: str, extension: str) -> Path:
         folder: The folder of both names.
         stem: From `file_stem` or `checked_filename`.
         extension: Without a dot.
+        is_known: Set if the file may have been stored before, by a process that ended before it could record
+            it. An equal file then counts as stored, unless it is known.
 
     Returns:
         The new path.
@@ -143,6 +166,9 @@ def store(temporary: Path, folder: Path, stem: str, extension: str) -> Path:
     for copy in count(1):
         target = folder / file_name(stem, extension, copy)
         if move_new(temporary, target):
+            return target
+        if is_known and filecmp.cmp(temporary, target, shallow=False) and not is_known(target):
+            discard(temporary)
             return target
     raise AssertionError  # `count` does not end
 

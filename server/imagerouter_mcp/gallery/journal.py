@@ -7,7 +7,7 @@ takes over its entries: it ends those that were never sent, and settles the rest
 import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,8 @@ from imagerouter_mcp.gallery.entries import (
     State,
     StoredImage,
 )
-from imagerouter_mcp.gallery.files import RESCUED, discard
-from imagerouter_mcp.gallery.ledger import committed_since
+from imagerouter_mcp.gallery.ledger import committed
 from imagerouter_mcp.gallery.owners import Owners
-from imagerouter_mcp.private_files import private_folder
 
 JOINED_FOR = timedelta(minutes=10)
 """How long after its end a call answers the same call, if it may have cost money or was delivered."""
@@ -47,48 +45,17 @@ class Journal:
 
     Args:
         database: Holds the entries.
-        data_dir: Holds the processes' locks and the answers being received.
+        data_dir: Holds the processes' locks.
     """
 
     def __init__(self, database: Database, data_dir: Path) -> None:
         self._database = database
         self._owners = Owners(data_dir / "running")
-        self._answers = data_dir / "arriving"
-        self._kept = data_dir / RESCUED
         self._sweep_at = datetime.min.replace(tzinfo=UTC)
 
     def close(self) -> None:
         """Release this process's lock, so that other processes can take over its open entries."""
         self._owners.release()
-
-    def answer_file(self, handle: str) -> Path:
-        """Return the file that keeps the bytes of a generation's answer while they arrive."""
-        return self._answers / f"{handle}.answer"
-
-    def keep_answer(self, handle: str) -> Path | None:
-        """Keep the received part of an answer after the end of its entry.
-
-        Returns:
-            The file with the unchanged bytes; None if nothing was received.
-        """
-        kept = self._kept / f"{handle}.answer"
-        try:
-            _, _, body = self.answer_file(handle).read_bytes().partition(b"\n")
-            if body.strip():
-                private_folder(self._kept)
-                self.answer_file(handle).replace(kept)
-        except OSError:
-            return None
-        return self.kept_answer(handle)
-
-    def kept_answer(self, handle: str) -> Path | None:
-        """Return the file of `keep_answer`, or None."""
-        kept = self._kept / f"{handle}.answer"
-        return kept if kept.is_file() else None
-
-    def _discard_answer(self, handle: str) -> None:
-        """Remove a received answer once its entry has ended."""
-        discard(self.answer_file(handle))
 
     def begin(
         self,
@@ -144,14 +111,14 @@ class Journal:
             return _same(connection, fingerprint, datetime.now(UTC), join_delivered=True)
 
     def reserve(
-        self, reservations: Sequence[Reservation], budget_usd: Decimal | None, since: datetime
+        self, reservations: Sequence[Reservation], budget_usd: Decimal | None, day: date
     ) -> Decimal | None:
         """Reserve money for generations that are ready to be sent, if the budget allows it.
 
         Args:
             reservations: One for each generation of a call.
-            budget_usd: The most that may be spent since then; None for no limit.
-            since: When the budget's day began.
+            budget_usd: The most that may be spent on that day; None for no limit.
+            day: Today, in the person's time zone.
 
         Returns:
             None if the money was reserved; else the amount already spent or reserved, and nothing changed.
@@ -159,9 +126,9 @@ class Journal:
         wanted = sum((each.usd for each in reservations), Decimal())
         with self._database.transaction("IMMEDIATE") as connection:
             if budget_usd is not None:
-                committed = committed_since(connection, since)
-                if committed + wanted > budget_usd:
-                    return committed
+                already = committed(connection, day)
+                if already + wanted > budget_usd:
+                    return already
             connection.executemany(
                 "UPDATE journal SET state = 'queued', model = ?, reserved_usd = ?, job = ? WHERE handle = ?",
                 [(rows.storable(each.model), str(each.usd), each.plan, each.handle) for each in reservations],
@@ -197,7 +164,6 @@ class Journal:
                 "UPDATE journal SET state = 'done', ended_at = ?, notes = ? WHERE handle = ?",
                 (now.timestamp(), json.dumps(list(notes)), handle),
             )
-        self._discard_answer(handle)
         return record
 
     def end(self, handle: str, state: State, error: Mapping[str, object]) -> None:
@@ -214,7 +180,6 @@ class Journal:
                 f" AND state IN ({_OPEN})",
                 (state, datetime.now(UTC).timestamp(), json.dumps(dict(error)), handle),
             )
-        self._discard_answer(handle)
 
     def note_delivered(self, call: str) -> None:
         """Note that somebody got the outcome of a call."""
@@ -234,8 +199,8 @@ class Journal:
     def unfinished(self, limit: int) -> list[Entry]:
         """Return open generations, unknown outcomes and unreported failures, newest first."""
         return self._select(
-            f"state IN ({_OPEN}) OR (state = 'unknown' OR state IN ('failed', 'not_sent') AND NOT delivered)"
-            " AND created_at >= ? ORDER BY id DESC LIMIT ?",
+            f"(state IN ({_OPEN}, 'unknown') OR NOT delivered) AND state != 'done'"  # the first is an index's
+            f" AND (state IN ({_OPEN}) OR created_at >= ?) ORDER BY id DESC LIMIT ?",
             (datetime.now(UTC) - LISTED_FOR).timestamp(),
             limit,
         )
@@ -255,6 +220,18 @@ class Journal:
             *self._stranded(live),
             *(entry for name in self._others() for entry in self._adopt_from(name)),
         ]
+
+    def needless(self, answers: Collection[str]) -> list[str]:
+        """Return the generations whose answers nobody needs: those recorded or never sent."""
+        ended = self._select(
+            "state IN ('done', 'not_sent') AND handle IN (SELECT value FROM json_each(?))",
+            json.dumps(list(answers)),
+        )
+        return [entry.handle for entry in ended]
+
+    def sweep(self, older_than: timedelta) -> None:
+        """Remove the lock files of killed processes; see `Owners.sweep`."""
+        self._owners.sweep(older_than)
 
     def _stranded(self, live: Collection[str]) -> list[Entry]:
         left = self._select(f"state IN ({_OPEN}) AND owner = ? ORDER BY id", self._owners.name)
@@ -278,17 +255,15 @@ class Journal:
                 return []
             owner = self._owners.hold()
             with self._database.transaction("IMMEDIATE") as connection:
-                never = connection.execute(
+                connection.execute(
                     "UPDATE journal SET state = 'not_sent', ended_at = ?, error = ? WHERE owner = ? AND state"
-                    " IN ('preparing', 'queued') RETURNING handle",
+                    " IN ('preparing', 'queued')",
                     (datetime.now(UTC).timestamp(), json.dumps(NEVER_SENT), name),
-                ).fetchall()
+                )
                 sent = connection.execute(
                     "UPDATE journal SET owner = ? WHERE owner = ? AND state = 'working' RETURNING handle",
                     (owner, name),
                 ).fetchall()
-        for (handle,) in never:
-            self._discard_answer(handle)  # left from a refusal, after which it was queued again
         return [entry for (handle,) in sent for entry in self._select("handle = ?", handle)]
 
     def _select(self, where: str, *values: object) -> list[Entry]:

@@ -2,8 +2,10 @@
 
 import os
 import secrets
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
@@ -74,6 +76,20 @@ class Owners:
         finally:
             lock.release()
             self._remove(name)
+
+    def sweep(self, older_than: timedelta) -> None:
+        """Remove the lock files of processes that were killed.
+
+        Args:
+            older_than: Minimum age of a file, so that no process that is just starting loses its lock.
+        """
+        latest = time.time() - older_than.total_seconds()
+        with suppress(OSError):
+            for path in self._folder.glob("*.lock"):
+                with suppress(OSError):  # it has just been removed
+                    if path.stem != self.name and path.stat().st_mtime <= latest:
+                        with self.gone(path.stem):
+                            pass  # which removes it if its process has ended
 
     def _lock(self, name: str) -> BaseFileLock:
         return FileLock(self._folder / f"{name}.lock", mode=0o600, thread_local=False)

@@ -8,7 +8,7 @@ from anyio import to_thread
 
 from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.api.popularity import Popularity
-from imagerouter_mcp.gallery.days import start_of, today
+from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation.delivery import Delivery
@@ -138,6 +138,6 @@ class Planner:
             for handle, plan, amount in zip(handles, plans, amounts, strict=True)
         ]
         budget = self._settings.budget_usd
-        committed = await to_thread.run_sync(self._journal.reserve, reservations, budget, start_of(today()))
+        committed = await to_thread.run_sync(self._journal.reserve, reservations, budget, today())
         if committed is not None:
             raise over_budget(self._settings, sum(amounts, Decimal()), committed)
