@@ -2,8 +2,8 @@
 
 The system's resolver cannot be stopped: a name whose servers stay silent takes it half a minute. So each
 lookup has a thread of its own, which is waited for no longer than a few seconds, and there are only so many.
-The threads that asyncio shares, and with them ImageRouter's own name, are never held up. A DNS library could be
-stopped, but it would not know what the system knows besides DNS: the hosts file, a VPN's names.
+The threads that asyncio shares, and with them ImageRouter's own name, are never held up. A DNS library could
+be stopped, but it would not know what the system knows besides DNS: the hosts file, a VPN's names.
 """
 
 import asyncio

@@ -4,6 +4,7 @@ import contextlib
 import json
 import multiprocessing
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -447,6 +448,24 @@ def test_a_process_that_has_let_go_is_gone_and_another_is_not(tmp_path: Path) ->
         assert one.hold  # and nobody else can take its work up meanwhile
         with Owners(tmp_path / "running").gone(one.name) as also:
             assert not also
+
+
+def test_a_process_that_ends_leaves_no_file(tmp_path: Path) -> None:
+    one = Owners(tmp_path / "running")
+    one.hold()
+    one.release()
+    one.release()
+    assert not list((tmp_path / "running").iterdir())
+
+
+def test_a_lock_whose_folder_was_removed_is_taken_anew(tmp_path: Path) -> None:
+    one, other = Owners(tmp_path / "running"), Owners(tmp_path / "running")
+    one.hold()
+    shutil.rmtree(tmp_path / "running")
+    one.hold()
+    other.hold()
+    with other.gone(one.name) as gone:
+        assert not gone
 
 
 def test_locks_of_killed_processes_are_swept_and_no_other(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     "an unknown argument": ("generate_image", {**FOX, "seed": 7}, "arguments", "does not know 'seed'"),
     "no model id": (
         "generate_image",
-        {**FOX, "model": "google/gemini 2.5 flash"},
+        {**FOX, "model": "google gemini of last year"},
         "plan",
         "is not a model id",
     ),
@@ -107,8 +107,8 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     "a file for a folder": (
         "generate_image",
         {**FOX, "output_dir": "@notes"},
-        "configuration",
-        "it is a file",
+        "plan",
+        "it is the path of a file",
     ),
     "a name with a folder": ("generate_image", {**FOX, "filename": "../up"}, "plan", "../up"),
     "no images": ("edit_image", EDIT, "arguments", "'images' is missing"),

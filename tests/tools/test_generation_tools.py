@@ -295,7 +295,7 @@ async def test_folder_and_name_may_be_chosen(connect: Hosts, tmp_path: Path) -> 
             **SMALL,
         )
         home = await host("generate_image", prompt="A fox", output_dir="~/mine", filename="hero", **SMALL)
-    assert told.path == folder / "hero.webp", "the extension is the one of the bytes"
+    assert told.path == folder / "hero.png"
     assert home.path == tmp_path / "mine" / "hero.webp"
 
 

@@ -1,6 +1,7 @@
 """From the service's answer to files and records: fetch or decode, check the bytes, store, record."""
 
 import base64
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,7 @@ from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.request import Request
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.images.source_images import is_data
 from imagerouter_mcp.private_files import last_resort, private_folder
 from imagerouter_mcp.settings import Settings
 
@@ -110,6 +112,7 @@ class Delivery:
         self._answers = answers
         self._settings = settings
         self._swept = False
+        self._claimed: dict[Path, str] = {}
         self._held: dict[str, GenerationAnswer] = {}
 
     def destination(self, request: Request) -> Destination:
@@ -121,8 +124,17 @@ class Delivery:
         folder = self._settings.output_dir
         if request.output_dir:
             folder = permitted(request.output_dir, output_places(self._settings))
-        stem = checked_filename(request.filename) if request.filename else file_stem(request.prompt)
-        return Destination(folder, stem)
+        if request.filename:
+            return Destination(folder, checked_filename(request.filename))
+        return Destination(folder, file_stem(request.prompt.strip() or self._source_name(request)))
+
+    def _source_name(self, request: Request) -> str:
+        """Return the name of the first source's file, or "" if it has none."""
+        source = request.images[0] if request.images else ""
+        own = self._gallery.find(source)
+        if own and own[0].path:
+            return own[0].path.stem
+        return "" if is_data(source) else Path(re.split(r"[/\\]", re.split(r"[?#]", source)[0])[-1]).stem
 
     def prepare(self, destination: Destination) -> None:
         """Make sure before the paid call that its result can be stored.
@@ -328,7 +340,7 @@ class Delivery:
         ]
 
     async def _into(self, item: ResultItem, place: _Place, stem: str, part: str, *, again: bool) -> Stored:
-        is_known = self._gallery.has if again else None
+        claim = partial(self._claim, part) if again else None
         folder = await to_thread.run_sync(place.folder)
         with partial_file(folder, private=place.private) as unfinished:
             if not item.b64_json:
@@ -337,17 +349,28 @@ class Delivery:
                 kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.txt", unfinished.finish())
                 return Stored(StoredImage(), "its base64 is damaged", kept=kept)
             try:
-                return Stored(await to_thread.run_sync(_store, unfinished, item.url, folder, stem, is_known))
+                return Stored(await to_thread.run_sync(_store, unfinished, item.url, folder, stem, claim))
             except NotAPictureError as error:
                 kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.bin", unfinished.finish())
                 return Stored(
                     StoredImage(url=item.url), f"what came is not a whole picture: {error}", kept=kept
                 )
 
+    def _claim(self, part: str, path: Path) -> bool:
+        """Return whether a file was stored for a certain result and never recorded."""
+        try:
+            return not self._gallery.has(path) and self._claimed.setdefault(path, part) == part
+        except ConfigurationError:  # then it may be another one's
+            return False
+
     async def _download(self, url: str, target: PartialFile) -> None:
+        try:
+            fetcher = self._fetcher()
+        except ConfigurationError as error:  # the person can correct that, and fetch it then
+            raise FetchError(error.what.rstrip(".")) from None
         for wait in (*RETRY_AFTER_SECONDS, None):
             try:
-                await self._fetcher().download(
+                await fetcher.download(
                     url,
                     target.file,
                     max_bytes=MAX_RESULT_BYTES,
@@ -457,11 +480,11 @@ def _store(
     url: str | None,
     folder: Path,
     stem: str,
-    is_known: Callable[[Path], bool] | None,
+    claim: Callable[[Path], bool] | None,
 ) -> StoredImage:
     unfinished.file.flush()
     seen = inspect(unfinished.path)
-    path = store(unfinished.finish(), folder, stem, seen.format.extension, is_known)
+    path = store(unfinished.finish(), folder, stem, seen.format.extension, claim)
     return StoredImage(
         path=path,
         url=url,

@@ -7,7 +7,7 @@ from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.planning.model_choice import ModelChoice, Need, cheapest, examples
 from imagerouter_mcp.generation.planning.prices import price_words
 from imagerouter_mcp.generation.planning.request import THINGS, Request
-from imagerouter_mcp.generation.planning.sizes import nearest, own_sizes, read_size, sides, stepped
+from imagerouter_mcp.generation.planning.sizes import nearest, own_sizes, read_wish, sides, stepped
 
 MAX_SECONDS = 60
 """The longest video that the service takes."""
@@ -33,8 +33,7 @@ def check_request(request: Request) -> None:
         raise PlanError(
             f"A video cannot be {request.seconds:g} seconds long.", f"Ask for 1 to {MAX_SECONDS} seconds."
         )
-    if read_size(request.size) and request.aspect_ratio not in ("", "auto"):
-        raise PlanError("Both size and aspect_ratio are given.", "Give one of the two.")
+    read_wish(request.size, request.aspect_ratio)
 
 
 def check_model(request: Request, need: Need, choice: ModelChoice, listing: Listing | None) -> None:
