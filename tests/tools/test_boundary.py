@@ -61,7 +61,7 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     "an unknown argument": ("generate_image", {**FOX, "seed": 7}, "arguments", "does not know 'seed'"),
     "no model id": (
         "generate_image",
-        {**FOX, "model": "google/gemini 2.5 flash"},
+        {**FOX, "model": "google gemini of last year"},
         "plan",
         "is not a model id",
     ),

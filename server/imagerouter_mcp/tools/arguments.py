@@ -31,7 +31,7 @@ _WORDS = {
 }
 """What people write for one of a parameter's own words."""
 _MEANT = {
-    "n": "count num numimages numberofimages number images nimages batchsize samples variations",
+    "n": "count num numimages numberofimages number nimages batchsize samples variations",
     "prompt": "text description instruction instructions caption query message negativeprompt style",
     "images": "image imagepath imagepaths imageurl imageurls inputimage inputimages source sources "
     "sourceimage sourceimages reference references referenceimage referenceimages photo photos file files",

@@ -101,7 +101,7 @@ async def _model(app: App, model_id: str) -> dict[str, Any]:
     from imagerouter_mcp.api.catalogue import closest_ids
 
     listing = await app.catalogue.models()
-    entry = listing.find(model_id)
+    entry = listing.meant(model_id)
     if entry is None:
         near = closest_ids(listing, model_id)
         raise NotFoundError(

@@ -2,6 +2,7 @@
 
 from imagerouter_mcp.generation.planning.model_choice import ModelChoice
 from imagerouter_mcp.generation.planning.request import Request
+from imagerouter_mcp.generation.planning.sizes import read_wish, shape_in_words
 
 _SAME_FORMAT = {"jpg": "jpeg"}
 
@@ -28,8 +29,9 @@ def plan_notes(request: Request, choice: ModelChoice, size: str, *, listed: bool
     if request.prompt and not known.takes_prompt:
         does = f"{known.facts.does} and " if known.facts.does else ""
         notes.append(f"{choice.id} {does}ignores the prompt.")
-    if request.aspect_ratio not in ("", "auto"):
-        notes.append(f"{request.aspect_ratio} was asked for as {size}.")
+    if (wish := str(read_wish(request.size, request.aspect_ratio))) and size != "auto":
+        nearest = wish.replace("match", "the source's shape")
+        notes.append(f"{choice.id} was asked for {size} ({shape_in_words(size)}), its nearest to {nearest}.")
     used = known.facts.sources_used
     if used is not None and len(request.images) > used:
         notes.append(f"{choice.id} was seen to use {_first(used)} of its source images alone.")
