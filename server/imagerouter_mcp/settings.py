@@ -326,6 +326,15 @@ class Settings(BaseSettings):
         return self.api_key_file or config_folder() / KEY_FILE
 
 
+class TerminalSettings(BaseSettings):
+    """What the environment says of the terminal."""
+
+    term: str = ""
+    """Its kind; "dumb" has no cursor to move."""
+    no_color: str = ""
+    """Whether to leave out colours, if it is not empty; see https://no-color.org."""
+
+
 def key_file_warning(settings: Settings) -> str | None:
     """Return a warning if other users may read the API key's file, else None.
 
