@@ -364,12 +364,12 @@ async def test_an_answer_that_is_too_large_is_read_no_further(
             writer.write(b"A" * 65_536)
             await writer.drain()
 
-    monkeypatch.setattr(http_module, "MAX_ANSWER_BYTES", 3 * 2**20)
+    monkeypatch.setattr(http_module, "MAX_ANSWER_BYTES" if is_paid else "MAX_LIST_BYTES", 3 * 2**20)
     url = await loopback(endless)
     error = await failure(settings, paid(url) if is_paid else lookup(url))
     assert type(error) is errors.UnexpectedResponseError
     assert "larger than 3 MiB" in error.what
-    assert "response_format=url" in error.remedy
+    assert ("response_format=url" in error.remedy) == is_paid
     assert error.charged == charged
 
 
