@@ -207,6 +207,8 @@ class Settings(BaseSettings):
     preview: PreviewSize = "auto"
     media_lines: bool = False
     """End each result with `MEDIA:` lines, whatever the host."""
+    resource_links: bool = True
+    """Link each result's resource, for hosts that know such links."""
     timeout: Annotated[float, Field(gt=0)] | None = None
     """Total time limit of a generation, in seconds; unset, pictures have 300 and videos 900."""
     stall_seconds: Annotated[float, Field(gt=0)] = 30

@@ -378,3 +378,18 @@ def test_a_picture_without_a_file_keeps_its_place_on_the_sheet(tmp_path: Path) -
     assert isinstance(second, tuple)
     assert max(first) - min(first) < 10, "an empty cell is grey"
     assert second[0] - second[1] > 150
+
+
+@pytest.mark.parametrize("shape", [(900, 300), (300, 900)])
+def test_the_cells_of_a_sheet_follow_the_shape_of_its_pictures(
+    tmp_path: Path, shape: tuple[int, int]
+) -> None:
+    red = tmp_path / "red.png"
+    Image.new("RGB", shape, "red").save(red)
+    sheet = make_sheet([Tile(red, f"{number} · img_{number}", "acme/red") for number in range(1, 5)], "auto")
+    assert sheet
+    with Image.open(io.BytesIO(sheet.data)) as picture:
+        pixels = picture.convert("RGB")
+    data = pixels.tobytes()
+    reds = sum(red - green > 150 for red, green in zip(data[::3], data[1::3], strict=True))
+    assert reds / (pixels.width * pixels.height) > 0.4, "most of it is pictures"

@@ -1,6 +1,7 @@
 """Build the result of a generation that is done: text, structured content, preview, resource links."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -37,27 +38,43 @@ class DoneContent(GenerationContent, total=False):
     why: str | None
     estimate_usd: PriceRange | None
     failures: list[str]
+    sources: list[str]
     media: list[str]
 
 
-async def done_result(
-    finished: Finished, preview: PreviewChoice, media: Sequence[str] = (), links: Links | None = None
-) -> CallToolResult:
-    """Return what a call made, as text, structured content, inline preview and resource links.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """How to tell a host what came of a call.
 
-    Args:
-        finished: The finished call.
+    Attributes:
         preview: How large the inline preview is.
         media: The `MEDIA:` lines that the agent should repeat, if this host wants any.
         links: Makes download links for callers on other machines; None names files by their paths.
+        resource_links: Whether the host knows resource links.
+        sources: What the pictures were made from, each with what helps to recognise it.
+        shown_again: Whether it was made and told before.
     """
+
+    preview: PreviewChoice
+    media: Sequence[str] = ()
+    links: Links | None = None
+    resource_links: bool = True
+    sources: Sequence[str] = ()
+    shown_again: bool = False
+
+
+async def done_result(finished: Finished, answer: Answer) -> CallToolResult:
+    """Return what a call made, as text, structured content, inline preview and resource links."""
     shown = list(_pictures(finished))
-    content = _done_content(finished, media, links)
+    content = _done_content(finished, answer)
     blocks: list[ContentBlock] = []
-    if preview != "none" and (drawn := await _preview(shown, preview)):
+    if answer.preview != "none" and (drawn := await _preview(shown, answer.preview)):
         blocks.append(drawn)
-    blocks.extend(_resource_link(image, made.record) for made, image in shown if image.path and image.handle)
-    return tool_result(_done_lines(finished, content, links), content, *blocks)
+    if answer.resource_links:
+        blocks.extend(
+            _resource_link(image, made.record) for made, image in shown if image.path and image.handle
+        )
+    return tool_result(_done_lines(finished, content, answer), content, *blocks)
 
 
 def record_fields(record: Record, links: Links | None) -> dict[str, Any]:
@@ -87,9 +104,9 @@ def _record_content(record: Record, links: Links | None) -> DoneContent:
     }
 
 
-def _done_content(finished: Finished, media: Sequence[str], links: Links | None) -> DoneContent:
+def _done_content(finished: Finished, answer: Answer) -> DoneContent:
     first = finished.results[0]
-    content = _record_content(first.record, links)
+    content = _record_content(first.record, answer.links)
     content["why"] = first.why or None
     content["estimate_usd"] = price_range(total(made.estimate for made in finished.results))
     content["notes"] = _notes(finished)
@@ -100,13 +117,15 @@ def _done_content(finished: Finished, media: Sequence[str], links: Links | None)
         content["failures"] = list(map(str, finished.failures))
     shown = list(_pictures(finished))
     if len(finished.results) > 1:
-        content["images"] = [_picture_of_several(made.record, image, links) for made, image in shown]
+        content["images"] = [_picture_of_several(made.record, image, answer.links) for made, image in shown]
         content["model"] = ", ".join(dict.fromkeys(made.record.model for made in finished.results))
     if len(shown) > 1:
-        for number, image in enumerate(content.get("images", ()), start=1):
-            image["number"] = number
-    if media:
-        content["media"] = list(media)
+        for (made, _), image in zip(shown, content.get("images", ()), strict=True):
+            image["number"] = made.number
+    if answer.sources:
+        content["sources"] = list(answer.sources)
+    if answer.media:
+        content["media"] = list(answer.media)
         content["next_step"] = "To show it in the chat, end your reply with the lines in media."
     return content
 
@@ -117,26 +136,37 @@ def _picture_of_several(record: Record, image: GalleryImage, links: Links | None
     return {**picture_fields(image, links), **own}
 
 
-def _done_lines(finished: Finished, content: DoneContent, links: Links | None) -> list[str]:
+def _done_lines(finished: Finished, content: DoneContent, answer: Answer) -> list[str]:
     """Return what was made, where it is and what it cost, in lines that a person could read aloud."""
     shown = list(_pictures(finished))
-    lines = [_heading(finished)]
-    for number, (made, image) in enumerate(shown, start=1):
+    lines = [_shown_again(finished) if answer.shown_again else _heading(finished)]
+    for made, image in shown:
         if len(shown) > 1:
-            lines.append(f"{number} · {image.handle} · {summary(made.record)}")
-        lines.extend(_file_lines(image, links))
+            lines.append(f"{made.number} · {image.handle} · {summary(made.record)}")
+        lines.extend(_file_lines(image, answer.links))
+    if answer.sources:
+        lines.append(f"From: {'; '.join(answer.sources)}")
+    handle = shown[0][1].handle
     if len(shown) > 1:
         lines.append("Each handle names its picture as a source image.")
     elif is_video(shown[0][1]):
-        lines.append(f"Handle: {shown[0][1].handle} finds it again with show_image.")
-    elif shown[0][1].handle:
-        lines.append(f'Handle: {shown[0][1].handle} (or "last") names it as a source image.')
+        lines.append(f"Handle: {handle} finds it again with show_image.")
+    elif handle:
+        or_last = "" if answer.shown_again else ' (or "last")'
+        lines.append(f"Handle: {handle}{or_last} names it as a source image.")
     lines.extend(_revised_prompts(finished))
     lines.extend(f"Note: {note}" for note in content.get("notes", ()))
     lines.extend(f"Failed: {failure}" for failure in finished.failures)
-    if media := content.get("media"):
-        lines.extend(["To show it in the chat, end your reply with:", *media])
+    if answer.media:
+        lines.extend(["To show it in the chat, end your reply with:", *answer.media])
     return lines
+
+
+def _shown_again(finished: Finished) -> str:
+    """Return what a picture is that was made before: "This picture was made with x/y for $0.04."."""
+    record = finished.results[0].record
+    thing = THINGS["video" if is_video(record.images[0]) else "image"]
+    return f"This {thing} was made with {record.model}{_total_words(finished)}."
 
 
 def _heading(finished: Finished) -> str:
@@ -231,6 +261,6 @@ async def _preview(shown: Sequence[tuple[Result, GalleryImage]], size: PreviewCh
     from imagerouter_mcp.images.pixels.contact_sheet import Tile
 
     return await draw_preview(
-        [Tile(image.path, f"{image.handle} · {summary(made.record)}") for made, image in shown],
+        [Tile(image.path, f"{made.number} · {image.handle}", made.record.model) for made, image in shown],
         "large" if size == "large" else "auto",
     )

@@ -11,23 +11,28 @@ from PIL import Image, ImageDraw, ImageFont
 from imagerouter_mcp.images.pixels.preview import BUDGETS, Preview, PreviewSize, encoded, make_preview
 
 _CELL: dict[PreviewSize, int] = {"auto": 300, "large": 640}
-"""Pixels of a cell's side."""
-_LABEL, _GAP = 30, 8
-"""Pixels below each picture for its label, and between pictures."""
+"""Pixels of a cell's longest side."""
+_NARROWEST = 180
+"""Pixels of a cell's width, so that its label can be read."""
+_LABEL, _GAP, _LINE = 48, 8, 18
+"""Pixels below each picture for its label, between pictures, and of a label's line."""
 _FONT = 14
 _PAPER, _INK, _EMPTY = (250, 250, 250), (30, 30, 30), (225, 225, 225)
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A picture on the sheet, and the words below it; a picture without a file keeps its number."""
+    """A picture on the sheet, and the two lines below it; a picture without a file has an empty cell."""
 
     path: Path | None
-    label: str
+    name: str
+    detail: str = ""
 
 
 def make_sheet(tiles: Sequence[Tile], size: PreviewSize) -> Preview | None:
-    """Draw pictures in rows, each with its number and its label below, within the budget of a preview.
+    """Draw pictures in rows, each with its label below, within the budget of a preview.
+
+    All cells have one size, which follows the pictures' shapes.
 
     Args:
         tiles: What cannot be shown becomes an empty cell with its label.
@@ -38,25 +43,42 @@ def make_sheet(tiles: Sequence[Tile], size: PreviewSize) -> Preview | None:
     """
     if not tiles:
         return None
-    columns = math.ceil(math.sqrt(len(tiles)))
+    pictures = [_thumbnail(tile.path, _CELL[size]) if tile.path else None for tile in tiles]
+    shown = [picture.size for picture in pictures if picture] or [(_CELL[size], _CELL[size])]
+    width = max(_NARROWEST, *(side for side, _ in shown))
+    height = max(side for _, side in shown)
+    columns = _columns(len(tiles), width, height + _LABEL)
     rows = math.ceil(len(tiles) / columns)
-    cell = _CELL[size]
-    sheet = Image.new("RGB", (columns * (cell + _GAP) + _GAP, rows * (cell + _LABEL + _GAP) + _GAP), _PAPER)
+    sheet = Image.new(
+        "RGB", (columns * (width + _GAP) + _GAP, rows * (height + _LABEL + _GAP) + _GAP), _PAPER
+    )
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(_FONT)
-    for number, tile in enumerate(tiles):
-        left = _GAP + (number % columns) * (cell + _GAP)
-        top = _GAP + (number // columns) * (cell + _LABEL + _GAP)
-        picture = _thumbnail(tile.path, cell) if tile.path else None
+    for number, (tile, picture) in enumerate(zip(tiles, pictures, strict=True)):
+        left = _GAP + (number % columns) * (width + _GAP)
+        top = _GAP + (number // columns) * (height + _LABEL + _GAP)
         if picture is None:
-            draw.rectangle((left, top, left + cell, top + cell), _EMPTY)
+            draw.rectangle((left, top, left + width, top + height), _EMPTY)
         else:
-            sheet.paste(picture, (left + (cell - picture.width) // 2, top + (cell - picture.height) // 2))
-        label = f"{number + 1}. {tile.label}"
-        while draw.textlength(label, font) > cell and len(label) > 1:
-            label = f"{label[:-2].rstrip('…')}…"
-        draw.text((left, top + cell + 6), label, _INK, font)
+            sheet.paste(picture, (left + (width - picture.width) // 2, top + (height - picture.height) // 2))
+        draw.text((left, top + height + 6), _cut(tile.name, width, font), _INK, font)
+        draw.text((left, top + height + 6 + _LINE), _cut(tile.detail, width, font), _INK, font)
     return encoded(sheet, BUDGETS[size])
+
+
+def _cut(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """Return a text that fits; its beginning is cut off, because names differ at their ends."""
+    while font.getlength(text) > width and len(text) > 1:
+        text = f"…{text[2:].lstrip('…')}"
+    return text
+
+
+def _columns(count: int, width: int, height: int) -> int:
+    """Return how many columns make the sheet most nearly square."""
+    return min(
+        range(1, count + 1),
+        key=lambda columns: abs(math.log(columns * width / (math.ceil(count / columns) * height))),
+    )
 
 
 def _thumbnail(path: Path, cell: int) -> Image.Image | None:
