@@ -127,6 +127,18 @@ async def test_a_comparison_takes_two_to_six_different_models(connect: Hosts, mo
         assert "2 to 6 different models" in (await host("compare_models", prompt="x", models=models)).text
 
 
+@pytest.mark.parametrize("other", ["google/gemini-2.5-flash-image", " google/gemini-2.5-flash", "auto"])
+async def test_one_model_under_two_names_is_not_compared_with_itself(
+    connect: Hosts, journal: Journal, other: str
+) -> None:
+    models = ["google/gemini-2.5-flash", "test/test", other]
+    async with connect(model="google/gemini-2.5-flash") as host:
+        told = await host("compare_models", prompt="a logo", models=models)
+    assert told.fields["error"]["kind"] == "plan"
+    assert f"{other!r} name the same model, google/gemini-2.5-flash." in told.text
+    assert generations(journal) == []
+
+
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     """A plain picture of 200×100 pixels."""

@@ -12,6 +12,7 @@ from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation.delivery import Delivery
+from imagerouter_mcp.generation.planning.checks import check_different
 from imagerouter_mcp.generation.planning.limits import check_order, over_budget
 from imagerouter_mcp.generation.planning.model_choice import WORDS, ModelChoice, Preference
 from imagerouter_mcp.generation.planning.plan import Plan, choose_model, make_plan
@@ -109,6 +110,8 @@ class Planner:
                 choices[request.model] = choose_model(
                     request, listing, popular, preference, unread=self._catalogue.unread
                 )
+        if order.tool == "compare_models":
+            check_different(choices)
         return choices
 
     async def _plan(
@@ -124,6 +127,7 @@ class Planner:
                 destination=place,
                 source=sources.size,
                 origins=sources.origins,
+                fetched=sources.fetched,
                 source_notes=sources.notes,
                 listed=self._catalogue.peek() is not None,
             )

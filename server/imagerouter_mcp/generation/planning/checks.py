@@ -1,5 +1,7 @@
 """Refuse before paying what a model or the service is known not to do, naming what would work."""
 
+from collections.abc import Mapping
+
 from imagerouter_mcp.api.catalogue import Listing
 from imagerouter_mcp.api.facts import MAX_PROMPT, Facts, prompt_length
 from imagerouter_mcp.api.model_list import FREE_MAX_SIDE, ModelEntry
@@ -34,6 +36,25 @@ def check_request(request: Request) -> None:
             f"A video cannot be {request.seconds:g} seconds long.", f"Ask for 1 to {MAX_SECONDS} seconds."
         )
     read_wish(request.size, request.aspect_ratio)
+
+
+def check_different(choices: Mapping[str, ModelChoice]) -> None:
+    """Check that a comparison does not pay twice for one model.
+
+    Args:
+        choices: Each model by the text that named it: its id, an alias, "auto".
+
+    Raises:
+        PlanError: Two texts name the same model.
+    """
+    named: dict[str, str] = {}
+    for text, choice in choices.items():
+        first = named.setdefault(choice.id, text)
+        if first != text:
+            raise PlanError(
+                f"{first!r} and {text!r} name the same model, {choice.id}.",
+                "Leave one out, or name another model; popular_models and search_models find them.",
+            )
 
 
 def check_model(request: Request, need: Need, choice: ModelChoice, listing: Listing | None) -> None:
