@@ -1,5 +1,6 @@
 """How pictures, sums and unfinished generations read: what a person or a model is told, line by line."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,7 @@ from imagerouter_mcp.errors import ServiceError
 from imagerouter_mcp.gallery.entries import Entry, GalleryImage, Record, State
 from imagerouter_mcp.generation.calls.outcome import Failure, Finished, Result
 from imagerouter_mcp.generation.planning.prices import Estimate
-from imagerouter_mcp.tools.generation_result import done_result
+from imagerouter_mcp.tools.generation_result import Answer, done_result
 from imagerouter_mcp.tools.pictures import description, is_video, summary
 from imagerouter_mcp.tools.structured import as_json, short_prompt
 from imagerouter_mcp.tools.unfinished import unfinished, unfinished_lines
@@ -44,7 +45,8 @@ def made(told: Record, estimate: Estimate | None = None, why: str = "") -> Resul
 
 
 async def lines(*results: Result, failures: tuple[Failure, ...] = ()) -> list[str]:
-    answer = await done_result(Finished("gen_bb27", results, failures, ()), "none")
+    numbered = tuple(replace(each, number=number) for number, each in enumerate(results, start=1))
+    answer = await done_result(Finished("gen_bb27", numbered, failures, ()), Answer(preview="none"))
     return text(answer).split("\n")
 
 

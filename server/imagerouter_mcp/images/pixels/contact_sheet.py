@@ -14,7 +14,7 @@ _CELL: dict[PreviewSize, int] = {"auto": 300, "large": 640}
 """Pixels of a cell's longest side."""
 _NARROWEST = 180
 """Pixels of a cell's width, so that its label can be read."""
-_LABEL, _GAP, _LINE = 48, 8, 18
+_LABEL, _GAP, _LINE = 40, 8, 17
 """Pixels below each picture for its label, between pictures, and of a label's line."""
 _FONT = 14
 _PAPER, _INK, _EMPTY = (250, 250, 250), (30, 30, 30), (225, 225, 225)
@@ -47,7 +47,7 @@ def make_sheet(tiles: Sequence[Tile], size: PreviewSize) -> Preview | None:
     shown = [picture.size for picture in pictures if picture] or [(_CELL[size], _CELL[size])]
     width = max(_NARROWEST, *(side for side, _ in shown))
     height = max(side for _, side in shown)
-    columns = _columns(len(tiles), width, height + _LABEL)
+    columns = math.ceil(math.sqrt(len(tiles)))
     rows = math.ceil(len(tiles) / columns)
     sheet = Image.new(
         "RGB", (columns * (width + _GAP) + _GAP, rows * (height + _LABEL + _GAP) + _GAP), _PAPER
@@ -71,14 +71,6 @@ def _cut(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFo
     while font.getlength(text) > width and len(text) > 1:
         text = f"…{text[2:].lstrip('…')}"
     return text
-
-
-def _columns(count: int, width: int, height: int) -> int:
-    """Return how many columns make the sheet most nearly square."""
-    return min(
-        range(1, count + 1),
-        key=lambda columns: abs(math.log(columns * width / (math.ceil(count / columns) * height))),
-    )
 
 
 def _thumbnail(path: Path, cell: int) -> Image.Image | None:
