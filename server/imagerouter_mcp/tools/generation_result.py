@@ -68,7 +68,7 @@ async def done_result(finished: Finished, answer: Answer) -> CallToolResult:
     shown = list(_pictures(finished))
     content = _done_content(finished, answer)
     blocks: list[ContentBlock] = []
-    if answer.preview != "none" and (drawn := await _preview(shown, answer.preview)):
+    if answer.preview != "none" and (drawn := await _preview(finished, answer.preview)):
         blocks.append(drawn)
     if answer.resource_links:
         blocks.extend(
@@ -89,6 +89,13 @@ def record_fields(record: Record, links: Links | None) -> dict[str, Any]:
 
 def _pictures(finished: Finished) -> Iterator[tuple[Result, GalleryImage]]:
     return ((made, image) for made in finished.results for image in made.record.images)
+
+
+def _numbers(finished: Finished) -> list[int]:
+    """Return each picture's number: its request's, as in its file's name, or its place where one gave many."""
+    if any(len(made.record.images) > 1 for made in finished.results):
+        return list(range(1, len(list(_pictures(finished))) + 1))
+    return [made.number for made in finished.results]
 
 
 def _record_content(record: Record, links: Links | None) -> DoneContent:
@@ -120,8 +127,8 @@ def _done_content(finished: Finished, answer: Answer) -> DoneContent:
         content["images"] = [_picture_of_several(made.record, image, answer.links) for made, image in shown]
         content["model"] = ", ".join(dict.fromkeys(made.record.model for made in finished.results))
     if len(shown) > 1:
-        for (made, _), image in zip(shown, content.get("images", ()), strict=True):
-            image["number"] = made.number
+        for number, image in zip(_numbers(finished), content.get("images", ()), strict=True):
+            image["number"] = number
     if answer.sources:
         content["sources"] = list(answer.sources)
     if answer.media:
@@ -140,9 +147,9 @@ def _done_lines(finished: Finished, content: DoneContent, answer: Answer) -> lis
     """Return what was made, where it is and what it cost, in lines that a person could read aloud."""
     shown = list(_pictures(finished))
     lines = [_shown_again(finished) if answer.shown_again else _heading(finished)]
-    for made, image in shown:
+    for number, (made, image) in zip(_numbers(finished), shown, strict=True):
         if len(shown) > 1:
-            lines.append(f"{made.number} · {image.handle} · {summary(made.record)}")
+            lines.append(f"{number} · {image.handle} · {summary(made.record)}")
         lines.extend(_file_lines(image, answer.links))
     if answer.sources:
         lines.append(f"From: {'; '.join(answer.sources)}")
@@ -257,10 +264,13 @@ def _resource_link(image: GalleryImage, record: Record) -> ResourceLink:
     )
 
 
-async def _preview(shown: Sequence[tuple[Result, GalleryImage]], size: PreviewChoice) -> ContentBlock | None:
+async def _preview(finished: Finished, size: PreviewChoice) -> ContentBlock | None:
     from imagerouter_mcp.images.pixels.contact_sheet import Tile
 
     return await draw_preview(
-        [Tile(image.path, f"{made.number} · {image.handle}", made.record.model) for made, image in shown],
+        [
+            Tile(image.path, f"{number} · {image.handle}", made.record.model)
+            for number, (made, image) in zip(_numbers(finished), _pictures(finished), strict=True)
+        ],
         "large" if size == "large" else "auto",
     )
