@@ -92,7 +92,7 @@ def _pictures(finished: Finished) -> Iterator[tuple[Result, GalleryImage]]:
 
 
 def _numbers(finished: Finished) -> list[int]:
-    """Return each picture's number: its request's, as in its file's name, or its place where one gave many."""
+    """Return each picture's number: its request's, as in its file's name, or its place if one gave many."""
     if any(len(made.record.images) > 1 for made in finished.results):
         return list(range(1, len(list(_pictures(finished))) + 1))
     return [made.number for made in finished.results]
