@@ -313,3 +313,57 @@ async def test_a_call_whose_answer_failed_on_the_way_is_answered_when_it_is_made
     assert third.structured_content
     assert again.structured_content["generation"] != third.structured_content["generation"]
     assert Decimal(str(again.structured_content["cost_usd"])) == Decimal("0.0013")
+
+
+async def test_last_is_the_sessions_own_picture_and_names_none_of_several(
+    connect: Hosts, settings: Settings
+) -> None:
+    invert = {"prompt": "Invert", "images": ["last"], "model": "test/test"}
+    async with connect() as host:
+        own = await host("generate_image", prompt="Mine", **SMALL)
+        async with open_app(settings) as app, Client(build_server(app)) as other:
+            await other.call_tool("generate_image", {"prompt": "Another session's", **SMALL})
+        edited = await host("edit_image", **invert)
+        several = await host("generate_image", prompt="Two", n=2, **SMALL)
+        refusals = [
+            await host("edit_image", **{**invert, "prompt": "Bluer"}),
+            await host("edit_image", dry_run=True, **invert),
+            await host("show_image"),
+            await host("preview_mask", mask="box:0,0,50%,50%"),
+        ]
+    assert f"From: {own.image['handle']} · {own.path.name}" in edited.text
+    assert "made elsewhere" not in edited.text
+    for refusal in refusals:
+        assert refusal.failed
+        for image in several.fields["images"]:
+            assert image["handle"] in refusal.text
+
+
+async def test_last_of_another_session_is_said_to_come_from_elsewhere(connect: Hosts) -> None:
+    async with connect() as host:
+        made = await host("generate_image", prompt="A red fox", **SMALL)
+    async with connect() as host:
+        told = await host("edit_image", prompt="Invert", images=["last"], model="test/test")
+    check_both(told, f"`last` was taken for {made.image['handle']} (A red fox)", "made elsewhere")
+
+
+async def test_a_repeated_edit_of_last_with_several_results_is_the_same_call(
+    connect: Hosts, journal: Journal
+) -> None:
+    edit = {"prompt": "Invert", "images": ["last"], "model": "test/test", "n": 2}
+    async with connect() as host:
+        await host("generate_image", prompt="A fox", **SMALL)
+        first = await host("edit_image", **edit)
+        second = await host("edit_image", **edit)
+    assert second.fields["images"] == first.fields["images"]
+    assert len([entry for entry in journal() if entry["path"].startswith("/v1/openai/")]) == 3
+
+
+async def test_a_video_is_not_what_last_edits_but_what_it_shows(connect: Hosts) -> None:
+    async with connect() as host:
+        clip = await host("generate_video", prompt="Waves", model="ir/test-video")
+        edited = await host("edit_image", prompt="Invert", images=["last"], model="test/test")
+        shown = await host("show_image")
+    assert edited.failed
+    assert f"{clip.image['handle']}, is a video" in edited.text
+    assert shown.text.startswith("This video was made with ir/test-video")

@@ -18,12 +18,21 @@ from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.uploads import Uploads, is_upload
 from imagerouter_mcp.generation.concurrency import gather_outcomes
 from imagerouter_mcp.generation.descriptors import Descriptors
-from imagerouter_mcp.generation.handles import find_file, find_image, is_handle, is_last, newest_image
+from imagerouter_mcp.generation.handles import (
+    LastMade,
+    Sessions,
+    find_file,
+    find_image,
+    is_handle,
+    is_last,
+    newest_image,
+)
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.images.masks import Convention
 from imagerouter_mcp.images.masks.regions import parse_mask, refusal
 from imagerouter_mcp.images.prepare import shrink
 from imagerouter_mcp.images.source_images import SourceImage, SourceReader, is_data, shown
+from imagerouter_mcp.lines import collapse
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -78,6 +87,22 @@ class OpenSources:
         return Upload(encode_mask(self.mask, convention), "mask.png", "image/png")
 
 
+def with_last(order: Order, made: LastMade) -> Order:
+    """Return an order with the handle of the newest picture in place of `last`.
+
+    Raises:
+        NotFoundError: The newest call made several pictures, or a video.
+    """
+    image, record = made.only()
+    first = order.requests[0]
+    images = tuple(image.handle if is_last(text) else text for text in first.images)
+    mask = image.handle if is_last(first.mask) else first.mask
+    requests = tuple(replace(request, images=images, mask=mask) for request in order.requests)
+    told = collapse(record.prompt, 60)
+    note = f"`last` was taken for {image.handle} ({told}), the gallery's newest; it was made elsewhere."
+    return replace(order, requests=requests, notes=(note,) if made.elsewhere else ())
+
+
 class Sources:
     """Opens and compares what requests build on.
 
@@ -102,6 +127,7 @@ class Sources:
         self._uploads = uploads
         self._descriptors = descriptors
         self._is_newer = is_newer
+        self._sessions = Sessions()
 
     @asynccontextmanager
     async def opened(self, request: Request) -> AsyncGenerator[OpenSources]:
@@ -129,27 +155,38 @@ class Sources:
             notes = (*notes, understood, *shrunk)
             yield OpenSources(images, (*origins, f"mask {origin}"), mask, notes, (*fetched, fetched_mask))
 
-    async def resolve_last(self, order: Order, without: Collection[str] = ()) -> tuple[Order, str | None]:
-        """Replace `last` by the handle of the picture that it means.
+    def note_told(self, session: str | None, call: str) -> None:
+        """Note that a session was told what a call made."""
+        if session is not None:
+            self._sessions.note(session, call)
+
+    async def last_made(self, session: str | None, without: Collection[str] = ()) -> LastMade:
+        """Return what the newest call made: of this session, else of the gallery.
 
         Args:
-            order: An order.
+            session: Which session asks; None where there are none.
             without: Generations to pass over.
 
-        Returns:
-            The order, and the generation that made the picture; None if the order does not say `last`.
+        Raises:
+            NotFoundError: There is no picture.
+        """
+        call = self._sessions.newest(session, without)
+        if call and (records := await to_thread.run_sync(self._gallery.of_call, call)):
+            return LastMade(tuple(records), elsewhere=False)
+        _, record = await newest_image(self._gallery, without)
+        of_call = await to_thread.run_sync(self._gallery.of_call, record.generation)
+        return LastMade(tuple(of_call), elsewhere=True)
+
+    async def last_of(self, order: Order, without: Collection[str] = ()) -> LastMade | None:
+        """Return what `last` refers to in an order; None if the order does not say `last`.
 
         Raises:
             NotFoundError: There is no picture.
         """
         first = order.requests[0]
         if not any(map(is_last, (*first.images, first.mask))):
-            return order, None
-        image, record = await newest_image(self._gallery, without)
-        images = tuple(image.handle if is_last(text) else text for text in first.images)
-        mask = image.handle if is_last(first.mask) else first.mask
-        requests = tuple(replace(request, images=images, mask=mask) for request in order.requests)
-        return replace(order, requests=requests), record.generation
+            return None
+        return await self.last_made(order.session, without)
 
     async def fingerprint(self, order: Order) -> str:
         """Return the same text for orders that ask for the same from the same sources.

@@ -52,9 +52,13 @@ async def generate(
     """
     app = ctx.request_context.lifespan_context
     confirmed = agreed(consent, confirm_cost=confirm_cost, ctx=ctx)
+    order = replace(order, session=session_of(ctx))
     if dry_run:
+        from imagerouter_mcp.generation.sources import with_last
         from imagerouter_mcp.tools.unmade_result import plan_result
 
+        if made := await app.sources.last_of(order):
+            order = with_last(order, made)
         return plan_result(await app.planner.dry_run(order), len(order.requests), order.kind)
     order = replace(order, confirmed=confirmed)
     outcome = await app.calls.ask(order, app.settings.wait_seconds, progress_of(ctx))
@@ -80,9 +84,17 @@ async def outcome_result(
         return pending_result(outcome)
     app = ctx.request_context.lifespan_context
     result = await done_result(outcome, await _answer(ctx, outcome, preview, shown_again=shown_again))
+    if not shown_again:
+        app.sources.note_told(session_of(ctx), outcome.call)
     # The last await: a call that is cancelled before it has not been answered and is answered again later.
     await app.calls.note_delivered(outcome.call)
     return result
+
+
+def session_of(ctx: AppContext) -> str | None:
+    """Return what identifies the session: over stdio the process, over HTTP what the protocol says."""
+    request = ctx.request_context.request
+    return "" if request is None else request.headers.get("mcp-session-id")
 
 
 def progress_of(ctx: AppContext) -> "Progress":
@@ -120,6 +132,7 @@ async def _answer(
         and is_version_at_least(ctx.session.protocol_version, _KNOWS_RESOURCE_LINKS),
         sources=[await _source(app, origin) for origin in finished.results[0].record.sources],
         shown_again=shown_again,
+        last=not shown_again and session_of(ctx) is not None,
     )
 
 

@@ -53,6 +53,7 @@ class Answer:
         resource_links: Whether the host knows resource links.
         sources: What the pictures were made from, each with what helps to recognise it.
         shown_again: Whether it was made and told before.
+        last: Whether `last` names the only picture from now on.
     """
 
     preview: PreviewChoice
@@ -61,6 +62,7 @@ class Answer:
     resource_links: bool = True
     sources: Sequence[str] = ()
     shown_again: bool = False
+    last: bool = True
 
 
 async def done_result(finished: Finished, answer: Answer) -> CallToolResult:
@@ -159,7 +161,7 @@ def _done_lines(finished: Finished, content: DoneContent, answer: Answer) -> lis
     elif is_video(shown[0][1]):
         lines.append(f"Handle: {handle} finds it again with show_image.")
     elif handle:
-        or_last = "" if answer.shown_again else ' (or "last")'
+        or_last = ' (or "last")' if answer.last else ""
         lines.append(f"Handle: {handle}{or_last} names it as a source image.")
     lines.extend(_revised_prompts(finished))
     lines.extend(f"Note: {note}" for note in content.get("notes", ()))
