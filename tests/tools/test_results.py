@@ -98,7 +98,7 @@ async def test_an_old_picture_that_is_shown_again_is_not_called_made_now_or_last
         first = await host("generate_image", prompt="A red fox", **SMALL)
         await host("generate_image", prompt="A blue fox", **SMALL)
         told = await host("show_image", handle=first.image["handle"])
-    assert told.text.startswith(f"This picture was made with {FLUX} for $0.0013.")
+    assert told.text.startswith(f"1 picture, made with {FLUX} for $0.0013")
     assert '"last"' not in told.text
 
 
@@ -366,4 +366,4 @@ async def test_a_video_is_not_what_last_edits_but_what_it_shows(connect: Hosts) 
         shown = await host("show_image")
     assert edited.failed
     assert f"{clip.image['handle']}, is a video" in edited.text
-    assert shown.text.startswith("This video was made with ir/test-video")
+    assert shown.text.startswith("1 video, made with ir/test-video")

@@ -66,7 +66,7 @@ async def generate(
 
 
 async def outcome_result(
-    ctx: AppContext, outcome: "Finished | Pending", preview: PreviewChoice, *, shown_again: bool = False
+    ctx: AppContext, outcome: "Finished | Pending", preview: PreviewChoice, *, newest: bool = True
 ) -> CallToolResult:
     """Answer what a call made, or that it goes on.
 
@@ -74,7 +74,7 @@ async def outcome_result(
         ctx: The call's context.
         outcome: What the call made so far.
         preview: As the caller chose it.
-        shown_again: Whether it was made and told before.
+        newest: Whether `last` means it from now on.
     """
     from imagerouter_mcp.generation.calls.outcome import Pending
     from imagerouter_mcp.tools.generation_result import done_result
@@ -83,8 +83,8 @@ async def outcome_result(
     if isinstance(outcome, Pending):
         return pending_result(outcome)
     app = ctx.request_context.lifespan_context
-    result = await done_result(outcome, await _answer(ctx, outcome, preview, shown_again=shown_again))
-    if not shown_again:
+    result = await done_result(outcome, await _answer(ctx, outcome, preview, newest=newest))
+    if newest:
         app.sources.note_told(session_of(ctx), outcome.call)
     # The last await: a call that is cancelled before it has not been answered and is answered again later.
     await app.calls.note_delivered(outcome.call)
@@ -107,9 +107,7 @@ def progress_of(ctx: AppContext) -> "Progress":
     return progress
 
 
-async def _answer(
-    ctx: AppContext, finished: "Finished", preview: PreviewChoice, *, shown_again: bool
-) -> "Answer":
+async def _answer(ctx: AppContext, finished: "Finished", preview: PreviewChoice, *, newest: bool) -> "Answer":
     """Return how to tell the host that asked."""
     from imagerouter_mcp.tools.generation_result import Answer
     from imagerouter_mcp.tools.media_lines import media_lines
@@ -131,8 +129,7 @@ async def _answer(
         resource_links=settings.resource_links
         and is_version_at_least(ctx.session.protocol_version, _KNOWS_RESOURCE_LINKS),
         sources=[await _source(app, origin) for origin in finished.results[0].record.sources],
-        shown_again=shown_again,
-        last=not shown_again and session_of(ctx) is not None,
+        last=newest and session_of(ctx) is not None,
     )
 
 

@@ -52,7 +52,6 @@ class Answer:
         links: Makes download links for callers on other machines; None names files by their paths.
         resource_links: Whether the host knows resource links.
         sources: What the pictures were made from, each with what helps to recognise it.
-        shown_again: Whether it was made and told before.
         last: Whether `last` names the only picture from now on.
     """
 
@@ -61,7 +60,6 @@ class Answer:
     links: Links | None = None
     resource_links: bool = True
     sources: Sequence[str] = ()
-    shown_again: bool = False
     last: bool = True
 
 
@@ -148,7 +146,7 @@ def _picture_of_several(record: Record, image: GalleryImage, links: Links | None
 def _done_lines(finished: Finished, content: DoneContent, answer: Answer) -> list[str]:
     """Return what was made, where it is and what it cost, in lines that a person could read aloud."""
     shown = list(_pictures(finished))
-    lines = [_shown_again(finished) if answer.shown_again else _heading(finished)]
+    lines = [_heading(finished)]
     for number, (made, image) in zip(_numbers(finished), shown, strict=True):
         if len(shown) > 1:
             lines.append(f"{number} · {image.handle} · {summary(made.record)}")
@@ -171,13 +169,6 @@ def _done_lines(finished: Finished, content: DoneContent, answer: Answer) -> lis
     return lines
 
 
-def _shown_again(finished: Finished) -> str:
-    """Return what a picture is that was made before: "This picture was made with x/y for $0.04."."""
-    record = finished.results[0].record
-    thing = THINGS["video" if is_video(record.images[0]) else "image"]
-    return f"This {thing} was made with {record.model}{_total_words(finished)}."
-
-
 def _heading(finished: Finished) -> str:
     """Return what was made for how much: "Made 1 picture with x/y for $0.04 in 6.9 s."."""
     first = finished.results[0]
@@ -186,7 +177,9 @@ def _heading(finished: Finished) -> str:
     took = max((made.record.latency_ms or 0 for made in finished.results), default=0)
     time = f" in {took / 1000:.1f} s" if took else ""
     why = f" {first.record.model} was chosen, for {first.why}." if first.why else ""
-    return f"Made {_count(finished)} with {with_what}{_total_words(finished)}{time}.{why}"
+    made = f"with {with_what}{_total_words(finished)}{time}.{why}"
+    count = _count(finished)
+    return f"{count}, made {made}" if finished.shown else f"Made {count} {made}"
 
 
 def _count(finished: Finished) -> str:

@@ -27,4 +27,4 @@ async def show_image(
         handle = (await app.sources.last_made(session_of(ctx))).only(video=True)[0].handle
     image, record, notes = await app.delivery.restore(handle)
     shown = Result(replace(record, images=(image,)), notes=notes)
-    return await outcome_result(ctx, Finished(record.generation, (shown,)), preview, shown_again=True)
+    return await outcome_result(ctx, Finished(record.generation, (shown,), shown=True), preview, newest=False)
