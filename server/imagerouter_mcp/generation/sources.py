@@ -63,8 +63,7 @@ class OpenSources:
 
         if not self.images or self.mask is not None:
             return None
-        first = self.images[0]
-        return reduced(first.file, first.media_type.partition("/")[2])
+        return reduced(self.images[0].file)
 
     def mask_upload(self, convention: Convention) -> Upload | None:
         """Return the mask in a provider's convention; the caller closes its file."""

@@ -64,7 +64,7 @@ def add_uploads(server: MCPServer[App], app: App, links: Links) -> None:
 
 
 async def _take(app: App, name: str, request: Request) -> Response:
-    from imagerouter_mcp.images.prepare import scratch_file  # noqa: PLC0415 - loaded at the first upload
+    from imagerouter_mcp.images.confined import scratch_file  # noqa: PLC0415 - loaded at the first upload
 
     with scratch_file() as file:
         try:

@@ -17,7 +17,8 @@ import anyio.to_thread
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.fetch import Fetcher, FetchError
 from imagerouter_mcp.images.allowed_files import MAX_READ_BYTES, open_source, too_large
-from imagerouter_mcp.images.prepare import SourceImage, prepare, scratch_file
+from imagerouter_mcp.images.confined import scratch_file
+from imagerouter_mcp.images.prepare import SourceImage, prepare
 from imagerouter_mcp.lines import collapse, cut_middle
 
 __all__ = ["MAX_READ_BYTES", "SourceImage", "SourceReader", "is_data", "shown"]

@@ -1,17 +1,16 @@
 """The pixels of masks. Importing this module loads Pillow."""
 
-import tempfile
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from PIL import Image, ImageChops, ImageFilter
 
 from imagerouter_mcp.errors import InvalidSourceError, PlanError
+from imagerouter_mcp.images.confined import scratch_file
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.formats import HEAD_BYTES, sniff
 from imagerouter_mcp.images.masks import Convention
 from imagerouter_mcp.images.masks.regions import Regions
 from imagerouter_mcp.images.pixels.decode import (
-    MAX_WORKING_BYTES,
     TooLargeError,
     alpha,
     fitted,
@@ -122,7 +121,7 @@ def encode_mask(mask: Image.Image, convention: Convention) -> BinaryIO:
     if convention == "transparent":
         sent = Image.new("RGBA", mask.size)
         sent.putalpha(ImageChops.invert(mask))
-    file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - the caller closes it
+    file = scratch_file()
     try:
         sent.save(file, "PNG")
     except BaseException:
@@ -203,7 +202,7 @@ def _decoded(file: BinaryIO, what: str, longest: int = MAX_SIDE) -> Image.Image:
     file.seek(0)
     found = sniff(file.read(HEAD_BYTES))
     try:
-        picture = plain(loaded(file, found.name if found else "unknown", longest, MAX_WORKING_BYTES))
+        picture = plain(loaded(file, found.name if found else "unknown", longest))
     except (NotAPictureError, TooLargeError) as error:
         reason = str(error) or "it has too many pixels"
         raise InvalidSourceError(

@@ -1,16 +1,17 @@
-"""Look at results: whether one is its source unchanged, and how many pages a TIFF has."""
+"""Tell whether a result is its source unchanged."""
 
+import io
 from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image, ImageChops, ImageStat
-from PIL.TiffImagePlugin import TiffImageFile
 
+from imagerouter_mcp.images.confined import StoppedError, in_child
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
+from imagerouter_mcp.images.inspect.cost import is_heavy
+from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
 from imagerouter_mcp.images.inspect.opening import BROKEN
 from imagerouter_mcp.images.pixels.decode import (
-    MAX_WORKING_BYTES,
-    TooLargeError,
     loaded,
     one_at_a_time,
     plain,
@@ -25,43 +26,46 @@ _MOST_ANYWHERE = 32
 _ORIENTATION = 0x0112
 
 
-@one_at_a_time
-def reduced(file: BinaryIO, format_name: str) -> Image.Image | None:
+def reduced(file: BinaryIO) -> Image.Image | None:
     """Return a picture stretched to a small square, to be compared; None if it cannot be decoded.
 
     Args:
         file: The picture, open for reading.
-        format_name: As in `formats.Format.name`.
     """
     try:
-        picture = loaded(file, format_name, 4 * _SIDE, MAX_WORKING_BYTES)
-        turned = upright(plain(picture), picture.getexif().get(_ORIENTATION, 1))
-        return turned.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BOX)  # pyright: ignore[reportUnknownMemberType] - Pillow's annotation names NumPy
-    except (NotAPictureError, TooLargeError, *BROKEN):
+        seen = inspect(file)
+        if not is_heavy(seen):
+            return _stretched(file, seen)
+        made, _ = in_child(reduce_in_child, file)
+    except (NotAPictureError, StoppedError, *BROKEN):
         return None
+    with made:
+        return Image.frombytes("RGB", (_SIDE, _SIDE), made.read())
 
 
-def is_echo(source: Image.Image, made: Path, format_name: str) -> bool:
+def reduce_in_child(file: BinaryIO) -> tuple[BinaryIO, dict[str, object]]:
+    """Reduce a picture, as `confined.Work`."""
+    return io.BytesIO(_stretched(file, inspect(file)).tobytes()), {}
+
+
+@one_at_a_time
+def _stretched(file: BinaryIO, seen: Inspection) -> Image.Image:
+    picture = loaded(file, seen.format.name, 4 * _SIDE)
+    turned = upright(plain(picture), picture.getexif().get(_ORIENTATION, 1))
+    return turned.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BOX)  # pyright: ignore[reportUnknownMemberType] - Pillow's annotation names NumPy
+
+
+def is_echo(source: Image.Image, made: Path) -> bool:
     """Tell whether a result shows its source unchanged.
 
     Args:
         source: From `reduced`.
         made: The result's file.
-        format_name: As in `formats.Format.name`.
     """
     with made.open("rb") as file:
-        result = reduced(file, format_name)
+        result = reduced(file)
     if result is None:
         return False
     difference = ImageStat.Stat(ImageChops.difference(source, result))
     most = max(high for _, high in difference.extrema)
     return sum(difference.mean) / len(difference.mean) <= _MOST_ON_AVERAGE and most <= _MOST_ANYWHERE
-
-
-def pages_of(tiff: Path) -> int:
-    """Return how many pages a TIFF has; 1 if it cannot be read."""
-    try:
-        with tiff.open("rb") as file, TiffImageFile(file) as picture:
-            return picture.n_frames
-    except BROKEN:
-        return 1
