@@ -34,7 +34,7 @@ def told(
     source = io.BytesIO()
     PHOTO.save(source, "PNG")
     answer = GenerationAnswer(items=[ResultItem(url=url, b64_json=None if url else "AAAA")])
-    return differences(plan, answer, [stored], reduced(source, "png") if against else None)
+    return differences(plan, answer, [stored], reduced(source) if against else None)
 
 
 @pytest.fixture

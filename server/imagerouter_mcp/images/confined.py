@@ -28,7 +28,7 @@ CHILD_BYTES = 360 << 20
 """Memory of a child: what Linux lets it allocate. macOS and Windows have no such limit."""
 CPU_SECONDS = 10
 """Of a child; the slowest honest picture takes half. Windows has no such limit."""
-SECONDS = 30
+SECONDS = 60
 """How long a child may take, where the machine is busy with other work."""
 
 _ONE_AT_A_TIME = threading.Lock()

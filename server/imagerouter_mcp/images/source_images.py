@@ -5,7 +5,6 @@ import binascii
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -19,6 +18,7 @@ from imagerouter_mcp.fetch import Fetcher, FetchError
 from imagerouter_mcp.images.allowed_files import MAX_READ_BYTES, open_source, too_large
 from imagerouter_mcp.images.confined import scratch_file
 from imagerouter_mcp.images.prepare import SourceImage, prepare
+from imagerouter_mcp.images.workers import decode
 from imagerouter_mcp.lines import collapse, cut_middle
 
 __all__ = ["MAX_READ_BYTES", "SourceImage", "SourceReader", "is_data", "shown"]
@@ -159,7 +159,7 @@ class SourceReader:
 
 async def _prepared(file: BinaryIO, name: str, *, turn: bool) -> SourceImage:
     with file:
-        return await anyio.to_thread.run_sync(partial(prepare, file, name, turn=turn))
+        return await decode("sources", file, prepare, file, name, turn=turn)
 
 
 def _is_address(text: str) -> bool:

@@ -9,6 +9,7 @@ from typing import BinaryIO, ParamSpec, TypeVar, cast
 
 from PIL import Image
 from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
@@ -79,10 +80,10 @@ def loaded(file: BinaryIO, format_name: str, longest: int) -> ImageFile:
         TooLargeError: It would take too much memory.
     """
     picture = opened(file, format_name)
-    progressive = math.prod(picture.size) if "progressive" in picture.info and format_name == "jpeg" else 0
+    held = _coefficients(picture) if isinstance(picture, JpegImageFile) else 0
 
     def takes(pixels: int) -> int:
-        return decoding_bytes(format_name, pixels, progressive=progressive, mode=picture.mode)
+        return decoding_bytes(format_name, pixels, held=held, mode=picture.mode)
 
     if format_name == "jpeg":
         width, height = picture.size
@@ -100,6 +101,14 @@ def loaded(file: BinaryIO, format_name: str, longest: int) -> ImageFile:
     except BROKEN:
         raise NotAPictureError(DAMAGED) from None
     return picture
+
+
+def _coefficients(picture: JpegImageFile) -> int:
+    """Return the bytes of coefficients, two each, that a decoder holds of a progressive JPEG."""
+    if "progressive" not in picture.info:
+        return 0
+    factors = [across * down for _, across, down, _ in picture.layer]
+    return 2 * math.prod(picture.size) * sum(factors) // max(factors)
 
 
 def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
