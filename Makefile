@@ -8,7 +8,7 @@ ifeq ($(UV),)
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 MAKE_VENV = $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'
 INSTALL_RUNTIME = $(INSTALL) --editable .
-INSTALL_DEV = $(INSTALL) --group dev --editable ".[svg,terminal]"
+INSTALL_DEV = $(INSTALL) --group dev --editable ".[socks,svg,terminal]"
 else
 MAKE_VENV = uv venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON))
 INSTALL_RUNTIME = uv sync --quiet --locked --inexact --no-dev
@@ -48,8 +48,8 @@ coverage: .venv/dev ## run all tests and show which branches they do not reach
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
-mutants: .venv/dev ## put 150 faults into the code, one at a time, and show which ones no test notices; SEED=2 draws others
-	PYTHONPATH=tests $(BIN)/python -m mutants --seed $(or $(SEED),1)
+mutants: .venv/dev ## put 150 faults into the code, one at a time, and show which ones no test notices; SEED=2 ONLY="api fetch.py"
+	PYTHONPATH=tests $(BIN)/python -m mutants --seed $(or $(SEED),1) --number $(or $(NUMBER),150) $(if $(ONLY),--only $(ONLY))
 
 bench: .venv/dev ## measure time and memory, side by side with the bare libraries
 	$(BIN)/python -m bench

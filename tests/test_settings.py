@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.settings import expand, key_file_warning, load_settings
+from imagerouter_mcp.sandbox.service.accounts import EXPIRED_JWT, KEY
+from imagerouter_mcp.settings import expand, key_complaint, key_file_warning, load_settings
 
 SECRET = "s3cret-" + "k" * 57
 
@@ -154,6 +155,43 @@ def test_a_value_that_cannot_be_is_refused_by_the_variable_s_name(
     with pytest.raises(ConfigurationError, match=f"^{variable} cannot be used: ") as refused:
         load_settings()
     assert "s3cret" not in str(refused.value)
+
+
+def test_all_values_that_cannot_be_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGEROUTER_TIMEOUT", "5m")
+    monkeypatch.setenv("IMAGEROUTER_CONCURRENCY", "%CORES%")
+    monkeypatch.setenv("IMAGEROUTER_MEDIA_LINES", "sometimes")
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    assert str(refused.value) == (
+        "IMAGEROUTER_CONCURRENCY cannot be used: it contains %CORES%, which the host has not replaced; it "
+        "must be a whole number such as 4. IMAGEROUTER_MEDIA_LINES cannot be used: it must be true or false. "
+        "IMAGEROUTER_TIMEOUT cannot be used: it must be a plain number such as 45, without a unit. Nothing "
+        "was charged. Correct or remove IMAGEROUTER_CONCURRENCY and IMAGEROUTER_MEDIA_LINES and "
+        "IMAGEROUTER_TIMEOUT where they are set, and start the server again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "complaint"),
+    [
+        (f'"{"a" * 64}"', "is in quotes"),
+        (f"'{'a' * 64}'", "is in quotes"),
+        ("{env:IMAGEROUTER_API_KEY}", "is {env:IMAGEROUTER_API_KEY}, which the host has not replaced"),
+        ("%IMAGEROUTER_API_KEY%", "which the host has not replaced"),
+        ("YOUR_API_KEY", "is the placeholder of an example"),
+        ("your-imagerouter-api-key-here", "is the placeholder of an example"),
+        ("<your key>", "is the placeholder of an example"),
+        ("$IMAGEROUTER_API_KEY", "is the placeholder of an example"),
+        ("xxxxxxxx", "is the placeholder of an example"),
+        (f"Bearer {'a' * 64}", "contains spaces"),
+        (KEY, None),
+        (EXPIRED_JWT, None),
+    ],
+)
+def test_what_is_no_key_is_called_what_it_is(key: str, complaint: str | None) -> None:
+    told = key_complaint(key)
+    assert complaint in told if complaint and told else told is complaint
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ forms, redirects and private names need no special treatment, because all of the
 import ipaddress
 import re
 import ssl
-import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +18,8 @@ import anyio
 import httpcore
 import httpx
 
+from imagerouter_mcp.proxies import MAX_CONNECTIONS, MAX_KEPT_ALIVE, Proxies, plain_transport
+
 Purpose = Literal["source", "result"]
 """Why an address is fetched: a caller named it as a source image, or ImageRouter as a result."""
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -28,13 +29,9 @@ Origin = tuple[str, str, int]
 
 PURPOSE = "imagerouter_purpose"
 """The request extension that holds a `Purpose`."""
-MAX_CONNECTIONS = 100
-MAX_KEPT_ALIVE = 20
 _ATTEMPT_SECONDS = 3.0
 """Time limit for connecting to one of several addresses, before the next is tried."""
 _PORTS = {"http": 80, "https": 443}
-_LOOPBACK = re.compile(r"localhost\.?|127(?:\.\d+){3}|::1", re.IGNORECASE)
-"""Hosts on this machine are never reached through a proxy."""
 _PRIVATE_NAME = re.compile(
     r"[^.]*\.?|.*\.(?:localhost|local|internal|home\.arpa|localdomain)\.?", re.IGNORECASE
 )
@@ -232,9 +229,6 @@ class DownloadTransport(httpx.AsyncBaseTransport):
         policy: Which private addresses are allowed.
         tls: The TLS settings.
         network: How checked names are resolved and connected to.
-
-    Raises:
-        ImportError, ValueError, httpx.InvalidURL: The environment names a proxy that cannot be used.
     """
 
     def __init__(self, policy: Policy, tls: ssl.SSLContext, network: Network) -> None:
@@ -242,43 +236,28 @@ class DownloadTransport(httpx.AsyncBaseTransport):
         self._tls = tls
         self._resolve = network.resolve
         self._guarded = _GuardedTransport(network, tls)
-        proxies = {scheme: url for scheme, url in urllib.request.getproxies().items() if url}
-        self._proxies = {
-            scheme: self._plain(httpx.Proxy(url if "://" in url else f"http://{url}"))
-            for scheme in _PORTS
-            if (url := proxies.get(scheme, proxies.get("all")))
-        }
+        self._proxies = Proxies(tls)
 
     @cached_property
     def _free(self) -> httpx.AsyncHTTPTransport:
-        return self._plain(None)
-
-    def _plain(self, proxy: httpx.Proxy | None) -> httpx.AsyncHTTPTransport:
-        limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_KEPT_ALIVE)
-        return httpx.AsyncHTTPTransport(verify=self._tls, limits=limits, proxy=proxy)
+        return plain_transport(self._tls)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; its extension `PURPOSE` says what it is for.
 
         Raises:
             AddressRefusedError: The address is not allowed.
+            ConfigurationError: It needs a proxy that cannot be used.
         """
         origin = origin_of(request.url)
         free = self._policy.trusts(origin, request.extensions[PURPOSE])
-        proxy = self._proxy(origin)
+        proxy = self._proxies.transport(request.url)
         if proxy:
             if not free:
                 await self._check_name(origin)
             return await proxy.handle_async_request(request)
         transport = self._free if free else self._guarded
         return await transport.handle_async_request(request)
-
-    def _proxy(self, origin: Origin) -> httpx.AsyncHTTPTransport | None:
-        scheme, host, port = origin
-        proxy = self._proxies.get(scheme)
-        if proxy and (_LOOPBACK.fullmatch(host) or urllib.request.proxy_bypass(f"{host}:{port}")):
-            return None
-        return proxy
 
     async def _check_name(self, origin: Origin) -> None:
         """Check a name as far as possible before a proxy resolves it."""
@@ -292,5 +271,6 @@ class DownloadTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close every connection."""
         await self._guarded.aclose()
-        for transport in (*self._proxies.values(), *([self._free] if "_free" in self.__dict__ else [])):
-            await transport.aclose()
+        await self._proxies.aclose()
+        if "_free" in self.__dict__:
+            await self._free.aclose()

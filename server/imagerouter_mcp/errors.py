@@ -213,6 +213,12 @@ class DeliveryError(ImageRouterError):
     kind = "delivery"
     charged = "yes"
 
+    def costing(self, usd: Decimal | None) -> "DeliveryError":
+        """Add what the service charged, as its answer says; None if it does not say."""
+        self.charged = "no" if usd == 0 else "yes"
+        self.cost_usd = usd or None
+        return self
+
 
 class APIError(ImageRouterError):
     """ImageRouter answered with an error.

@@ -2,8 +2,8 @@
 
 import math
 import ssl
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
@@ -15,8 +15,6 @@ import httpx
 
 from imagerouter_mcp import __version__
 from imagerouter_mcp.addresses import (
-    MAX_CONNECTIONS,
-    MAX_KEPT_ALIVE,
     PURPOSE,
     AddressRefusedError,
     DownloadTransport,
@@ -27,14 +25,13 @@ from imagerouter_mcp.addresses import (
 )
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.lines import one_line
+from imagerouter_mcp.proxies import ProxiedTransport
 
 MAX_REDIRECTS = 5
 _HEADERS = {"User-Agent": f"imagerouter-mcp/{__version__}", "Accept-Encoding": "identity"}
 _ENCODINGS = frozenset({"", "identity", "gzip"})
 """The content encodings that are read although none was asked for. One layer of gzip makes at most 64 MiB of
 what is received at once; two would make as much of a single kilobyte."""
-_LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
-"""Hosts on this machine are never reached through a proxy."""
 _MAX_REASON = 120
 _BUFFER_BYTES = 2**20
 """Downloads are written to disk in pieces of this size, outside the event loop."""
@@ -62,8 +59,13 @@ def tls_context() -> ssl.SSLContext:
     Raises:
         ConfigurationError: The environment names a certificate file that cannot be used.
     """
-    with _usable_environment():
+    try:
         return httpx.create_ssl_context()
+    except OSError:
+        raise ConfigurationError(
+            "The certificate file that SSL_CERT_FILE or SSL_CERT_DIR names cannot be used.",
+            "Correct or remove it in the configuration of this MCP server, and restart the server.",
+        ) from None
 
 
 def http_client(tls: ssl.SSLContext | None = None) -> httpx.AsyncClient:
@@ -75,28 +77,9 @@ def http_client(tls: ssl.SSLContext | None = None) -> httpx.AsyncClient:
         tls: From `tls_context`; by default made anew.
 
     Raises:
-        ConfigurationError: The environment names a proxy or a certificate file that cannot be used.
+        ConfigurationError: As for `tls_context`.
     """
-    with _usable_environment():
-        return httpx.AsyncClient(
-            verify=tls or True,
-            headers=_HEADERS,
-            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_KEPT_ALIVE),
-            mounts=dict.fromkeys(_LOOPBACK),
-        )
-
-
-@contextmanager
-def _usable_environment() -> Generator[None]:
-    try:
-        yield
-    except (ImportError, ValueError, OSError, httpx.InvalidURL):
-        # httpx's own message may repeat a proxy's password.
-        raise ConfigurationError(
-            "The proxy settings (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) or SSL_CERT_FILE of the environment "
-            "cannot be used; a proxy must be an http:// or https:// address.",
-            "Correct or remove them in the configuration of this MCP server, and restart the server.",
-        ) from None
+    return httpx.AsyncClient(transport=ProxiedTransport(tls or tls_context()), headers=_HEADERS)
 
 
 def is_readable(response: httpx.Response) -> bool:
@@ -114,7 +97,7 @@ class Fetcher:
         network: How names are resolved and connections made; by default the system's way.
 
     Raises:
-        ConfigurationError: As for `http_client`.
+        ConfigurationError: As for `tls_context`.
     """
 
     def __init__(
@@ -125,15 +108,12 @@ class Fetcher:
         network: Network | None = None,
     ) -> None:
         self._timeout = httpx.Timeout(stall_seconds, pool=None)
-        with _usable_environment():
-            self._http = httpx.AsyncClient(
-                transport=DownloadTransport(
-                    policy, tls or httpx.create_ssl_context(), network or system_network()
-                ),
-                headers=_HEADERS,
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-                event_hooks={"response": [_check_redirect]},
-            )
+        self._http = httpx.AsyncClient(
+            transport=DownloadTransport(policy, tls or tls_context(), network or system_network()),
+            headers=_HEADERS,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            event_hooks={"response": [_check_redirect]},
+        )
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -167,6 +147,8 @@ class Fetcher:
             raise FetchError(f"it takes longer than {seconds:g} seconds", passing=True) from None
         except AddressRefusedError as error:
             raise FetchError(str(error)) from None
+        except ConfigurationError as error:
+            raise FetchError(f"the proxy for it cannot be used ({error.what})") from None
         except (httpx.TimeoutException, httpcore.TimeoutException):
             raise FetchError("it does not answer", passing=True) from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):

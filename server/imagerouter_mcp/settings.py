@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cached_property
 from ipaddress import ip_network
@@ -47,6 +47,20 @@ _POPULAR_PATH = "/operations/get-popular-models"
 _UNSET = re.compile(r"\s*+(\$\{[^}]*+\})?+\s*+")
 """An empty value, or a `${VARIABLE}` that a host passed on without expanding it: both mean "not set"."""
 _HOME = re.compile(r"(?:~|%USERPROFILE%|\$HOME|\$\{HOME\})(?=[/\\]|\Z)", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"\$\{[\w.:-]{1,40}\}|\{env:\w{1,40}\}|%\w{1,40}%")
+"""Where a configuration names a variable that its host does not replace."""
+_EXAMPLE_KEY = re.compile(
+    r"<[^<>]{0,60}>|\$\w{1,60}|x{3,}|\.{3}|…|[\w-]{0,20}(?:your|my|the)[\w-]{0,30}key[\w-]{0,10}",
+    re.IGNORECASE,
+)
+"""What instructions write in place of a key; a key is longer."""
+_FORMS = {
+    "bool_parsing": "it must be true or false",
+    "int_parsing": "it must be a whole number such as 4",
+    "float_parsing": "it must be a plain number such as 45, without a unit",
+    "decimal_parsing": "it must be an amount in US dollars such as 0.50, without a sign",
+}
+"""What values must look like, by pydantic's names of errors, where pydantic does not say it plainly."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(rf"https?://(?:{_HOST_NAME.pattern})(?::\d{{1,5}})?", re.IGNORECASE)
@@ -84,7 +98,7 @@ def expand(text: str) -> Path:
 def _absolute(folder: Path) -> Path:
     expanded = expand(str(folder))
     if not expanded.is_absolute():
-        raise ValueError("it must be an absolute path, because each host has another working directory")
+        raise ValueError(f"it must be an absolute path such as {Path.home() / 'Pictures'}")
     return expanded
 
 
@@ -320,9 +334,31 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # pyright: ignore[reportArgumentType] - pydantic checks them
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        variable = "_".join(["IMAGEROUTER", *(str(part).upper() for part in first["loc"][:1])])
-        reason = first["msg"].removeprefix("Value error, ")
+        reasons = {
+            str(fault["loc"][0]): _reason(fault) for fault in reversed(error.errors(include_url=False))
+        }
+        told = {f"IMAGEROUTER_{field.upper()}": reason for field, reason in sorted(reasons.items())}
         raise ConfigurationError(
-            f"{variable} cannot be used: {reason}.", f"Correct or remove {variable} and start again."
+            ". ".join(f"{name} cannot be used: {reason}" for name, reason in told.items()) + ".",
+            f"Correct or remove {' and '.join(told)} where {'it is' if len(told) == 1 else 'they are'} set, "
+            "and start the server again.",
         ) from None
+
+
+def _reason(fault: Mapping[str, object]) -> str:
+    """Return what a value must look like; never the value, which may be a secret in the wrong place."""
+    said = str(fault["msg"]).removeprefix("Value error, ").replace("Input should be", "it must be")
+    unreplaced = _PLACEHOLDER.search(str(fault["input"]))
+    begin = f"it contains {unreplaced[0]}, which the host has not replaced; " if unreplaced else ""
+    return begin + _FORMS.get(str(fault["type"]), said)
+
+
+def key_complaint(key: str) -> str | None:
+    """Return why a text cannot be an API key, as the end of a sentence without the text, or None."""
+    if key[:1] in ("'", '"', "`", "“"):
+        return "is in quotes, which do not belong to it"
+    if found := _PLACEHOLDER.fullmatch(key):
+        return f"is {found[0]}, which the host has not replaced"
+    if _EXAMPLE_KEY.fullmatch(key):
+        return "is the placeholder of an example, not a key"
+    return None if re.fullmatch(r"[!-~]+", key) else "contains spaces or characters that no key has"

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.settings import Settings, expand
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from imagerouter_mcp.api.client import ImageRouterClient
     from imagerouter_mcp.api.popularity import Popularity
     from imagerouter_mcp.fetch import Fetcher
+    from imagerouter_mcp.gallery.answers import Answers
     from imagerouter_mcp.gallery.database import Database
     from imagerouter_mcp.gallery.journal import Journal
     from imagerouter_mcp.gallery.ledger import Ledger
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from imagerouter_mcp.generation.calls.pace import Pace
     from imagerouter_mcp.generation.calls.run import Runner
     from imagerouter_mcp.generation.delivery import Delivery
+    from imagerouter_mcp.generation.descriptors import Descriptors
     from imagerouter_mcp.generation.sources import Sources
 
 
@@ -35,15 +38,28 @@ class App:
     """All parts of one process.
 
     Args:
-        settings: The person's settings.
+        settings: The person's settings, or the error in them, which every call then reports.
         links: Makes links for callers on other machines; None if callers are on this one.
         typed: Whether a person types each call, so that a repeated one asks for another result.
     """
 
-    def __init__(self, settings: Settings, links: "Links | None" = None, *, typed: bool = False) -> None:
-        self.settings = settings
+    def __init__(
+        self, settings: Settings | ConfigurationError, links: "Links | None" = None, *, typed: bool = False
+    ) -> None:
+        self._settings = settings
         self.links = links
         self._typed = typed
+
+    @property
+    def settings(self) -> Settings:
+        """The person's settings.
+
+        Raises:
+            ConfigurationError: They cannot be used.
+        """
+        if isinstance(self._settings, ConfigurationError):
+            raise self._settings
+        return self._settings
 
     @cached_property
     def _database(self) -> "Database":
@@ -64,6 +80,13 @@ class App:
         from imagerouter_mcp.gallery.journal import Journal
 
         return Journal(self._database, self.settings.data_dir)
+
+    @cached_property
+    def answers(self) -> "Answers":
+        """The service's answers on disk."""
+        from imagerouter_mcp.gallery.answers import Answers
+
+        return Answers(self.settings.data_dir)
 
     @cached_property
     def ledger(self) -> "Ledger":
@@ -121,15 +144,16 @@ class App:
         from imagerouter_mcp.generation.sources import Sources
         from imagerouter_mcp.images.source_images import SourceReader
 
+        self._ensure_temporary_folder()
         reader = SourceReader(self.fetcher, expand, self.settings.source_folders)
-        return Sources(reader, self.gallery, self.uploads, self._is_newer)
+        return Sources(reader, self.gallery, self.uploads, self._descriptors, self._is_newer)
 
     @cached_property
     def delivery(self) -> "Delivery":
         """Stores results, and restores them."""
         from imagerouter_mcp.generation.delivery import Delivery
 
-        return Delivery(lambda: self.fetcher, self.gallery, self.journal, self.settings)
+        return Delivery(lambda: self.fetcher, self.gallery, self.journal, self.answers, self.settings)
 
     @cached_property
     def planner(self) -> "Planner":
@@ -169,8 +193,22 @@ class App:
         from imagerouter_mcp.generation.calls.run import Runner
         from imagerouter_mcp.generation.calls.send import Sender
 
-        sender = Sender(self.client, self._pace, self.journal, self.gallery, self.catalogue)
-        return Runner(self.planner, sender, self.delivery, self.journal)
+        sender = Sender(
+            client=self.client,
+            pace=self._pace,
+            journal=self.journal,
+            answers=self.answers,
+            gallery=self.gallery,
+            catalogue=self.catalogue,
+            descriptors=self._descriptors,
+        )
+        return Runner(self.planner, sender, self.delivery, self.journal, self.answers)
+
+    @cached_property
+    def _descriptors(self) -> "Descriptors":
+        from imagerouter_mcp.generation.descriptors import Descriptors
+
+        return Descriptors()
 
     @cached_property
     def _pace(self) -> "Pace":
@@ -189,6 +227,24 @@ class App:
         from imagerouter_mcp.fetch import http_client
 
         return http_client(self._tls)
+
+    def _ensure_temporary_folder(self) -> None:
+        """Have temporary files made in the data folder if the system has no folder for them.
+
+        Raises:
+            ConfigurationError: They cannot be made there either.
+        """
+        import tempfile
+
+        from imagerouter_mcp.gallery.files import prepare_folder
+        from imagerouter_mcp.private_files import private_folder
+
+        try:
+            tempfile.gettempdir()
+        except FileNotFoundError:
+            folder = self.settings.data_dir / "temporary"
+            prepare_folder(folder, "Make it writable and make room there, or set TMPDIR.")
+            tempfile.tempdir = str(private_folder(folder))
 
     async def _is_newer(self) -> bool:
         return await self.client.is_newer()
@@ -218,7 +274,7 @@ class App:
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, links: "Links | None" = None, *, typed: bool = False
+    settings: Settings | ConfigurationError, links: "Links | None" = None, *, typed: bool = False
 ) -> AsyncGenerator[App]:
     """Open an app and close it at the end of the block."""
     app = App(settings, links, typed=typed)

@@ -64,6 +64,8 @@ CASES: list[tuple[int, object, type[errors.APIError] | None]] = [
     (200, {"error": None, "data": []}, None),
     (200, {"data": [{"url": "https://x/y.webp"}]}, None),
     (503, {"message": "maintenance"}, errors.ServiceError),
+    (399, {"message": "go on"}, None),
+    (499, {"message": "closed"}, errors.InvalidRequestError),
     (400, [], errors.InvalidRequestError),
 ]
 
@@ -181,6 +183,27 @@ def test_a_provider_s_trouble_is_not_told_as_the_account_s_own() -> None:
         assert "IMAGEROUTER_API_KEY" not in sentence
         assert "Add credits" not in sentence
         assert "another model" in sentence
+
+
+TROUBLES: dict[str, tuple[object, ...]] = {
+    "A content filter refused": (406, 451, "moderationBlocked", "contentFilter", "noImageGenerated"),
+    "The provider behind this model refused ImageRouter's account": (401, 402, 403, "insufficient_quota"),
+    "The provider behind this model has too much to do": (429, "tooManyRequests", "ratelimit_error"),
+    "The provider behind this model took too long": (408, 504, 524, "Gateway Timeout", "requestTimeout"),
+    "The provider behind this model refused what": (400, 404, 413, 415, 422, "invalid_request_error"),
+    "The generation failed": (405, 409, 500, 502, 503, "failed"),
+}
+"""What an answer begins with, by the provider's own status or the name of its error."""
+
+
+@pytest.mark.parametrize(
+    ("sign", "what"), [(sign, what) for what, signs in TROUBLES.items() for sign in signs]
+)
+def test_a_provider_s_status_or_name_of_an_error_tells_what_went_wrong(sign: int | str, what: str) -> None:
+    beside = {"status": sign} if isinstance(sign, int) else {"status": "failed", "statusText": sign}
+    found = read_error(200, {}, {**error("It says no"), **beside})
+    assert found
+    assert found.what.startswith(what)
 
 
 def test_only_what_the_caller_chose_is_the_caller_s_to_correct() -> None:

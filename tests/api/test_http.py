@@ -691,16 +691,6 @@ async def test_a_proxy_that_refuses_to_connect_means_never_sent(
     assert "407" in error.what
 
 
-@pytest.mark.parametrize("proxy", ["socks5://user:s3cret@127.0.0.1:9", "ftp://user:s3cret@127.0.0.1:9"])
-def test_a_proxy_that_cannot_be_used_is_a_matter_of_configuration(
-    monkeypatch: pytest.MonkeyPatch, proxy: str
-) -> None:
-    monkeypatch.setenv("ALL_PROXY", proxy)
-    with pytest.raises(errors.ConfigurationError, match="ALL_PROXY") as caught:
-        http_client()
-    assert "s3cret" not in str(caught.value)
-
-
 def test_a_certificate_file_that_is_not_there_is_a_matter_of_configuration(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

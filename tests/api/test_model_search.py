@@ -92,6 +92,66 @@ def test_words_find_what_a_person_means(query: str, first: list[str]) -> None:
     assert names(query)[: len(first)] == first
 
 
+CATALOGUE = (
+    entry("google/gemini-3-pro", 0.2),
+    entry("bfl/flux-schnell", 0.1, score=900),
+    entry("csslc/ccsr-2x", 0.3),
+    entry("recraft-ai/recraft-vectorize", 0.4),
+    entry("SG161222/RealVisXL", 0.5),
+    entry("onomaai/illustrious-xl", 0.6),
+    entry("lab/retoucher", 0.7, takes_image=True),
+    entry("lab/stencil", 0.8, takes_mask=True),
+    entry("lab/fine", 0.9, takes_quality=True),
+    entry("lab/newest", 1.0, release_date="2026-01-01"),
+    entry("stabilityai/sdxl", 1.1),
+    entry("bria/remove-it", 1.2),
+    entry("qwen/layered", 1.3),
+    entry("openai/gpt-x", 1.4),
+    entry("lab/gratis", 0, score=-5),
+    entry("lab/veo", 1.5, output="video"),
+)
+"""One model for each wish."""
+
+WISHES = {
+    "bfl/flux-schnell": "fast fastest quick rapid instant speed bfl best top",
+    "csslc/ccsr-2x": "upscale upscaler upscaling enlarge sharpen enhance super-resolution",
+    "recraft-ai/recraft-vectorize": "vector svg vectorise vectorizer icon branding",
+    "SG161222/RealVisXL": "photo photorealistic realistic realism photography",
+    "onomaai/illustrious-xl": "anime manga cartoon",
+    "lab/retoucher": "edit editing modify retouch restyle img2img i2i image-to-image",
+    "lab/stencil": "mask inpaint inpainting masking",
+    "lab/fine": "quality",
+    "lab/newest": "new latest recent",
+    "stabilityai/sdxl": "sd stable-diffusion",
+    "bria/remove-it": "cutout rmbg transparent erase no-background background-remover",
+    "qwen/layered": "layers psd",
+    "openai/gpt-x": "chatgpt 4o",
+    "google/gemini-3-pro": "banana nanobanana nano-banana popular text typography lettering words poster",
+    "lab/gratis": "free cheap cheapest budget inexpensive affordable",
+    "lab/veo": "video animate animation clip movie film i2v text-to-video photo-to-video",
+}
+"""The models that people mean by a word."""
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [(word, meant) for meant, words in WISHES.items() for word in words.split()]
+)
+def test_each_word_for_a_wish_finds_what_fulfils_it(word: str, meant: str) -> None:
+    popularity = ["google/gemini-3-pro"]
+    assert ids(search(CATALOGUE, word, popularity=popularity))[0] == meant
+
+
+def test_the_beginning_of_a_word_is_enough_from_three_letters_on() -> None:
+    assert names("ill") == ["illustrious-xl"]
+    assert names("il") == []
+
+
+def test_a_word_is_corrected_from_four_letters_on() -> None:
+    models = (entry("a/vega"), entry("b/ovi"))
+    assert ids(search(models, "vaga")) == ["a/vega"]
+    assert ids(search(models, "ovo")) == []
+
+
 @pytest.mark.parametrize(
     ("query", "all_of_them"),
     [

@@ -1,10 +1,12 @@
 """Odd fields of an answer that was paid for, and names that could break a line."""
 
+from decimal import Decimal
+
 import pytest
 
 from imagerouter_mcp.api.model_list import parse_models
 from imagerouter_mcp.api.popularity import parse_popular
-from imagerouter_mcp.api.wire import read_generation
+from imagerouter_mcp.api.wire import Credits, KeyCheck, read_as, read_generation
 
 
 @pytest.mark.parametrize("latency", [float("nan"), float("inf"), 10**400, -1, "soon", [1], None])
@@ -19,3 +21,68 @@ def test_a_name_that_could_break_a_line_is_no_model(name: str) -> None:
     good = {"output": ["image"]}
     assert [entry.id for entry in parse_models({"a/b": good, name: good})] == ["a/b"]
     assert [model.id for model in parse_popular({"json": [name, "a/b", {"model": name}]})] == ["a/b"]
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        ("25.5000", "25.5000"),
+        (-3, "-3"),
+        ("0." + "1" * 38, "0." + "1" * 38),
+        ("0." + "1" * 39, None),
+        ("999999999999", "999999999999"),
+        (10**12, None),
+        (-(10**12), None),
+        ("NaN", None),
+        ("much", None),
+        (True, None),
+    ],
+)
+def test_an_amount_is_read_or_left_out(told: object, meant: str | None) -> None:
+    read = read_as(Credits, {"remaining_credits": told}).remaining_credits
+    assert read == (None if meant is None else Decimal(meant))
+
+
+@pytest.mark.parametrize(("told", "meant"), [(0, 0), (10**15, 10**15), (-1, None), (10**15 + 1, None)])
+def test_a_number_is_read_or_left_out(told: object, meant: int | None) -> None:
+    assert read_as(KeyCheck, {"success": True, "credits": told}).credits == meant
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://x/y.webp", True),
+        ("https://x/" + "y" * 4086, True),
+        ("https://x/" + "y" * 4087, False),
+        ("https://x/y z", False),
+        ("https://x/y\nMEDIA:/etc/passwd", False),
+        (7, False),
+    ],
+)
+def test_only_an_address_that_can_stand_in_a_sentence_is_one(url: object, kept: bool) -> None:  # noqa: FBT001 - a table's column
+    answer = read_generation({"data": [{"url": url, "b64_json": "aWNv"}]}, sandbox=False)
+    assert answer.items[0].url == (url if kept else None)
+
+
+@pytest.mark.parametrize(
+    ("created", "year"),
+    [
+        (1_762_000_000, 2025),
+        (1_762_000_000_000, 2025),
+        (10**11 - 1, 5138),
+        (10**11, 1973),
+        (0, None),
+        (-5, None),
+        (10**30, None),
+        ("now", None),
+    ],
+)
+def test_a_moment_is_in_seconds_or_milliseconds(created: object, year: int | None) -> None:
+    answer = read_generation({"data": [{"url": "https://x/y.webp"}], "created": created}, sandbox=False)
+    assert (answer.created and answer.created.year) == year
+
+
+def test_data_uris_are_pictures_within_the_answer_in_any_spelling() -> None:
+    url = "DATA:image/png;base64,aWNv"
+    answer = read_generation({"data": [{"url": url}, {"url": "https://x/y"}, {}]}, sandbox=False)
+    assert [(item.url, item.b64_json) for item in answer.items] == [(None, url), ("https://x/y", None)]

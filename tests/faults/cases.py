@@ -22,6 +22,7 @@ class Case:
         play: Tries it once.
         eras: In which protocol eras `make test` tries it; the long run takes both.
         long: Whether it is for the long run only.
+        variant: What distinguishes it from other cases of the same fault, which share its row.
     """
 
     fault: str
@@ -29,6 +30,7 @@ class Case:
     play: Callable[[Trial], None]
     eras: tuple[Era, ...] = ("auto",)
     long: bool = False
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class Run:
     @property
     def id(self) -> str:
         """As pytest shows it."""
-        return f"{self.case.fault}-{self.era}-{self.number}"
+        variant = f", {self.case.variant}" if self.case.variant else ""
+        return f"{self.case.fault}{variant}-{self.era}-{self.number}"
 
     @property
     def stage(self) -> str:

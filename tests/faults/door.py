@@ -3,11 +3,13 @@
 import asyncio
 import socket
 import ssl
+import struct
 from collections.abc import Generator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -15,8 +17,12 @@ from cryptography import x509  # it comes with the SDK
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+Loss = Literal["closed", "reset", "silent"]
+"""How a connection is lost: ended in good order, broken off, or without a word to either side."""
 _HOST = "127.0.0.1"
 _PIECE = 64 * 1024
+_RESET = struct.pack("ii", 1, 0)
+"""For SO_LINGER: closing sends a reset."""
 
 
 class Door:
@@ -39,6 +45,7 @@ class Door:
         self._portal = portal
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._loss: Loss = "closed"
         self.certificate: Path | None = None
         self.deaf = False
         self.callers = 0
@@ -58,6 +65,15 @@ class Door:
         """Refuse connections, and cut those that are open."""
         self._portal.call(self._shut)
 
+    def lose(self, how: Loss) -> None:
+        """Lose the connections that are open now; new ones come through."""
+        self._portal.call(self._lose, how)
+
+    async def _lose(self, how: Loss) -> None:
+        self._loss = how
+        for task in self._connections:
+            task.cancel()
+
     async def _open(self) -> None:
         context = None
         if self.certificate:
@@ -69,8 +85,7 @@ class Door:
         if self._server:
             self._server.close()
         self._server = None
-        for task in self._connections:
-            task.cancel()
+        await self._lose("closed")
         await asyncio.gather(*self._connections)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -85,8 +100,21 @@ class Door:
                 await asyncio.Event().wait()
             from_behind, to_behind = await asyncio.open_connection(*self._behind)
             with closing(to_behind):
-                await asyncio.gather(_pump(reader, to_behind), _pump(from_behind, writer))
+                try:
+                    await asyncio.gather(_pump(reader, to_behind), _pump(from_behind, writer))
+                except asyncio.CancelledError:
+                    await self._lost(to_behind)
+                    raise
         writer.transport.abort()
+
+    async def _lost(self, to_behind: asyncio.StreamWriter) -> None:
+        """Leave the server's side of a connection as it was lost; a silent one stays until the next loss."""
+        if self._loss == "silent":
+            await asyncio.Event().wait()
+        if self._loss == "reset":
+            behind: socket.socket = to_behind.get_extra_info("socket")
+            behind.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            to_behind.transport.abort()
 
 
 async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

@@ -1,24 +1,31 @@
 """Hosts: what starts a server and speaks MCP with it, as people's hosts do, or exactly as a test says."""
 
+import itertools
 import json
+import socket
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
+
+from faults.door import Loss
 
 Era = Literal["auto", "legacy"]
 ANSWER_SECONDS = 60.0
 """The longest that a test waits for an answer."""
 _LEGACY, _MODERN = "2025-11-25", "2026-07-28"
 _WHO = {"name": "faults", "version": "1"}
+_HELLO = {"protocolVersion": _LEGACY, "capabilities": {}, "clientInfo": _WHO}
+_INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,89 @@ class SdkHost:
         return Told(result.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
+def message(era: Era, number: int, method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """A request as JSON-RPC, in the words of an era."""
+    meta: dict[str, object] = {"progressToken": number} if method == "tools/call" else {}
+    if era == "auto":
+        meta |= {
+            "io.modelcontextprotocol/protocolVersion": _MODERN,
+            "io.modelcontextprotocol/clientInfo": _WHO,
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
+    return {"jsonrpc": "2.0", "id": number, "method": method, "params": {**parameters, "_meta": meta}}
+
+
+class HTTPHost:
+    """JSON-RPC over HTTP, whose connections a test may lose.
+
+    Args:
+        address: The server's, or that of a door in front of it.
+        era: Which protocol to speak.
+    """
+
+    def __init__(self, address: str, era: Era = "auto") -> None:
+        self._http = httpx.Client(trust_env=False, timeout=ANSWER_SECONDS)
+        self._address = address
+        self._era: Era = era
+        self._numbers = itertools.count(1)
+        self._asking: list[threading.Thread] = []
+        self._headers = {"Accept": "application/json, text/event-stream"}
+        if era == "legacy":
+            with self._post("initialize", _HELLO) as answer:
+                answer.read()
+                self._headers |= {
+                    "Mcp-Session-Id": answer.headers["mcp-session-id"],
+                    "Mcp-Protocol-Version": _LEGACY,
+                }
+            self._http.post(self._address, json=_INITIALIZED, headers=self._headers).raise_for_status()
+        else:
+            self._headers["Mcp-Protocol-Version"] = _MODERN
+
+    def begin(self, tool: str, **arguments: object) -> "Future[Told]":
+        """Call a tool; the answer comes later, or never where the connection is lost."""
+        answer: Future[Told] = Future()
+        asking = threading.Thread(target=self._ask, args=(answer, tool, arguments), daemon=True)
+        asking.start()
+        self._asking.append(asking)
+        return answer
+
+    def call(self, tool: str, **arguments: object) -> Told:
+        """Call a tool and wait for its answer."""
+        return self.begin(tool, **arguments).result(ANSWER_SECONDS)
+
+    def close(self) -> None:
+        """Close the connections, once every call has its answer or is lost."""
+        for asking in self._asking:
+            asking.join()
+        self._http.close()
+
+    def _ask(self, answer: "Future[Told]", tool: str, arguments: Mapping[str, object]) -> None:
+        try:
+            with self._post("tools/call", {"name": tool, "arguments": arguments}) as response:
+                answer.set_result(_told(response))
+        except (httpx.HTTPError, RuntimeError) as error:
+            answer.set_exception(error)
+
+    def _post(self, method: str, parameters: Mapping[str, Any]) -> AbstractContextManager[httpx.Response]:
+        headers = {**self._headers, "Mcp-Method": method}
+        if "name" in parameters:
+            headers["Mcp-Name"] = parameters["name"]
+        body = message(self._era, next(self._numbers), method, parameters)
+        return self._http.stream("POST", self._address, json=body, headers=headers)
+
+
+def _told(response: httpx.Response) -> Told:
+    """The answer to a call, as JSON or at the end of a stream of events."""
+    if response.headers["content-type"].startswith("application/json"):
+        return Told(json.loads(response.read())["result"])
+    for line in response.iter_lines():
+        kind, _, data = line.partition(":")
+        event: dict[str, Any] = json.loads(data) if kind == "data" and data.strip() else {}
+        if "result" in event:
+            return Told(event["result"])
+    raise httpx.RemoteProtocolError("the stream ended without an answer")
+
+
 @dataclass(slots=True)
 class RawHost:
     """JSON-RPC line by line, so that a test decides what is sent when, and how the server ends.
@@ -146,23 +236,25 @@ class RawHost:
     _count: int = field(init=False, default=0)
     _writing: threading.Lock = field(init=False, default_factory=threading.Lock)
     _reader: threading.Thread = field(init=False)
+    _stdout: socket.socket = field(init=False)
+    """No pipe, because this end of it can be closed while a thread reads."""
 
     def __post_init__(self) -> None:
-        with self.said.open("ab") as said:
+        self._stdout, stdout = socket.socketpair()
+        with self.said.open("ab") as said, stdout:
             self.process = subprocess.Popen(  # noqa: S603 - our own command
                 self.command,
                 env=self.environment,
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdout=stdout.fileno(),
                 stderr=said,
                 cwd="/",
             )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         if self.era == "legacy":
-            hello = {"protocolVersion": _LEGACY, "capabilities": {}, "clientInfo": _WHO}
-            self._request("initialize", hello)[1].result(ANSWER_SECONDS)
-            self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+            self._request("initialize", _HELLO)[1].result(ANSWER_SECONDS)
+            self._send(_INITIALIZED)
 
     def begin(self, tool: str, **arguments: object) -> "Future[Told]":
         """Call a tool; the answer comes later."""
@@ -185,6 +277,14 @@ class RawHost:
                 "params": {"requestId": number, "reason": "the person pressed Stop"},
             }
         )
+
+    def lose(self, how: Loss) -> None:
+        """Part from the server: close its stdin, be gone at both ends, or never listen again."""
+        if how == "reset":
+            self._stdout.shutdown(socket.SHUT_RDWR)
+        if how != "silent":
+            with suppress(OSError):
+                self._stdin.close()
 
     def signal(self, how: int) -> None:
         """Send the server a signal."""
@@ -216,16 +316,7 @@ class RawHost:
             self._count += 1
             number = self._count
         answer = self._waiting[number] = Future()
-        meta: dict[str, object] = {"progressToken": number} if method == "tools/call" else {}
-        if self.era == "auto":
-            meta |= {
-                "io.modelcontextprotocol/protocolVersion": _MODERN,
-                "io.modelcontextprotocol/clientInfo": _WHO,
-                "io.modelcontextprotocol/clientCapabilities": {},
-            }
-        self._send(
-            {"jsonrpc": "2.0", "id": number, "method": method, "params": {**parameters, "_meta": meta}}
-        )
+        self._send(message(self.era, number, method, parameters))
         return number, answer
 
     def _send(self, message: Mapping[str, object]) -> None:
@@ -234,8 +325,7 @@ class RawHost:
             self._stdin.flush()
 
     def _read(self) -> None:
-        stdout: Any = self.process.stdout
-        with stdout:
+        with self._stdout, self._stdout.makefile("rb") as stdout:
             for line in stdout:
                 if not line.endswith(b"\n"):  # the server was killed in the middle of it
                     break

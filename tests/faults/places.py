@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -26,9 +26,9 @@ def can_mount() -> bool:
 
 @contextmanager
 def small_disk(folder: Path) -> Generator[None]:
-    """A disk of 4 MiB at a folder, where it can be mounted; else the test is skipped."""
+    """A disk of 64 MiB at a folder, where it can be mounted; else the test is skipped."""
     folder.mkdir(parents=True, exist_ok=True)
-    if not can_mount() or _mount("-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)):
+    if not can_mount() or _mount("-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)):
         pytest.skip("no disk can be mounted here")
     try:
         yield
@@ -116,6 +116,10 @@ def move_database_away(data: Path) -> None:
 
 def date_an_hour_ahead(data: Path) -> None:
     """Make everything recorded look as if the clock had been set back by an hour since then."""
+    _move_dates(data, 3600)
+
+
+def _move_dates(data: Path, seconds: float) -> None:
     connection = sqlite3.connect(data / DATABASE)
     with connection:
         tables = [
@@ -124,5 +128,17 @@ def date_an_hour_ahead(data: Path) -> None:
         for table in tables:
             for _, column, kind, *_ in connection.execute(f"PRAGMA table_info({table})").fetchall():
                 if column.endswith("_at") and kind.upper() == "REAL":
-                    connection.execute(f"UPDATE {table} SET {column} = {column} + 3600")  # noqa: S608 - its own names
+                    connection.execute(f"UPDATE {table} SET {column} = {column} + ?", (seconds,))  # noqa: S608 - its own names
     connection.close()
+
+
+def has_ended(data: Path, prompt: str) -> bool:
+    """Whether the journal says that a generation is over."""
+    with closing(sqlite3.connect(data / DATABASE)) as connection:
+        found = connection.execute("SELECT ended_at FROM journal WHERE prompt = ?", (prompt,)).fetchall()
+    return bool(found) and all(ended is not None for (ended,) in found)
+
+
+def grow_older(data: Path, seconds: float) -> None:
+    """Make everything recorded look as if it had happened so much earlier."""
+    _move_dates(data, -seconds)

@@ -133,6 +133,11 @@ class Scene:
         self._running = (wanted, self.raw_host(era))
         return self._running[1]
 
+    def another_running_host(self, era: Era = "auto") -> RawHost:
+        """Another raw host in place of the running one, whose server may take its time to end."""
+        self._running = None
+        return self.running_host(era)
+
     @contextmanager
     def serving(self) -> Generator[str]:
         """A server over HTTP; gives its address."""

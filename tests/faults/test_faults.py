@@ -5,10 +5,10 @@ from functools import partial
 
 import pytest
 
+from faults import processes, repeats
 from faults.cases import Case, Run
 from faults.hosts import Era
 from faults.ledger import Trial
-from faults.processes import CASES
 from faults.scene import clip, picture
 from faults.table import FAULTS, Fault
 
@@ -32,7 +32,11 @@ def meet(trial: Trial, fault: Fault) -> None:
     trial.conclude(scene.shared_host(trial.era), fault.expected, told, witness)
 
 
-ALL = (*(Case(each.name, each.stage, partial(meet, fault=each), long=each.long) for each in FAULTS), *CASES)
+ALL = (
+    *(Case(each.name, each.stage, partial(meet, fault=each), long=each.long) for each in FAULTS),
+    *processes.CASES,
+    *repeats.CASES,
+)
 ONCE = [Run(case, era) for case in ALL if not case.long for era in case.eras]
 AGAIN_AND_AGAIN = [
     Run(case, era, number)

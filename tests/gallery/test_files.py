@@ -101,6 +101,8 @@ def test_a_whole_name_stays_short_and_never_loses_a_mark_from_its_letter(prompt:
 def test_a_long_name_is_cut_between_words() -> None:
     assert file_stem("wonderful " * 8 + "x") == "-".join(["wonderful"] * 8)
     assert file_stem("extraordinarily " * 8) == "-".join(["extraordinarily"] * 6)
+    assert file_stem("short " + "x" * 200) == "short-" + "x" * 98
+    assert file_stem("x" * 60 + " " + "y" * 60) == "x" * 60
 
 
 @pytest.mark.parametrize(
@@ -148,6 +150,17 @@ def test_a_given_name_that_works_not_everywhere_is_refused(filename: str, compla
         checked_filename(filename)
 
     assert complaint in refusal.value.what
+
+
+def test_a_given_name_may_be_as_long_as_leaves_room_for_its_extension() -> None:
+    assert checked_filename("x" * 104 + ".png") == "x" * 104
+
+
+def test_a_name_of_a_thousand_characters_is_not_repeated_in_whole() -> None:
+    with pytest.raises(PlanError) as refusal:
+        checked_filename("\u202e/" + "x" * 1000)
+    assert len(str(refusal.value)) < 250
+    assert "\u202e" not in str(refusal.value)
 
 
 def test_reserved_names_are_reserved_with_any_extension() -> None:

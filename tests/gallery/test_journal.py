@@ -3,6 +3,7 @@
 import contextlib
 import json
 import multiprocessing
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -137,34 +138,6 @@ def test_what_has_ended_does_not_end_otherwise(process: Process) -> None:
     process.record(handle)
     process.journal.end(handle, "failed", ERROR)
     assert process.states(handle) == ["done"]
-
-
-def test_the_kept_answer_goes_when_its_generation_has_ended(process: Process) -> None:
-    handles = process.work(count=2)
-    for handle in handles:
-        kept = process.journal.answer_file(handle)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_bytes(b"an answer")
-    process.record(handles[0])
-    process.journal.end(handles[1], "failed", ERROR)
-    assert not any(process.journal.answer_file(handle).exists() for handle in handles)
-
-
-def test_a_kept_answer_that_cannot_be_removed_does_not_lose_the_result(
-    process: Process, data_dir: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    done, failed = process.work(count=2)
-    with contextlib.closing(Process(data_dir)) as other:
-        (queued,) = other.begin("queued")
-    for handle in (done, failed, queued):
-        process.journal.answer_file(handle).mkdir(parents=True)  # which `unlink` refuses to remove
-    process.record(done)
-    process.journal.end(failed, "failed", ERROR)
-    assert process.states(done) == ["done", "failed"]
-    assert process.gallery.generation(done)
-    assert process.journal.adopt([done]) == []
-    assert process.states(queued) == ["not_sent"]
-    assert caplog.text.count("could not be removed") == 3
 
 
 def test_a_call_of_several_is_found_by_any_of_its_handles_in_their_order(process: Process) -> None:
@@ -359,6 +332,38 @@ def test_what_is_unfinished_is_listed_the_newest_first_and_not_for_ever(
     assert [entry.state for entry in process.journal.unfinished(20)] == ["working", "preparing"]
 
 
+def test_after_a_week_what_cost_nothing_is_forgotten_and_no_prompt_is_kept_twice(
+    process: Process, data_dir: Path
+) -> None:
+    free, charged, unknown, done, working = (process.work(str(number))[0] for number in range(5))
+    process.journal.end(free, "failed", ERROR)
+    process.journal.end(charged, "failed", {**ERROR, "charged": "yes", "cost_usd": "0.02"})
+    process.journal.end(unknown, "unknown", UNKNOWN)
+    process.record(done)
+
+    def left_at_the_next_start() -> dict[str, bool]:
+        """The generations that are known, and whether their plans are."""
+        with contextlib.closing(Process(data_dir)) as other:
+            other.begin("next", again=True)
+            entries = [other.journal.call(handle) for handle in (free, charged, unknown, done, working)]
+        return {entry.handle: entry.plan is not None for (entry,) in filter(None, entries)}
+
+    change(data_dir, "ended_at = ended_at - ?", LISTED_FOR.total_seconds() - 60)
+    assert left_at_the_next_start() == dict.fromkeys((free, charged, unknown, done, working), True)
+    change(data_dir, "ended_at = ended_at - 120")
+    assert left_at_the_next_start() == {charged: False, unknown: False, done: False, working: True}
+    assert sum(spent.usd for spent in process.ledger.since(midnight())) == Decimal("0.02") + Decimal(
+        "0.04"
+    ) * 2 + Decimal("0.01")
+
+
+@pytest.mark.parametrize("characters", [399, 400, 401, 10**6])
+def test_of_what_was_asked_for_the_journal_keeps_the_beginning(process: Process, characters: int) -> None:
+    ((handle,), _) = process.journal.begin("same", [("f" * characters, "m" * characters)], again=False)
+    (entry,) = process.journal.call(handle)
+    assert (len(entry.prompt), len(entry.model)) == (min(characters, 400), 100)
+
+
 # Two processes
 
 
@@ -437,6 +442,34 @@ def test_a_process_that_has_let_go_is_gone_and_another_is_not(tmp_path: Path) ->
         assert one.hold  # and nobody else can take its work up meanwhile
         with Owners(tmp_path / "running").gone(one.name) as also:
             assert not also
+
+
+def test_locks_of_killed_processes_are_swept_and_no_other(tmp_path: Path) -> None:
+    folder = tmp_path / "running"
+    alive, sweeping = Owners(folder), Owners(folder)
+    for each in (alive, sweeping):
+        each.hold()
+    killed, starting = folder / "1-killed.lock", folder / "2-starting.lock"
+    for file in (killed, starting):
+        file.touch()
+    for file in folder.iterdir():
+        if file != starting:
+            os.utime(file, (0, 0))
+    sweeping.sweep(timedelta(hours=1))
+    left = {file.stem for file in folder.iterdir()}
+    assert left == {alive.name, sweeping.name, starting.stem}
+    alive.release()
+    sweeping.release()
+
+
+def test_answers_are_needless_once_their_generation_is_recorded_or_was_never_sent(process: Process) -> None:
+    done, failed = process.work(count=2)
+    (never,) = process.begin("never")
+    (under_way,) = process.work("under way")
+    process.record(done)
+    process.journal.end(failed, "failed", UNKNOWN)
+    process.journal.end(never, "not_sent", ERROR)
+    assert set(process.journal.needless([done, failed, never, under_way, "gen_other"])) == {done, never}
 
 
 def test_a_folder_that_cannot_hold_locks_is_said_so(tmp_path: Path) -> None:

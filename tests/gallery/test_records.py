@@ -276,12 +276,19 @@ def test_an_image_can_be_completed_later(gallery: RecordingGallery) -> None:
         handle=handle, path=IMAGE.path, url="https://a.b/c", media_type="image/png", bytes=5
     )
 
-    assert gallery.update(fetched)
+    assert gallery.update(fetched) == fetched
     found = gallery.find(handle)
 
     assert found is not None
     assert found[0] == fetched
-    assert not gallery.update(GalleryImage(handle="img_none"))
+
+
+def test_how_long_a_model_takes_follows_its_latest_results(gallery: RecordingGallery) -> None:
+    for latency in [90_000] * 30 + [None] * 3 + [4000] * 11 + [6000] * 9:
+        gallery.add(prompt="fox", model="vendor/model", images=[IMAGE], latency_ms=latency)
+    gallery.add(prompt="fox", model="vendor/other", images=[IMAGE], latency_ms=50_000)
+    assert gallery.usual_seconds("vendor/model") == 4
+    assert gallery.usual_seconds("vendor/unused") is None
 
 
 def test_a_failed_record_leaves_no_trace(gallery: RecordingGallery) -> None:

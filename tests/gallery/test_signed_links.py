@@ -11,10 +11,11 @@ import pytest
 from pydantic import SecretStr
 
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.gallery.signed_links import DOWNLOAD_SECONDS, UPLOAD_SECONDS, Links, Purpose, link_secret
+from imagerouter_mcp.gallery.signed_links import Links, Purpose, link_secret
 from imagerouter_mcp.settings import Settings, load_settings
 
 SECRET = "s" * 40
+DAY, QUARTER = 86_400, 900
 
 
 def parts(url: str) -> tuple[str, str, str]:
@@ -30,8 +31,8 @@ def test_a_link_is_good_at_every_server_with_the_same_secret_until_it_expires(
     made = Links("https://pictures.example/team", b"k" * 32)
     equal, other = Links("http://127.0.0.1", b"k" * 32), Links("http://127.0.0.1", b"x" * 32)
     ways: tuple[tuple[str, Purpose, int], ...] = (
-        (made.download("img_7f3a"), "files", DOWNLOAD_SECONDS),
-        (made.upload("img_7f3a"), "uploads", UPLOAD_SECONDS),
+        (made.download("img_7f3a"), "files", DAY),
+        (made.upload("img_7f3a"), "uploads", QUARTER),
     )
     for url, purpose, seconds in ways:
         path, expires, signature = parts(url)
@@ -45,6 +46,15 @@ def test_a_link_is_good_at_every_server_with_the_same_secret_until_it_expires(
         assert int(expires) - seconds == pytest.approx(time.time(), abs=3600)
 
 
+@pytest.mark.parametrize(
+    "expires", ["", "0", "-1", "1e12", "01900000000", "123456789", "9" * 13, "１９０００００００００"]
+)
+def test_only_a_plain_moment_expires_a_link(expires: str) -> None:
+    links = Links("https://pictures.example", b"k" * 32)
+    signature = links.sign("files", "img_7f3a", expires)
+    assert links.judge("files", "img_7f3a", expires, signature) == "wrong"
+
+
 @pytest.mark.parametrize("minutes", [0, 1, 30, 59])
 def test_a_link_lives_no_shorter_than_it_says_and_one_made_again_within_the_hour_is_the_same(
     monkeypatch: pytest.MonkeyPatch, minutes: int
@@ -53,8 +63,8 @@ def test_a_link_lives_no_shorter_than_it_says_and_one_made_again_within_the_hour
     monkeypatch.setattr("time.time", lambda: hour + 60.0 * minutes)
     links = Links("https://pictures.example", b"k" * 32)
     lives = int(parts(links.download("img_7f3a"))[1]) - time.time()
-    assert DOWNLOAD_SECONDS <= lives <= DOWNLOAD_SECONDS + 3600
-    assert int(parts(links.upload("img_7f3a"))[1]) - time.time() == UPLOAD_SECONDS
+    assert DAY <= lives <= DAY + 3600
+    assert int(parts(links.upload("img_7f3a"))[1]) - time.time() == QUARTER
     first = links.download("img_7f3a")
     monkeypatch.setattr("time.time", lambda: hour + 3599.0)
     assert links.download("img_7f3a") == first

@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pytest
 
+from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.settings import Settings
@@ -35,3 +36,9 @@ def entries(database: Database, person: Settings) -> Iterator[Journal]:
     """The person's journal."""
     with closing(Journal(database, person.data_dir)) as opened:
         yield opened
+
+
+@pytest.fixture
+def answers(person: Settings) -> Answers:
+    """What came of the person's generations."""
+    return Answers(person.data_dir)

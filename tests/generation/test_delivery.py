@@ -15,8 +15,9 @@ from imagerouter_mcp.addresses import Policy
 from imagerouter_mcp.api.wire import GenerationAnswer, ResultItem
 from imagerouter_mcp.errors import DeliveryError
 from imagerouter_mcp.fetch import Fetcher
+from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.days import start_of, today
-from imagerouter_mcp.gallery.entries import Reservation
+from imagerouter_mcp.gallery.entries import Record, Reservation
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation import delivery
@@ -44,10 +45,18 @@ def plan_into(folder: Path) -> Plan:
     )
 
 
+async def delivered(deliver: Delivery, handle: str, plan: Plan, answer: GenerationAnswer) -> Record:
+    """The record of an answer that was stored."""
+    record, _ = await deliver.record(handle, plan, answer, await deliver.store(handle, plan, answer))
+    return record
+
+
 @pytest.fixture
-async def deliver(person: Settings, gallery: Gallery, entries: Journal) -> AsyncIterator[Delivery]:
+async def deliver(
+    person: Settings, gallery: Gallery, entries: Journal, answers: Answers
+) -> AsyncIterator[Delivery]:
     async with aclosing(Fetcher(Policy(allow_private=True), 2)) as fetcher:
-        yield Delivery(lambda: fetcher, gallery, entries, person)
+        yield Delivery(lambda: fetcher, gallery, entries, answers, person)
 
 
 @pytest.fixture
@@ -78,13 +87,13 @@ async def test_a_picture_that_no_folder_takes_is_held_though_another_of_its_answ
     answer = GenerationAnswer(items=items, cost=Decimal("0.04"))
     plan = plan_into(person.output_dir)
     with pytest.raises(DeliveryError, match=f"make room there, then call get_generation with {handle}"):
-        await deliver.deliver(handle, plan, answer)
+        await deliver.store(handle, plan, answer)
     assert [entry.state for entry in entries.call(handle)] == ["working"], "it can still be stored"
     for file in blocked:
         file.unlink()
     held = deliver.take_held(handle)
     assert held is answer
-    record, notes = await deliver.deliver(handle, plan, answer)
+    record, notes = await deliver.record(handle, plan, answer, await deliver.store(handle, plan, answer))
     assert [image.path is not None for image in record.images] == [False, True]
     assert any("could not be fetched" in note for note in notes)
     assert not deliver.holds(handle)
@@ -112,24 +121,49 @@ async def test_a_download_is_tried_again_only_if_that_can_help(
     url = f"{await loopback(refuse)}/fox.png"
     answer = GenerationAnswer(items=[ResultItem(url=url)], cost=Decimal("0.04"))
     with pytest.raises(DeliveryError, match="could not be fetched") as caught:
-        await deliver.deliver(handle, plan_into(person.output_dir), answer)
+        await delivered(deliver, handle, plan_into(person.output_dir), answer)
     assert len(asked) == tries
     assert url in str(caught.value)
 
 
-@pytest.mark.parametrize("damaged", ["é" + _png(), _png()[:-8], _png().replace("A", "*"), "A"])
-async def test_base64_that_is_no_whole_picture_is_kept_as_it_came(
+@pytest.mark.parametrize("damaged", ["é" + _png(), _png().replace("A", "*"), "A"])
+async def test_base64_that_cannot_be_decoded_is_kept_as_the_text_that_came(
     deliver: Delivery, person: Settings, entries: Journal, handle: str, damaged: str
 ) -> None:
-    arrived = entries.answer_file(handle)
-    arrived.parent.mkdir(parents=True)
-    arrived.write_text(f'{{"status": 200}}\n{{"data": [{{"b64_json": "{damaged}"}}]}}', "utf-8")
     answer = GenerationAnswer(items=[ResultItem(b64_json=damaged)], cost=Decimal("0.04"))
     with pytest.raises(DeliveryError) as caught:
-        await deliver.deliver(handle, plan_into(person.output_dir), answer)
-    kept = entries.kept_answer(handle)
-    assert kept
+        await delivered(deliver, handle, plan_into(person.output_dir), answer)
+    kept = person.data_dir / "rescued" / f"{handle}-1.txt"
+    assert kept.read_text("utf-8") == damaged
     assert str(kept) in str(caught.value)
-    assert "It has been paid for." in str(caught.value)
-    assert damaged in kept.read_text("utf-8")
     assert [entry.state for entry in entries.call(handle)] == ["done"]
+
+
+@pytest.mark.parametrize("came", [base64.b64decode(_png())[:-8], b"a picture of a kind yet unknown"])
+@pytest.mark.parametrize("as_url", [True, False])
+async def test_bytes_that_are_no_whole_picture_are_kept_and_every_look_tells_where(
+    *,
+    deliver: Delivery,
+    person: Settings,
+    gallery: Gallery,
+    handle: str,
+    answering: Callable[..., Awaitable[str]],
+    came: bytes,
+    as_url: bool,
+) -> None:
+    item = ResultItem(b64_json=base64.b64encode(came).decode())
+    if as_url:
+        head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(came)
+        item = ResultItem(url=f"{await answering(head + came)}/fox.png")
+    answer = GenerationAnswer(items=[item], cost=Decimal("0.04"))
+    with pytest.raises(DeliveryError) as caught:
+        await delivered(deliver, handle, plan_into(person.output_dir), answer)
+    record = gallery.generation(handle)
+    assert record
+    with pytest.raises(DeliveryError) as later:
+        await deliver.complete(record.images[0], record)
+    (kept,) = (person.data_dir / "rescued").iterdir()
+    assert kept.read_bytes() == came
+    assert not list(person.output_dir.iterdir())
+    assert str(kept) in str(caught.value)
+    assert str(kept) in str(later.value)

@@ -12,6 +12,7 @@ from imagerouter_mcp.addresses import Policy
 from imagerouter_mcp.fetch import Fetcher
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.uploads import Uploads
+from imagerouter_mcp.generation.descriptors import Descriptors
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.generation.sources import Sources
 from imagerouter_mcp.images.source_images import SourceReader
@@ -32,7 +33,7 @@ async def reading(person: Settings, gallery: Gallery) -> AsyncIterator[Reading]:
 
         def make(folders: tuple[Path, ...] | None = None) -> Sources:
             reader = SourceReader(fetcher, expand, folders)
-            return Sources(reader, gallery, Uploads(person.data_dir), newer)
+            return Sources(reader, gallery, Uploads(person.data_dir), Descriptors(), newer)
 
         yield make
 

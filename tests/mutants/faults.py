@@ -31,6 +31,11 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 }
 OPPOSITES = {"any": "all", "all": "any", "min": "max", "max": "min"}
 EXITS = (ast.Raise, ast.Return, ast.Continue, ast.Break)
+COMMUTATIVE = ("min", "max", "suppress", "gcd")
+"""Functions whose arguments may come in any order."""
+_ROUND = 20
+"""A number from here on becomes tenfold, but not one more or less: of a bound that somebody chose, the next
+number is as right, and of a code or a size, any other is as wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +230,7 @@ class _Finder(ast.NodeVisitor):
 
     def _swap(self, call: ast.Call, pair: tuple[ast.expr, ast.expr], changed: ast.Call) -> None:
         one, two = pair
-        commutes = isinstance(call.func, ast.Name) and call.func.id in ("min", "max")
+        commutes = isinstance(call.func, ast.Name) and call.func.id in COMMUTATIVE
         if ast.dump(one) != ast.dump(two) and not commutes:
             self._add("swap", call, ast.unparse(changed))
 
@@ -249,7 +254,7 @@ def _is_logging(call: ast.Call) -> bool:
 
 
 def _other_numbers(value: float) -> Iterator[str]:
-    if isinstance(value, int):
+    if isinstance(value, int) and value < _ROUND:
         yield str(value + 1)
         if value:
             yield str(value - 1)

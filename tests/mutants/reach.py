@@ -1,4 +1,4 @@
-"""Which tests reach which lines: recorded once by running them, and asked for every fault.
+"""Which tests reach which lines: recorded by running them once, kept, and asked for every fault.
 
 As a pytest plugin (`-p mutants.reach`) it records, per test, the lines of the package that run and the
 seconds it takes.
@@ -8,9 +8,12 @@ import ast
 import json
 import os
 import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import coverage
 import pytest
@@ -20,64 +23,125 @@ from mutants.faults import Fault
 RECORD = "MUTANTS_RECORD"
 """The variable that names the folder to record into; without it the plugin does nothing."""
 
+SHARE_OF_TESTS = 0.1
+"""Part of the time of all tests that the tests for one fault may take; under load all take longer."""
 
 _OF_IMPORTS = ("tests/contract/", "tests/project/")
 
 
+class Place(NamedTuple):
+    """A line of code, known by its text so that it stays the same when other lines come or go.
+
+    Attributes:
+        module: The file, relative to the package.
+        function: The qualified name of the function; empty at the top of the module.
+        text: The line.
+    """
+
+    module: str
+    function: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
+class Test:
+    """What one test does.
+
+    Attributes:
+        seconds: How long it takes.
+        places: The lines that it runs.
+    """
+
+    seconds: float
+    places: frozenset[Place]
+
+
+@dataclass(frozen=True)
 class Reach:
     """What the tests reach.
 
     Attributes:
-        seconds: How long each test takes, by its node id.
-        lines: The tests that run a line, by module and line.
+        tests: By node id.
     """
 
-    seconds: Mapping[str, float]
-    lines: Mapping[str, Mapping[int, frozenset[str]]]
+    tests: Mapping[str, Test]
 
-    def tests(self, fault: Fault, package: Path, seconds: float) -> list[str]:
-        """Return the tests that may notice a fault: its folder's own first, the quick ones first among them.
+    def choose(self, fault: Fault, package: Path) -> dict[str, float]:
+        """Return the tests that may notice a fault: the nearest first, the quick ones first among them.
 
         Args:
             fault: The fault.
             package: The package without it.
-            seconds: How long they may take together.
+
+        Returns:
+            The seconds that each takes, by node id.
         """
-        reaching = self._reaching(fault, package)
-        stem = fault.module.removesuffix(".py")
-        own = (f"tests/{stem.partition('/')[0]}/", f"tests/test_{stem}.py")
-        chosen, total = list[str](), 0.0
-        for test in sorted(reaching, key=lambda each: (not each.startswith(own), self.seconds[each])):
-            total += self.seconds[test]
-            if chosen and total > seconds:
+        budget = SHARE_OF_TESTS * sum(test.seconds for test in self.tests.values())
+        chosen = dict[str, float]()
+        for name in sorted(
+            self._reaching(fault, package),
+            key=lambda name: (-_nearness(name, fault.module), self.tests[name].seconds),
+        ):
+            chosen[name] = self.tests[name].seconds
+            if sum(chosen.values()) > budget:
                 break
-            chosen.append(test)
         return chosen
 
     def _reaching(self, fault: Fault, package: Path) -> set[str]:
-        by_line = self.lines.get(fault.module, {})
-        places = range(fault.line, fault.last_line + 1)
-        found = {test for line in places for test in by_line.get(line, ())}
+        places = _places(fault.module, (package / fault.module).read_text("utf-8"))
+        found = self._running(places[line] for line in range(fault.line, fault.last_line + 1))
+        if not found and fault.function:  # The line is newer than the record, or a default.
+            found = self._running(place for place in places.values() if place.function == fault.function)
         if found:
             return found
-        # Constants and defaults run at import: take the functions that use the name, else the whole module.
-        source = (package / fault.module).read_text("utf-8")
-        used = {test for line in _uses(source, fault.line) for test in by_line.get(line, ())}
-        whole_module = {test for tests in by_line.values() for test in tests}
-        # What runs at import shows in the tools' contract and in the documents.
-        return (used or whole_module) | {test for test in self.seconds if test.startswith(_OF_IMPORTS)}
+        # Constants run at import: take the functions that use the name, else the whole module. What runs
+        # at import also shows in the tools' contract and in the documents.
+        used = self._running(places[line] for line in _uses(package / fault.module, fault.line))
+        found = used or self._running(places.values())
+        return found | {name for name in self.tests if name.startswith(_OF_IMPORTS)}
+
+    def _running(self, places: Iterable[Place]) -> set[str]:
+        return {name for place in set(places) for name in self._by_place.get(place, ())}
+
+    @cached_property
+    def _by_place(self) -> Mapping[Place, Sequence[str]]:
+        by_place: dict[Place, list[str]] = {}
+        for name, test in self.tests.items():
+            for place in test.places:
+                by_place.setdefault(place, []).append(name)
+        return by_place
 
 
-def _uses(source: str, line: int) -> Iterable[int]:
-    """The lines that use what a line defines: a module's constant, or the function of a default."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            and node.lineno <= line < node.body[0].lineno
-        ):
-            return range(node.body[0].lineno, (node.end_lineno or node.lineno) + 1)
+def _nearness(test: str, module: str) -> int:
+    """How many parts of its path a test has in common with a module."""
+    folders = test.partition("::")[0].removeprefix("tests/").replace("test_", "").split("/")
+    return sum(takewhile(bool, (one == two for one, two in zip(folders, module.split("/"), strict=False))))
+
+
+def _places(module: str, source: str) -> dict[int, Place]:
+    """Return the place of each line, by its number."""
+    functions: dict[int, str] = {}
+    for first, last, name in _scopes(ast.parse(source), ""):
+        functions |= dict.fromkeys(range(first, last + 1), name)
+    return {
+        number: Place(module, functions.get(number, ""), line.strip())
+        for number, line in enumerate(source.splitlines(), start=1)
+    }
+
+
+def _scopes(tree: ast.AST, outer: str) -> Iterator[tuple[int, int, str]]:
+    """Yield the first line, last line and qualified name of each function and class, outer ones first."""
+    for node in ast.iter_child_nodes(tree):
+        name = outer
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            name = f"{outer}.{node.name}".lstrip(".")
+            yield node.lineno, node.end_lineno or node.lineno, name
+        yield from _scopes(node, name)
+
+
+def _uses(module: Path, line: int) -> list[int]:
+    """Return the lines that use the name that a line at the top of a module defines."""
+    tree = ast.parse(module.read_text("utf-8"))
     names = {
         name.id
         for statement in tree.body
@@ -88,26 +152,67 @@ def _uses(source: str, line: int) -> Iterable[int]:
     return [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in names]
 
 
-def read_reach(folder: Path, package: Path) -> Reach:
+def read_recorded(folder: Path, package: Path) -> dict[str, Test]:
     """Read what the processes of a test run recorded."""
     seconds: dict[str, float] = {}
     for file in folder.glob("*.json"):
         seconds |= json.loads(file.read_text("utf-8"))
-    lines: dict[str, dict[int, set[str]]] = {}
+    reached: dict[str, set[Place]] = {name: set() for name in seconds}
     for file in folder.glob("*.coverage"):
         data = coverage.CoverageData(str(file))
         data.read()
         for measured in data.measured_files():
-            of_module = lines.setdefault(Path(measured).relative_to(package).as_posix(), {})
-            for line, tests in data.contexts_by_lineno(measured).items():
-                of_module.setdefault(line, set()).update(test for test in tests if test in seconds)
-    return Reach(
-        seconds,
-        {
-            module: {line: frozenset(tests) for line, tests in by_line.items()}
-            for module, by_line in lines.items()
-        },
-    )
+            module = Path(measured)
+            places = _places(module.relative_to(package).as_posix(), module.read_text("utf-8"))
+            for line, names in data.contexts_by_lineno(measured).items():
+                for name in reached.keys() & set(names) if line in places else ():
+                    reached[name].add(places[line])
+    return {name: Test(seconds[name], frozenset(places)) for name, places in reached.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The tests recorded so far, in a file, with the state of the test files that they are from.
+
+    Attributes:
+        file: The file.
+    """
+
+    file: Path
+
+    def read(self, states: Mapping[str, str]) -> dict[str, Test]:
+        """Return the tests whose files are in the state in which they were recorded.
+
+        Args:
+            states: The tests there are, each with the state of its file.
+        """
+        if not self.file.exists():
+            return {}
+        kept: dict[str, Any] = json.loads(self.file.read_text("utf-8"))
+        places = [Place(*place) for place in kept["places"]]
+        return {
+            name: Test(seconds, frozenset(map(places.__getitem__, numbers)))
+            for name, (state, seconds, numbers) in kept["tests"].items()
+            if states.get(name) == state
+        }
+
+    def write(self, tests: Mapping[str, Test], states: Mapping[str, str]) -> None:
+        """Replace the file."""
+        places = {place for test in tests.values() for place in test.places}
+        numbers = {place: number for number, place in enumerate(places)}
+        rows = {
+            name: (states[name], test.seconds, [numbers[place] for place in test.places])
+            for name, test in tests.items()
+        }
+        self.file.parent.mkdir(exist_ok=True)
+        new = self.file.with_suffix(f".{os.getpid()}")
+        new.write_text(json.dumps({"places": list(numbers), "tests": rows}), "utf-8")
+        new.replace(self.file)
+
+
+def file_of(test: str) -> str:
+    """Return the file of a test, from its node id."""
+    return test.partition("::")[0]
 
 
 class _Recorder:

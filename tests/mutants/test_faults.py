@@ -49,12 +49,17 @@ def test_code_is_changed(tmp_path: Path, right: str, wrong: str) -> None:
         "logger.info(a + 1, b)",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import this",
         "Kind = Literal[1, 2]",
+        "with suppress(OSError, ValueError): ...",
         "count: Annotated[int, 5]",
         "@cached(5)\ndef answer() -> int | None: ...",
     ],
 )
 def test_texts_types_and_log_lines_stay_as_they_are(tmp_path: Path, source: str) -> None:
     assert not changes(tmp_path, source)
+
+
+def test_a_bound_is_not_moved_by_less_than_anybody_notices(tmp_path: Path) -> None:
+    assert changes(tmp_path, "near = a <= 1000") == {"near = (a < 1000)", "near = a <= 10000"}
 
 
 def test_a_seed_draws_the_same_faults_from_every_place_and_kind() -> None:

@@ -1,23 +1,30 @@
 """Trying one fault: a private copy of the tree, the fault in it, and the tests that may notice."""
 
+import faulthandler
+import hashlib
 import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from mutants.faults import Fault
-from mutants.reach import RECORD, Reach, read_reach
+import pytest
 
-SECONDS_OF_TESTS = 40.0
-"""How long the tests that are run for one fault may take together."""
-SECONDS_A_TEST = 30
-"""A test that takes longer hangs; the slowest one takes a few seconds."""
+from mutants.faults import Fault
+from mutants.reach import RECORD, Record, Test, file_of, read_recorded
+
+SECONDS_A_TEST = 30.0
+"""A test that takes longer than this, and than ten times what it took without a fault, hangs."""
+SECONDS_TO_COLLECT = 120.0
+CALM_SECONDS = 0.1
+"""A test that takes less waits for nothing, so that load does not make it fail."""
+_FIRST = 20
 PLUGINS = ("-p", "no:cacheprovider", "-p", "no:xdist")
 IN_PROCESS = (
     "api",
@@ -33,9 +40,22 @@ IN_PROCESS = (
     "tools",
 )
 """The folders of tests in whose process the package runs."""
-_PASSED, _FAILED = 0, 1
-_PRELOADED = ["pytest", "mcp", "mcp.server", "uvicorn", "starlette.applications", "PIL.Image"]
-"""Slow to import, and not ours."""
+_PRELOADED = [
+    "mutants.trial",
+    "PIL.Image",
+    "httpx",
+    "hypothesis",
+    "mcp",
+    "mcp.server",
+    "pydantic_settings",
+    "pytest_asyncio",
+    "rich",
+    "starlette.applications",
+    "uvicorn",
+]
+"""Slow to import, and no part of the package."""
+_LAST_TEST = "last-test"
+"""The file in which a process that runs tests names the one that it is at."""
 
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(_PRELOADED)
@@ -61,66 +81,126 @@ class Tree:
         shutil.copytree(self.root, root, symlinks=True)
         return Tree(root)
 
-    def record_reach(self, folder: Path, processes: int) -> Reach:
-        """Run the tests and return what each of them reaches; those that fail are left out."""
+    def compile(self) -> None:
+        """Compile all code so that Python uses what it compiled only for the very same source."""
+        how = ["-m", "compileall", "--invalidation-mode", "checked-hash", "-q", "server", "tests"]
+        subprocess.run([sys.executable, *how], cwd=self.root, check=True)  # noqa: S603 - our own code
+
+    def record_reach(self, record: Record, folder: Path, processes: int) -> dict[str, Test]:
+        """Return what each test reaches; run the files with tests that are new, have changed, or failed.
+
+        Args:
+            record: What was recorded before; it is brought up to date.
+            folder: For what the processes write; it must not exist.
+            processes: How many run at once.
+        """
+        tests = self._tests()
+        recorded = record.read(tests)
         folder.mkdir()
-        tests = [f"tests/{name}" for name in IN_PROCESS]
-        options = ["-p", "mutants.reach", "-n", str(processes), "--dist", "loadfile", "--quiet", "--tb=no"]
-        subprocess.run(  # noqa: S603 - our own tests
-            [sys.executable, "-m", "pytest", *options, *tests, *map(str, self.root.glob("tests/test_*.py"))],
+        if new := {file_of(name) for name in tests.keys() - recorded.keys()}:
+            self._pytest(
+                *("-p", "mutants.reach", "-n", str(processes), "--dist", "loadfile", "--tb=no", *sorted(new)),
+                **{RECORD: str(folder)},
+            )
+            recorded |= read_recorded(folder, self.package)
+            record.write(recorded, tests)
+        return recorded
+
+    def _tests(self) -> dict[str, str]:
+        """Return the tests in whose process the package runs, each with a digest of its file."""
+        folders = [f"tests/{name}" for name in IN_PROCESS]
+        alone = [str(file.relative_to(self.root)) for file in self.root.glob("tests/test_*.py")]
+        names = [
+            line for line in self._pytest("--collect-only", *folders, *alone).splitlines() if "::" in line
+        ]
+        states = {
+            file: hashlib.sha256((self.root / file).read_bytes()).hexdigest()[:16]
+            for file in set(map(file_of, names))
+        }
+        return {name: states[file_of(name)] for name in names}
+
+    def _pytest(self, *options: str, **environment: str) -> str:
+        paths = os.pathsep.join([str(self.root / "server"), str(self.root / "tests")])
+        return subprocess.run(  # noqa: S603 - our own tests
+            [sys.executable, "-m", "pytest", "--quiet", *options],
             cwd=self.root,
-            env={
-                **os.environ,
-                "PYTHONPATH": f"{self.root / 'server'}:{self.root / 'tests'}",
-                RECORD: str(folder),
-            },
-            stdout=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": paths, **environment},
+            capture_output=True,
+            text=True,
             check=False,
-        )
-        return read_reach(folder, self.package)
+        ).stdout
 
-    def passes(self, tests: Sequence[str], seconds: float) -> bool:
-        """Return whether tests pass and end within some seconds."""
-        return self._run(tests, seconds) == _PASSED
+    def notices(self, fault: Fault, tests: Mapping[str, float]) -> str | None:
+        """Return the first test that fails, or does not end, with a fault in the package and passes without.
 
-    def notices(self, fault: Fault, tests: Sequence[str], seconds: float) -> bool:
-        """Return whether a test fails, or does not end, with a fault in the package."""
+        Args:
+            fault: The fault.
+            tests: The tests to run, each with the seconds that it takes without a fault.
+        """
+        names = iter(tests)
+        # Most faults are noticed by the nearest tests, and collecting all the others takes seconds.
+        for some in (list(islice(names, _FIRST)), list(names)):
+            left = {name: tests[name] for name in some}
+            while left:
+                with self._broken_by(fault):
+                    failed = self.first_failure(left)
+                if failed is None:
+                    break
+                if left[failed] < CALM_SECONDS or self.first_failure({failed: left[failed]}) is None:
+                    return failed
+                del left[failed]  # It fails under load, whatever the code.
+        return None
+
+    @contextmanager
+    def _broken_by(self, fault: Fault) -> Generator[None]:
         module = self.package / fault.module
         right = module.read_bytes()
-        for compiled in module.parent.glob(f"__pycache__/{module.stem}.*"):
-            compiled.unlink()
         module.write_bytes(fault.put_into(right))
         try:
-            return not self.passes(tests, seconds)
+            yield
         finally:
             module.write_bytes(right)
 
-    def _run(self, tests: Sequence[str], seconds: float) -> int:
+    def first_failure(self, tests: Mapping[str, float]) -> str | None:
+        """Return the first test that fails or does not end, or None if all pass.
+
+        Args:
+            tests: The tests to run, each with the seconds that it usually takes.
+        """
+        (self.root / _LAST_TEST).write_text(next(iter(tests)))  # This one is blamed if no test begins.
         process = _processes.Process(target=_run_tests, args=(self.root, tests))
         process.start()
-        process.join(seconds)
-        if process.exitcode is None:
-            assert process.pid
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.join()
-            return _FAILED
-        return process.exitcode
+        process.join()
+        assert process.pid
+        with suppress(ProcessLookupError):  # What its tests started and did not stop.
+            os.killpg(process.pid, signal.SIGKILL)
+        return (self.root / _LAST_TEST).read_text() if process.exitcode else None
 
 
-def _run_tests(root: Path, tests: Sequence[str]) -> None:
+class _Watch:
+    """Notes which test runs, and ends the process when one takes too long."""
+
+    def __init__(self, note: Path, tests: Mapping[str, float]) -> None:
+        self._note = note
+        self._tests = tests
+        faulthandler.dump_traceback_later(SECONDS_TO_COLLECT, exit=True)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        self._note.write_text(item.nodeid)
+        faulthandler.dump_traceback_later(max(SECONDS_A_TEST, 10 * self._tests[item.nodeid]), exit=True)
+        return (yield)
+
+
+def _run_tests(root: Path, tests: Mapping[str, float]) -> None:
     """Be the process that runs tests of a copy, up to the first failure."""
     os.setsid()
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
     os.chdir(root)
-    sys.dont_write_bytecode = True
     paths = [str(root / "server"), str(root / "tests")]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     sys.path[:0] = paths
-    import pytest  # noqa: PLC0415 - the process that has started us has it
-
-    limits = ["-o", f"faulthandler_timeout={SECONDS_A_TEST}", "-o", "faulthandler_exit_on_timeout=true"]
-    options = ["-x", "--quiet", "--tb=no", "--assert=plain", *PLUGINS, *limits]
-    sys.exit(pytest.main([*options, *tests]))
+    options = ["-x", "--quiet", "--tb=no", "--assert=plain", *PLUGINS]
+    sys.exit(pytest.main([*options, *tests], plugins=[_Watch(root / _LAST_TEST, tests)]))

@@ -229,10 +229,13 @@ def test_a_setting_with_a_secret_in_the_wrong_place_is_not_repeated(
     row(SECTION, "the key pasted into seven other variables", "the error names the variable alone")
 
 
-def test_a_proxy_s_password_is_not_repeated(monkeypatch: pytest.MonkeyPatch, watch: Watch, row: Row) -> None:
+async def test_a_proxy_s_password_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, watch: Watch, row: Row
+) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"socks9://me:{KEY}@127.0.0.1:9")
-    with pytest.raises(ConfigurationError) as caught:
-        http_client()
+    async with http_client() as http:
+        with pytest.raises(ConfigurationError) as caught:
+            await http.get("https://service.invalid")
     watch.assert_clean(caught.value)
     row(SECTION, "the password of a proxy that cannot be used", "the error does not repeat it")
 

@@ -92,6 +92,8 @@ async def collected(host: Any, handle: str) -> Any:  # noqa: ANN401 - conftest's
     raise TimeoutError
 
 
+NOT_CHARGED_AGAIN = "This is the result of the same call made before; nothing was charged again."
+
 KINDS: dict[str, tuple[str, dict[str, object]]] = {
     "one": ("generate_image", {**SLOW, "quality": "low"}),
     "the person's model": ("generate_image", {"size": "64x64"}),
@@ -183,7 +185,9 @@ async def test_the_same_call_joins_while_the_first_runs(connect: Hosts, sandbox:
             host("generate_image", prompt="A wolf", **SLOW),
         )
     one, other, another = told
-    assert one.fields == other.fields
+    assert one.fields["images"] == other.fields["images"]
+    joined = [NOT_CHARGED_AGAIN in each.text for each in told]
+    assert joined in ([True, False, False], [False, True, False])
     assert other.previews == []
     assert another.fields["generation"] != one.fields["generation"]
     assert sorted(prompts(sandbox)) == ["A fox", "A wolf"]
@@ -484,7 +488,7 @@ async def test_what_one_server_gives_up_before_it_left_is_made_by_the_other_that
         spent = (await other("spending")).fields
     assert not told.failed, told.text
     assert prompts(sandbox) == ["First", "A fox"]
-    assert (spent["under_way_usd"], spent["total_usd"]) == (0.01, 0.01), "nothing is set aside for the other"
+    assert spent["under_way_usd"] + spent["total_usd"] == 0.02, "nothing is set aside for the other"
 
 
 async def test_two_servers_that_are_asked_the_same_at_once_ask_the_service_once(
@@ -493,8 +497,9 @@ async def test_two_servers_that_are_asked_the_same_at_once_ask_the_service_once(
     async with connect() as host, connect() as other:
         told = await at_once(*(each("generate_image", prompt="A fox", n=2, **SLOW) for each in (host, other)))
     assert len(asked(sandbox)) == 2
-    assert told[0].fields == told[1].fields
+    assert told[0].fields["images"] == told[1].fields["images"]
     assert len(told[0].fields["images"]) == 2
+    assert sorted(NOT_CHARGED_AGAIN in each.text for each in told) == [False, True]
 
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it

@@ -412,8 +412,9 @@ async def test_what_was_paid_for_and_cannot_be_had_stays_reachable(
     assert again.failed
     assert listed["missing"] is True
     assert (told.fields["error"]["kind"], told.fields["error"]["charged"]) == ("delivery", "yes")
-    for part in ("was made, but", "has been paid for", "Do not make it again", listed["url"], "30 days"):
+    for part in ("was made, but", "$0.01 was charged", "Do not make it again", listed["url"], "30 days"):
         assert part in told.text
+        assert part in again.text
     assert f"show_image with {listed['handle']}" in told.text
     assert list(settings.output_dir.iterdir()) == [], "nothing wrong is saved as a picture"
 
@@ -469,7 +470,7 @@ async def test_a_damaged_base64_result_says_that_it_is_paid_and_lost(connect: Ho
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", model="sandbox/bad-base64")
     assert "its base64 is damaged" in told.text
-    assert "It has been paid for." in told.text
+    assert "$0.01 was charged." in told.text
 
 
 async def test_a_free_result_that_cannot_be_read_is_not_called_paid_for(

@@ -114,7 +114,7 @@ async def test_where_nothing_of_the_persons_takes_it_it_goes_to_the_temporary_fo
         settings.output_dir.touch()
         (settings.data_dir / "rescued").touch()
         told = await asking
-    check_rescued(told, tmp_path / "temporary" / "imagerouter", str(settings.output_dir))
+    check_rescued(told, tmp_path / "temporary" / f"imagerouter-{os.getuid()}", str(settings.output_dir))
 
 
 async def test_where_nothing_takes_it_the_link_is_told_and_nothing_is_made_again(

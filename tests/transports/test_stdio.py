@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,9 +12,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from mcp import Client
+from mcp import Client, MCPError
 from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.types import TextContent
+from mcp.types import TextContent, Tool
 from PIL import Image
 
 from imagerouter_mcp.sandbox.service.accounts import KEY
@@ -98,30 +99,52 @@ async def test_the_sandbox_inside_needs_no_key(
     assert any("Sandbox picture" in note for note in made.structured_content["notes"])
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [
-        ("IMAGEROUTER_TIMEOUT", "soon"),
-        ("IMAGEROUTER_OUTPUT_DIR", "pictures"),
-        ("IMAGEROUTER_PREVIEW", "huge"),
-    ],
-)
-def test_a_setting_that_cannot_be_ends_the_start_with_its_name(
-    environment: dict[str, str], variable: str, value: str
+@pytest.mark.parametrize("options", [(), ("--sandbox",)])
+async def test_with_a_setting_that_cannot_be_read_the_server_starts_and_each_call_says_which(
+    environment: dict[str, str], options: tuple[str, ...]
 ) -> None:
-    ended = subprocess.run(  # noqa: S603 - our own command
-        COMMAND,
-        env={**environment, variable: value},
-        input=b"",
-        capture_output=True,
-        check=False,
-        timeout=30,
-    )
-    said = ended.stderr.decode()
-    assert ended.returncode == 1
-    assert said.startswith(f"imagerouter-mcp: {variable} cannot be used: ")
-    assert said.count("\n") == 1
-    assert ended.stdout == b""
+    wrong = {
+        "IMAGEROUTER_OUTPUT_DIR": "${workspaceFolder}/pics",
+        "IMAGEROUTER_TIMEOUT": "5m",
+        "IMAGEROUTER_BUDGET_USD": "$5",
+        "IMAGEROUTER_PREVIEW": "false",
+    }
+    async with server({**environment, **wrong}, *options) as client:
+        tools = (await client.list_tools()).tools
+        called = [await client.call_tool(tool.name, _least(tool)) for tool in tools]
+        with pytest.raises(MCPError, match="IMAGEROUTER_TIMEOUT cannot be used"):
+            await client.read_resource("imagerouter://models")
+    for tool, result in zip(tools, called, strict=True):
+        assert result.is_error, tool.name
+        assert isinstance(said := result.content[0], TextContent)
+        assert set(wrong) == set(re.findall(r"(\w+) cannot be used", said.text)), tool.name
+        assert (
+            "it contains ${workspaceFolder}, which the host has not replaced; it must be an absolute"
+            in said.text
+        )
+        assert "it must be an amount in US dollars such as 0.50" in said.text
+        assert "it must be a plain number such as 45, without a unit" in said.text
+        assert "it must be 'auto', 'none' or 'large'" in said.text
+
+
+def _least(tool: Tool) -> dict[str, object]:
+    """The arguments that a tool cannot do without."""
+    required = tool.input_schema.get("required", [])
+    kinds = {name: tool.input_schema["properties"][name]["type"] for name in required}
+    return {name: ["last"] if kind == "array" else "last" for name, kind in kinds.items()}
+
+
+@posix
+@pytest.mark.parametrize("how", ["SIGTERM", "EOF"])
+def test_a_server_whose_settings_cannot_be_read_ends_as_any_other(
+    environment: dict[str, str], era: str, how: str
+) -> None:
+    with raw({**environment, "IMAGEROUTER_TIMEOUT": "5m"}, era) as talk:
+        assert talk.ask("tools/list")["tools"]
+        status, stderr = talk.end(how)
+    assert status == 0
+    assert "IMAGEROUTER_TIMEOUT cannot be used" in stderr
+    assert "Traceback" not in stderr
 
 
 class Raw:
@@ -216,11 +239,45 @@ def test_stdout_carries_the_protocol_and_nothing_else(environment: dict[str, str
     assert made["structuredContent"]["images"]
     assert refused["isError"]
     messages = [json.loads(line) for line in talk.lines]
+    assert [message["id"] for message in messages if "error" in message] == [None], (
+        "of the line that is no JSON"
+    )
     assert all(message["jsonrpc"] == "2.0" for message in messages)
     assert any(message.get("method") == "notifications/progress" for message in messages)
     assert status == 0
     assert KEY not in stderr
     assert KEY.encode() not in b"".join(talk.lines)
+
+
+UNREADABLE = (
+    (b"This is no JSON.", None, "expected value"),
+    (rb'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"\ud83d"}}', 7, "surrogate pair"),
+    (rb'{"jsonrpc":"2.0","id":"a","method":"ping","params":{"x":"\udc00\ud83d"}}', "a", "surrogate pair"),
+    (rb'{"jsonrpc":"2.0","id":"\ud83d","method":"ping"}', None, "surrogate pair"),
+    (b'{"jsonrpc":"2.0","id":8,"method":"ping"', None, "EOF"),
+    (b'{"jsonrpc":"2.0","id":9}', 9, "JSON-RPC 2.0"),
+    (b'{"id":"b","method":"ping"}', "b", "JSON-RPC 2.0"),
+    (b'{"jsonrpc":"2.0","id":10,"method":7}', 10, "JSON-RPC 2.0"),
+    (b'{"jsonrpc":"2.0","id":true,"method":7}', None, "JSON-RPC 2.0"),
+    (b'[{"jsonrpc":"2.0","id":11,"method":"ping"}]', None, "JSON-RPC 2.0"),
+    (b"[" * 5000, None, "recursion"),
+)
+"""A line that is no message, the id it is answered by, and a part of the answer."""
+
+
+def test_a_line_that_is_no_message_is_answered_by_its_id_where_it_has_one(
+    environment: dict[str, str], era: str
+) -> None:
+    with raw(environment, era) as talk:
+        talk.say(b"\n  \n" + b"".join(line + b"\n" for line, _, _ in UNREADABLE))
+        talk.ask("tools/list")
+        status, stderr = talk.end("EOF")
+    refusals = [message for message in map(json.loads, talk.lines) if "error" in message]
+    for refusal, (line, named, reason) in zip(refusals, UNREADABLE, strict=True):
+        assert refusal["id"] == named, line[:80]
+        assert refusal["error"]["code"] in (-32700, -32600)
+        assert reason in refusal["error"]["message"], line[:80]
+    assert (status, stderr) == (0, "")
 
 
 @posix

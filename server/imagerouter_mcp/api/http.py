@@ -6,7 +6,6 @@ answer arrives.
 """
 
 import json
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from imagerouter_mcp.errors import (
     UnexpectedResponseError,
 )
 from imagerouter_mcp.fetch import is_readable
-from imagerouter_mcp.settings import KEYS_PAGE
+from imagerouter_mcp.settings import KEYS_PAGE, key_complaint
 
 Heartbeat = Callable[[], Awaitable[None]]
 """Called at each sign of life while the service works."""
@@ -187,10 +186,11 @@ class ServiceHTTP:
                 "IMAGEROUTER_API_KEY in the configuration of this MCP server, and restart the server.",
             )
         key = self._key.get_secret_value()
-        if not re.fullmatch(r"[!-~]+", key):
+        if complaint := key_complaint(key):
             raise ConfigurationError(
-                "The ImageRouter API key contains spaces or characters that no key has.",
-                f"Copy it again from {KEYS_PAGE} into IMAGEROUTER_API_KEY, and restart the server.",
+                f"The ImageRouter API key {complaint}.",
+                f"Copy it again from {KEYS_PAGE} into IMAGEROUTER_API_KEY, or store it with the command "
+                "`imagerouter-mcp key`, and restart the server.",
             )
         return {"Authorization": f"Bearer {key}"}
 

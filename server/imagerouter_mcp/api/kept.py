@@ -10,6 +10,7 @@ from typing import BinaryIO, cast
 import httpx
 
 from imagerouter_mcp.api.decoded import as_object
+from imagerouter_mcp.private_files import open_private, private_folder
 
 _KEPT_HEADERS = ("server", "retry-after")
 """The headers that decoding an answer needs."""
@@ -94,9 +95,9 @@ def _clean_file(path: Path, clean: Callable[[bytes], bytes]) -> bytes:
 
 def _begun(path: Path, head: Head) -> BinaryIO | None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         # Unbuffered: what is written outlives this process, however it ends.
-        file = path.open("wb", buffering=0)
+        file = open_private(path, "wb", buffering=0)
     except OSError:
         return None
     try:

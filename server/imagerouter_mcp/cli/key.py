@@ -2,14 +2,13 @@
 
 import getpass
 import os
-import re
 import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.settings import KEY_FILE, KEYS_PAGE, config_folder, load_settings
+from imagerouter_mcp.settings import KEY_FILE, KEYS_PAGE, config_folder, key_complaint, load_settings
 
 KEY_LENGTH = 64
 """Characters of an API key, as checked by ImageRouter's backend."""
@@ -63,8 +62,8 @@ def checked(given: str) -> str:
     length = len(key)
     if not key:
         wrong = "No key was given."
-    elif not re.fullmatch(r"[!-~]+", key):
-        wrong = "The input contains spaces or characters that no key has."
+    elif complaint := key_complaint(key):
+        wrong = f"The input {complaint}."
     elif length != KEY_LENGTH and length < JWT_LENGTH:
         wrong = f"The input has {length} characters; a key has {KEY_LENGTH}."
     else:

@@ -2,11 +2,13 @@
 
 import contextlib
 import errno
+import filecmp
 import logging
 import os
 import secrets
+import shutil
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
@@ -15,6 +17,7 @@ from typing import BinaryIO
 
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.names import file_name
+from imagerouter_mcp.private_files import open_private
 
 logger = logging.getLogger(__name__)
 
@@ -40,31 +43,44 @@ _REASONS = {
     errno.ENOENT: "its drive or a folder above it does not exist",
 }
 
+_OTHER_OUTPUT = "Name another folder in output_dir, or set IMAGEROUTER_OUTPUT_DIR to one."
+ROOM_BYTES = 16 * 2**20
+"""Free bytes that a disk must have before something is paid for: more than most pictures and videos take."""
 
-def prepare_folder(folder: Path) -> None:
+
+def prepare_folder(folder: Path, remedy: str = _OTHER_OUTPUT) -> None:
     """Create a folder with its parents, and test that files can be written there.
 
+    Args:
+        folder: The folder.
+        remedy: What to do if it cannot be used, as a sentence.
+
     Raises:
-        ConfigurationError: It is not an absolute path, or cannot be created or written to; says why.
+        ConfigurationError: It is not an absolute path, has no room, or cannot be created or written to; says
+            why.
     """
     if not str(folder).isprintable():  # a line break in an answer could fake a line
-        raise _unusable(folder, "its name holds control characters")
+        raise _unusable(folder, remedy, "its name holds control characters")
     if not folder.is_absolute():
-        raise _unusable(folder, "it is not an absolute path, and each host has another working directory")
+        raise _unusable(
+            folder, remedy, "it is not an absolute path, and each host has another working directory"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = temporary_path(folder)
         os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         probe.unlink()
+        disk = shutil.disk_usage(folder)
     except OSError as error:
-        raise _unusable(folder, _REASONS.get(error.errno or 0, error.strerror or str(error))) from None
+        raise _unusable(
+            folder, remedy, _REASONS.get(error.errno or 0, error.strerror or str(error))
+        ) from None
+    if disk.total and disk.free < ROOM_BYTES:  # some network drives do not tell and say 0
+        raise _unusable(folder, remedy, _REASONS[errno.ENOSPC])
 
 
-def _unusable(folder: Path, reason: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"Pictures cannot be saved in {str(folder)!r}: {reason}.",
-        "Name another folder in output_dir, or set IMAGEROUTER_OUTPUT_DIR to one.",
-    )
+def _unusable(folder: Path, remedy: str, reason: str) -> ConfigurationError:
+    return ConfigurationError(f"Pictures cannot be saved in {str(folder)!r}: {reason}.", remedy)
 
 
 def temporary_path(folder: Path) -> Path:
@@ -94,7 +110,7 @@ class PartialFile:
 
 
 @contextlib.contextmanager
-def partial_file(folder: Path) -> Generator[PartialFile]:
+def partial_file(folder: Path, *, private: bool = False) -> Generator[PartialFile]:
     """Open a file under a hidden name, and remove it at the end of the block unless it was stored.
 
     ```python
@@ -103,16 +119,16 @@ def partial_file(folder: Path) -> Generator[PartialFile]:
         path = store(partial.finish(), folder, stem, "png")
     ```
 
-    The file gets the umask's permissions, like any new file.
-
     Args:
         folder: Where the finished file will be.
+        private: Whether the file is for this user alone; otherwise it gets the umask's permissions, like any
+            new file.
 
     Raises:
         OSError: The file cannot be created.
     """
     path = temporary_path(folder)
-    with path.open("x+b") as file:
+    with open_private(path, "x+b") if private else path.open("x+b") as file:
         try:
             yield PartialFile(path, file)
         finally:
@@ -122,7 +138,13 @@ def partial_file(folder: Path) -> Generator[PartialFile]:
                 discard(path)
 
 
-def store(temporary: Path, folder: Path, stem: str, extension: str) -> Path:
+def store(
+    temporary: Path,
+    folder: Path,
+    stem: str,
+    extension: str,
+    is_known: Callable[[Path], bool] | None = None,
+) -> Path:
     """Move a finished file to the first free name of `stem.png`, `stem-2.png` and so on.
 
     Never overwrites a file, even if other processes store there too, and never shows an incomplete one.
@@ -132,6 +154,8 @@ def store(temporary: Path, folder: Path, stem: str, extension: str) -> Path:
         folder: The folder of both names.
         stem: From `file_stem` or `checked_filename`.
         extension: Without a dot.
+        is_known: Set if the file may have been stored before, by a process that ended before it could record
+            it. An equal file then counts as stored, unless it is known.
 
     Returns:
         The new path.
@@ -142,6 +166,9 @@ def store(temporary: Path, folder: Path, stem: str, extension: str) -> Path:
     for copy in count(1):
         target = folder / file_name(stem, extension, copy)
         if move_new(temporary, target):
+            return target
+        if is_known and filecmp.cmp(temporary, target, shallow=False) and not is_known(target):
+            discard(temporary)
             return target
     raise AssertionError  # `count` does not end
 

@@ -23,14 +23,18 @@ from imagerouter_mcp.gallery.entries import (
     State,
     StoredImage,
 )
-from imagerouter_mcp.gallery.files import RESCUED, discard
 from imagerouter_mcp.gallery.ledger import committed_since
 from imagerouter_mcp.gallery.owners import Owners
 
 JOINED_FOR = timedelta(minutes=10)
 """How long after its end a call answers the same call, if it may have cost money or was delivered."""
 LISTED_FOR = timedelta(days=7)
-"""How long generations that ended without a result are listed."""
+"""How long generations that ended without a result are listed, and those that cost nothing are kept."""
+_SWEPT_EVERY = timedelta(days=1)
+
+_PROMPT_KEPT, _MODEL_KEPT = 400, 100
+"""Characters of what was asked for; lists show no more. Of a refused call nothing else is kept. The plan
+of one that is sent has the whole prompt, until its record has it."""
 
 _COLUMNS = "handle, call, owner, state, delivered, created_at, prompt, model, reserved_usd, job, notes, error"
 _OPEN = ", ".join(f"'{state}'" for state in OPEN_STATES)
@@ -41,47 +45,17 @@ class Journal:
 
     Args:
         database: Holds the entries.
-        data_dir: Holds the processes' locks and the answers being received.
+        data_dir: Holds the processes' locks.
     """
 
     def __init__(self, database: Database, data_dir: Path) -> None:
         self._database = database
         self._owners = Owners(data_dir / "running")
-        self._answers = data_dir / "arriving"
-        self._kept = data_dir / RESCUED
+        self._sweep_at = datetime.min.replace(tzinfo=UTC)
 
     def close(self) -> None:
         """Release this process's lock, so that other processes can take over its open entries."""
         self._owners.release()
-
-    def answer_file(self, handle: str) -> Path:
-        """Return the file that keeps the bytes of a generation's answer while they arrive."""
-        return self._answers / f"{handle}.answer"
-
-    def keep_answer(self, handle: str) -> Path | None:
-        """Keep the received part of an answer after the end of its entry.
-
-        Returns:
-            The file with the unchanged bytes; None if nothing was received.
-        """
-        kept = self._kept / f"{handle}.answer"
-        try:
-            _, _, body = self.answer_file(handle).read_bytes().partition(b"\n")
-            if body.strip():
-                self._kept.mkdir(parents=True, exist_ok=True)
-                self.answer_file(handle).replace(kept)
-        except OSError:
-            return None
-        return self.kept_answer(handle)
-
-    def kept_answer(self, handle: str) -> Path | None:
-        """Return the file of `keep_answer`, or None."""
-        kept = self._kept / f"{handle}.answer"
-        return kept if kept.is_file() else None
-
-    def _discard_answer(self, handle: str) -> None:
-        """Remove a received answer once its entry has ended."""
-        discard(self.answer_file(handle))
 
     def begin(
         self,
@@ -106,6 +80,9 @@ class Journal:
         owner = self._owners.hold()
         now = datetime.now(UTC)
         with self._database.transaction("IMMEDIATE") as connection:
+            if now >= self._sweep_at:
+                self._sweep_at = now + _SWEPT_EVERY
+                _sweep(connection, now - LISTED_FOR)
             earlier = None if again else _same(connection, fingerprint, now, join_delivered=join_delivered)
             if earlier:
                 return [earlier], True
@@ -120,8 +97,8 @@ class Journal:
                         fingerprint,
                         owner,
                         now.timestamp(),
-                        rows.storable(prompt),
-                        rows.storable(model),
+                        rows.storable(prompt[:_PROMPT_KEPT]),
+                        rows.storable(model[:_MODEL_KEPT]),
                     )
                     for handle, (prompt, model) in zip(handles, requests, strict=True)
                 ],
@@ -187,7 +164,6 @@ class Journal:
                 "UPDATE journal SET state = 'done', ended_at = ?, notes = ? WHERE handle = ?",
                 (now.timestamp(), json.dumps(list(notes)), handle),
             )
-        self._discard_answer(handle)
         return record
 
     def end(self, handle: str, state: State, error: Mapping[str, object]) -> None:
@@ -204,7 +180,6 @@ class Journal:
                 f" AND state IN ({_OPEN})",
                 (state, datetime.now(UTC).timestamp(), json.dumps(dict(error)), handle),
             )
-        self._discard_answer(handle)
 
     def note_delivered(self, call: str) -> None:
         """Note that somebody got the outcome of a call."""
@@ -246,6 +221,18 @@ class Journal:
             *(entry for name in self._others() for entry in self._adopt_from(name)),
         ]
 
+    def needless(self, answers: Collection[str]) -> list[str]:
+        """Return the generations whose answers nobody needs: those recorded or never sent."""
+        ended = self._select(
+            "state IN ('done', 'not_sent') AND handle IN (SELECT value FROM json_each(?))",
+            json.dumps(list(answers)),
+        )
+        return [entry.handle for entry in ended]
+
+    def sweep(self, older_than: timedelta) -> None:
+        """Remove the lock files of killed processes; see `Owners.sweep`."""
+        self._owners.sweep(older_than)
+
     def _stranded(self, live: Collection[str]) -> list[Entry]:
         left = self._select(f"state IN ({_OPEN}) AND owner = ? ORDER BY id", self._owners.name)
         stranded = [entry for entry in left if entry.call not in live]
@@ -268,17 +255,15 @@ class Journal:
                 return []
             owner = self._owners.hold()
             with self._database.transaction("IMMEDIATE") as connection:
-                never = connection.execute(
+                connection.execute(
                     "UPDATE journal SET state = 'not_sent', ended_at = ?, error = ? WHERE owner = ? AND state"
-                    " IN ('preparing', 'queued') RETURNING handle",
+                    " IN ('preparing', 'queued')",
                     (datetime.now(UTC).timestamp(), json.dumps(NEVER_SENT), name),
-                ).fetchall()
+                )
                 sent = connection.execute(
                     "UPDATE journal SET owner = ? WHERE owner = ? AND state = 'working' RETURNING handle",
                     (owner, name),
                 ).fetchall()
-        for (handle,) in never:
-            self._discard_answer(handle)  # left from a refusal, after which it was queued again
         return [entry for (handle,) in sent for entry in self._select("handle = ?", handle)]
 
     def _select(self, where: str, *values: object) -> list[Entry]:
@@ -294,6 +279,17 @@ NEVER_SENT = {
     "charged": "no",
 }
 """The error of a request that a dead process had not sent."""
+
+
+def _sweep(connection: sqlite3.Connection, before: datetime) -> None:
+    """Forget ended generations that cost nothing, and the plans of the others, which their records repeat."""
+    ended = (before.timestamp(),)
+    connection.execute(
+        "DELETE FROM journal WHERE state IN ('failed', 'not_sent') AND ended_at < ?"
+        " AND json_extract(error, '$.charged') = 'no'",
+        ended,
+    )
+    connection.execute("UPDATE journal SET job = NULL WHERE ended_at < ? AND job IS NOT NULL", ended)
 
 
 def _same(

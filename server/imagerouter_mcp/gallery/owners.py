@@ -2,13 +2,16 @@
 
 import os
 import secrets
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
 
 from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.private_files import private_folder
 
 
 class Owners:
@@ -38,7 +41,7 @@ class Owners:
         if self._held is None:
             lock = self._lock(self.name)
             try:
-                self._folder.mkdir(parents=True, exist_ok=True)
+                private_folder(self._folder)
                 lock.acquire(timeout=0)
             except OSError as error:
                 raise ConfigurationError(
@@ -74,8 +77,22 @@ class Owners:
             lock.release()
             self._remove(name)
 
+    def sweep(self, older_than: timedelta) -> None:
+        """Remove the lock files of processes that were killed.
+
+        Args:
+            older_than: Minimum age of a file, so that no process that is just starting loses its lock.
+        """
+        latest = time.time() - older_than.total_seconds()
+        with suppress(OSError):
+            for path in self._folder.glob("*.lock"):
+                with suppress(OSError):  # it has just been removed
+                    if path.stem != self.name and path.stat().st_mtime <= latest:
+                        with self.gone(path.stem):
+                            pass  # which removes it if its process has ended
+
     def _lock(self, name: str) -> BaseFileLock:
-        return FileLock(self._folder / f"{name}.lock", thread_local=False)
+        return FileLock(self._folder / f"{name}.lock", mode=0o600, thread_local=False)
 
     def _remove(self, name: str) -> None:
         with suppress(OSError):  # what stays is an empty file with a name that is never used again

@@ -1,6 +1,8 @@
 """The gallery: a record for each generation and a handle for each picture, shared by a person's servers."""
 
+import os
 import re
+from pathlib import Path
 from statistics import median
 
 from imagerouter_mcp.gallery import rows
@@ -23,14 +25,20 @@ class Gallery:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def update(self, image: GalleryImage) -> bool:
-        """Replace the details of an image, for example after a late download. Its handle stays.
+    def update(self, image: GalleryImage) -> GalleryImage:
+        """Replace the details of an image after a late download, unless its recorded file is there by now.
 
         Returns:
-            Whether there is an image with that handle.
+            The image as it is recorded now: another process may have been faster.
         """
         with self._database.transaction("IMMEDIATE") as connection:
             return rows.update(connection, image)
+
+    def has(self, path: Path) -> bool:
+        """Return whether a file is recorded."""
+        with self._database.transaction() as connection:
+            found = connection.execute("SELECT 1 FROM images WHERE path = ?", (os.fsencode(path),))
+            return found.fetchone() is not None
 
     def find(self, handle: str) -> tuple[GalleryImage, Record] | None:
         """Return the image with a handle, and its record.

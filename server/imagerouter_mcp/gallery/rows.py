@@ -59,14 +59,17 @@ def insert(
     return select(connection, "id = ?", (row.lastrowid,), 1)[0]
 
 
-def update(connection: sqlite3.Connection, image: GalleryImage) -> bool:
-    """Replace the row of an image; return whether there is one."""
-    changed = connection.execute(
-        "UPDATE images SET path = ?, url = ?, media_type = ?, width = ?, height = ?, bytes = ?,"
-        " seconds = ? WHERE handle = ?",
-        (*_columns(image), image.handle),
-    )
-    return changed.rowcount > 0
+def update(connection: sqlite3.Connection, image: GalleryImage) -> GalleryImage:
+    """Replace the row of an image unless its file is there; return the image as the row has it then."""
+    for recorded in _images(connection, "handle = ?", image.handle):
+        if recorded.path and recorded.path.is_file():
+            return recorded
+        connection.execute(
+            "UPDATE images SET path = ?, url = ?, media_type = ?, width = ?, height = ?, bytes = ?,"
+            " seconds = ? WHERE handle = ?",
+            (*_columns(image), image.handle),
+        )
+    return image
 
 
 def select(connection: sqlite3.Connection, where: str, values: Sequence[object], limit: int) -> list[Record]:
@@ -85,7 +88,7 @@ def select(connection: sqlite3.Connection, where: str, values: Sequence[object],
         f" latency_ms FROM generations WHERE {where} ORDER BY id DESC LIMIT ?",
         (*values, limit),
     ).fetchall()
-    return [_record(row, _images(connection, row[0])) for row in found]
+    return [_record(row, _images(connection, "generation_id = ?", row[0])) for row in found]
 
 
 def _record(row: tuple[Any, ...], images: tuple[GalleryImage, ...]) -> Record:
@@ -104,11 +107,11 @@ def _record(row: tuple[Any, ...], images: tuple[GalleryImage, ...]) -> Record:
     )
 
 
-def _images(connection: sqlite3.Connection, generation_id: int) -> tuple[GalleryImage, ...]:
+def _images(connection: sqlite3.Connection, where: str, value: object) -> tuple[GalleryImage, ...]:
     rows = connection.execute(
-        "SELECT handle, path, url, media_type, width, height, bytes, seconds FROM images"
-        " WHERE generation_id = ? ORDER BY position",
-        (generation_id,),
+        "SELECT handle, path, url, media_type, width, height, bytes, seconds FROM images"  # noqa: S608 - our own words
+        f" WHERE {where} ORDER BY position",
+        (value,),
     )
     return tuple(
         GalleryImage(

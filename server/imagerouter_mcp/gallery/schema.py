@@ -2,13 +2,17 @@
 
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.private_files import close_file, open_private, private_folder
 
 _BUSY_SECONDS = 20.0
 """How long to wait for another process; a write takes only a few milliseconds."""
 _RETRY_SECONDS = 0.02
+_COMPANIONS = ("-wal", "-shm")
+"""The files beside a database in WAL mode."""
 
 _MIGRATIONS = (
     """
@@ -86,7 +90,8 @@ def open_database(path: Path) -> sqlite3.Connection:
         ConfigurationError: It cannot be opened or created, is damaged, or is from a newer version.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
+        _make_private(path)
         connection = sqlite3.connect(
             path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
@@ -104,6 +109,14 @@ def open_database(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _make_private(path: Path) -> None:
+    """Create the file for this user alone; SQLite gives its companions the same permissions."""
+    with suppress(FileExistsError):
+        open_private(path, "xb").close()
+    for file in (path, *(path.with_name(f"{path.name}{companion}") for companion in _COMPANIONS)):
+        close_file(file)
 
 
 def gallery_error(path: Path, error: OSError | sqlite3.Error) -> ConfigurationError:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.files import discard, move_new, temporary_path
+from imagerouter_mcp.private_files import private_folder
 from imagerouter_mcp.settings import Settings
 
 DOWNLOAD_SECONDS = 24 * 3600
@@ -101,7 +102,7 @@ def link_secret(settings: Settings) -> bytes:
 
 def _keep(file: Path) -> None:
     """Write a new secret, unless another process writes one first."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(file.parent)
     temporary = temporary_path(file.parent)
     descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:

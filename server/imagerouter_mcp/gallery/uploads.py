@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.files import move_new, partial_file, sweep_partials
+from imagerouter_mcp.private_files import private_folder
 
 KEPT = timedelta(days=1)
 """How long an upload can be used as a source. Longer than its link lives, so that no link works twice."""
@@ -55,9 +56,9 @@ class Uploads:
             ConfigurationError: It cannot be written, or the uploads take too much room.
         """
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(self._folder)
             self._sweep()
-            with partial_file(self._folder) as partial:
+            with partial_file(self._folder, private=True) as partial:
                 shutil.copyfileobj(file, partial.file)
                 return move_new(partial.finish(), self._folder / name)
         except OSError as error:

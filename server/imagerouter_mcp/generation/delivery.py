@@ -1,9 +1,8 @@
 """From the service's answer to files and records: fetch or decode, check the bytes, store, record."""
 
 import base64
-import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,10 +14,12 @@ from anyio import to_thread
 from imagerouter_mcp.api.wire import GenerationAnswer, ResultItem
 from imagerouter_mcp.errors import ConfigurationError, DeliveryError, NotFoundError
 from imagerouter_mcp.fetch import Fetcher, FetchError
+from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, StoredImage
 from imagerouter_mcp.gallery.files import (
     RESCUED,
     PartialFile,
+    discard,
     partial_file,
     prepare_folder,
     store,
@@ -34,6 +35,7 @@ from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.request import Request
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.private_files import last_resort, private_folder
 from imagerouter_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,20 +56,33 @@ _DECODED_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class _ItemOutcome:
+class Stored:
     """What became of one item of an answer.
 
     Attributes:
         image: As far as it is known.
         reason: Why there is no file, or not where it should be, as the end of a sentence.
-        unstored: Whether it is complete and in memory, but no folder could take it.
-        damaged: Whether it arrived inside the answer and is not a whole picture.
+        held: Whether it is complete and in memory, but no folder could take it.
+        kept: The file with what came, if that is not a whole picture.
     """
 
     image: StoredImage
     reason: str | None = None
-    unstored: bool = False
-    damaged: bool = False
+    held: bool = False
+    kept: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A folder that may take a result.
+
+    Attributes:
+        folder: Makes the folder, if it is not there, and returns it.
+        private: Whether files in it are for this user alone.
+    """
+
+    folder: Callable[[], Path]
+    private: bool = False
 
 
 class Delivery:
@@ -77,16 +92,24 @@ class Delivery:
         fetcher: Returns what downloads results; called when something has to be fetched.
         gallery: Holds the records.
         journal: Holds the open entries.
+        answers: Keeps what came and is not a picture.
         settings: The folders.
     """
 
     def __init__(
-        self, fetcher: Callable[[], Fetcher], gallery: Gallery, journal: Journal, settings: Settings
+        self,
+        fetcher: Callable[[], Fetcher],
+        gallery: Gallery,
+        journal: Journal,
+        answers: Answers,
+        settings: Settings,
     ) -> None:
         self._fetcher = fetcher
         self._gallery = gallery
         self._journal = journal
+        self._answers = answers
         self._settings = settings
+        self._swept = False
         self._held: dict[str, GenerationAnswer] = {}
 
     def destination(self, request: Request) -> Destination:
@@ -105,10 +128,22 @@ class Delivery:
         """Make sure before the paid call that its result can be stored.
 
         Raises:
-            ConfigurationError: The folder cannot be written to.
+            ConfigurationError: The output folder or the data folder cannot be written to, or has no room.
         """
         prepare_folder(destination.folder)
+        self._answers.prepare()
+        if not self._swept:
+            self._swept = True
+            self._sweep()
         sweep_partials(destination.folder, _ABANDONED)
+
+    def _sweep(self) -> None:
+        """Remove what killed processes left: unfinished files, locks, and answers that are stored."""
+        for folder in (self._settings.output_dir, self._settings.data_dir / RESCUED):
+            sweep_partials(folder, _ABANDONED)
+        self._journal.sweep(_ABANDONED)
+        for handle in self._journal.needless(self._answers.arriving()):
+            self._answers.discard(handle)
 
     def holds(self, handle: str) -> bool:
         """Return whether an answer is kept in memory because it could not be stored or recorded."""
@@ -118,23 +153,54 @@ class Delivery:
         """Return an answer that is kept in memory, to try once more; it is no longer held."""
         return self._held.pop(handle, None)
 
-    async def deliver(
+    async def store(
+        self, handle: str, plan: Plan, answer: GenerationAnswer, *, again: bool = False
+    ) -> list[Stored]:
+        """Store what was paid for, each result in its folder or in another one that takes it.
+
+        A result that can be fetched later counts as stored. Another that no folder takes is held in memory.
+
+        Args:
+            handle: The generation's.
+            plan: Where the results go.
+            answer: What came back.
+            again: Whether somebody may have stored it before, and not have recorded it.
+
+        Raises:
+            DeliveryError: The answer is held in memory.
+        """
+        stored = [
+            await self._store_item(item, plan.destination, _part(handle, number), again=again)
+            for number, item in enumerate(answer.items)
+        ]
+        if any(each.held for each in stored):
+            self._held[handle] = answer
+            raise DeliveryError(
+                f"The result was made, but {stored[0].reason}.",
+                f"Do not make it again: make room there, then call get_generation with {handle}.",
+            )
+        return stored
+
+    async def record(
         self,
         handle: str,
         plan: Plan,
         answer: GenerationAnswer,
+        stored: Sequence[Stored],
+        *,
         notes: Sequence[str] = (),
         source: "Image | None" = None,
     ) -> tuple[Record, tuple[str, ...]]:
-        """Store and record what was paid for.
+        """Record what was stored.
 
-        A result that cannot be fetched is recorded too, so that its handle can be used to try again. If no
-        folder or no gallery takes the result, the answer is held in memory.
+        A result that cannot be fetched is recorded too, so that its handle can be used to try again. If the
+        gallery takes no record now, the answer is held in memory.
 
         Args:
             handle: The generation's.
-            plan: What was sent, and where the results go.
+            plan: What was sent.
             answer: What came back.
+            stored: From `store`.
             notes: Sentences for the person about how the call went.
             source: The first source image of an edit, to be compared; see `differences`.
 
@@ -144,36 +210,31 @@ class Delivery:
         Raises:
             DeliveryError: No file could be stored; says where the result can still be found.
         """
-        outcomes = [await self._store_item(item, plan.destination) for item in answer.items]
-        if any(outcome.unstored for outcome in outcomes):
-            self._held[handle] = answer
-            raise DeliveryError(
-                f"The result was made, but {outcomes[0].reason}.",
-                f"Do not make it again: make room there, then call get_generation with {handle}.",
-            )
-        kept = None
-        if any(outcome.damaged for outcome in outcomes):
-            kept = await to_thread.run_sync(self._journal.keep_answer, handle)
         notes = [
             *plan.notes,
             *notes,
-            *await to_thread.run_sync(
-                differences, plan, answer, [outcome.image for outcome in outcomes], source
-            ),
-            *_other_folder(outcomes),
+            *await to_thread.run_sync(differences, plan, answer, [each.image for each in stored], source),
+            *_other_folder(stored),
             *((SANDBOX_NOTE,) if answer.sandbox else ()),
         ]
-        record, unrecorded = await to_thread.run_sync(self._record, handle, plan, answer, outcomes, notes)
+        record, unrecorded = await to_thread.run_sync(self._record, handle, plan, answer, stored, notes)
         if unrecorded:
             self._held[handle] = answer
         lost = [
-            self._undelivered(image, outcome.reason, kept)
-            for image, outcome in zip(record.images, outcomes, strict=True)
-            if outcome.image.path is None
+            self._undelivered(image, each.reason, each.kept)
+            for image, each in zip(record.images, stored, strict=True)
+            if each.image.path is None
         ]
-        if len(lost) == len(outcomes):
-            raise lost[0]
+        if len(lost) == len(stored):
+            raise lost[0].costing(answer.cost)
         return record, (*notes, *unrecorded, *map(str, lost))
+
+    def places(self, files: Iterable[Path | None]) -> str:
+        """Say where files lie, as the end of a sentence: " in /pictures/fox.png"; "" for none."""
+        paths = [str(file) for file in files if file]
+        if not paths:
+            return ""
+        return " on the server" if self._settings.remote else f" in {', '.join(paths)}"
 
     async def restore(self, handle: str) -> tuple[GalleryImage, Record, tuple[str, ...]]:
         """Return a stored image with its record, re-downloading it if its file is gone.
@@ -198,7 +259,10 @@ class Delivery:
                 f"The file of {image.handle} is {gone}, and no link to it is known.",
                 "If it was moved, give its new path; else make it again.",
             )
-        fetched = await self._refetch(image, record)
+        try:
+            fetched = await self._refetch(image, record)
+        except DeliveryError as error:
+            raise error.costing(record.cost_usd) from None
         was = f"was {gone}" if image.path else "had not arrived"
         return fetched, record, (f"The file {was}; it was fetched again from its link.",)
 
@@ -212,54 +276,73 @@ class Delivery:
         if image.path:
             return image
         if image.url is None:
-            kept = self._journal.kept_answer(record.generation)
-            raise self._undelivered(image, "it did not arrive whole", kept)
+            kept = await to_thread.run_sync(self._answers.kept_part, _part_of(image, record))
+            raise self._undelivered(image, "what came is not a whole picture", kept)
         return await self._refetch(image, record)
 
     async def _refetch(self, image: GalleryImage, record: Record) -> GalleryImage:
         destination = Destination(self._settings.output_dir, file_stem(record.prompt))
-        outcome = await self._store_item(ResultItem(url=image.url), destination)
-        if outcome.image.path is None:
-            raise self._undelivered(image, outcome.reason, None)
-        fetched = GalleryImage(**vars(outcome.image), handle=image.handle)
-        await to_thread.run_sync(self._gallery.update, fetched)
-        return fetched
+        stored = await self._store_item(ResultItem(url=image.url), destination, _part_of(image, record))
+        if stored.image.path is None:
+            raise self._undelivered(image, stored.reason, stored.kept)
+        fetched = GalleryImage(**vars(stored.image), handle=image.handle)
+        recorded = await to_thread.run_sync(self._gallery.update, fetched)
+        if recorded.path != fetched.path:
+            await to_thread.run_sync(discard, stored.image.path)
+        return recorded
 
-    async def _store_item(self, item: ResultItem, destination: Destination) -> _ItemOutcome:
+    async def _store_item(
+        self, item: ResultItem, destination: Destination, part: str, *, again: bool = False
+    ) -> Stored:
         """Fetch or decode one item into its folder, or into the first other folder that takes it.
 
         A paid result is worth another folder: the disk may be full, or the folder gone.
+
+        Args:
+            item: The item.
+            destination: Where it should go.
+            part: Names the file for what is not a whole picture.
+            again: As for `store`.
         """
         reason = ""
-        for folder in self._folders(destination):
+        for place in self._places(destination):
             try:
-                image = await self._into(item, folder, destination.stem)
+                stored = await self._into(item, place, destination.stem, part, again=again)
             except FetchError as error:
-                return _ItemOutcome(StoredImage(url=item.url), f"it could not be fetched: {error.reason}")
-            except NotAPictureError as error:
-                return _damaged(item, f"what came is not a whole picture: {error}")
-            except ValueError:  # from `_decode` alone
-                return _damaged(item, "its base64 is damaged")
+                return Stored(StoredImage(url=item.url), f"it could not be fetched: {error.reason}")
             except OSError as error:
-                reason = reason or f"it could not be written to {folder}: {error.strerror or error}"
+                reason = (
+                    reason or f"it could not be written to {destination.folder}: {error.strerror or error}"
+                )
             else:
-                return _ItemOutcome(image, reason or None)
-        return _ItemOutcome(StoredImage(url=item.url), reason, unstored=item.url is None)
+                return stored if stored.kept else replace(stored, reason=reason or None)
+        return Stored(StoredImage(url=item.url), reason, held=item.url is None)
 
-    def _folders(self, destination: Destination) -> list[Path]:
+    def _places(self, destination: Destination) -> list[_Place]:
         """Return where a result may go, the right folder first."""
-        rescued = self._settings.data_dir / RESCUED
-        temporary = Path(tempfile.gettempdir()) / "imagerouter"
-        return list(dict.fromkeys((destination.folder, self._settings.output_dir, rescued, temporary)))
+        asked, usual = destination.folder, self._settings.output_dir
+        return [
+            *(_Place(partial(_made, folder)) for folder in dict.fromkeys((asked, usual))),
+            _Place(partial(private_folder, self._settings.data_dir / RESCUED), private=True),
+            _Place(last_resort, private=True),
+        ]
 
-    async def _into(self, item: ResultItem, folder: Path, stem: str) -> StoredImage:
-        await to_thread.run_sync(partial(folder.mkdir, parents=True, exist_ok=True))
-        with partial_file(folder) as unfinished:
-            if item.b64_json:
-                await to_thread.run_sync(_decode, item.b64_json, unfinished)
-            else:
+    async def _into(self, item: ResultItem, place: _Place, stem: str, part: str, *, again: bool) -> Stored:
+        is_known = self._gallery.has if again else None
+        folder = await to_thread.run_sync(place.folder)
+        with partial_file(folder, private=place.private) as unfinished:
+            if not item.b64_json:
                 await self._download(item.url or "", unfinished)
-            return await to_thread.run_sync(_store, unfinished, item.url, folder, stem)
+            elif not await to_thread.run_sync(_decode, item.b64_json, unfinished):
+                kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.txt", unfinished.finish())
+                return Stored(StoredImage(), "its base64 is damaged", kept=kept)
+            try:
+                return Stored(await to_thread.run_sync(_store, unfinished, item.url, folder, stem, is_known))
+            except NotAPictureError as error:
+                kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.bin", unfinished.finish())
+                return Stored(
+                    StoredImage(url=item.url), f"what came is not a whole picture: {error}", kept=kept
+                )
 
     async def _download(self, url: str, target: PartialFile) -> None:
         for wait in (*RETRY_AFTER_SECONDS, None):
@@ -283,7 +366,7 @@ class Delivery:
         handle: str,
         plan: Plan,
         answer: GenerationAnswer,
-        outcomes: Sequence[_ItemOutcome],
+        stored: Sequence[Stored],
         notes: Sequence[str],
     ) -> tuple[Record, tuple[str, ...]]:
         """Record the generation; if the gallery fails now, the person still gets the result."""
@@ -298,12 +381,14 @@ class Delivery:
             latency_ms=None if answer.latency is None else round(answer.latency),
         )
         try:
-            return self._journal.record(handle, [outcome.image for outcome in outcomes], notes, metadata), ()
+            record = self._journal.record(handle, [each.image for each in stored], notes, metadata)
         except ConfigurationError as error:
-            images = tuple(GalleryImage(**vars(outcome.image), handle="") for outcome in outcomes)
+            images = tuple(GalleryImage(**vars(each.image), handle="") for each in stored)
             now = datetime.now(UTC)
             unrecorded = Record(**vars(metadata), generation=handle, created_at=now, images=images)
             return unrecorded, (f"It has no handle yet, because it could not be recorded: {error.what}",)
+        self._answers.discard(handle)
+        return record, ()
 
     def _undelivered(self, image: GalleryImage, reason: str | None, kept: Path | None) -> DeliveryError:
         """Return the error for a result that was paid for and is not here.
@@ -311,51 +396,72 @@ class Delivery:
         Args:
             image: As far as it is known.
             reason: Why it is not here, as the end of a sentence.
-            kept: The file with the answer as it came, if there is one.
+            kept: The file with what came in its place, if there is one.
         """
         what = f"The picture was made, but {reason}."
+        came = f"What came is kept{self.places([kept])}. " if kept else ""
         if image.url is None:
-            where = "on the server" if self._settings.remote else f"in {kept}"
-            answer = f"The answer is kept as it came {where}. " if kept else ""
             return DeliveryError(
-                what,
-                f"{answer}It cannot be had again; report it to ImageRouter with the time of the request.",
+                what, f"{came}It cannot be had again; report it to ImageRouter with the time of the request."
             )
         again = f", or call show_image with {image.handle} to try again" if image.handle else ""
         return DeliveryError(
-            what, f"Do not make it again: open {image.url} (kept for about {LINK_DAYS} days){again}."
+            what,
+            f"{came}Do not make it again: open {image.url} (kept for about {LINK_DAYS} days){again}.",
         )
 
 
-def _damaged(item: ResultItem, reason: str) -> _ItemOutcome:
-    return _ItemOutcome(StoredImage(url=item.url), reason, damaged=item.url is None)
+def _part(handle: str, number: int) -> str:
+    """Name the file for what came in place of a generation's picture, without its extension."""
+    return f"{handle}-{number + 1}"
 
 
-def _other_folder(outcomes: Sequence[_ItemOutcome]) -> tuple[str, ...]:
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _part_of(image: GalleryImage, record: Record) -> str:
+    return _part(record.generation, record.images.index(image))
+
+
+def _other_folder(stored: Sequence[Stored]) -> tuple[str, ...]:
     """Return a sentence if files are not where they should be."""
-    for outcome in outcomes:
-        if outcome.reason and outcome.image.path:
-            return (f"It was saved in {outcome.image.path.parent}, because {outcome.reason}.",)
+    for each in stored:
+        if each.reason and each.image.path:
+            return (f"It was saved in {each.image.path.parent}, because {each.reason}.",)
     return ()
 
 
-def _decode(text: str, target: PartialFile) -> None:
-    """Decode base64 in pieces, because each one blocks the interpreter while it is decoded.
+def _decode(text: str, target: PartialFile) -> bool:
+    """Decode base64 into a file; return False if it is damaged, and then the file has the text as it came.
 
-    Raises:
-        ValueError: It is not base64.
+    It is done in pieces, because each one blocks the interpreter while it is decoded.
     """
-    text = "".join(text.split())
-    start = text.find(",") + 1 if text[:5].lower() == "data:" else 0
-    text += "=" * (-(len(text) - start) % 4)
-    for begin in range(start, len(text), _DECODED_AT_ONCE):
-        target.file.write(base64.b64decode(text[begin : begin + _DECODED_AT_ONCE], validate=True))
+    packed = "".join(text.split())
+    start = packed.find(",") + 1 if packed[:5].lower() == "data:" else 0
+    packed += "=" * (-(len(packed) - start) % 4)
+    try:
+        for begin in range(start, len(packed), _DECODED_AT_ONCE):
+            target.file.write(base64.b64decode(packed[begin : begin + _DECODED_AT_ONCE], validate=True))
+    except ValueError:
+        target.file.seek(0)
+        target.file.truncate()
+        target.file.write(text.encode(errors="replace"))
+        return False
+    return True
 
 
-def _store(unfinished: PartialFile, url: str | None, folder: Path, stem: str) -> StoredImage:
+def _store(
+    unfinished: PartialFile,
+    url: str | None,
+    folder: Path,
+    stem: str,
+    is_known: Callable[[Path], bool] | None,
+) -> StoredImage:
     unfinished.file.flush()
     seen = inspect(unfinished.path)
-    path = store(unfinished.finish(), folder, stem, seen.format.extension)
+    path = store(unfinished.finish(), folder, stem, seen.format.extension, is_known)
     return StoredImage(
         path=path,
         url=url,

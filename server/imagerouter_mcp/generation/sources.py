@@ -17,6 +17,7 @@ from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError, NotFoun
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.uploads import Uploads, is_upload
 from imagerouter_mcp.generation.concurrency import gather_outcomes
+from imagerouter_mcp.generation.descriptors import Descriptors
 from imagerouter_mcp.generation.handles import find_image, is_handle, is_last, newest_image
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.images.masks import Convention
@@ -67,10 +68,10 @@ class OpenSources:
 
     def mask_upload(self, convention: Convention) -> Upload | None:
         """Return the mask in a provider's convention; the caller closes its file."""
-        from imagerouter_mcp.images.masks.painting import encode_mask  # noqa: PLC0415 - loads Pillow
-
         if self.mask is None:
             return None
+        from imagerouter_mcp.images.masks.painting import encode_mask  # noqa: PLC0415 - loads Pillow
+
         return Upload(encode_mask(self.mask, convention), "mask.png", "image/png")
 
 
@@ -81,6 +82,7 @@ class Sources:
         reader: Opens paths, addresses and data URIs.
         gallery: Finds handles.
         uploads: Finds pictures that were sent to this server.
+        descriptors: Limits how many pictures are open at once.
         is_newer: Tells whether the service is the newer generation, which takes several pictures as JSON.
     """
 
@@ -89,11 +91,13 @@ class Sources:
         reader: SourceReader,
         gallery: Gallery,
         uploads: Uploads,
+        descriptors: Descriptors,
         is_newer: Callable[[], Awaitable[bool]],
     ) -> None:
         self._reader = reader
         self._gallery = gallery
         self._uploads = uploads
+        self._descriptors = descriptors
         self._is_newer = is_newer
 
     @asynccontextmanager
@@ -105,7 +109,8 @@ class Sources:
             NotFoundError: There is no such handle.
             PlanError: The mask's regions are wrong.
         """
-        async with AsyncExitStack() as opened:
+        count = len(request.images) + bool(request.mask)
+        async with self._descriptors.sources(count), AsyncExitStack() as opened:
             found = await self._open_all(request.images, opened, turn=bool(request.mask))
             images = tuple(image for image, _ in found)
             origins = tuple(origin for _, origin in found)
@@ -190,14 +195,15 @@ class Sources:
         largest = largest_shared([image.bytes for image in images]) if len(images) > 1 else None
         if largest is None or not await self._is_newer():
             return images, ()
+        count = sum(image.bytes > largest for image in images)
         fitted: list[SourceImage] = []
         for image, origin in zip(images, origins, strict=True):
             if image.bytes > largest:
                 fitted.append(await to_thread.run_sync(shrink, image, origin, largest))
                 opened.callback(fitted[-1].file.close)
+                image.file.close()
             else:
                 fitted.append(image)
-        count = sum(image.bytes > largest for image in images)
         were = "1 picture was" if count == 1 else f"{count} pictures were"
         note = f"{were} compressed or scaled down to fit into one request of {MAX_JSON_BYTES / 1e6:.0f} MB."
         return tuple(fitted), (note,)

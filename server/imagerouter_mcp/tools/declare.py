@@ -9,6 +9,7 @@ All that this package uses of the MCP SDK beyond its documentation, as seen in m
 | `FuncMetadata.output_schema`, `.output_model` | publish a flat schema, check results against the model |
 | `ToolError.__cause__`, a `ValidationError` or None | boundary.py: what is wrong with a call |
 | `Prompt(fn=…, context_kwarg=None)` | prompts.py: one function takes any arguments |
+| `MCPServer._lowlevel_server.run`, errors among what `stdio_server` reads | cli/: answer every line |
 
 `tests/contract/test_sdk.py` fails when one of them changes.
 """

@@ -103,12 +103,14 @@ def pending_result(pending: Pending) -> CallToolResult:
         "(no charge).",
         ask_again_seconds=pending.ask_again,
         elapsed_seconds=round(pending.elapsed),
-        notes=["It goes on, and is paid for only once."],
+        notes=["It goes on, and is paid for only once.", *pending.notes],
     )
-    return tool_result(
-        [f"Not done yet: {pending.words}. It goes on, and is paid for only once.", content.next_step or ""],
-        content,
-    )
+    lines = [
+        f"Not done yet: {pending.words}. It goes on, and is paid for only once.",
+        content.next_step or "",
+        *(f"Note: {note}" for note in pending.notes),
+    ]
+    return tool_result(lines, content)
 
 
 def plan_result(plan: "Plan", count: int, kind: Kind) -> CallToolResult:
@@ -272,8 +274,8 @@ def _revised_prompts(finished: Finished) -> list[str]:
 
 def _notes(finished: Finished) -> list[str]:
     """Return each note once, however many pictures it is about."""
-    notes = (note for made in finished.results for note in (*_cost_notes(made), *made.notes))
-    return list(dict.fromkeys(notes))
+    of_results = (note for made in finished.results for note in (*_cost_notes(made), *made.notes))
+    return list(dict.fromkeys((*finished.notes, *of_results)))
 
 
 def _cost_notes(made: Result) -> list[str]:

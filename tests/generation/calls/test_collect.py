@@ -3,6 +3,7 @@
 import pytest
 
 from imagerouter_mcp.fetch import Fetcher
+from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.entries import StoredImage
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation.calls.collect import Collector
@@ -23,6 +24,7 @@ async def test_a_caller_is_told_to_ask_again_when_that_is_worth_it_and_within_a_
     person: Settings,
     gallery: RecordingGallery,
     entries: Journal,
+    answers: Answers,
     usual: int | None,
     soonest: int,
     latest: int,
@@ -31,7 +33,8 @@ async def test_a_caller_is_told_to_ask_again_when_that_is_worth_it_and_within_a_
         image = StoredImage(url="https://storage.example/fox.png")
         gallery.add(prompt="before", model="vendor/x", images=[image], latency_ms=1000 * usual)
     (handle,), _ = entries.begin("a fox", [("a fox", "vendor/x")], again=False)
-    collector = Collector(gallery, entries, Delivery(_nothing_to_fetch, gallery, entries, person))
+    delivery = Delivery(_nothing_to_fetch, gallery, entries, answers, person)
+    collector = Collector(gallery, entries, delivery)
     pending = await collector.pending(await collector.entries(handle), "Preparing")
     assert soonest <= pending.ask_again <= latest
     assert (pending.call, pending.state, pending.model) == (handle, "preparing", "vendor/x")

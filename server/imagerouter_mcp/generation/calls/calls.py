@@ -94,16 +94,13 @@ class Calls:
         try:
             outcome = await self._wait_for(call, seconds, progress)
         except ImageRouterError as error:
+            if error.kind == NotSentError.kind:  # the joined call was given up before it was sent
+                return await self.ask(order, max(0.0, until - anyio.current_time()), progress)
             if repeated and error.kind != DeliveryError.kind:
                 raise as_repeated(error) from error
-            if error.kind != NotSentError.kind:
-                raise
-            # The call that it joined was given up by its first caller before it was sent.
-            call, _ = await self._begin_or_join(pinned, fingerprint)
-            return await self._wait_for(call, max(0.0, until - anyio.current_time()), progress)
-        if repeated and isinstance(outcome, Finished):
-            return _as_repeated(outcome, pinned_last=pinned is not order)
-        return outcome
+            raise
+        note = _repeated_note(outcome, pinned_last=pinned is not order)
+        return replace(outcome, notes=(note, *outcome.notes))
 
     async def collect(self, handle: str, seconds: float, progress: Progress) -> Finished | Pending:
         """Return what came of a call of this or any other process of the person.
@@ -299,13 +296,17 @@ async def _reported(call: RunningCall, seconds: float, progress: Progress) -> bo
             return False
 
 
-def _as_repeated(finished: Finished, *, pinned_last: bool) -> Finished:
-    """Say in a result that it was made before, and how to get another."""
-    first, *others = finished.results
+def _repeated_note(outcome: Finished | Pending, *, pinned_last: bool) -> str:
+    """Return what a joined call is told: nothing more was paid, how to get another, how to build on it."""
+    if isinstance(outcome, Pending):
+        return (
+            "The same call was made before and goes on; this one was not sent. again=true makes another one."
+        )
     note = (
         "This is the result of the same call made before; nothing was charged again. again=true makes "
         "another one."
     )
     if pinned_last:
-        note += f" To change this result further, name {first.record.images[0].handle} in place of last."
-    return replace(finished, results=(replace(first, notes=(note, *first.notes)), *others))
+        image = outcome.results[0].record.images[0]
+        note += f" To change this result further, name {image.handle} in place of last."
+    return note

@@ -89,13 +89,13 @@ class Collector:
             return revived(entry.error or {})
         try:
             return await self._result(entry)
-        except (DeliveryError, NotFoundError) as error:
+        except DeliveryError as error:
             return error
 
     async def _result(self, entry: Entry) -> Result:
         record = await to_thread.run_sync(self._gallery.generation, entry.handle)
         if record is None:
-            raise NotFoundError(
+            raise DeliveryError(
                 f"{entry.handle} was made, and its record is gone.", "Look for the file in the output folder."
             )
         record, lost = await self._completed(record)
@@ -113,7 +113,7 @@ class Collector:
                 images.append(image)
                 lost.append(error)
         if len(lost) == len(images):
-            raise lost[0]
+            raise lost[0].costing(record.cost_usd)
         return replace(record, images=tuple(images)), tuple(map(str, lost))
 
 

@@ -44,11 +44,13 @@ class Finished:
         call: The call's handle, which is that of its first generation; "" for a picture that is shown again.
         results: Those that succeeded, in the order of the requests.
         failures: Those that failed.
+        notes: Sentences for whoever asked, about the call as a whole.
     """
 
     call: str
     results: tuple[Result, ...]
     failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Pending:
         elapsed: Seconds since the call began.
         ask_again: Seconds after which it is worth asking again.
         words: How it goes, as the beginning of a sentence.
+        notes: Sentences for whoever asked.
     """
 
     call: str
@@ -72,6 +75,7 @@ class Pending:
     elapsed: float
     ask_again: int
     words: str
+    notes: tuple[str, ...] = ()
 
 
 def summed_up(call: str, models: Sequence[str], outcomes: Sequence[Result | ImageRouterError]) -> Finished:

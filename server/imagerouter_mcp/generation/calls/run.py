@@ -16,7 +16,6 @@ from anyio import to_thread
 from imagerouter_mcp.api.facts import facts_of
 from imagerouter_mcp.api.wire import GenerationAnswer
 from imagerouter_mcp.errors import (
-    Charged,
     ConfigurationError,
     DeliveryError,
     ImageRouterError,
@@ -24,6 +23,7 @@ from imagerouter_mcp.errors import (
     OutcomeUnknownError,
     UnexpectedResponseError,
 )
+from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.entries import Entry, State
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation.calls.order import Planner
@@ -53,13 +53,17 @@ class Runner:
         sender: Sends requests.
         delivery: Stores results.
         journal: Holds the entries.
+        answers: Keeps what arrived.
     """
 
-    def __init__(self, planner: Planner, sender: Sender, delivery: Delivery, journal: Journal) -> None:
+    def __init__(
+        self, planner: Planner, sender: Sender, delivery: Delivery, journal: Journal, answers: Answers
+    ) -> None:
         self._planner = planner
         self._sender = sender
         self._delivery = delivery
         self._journal = journal
+        self._answers = answers
 
     async def carry_out(self, order: Order, handles: Sequence[str], call: RunningCall) -> Finished:
         """Make what an order asks for. Each generation's entry ends before this does.
@@ -74,10 +78,11 @@ class Runner:
         """
         async with AsyncExitStack() as opened:
             try:
-                self._sender.require_key()
-                plans, amounts, sources = await self._planner.prepare(order, handles, opened)
-                source = await to_thread.run_sync(sources.reduced)
-                short = await self._sender.short_of_credits(plans)
+                with _unforeseen("The call could not be prepared", NotSentError):
+                    self._sender.require_key()
+                    plans, amounts, sources = await self._planner.prepare(order, handles, opened)
+                    source = await to_thread.run_sync(sources.reduced)
+                    short = await self._sender.short_of_credits(plans)
             except ImageRouterError as error:
                 await self._end_all(handles, error, call)
                 raise
@@ -128,7 +133,8 @@ class Runner:
         source: "Image | None",
     ) -> Result:
         try:
-            answer = await self._sender.send(handle, plan, sources, call)
+            with _unforeseen("The request could not be carried out", OutcomeUnknownError):
+                answer = await self._sender.send(handle, plan, sources, call)
         finally:
             call.one_done()
         call.status = "Fetching the result"
@@ -137,15 +143,15 @@ class Runner:
 
     async def _finish(self, entry: Entry, call: RunningCall) -> Result:
         try:
-            with _unforeseen("The answer that had arrived cannot be read", "unknown"):
+            with _unforeseen("The answer that had arrived cannot be read", OutcomeUnknownError):
                 answer = self._delivery.take_held(entry.handle)
                 if answer is None:
                     answer = await to_thread.run_sync(self._sender.kept_answer, entry.handle)
         finally:
             call.one_done()
-        with _unforeseen("The result was made, but its journal entry cannot be read", _charge(answer)):
+        with _paid(answer, "The result was made, but its journal entry cannot be read"):
             plan = Plan.from_json(entry.plan or "")
-        return await self._deliver(entry.handle, plan, answer, call)
+        return await self._deliver(entry.handle, plan, answer, call, again=True)
 
     async def _deliver(
         self,
@@ -154,13 +160,16 @@ class Runner:
         answer: GenerationAnswer,
         call: RunningCall,
         source: "Image | None" = None,
+        *,
+        again: bool = False,
     ) -> Result:
-        with _unforeseen("The result was made, but it could not be stored", _charge(answer)):
-            try:
-                record, notes = await self._delivery.deliver(handle, plan, answer, call.notes, source)
-            except DeliveryError as error:
-                error.charged = _charge(answer)
-                raise
+        with _paid(answer, "The result was made, but it could not be stored"):
+            stored = await self._delivery.store(handle, plan, answer, again=again)
+        lies = self._delivery.places(each.image.path for each in stored)
+        with _paid(answer, f"The result was made, but it could not be recorded{lies and f'; it lies{lies}'}"):
+            record, notes = await self._delivery.record(
+                handle, plan, answer, stored, notes=call.notes, source=source
+            )
         return Result(record, plan.why, plan.estimate, notes)
 
     async def _concluded(
@@ -184,36 +193,43 @@ class Runner:
 
     async def _end(self, handle: str, error: ImageRouterError, call: RunningCall) -> None:
         """Enter a failure into the journal; if it cannot be written now, the entry is settled later."""
-        if isinstance(error, _KEEPS_ANSWER):
-            kept = await to_thread.run_sync(self._journal.keep_answer, handle)
-            if kept:
-                error.remedy += f" What arrived of the answer is kept in {kept}."
+        keeps = isinstance(error, _KEEPS_ANSWER)
+        kept = await to_thread.run_sync(self._answers.keep, handle) if keeps else None
+        if kept:
+            error.remedy += f" What arrived of the answer is kept{self._delivery.places([kept])}."
         try:
             await to_thread.run_sync(self._journal.end, handle, _end_state(error), error.as_fields())
         except ConfigurationError:
             call.unrecorded = True
+            return
+        if not keeps:
+            await to_thread.run_sync(self._answers.discard, handle)
 
 
 @contextmanager
-def _unforeseen(what: str, charged: Charged) -> Generator[None]:
+def _unforeseen(what: str, failure: type[ImageRouterError]) -> Generator[None]:
     """Turn an exception that nobody foresaw into an error that says what happened and was charged."""
     try:
         yield
     except ImageRouterError:
         raise
     except Exception as error:  # the boundary: see the module's docstring
-        logger.exception("An answer could not be delivered")
-        failure = OutcomeUnknownError if charged == "unknown" else DeliveryError
-        raise failure(
-            f"{what} ({type(error).__name__}).",
-            "Do not ask for it again before you have looked at https://imagerouter.io, and report the log of "
-            "this server.",
-            charged=charged,
-        ) from error
+        logger.exception("%s", what)
+        remedy = "Report the log of this server."
+        if failure is not NotSentError:
+            remedy = f"Look at https://imagerouter.io before you ask for it again. {remedy}"
+        raise failure(f"{what} ({type(error).__name__}).", remedy) from error
 
 
-def _charge(answer: GenerationAnswer) -> Charged:
-    return "no" if answer.cost == 0 else "yes"
+@contextmanager
+def _paid(answer: GenerationAnswer, what: str) -> Generator[None]:
+    """As `_unforeseen`, once an answer has come: each failure says what the answer cost."""
+    try:
+        with _unforeseen(what, DeliveryError):
+            yield
+    except DeliveryError as error:
+        error.costing(answer.cost)
+        raise
 
 
 def _given_up() -> NotSentError:

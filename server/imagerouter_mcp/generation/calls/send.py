@@ -10,7 +10,7 @@ from anyio import to_thread
 from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.api.client import ImageRouterClient
 from imagerouter_mcp.api.rate import LONGEST_PAUSE
-from imagerouter_mcp.api.wire import GenerationAnswer
+from imagerouter_mcp.api.wire import GenerationAnswer, Upload
 from imagerouter_mcp.errors import (
     ConfigurationError,
     ImageRouterError,
@@ -19,10 +19,12 @@ from imagerouter_mcp.errors import (
     RateLimitError,
     ServiceUnreachableError,
 )
+from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.calls.pace import Pace
 from imagerouter_mcp.generation.calls.running import RunningCall
+from imagerouter_mcp.generation.descriptors import Descriptors
 from imagerouter_mcp.generation.planning.limits import highest_total, too_short
 from imagerouter_mcp.generation.planning.model_choice import Need, instead
 from imagerouter_mcp.generation.planning.plan import Plan
@@ -43,19 +45,31 @@ class Sender:
     Args:
         client: Calls the service.
         pace: Gives turns.
-        journal: Notes what has been sent, and keeps answers as they arrive.
+        journal: Notes what has been sent.
+        answers: Keeps answers as they arrive.
         gallery: Knows how long models usually take.
         catalogue: Suggests other models.
+        descriptors: Keeps free what storing the answers needs.
     """
 
     def __init__(
-        self, client: ImageRouterClient, pace: Pace, journal: Journal, gallery: Gallery, catalogue: Catalogue
+        self,
+        *,
+        client: ImageRouterClient,
+        pace: Pace,
+        journal: Journal,
+        answers: Answers,
+        gallery: Gallery,
+        catalogue: Catalogue,
+        descriptors: Descriptors,
     ) -> None:
         self._client = client
         self._pace = pace
         self._journal = journal
+        self._answers = answers
         self._gallery = gallery
         self._catalogue = catalogue
+        self._descriptors = descriptors
 
     def require_key(self) -> None:
         """Check that there is an API key.
@@ -79,7 +93,7 @@ class Sender:
 
     def kept_answer(self, handle: str) -> GenerationAnswer:
         """Read the answer that a process kept before it ended; raises as `send` does."""
-        return self._client.kept_answer(self._journal.answer_file(handle))
+        return self._client.kept_answer(self._answers.arrived(handle))
 
     async def send(
         self, handle: str, plan: Plan, sources: OpenSources, call: RunningCall
@@ -119,19 +133,21 @@ class Sender:
         async with self._pace.turn(call.handle, on_wait):
             if call.withdrawn:
                 raise NotSentError("The call was cancelled before this request left.", "Ask for it again.")
-            call.sent = True
-            await to_thread.run_sync(self._journal.mark, handle, "working")
-            call.status = f"Asking {plan.model}"
-            try:
-                return await self._ask(handle, plan, sources, call)
-            except (ServiceUnreachableError, RateLimitError):
-                await to_thread.run_sync(self._journal.mark, handle, "queued")
-                raise
+            with self._descriptors.reserve(), ExitStack() as opened:
+                mask = await to_thread.run_sync(_open_mask, plan, sources, opened)
+                call.sent = True
+                await to_thread.run_sync(self._journal.mark, handle, "working")
+                call.status = f"Asking {plan.model}"
+                try:
+                    return await self._ask(handle, plan, sources, mask, call)
+                except (ServiceUnreachableError, RateLimitError):
+                    await to_thread.run_sync(self._journal.mark, handle, "queued")
+                    raise
 
     async def _ask(
-        self, handle: str, plan: Plan, sources: OpenSources, call: RunningCall
+        self, handle: str, plan: Plan, sources: OpenSources, mask: Upload | None, call: RunningCall
     ) -> GenerationAnswer:
-        kept = self._journal.answer_file(handle)
+        kept = self._answers.file(handle)
         usual: str | None = None
 
         async def alive() -> None:
@@ -146,11 +162,7 @@ class Sender:
                 return await client.generate_video(plan.fields, sources.uploads(), alive, kept=kept)
             if not sources.images:
                 return await client.generate(plan.fields, alive, kept=kept)
-            with ExitStack() as opened:
-                mask = await to_thread.run_sync(sources.mask_upload, plan.convention)
-                if mask:
-                    opened.enter_context(mask.file)
-                return await client.edit(plan.fields, sources.uploads(), mask, alive, kept=kept)
+            return await client.edit(plan.fields, sources.uploads(), mask, alive, kept=kept)
         except InvalidRequestError as error:
             listing = self._catalogue.peek()
             if listing and not listing.find(plan.model) and _UNKNOWN_MODEL.search(error.what):
@@ -164,6 +176,19 @@ class Sender:
         except ConfigurationError:  # no reason to break off what is paid for
             return ""
         return "" if seconds is None else f" (it usually takes about {seconds:.0f} s)"
+
+
+def _open_mask(plan: Plan, sources: OpenSources, opened: ExitStack) -> Upload | None:
+    try:
+        mask = sources.mask_upload(plan.convention)
+    except OSError as error:
+        raise NotSentError(
+            f"The mask could not be written to a temporary file: {error.strerror or error}.",
+            "Make room for temporary files, then ask for it again.",
+        ) from None
+    if mask:
+        opened.enter_context(mask.file)
+    return mask
 
 
 def _worth_waiting(error: ServiceUnreachableError | RateLimitError) -> bool:

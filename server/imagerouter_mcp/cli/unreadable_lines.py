@@ -1,0 +1,65 @@
+"""Answer the lines on stdin that are no message; the SDK passes over them in silence, and the host waits."""
+
+import json
+from collections.abc import AsyncIterable, Awaitable, Callable
+from typing import Any, cast
+
+from anyio.streams.memory import MemoryObjectSendStream
+from mcp.shared.message import SessionMessage
+from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError
+from pydantic import ValidationError
+
+Incoming = SessionMessage | Exception
+
+
+async def pass_on(
+    lines: AsyncIterable[Incoming],
+    messages: MemoryObjectSendStream[Incoming],
+    answer: Callable[[SessionMessage], Awaitable[None]],
+) -> None:
+    """Pass messages on until stdin ends, and answer what is none.
+
+    Args:
+        lines: What the SDK read, a message or the reason why a line is none.
+        messages: Where messages go; closed at the end.
+        answer: Sends an answer.
+    """
+    async with messages:
+        async for item in lines:
+            if not isinstance(item, ValidationError):
+                await messages.send(item)
+            elif (refusal := _refusal(item)) is not None:
+                await answer(SessionMessage(refusal))
+
+
+def _refusal(error: ValidationError) -> JSONRPCError | None:
+    """Return the answer to a line; None for an empty one."""
+    faults = error.errors(include_url=False)
+    line: object = faults[0]["input"]
+    if faults[0]["type"] != "json_invalid":
+        # Each kind of message lacks something, and names the whole as its input.
+        whole = next((fault["input"] for fault in faults if fault["type"] == "missing"), None)
+        return _answer(
+            whole, INVALID_REQUEST, "it is not a request, notification or response of JSON-RPC 2.0"
+        )
+    if not str(line).strip():
+        return None
+    decoded = _decoded(str(line))
+    half = "it holds half a surrogate pair, which is no character"
+    return _answer(decoded, PARSE_ERROR, faults[0]["msg"] if decoded is None else half)
+
+
+def _answer(message: object, code: int, reason: str) -> JSONRPCError:
+    fields = cast("dict[str, Any]", message) if isinstance(message, dict) else {}
+    given = fields.get("id")
+    known = given if type(given) is int or (isinstance(given, str) and given.isprintable()) else None
+    said = f"This line cannot be read: {reason}. Nothing was done or charged. Send one JSON message a line."
+    return JSONRPCError(jsonrpc="2.0", id=known, error=ErrorData(code=code, message=said))
+
+
+def _decoded(line: str) -> object:
+    """Decode JSON with Python's decoder, which lets half a surrogate pair pass."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None

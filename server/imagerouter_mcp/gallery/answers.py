@@ -1,0 +1,91 @@
+"""The service's answers on disk: as they arrive, and what is kept of them when no picture can be stored."""
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from imagerouter_mcp.gallery.files import RESCUED, discard, prepare_folder
+from imagerouter_mcp.private_files import open_private, private_folder
+
+
+class Answers:
+    """The answers in a data folder, each in a file named after its generation.
+
+    Args:
+        data_dir: Holds `arriving`, for answers of generations that have not ended, and `rescued`.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._arriving = data_dir / "arriving"
+        self._rescued = data_dir / RESCUED
+
+    def prepare(self) -> None:
+        """Make sure before a paid call that its answer can be kept.
+
+        Raises:
+            ConfigurationError: The data folder cannot be written to.
+        """
+        prepare_folder(
+            self._arriving,
+            "Make it writable and make room there, or set IMAGEROUTER_DATA_DIR to another folder.",
+        )
+        private_folder(self._arriving)
+
+    def file(self, handle: str) -> Path:
+        """Return the file that stores the bytes of a generation's answer while they arrive."""
+        return self._arriving / f"{handle}.answer"
+
+    def arrived(self, handle: str) -> Path:
+        """Return the file with what arrived of an answer, wherever it was kept; there may be none."""
+        kept = self._kept(handle)
+        return kept if kept.is_file() else self.file(handle)
+
+    def discard(self, handle: str) -> None:
+        """Remove an answer that is no longer needed. A failure is logged and ignored."""
+        discard(self.file(handle))
+
+    def arriving(self) -> list[str]:
+        """Return the generations of which something arrived and was neither stored nor kept yet."""
+        return [path.stem for path in self._arriving.glob("*.answer")]
+
+    def keep(self, handle: str) -> Path | None:
+        """Keep what arrived of an answer after the end of its generation.
+
+        Returns:
+            The file with the unchanged bytes, which stays where it is if it cannot be moved; None if nothing
+            arrived.
+        """
+        arrived = self.file(handle)
+        try:
+            with arrived.open("rb") as file:
+                file.readline()  # the status and the headers
+                empty = not file.read(1)
+        except FileNotFoundError:
+            return None
+        except OSError:  # no reason to throw it away
+            empty = False
+        if empty:
+            self.discard(handle)
+            return None
+        with suppress(OSError):
+            private_folder(self._rescued)
+            return arrived.replace(self._kept(handle))
+        return arrived
+
+    def keep_part(self, name: str, file: Path) -> Path:
+        """Keep a copy of what came in place of a picture; it replaces an earlier one of that name.
+
+        Raises:
+            OSError: It cannot be copied.
+        """
+        kept = private_folder(self._rescued) / name
+        with file.open("rb") as came, open_private(kept, "wb") as copy:
+            shutil.copyfileobj(came, copy)
+        return kept
+
+    def kept_part(self, name: str) -> Path | None:
+        """Return the file of `keep_part` whose name begins like this, or None."""
+        return next(self._rescued.glob(f"{name}.*"), None)
+
+    def _kept(self, handle: str) -> Path:
+        return self._rescued / f"{handle}.answer"
