@@ -865,7 +865,7 @@ def test_heic_is_converted_where_a_plug_in_decodes_it(
     quarters().save(tmp_path / "decoded.png")
     plug_in = PLUG_IN.format(picture=str(tmp_path / "decoded.png"), exif=exif(location=True).tobytes())
     (tmp_path / "pillow_heif.py").write_text(plug_in)
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.delitem(sys.modules, "pillow_heif", raising=False)
 

@@ -17,7 +17,7 @@ from imagerouter_mcp.images import confined
 from imagerouter_mcp.images.confined import StoppedError
 from imagerouter_mcp.images.inspect.formats import sniff
 from imagerouter_mcp.images.inspect.svg import drawable_text
-from imagerouter_mcp.images.pixels.contact_sheet import Tile, make_sheet
+from imagerouter_mcp.images.pixels.contact_sheet import make_sheet
 from imagerouter_mcp.images.pixels.preview import BUDGETS, Preview, PreviewSize, make_preview
 
 with_resvg = pytest.mark.skipif(
@@ -375,8 +375,7 @@ def test_several_threads_make_the_same_previews(tmp_path: Path) -> None:
 def test_a_picture_without_a_file_keeps_its_place_on_the_sheet(tmp_path: Path) -> None:
     red = tmp_path / "red.png"
     Image.new("RGB", (300, 300), "red").save(red)
-    sheet = make_sheet([Tile(None, "lost"), Tile(red, "red")], "auto")
-    assert sheet
+    sheet = make_sheet([None, make_preview(red, "auto")], ["lost", "red"], "auto")
     with Image.open(io.BytesIO(sheet.data)) as picture:
         shown = picture.convert("RGB")
     first, second = shown.getpixel((150, 150)), shown.getpixel((shown.width - 150, 150))

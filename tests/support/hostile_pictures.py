@@ -57,7 +57,17 @@ def tiff(entries: Iterable[tuple[int, int, int, int]], data: bytes = b"") -> byt
 def tiff_of_tiles(side: int, tile: int, compression: int = 8) -> bytes:
     """Return a TIFF of one tile that is as large as its tag says."""
     data = zlib.compress(bytes(1000))
-    tags = {256: side, 257: side, 258: 8, 259: compression, 262: 1, 277: 1, 322: tile, 323: tile, 325: len(data)}
+    tags = {
+        256: side,
+        257: side,
+        258: 8,
+        259: compression,
+        262: 1,
+        277: 1,
+        322: tile,
+        323: tile,
+        325: len(data),
+    }
     return tiff([(tag, 4, 1, value) for tag, value in (tags | {324: 8}).items()], data)
 
 
@@ -84,23 +94,26 @@ def svg(content: str, attributes: str = 'viewBox="0 0 1000 1000"') -> bytes:
 def svg_of_filters(count: int) -> bytes:
     """Return a drawing that blurs the whole picture again and again."""
     blur = '<feGaussianBlur stdDeviation="300"/><feTurbulence numOctaves="50" baseFrequency="0.9"/>' * count
-    return svg(f'<filter id="f" x="-9" y="-9" width="99" height="99">{blur}</filter><rect width="999" height="999" filter="url(#f)"/>')
+    region = 'id="f" x="-9" y="-9" width="99" height="99"'
+    return svg(f'<filter {region}>{blur}</filter><rect width="999" height="999" filter="url(#f)"/>')
 
 
 def svg_of_uses(depth: int) -> bytes:
     """Return a drawing in which each group uses the one before ten times."""
     groups = "".join(
-        f'<g id="g{n}">{f"<use xlink:href=%s/>" % f"""{chr(34)}#g{n - 1}{chr(34)}""" * 10}</g>' for n in range(1, depth)
+        f'<g id="g{number}">' + f'<use xlink:href="#g{number - 1}"/>' * 10 + "</g>"
+        for number in range(1, depth)
     )
-    return svg(f'<defs><g id="g0"><rect width="9" height="9"/></g>{groups}</defs><use xlink:href="#g{depth - 1}"/>')
+    first = '<g id="g0"><rect width="9" height="9"/></g>'
+    return svg(f'<defs>{first}{groups}</defs><use xlink:href="#g{depth - 1}"/>')
 
 
 def svg_of_patterns(count: int) -> bytes:
     """Return a drawing whose patterns are huge pictures of their own."""
     patterns = "".join(
-        f'<pattern id="p{n}" width="1" height="1" patternTransform="scale(40)"><rect width="9999" height="9999" '
-        f'fill="{f"url(#p{n - 1})" if n else "red"}"/></pattern>'
-        for n in range(count)
+        f'<pattern id="p{number}" width="1" height="1" patternTransform="scale(40)">'
+        f'<rect width="9999" height="9999" fill="{f"url(#p{number - 1})" if number else "red"}"/></pattern>'
+        for number in range(count)
     )
     return svg(f'{patterns}<rect width="1000" height="1000" fill="url(#p{count - 1})"/>')
 

@@ -35,6 +35,7 @@ from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.request import Request
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.images.workers import decode
 from imagerouter_mcp.private_files import last_resort, private_folder
 from imagerouter_mcp.settings import Settings
 
@@ -210,10 +211,12 @@ class Delivery:
         Raises:
             DeliveryError: No file could be stored; says where the result can still be found.
         """
+        images = [each.image for each in stored]
+        shown = next((image.path for image in images if image.path), None)
         notes = [
             *plan.notes,
             *notes,
-            *await to_thread.run_sync(differences, plan, answer, [each.image for each in stored], source),
+            *await decode("previews", shown, differences, plan, answer, images, source),
             *_other_folder(stored),
             *((SANDBOX_NOTE,) if answer.sandbox else ()),
         ]

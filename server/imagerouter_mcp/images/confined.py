@@ -17,10 +17,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from io import UnsupportedOperation
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, cast
 
 from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError, PlanError
 
@@ -39,19 +39,13 @@ _NICE = 10
 _ANSWER_BYTES = 1 << 20
 
 Fields = dict[str, Any]
+Work = Callable[..., tuple[BinaryIO | None, Fields]]
+"""A function at the top of a module. It takes a picture, and arguments as JSON has them. It returns the file
+that it made, or none, and what it tells about that."""
 
 
 class StoppedError(Exception):
     """A child process took too much time or memory."""
-
-
-class Work(Protocol):
-    """A function at the top of a module that makes a file of a picture, or none, and tells about it."""
-
-    __module__: str
-    __name__: str
-
-    def __call__(self, file: BinaryIO, /, **arguments: Any) -> tuple[BinaryIO | None, Fields]: ...  # noqa: ANN401, D102 - whatever JSON has
 
 
 def scratch_file() -> BinaryIO:

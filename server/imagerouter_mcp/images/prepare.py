@@ -13,7 +13,14 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from imagerouter_mcp.errors import InvalidSourceError
-from imagerouter_mcp.images.confined import CHILD_BYTES, CPU_SECONDS, StoppedError, in_child, scratch_file
+from imagerouter_mcp.images.confined import (
+    CHILD_BYTES,
+    CPU_SECONDS,
+    Fields,
+    StoppedError,
+    in_child,
+    scratch_file,
+)
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.cost import decoding_bytes, is_heavy
@@ -100,12 +107,11 @@ def _done(work: Callable[..., SourceImage], file: BinaryIO, name: str, **argumen
         if not is_heavy(seen):
             return work(file, name, seen, **arguments)
         made, fields = in_child(do_in_child, file, work=work.__name__, name=name, **arguments)
-    return SourceImage(made, **{**fields, "notes": tuple(fields["notes"])})
+    notes = tuple(fields.pop("notes"))
+    return SourceImage(made, **fields, notes=notes)
 
 
-def do_in_child(
-    file: BinaryIO, *, work: str, name: str, **arguments: object
-) -> tuple[BinaryIO, dict[str, object]]:
+def do_in_child(file: BinaryIO, *, work: str, name: str, **arguments: object) -> tuple[BinaryIO, Fields]:
     """Call one of `_WORKS` by its name, as `confined.Work`."""
     with _reporting(name):
         image = _WORKS[work](file, name, inspect(file), **arguments)

@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
+import anyio
 import anyio.to_thread
 
 from imagerouter_mcp.errors import InvalidSourceError
@@ -56,19 +57,22 @@ class SourceReader:
         self._expand = expand
         self._folders = folders
 
-    async def open_stored(self, path: Path, name: str, *, turn: bool = False) -> SourceImage:
+    async def open_stored(
+        self, path: Path, name: str, turns: anyio.Lock, *, turn: bool = False
+    ) -> SourceImage:
         """Open a file that this server stored itself, in any folder.
 
         Args:
             path: Where it is.
             name: What sentences call it.
+            turns: Held while it is prepared.
             turn: As for `prepare`.
 
         Raises:
             InvalidSourceError: As for `open`.
         """
         file = await anyio.to_thread.run_sync(open_source, path, name)
-        return await _prepared(file, name, turn=turn)
+        return await _prepared(file, name, turns, turn=turn)
 
     async def digest(self, source: str | Path) -> str | None:
         """Return the SHA-256 of a file's content; None for an address or data, which are their own text.
@@ -91,11 +95,12 @@ class SourceReader:
             )
         return digest.hexdigest()
 
-    async def open(self, text: str, *, turn: bool = False) -> SourceImage:
+    async def open(self, text: str, turns: anyio.Lock | None = None, *, turn: bool = False) -> SourceImage:
         """Open one source image and make sure that it is a picture.
 
         Args:
             text: An absolute path (`~` allowed), `file://` URI, http(s) address, data URI, or base64.
+            turns: Held while it is prepared; None if there is only one.
             turn: As for `prepare`.
 
         Raises:
@@ -104,7 +109,7 @@ class SourceReader:
         text = text.strip()
         if _is_base64(text):
             text = f"data:;base64,{text}"
-        return await _prepared(await self._open_bytes(text), shown(text), turn=turn)
+        return await _prepared(await self._open_bytes(text), shown(text), turns or anyio.Lock(), turn=turn)
 
     def can_open(self, text: str) -> bool:
         """Tell whether a text has a form that `open` takes, whether or not there is such a picture."""
@@ -157,9 +162,10 @@ class SourceReader:
         return file
 
 
-async def _prepared(file: BinaryIO, name: str, *, turn: bool) -> SourceImage:
+async def _prepared(file: BinaryIO, name: str, turns: anyio.Lock, *, turn: bool) -> SourceImage:
     with file:
-        return await decode("sources", file, prepare, file, name, turn=turn)
+        async with turns:
+            return await decode("sources", file, prepare, file, name, turn=turn)
 
 
 def _is_address(text: str) -> bool:

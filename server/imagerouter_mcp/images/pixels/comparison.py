@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from PIL import Image, ImageChops, ImageStat
 
-from imagerouter_mcp.images.confined import StoppedError, in_child
+from imagerouter_mcp.images.confined import Fields, StoppedError, in_child
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.cost import is_heavy
 from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
@@ -43,7 +43,7 @@ def reduced(file: BinaryIO) -> Image.Image | None:
         return Image.frombytes("RGB", (_SIDE, _SIDE), made.read())
 
 
-def reduce_in_child(file: BinaryIO) -> tuple[BinaryIO, dict[str, object]]:
+def reduce_in_child(file: BinaryIO) -> tuple[BinaryIO, Fields]:
     """Reduce a picture, as `confined.Work`."""
     return io.BytesIO(_stretched(file, inspect(file)).tobytes()), {}
 

@@ -12,7 +12,7 @@ from typing import BinaryIO, Literal
 
 from PIL import Image
 
-from imagerouter_mcp.images.confined import in_child
+from imagerouter_mcp.images.confined import Fields, in_child
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.cost import is_heavy
 from imagerouter_mcp.images.inspect.exif import read_exif
@@ -107,7 +107,7 @@ def make_preview(path: Path, size: PreviewSize) -> Preview | None:
         return Preview(made.read(), **fields) if fields else None
 
 
-def draw_in_child(file: BinaryIO, *, size: PreviewSize) -> tuple[BinaryIO | None, dict[str, object]]:
+def draw_in_child(file: BinaryIO, *, size: PreviewSize) -> tuple[BinaryIO | None, Fields]:
     """Make a preview, as `confined.Work`."""
     preview = _drawn(file, inspect(file), BUDGETS[size])
     if preview is None:

@@ -10,8 +10,7 @@ _BAND_ROWS = 512
 _SUPPORT = 2
 """Pixels to each side that Pillow's bicubic filter takes into account, in the larger of both scales."""
 _REDUCING_GAP = 2.0
-"""Whole factors reduce to twice the target, and the good filter does the rest; Pillow's documentation calls it
-close to the filter alone."""
+"""Whole factors reduce to twice the target, and the good filter does the rest, which is faster."""
 
 
 def scaled(
