@@ -1,9 +1,12 @@
 """Small files that are expensive to decode, one for each way that is known."""
 
+import base64
 import io
+import os
 import struct
 import zlib
 from collections.abc import Iterable
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -15,13 +18,12 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
 
-def packed_png(side: int, *before: bytes, colour: int = 2, depth: int = 8) -> bytes:
+def packed_png(side: int, *before: bytes, colour: int = 2, rows: int | None = None) -> bytes:
     """Return a PNG of one colour, a thousand times smaller than its pixels."""
-    channels = {0: 1, 2: 3, 6: 4}[colour]
-    row = bytes(1 + side * channels * depth // 8)
+    channels = {2: 3, 6: 4}[colour]
     packer = zlib.compressobj(9)
-    data = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, depth, colour, 0, 0, 0))
+    data = b"".join(packer.compress(bytes(1 + side * channels)) for _ in range(rows or side)) + packer.flush()
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, colour, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(before) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
@@ -121,3 +123,42 @@ def svg_of_patterns(count: int) -> bytes:
 def svg_of_layers(count: int) -> bytes:
     """Return a drawing of nested half-transparent groups, each a layer of its own."""
     return svg('<g opacity="0.9">' * count + '<rect width="999" height="999"/>' + "</g>" * count)
+
+
+def gif_of_blocks(count: int) -> bytes:
+    """Return a GIF with a comment in pieces of one byte."""
+    return saved(Image.new("P", (1, 1)), "GIF")[:-1] + b"!\xfe" + b"\1x" * count + b"\0;"
+
+
+def gif_beyond_its_screen(side: int) -> bytes:
+    """Return a GIF whose frame is larger than its screen of one pixel."""
+    data = bytearray(saved(Image.new("P", (1, 1)), "GIF"))
+    frame = data.rindex(b",") + 5
+    data[frame : frame + 4] = struct.pack("<HH", side, side)
+    return bytes(data)
+
+
+def avif_of_a_larger_picture(side: int) -> bytes:
+    """Return an AVIF that says of itself to be 64 pixels wide and high."""
+    data = saved(Image.new("L", (side, side)), "AVIF", speed=10)
+    true, told = (b"ispe" + struct.pack(">III", 0, length, length) for length in (side, 64))
+    return data.replace(true, told)
+
+
+def svg_of_pictures(count: int, side: int) -> bytes:
+    """Return a drawing that embeds a packed picture again and again."""
+    data = base64.b64encode(packed_png(side)).decode()
+    return svg(f'<image width="999" height="999" href="data:image/png;base64,{data}"/>' * count)
+
+
+def environment(file: BinaryIO) -> tuple[None, dict[str, str]]:
+    """Return the environment of the process that works on a picture."""
+    assert file.read()
+    return None, dict(os.environ)
+
+
+def tiff_of_strips(count: int) -> bytes:
+    """Return a TIFF that lists so many strips."""
+    tags = {256: 8, 257: count, 258: 8, 259: 1, 262: 1, 277: 1, 278: 1}
+    lists = [(273, 4, count, 8), (279, 4, count, 8)]
+    return tiff([*((tag, 4, 1, value) for tag, value in tags.items()), *lists], bytes(4 * count))

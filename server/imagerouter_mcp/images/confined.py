@@ -72,7 +72,8 @@ def in_child(work: Work, file: BinaryIO, /, **arguments: object) -> tuple[Binary
     made = scratch_file()
     try:
         with _on_disk(file) as picture, scratch_file() as told:
-            told.write(json.dumps([work.__module__, work.__name__, arguments]).encode())
+            limits = CPU_SECONDS, CHILD_BYTES
+            told.write(json.dumps([limits, work.__module__, work.__name__, arguments]).encode())
             with _ONE_AT_A_TIME:
                 _run(picture, made, told)
             return made, _read(told.read(_ANSWER_BYTES))
@@ -138,11 +139,11 @@ def _run(picture: BinaryIO, made: BinaryIO, told: BinaryIO) -> None:
 
 def _child() -> None:
     """Do what standard error says, and replace it by the answer."""
-    _limit()
     with os.fdopen(os.dup(2), "r+b") as told, open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - no path
         os.dup2(nowhere.fileno(), 2)  # decoders print warnings
         told.seek(0)
-        module, name, arguments = json.loads(told.read())
+        limits, module, name, arguments = json.loads(told.read())
+        _limit(*limits)
         work: Work = getattr(importlib.import_module(module), name)
         try:
             made, fields = work(sys.stdin.buffer, **arguments)
@@ -157,18 +158,18 @@ def _child() -> None:
         told.write(json.dumps(answer).encode())
 
 
-def _limit() -> None:
+def _limit(cpu_seconds: int, most: int) -> None:
     """Give way to other processes, and let the system end this one when it takes too much."""
     if sys.platform == "win32":
         return
     import resource  # noqa: PLC0415 - not on Windows
 
     os.nice(_NICE)
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (CHILD_BYTES, CHILD_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_DATA, (CHILD_BYTES, CHILD_BYTES))
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
 if __name__ == "__main__":
