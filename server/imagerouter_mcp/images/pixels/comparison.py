@@ -1,15 +1,13 @@
 """Tell whether a result is its source unchanged."""
 
-import io
 from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image, ImageChops, ImageStat
 
-from imagerouter_mcp.images.confined import Fields, StoppedError, in_child
+from imagerouter_mcp.images.confined import Fields, StoppedError
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
-from imagerouter_mcp.images.inspect.cost import is_heavy
-from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
+from imagerouter_mcp.images.inspect.inspection import inspect
 from imagerouter_mcp.images.inspect.opening import BROKEN
 from imagerouter_mcp.images.pixels.decode import (
     loaded,
@@ -17,6 +15,7 @@ from imagerouter_mcp.images.pixels.decode import (
     plain,
     upright,
 )
+from imagerouter_mcp.images.pixels.derive import derived
 
 _SIDE = 64
 _MOST_ON_AVERAGE = 3
@@ -33,26 +32,17 @@ def reduced(file: BinaryIO) -> Image.Image | None:
         file: The picture, open for reading.
     """
     try:
-        seen = inspect(file)
-        if not is_heavy(seen):
-            return _stretched(file, seen)
-        made, _ = in_child(reduce_in_child, file)
+        return derived(stretched, file)[0]
     except (NotAPictureError, StoppedError, *BROKEN):
         return None
-    with made:
-        return Image.frombytes("RGB", (_SIDE, _SIDE), made.read())
-
-
-def reduce_in_child(file: BinaryIO) -> tuple[BinaryIO, Fields]:
-    """Reduce a picture, as `confined.Work`."""
-    return io.BytesIO(_stretched(file, inspect(file)).tobytes()), {}
 
 
 @one_at_a_time
-def _stretched(file: BinaryIO, seen: Inspection) -> Image.Image:
-    picture = loaded(file, seen.format.name, 4 * _SIDE)
+def stretched(file: BinaryIO) -> tuple[Image.Image, Fields]:
+    """Stretch a picture to a small square, as `derive.Derivation`."""
+    picture = loaded(file, inspect(file).format.name, 4 * _SIDE)
     turned = upright(plain(picture), picture.getexif().get(_ORIENTATION, 1))
-    return turned.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BOX)  # pyright: ignore[reportUnknownMemberType] - Pillow's annotation names NumPy
+    return turned.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BOX), {}  # pyright: ignore[reportUnknownMemberType] - Pillow's annotation names NumPy
 
 
 def is_echo(source: Image.Image, made: Path) -> bool:

@@ -17,7 +17,7 @@ from imagerouter_mcp.images.confined import StoppedError
 from imagerouter_mcp.images.inspect.binary import DAMAGED, NotAPictureError
 from imagerouter_mcp.images.inspect.cost import MOST_BYTES, MOST_PIXELS, decoding_bytes
 from imagerouter_mcp.images.inspect.opening import BROKEN, opened
-from imagerouter_mcp.images.pixels.scale import scaled
+from imagerouter_mcp.images.pixels.scale import in_bands
 
 _WORKER = ThreadPoolExecutor(1, "pixels")
 
@@ -181,7 +181,9 @@ def has_transparency(picture: Image.Image) -> bool:
 
 def alpha(picture: Image.Image) -> Image.Image:
     """Return the alpha channel of a picture that has transparency of any kind."""
-    return (picture if picture.mode in ("LA", "RGBA") else picture.convert("RGBA")).getchannel("A")
+    if picture.mode in ("LA", "RGBA"):
+        return picture.getchannel("A")
+    return in_bands(picture, picture.size, lambda band: band.convert("RGBA").getchannel("A"))
 
 
 def upper_half(picture: Image.Image) -> Image.Image:
@@ -201,7 +203,7 @@ def _shallow(transparent: object) -> object:
 def _from_deep(picture: Image.Image) -> Image.Image:
     """Convert 16 bits by their upper half, 32-bit and floating point values by the range that they use."""
     if picture.mode.startswith("I;16"):
-        return scaled(picture, picture.size, upper_half)
+        return in_bands(picture, picture.size, upper_half)
     low, high = cast("tuple[float, float]", picture.getextrema())
     if picture.mode == "I" and low >= 0 and high <= _SIXTEEN:
         return upper_half(picture)

@@ -30,7 +30,7 @@ from imagerouter_mcp.images.pixels.decode import (
     plain,
     upright,
 )
-from imagerouter_mcp.images.pixels.scale import scaled
+from imagerouter_mcp.images.pixels.scale import in_bands
 
 MAX_BYTES = 25 * 2**20
 """The service takes files up to 25 MiB."""
@@ -245,7 +245,7 @@ class _Encoder:
         kind = formats.PNG if has_transparency(image) else formats.JPEG
         if kind is formats.PNG:
             target = fitted(target, round(max(target) * scale))
-        image = scaled(image, target, partial(_scalable, kind=kind))
+        image = in_bands(image, target, partial(_scalable, kind=kind))
         qualities = list(_QUALITIES if kind is formats.JPEG else _QUALITIES[-1:])
         while True:
             file = self._save(image, kind, qualities[0])
@@ -272,7 +272,7 @@ class _Encoder:
 
 def _smaller(image: Image.Image, scale: float) -> Image.Image:
     size = int(image.width * scale) or 1, int(image.height * scale) or 1
-    return scaled(image, size, lambda band: band)
+    return in_bands(image, size, lambda band: band)
 
 
 def _saved(image: Image.Image, kind: str, **options: object) -> BinaryIO:

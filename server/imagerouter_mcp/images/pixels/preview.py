@@ -20,7 +20,7 @@ from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
 from imagerouter_mcp.images.inspect.opening import BROKEN, block
 from imagerouter_mcp.images.pixels.decode import TooLargeError, fitted, loaded, upper_half, upright
 from imagerouter_mcp.images.pixels.draw_svg import can_draw, draw_svg
-from imagerouter_mcp.images.pixels.scale import scaled
+from imagerouter_mcp.images.pixels.scale import in_bands
 
 PreviewSize = Literal["auto", "large"]
 
@@ -126,7 +126,7 @@ def _drawn(file: BinaryIO, seen: Inspection, budget: Budget) -> Preview | None:
         file, format_name = io.BytesIO(drawing), "png"
     try:
         picture = loaded(file, format_name, budget.longest * _REDUCING_GAP)
-        small = scaled(picture, fitted(picture.size, budget.longest), _plain)
+        small = in_bands(picture, fitted(picture.size, budget.longest), _plain)
         exif = read_exif(block(picture, "exif"))
     except MemoryError:
         raise TooLargeError from None
@@ -168,7 +168,7 @@ def encoded(picture: Image.Image, budget: Budget) -> Preview:
     while len(data) > budget.bytes:
         scale = min(0.9, math.sqrt(budget.bytes / len(data)))
         size = max(1, int(picture.width * scale)), max(1, int(picture.height * scale))
-        picture = scaled(picture, size, _plain)
+        picture = in_bands(picture, size, _plain)
         data = _jpeg(picture, budget.qualities[-1])
     return Preview(data, "image/jpeg", *picture.size)
 

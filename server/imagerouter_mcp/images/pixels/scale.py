@@ -13,7 +13,7 @@ _REDUCING_GAP = 2.0
 """Whole factors reduce to twice the target, and the good filter does the rest, which is faster."""
 
 
-def scaled(
+def in_bands(
     picture: Image.Image, size: tuple[int, int], convert: Callable[[Image.Image], Image.Image]
 ) -> Image.Image:
     """Return a picture converted and in another size.
