@@ -10,7 +10,7 @@ from mcp import Client
 from mcp.client.stdio import stdio_client
 
 from bench.figures import Figure
-from bench.processes import server
+from bench.processes import sandbox_process, server
 from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.api.decoded import as_object
 from imagerouter_mcp.sandbox.service.accounts import KEY
@@ -27,9 +27,9 @@ REQUEST = {"model": "test/test", "prompt": "a lighthouse at dusk", "size": "1024
 
 
 async def measure() -> list[Figure]:
-    """Run both measurements against one sandbox."""
-    with running_sandbox(build_app()) as sandbox, tempfile.TemporaryDirectory() as folder:
-        generate = await _generate(sandbox.base_url, Path(folder))
+    """Run both measurements; the sandbox of the first has its own process, to hold up neither side."""
+    with sandbox_process() as base_url, tempfile.TemporaryDirectory() as folder:
+        generate = await _generate(base_url, Path(folder))
     return [generate, await _search()]
 
 

@@ -26,7 +26,7 @@ Two places translate: `api.http` from httpx to these, `tools.boundary` from thes
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from imagerouter_mcp.money import dollars
 
@@ -111,6 +111,12 @@ class ImageRouterError(Exception):
                 return "It has been paid for."
             case _:
                 return ""
+
+    def costing(self, usd: Decimal | None) -> Self:
+        """Add what the service charged, as its answer says; None if it does not say."""
+        self.charged = "no" if usd == 0 else "yes"
+        self.cost_usd = usd or None
+        return self
 
     def as_fields(self) -> dict[str, Any]:
         """Return the error as JSON, so that another process can report it later."""
@@ -212,12 +218,6 @@ class DeliveryError(ImageRouterError):
 
     kind = "delivery"
     charged = "yes"
-
-    def costing(self, usd: Decimal | None) -> "DeliveryError":
-        """Add what the service charged, as its answer says; None if it does not say."""
-        self.charged = "no" if usd == 0 else "yes"
-        self.cost_usd = usd or None
-        return self
 
 
 class APIError(ImageRouterError):

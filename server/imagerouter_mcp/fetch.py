@@ -33,7 +33,7 @@ _ENCODINGS = frozenset({"", "identity", "gzip"})
 """The content encodings that are read although none was asked for. One layer of gzip makes at most 64 MiB of
 what is received at once; two would make as much of a single kilobyte."""
 _MAX_REASON = 120
-_BUFFER_BYTES = 2**20
+_PIECE_BYTES = 2**20
 """Downloads are written to disk in pieces of this size, outside the event loop."""
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 """Statuses after which another try may succeed."""
@@ -48,7 +48,6 @@ class FetchError(Exception):
     """
 
     def __init__(self, reason: str, *, passing: bool = False) -> None:
-        super().__init__(reason)
         self.reason = reason
         self.passing = passing
 
@@ -209,16 +208,11 @@ async def _copy(response: httpx.Response, target: BinaryIO, max_bytes: int) -> i
     if declared.isdecimal() and int(declared) > max_bytes:
         raise FetchError(_too_large(max_bytes))
     total = 0
-    buffer = bytearray()
-    async for chunk in response.aiter_bytes():
-        total += len(chunk)
+    async for piece in response.aiter_bytes(_PIECE_BYTES):
+        total += len(piece)
         if total > max_bytes:
             raise FetchError(_too_large(max_bytes))
-        buffer += chunk
-        if len(buffer) >= _BUFFER_BYTES:
-            await anyio.to_thread.run_sync(target.write, bytes(buffer))
-            buffer.clear()
-    await anyio.to_thread.run_sync(target.write, bytes(buffer))
+        await anyio.to_thread.run_sync(target.write, piece)
     return total
 
 

@@ -61,6 +61,12 @@ _FORMS = {
     "decimal_parsing": "it must be an amount in US dollars such as 0.50, without a sign",
 }
 """What values must look like, by pydantic's names of errors, where pydantic does not say it plainly."""
+_QUOTED = re.compile(r"(['\"])(.+)\1", re.DOTALL)
+_WSL_SHARE = re.compile(r"[\\/]{2}wsl(?:\.localhost|\$)[\\/][^\\/]+(?=[\\/])", re.IGNORECASE)
+"""How Windows names the root of a Linux that runs in it."""
+_WINDOWS_DRIVE = re.compile(r"([a-z]):[\\/]", re.IGNORECASE)
+_DRIVES = Path("/mnt")
+"""Where such a Linux has the drives of Windows."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(rf"https?://(?:{_HOST_NAME.pattern})(?::\d{{1,5}})?", re.IGNORECASE)
@@ -85,14 +91,30 @@ def bare_environment() -> dict[str, str]:
 
 
 def expand(text: str) -> Path:
-    """Expand `~`, `$HOME` and `%USERPROFILE%` at the beginning of a path.
+    """Return the path that a text means: without quotes, with the home folder expanded at its beginning.
+
+    Where Linux runs within Windows (WSL), paths as Windows writes them are translated.
 
     Args:
         text: A path as a person or a model writes it.
     """
     text = text.strip()
-    start = _HOME.match(text)
-    return Path.home() / text[start.end() :].lstrip("/\\") if start else Path(text)
+    if quoted := _QUOTED.fullmatch(text):
+        text = quoted[2]
+    if start := _HOME.match(text):
+        return Path.home() / text[start.end() :].lstrip("/\\")
+    return Path(text if os.name == "nt" else _within_linux(text))
+
+
+def _within_linux(text: str) -> str:
+    """Return a path of Windows as the Linux within it has it; any other text as it is."""
+    if share := _WSL_SHARE.match(text):
+        return text[share.end() :].replace("\\", "/")
+    drive = _WINDOWS_DRIVE.match(text)
+    root = _DRIVES / drive[1].lower() if drive else None
+    if drive is None or root is None or not root.is_dir():
+        return text
+    return str(root / text[drive.end() :].replace("\\", "/"))
 
 
 def _absolute(folder: Path) -> Path:

@@ -523,3 +523,45 @@ def test_real_lists_of_different_shapes_agree() -> None:
             assert (one.output, one.sizes, one.seconds) == (two.output, two.sizes, two.seconds)
             assert (one.takes_image, one.takes_mask) == (two.takes_image, two.takes_mask)
             assert (one.takes_quality, one.release_date) == (two.takes_quality, two.release_date)
+
+
+NAMED = Listing(
+    tuple(
+        map(
+            ModelEntry,
+            (
+                "google/gemini-2.5-flash",
+                "google/gemini-3-pro",
+                "black-forest-labs/FLUX-1-schnell",
+                "acme/photon",
+                "luma/photon",
+            ),
+        )
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("google/gemini-3-pro", "google/gemini-3-pro"),
+        ("Gemini 2.5 Flash", "google/gemini-2.5-flash"),
+        ("flux_1_schnell", "black-forest-labs/FLUX-1-schnell"),
+        ("nano banana", "google/gemini-2.5-flash"),
+        ("Nano-Banana Pro", "google/gemini-3-pro"),
+        ("luma/photon", "luma/photon"),
+        ("photon", None),
+        ("gemini", None),
+        ("", None),
+    ],
+)
+def test_a_name_means_the_only_model_that_it_fits(name: str, meant: str | None) -> None:
+    found = NAMED.meant(name)
+    assert (found.id if found else None) == meant
+
+
+def test_a_nickname_that_became_an_id_means_that() -> None:
+    listing = Listing((ModelEntry("google/nano-banana"), ModelEntry("google/gemini-2.5-flash")))
+    found = listing.meant("Nano Banana")
+    assert found
+    assert found.id == "google/nano-banana"

@@ -37,7 +37,7 @@ def server() -> MCPServer[Any]:
 
 def test_a_tool_has_the_parts_that_are_changed_after_its_declaration() -> None:
     assert {"fn", "description", "parameters", "fn_metadata"} <= Tool.model_fields.keys()
-    assert {"arg_model", "output_schema", "output_model"} <= FuncMetadata.model_fields.keys()
+    assert {"arg_model", "output_schema"} <= FuncMetadata.model_fields.keys()
     assert not Tool.model_config.get("frozen")
     assert not FuncMetadata.model_config.get("frozen")
 

@@ -12,6 +12,8 @@ from mcp.types import Prompt, Resource, ResourceTemplate, Tool, ToolAnnotations
 from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.tools import all_tools
+from imagerouter_mcp.tools.declare import explained
 from imagerouter_mcp.wiring import open_app
 
 PAGE = Path(__file__).parents[2] / "docs" / "tools.md"
@@ -58,7 +60,7 @@ async def tools_page() -> str:
 def _tool(tool: Tool) -> str:
     lines = [f"### `{tool.name}`\n", f"{tool.description}\n"]
     required = tool.input_schema.get("required", [])
-    properties: Mapping[str, Mapping[str, Any]] = tool.input_schema["properties"]
+    properties = next(explained(each) for each in all_tools(remote=True) if each.name == tool.name)
     if properties:
         lines += ["| argument | type | meaning |", "|---|---|---|"]
         ordered = sorted(properties.items(), key=lambda item: item[0] not in required)

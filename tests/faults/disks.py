@@ -51,7 +51,7 @@ def every_disk_full_meanwhile(scene: Scene) -> Generator[Interrupt]:
 @contextmanager
 def no_large_file(scene: Scene) -> Generator[None]:
     """Where no disk can be mounted this stands for a full one: no file may grow beyond 400 kB."""
-    usual, scene.command = scene.command, places.limited_command(400_000)
+    usual, scene.command = scene.command, places.limited_command("RLIMIT_FSIZE", 400_000)
     yield
     scene.command = usual
 
@@ -95,3 +95,25 @@ def data_deleted_before(scene: Scene) -> Generator[None]:
 def data_deleted_meanwhile(scene: Scene) -> Generator[Interrupt]:
     """The data folder goes away while the service works."""
     yield lambda: scene.lose_records(places.remove)
+
+
+@contextmanager
+def no_temporary_folder(scene: Scene) -> Generator[None]:
+    """The system has no folder for temporary files."""
+    usual, scene.command = scene.command, places.command_without_temporary_folder()
+    yield
+    scene.command = usual
+
+
+@contextmanager
+def pictures_a_file(scene: Scene) -> Generator[Interrupt]:
+    """The output folder becomes a file while the service works."""
+    yield lambda: places.turn_into_file(scene.pictures)
+    places.turn_back(scene.pictures)
+
+
+@contextmanager
+def data_a_file(scene: Scene) -> Generator[Interrupt]:
+    """The data folder becomes a file while the service works."""
+    yield lambda: places.turn_into_file(scene.data)
+    places.turn_back(scene.data)

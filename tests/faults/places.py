@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 DATABASE = "gallery.sqlite3"
-_LIMITED = (
-    "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2); "
-    "sys.argv[1:] = []; runpy.run_module('imagerouter_mcp', run_name='__main__', alter_sys=True)"
-)
+_LIMITED = "import resource, sys; resource.setrlimit(getattr(resource, sys.argv[1]), (int(sys.argv[2]),) * 2)"
+_NO_TEMPORARY = "import sys, tempfile; tempfile._candidate_tempdir_list = lambda: ['/no such folder']"
+_RUN = "import runpy; runpy.run_module('imagerouter_mcp', run_name='__main__', alter_sys=True)"
 _BLOCK = 4096
 
 
@@ -48,9 +47,26 @@ def make_room(folder: Path) -> None:
     (folder / "filling").unlink()
 
 
-def limited_command(bytes_a_file: int) -> list[str]:
-    """Starts a server that cannot write a larger file."""
-    return [sys.executable, "-c", _LIMITED, str(bytes_a_file)]
+def limited_command(limit: str, value: int) -> list[str]:
+    """Starts a server with a limit of the system, such as `RLIMIT_FSIZE`, which it cannot raise."""
+    return [sys.executable, "-c", f"{_LIMITED}; del sys.argv[1:3]; {_RUN}", limit, str(value)]
+
+
+def command_without_temporary_folder() -> list[str]:
+    """Starts a server on a system where nothing can be written but its own folders."""
+    return [sys.executable, "-c", f"{_NO_TEMPORARY}; {_RUN}"]
+
+
+def turn_into_file(folder: Path) -> None:
+    """Put a file in the place of a folder."""
+    folder.rename(folder.with_name(f"{folder.name} moved"))
+    folder.touch()
+
+
+def turn_back(folder: Path) -> None:
+    """Take back what `turn_into_file` did."""
+    folder.unlink()
+    folder.with_name(f"{folder.name} moved").rename(folder)
 
 
 def make_read_only(folder: Path) -> None:

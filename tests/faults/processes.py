@@ -5,15 +5,18 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from faults import places
 from faults.cases import Case
 from faults.hosts import Host, RawHost, SdkHost, Told
 from faults.ledger import UNDER_WAY, Expected, Trial
 from faults.moments import MOMENTS, Moment, begin_sent
-from faults.scene import QUICK, SOON, STALL_SECONDS, Scene, make, picture
-from faults.table import LOST_AND_PAID, MADE
+from faults.scene import QUICK, SOON, STALL_SECONDS, Scene, make, new_prompt, picture
+from faults.table import KEPT, LARGE, LOST_AND_PAID, MADE
 
 _LOST = Expected(reachable=0, word=None, unknowable=True)
 _ENDS = ("stdin closed", "SIGTERM", "SIGKILL")
@@ -152,6 +155,41 @@ def _ask_two_servers(trial: Trial) -> None:
     trial.conclude(hosts[0], MADE, told[1])
 
 
+def _collect_late_with_four_servers(trial: Trial) -> None:
+    """A picture that no folder took is fetched by four servers at once: there is one file of it."""
+    scene = trial.scene
+    usual, scene.command = scene.command, places.limited_command("RLIMIT_FSIZE", 400_000)
+    late = make(scene.shared_host(trial.era), trial.prompt, "sandbox/noise", **LARGE)
+    scene.command = usual
+    assert late.failed
+    hosts = [scene.raw_host(trial.era) for _ in range(4)]
+    listings = [host.call("list_images", query=trial.prompt) for host in hosts]
+    work = listings[0].images[0]["generation"]
+    pending = [host.begin("get_generation", generation=work) for host in hosts]
+    told = [each.result() for each in pending]
+    assert [each.images for each in told] == [told[0].images] * 4, told
+    file = Path(told[0].images[0]["path"])
+    assert list(file.parent.glob(f"{file.stem}*")) == [file]
+    trial.conclude(hosts[0], KEPT, late)
+
+
+def _edit_much_with_few_descriptors(trial: Trial) -> None:
+    """Two dozen edits of 16 sources at once, where a process may have 256 descriptors, as on macOS."""
+    scene = trial.scene
+    scene.environment |= {"IMAGEROUTER_WAIT_SECONDS": "60", "IMAGEROUTER_BUDGET_USD": "100"}
+    scene.command = places.limited_command("RLIMIT_NOFILE", 256)
+    host = scene.raw_host(trial.era)
+    source = scene.folder / "source.png"
+    Image.new("RGB", (64, 64), "teal").save(source)
+    prompts = [trial.prompt, *(new_prompt("one of two dozen") for _ in range(23))]
+    pending = [
+        host.begin("edit_image", images=[str(source)] * 16, **picture(prompt, QUICK)) for prompt in prompts
+    ]
+    told = [each.result(120) for each in pending]
+    assert [each.text for each in told if each.failed] == []
+    trial.conclude(host, MADE, told[0])
+
+
 def _suspend(trial: Trial, seconds: float) -> None:
     """Suspend a server while the service works; meanwhile another one looks at what it finds."""
     scene, host = trial.scene, trial.scene.running_host(trial.era)
@@ -205,6 +243,8 @@ CASES = (
     Case("SIGTERM, grace too short", "impatient", _end_without_grace),
     Case("SIGKILL, then the same call again", "SIGKILL", _kill_and_call_again),
     Case("two servers asked for the same at once", "two servers", _ask_two_servers),
+    Case("a late picture collected by four servers at once", "four servers", _collect_late_with_four_servers),
+    Case("24 edits of 16 sources, 256 descriptors", "descriptors", _edit_much_with_few_descriptors),
     Case("suspended for 6 s", "two servers", partial(_suspend, seconds=3 * STALL_SECONDS)),
     Case("suspended for a minute", "two servers", partial(_suspend, seconds=60), long=True),
 )

@@ -1,5 +1,6 @@
 """The faults that one call meets: each with what is done to it, and what must be counted afterwards."""
 
+from base64 import b64encode
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,12 +26,20 @@ def free_day_over(scene: Scene) -> Generator[None]:
     account.free_used = used
 
 
+_SQUARE = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="64" height="64"/></svg>'
+)
 FREE = "stabilityai/sdxl-turbo:free"
 VIDEO, VIDEO_TOOL = "sandbox/video-", "generate_video"
 LARGE: Mapping[str, object] = {"size": "512x512", "output_format": "png"}
 """Of `sandbox/noise`: some 790 kB."""
 LARGE_AND_NOWHERE_ELSE: Mapping[str, object] = {**LARGE, "response_format": "b64_ephemeral"}
 """The same, and its bytes are nowhere but in the answer."""
+
+MASKED: Mapping[str, object] = {
+    "images": [f"data:image/svg+xml;base64,{b64encode(_SQUARE).decode()}"],
+    "mask": "box:0,0,50%,50%",
+}
 
 MADE = Expected()
 MADE_AND_FORGOTTEN = Expected(listed=False)
@@ -178,6 +187,38 @@ FAULTS = (
         stage="disks",
     ),
     Fault("no file above 400 kB", KEPT, "sandbox/noise", LARGE, disks.no_large_file, stage="limit"),
+    Fault("no temporary folder, by URL", MADE, setting=disks.no_temporary_folder, stage="temporary"),
+    Fault(
+        "no temporary folder, base64",
+        MADE,
+        arguments={"response_format": "b64_ephemeral"},
+        setting=disks.no_temporary_folder,
+        stage="temporary",
+    ),
+    Fault(
+        "no temporary folder, an edit with a mask",
+        MADE,
+        arguments=MASKED,
+        tool="edit_image",
+        setting=disks.no_temporary_folder,
+        stage="temporary",
+    ),
+    Fault(
+        "output folder turned into a file meanwhile",
+        MADE,
+        SOON,
+        {"response_format": "b64_ephemeral"},
+        disks.pictures_a_file,
+        stage="folders into files",
+    ),
+    Fault(
+        "data folder turned into a file meanwhile",
+        MADE,
+        SOON,
+        {"response_format": "b64_ephemeral"},
+        disks.data_a_file,
+        stage="folders into files",
+    ),
     Fault("read-only folder before", NOT_SENT, setting=disks.read_only_before, stage="disk"),
     Fault("read-only folder meanwhile", MADE, SOON, setting=disks.read_only_meanwhile, stage="disk"),
     Fault(

@@ -10,7 +10,7 @@ from faults.cases import Case, Run
 from faults.hosts import Era
 from faults.ledger import Trial
 from faults.scene import clip, picture
-from faults.table import FAULTS, Fault
+from faults.table import FAULTS, VIDEO_TOOL, Fault
 
 TRIES = 3
 ERAS: tuple[Era, Era] = ("auto", "legacy")
@@ -21,7 +21,7 @@ def meet(trial: Trial, fault: Fault) -> None:
     scene = trial.scene
     scene.sandbox.app.state.seen.clear()
     with fault.setting(scene) as interrupt:
-        wish = picture if fault.tool == "generate_image" else clip
+        wish = clip if fault.tool == VIDEO_TOOL else picture
         arguments = wish(trial.prompt, fault.model, **fault.arguments)
         pending = scene.shared_host(trial.era).begin(fault.tool, **arguments)
         if interrupt:

@@ -4,10 +4,11 @@ import contextlib
 import json
 import multiprocessing
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from multiprocessing.connection import Connection
@@ -18,15 +19,18 @@ import pytest
 
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import Metadata, Reservation, State, StoredImage
 from imagerouter_mcp.gallery.journal import (
     JOINED_FOR,
     LISTED_FOR,
     Journal,
 )
-from imagerouter_mcp.gallery.ledger import Ledger
+from imagerouter_mcp.gallery.ledger import Ledger, Spent
 from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.money import dollars
+from support.older_gallery import go_back_to_version_3
 
 spawn = multiprocessing.get_context("spawn")
 FOX = ("a fox", "vendor/model")
@@ -59,7 +63,7 @@ class Process:
             Reservation(handle=handle, model="vendor/chosen", usd=Decimal(usd), plan=f"plan of {handle}")
             for handle in handles
         ]
-        return self.journal.reserve(reservations, Decimal(budget) if budget else None, midnight())
+        return self.journal.reserve(reservations, Decimal(budget) if budget else None, today())
 
     def work(self, fingerprint: str = "same", count: int = 1) -> list[str]:
         """A call whose requests have left."""
@@ -78,8 +82,8 @@ class Process:
         return [entry.state for entry in self.journal.call(handle)]
 
 
-def midnight() -> datetime:
-    return datetime.now(UTC) - timedelta(hours=12)
+def spent_today(process: Process) -> list[Spent]:
+    return process.ledger.between(today(), today())
 
 
 @pytest.fixture
@@ -225,6 +229,7 @@ def test_what_an_earlier_version_noted_as_told_counts_as_delivered(process: Proc
     handles = [process.work(str(told))[0] for told in range(4)]
     process.close()
     with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection, connection:
+        go_back_to_version_3(connection)
         connection.execute("ALTER TABLE journal RENAME COLUMN delivered TO told")
         connection.executemany("UPDATE journal SET told = ? WHERE handle = ?", list(enumerate(handles)))
         connection.execute("PRAGMA user_version = 2")
@@ -264,25 +269,26 @@ def test_a_record_of_another_day_does_not_block_today(process: Process, data_dir
 def test_what_a_generation_counts_depends_on_where_it_is(process: Process) -> None:
     def spent() -> tuple[str, ...]:
         return tuple(
-            f"{each.usd} {'certain' if each.certain else 'under way' if each.under_way else 'uncertain'}"
-            for each in process.ledger.since(midnight())
+            f"{dollars(each.usd)} {'certain' if each.certain else 'under way' if each.under_way else 'open'}"
+            for each in sorted(spent_today(process), key=lambda each: each.usd)
         )
 
     (handle,) = process.begin()
     assert spent() == ()
     process.reserve(handle)
-    assert spent() == ("0.04 under way",)
+    assert spent() == ("$0.04 under way",)
     process.journal.mark(handle, "working")
-    assert spent() == ("0.04 under way",)
+    assert spent() == ("$0.04 under way",)
     process.record(handle)
-    assert spent() == ("0.01 certain",)
+    assert spent() == ("$0.01 certain",)
     (unknown,) = process.work("other")
     process.journal.end(unknown, "unknown", UNKNOWN)
-    assert spent() == ("0.01 certain", "0.04 uncertain")
+    assert spent() == ("$0.01 certain", "$0.04 open")
     (failed,) = process.work("third")
     process.journal.end(failed, "failed", ERROR)
-    assert spent() == ("0.01 certain", "0.04 uncertain")
-    assert process.ledger.since(datetime.now(UTC) + timedelta(hours=1)) == []
+    assert spent() == ("$0.01 certain", "$0.04 open")
+    tomorrow = today() + timedelta(days=1)
+    assert process.ledger.between(tomorrow, tomorrow) == []
 
 
 @pytest.mark.parametrize(
@@ -299,7 +305,7 @@ def test_a_failure_that_was_charged_counts(
 ) -> None:
     (handle,) = process.work()
     process.journal.end(handle, "failed", {**ERROR, **charge})
-    (spent,) = process.ledger.since(midnight())
+    (spent,) = spent_today(process)
     assert (spent.usd, spent.certain, spent.under_way) == (Decimal(usd), certain, False)
     assert process.reserve(*process.begin("other"), usd="0.01", budget=usd) == Decimal(usd)
 
@@ -307,7 +313,7 @@ def test_a_failure_that_was_charged_counts(
 def test_a_result_without_a_price_counts_as_what_was_set_aside(process: Process) -> None:
     (handle,) = process.work()
     process.journal.record(handle, [StoredImage(url="https://x")], (), replace(RESULT, cost_usd=None))
-    (spent,) = process.ledger.since(midnight())
+    (spent,) = spent_today(process)
     assert (spent.usd, spent.certain, spent.under_way) == (Decimal("0.04"), False, False)
 
 
@@ -352,7 +358,7 @@ def test_after_a_week_what_cost_nothing_is_forgotten_and_no_prompt_is_kept_twice
     assert left_at_the_next_start() == dict.fromkeys((free, charged, unknown, done, working), True)
     change(data_dir, "ended_at = ended_at - 120")
     assert left_at_the_next_start() == {charged: False, unknown: False, done: False, working: True}
-    assert sum(spent.usd for spent in process.ledger.since(midnight())) == Decimal("0.02") + Decimal(
+    assert sum(spent.usd for spent in spent_today(process)) == Decimal("0.02") + Decimal(
         "0.04"
     ) * 2 + Decimal("0.01")
 
@@ -444,6 +450,24 @@ def test_a_process_that_has_let_go_is_gone_and_another_is_not(tmp_path: Path) ->
             assert not also
 
 
+def test_a_process_that_ends_leaves_no_file(tmp_path: Path) -> None:
+    one = Owners(tmp_path / "running")
+    one.hold()
+    one.release()
+    one.release()
+    assert not list((tmp_path / "running").iterdir())
+
+
+def test_a_lock_whose_folder_was_removed_is_taken_anew(tmp_path: Path) -> None:
+    one, other = Owners(tmp_path / "running"), Owners(tmp_path / "running")
+    one.hold()
+    shutil.rmtree(tmp_path / "running")
+    one.hold()
+    other.hold()
+    with other.gone(one.name) as gone:
+        assert not gone
+
+
 def test_locks_of_killed_processes_are_swept_and_no_other(tmp_path: Path) -> None:
     folder = tmp_path / "running"
     alive, sweeping = Owners(folder), Owners(folder)
@@ -515,7 +539,7 @@ def test_a_gallery_of_the_first_version_is_brought_up_to_date_and_keeps_everythi
     assert (image.handle, image.path, image.seconds) == ("img_1a2b", Path("/pictures/fox.png"), None)
     assert process.gallery.usual_seconds("vendor/model") == 6.942
     assert process.gallery.delivered(1) == [record], "what is older than the journal counts as delivered"
-    assert [spent.usd for spent in process.ledger.since(datetime.fromtimestamp(0, UTC))] == [Decimal("0.04")]
+    assert [spent.usd for spent in process.ledger.between(date(2020, 1, 1), today())] == [Decimal("0.04")]
     (handle,) = process.work()
     process.record(handle)
     assert [each.generation for each in process.gallery.list()] == [handle, "gen_7f3a"]
@@ -527,7 +551,7 @@ def test_a_record_from_before_the_journal_that_has_no_price_counts_as_nothing(
     data_dir.mkdir()
     with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection:
         connection.executescript(VERSION_1.replace("'0.04'", "NULL"))
-    (spent,) = process.ledger.since(datetime.fromtimestamp(0, UTC))
+    (spent,) = process.ledger.between(date(2020, 1, 1), today())
     assert (spent.usd, spent.certain) == (0, False)
 
 

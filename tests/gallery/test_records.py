@@ -18,6 +18,7 @@ import pytest
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import GalleryImage, Record, StoredImage
+from imagerouter_mcp.gallery.schema import gallery_error
 from support.recording import RecordingGallery
 
 spawn = multiprocessing.get_context("spawn")
@@ -313,6 +314,52 @@ def test_a_damaged_gallery_is_named_with_its_remedy(tmp_path: Path) -> None:
 
     assert "is damaged" in refusal.what
     assert "Move that file away" in refusal.remedy
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells which files are open")
+def test_a_gallery_that_cannot_be_used_is_not_held_open_so_that_it_can_be_moved_away(tmp_path: Path) -> None:
+    (tmp_path / "gallery.sqlite3").write_bytes(b"this is no database" * 500)
+    with contextlib.closing(sqlite3.connect(tmp_path / "newer.sqlite3")) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    caught: list[object] = []  # each keeps its traceback, and with it what was open
+    for name in ("gallery", "newer"):
+        (tmp_path / name).mkdir()
+        (tmp_path / f"{name}.sqlite3").rename(tmp_path / name / "gallery.sqlite3")
+        with contextlib.closing(Database(tmp_path / name)) as database:
+            with pytest.raises(ConfigurationError) as refusal:
+                RecordingGallery(database).count()
+            caught.append(refusal)
+    held = {str(descriptor.resolve()) for descriptor in Path("/proc/self/fd").iterdir()}
+    assert not any(name.startswith(str(tmp_path)) for name in held)
+
+
+def test_a_gallery_that_another_process_writes_to_is_opened_and_read_at_once(tmp_path: Path) -> None:
+    with contextlib.closing(Database(tmp_path)) as writing:
+        made(RecordingGallery(writing), "fox")
+        with (
+            writing.transaction("IMMEDIATE"),
+            contextlib.closing(Database(tmp_path)) as reading,
+        ):
+            assert prompts(RecordingGallery(reading).list()) == ["fox"]
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (sqlite3.SQLITE_BUSY, "is locked by another program"),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, "is locked by another program"),
+        (sqlite3.SQLITE_CORRUPT, "is damaged"),
+        (sqlite3.SQLITE_CORRUPT_INDEX, "is damaged"),
+        (sqlite3.SQLITE_NOTADB, "is damaged"),
+        (sqlite3.SQLITE_FULL, "cannot be used"),
+        (sqlite3.SQLITE_READONLY, "cannot be used"),
+    ],
+)
+def test_each_failure_of_the_database_has_its_sentence(code: int, sentence: str) -> None:
+    error = sqlite3.OperationalError("it says why")
+    error.sqlite_errorcode = code
+    told = gallery_error(Path("/data/gallery.sqlite3"), error)
+    assert f"/data/gallery.sqlite3 {sentence} (it says why)" in told.what
 
 
 def test_a_gallery_damaged_while_in_use_is_named_as_well(tmp_path: Path) -> None:

@@ -64,8 +64,12 @@ def test_a_folder_that_cannot_be_written_to_is_a_sentence(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["", "upload_", "upload_123", "upload_../../x", "upload_0123456789abcdeg", "img_7f3a", "upload"]
+    "text",
+    ["", "upload_", "upload_123", "upload_../../x", "../x", "upload_0123456789abcdeg", "img_7f3a", "upload"],
 )
 def test_other_texts_are_no_names_of_uploads(tmp_path: Path, text: str) -> None:
+    (tmp_path / "uploads").mkdir()
+    for file in (tmp_path / "x", tmp_path / "uploads" / "img_7f3a"):
+        file.touch()
     assert not is_upload(text)
     assert Uploads(tmp_path).find(text) is None

@@ -20,7 +20,7 @@ from imagerouter_mcp.gallery.days import start_of, today
 from imagerouter_mcp.gallery.entries import Record, Reservation
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.records import Gallery
-from imagerouter_mcp.generation import delivery
+from imagerouter_mcp.generation import result_files
 from imagerouter_mcp.generation.delivery import Delivery
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.settings import Settings
@@ -110,7 +110,7 @@ async def test_a_download_is_tried_again_only_if_that_can_help(
     status: str,
     tries: int,
 ) -> None:
-    monkeypatch.setattr(delivery, "RETRY_AFTER_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(result_files, "RETRY_AFTER_SECONDS", (0.0, 0.0))
     asked: list[bytes] = []
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -3,7 +3,9 @@
 import pytest
 
 from imagerouter_mcp.http_app import admission
-from imagerouter_mcp.http_app.admission import BURST_SECONDS, Rate
+from imagerouter_mcp.http_app.admission import BURST_SECONDS, MAX_WAIT_SECONDS, Rate
+from imagerouter_mcp.http_app.household import household
+from imagerouter_mcp.http_app.shares import Shares
 
 
 class Clock:
@@ -17,22 +19,21 @@ class Clock:
         return self.now
 
 
-def test_a_burst_passes_then_the_rate_is_kept() -> None:
+def test_a_burst_passes_then_the_rate_is_kept_by_waiting() -> None:
     clock = Clock()
     rate = Rate(2, clock)
     burst = 2 * BURST_SECONDS
     assert [rate.wait("a") for _ in range(burst)] == [0] * burst
-    assert rate.wait("a") == pytest.approx(0.5)
-    clock.now += 0.5
+    assert [rate.wait("a") for _ in range(2)] == pytest.approx([0.5, 1])
+    assert rate.wait("a") > MAX_WAIT_SECONDS, "it is refused"
+    clock.now += 1.5
     assert rate.wait("a") == 0
-    assert rate.wait("a") > 0
 
 
 def test_a_refused_request_does_not_make_the_wait_longer() -> None:
-    clock = Clock()
-    rate = Rate(1, clock)
+    rate = Rate(0.5, Clock())
     waits = [rate.wait("a") for _ in range(100)]
-    assert waits[-1] == pytest.approx(1)
+    assert waits[-1] == pytest.approx(2)
 
 
 def test_one_client_does_not_use_up_what_another_may() -> None:
@@ -47,7 +48,7 @@ def test_after_a_pause_there_is_no_more_than_one_burst() -> None:
     rate = Rate(1, clock)
     rate.wait("a")
     clock.now += 1_000_000
-    passed = sum(rate.wait("a") == 0 for _ in range(100))
+    passed = [rate.wait("a") for _ in range(100)].count(0)
     assert passed == BURST_SECONDS
 
 
@@ -82,5 +83,14 @@ def test_clients_that_are_not_heard_of_any_more_are_forgotten(monkeypatch: pytes
     ],
 )
 def test_who_counts_as_one_client(one: str, other: str, *, same: bool) -> None:
-    households = [admission.household({"client": (host, 1)}) for host in (one, other)]
-    assert (households[0] == households[1]) == same
+    assert (household((one, 1)) == household((other, 2))) == same
+
+
+def test_one_client_takes_half_and_leaves_a_place_for_each_other_one() -> None:
+    shares = Shares(16)
+    assert [shares.take("a") for _ in range(16)].count(True) == 8
+    assert [shares.take("b") for _ in range(16)].count(True) == 4
+    assert [shares.take("c") for _ in range(16)].count(True) == 2
+    assert shares.take("d")
+    shares.give_back("a", 8)
+    assert shares.take("d", 4)

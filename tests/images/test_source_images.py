@@ -7,6 +7,7 @@ import os
 import random
 import struct
 import sys
+import unicodedata
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -198,6 +199,97 @@ OTHERS: dict[str, Callable[[], bytes]] = {
 
 
 # Refusals
+
+
+NARROW = "Screenshot 2026-11-26 at 3.04.05\u202fPM.png"
+"""As macOS names it, with a narrow no-break space."""
+
+
+@pytest.mark.parametrize(
+    ("stored", "written"),
+    [
+        (NARROW, NARROW.replace("\u202f", " ")),
+        (unicodedata.normalize("NFD", "Zürich.png"), unicodedata.normalize("NFC", "Zürich.png")),
+        (unicodedata.normalize("NFC", "Zürich.png"), unicodedata.normalize("NFD", "Zürich.png")),
+        ("my fox.png", "my%20fox.png"),
+        ("my fox (1).png", r"my\ fox\ \(1\).png"),
+        (NARROW, NARROW.replace("\u202f", "%20").replace(" ", "%20")),
+        ("100%25.png", "100%25.png"),
+    ],
+    ids=ascii,
+)
+async def test_the_file_that_a_path_means_is_found_however_it_is_written(
+    tmp_path: Path, stored: str, written: str
+) -> None:
+    (tmp_path / "other.png").write_bytes(b"another")
+    (tmp_path / stored).write_bytes(encoded())
+    for text in (f"{tmp_path}/{written}", f'"{tmp_path}/{written}"', f"'{tmp_path}/{written}' "):
+        image = await opened(text)
+        image.file.close()
+        assert (image.width, image.height) == SIZE
+
+
+async def test_of_two_files_that_look_the_same_none_is_taken(tmp_path: Path) -> None:
+    for space in ("\u202f", "\u00a0"):
+        (tmp_path / f"a{space}b.png").write_bytes(encoded())
+    assert "there is no such file" in await refusal(f"{tmp_path}/a b.png")
+
+
+async def test_a_file_that_a_path_means_is_not_read_from_outside_of_the_allowed_folders(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "secret.png").write_bytes(encoded())
+    allowed = tmp_path / "allowed"
+    allowed.mkdir()
+    async with aclosing(Fetcher(Policy(), 2)) as fetcher:
+        for text in (f"{allowed}/%2e%2e/secret.png", f"{allowed}/..%2Fsecret.png"):
+            with pytest.raises(InvalidSourceError, match="not in a folder"):
+                await SourceReader(fetcher, expand, [allowed]).open(text)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there these are paths as any other")
+async def test_paths_of_windows_are_read_where_linux_runs_within_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagerouter_mcp.settings._DRIVES", tmp_path)
+    (tmp_path / "c" / "My Pictures").mkdir(parents=True)
+    (tmp_path / "c" / "My Pictures" / "fox.png").write_bytes(encoded())
+    share = str(tmp_path / "c" / "My Pictures" / "fox.png").replace("/", "\\")
+    for text in (
+        r"C:\My Pictures\fox.png",
+        '"C:/My Pictures/fox.png"',
+        rf"\\wsl.localhost\Ubuntu{share}",
+        rf"\\WSL$\Ubuntu-24.04{share}",
+    ):
+        image = await opened(text)
+        image.file.close()
+        assert (image.width, image.height) == SIZE, text
+    assert "path of Windows, and this server runs on another system" in await refusal("Q:/fox.png")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("image_0", "image", "img-1", "[Image #1]", "attachment://photo.png", "sandbox:/mnt/data/fox.png"),
+        *(
+            "/mnt/user-data/uploads/fox.png",
+            "/mnt/data/fox.png",
+            "file-service://file-1a2b",
+            "cid:1",
+            "blob:x",
+        ),
+    ],
+)
+async def test_an_attachment_of_the_chat_is_called_what_it_is_with_what_does_reach_the_server(
+    name: str,
+) -> None:
+    assert "is an attachment of the chat, and those never reach this server" in await refusal(name)
+    async with aclosing(Fetcher(Policy(), 2)) as fetcher:
+        for folders, offered in ((None, "Ask the person for the path of the file here"), ((), "upload_link")):
+            with pytest.raises(InvalidSourceError) as caught:
+                await SourceReader(fetcher, expand, folders).open(name)
+            assert offered in caught.value.remedy
+            assert "data URI" in caught.value.remedy
 
 
 async def test_a_folder_is_called_one(tmp_path: Path) -> None:

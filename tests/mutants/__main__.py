@@ -73,7 +73,7 @@ def main() -> int:
 def _record() -> Record:
     """Return the record that all worktrees of this repository share."""
     return Record(
-        Path(_git("rev-parse", "--path-format=absolute", "--git-common-dir").strip()) / "mutants.json"
+        Path(_git("rev-parse", "--path-format=absolute", "--git-common-dir").strip()) / "mutants-reach.json"
     )
 
 

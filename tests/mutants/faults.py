@@ -197,7 +197,10 @@ class _Finder(ast.NodeVisitor):
         other = ARITHMETIC.get(type(node.op))
         if other and not any(isinstance(side, ast.JoinedStr) for side in (node.left, node.right)):
             self._add("operator", node, f"({ast.unparse(ast.BinOp(node.left, other(), node.right))})")
-        self.generic_visit(node)
+        if isinstance(node.op, ast.Pow):  # of 2**20 only the 20
+            self.visit(node.right)
+        else:
+            self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> None:
         """Take `any` for `all`, `min` for `max`."""

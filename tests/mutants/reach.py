@@ -1,7 +1,7 @@
 """Which tests reach which lines: recorded by running them once, kept, and asked for every fault.
 
 As a pytest plugin (`-p mutants.reach`) it records, per test, the lines of the package that run and the
-seconds it takes.
+time it takes.
 """
 
 import ast
@@ -11,7 +11,7 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,8 +23,8 @@ from mutants.faults import Fault
 RECORD = "MUTANTS_RECORD"
 """The variable that names the folder to record into; without it the plugin does nothing."""
 
-SHARE_OF_TESTS = 0.1
-"""Part of the time of all tests that the tests for one fault may take; under load all take longer."""
+SHARE_OF_TESTS = 0.05
+"""Part of the processor time of all tests that the tests for one fault may take."""
 
 _OF_IMPORTS = ("tests/contract/", "tests/project/")
 
@@ -49,10 +49,12 @@ class Test:
 
     Attributes:
         seconds: How long it takes.
+        cpu: The processor time that it takes, in seconds; unlike the other, it is the same under load.
         places: The lines that it runs.
     """
 
     seconds: float
+    cpu: float
     places: frozenset[Place]
 
 
@@ -76,29 +78,29 @@ class Reach:
         Returns:
             The seconds that each takes, by node id.
         """
-        budget = SHARE_OF_TESTS * sum(test.seconds for test in self.tests.values())
-        chosen = dict[str, float]()
-        for name in sorted(
+        budget = SHARE_OF_TESTS * sum(test.cpu for test in self.tests.values())
+        nearest_first = sorted(
             self._reaching(fault, package),
-            key=lambda name: (-_nearness(name, fault.module), self.tests[name].seconds),
-        ):
-            chosen[name] = self.tests[name].seconds
-            if sum(chosen.values()) > budget:
-                break
-        return chosen
+            key=lambda name: (-_nearness(name, fault.module), self.tests[name].cpu),
+        )
+        spent = accumulate(self.tests[name].cpu for name in nearest_first)
+        affordable = 1 + sum(1 for _ in takewhile(lambda cpu: cpu <= budget, spent))
+        return {name: self.tests[name].seconds for name in nearest_first[:affordable]}
 
     def _reaching(self, fault: Fault, package: Path) -> set[str]:
         places = _places(fault.module, (package / fault.module).read_text("utf-8"))
         found = self._running(places[line] for line in range(fault.line, fault.last_line + 1))
         if not found and fault.function:  # The line is newer than the record, or a default.
             found = self._running(place for place in places.values() if place.function == fault.function)
-        if found:
-            return found
-        # Constants run at import: take the functions that use the name, else the whole module. What runs
-        # at import also shows in the tools' contract and in the documents.
-        used = self._running(places[line] for line in _uses(package / fault.module, fault.line))
-        found = used or self._running(places.values())
-        return found | {name for name in self.tests if name.startswith(_OF_IMPORTS)}
+        if not found:
+            # Constants run at import: take the functions that use the name, else the whole module. What runs
+            # at import also shows in the tools' contract and in the documents.
+            used = self._running(places[line] for line in _uses(package / fault.module, fault.line))
+            found = used or self._running(places.values())
+            found |= {name for name in self.tests if name.startswith(_OF_IMPORTS)}
+        # What is cached runs in the first test alone that needs it; the module's own tests need it too.
+        own = fault.module.count("/") + 1
+        return found | {name for name in self.tests if _nearness(name, fault.module) == own}
 
     def _running(self, places: Iterable[Place]) -> set[str]:
         return {name for place in set(places) for name in self._by_place.get(place, ())}
@@ -154,10 +156,10 @@ def _uses(module: Path, line: int) -> list[int]:
 
 def read_recorded(folder: Path, package: Path) -> dict[str, Test]:
     """Read what the processes of a test run recorded."""
-    seconds: dict[str, float] = {}
+    took: dict[str, tuple[float, float]] = {}
     for file in folder.glob("*.json"):
-        seconds |= json.loads(file.read_text("utf-8"))
-    reached: dict[str, set[Place]] = {name: set() for name in seconds}
+        took |= json.loads(file.read_text("utf-8"))
+    reached: dict[str, set[Place]] = {name: set() for name in took}
     for file in folder.glob("*.coverage"):
         data = coverage.CoverageData(str(file))
         data.read()
@@ -167,7 +169,7 @@ def read_recorded(folder: Path, package: Path) -> dict[str, Test]:
             for line, names in data.contexts_by_lineno(measured).items():
                 for name in reached.keys() & set(names) if line in places else ():
                     reached[name].add(places[line])
-    return {name: Test(seconds[name], frozenset(places)) for name, places in reached.items()}
+    return {name: Test(*took[name], frozenset(places)) for name, places in reached.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +193,8 @@ class Record:
         kept: dict[str, Any] = json.loads(self.file.read_text("utf-8"))
         places = [Place(*place) for place in kept["places"]]
         return {
-            name: Test(seconds, frozenset(map(places.__getitem__, numbers)))
-            for name, (state, seconds, numbers) in kept["tests"].items()
+            name: Test(seconds, cpu, frozenset(map(places.__getitem__, numbers)))
+            for name, (state, seconds, cpu, numbers) in kept["tests"].items()
             if states.get(name) == state
         }
 
@@ -201,7 +203,7 @@ class Record:
         places = {place for test in tests.values() for place in test.places}
         numbers = {place: number for number, place in enumerate(places)}
         rows = {
-            name: (states[name], test.seconds, [numbers[place] for place in test.places])
+            name: (states[name], test.seconds, test.cpu, [numbers[place] for place in test.places])
             for name, test in tests.items()
         }
         self.file.parent.mkdir(exist_ok=True)
@@ -220,7 +222,7 @@ class _Recorder:
 
     def __init__(self, folder: Path) -> None:
         self._name = folder / str(os.getpid())
-        self._seconds: dict[str, float] = {}
+        self._took: dict[str, tuple[float, float]] = {}
         self._failed: set[str] = set()
         self._coverage = coverage.Coverage(
             data_file=f"{self._name}.coverage",
@@ -234,11 +236,11 @@ class _Recorder:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         self._coverage.switch_context(item.nodeid)
-        began = time.monotonic()
+        began, cpu_began = time.monotonic(), time.process_time()
         try:
             return (yield)
         finally:
-            self._seconds[item.nodeid] = time.monotonic() - began
+            self._took[item.nodeid] = (time.monotonic() - began, time.process_time() - cpu_began)
             self._coverage.switch_context("")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -249,7 +251,7 @@ class _Recorder:
     def pytest_unconfigure(self) -> None:
         self._coverage.stop()
         self._coverage.save()
-        passed = {test: taken for test, taken in self._seconds.items() if test not in self._failed}
+        passed = {test: taken for test, taken in self._took.items() if test not in self._failed}
         Path(f"{self._name}.json").write_text(json.dumps(passed), "utf-8")
 
 

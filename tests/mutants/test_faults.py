@@ -62,6 +62,10 @@ def test_a_bound_is_not_moved_by_less_than_anybody_notices(tmp_path: Path) -> No
     assert changes(tmp_path, "near = a <= 1000") == {"near = (a < 1000)", "near = a <= 10000"}
 
 
+def test_a_power_is_one_number(tmp_path: Path) -> None:
+    assert changes(tmp_path, "size = 2**20") == {"size = 2**200"}
+
+
 def test_a_seed_draws_the_same_faults_from_every_place_and_kind() -> None:
     drawn = draw(PACKAGE, 150, 1, ())
     assert drawn == draw(PACKAGE, 150, 1, ())

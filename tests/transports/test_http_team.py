@@ -20,7 +20,8 @@ from imagerouter_mcp.settings import Settings, load_settings
 from imagerouter_mcp.wiring import open_app
 from support.http_serving import COMMAND, Serving, serving
 
-TOKEN = "team-token-0123456789"  # noqa: S105 - it guards nothing
+TOKEN = "team-token-0123456789abcdef012345"  # noqa: S105 - it guards nothing
+OTHER_TOKEN = "other-token-0123456789abcdef01234"  # noqa: S105 - as above
 PAGE = "https://chat.example"
 HEADERS = {"Accept": "application/json, text/event-stream", "Authorization": f"Bearer {TOKEN}"}
 META = {
@@ -146,32 +147,56 @@ def test_a_setting_that_would_open_too_much_or_nothing_is_refused(
 
 
 def test_who_asks_too_fast_is_told_how_long_to_wait(team: dict[str, str]) -> None:
-    with serving({**team, "IMAGEROUTER_HTTP_RATE": "0.5"}) as running:
-        statuses = [post(running.url).status_code for _ in range(5)]
+    with serving({**team, "IMAGEROUTER_HTTP_RATE": "0.2"}) as running:
+        statuses = [post(running.url).status_code for _ in range(2)]
         refused = post(running.url)
-        wrong = [post(running.url, Authorization="Bearer guess").status_code for _ in range(6)]
-    assert statuses == [200] * 5
+        wrong = [post(running.url, Authorization="Bearer guess").status_code for _ in range(3)]
+        probes = {httpx.get(f"{running.base}/health", trust_env=False).status_code for _ in range(5)}
+    assert statuses == [200] * 2
     assert refused.status_code == 429
-    assert 1 <= int(refused.headers["retry-after"]) <= 2
-    assert wrong == [401] * 5 + [429], "guessing is slow, and holds up nobody who knows the token"
+    assert 1 <= int(refused.headers["retry-after"]) <= 5
+    assert wrong == [401] * 2 + [429], "guessing is slow, and holds up nobody who knows the token"
+    assert probes == {200}
 
 
-def test_more_requests_than_allowed_at_once_are_told_to_wait_and_probes_are_not(team: dict[str, str]) -> None:
+def test_who_asks_a_little_too_fast_is_served_later(team: dict[str, str]) -> None:
+    with serving({**team, "IMAGEROUTER_HTTP_RATE": "2"}) as running:
+        statuses = [post(running.url).status_code for _ in range(22)]
+    assert statuses == [200] * 22
+
+
+def test_nobody_has_every_request_under_way_and_probes_are_served(team: dict[str, str]) -> None:
+    tokens = {**team, "IMAGEROUTER_MCP_TOKEN": f"{TOKEN},{OTHER_TOKEN}", "IMAGEROUTER_HTTP_REQUESTS": "4"}
     with (
-        serving({**team, "IMAGEROUTER_HTTP_REQUESTS": "2"}) as running,
+        serving(tokens) as running,
         httpx.Client(headers=HEADERS, trust_env=False, timeout=10) as client,
         ExitStack() as streams,
     ):
-        sessions = [client.post(running.url, json=INITIALIZE).headers["mcp-session-id"] for _ in range(2)]
-        for session in sessions:
-            named = {"Mcp-Session-Id": session, "Mcp-Protocol-Version": "2025-11-25"}
-            streams.enter_context(client.stream("GET", running.url, headers=named)).raise_for_status()
+        answers = [
+            streams.enter_context(client.stream("POST", running.url, **slow_call())).iter_text()
+            for _ in range(2)
+        ]
+        assert all("Preparing" in next(answer) for answer in answers)
         refused = client.post(running.url, json=INITIALIZE)
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert post(running.url, Authorization=f"Bearer {OTHER_TOKEN}").status_code == 200
         assert client.get(f"{running.base}/health").status_code == 200
         assert client.get(f"{running.base}/ready").status_code == 200
         streams.close()
         assert _served_again(client, running)
+
+
+def slow_call() -> dict[str, Any]:
+    """A request that is answered in a minute, and tells of its progress before."""
+    arguments = {"prompt": "A fox", "model": "sandbox/slow-60", "again": True}
+    parameters = {"name": "generate_image", "arguments": arguments, "_meta": {**META, "progressToken": 1}}
+    named = {
+        "Mcp-Protocol-Version": "2026-07-28",
+        "Mcp-Method": "tools/call",
+        "Mcp-Name": "generate_image",
+    }
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": parameters}
+    return {"json": message, "headers": named}
 
 
 def _served_again(client: httpx.Client, running: Serving) -> bool:

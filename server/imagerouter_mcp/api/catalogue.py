@@ -18,6 +18,19 @@ _LONGEST_ID = 100
 _TELLING_LENGTH = 3
 """Characters from which it is more than chance that an id contains what was asked for."""
 
+_NICKNAMES = {
+    "nano-banana": "google/gemini-2.5-flash",
+    "nanobanana": "google/gemini-2.5-flash",
+    "nano-banana-pro": "google/gemini-3-pro",
+    "dalle-3": "openai/dall-e-3",
+    "dalle3": "openai/dall-e-3",
+    "sora": "openai/sora-2",
+    "flux-schnell": "black-forest-labs/FLUX-1-schnell",
+    "stable-diffusion-3.5": "stabilityai/sd3.5",
+    "stable-diffusion-xl": "stabilityai/sdxl",
+}
+"""What people call models whose ids say something else."""
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -40,6 +53,26 @@ class Listing:
         """Return the model with this id or alias, exactly as written."""
         entry = self.by_id.get(model_id)
         return entry or next((entry for entry in self.models if model_id in entry.aliases), None)
+
+    def meant(self, name: str) -> ModelEntry | None:
+        """Return the model that a name means: an id in any case, without its vendor, or a public nickname.
+
+        A name that fits several models means none of them.
+        """
+        plain = _plain(name[:_LONGEST_ID])
+        fitting = self._plainly.get(plain) or self._plainly.get(_plain(_NICKNAMES.get(plain, ""))) or set()
+        (only,) = fitting if len(fitting) == 1 else (None,)
+        return self.find(name) or (self.by_id[only] if only else None)
+
+    @cached_property
+    def _plainly(self) -> Mapping[str, set[str]]:
+        """Return the ids that each plain name fits, with and without the vendor."""
+        named = defaultdict[str, set[str]](set)
+        for entry in self.models:
+            for name in map(_plain, (entry.id, *entry.aliases)):
+                named[name].add(entry.id)
+                named[_tail(name)].add(entry.id)
+        return named
 
 
 class Catalogue:

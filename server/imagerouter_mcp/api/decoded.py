@@ -1,11 +1,16 @@
 """Read decoded JSON that may have any shape."""
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import cast
 
-_COSTS_BELOW = 10**6
-"""USD: no result costs this much."""
+from imagerouter_mcp.money import usd
+
+_BELOW = 10**6
+"""USD: nothing costs this much, and no account holds it."""
+_WRITTEN = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,40})?")
+"""An amount in a string; the service's have four decimals."""
 
 
 def as_object(value: object) -> Mapping[str, object]:
@@ -18,8 +23,24 @@ def as_list(value: object) -> Sequence[object]:
     return cast("Sequence[object]", value) if isinstance(value, list) else ()
 
 
-def as_cost(value: object) -> Decimal | None:
-    """Return a JSON number as USD; None for anything that cannot be a cost, such as -1, NaN or a string."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _COSTS_BELOW:
+def as_usd(value: object, *, written: bool = False, signed: bool = False) -> Decimal | None:
+    """Return an amount of money in USD, to the micro-dollar; None for anything that cannot be one.
+
+    Size and digits are judged before anything is calculated: `1e99999999` is a number of a few bytes.
+
+    Args:
+        value: Of any type.
+        written: Whether the service may write this amount as a string, such as "25.5000".
+        signed: Whether it may be below zero, as a balance may.
+    """
+    if written and isinstance(value, str) and _WRITTEN.fullmatch(value):
+        value = Decimal(value)
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float | Decimal)
+        or not -_BELOW < value < _BELOW
+    ):
         return None
-    return abs(Decimal(str(value)))  # -0.0 is 0
+    if value < 0 and not signed:
+        return None
+    return usd(value) + 0  # -0.0 is 0

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from imagerouter_mcp.api.decoded import as_cost, as_object
+from imagerouter_mcp.api.decoded import as_object, as_usd
 from imagerouter_mcp.api.quoting import quoted
 from imagerouter_mcp.api.rate import seconds_of
 from imagerouter_mcp.errors import (
@@ -209,7 +209,7 @@ def _string(value: object) -> str | None:
 
 def _tell_cost(error: APIError, told: _Told, whole: Mapping[str, object]) -> None:
     """Say in the error what was charged, and that asking again may cost again."""
-    cost = as_cost(whole.get("cost"))
+    cost = as_usd(whole.get("cost"))
     if cost:
         error.charged, error.cost_usd = "yes", cost
         error.remedy = "Asking again would cost again. Use another model or other words."

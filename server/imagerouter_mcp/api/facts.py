@@ -41,7 +41,7 @@ class Facts:
         aliases: Other ids that the service accepts for it.
     """
 
-    max_sources: int = 16
+    max_sources: int
     sources_used: int | None = None
     takes_prompt: bool = True
     min_prompt: int = 1

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from imagerouter_mcp.api.decoded import as_list, as_object
+from imagerouter_mcp.api.decoded import as_list, as_object, as_usd
 from imagerouter_mcp.api.facts import Facts, Output, facts_of
 from imagerouter_mcp.errors import UnexpectedResponseError
 
@@ -19,8 +19,6 @@ _SIZE = re.compile(r"(\d{1,5})\s*[x×*]\s*(\d{1,5})", re.IGNORECASE)
 """`WIDTHxHEIGHT` with every separator that ImageRouter accepts."""
 _LONGEST_NAME = 200
 """Characters of an id, an alias or a provider; the longest real one has some 50."""
-_PRICES_BELOW = 10**6
-"""USD: no result costs this much."""
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
 
 
@@ -225,28 +223,42 @@ def _price(row: Mapping[str, object]) -> Price | None:
         return None
     lows, averages, highs = zip(*spans, strict=True)
     low, high = min(lows), max(highs)
+    if math.isinf(high):
+        return None
     return Price(low, min(max(low, *averages), high), high)
 
 
 def _offers(hosts: Sequence[object]) -> Iterator[tuple[str, Price]]:
     for host in map(as_object, hosts):
         name, span = host.get("id"), _span(host.get("pricing"))
-        if isinstance(name, str) and span:
+        if isinstance(name, str) and span and math.isfinite(span[-1]):
             low, average, high = span
             yield name, Price(low, min(max(low, average), high), high)
 
 
 def _span(offer: object) -> tuple[float, float, float] | None:
-    """Read minimum, average and maximum of a number, `{value}`, `{range: {min, …}}` or `{min, …}`."""
+    """Read minimum, average and maximum of a number, `{value}`, `{range: {min, …}}` or `{min, …}`.
+
+    Returns:
+        Infinite ones if an amount is told that cannot be one; None if none is told.
+    """
     pricing = as_object(offer)
     inner = as_object(pricing.get("range")) or pricing
-    least, average, most = (_number(inner.get(key)) for key in ("min", "average", "max"))
-    amounts = (least, average, most, _number(pricing.get("value", offer)))
+    least, average, most = (_usd(inner.get(key)) for key in ("min", "average", "max"))
+    amounts = (least, average, most, _usd(pricing.get("value") if pricing else offer))
     told = [amount for amount in amounts if amount is not None]
-    if not told or min(told) < 0 or max(told) >= _PRICES_BELOW:
-        return None
+    if not told or math.isinf(max(told)):
+        return (math.inf, math.inf, math.inf) if told else None
     low = min(told) if least is None else least
     return low, low if average is None else average, max(told)
+
+
+def _usd(value: object) -> float | None:
+    """Return an amount; infinity for a value that is none."""
+    if value is None:
+        return None
+    amount = as_usd(value, written=True)
+    return math.inf if amount is None else float(amount)
 
 
 def _date(text: object) -> str | None:

@@ -1,7 +1,7 @@
 """The models that most people use, as ImageRouter ranks them, and what to show without that ranking."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import anyio
@@ -18,25 +18,10 @@ RETRY_SECONDS = 60.0
 SUBSTITUTES = 20
 _ID_FIELDS = ("model", "modelId", "model_id", "id", "name")
 """Where an item may carry the model's id; the answer's shape is not documented."""
-_COUNT_FIELDS = ("count", "requests", "total", "usage", "_count", "requestCount", "total_requests")
-"""Where it may carry how often the model was used; Prisma, a database client, calls it `_count`."""
 
 
-@dataclass(frozen=True, slots=True)
-class PopularModel:
-    """One model of the ranking.
-
-    Attributes:
-        id: As ImageRouter names it; it may be an alias, or a model that is no longer in the list.
-        count: How often it was used, where told. The period is not documented.
-    """
-
-    id: str
-    count: int | None = None
-
-
-def parse_popular(answer: object) -> list[PopularModel]:
-    """Read the ranking, most popular first: an array, bare or under `json`, of ids or objects with an id.
+def parse_popular(answer: object) -> list[str]:
+    """Return the ids of a ranking, most popular first: an array, bare or under `json`, of ids or objects.
 
     Raises:
         UnexpectedResponseError: It has another shape.
@@ -49,10 +34,7 @@ def parse_popular(answer: object) -> list[PopularModel]:
             "ImageRouter's answer is not a ranking of models.",
             "Search the model list instead.",
         )
-    first: dict[str, PopularModel] = {}
-    for model in models:
-        first.setdefault(model.id, model)
-    return list(first.values())
+    return list(dict.fromkeys(models))
 
 
 def honest_fallback(models: Sequence[ModelEntry], limit: int) -> list[ModelEntry]:
@@ -65,28 +47,13 @@ def honest_fallback(models: Sequence[ModelEntry], limit: int) -> list[ModelEntry
     return [entry for entry in ranked if not entry.is_dummy][:limit]
 
 
-def _item(item: object) -> PopularModel | None:
+def _item(item: object) -> str | None:
     if isinstance(item, str):
-        return PopularModel(item) if is_name(item) else None
+        return item if is_name(item) else None
     fields = as_object(item)
     names = [name for key in _ID_FIELDS if isinstance(name := fields.get(key), str) and is_name(name)]
-    if not names:
-        return None
     # A row may have a database key or a title beside the id; only the id names a vendor.
-    return PopularModel(next((name for name in names if "/" in name), names[0]), _count(fields))
-
-
-def _count(fields: Mapping[str, object]) -> int | None:
-    for key in _COUNT_FIELDS:
-        told = fields.get(key)
-        # Prisma puts the count into an object, under the counted field or `_all`.
-        for value in (told, *as_object(told).values()):
-            if isinstance(value, int) and not isinstance(value, bool):
-                return value
-            # 64-bit integers travel as strings in JSON; longer ones are something else.
-            if isinstance(value, str) and value.isdecimal() and len(value) <= len(str(2**63)):
-                return int(value)
-    return None
+    return next((name for name in names if "/" in name), next(iter(names), None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,4 +120,4 @@ class Popularity:
                 f"The popularity ranking could not be read ({error.what.rstrip('.')}); these are the best "
                 "rated and newest models of the list instead.",
             )
-        return Ranking(tuple(model.id for model in popular))
+        return Ranking(tuple(popular))

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any, BinaryIO, NamedTuple, TypeVar
 
 from pydantic import (
@@ -16,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from imagerouter_mcp.api.decoded import as_cost, as_list, as_object
+from imagerouter_mcp.api.decoded import as_list, as_object, as_usd
 from imagerouter_mcp.api.error_objects import LOOK_FIRST
 from imagerouter_mcp.api.quoting import quoted
 from imagerouter_mcp.errors import UnexpectedResponseError
@@ -26,9 +27,6 @@ _MILLISECONDS_FROM = 10**11
 
 _MAX_URL = 4096
 """Characters; signed URLs of storage services have some 1,500."""
-_LONGEST_AMOUNT = 40
-"""Characters of an amount in credits, which arrives as a string such as "25.5000"."""
-_MOST_CREDITS = Decimal(10) ** 12
 _MAX_REVISED_PROMPT = 2000
 
 T = TypeVar("T", bound=BaseModel)
@@ -57,18 +55,6 @@ def _one_word(url: object) -> str | None:
     return url if url.isprintable() and not re.search(r"\s", url) else None
 
 
-def _amount(value: object) -> Decimal | None:
-    """Return a number or a numeric string as USD; None for what cannot be an amount."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    text = str(value)
-    try:
-        amount = Decimal(text) if len(text) <= _LONGEST_AMOUNT else Decimal("NaN")
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() and abs(amount) < _MOST_CREDITS else None
-
-
 def _one_line(text: object) -> str | None:
     return quoted(text, limit=_MAX_REVISED_PROMPT, marks="") or None if isinstance(text, str) else None
 
@@ -76,7 +62,8 @@ def _one_line(text: object) -> str | None:
 _Lenient = WrapValidator(_or_none)
 _Milliseconds = Annotated[float, Field(ge=0, le=10**10, allow_inf_nan=False)]
 _Text = Annotated[str | None, _Lenient]
-_Money = Annotated[Decimal | None, BeforeValidator(_amount)]
+_Money = Annotated[Decimal | None, BeforeValidator(partial(as_usd, written=True))]
+_Balance = Annotated[Decimal | None, BeforeValidator(partial(as_usd, written=True, signed=True))]
 _Number = Annotated[int | None, Field(ge=0, le=10**15), _Lenient]
 
 
@@ -118,7 +105,7 @@ class GenerationAnswer(BaseModel):
     """
 
     items: list[ResultItem]
-    cost: Annotated[Decimal | None, BeforeValidator(as_cost)] = None
+    cost: Annotated[Decimal | None, BeforeValidator(as_usd)] = None
     latency: Annotated[_Milliseconds | None, _Lenient] = None
     created: Annotated[datetime | None, BeforeValidator(_moment)] = None
     sandbox: bool = False
@@ -168,7 +155,7 @@ class KeyUsage(BaseModel):
 class Credits(BaseModel):
     """The account's credits in USD, and each key's use of them when that was asked for."""
 
-    remaining_credits: _Money = None
+    remaining_credits: _Balance = None
     credit_usage: _Money = None
     total_deposits: _Money = None
     usage_by_api_key: Annotated[list[KeyUsage] | None, _Lenient] = None

@@ -28,6 +28,7 @@ from imagerouter_mcp.images.source_images import is_data
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings, expand
 from imagerouter_mcp.tools import all_tools
+from imagerouter_mcp.tools.declare import explained
 from imagerouter_mcp.wiring import open_app
 
 _LEFT_OUT = {"preview", "wait"}
@@ -84,7 +85,7 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
     """
     command = COMMANDS[name]
     tool = next(tool for tool in all_tools() if tool.name == command.tool)
-    properties: dict[str, dict[str, Any]] = tool.parameters["properties"]
+    properties = explained(tool)
     options = _parser(
         name, command, tool.description, properties, tool.parameters.get("required", [])
     ).parse_args(typed)

@@ -10,10 +10,11 @@ import anyio
 import uvicorn
 
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
+from imagerouter_mcp.descriptor_limit import raise_descriptor_limit
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.signed_links import Links, link_secret
 from imagerouter_mcp.http_app.app import build_http_app
-from imagerouter_mcp.http_app.arrival import MAX_HEAD_BYTES, PunctualProtocol
+from imagerouter_mcp.http_app.connections import ACCEPTED_AT_ONCE, Connection, Server
 from imagerouter_mcp.http_app.exposure import EVERYWHERE, check_exposure, is_loopback
 from imagerouter_mcp.http_app.request_log import log_requests
 from imagerouter_mcp.settings import Settings
@@ -38,6 +39,7 @@ def serve_http(host: str, port: int, *, sandbox: bool) -> int:
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _ignore)
     log_requests()
+    raise_descriptor_limit()
     with chosen_settings(sandbox=sandbox) as settings:
         check_exposure(settings, host)
         with _listen(host, port) as listener:
@@ -54,12 +56,12 @@ async def _serve(settings: Settings, host: str, listener: socket.socket) -> None
     async with open_app(settings, links) as app:
         config = uvicorn.Config(
             build_http_app(app, host),
-            http=PunctualProtocol,
+            http=Connection,
+            backlog=ACCEPTED_AT_ONCE,
             log_config=None,
             log_level="warning",
             access_log=False,
             server_header=False,
-            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
             proxy_headers=bool(settings.http_proxies),
             forwarded_allow_ips=list(settings.http_proxies),
             timeout_graceful_shutdown=CLOSING_SECONDS,
@@ -71,7 +73,7 @@ async def _serve(settings: Settings, host: str, listener: socket.socket) -> None
                 file=sys.stderr,
                 flush=True,
             )
-        await uvicorn.Server(config).serve(sockets=[listener])
+        await Server(config).serve(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -11,6 +11,7 @@ from mcp.server.stdio import stdio_server
 
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.cli.unreadable_lines import Incoming, pass_on
+from imagerouter_mcp.descriptor_limit import raise_descriptor_limit
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
@@ -28,6 +29,7 @@ def serve_stdio(*, sandbox: bool) -> int:
     It also serves with settings that cannot be used: hosts do not show why a server ends, and each call can
     say which setting is wrong.
     """
+    raise_descriptor_limit()
     with ExitStack() as running:
         try:
             settings = running.enter_context(chosen_settings(sandbox=sandbox))

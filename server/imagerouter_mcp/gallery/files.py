@@ -143,7 +143,7 @@ def store(
     folder: Path,
     stem: str,
     extension: str,
-    is_known: Callable[[Path], bool] | None = None,
+    claim: Callable[[Path], bool] | None = None,
 ) -> Path:
     """Move a finished file to the first free name of `stem.png`, `stem-2.png` and so on.
 
@@ -154,8 +154,8 @@ def store(
         folder: The folder of both names.
         stem: From `file_stem` or `checked_filename`.
         extension: Without a dot.
-        is_known: Set if the file may have been stored before, by a process that ended before it could record
-            it. An equal file then counts as stored, unless it is known.
+        claim: Set if the file may have been stored before, by a process that ended before it could record it.
+            Called with an equal file; returns whether that is it.
 
     Returns:
         The new path.
@@ -167,7 +167,7 @@ def store(
         target = folder / file_name(stem, extension, copy)
         if move_new(temporary, target):
             return target
-        if is_known and filecmp.cmp(temporary, target, shallow=False) and not is_known(target):
+        if claim and filecmp.cmp(temporary, target, shallow=False) and claim(target):
             discard(temporary)
             return target
     raise AssertionError  # `count` does not end

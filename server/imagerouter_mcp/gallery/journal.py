@@ -7,7 +7,7 @@ takes over its entries: it ends those that were never sent, and settles the rest
 import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from imagerouter_mcp.gallery.entries import (
     State,
     StoredImage,
 )
-from imagerouter_mcp.gallery.ledger import committed_since
+from imagerouter_mcp.gallery.ledger import committed
 from imagerouter_mcp.gallery.owners import Owners
 
 JOINED_FOR = timedelta(minutes=10)
@@ -111,14 +111,14 @@ class Journal:
             return _same(connection, fingerprint, datetime.now(UTC), join_delivered=True)
 
     def reserve(
-        self, reservations: Sequence[Reservation], budget_usd: Decimal | None, since: datetime
+        self, reservations: Sequence[Reservation], budget_usd: Decimal | None, day: date
     ) -> Decimal | None:
         """Reserve money for generations that are ready to be sent, if the budget allows it.
 
         Args:
             reservations: One for each generation of a call.
-            budget_usd: The most that may be spent since then; None for no limit.
-            since: When the budget's day began.
+            budget_usd: The most that may be spent on that day; None for no limit.
+            day: Today, in the person's time zone.
 
         Returns:
             None if the money was reserved; else the amount already spent or reserved, and nothing changed.
@@ -126,9 +126,9 @@ class Journal:
         wanted = sum((each.usd for each in reservations), Decimal())
         with self._database.transaction("IMMEDIATE") as connection:
             if budget_usd is not None:
-                committed = committed_since(connection, since)
-                if committed + wanted > budget_usd:
-                    return committed
+                already = committed(connection, day)
+                if already + wanted > budget_usd:
+                    return already
             connection.executemany(
                 "UPDATE journal SET state = 'queued', model = ?, reserved_usd = ?, job = ? WHERE handle = ?",
                 [(rows.storable(each.model), str(each.usd), each.plan, each.handle) for each in reservations],
@@ -199,8 +199,8 @@ class Journal:
     def unfinished(self, limit: int) -> list[Entry]:
         """Return open generations, unknown outcomes and unreported failures, newest first."""
         return self._select(
-            f"state IN ({_OPEN}) OR (state = 'unknown' OR state IN ('failed', 'not_sent') AND NOT delivered)"
-            " AND created_at >= ? ORDER BY id DESC LIMIT ?",
+            f"(state IN ({_OPEN}, 'unknown') OR NOT delivered) AND state != 'done'"  # the first is an index's
+            f" AND (state IN ({_OPEN}) OR created_at >= ?) ORDER BY id DESC LIMIT ?",
             (datetime.now(UTC) - LISTED_FOR).timestamp(),
             limit,
         )

@@ -1,22 +1,32 @@
-"""Report what was spent: from the records, and from the journal for calls without a known result."""
+"""Report what was spent: from the sums that the database keeps, and from the journal for calls under way.
+
+The sums are of quarters of an hour, because every day of every time zone begins with one. So they hold
+whatever time zone the person is in, and whatever the clock does.
+"""
 
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.gallery.days import start_of
+
+_QUARTER_SECONDS = 900
+_MICRO = -6
+"""The exponent of a micro-dollar."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one generation cost or may cost.
+    """What results of one model cost or may cost, within a quarter of an hour.
 
     Attributes:
-        at: When it was requested, in UTC.
+        at: When they were requested, in UTC: the quarter's beginning, or the moment for what is under way.
         model: The model's id.
-        usd: What it cost; if that is unknown, the most it was expected to cost.
+        usd: What they cost; if that is unknown, the most they were expected to cost.
+        results: How many they are.
         certain: Whether `usd` is what the service charged.
         under_way: Whether it is still being made.
     """
@@ -24,6 +34,7 @@ class Spent:
     at: datetime
     model: str
     usd: Decimal
+    results: int
     certain: bool
     under_way: bool = False
 
@@ -38,53 +49,57 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def since(self, moment: datetime) -> list[Spent]:
+    def between(self, first: date, last: date) -> list[Spent]:
         """Return what was paid, may have been paid, or is reserved for unfinished calls; oldest first.
 
         A failed generation counts if its error says that it was charged: with its cost, or with the reserved
         amount if ImageRouter kept that or the cost is unknown.
 
         Args:
-            moment: The start, with a time zone. Unfinished calls count even if they are older.
+            first: The first day, in the person's time zone. Unfinished calls count even if they are older.
+            last: The last day.
         """
         with self._database.transaction() as connection:
-            return sorted(_since(connection, moment), key=lambda spent: spent.at)
+            spent = [*_between(connection, first, last), *_under_way(connection)]
+        return sorted(spent, key=lambda each: each.at)
+
+    def committed(self, day: date) -> Decimal:
+        """Return the sum that counts against a day's budget, in USD."""
+        with self._database.transaction() as connection:
+            return committed(connection, day)
 
 
-def committed_since(connection: sqlite3.Connection, moment: datetime) -> Decimal:
-    """Return the sum that counts against a budget, in USD.
+def committed(connection: sqlite3.Connection, day: date) -> Decimal:
+    """Return the sum that counts against a day's budget, in USD.
 
     Args:
         connection: Within a transaction.
-        moment: When the budget's day began, with a time zone. What a wrong clock dated after that day does
-            not count, except calls that are under way.
+        day: In the person's time zone. What a wrong clock dated after it does not count, except calls that
+            are under way.
     """
-    end = moment + timedelta(days=1)
-    counted = (spent for spent in _since(connection, moment) if spent.under_way or spent.at < end)
-    return sum((spent.usd for spent in counted), Decimal())
+    spent = (*_between(connection, day, day), *_under_way(connection))
+    return sum((each.usd for each in spent), Decimal())
 
 
-def _since(connection: sqlite3.Connection, moment: datetime) -> Iterator[Spent]:
-    recorded = connection.execute(
-        "SELECT generations.created_at, generations.model, cost_usd, reserved_usd FROM generations"
-        " LEFT JOIN journal USING (handle) WHERE generations.created_at >= ?",
-        (moment.timestamp(),),
+def _between(connection: sqlite3.Connection, first: date, last: date) -> Iterator[Spent]:
+    kept = connection.execute(
+        "SELECT quarter, model, micro_usd, results, certain FROM spent"
+        " WHERE quarter >= ? AND quarter < ? AND results > 0",
+        (_quarter(start_of(first)), _quarter(start_of(last + timedelta(days=1)))),
     )
-    for at, model, cost, reserved in recorded:
-        usd = Decimal(cost if cost is not None else reserved or 0)
-        yield Spent(datetime.fromtimestamp(at, UTC), model, usd, certain=cost is not None)
-    unrecorded = connection.execute(
-        "SELECT created_at, model, reserved_usd, state IN ('queued', 'working'),"
-        " json_extract(error, '$.cost_usd'), coalesce(json_extract(error, '$.kept'), 0) FROM journal"
-        " WHERE reserved_usd IS NOT NULL AND (state IN ('queued', 'working') OR created_at >= ? AND"
-        " (state = 'unknown' OR state = 'failed' AND json_extract(error, '$.charged') = 'yes'))",
-        (moment.timestamp(),),
+    for quarter, model, micro_usd, results, certain in kept:
+        at = datetime.fromtimestamp(quarter * _QUARTER_SECONDS, UTC)
+        yield Spent(at, model, Decimal(micro_usd).scaleb(_MICRO), results, certain=bool(certain))
+
+
+def _under_way(connection: sqlite3.Connection) -> Iterator[Spent]:
+    reserved = connection.execute(
+        "SELECT created_at, model, reserved_usd FROM journal"
+        " WHERE state IN ('queued', 'working') AND reserved_usd IS NOT NULL"
     )
-    for at, model, reserved, under_way, cost, kept in unrecorded:
-        yield Spent(
-            datetime.fromtimestamp(at, UTC),
-            model,
-            Decimal(cost if cost is not None else reserved),
-            certain=cost is not None and not kept,
-            under_way=bool(under_way),
-        )
+    for at, model, usd in reserved:
+        yield Spent(datetime.fromtimestamp(at, UTC), model, Decimal(usd), 1, certain=False, under_way=True)
+
+
+def _quarter(moment: datetime) -> int:
+    return int(moment.timestamp() // _QUARTER_SECONDS)

@@ -68,7 +68,12 @@ def checked_filename(filename: str) -> str:
     return stem
 
 
-def file_name(stem: str, extension: str, copy: int = 1) -> str:
+def is_picture_name(name: str) -> bool:
+    """Return whether a name ends as a picture's or a video's does."""
+    return _EXTENSIONS.search(name) is not None
+
+
+def file_name(stem: str, extension: str, copy: int) -> str:
     """Build a whole file name, shortening the stem if the name would exceed `MAX_NAME_BYTES`.
 
     Args:
@@ -82,7 +87,7 @@ def file_name(stem: str, extension: str, copy: int = 1) -> str:
 
 def is_reserved(stem: str) -> bool:
     """Return whether Windows reserves a name for a device."""
-    return stem.split(".", 1)[0].rstrip().upper() in _RESERVED
+    return stem.partition(".")[0].rstrip().upper() in _RESERVED
 
 
 def _complaint(stem: str) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.gallery.names import is_picture_name
 from imagerouter_mcp.settings import Settings, expand
 
 _SYSTEM = tuple(
@@ -72,7 +73,7 @@ def permitted(text: str, places: Places) -> Path:
     """
     try:
         folder = expand(text)
-        complaint = _complaint(folder, places)
+        complaint = _complaint(folder, places) or _file_complaint(folder)
         if complaint is None:
             return folder.resolve()
     except (OSError, RuntimeError, ValueError):  # a loop of links, no home folder, a null character
@@ -97,6 +98,12 @@ def _complaint(folder: Path, places: Places) -> str | None:
     named = {root.resolve() for root in places.named}
     if all(_hides(real, root, whole=root not in named) for root in around):
         return "it is hidden, or in a hidden folder"
+    return None
+
+
+def _file_complaint(folder: Path) -> str | None:
+    if folder.is_file() or (is_picture_name(folder.name) and not folder.is_dir()):
+        return "it is the path of a file; give its folder as output_dir and its name as filename"
     return None
 
 

@@ -84,6 +84,12 @@ class Gallery:
         with self._database.transaction() as connection:
             return next(iter(rows.select(connection, "handle = ?", (handle,), 1)), None)
 
+    def of_file(self, path: Path) -> Record | None:
+        """Return the newest record with a picture whose file has this path."""
+        where = "id = (SELECT max(generation_id) FROM images WHERE path = ?)"
+        with self._database.transaction() as connection:
+            return next(iter(rows.select(connection, where, (os.fsencode(path),), 1)), None)
+
     def usual_seconds(self, model: str) -> float | None:
         """Return the median duration of a model's latest results, in seconds; None if there are none."""
         with self._database.transaction() as connection:

@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +14,46 @@ _BUSY_SECONDS = 20.0
 _RETRY_SECONDS = 0.02
 _COMPANIONS = ("-wal", "-shm")
 """The files beside a database in WAL mode."""
+
+_COUNTING = {
+    "generations": "created_at, model, cost_usd",
+    "journal": "created_at, model, state, reserved_usd, error",
+}
+"""The columns that a charge depends on, by table; handles never change."""
+
+
+def _spent(sign: str, condition: str) -> str:
+    """Return the statement that adds charges to the sums, or takes them away.
+
+    Amounts have at most six decimals and are below 10⁶, so rounding gives the exact micro-dollars.
+    """
+    return f"""
+        INSERT INTO spent
+        SELECT CAST(created_at / 900 AS INTEGER), model, certain,
+            {sign}CAST(round(usd * 1000000) AS INTEGER), {sign}1
+        FROM charges WHERE {condition}
+        ON CONFLICT (quarter, model, certain)
+        DO UPDATE SET micro_usd = micro_usd + excluded.micro_usd, results = results + excluded.results;
+    """  # noqa: S608 - our own words
+
+
+_KEEP_SUMS = "".join(
+    f"""
+    CREATE TRIGGER {table}_before_{event} BEFORE {event}{columns} ON {table} BEGIN
+        {_spent("-", f"handle = {row}.handle")}
+    END;
+    CREATE TRIGGER {table}_after_{event} AFTER {event}{columns} ON {table} BEGIN
+        {_spent("+", f"handle = {row}.handle")}
+    END;
+    """
+    for table, columns_that_count in _COUNTING.items()
+    for event, row, columns in (
+        ("INSERT", "NEW", ""),
+        ("UPDATE", "OLD", f" OF {columns_that_count}"),
+        ("DELETE", "OLD", ""),
+    )
+)
+"""The triggers that take a generation's charges away before a change and add them after it."""
 
 _MIGRATIONS = (
     """
@@ -71,6 +112,33 @@ _MIGRATIONS = (
     ALTER TABLE journal RENAME COLUMN told TO delivered;  -- whether somebody got what came of it
     UPDATE journal SET delivered = delivered >= 2;
     """,
+    f"""
+    CREATE VIEW charges AS          -- what each generation cost or may have cost, once it has ended
+        SELECT generations.handle, generations.created_at, generations.model, cost_usd IS NOT NULL AS certain,
+            coalesce(cost_usd, reserved_usd, 0) AS usd
+        FROM generations LEFT JOIN journal USING (handle)
+        UNION ALL
+        SELECT handle, created_at, model,
+            json_extract(error, '$.cost_usd') IS NOT NULL AND NOT coalesce(json_extract(error, '$.kept'), 0),
+            coalesce(json_extract(error, '$.cost_usd'), reserved_usd)
+        FROM journal WHERE reserved_usd IS NOT NULL
+            AND (state = 'unknown' OR state = 'failed' AND json_extract(error, '$.charged') = 'yes');
+    CREATE TABLE spent (            -- the sums of the charges, kept by the triggers below
+        quarter INTEGER NOT NULL,   -- the quarter of an hour: seconds since 1970 / 900
+        model TEXT NOT NULL,
+        certain INTEGER NOT NULL,   -- whether the service said that it charged this
+        micro_usd INTEGER NOT NULL,
+        results INTEGER NOT NULL,
+        PRIMARY KEY (quarter, model, certain)
+    ) WITHOUT ROWID;
+    {_spent("+", "true")}
+    {_KEEP_SUMS}
+    CREATE INDEX journal_unfinished ON journal (id)
+        WHERE state IN ('preparing', 'queued', 'working', 'unknown') OR NOT delivered;
+    DROP INDEX journal_state;
+    CREATE INDEX journal_state ON journal (state, ended_at);
+    CREATE INDEX journal_job ON journal (ended_at) WHERE job IS NOT NULL;
+    """,  # noqa: S608 - our own words
 )
 """The statements that migrate each schema version (`PRAGMA user_version`) to the next.
 
@@ -165,12 +233,22 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def _single(statements: str) -> Iterator[str]:
+    """Return one statement after another; a trigger contains semicolons of its own."""
+    statement = ""
+    for part in statements.split(";")[:-1]:
+        statement += f"{part};"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     if _version(connection) < len(_MIGRATIONS):
         connection.execute("BEGIN IMMEDIATE")  # one process migrates, the others wait and find it done
         try:
             for statements in _MIGRATIONS[_version(connection) :]:
-                for statement in statements.split(";")[:-1]:
+                for statement in _single(statements):
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
             connection.execute("COMMIT")

@@ -1,28 +1,22 @@
 """From the service's answer to files and records: fetch or decode, check the bytes, store, record."""
 
-import base64
+import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anyio
 from anyio import to_thread
 
 from imagerouter_mcp.api.wire import GenerationAnswer, ResultItem
 from imagerouter_mcp.errors import ConfigurationError, DeliveryError, NotFoundError
-from imagerouter_mcp.fetch import Fetcher, FetchError
+from imagerouter_mcp.fetch import Fetcher
 from imagerouter_mcp.gallery.answers import Answers
-from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, StoredImage
+from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record
 from imagerouter_mcp.gallery.files import (
     RESCUED,
-    PartialFile,
     discard,
-    partial_file,
     prepare_folder,
-    store,
     sweep_partials,
 )
 from imagerouter_mcp.gallery.journal import Journal
@@ -33,57 +27,20 @@ from imagerouter_mcp.generation.differences import differences
 from imagerouter_mcp.generation.handles import find_image
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.request import Request
-from imagerouter_mcp.images.inspect.binary import NotAPictureError
-from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.generation.result_files import ResultFiles, Stored
+from imagerouter_mcp.images.source_images import is_data
 from imagerouter_mcp.images.workers import decode
-from imagerouter_mcp.private_files import last_resort, private_folder
 from imagerouter_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MAX_RESULT_BYTES = 200 * 2**20
-DOWNLOAD_SECONDS = 180.0
-RETRY_AFTER_SECONDS = (0.5, 2.0)
-"""Waits before the second and the third attempt at a download."""
 LINK_DAYS = 30
 """How long ImageRouter keeps a result, as others have reported."""
 SANDBOX_NOTE = "Sandbox picture: drawn on this machine in place of ImageRouter's; no money was spent."
 
 _ABANDONED = timedelta(hours=6)
 """Unfinished files of this age were left by processes that were killed."""
-_DECODED_AT_ONCE = 2**20
-"""Characters of base64, a multiple of four, to decode before other work gets a turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What became of one item of an answer.
-
-    Attributes:
-        image: As far as it is known.
-        reason: Why there is no file, or not where it should be, as the end of a sentence.
-        held: Whether it is complete and in memory, but no folder could take it.
-        kept: The file with what came, if that is not a whole picture.
-    """
-
-    image: StoredImage
-    reason: str | None = None
-    held: bool = False
-    kept: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A folder that may take a result.
-
-    Attributes:
-        folder: Makes the folder, if it is not there, and returns it.
-        private: Whether files in it are for this user alone.
-    """
-
-    folder: Callable[[], Path]
-    private: bool = False
 
 
 class Delivery:
@@ -105,7 +62,7 @@ class Delivery:
         answers: Answers,
         settings: Settings,
     ) -> None:
-        self._fetcher = fetcher
+        self._files = ResultFiles(fetcher, gallery, answers, settings)
         self._gallery = gallery
         self._journal = journal
         self._answers = answers
@@ -122,8 +79,17 @@ class Delivery:
         folder = self._settings.output_dir
         if request.output_dir:
             folder = permitted(request.output_dir, output_places(self._settings))
-        stem = checked_filename(request.filename) if request.filename else file_stem(request.prompt)
-        return Destination(folder, stem)
+        if request.filename:
+            return Destination(folder, checked_filename(request.filename))
+        return Destination(folder, file_stem(request.prompt.strip() or self._source_name(request)))
+
+    def _source_name(self, request: Request) -> str:
+        """Return the name of the first source's file, or "" if it has none."""
+        source = request.images[0] if request.images else ""
+        own = self._gallery.find(source)
+        if own and own[0].path:
+            return own[0].path.stem
+        return "" if is_data(source) else Path(re.split(r"[/\\]", re.split(r"[?#]", source)[0])[-1]).stem
 
     def prepare(self, destination: Destination) -> None:
         """Make sure before the paid call that its result can be stored.
@@ -171,7 +137,7 @@ class Delivery:
             DeliveryError: The answer is held in memory.
         """
         stored = [
-            await self._store_item(item, plan.destination, _part(handle, number), again=again)
+            await self._files.store(item, plan.destination, _part(handle, number), again=again)
             for number, item in enumerate(answer.items)
         ]
         if any(each.held for each in stored):
@@ -285,7 +251,7 @@ class Delivery:
 
     async def _refetch(self, image: GalleryImage, record: Record) -> GalleryImage:
         destination = Destination(self._settings.output_dir, file_stem(record.prompt))
-        stored = await self._store_item(ResultItem(url=image.url), destination, _part_of(image, record))
+        stored = await self._files.store(ResultItem(url=image.url), destination, _part_of(image, record))
         if stored.image.path is None:
             raise self._undelivered(image, stored.reason, stored.kept)
         fetched = GalleryImage(**vars(stored.image), handle=image.handle)
@@ -293,76 +259,6 @@ class Delivery:
         if recorded.path != fetched.path:
             await to_thread.run_sync(discard, stored.image.path)
         return recorded
-
-    async def _store_item(
-        self, item: ResultItem, destination: Destination, part: str, *, again: bool = False
-    ) -> Stored:
-        """Fetch or decode one item into its folder, or into the first other folder that takes it.
-
-        A paid result is worth another folder: the disk may be full, or the folder gone.
-
-        Args:
-            item: The item.
-            destination: Where it should go.
-            part: Names the file for what is not a whole picture.
-            again: As for `store`.
-        """
-        reason = ""
-        for place in self._places(destination):
-            try:
-                stored = await self._into(item, place, destination.stem, part, again=again)
-            except FetchError as error:
-                return Stored(StoredImage(url=item.url), f"it could not be fetched: {error.reason}")
-            except OSError as error:
-                reason = (
-                    reason or f"it could not be written to {destination.folder}: {error.strerror or error}"
-                )
-            else:
-                return stored if stored.kept else replace(stored, reason=reason or None)
-        return Stored(StoredImage(url=item.url), reason, held=item.url is None)
-
-    def _places(self, destination: Destination) -> list[_Place]:
-        """Return where a result may go, the right folder first."""
-        asked, usual = destination.folder, self._settings.output_dir
-        return [
-            *(_Place(partial(_made, folder)) for folder in dict.fromkeys((asked, usual))),
-            _Place(partial(private_folder, self._settings.data_dir / RESCUED), private=True),
-            _Place(last_resort, private=True),
-        ]
-
-    async def _into(self, item: ResultItem, place: _Place, stem: str, part: str, *, again: bool) -> Stored:
-        is_known = self._gallery.has if again else None
-        folder = await to_thread.run_sync(place.folder)
-        with partial_file(folder, private=place.private) as unfinished:
-            if not item.b64_json:
-                await self._download(item.url or "", unfinished)
-            elif not await to_thread.run_sync(_decode, item.b64_json, unfinished):
-                kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.txt", unfinished.finish())
-                return Stored(StoredImage(), "its base64 is damaged", kept=kept)
-            try:
-                return Stored(await to_thread.run_sync(_store, unfinished, item.url, folder, stem, is_known))
-            except NotAPictureError as error:
-                kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.bin", unfinished.finish())
-                return Stored(
-                    StoredImage(url=item.url), f"what came is not a whole picture: {error}", kept=kept
-                )
-
-    async def _download(self, url: str, target: PartialFile) -> None:
-        for wait in (*RETRY_AFTER_SECONDS, None):
-            try:
-                await self._fetcher().download(
-                    url,
-                    target.file,
-                    max_bytes=MAX_RESULT_BYTES,
-                    seconds=DOWNLOAD_SECONDS,
-                    purpose="result",
-                )
-            except FetchError as error:
-                if not error.passing or wait is None:
-                    raise
-                await anyio.sleep(wait)
-            else:
-                return
 
     def _record(
         self,
@@ -419,11 +315,6 @@ def _part(handle: str, number: int) -> str:
     return f"{handle}-{number + 1}"
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def _part_of(image: GalleryImage, record: Record) -> str:
     return _part(record.generation, record.images.index(image))
 
@@ -434,43 +325,3 @@ def _other_folder(stored: Sequence[Stored]) -> tuple[str, ...]:
         if each.reason and each.image.path:
             return (f"It was saved in {each.image.path.parent}, because {each.reason}.",)
     return ()
-
-
-def _decode(text: str, target: PartialFile) -> bool:
-    """Decode base64 into a file; return False if it is damaged, and then the file has the text as it came.
-
-    It is done in pieces, because each one blocks the interpreter while it is decoded.
-    """
-    packed = "".join(text.split())
-    start = packed.find(",") + 1 if packed[:5].lower() == "data:" else 0
-    packed += "=" * (-(len(packed) - start) % 4)
-    try:
-        for begin in range(start, len(packed), _DECODED_AT_ONCE):
-            target.file.write(base64.b64decode(packed[begin : begin + _DECODED_AT_ONCE], validate=True))
-    except ValueError:
-        target.file.seek(0)
-        target.file.truncate()
-        target.file.write(text.encode(errors="replace"))
-        return False
-    return True
-
-
-def _store(
-    unfinished: PartialFile,
-    url: str | None,
-    folder: Path,
-    stem: str,
-    is_known: Callable[[Path], bool] | None,
-) -> StoredImage:
-    unfinished.file.flush()
-    seen = inspect(unfinished.path)
-    path = store(unfinished.finish(), folder, stem, seen.format.extension, is_known)
-    return StoredImage(
-        path=path,
-        url=url,
-        media_type=seen.format.media_type,
-        width=seen.width,
-        height=seen.height,
-        bytes=seen.bytes,
-        seconds=seen.seconds,
-    )

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import anyio
 
+from imagerouter_mcp.descriptor_limit import descriptor_limit
 from imagerouter_mcp.errors import NotSentError
 
 _RESERVE = 8
@@ -66,11 +67,4 @@ class Descriptors:
     @cached_property
     def _share(self) -> int:
         """How many descriptors source images may take: half of what others do not need."""
-        try:
-            import resource  # noqa: PLC0415 - Windows has neither the module nor such a limit
-        except ImportError:
-            return _ENOUGH
-        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if limit == resource.RLIM_INFINITY:
-            return _ENOUGH
-        return min(max((limit - _OTHERS) // 2, _ONE_CALL), _ENOUGH)
+        return min(max((descriptor_limit() - _OTHERS) // 2, _ONE_CALL), _ENOUGH)

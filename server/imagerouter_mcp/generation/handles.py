@@ -1,5 +1,6 @@
-"""Handles: the short names of stored images, and `last` for the newest."""
+"""Handles: the short names of stored images, `last` for the newest, and what else names one."""
 
+import os
 import re
 from collections.abc import Collection
 
@@ -8,28 +9,40 @@ from anyio import to_thread
 from imagerouter_mcp.errors import NotFoundError
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
 from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.lines import cut_middle
+from imagerouter_mcp.settings import expand
 
+_SHOWN = 80
+_LONGEST_PATH = 4096
 _LOOKED_THROUGH = 20
 """How many records, newest first, to search for a picture whose file has arrived."""
-_HANDLE = re.compile(r"\s*(last|img_[0-9a-z]+)\s*", re.IGNORECASE)
+_HANDLE = re.compile(r"last|(?:img|gen)_[0-9a-z]+", re.IGNORECASE)
+_RESOURCE = "imagerouter://images/"
 
 
 def is_handle(text: str) -> bool:
-    """Return whether a text is written like a handle, or is `last`."""
-    return _HANDLE.fullmatch(text) is not None
+    """Return whether a text is written like a handle or its resource, or is `last`."""
+    return _HANDLE.fullmatch(_bare(text)) is not None
 
 
 def is_last(text: str) -> bool:
     """Return whether a text means the newest picture."""
-    return text.strip().lower() == "last"
+    return _bare(text).lower() == "last"
+
+
+def _bare(text: str) -> str:
+    """Return a handle without the address of its resource."""
+    text = text.strip()
+    return text[len(_RESOURCE) :] if text.lower().startswith(_RESOURCE) else text
 
 
 async def find_image(gallery: Gallery, handle: str) -> tuple[GalleryImage, Record]:
-    """Return the image with this handle, and its record.
+    """Return the image that a text names, and its record.
 
     Args:
         gallery: Where to look.
-        handle: A handle, or `last` for the newest.
+        handle: A handle, its resource, `last` for the newest, the handle of a generation that made one
+            picture, or a picture's path.
 
     Raises:
         NotFoundError: There is no such image.
@@ -37,13 +50,41 @@ async def find_image(gallery: Gallery, handle: str) -> tuple[GalleryImage, Recor
     """
     if is_last(handle):
         return await newest_image(gallery)
-    found = await to_thread.run_sync(gallery.find, handle)
+    handle = _bare(handle)
+    if handle[:4].lower() == "gen_":
+        return await to_thread.run_sync(_of_generation, gallery, handle.lower())
+    found = await find_file(gallery, handle) or await to_thread.run_sync(gallery.find, handle)
     if found is None:
         raise NotFoundError(
-            f"There is no picture {handle.strip()[:40]!r} in the gallery.",
+            f"There is no picture {cut_middle(handle, _SHOWN)!r} in the gallery.",
             "Give a handle that an earlier answer named, or the picture's path; list_images finds them.",
         )
     return found
+
+
+async def find_file(gallery: Gallery, text: str) -> tuple[GalleryImage, Record] | None:
+    """Return the image whose file a text names by its path, and its record; None if there is none."""
+    if len(text) > _LONGEST_PATH:
+        return None
+    try:
+        path = expand(text)
+        os.fsencode(path)  # half a surrogate pair is in no file's name
+    except (ValueError, RuntimeError):  # no home folder
+        return None
+    record = await to_thread.run_sync(gallery.of_file, path) if path.is_absolute() else None
+    return next((image, record) for image in record.images if image.path == path) if record else None
+
+
+def _of_generation(gallery: Gallery, handle: str) -> tuple[GalleryImage, Record]:
+    record = gallery.generation(handle)
+    if record is None:
+        raise NotFoundError(
+            f"{handle[:40]} has made no picture yet.", "Call get_generation with it, or give another handle."
+        )
+    if len(record.images) == 1:
+        return record.images[0], record
+    handles = ", ".join(image.handle for image in record.images)
+    raise NotFoundError(f"{handle} made {len(record.images)} pictures.", f"Give one of them: {handles}.")
 
 
 async def newest_image(gallery: Gallery, without: Collection[str] = ()) -> tuple[GalleryImage, Record]:

@@ -19,7 +19,7 @@ from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.uploads import Uploads, is_upload
 from imagerouter_mcp.generation.concurrency import gather_outcomes
 from imagerouter_mcp.generation.descriptors import Descriptors
-from imagerouter_mcp.generation.handles import find_image, is_handle, is_last, newest_image
+from imagerouter_mcp.generation.handles import find_file, find_image, is_handle, is_last, newest_image
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.images.masks import Convention
 from imagerouter_mcp.images.masks.regions import parse_mask, refusal
@@ -241,9 +241,12 @@ class Sources:
         """Return the file of a source that this server stored, if it is one, and what the record calls it."""
         if is_upload(text):
             return await to_thread.run_sync(self._upload, text), text.strip().lower()
-        if not is_handle(text):
+        own = (
+            await find_image(self._gallery, text) if is_handle(text) else await find_file(self._gallery, text)
+        )
+        if own is None:
             return None, shown(text) if is_data(text) else text.strip()
-        image, _ = await find_image(self._gallery, text)
+        image, _ = own
         if image.path is None or not image.path.is_file():
             raise InvalidSourceError(
                 f"The file of {image.handle} is not there any more.",

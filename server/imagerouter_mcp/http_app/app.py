@@ -1,27 +1,27 @@
 """The server as an ASGI application: MCP at `/mcp`, links at `/files` and `/uploads`, `/health` and `/ready`.
 
-From the outside inwards a request passes the request log, the limit of simultaneous requests, the time limit
-for its body, the check of host and origin, and the check of rate and token.
+From the outside inwards a request passes the request log, the check of host and origin, the check of rate and
+token, the limits of bodies and of requests at the same time, and the limit of sessions. `connections.py`
+comes before all of them.
 """
 
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from imagerouter_mcp.http_app.admission import Admission, Crowd
-from imagerouter_mcp.http_app.arrival import Arrival
+from imagerouter_mcp.http_app.admission import Admission
+from imagerouter_mcp.http_app.connections import connection_limit
 from imagerouter_mcp.http_app.downloads import add_downloads
 from imagerouter_mcp.http_app.exposure import KnownNames, check_exposure
+from imagerouter_mcp.http_app.json_bodies import MAX_BODY_BYTES, JsonBodies
 from imagerouter_mcp.http_app.probes import add_probes
+from imagerouter_mcp.http_app.request_ids import RequestIds
 from imagerouter_mcp.http_app.request_log import REQUEST_ID_HEADER, RequestLog
+from imagerouter_mcp.http_app.sessions import Sessions
 from imagerouter_mcp.http_app.upload_page import add_uploads
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.wiring import App
 
-MAX_BODY_BYTES = 40 * 2**20
-"""Enough for a source image as a data URI: 25 MiB are 34 MiB in base64."""
-MAX_SESSIONS = 1000
-"""Sessions of clients of the older protocol, about 50 kB each."""
 _NAMES_ARE_CHECKED_BEFORE = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 _ALLOWED_HEADERS = (
     *("Authorization", "Last-Event-ID", "Mcp-Session-Id", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name"),
@@ -44,7 +44,7 @@ def build_http_app(app: App, host: str) -> ASGIApp:
         host: The address the server binds to.
 
     Raises:
-        ConfigurationError: Others can reach the server and no token is set.
+        ConfigurationError: Others can reach the server, and no token is set or a short one.
     """
     settings = app.settings
     check_exposure(settings, host)
@@ -57,9 +57,12 @@ def build_http_app(app: App, host: str) -> ASGIApp:
         host=host,
         stateless_http=settings.http_stateless,
         max_request_body_size=MAX_BODY_BYTES,
-        max_sessions=MAX_SESSIONS,
+        max_sessions=None,  # `Sessions` limits them
         transport_security=_NAMES_ARE_CHECKED_BEFORE,
     )
+    # Each request needs a connection, and some are to be free for those that wait.
+    most = min(settings.http_requests, connection_limit() // 2)
+    served = JsonBodies(Sessions(RequestIds(served)), most)
     served = Admission(served, settings.mcp_token, settings.http_rate)
     if settings.http_origins:
         served = CORSMiddleware(
@@ -70,4 +73,4 @@ def build_http_app(app: App, host: str) -> ASGIApp:
             expose_headers=_EXPOSED_HEADERS,
         )
     served = KnownNames(served, settings, host)
-    return RequestLog(Crowd(Arrival(served), settings.http_requests))
+    return RequestLog(served)

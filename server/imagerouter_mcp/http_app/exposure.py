@@ -10,6 +10,7 @@ from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.settings import Settings
 
+MCP_PATH = "/mcp"
 PROBES = ("/health", "/ready")
 """Paths that anybody may request, under any name; they reveal no secret."""
 LINKS = ("/files/", "/uploads/")
@@ -17,6 +18,8 @@ LINKS = ("/files/", "/uploads/")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - for comparison
 """Bind addresses that mean every address of the machine."""
+MIN_TOKEN = 32
+"""Characters that a token must have if others can reach the server."""
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[^:\[\]/@\s]+))(?::\d{1,5})?")
 _LOCAL_ORIGIN = re.compile(r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?")
 
@@ -27,26 +30,30 @@ def is_loopback(host: str) -> bool:
 
 
 def check_exposure(settings: Settings, host: str) -> None:
-    """Require a token if others can reach the server.
+    """Require a long token if others can reach the server.
 
     Args:
         settings: The person's settings.
         host: The address to bind to.
 
     Raises:
-        ConfigurationError: Others can reach the server, directly or through a proxy, and no token is set.
+        ConfigurationError: Others can reach the server, directly or through a proxy, and no token is set,
+            or a short one.
     """
-    if settings.mcp_token:
-        return
     names = [host, *settings.http_hosts, _public_host(settings)]
     elsewhere = next((name for name in names if name and not is_loopback(name)), None)
     if settings.http_proxies:
         elsewhere = f"the proxy {settings.http_proxies[0]}"
-    if elsewhere:
+    if elsewhere and not settings.mcp_token:
         raise ConfigurationError(
             f"Serving {elsewhere} without a token would let anyone who reaches it spend your credits.",
             "Set IMAGEROUTER_MCP_TOKEN to a long random value, which clients send as a bearer token, or bind "
             "to 127.0.0.1 without a public name or a proxy.",
+        )
+    if elsewhere and min(len(token.get_secret_value()) for token in settings.mcp_token) < MIN_TOKEN:
+        raise ConfigurationError(
+            f"A token shorter than {MIN_TOKEN} characters does not protect {elsewhere}: it can be guessed.",
+            "Set IMAGEROUTER_MCP_TOKEN to a long random value, such as the output of `openssl rand -hex 32`.",
         )
 
 

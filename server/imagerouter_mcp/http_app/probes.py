@@ -13,7 +13,10 @@ from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.gallery.files import prepare_folder
 from imagerouter_mcp.wiring import App
 
-PROBE_SECONDS = 5.0
+PROBE_SECONDS = 0.8
+"""Time limit for `/ready`, so that probes are answered within a second."""
+_HEADERS = {"Cache-Control": "no-store", "Connection": "close"}
+"""A probe is not limited in rate; each one costs a connection instead."""
 
 
 def add_probes(server: MCPServer[App], app: App) -> None:
@@ -26,7 +29,7 @@ def add_probes(server: MCPServer[App], app: App) -> None:
 
     @server.custom_route("/health", methods=["GET"])
     async def health(_: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
-        return JSONResponse({"status": "ok", "version": __version__})
+        return JSONResponse({"status": "ok", "version": __version__}, headers=_HEADERS)
 
     # One check at a time: with a locked gallery, probes must not use up the tools' threads.
     one_at_a_time = anyio.CapacityLimiter(1)
@@ -37,7 +40,7 @@ def add_probes(server: MCPServer[App], app: App) -> None:
         with anyio.move_on_after(PROBE_SECONDS):
             lacking = await to_thread.run_sync(_lacking, app, abandon_on_cancel=True, limiter=one_at_a_time)
         state = {"status": "not ready" if lacking else "ready", "lacking": lacking}
-        return JSONResponse(state, 503 if lacking else 200, {"Cache-Control": "no-store"})
+        return JSONResponse(state, 503 if lacking else 200, _HEADERS)
 
 
 def _lacking(app: App) -> list[str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _ENVELOPE_BYTES = 64 * 1024
 """Room for what a form sends beside its file."""
+_MAX_BYTES = MAX_UPLOAD_BYTES + _ENVELOPE_BYTES
 _MAX_FIELDS = 10
 _PAGE = {
     **HARMLESS,
@@ -103,7 +104,10 @@ async def _read(request: Request, file: BinaryIO) -> None:
         _TooLargeError: It is larger than allowed.
         ClientDisconnect: It did not arrive completely.
     """
-    limited = Request(request.scope, _limited(request.receive, MAX_UPLOAD_BYTES + _ENVELOPE_BYTES))
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > _MAX_BYTES:
+        raise _TooLargeError
+    limited = Request(request.scope, _limited(request.receive, _MAX_BYTES))
     async for chunk in _content(limited):
         await to_thread.run_sync(file.write, chunk)
     file.seek(0)

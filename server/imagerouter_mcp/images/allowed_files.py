@@ -12,6 +12,7 @@ from pathlib import Path, PureWindowsPath
 from typing import BinaryIO
 
 from imagerouter_mcp.errors import InvalidSourceError
+from imagerouter_mcp.images.written_paths import meant_file
 
 MAX_READ_BYTES = 200 * 2**20
 """Larger files are refused; `prepare` scales down what is larger than ImageRouter takes."""
@@ -47,7 +48,10 @@ def open_source(path: Path, name: str, folders: Sequence[Path] | None = None) ->
     if complaint:
         raise InvalidSourceError(f"The source image {name} {complaint}.", "Give a path on a drive.")
     try:
-        descriptor = _open(path, name, folders)
+        try:
+            descriptor = _open(path, name, folders)
+        except FileNotFoundError:
+            descriptor = _open(meant_file(path) or path, name, folders)
     except (OSError, RuntimeError) as error:  # up to Python 3.12 a loop of links is a RuntimeError
         raise InvalidSourceError(
             f"The source image {name} cannot be read: {_reason(error)}.", "Check the path."

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import os
 import re
 from collections.abc import Callable, Sequence
 from io import BufferedReader
@@ -38,6 +39,13 @@ _LONGEST_ESCAPED = 2**20
 """Characters of a data URI without base64; decoding percent signs takes a microsecond for each."""
 _ESCAPED = {"%2B": "+", "%2b": "+", "%2F": "/", "%2f": "/", "%3D": "=", "%3d": "="}
 """What base64 consists of beside letters and digits, as a data URI may write it."""
+_ATTACHMENT = re.compile(
+    r"\[?(?:image|img|file|photo|attachment|screenshot|upload|pasted)[ _#-]{0,2}\d{0,4}\]?"
+    r"|(?:attachment|cid|blob|file-service|sandbox):.*"
+    r"|/mnt/(?:user-)?data/.*",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What chats call the pictures that are attached to them."""
 _SPACES = ("%20", "%09", "%0A", "%0a", "%0D", "%0d", *" \t\n\r\f\v")
 
 
@@ -131,7 +139,7 @@ class SourceReader:
         if self._folders is not None and not self._folders:
             raise InvalidSourceError(
                 f"The source image {shown(text)} is a path, and this server reads no files.",
-                "Give a handle, an http(s):// address or a data URI.",
+                "Have it sent through upload_link, or give a handle, an http(s):// address or a data URI.",
             )
         name = shown(text) if self._folders else shown(str(path))
         return await anyio.to_thread.run_sync(open_source, path, name, self._folders)
@@ -142,9 +150,22 @@ class SourceReader:
             str(path).encode()  # half a surrogate pair is in no file's name
         except (ValueError, RuntimeError):  # a broken file: URI; no home folder
             raise _unusable(text) from None
+        if _ATTACHMENT.fullmatch(text) and not path.is_file():
+            raise self._attachment(text)
         if "\0" in str(path) or not path.is_absolute():
             raise _unusable(text)
         return path
+
+    def _attachment(self, text: str) -> InvalidSourceError:
+        remote = self._folders is not None and not self._folders
+        give = (
+            "Have it sent through upload_link" if remote else "Ask the person for the path of the file here"
+        )
+        return InvalidSourceError(
+            f"The source image {shown(text)!r} is an attachment of the chat, and those never reach this "
+            "server: it gets what a call's arguments say.",
+            f"{give}, or give an http(s):// address, a data URI, or the handle of a picture made here.",
+        )
 
     async def _download(self, url: str) -> BinaryIO:
         file = scratch_file()
@@ -199,8 +220,10 @@ def _path_of_uri(text: str) -> Path:
 
 
 def _unusable(text: str) -> InvalidSourceError:
+    windows = " (it is a path of Windows, and this server runs on another system)"
+    other = windows if os.name != "nt" and re.match(r"[A-Za-z]:[\\/]|\\\\", text) else ""
     return InvalidSourceError(
-        f"The source image {shown(text)!r} is neither an absolute path nor an address.",
+        f"The source image {shown(text)!r} is neither an absolute path nor an address{other}.",
         "Give an absolute path, a file:// or http(s):// address, a data URI, a handle such as img_7f3a, "
         'or "last".',
     )

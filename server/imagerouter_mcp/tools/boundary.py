@@ -5,9 +5,9 @@ arguments in pydantic's words. Here each failure becomes one complete sentence.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, TypedDict
 
 from mcp.server import MCPServer
 from mcp.server.lowlevel.helper_types import ReadResourceContents
@@ -19,32 +19,32 @@ from mcp.server.mcpserver.exceptions import (
     UnexpectedResourceError,
     UnexpectedToolError,
 )
+from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, InputRequiredResult
 from pydantic import AnyUrl, ValidationError
 
-from imagerouter_mcp.errors import Charged, ImageRouterError, NotFoundError
+from imagerouter_mcp.errors import BudgetError, Charged, ImageRouterError, NotFoundError
 from imagerouter_mcp.lines import one_line
-from imagerouter_mcp.tools.structured import Content, Usd, tool_result
+from imagerouter_mcp.tools.arguments import MAX_FAULTS, read_arguments
+from imagerouter_mcp.tools.structured import tool_result
 from imagerouter_mcp.wiring import App
 
 logger = logging.getLogger(__name__)
 
-_MAX_FAULTS = 20
-"""Faults that are named; a call with more has arguments that no tool takes."""
 _NAME_SHOWN = 40
 
 
-class Fault(Content):
+class Fault(TypedDict):
     """What went wrong and what it cost; `up_to_usd` is the most that ImageRouter may have kept."""
 
     kind: str
     message: str
     charged: Charged
-    cost_usd: Usd | None = None
-    up_to_usd: Usd | None = None
+    cost_usd: Decimal | None
+    up_to_usd: Decimal | None
 
 
-class ErrorContent(Content):
+class ErrorContent(TypedDict):
     """The structured content of a call that failed."""
 
     error: Fault
@@ -53,19 +53,27 @@ class ErrorContent(Content):
 class SpeakingServer(MCPServer[App]):
     """A server that answers every failure with a sentence."""
 
+    def __init__(self, name: str, *, tools: Sequence[Tool], **settings: Any) -> None:  # noqa: ANN401 - the SDK's
+        super().__init__(name, tools=list(tools), **settings)
+        self._declared = {tool.name: tool for tool in tools}
+
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[App, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; a failure becomes a result with `is_error` set."""
+        tool = self._declared.get(name)
+        if tool is None:
+            return _unknown_tool(name, self._declared)
+        read, faults = read_arguments(tool.parameters, arguments)
+        faults += _wrong_values(tool, read)
+        if faults:
+            return _wrong_arguments(tool, faults)
         try:
-            return await super().call_tool(name, without_nulls(arguments), context)
+            return await super().call_tool(name, read, context)
         except UnexpectedToolError as error:
             return _failure(name, error.__cause__)
-        except ToolError as error:
-            schemas = {tool.name: tool.input_schema["properties"] for tool in await self.list_tools()}
-            if isinstance(error.__cause__, ValidationError):
-                return _wrong_arguments(name, schemas[name], error.__cause__)
-            return _unknown_tool(name, schemas)
+        except ToolError:  # of the SDK, about what a host answered to a question
+            return _unreadable_consent()
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[App, Any] | None = None
@@ -86,17 +94,6 @@ class SpeakingServer(MCPServer[App]):
             raise
 
 
-def without_nulls(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments without those that are null: null means "left out"."""
-    return {name: _without_nulls(value) for name, value in arguments.items() if value is not None}
-
-
-def _without_nulls(value: object) -> object:
-    if not isinstance(value, list):
-        return value
-    return [item for item in cast("list[object]", value) if item is not None]
-
-
 def error_result(
     sentence: str,
     *,
@@ -114,10 +111,16 @@ def error_result(
         cost_usd: What was charged, where known.
         up_to_usd: The most that ImageRouter may have kept, where known.
     """
-    fault = Fault(
-        kind=kind, message=one_line(sentence), charged=charged, cost_usd=cost_usd, up_to_usd=up_to_usd
-    )
-    result = tool_result([sentence], ErrorContent(error=fault))
+    content: ErrorContent = {
+        "error": {
+            "kind": kind,
+            "message": one_line(sentence),
+            "charged": charged,
+            "cost_usd": cost_usd,
+            "up_to_usd": up_to_usd,
+        }
+    }
+    result = tool_result([sentence], content)
     result.is_error = True
     return result
 
@@ -149,28 +152,39 @@ def _unknown_tool(name: str, tools: Iterable[str]) -> CallToolResult:
     )
 
 
-def _wrong_arguments(
-    name: str, properties: Mapping[str, Mapping[str, Any]], error: ValidationError
-) -> CallToolResult:
-    faults = {str(fault["loc"][0]): fault["type"] for fault in error.errors(include_url=False)}
-    named = [_fault(argument, kind, properties.get(argument)) for argument, kind in faults.items()]
-    more = len(named) - _MAX_FAULTS
-    listed = "; ".join(named[:_MAX_FAULTS]) + (f"; and {more} more" if more > 0 else "")
-    takes = f"with these arguments only: {', '.join(properties)}" if properties else "without arguments"
+def _unreadable_consent() -> CallToolResult:
     return error_result(
-        f"{name} cannot be called like this: {listed}. Nothing was charged. Call it again {takes}.",
-        kind="arguments",
+        "The answer to the question about the price could not be read. Nothing was charged. Ask the person, "
+        "then call it again.",
+        kind=BudgetError.kind,
         charged="no",
     )
 
 
-def _fault(name: str, kind: str, schema: Mapping[str, Any] | None) -> str:
-    """Return one fault in words, without the value: it may be long or secret."""
-    if schema is None:
-        return f"it does not know {name[:_NAME_SHOWN]!r}"
-    if kind == "missing":
-        return f"{name!r} is missing"
-    return f"{name!r} must be {_form(schema)}"
+def _wrong_values(tool: Tool, arguments: Mapping[str, object]) -> list[str]:
+    """Return what is wrong with arguments, a fault each, without the values: they may be long or secret."""
+    properties = tool.parameters["properties"]
+    try:
+        tool.fn_metadata.arg_model.model_validate(arguments)
+    except ValidationError as error:
+        kinds = {str(fault["loc"][0]): fault["type"] for fault in error.errors(include_url=False)}
+        return [
+            f"{name!r} is missing" if kind == "missing" else f"{name!r} must be {_form(properties[name])}"
+            for name, kind in kinds.items()
+        ]
+    return []
+
+
+def _wrong_arguments(tool: Tool, faults: Sequence[str]) -> CallToolResult:
+    properties = tool.parameters["properties"]
+    more = len(faults) - MAX_FAULTS
+    listed = "; ".join(faults[:MAX_FAULTS]) + (f"; and {more} more" if more > 0 else "")
+    takes = f"with these arguments only: {', '.join(properties)}" if properties else "without arguments"
+    return error_result(
+        f"{tool.name} cannot be called like this: {listed}. Nothing was charged. Call it again {takes}.",
+        kind="arguments",
+        charged="no",
+    )
 
 
 def _form(schema: Mapping[str, Any]) -> str:

@@ -13,7 +13,6 @@ from imagerouter_mcp.money import usd
 from imagerouter_mcp.tools.consent import Answered, Asked, ask_person
 from imagerouter_mcp.tools.declare import MAKES, tool
 from imagerouter_mcp.tools.generating import generate
-from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import (
     Again,
     AppContext,
@@ -25,13 +24,14 @@ from imagerouter_mcp.tools.parameters import (
     Quality,
     Size,
 )
+from imagerouter_mcp.tools.pictures import GenerationContent
 
 FEWEST, MOST = 2, 6
 
 Models = Annotated[list[str], Field(description="2 to 6 model ids.")]
 MaxCost = Annotated[
     float | None,
-    Field(ge=0, description="Refuse if all together may cost more, in USD. Default none."),
+    Field(ge=0, description="Refuse if all may cost more."),
     WithJsonSchema({"type": "number", "minimum": 0}),  # left out, never null
 ]
 
@@ -57,7 +57,7 @@ async def compare_models(
     again: Again = False,
     confirm_cost: ConfirmCost = False,
 ) -> Annotated[CallToolResult, GenerationContent]:
-    """Make the same picture with several models to choose between them. Costs credits for each."""
+    """Draw one picture with several models, to choose. Costs credits for each."""
     if len(set(models)) != len(models) or not FEWEST <= len(models) <= MOST:
         raise PlanError(
             f"A comparison takes {FEWEST} to {MOST} different models; {len(models)} were named.",

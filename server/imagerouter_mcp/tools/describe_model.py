@@ -1,6 +1,6 @@
 """The tool `describe_model`: tell everything about one model."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from mcp.types import CallToolResult
 from pydantic import Field
@@ -12,24 +12,23 @@ from imagerouter_mcp.tools.listed_models import (
     ListedModel,
     PriceRange,
     listed_model,
-    model_fields,
     model_line,
     price_range,
     price_span,
 )
 from imagerouter_mcp.tools.parameters import AppContext
-from imagerouter_mcp.tools.structured import Content, tool_result
+from imagerouter_mcp.tools.structured import tool_result
 
 if TYPE_CHECKING:
     from imagerouter_mcp.api.catalogue import Listing
     from imagerouter_mcp.api.model_list import ModelEntry
 
-ModelId = Annotated[str, Field(description="Model id, such as google/gemini-2.5-flash.")]
+ModelId = Annotated[str, Field(description="Its id.")]
 
 _ALTERNATIVES = 3
 
 
-class Provider(Content):
+class Provider(TypedDict):
     """A provider of a model, with its own price."""
 
     id: str
@@ -41,11 +40,11 @@ class DescribedModel(ListedModel):
 
     providers: list[Provider]
     aliases: list[str]
-    does: str | None = None
-    uses_prompt: bool | None = None
+    does: str | None
+    uses_prompt: bool | None
 
 
-class ModelContent(Content):
+class ModelContent(TypedDict):
     """A model, and others that can do the same."""
 
     model: DescribedModel
@@ -55,7 +54,7 @@ class ModelContent(Content):
 
 @tool("Describe model", READS)
 async def describe_model(*, model: ModelId, ctx: AppContext) -> Annotated[CallToolResult, ModelContent]:
-    """Tell all about one model: sizes, prices, abilities, providers, alternatives. Free of charge."""
+    """Tell all about one model: sizes, prices, abilities, providers, alternatives. Free."""
     from imagerouter_mcp.generation.planning.model_choice import Need, instead, named
 
     listing = await ctx.request_context.lifespan_context.catalogue.models()
@@ -69,7 +68,7 @@ async def describe_model(*, model: ModelId, ctx: AppContext) -> Annotated[CallTo
     special = entry.facts.does
     offers = [f"{name} {price_span(price)}" for name, price in entry.offers]
     described = DescribedModel(
-        **model_fields(entry),
+        **listed_model(entry),
         providers=[Provider(id=name, price_usd=price_range(price)) for name, price in entry.offers],
         aliases=list(entry.aliases),
         does=special or None,

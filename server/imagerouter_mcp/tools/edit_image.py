@@ -10,7 +10,6 @@ from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.tools.consent import Answered, Asked, ask_person
 from imagerouter_mcp.tools.declare import MAKES, tool
 from imagerouter_mcp.tools.generating import generate
-from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import (
     Again,
     AppContext,
@@ -30,6 +29,7 @@ from imagerouter_mcp.tools.parameters import (
     ResponseFormat,
     Size,
 )
+from imagerouter_mcp.tools.pictures import GenerationContent
 
 
 async def _consent(
@@ -70,9 +70,9 @@ async def edit_image(
     again: Again = False,
     confirm_cost: ConfirmCost = False,
 ) -> Annotated[CallToolResult, GenerationContent]:
-    """Change, combine, restyle, upscale or cut out existing pictures or photos.
+    """Change pictures: retouch a photo, remove a background, combine, restyle, upscale, cut out.
 
-    The source files stay as they are; the result is a new picture. Costs credits on each call.
+    Costs credits.
     """
     if not images:
         raise PlanError("There is no source image.", "Give at least one in `images`, or use generate_image.")

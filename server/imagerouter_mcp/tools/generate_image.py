@@ -9,7 +9,6 @@ from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.tools.consent import Answered, Asked, ask_person
 from imagerouter_mcp.tools.declare import MAKES, tool
 from imagerouter_mcp.tools.generating import generate
-from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import (
     Again,
     AppContext,
@@ -27,6 +26,7 @@ from imagerouter_mcp.tools.parameters import (
     ResponseFormat,
     Size,
 )
+from imagerouter_mcp.tools.pictures import GenerationContent
 
 
 async def _consent(*, ctx: AppContext, prompt: str, model: str, size: str, n: int, dry_run: bool) -> Asked:
@@ -55,10 +55,9 @@ async def generate_image(
     again: Again = False,
     confirm_cost: ConfirmCost = False,
 ) -> Annotated[CallToolResult, GenerationContent]:
-    """Make a new picture from text: photo, illustration, logo, icon, drawing, poster, diagram.
+    """Draw a new picture from text: photo, logo, icon, sticker, poster, background, illustration.
 
-    Saves the file, answers with its path, link, handle and cost. Costs credits on each call; free models
-    end in :free.
+    Costs credits.
     """
     request = Request(
         prompt=prompt,

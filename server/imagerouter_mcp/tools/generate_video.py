@@ -10,7 +10,6 @@ from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.tools.consent import Answered, Asked, ask_person
 from imagerouter_mcp.tools.declare import MAKES, tool
 from imagerouter_mcp.tools.generating import generate
-from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import (
     Again,
     AppContext,
@@ -18,21 +17,19 @@ from imagerouter_mcp.tools.parameters import (
     ConfirmCost,
     DryRun,
     Filename,
-    ImageList,
     Model,
     OutputDir,
     ResponseFormat,
     Size,
 )
+from imagerouter_mcp.tools.pictures import GenerationContent
 
-VideoPrompt = Annotated[str, Field(description="What happens: subject, motion, camera, style, sound.")]
+VideoPrompt = Annotated[str, Field(description="What happens: subject, motion, camera, sound.")]
 StartImages = Annotated[
-    ImageList,
-    Field(description="The picture to begin with, in any form that edit_image takes. Default none."),
+    list[str],
+    Field(description="Picture to begin with, as in edit_image."),
 ]
-Seconds = Annotated[
-    float, Field(ge=0, description="Length; most models have a list. Default 0: the model's own.")
-]
+Seconds = Annotated[float, Field(ge=0, description="Length. Default 0: the model's own.")]
 
 
 async def _consent(
@@ -70,10 +67,7 @@ async def generate_video(
     again: Again = False,
     confirm_cost: ConfirmCost = False,
 ) -> Annotated[CallToolResult, GenerationContent]:
-    """Make a video, clip or animation from text, or from a picture.
-
-    Takes minutes: mostly answers with a handle for get_generation. Costs credits, far more than a picture.
-    """
+    """Make a video clip or animation from text or a picture; takes minutes. Costs credits, far more."""
     request = Request(
         kind="video",
         prompt=prompt,

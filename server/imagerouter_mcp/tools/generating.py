@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING
 
 from mcp.types import CallToolResult
 
-from imagerouter_mcp.generation.calls.outcome import Finished, Pending
 from imagerouter_mcp.generation.planning.request import Order
 from imagerouter_mcp.tools.consent import Answered, agreed
-from imagerouter_mcp.tools.generation_result import done_result, pending_result, plan_result
 from imagerouter_mcp.tools.inline_preview import PreviewChoice
-from imagerouter_mcp.tools.media_lines import media_lines
 from imagerouter_mcp.tools.parameters import AppContext
 
 if TYPE_CHECKING:
     from imagerouter_mcp.generation.calls.calls import Progress
+    from imagerouter_mcp.generation.calls.outcome import Finished, Pending
 
 _OPENCLAW = "openclaw-bundle-mcp"
 """OpenClaw's name for itself as a client. It cuts results at 20,000 characters and shows no picture in the
@@ -47,6 +45,8 @@ async def generate(
     app = ctx.request_context.lifespan_context
     confirmed = agreed(consent, confirm_cost=confirm_cost, ctx=ctx)
     if dry_run:
+        from imagerouter_mcp.tools.unmade_result import plan_result
+
         return plan_result(await app.planner.dry_run(order), len(order.requests), order.kind)
     order = replace(order, confirmed=confirmed)
     outcome = await app.calls.ask(order, app.settings.wait_seconds, progress_of(ctx))
@@ -54,7 +54,7 @@ async def generate(
 
 
 async def outcome_result(
-    ctx: AppContext, outcome: Finished | Pending, preview: PreviewChoice
+    ctx: AppContext, outcome: "Finished | Pending", preview: PreviewChoice
 ) -> CallToolResult:
     """Answer what a call made, or that it goes on.
 
@@ -63,6 +63,9 @@ async def outcome_result(
         outcome: What the call made so far.
         preview: As the caller chose it.
     """
+    from imagerouter_mcp.generation.calls.outcome import Pending
+    from imagerouter_mcp.tools.unmade_result import pending_result
+
     if isinstance(outcome, Pending):
         return pending_result(outcome)
     app = ctx.request_context.lifespan_context
@@ -82,8 +85,11 @@ def progress_of(ctx: AppContext) -> "Progress":
     return progress
 
 
-async def _done(ctx: AppContext, finished: Finished, preview: PreviewChoice) -> CallToolResult:
+async def _done(ctx: AppContext, finished: "Finished", preview: PreviewChoice) -> CallToolResult:
     """Word a finished call for the host that asked."""
+    from imagerouter_mcp.tools.generation_result import done_result
+    from imagerouter_mcp.tools.media_lines import media_lines
+
     app = ctx.request_context.lifespan_context
     settings, links = app.settings, app.links
     client = ctx.session.client_params

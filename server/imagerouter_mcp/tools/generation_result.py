@@ -1,21 +1,22 @@
-"""Build the results of the generation tools: done, still under way, or only planned."""
+"""Build the result of a generation that is done: text, structured content, preview, resource links."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mcp.types import CallToolResult, ContentBlock, ResourceLink
 
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
 from imagerouter_mcp.gallery.signed_links import Links
-from imagerouter_mcp.generation.calls.outcome import Finished, Pending, Result
+from imagerouter_mcp.generation.calls.outcome import Finished, Result
 from imagerouter_mcp.generation.planning.prices import total
-from imagerouter_mcp.generation.planning.request import THINGS, Kind
+from imagerouter_mcp.generation.planning.request import THINGS
 from imagerouter_mcp.lines import one_line
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.inline_preview import PreviewChoice, draw_preview
 from imagerouter_mcp.tools.listed_models import PriceRange, price_range
 from imagerouter_mcp.tools.pictures import (
+    GenerationContent,
     Picture,
     cost_words,
     description,
@@ -24,52 +25,19 @@ from imagerouter_mcp.tools.pictures import (
     place,
     summary,
 )
-from imagerouter_mcp.tools.structured import Content, Usd, tool_result
-
-if TYPE_CHECKING:
-    from imagerouter_mcp.generation.planning.plan import Plan
+from imagerouter_mcp.tools.structured import as_json, tool_result
 
 
-class GenerationContent(Content):
-    """The fields that the published schema of a generation tool lists."""
-
-    images: list[Picture] | None = None
-    generation: str | None = None
-    state: str | None = None
-    model: str | None = None
-    cost_usd: Usd | None = None
-    notes: list[str] | None = None
-    next_step: str | None = None
-
-
-class DoneContent(GenerationContent):
+class DoneContent(GenerationContent, total=False):
     """A generation that is done; `cost_usd` is the sum of its pictures and of failures that were charged."""
 
-    state: str | None = "done"
     prompt: str
-    revised_prompt: str | None = None
-    latency_ms: int | None = None
-    why: str | None = None
-    estimate_usd: PriceRange | None = None
-    failures: list[str] | None = None
-    media: list[str] | None = None
-
-
-class PendingContent(GenerationContent):
-    """A generation that goes on."""
-
-    prompt: str
-    ask_again_seconds: int
-    elapsed_seconds: int
-
-
-class PlanContent(GenerationContent):
-    """The result of a dry run."""
-
-    dry_run: bool = True
-    why: str
-    size: str
-    estimate_usd: PriceRange | None = None
+    revised_prompt: str | None
+    latency_ms: int | None
+    why: str | None
+    estimate_usd: PriceRange | None
+    failures: list[str]
+    media: list[str]
 
 
 async def done_result(
@@ -96,63 +64,10 @@ async def done_result(
     return tool_result(lines, content, *blocks)
 
 
-def pending_result(pending: Pending) -> CallToolResult:
-    """Return the state of a call and how to collect it."""
-    content = PendingContent(
-        generation=pending.call,
-        state=pending.state,
-        model=pending.model,
-        prompt=pending.prompt,
-        next_step=f"Call get_generation with {pending.call} in about {pending.ask_again} s to collect it "
-        "(no charge).",
-        ask_again_seconds=pending.ask_again,
-        elapsed_seconds=round(pending.elapsed),
-        notes=["It goes on, and is paid for only once.", *pending.notes],
-    )
-    lines = [
-        f"Not done yet: {pending.words}. It goes on, and is paid for only once.",
-        content.next_step or "",
-        *(f"Note: {note}" for note in pending.notes),
-    ]
-    return tool_result(lines, content)
-
-
-def plan_result(plan: "Plan", count: int, kind: Kind) -> CallToolResult:
-    """Return what a call would send and cost.
-
-    Args:
-        plan: The plan of one of its generations; all are alike.
-        count: How many generations it has.
-        kind: What it would make.
-    """
-    cost = total([plan.estimate] * count)
-    size = plan.fields.get("size", "auto")
-    thing = THINGS[kind]
-    notes = [*plan.notes, *plan.expected]
-    content = PlanContent(
-        model=plan.model,
-        why=plan.why,
-        size=size,
-        estimate_usd=price_range(cost),
-        notes=notes,
-        next_step="Nothing was sent. Call it again without dry_run to make it.",
-    )
-    what = f"a {thing}" if count == 1 else f"{count} {thing}s"
-    at_size = "" if size == "auto" else f" at {size}"
-    why = f", for {plan.why}" if plan.why else ""
-    lines = [
-        f"This would ask {plan.model} for {what}{at_size}{why}.",
-        f"It would cost {cost}." if cost else "What it would cost is not known.",
-        content.next_step or "",
-        *(f"Note: {note}" for note in notes),
-    ]
-    return tool_result(lines, content)
-
-
 def record_fields(record: Record, links: Links | None) -> dict[str, Any]:
     """Return all that the gallery knows of a generation, as JSON."""
     return {
-        **_record_content(record, links).as_json(),
+        **as_json(_record_content(record, links)),
         "created": record.created_at.isoformat(timespec="seconds"),
         "parameters": record.parameters,
         "sources": list(record.sources),
@@ -164,44 +79,46 @@ def _pictures(finished: Finished) -> Iterator[tuple[Result, GalleryImage]]:
 
 
 def _record_content(record: Record, links: Links | None) -> DoneContent:
-    return DoneContent(
-        images=[Picture(**picture_fields(image, links)) for image in record.images],
-        generation=record.generation or None,
-        model=record.model,
-        prompt=record.prompt,
-        revised_prompt=record.revised_prompt,
-        cost_usd=record.cost_usd,
-        latency_ms=record.latency_ms,
-    )
+    return {
+        "state": "done",
+        "images": [picture_fields(image, links) for image in record.images],
+        "generation": record.generation or None,
+        "model": record.model,
+        "prompt": record.prompt,
+        "revised_prompt": record.revised_prompt,
+        "cost_usd": record.cost_usd,
+        "latency_ms": record.latency_ms,
+    }
 
 
 def _done_content(finished: Finished, media: Sequence[str], links: Links | None) -> DoneContent:
     first = finished.results[0]
     content = _record_content(first.record, links)
-    content.why = first.why or None
-    content.estimate_usd = price_range(total(made.estimate for made in finished.results))
-    content.notes = _notes(finished)
-    content.failures = list(map(str, finished.failures)) or None
-    content.cost_usd = _total(finished)
-    content.generation = finished.call or content.generation
+    content["why"] = first.why or None
+    content["estimate_usd"] = price_range(total(made.estimate for made in finished.results))
+    content["notes"] = _notes(finished)
+    content["cost_usd"] = _total(finished)
+    if finished.call:
+        content["generation"] = finished.call
+    if finished.failures:
+        content["failures"] = list(map(str, finished.failures))
+    shown = list(_pictures(finished))
     if len(finished.results) > 1:
-        content.images = [
-            _picture_of_several(made.record, image, links) for made, image in _pictures(finished)
-        ]
-        content.model = ", ".join(dict.fromkeys(made.record.model for made in finished.results))
-    if content.images and len(content.images) > 1:
-        for number, image in enumerate(content.images, start=1):
-            image.number = number
+        content["images"] = [_picture_of_several(made.record, image, links) for made, image in shown]
+        content["model"] = ", ".join(dict.fromkeys(made.record.model for made in finished.results))
+    if len(shown) > 1:
+        for number, image in enumerate(content.get("images", ()), start=1):
+            image["number"] = number
     if media:
-        content.media = list(media)
-        content.next_step = "To show it in the chat, end your reply with the lines in media."
+        content["media"] = list(media)
+        content["next_step"] = "To show it in the chat, end your reply with the lines in media."
     return content
 
 
 def _picture_of_several(record: Record, image: GalleryImage, links: Links | None) -> Picture:
     """Return a picture with what the others of its call do not share."""
-    own = {"model": record.model, "cost_usd": record.cost_usd, "latency_ms": record.latency_ms}
-    return Picture.model_validate({**picture_fields(image, links), **own})
+    own: Picture = {"model": record.model, "cost_usd": record.cost_usd, "latency_ms": record.latency_ms}
+    return {**picture_fields(image, links), **own}
 
 
 def _done_lines(finished: Finished, content: DoneContent, links: Links | None) -> list[str]:
@@ -219,10 +136,10 @@ def _done_lines(finished: Finished, content: DoneContent, links: Links | None) -
     elif shown[0][1].handle:
         lines.append(f'Handle: {shown[0][1].handle} (or "last") names it as a source image.')
     lines.extend(_revised_prompts(finished))
-    lines.extend(f"Note: {note}" for note in content.notes or [])
+    lines.extend(f"Note: {note}" for note in content.get("notes", ()))
     lines.extend(f"Failed: {failure}" for failure in finished.failures)
-    if content.media:
-        lines.extend(["To show it in the chat, end your reply with:", *content.media])
+    if media := content.get("media"):
+        lines.extend(["To show it in the chat, end your reply with:", *media])
     return lines
 
 

@@ -1,46 +1,46 @@
 """The tool `get_credits`: tell what the account has left."""
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from mcp.types import CallToolResult
 
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.declare import READS, tool
 from imagerouter_mcp.tools.parameters import AppContext
-from imagerouter_mcp.tools.structured import Content, Usd, tool_result
+from imagerouter_mcp.tools.structured import tool_result
 
 if TYPE_CHECKING:
     from imagerouter_mcp.api.catalogue import Listing
     from imagerouter_mcp.api.wire import Credits, KeyUsage
 
 
-class Key(Content):
+class Key(TypedDict):
     """An API key of the account."""
 
-    name: str | None = None
-    active: bool | None = None
-    used_usd: Usd | None = None
-    requests: int | None = None
-    limit_usd: Usd | None = None
-    period: str | None = None
-    period_used_usd: Usd | None = None
-    expires: str | None = None
+    name: str | None
+    active: bool | None
+    used_usd: Decimal | None
+    requests: int | None
+    limit_usd: Decimal | None
+    period: str | None
+    period_used_usd: Decimal | None
+    expires: str | None
 
 
-class CreditsContent(Content):
+class CreditsContent(TypedDict):
     """The account's balance and its keys; the notes say what the balance allows."""
 
-    remaining_usd: Usd | None = None
-    used_usd: Usd | None = None
-    deposited_usd: Usd | None = None
+    remaining_usd: Decimal | None
+    used_usd: Decimal | None
+    deposited_usd: Decimal | None
     keys: list[Key]
     notes: list[str]
 
 
 @tool("Get credits", READS)
 async def get_credits(*, ctx: AppContext) -> Annotated[CallToolResult, CreditsContent]:
-    """Tell the ImageRouter account's balance, use and the limits of its API keys. Free of charge."""
+    """Tell the account's balance, use and the limits of its API keys. Free."""
     app = ctx.request_context.lifespan_context
     account = await app.client.credits(by_key=True)
     note = credit_note(account, await app.catalogue.known())

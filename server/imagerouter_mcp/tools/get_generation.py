@@ -7,22 +7,18 @@ from pydantic import Field
 
 from imagerouter_mcp.tools.declare import RESTORES, tool
 from imagerouter_mcp.tools.generating import outcome_result, progress_of
-from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import AppContext, Preview
+from imagerouter_mcp.tools.pictures import GenerationContent
 
-GenerationHandle = Annotated[
-    str, Field(description="Handle from the answer of a generation tool (gen_7f3a).")
-]
-Wait = Annotated[
-    float, Field(ge=0, description="Seconds to wait for it at most. Default 45, which is also the most.")
-]
+GenerationHandle = Annotated[str, Field(description="Handle, such as gen_7f3a.")]
+Wait = Annotated[float, Field(ge=0, description="Seconds, at most 45. Default 45.")]
 
 
 @tool("Get generation", RESTORES)
 async def get_generation(
     *, generation: GenerationHandle, ctx: AppContext, wait: Wait = 45, preview: Preview = "auto"
 ) -> Annotated[CallToolResult, GenerationContent]:
-    """Collect a picture or video that was not done in time. Free of charge, however often."""
+    """Collect a picture or video that was not done in time. Free."""
     app = ctx.request_context.lifespan_context
     seconds = min(wait, app.settings.wait_seconds)
     outcome = await app.calls.collect(generation, seconds, progress_of(ctx))

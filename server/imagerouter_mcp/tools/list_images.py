@@ -1,23 +1,24 @@
 """The tool `list_images`: list what was made."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from anyio import to_thread
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from imagerouter_mcp.gallery.entries import Entry, GalleryImage, Record
-from imagerouter_mcp.gallery.query import matches
-from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.tools.declare import READS_HERE, tool
 from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.pictures import Picture, cost_words, picture_fields, place
-from imagerouter_mcp.tools.structured import PROMPT_IN_FIELDS, Content, short_prompt, tool_result
+from imagerouter_mcp.tools.structured import PROMPT_IN_FIELDS, short_prompt, tool_result
 from imagerouter_mcp.tools.unfinished import Unfinished, unfinished, unfinished_lines
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.gallery.entries import Entry, GalleryImage, Record
+    from imagerouter_mcp.gallery.signed_links import Links
 
 Query = Annotated[
     str,
-    Field(description='Words of the prompt, model, handle or date ("2026-11", "today"). Empty: all.'),
+    Field(description='Words of prompt, model, handle or date ("2026-11", "today").'),
 ]
 Limit = Annotated[int, Field(ge=1, le=200, description="At most so many generations. Default 10.")]
 
@@ -32,10 +33,10 @@ class ListedPicture(Picture):
     prompt: str
     created: str
     sources: list[str]
-    missing: bool | None = None
+    missing: bool | None
 
 
-class ImagesContent(Content):
+class ImagesContent(TypedDict):
     """Some pictures of the gallery; `total` counts all of its generations."""
 
     images: list[ListedPicture]
@@ -47,7 +48,9 @@ class ImagesContent(Content):
 async def list_images(
     *, ctx: AppContext, query: Query = "", limit: Limit = 10
 ) -> Annotated[CallToolResult, ImagesContent]:
-    """List the pictures and videos made earlier, newest first, and what is unfinished. Free of charge."""
+    """List pictures and videos made earlier, newest first, and what is unfinished. Free."""
+    from imagerouter_mcp.gallery.query import matches
+
     app = ctx.request_context.lifespan_context
     gallery, links = app.gallery, app.links
     await app.calls.settle()
@@ -71,25 +74,25 @@ def _nothing(query: str, total: int) -> str:
     return f"None of the {total} generations has all the words of {query!r}. Use fewer words."
 
 
-def _words(entry: Entry) -> str:
+def _words(entry: "Entry") -> str:
     """Return what a search for a generation without a result looks through."""
     return f"{entry.prompt}\n{entry.model}\n{entry.handle}\n{entry.call}"
 
 
-def _listed(image: GalleryImage, record: Record, links: Links | None) -> ListedPicture:
-    return ListedPicture(
+def _listed(image: "GalleryImage", record: "Record", links: "Links | None") -> ListedPicture:
+    return {
         **picture_fields(image, links),
-        generation=record.generation,
-        prompt=record.prompt[:PROMPT_IN_FIELDS],
-        model=record.model,
-        cost_usd=record.cost_usd,
-        created=record.created_at.isoformat(timespec="seconds"),
-        sources=[source[:PROMPT_IN_FIELDS] for source in record.sources],
-        missing=is_missing(image) or None,
-    )
+        "generation": record.generation,
+        "prompt": record.prompt[:PROMPT_IN_FIELDS],
+        "model": record.model,
+        "cost_usd": record.cost_usd,
+        "created": record.created_at.isoformat(timespec="seconds"),
+        "sources": [source[:PROMPT_IN_FIELDS] for source in record.sources],
+        "missing": is_missing(image) or None,
+    }
 
 
-def _line(image: GalleryImage, record: Record, links: Links | None) -> str:
+def _line(image: "GalleryImage", record: "Record", links: "Links | None") -> str:
     parts = [
         image.handle,
         record.created_at.astimezone().strftime("%Y-%m-%d %H:%M"),
@@ -101,13 +104,13 @@ def _line(image: GalleryImage, record: Record, links: Links | None) -> str:
     return " · ".join(parts)
 
 
-def _place(image: GalleryImage, links: Links | None) -> str:
+def _place(image: "GalleryImage", links: "Links | None") -> str:
     named = place(image, links)
     if named is None:
         return f"not fetched yet: call show_image with {image.handle}"
     return f"{named} (the file is gone)" if is_missing(image) else named
 
 
-def is_missing(image: GalleryImage) -> bool:
+def is_missing(image: "GalleryImage") -> bool:
     """Return whether the picture's file is not where it was stored."""
     return image.path is None or not image.path.is_file()

@@ -1,10 +1,10 @@
 """Describe models of the catalogue in results, as structured content and in a line each."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
-from imagerouter_mcp.money import dollars
-from imagerouter_mcp.tools.structured import Content, Usd
+from imagerouter_mcp.money import dollars, usd
 
 if TYPE_CHECKING:
     from imagerouter_mcp.api.model_list import ModelEntry, Price
@@ -13,30 +13,30 @@ if TYPE_CHECKING:
 _SIZES_SHOWN = 4
 
 
-class PriceRange(Content):
+class PriceRange(TypedDict):
     """A price or an estimate in USD, over all providers."""
 
-    low: Usd
-    likely: Usd
-    high: Usd
+    low: Decimal
+    likely: Decimal
+    high: Decimal
 
 
-class ListedModel(Content):
+class ListedModel(TypedDict):
     """A model; prices are per picture or video."""
 
     id: str
-    rank: int | None = None
-    output: str | None = None
-    free: bool | None = None
-    price_usd: PriceRange | None = None
-    takes: list[str] | None = None
-    sizes: list[str] | None = None
-    seconds: list[float] | None = None
-    released: str | None = None
-    score: float | None = None
+    rank: NotRequired[int]
+    output: NotRequired[str]
+    free: NotRequired[bool | None]
+    price_usd: NotRequired[PriceRange | None]
+    takes: NotRequired[list[str] | None]
+    sizes: NotRequired[list[str] | None]
+    seconds: NotRequired[list[float] | None]
+    released: NotRequired[str | None]
+    score: NotRequired[float | None]
 
 
-class ModelsContent(Content):
+class ModelsContent(TypedDict):
     """Some models; `total` counts all that were found, also those beyond the limit."""
 
     models: list[ListedModel]
@@ -44,8 +44,8 @@ class ModelsContent(Content):
     notes: list[str]
 
 
-def model_fields(entry: "ModelEntry") -> dict[str, Any]:
-    """Return the fields of a `ListedModel`; what is unknown or does not apply is None."""
+def listed_model(entry: "ModelEntry") -> ListedModel:
+    """Return a model as structured content; what is unknown or does not apply is None."""
     return {
         "id": entry.id,
         "output": entry.output,
@@ -57,11 +57,6 @@ def model_fields(entry: "ModelEntry") -> dict[str, Any]:
         "released": entry.release_date,
         "score": entry.score,
     }
-
-
-def listed_model(entry: "ModelEntry") -> ListedModel:
-    """Return a model as structured content."""
-    return ListedModel(**model_fields(entry))
 
 
 def model_line(entry: "ModelEntry") -> str:
@@ -80,7 +75,7 @@ def price_range(price: "Price | Estimate | None") -> PriceRange | None:
     """Return a price or an estimate as structured content."""
     if price is None:
         return None
-    return PriceRange.model_validate({"low": price.low, "likely": price.likely, "high": price.high})
+    return {"low": usd(price.low), "likely": usd(price.likely), "high": usd(price.high)}
 
 
 def price_span(price: "Price") -> str:

@@ -1,37 +1,52 @@
 """Describe generated pictures and videos in results, and say where their files are."""
 
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
-from imagerouter_mcp.gallery.entries import GalleryImage, Record
-from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.money import dollars
-from imagerouter_mcp.tools.structured import Content, Usd
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.gallery.entries import GalleryImage, Record
+    from imagerouter_mcp.gallery.signed_links import Links
 
 
-class Picture(Content):
+class Picture(TypedDict, total=False):
     """A generated picture or video. Callers on this machine get its `path`, others a `download_url`."""
 
-    number: int | None = None
-    handle: str | None = None
-    path: str | None = None
-    download_url: str | None = None
-    url: str | None = None
-    media_type: str | None = None
-    width: int | None = None
-    height: int | None = None
-    bytes: int | None = None
-    seconds: float | None = None
-    model: str | None = None
-    cost_usd: Usd | None = None
-    latency_ms: int | None = None
+    number: int
+    handle: str | None
+    path: str | None
+    download_url: str | None
+    url: str | None
+    media_type: str | None
+    width: int | None
+    height: int | None
+    bytes: int | None
+    seconds: float | None
+    model: str
+    cost_usd: Decimal | None
+    latency_ms: int | None
 
 
-def picture_fields(image: GalleryImage, links: Links | None) -> dict[str, Any]:
-    """Return the fields of a `Picture` that describe the image itself and name its file."""
+class GenerationContent(TypedDict, total=False):
+    """What a generation tool answers: the fields that its published schema lists."""
+
+    images: list[Picture]
+    generation: str | None
+    state: str
+    model: str
+    cost_usd: Decimal | None
+    notes: list[str]
+    next_step: str
+
+
+def picture_fields(image: "GalleryImage", links: "Links | None") -> Picture:
+    """Return what describes the image itself and names its file."""
+    where = place(image, links)
     return {
         "handle": image.handle or None,
-        "path" if links is None else "download_url": place(image, links),
+        "path": where if links is None else None,
+        "download_url": where if links else None,
         "url": image.url,
         "media_type": image.media_type,
         "width": image.width,
@@ -41,7 +56,7 @@ def picture_fields(image: GalleryImage, links: Links | None) -> dict[str, Any]:
     }
 
 
-def place(image: GalleryImage, links: Links | None) -> str | None:
+def place(image: "GalleryImage", links: "Links | None") -> str | None:
     """Return the file's path, or a download link for callers on other machines; None without a file."""
     if image.path is None:
         return None
@@ -50,12 +65,12 @@ def place(image: GalleryImage, links: Links | None) -> str | None:
     return links.download(image.handle) if image.handle else None
 
 
-def is_video(image: GalleryImage) -> bool:
+def is_video(image: "GalleryImage") -> bool:
     """Tell whether it is a video, which cannot be a source image."""
     return (image.media_type or "").startswith("video/")
 
 
-def description(image: GalleryImage) -> str:
+def description(image: "GalleryImage") -> str:
     """Return type and size in a few words: "1024×1024 WebP, 183 kB"."""
     kind = (image.media_type or "").rpartition("/")[2].removesuffix("+xml").upper().replace("WEBP", "WebP")
     size = f"{image.width}×{image.height} " if image.width and image.height else ""
@@ -63,7 +78,7 @@ def description(image: GalleryImage) -> str:
     return f"{size}{kind}, {length}{_file_size(image.bytes or 0)}"
 
 
-def summary(record: Record) -> str:
+def summary(record: "Record") -> str:
     """Return model, cost and time of a generation in a few words: "x/y · $0.04 · 6.9 s"."""
     took = f"{record.latency_ms / 1000:.1f} s" if record.latency_ms is not None else ""
     return " · ".join(part for part in (record.model, cost_words(record.cost_usd), took) if part)

@@ -15,7 +15,7 @@ Limit = Annotated[int, Field(ge=1, le=100, description="At most so many. Default
 
 @tool("Popular models", READS)
 async def popular_models(*, ctx: AppContext, limit: Limit = 10) -> Annotated[CallToolResult, ModelsContent]:
-    """List the models that ImageRouter's users choose most, with prices and abilities. Free of charge."""
+    """List the most used models, with prices and abilities. Free."""
     app = ctx.request_context.lifespan_context
     ranking = await app.popularity.ranking()
     listing = await app.catalogue.known()
@@ -29,8 +29,8 @@ async def popular_models(*, ctx: AppContext, limit: Limit = 10) -> Annotated[Cal
     for rank, model_id in enumerate(ranking.ids[:limit], start=1):
         entry = listing.find(model_id) if listing else None
         lines.append(f"{rank}. {model_line(entry) if entry else model_id}")
-        told = listed_model(entry) if entry else ListedModel(id=model_id)
-        models.append(told.model_copy(update={"rank": rank}))
+        told: ListedModel = listed_model(entry) if entry else {"id": model_id}
+        models.append({**told, "rank": rank})
     heading = ranking.note or "The most used models at ImageRouter, most used first:"
     content = ModelsContent(
         models=models, total=len(ranking.ids), notes=[*([ranking.note] if ranking.note else []), *notes]

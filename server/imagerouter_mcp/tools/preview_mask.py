@@ -1,6 +1,6 @@
 """The tool `preview_mask`: show what an edit with a mask would change."""
 
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from mcp.types import CallToolResult
 from pydantic import Field
@@ -9,13 +9,14 @@ from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.planning.request import Request
 from imagerouter_mcp.tools.declare import READS, tool
 from imagerouter_mcp.tools.inline_preview import image_block
-from imagerouter_mcp.tools.parameters import AppContext, Mask
-from imagerouter_mcp.tools.structured import Content, tool_result
+from imagerouter_mcp.tools.parameters import AppContext
+from imagerouter_mcp.tools.structured import tool_result
 
-Source = Annotated[str, Field(description='The picture, in any form that edit_image takes. Default "last".')]
+Source = Annotated[str, Field(description='Picture, as in edit_image. Default "last".')]
+PreviewedMask = Annotated[str, Field(description="As in edit_image.")]
 
 
-class MaskContent(Content):
+class MaskContent(TypedDict):
     """How much of a picture would change; the size is the picture's, in pixels."""
 
     changed_percent: float
@@ -26,9 +27,9 @@ class MaskContent(Content):
 
 @tool("Preview mask", READS)
 async def preview_mask(
-    *, mask: Mask, ctx: AppContext, image: Source = "last"
+    *, mask: PreviewedMask, ctx: AppContext, image: Source = "last"
 ) -> Annotated[CallToolResult, MaskContent]:
-    """Show which part of a picture an edit with this mask would change. Free of charge."""
+    """Show which part of a picture an edit with this mask would change. Free."""
     from imagerouter_mcp.images.masks.painting import covered_share, mask_preview
     from imagerouter_mcp.images.workers import decode
 

@@ -15,10 +15,10 @@ from mcp.types import (
 )
 
 from imagerouter_mcp.errors import ImageRouterError, NotFoundError
-from imagerouter_mcp.tools.generation_result import record_fields
 from imagerouter_mcp.tools.listed_models import listed_model
 from imagerouter_mcp.tools.pictures import place
 from imagerouter_mcp.tools.prompts import SUGGESTED
+from imagerouter_mcp.tools.structured import as_json
 from imagerouter_mcp.wiring import App
 
 MAX_RESOURCE_BYTES = 700_000
@@ -49,6 +49,7 @@ def add_resources(server: MCPServer[App], app: App) -> None:
     )
     async def record(handle: str) -> str:  # pyright: ignore[reportUnusedFunction] - the server holds it
         from imagerouter_mcp.generation.handles import find_image
+        from imagerouter_mcp.tools.generation_result import record_fields
 
         found = (await find_image(app.gallery, handle))[1]
         return json.dumps(record_fields(found, app.links), ensure_ascii=False)
@@ -62,7 +63,7 @@ def add_resources(server: MCPServer[App], app: App) -> None:
     )
     async def models() -> str:  # pyright: ignore[reportUnusedFunction] - the server holds it
         listing = await app.catalogue.models()
-        return json.dumps([listed_model(entry).as_json() for entry in listing.models])
+        return json.dumps([as_json(listed_model(entry)) for entry in listing.models])
 
     @server.resource(
         "imagerouter://models/{+id}",
@@ -100,14 +101,14 @@ async def _model(app: App, model_id: str) -> dict[str, Any]:
     from imagerouter_mcp.api.catalogue import closest_ids
 
     listing = await app.catalogue.models()
-    entry = listing.find(model_id)
+    entry = listing.meant(model_id)
     if entry is None:
         near = closest_ids(listing, model_id)
         raise NotFoundError(
             f"There is no model {model_id[:100]!r} at ImageRouter.",
             f"Closest are {', '.join(near)}." if near else "Find models with search_models.",
         )
-    return listed_model(entry).as_json()
+    return as_json(listed_model(entry))
 
 
 async def _completions(app: App, argument: CompletionArgument) -> list[str]:

@@ -3,30 +3,28 @@
 from typing import Annotated, Literal
 
 from mcp.types import CallToolResult
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from imagerouter_mcp.tools.declare import READS, tool
 from imagerouter_mcp.tools.listed_models import ModelsContent, listed_model, model_line
 from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.structured import tool_result
 
-Query = Annotated[
-    str, Field(description='Words of a name or a purpose: "gpt image", "flux fast", "upscale". Empty: all.')
-]
-Kind = Annotated[Literal["any", "image", "video"], Field(description="What it makes. Default any.")]
-Free = Annotated[bool, Field(description="Only free models. Default false.")]
+Query = Annotated[str, Field(description='Such as "flux fast", "upscale", "remove background".')]
+Kind = Annotated[Literal["any", "image", "video"], Field(description="What it makes.")]
+Free = Annotated[bool, Field(description="Only free ones.")]
 Supports = Annotated[
     list[Literal["edit", "mask", "quality"]],
-    Field(description="Only models that take source pictures (edit), a mask, a quality. Default none."),
+    Field(description="What it must take; edit: source pictures."),
 ]
-Vendor = Annotated[str, Field(description='Only this maker: the id\'s part before "/". Empty: all.')]
+Vendor = Annotated[str, Field(description="Such as openai.")]
 MaxPrice = Annotated[
-    float, Field(ge=-1, description="Only up to this likely price in USD per result. Default -1: no limit.")
+    float | None,
+    Field(ge=0, description="USD a result."),
+    WithJsonSchema({"type": "number", "minimum": 0}),  # left out, never null
 ]
-WantedSize = Annotated[str, Field(description="Only models that make this WIDTHxHEIGHT. Empty: all.")]
-Sort = Annotated[
-    Literal["relevance", "price", "date", "name", "popularity"], Field(description="Default relevance.")
-]
+WantedSize = Annotated[str, Field(description="WIDTHxHEIGHT that it must make.")]
+Sort = Annotated[Literal["relevance", "price", "date", "name", "popularity"], Field(description="Order.")]
 Limit = Annotated[int, Field(ge=1, le=1000, description="At most so many. Default 10.")]
 
 
@@ -39,12 +37,12 @@ async def search_models(
     free: Free = False,
     supports: Supports = [],  # noqa: B006 - read only, and a schema cannot say None
     vendor: Vendor = "",
-    max_price: MaxPrice = -1,
+    max_price: MaxPrice = None,
     size: WantedSize = "",
     sort: Sort = "relevance",
     limit: Limit = 10,
 ) -> Annotated[CallToolResult, ModelsContent]:
-    """Find image or video models: names, prices, abilities, sizes. Free of charge."""
+    """Find models by name, purpose, ability, size or price. Free."""
     from imagerouter_mcp.api.model_search import search
 
     app = ctx.request_context.lifespan_context
@@ -63,7 +61,7 @@ async def search_models(
         free=True if free else None,
         supports=supports,
         vendor=vendor or None,
-        max_price=None if max_price < 0 else max_price,
+        max_price=max_price,
         size=size or None,
         sort=sort,
         popularity=popularity,

@@ -6,23 +6,21 @@ from typing import Annotated
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from imagerouter_mcp.generation.calls.outcome import Finished, Result
 from imagerouter_mcp.tools.declare import RESTORES, tool
 from imagerouter_mcp.tools.generating import outcome_result
-from imagerouter_mcp.tools.generation_result import GenerationContent
 from imagerouter_mcp.tools.parameters import AppContext, Preview
+from imagerouter_mcp.tools.pictures import GenerationContent
 
-Handle = Annotated[str, Field(description='Handle of a picture (img_7f3a), or "last" (default).')]
+Handle = Annotated[str, Field(description='Such as img_7f3a. Default "last".')]
 
 
 @tool("Show image", RESTORES)
 async def show_image(
     *, ctx: AppContext, handle: Handle = "last", preview: Preview = "auto"
 ) -> Annotated[CallToolResult, GenerationContent]:
-    """Show a picture made earlier: path, link, cost, preview. Fetches it again if its file is missing.
+    """Show an earlier picture again; downloads it if its file is missing. Free."""
+    from imagerouter_mcp.generation.calls.outcome import Finished, Result
 
-    Free of charge.
-    """
     image, record, notes = await ctx.request_context.lifespan_context.delivery.restore(handle)
     shown = Result(replace(record, images=(image,)), notes=notes)
     return await outcome_result(ctx, Finished(record.generation, (shown,)), preview)

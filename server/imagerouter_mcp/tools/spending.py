@@ -1,57 +1,61 @@
 """The tool `spending`: tell what was spent, by model and day."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 
 from anyio import to_thread
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from imagerouter_mcp.gallery.days import start_of, today
-from imagerouter_mcp.gallery.ledger import Spent
+from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.declare import READS_HERE, tool
 from imagerouter_mcp.tools.parameters import AppContext
-from imagerouter_mcp.tools.structured import Content, Usd, tool_result
+from imagerouter_mcp.tools.structured import tool_result
 from imagerouter_mcp.tools.unfinished import Unfinished, unfinished, unfinished_lines
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.gallery.ledger import Spent
 
 Period = Annotated[
     Literal["today", "week", "month", "all"],
-    Field(description="week and month are the last 7 and 30 days. Default today."),
+    Field(description="Default today."),
 ]
 
+_EARLIEST, _LATEST = date(1970, 1, 2), date(9999, 12, 30)
+"""Days that every time zone can express as seconds since 1970."""
 _DAYS = {"today": 1, "week": 7, "month": 30}
 _WHEN = {"today": "today", "week": "in the last 7 days", "month": "in the last 30 days", "all": "in all"}
 _UNFINISHED_SHOWN = 20
 
 
-class ModelSpending(Content):
+class ModelSpending(TypedDict):
     """What was paid for the results of one model."""
 
     model: str
-    usd: Usd
+    usd: Decimal
     count: int
 
 
-class DaySpending(Content):
+class DaySpending(TypedDict):
     """What was paid on one day."""
 
     day: str
-    usd: Usd
+    usd: Decimal
     count: int
 
 
-class SpendingContent(Content):
+class SpendingContent(TypedDict):
     """What was certainly paid, what may have been paid, and what is set aside for calls under way."""
 
     period: str
-    total_usd: Usd
-    uncertain_usd: Usd
-    under_way_usd: Usd
-    budget_usd: Usd
-    budget_left_usd: Usd
+    total_usd: Decimal
+    uncertain_usd: Decimal
+    under_way_usd: Decimal
+    budget_usd: Decimal
+    budget_left_usd: Decimal
     by_model: list[ModelSpending]
     by_day: list[DaySpending]
     unfinished: list[Unfinished]
@@ -61,12 +65,11 @@ class SpendingContent(Content):
 async def spending(
     *, ctx: AppContext, period: Period = "today"
 ) -> Annotated[CallToolResult, SpendingContent]:
-    """Tell what was spent, by model and day, and what is left of the day's budget. Free of charge."""
+    """Tell what was spent, by model and day, and what is left of today's budget. Free."""
     app = ctx.request_context.lifespan_context
     await app.calls.settle()
-    spent = await to_thread.run_sync(app.ledger.since, _since(period))
-    of_today = await to_thread.run_sync(app.ledger.since, _since("today"))
-    committed = sum((each.usd for each in of_today), Decimal())
+    spent = await to_thread.run_sync(app.ledger.between, *_days(period))
+    committed = await to_thread.run_sync(app.ledger.committed, today())
     entries = await to_thread.run_sync(app.journal.unfinished, _UNFINISHED_SHOWN)
     content = SpendingContent(
         period=period,
@@ -81,52 +84,56 @@ async def spending(
     )
     lines = [
         _heading(content),
-        *(f"{row.model}: {dollars(row.usd)} for {row.count}" for row in content.by_model),
-        *(f"{row.day}: {dollars(row.usd)} for {row.count}" for row in content.by_day if period != "today"),
+        *(f"{row['model']}: {dollars(row['usd'])} for {row['count']}" for row in content["by_model"]),
+        *(
+            f"{row['day']}: {dollars(row['usd'])} for {row['count']}"
+            for row in content["by_day"]
+            if period != "today"
+        ),
         *unfinished_lines(entries),
     ]
     return tool_result(lines, content)
 
 
-def _since(period: str) -> datetime:
+def _days(period: str) -> tuple[date, date]:
+    """Return the first and the last day of a period."""
     if period == "all":
-        return datetime.fromtimestamp(0, UTC)
-    return start_of(today() - timedelta(days=_DAYS[period] - 1))
+        return _EARLIEST, _LATEST
+    return today() - timedelta(days=_DAYS[period] - 1), today()
 
 
-def _total(spent: Sequence[Spent], wanted: Callable[[Spent], bool]) -> Decimal:
+def _total(spent: "Sequence[Spent]", wanted: "Callable[[Spent], bool]") -> Decimal:
     return sum((each.usd for each in spent if wanted(each)), Decimal())
 
 
-def _by_model(spent: Sequence[Spent]) -> list[ModelSpending]:
+def _by_model(spent: "Sequence[Spent]") -> list[ModelSpending]:
     """Return what was certainly paid by model, the dearest first."""
     sums = _sums(spent, lambda each: each.model)
     rows = [ModelSpending(model=model, usd=usd, count=count) for model, (usd, count) in sums.items()]
-    return sorted(rows, key=lambda row: row.usd, reverse=True)
+    return sorted(rows, key=lambda row: row["usd"], reverse=True)
 
 
-def _by_day(spent: Sequence[Spent]) -> list[DaySpending]:
+def _by_day(spent: "Sequence[Spent]") -> list[DaySpending]:
     """Return what was certainly paid by day, the earliest first."""
     sums = _sums(spent, lambda each: each.at.astimezone().date().isoformat())
     return [DaySpending(day=day, usd=usd, count=count) for day, (usd, count) in sorted(sums.items())]
 
 
-def _sums(spent: Sequence[Spent], key: Callable[[Spent], str]) -> dict[str, tuple[Decimal, int]]:
+def _sums(spent: "Sequence[Spent]", key: "Callable[[Spent], str]") -> dict[str, tuple[Decimal, int]]:
     sums: dict[str, tuple[Decimal, int]] = {}
     for each in spent:
         if each.certain:
             usd, count = sums.get(key(each), (Decimal(), 0))
-            sums[key(each)] = (usd + each.usd, count + 1)
+            sums[key(each)] = (usd + each.usd, count + each.results)
     return sums
 
 
 def _heading(content: SpendingContent) -> str:
-    parts = [f"{dollars(content.total_usd)} was spent {_WHEN[content.period]}."]
-    if content.uncertain_usd:
-        parts.append(f"Up to {dollars(content.uncertain_usd)} more may have been: the outcome is unknown.")
-    if content.under_way_usd:
-        parts.append(f"{dollars(content.under_way_usd)} is set aside for what is under way.")
-    parts.append(
-        f"Of today's budget of {dollars(content.budget_usd)}, {dollars(content.budget_left_usd)} is left."
-    )
+    parts = [f"{dollars(content['total_usd'])} was spent {_WHEN[content['period']]}."]
+    if content["uncertain_usd"]:
+        parts.append(f"Up to {dollars(content['uncertain_usd'])} more may have been: the outcome is unknown.")
+    if content["under_way_usd"]:
+        parts.append(f"{dollars(content['under_way_usd'])} is set aside for what is under way.")
+    budget, left = dollars(content["budget_usd"]), dollars(content["budget_left_usd"])
+    parts.append(f"Of today's budget of {budget}, {left} is left.")
     return " ".join(parts)

@@ -4,12 +4,11 @@ Some hosts give the model the text alone, others the structured content alone, s
 matters.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Any, cast
 
 from mcp.types import CallToolResult, ContentBlock, TextContent
-from pydantic import BaseModel, PlainSerializer
 
 from imagerouter_mcp.lines import one_line
 
@@ -19,23 +18,24 @@ _PROMPT_IN_LINE = 60
 _USD_DIGITS = 6
 
 
-def _rounded(usd: Decimal) -> float:
-    return round(float(usd), _USD_DIGITS)
+def as_json(content: Mapping[str, object]) -> dict[str, Any]:
+    """Return structured content as JSON: amounts as numbers of six decimals; unknown values are left out."""
+    return {name: _json(value) for name, value in content.items() if value is not None}
 
 
-Usd = Annotated[Decimal, PlainSerializer(_rounded, return_type=float)]
-"""An amount in USD, a JSON number of at most six decimals."""
+def _json(value: object) -> object:
+    match value:
+        case Decimal():
+            return round(float(value), _USD_DIGITS)
+        case dict():
+            return as_json(cast("dict[str, object]", value))
+        case list():
+            return [_json(item) for item in cast("list[object]", value)]
+        case _:
+            return value
 
 
-class Content(BaseModel):
-    """Structured content, or a part of it."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as JSON; unknown values are left out."""
-        return self.model_dump(mode="json", exclude_none=True)
-
-
-def tool_result(lines: Iterable[str], content: Content, *blocks: ContentBlock) -> CallToolResult:
+def tool_result(lines: Iterable[str], content: Mapping[str, object], *blocks: ContentBlock) -> CallToolResult:
     """Return a tool's result.
 
     Args:
@@ -44,7 +44,7 @@ def tool_result(lines: Iterable[str], content: Content, *blocks: ContentBlock) -
         blocks: What follows the text.
     """
     text = TextContent(type="text", text="\n".join(map(one_line, lines)))
-    return CallToolResult(content=[text, *blocks], structured_content=content.as_json())
+    return CallToolResult(content=[text, *blocks], structured_content=as_json(content))
 
 
 def short_prompt(prompt: str) -> str:

@@ -1,12 +1,16 @@
 """Describe generations without a result: under way, failed or of unknown outcome."""
 
 from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypedDict
 
 from imagerouter_mcp.errors import revived
-from imagerouter_mcp.gallery.entries import Entry
 from imagerouter_mcp.lines import collapse
 from imagerouter_mcp.money import dollars
-from imagerouter_mcp.tools.structured import PROMPT_IN_FIELDS, Content, Usd, short_prompt
+from imagerouter_mcp.tools.structured import PROMPT_IN_FIELDS, short_prompt
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.gallery.entries import Entry
 
 _STATES = {
     "preparing": "Being prepared",
@@ -22,7 +26,7 @@ _REASON_SHOWN = 100
 """Characters."""
 
 
-class Unfinished(Content):
+class Unfinished(TypedDict):
     """A generation without a result; `may_cost_usd` is the most that it was expected to cost."""
 
     generation: str
@@ -30,12 +34,12 @@ class Unfinished(Content):
     prompt: str
     model: str
     created: str
-    may_cost_usd: Usd | None = None
-    error: str | None = None
-    next_step: str | None = None
+    may_cost_usd: Decimal | None
+    error: str | None
+    next_step: str | None
 
 
-def unfinished(entry: Entry) -> Unfinished:
+def unfinished(entry: "Entry") -> Unfinished:
     """Return a generation without a result as structured content."""
     uncertain = entry.open or entry.state == "unknown"
     return Unfinished(
@@ -50,7 +54,7 @@ def unfinished(entry: Entry) -> Unfinished:
     )
 
 
-def unfinished_lines(entries: Sequence[Entry]) -> list[str]:
+def unfinished_lines(entries: "Sequence[Entry]") -> list[str]:
     """Return a line for each generation without a result, but only for the newest of those that failed."""
     pending = [entry for entry in entries if entry.state not in _ENDED]
     ended = [entry for entry in entries if entry.state in _ENDED]
@@ -59,21 +63,21 @@ def unfinished_lines(entries: Sequence[Entry]) -> list[str]:
     return [*lines, f"and {more} more that failed"] if more > 0 else lines
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: "Entry") -> str:
     fields = unfinished(entry)
     parts = [
-        f"{_STATES[entry.state]}: {fields.generation}",
+        f"{_STATES[entry.state]}: {fields['generation']}",
         entry.created_at.astimezone().strftime("%Y-%m-%d %H:%M"),
-        fields.model,
-        "" if fields.may_cost_usd is None else f"up to {dollars(fields.may_cost_usd)}",
+        fields["model"],
+        "" if fields["may_cost_usd"] is None else f"up to {dollars(fields['may_cost_usd'])}",
         f'"{short_prompt(entry.prompt)}"',
-        fields.next_step or "",
+        fields["next_step"] or "",
         _reason(entry),
     ]
     return " · ".join(part for part in parts if part)
 
 
-def _reason(entry: Entry) -> str:
+def _reason(entry: "Entry") -> str:
     """Return why there is no result: in short where it is over and cost nothing."""
     if not entry.error:
         return ""

@@ -1,17 +1,17 @@
 """The tool `upload_link`: take a picture to edit from a caller on another machine."""
 
 import shlex
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from mcp.types import CallToolResult
 
 from imagerouter_mcp.gallery.signed_links import UPLOAD_SECONDS
 from imagerouter_mcp.tools.declare import OPENS, tool
 from imagerouter_mcp.tools.parameters import AppContext
-from imagerouter_mcp.tools.structured import Content, tool_result
+from imagerouter_mcp.tools.structured import tool_result
 
 
-class UploadContent(Content):
+class UploadContent(TypedDict):
     """A link that takes one picture, and the handle that the picture will have."""
 
     upload_url: str
@@ -24,7 +24,7 @@ class UploadContent(Content):
 
 @tool("Upload link", OPENS)
 async def upload_link(*, ctx: AppContext) -> Annotated[CallToolResult, UploadContent]:
-    """Get a link that takes a local picture or photo for editing, by curl or in a browser. Free of charge."""
+    """Get a link to send a local picture or photo to, for editing, by curl or browser. Free."""
     from imagerouter_mcp.errors import ConfigurationError
     from imagerouter_mcp.gallery.uploads import MAX_UPLOAD_BYTES
 
@@ -49,6 +49,6 @@ async def upload_link(*, ctx: AppContext) -> Annotated[CallToolResult, UploadCon
     lines = [
         f"Send {limits}, to this link, which works once: {url}",
         f"With curl: {command}",
-        content.next_step,
+        content["next_step"],
     ]
     return tool_result(lines, content)

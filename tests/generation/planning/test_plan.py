@@ -89,7 +89,21 @@ def test_the_person_s_own_model_stands_in_for_none() -> None:
     assert plan(replace(FOX, model=" "), default="google/imagen-4").model == "google/imagen-4"
 
 
-@pytest.mark.parametrize("asked", ["openai/gpt-image-15", "gpt-image-1.5", "acme/zzz-9000"])
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ("gpt-image-1.5", "openai/gpt-image-1.5"),
+        ("OpenAI/GPT-Image-1.5", "openai/gpt-image-1.5"),
+        ("gpt image 1.5", "openai/gpt-image-1.5"),
+    ],
+)
+def test_a_name_that_only_one_model_fits_is_sent_as_its_id_and_said(asked: str, sent: str) -> None:
+    made = plan(replace(FOX, model=asked))
+    assert made.model == sent
+    assert f"{asked} is {sent}." in made.notes
+
+
+@pytest.mark.parametrize("asked", ["openai/gpt-image-15", "gpt-image", "acme/zzz-9000"])
 def test_an_id_that_is_not_listed_is_sent_as_it_is_at_an_unknown_price(asked: str) -> None:
     made = plan(replace(FOX, model=asked, quality="high", size="77x77"))
     assert made.fields["model"] == asked
@@ -122,7 +136,7 @@ def test_a_model_that_takes_no_mask_is_refused_naming_one_that_does() -> None:
 
 
 @pytest.mark.parametrize(
-    "size", ["big", "1024", "1024x", "0x1024", "-1x5", "1024x1024x3", "1e3x4", "１０２４"]
+    "size", ["big", "1024.5.5", "1024x", "0x1024", "-1x5", "1024x1024x3", "1e3x4", "１０２４"]
 )
 def test_what_is_no_size_is_refused_with_an_example(size: str) -> None:
     assert "1024x1024" in refused(replace(FOX, size=size))
@@ -191,11 +205,31 @@ def test_a_shape_becomes_a_size_of_the_model_and_is_said(
 ) -> None:
     made = plan(replace(FOX, aspect_ratio=shape, images=(PICTURE,)), source=source)
     assert made.fields["size"] == size
-    assert made.notes == (f"{shape} was asked for as {size}.",)
+    (note,) = made.notes
+    assert f"was asked for {size} (" in note
+    assert note.endswith(f"its nearest to {shape.replace('match', 'the source' + chr(39) + 's shape')}.")
 
 
-def test_size_and_shape_together_are_refused() -> None:
-    assert "Give one of the two" in refused(replace(FOX, size="1024x1024", aspect_ratio="1:1"))
+def test_size_and_shape_that_disagree_are_refused() -> None:
+    assert "Give one of the two" in refused(replace(FOX, size="1024x1024", aspect_ratio="16:9"))
+    assert "Give one of the two" in refused(replace(FOX, size="square", aspect_ratio="portrait"))
+
+
+@pytest.mark.parametrize(
+    ("size", "shape", "sent"),
+    [
+        ("1024x1024", "1:1", "1024x1024"),
+        ("1536x1024", "landscape", "1536x1024"),
+        ("portrait", "", "1024x1536"),
+        ("16x9", "", "1536x1024"),
+        ("square", "1:1", "1024x1024"),
+        ("1024", "", "1024x1024"),
+        ("1024", "16:9", "1536x1024"),
+        ("2K", "", "1024x1024"),
+    ],
+)
+def test_size_and_shape_that_agree_are_sent_as_one(size: str, shape: str, sent: str) -> None:
+    assert plan(replace(FOX, size=size, aspect_ratio=shape)).fields["size"] == sent
 
 
 def test_the_estimate_is_the_catalogue_s_price() -> None:

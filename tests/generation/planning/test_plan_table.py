@@ -25,6 +25,7 @@ from imagerouter_mcp.sandbox.service.list_shapes import v1, v2
 from imagerouter_mcp.sandbox.service.offered import listed
 
 SIZES = ("auto", "1024x1024", "1536x1024", "4096x4096")
+AGREES = {"1024x1024": "1:1", "4096x4096": "1:1"}
 SHAPES = ("", "1:1", "16:9", "portrait", "3:1")
 SOURCE = "/somewhere/picture.png"
 HERE = Destination(Path("/pictures"), "a-fox")
@@ -60,7 +61,7 @@ def impossible(model: str, row: Row, request: Request) -> bool:
         or bool(request.images and not able(row, "image"))
         or bool(request.mask and not able(row, "mask"))
         or (request.size != "auto" and (too_large or (request.size not in sizes if sizes else unfit)))
-        or (request.size != "auto" and bool(request.aspect_ratio))
+        or (request.size != "auto" and request.aspect_ratio not in ("", AGREES.get(request.size)))
         or (facts.needs_source and not request.images)
         or (
             bool(able(row, "quality") and facts.qualities)

@@ -8,7 +8,16 @@ import pytest
 
 from imagerouter_mcp.api.model_list import ModelEntry
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.planning.sizes import MEGAPIXEL, read_ratio, read_size, sides, size_of_shape
+from imagerouter_mcp.generation.planning.sizes import (
+    MEGAPIXEL,
+    read_ratio,
+    read_size,
+    read_wish,
+    shape_in_words,
+    sides,
+    size_for,
+    size_of_shape,
+)
 
 GPT = ModelEntry("openai/gpt-image-1.5", sizes=("1024x1024", "1536x1024", "1024x1536"))
 GEMINI = ModelEntry(
@@ -31,7 +40,23 @@ def test_auto_is_no_size_and_no_shape(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "ratio"),
-    [("16:9", 16 / 9), ("1:1", 1), ("2.39:1", 2.39), ("square", 1), ("Portrait", 2 / 3), (" 4 / 3 ", 4 / 3)],
+    [
+        *(
+            ("16:9", 16 / 9),
+            ("1:1", 1),
+            ("2.39:1", 2.39),
+            ("square", 1),
+            ("Portrait", 2 / 3),
+            (" 4 / 3 ", 4 / 3),
+        ),
+        *(
+            ("16x9", 16 / 9),
+            ("1.78", 1.78),
+            ("vertical", 2 / 3),
+            ("widescreen", 16 / 9),
+            ("horizontal", 3 / 2),
+        ),
+    ],
 )
 def test_a_shape_is_read_however_it_is_written(text: str, ratio: float) -> None:
     assert read_ratio(text, None) == pytest.approx(ratio)
@@ -49,7 +74,7 @@ def test_a_shape_that_is_too_extreme_is_refused_with_the_limit(text: str) -> Non
         read_ratio(text, None)
 
 
-@pytest.mark.parametrize("text", ["0:1", "1:0", "wide", "16:9:4", "-1:2", "16-9"])
+@pytest.mark.parametrize("text", ["0:1", "1:0", "broad", "16:9:4", "-1:2", "16-9"])
 def test_what_is_no_shape_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(PlanError, match="16:9"):
         read_ratio(text, None)
@@ -78,6 +103,34 @@ def test_a_shape_becomes_the_model_s_own_size_or_one_near_a_megapixel(
     assert size_of_shape(ratio, entry) == size
 
 
+@pytest.mark.parametrize(
+    ("size", "shape", "entry", "sent"),
+    [
+        ("1K", "16:9", GEMINI, "1376x768"),
+        ("2k", "16:9", GEMINI, "2752x1536"),
+        ("4K", "16:9", GEMINI, "5504x3072"),
+        ("2K", "", ANY, "2048x2048"),
+        ("2048", "9:16", ANY, "1536x2752"),
+    ],
+)
+def test_a_resolution_is_the_models_size_of_that_shape_and_about_that_area(
+    size: str, shape: str, entry: ModelEntry, sent: str
+) -> None:
+    assert size_for(read_wish(size, shape), None, entry) == sent
+
+
+def test_a_resolution_alone_keeps_the_shape_of_the_source() -> None:
+    assert size_for(read_wish("2K", ""), (1600, 900), GEMINI) == "2752x1536"
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [("1536x1024", "3:2"), ("1344x768", "16:9"), ("1024x1024", "1:1"), ("1024x1536", "2:3")],
+)
+def test_a_size_is_told_as_its_shape(size: str, words: str) -> None:
+    assert shape_in_words(size) == words
+
+
 def test_any_shape_gives_a_size_that_the_model_accepts_near_the_shape() -> None:
     chance = random.Random(7)  # noqa: S311 - examples, not secrets
     for _ in range(2000):
@@ -103,3 +156,5 @@ def test_no_text_crashes_the_readers(seed: int) -> None:
             read_size(text)
         with suppress(PlanError):
             read_ratio(text, (1, 1))
+        with suppress(PlanError):
+            size_for(read_wish(text, text[::-1]), (1, 1), ANY)

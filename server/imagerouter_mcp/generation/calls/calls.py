@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -114,8 +114,9 @@ class Calls:
             NotFoundError: There is no such call.
             ImageRouterError: There is no result; the message says whether money was spent.
         """
-        await self.settle()
-        entries = await self._collector.entries(handle)
+        with _whatever_came_of_it():
+            await self.settle()
+            entries = await self._collector.entries(handle)
         return await self._wait_for(entries[0].call, seconds, progress)
 
     async def note_delivered(self, call: str) -> None:
@@ -185,10 +186,11 @@ class Calls:
             self._start(call, self._finish(left, call))
 
     async def _finish(self, entries: list[Any], call: RunningCall) -> Finished:
-        finished = await self._runner().finish(entries, call)
-        if call.unrecorded:  # the journal does not know yet
-            return finished
-        return await self._collector.finished(await self._collector.entries(call.handle))
+        with _whatever_came_of_it():
+            finished = await self._runner().finish(entries, call)
+            if call.unrecorded:  # the journal does not know yet
+                return finished
+            return await self._collector.finished(await self._collector.entries(call.handle))
 
     def _start(self, call: RunningCall, work: Coroutine[Any, Any, Finished]) -> None:
         """Start a task that carries out a call; it belongs to this process, not to the caller."""
@@ -226,7 +228,8 @@ class Calls:
             await self.settle()
         call = self._running.get(handle)
         if call is None:
-            return await self._watch(handle, seconds, progress)
+            with _whatever_came_of_it():
+                return await self._watch(handle, seconds, progress)
         call.waiting += 1
         cancelled = True
         try:
@@ -271,14 +274,21 @@ class Calls:
         return await self._collector.finished(entries)
 
     async def _hand_off(self, handle: str, words: str) -> Finished | Pending:
-        try:
+        with _whatever_came_of_it():
             entries = await self._collector.entries(handle)
             if not any(entry.open for entry in entries):  # it has just ended
                 return await self._collector.finished(entries)
             return await self._collector.pending(entries, words)
-        except ConfigurationError as error:
-            error.charged = "unknown"  # because the call goes on
-            raise
+
+
+@contextmanager
+def _whatever_came_of_it() -> Generator[None]:
+    """Say of a call that was sent that it may have been charged, when the gallery or the settings fail."""
+    try:
+        yield
+    except ConfigurationError as error:
+        error.charged = "unknown"
+        raise
 
 
 async def _reported(call: RunningCall, seconds: float, progress: Progress) -> bool:

@@ -8,10 +8,11 @@ from anyio import to_thread
 
 from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.api.popularity import Popularity
-from imagerouter_mcp.gallery.days import start_of, today
+from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation.delivery import Delivery
+from imagerouter_mcp.generation.planning.checks import check_different
 from imagerouter_mcp.generation.planning.limits import check_order, over_budget
 from imagerouter_mcp.generation.planning.model_choice import WORDS, ModelChoice, Preference
 from imagerouter_mcp.generation.planning.plan import Plan, choose_model, make_plan
@@ -109,6 +110,8 @@ class Planner:
                 choices[request.model] = choose_model(
                     request, listing, popular, preference, unread=self._catalogue.unread
                 )
+        if order.tool == "compare_models":
+            check_different(choices)
         return choices
 
     async def _plan(
@@ -138,6 +141,6 @@ class Planner:
             for handle, plan, amount in zip(handles, plans, amounts, strict=True)
         ]
         budget = self._settings.budget_usd
-        committed = await to_thread.run_sync(self._journal.reserve, reservations, budget, start_of(today()))
+        committed = await to_thread.run_sync(self._journal.reserve, reservations, budget, today())
         if committed is not None:
             raise over_budget(self._settings, sum(amounts, Decimal()), committed)

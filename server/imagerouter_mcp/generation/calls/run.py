@@ -227,7 +227,7 @@ def _paid(answer: GenerationAnswer, what: str) -> Generator[None]:
     try:
         with _unforeseen(what, DeliveryError):
             yield
-    except DeliveryError as error:
+    except ImageRouterError as error:
         error.costing(answer.cost)
         raise
 

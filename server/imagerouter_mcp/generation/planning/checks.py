@@ -1,5 +1,7 @@
 """Refuse before paying what a model or the service is known not to do, naming what would work."""
 
+from collections.abc import Mapping
+
 from imagerouter_mcp.api.catalogue import Listing
 from imagerouter_mcp.api.facts import MAX_PROMPT, Facts, prompt_length
 from imagerouter_mcp.api.model_list import FREE_MAX_SIDE, ModelEntry
@@ -7,7 +9,7 @@ from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.planning.model_choice import ModelChoice, Need, cheapest, examples
 from imagerouter_mcp.generation.planning.prices import price_words
 from imagerouter_mcp.generation.planning.request import THINGS, Request
-from imagerouter_mcp.generation.planning.sizes import nearest, own_sizes, read_size, sides, stepped
+from imagerouter_mcp.generation.planning.sizes import nearest, own_sizes, read_wish, sides, stepped
 
 MAX_SECONDS = 60
 """The longest video that the service takes."""
@@ -33,8 +35,26 @@ def check_request(request: Request) -> None:
         raise PlanError(
             f"A video cannot be {request.seconds:g} seconds long.", f"Ask for 1 to {MAX_SECONDS} seconds."
         )
-    if read_size(request.size) and request.aspect_ratio not in ("", "auto"):
-        raise PlanError("Both size and aspect_ratio are given.", "Give one of the two.")
+    read_wish(request.size, request.aspect_ratio)
+
+
+def check_different(choices: Mapping[str, ModelChoice]) -> None:
+    """Check that a comparison does not pay twice for one model.
+
+    Args:
+        choices: Each model by the text that named it: its id, an alias, "auto".
+
+    Raises:
+        PlanError: Two texts name the same model.
+    """
+    named: dict[str, str] = {}
+    for text, choice in choices.items():
+        first = named.setdefault(choice.id, text)
+        if first != text:
+            raise PlanError(
+                f"{first!r} and {text!r} name the same model, {choice.id}.",
+                "Leave one out, or name another model; popular_models and search_models find them.",
+            )
 
 
 def check_model(request: Request, need: Need, choice: ModelChoice, listing: Listing | None) -> None:

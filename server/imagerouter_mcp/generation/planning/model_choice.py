@@ -171,7 +171,7 @@ def choose(
 
 
 def named(model_id: str, listing: Listing | None) -> ModelChoice:
-    """Return the model with this id.
+    """Return the model with this id, or the only one that the name fits.
 
     An id that is not listed is left to the service: it knows more ids than it lists, and refuses one that
     it does not know at once and for nothing.
@@ -179,15 +179,15 @@ def named(model_id: str, listing: Listing | None) -> ModelChoice:
     Raises:
         PlanError: It cannot be an id.
     """
+    entry = listing.meant(model_id) if listing else None
+    if entry is not None:
+        return ModelChoice(entry.id, entry, alias="" if model_id == entry.id else " ".join(model_id.split()))
     if len(model_id) > _LONGEST_ID or re.search(r"\s", model_id) or not model_id.isprintable():
         raise PlanError(
             f"What was given as `model` ({len(model_id)} characters) is not a model id.",
             "Give one such as google/gemini-2.5-flash, or find one with search_models.",
         )
-    entry = listing.find(model_id) if listing else None
-    if entry is None:
-        return ModelChoice(model_id, None)
-    return ModelChoice(entry.id, entry, alias="" if model_id == entry.id else model_id)
+    return ModelChoice(model_id, None)
 
 
 def is_choosable(entry: ModelEntry) -> bool:

@@ -2,6 +2,7 @@
 
 from imagerouter_mcp.generation.planning.model_choice import ModelChoice
 from imagerouter_mcp.generation.planning.request import Request
+from imagerouter_mcp.generation.planning.sizes import read_wish, shape_in_words
 
 _SAME_FORMAT = {"jpg": "jpeg"}
 
@@ -19,15 +20,18 @@ def plan_notes(request: Request, choice: ModelChoice, size: str, *, listed: bool
     notes = _about_the_list(choice, listed=listed)
     if request.quality != "auto" and known.takes_quality is False:
         notes.append(f"{choice.id} has no quality setting; quality={request.quality} was left out.")
-    if request.output_format != "auto" and not known.facts.takes_output_format:
+    if request.output_format not in ("auto", request.format):
+        notes.append(f"{request.format} was asked for, as the filename says, not {request.output_format}.")
+    if request.format != "auto" and not known.facts.takes_output_format:
         notes.append(
-            f"{choice.id} has no output_format setting; output_format={request.output_format} was left out."
+            f"{choice.id} has no output_format setting; output_format={request.format} was left out."
         )
     if request.prompt and not known.takes_prompt:
         does = f"{known.facts.does} and " if known.facts.does else ""
         notes.append(f"{choice.id} {does}ignores the prompt.")
-    if request.aspect_ratio not in ("", "auto"):
-        notes.append(f"{request.aspect_ratio} was asked for as {size}.")
+    if (wish := str(read_wish(request.size, request.aspect_ratio))) and size != "auto":
+        nearest = wish.replace("match", "the source's shape")
+        notes.append(f"{choice.id} was asked for {size} ({shape_in_words(size)}), its nearest to {nearest}.")
     used = known.facts.sources_used
     if used is not None and len(request.images) > used:
         notes.append(f"{choice.id} was seen to use {_first(used)} of its source images alone.")
@@ -51,7 +55,7 @@ def expectations(request: Request, choice: ModelChoice, size: str) -> list[str]:
             expected.append(f"{choice.id} makes its own size, whatever is asked for.")
         elif facts.enlarges > 1:
             expected.append(f"{choice.id} makes {facts.enlarges} times the size of its source.")
-    wanted = _SAME_FORMAT.get(request.output_format, request.output_format)
+    wanted = _SAME_FORMAT.get(request.format, request.format)
     if facts.output_format and wanted not in ("auto", facts.output_format):
         expected.append(f"{choice.id} answers {facts.output_format.upper()}, whatever is asked for.")
     return expected

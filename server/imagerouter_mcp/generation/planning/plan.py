@@ -18,7 +18,7 @@ from imagerouter_mcp.generation.planning.model_choice import ModelChoice, Need, 
 from imagerouter_mcp.generation.planning.notes import expectations, plan_notes
 from imagerouter_mcp.generation.planning.prices import Estimate, estimate
 from imagerouter_mcp.generation.planning.request import Kind, Request
-from imagerouter_mcp.generation.planning.sizes import read_ratio, read_size, sides, size_of_shape
+from imagerouter_mcp.generation.planning.sizes import read_wish, sides, size_for
 
 MaskConvention = Literal["transparent", "white"]
 """Where a provider edits: OpenAI where the mask is transparent, Runware where it is white."""
@@ -144,8 +144,7 @@ def make_plan(
         PlanError: The aspect ratio cannot be used.
     """
     entry = choice.known
-    ratio = read_ratio(request.aspect_ratio, source)
-    wanted = size_of_shape(ratio, entry) if ratio else need_of(request).size
+    wanted = size_for(read_wish(request.size, request.aspect_ratio), source, entry)
     notes = plan_notes(request, choice, wanted, listed=listed)
     return Plan(
         kind=request.kind,
@@ -165,9 +164,9 @@ def need_of(request: Request) -> Need:
     """Return what a request needs its model to do.
 
     Raises:
-        PlanError: Its size is not a size.
+        PlanError: Its size or aspect ratio cannot be read.
     """
-    size = read_size(request.size)
+    size = read_wish(request.size, request.aspect_ratio).size
     return Need(
         images=len(request.images),
         mask=bool(request.mask),
@@ -175,7 +174,7 @@ def need_of(request: Request) -> Need:
         kind=request.kind,
         seconds=request.seconds,
         quality=request.quality,
-        output_format=request.output_format,
+        output_format=request.format,
     )
 
 
@@ -185,7 +184,7 @@ def _fields(request: Request, entry: ModelEntry, size: str, response_format: str
     optional = {
         "size": entry.sizes[0] if size == "auto" and facts.needs_size and entry.sizes else size,
         "quality": "auto" if entry.takes_quality is False else request.quality,
-        "output_format": request.output_format if facts.takes_output_format else "auto",
+        "output_format": request.format if facts.takes_output_format else "auto",
         "seconds": _seconds(request, entry),
     }
     sent = {"model": entry.id, "prompt": request.prompt} if request.prompt else {"model": entry.id}

@@ -8,6 +8,9 @@ Kind = Literal["image", "video"]
 THINGS: dict[Kind, str] = {"image": "picture", "video": "video"}
 """What to call each kind in a sentence."""
 
+_FORMATS = {"png": "png", "webp": "webp", "jpg": "jpeg", "jpeg": "jpeg"}
+"""The API's name of a format, by the extension of a file."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -26,7 +29,7 @@ class Request:
         images: Source images: path, `file://`, http(s) address, data URI, handle or `last`.
         mask: One more of these, regions such as `box:0,0,100%,50%`, or "".
         output_dir: Where to save, or "" for the person's folder.
-        filename: The file's name, or "" to name it after the prompt.
+        filename: The file's name, or "" to name it after the prompt. Its extension decides the format.
     """
 
     prompt: str
@@ -42,6 +45,12 @@ class Request:
     mask: str = ""
     output_dir: str = ""
     filename: str = ""
+
+    @property
+    def format(self) -> str:
+        """The file type to ask for: the one that the file's name has, else `output_format`."""
+        extension = self.filename.strip().rpartition(".")[2].lower()
+        return _FORMATS.get(extension, self.output_format) if self.kind == "image" else self.output_format
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

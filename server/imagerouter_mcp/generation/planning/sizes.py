@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from imagerouter_mcp.api.model_list import FREE_MAX_SIDE, ModelEntry
 from imagerouter_mcp.errors import PlanError
@@ -15,14 +16,90 @@ MAX_SIDE = 16_384
 """Pixels; more than any model makes, so anything larger is a typing error."""
 MAX_RATIO = 8.0
 """The most extreme aspect ratio that is accepted."""
-SHAPES = {"square": 1.0, "landscape": 3 / 2, "portrait": 2 / 3}
+SHAPES = {
+    "square": 1.0,
+    **dict.fromkeys(("landscape", "horizontal", "wide"), 3 / 2),
+    **dict.fromkeys(("portrait", "vertical", "tall", "upright"), 2 / 3),
+    "widescreen": 16 / 9,
+    **dict.fromkeys(("story", "reel"), 9 / 16),
+    **dict.fromkeys(("ultrawide", "panorama", "banner"), 21 / 9),
+}
+AREAS = {"1k": MEGAPIXEL, "2k": 4 * MEGAPIXEL, "4k": 16 * MEGAPIXEL}
+"""Resolutions, in pixels."""
 
-_SIZE = re.compile(r"([0-9]{1,5})\s*[xX×*]\s*([0-9]{1,5})")
-_RATIO = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)\s*[:/]\s*([0-9]{1,5}(?:\.[0-9]{1,3})?)")
+_NO_WISH = ("", "auto")
+_USUAL = ("1:1", "5:4", "4:3", "3:2", "16:9", "2:1", "21:9", "4:5", "3:4", "2:3", "9:16", "1:2", "9:21")
+_SMALLEST_SIDE = 64
+"""Pixels; `16x9` is a shape."""
+_CLOSE = 0.05
+"""Shapes whose logarithms differ by less are the same to a person: 1344x768 is 16:9."""
+_SIZE = re.compile(r"([0-9]{1,5})\s*(?:[xX×*]|by)\s*([0-9]{1,5})(?:\s*px)?")
+_RATIO = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,4})?)\s*[:/xX×]\s*([0-9]{1,5}(?:\.[0-9]{1,4})?)")
+_QUOTIENT = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,4})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The size that a person wants.
+
+    Attributes:
+        size: Exact width and height in pixels, or None.
+        shape: An aspect ratio for `read_ratio`, or "".
+        resolution: One of `AREAS`, or "".
+    """
+
+    size: tuple[int, int] | None = None
+    shape: str = ""
+    resolution: str = ""
+
+    def __str__(self) -> str:
+        """Return the shape and the resolution as a person writes them."""
+        return " at ".join(part for part in (self.shape, self.resolution.upper()) if part)
+
+
+def read_wish(size: str, aspect_ratio: str) -> Wish:
+    """Parse what a caller gave as size and as aspect ratio; each may hold a shape, and they may agree.
+
+    Raises:
+        PlanError: One of them cannot be read, or they disagree.
+    """
+    size, shape = size.strip().lower(), aspect_ratio.strip().lower()
+    shape = "" if shape in _NO_WISH else shape
+    if size in AREAS:
+        return Wish(None, shape, size)
+    if _is_shape(size):
+        if shape and not _agree(size, shape):
+            raise _disagree(size, shape)
+        return Wish(None, shape or size)
+    exact = read_size(size)
+    if exact and shape:
+        if size.isdecimal() and not _agree("square", shape):  # `1024` and `16:9`: a resolution and a shape
+            return Wish(None, shape, min(AREAS, key=lambda name: abs(AREAS[name] - exact[0] * exact[1])))
+        if not _agree(f"{exact[0]}:{exact[1]}", shape):
+            raise _disagree(size, shape)
+        shape = ""
+    return Wish(exact, shape)
+
+
+def _is_shape(text: str) -> bool:
+    match = _SIZE.fullmatch(text)
+    tiny = match and all(0 < int(side) < _SMALLEST_SIDE for side in match.groups())
+    return bool(tiny) or text in SHAPES or ":" in text or bool("." in text and _QUOTIENT.fullmatch(text))
+
+
+def _agree(one: str, other: str) -> bool:
+    if "match" in (one, other):
+        return False
+    ratios = read_ratio(one, None), read_ratio(other, None)
+    return all(ratios) and abs(math.log((ratios[0] or 1) / (ratios[1] or 1))) < _CLOSE
+
+
+def _disagree(size: str, shape: str) -> PlanError:
+    return PlanError(f"size={size[:40]} and aspect_ratio={shape[:40]} disagree.", "Give one of the two.")
 
 
 def read_size(text: str) -> tuple[int, int] | None:
-    """Parse a size, with any separator that the service accepts.
+    """Parse a size: `WIDTHxHEIGHT` with any separator that the service accepts, or the side of a square.
 
     Returns:
         Width and height in pixels, or None for "auto".
@@ -30,13 +107,14 @@ def read_size(text: str) -> tuple[int, int] | None:
     Raises:
         PlanError: It is not a size.
     """
-    if text.strip().lower() in ("", "auto"):
+    text = text.strip().lower()
+    if text in _NO_WISH:
         return None
-    match = _SIZE.fullmatch(text.strip())
+    match = _SIZE.fullmatch(f"{text}x{text}" if text.isdecimal() else text)
     if not match or not all(1 <= int(side) <= MAX_SIDE for side in match.groups()):
         raise PlanError(
             f"{text[:40]!r} is not a size.",
-            'Give it as WIDTHxHEIGHT in pixels, such as "1024x1024", or "auto".',
+            'Give it as WIDTHxHEIGHT in pixels, such as "1024x1024", as 1K, 2K or 4K, or as "auto".',
         )
     return int(match[1]), int(match[2])
 
@@ -45,7 +123,7 @@ def read_ratio(text: str, source: tuple[int, int] | None) -> float | None:
     """Parse an aspect ratio.
 
     Args:
-        text: `W:H`, "square", "landscape", "portrait", "match", or "" for none.
+        text: `W:H`, their quotient, one of `SHAPES`, "match", or "" for none.
         source: Width and height of the first source image, for "match".
 
     Returns:
@@ -55,7 +133,7 @@ def read_ratio(text: str, source: tuple[int, int] | None) -> float | None:
         PlanError: It is not an aspect ratio, or there is no source image to match.
     """
     word = text.strip().lower()
-    if word in ("", "auto"):
+    if word in _NO_WISH:
         return None
     if word in SHAPES:
         return SHAPES[word]
@@ -64,8 +142,8 @@ def read_ratio(text: str, source: tuple[int, int] | None) -> float | None:
             raise PlanError(
                 "There is no source image to match the shape of.", "Name an aspect_ratio such as 16:9."
             )
-        return min(max(source[0] / source[1], 1 / MAX_RATIO), MAX_RATIO)
-    match = _RATIO.fullmatch(word)
+        return _within_bounds(source)
+    match = _RATIO.fullmatch(f"{word}:1" if _QUOTIENT.fullmatch(word) else word)
     width, height = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
     if width > 0 and height > 0 and not 1 / MAX_RATIO <= width / height <= MAX_RATIO:
         raise PlanError(
@@ -75,23 +153,49 @@ def read_ratio(text: str, source: tuple[int, int] | None) -> float | None:
     if width <= 0 or height <= 0:
         raise PlanError(
             f"{text[:40]!r} is not an aspect ratio.",
-            'Give it as W:H, such as "16:9", or square, landscape, portrait, match.',
+            'Give it as W:H, such as "16:9", or square, landscape, portrait, widescreen, match.',
         )
     return width / height
 
 
-def size_of_shape(ratio: float, entry: ModelEntry) -> str:
-    """Return the best size for an aspect ratio: from the model's list, else near one megapixel.
+def _within_bounds(source: tuple[int, int]) -> float:
+    return min(max(source[0] / source[1], 1 / MAX_RATIO), MAX_RATIO)
 
-    Of several sizes that match equally well, the one closest to one megapixel wins.
+
+def size_for(wish: Wish, source: tuple[int, int] | None, entry: ModelEntry) -> str:
+    """Return the size to ask a model for, `WIDTHxHEIGHT` or "auto".
+
+    Args:
+        wish: What the person wants; a resolution without a shape keeps that of the source, else is square.
+        source: Width and height of the first source image, if there is one.
+        entry: The model.
+
+    Raises:
+        PlanError: The shape cannot be used.
+    """
+    if wish.size:
+        return f"{wish.size[0]}x{wish.size[1]}"
+    ratio = read_ratio(wish.shape, source)
+    if ratio is None and not wish.resolution:
+        return "auto"
+    if ratio is None:
+        ratio = _within_bounds(source) if source else 1.0
+    return size_of_shape(ratio, entry, AREAS.get(wish.resolution, MEGAPIXEL))
+
+
+def size_of_shape(ratio: float, entry: ModelEntry, area: int = MEGAPIXEL) -> str:
+    """Return the best size for an aspect ratio: from the model's list, else near an area.
+
+    Of several sizes that match equally well, the one closest to the area wins.
 
     Args:
         ratio: Width divided by height.
         entry: The model.
+        area: In pixels.
     """
     if own := own_sizes(entry):
-        return nearest(ratio, MEGAPIXEL, own)
-    width, height = math.sqrt(MEGAPIXEL * ratio), math.sqrt(MEGAPIXEL / ratio)
+        return nearest(ratio, area, own)
+    width, height = math.sqrt(area * ratio), math.sqrt(area / ratio)
     scale = min(1.0, _longest_side(entry) / max(width, height))
     return f"{stepped(width * scale, entry)}x{stepped(height * scale, entry)}"
 
@@ -125,3 +229,9 @@ def sides(size: str) -> tuple[int, int]:
     """Return the width and height of a `WIDTHxHEIGHT`."""
     width, _, height = size.partition("x")
     return int(width), int(height)
+
+
+def shape_in_words(size: str) -> str:
+    """Return the shape of a `WIDTHxHEIGHT` as the nearest usual aspect ratio, such as 3:2."""
+    width, height = sides(size)
+    return min(_USUAL, key=lambda shape: abs(math.log(width / height / (read_ratio(shape, None) or 1))))

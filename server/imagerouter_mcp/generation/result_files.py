@@ -1,0 +1,206 @@
+"""Bring one result into a file: fetched or decoded, checked, in the first folder that takes it."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import anyio
+from anyio import to_thread
+
+from imagerouter_mcp.api.wire import ResultItem
+from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.fetch import Fetcher, FetchError
+from imagerouter_mcp.gallery.answers import Answers
+from imagerouter_mcp.gallery.entries import StoredImage
+from imagerouter_mcp.gallery.files import RESCUED, PartialFile, partial_file, store
+from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.generation.planning.plan import Destination
+from imagerouter_mcp.images.inspect.binary import NotAPictureError
+from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.private_files import last_resort, private_folder
+from imagerouter_mcp.settings import Settings
+
+MAX_RESULT_BYTES = 200 * 2**20
+DOWNLOAD_SECONDS = 180.0
+RETRY_AFTER_SECONDS = (0.5, 2.0)
+"""Waits before the second and the third attempt at a download."""
+_DECODED_AT_ONCE = 2**20
+"""Characters of base64, a multiple of four, to decode before other work gets a turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of one item of an answer.
+
+    Attributes:
+        image: As far as it is known.
+        reason: Why there is no file, or not where it should be, as the end of a sentence.
+        held: Whether it is complete and in memory, but no folder could take it.
+        kept: The file with what came, if that is not a whole picture.
+    """
+
+    image: StoredImage
+    reason: str | None = None
+    held: bool = False
+    kept: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A folder that may take a result.
+
+    Attributes:
+        folder: Makes the folder, if it is not there, and returns it.
+        private: Whether files in it are for this user alone.
+    """
+
+    folder: Callable[[], Path]
+    private: bool = False
+
+
+class ResultFiles:
+    """Stores results.
+
+    Args:
+        fetcher: Returns what downloads them; called when something has to be fetched.
+        gallery: Tells which files are recorded.
+        answers: Keeps what came and is not a picture.
+        settings: The folders.
+    """
+
+    def __init__(
+        self, fetcher: Callable[[], Fetcher], gallery: Gallery, answers: Answers, settings: Settings
+    ) -> None:
+        self._fetcher = fetcher
+        self._gallery = gallery
+        self._answers = answers
+        self._settings = settings
+        self._claimed: dict[Path, str] = {}
+
+    async def store(
+        self, item: ResultItem, destination: Destination, part: str, *, again: bool = False
+    ) -> Stored:
+        """Fetch or decode one item into its folder, or into the first other folder that takes it.
+
+        A paid result is worth another folder: the disk may be full, or the folder gone.
+
+        Args:
+            item: The item.
+            destination: Where it should go.
+            part: Names the file for what is not a whole picture.
+            again: Whether somebody may have stored it before, and not have recorded it.
+        """
+        reason = ""
+        for place in self._places(destination):
+            try:
+                stored = await self._into(item, place, destination.stem, part, again=again)
+            except FetchError as error:
+                return Stored(StoredImage(url=item.url), f"it could not be fetched: {error.reason}")
+            except OSError as error:
+                reason = (
+                    reason or f"it could not be written to {destination.folder}: {error.strerror or error}"
+                )
+            else:
+                return stored if stored.kept else replace(stored, reason=reason or None)
+        return Stored(StoredImage(url=item.url), reason, held=item.url is None)
+
+    def _places(self, destination: Destination) -> list[_Place]:
+        """Return where a result may go, the right folder first."""
+        asked, usual = destination.folder, self._settings.output_dir
+        return [
+            *(_Place(partial(_made, folder)) for folder in dict.fromkeys((asked, usual))),
+            _Place(partial(private_folder, self._settings.data_dir / RESCUED), private=True),
+            _Place(last_resort, private=True),
+        ]
+
+    async def _into(self, item: ResultItem, place: _Place, stem: str, part: str, *, again: bool) -> Stored:
+        claim = partial(self._claim, part) if again else None
+        folder = await to_thread.run_sync(place.folder)
+        with partial_file(folder, private=place.private) as unfinished:
+            if not item.b64_json:
+                await self._download(item.url or "", unfinished)
+            elif not await to_thread.run_sync(_decode, item.b64_json, unfinished):
+                kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.txt", unfinished.finish())
+                return Stored(StoredImage(), "its base64 is damaged", kept=kept)
+            try:
+                return Stored(await to_thread.run_sync(_store, unfinished, item.url, folder, stem, claim))
+            except NotAPictureError as error:
+                kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.bin", unfinished.finish())
+                return Stored(
+                    StoredImage(url=item.url), f"what came is not a whole picture: {error}", kept=kept
+                )
+
+    def _claim(self, part: str, path: Path) -> bool:
+        """Return whether a file was stored for a certain result and never recorded."""
+        try:
+            return not self._gallery.has(path) and self._claimed.setdefault(path, part) == part
+        except ConfigurationError:  # then it may be another one's
+            return False
+
+    async def _download(self, url: str, target: PartialFile) -> None:
+        try:
+            fetcher = self._fetcher()
+        except ConfigurationError as error:  # the person can correct that, and fetch it then
+            raise FetchError(error.what.rstrip(".")) from None
+        for wait in (*RETRY_AFTER_SECONDS, None):
+            try:
+                await fetcher.download(
+                    url,
+                    target.file,
+                    max_bytes=MAX_RESULT_BYTES,
+                    seconds=DOWNLOAD_SECONDS,
+                    purpose="result",
+                )
+            except FetchError as error:
+                if not error.passing or wait is None:
+                    raise
+                await anyio.sleep(wait)
+            else:
+                return
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _decode(text: str, target: PartialFile) -> bool:
+    """Decode base64 into a file; return False if it is damaged, and then the file has the text as it came.
+
+    It is done in pieces, because each one blocks the interpreter while it is decoded.
+    """
+    packed = "".join(text.split())
+    start = packed.find(",") + 1 if packed[:5].lower() == "data:" else 0
+    packed += "=" * (-(len(packed) - start) % 4)
+    try:
+        for begin in range(start, len(packed), _DECODED_AT_ONCE):
+            target.file.write(base64.b64decode(packed[begin : begin + _DECODED_AT_ONCE], validate=True))
+    except ValueError:
+        target.file.seek(0)
+        target.file.truncate()
+        target.file.write(text.encode(errors="replace"))
+        return False
+    return True
+
+
+def _store(
+    unfinished: PartialFile,
+    url: str | None,
+    folder: Path,
+    stem: str,
+    claim: Callable[[Path], bool] | None,
+) -> StoredImage:
+    unfinished.file.flush()
+    seen = inspect(unfinished.path)
+    path = store(unfinished.finish(), folder, stem, seen.format.extension, claim)
+    return StoredImage(
+        path=path,
+        url=url,
+        media_type=seen.format.media_type,
+        width=seen.width,
+        height=seen.height,
+        bytes=seen.bytes,
+        seconds=seen.seconds,
+    )

@@ -1,0 +1,95 @@
+"""Sessions of the older protocol: how many there are, and whose gives way to a new one."""
+
+from collections import Counter, OrderedDict
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from imagerouter_mcp.http_app.admission import CLIENT
+from imagerouter_mcp.http_app.exposure import MCP_PATH
+
+MAX_SESSIONS = 1000
+"""About 50 kB each."""
+SESSION_ID = "Mcp-Session-Id"
+
+
+class Sessions:
+    """Makes room for a new session by ending the longest idle one of the client that has most of them.
+
+    Args:
+        app: Opens and ends sessions.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._client_of: OrderedDict[str, str] = OrderedDict()
+        """The client of each session, the longest idle first."""
+        self._working = Counter[str]()
+        """How many requests are under way in each session, not counting those that only listen."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and note what it does to sessions."""
+        if scope["type"] != "http" or scope["path"] != MCP_PATH:
+            await self._app(scope, receive, send)
+            return
+        session = Headers(scope=scope).get(SESSION_ID)
+        if session is None:
+            await self._make_room()
+            await self._app(scope, receive, self._noting(scope[CLIENT], send))
+        elif session not in self._client_of:
+            await self._app(scope, receive, send)
+        else:
+            await self._use(session, scope, receive, send)
+
+    async def _use(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
+        works = scope["method"] != "GET"
+        self._client_of.move_to_end(session)
+        self._working[session] += works
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._working -= Counter({session: int(works)})
+            if scope["method"] == "DELETE":
+                self._client_of.pop(session, None)
+
+    def _noting(self, client: str, send: Send) -> Send:
+        """Return a function that notes a session which an answer opens, and sends the answer."""
+
+        async def noting(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] < 400:  # noqa: PLR2004 - an error
+                session = Headers(raw=message["headers"]).get(SESSION_ID)
+                if session:
+                    self._client_of[session] = client
+            await send(message)
+
+        return noting
+
+    async def _make_room(self) -> None:
+        while len(self._client_of) >= MAX_SESSIONS:
+            idle = [session for session in self._client_of if session not in self._working]
+            if not idle:
+                return
+            sessions_of = Counter(self._client_of.values())
+            longest = max(idle, key=lambda session: sessions_of[self._client_of[session]])
+            del self._client_of[longest]
+            await self._end(longest)
+
+    async def _end(self, session: str) -> None:
+        """End a session in the way that its client would."""
+        request: dict[str, Any] = {
+            "type": "http",
+            "method": "DELETE",
+            "path": MCP_PATH,
+            "root_path": "",
+            "query_string": b"",
+            "headers": [(SESSION_ID.lower().encode(), session.encode())],
+        }
+
+        async def nothing() -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def nowhere(_: Message) -> None:
+            pass
+
+        await self._app(request, nothing, nowhere)

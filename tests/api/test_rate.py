@@ -1,0 +1,42 @@
+"""How long a call waits for the service is read off the service's answers."""
+
+import pytest
+
+from imagerouter_mcp.api.rate import RateLimits
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "pause"),
+    [
+        (200, {}, 0),
+        (200, {"ratelimit-remaining": "1", "ratelimit-reset": "30"}, 0),
+        (200, {"ratelimit-remaining": "0", "ratelimit-reset": "30"}, 30),
+        (200, {"ratelimit-remaining": "0"}, 0),
+        (200, {"retry-after": "30"}, 0),
+        (429, {"retry-after": "30"}, 30),
+        (429, {"retry-after": "2.5"}, 2.5),
+        (429, {"retry-after": "60"}, 60),
+        (429, {"retry-after": "61"}, 0),
+        (429, {"ratelimit-remaining": "0", "ratelimit-reset": "30"}, 0),
+        (429, {"retry-after": "soon"}, 0),
+        (429, {"retry-after": "12345678"}, 0),
+    ],
+)
+def test_the_pause_is_what_the_answer_says(
+    monkeypatch: pytest.MonkeyPatch, status: int, headers: dict[str, str], pause: float
+) -> None:
+    monkeypatch.setattr("time.monotonic", lambda: 1000.0)
+    rate = RateLimits()
+    rate.learn(status, headers)
+    assert rate.pause() == pause
+
+
+def test_a_shorter_pause_does_not_replace_a_longer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    rate = RateLimits()
+    rate.learn(429, {"retry-after": "30"})
+    rate.learn(429, {"retry-after": "3"})
+    assert rate.pause() == 30
+    now += 31
+    assert rate.pause() == 0

@@ -1,0 +1,176 @@
+"""What was spent: kept as sums that agree with the records, whatever happens to these, and read at once."""
+
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.gallery.days import start_of, today
+from imagerouter_mcp.gallery.entries import Metadata, Reservation, StoredImage
+from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.gallery.ledger import Ledger
+from imagerouter_mcp.gallery.records import Gallery
+from support.older_gallery import go_back_to_version_3
+
+ROWS = 100_000
+FOX = ("a fox", "vendor/model")
+MANY = """
+    WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :rows)
+    INSERT INTO generations (handle, created_at, prompt, model, parameters, sources, cost_usd, words)
+    SELECT 'gen_' || n, :now - n % 60, 'a fox', 'vendor/' || n % 5, '{}', '[]', '0.000123', 'a fox'
+    FROM numbers;
+    WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :rows)
+    INSERT INTO journal (handle, call, fingerprint, owner, state, delivered, created_at, ended_at, prompt,
+        model, reserved_usd, job, notes)
+    SELECT 'gen_' || n, 'gen_' || n, 'fingerprint ' || n, 'another', 'done', 1, :now, :now, 'a fox',
+        'vendor/' || n % 5, '0.01', '{}', '[]'
+    FROM numbers;
+"""
+"""A day of many pictures, each at $0.000123."""
+TimeZone = Callable[[str], None]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with closing(Database(tmp_path)) as opened:
+        yield opened
+
+
+def add_pictures(connection: sqlite3.Connection, *dates: datetime) -> None:
+    """Record pictures at $0.04."""
+    connection.executemany(
+        "INSERT INTO generations (handle, created_at, prompt, model, parameters, sources, cost_usd, words)"
+        " VALUES (?, ?, '', 'm', '{}', '[]', '0.04', '')",
+        [(f"gen_{number}", at.timestamp()) for number, at in enumerate(dates)],
+    )
+
+
+def steps(database: Database, work: Callable[[], object]) -> int:
+    """How many hundreds of instructions SQLite carries out for some work."""
+    counted = 0
+
+    def count() -> None:
+        nonlocal counted
+        counted += 1
+
+    with database.transaction() as connection:
+        connection.set_progress_handler(count, 100)
+    work()
+    with database.transaction() as connection:
+        connection.set_progress_handler(None, 0)
+    return counted
+
+
+def test_a_hundred_thousand_records_of_today_make_no_call_longer_in_a_gallery_without_sums_too(
+    database: Database, tmp_path: Path
+) -> None:
+    with database.transaction("IMMEDIATE") as connection:
+        go_back_to_version_3(connection)
+        for statement in MANY.split(";")[:-1]:
+            connection.execute(statement, {"rows": ROWS, "now": start_of(today()).timestamp() + 3600})
+    database.close()
+    journal, gallery, ledger = Journal(database, tmp_path), Gallery(database), Ledger(database)
+    assert ledger.committed(today()) == Decimal("12.3")
+    reservation = Reservation(handle="gen_1", model="m", usd=Decimal(), plan="")
+    works: dict[str, Callable[[], object]] = {
+        "begin": lambda: journal.begin("same", [FOX], again=False),
+        "reserve": lambda: journal.reserve([reservation], Decimal(20), today()),
+        "adopt": lambda: journal.adopt([]),
+        "spending": lambda: ledger.between(date(2020, 1, 1), today()),
+        "unfinished": lambda: journal.unfinished(200),
+        "list": lambda: gallery.list(None, 10),
+        "list today": lambda: gallery.list("today", 10),
+        "find": lambda: gallery.find("img_7f3a"),
+        "last": lambda: gallery.delivered(20),
+        "count": gallery.count,
+        "usual": lambda: gallery.usual_seconds("vendor/1"),
+    }
+    found = {name: steps(database, work) for name, work in works.items()}
+    assert gallery.count() == ROWS
+    assert max(found.values()) < 100, found
+
+
+def test_the_sums_agree_with_the_records_whatever_happens_to_these(
+    database: Database, tmp_path: Path
+) -> None:
+    chance = random.Random(1)  # noqa: S311 - amounts, not secrets
+    journal = Journal(database, tmp_path)
+    for number in range(40):
+        ((handle,), _) = journal.begin(f"call {number}", [FOX], again=True)
+        usd = Decimal(chance.randrange(10**12)).scaleb(-6)
+        journal.reserve(
+            [Reservation(handle=handle, model=f"m/{number % 3}", usd=usd, plan="")], None, today()
+        )
+        error = {
+            "kind": "x",
+            "what": "",
+            "remedy": "",
+            "charged": "yes",
+            "cost_usd": str(usd),
+            "kept": number % 2 > 0,
+        }
+        if number % 4 == 0:
+            cost = None if number % 8 else usd
+            image = StoredImage(url="https://x")
+            journal.record(handle, [image], (), Metadata(prompt="", model=f"m/{number % 3}", cost_usd=cost))
+        elif number % 4 < 3:
+            journal.end(handle, "failed" if number % 3 else "unknown", error)
+    agree(database)
+    for change in (
+        "UPDATE generations SET created_at = created_at - 86400 * (id % 3)",
+        "UPDATE journal SET created_at = created_at - 900 * id",
+        "UPDATE generations SET cost_usd = '0.1' WHERE cost_usd IS NULL",
+        "DELETE FROM generations WHERE id % 2",
+        "DELETE FROM journal WHERE id % 5 = 0",
+    ):
+        with database.transaction("IMMEDIATE") as connection:
+            connection.execute(change)
+        agree(database)
+
+
+def agree(database: Database) -> None:
+    """Compare the sums with the charges one by one, added up as decimal numbers."""
+    with database.transaction() as connection:
+        kept = connection.execute(
+            "SELECT quarter, model, certain, micro_usd, results FROM spent WHERE results ORDER BY 1, 2, 3"
+        ).fetchall()
+        charges = connection.execute("SELECT created_at, model, certain, usd FROM charges").fetchall()
+        assert connection.execute("SELECT * FROM spent WHERE NOT results AND micro_usd").fetchall() == []
+    sums: dict[tuple[int, str, int], tuple[int, int]] = {}
+    for created_at, model, certain, usd in charges:
+        key = (int(created_at // 900), model, certain)
+        total, results = sums.get(key, (0, 0))
+        sums[key] = (total + int(Decimal(usd).scaleb(6)), results + 1)
+    assert kept == [(*key, *value) for key, value in sorted(sums.items())]
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows cannot be given a time zone")
+def test_a_day_of_25_hours_counts_its_last_hour_and_the_next_day_does_not(
+    database: Database, time_zone: TimeZone
+) -> None:
+    time_zone("CET-1CEST,M3.5.0,M10.5.0/3")
+    sunday = date(2026, 10, 25)
+    made = datetime(2026, 10, 25, 22, 30, tzinfo=UTC)  # 23:30, half an hour before midnight
+    assert made - start_of(sunday) > timedelta(hours=24)
+    with database.transaction("IMMEDIATE") as connection:
+        add_pictures(connection, made)
+    ledger = Ledger(database)
+    days = [sunday + timedelta(days=days) for days in (-1, 0, 1)]
+    assert [ledger.committed(day) for day in days] == [0, Decimal("0.04"), 0]
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows cannot be given a time zone")
+def test_who_travels_finds_the_day_of_the_new_time_zone(database: Database, time_zone: TimeZone) -> None:
+    began = datetime(2026, 1, 1, 0, 50, tzinfo=UTC)
+    with database.transaction("IMMEDIATE") as connection:
+        add_pictures(connection, *(began + timedelta(hours=hour) for hour in range(72)))
+    for rule in ("UTC0", "NPT-5:45", "NZDT-13", "HST10"):
+        time_zone(rule)
+        assert Ledger(database).committed(date(2026, 1, 2)) == 24 * Decimal("0.04"), rule
