@@ -1,11 +1,15 @@
 """What hosts and people do to servers: give up, stop, kill, suspend or double them."""
 
 import signal
+import socket
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
+from io import BytesIO
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -173,18 +177,27 @@ def _collect_late_with_four_servers(trial: Trial) -> None:
     trial.conclude(hosts[0], KEPT, late)
 
 
-def _edit_much_with_few_descriptors(trial: Trial) -> None:
-    """Two dozen edits of 16 sources at once, where a process may have 256 descriptors, as on macOS."""
+def _edit_much_with_few_descriptors(trial: Trial, edits: int, connections: int = 0) -> None:
+    """Edits of 16 sources at once, where a process may have 256 descriptors, as on macOS.
+
+    With idle connections beside them it is a server over HTTP.
+    """
     scene = trial.scene
     scene.environment |= {"IMAGEROUTER_WAIT_SECONDS": "60", "IMAGEROUTER_BUDGET_USD": "100"}
     scene.command = places.limited_command("RLIMIT_NOFILE", 256)
-    host = scene.raw_host(trial.era)
-    source = scene.folder / "source.png"
-    Image.new("RGB", (64, 64), "teal").save(source)
-    prompts = [trial.prompt, *(new_prompt("one of two dozen") for _ in range(23))]
-    pending = [
-        host.begin("edit_image", images=[str(source)] * 16, **picture(prompt, QUICK)) for prompt in prompts
-    ]
+    if connections:
+        address = scene.keep(Scene.serving(scene))
+        server = urlsplit(address)
+        for _ in range(connections):
+            scene.keep(socket.create_connection((server.hostname, server.port)))
+        host = scene.keep(closing(SdkHost(address, trial.era)))
+    else:
+        host = scene.raw_host(trial.era)
+    file = BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(file, "PNG")
+    source = f"data:image/png;base64,{b64encode(file.getvalue()).decode()}"
+    prompts = [trial.prompt, *(new_prompt("another edit") for _ in range(edits - 1))]
+    pending = [host.begin("edit_image", images=[source] * 16, **picture(prompt, QUICK)) for prompt in prompts]
     told = [each.result(120) for each in pending]
     assert [each.text for each in told if each.failed] == []
     trial.conclude(host, MADE, told[0])
@@ -244,7 +257,16 @@ CASES = (
     Case("SIGKILL, then the same call again", "SIGKILL", _kill_and_call_again),
     Case("two servers asked for the same at once", "two servers", _ask_two_servers),
     Case("a late picture collected by four servers at once", "four servers", _collect_late_with_four_servers),
-    Case("24 edits of 16 sources, 256 descriptors", "descriptors", _edit_much_with_few_descriptors),
+    Case(
+        "24 edits of 16 sources, 256 descriptors",
+        "descriptors",
+        partial(_edit_much_with_few_descriptors, edits=24),
+    ),
+    Case(
+        "8 edits of 16 sources over HTTP, 256 descriptors, 225 idle connections",
+        "connections",
+        partial(_edit_much_with_few_descriptors, edits=8, connections=225),
+    ),
     Case("suspended for 6 s", "two servers", partial(_suspend, seconds=3 * STALL_SECONDS)),
     Case("suspended for a minute", "two servers", partial(_suspend, seconds=60), long=True),
 )

@@ -16,7 +16,12 @@ PHOTO = Image.radial_gradient("L").resize((320, 240)).convert("RGB")  # pyright:
 
 
 def told(
-    path: Path, *, kind: str = "png", url: str | None = None, against: bool = False, **asked: str
+    path: Path,
+    *also: ResultItem,
+    kind: str = "png",
+    url: str | None = None,
+    against: bool = False,
+    **asked: str,
 ) -> list[str]:
     """What is said of a stored file, for a request with these fields."""
     fields = {"model": "acme/edit", "response_format": "url", **asked}
@@ -33,7 +38,7 @@ def told(
     stored = StoredImage(path=path, url=url, media_type=f"image/{kind}", width=320, height=240)
     source = io.BytesIO()
     PHOTO.save(source, "PNG")
-    answer = GenerationAnswer(items=[ResultItem(url=url, b64_json=None if url else "AAAA")])
+    answer = GenerationAnswer(items=[ResultItem(url=url, b64_json=None if url else "AAAA"), *also])
     return differences(plan, answer, [stored], reduced(source) if against else None)
 
 
@@ -56,6 +61,11 @@ def test_another_size_format_and_a_public_link_are_said(path: Path) -> None:
         "webp was asked for; acme/edit answered PNG.",
         "b64_ephemeral was asked for, but ImageRouter answered a link, which anyone who has it can open.",
     ]
+
+
+def test_one_public_link_among_several_results_is_said(path: Path) -> None:
+    (made,) = told(path, ResultItem(url="https://x.test/b.png"), response_format="b64_ephemeral")
+    assert "answered a link" in made
 
 
 def test_the_pages_of_a_layered_tiff_are_counted(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """When two orders build on the same: their sources are compared by content, within the reading rules."""
 
+import io
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
@@ -10,6 +11,7 @@ from PIL import Image
 
 from imagerouter_mcp.addresses import Policy
 from imagerouter_mcp.fetch import Fetcher
+from imagerouter_mcp.gallery.entries import StoredImage
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.uploads import Uploads
 from imagerouter_mcp.generation.descriptors import Descriptors
@@ -17,6 +19,7 @@ from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.generation.sources import Sources
 from imagerouter_mcp.images.source_images import SourceReader
 from imagerouter_mcp.settings import Settings, expand
+from support.recording import RecordingGallery
 
 Reading = Callable[..., Sources]
 
@@ -63,6 +66,42 @@ async def test_a_source_that_changed_in_place_is_another_source(
     change_in_place(path)
     assert await sources.fingerprint(edit(text)) != before
     assert await sources.fingerprint(edit("data:,x", mask=text)) != masked
+
+
+@pytest.mark.parametrize("form", ["{}", "imagerouter://images/{}"])
+async def test_a_picture_of_the_gallery_whose_file_was_changed_is_another_source(
+    reading: Reading, tmp_path: Path, gallery: RecordingGallery, form: str
+) -> None:
+    path = tmp_path / "fox.png"
+    path.write_bytes(b"a fox of pixels")
+    (image,) = gallery.add([StoredImage(path=path)], prompt="A fox", model="vendor/model").images
+    await _differs_after_a_change(reading(folders=()), form.format(image.handle), path)
+
+
+async def test_an_upload_whose_file_was_changed_is_another_source(reading: Reading, person: Settings) -> None:
+    uploads = Uploads(person.data_dir)
+    name = uploads.new_name()
+    assert uploads.keep(name, io.BytesIO(b"a fox of pixels"))
+    path = uploads.find(name)
+    assert path
+    await _differs_after_a_change(reading(folders=()), name, path)
+
+
+async def _differs_after_a_change(sources: Sources, text: str, path: Path) -> None:
+    before = await sources.fingerprint(edit(text))
+    assert await sources.fingerprint(edit(text)) == before
+    change_in_place(path)
+    assert await sources.fingerprint(edit(text)) != before
+
+
+async def test_every_character_of_a_data_uri_counts(reading: Reading) -> None:
+    uri = f"data:image/png;base64,{'A' * 100_000}"
+    sources = reading()
+    before = await sources.fingerprint(edit(uri))
+    for position in (-1, 50_000, 30):
+        changed = f"{uri[:position]}B{uri[position:][1:]}"
+        assert len(changed) == len(uri)
+        assert await sources.fingerprint(edit(changed)) != before
 
 
 async def test_a_file_that_may_not_be_read_is_not_looked_at(reading: Reading, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from mutants.faults import Fault
 RECORD = "MUTANTS_RECORD"
 """The variable that names the folder to record into; without it the plugin does nothing."""
 
-SHARE_OF_TESTS = 0.05
+SHARE_OF_TESTS = 0.1
 """Part of the processor time of all tests that the tests for one fault may take."""
 
 _OF_IMPORTS = ("tests/contract/", "tests/project/")
@@ -88,19 +88,20 @@ class Reach:
         return {name: self.tests[name].seconds for name in nearest_first[:affordable]}
 
     def _reaching(self, fault: Fault, package: Path) -> set[str]:
-        places = _places(fault.module, (package / fault.module).read_text("utf-8"))
-        found = self._running(places[line] for line in range(fault.line, fault.last_line + 1))
-        if not found and fault.function:  # The line is newer than the record, or a default.
-            found = self._running(place for place in places.values() if place.function == fault.function)
-        if not found:
-            # Constants run at import: take the functions that use the name, else the whole module. What runs
-            # at import also shows in the tools' contract and in the documents.
-            used = self._running(places[line] for line in _uses(package / fault.module, fault.line))
-            found = used or self._running(places.values())
+        source = (package / fault.module).read_text("utf-8")
+        places = _places(fault.module, source)
+        inside, lines = _where_it_shows(ast.parse(source), fault)
+        found = (
+            self._running(places[line] for line in lines)
+            # What is newer than the record:
+            or self._running(place for place in places.values() if place.function == fault.function != "")
+            or self._running(places.values())
+        )
+        if not inside:
+            # What runs at import also shows in the tools' contract and in the documents.
             found |= {name for name in self.tests if name.startswith(_OF_IMPORTS)}
         # What is cached runs in the first test alone that needs it; the module's own tests need it too.
-        own = fault.module.count("/") + 1
-        return found | {name for name in self.tests if _nearness(name, fault.module) == own}
+        return found | {name for name in self.tests if _is_own(name, fault.module)}
 
     def _running(self, places: Iterable[Place]) -> set[str]:
         return {name for place in set(places) for name in self._by_place.get(place, ())}
@@ -115,9 +116,15 @@ class Reach:
 
 
 def _nearness(test: str, module: str) -> int:
-    """How many parts of its path a test has in common with a module."""
-    folders = test.partition("::")[0].removeprefix("tests/").replace("test_", "").split("/")
-    return sum(takewhile(bool, (one == two for one, two in zip(folders, module.split("/"), strict=False))))
+    """How many folders a test has in common with a module; its own tests are nearer than all others."""
+    pairs = zip(file_of(test).split("/")[1:], module.split("/"), strict=False)
+    folders = sum(takewhile(bool, (one == other for one, other in pairs)))
+    return folders + 10 * _is_own(test, module)
+
+
+def _is_own(test: str, module: str) -> bool:
+    """Tell whether a test is in a file that is named after a module."""
+    return Path(file_of(test)).name == f"test_{Path(module).name}"
 
 
 def _places(module: str, source: str) -> dict[int, Place]:
@@ -141,17 +148,24 @@ def _scopes(tree: ast.AST, outer: str) -> Iterator[tuple[int, int, str]]:
         yield from _scopes(node, name)
 
 
-def _uses(module: Path, line: int) -> list[int]:
-    """Return the lines that use the name that a line at the top of a module defines."""
-    tree = ast.parse(module.read_text("utf-8"))
+def _where_it_shows(tree: ast.Module, fault: Fault) -> tuple[bool, Iterable[int]]:
+    """Return whether a fault is inside a function, and the lines that run it or use what it defines."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            begin, end = node.body[0].lineno, node.end_lineno or node.lineno
+            if begin <= fault.line <= end:
+                return True, range(fault.line, fault.last_line + 1)
+            if node.lineno <= fault.line < begin:  # a default
+                return False, range(begin, end + 1)
     names = {
         name.id
         for statement in tree.body
-        if statement.lineno <= line <= (statement.end_lineno or statement.lineno)
+        if statement.lineno <= fault.line <= (statement.end_lineno or statement.lineno)
         for name in ast.walk(statement)
         if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
     }
-    return [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in names]
+    uses = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in names)
+    return False, [node.lineno for node in uses if isinstance(node.ctx, ast.Load)]
 
 
 def read_recorded(folder: Path, package: Path) -> dict[str, Test]:

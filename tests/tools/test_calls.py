@@ -1,6 +1,7 @@
 """Calls that outlive their callers: handed off and collected, joined, cancelled, shared by two servers."""
 
 import asyncio
+import io
 import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -283,6 +284,43 @@ async def test_an_edit_of_last_builds_on_a_picture_made_meanwhile(connect: Hosts
 
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+@pytest.mark.parametrize("changed", ["source", "mask"])
+async def test_a_call_whose_address_gives_another_picture_is_another_call(
+    connect: Hosts, sandbox: Sandbox, loopback: Callable[..., Any], source: Path, changed: str
+) -> None:
+    given = [_half_white(left=0)]
+
+    async def webcam(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = "HTTP/1.1 200 OK" if given else "HTTP/1.1 404 Not Found"
+        body = given[-1] if given else b""
+        writer.write(f"{head}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+        await writer.drain()
+
+    address = f"{await loopback(webcam)}/webcam.png"
+    named = {"images": [address]} if changed == "source" else {"images": [str(source)], "mask": address}
+    edit = {"prompt": "Invert", "model": "sandbox/slow-0", **named}
+    async with connect(allow_private_urls=True) as host:
+        day, day_again = [await host("edit_image", **edit) for _ in range(2)]
+        given.append(_half_white(left=32))
+        night = await host("edit_image", **edit)
+        given.clear()
+        gone = await host("edit_image", **edit)
+    assert NOT_CHARGED_AGAIN in day_again.text
+    assert NOT_CHARGED_AGAIN not in night.text
+    assert day.path == day_again.path != night.path == gone.path
+    assert len(asked(sandbox)) == 2
+
+
+def _half_white(left: int) -> bytes:
+    picture = Image.new("RGB", (64, 64))
+    picture.paste("white", (left, 0, left + 32, 64))
+    with io.BytesIO() as file:
+        picture.save(file, "PNG")
+        return file.getvalue()
+
+
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 async def test_another_is_made_where_another_is_asked_for(connect: Hosts, sandbox: Sandbox) -> None:
     async with (
         connect() as host,
@@ -388,6 +426,13 @@ async def test_a_call_that_waits_for_its_turn_goes_on_when_one_of_its_two_caller
         stayed = await staying
     assert not stayed.failed, stayed.text
     assert prompts(sandbox) == ["First", "Second"]
+
+
+async def test_a_request_is_noted_as_sent_before_it_leaves(connect: Hosts, sandbox: Sandbox) -> None:
+    async with connect() as host, under_way(sandbox, host, "generate_image", prompt="Fox", **SLOW) as made:
+        (entry,) = (await host("spending")).fields["unfinished"]
+        await made
+    assert entry["state"] == "working"
 
 
 @in_both_eras

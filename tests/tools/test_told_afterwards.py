@@ -42,6 +42,13 @@ async def test_an_edit_says_once_what_came_otherwise_than_asked(
     assert sum(note in said for said in told.fields["notes"]) == 1
 
 
+async def test_an_enlarged_source_is_what_was_asked_for(connect: Hosts, source: Path) -> None:
+    async with connect() as host:
+        told = await host("edit_image", images=[str(source)], model="jingyunliang/swinir-2x")
+    assert not told.failed, told.text
+    assert "unchanged" not in told.text
+
+
 async def test_a_charge_that_was_kept_is_told_and_stays_committed(
     connect: Hosts, made: Journal, change_sandbox: Change
 ) -> None:

@@ -12,11 +12,8 @@ from imagerouter_mcp.errors import NotSentError
 
 _RESERVE = 8
 """What storing an answer opens at most at once: a connection, the picture's file, the database's files."""
-_OTHERS = 96
-"""What the rest of the process may need: the database, connections, requests that are under way."""
 _ONE_CALL = 2 * 17
 """Descriptors of 16 sources and a mask while they are prepared, each with its original."""
-_ENOUGH = 1024
 
 
 class Descriptors:
@@ -66,5 +63,5 @@ class Descriptors:
 
     @cached_property
     def _share(self) -> int:
-        """How many descriptors source images may take: half of what others do not need."""
-        return min(max((descriptor_limit() - _OTHERS) // 2, _ONE_CALL), _ENOUGH)
+        """How many descriptors source images may take: a quarter, as connections of clients may."""
+        return max(descriptor_limit() // 4, _ONE_CALL)

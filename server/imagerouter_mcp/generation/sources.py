@@ -40,12 +40,14 @@ class OpenSources:
         origins: What the record calls them, then the mask: a handle if there is one.
         mask: 255 where to edit, in the size of the first source; None without a mask.
         notes: What was done to images and mask, a sentence each.
+        fetched: Of each image and the mask, the SHA-256 of what its address gave; "" if it was not fetched.
     """
 
     images: tuple[SourceImage, ...] = ()
     origins: tuple[str, ...] = ()
     mask: "Image | None" = None
     notes: tuple[str, ...] = ()
+    fetched: tuple[str, ...] = ()
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -118,14 +120,16 @@ class Sources:
             images = tuple(image for image, _ in found)
             origins = tuple(origin for _, origin in found)
             notes = tuple(note for image in images for note in image.notes)
+            fetched = tuple(image.fetched for image in images)
             if not request.mask:
                 images, shrunk = await self._fitted(images, origins, opened)
-                yield OpenSources(images, origins, notes=(*notes, *shrunk))
+                yield OpenSources(images, origins, None, (*notes, *shrunk), (*fetched, ""))
                 return
-            mask, origin, understood = await self._open_mask(request.mask, images[0], opened)
+            mask, origin, understood, fetched_mask = await self._open_mask(request.mask, images[0], opened)
             images, shrunk = await self._fitted(images, origins, opened)
             mask = await decode("sources", images[0].file, _scaled_mask, mask, images[0])
-            yield OpenSources(images, (*origins, f"mask {origin}"), mask, (*notes, understood, *shrunk))
+            notes = (*notes, understood, *shrunk)
+            yield OpenSources(images, (*origins, f"mask {origin}"), mask, notes, (*fetched, fetched_mask))
 
     async def resolve_last(self, order: Order, without: Collection[str] = ()) -> tuple[Order, str | None]:
         """Replace `last` by the handle of the picture that it means.
@@ -152,13 +156,22 @@ class Sources:
     async def fingerprint(self, order: Order) -> str:
         """Return the same text for orders that ask for the same from the same sources.
 
-        Files are compared by their content, web addresses by their text.
+        Files are compared by their content, web addresses by their text: see `fetched`.
         """
         first = order.requests[0]
         sources = [[text, await self._content(text)] for text in (*first.images, first.mask)]
         requests = [asdict(replace(request, images=(), mask="")) for request in order.requests]
         whole = json.dumps([order.tool, requests, sources])
         return hashlib.sha256(whole.encode()).hexdigest()
+
+    async def fetched(self, order: Order) -> tuple[str, ...]:
+        """Return what `OpenSources.fetched` is for what the addresses of an order give now.
+
+        Raises:
+            InvalidSourceError: One cannot be fetched.
+        """
+        first = order.requests[0]
+        return tuple([await self._reader.fetched_digest(text) for text in (*first.images, first.mask)])
 
     async def _content(self, text: str) -> str | None:
         """Return what identifies the content of a source; None if its text says it all."""
@@ -219,8 +232,8 @@ class Sources:
 
     async def _open_mask(
         self, text: str, source: SourceImage, opened: AsyncExitStack
-    ) -> tuple["Image", str, str]:
-        """Return the mask, what the record calls it, and a sentence that says how it was understood."""
+    ) -> tuple["Image", str, str, str]:
+        """Return the mask, what the record calls it, how it was understood, and its `SourceImage.fetched`."""
         from imagerouter_mcp.images.masks.painting import given_mask, region_mask  # noqa: PLC0415 - loads Pillow
 
         regions = parse_mask(text)
@@ -228,14 +241,14 @@ class Sources:
             mask = await decode(
                 "sources", source.file, region_mask, regions, source.file, source.width, source.height
             )
-            return mask, text, f"The mask {shown(text)} was drawn for the first picture."
+            return mask, text, f"The mask {shown(text)} was drawn for the first picture.", ""
         if not (is_handle(text) or is_upload(text) or self._reader.can_open(text)):
             raise refusal(text, "it is neither a region nor the path, address or handle of a picture")
         given, origin = await self._open(text, opened, anyio.Lock(), turn=True)
         mask, understood = await decode(
             "sources", given.file, given_mask, given.file, source.width, source.height
         )
-        return mask, origin, f"The mask was {understood}."
+        return mask, origin, f"The mask was {understood}.", given.fetched
 
     async def _stored(self, text: str) -> tuple[Path | None, str]:
         """Return the file of a source that this server stored, if it is one, and what the record calls it."""

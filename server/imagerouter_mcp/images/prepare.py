@@ -48,6 +48,7 @@ class SourceImage:
         width: In pixels as displayed.
         height: In pixels as displayed.
         notes: What was changed to make it fit to send, a sentence each.
+        fetched: The SHA-256 of what its address gave; "" if it was not fetched.
     """
 
     file: BinaryIO
@@ -56,6 +57,7 @@ class SourceImage:
     width: int
     height: int
     notes: tuple[str, ...]
+    fetched: str = ""
 
     @property
     def filename(self) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -83,7 +84,7 @@ class SourceReader:
         return await _prepared(file, name, turns, turn=turn)
 
     async def digest(self, source: str | Path) -> str | None:
-        """Return the SHA-256 of a file's content; None for an address or data, which are their own text.
+        """Return the SHA-256 of a file's content; None for an address or data, which are compared as texts.
 
         Args:
             source: As for `open`, or the path of a file that this server stored.
@@ -98,10 +99,18 @@ class SourceReader:
         else:
             file = await self._open_bytes(source.strip())  # noqa: ASYNC240 - a string's `strip`
         with file:
-            digest = await anyio.to_thread.run_sync(
-                hashlib.file_digest, cast("BufferedReader", file), "sha256"
-            )
-        return digest.hexdigest()
+            return await anyio.to_thread.run_sync(_digest, file)
+
+    async def fetched_digest(self, text: str) -> str:
+        """Return the SHA-256 of what an address gives now; "" for anything but an address.
+
+        Raises:
+            InvalidSourceError: It cannot be fetched.
+        """
+        if not _is_address(text):
+            return ""
+        with await self._download(text.strip()) as file:
+            return await anyio.to_thread.run_sync(_digest, file)
 
     async def open(self, text: str, turns: anyio.Lock | None = None, *, turn: bool = False) -> SourceImage:
         """Open one source image and make sure that it is a picture.
@@ -117,7 +126,8 @@ class SourceReader:
         text = text.strip()
         if _is_base64(text):
             text = f"data:;base64,{text}"
-        return await _prepared(await self._open_bytes(text), shown(text), turns or anyio.Lock(), turn=turn)
+        file = await self._open_bytes(text)
+        return await _prepared(file, shown(text), turns or anyio.Lock(), turn=turn, fetched=_is_address(text))
 
     def can_open(self, text: str) -> bool:
         """Tell whether a text has a form that `open` takes, whether or not there is such a picture."""
@@ -183,10 +193,20 @@ class SourceReader:
         return file
 
 
-async def _prepared(file: BinaryIO, name: str, turns: anyio.Lock, *, turn: bool) -> SourceImage:
+async def _prepared(
+    file: BinaryIO, name: str, turns: anyio.Lock, *, turn: bool, fetched: bool = False
+) -> SourceImage:
     with file:
+        digest = await anyio.to_thread.run_sync(_digest, file) if fetched else ""
         async with turns:
-            return await decode("sources", file, prepare, file, name, turn=turn)
+            image = await decode("sources", file, prepare, file, name, turn=turn)
+        return replace(image, fetched=digest)
+
+
+def _digest(file: BinaryIO) -> str:
+    """Return the SHA-256 of a file, from its beginning."""
+    file.seek(0)
+    return hashlib.file_digest(cast("BufferedReader", file), "sha256").hexdigest()
 
 
 def _is_address(text: str) -> bool:

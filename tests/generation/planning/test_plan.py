@@ -166,6 +166,7 @@ def test_a_quality_that_the_model_ignores_is_said() -> None:
     ("request_", "words"),
     [
         (replace(FOX, prompt=" \n"), "prompt is empty"),
+        (replace(FOX, prompt="fox \ud83d"), "half a character"),
         (replace(FOX, prompt="x" * 10_001), "10001 characters"),
         (replace(FOX, images=(PICTURE,) * 17), "takes 16 source images at most; 17 were given"),
         (replace(FOX, mask=PICTURE), "mask needs a source image"),

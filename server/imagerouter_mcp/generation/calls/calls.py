@@ -17,12 +17,13 @@ from imagerouter_mcp.errors import (
     ConfigurationError,
     DeliveryError,
     ImageRouterError,
+    InvalidSourceError,
     NotFoundError,
     NotSentError,
     as_repeated,
 )
 from imagerouter_mcp.gallery.journal import Journal
-from imagerouter_mcp.generation.calls.collect import Collector
+from imagerouter_mcp.generation.calls.collect import Collector, plan_of
 from imagerouter_mcp.generation.calls.outcome import Finished, Pending
 from imagerouter_mcp.generation.calls.run import Runner
 from imagerouter_mcp.generation.calls.running import RunningCall
@@ -160,12 +161,13 @@ class Calls:
 
     async def _begin_or_join(self, order: Order, fingerprint: str) -> tuple[str, bool]:
         """Return the handle of a call, and whether it had begun before."""
+        again = order.again or await self._addresses_changed(order, fingerprint)
         prompts = [(request.prompt, request.model) for request in order.requests]
         begin = partial(
             self._journal.begin,
             fingerprint,
             prompts,
-            again=order.again,
+            again=again,
             join_delivered=not self._repeats_are_meant,
         )
         async with self._entering:
@@ -175,6 +177,16 @@ class Calls:
                 call = RunningCall(handles[0], len(handles))
                 self._start(call, self._runner().carry_out(order, handles, call))
         return handles[0], joined
+
+    async def _addresses_changed(self, order: Order, fingerprint: str) -> bool:
+        """Return whether a source's address gives something else than it gave to the same call before."""
+        earlier = await to_thread.run_sync(self._journal.same_call, fingerprint)
+        plan = plan_of((await self._collector.entries(earlier))[0]) if earlier else None
+        if plan is None or not any(plan.fetched):
+            return False
+        with suppress(InvalidSourceError):  # what cannot be fetched any more is not known to have changed
+            return await self._sources().fetched(order) != plan.fetched
+        return False
 
     async def _settle(self) -> None:
         known = {*self._running, *self._unrecorded}

@@ -99,7 +99,7 @@ class Collector:
                 f"{entry.handle} was made, and its record is gone.", "Look for the file in the output folder."
             )
         record, lost = await self._completed(record)
-        plan = _plan(entry)
+        plan = plan_of(entry)
         return Result(record, plan.why if plan else "", plan and plan.estimate, (*entry.notes, *lost))
 
     async def _completed(self, record: Record) -> tuple[Record, tuple[str, ...]]:
@@ -117,7 +117,8 @@ class Collector:
         return replace(record, images=tuple(images)), tuple(map(str, lost))
 
 
-def _plan(entry: Entry) -> Plan | None:
+def plan_of(entry: Entry) -> Plan | None:
+    """Return the plan of a generation; None if there is none yet, or none any more."""
     try:
         return Plan.from_json(entry.plan or "")
     except ValueError:  # of another version; the result is there all the same

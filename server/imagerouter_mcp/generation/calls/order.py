@@ -126,6 +126,7 @@ class Planner:
                 destination=destination,
                 source=sources.size,
                 origins=sources.origins,
+                fetched=sources.fetched,
                 source_notes=sources.notes,
                 listed=self._catalogue.peek() is not None,
             )

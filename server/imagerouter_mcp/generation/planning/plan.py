@@ -45,6 +45,7 @@ class Plan:
         convention: How a mask marks what to edit, for the provider that will serve the model.
         destination: Where to save the results.
         origins: What the record calls the source images.
+        fetched: Of each source, the SHA-256 of what its address gave; "" if it was not fetched.
         notes: Sentences for the person.
         expected: What the model is known to make otherwise than asked; told by a dry run, because a delivery
             tells what came.
@@ -58,6 +59,7 @@ class Plan:
     convention: MaskConvention = "white"
     destination: Destination
     origins: tuple[str, ...]
+    fetched: tuple[str, ...] = ()
     notes: tuple[str, ...]
     expected: tuple[str, ...] = ()
 
@@ -125,6 +127,7 @@ def make_plan(
     destination: Destination,
     source: tuple[int, int] | None = None,
     origins: tuple[str, ...] = (),
+    fetched: tuple[str, ...] = (),
     source_notes: tuple[str, ...] = (),
     listed: bool = True,
 ) -> Plan:
@@ -137,6 +140,7 @@ def make_plan(
         destination: Where to save the results.
         source: Width and height of the first source image, in pixels, if there is one.
         origins: What the record calls the source images.
+        fetched: Of each, the SHA-256 of what its address gave.
         source_notes: What was done to the source images, a sentence each.
         listed: Whether the model list could be read.
 
@@ -155,6 +159,7 @@ def make_plan(
         convention=_convention(choice),
         destination=destination,
         origins=origins,
+        fetched=fetched,
         notes=(*notes, *source_notes),
         expected=tuple(expectations(request, choice, wanted)),
     )

@@ -1,0 +1,218 @@
+"""How pictures, sums and unfinished generations read: what a person or a model is told, line by line."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.types import CallToolResult, TextContent
+
+from imagerouter_mcp.errors import ServiceError
+from imagerouter_mcp.gallery.entries import Entry, GalleryImage, Record, State
+from imagerouter_mcp.generation.calls.outcome import Failure, Finished, Result
+from imagerouter_mcp.generation.planning.prices import Estimate
+from imagerouter_mcp.tools.generation_result import done_result
+from imagerouter_mcp.tools.pictures import description, is_video, summary
+from imagerouter_mcp.tools.structured import as_json, short_prompt
+from imagerouter_mcp.tools.unfinished import unfinished, unfinished_lines
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+
+def image(handle: str = "img_7f3a", **fields: Any) -> GalleryImage:  # noqa: ANN401 - of several types
+    usual: dict[str, Any] = {
+        "path": Path(f"/pictures/{handle}.webp"),
+        "media_type": "image/webp",
+        "bytes": 1000,
+    }
+    return GalleryImage(handle=handle, **{**usual, **fields})
+
+
+def record(*images: GalleryImage, cost: str | None = "0.04", **fields: Any) -> Record:  # noqa: ANN401 - as above
+    usual: dict[str, Any] = {"prompt": "a fox", "model": "x/y", "latency_ms": 6942}
+    usd = None if cost is None else Decimal(cost)
+    return Record(generation="gen_bb27", created_at=NOW, images=images, cost_usd=usd, **{**usual, **fields})
+
+
+def price(high: str) -> Estimate:
+    return Estimate(Decimal("0.01"), Decimal("0.02"), Decimal(high))
+
+
+def made(told: Record, estimate: Estimate | None = None, why: str = "") -> Result:
+    return Result(told, notes=(), estimate=estimate, why=why)
+
+
+async def lines(*results: Result, failures: tuple[Failure, ...] = ()) -> list[str]:
+    answer = await done_result(Finished("gen_bb27", results, failures, ()), "none")
+    return text(answer).split("\n")
+
+
+def text(answer: CallToolResult) -> str:
+    (block, *_) = answer.content
+    assert isinstance(block, TextContent)
+    return block.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"width": 1024, "height": 768, "bytes": 183_400}, "1024×768 WebP, 183 kB"),
+        ({"media_type": "image/svg+xml", "bytes": 10}, "SVG, 1 kB"),
+        ({"width": 64, "bytes": 999_999}, "WebP, 1000 kB"),
+        ({"bytes": 1_000_000}, "WebP, 1.0 MB"),
+        ({"media_type": "video/mp4", "seconds": 5.04, "bytes": 2_500_000}, "MP4, 5.0 s, 2.5 MB"),
+    ],
+)
+def test_a_file_is_described_in_a_few_words(fields: dict[str, Any], words: str) -> None:
+    assert description(image(**fields)) == words
+
+
+def test_only_videos_are_videos() -> None:
+    assert is_video(image(media_type="video/mp4"))
+    assert not is_video(image())
+    assert not is_video(image(media_type=None))
+
+
+@pytest.mark.parametrize(
+    ("cost", "latency_ms", "words"),
+    [
+        ("0.04", 6942, "x/y · $0.04 · 6.9 s"),
+        ("0", 0, "x/y · nothing · 0.0 s"),
+        (None, None, "x/y · cost unknown"),
+    ],
+)
+def test_a_generation_is_summed_up(cost: str | None, latency_ms: int | None, words: str) -> None:
+    assert summary(record(image(), cost=cost, latency_ms=latency_ms)) == words
+
+
+async def test_one_picture_is_told_with_its_handle_and_why_its_model_was_chosen() -> None:
+    told = record(image(url="https://x/y.webp"), revised_prompt="a red fox")
+    assert await lines(made(told, why="it is cheap")) == [
+        "Made 1 picture with x/y for $0.04 in 6.9 s. x/y was chosen, for it is cheap.",
+        "Saved: /pictures/img_7f3a.webp (WebP, 1 kB)",
+        "Link: https://x/y.webp (anyone who has it can open it)",
+        'Handle: img_7f3a (or "last") names it as a source image.',
+        "The model read the prompt as: a red fox",
+    ]
+
+
+async def test_several_pictures_are_numbered_with_the_slowest_time_and_the_sum() -> None:
+    told = await lines(
+        made(record(image("img_1"), image("img_2"))),
+        made(record(image("img_3"), model="z/w", latency_ms=9000)),
+    )
+    assert told[0] == "Made 3 pictures with 2 models for $0.08 in 9.0 s."
+    assert [line for line in told if " · " in line] == [
+        "1 · img_1 · x/y · $0.04 · 6.9 s",
+        "2 · img_2 · x/y · $0.04 · 6.9 s",
+        "3 · img_3 · z/w · $0.04 · 9.0 s",
+    ]
+    assert told[-1] == "Each handle names its picture as a source image."
+
+
+async def test_a_video_is_told_as_one() -> None:
+    told = await lines(made(record(image(media_type="video/mp4"))))
+    assert told[0].startswith("Made 1 video with x/y")
+    assert told[-1] == "Handle: img_7f3a finds it again with show_image."
+
+
+@pytest.mark.parametrize(
+    ("cost", "charged", "begin"),
+    [
+        ("0.04", None, "Made 1 of 2 pictures with x/y for $0.04 in"),
+        ("0.04", "unknown", "Made 1 of 2 pictures with x/y for at least $0.04 in"),
+        ("0.04", "0.03", "Made 1 of 2 pictures with x/y for $0.07 in"),
+        (None, "0.03", "Made 1 of 2 pictures with x/y for at least $0.03 in"),
+        ("0", None, "Made 1 of 2 pictures with x/y for nothing in"),
+        (None, None, "Made 1 of 2 pictures with x/y in"),
+    ],
+)
+async def test_the_sum_says_what_is_known_of_it(cost: str | None, charged: str | None, begin: str) -> None:
+    error = ServiceError("It failed.", "Try again.", status=200)
+    if charged == "unknown":
+        error.charged = "unknown"
+    elif charged:
+        error.charged, error.cost_usd = "yes", Decimal(charged)
+    told = await lines(made(record(image(), cost=cost)), failures=(Failure("z/w", error),))
+    assert told[0].startswith(begin)
+    assert told[-1].startswith("Failed: z/w: It failed.")
+
+
+@pytest.mark.parametrize(
+    ("cost", "estimate", "note"),
+    [
+        ("0.04", price("0.04"), None),
+        ("0.05", price("0.04"), "Note: x/y cost $0.05, where the list told at most $0.04."),
+        ("0.05", None, None),
+        (
+            None,
+            Estimate(*[Decimal("0.04")] * 3),
+            "Note: ImageRouter did not say what x/y cost; by the model list it costs $0.04.",
+        ),
+    ],
+)
+async def test_a_cost_that_was_not_expected_is_noted(
+    cost: str | None, estimate: Estimate | None, note: str | None
+) -> None:
+    told = await lines(made(record(image(), cost=cost), estimate))
+    assert [line for line in told if line.startswith("Note")] == ([note] if note else [])
+
+
+def entry(number: int, state: State, **error: Any) -> Entry:  # noqa: ANN401 - as above
+    return Entry(
+        handle=f"gen_{number}",
+        call=f"gen_{number}",
+        owner="1",
+        state=state,
+        delivered=False,
+        created_at=NOW,
+        prompt="a fox " * 100,
+        model="x/y",
+        reserved_usd=Decimal("0.04"),
+        plan=None,
+        notes=(),
+        error={"kind": "service", "what": "It failed. " + "why " * 60, "remedy": "Ask.", **error}
+        if error
+        else None,
+    )
+
+
+def test_what_is_unfinished_is_told_with_what_to_do() -> None:
+    (line,) = unfinished_lines([entry(1, "working")])
+    assert line.startswith("Under way: gen_1 · 2026-11-2")
+    assert " · x/y · up to $0.04 · " in line
+    assert line.endswith("collect it with get_generation gen_1")
+    assert len(unfinished(entry(1, "working"))["prompt"]) == 200
+
+
+def test_a_failure_without_cost_is_told_in_short_and_one_that_cost_in_full() -> None:
+    free, paid = (unfinished_lines([entry(1, "failed", charged=charged)])[0] for charged in ("no", "yes"))
+    assert free.endswith("…")
+    assert len(free.rpartition(" · ")[2]) <= 100
+    assert "why why" in paid
+    assert paid.endswith("Ask.")
+    assert "up to" not in free
+
+
+def test_only_the_newest_failures_are_told() -> None:
+    told = unfinished_lines(
+        [*(entry(number, "failed", charged="no") for number in range(5)), entry(9, "unknown")]
+    )
+    assert [line.partition(" · ")[0] for line in told] == [
+        "Outcome unknown: gen_9",
+        "Failed: gen_0",
+        "Failed: gen_1",
+        "Failed: gen_2",
+        "and 2 more that failed",
+    ]
+
+
+def test_structured_content_leaves_out_what_is_unknown_and_rounds_amounts() -> None:
+    content = {"a": None, "b": [{"c": Decimal("0.07560000000000001"), "d": None}], "e": 0}
+    assert as_json(content) == {"b": [{"c": 0.0756}], "e": 0}
+
+
+def test_a_prompt_in_a_list_is_its_beginning_on_one_line() -> None:
+    assert short_prompt("a\nfox ") == "a fox"
+    assert short_prompt("fox " * 100) == "fox " * 14 + "fox…"
