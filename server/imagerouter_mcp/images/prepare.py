@@ -98,7 +98,9 @@ def shrink(image: SourceImage, name: str, max_bytes: int) -> SourceImage:
     Raises:
         InvalidSourceError: It cannot be decoded.
     """
-    return replace(_done(_shrunk, image.file, name, max_bytes=max_bytes), notes=image.notes)
+    return replace(
+        _done(_shrunk, image.file, name, max_bytes=max_bytes), notes=image.notes, fetched=image.fetched
+    )
 
 
 def _done(work: Callable[..., SourceImage], file: BinaryIO, name: str, **arguments: object) -> SourceImage:
