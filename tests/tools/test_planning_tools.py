@@ -194,6 +194,12 @@ async def test_a_mask_that_makes_no_sense_is_refused_before_anything_is_sent(
     assert generations(journal) == []
 
 
+async def test_no_mask_cannot_be_looked_at(connect: Hosts, photo: Path) -> None:
+    async with connect() as host:
+        told = await host("preview_mask", image=str(photo), mask="")
+    assert told.text.startswith("There is no mask.")
+
+
 async def test_taking_a_background_out_is_right_in_two_calls(connect: Hosts, photo: Path) -> None:
     async with connect() as host:
         found = await host("search_models", query="take the background out")

@@ -111,6 +111,20 @@ def test_an_id_that_is_not_listed_is_sent_as_it_is_at_an_unknown_price(asked: st
     assert made.notes == (f"{asked} is not in ImageRouter's model list, so its price is not known.",)
 
 
+def test_an_alias_is_sent_as_the_id_that_it_stands_for_and_said() -> None:
+    listing = Listing((ModelEntry("acme/new", aliases=("acme/old",)),))
+    made = plan(replace(FOX, model="acme/old"), listing)
+    assert made.model == "acme/new"
+    assert made.notes == ("acme/old is acme/new.",)
+
+
+def test_an_id_may_be_long_but_not_a_text() -> None:
+    longest = "a/" + "x" * 198
+    assert plan(replace(FOX, model=longest)).model == longest
+    for other in (longest + "x", "a/b c", "a/b\u202e"):
+        assert "is not a model id" in refused(replace(FOX, model=other))
+
+
 def test_without_a_model_list_the_request_is_sent_unchecked_and_says_so() -> None:
     made = plan(replace(FOX, model="gpt-image", size="77x77"), None)
     assert "not checked" in made.notes[0]
