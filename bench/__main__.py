@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import anyio
 
-from bench import calls, clients, large, load, pictures, plans, sources, start
+from bench import calls, clients, crowds, large, load, pictures, plans, sources, start
 from bench.figures import Figure, table
 
 
@@ -20,6 +20,7 @@ def main() -> int:
         pictures.measure,
         sources.measure,
         lambda: anyio.run(clients.measure),
+        lambda: anyio.run(crowds.measure),
         lambda: anyio.run(load.measure),
     ]
     figures: list[Figure] = []

@@ -8,7 +8,7 @@ import anyio
 from mcp import Client
 
 from bench.figures import Figure
-from bench.processes import mib, sandbox_process, serving
+from bench.processes import RATE, mib, sandbox_process, serving
 
 CLIENTS = 200
 ERAS = ("auto", "legacy")
@@ -20,7 +20,7 @@ async def measure() -> list[Figure]:
     with (
         sandbox_process() as base_url,
         tempfile.TemporaryDirectory() as folder,
-        serving(base_url, Path(folder)) as (process, url),
+        serving(base_url, Path(folder), IMAGEROUTER_HTTP_RATE=RATE) as (process, url),
     ):
         peak = await _work(process, url)
     what = f"peak memory of one HTTP server, {CLIENTS} clients making pictures at once"

@@ -12,7 +12,7 @@ import httpx
 from mcp import Client
 
 from bench.figures import Figure
-from bench.processes import mib, sandbox_process, serving
+from bench.processes import RATE, mib, sandbox_process, serving
 
 CALLS, ABREAST, SECONDS_EACH = 200, 20, 2.0
 GENERATIONS, WARM = 2000, 100
@@ -31,7 +31,9 @@ async def _many_at_once() -> list[Figure]:
         async with httpx.AsyncClient(base_url=sandbox, trust_env=False) as admin:
             settings = {"latency_seconds": SECONDS_EACH}
             (await admin.put("/sandbox/settings", json=settings)).raise_for_status()
-            with serving(sandbox, Path(folder), IMAGEROUTER_CONCURRENCY=str(ABREAST)) as (_, address):
+            with serving(
+                sandbox, Path(folder), IMAGEROUTER_CONCURRENCY=str(ABREAST), IMAGEROUTER_HTTP_RATE=RATE
+            ) as (_, address):
                 elapsed = await _call_all(address, CALLS, "crowd")
             requests = (await admin.get("/sandbox/journal")).raise_for_status().json()
     prompts = Counter(entry["fields"].get("prompt") for entry in requests if entry["paid"])
@@ -57,7 +59,10 @@ async def _growth() -> Figure:
     with (
         sandbox_process() as sandbox,
         tempfile.TemporaryDirectory() as folder,
-        serving(sandbox, Path(folder), IMAGEROUTER_CONCURRENCY=str(ABREAST)) as (process, address),
+        serving(sandbox, Path(folder), IMAGEROUTER_CONCURRENCY=str(ABREAST), IMAGEROUTER_HTTP_RATE=RATE) as (
+            process,
+            address,
+        ),
     ):
         await _call_all(address, WARM, "warm")
         before = mib(process, "VmRSS")

@@ -13,6 +13,8 @@ from mcp.client.stdio import StdioServerParameters
 
 from imagerouter_mcp.sandbox.service.accounts import KEY
 
+RATE = "1000"
+"""Requests per second, for clients that would have addresses of their own."""
 _STARTER = (
     "import os, pathlib, sys; from imagerouter_mcp.cli import main; "
     "pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); sys.exit(main([]))"

@@ -74,6 +74,7 @@ def build_server(app: App) -> MCPServer[App]:
         instructions=INSTRUCTIONS + REMOTE_INSTRUCTIONS if app.links else INSTRUCTIONS,
         version=__version__,
         tools=all_tools(remote=app.links is not None),
+        for_callers=app.settings.for_callers if app.links else str,
         lifespan=lifespan,
         log_level="WARNING",
         request_state_security=_shared_by_equals(app),

@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -247,10 +248,10 @@ class Settings(BaseSettings):
     """Origins whose pages may call the HTTP server, separated by commas."""
     http_proxies: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, _Listed] = ()
     """Addresses or networks of reverse proxies whose `X-Forwarded-For` is believed, separated by commas."""
-    http_rate: Annotated[float, Field(gt=0)] = 100
+    http_rate: Annotated[float, Field(gt=0)] = 20
     """Requests per second that each HTTP client may make on average."""
     http_requests: Annotated[int, Field(gt=0)] = 500
-    """How many HTTP requests are served at the same time, open streams included."""
+    """How many HTTP requests are served at the same time, streams of events not included."""
     http_stateless: bool = False
     """Keep no sessions, so that several HTTP servers can serve one client of the older protocol."""
 
@@ -297,6 +298,22 @@ class Settings(BaseSettings):
         """Folders that source images may be read from: empty means none, None means any."""
         return self.input_dirs or (() if self.remote else None)
 
+    def for_callers(self, text: str) -> str:
+        """Return a text as callers may read it: without this machine's folders, if they are on another one.
+
+        Args:
+            text: A sentence about what went wrong.
+        """
+        return self._folders.sub("…", text) if self.remote else text
+
+    @cached_property
+    def _folders(self) -> re.Pattern[str]:
+        """Where this machine keeps things, the innermost first, as paths and as Python writes them."""
+        kept = [self.data_dir, self.output_dir, *self.output_dirs, *self.input_dirs, self.key_file.parent]
+        folders = {str(each) for each in (*kept, Path.home(), Path.cwd(), Path(gettempdir())) if each.name}
+        spelled = sorted(folders | {repr(each)[1:-1] for each in folders}, key=len, reverse=True)
+        return re.compile(rf"(?<![\w.:/\\-])(?:{'|'.join(map(re.escape, spelled))})(?=[/\\]|\b)")
+
     @cached_property
     def key(self) -> SecretStr | None:
         """The API key, wherever it is set, or None.
@@ -317,6 +334,15 @@ class Settings(BaseSettings):
     def key_file(self) -> Path:
         """The file that may hold the API key."""
         return self.api_key_file or config_folder() / KEY_FILE
+
+
+class TerminalSettings(BaseSettings):
+    """What the environment says of the terminal."""
+
+    term: str = ""
+    """Its kind; "dumb" has no cursor to move."""
+    no_color: str = ""
+    """Whether to leave out colours, if it is not empty; see https://no-color.org."""
 
 
 def key_file_warning(settings: Settings) -> str | None:

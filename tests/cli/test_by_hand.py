@@ -1,11 +1,15 @@
 """The tools by hand: what a person types, what is printed, and the exit status."""
 
+import fcntl
 import json
 import os
+import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -87,6 +91,134 @@ def test_picture_and_text_may_be_typed_in_either_order(run: Run, tmp_path: Path)
     by_file = run("edit", "fox.png", "make it day", "--model", "test/test", "--json")
     by_last = run("edit", "last", "make it night", "--model", "test/test", "--json")
     assert (by_file.json["prompt"], by_last.json["prompt"]) == ("make it day", "make it night")
+
+
+def test_the_usual_letters_stand_for_where_which_and_how_many(run: Run, tmp_path: Path) -> None:
+    ended = run("generate", "A fox", "-m", "test/test", "-n", "2", "-o", "new/hero.jpg", "--json")
+    assert ended.status == 0, ended.err
+    assert [Path(image["path"]) for image in ended.json["images"]] == [
+        tmp_path / "new" / name for name in ("hero.jpg", "hero-2.jpg")
+    ]
+    into = run("generate", "A fox", "-m", "test/test", "-o", "new", "--json").json["images"][0]["path"]
+    fresh = run("generate", "A fox", "-m", "test/test", "-o", "other/", "--json").json["images"][0]["path"]
+    assert (Path(into), Path(fresh)) == (tmp_path / "new" / "A-fox.jpg", tmp_path / "other" / "A-fox.jpg")
+
+
+def test_a_dash_reads_the_prompt_from_stdin(
+    command: Callable[..., Any], with_sandbox: dict[str, str]
+) -> None:
+    ended = command("generate", "-", "--json", *FAST, environment=with_sandbox, given="A fox\nin the snow\n")
+    assert json.loads(ended.stdout)["prompt"] == "A fox\nin the snow"
+
+
+def test_one_model_is_described_and_a_mask_is_tried(run: Run, tmp_path: Path) -> None:
+    Image.new("RGB", (40, 30), "teal").save(tmp_path / "fox.png")
+    assert run("describe", "test/test").out.startswith("test/test: ")
+    assert run("mask", "box:0,0,50%,50%", "fox.png").out.startswith("25 % of the 40×30 picture would change")
+
+
+def test_a_picture_that_is_shown_again_is_not_said_to_be_made_now(run: Run) -> None:
+    made = run("generate", "A fox", "--json", *FAST).json
+    for again in (run("show"), run("get", made["generation"])):
+        assert again.out.startswith("1 picture, made with test/test for nothing")
+
+
+def test_refusals_and_notes_name_commands_and_options(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    cheap = ("generate", "A fox", "--model", "black-forest-labs/FLUX-1-schnell", "--size", "128x128")
+    monkeypatch.setenv("IMAGEROUTER_CONFIRM_USD", "0.0001")
+    monkeypatch.setenv("IMAGEROUTER_MAX_COST_USD", "0.10")
+    asked, dear = run(*cheap), run("generate", "A fox", "--model", "google/gemini-3-pro")
+    assert "above $0.0001 you want to be asked" in asked.err
+    assert "To agree, add --confirm-cost." in asked.err
+    assert "(`imagerouter-mcp models` with --max-price); you can raise IMAGEROUTER_MAX_COST_USD" in dear.err
+    assert "`imagerouter-mcp images` finds them" in run("show", "img_0000").err
+    assert "file; give its folder as --output-dir" in run("generate", "A fox", "--output-dir", "a.png").err
+
+
+def test_without_a_key_the_sandbox_is_named_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IMAGEROUTER_API_KEY")
+    said = run("generate", "A fox", *FAST).err
+    assert "to try it without a key, add --sandbox" in said
+    assert "restart" not in said
+
+
+def test_the_sandbox_of_a_command_names_no_link_that_ends_with_it(run: Run) -> None:
+    told = run("generate", "A fox", "--sandbox", "--model", "black-forest-labs/FLUX-1-schnell")
+    listed = run("show", "--sandbox", "--json")
+    assert "127.0.0.1" not in told.out + listed.out
+    assert listed.json["images"][0]["path"] in told.out
+
+
+@posix
+@pytest.mark.parametrize(
+    ("size", "variables_of_the_terminal"),
+    [((0, 0), {}), ((24, 3), {}), ((24, 80), {"TERM": "dumb"}), ((24, 80), {"NO_COLOR": "1"})],
+)
+def test_no_terminal_makes_a_paid_call_fail(
+    variables: Mapping[str, str],
+    tmp_path: Path,
+    size: tuple[int, int],
+    variables_of_the_terminal: dict[str, str],
+) -> None:
+    screen, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+    environment = {**process_environment(variables, tmp_path), "TERM": "xterm", **variables_of_the_terminal}
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, "generate", "A fox", *FAST],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=terminal,
+        stderr=terminal,
+    ) as process:
+        os.close(terminal)
+        shown = _rest(screen)
+    os.close(screen)
+    assert process.returncode == 0, shown
+    assert b"Saved: " in shown
+    assert b"Traceback" not in shown
+    assert (b"\x1b" in shown) is (environment["TERM"] != "dumb")
+
+
+@posix
+@pytest.mark.parametrize("out", ["closed pipe", "full disk", "none"])
+def test_an_output_that_takes_nothing_does_not_make_a_paid_call_fail(
+    variables: Mapping[str, str], tmp_path: Path, out: str
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with Path("/dev/full").open("w") as full, os.fdopen(write, "w") as unread:
+        ended = subprocess.run(  # noqa: S603 - our own command
+            [
+                "/bin/sh",
+                "-c",
+                f'"$@" {">&-" if out == "none" else ""}',
+                "sh",
+                *COMMAND,
+                "generate",
+                "A fox",
+                *FAST,
+            ],
+            env=process_environment(variables, tmp_path),
+            stdout=full if out == "full disk" else unread,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == b""
+    assert len(list((tmp_path / "pictures").iterdir())) == 1
+
+
+def test_an_output_that_lacks_letters_replaces_them(variables: Mapping[str, str], tmp_path: Path) -> None:
+    ended = subprocess.run(  # noqa: S603 - our own command
+        [*COMMAND, "generate", "Füchse 🦊", *FAST],
+        env={**process_environment(variables, tmp_path), "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert b"F?chse" in ended.stdout
 
 
 def test_an_edit_without_a_picture_says_how_to_give_one(run: Run) -> None:
@@ -355,8 +487,12 @@ def test_a_terminal_shows_progress_and_an_interrupt_ends_with_130(
             process.kill()
             os.close(screen)
     assert process.returncode == 130
-    assert b"will be paid for and stored as gen_" in shown
-    assert shown.rstrip().endswith(b"\x1b[K"), "the line is removed"
+    sentence = (
+        rb"\x1b\[KThe request has left and cannot be stopped: its result will be paid for and stored as gen_"
+    )
+    assert re.search(sentence, shown)
+    assert b"WARNING" not in shown
+    assert list((tmp_path / "pictures").iterdir()), "it ended when the picture was there"
     assert b"Traceback" not in shown
     assert out == b""
 

@@ -1,14 +1,20 @@
 """The command's grammar: what is known, what is helped with, what is refused."""
 
+import os
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
 from imagerouter_mcp import __version__
 from imagerouter_mcp.cli.by_hand import COMMANDS
 from imagerouter_mcp.cli.main import BY_HAND, main, parser
+
+COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -59,6 +65,25 @@ def test_what_is_not_known_ends_with_2(run: Run, typed: tuple[str, ...]) -> None
     status, out, err = run(*typed)
     assert (status, out) == (2, "")
     assert err.startswith("usage: imagerouter-mcp")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are a matter of POSIX")
+def test_the_command_alone_on_a_terminal_says_what_it_is_for(at_home: dict[str, str]) -> None:
+    screen, terminal = os.openpty()
+    with subprocess.Popen(COMMAND, env=at_home, stdin=terminal, stdout=terminal, stderr=terminal):  # noqa: S603 - our own command
+        os.close(terminal)
+        said = b""
+        with suppress(OSError):  # how Linux says that nobody holds the other end
+            while piece := os.read(screen, 4096):
+                said += piece
+    os.close(screen)
+    lines = said.decode().splitlines()
+    assert lines[0] == "imagerouter-mcp makes and edits pictures"
+    assert max(map(len, lines)) <= 40
+    assert {"setup", "key", "generate", "edit"} <= set(
+        re.findall(r"^  imagerouter-mcp (\w+)", "\n".join(lines), re.MULTILINE)
+    )
+    assert any("--sandbox" in line for line in lines)
 
 
 def test_a_sandbox_at_a_port_in_use_is_refused_with_a_sentence(run: Run) -> None:

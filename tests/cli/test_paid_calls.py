@@ -70,7 +70,7 @@ def test_a_limit_of_the_persons_is_kept_and_named(
 def test_the_price_is_confirmed_by_an_option(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGEROUTER_CONFIRM_USD", "0.0001")
     cheap = ("generate", "A fox", "--model", "black-forest-labs/FLUX-1-schnell", "--size", "128x128")
-    assert "confirm_cost=true" in run(*cheap).err
+    assert "--confirm-cost" in run(*cheap).err
     assert run(*cheap, "--confirm-cost").status == 0
 
 

@@ -37,6 +37,7 @@ def server(
         **bare_environment(home),
         **sandbox_environment(session_sandbox[0], home),
         "IMAGEROUTER_LINK_SECRET": SECRET,
+        "IMAGEROUTER_HTTP_RATE": "1000",
     }
     with serving(environment) as running:
         yield running

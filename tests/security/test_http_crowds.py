@@ -70,6 +70,7 @@ def environment(
     return {
         **bare_environment(home),
         **sandbox_environment(session_sandbox[0], home),
+        "IMAGEROUTER_HTTP_RATE": "1000",
     }
 
 

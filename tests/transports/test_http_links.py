@@ -137,7 +137,7 @@ async def test_the_upload_tool_is_there_over_http_alone(server: Serving, era: st
         assert "upload_link" in client.instructions
     assert tools[-1].name == "upload_link"
     assert tools[-1].annotations
-    assert None not in tools[-1].annotations.model_dump(exclude={"title"}).values()
+    assert tools[-1].annotations.destructive_hint is False
 
 
 async def permit(client: Client) -> dict[str, Any]:

@@ -182,8 +182,9 @@ class ServiceHTTP:
         if self._key is None:
             raise ConfigurationError(
                 "No ImageRouter API key is set.",
-                f"Make a key at {KEYS_PAGE}, store it with the command `imagerouter-mcp key` or set it as "
-                "IMAGEROUTER_API_KEY in the configuration of this MCP server, and restart the server.",
+                f"Make a key at {KEYS_PAGE} and store it with the command `imagerouter-mcp key`, or set "
+                "IMAGEROUTER_API_KEY for this server and restart it; to try it without a key, start it with "
+                "--sandbox.",
             )
         key = self._key.get_secret_value()
         if complaint := key_complaint(key):

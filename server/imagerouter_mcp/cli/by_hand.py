@@ -8,22 +8,27 @@ import json
 import re
 import sys
 import webbrowser
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
 import anyio
 from mcp import Client
-from mcp.types import CallToolResult
+from mcp.types import CallToolResult, ImageContent
 
 from imagerouter_mcp.cli.chart import chart
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.cli.picture import draw
+from imagerouter_mcp.cli.screen import ProgressLine, silence_stdout
+from imagerouter_mcp.cli.spoken import for_a_person, without_dead_links
 from imagerouter_mcp.cli.tool_answer import answer_text
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.gallery.uploads import is_upload
 from imagerouter_mcp.generation.handles import is_handle
+from imagerouter_mcp.images.pixels.preview import make_preview
 from imagerouter_mcp.images.source_images import is_data
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings, expand
@@ -33,7 +38,9 @@ from imagerouter_mcp.wiring import open_app
 
 _LEFT_OUT = {"preview", "wait"}
 """Parameters that mean nothing on a terminal."""
-_PATHS = {"images", "mask", "output_dir"}
+_SHORT = {"model": "-m", "n": "-n"}
+"""Options that have a letter too."""
+_PATHS = {"images", "image", "mask", "output_dir"}
 """Parameters that a person may give as a path from the folder that they are in."""
 _FILE_NAME = re.compile(r"[^:~$%][^:]*\.\w{2,5}")
 """A relative path of a file, which need not exist: a misspelt one is reported with its folder."""
@@ -63,10 +70,14 @@ COMMANDS = {
     "get": ByHand("get_generation", ("generation",), makes=True),
     "show": ByHand("show_image", ("handle",), makes=True),
     "models": ByHand("search_models", ("query",)),
+    "describe": ByHand("describe_model", ("model",)),
+    "mask": ByHand("preview_mask", ("mask", "image")),
     "popular": ByHand("popular_models"),
     "spending": ByHand("spending", ("period",)),
     "credits": ByHand("get_credits"),
 }
+_COMMAND_OF = {command.tool: name for name, command in COMMANDS.items()}
+_ARGUMENTS = {name for tool in all_tools() for name in tool.parameters["properties"]}
 
 
 def run_by_hand(name: str, typed: Sequence[str]) -> int:
@@ -91,6 +102,10 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
     ).parse_args(typed)
     if name == "edit":
         _find_picture(options)
+    if getattr(options, "prompt", None) == "-":
+        options.prompt = sys.stdin.read().strip()
+    if getattr(options, "output", None):
+        _place(options)
     arguments = _arguments(vars(options), properties)
     if "preview" in properties:
         arguments["preview"] = "none"
@@ -103,14 +118,14 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
 
 
 def _parser(
-    name: str,
+    typed: str,
     command: ByHand,
     description: str,
     properties: Mapping[str, Mapping[str, Any]],
     required: Sequence[str],
 ) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=f"imagerouter-mcp {name}", description=description, allow_abbrev=False
+        prog=f"imagerouter-mcp {typed}", description=description, allow_abbrev=False
     )
     for word in command.words:
         parser.add_argument(
@@ -120,7 +135,13 @@ def _parser(
         )
     for option, schema in properties.items():
         if option not in (*command.words, *_LEFT_OUT):
-            parser.add_argument(f"--{option.replace('_', '-')}", help=_help(schema), **_option(schema))
+            short = [_SHORT[option]] if option in _SHORT else []
+            name = f"--{option.replace('_', '-')}"
+            parser.add_argument(*short, name, help=_help(schema), **_option(schema))
+    if "filename" in properties:
+        parser.add_argument(
+            "-o", "--output", metavar="PATH", help="Where to save: a file's path, or a folder/."
+        )
     parser.add_argument("--json", action="store_true", help="Print the structured answer, for scripts.")
     parser.add_argument(
         "--sandbox", action="store_true", help="Use a stand-in for ImageRouter: no key, no cost."
@@ -176,6 +197,15 @@ def _find_picture(options: argparse.Namespace) -> None:
         options.prompt, options.images = word, [options.prompt]
 
 
+def _place(options: argparse.Namespace) -> None:
+    """Split a path to save at into folder and name."""
+    path = Path(options.output)
+    if path.is_dir() or options.output.endswith(("/", "\\")):
+        options.output_dir = str(path.absolute())
+    else:
+        options.output_dir, options.filename = str(path.parent.absolute()), path.name
+
+
 def _names_picture(text: str) -> bool:
     """Tell whether a text is a path, address, handle or other name of a picture, and not words."""
     is_path = text.startswith((".", "~", "$")) or Path(text).is_absolute() or _is_here(Path(text))
@@ -210,16 +240,16 @@ def _is_here(path: Path) -> bool:
 
 
 async def _call(settings: Settings, tool: str, arguments: dict[str, Any]) -> CallToolResult:
-    line = _ProgressLine()
-    try:
-        async with open_app(settings, typed=True) as app, Client(build_server(app)) as client:
+    line = ProgressLine()
+    async with open_app(settings, typed=True) as app, Client(build_server(app)) as client:
+        try:
             result = await client.call_tool(tool, arguments, progress_callback=line.show)
             while handle := _pending(result):  # a person at a terminal waits, and ends it when they like
                 collect = {"generation": handle, "preview": "none"}
                 result = await client.call_tool("get_generation", collect, progress_callback=line.show)
             return result
-    finally:
-        line.clear()
+        finally:
+            line.clear()
 
 
 def _pending(result: CallToolResult) -> str | None:
@@ -228,35 +258,32 @@ def _pending(result: CallToolResult) -> str | None:
     return str(content["generation"]) if "ask_again_seconds" in content else None
 
 
-class _ProgressLine:
-    """A line on a terminal's stderr that shows progress."""
-
-    def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
-
-    async def show(self, progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG002 - the SDK's
-        """Replace the line."""
-        if self._live:
-            print(f"\r\x1b[K{message} …", end="", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """Remove the line."""
-        if self._live:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
 def _tell(result: CallToolResult, options: argparse.Namespace, *, makes: bool) -> int:
+    """Print an answer. Nothing here can fail: what was asked for has been done and paid for."""
     content: dict[str, Any] = result.structured_content or {}
-    if options.json:
-        print(json.dumps(content, ensure_ascii=False, indent=2))
-    else:
-        print(answer_text(result), file=sys.stderr if result.is_error else sys.stdout)
-        print("".join(f"{line}\n" for line in chart(content.get("by_day", []))), end="")
-    if makes and not result.is_error:
-        paths = [Path(image["path"]) for image in content.get("images", []) if "path" in image]
-        if not options.json:
-            draw(paths)
-        if options.open:
-            for path in paths:
-                webbrowser.open(path.as_uri())
+    images: list[dict[str, Any]] = content.get("images", []) if makes and not result.is_error else []
+    paths = [Path(image["path"]) for image in images if "path" in image]
+    if getattr(options, "open", False):
+        for path in paths:
+            webbrowser.open(path.as_uri())
+    try:
+        _print(result, content, options, paths)
+    except OSError:  # a closed pipe, a full disk
+        silence_stdout()
     return int(bool(result.is_error))
+
+
+def _print(
+    result: CallToolResult, content: dict[str, Any], options: argparse.Namespace, paths: Sequence[Path]
+) -> None:
+    if options.json:
+        for image in content.get("images", ()) if options.sandbox else ():
+            image.pop("url", None)
+        print(json.dumps(content, ensure_ascii=False, indent=2), flush=True)
+        return
+    text = for_a_person(answer_text(result), _COMMAND_OF, _ARGUMENTS)
+    lines = [without_dead_links(text) if options.sandbox else text, *chart(content.get("by_day", []))]
+    print("\n".join(lines), file=sys.stderr if result.is_error else sys.stdout, flush=True)
+    drawn = (preview.data for path in paths if (preview := make_preview(path, "auto")))
+    shown = (b64decode(block.data) for block in result.content if isinstance(block, ImageContent))
+    draw(chain(drawn, shown))

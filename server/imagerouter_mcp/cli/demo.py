@@ -6,12 +6,14 @@ import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import anyio
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
+from imagerouter_mcp.cli.spoken import without_dead_links
 from imagerouter_mcp.cli.tool_answer import TEST_MODEL, answer_text, first_image, innermost
 from imagerouter_mcp.errors import ConfigurationError, ServiceUnreachableError
 from imagerouter_mcp.settings import KEYS_PAGE, load_settings
@@ -19,9 +21,6 @@ from imagerouter_mcp.settings import KEYS_PAGE, load_settings
 SANDBOX_MODEL = "openai/gpt-image-1.5"
 SANDBOX_READY = "Sandbox at "
 """What the sandbox prints before its address once it listens."""
-
-_DEAD_LINK = "Link: http://127.0.0.1:"
-"""Begins a line about a file of the sandbox, which ends with the demo."""
 
 _PROMPT = "A lighthouse on a cliff at dusk, warm light in its windows, watercolour"
 _CHANGE = "Make it a snowy winter night"
@@ -130,9 +129,7 @@ async def _call(client: Client, tool: str, arguments: dict[str, Any]) -> dict[st
         print(f"  … {message}", flush=True)
 
     result = await client.call_tool(tool, arguments, progress_callback=show)
-    print(
-        "\n".join(f"  {line}" for line in answer_text(result).splitlines() if not line.startswith(_DEAD_LINK))
-    )
+    print(indent(without_dead_links(answer_text(result)), "  "))
     _check(not result.is_error, f"{tool} answered with an error")
     return result.structured_content or {}
 

@@ -20,11 +20,34 @@ BY_HAND = {
     "images": "list the pictures made so far",
     "show": "show a picture made earlier",
     "models": "find models",
+    "describe": "tell everything about a model",
+    "mask": "show which part of a picture an edit with a mask would change",
     "popular": "list the most used models",
     "spending": "show what was spent, by model and day",
     "credits": "show the credits left in the account",
 }
 """The commands that call a tool. Each reads its own command line."""
+INTRODUCTION = """\
+imagerouter-mcp makes and edits pictures
+through ImageRouter, for AI agents and
+for whoever types.
+
+  imagerouter-mcp setup
+      register it with Claude Code and
+      other hosts
+  imagerouter-mcp key
+      store your ImageRouter API key
+  imagerouter-mcp generate "a red fox"
+      make a picture
+  imagerouter-mcp edit fox.png "at dusk"
+      change one
+
+Add --sandbox to try it without a key,
+for nothing. --help lists all commands.
+
+Without a command it serves MCP to the
+host that starts it, not to a terminal."""
+"""What the command alone says on a terminal, in lines that fit any."""
 FAILED = 1
 """Exit status of a command that failed; 2 means that it was typed wrongly."""
 _LAST_PORT = 65535
@@ -42,7 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     typed = list(sys.argv[1:] if arguments is None else arguments)
     # stdout belongs to the protocol. The SDK leaves an existing logging setup alone.
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    by_hand = bool(_words_by_hand(typed))
+    logging.basicConfig(stream=sys.stderr, format=_log_format(by_hand=by_hand))
+    if not typed and all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout)):
+        print(INTRODUCTION)
+        return 0
     try:
         return _command(typed)()
     except ImageRouterError as error:
@@ -50,6 +77,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         return 130
+
+
+def _log_format(*, by_hand: bool) -> str:
+    """Return how messages look: for a person who types, as sentences in place of the line of progress."""
+    if not by_hand:
+        return "%(levelname)s %(name)s: %(message)s"
+    from imagerouter_mcp.cli.screen import line_start  # noqa: PLC0415 - see `_command`
+
+    return f"{line_start(sys.stderr)}%(message)s"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -165,7 +201,9 @@ def _words_by_hand(typed: Sequence[str]) -> list[str]:
 
 def _by_hand(typed: Sequence[str]) -> Callable[[], int]:
     from imagerouter_mcp.cli.by_hand import run_by_hand  # noqa: PLC0415 - see `_command`
+    from imagerouter_mcp.cli.screen import speak_any_language  # noqa: PLC0415 - as above
 
+    speak_any_language()
     return partial(run_by_hand, typed[0], typed[1:])
 
 

@@ -4,18 +4,23 @@ import importlib.util
 import io
 import logging
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable
+from contextlib import suppress
 
-from imagerouter_mcp.images.pixels.preview import make_preview
+from imagerouter_mcp.cli.screen import columns
+from imagerouter_mcp.settings import TerminalSettings
 
 COLUMNS = 48
 """Width of a drawn picture, in characters."""
 
 
-def draw(paths: Sequence[Path]) -> None:
-    """Draw pictures below what was printed; does nothing if the terminal cannot."""
-    if not sys.stdout.isatty() or importlib.util.find_spec("textual_image") is None:
+def draw(pictures: Iterable[bytes]) -> None:
+    """Draw pictures, given as the bytes of small files, below what was printed.
+
+    Does nothing if the terminal cannot, or if drawing fails: the pictures have been made and named.
+    """
+    width = min(COLUMNS, columns(sys.stdout), columns(sys.stdin))  # stdin brings what the terminal can do
+    if not width or TerminalSettings().no_color or importlib.util.find_spec("textual_image") is None:
         return
     # textual-image asks the terminal what it can do when it is imported, and complains of silence.
     logging.getLogger("textual_image").setLevel(logging.ERROR)
@@ -23,8 +28,7 @@ def draw(paths: Sequence[Path]) -> None:
     from rich.console import Console  # noqa: PLC0415
     from textual_image.renderable import Image as Drawing  # noqa: PLC0415
 
-    for path in paths:
-        preview = make_preview(path, "auto")
-        if preview:
-            with Image.open(io.BytesIO(preview.data)) as picture:
-                Console().print(Drawing(picture, width=COLUMNS, height="auto"))
+    with suppress(OSError, ValueError, ArithmeticError):  # a terminal that says it has no size
+        for data in pictures:
+            with Image.open(io.BytesIO(data)) as picture:
+                Console().print(Drawing(picture, width=width, height="auto"))

@@ -34,7 +34,7 @@ QUEUED = 4096
 """How many connections the system keeps until they are accepted."""
 MIN_CHUNK_BYTES = 256
 """Average size of a body's chunks. Smaller ones would take long to parse."""
-_SPARE_BYTES = 1000 * MIN_CHUNK_BYTES
+_SPARE_BYTES = 200 * MIN_CHUNK_BYTES
 """How far a body may be below that average."""
 
 

@@ -79,7 +79,7 @@ async def _take(app: App, name: str, request: Request) -> Response:
         except InvalidSourceError as error:
             return error_response(415, f"{error.what} {error.remedy}")
         except ImageRouterError as error:
-            return error_response(507, f"{error.what} {error.remedy}")
+            return error_response(507, app.settings.for_callers(f"{error.what} {error.remedy}"))
     return _welcome(request, name, kept) if kept else _used()
 
 

@@ -5,7 +5,7 @@ arguments in pydantic's words. Here each failure becomes one complete sentence.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypedDict
 
@@ -51,10 +51,25 @@ class ErrorContent(TypedDict):
 
 
 class SpeakingServer(MCPServer[App]):
-    """A server that answers every failure with a sentence."""
+    """A server that answers every failure with a sentence.
 
-    def __init__(self, name: str, *, tools: Sequence[Tool], **settings: Any) -> None:  # noqa: ANN401 - the SDK's
+    Args:
+        name: Its name.
+        tools: What it offers.
+        for_callers: Returns a sentence as callers may read it.
+        settings: The SDK's own.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        tools: Sequence[Tool],
+        for_callers: Callable[[str], str],
+        **settings: Any,  # noqa: ANN401 - the SDK's
+    ) -> None:
         super().__init__(name, tools=list(tools), **settings)
+        self._for_callers = for_callers
         self._declared = {tool.name: tool for tool in tools}
 
     async def call_tool(
@@ -71,7 +86,7 @@ class SpeakingServer(MCPServer[App]):
         try:
             return await super().call_tool(name, read, context)
         except UnexpectedToolError as error:
-            return _failure(name, error.__cause__)
+            return self._failure(name, error.__cause__)
         except ToolError:  # of the SDK, about what a host answered to a question
             return _unreadable_consent()
 
@@ -88,10 +103,35 @@ class SpeakingServer(MCPServer[App]):
         except UnexpectedResourceError as error:
             cause = error.__cause__
             if isinstance(cause, NotFoundError):
-                raise ResourceNotFoundError(str(cause)) from cause
+                raise ResourceNotFoundError(self._told(cause)) from cause
             if isinstance(cause, ImageRouterError):
-                raise ResourceError(str(cause)) from cause
+                raise ResourceError(self._told(cause)) from cause
             raise
+
+    def _told(self, error: ImageRouterError) -> str:
+        """Return the sentence of an error as callers may read it; log what they may not read."""
+        told = self._for_callers(str(error))
+        if told != str(error):
+            logger.warning("%s", error)
+        return told
+
+    def _failure(self, name: str, cause: BaseException | None) -> CallToolResult:
+        if isinstance(cause, ImageRouterError):
+            return error_result(
+                self._told(cause),
+                kind=cause.kind,
+                charged=cause.charged,
+                cost_usd=cause.charged_usd,
+                up_to_usd=cause.up_to_usd,
+            )
+        logger.error("%s failed unexpectedly", name, exc_info=cause)
+        return error_result(
+            f"{name} failed for a reason that imagerouter-mcp did not foresee ({type(cause).__name__}). If a "
+            "request was under way, it may have been carried out and charged. Look at https://imagerouter.io "
+            "before you ask again, and report the log of this server.",
+            kind="internal",
+            charged="unknown",
+        )
 
 
 def error_result(
@@ -123,25 +163,6 @@ def error_result(
     result = tool_result([sentence], content)
     result.is_error = True
     return result
-
-
-def _failure(name: str, cause: BaseException | None) -> CallToolResult:
-    if isinstance(cause, ImageRouterError):
-        return error_result(
-            str(cause),
-            kind=cause.kind,
-            charged=cause.charged,
-            cost_usd=cause.charged_usd,
-            up_to_usd=cause.up_to_usd,
-        )
-    logger.error("%s failed unexpectedly", name, exc_info=cause)
-    return error_result(
-        f"{name} failed for a reason that imagerouter-mcp did not foresee ({type(cause).__name__}). If a "
-        "request was under way, it may have been carried out and charged. Look at https://imagerouter.io "
-        "before you ask again, and report the log of this server.",
-        kind="internal",
-        charged="unknown",
-    )
 
 
 def _unknown_tool(name: str, tools: Iterable[str]) -> CallToolResult:

@@ -151,7 +151,9 @@ def _heading(finished: Finished) -> str:
     took = max((made.record.latency_ms or 0 for made in finished.results), default=0)
     time = f" in {took / 1000:.1f} s" if took else ""
     why = f" {first.record.model} was chosen, for {first.why}." if first.why else ""
-    return f"Made {_count(finished)} with {with_what}{_total_words(finished)}{time}.{why}"
+    made = f"with {with_what}{_total_words(finished)}{time}.{why}"
+    count = _count(finished)
+    return f"{count}, made {made}" if finished.shown else f"Made {count} {made}"
 
 
 def _count(finished: Finished) -> str:

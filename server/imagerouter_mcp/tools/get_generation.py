@@ -1,5 +1,6 @@
 """The tool `get_generation`: collect what a call made after it was answered."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from mcp.types import CallToolResult
@@ -19,7 +20,11 @@ async def get_generation(
     *, generation: GenerationHandle, ctx: AppContext, wait: Wait = 45, preview: Preview = "auto"
 ) -> Annotated[CallToolResult, GenerationContent]:
     """Collect a picture or video that was not done in time. Free."""
+    from imagerouter_mcp.generation.calls.outcome import Finished
+
     app = ctx.request_context.lifespan_context
     seconds = min(wait, app.settings.wait_seconds)
     outcome = await app.calls.collect(generation, seconds, progress_of(ctx))
+    if isinstance(outcome, Finished):
+        outcome = replace(outcome, shown=True)
     return await outcome_result(ctx, outcome, preview)

@@ -23,4 +23,4 @@ async def show_image(
 
     image, record, notes = await ctx.request_context.lifespan_context.delivery.restore(handle)
     shown = Result(replace(record, images=(image,)), notes=notes)
-    return await outcome_result(ctx, Finished(record.generation, (shown,)), preview)
+    return await outcome_result(ctx, Finished(record.generation, (shown,), shown=True), preview)

@@ -261,8 +261,7 @@ class Calls:
         call.withdraw()
         if call.sent:
             logger.warning(
-                "A call was cancelled after its request had left. The service cannot be stopped: the result "
-                "will be paid for and stored as %s.",
+                "The request has left and cannot be stopped: its result will be paid for and stored as %s.",
                 call.handle,
             )
 

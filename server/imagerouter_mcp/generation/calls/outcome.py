@@ -45,12 +45,14 @@ class Finished:
         results: Those that succeeded, in the order of the requests.
         failures: Those that failed.
         notes: Sentences for whoever asked, about the call as a whole.
+        shown: Whether somebody asks to see what an earlier call made.
     """
 
     call: str
     results: tuple[Result, ...]
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
+    shown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
