@@ -1,15 +1,19 @@
 # Serves MCP over stdio; over HTTP with: docker run -p 8300:8300 -e IMAGEROUTER_MCP_TOKEN=… IMAGE http --host 0.0.0.0
-FROM python:3.12-slim AS build
-RUN pip install --no-cache-dir --quiet uv==0.13.9
-ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
-WORKDIR /app
-COPY pyproject.toml uv.lock ./
-RUN uv sync --locked --no-dev --no-install-project
-COPY README.md LICENSE ./
-COPY server ./server
-RUN uv sync --locked --no-dev --no-editable
+ARG PYTHON=python:3.12-slim
 
-FROM python:3.12-slim
+FROM ${PYTHON} AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /app
+COPY requirements.txt requirements-build.txt ./
+RUN python -m venv /build && /build/bin/pip install --quiet --require-hashes --requirement requirements-build.txt
+RUN python -m venv --without-pip .venv \
+    && /build/bin/pip --python .venv install --quiet --require-hashes --requirement requirements.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY server ./server
+RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels . \
+    && /build/bin/pip --python .venv install --quiet --no-deps /wheels/*.whl
+
+FROM ${PYTHON}
 RUN useradd --create-home --uid 10001 imagerouter \
     && install --directory --owner imagerouter /pictures /data
 COPY --from=build /app/.venv /app/.venv

@@ -6,9 +6,10 @@ BIN := .venv/bin
 
 ifeq ($(UV),)
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
-MAKE_VENV = $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'
-INSTALL_RUNTIME = $(INSTALL) --editable .
-INSTALL_DEV = $(INSTALL) --group dev --editable ".[socks,svg,terminal]"
+INSTALL_HASHED = $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement
+MAKE_VENV = $(PYTHON) -m venv .venv && $(INSTALL_HASHED) requirements-build.txt
+INSTALL_RUNTIME = $(INSTALL_HASHED) requirements.txt && $(INSTALL) --no-deps --no-build-isolation --editable .
+INSTALL_DEV = $(INSTALL) --group dev --no-build-isolation --editable ".[socks,svg,terminal]"
 else
 MAKE_VENV = uv venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON))
 INSTALL_RUNTIME = uv sync --quiet --locked --inexact --no-dev
@@ -19,7 +20,7 @@ MCPB ?= dist/imagerouter-mcp.mcpb
 MCPB_TOOL = $(shell command -v mcpb || echo npx --yes @anthropic-ai/mcpb@2.1.2)
 BUNDLED := manifest.json pyproject.toml uv.lock README.md LICENSE server .claude-plugin/icon.png
 
-.PHONY: demo test check suite coverage mutants bench faults security fuzz conformance hosts mcpb docs recording lock snapshots clean
+.PHONY: demo test check suite coverage mutants bench faults security fuzz conformance hosts mcpb docs recording lock audit snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -87,17 +88,24 @@ lock: ## update all dependencies; needs uv
 	uv lock --upgrade
 	uv export --quiet --frozen --all-groups --all-extras --no-hashes --no-header --no-annotate --no-emit-project \
 		--format requirements.txt --output-file constraints.txt
+	uv export --quiet --frozen --no-default-groups --no-header --no-annotate --no-emit-project \
+		--format requirements.txt --output-file requirements.txt
+	uv export --quiet --frozen --only-group build --no-header --no-annotate --no-emit-project \
+		--format requirements.txt --output-file requirements-build.txt
+
+audit: ## compare all locked versions with known vulnerabilities; needs uv and the network
+	uv audit --locked
 
 clean: ## remove what the other targets made
 	rm -rf .venv .coverage .coverage.* .pytest_cache .ruff_cache .import_linter_cache .hosts build demo-output dist
 
-.venv/made:
+.venv/made: requirements-build.txt
 	@test -n '$(PYTHON)$(UV)' || { echo 'imagerouter-mcp needs Python 3.11 or later, and none was found.' >&2; exit 1; }
 	@echo 'Setting up .venv …'
 	@$(MAKE_VENV)
 	@touch $@
 
-.venv/runtime: .venv/made pyproject.toml constraints.txt uv.lock
+.venv/runtime: .venv/made pyproject.toml constraints.txt requirements.txt uv.lock
 	@$(INSTALL_RUNTIME)
 	@touch $@
 

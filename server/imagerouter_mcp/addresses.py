@@ -10,15 +10,15 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from socket import SOCK_STREAM, gaierror
-from typing import Any, Literal, cast
+from socket import gaierror
+from typing import Any, Literal, cast, get_args
 
 import anyio
 import httpcore
 import httpx
 
-from imagerouter_mcp.proxies import MAX_CONNECTIONS, MAX_KEPT_ALIVE, Proxies, plain_transport
+from imagerouter_mcp.name_lookup import NameLookup
+from imagerouter_mcp.proxies import MAX_CONNECTIONS, MAX_KEPT_ALIVE, Proxies
 
 Purpose = Literal["source", "result"]
 """Why an address is fetched: a caller named it as a source image, or ImageRouter as a result."""
@@ -113,26 +113,16 @@ def is_public(address: str) -> bool:
     )
 
 
-async def resolve(host: str, port: int) -> Sequence[str]:
-    """Resolve a host with the system's resolver, which also reads unusual spellings of an address.
-
-    Raises:
-        OSError: It has no address.
-    """
-    found = await anyio.getaddrinfo(host, port, type=SOCK_STREAM)
-    return [address[0] for *_, address in found]
-
-
 def system_network() -> Network:
-    """Return a network that uses the system's resolver and sockets."""
+    """Return a network that uses the system's resolver and sockets, with a limit of lookups of its own."""
     # httpcore defines this class twice; the type checker sees the definition for missing anyio.
-    return Network(resolve, cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend()))
+    return Network(NameLookup(), cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend()))
 
 
-async def _checked(resolver: Resolve, host: str, port: int) -> list[str]:
-    """Resolve a name; refuse it unless all of its addresses are public."""
-    addresses = list(dict.fromkeys(await resolver(host, port)))
-    if not all(map(is_public, addresses)):
+async def _resolved(resolve: Resolve, host: str, port: int, *, private: bool) -> list[str]:
+    """Resolve a name; refuse it unless all of its addresses are public, or private ones are allowed."""
+    addresses = list(dict.fromkeys(await resolve(host, port)))
+    if not private and not all(map(is_public, addresses)):
         raise AddressRefusedError(
             "its address is private, and only public ones are fetched (IMAGEROUTER_ALLOW_PRIVATE_URLS=1 "
             "in this server's configuration allows others)"
@@ -141,9 +131,10 @@ async def _checked(resolver: Resolve, host: str, port: int) -> list[str]:
 
 
 class _GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Connects only to addresses that were checked."""
+    """Connects only to addresses that were checked, unless private ones are allowed."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, *, private: bool) -> None:
+        self._private = private
         self._resolve = network.resolve
         self._plain = network.backend
 
@@ -157,7 +148,7 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         try:
             with anyio.fail_after(timeout):
-                addresses = await _checked(self._resolve, host, port)
+                addresses = await _resolved(self._resolve, host, port, private=self._private)
         except TimeoutError:
             raise httpcore.ConnectTimeout from None
         except (OSError, UnicodeError) as error:
@@ -178,16 +169,16 @@ def _shorter(seconds: float | None) -> float:
     return _ATTEMPT_SECONDS if seconds is None else min(seconds, _ATTEMPT_SECONDS)
 
 
-class _GuardedTransport(httpx.AsyncBaseTransport):
-    """httpx over a pool of guarded connections."""
+class _Direct(httpx.AsyncBaseTransport):
+    """httpx over a pool of connections without a proxy."""
 
-    def __init__(self, network: Network, tls: ssl.SSLContext) -> None:
+    def __init__(self, network: Network, tls: ssl.SSLContext, *, private: bool) -> None:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls,
             max_connections=MAX_CONNECTIONS,
             max_keepalive_connections=MAX_KEPT_ALIVE,
             keepalive_expiry=5.0,  # httpx's own
-            network_backend=_GuardedBackend(network),
+            network_backend=_GuardedBackend(network, private=private),
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -224,23 +215,25 @@ class DownloadTransport(httpx.AsyncBaseTransport):
     """Sends each request directly with a checked address, directly without a check, or through a proxy.
 
     Unchecked requests have their own connection pool, so a checked request never reuses their connections.
+    Results have their own lookups of names, so that they never wait for the names of sources.
 
     Args:
         policy: Which private addresses are allowed.
         tls: The TLS settings.
-        network: How checked names are resolved and connected to.
+        network: How names that are checked are resolved and connected to; by default the system's way.
     """
 
-    def __init__(self, policy: Policy, tls: ssl.SSLContext, network: Network) -> None:
+    def __init__(self, policy: Policy, tls: ssl.SSLContext, network: Network | None = None) -> None:
         self._policy = policy
-        self._tls = tls
-        self._resolve = network.resolve
-        self._guarded = _GuardedTransport(network, tls)
+        purposes: tuple[Purpose, ...] = get_args(Purpose)
+        self._networks = {purpose: network or system_network() for purpose in purposes}
+        self._direct = {
+            **{
+                (purpose, False): _Direct(self._networks[purpose], tls, private=False) for purpose in purposes
+            },
+            **{(purpose, True): _Direct(system_network(), tls, private=True) for purpose in purposes},
+        }
         self._proxies = Proxies(tls)
-
-    @cached_property
-    def _free(self) -> httpx.AsyncHTTPTransport:
-        return plain_transport(self._tls)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; its extension `PURPOSE` says what it is for.
@@ -250,27 +243,26 @@ class DownloadTransport(httpx.AsyncBaseTransport):
             ConfigurationError: It needs a proxy that cannot be used.
         """
         origin = origin_of(request.url)
-        free = self._policy.trusts(origin, request.extensions[PURPOSE])
+        purpose: Purpose = request.extensions[PURPOSE]
+        private = self._policy.trusts(origin, purpose)
         proxy = self._proxies.transport(request.url)
         if proxy:
-            if not free:
-                await self._check_name(origin)
+            if not private:
+                await self._check_name(origin, self._networks[purpose].resolve)
             return await proxy.handle_async_request(request)
-        transport = self._free if free else self._guarded
-        return await transport.handle_async_request(request)
+        return await self._direct[purpose, private].handle_async_request(request)
 
-    async def _check_name(self, origin: Origin) -> None:
+    async def _check_name(self, origin: Origin, resolve: Resolve) -> None:
         """Check a name as far as possible before a proxy resolves it."""
         _, host, port = origin
         try:
-            await _checked(self._resolve, host, port)
+            await _resolved(resolve, host, port, private=False)
         except (gaierror, UnicodeError):  # only the proxy can resolve names here
             if _PRIVATE_NAME.fullmatch(host):
                 raise AddressRefusedError("its name is one of a private network") from None
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._guarded.aclose()
         await self._proxies.aclose()
-        if "_free" in self.__dict__:
-            await self._free.aclose()
+        for transport in self._direct.values():
+            await transport.aclose()

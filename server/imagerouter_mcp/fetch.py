@@ -21,7 +21,6 @@ from imagerouter_mcp.addresses import (
     Network,
     Policy,
     Purpose,
-    system_network,
 )
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.lines import one_line
@@ -108,7 +107,7 @@ class Fetcher:
     ) -> None:
         self._timeout = httpx.Timeout(stall_seconds, pool=None)
         self._http = httpx.AsyncClient(
-            transport=DownloadTransport(policy, tls or tls_context(), network or system_network()),
+            transport=DownloadTransport(policy, tls or tls_context(), network),
             headers=_HEADERS,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             event_hooks={"response": [_check_redirect]},

@@ -1,15 +1,28 @@
-"""Keep other people's text on one line, without characters that control the display."""
+"""Keep other people's text on one line, and everything in it visible."""
 
+import re
 import unicodedata
 
-_JOINERS = frozenset("\u200c\u200d")
-"""Invisible, but needed in Persian and Indic words and in emoji."""
-_STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode categories: control, formatting, surrogate, line separator, paragraph separator."""
+_JOINERS = "\u200c\u200d"
+"""Zero-width non-joiner and joiner: Persian and Indic words and emoji need them between two characters."""
+_STYLES = "\ufe0e\ufe0f"
+"""Variation selectors that choose between text and emoji; they follow a symbol, a digit or a mark."""
+_UNSEEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd"
+    r"\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""What is not seen, or controls how the rest is seen: controls, surrogates, line separators, formatting
+characters, what Unicode calls default-ignorable (DerivedCoreProperties.txt), and the empty Braille cell."""
+_PILE = re.compile(
+    r"(?<=[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{4})"
+    r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]++"
+)
+"""Combining marks upon four others; piled up, they cover the lines above and below."""
 
 
 def one_line(text: str, limit: int | None = None) -> str:
-    """Replace every control, formatting and line-separating character with a space.
+    """Replace every character that is not seen, or that controls the display, with a space.
 
     Args:
         text: Any text.
@@ -17,19 +30,19 @@ def one_line(text: str, limit: int | None = None) -> str:
     """
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"
-    if text.isprintable():
+    if text.isascii() and text.isprintable():
         return text
-    return "".join(" " if _steers(character) else character for character in text)
+    return _PILE.sub("", _UNSEEN.sub(_seen, text))
 
 
 def collapse(text: str, limit: int | None = None) -> str:
-    """Replace each run of spaces and unprintable characters with one space.
+    """Replace each run of white space and unseen characters with one space.
 
     Args:
         text: Any text.
         limit: The longest result, in characters; a longer text ends in "…".
     """
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = " ".join(one_line(text).split())
     return line if limit is None or len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
 
 
@@ -45,5 +58,18 @@ def cut_middle(text: str, limit: int) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1 - end]}…{line[-end:]}"
 
 
-def _steers(character: str) -> bool:
-    return unicodedata.category(character) in _STEERING and character not in _JOINERS
+def _seen(found: re.Match[str]) -> str:
+    """Return a character that belongs where it stands, and a space for any other."""
+    start, end = found.span()
+    before, after = found.string[max(0, start - 1) : start], found.string[end : end + 1]
+    if found[0] in _JOINERS:
+        joins = _is_foreign(before) or before in _STYLES
+        return found[0] if before and joins and _is_foreign(after) else " "
+    if found[0] in _STYLES and before and not _UNSEEN.match(before):
+        return found[0] if unicodedata.category(before)[0] in "SPN" else " "
+    return " "
+
+
+def _is_foreign(character: str) -> bool:
+    """Return whether a character is seen, and from a script or a set of symbols that needs joiners."""
+    return bool(character) and not character.isascii() and not _UNSEEN.match(character)

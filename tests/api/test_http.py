@@ -293,6 +293,15 @@ async def test_a_gateway_s_page_leaves_a_paid_call_s_outcome_unknown(
     assert len(journal()) == 1
 
 
+async def test_a_gateway_that_limits_how_often_one_may_ask_says_how_long_to_wait(
+    answering: Answering, settings: Settings
+) -> None:
+    page = raw(b"<html>Slow down</html>", "Retry-After: 7", status="429 Too Many Requests")
+    error = await failure(settings, paid(await answering(page)))
+    assert isinstance(error, errors.RateLimitError)
+    assert (error.retry_after, error.charged) == (7, "no")
+
+
 async def test_a_gateway_s_page_in_answer_to_a_free_call_means_try_again(
     answering: Answering, settings: Settings
 ) -> None:
@@ -355,12 +364,12 @@ async def test_an_answer_that_is_too_large_is_read_no_further(
             writer.write(b"A" * 65_536)
             await writer.drain()
 
-    monkeypatch.setattr(http_module, "MAX_ANSWER_BYTES", 3 * 2**20)
+    monkeypatch.setattr(http_module, "MAX_ANSWER_BYTES" if is_paid else "MAX_LIST_BYTES", 3 * 2**20)
     url = await loopback(endless)
     error = await failure(settings, paid(url) if is_paid else lookup(url))
     assert type(error) is errors.UnexpectedResponseError
     assert "larger than 3 MiB" in error.what
-    assert "response_format=url" in error.remedy
+    assert ("response_format=url" in error.remedy) == is_paid
     assert error.charged == charged
 
 

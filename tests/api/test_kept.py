@@ -28,9 +28,9 @@ def clean(body: bytes) -> bytes:
     return body.replace(b"s3cret", b"[API key]")
 
 
-def test_what_arrived_is_read_again_without_the_key(tmp_path: Path) -> None:
+async def test_what_arrived_is_read_again_without_the_key(tmp_path: Path) -> None:
     path = tmp_path / "arriving" / "gen_7f3a.answer"
-    with kept_answer(path, ANSWER, clean) as keep:
+    async with kept_answer(path, ANSWER, clean) as keep:
         keep(b'{"key": "s3')
         keep(b'cret"}')
     assert b"s3cret" not in path.read_bytes()
@@ -53,17 +53,18 @@ def test_nothing_whole_is_nothing(tmp_path: Path, left: bytes | None) -> None:
 
 
 @pytest.mark.parametrize("largest", [10, 60])
-def test_a_disk_that_is_full_stores_less_and_disturbs_nothing(tmp_path: Path, largest: int) -> None:
+async def test_a_disk_that_is_full_stores_less_and_disturbs_nothing(tmp_path: Path, largest: int) -> None:
     path = tmp_path / "gen_7f3a.answer"
-    with full_disk(largest), kept_answer(path, ANSWER, clean) as keep:
-        keep(b"x" * 100)
-        keep(b"y")
+    with full_disk(largest):
+        async with kept_answer(path, ANSWER, clean) as keep:
+            keep(b"x" * 100)
+            keep(b"y")
     assert path.stat().st_size == largest
 
 
-def test_a_folder_that_cannot_be_made_stores_nothing_and_disturbs_nothing(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_made_stores_nothing_and_disturbs_nothing(tmp_path: Path) -> None:
     (tmp_path / "arriving").touch()
-    with kept_answer(tmp_path / "arriving" / "gen_7f3a.answer", ANSWER, clean) as keep:
+    async with kept_answer(tmp_path / "arriving" / "gen_7f3a.answer", ANSWER, clean) as keep:
         keep(b"x")
-    with kept_answer(None, ANSWER, clean) as keep:
+    async with kept_answer(None, ANSWER, clean) as keep:
         keep(b"x")

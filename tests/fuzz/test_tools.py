@@ -18,6 +18,7 @@ from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
+from support.visible import is_visible
 
 Fuzz = Callable[..., None]
 Ask = Callable[[str, dict[str, Any]], CallToolResult]
@@ -124,7 +125,7 @@ def test_every_call_is_answered_in_words(
         fields: dict[str, Any] = result.structured_content or {}
         if result.is_error:
             assert fields["error"]["kind"] != "internal"
-            assert fields["error"]["message"].isprintable()
+            assert is_visible(fields["error"]["message"])
         assert result.content
         for block in result.content:
             assert not STEERING.search(getattr(block, "text", ""))

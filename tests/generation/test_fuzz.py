@@ -23,6 +23,7 @@ from imagerouter_mcp.images.source_images import SourceReader
 from imagerouter_mcp.sandbox.service.list_shapes import v1
 from imagerouter_mcp.sandbox.service.offered import listed
 from imagerouter_mcp.settings import expand
+from support.visible import is_visible
 
 LISTING = Listing(parse_models(v1(listed(), {}, text=True)))
 IDS = st.sampled_from([entry.id for entry in LISTING.models])
@@ -48,7 +49,7 @@ models = st.one_of(IDS, typos, st.text(max_size=30), st.sampled_from(["", "auto"
 
 
 def is_a_sentence(error: ImageRouterError) -> bool:
-    return str(error).isprintable() and "Nothing was charged." in str(error) and len(str(error)) < 2000
+    return is_visible(str(error)) and "Nothing was charged." in str(error) and len(str(error)) < 2000
 
 
 HERE = Destination(Path("/pictures"), "a-fox")

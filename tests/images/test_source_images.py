@@ -24,6 +24,7 @@ from imagerouter_mcp.fetch import Fetcher
 from imagerouter_mcp.images import source_images
 from imagerouter_mcp.images.source_images import MAX_READ_BYTES, SourceImage, SourceReader, shown
 from imagerouter_mcp.settings import Settings, expand
+from support.visible import is_visible
 
 Answering = Callable[..., Awaitable[str]]
 SIZE = (40, 24)
@@ -51,7 +52,7 @@ async def refusal(text: str, *, named: str | None = None) -> str:
     assert error.what.startswith("The source image ")
     assert (shown(text) if named is None else named) in error.what
     assert str(error) == f"{error.what} Nothing was charged. {error.remedy}"
-    assert str(error).isprintable()
+    assert is_visible(str(error))
     return error.what
 
 
@@ -359,7 +360,7 @@ async def test_what_is_neither_path_nor_address_is_told_the_forms_that_are(text:
     assert caught.value.what == (
         f"The source image {shown(text)!r} is neither an absolute path nor an address."
     )
-    assert str(caught.value).isprintable()
+    assert is_visible(str(caught.value))
     for form in ("absolute path", "file://", "http(s)://", "data URI"):
         assert form in caught.value.remedy
 

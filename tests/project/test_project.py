@@ -156,6 +156,63 @@ def test_pip_installs_what_uv_locks() -> None:
     assert len(pinned) == len(text("constraints.txt").splitlines())
 
 
+def hashed(file: str) -> dict[tuple[str, str], set[str]]:
+    """What a file of requirements installs: the hashes of each name and version."""
+    lines = re.sub(r" \\\n\s+", " ", text(file)).splitlines()
+    each = (
+        re.fullmatch(r"([\w.-]+)==(\S+)(?: ; [^#]+?)?((?: --hash=sha256:[0-9a-f]{64})+)", line)
+        for line in lines
+    )
+    found = [match for match in each if match]
+    assert len(found) == len(lines), "each line has a version and hashes, and nothing else"
+    return {(match[1], match[2]): set(re.findall("sha256:[0-9a-f]+", match[3])) for match in found}
+
+
+@pytest.mark.parametrize(("file", "group"), [("requirements.txt", None), ("requirements-build.txt", "build")])
+def test_what_is_installed_by_hash_is_what_uv_locks(file: str, group: str | None) -> None:
+    packages = tomllib.loads(text("uv.lock"))["package"]
+    locked: dict[tuple[str, str], set[str]] = {
+        (each["name"], each["version"]): {
+            archive["hash"] for archive in [*each.get("wheels", ()), *filter(None, [each.get("sdist")])]
+        }
+        for each in packages
+        if each["name"] != "imagerouter-mcp"
+    }
+    installed = hashed(file)
+    assert {each: locked[each] for each in installed} == installed
+
+    (project,) = [each for each in packages if each["name"] == "imagerouter-mcp"]
+    wanted = project["dependencies"] if group is None else project["dev-dependencies"][group]
+    names = {name for name, _ in installed}
+    needed = {each["name"] for each in wanted}
+    while (
+        more := {
+            dependency["name"]
+            for each in packages
+            if each["name"] in needed and each["name"] in names
+            for dependency in each.get("dependencies", ())
+            if "marker" not in dependency
+        }
+        - needed
+    ):
+        needed |= more
+    assert needed <= names
+
+
+def test_the_build_tools_are_pinned() -> None:
+    project = tomllib.loads(text("pyproject.toml"))
+    build = project["dependency-groups"]["build"]
+    assert set(project["build-system"]["requires"]) <= set(build)
+    assert all(re.fullmatch(r"[\w-]+==[\d.]+", tool) for tool in build)
+
+
+@pytest.mark.parametrize("file", ["Dockerfile", "docs/hosting.md"])
+def test_dependencies_are_installed_by_hash_and_the_project_without_any(file: str) -> None:
+    installs = re.findall(r"^.*\bpip\b.* (?:install|wheel) .*$", text(file), re.MULTILINE)
+    assert len(installs) >= 3
+    assert all("--require-hashes" in line or "--no-deps" in line for line in installs)
+
+
 def test_every_dependency_that_the_code_imports_is_declared() -> None:
     project = tomllib.loads(text("pyproject.toml"))["project"]
     declared = {_distribution(line) for line in project["dependencies"]}

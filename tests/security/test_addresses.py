@@ -4,20 +4,24 @@ import asyncio
 import io
 import re
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpcore
 import pytest
 
+from imagerouter_mcp import name_lookup
 from imagerouter_mcp.addresses import Network, Policy, Purpose, is_public, origin_of, system_network
 from imagerouter_mcp.api.client import ImageRouterClient
 from imagerouter_mcp.api.http import ServiceHTTP
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.fetch import Fetcher, FetchError, http_client
 from imagerouter_mcp.settings import Settings
+from patience import until
 
 Row = Callable[[str, str, str], None]
 Answering = Callable[..., Awaitable[str]]
@@ -451,3 +455,61 @@ async def test_the_key_follows_no_redirect(
 )
 def test_the_public_internet_is_public(address: str) -> None:
     assert is_public(address)
+
+
+@pytest.fixture
+def silence(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Name servers that never answer for `*.silent.example`; every other lookup is the system's."""
+    asked: list[str] = []
+    over = threading.Event()
+    real: Callable[..., Any] = socket.getaddrinfo
+
+    def getaddrinfo(host: str | bytes, *arguments: object, **more: object) -> object:
+        name = host.decode() if isinstance(host, bytes) else host
+        if not name.endswith("silent.example"):
+            return real(host, *arguments, **more)
+        asked.append(name)
+        over.wait(60)
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(name_lookup, "getaddrinfo", getaddrinfo)
+    yield asked
+    over.set()
+
+
+@pytest.mark.parametrize("allow_private", [False, True])
+async def test_silent_names_hold_up_nobody_else(
+    answering: Answering, silence: list[str], row: Row, *, allow_private: bool
+) -> None:
+    port = urlsplit(
+        await answering(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nfine")
+    ).port
+    own = f"http://localhost:{port}"
+    async with aclosing(Fetcher(Policy(origin_of(own), allow_private=allow_private), 30)) as fetcher:
+
+        async def fetch(url: str, purpose: Purpose) -> str:
+            target = io.BytesIO()
+            try:
+                await fetcher.download(url, target, max_bytes=100, seconds=60, purpose=purpose)
+            except FetchError as error:
+                return error.reason
+            return target.getvalue().decode()
+
+        urls = [f"http://{n}.silent.example/x.png" for n in range(48)]
+        waiting = [asyncio.create_task(fetch(url, "source")) for url in urls]
+        await until(lambda: len(silence) == name_lookup.AT_ONCE)
+        async with asyncio.timeout(30):
+            assert await fetch(f"{own}/x.png", "result") == "fine"
+            assert await asyncio.get_running_loop().getaddrinfo("localhost", 80)
+        refused = sum(task.done() and "too many names" in task.result() for task in waiting)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    assert refused == 48 - name_lookup.AT_ONCE
+    private = ", private addresses allowed" if allow_private else ""
+    row(
+        SECTION,
+        f"48 names that are never answered{private}",
+        "results and ImageRouter's name do not wait for them",
+    )

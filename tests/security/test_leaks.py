@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from mcp import Client
@@ -54,8 +55,10 @@ class Watch:
             path.read_bytes() for path in self.folder.rglob("*") if path.is_file() and "key" not in path.name
         ]
         whole = "\n".join([*map(str, texts), *said]).encode("utf-8", "replace") + b"\n".join(files)
-        for form in (secret, secret[:24], secret[-24:], b64encode(secret.encode()).decode()[:32]):
-            assert form.encode() not in whole
+        spelled = "".join(f"\\u{ord(c):04x}" for c in secret), "".join(f"%{ord(c):02x}" for c in secret)
+        in_base64 = b64encode(secret.encode()).decode(), b64encode(f"Bearer {secret}".encode()).decode()[10:]
+        for form in (secret, secret[:24], secret[-24:], *(each[:32] for each in (*spelled, *in_base64))):
+            assert form.encode().lower() not in whole.lower()
 
 
 @pytest.fixture
@@ -104,6 +107,25 @@ ECHOES: dict[str, bytes] = {
         .replace("KEY", "".join(f"\\u{ord(c):04x}" for c in KEY))
         .encode()
     ),
+    "the service spells it in percent signs": http(
+        json.dumps(
+            {"error": {"message": "".join(f"%{ord(c):02x}" for c in KEY), "code": quote(KEY)}}
+        ).encode()
+    ),
+    "the service spells it in base64": http(
+        json.dumps({"error": {"message": b64encode(f"Bearer {KEY}".encode()).decode()}}).encode()
+    ),
+    "the service spells it with unseen characters": http(
+        json.dumps({"error": {"message": "\u200b".join(KEY), "type": "\x00".join(KEY)}}).encode()
+    ),
+    "the service repeats most of it": http(
+        json.dumps({"error": {"message": f"Incorrect key {KEY[:-8]}…", "type": KEY[8:]}}).encode()
+    ),
+    "the service repeats it as the name of a field": http(json.dumps({KEY: {KEY: KEY}}).encode()),
+    "the service repeats it in an answer that breaks off": http(
+        ('{"data": [{"revised_prompt": "' + "".join(f"\\u{ord(c):04X}" for c in KEY) + KEY).encode()
+    ),
+    "the service answers in another encoding": http(json.dumps({"error": {"message": KEY}}).encode("utf-16")),
     "the service repeats it in the status line": http(b"{}", status=f"200 {KEY}"),
     "the service repeats it in a header": http(b"{}", headers=f"Retry-After: {KEY}\r\nServer: {KEY}\r\n"),
     "the service repeats it as garbage": f"GARBAGE {KEY}\r\n\r\n".encode(),

@@ -11,6 +11,7 @@ import pytest
 from mcp.types import CallToolResult
 
 from imagerouter_mcp.api.kept import kept_answer
+from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.signed_links import link_secret
@@ -51,13 +52,14 @@ async def everything_kept(settings: Settings, call: Call) -> dict[str, int]:
     journal = Journal(database, settings.data_dir)
     handles, _ = journal.begin("same", [("A fox", "test/test")], again=False)
     link_secret(settings)
+    answers = Answers(settings.data_dir)
     uploads = Uploads(settings.data_dir)
     with tempfile.TemporaryFile() as file:
         uploads.keep(uploads.new_name(), file)
-    with kept_answer(journal.answer_file(handles[0]), httpx.Response(200), bytes) as keep:
+    async with kept_answer(answers.file(handles[0]), httpx.Response(200), bytes) as keep:
         keep(b"{}")
-    journal.keep_answer(journal.answer_file(handles[0]).stem)
-    with kept_answer(journal.answer_file(handles[0]), httpx.Response(200), bytes) as keep:
+    answers.keep(handles[0])
+    async with kept_answer(answers.file(handles[0]), httpx.Response(200), bytes) as keep:
         keep(b"{}")
     found = modes(settings.data_dir)
     journal.close()

@@ -35,6 +35,8 @@ _OK, _UNAUTHORIZED, _PAYMENT, _FORBIDDEN, _TOO_MANY = 200, 401, 402, 403, 429
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
 _LONGEST_MESSAGE = 4000
 """Characters of a message that are looked at."""
+_LONGEST_NAME = 100
+"""Characters of a type or a code."""
 
 _KEPT = re.compile(r"Failed to (postlog|refund) usage\b")
 """Failures after which ImageRouter does not give back what it set aside."""
@@ -157,7 +159,6 @@ def read_error(
     status: int,
     headers: Mapping[str, str],
     body: object,
-    secrets: tuple[str, ...] = (),
     *,
     paid: bool = True,
 ) -> APIError | None:
@@ -167,7 +168,6 @@ def read_error(
         status: The HTTP status.
         headers: The answer's headers, for `Retry-After`.
         body: The decoded JSON.
-        secrets: What the error's sentence must not repeat.
         paid: Whether the call could cost anything.
 
     Returns:
@@ -176,14 +176,14 @@ def read_error(
     whole = as_object(body)
     if not whole.get("error") and status < _CLIENT_ERROR:
         return None
-    told = _read(status, whole, secrets)
+    told = _read(status, whole)
     error = _classified(told, headers)
     if paid:
         _tell_cost(error, told, whole)
     return error
 
 
-def _read(status: int, whole: Mapping[str, object], secrets: tuple[str, ...]) -> _Told:
+def _read(status: int, whole: Mapping[str, object]) -> _Told:
     fields = as_object(whole.get("error")) or {"message": whole.get("error")}
     text = str(fields.get("message") or whole.get("message") or f"status {status} without a message")
     text = text[:_LONGEST_MESSAGE]
@@ -198,13 +198,13 @@ def _read(status: int, whole: Mapping[str, object], secrets: tuple[str, ...]) ->
             re.sub(r"[^a-z]", "", name[:_LONGEST_MESSAGE].lower()) for name in names if isinstance(name, str)
         ),
         text=text,
-        message=quoted(text, secrets),
+        message=quoted(text),
         passed_on=not {"status", "statusText"}.isdisjoint(whole) or not {"code", "param"}.isdisjoint(fields),
     )
 
 
 def _string(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    return value[:_LONGEST_NAME] if isinstance(value, str) else None
 
 
 def _tell_cost(error: APIError, told: _Told, whole: Mapping[str, object]) -> None:

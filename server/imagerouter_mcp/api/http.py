@@ -5,21 +5,23 @@ three seconds while a picture is made; and a request that was sent can complete 
 answer arrives.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
+from anyio import to_thread
 from pydantic import SecretStr
 
-from imagerouter_mcp.api.decoded import as_list, as_object
+from imagerouter_mcp.api.decoding import MAX_VALUES, TooManyValuesError, decode
 from imagerouter_mcp.api.error_objects import LOOK_FIRST, has_error_object, read_error
 from imagerouter_mcp.api.kept import Head, kept_answer, read_answer
 from imagerouter_mcp.api.liveness import SilenceError, Watch, watched
 from imagerouter_mcp.api.quoting import quoted
 from imagerouter_mcp.api.rate import RateLimits
+from imagerouter_mcp.api.redaction import Redactor
 from imagerouter_mcp.errors import (
     ConfigurationError,
     ImageRouterError,
@@ -35,15 +37,13 @@ Heartbeat = Callable[[], Awaitable[None]]
 
 CONNECT_SECONDS = 15.0
 """How long connecting may take."""
-MAX_ANSWER_BYTES = 160 * 2**20
-"""Upper bound on an answer: enough for a 100 MB picture in base64."""
+MAX_ANSWER_BYTES = 100 * 2**20
+"""Upper bound on a paid answer: enough for a 75 MB picture in base64."""
+MAX_LIST_BYTES = 16 * 2**20
+"""Upper bound on any other answer; the model list has some 100 kB."""
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _OK, _TOO_MANY = 200, 429
-_SHORTEST_KEY = 8
-"""Characters. Anything shorter is no key, and could occur in ordinary text."""
-_LONGEST_INTEGER = 30
-"""Digits. Python refuses to read integers of more than some thousand digits, and reads long ones slowly."""
 _SANDBOX = "imagerouter-sandbox"
 """What our own sandbox calls itself in its `Server` header."""
 
@@ -96,6 +96,8 @@ class ServiceHTTP:
         self.rate = RateLimits()
         self._http = http
         self._key = key
+        self._redactor = Redactor(key)
+        self._decoding = anyio.CapacityLimiter(1)  # an answer is in memory several times while it is decoded
         self._stall_seconds = stall_seconds
         self._timeout = httpx.Timeout(None, connect=min(CONNECT_SECONDS, stall_seconds), write=stall_seconds)
 
@@ -129,21 +131,24 @@ class ServiceHTTP:
         except SilenceError as silence:
             raise _no_answer(call, str(silence)) from None
         except _NEVER_SENT as error:
-            raise _unreachable(call, _reason(error, self._secrets)) from error
+            raise _unreachable(call, self._reason(error)) from error
         except httpx.HTTPError as error:
-            reason = _reason(error, self._secrets)
+            reason = self._reason(error)
             raise _no_answer(call, f"the connection broke ({reason})") from error
-        return self._decode(call, Head.of(response), body)
+        return await to_thread.run_sync(self._decode, call, Head.of(response), body, limiter=self._decoding)
 
-    async def _read(self, response: httpx.Response, call: Call, watch: Watch, heartbeat: Heartbeat) -> bytes:
+    async def _read(
+        self, response: httpx.Response, call: Call, watch: Watch, heartbeat: Heartbeat
+    ) -> bytearray:
         if not is_readable(response):
             raise UnexpectedResponseError(
                 "ImageRouter's answer is compressed in a way that was not asked for.",
                 LOOK_FIRST if call.paid else "Check the proxy settings and IMAGEROUTER_BASE_URL.",
                 charged="unknown" if call.paid else "no",
             )
+        most = MAX_ANSWER_BYTES if call.paid else MAX_LIST_BYTES
         body = bytearray()
-        with kept_answer(call.kept, response, self._without_key) as keep:
+        async with kept_answer(call.kept, response, self._redactor.body) as keep:
             async for chunk in response.aiter_bytes():
                 watch.alive()
                 if not body and chunk.isspace():
@@ -151,13 +156,15 @@ class ServiceHTTP:
                     continue
                 keep(chunk)
                 body += chunk
-                if len(body) > MAX_ANSWER_BYTES:
+                if len(body) > most:
                     raise UnexpectedResponseError(
-                        f"ImageRouter's answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB.",
-                        "Ask for the picture by URL: response_format=url.",
+                        f"ImageRouter's answer is larger than {most // 2**20} MiB.",
+                        "Ask for the picture by URL: response_format=url."
+                        if call.paid
+                        else "Try again later.",
                         charged="yes" if call.paid else "no",
                     )
-        return bytes(body)
+        return body
 
     def read_kept(self, call: Call) -> Answer:
         """Decode the answer that an earlier process stored; raises what `send` raises.
@@ -165,7 +172,7 @@ class ServiceHTTP:
         Raises:
             OutcomeUnknownError: The answer never arrived, or not completely.
         """
-        found = read_answer(call.kept, self._without_key) if call.kept else None
+        found = read_answer(call.kept, self._redactor.body) if call.kept else None
         if found is None:
             raise _no_answer(call, "the server ended before the answer came")
         try:
@@ -195,45 +202,31 @@ class ServiceHTTP:
             )
         return {"Authorization": f"Bearer {key}"}
 
-    def _without_key(self, body: bytes) -> bytes:
-        """Remove the key from an answer, so that it reaches no record, link or log."""
-        for secret in self._secrets:
-            if len(secret) >= _SHORTEST_KEY:
-                body = body.replace(secret.encode(), b"[API key]")
-        return body
-
-    def _without_key_in(self, value: object) -> object:
-        """Remove the key from decoded JSON as well, because JSON can spell it with escapes."""
-        if isinstance(value, str):
-            return self._without_key(value.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
-        if parts := as_list(value):
-            return [self._without_key_in(part) for part in parts]
-        if fields := as_object(value):
-            items = fields.items()
-            return {str(self._without_key_in(name)): self._without_key_in(part) for name, part in items}
-        return value
-
-    @property
-    def _secrets(self) -> tuple[str, ...]:
-        return (self._key.get_secret_value(),) if self._key else ()
-
-    def _decode(self, call: Call, head: Head, body: bytes) -> Answer:
-        secrets = self._secrets
-        body = self._without_key(body)
+    def _decode(self, call: Call, head: Head, body: bytes | bytearray) -> Answer:
         try:
-            decoded = self._without_key_in(json.loads(body, parse_int=_integer))
+            decoded = decode(self._redactor.body(body), self._redactor.text)
         except (ValueError, RecursionError):
-            raise _not_json(call, head, body, secrets) from None
+            raise self._not_json(call, head, body) from None
+        except TooManyValuesError:
+            raise UnexpectedResponseError(
+                f"ImageRouter's answer has more than {MAX_VALUES} values.",
+                LOOK_FIRST if call.paid else "Try again later.",
+                charged="unknown" if call.paid else "no",
+            ) from None
         if head.status >= httpx.codes.INTERNAL_SERVER_ERROR and not has_error_object(decoded):
-            raise _not_json(call, head, body, secrets)
-        error = read_error(head.status, head.headers, decoded, secrets, paid=call.paid)
+            raise self._not_json(call, head, body)
+        error = read_error(head.status, head.headers, decoded, paid=call.paid)
         if error:
             raise error
         return Answer(decoded, sandbox=head.headers.get("server") == _SANDBOX)
 
+    def _not_json(self, call: Call, head: Head, body: bytes | bytearray) -> ImageRouterError:
+        """Return the error for an answer that is not the service's: a proxy's error page, a wrong address."""
+        return _foreign(call, head, self._redactor.text(body[:2000].decode("utf-8", "replace")))
 
-def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits)
+    def _reason(self, error: httpx.HTTPError) -> str:
+        """Return the error's own words, which may quote what a broken server sent."""
+        return quoted(self._redactor.text(str(error) or type(error).__name__), marks="")
 
 
 def _unreachable(call: Call, reason: str) -> ServiceUnreachableError:
@@ -255,11 +248,9 @@ def _no_answer(call: Call, what: str) -> ImageRouterError:
     )
 
 
-def _not_json(call: Call, head: Head, body: bytes, secrets: tuple[str, ...]) -> ImageRouterError:
-    """Return the error for an answer that is not the service's: a proxy's error page, a wrong address."""
+def _foreign(call: Call, head: Head, text: str) -> ImageRouterError:
     status = head.status
-    text = body[:2000].decode("utf-8", "replace")
-    begin = quoted(text, secrets, limit=120)
+    begin = quoted(text, limit=120)
     if call.paid and status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return OutcomeUnknownError(
             f"A gateway in front of ImageRouter answered with status {status} instead: {begin}.",
@@ -269,7 +260,7 @@ def _not_json(call: Call, head: Head, body: bytes, secrets: tuple[str, ...]) -> 
         return ServiceUnreachableError(
             f"ImageRouter at {_host(call)} answered with status {status}: {begin}.", "Try again in a minute."
         )
-    if status == _TOO_MANY and (error := read_error(status, head.headers, {"message": text}, secrets)):
+    if status == _TOO_MANY and (error := read_error(status, head.headers, {"message": text})):
         return error
     if status != _OK:
         return UnexpectedResponseError(
@@ -291,8 +282,3 @@ def _host(call: Call) -> str:
             "The configured address of ImageRouter is not a web address.",
             "Correct or remove IMAGEROUTER_BASE_URL, and restart the server.",
         ) from None
-
-
-def _reason(error: httpx.HTTPError, secrets: tuple[str, ...]) -> str:
-    """Return the error's own words on one line, without the key: they may quote what a broken server sent."""
-    return quoted(str(error) or type(error).__name__, secrets, marks="")

@@ -1,13 +1,15 @@
 """Store an answer on disk as it arrives, because the process may end before it is complete."""
 
 import json
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import anyio
 import httpx
+from anyio import to_thread
 
 from imagerouter_mcp.api.decoded import as_object
 from imagerouter_mcp.private_files import open_private, private_folder
@@ -30,10 +32,10 @@ class Head:
         return cls(response.status_code, told)
 
 
-@contextmanager
-def kept_answer(
-    path: Path | None, response: httpx.Response, clean: Callable[[bytes], bytes]
-) -> Generator[Callable[[bytes], None]]:
+@asynccontextmanager
+async def kept_answer(
+    path: Path | None, response: httpx.Response, redact: Callable[[bytes], bytes | bytearray]
+) -> AsyncGenerator[Callable[[bytes], None]]:
     """Open the file of an answer. A failure to write is ignored: the answer is read all the same.
 
     The file has the head as one line of JSON, then the body's bytes.
@@ -41,7 +43,7 @@ def kept_answer(
     Args:
         path: The file, or None to store nothing.
         response: Its head is written first.
-        clean: Removes the API key from bytes; applied to the file once all of it has arrived.
+        redact: Removes the API key from bytes; applied to the file at the end.
 
     Yields:
         A function that stores a piece of the body.
@@ -63,19 +65,19 @@ def kept_answer(
         if file:
             _close(file)
         if path:
-            with suppress(OSError):
-                _clean_file(path, clean)
+            with anyio.CancelScope(shield=True), suppress(OSError):
+                await to_thread.run_sync(_redacted, path, redact)
 
 
-def read_answer(path: Path, clean: Callable[[bytes], bytes]) -> tuple[Head, bytes] | None:
+def read_answer(path: Path, redact: Callable[[bytes], bytes | bytearray]) -> tuple[Head, bytes] | None:
     """Read what was stored, which may be incomplete; None if nothing was.
 
     Args:
         path: The file.
-        clean: Removes the API key from bytes; a process that died may have left it in the file.
+        redact: Removes the API key from bytes; a process that died may have left it in the file.
     """
     try:
-        whole = _clean_file(path, clean)
+        whole = _redacted(path, redact)
     except OSError:
         return None
     line, newline, body = whole.partition(b"\n")
@@ -85,12 +87,12 @@ def read_answer(path: Path, clean: Callable[[bytes], bytes]) -> tuple[Head, byte
     return Head(cast("int", head["status"]), cast("Mapping[str, str]", head["headers"])), body
 
 
-def _clean_file(path: Path, clean: Callable[[bytes], bytes]) -> bytes:
+def _redacted(path: Path, redact: Callable[[bytes], bytes | bytearray]) -> bytes:
     whole = path.read_bytes()
-    cleaned = clean(whole)
-    if cleaned != whole:
-        path.write_bytes(cleaned)
-    return cleaned
+    redacted = bytes(redact(whole))
+    if redacted != whole:
+        path.write_bytes(redacted)
+    return redacted
 
 
 def _begun(path: Path, head: Head) -> BinaryIO | None:

@@ -9,6 +9,7 @@ from datetime import date
 from imagerouter_mcp.api.decoded import as_list, as_object, as_usd
 from imagerouter_mcp.api.facts import Facts, Output, facts_of
 from imagerouter_mcp.errors import UnexpectedResponseError
+from imagerouter_mcp.lines import one_line
 
 _FREE_SUFFIX = ":free"
 FREE_MAX_SIDE = 1024
@@ -19,6 +20,8 @@ _SIZE = re.compile(r"(\d{1,5})\s*[x×*]\s*(\d{1,5})", re.IGNORECASE)
 """`WIDTHxHEIGHT` with every separator that ImageRouter accepts."""
 _LONGEST_NAME = 200
 """Characters of an id, an alias or a provider; the longest real one has some 50."""
+_MOST_MODELS, _MOST_NAMES = 5000, 100
+"""Upper bounds on the models that are read, and on the aliases, sizes, lengths and providers of each."""
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
 
 
@@ -152,7 +155,7 @@ def parse_models(answer: object) -> tuple[ModelEntry, ...]:
             "ImageRouter's answer is not a list of models.",
             "Try again later, or name a model id that you know.",
         )
-    entries = (_entry(model_id, row) for model_id, row in known)
+    entries = (_entry(model_id, row) for model_id, row in known[:_MOST_MODELS])
     return tuple({entry.id: entry for entry in entries if entry is not None}.values())
 
 
@@ -164,7 +167,7 @@ def _entry(model_id: str, row: Mapping[str, object]) -> ModelEntry | None:
     params, inputs, architecture, parameters = (
         as_object(row.get(key)) for key in ("supported_params", "inputs", "architecture", "parameters")
     )
-    hosts = as_list(row.get("providers"))
+    hosts = as_list(row.get("providers"))[:_MOST_NAMES]
     modalities = _strings(architecture.get("input_modalities"))
 
     def takes(modality: str) -> bool | None:
@@ -172,7 +175,7 @@ def _entry(model_id: str, row: Mapping[str, object]) -> ModelEntry | None:
 
     made = _strings(row.get("output")) or _strings(architecture.get("output_modalities"))
     lengths = as_list(row.get("seconds") or inputs.get("seconds") or parameters.get("seconds"))
-    seconds = tuple(number for length in lengths if (number := _number(length)) is not None)
+    seconds = tuple(number for length in lengths[:_MOST_NAMES] if (number := _number(length)) is not None)
     default = row.get("default_seconds") or inputs.get("default_seconds") or parameters.get("default_seconds")
     sizes = _strings(row.get("sizes") or inputs.get("size") or parameters.get("size"))
     output = _output(made, has_seconds=bool(seconds))
@@ -231,7 +234,7 @@ def _price(row: Mapping[str, object]) -> Price | None:
 def _offers(hosts: Sequence[object]) -> Iterator[tuple[str, Price]]:
     for host in map(as_object, hosts):
         name, span = host.get("id"), _span(host.get("pricing"))
-        if isinstance(name, str) and span and math.isfinite(span[-1]):
+        if isinstance(name, str) and is_name(name) and span and math.isfinite(span[-1]):
             low, average, high = span
             yield name, Price(low, min(max(low, average), high), high)
 
@@ -277,12 +280,12 @@ def _told(*answers: object) -> bool | None:
 
 def _strings(value: object) -> list[str]:
     values = [value] if isinstance(value, str) else as_list(value)
-    return [text for text in values if isinstance(text, str) and is_name(text)]
+    return [text for text in values[:_MOST_NAMES] if isinstance(text, str) and is_name(text)]
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a text of the service can stand in a line as a name: short, without white space."""
-    return 0 < len(text) <= _LONGEST_NAME and text.isprintable() and not re.search(r"\s", text)
+    """Tell whether a text of the service can stand in a line as a name: short, visible, without spaces."""
+    return 0 < len(text) <= _LONGEST_NAME and not re.search(r"\s", one_line(text))
 
 
 def _number(value: object) -> float | None:

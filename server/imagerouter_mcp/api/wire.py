@@ -21,6 +21,7 @@ from imagerouter_mcp.api.decoded import as_list, as_object, as_usd
 from imagerouter_mcp.api.error_objects import LOOK_FIRST
 from imagerouter_mcp.api.quoting import quoted
 from imagerouter_mcp.errors import UnexpectedResponseError
+from imagerouter_mcp.lines import one_line
 
 _MILLISECONDS_FROM = 10**11
 """`created` is in seconds for some models, in milliseconds for others; seconds pass this in the year 5138."""
@@ -28,6 +29,10 @@ _MILLISECONDS_FROM = 10**11
 _MAX_URL = 4096
 """Characters; signed URLs of storage services have some 1,500."""
 _MAX_REVISED_PROMPT = 2000
+_LONGEST_NAME = 100
+"""Characters of the name of a key, of a period, of a date."""
+_MOST_KEYS = 100
+"""API keys of an account that are told of."""
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -52,7 +57,15 @@ def _one_word(url: object) -> str | None:
     """Return a URL that can stand in a sentence; None for text that would break the line."""
     if not isinstance(url, str) or len(url) > _MAX_URL:
         return None
-    return url if url.isprintable() and not re.search(r"\s", url) else None
+    return None if re.search(r"\s", one_line(url)) else url
+
+
+def _short(text: object) -> str | None:
+    return quoted(text, limit=_LONGEST_NAME, marks="") or None if isinstance(text, str) else None
+
+
+def _first_keys(keys: object) -> object:
+    return list(as_list(keys)[:_MOST_KEYS]) or keys
 
 
 def _one_line(text: object) -> str | None:
@@ -62,6 +75,7 @@ def _one_line(text: object) -> str | None:
 _Lenient = WrapValidator(_or_none)
 _Milliseconds = Annotated[float, Field(ge=0, le=10**10, allow_inf_nan=False)]
 _Text = Annotated[str | None, _Lenient]
+_Name = Annotated[str | None, BeforeValidator(_short)]
 _Money = Annotated[Decimal | None, BeforeValidator(partial(as_usd, written=True))]
 _Balance = Annotated[Decimal | None, BeforeValidator(partial(as_usd, written=True, signed=True))]
 _Number = Annotated[int | None, Field(ge=0, le=10**15), _Lenient]
@@ -142,14 +156,14 @@ def _without_picture(cost: Decimal | None) -> UnexpectedResponseError:
 class KeyUsage(BaseModel):
     """What one API key has used, in USD."""
 
-    api_key_name: _Text = None
+    api_key_name: _Name = None
     credit_usage: _Money = None
     total_requests: _Number = None
     is_active: Annotated[bool | None, _Lenient] = None
     spend_limit: _Money = None
-    spend_limit_period: _Text = None
+    spend_limit_period: _Name = None
     period_spend: _Money = None
-    expires_at: _Text = None
+    expires_at: _Name = None
 
 
 class Credits(BaseModel):
@@ -158,7 +172,7 @@ class Credits(BaseModel):
     remaining_credits: _Balance = None
     credit_usage: _Money = None
     total_deposits: _Money = None
-    usage_by_api_key: Annotated[list[KeyUsage] | None, _Lenient] = None
+    usage_by_api_key: Annotated[list[KeyUsage] | None, BeforeValidator(_first_keys), _Lenient] = None
 
 
 class KeyCheck(BaseModel):

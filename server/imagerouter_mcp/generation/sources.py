@@ -1,5 +1,6 @@
 """What a request builds on: its source images and its mask, opened, closed and compared together."""
 
+import asyncio
 import hashlib
 import io
 import json
@@ -29,6 +30,9 @@ from imagerouter_mcp.images.workers import decode
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+_OPENED_AT_ONCE = 4
+"""Sources of one call, so that it leaves downloads and lookups of names to others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +188,14 @@ class Sources:
     async def _open_all(
         self, texts: tuple[str, ...], opened: AsyncExitStack, *, turn: bool
     ) -> list[tuple[SourceImage, str]]:
-        turns = anyio.Lock()
-        outcomes = await gather_outcomes(self._open(text, opened, turns, turn=turn) for text in texts)
+        prepared = anyio.Lock()
+        turns = asyncio.Semaphore(_OPENED_AT_ONCE)
+
+        async def in_turn(text: str) -> tuple[SourceImage, str]:
+            async with turns:
+                return await self._open(text, opened, prepared, turn=turn)
+
+        outcomes = await gather_outcomes(map(in_turn, texts))
         for outcome in outcomes:
             if isinstance(outcome, ImageRouterError):
                 raise outcome

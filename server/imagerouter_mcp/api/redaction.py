@@ -1,0 +1,142 @@
+"""Remove the API key from what the service says, however it is spelled there."""
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+
+from pydantic import SecretStr
+
+from imagerouter_mcp.lines import one_line
+
+STAND_IN = "[API key]"
+_SHORTEST_KEY = 8
+"""Characters. Anything shorter is no key, and could occur in ordinary text."""
+_SHORTEST_PIECE = 12
+"""Characters of a key that are removed although the rest of it is missing."""
+_CHUNK = 6
+"""Characters. A piece of the length above contains one of the chunks into which the key is divided."""
+_ESCAPED = re.compile(
+    r"%([0-9a-f]{2})|\\u([0-9a-f]{4})|\\x([0-9a-f]{2})|&#x([0-9a-f]{1,5});|&#([0-9]{1,6});|\\(.)",
+    re.IGNORECASE,
+)
+"""A character as URLs, JSON and other languages, and HTML write it."""
+_LAYERS = 3
+"""How often a text may be escaped, one way within another."""
+
+
+class Redactor:
+    """Replaces the key, and long pieces of it, with a stand-in.
+
+    The key is found in upper and lower case, with any of its characters escaped or with unseen ones between
+    them, in base64, and in hexadecimal digits.
+
+    Args:
+        key: The API key, or None when the person has set none.
+    """
+
+    def __init__(self, key: SecretStr | None) -> None:
+        secret = key.get_secret_value() if key else ""
+        known = len(secret) >= _SHORTEST_KEY
+        self._spellings = _spellings(secret) if known else ()
+        self._key = secret.encode() if known else None
+        self._in_bytes = _pattern(secret) if known else None
+
+    def text(self, text: str) -> str:
+        """Return a text without the key."""
+        if not self._spellings or len(text) < _SHORTEST_KEY:
+            return text
+        plain, starts = _plain(text)
+        plain = _lower(plain)
+        found = sorted(span for spelling in self._spellings for span in _pieces(plain, spelling))
+        parts: list[str] = []
+        end = 0
+        for first, last in found:
+            if starts[first] >= end:
+                parts += [text[end : starts[first]], STAND_IN]
+            end = max(end, starts[last])
+        return "".join([*parts, text[end:]])
+
+    def body(self, body: bytes | bytearray) -> bytes | bytearray:
+        """Return the bytes of an answer without the key, also where it is escaped as in JSON or in a URL."""
+        if self._key is None or self._in_bytes is None:
+            return body
+        if self._key in body or b"\\u00" in body or b"%" in body:
+            return self._in_bytes.sub(STAND_IN.encode(), body)
+        return body
+
+
+def _spellings(secret: str) -> tuple[str, ...]:
+    key = secret.encode()
+    in_base64 = [_in_base64(key, before) for before in range(3)]
+    for_urls = [text.translate({ord("+"): "-", ord("/"): "_"}) for text in in_base64]
+    return tuple(dict.fromkeys(map(_lower, (secret, key.hex(), *in_base64, *for_urls))))
+
+
+def _in_base64(key: bytes, before: int) -> str:
+    """Return the characters of base64 that the key alone decides, with so many bytes before it."""
+    text = b64encode(bytes(before) + key).decode().rstrip("=")
+    shared_with_the_next = len(text) % 4 != 0
+    return text[(0, 2, 3)[before] : len(text) - shared_with_the_next]
+
+
+def _pattern(secret: str) -> re.Pattern[bytes]:
+    """Return a pattern that finds the key in JSON that has not been decoded."""
+    each = (rf"(?:{re.escape(c)}|\\u00{ord(c):02x}|%{ord(c):02x})" for c in secret)
+    return re.compile("".join(each).encode(), re.IGNORECASE)
+
+
+def _pieces(plain: str, spelling: str) -> Iterator[tuple[int, int]]:
+    """Find pieces of a spelling that are long enough to be removed, as spans."""
+    enough = min(_SHORTEST_PIECE, len(spelling))
+    for offset in range(0, len(spelling) - _CHUNK + 1, _CHUNK):
+        at = plain.find(spelling[offset : offset + _CHUNK])
+        while at >= 0:
+            first, last = _extended(plain, spelling, at, offset)
+            if last - first >= enough:
+                yield first, last
+            at = plain.find(spelling[offset : offset + _CHUNK], last)
+
+
+def _extended(plain: str, spelling: str, at: int, offset: int) -> tuple[int, int]:
+    """Return the longest span around a chunk that is a piece of a spelling."""
+    first, last, end = at, at + _CHUNK, offset + _CHUNK
+    while first and offset and plain[first - 1] == spelling[offset - 1]:
+        first, offset = first - 1, offset - 1
+    while last < len(plain) and end < len(spelling) and plain[last] == spelling[end]:
+        last, end = last + 1, end + 1
+    return first, last
+
+
+def _plain(text: str) -> tuple[str, Sequence[int]]:
+    """Return a text unescaped and without unseen characters, and where each of its characters begins."""
+    starts: Sequence[int] = range(len(text) + 1)
+    for _ in range(_LAYERS):
+        if not _ESCAPED.search(text):
+            break
+        text, starts = _unescaped(text, starts)
+    if text.isascii() and text.isprintable():
+        return text, starts
+    kept = [at for at, character in enumerate(text) if character == " " or one_line(character) != " "]
+    return "".join(text[at] for at in kept), [*(starts[at] for at in kept), starts[-1]]
+
+
+def _unescaped(text: str, starts: Sequence[int]) -> tuple[str, list[int]]:
+    parts: list[str] = []
+    begins: list[int] = []
+    at = 0
+    for found in _ESCAPED.finditer(text):
+        parts += [text[at : found.start()], _character(found)]
+        begins += starts[at : found.start() + 1]
+        at = found.end()
+    return "".join([*parts, text[at:]]), [*begins, *starts[at:]]
+
+
+def _character(found: re.Match[str]) -> str:
+    *hexadecimal, decimal, itself = found.groups()
+    digits = next(filter(None, hexadecimal), None)
+    return itself or chr(int(digits, 16) if digits else int(decimal))
+
+
+def _lower(text: str) -> str:
+    """Return a text in lower case, character by character, so that positions stay."""
+    return text.lower() if text.isascii() else "".join(c.lower() if c.isascii() else c for c in text)
