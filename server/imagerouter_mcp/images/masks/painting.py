@@ -98,7 +98,7 @@ def picture_as_mask(file: BinaryIO, *, width: int, height: int) -> tuple[Image.I
     picture = _decoded(file)
     own, size = picture.size, (width, height)
     if has_transparency(picture):
-        mask = ImageChops.invert(alpha(picture))
+        mask = in_bands(picture, own, _transparent)
         said = "edited where it is transparent"
     else:
         mask = in_bands(picture, own, lambda band: band.convert("RGB").convert("L"))
@@ -205,7 +205,11 @@ def transparency(file: BinaryIO) -> tuple[Image.Image, Fields]:
             "The mask is to be the picture's own transparency (alpha), and the picture has none.",
             "Give regions such as box:0,0,100%,50%, or a mask picture.",
         )
-    return ImageChops.invert(alpha(picture)), {}
+    return in_bands(picture, picture.size, _transparent), {}
+
+
+def _transparent(picture: Image.Image) -> Image.Image:
+    return ImageChops.invert(alpha(picture))
 
 
 def _opaque(picture: Image.Image) -> Image.Image:
