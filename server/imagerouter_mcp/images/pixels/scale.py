@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-_BAND_ROWS = 512
+_BAND_ROWS = 128
 """Of the picture, in a band."""
 _SUPPORT = 2
 """Pixels to each side that Pillow's bicubic filter takes into account, in the larger of both scales."""
