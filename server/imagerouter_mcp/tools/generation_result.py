@@ -68,13 +68,20 @@ async def done_result(finished: Finished, answer: Answer) -> CallToolResult:
     shown = list(_pictures(finished))
     content = _done_content(finished, answer)
     blocks: list[ContentBlock] = []
-    if answer.preview != "none" and (drawn := await _preview(finished, answer.preview)):
-        blocks.append(drawn)
+    lines = _done_lines(finished, content, answer)
+    if answer.preview != "none":
+        pairs = zip(_numbers(finished), shown, strict=True)
+        files = [
+            (image.path, f"{number} · {image.handle}\n{made.record.model}") for number, (made, image) in pairs
+        ]
+        drawn, stopped = await draw_preview(files, answer.preview)
+        blocks += [drawn] if drawn else []
+        lines += [stopped] if stopped else []
     if answer.resource_links:
         blocks.extend(
             _resource_link(image, made.record) for made, image in shown if image.path and image.handle
         )
-    return tool_result(_done_lines(finished, content, answer), content, *blocks)
+    return tool_result(lines, content, *blocks)
 
 
 def record_fields(record: Record, links: Links | None) -> dict[str, Any]:
@@ -256,16 +263,4 @@ def _resource_link(image: GalleryImage, record: Record) -> ResourceLink:
         description=one_line(record.prompt[:100]) or None,
         mime_type=image.media_type,
         size=image.bytes,
-    )
-
-
-async def _preview(finished: Finished, size: PreviewChoice) -> ContentBlock | None:
-    from imagerouter_mcp.images.pixels.contact_sheet import Tile
-
-    return await draw_preview(
-        [
-            Tile(image.path, f"{number} · {image.handle}", made.record.model)
-            for number, (made, image) in zip(_numbers(finished), _pictures(finished), strict=True)
-        ],
-        "large" if size == "large" else "auto",
     )

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Annotated, TypedDict
 
-from anyio import to_thread
 from mcp.types import CallToolResult
 from pydantic import Field
 
@@ -35,6 +34,7 @@ async def preview_mask(
     """Show which part of a picture an edit with this mask would change. Free."""
     from imagerouter_mcp.generation.sources import with_last
     from imagerouter_mcp.images.masks.painting import covered_share, mask_preview
+    from imagerouter_mcp.images.workers import decode
 
     app = ctx.request_context.lifespan_context
     order = Order(tool="preview_mask", requests=(Request(prompt="", images=(image,), mask=mask),))
@@ -44,8 +44,8 @@ async def preview_mask(
         if sources.mask is None:
             raise PlanError("There is no mask.", 'Give one in `mask`, such as "box:0,0,100%,50%".')
         source = sources.images[0]
-        preview = await to_thread.run_sync(mask_preview, source.file, sources.mask)
-        percent = round(100 * await to_thread.run_sync(covered_share, sources.mask), 1)
+        preview = await decode("previews", source.file, mask_preview, source.file, sources.mask)
+        percent = round(100 * await decode("previews", None, covered_share, sources.mask), 1)
         width, height = source.width, source.height
     changes = f"{percent:g} % of the {width}×{height} picture would change: the tinted part."
     text = " ".join((changes, *sources.notes))

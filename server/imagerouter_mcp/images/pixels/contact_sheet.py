@@ -3,12 +3,10 @@
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from imagerouter_mcp.images.pixels.preview import BUDGETS, Preview, PreviewSize, encoded, make_preview
+from imagerouter_mcp.images.pixels.preview import BUDGETS, Preview, PreviewSize, encoded
 
 _CELL: dict[PreviewSize, int] = {"auto": 300, "large": 640}
 """Pixels of a cell's longest side."""
@@ -20,49 +18,35 @@ _FONT = 14
 _PAPER, _INK, _EMPTY = (250, 250, 250), (30, 30, 30), (225, 225, 225)
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """A picture on the sheet, and the two lines below it; a picture without a file has an empty cell."""
-
-    path: Path | None
-    name: str
-    detail: str = ""
-
-
-def make_sheet(tiles: Sequence[Tile], size: PreviewSize) -> Preview | None:
-    """Draw pictures in rows, each with its label below, within the budget of a preview.
+def make_sheet(previews: Sequence[Preview | None], labels: Sequence[str], size: PreviewSize) -> Preview:
+    """Draw previews in rows, each with its label below, within the budget of one preview.
 
     All cells have one size, which follows the pictures' shapes.
 
     Args:
-        tiles: What cannot be shown becomes an empty cell with its label.
+        previews: At least one; a missing one becomes an empty cell with its label.
+        labels: One of up to two lines for each.
         size: Which of `BUDGETS` to keep to.
-
-    Returns:
-        The sheet; None without tiles.
     """
-    if not tiles:
-        return None
-    pictures = [_thumbnail(tile.path, _CELL[size]) if tile.path else None for tile in tiles]
+    pictures = [_thumbnail(preview, _CELL[size]) if preview else None for preview in previews]
     shown = [picture.size for picture in pictures if picture] or [(_CELL[size], _CELL[size])]
     width = max(_NARROWEST, *(side for side, _ in shown))
     height = max(side for _, side in shown)
-    columns = math.ceil(math.sqrt(len(tiles)))
-    rows = math.ceil(len(tiles) / columns)
-    sheet = Image.new(
-        "RGB", (columns * (width + _GAP) + _GAP, rows * (height + _LABEL + _GAP) + _GAP), _PAPER
-    )
+    columns = math.ceil(math.sqrt(len(previews)))
+    rows = math.ceil(len(previews) / columns)
+    across, down = columns * (width + _GAP) + _GAP, rows * (height + _LABEL + _GAP) + _GAP
+    sheet = Image.new("RGB", (across, down), _PAPER)
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(_FONT)
-    for number, (tile, picture) in enumerate(zip(tiles, pictures, strict=True)):
+    for number, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
         left = _GAP + (number % columns) * (width + _GAP)
         top = _GAP + (number // columns) * (height + _LABEL + _GAP)
         if picture is None:
             draw.rectangle((left, top, left + width, top + height), _EMPTY)
         else:
             sheet.paste(picture, (left + (width - picture.width) // 2, top + (height - picture.height) // 2))
-        draw.text((left, top + height + 6), _cut(tile.name, width, font), _INK, font)
-        draw.text((left, top + height + 6 + _LINE), _cut(tile.detail, width, font), _INK, font)
+        for line, text in enumerate(label.split("\n")):
+            draw.text((left, top + height + 6 + line * _LINE), _cut(text, width, font), _INK, font)
     return encoded(sheet, BUDGETS[size])
 
 
@@ -73,10 +57,7 @@ def _cut(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFo
     return text
 
 
-def _thumbnail(path: Path, cell: int) -> Image.Image | None:
-    preview = make_preview(path, "auto" if cell <= BUDGETS["auto"].longest else "large")
-    if preview is None:
-        return None
+def _thumbnail(preview: Preview, cell: int) -> Image.Image:
     picture = Image.open(io.BytesIO(preview.data))
     picture.thumbnail((cell, cell))
     return picture
