@@ -293,6 +293,15 @@ async def test_a_gateway_s_page_leaves_a_paid_call_s_outcome_unknown(
     assert len(journal()) == 1
 
 
+async def test_a_gateway_that_limits_how_often_one_may_ask_says_how_long_to_wait(
+    answering: Answering, settings: Settings
+) -> None:
+    page = raw(b"<html>Slow down</html>", "Retry-After: 7", status="429 Too Many Requests")
+    error = await failure(settings, paid(await answering(page)))
+    assert isinstance(error, errors.RateLimitError)
+    assert (error.retry_after, error.charged) == (7, "no")
+
+
 async def test_a_gateway_s_page_in_answer_to_a_free_call_means_try_again(
     answering: Answering, settings: Settings
 ) -> None:

@@ -1,6 +1,7 @@
 """Disks, folders and databases in a bad state, and how they are made good again."""
 
 import os
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -50,6 +51,20 @@ def make_room(folder: Path) -> None:
 def limited_command(limit: str, value: int) -> list[str]:
     """Starts a server with a limit of the system, such as `RLIMIT_FSIZE`, which it cannot raise."""
     return [sys.executable, "-c", f"{_LIMITED}; del sys.argv[1:3]; {_RUN}", limit, str(value)]
+
+
+@contextmanager
+def no_descriptor_free(process: int) -> Generator[None]:
+    """A running process can open no file and no connection, unless it closes another one."""
+    if sys.platform != "linux":
+        pytest.skip("only Linux lets one process limit another")
+    opened = [int(each.name) for each in Path(f"/proc/{process}/fd").iterdir()]
+    usual = resource.prlimit(process, resource.RLIMIT_NOFILE)
+    resource.prlimit(process, resource.RLIMIT_NOFILE, (max(opened) + 1, usual[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(process, resource.RLIMIT_NOFILE, usual)
 
 
 def command_without_temporary_folder() -> list[str]:

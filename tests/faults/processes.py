@@ -203,6 +203,16 @@ def _edit_much_with_few_descriptors(trial: Trial, edits: int, connections: int =
     trial.conclude(host, MADE, told[0])
 
 
+def _run_out_of_descriptors(trial: Trial, **arguments: object) -> None:
+    """While the service works, other things take all descriptors that the server may have."""
+    host = trial.scene.running_host(trial.era)
+    pending = host.begin("generate_image", **picture(trial.prompt, SOON, **arguments))
+    trial.scene.wait_asked(trial.prompt)
+    with places.no_descriptor_free(host.process.pid):
+        told = pending.result(60)
+    trial.conclude(host, MADE, told)
+
+
 def _suspend(trial: Trial, seconds: float) -> None:
     """Suspend a server while the service works; meanwhile another one looks at what it finds."""
     scene, host = trial.scene, trial.scene.running_host(trial.era)
@@ -257,6 +267,12 @@ CASES = (
     Case("SIGKILL, then the same call again", "SIGKILL", _kill_and_call_again),
     Case("two servers asked for the same at once", "two servers", _ask_two_servers),
     Case("a late picture collected by four servers at once", "four servers", _collect_late_with_four_servers),
+    Case("no descriptor free meanwhile, by URL", "descriptors", _run_out_of_descriptors),
+    Case(
+        "no descriptor free meanwhile, base64",
+        "descriptors",
+        partial(_run_out_of_descriptors, response_format="b64_ephemeral"),
+    ),
     Case(
         "24 edits of 16 sources, 256 descriptors",
         "descriptors",

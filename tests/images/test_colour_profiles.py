@@ -49,6 +49,16 @@ def test_the_colours_are_the_same() -> None:
     assert colours_only(kept) == kept
 
 
+def test_a_curve_of_many_points_is_kept_in_whole() -> None:
+    points = [65535 * number**2 // 255**2 for number in range(256)]
+    curve = (
+        b"curv" + bytes(4) + len(points).to_bytes(4, "big") + b"".join(p.to_bytes(2, "big") for p in points)
+    )
+    profile = with_tag(standard().replace(b"rTRC", b"xTRC", 1), b"rTRC", curve)
+    assert through(profile) != through(standard())
+    assert through(colours_only(profile)) == through(profile)
+
+
 @pytest.mark.parametrize("name", [b"desc", b"cprt", b"dmnd", b"meta", b"tech", b"vcgt", b"s3cr", b"lumi"])
 def test_what_is_no_colour_is_gone(name: bytes) -> None:
     profile = with_tag(standard(), name, b"text\0\0\0\0" + SECRET)

@@ -44,7 +44,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Recorded:
     """What one test does.
 
     Attributes:
@@ -66,7 +66,7 @@ class Reach:
         tests: By node id.
     """
 
-    tests: Mapping[str, Test]
+    tests: Mapping[str, Recorded]
 
     def choose(self, fault: Fault, package: Path) -> dict[str, float]:
         """Return the tests that may notice a fault: the nearest first, the quick ones first among them.
@@ -169,7 +169,7 @@ def _where_it_shows(tree: ast.Module, fault: Fault) -> tuple[bool, Iterable[int]
     return False, [node.lineno for node in uses if isinstance(node.ctx, ast.Load)]
 
 
-def read_recorded(folder: Path, package: Path) -> dict[str, Test]:
+def read_recorded(folder: Path, package: Path) -> dict[str, Recorded]:
     """Read what the processes of a test run recorded."""
     took: dict[str, tuple[float, float]] = {}
     for file in folder.glob("*.json"):
@@ -184,7 +184,7 @@ def read_recorded(folder: Path, package: Path) -> dict[str, Test]:
             for line, names in data.contexts_by_lineno(measured).items():
                 for name in reached.keys() & set(names) if line in places else ():
                     reached[name].add(places[line])
-    return {name: Test(*took[name], frozenset(places)) for name, places in reached.items()}
+    return {name: Recorded(*took[name], frozenset(places)) for name, places in reached.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ class Record:
 
     file: Path
 
-    def read(self, states: Mapping[str, str]) -> dict[str, Test]:
+    def read(self, states: Mapping[str, str]) -> dict[str, Recorded]:
         """Return the tests whose files are in the state in which they were recorded.
 
         Args:
@@ -208,12 +208,12 @@ class Record:
         kept: dict[str, Any] = json.loads(self.file.read_text("utf-8"))
         places = [Place(*place) for place in kept["places"]]
         return {
-            name: Test(seconds, cpu, frozenset(map(places.__getitem__, numbers)))
+            name: Recorded(seconds, cpu, frozenset(map(places.__getitem__, numbers)))
             for name, (state, seconds, cpu, numbers) in kept["tests"].items()
             if states.get(name) == state
         }
 
-    def write(self, tests: Mapping[str, Test], states: Mapping[str, str]) -> None:
+    def write(self, tests: Mapping[str, Recorded], states: Mapping[str, str]) -> None:
         """Replace the file."""
         places = {place for test in tests.values() for place in test.places}
         numbers = {place: number for number, place in enumerate(places)}

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from mutants.faults import Fault
-from mutants.reach import RECORD, Record, Test, file_of, read_recorded
+from mutants.reach import RECORD, Record, Recorded, file_of, read_recorded
 
 SECONDS_A_TEST = 30.0
 """A test that takes longer than this, and than ten times what it took without a fault, hangs."""
@@ -86,7 +86,7 @@ class Tree:
         how = ["-m", "compileall", "--invalidation-mode", "checked-hash", "-q", "server", "tests"]
         subprocess.run([sys.executable, *how], cwd=self.root, check=True)  # noqa: S603 - our own code
 
-    def record_reach(self, record: Record, folder: Path, processes: int) -> dict[str, Test]:
+    def record_reach(self, record: Record, folder: Path, processes: int) -> dict[str, Recorded]:
         """Return what each test reaches; run the files with tests that are new, have changed, or failed.
 
         Args:

@@ -1,6 +1,7 @@
 """What was paid for is kept, though the folder where it belongs does not take it any more."""
 
 import asyncio
+import base64
 import os
 import shutil
 import tempfile
@@ -29,6 +30,10 @@ async def under_way(host: Any, made: Journal, **wish: object) -> AsyncGenerator[
     task = asyncio.create_task(host("generate_image", **wish))
     await until(made)
     yield task
+
+
+def data_uri(file: Path) -> str:
+    return f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()}"
 
 
 def check_rescued(told: Any, elsewhere: Path, why: str) -> None:  # noqa: ANN401 - conftest's Told
@@ -135,3 +140,38 @@ async def test_where_nothing_takes_it_the_link_is_told_and_nothing_is_made_again
     assert listed["handle"] in told.text
     assert shown.path.parent == settings.output_dir
     assert len(made()) == 1
+
+
+async def test_what_no_folder_takes_is_stored_by_the_same_server_once_there_is_room(
+    connect: Hosts, made: Journal, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    taken = (settings.output_dir, settings.data_dir / "rescued", tmp_path / "temporary")
+    async with connect(response_format="b64_ephemeral") as host, under_way(host, made, **WISH) as asking:
+        settings.output_dir.rmdir()
+        for place in taken:
+            place.touch()
+        told = await asking
+        (held,) = (await host("list_images")).fields["unfinished"]
+        for place in taken:
+            place.unlink()
+        stored = await host("get_generation", generation=held["generation"])
+    assert (told.fields["error"]["kind"], told.fields["error"]["charged"]) == ("delivery", "yes")
+    assert "make room there" in told.text
+    assert stored.path.parent == settings.output_dir
+    assert len(made()) == 1
+
+
+async def test_a_temporary_folder_that_goes_away_costs_nothing(
+    connect: Hosts, made: Journal, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = data_uri(source)
+    async with connect() as host:
+        await host("list_images")
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+        told = await host("edit_image", images=[picture], prompt="Make it night", model="sandbox/slow-0")
+        listed = (await host("list_images")).fields["unfinished"]
+    assert told.fields["error"]["charged"] == "no"
+    assert told.fields["error"]["kind"] != "internal"
+    assert not [entry for entry in listed if entry["state"] != "not_sent"]
+    assert not made()

@@ -12,7 +12,9 @@ from imagerouter_mcp.errors import ServiceError
 from imagerouter_mcp.gallery.entries import Entry, GalleryImage, Record, State
 from imagerouter_mcp.generation.calls.outcome import Failure, Finished, Result
 from imagerouter_mcp.generation.planning.prices import Estimate
+from imagerouter_mcp.images.pixels.contact_sheet import Tile
 from imagerouter_mcp.tools.generation_result import done_result
+from imagerouter_mcp.tools.inline_preview import draw_preview
 from imagerouter_mcp.tools.pictures import description, is_video, summary
 from imagerouter_mcp.tools.structured import as_json, short_prompt
 from imagerouter_mcp.tools.unfinished import unfinished, unfinished_lines
@@ -206,6 +208,11 @@ def test_only_the_newest_failures_are_told() -> None:
         "Failed: gen_2",
         "and 2 more that failed",
     ]
+
+
+async def test_pictures_without_files_have_no_preview() -> None:
+    assert await draw_preview([Tile(None, "fox"), Tile(None, "fox")], "auto") is None
+    assert await draw_preview([Tile(None, "fox")], "large") is None
 
 
 def test_structured_content_leaves_out_what_is_unknown_and_rounds_amounts() -> None:

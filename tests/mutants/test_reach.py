@@ -1,0 +1,64 @@
+"""Which tests are run for a fault."""
+
+from pathlib import Path
+
+import pytest
+
+from mutants.faults import faults_in
+from mutants.reach import Place, Reach, Record, Recorded
+
+SOURCE = """\
+LIMIT = 5
+
+
+def first(count=7):
+    return count + 1
+
+
+def second():
+    return LIMIT * 2
+"""
+TESTS = {
+    "tests/tools/test_all.py::test_first": ("first", "return count + 1", 0.2),
+    "tests/tools/test_all.py::test_second": ("second", "return LIMIT * 2", 0.1),
+    "tests/api/test_other.py::test_first": ("first", "return count + 1", 0.3),
+    "tests/api/test_part.py::test_nothing": ("", "", 0.4),
+    "tests/contract/test_contract.py::test_tools": ("", "", 0.5),
+}
+REACH = Reach(
+    {
+        name: Recorded(cpu, cpu, frozenset({Place("api/part.py", function, text)} if text else ()))
+        for name, (function, text, cpu) in TESTS.items()
+    }
+    | {"tests/cli/test_long.py::test_all": Recorded(100, 100, frozenset())}
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "chosen"),
+    [
+        ("count + 1", ["api/test_part", "api/test_other", "tools/test_all"]),
+        ("7", ["api/test_part", "contract/test_contract", "api/test_other", "tools/test_all"]),
+        ("5", ["api/test_part", "contract/test_contract", "tools/test_all"]),
+    ],
+    ids=["a line", "a default", "a constant"],
+)
+def test_the_nearest_tests_that_can_notice_a_fault_come_first(
+    tmp_path: Path, before: str, chosen: list[str]
+) -> None:
+    module = tmp_path / "api" / "part.py"
+    module.parent.mkdir()
+    module.write_text(f"# Newer than the record.\n{SOURCE}")
+    fault = next(fault for fault in faults_in(tmp_path, module) if fault.before == before)
+    names = [name.removeprefix("tests/").partition(".py")[0] for name in REACH.choose(fault, tmp_path)]
+    assert names == chosen
+
+
+def test_a_record_holds_until_the_test_file_changes(tmp_path: Path) -> None:
+    record = Record(tmp_path / "reach.json")
+    states = dict.fromkeys(REACH.tests, "as it is")
+    assert record.read(states) == {}
+    record.write(REACH.tests, states)
+    assert record.read(states) == REACH.tests
+    changed = "tests/api/test_other.py::test_first"
+    assert REACH.tests.keys() - record.read({**states, changed: "otherwise"}) == {changed}
