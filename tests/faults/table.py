@@ -48,8 +48,6 @@ KEPT = Expected(word="yes")
 NOT_CHARGED = Expected(paid=0, reachable=0, word="no")
 NOT_SENT = Expected(asked=0, paid=0, reachable=0, word="no")
 PAID_AND_GONE = Expected(reachable=0, word="yes")
-EITHER = Expected(asked=None, paid=None, word=None)
-"""Refused before it was sent, or paid for and kept."""
 LOST_AND_PAID = Expected(reachable=0, word="unknown", unknowable=True)
 LOST_AND_NOT_PAID = Expected(paid=0, reachable=0, word="unknown", unknowable=True)
 
@@ -149,7 +147,7 @@ FAULTS = (
     Fault("video: a URL cut short", PAID_AND_GONE, f"{VIDEO}url-truncated", tool=VIDEO_TOOL),
     Fault(
         "disk full before",
-        EITHER,
+        NOT_SENT,
         "sandbox/noise",
         LARGE_AND_NOWHERE_ELSE,
         disks.disk_full_before,

@@ -126,7 +126,7 @@ async def test_a_download_is_tried_again_only_if_that_can_help(
     assert url in str(caught.value)
 
 
-@pytest.mark.parametrize("damaged", ["é" + _png(), _png().replace("A", "*"), "A"])
+@pytest.mark.parametrize("damaged", ["é" + _png(), _png().replace("A", "*"), "A", "A" * 2**20 + "*"])
 async def test_base64_that_cannot_be_decoded_is_kept_as_the_text_that_came(
     deliver: Delivery, person: Settings, entries: Journal, handle: str, damaged: str
 ) -> None:

@@ -30,6 +30,15 @@ def test_a_burst_passes_then_the_rate_is_kept_by_waiting() -> None:
     assert rate.wait("a") == 0
 
 
+def test_a_large_request_counts_as_several_and_is_never_too_large() -> None:
+    clock = Clock()
+    rate = Rate(2, clock)
+    assert rate.wait("a", 2 * BURST_SECONDS - 1) == 0
+    assert [rate.wait("a") for _ in range(2)] == pytest.approx([0, 0.5])
+    assert rate.wait("b", 1000) == 0
+    assert rate.wait("b", 1000) > MAX_WAIT_SECONDS
+
+
 def test_a_refused_request_does_not_make_the_wait_longer() -> None:
     rate = Rate(0.5, Clock())
     waits = [rate.wait("a") for _ in range(100)]

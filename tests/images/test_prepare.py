@@ -585,6 +585,7 @@ def test_the_transparent_colour_of_a_16_bit_png_stays_transparent() -> None:
         (Image.frombytes("I", (2, 1), struct.pack("=2i", 0x80FF, 0x40FF)), (0x80, 0x40)),
         (Image.frombytes("I", (2, 1), struct.pack("=2i", -500, 1_000_000)), (0, 255)),
         (Image.frombytes("F", (2, 1), struct.pack("=2f", 0.0, 1.0)), (0, 255)),
+        (Image.frombytes("F", (2, 1), struct.pack("=2f", 300.0, 900.0)), (0, 255)),
         (Image.frombytes("F", (2, 1), struct.pack("=2f", 0.25, 0.75)), (63, 191)),
         (Image.frombytes("F", (2, 1), struct.pack("=2f", 16.0, 200.0)), (16, 200)),
         (Image.frombytes("F", (2, 1), struct.pack("=2f", -3000.0, 3000.0)), (0, 255)),

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 import anyio
@@ -42,15 +43,22 @@ class Check:
         name: What is checked.
         run: Does the check. An `ImageRouterError` that it raises becomes a failure.
         seconds: Time limit.
+        needs: Names of findings whose failure explains the failure of this check.
     """
 
     name: str
     run: Callable[[], Awaitable[Sequence[Finding]]]
     seconds: float
+    needs: tuple[str, ...] = ()
 
 
-async def run_checks(checks: Sequence[Check]) -> list[Finding]:
-    """Run checks side by side and return their findings, in the order of the checks."""
+async def run_checks(checks: Sequence[Check], earlier: Sequence[Finding] = ()) -> list[Finding]:
+    """Run checks side by side and return their findings, in the order of the checks, each cause once.
+
+    Args:
+        checks: What to check.
+        earlier: Findings of earlier checks, which may explain a failure too.
+    """
     found: list[Sequence[Finding]] = [()] * len(checks)
 
     async def run(place: int, check: Check) -> None:
@@ -59,7 +67,13 @@ async def run_checks(checks: Sequence[Check]) -> list[Finding]:
     async with anyio.create_task_group() as tasks:
         for place, check in enumerate(checks):
             tasks.start_soon(run, place, check)
-    return [finding for findings in found for finding in findings]
+    failed = {finding.name for finding in chain(earlier, *found) if finding.state == "failure"}
+    return [
+        finding
+        for check, findings in zip(checks, found, strict=True)
+        for finding in findings
+        if finding.state != "failure" or not failed.intersection(check.needs)
+    ]
 
 
 async def _run_in_time(check: Check) -> Sequence[Finding]:

@@ -13,7 +13,7 @@ from imagerouter_mcp.cli.host_checks import host_checks
 from imagerouter_mcp.cli.machine_checks import machine_checks
 from imagerouter_mcp.cli.server_checks import picture_check, start_check
 from imagerouter_mcp.cli.service_checks import ServiceChecks
-from imagerouter_mcp.errors import ImageRouterError
+from imagerouter_mcp.errors import ConfigurationError, ImageRouterError
 from imagerouter_mcp.settings import Settings
 
 
@@ -27,17 +27,20 @@ def run_doctor(*, sandbox: bool, generate: bool, as_json: bool) -> int:
 
     Returns:
         1 if something is wrong, else 0.
-
-    Raises:
-        ConfigurationError: A variable has an invalid value.
     """
-    with chosen_settings(sandbox=sandbox) as settings:
-        return anyio.run(_report, settings, sandbox, generate, as_json)
+    try:
+        with chosen_settings(sandbox=sandbox) as settings:
+            return anyio.run(_report, settings, sandbox, generate, as_json)
+    except ConfigurationError as error:
+        return _tell([Finding("settings", "failure", error.what, error.remedy)], as_json=as_json)
 
 
 async def _report(settings: Settings, sandbox: bool, generate: bool, as_json: bool) -> int:  # noqa: FBT001 - anyio.run passes positionally
     """Print before the event loop ends, because a slow name server can delay its end."""
-    found = await _examine(settings, sandbox=sandbox, generate=generate)
+    return _tell(await _examine(settings, sandbox=sandbox, generate=generate), as_json=as_json)
+
+
+def _tell(found: Sequence[Finding], *, as_json: bool) -> int:
     failed = any(finding.state == "failure" for finding in found)
     if as_json:
         answer = {"ok": not failed, "findings": [asdict(finding) for finding in found]}
@@ -52,7 +55,7 @@ async def _examine(settings: Settings, *, sandbox: bool, generate: bool) -> list
     async with _service_checks(settings) as service:
         found = await run_checks([*machine_checks(settings, sandbox=sandbox), *service])
     pictures = [picture_check(settings)] if generate else []
-    return [*found, *await run_checks([start_check(sandbox=sandbox), *pictures, *host_checks()])]
+    return [*found, *await run_checks([start_check(sandbox=sandbox), *pictures, *host_checks()], found)]
 
 
 @asynccontextmanager

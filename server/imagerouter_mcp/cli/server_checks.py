@@ -89,4 +89,6 @@ def picture_check(settings: Settings) -> Check:
         size = len(base64.b64decode(previews[0].data)) / 1024
         return [Finding("picture", "ok", f"{made}, with a preview of {size:.0f} KiB.")]
 
-    return Check("picture", run, PICTURE_SECONDS)
+    return Check(
+        "picture", run, PICTURE_SECONDS, ("key", "api", "key accepted", "credits", "pictures folder")
+    )

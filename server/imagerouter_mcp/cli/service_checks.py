@@ -49,11 +49,11 @@ class ServiceChecks:
         if base == Settings.model_fields["base_url"].default:
             addresses["storage"] = STORAGE_URL
         always = [self._reaching(name, url) for name, url in addresses.items()]
-        asking = [Check("models", self._models, ASK_SECONDS)]
+        asking = [Check("models", self._models, ASK_SECONDS, ("api",))]
         if self._settings.key:
             asking = [
-                Check("key accepted", self._key, ASK_SECONDS),
-                Check("credits", self._credits, ASK_SECONDS),
+                Check("key accepted", self._key, ASK_SECONDS, ("api",)),
+                Check("credits", self._credits, ASK_SECONDS, ("api", "key accepted")),
                 *asking,
             ]
         return [*always, *asking]
@@ -61,6 +61,7 @@ class ServiceChecks:
     def _reaching(self, name: str, url: str) -> Check:
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
+        same = name != "api" and self._settings.base_url.startswith(origin)
 
         async def run() -> Sequence[Finding]:
             latency = await reach(self._http, origin, REACH_SECONDS)
@@ -70,7 +71,7 @@ class ServiceChecks:
                 Finding(name, "warning" if slow else "ok", what, "That is slow. Check the connection." * slow)
             ]
 
-        return Check(name, run, REACH_SECONDS + 1)
+        return Check(name, run, REACH_SECONDS + 1, ("api",) if same else ())
 
     async def _models(self) -> Sequence[Finding]:
         models = (await Catalogue(self._client.models).models()).models

@@ -77,7 +77,7 @@ def prepare_folder(folder: Path, remedy: str = _OTHER_OUTPUT) -> None:
             folder, remedy, _REASONS.get(error.errno or 0, error.strerror or str(error))
         ) from None
     if disk.total and disk.free < ROOM_BYTES:  # some network drives do not tell and say 0
-        raise _unusable(folder, remedy, _REASONS[errno.ENOSPC])
+        raise _unusable(folder, remedy, f"its disk has less than {ROOM_BYTES >> 20} MiB free")
 
 
 def _unusable(folder: Path, remedy: str, reason: str) -> ConfigurationError:

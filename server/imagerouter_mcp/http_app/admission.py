@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from imagerouter_mcp.http_app.error_response import error_response
-from imagerouter_mcp.http_app.exposure import LINKS, PROBES
+from imagerouter_mcp.http_app.exposure import LINKS, MCP_PATH, PROBES
 from imagerouter_mcp.http_app.household import household
 
 CLIENT = "imagerouter_mcp.client"
@@ -21,6 +21,9 @@ BURST_SECONDS = 10
 """A client may send this many seconds' worth of its rate at once."""
 MAX_WAIT_SECONDS = 1
 """How long a request that comes too soon is kept waiting; if that is not enough, it is refused."""
+BYTES_OF_A_REQUEST = 64 * 1024
+"""JSON counts as one more request for each of these amounts, up to `_MOST_REQUESTS` in all."""
+_MOST_REQUESTS = 65
 MAX_CLIENTS = 10_000
 """How many clients' rates are remembered; the least recently seen is forgotten first."""
 
@@ -48,12 +51,12 @@ class Admission:
         shown = self._shown(scope)
         # Clients without a token must not use up the rate of a client with one at the same address.
         client = f"{shown} {household(scope.get('client'))}"
-        answer = await self._waited(client) or self._permitted(shown, scope)
+        answer = await self._waited(client, _weight(scope)) or self._permitted(shown, scope)
         await answer({**scope, CLIENT: client}, receive, send)
 
-    async def _waited(self, client: str) -> ASGIApp | None:
+    async def _waited(self, client: str, weight: int) -> ASGIApp | None:
         """Wait until it is the client's turn; return a refusal if that would take too long."""
-        wait = self._rate.wait(client)
+        wait = self._rate.wait(client, weight)
         if wait > MAX_WAIT_SECONDS:
             return error_response(
                 429, "Too many requests. Wait, then go on.", {"Retry-After": str(math.ceil(wait))}
@@ -80,6 +83,21 @@ class Admission:
         return sum(n * hmac.compare_digest(shown, each) for n, each in enumerate(self._expected, 1))
 
 
+def declared_size(scope: Scope) -> int:
+    """Return how many bytes a request says that its body has; 0 if it does not say so."""
+    declared = Headers(scope=scope).get("content-length", "")
+    return int(declared) if declared.isdecimal() else 0
+
+
+def _weight(scope: Scope) -> int:
+    """Return how many requests a request counts as."""
+    if scope["path"] != MCP_PATH:
+        return 1
+    if "transfer-encoding" in Headers(scope=scope):
+        return _MOST_REQUESTS
+    return min(1 + declared_size(scope) // BYTES_OF_A_REQUEST, _MOST_REQUESTS)
+
+
 class Rate:
     """A token bucket for each client.
 
@@ -96,14 +114,18 @@ class Rate:
         self._clock = clock
         self._full_at: OrderedDict[str, float] = OrderedDict()
 
-    def wait(self, client: str) -> float:
+    def wait(self, client: str, weight: int = 1) -> float:
         """Count a request, unless it would have to wait for more than `MAX_WAIT_SECONDS`.
+
+        Args:
+            client: Whose it is.
+            weight: How many requests it counts as.
 
         Returns:
             The seconds until it may pass.
         """
         now = self._clock()
-        full_at = max(self._full_at.get(client, now), now) + self._interval
+        full_at = max(self._full_at.get(client, now), now) + min(weight * self._interval, self._room)
         excess = full_at - now - self._room
         if excess > MAX_WAIT_SECONDS:
             return excess

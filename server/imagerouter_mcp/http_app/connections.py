@@ -28,13 +28,15 @@ TAKING_SECONDS = 60
 """How long a client may read nothing of an answer that is waiting to be sent."""
 LINGERING_SECONDS = 2
 """How long the rest of a refused request is thrown away; closing at once could lose the answer."""
+_DISCARDING_PAUSE = 0.01
+"""Seconds between two pieces that are thrown away, as reading them takes time too."""
 ACCEPTED_AT_ONCE = 8
 """How many connections are accepted before others are served again, so that a flood delays them little."""
 QUEUED = 4096
 """How many connections the system keeps until they are accepted."""
 MIN_CHUNK_BYTES = 256
 """Average size of a body's chunks. Smaller ones would take long to parse."""
-_SPARE_BYTES = 200 * MIN_CHUNK_BYTES
+_SPARE_BYTES = 100 * MIN_CHUNK_BYTES
 """How far a body may be below that average."""
 
 
@@ -92,7 +94,10 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass data on, unless it belongs to a request that has been answered."""
-        if not self._lingers:
+        if self._lingers:
+            self._socket.pause_reading()
+            self.loop.call_later(_DISCARDING_PAUSE, self._socket.resume_reading)
+        else:
             self.deadline += len(data) / MIN_BYTES_PER_SECOND
             super().data_received(data)
 

@@ -1,9 +1,8 @@
 """Receive the JSON of requests, limit its size, and limit how many requests are under way."""
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from imagerouter_mcp.http_app.admission import CLIENT
+from imagerouter_mcp.http_app.admission import CLIENT, declared_size
 from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.http_app.exposure import MCP_PATH
 from imagerouter_mcp.http_app.shares import Shares
@@ -37,8 +36,7 @@ class JsonBodies:
         if scope["type"] != "http" or scope["path"] != MCP_PATH or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
+        if declared_size(scope) > MAX_BODY_BYTES:
             await _TOO_LARGE(scope, receive, send)
             return
         body = _Body(scope[CLIENT], self._held)
@@ -66,7 +64,7 @@ class _Body:
 
     def __init__(self, client: str, held: Shares) -> None:
         self._client, self._held = client, held
-        self._counted = 0
+        self._counted = self._values = 0
         self._data = bytearray()
         self.is_whole = False
         """Whether it has arrived; else the client has left."""
@@ -77,13 +75,17 @@ class _Body:
             message = await receive()
             if message["type"] != "http.request":
                 return None
-            self._data += message.get("body", b"")
+            piece: bytes = message.get("body", b"")
+            self._data += piece
+            self._values += sum(map(piece.count, _SEPARATORS))
             if len(self._data) > MAX_BODY_BYTES:
                 return _TOO_LARGE
+            if self._values > MAX_VALUES:
+                return _TOO_COMPLEX
             if not self._fits():
                 return _TOO_MUCH
             self.is_whole = not message.get("more_body", False)
-        return _TOO_COMPLEX if sum(map(self._data.count, _SEPARATORS)) > MAX_VALUES else None
+        return None
 
     def _fits(self) -> bool:
         """Count what has arrived, if it is not small."""

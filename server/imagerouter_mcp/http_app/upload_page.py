@@ -14,6 +14,7 @@ from starlette.types import Message, Receive
 from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError
 from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.gallery.uploads import MAX_UPLOAD_BYTES, Uploads, is_upload
+from imagerouter_mcp.http_app.admission import declared_size
 from imagerouter_mcp.http_app.downloads import HARMLESS, refuse_link
 from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.wiring import App
@@ -103,8 +104,7 @@ async def _read(request: Request, file: BinaryIO) -> None:
         _TooLargeError: It is larger than allowed.
         ClientDisconnect: It did not arrive completely.
     """
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > _MAX_BYTES:
+    if declared_size(request.scope) > _MAX_BYTES:
         raise _TooLargeError
     limited = Request(request.scope, _limited(request.receive, _MAX_BYTES))
     async for chunk in _content(limited):

@@ -52,6 +52,11 @@ async def test_so_many_have_their_turn_at_once_and_no_more() -> None:
     assert line.turns == ["0", "1", "2"]
     await line.finish(*tasks)
     assert line.turns == ["0", "1", "2", "3", "4"]
+    later = Line(3)
+    later.pace = line.pace
+    tasks = [await later.want(str(number)) for number in range(5)]
+    assert later.turns == ["0", "1", "2"]
+    await later.finish(*tasks)
 
 
 async def test_who_leaves_the_line_keeps_nobody_waiting() -> None:
