@@ -72,6 +72,11 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(rf"https?://(?:{_HOST_NAME.pattern})(?::\d{{1,5}})?", re.IGNORECASE)
 
+_OF_PYTHON = (
+    *("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR"),
+    *("SYSTEMROOT", "TEMP", "TMP"),  # Windows
+)
+
 PreviewSize = Literal["auto", "none", "large"]
 ResponseFormat = Literal["url", "b64_json", "b64_ephemeral"]
 
@@ -79,6 +84,11 @@ ResponseFormat = Literal["url", "b64_json", "b64_ephemeral"]
 def config_folder() -> Path:
     """Return the folder of this user's configuration, which may hold the key file."""
     return Path(platformdirs.user_config_path(APP, appauthor=False))
+
+
+def bare_environment() -> dict[str, str]:
+    """Return what Python itself needs of the environment, for a process that is to know nothing else."""
+    return {name: os.environ[name] for name in _OF_PYTHON if name in os.environ}
 
 
 def expand(text: str) -> Path:

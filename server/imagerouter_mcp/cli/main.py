@@ -149,6 +149,7 @@ def _add_setting_up(add: Callable[..., argparse.ArgumentParser]) -> None:
     setup.add_argument(
         "host", nargs="?", type=_known_host, metavar="HOST", help="its name; without it, list the hosts"
     )
+    setup.add_argument("--url", help="register the server at this address instead, such as https://…/mcp")
     setup.add_argument("--yes", action="store_true", help="run the host's own command without asking")
     _add_sandbox_option(setup)
     key = add("key", help="store the API key for all hosts; asks for it without showing it")
@@ -237,7 +238,9 @@ def _setting_up(options: argparse.Namespace) -> Callable[[], int]:
         case "setup":
             from imagerouter_mcp.cli.setup import run_setup  # noqa: PLC0415 - see `_command`
 
-            return partial(run_setup, options.host, yes=options.yes, sandbox=_sandbox(options))
+            return partial(
+                run_setup, options.host, yes=options.yes, sandbox=_sandbox(options), url=options.url
+            )
         case "key":
             from imagerouter_mcp.cli.key import run_key  # noqa: PLC0415 - see `_command`
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+import anyio
 from anyio import to_thread
 
 from imagerouter_mcp.api.request_body import MAX_JSON_BYTES, largest_shared
@@ -25,6 +26,7 @@ from imagerouter_mcp.images.masks import Convention
 from imagerouter_mcp.images.masks.regions import parse_mask, refusal
 from imagerouter_mcp.images.prepare import shrink
 from imagerouter_mcp.images.source_images import SourceImage, SourceReader, is_data, shown
+from imagerouter_mcp.images.workers import decode
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -60,7 +62,7 @@ class OpenSources:
         """Return the images for one request; several requests may read them at the same time."""
         return [Upload(_view(image.file), image.filename, image.media_type) for image in self.images]
 
-    def reduced(self) -> "Image | None":
+    async def reduced(self) -> "Image | None":
         """Return the first image, small, to see whether an edit returns it unchanged.
 
         A masked edit leaves most of it unchanged on purpose, so there None is returned. Call it before the
@@ -70,8 +72,8 @@ class OpenSources:
 
         if not self.images or self.mask is not None:
             return None
-        first = self.images[0]
-        return reduced(first.file, first.media_type.partition("/")[2])
+        first = self.images[0].file
+        return await decode("sources", first, reduced, first)
 
     def mask_upload(self, convention: Convention) -> Upload | None:
         """Return the mask in a provider's convention; the caller closes its file."""
@@ -129,7 +131,7 @@ class Sources:
                 return
             mask, origin, understood, fetched_mask = await self._open_mask(request.mask, images[0], opened)
             images, shrunk = await self._fitted(images, origins, opened)
-            mask = await to_thread.run_sync(_scaled_mask, mask, images[0])
+            mask = await decode("sources", images[0].file, _scaled_mask, mask, images[0])
             notes = (*notes, understood, *shrunk)
             yield OpenSources(images, (*origins, f"mask {origin}"), mask, notes, (*fetched, fetched_mask))
 
@@ -186,11 +188,12 @@ class Sources:
     async def _open_all(
         self, texts: tuple[str, ...], opened: AsyncExitStack, *, turn: bool
     ) -> list[tuple[SourceImage, str]]:
+        prepared = anyio.Lock()
         turns = asyncio.Semaphore(_OPENED_AT_ONCE)
 
         async def in_turn(text: str) -> tuple[SourceImage, str]:
             async with turns:
-                return await self._open(text, opened, turn=turn)
+                return await self._open(text, opened, prepared, turn=turn)
 
         outcomes = await gather_outcomes(map(in_turn, texts))
         for outcome in outcomes:
@@ -198,13 +201,18 @@ class Sources:
                 raise outcome
         return [outcome for outcome in outcomes if not isinstance(outcome, ImageRouterError)]
 
-    async def _open(self, text: str, opened: AsyncExitStack, *, turn: bool) -> tuple[SourceImage, str]:
-        """Open a source image, upright if `turn`; also return what the record calls it."""
+    async def _open(
+        self, text: str, opened: AsyncExitStack, turns: anyio.Lock, *, turn: bool
+    ) -> tuple[SourceImage, str]:
+        """Open a source image, upright if `turn`; also return what the record calls it.
+
+        The pictures of one call are prepared in `turns`, so that other calls come between them.
+        """
         stored, origin = await self._stored(text)
         if stored:
-            image = await self._reader.open_stored(stored, origin, turn=turn)
+            image = await self._reader.open_stored(stored, origin, turns, turn=turn)
         else:
-            image = await self._reader.open(text, turn=turn)
+            image = await self._reader.open(text, turns, turn=turn)
         opened.callback(image.file.close)
         return image, origin
 
@@ -223,7 +231,7 @@ class Sources:
         fitted: list[SourceImage] = []
         for image, origin in zip(images, origins, strict=True):
             if image.bytes > largest:
-                fitted.append(await to_thread.run_sync(shrink, image, origin, largest))
+                fitted.append(await decode("sources", image.file, shrink, image, origin, largest))
                 opened.callback(fitted[-1].file.close)
                 image.file.close()
             else:
@@ -240,12 +248,16 @@ class Sources:
 
         regions = parse_mask(text)
         if regions:
-            mask = await to_thread.run_sync(region_mask, regions, source.file, source.width, source.height)
+            mask = await decode(
+                "sources", source.file, region_mask, regions, source.file, source.width, source.height
+            )
             return mask, text, f"The mask {shown(text)} was drawn for the first picture.", ""
         if not (is_handle(text) or is_upload(text) or self._reader.can_open(text)):
             raise refusal(text, "it is neither a region nor the path, address or handle of a picture")
-        given, origin = await self._open(text, opened, turn=True)
-        mask, understood = await to_thread.run_sync(given_mask, given.file, source.width, source.height)
+        given, origin = await self._open(text, opened, anyio.Lock(), turn=True)
+        mask, understood = await decode(
+            "sources", given.file, given_mask, given.file, source.width, source.height
+        )
         return mask, origin, f"The mask was {understood}.", given.fetched
 
     async def _stored(self, text: str) -> tuple[Path | None, str]:

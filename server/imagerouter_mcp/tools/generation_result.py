@@ -54,10 +54,14 @@ async def done_result(
     shown = list(_pictures(finished))
     content = _done_content(finished, media, links)
     blocks: list[ContentBlock] = []
-    if preview != "none" and (drawn := await _preview(shown, preview)):
-        blocks.append(drawn)
+    lines = _done_lines(finished, content, links)
+    if preview != "none":
+        files = [(image.path, f"{image.handle} · {summary(made.record)}") for made, image in shown]
+        drawn, stopped = await draw_preview(files, preview)
+        blocks += [drawn] if drawn else []
+        lines += [stopped] if stopped else []
     blocks.extend(_resource_link(image, made.record) for made, image in shown if image.path and image.handle)
-    return tool_result(_done_lines(finished, content, links), content, *blocks)
+    return tool_result(lines, content, *blocks)
 
 
 def record_fields(record: Record, links: Links | None) -> dict[str, Any]:
@@ -226,13 +230,4 @@ def _resource_link(image: GalleryImage, record: Record) -> ResourceLink:
         description=one_line(record.prompt[:100]) or None,
         mime_type=image.media_type,
         size=image.bytes,
-    )
-
-
-async def _preview(shown: Sequence[tuple[Result, GalleryImage]], size: PreviewChoice) -> ContentBlock | None:
-    from imagerouter_mcp.images.pixels.contact_sheet import Tile
-
-    return await draw_preview(
-        [Tile(image.path, f"{image.handle} · {summary(made.record)}") for made, image in shown],
-        "large" if size == "large" else "auto",
     )

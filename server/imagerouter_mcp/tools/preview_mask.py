@@ -2,7 +2,6 @@
 
 from typing import Annotated, TypedDict
 
-from anyio import to_thread
 from mcp.types import CallToolResult
 from pydantic import Field
 
@@ -32,14 +31,15 @@ async def preview_mask(
 ) -> Annotated[CallToolResult, MaskContent]:
     """Show which part of a picture an edit with this mask would change. Free."""
     from imagerouter_mcp.images.masks.painting import covered_share, mask_preview
+    from imagerouter_mcp.images.workers import decode
 
     request = Request(prompt="", images=(image,), mask=mask)
     async with ctx.request_context.lifespan_context.sources.opened(request) as sources:
         if sources.mask is None:
             raise PlanError("There is no mask.", 'Give one in `mask`, such as "box:0,0,100%,50%".')
         source = sources.images[0]
-        preview = await to_thread.run_sync(mask_preview, source.file, sources.mask)
-        percent = round(100 * await to_thread.run_sync(covered_share, sources.mask), 1)
+        preview = await decode("previews", source.file, mask_preview, source.file, sources.mask)
+        percent = round(100 * await decode("previews", None, covered_share, sources.mask), 1)
         width, height = source.width, source.height
     changes = f"{percent:g} % of the {width}×{height} picture would change: the tinted part."
     text = " ".join((changes, *sources.notes))
