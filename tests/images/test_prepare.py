@@ -964,7 +964,8 @@ def test_random_damage_never_crashes() -> None:
         for _ in range(rng.randint(1, 6)):
             data[rng.randrange(len(data))] = rng.randrange(256)
         try:
-            prepare(io.BytesIO(data), "x").file.close()
+            # What a child process does for some types is done here, which is quicker.
+            preparing.do_in_child(io.BytesIO(data), work="_prepared", name="x", turn=False)[0].close()
             outcomes[True] += 1
         except InvalidSourceError:
             outcomes[False] += 1
