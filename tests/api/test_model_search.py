@@ -141,6 +141,11 @@ def test_each_word_for_a_wish_finds_what_fulfils_it(word: str, meant: str) -> No
     assert ids(search(CATALOGUE, word, popularity=popularity))[0] == meant
 
 
+def test_a_word_itself_counts_more_than_what_it_also_means() -> None:
+    models = (entry("a/photo-real", score=10), entry("b/photo-x", score=1), entry("c/real", score=99))
+    assert ids(search(models, "photo")) == ["a/photo-real", "b/photo-x", "c/real"]
+
+
 def test_the_beginning_of_a_word_is_enough_from_three_letters_on() -> None:
     assert names("ill") == ["illustrious-xl"]
     assert names("il") == []

@@ -131,6 +131,26 @@ def test_a_host_that_refuses_is_quoted_and_the_other_way_told(command: Command, 
     assert "Traceback" not in ended.stderr
 
 
+def test_a_server_elsewhere_is_registered_by_its_address_and_the_token_stays_in_the_environment(
+    command: Command, program: Program
+) -> None:
+    address = "https://pictures.example/mcp"
+    notes = program("codex", "")
+    ended = command("setup", "codex", "--url", address, "--yes")
+    assert ended.returncode == 0
+    told = notes.read_text().split()
+    assert told == ["mcp", "add", SERVER, "--url", address, "--bearer-token-env-var", "IMAGEROUTER_MCP_TOKEN"]
+    assert "add tool_timeout_sec = 300 to the entry" in ended.stdout
+    for word in (*WORDS[1:], "zed"):
+        printed = command("setup", word, "--url", address).stdout
+        assert address in printed, word
+        assert "Set IMAGEROUTER_MCP_TOKEN to the server's token" in printed, word
+        assert "key" not in printed, word
+    refused = command("setup", "claude-desktop", "--url", address)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert f"Add {address} in its settings, under Connectors" in refused.stderr
+
+
 def test_the_key_is_in_no_hosts_configuration(
     command: Command, program: Program, with_sandbox: dict[str, str]
 ) -> None:
@@ -184,7 +204,7 @@ def test_a_host_that_is_not_known_is_refused_with_those_that_are(command: Comman
 def test_each_hosts_block_says_what_its_host_will_start(word: str) -> None:
     host = hosts()[word]
     launch = Launch("/somewhere else/imagerouter-mcp", ("--sandbox", 'a "quoted" word'))
-    block = host.block(launch)
+    block = host.block(host.entry(launch))
     entry: Any = tomllib.loads(block) if host.file.suffix == ".toml" else json.loads(block)
     for key in (*host.section, SERVER):
         entry = entry[key]

@@ -25,6 +25,8 @@ ANSWER_SECONDS = 60.0
 _LEGACY, _MODERN = "2025-11-25", "2026-07-28"
 _WHO = {"name": "faults", "version": "1"}
 _HELLO = {"protocolVersion": _LEGACY, "capabilities": {}, "clientInfo": _WHO}
+_ONE_CALL_EACH = httpx.Limits(max_keepalive_connections=0)
+"""An idle connection may be among those that are lost, and then the next call is lost with it."""
 _INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 
 
@@ -152,7 +154,7 @@ class HTTPHost:
     """
 
     def __init__(self, address: str, era: Era = "auto") -> None:
-        self._http = httpx.Client(trust_env=False, timeout=ANSWER_SECONDS)
+        self._http = httpx.Client(trust_env=False, timeout=ANSWER_SECONDS, limits=_ONE_CALL_EACH)
         self._address = address
         self._era: Era = era
         self._numbers = itertools.count(1)

@@ -147,7 +147,7 @@ def _repeat(
         moment.wait(trial.scene, trial.prompt)
         host = line.return_(loss)
         told, once_more = (host.call(tool, **arguments) for _ in range(2))
-        assert told.images
+        assert told.images, told.text
         assert told.images == once_more.images
         said = (
             (*_SAYS, f"name {told.images[0]['handle']} in place of last") if asked == "edit last" else _SAYS

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -18,6 +17,7 @@ from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.sandbox.service.state import SandboxState
 from support.faulty_sandbox import running_faulty_sandbox
+from support.http_serving import serving
 
 HEARTBEAT_SECONDS = 0.1
 STALL_SECONDS = 2.0
@@ -141,18 +141,8 @@ class Scene:
     @contextmanager
     def serving(self) -> Generator[str]:
         """A server over HTTP; gives its address."""
-        with subprocess.Popen(  # noqa: S603 - our own command
-            [*self.command, "http", "--port", "0"],
-            env=self.environment,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd="/",
-        ) as process:
-            try:
-                assert process.stderr
-                yield process.stderr.readline().rpartition(" ")[2].strip()
-            finally:
-                process.terminate()
+        with serving(self.environment) as running:
+            yield running.url
 
     def close(self) -> None:
         """End everything that was started."""

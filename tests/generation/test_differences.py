@@ -21,6 +21,7 @@ def told(
     kind: str = "png",
     url: str | None = None,
     against: bool = False,
+    beside: Path | None = None,
     **asked: str,
 ) -> list[str]:
     """What is said of a stored file, for a request with these fields."""
@@ -39,7 +40,12 @@ def told(
     source = io.BytesIO()
     PHOTO.save(source, "PNG")
     answer = GenerationAnswer(items=[ResultItem(url=url, b64_json=None if url else "AAAA"), *also])
-    return differences(plan, answer, [stored], reduced(source, "png") if against else None)
+    images = (
+        [stored, StoredImage(path=beside, media_type="image/png", width=320, height=240)]
+        if beside
+        else [stored]
+    )
+    return differences(plan, answer, images, reduced(source) if against else None)
 
 
 @pytest.fixture
@@ -77,6 +83,12 @@ def test_the_pages_of_a_layered_tiff_are_counted(tmp_path: Path) -> None:
 def test_a_stretched_source_is_an_echo(path: Path) -> None:
     PHOTO.resize((500, 500)).save(path)  # pyright: ignore[reportUnknownMemberType] - as above
     assert "returned the source image unchanged" in told(path, against=True)[0]
+
+
+def test_one_echo_among_several_results_is_said(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.png"
+    Image.new("RGB", (320, 240), "red").save(other)
+    assert "returned the source image unchanged" in told(path, beside=other, against=True)[0]
 
 
 def test_real_edits_are_no_echo_even_where_they_are_small(path: Path) -> None:

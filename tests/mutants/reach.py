@@ -23,7 +23,7 @@ from mutants.faults import Fault
 RECORD = "MUTANTS_RECORD"
 """The variable that names the folder to record into; without it the plugin does nothing."""
 
-SHARE_OF_TESTS = 0.1
+SHARE_OF_TESTS = 0.2
 """Part of the processor time of all tests that the tests for one fault may take."""
 
 _OF_IMPORTS = ("tests/contract/", "tests/project/")

@@ -172,7 +172,8 @@ def test_registering_by_hand_is_what_the_setup_command_does() -> None:
         else:
             assert f"`{shlex.join([host.program or '', *words])}`" in told, host.name
     (block,) = blocks(told, "json")
-    assert json.loads(block) == json.loads(hosts()["claude-desktop"].block(launch))
+    host = hosts()["claude-desktop"]
+    assert json.loads(block) == json.loads(host.block(host.entry(launch)))
 
 
 def test_nothing_in_the_skill_asks_for_the_key_on_a_command_line() -> None:

@@ -59,6 +59,8 @@ class Host:
         question: How to ask the host about the server.
         link: Builds a web link that registers the server at a click.
         remark: What else the person has to do, as a sentence.
+        limit: What sets the time limit of a call in its file, where `register` does not; "" where it does, or
+            where none is needed.
     """
 
     word: str
@@ -73,6 +75,7 @@ class Host:
     question: Question | None = None
     link: Callable[[Launch], str] | None = None
     remark: str = ""
+    limit: str = ""
 
     def find_program(self) -> str | None:
         """Return the full path of the host's command, or None."""
@@ -82,13 +85,12 @@ class Host:
         """Tell whether the host seems to be installed for this user."""
         return self.find_program() is not None or any(trace.exists() for trace in self.traces)
 
-    def block(self, launch: Launch) -> str:
+    def block(self, entry: Mapping[str, object]) -> str:
         """Return the text to put into its configuration file, as TOML or JSON."""
-        entry = self.entry(launch)
         if self.file.suffix == ".toml":
             lines = [f"{key} = {json.dumps(value)}" for key, value in entry.items()]
             return "\n".join([f"[{'.'.join((*self.section, SERVER))}]", *lines])
-        whole: dict[str, object] = {SERVER: entry}
+        whole: dict[str, object] = {SERVER: dict(entry)}
         for key in reversed(self.section):
             whole = {key: whole}
         return json.dumps(whole, indent=2, ensure_ascii=False)
@@ -235,6 +237,7 @@ def hosts() -> Mapping[str, Host]:
                 rf'"name": "{SERVER}"',
                 "The server is registered. Codex does not tell whether it connects.",
             ),
+            limit=f"tool_timeout_sec = {CALL_MS // 1000}",
         ),
         Host(
             "opencode",
@@ -246,6 +249,7 @@ def hosts() -> Mapping[str, Host]:
             program="opencode",
             register=_plain_words,
             question=Question(("mcp", "list"), rf"\b{SERVER}\b\s*(\x1b\[[\d;]*m)*\s*connected"),
+            limit=f'"timeout": {CALL_MS}',
         ),
         Host(
             "openclaw",

@@ -10,6 +10,7 @@ from itertools import takewhile
 
 from imagerouter_mcp import __version__
 from imagerouter_mcp.errors import ImageRouterError
+from imagerouter_mcp.lines import VisibleFormatter
 
 BY_HAND = {
     "generate": "make a picture from text",
@@ -66,7 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     typed = list(sys.argv[1:] if arguments is None else arguments)
     # stdout belongs to the protocol. The SDK leaves an existing logging setup alone.
     by_hand = bool(_words_by_hand(typed))
-    logging.basicConfig(stream=sys.stderr, format=_log_format(by_hand=by_hand))
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(VisibleFormatter(_log_format(by_hand=by_hand)))
+    logging.basicConfig(handlers=[handler])
     if not typed and all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         print(INTRODUCTION)
         return 0
@@ -146,6 +149,7 @@ def _add_setting_up(add: Callable[..., argparse.ArgumentParser]) -> None:
     setup.add_argument(
         "host", nargs="?", type=_known_host, metavar="HOST", help="its name; without it, list the hosts"
     )
+    setup.add_argument("--url", help="register the server at this address instead, such as https://…/mcp")
     setup.add_argument("--yes", action="store_true", help="run the host's own command without asking")
     _add_sandbox_option(setup)
     key = add("key", help="store the API key for all hosts; asks for it without showing it")
@@ -234,7 +238,9 @@ def _setting_up(options: argparse.Namespace) -> Callable[[], int]:
         case "setup":
             from imagerouter_mcp.cli.setup import run_setup  # noqa: PLC0415 - see `_command`
 
-            return partial(run_setup, options.host, yes=options.yes, sandbox=_sandbox(options))
+            return partial(
+                run_setup, options.host, yes=options.yes, sandbox=_sandbox(options), url=options.url
+            )
         case "key":
             from imagerouter_mcp.cli.key import run_key  # noqa: PLC0415 - see `_command`
 

@@ -4,10 +4,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from imagerouter_mcp.cli.hosts import Host, hosts
 from imagerouter_mcp.cli.launch import COMMAND, Launch, as_typed, own_launch
+from imagerouter_mcp.cli.remote_hosts import TOKEN, remote_entry, remote_words
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.settings import load_settings
 
@@ -15,33 +17,65 @@ REGISTER_SECONDS = 120
 """Time limit for a host's command."""
 
 
-def run_setup(word: str | None, *, yes: bool, sandbox: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class _Registration:
+    """What registers the server with a host.
+
+    Attributes:
+        words: The arguments of the host's own command; None if it has none that can.
+        block: What to write into its file instead.
+        link: A link that does the same; "" if there is none.
+    """
+
+    words: list[str] | None
+    block: str
+    link: str = ""
+
+
+def run_setup(word: str | None, *, yes: bool, sandbox: bool, url: str | None = None) -> int:
     """Register the server with a host, or list the hosts.
 
     Args:
         word: The host, or None to list them.
         yes: Whether to run the host's command without asking.
         sandbox: Whether the registered server is to use the sandbox.
+        url: The address of a server that runs elsewhere, to be registered in place of this command.
 
     Raises:
-        ConfigurationError: The host's command failed, or this command runs from a cache.
+        ConfigurationError: The host's command failed, this command runs from a cache, or the host takes no
+            address.
     """
     if word is None:
         return _list_hosts()
-    host, launch = hosts()[word], own_launch(sandbox=sandbox)
-    commands = _commands(host, launch)
+    host = hosts()[word]
+    registration = _remote(host, url) if url else _local(host, own_launch(sandbox=sandbox))
+    commands = _commands(host, registration)
     if commands and _confirm(host, commands, yes=yes):
         for command in commands:
-            _run(host, command, launch, may_fail=command is not commands[-1])
+            _run(host, command, registration, may_fail=command is not commands[-1])
         print(f"{host.name} knows the server now.")
+        if host.limit:
+            print(f"Its command sets no time limit: add {host.limit} to the entry in {host.file}.")
     else:
-        _print_block(host, launch)
+        _print_block(host, registration)
     if host.remark:
         print(host.remark)
+    if url:
+        print(f"Set {TOKEN} to the server's token in the environment of {host.name}.")
+        return 0
     if not sandbox and load_settings().key is None:
         print(f"No API key is stored yet. To store one: {_own_command('key')}")
     print(f"To check that everything works: {_own_command('doctor', *(['--sandbox'] if sandbox else []))}")
     return 0
+
+
+def _local(host: Host, launch: Launch) -> _Registration:
+    words = host.register(launch) if host.register else None
+    return _Registration(words, host.block(host.entry(launch)), host.link(launch) if host.link else "")
+
+
+def _remote(host: Host, url: str) -> _Registration:
+    return _Registration(remote_words(host, url), host.block(remote_entry(host, url)))
 
 
 def _own_command(*words: str) -> str:
@@ -58,12 +92,12 @@ def _list_hosts() -> int:
     return 0
 
 
-def _commands(host: Host, launch: Launch) -> list[list[str]]:
+def _commands(host: Host, registration: _Registration) -> list[list[str]]:
     """Return the commands to run in order. All but the last may fail: there may be nothing to remove."""
     program = host.find_program()
-    if program is None or host.register is None:
+    if program is None or registration.words is None:
         return []
-    registering = [program, *host.register(launch)]
+    registering = [program, *registration.words]
     if program.lower().endswith((".cmd", ".bat")) and any('"' in word for word in registering):
         return []  # Windows' command interpreter would remove the quotes
     return [*([[program, *host.forget]] if host.forget else []), registering]
@@ -81,7 +115,7 @@ def _confirm(host: Host, commands: Sequence[Sequence[str]], *, yes: bool) -> boo
     return input("\nRun this? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _run(host: Host, command: Sequence[str], launch: Launch, *, may_fail: bool) -> None:
+def _run(host: Host, command: Sequence[str], registration: _Registration, *, may_fail: bool) -> None:
     """Run a command in the home folder, because some hosts keep a configuration for each project folder."""
     try:
         ended = subprocess.run(  # noqa: S603 - shown to the person first, or agreed to with --yes
@@ -101,11 +135,11 @@ def _run(host: Host, command: Sequence[str], launch: Launch, *, may_fail: bool) 
     if failed and not may_fail:
         raise ConfigurationError(
             f"{host.name} did not register the server. It said: {said[-500:] or 'nothing'}",
-            f"Put this into {host.file} yourself:\n{host.block(launch)}",
+            f"Put this into {host.file} yourself:\n{registration.block}",
         )
 
 
-def _print_block(host: Host, launch: Launch) -> None:
-    print(f"Put this into {host.file}, beside what is there:\n\n{host.block(launch)}\n")
-    if host.link:
-        print(f"Or open this link, which does the same:\n\n{host.link(launch)}\n")
+def _print_block(host: Host, registration: _Registration) -> None:
+    print(f"Put this into {host.file}, beside what is there:\n\n{registration.block}\n")
+    if registration.link:
+        print(f"Or open this link, which does the same:\n\n{registration.link}\n")

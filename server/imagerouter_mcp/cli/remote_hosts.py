@@ -1,0 +1,75 @@
+"""How each host registers a server that runs elsewhere. The token stays in the environment of the host."""
+
+import json
+from collections.abc import Callable, Mapping
+
+from imagerouter_mcp.cli.hosts import CALL_MS, Host
+from imagerouter_mcp.cli.launch import SERVER
+from imagerouter_mcp.errors import ConfigurationError
+
+TOKEN = "IMAGEROUTER_MCP_TOKEN"  # noqa: S105 - a variable's name
+"""The variable that holds the token on the person's machine, as it does on the server's."""
+
+Entry = Callable[[str], dict[str, object]]
+"""Builds the server's entry in a host's configuration from its address."""
+
+
+def _with_header(reference: str, **fixed: object) -> Entry:
+    """Return a builder of an entry whose header has the token as the host reads a variable."""
+    return lambda url: {**fixed, "url": url, "headers": {"Authorization": f"Bearer {reference}"}}
+
+
+_SHELL, _ENV = f"${{{TOKEN}}}", f"${{env:{TOKEN}}}"
+_ENTRIES: Mapping[str, Entry] = {
+    "claude-code": _with_header(_SHELL, type="http"),
+    "cursor": _with_header(_ENV),
+    "vscode": _with_header(_ENV, type="http"),
+    "gemini": lambda url: {
+        "httpUrl": url,
+        "headers": {"Authorization": f"Bearer ${TOKEN}"},
+        "timeout": CALL_MS,
+    },
+    "codex": lambda url: {
+        "url": url,
+        "bearer_token_env_var": TOKEN,
+        "tool_timeout_sec": CALL_MS // 1000,
+    },
+    "opencode": _with_header(f"{{env:{TOKEN}}}", type="remote", timeout=CALL_MS),
+    "openclaw": _with_header(_SHELL, transport="streamable-http", requestTimeoutMs=CALL_MS),
+    "windsurf": lambda url: {"serverUrl": url, "headers": {"Authorization": f"Bearer {_ENV}"}},
+    "zed": _with_header("THE-TOKEN"),
+}
+
+
+def remote_entry(host: Host, url: str) -> dict[str, object]:
+    """Return the entry of a server at an address.
+
+    Raises:
+        ConfigurationError: The host takes no address in its configuration.
+    """
+    if host.word not in _ENTRIES:
+        raise ConfigurationError(
+            f"{host.name} has no place for an address in its file.",
+            f"Add {url} in its settings, under Connectors; the server must be reachable from the internet.",
+        )
+    return _ENTRIES[host.word](url)
+
+
+def remote_words(host: Host, url: str) -> list[str] | None:
+    """Return the arguments of the host's own command that register a server at an address, if it can."""
+    match host.word:
+        case "claude-code":
+            header = ["--header", f"Authorization: Bearer {_SHELL}"]
+            return ["mcp", "add", "--scope", "user", "--transport", "http", SERVER, url, *header]
+        case "gemini":
+            header = ["--header", f"Authorization: Bearer ${TOKEN}"]
+            limits = ["--transport", "http", "--timeout", str(CALL_MS)]
+            return ["mcp", "add", "--scope", "user", *limits, *header, SERVER, url]
+        case "codex":
+            return ["mcp", "add", SERVER, "--url", url, "--bearer-token-env-var", TOKEN]
+        case "opencode":
+            return ["mcp", "add", SERVER, "--url", url, "--header", f"Authorization=Bearer {{env:{TOKEN}}}"]
+        case "openclaw":
+            return ["mcp", "set", SERVER, json.dumps(remote_entry(host, url))]
+        case _:
+            return None
