@@ -1,13 +1,15 @@
 """Keep other people's text on one line, and everything in it visible."""
 
+import logging
 import re
 import unicodedata
+from typing import Any
 
 _JOINERS = "\u200c\u200d"
 """Zero-width non-joiner and joiner: Persian and Indic words and emoji need them between two characters."""
 _STYLES = "\ufe0e\ufe0f"
 """Variation selectors that choose between text and emoji; they follow a symbol, a digit or a mark."""
-_UNSEEN = re.compile(
+UNSEEN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     r"\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd"
     r"\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
@@ -32,7 +34,7 @@ def one_line(text: str, limit: int | None = None) -> str:
         text = text[: limit - 1] + "…"
     if text.isascii() and text.isprintable():
         return text
-    return _PILE.sub("", _UNSEEN.sub(_seen, text))
+    return _PILE.sub("", UNSEEN.sub(_seen, text))
 
 
 def collapse(text: str, limit: int | None = None) -> str:
@@ -58,6 +60,18 @@ def cut_middle(text: str, limit: int) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1 - end]}…{line[-end:]}"
 
 
+class VisibleFormatter(logging.Formatter):
+    """Formats log records so that no text of others begins a line or hides; tracebacks are indented."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the record's line."""
+        return one_line(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: ANN401, N802 - as logging has it
+        """Return the lines of a traceback."""
+        return "\n".join(f"  {one_line(line)}" for line in super().formatException(ei).splitlines())
+
+
 def _seen(found: re.Match[str]) -> str:
     """Return a character that belongs where it stands, and a space for any other."""
     start, end = found.span()
@@ -65,11 +79,11 @@ def _seen(found: re.Match[str]) -> str:
     if found[0] in _JOINERS:
         joins = _is_foreign(before) or before in _STYLES
         return found[0] if before and joins and _is_foreign(after) else " "
-    if found[0] in _STYLES and before and not _UNSEEN.match(before):
+    if found[0] in _STYLES and before and not UNSEEN.match(before):
         return found[0] if unicodedata.category(before)[0] in "SPN" else " "
     return " "
 
 
 def _is_foreign(character: str) -> bool:
     """Return whether a character is seen, and from a script or a set of symbols that needs joiners."""
-    return bool(character) and not character.isascii() and not _UNSEEN.match(character)
+    return bool(character) and not character.isascii() and not UNSEEN.match(character)

@@ -53,19 +53,19 @@ class NameLookup:
 
     def _look_up(self, host: str, port: int, answer: "asyncio.Future[Sequence[str]]") -> None:
         found: Sequence[str] = ()
-        error: OSError | UnicodeError | None = None
+        error: OSError | None = None
         try:
             found = [address for *_, (address, *_) in getaddrinfo(host, port, type=SOCK_STREAM)]  # pyright: ignore[reportAssignmentType] - a string first, in every family of addresses
-        except (OSError, UnicodeError) as failure:
+        except OSError as failure:
             error = failure
+        except UnicodeError:
+            error = gaierror("it is no name of a host")
         self._free.release()
         with suppress(RuntimeError):  # the loop has ended meanwhile
             answer.get_loop().call_soon_threadsafe(_settle, answer, found, error)
 
 
-def _settle(
-    answer: "asyncio.Future[Sequence[str]]", found: Sequence[str], error: OSError | UnicodeError | None
-) -> None:
+def _settle(answer: "asyncio.Future[Sequence[str]]", found: Sequence[str], error: OSError | None) -> None:
     if answer.done():  # nobody waits any more
         return
     if error:

@@ -72,6 +72,11 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(rf"https?://(?:{_HOST_NAME.pattern})(?::\d{{1,5}})?", re.IGNORECASE)
 
+_OF_PYTHON = (
+    *("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR"),
+    *("SYSTEMROOT", "TEMP", "TMP"),  # Windows
+)
+
 PreviewSize = Literal["auto", "none", "large"]
 ResponseFormat = Literal["url", "b64_json", "b64_ephemeral"]
 
@@ -79,6 +84,11 @@ ResponseFormat = Literal["url", "b64_json", "b64_ephemeral"]
 def config_folder() -> Path:
     """Return the folder of this user's configuration, which may hold the key file."""
     return Path(platformdirs.user_config_path(APP, appauthor=False))
+
+
+def bare_environment() -> dict[str, str]:
+    """Return what Python itself needs of the environment, for a process that is to know nothing else."""
+    return {name: os.environ[name] for name in _OF_PYTHON if name in os.environ}
 
 
 def expand(text: str) -> Path:
@@ -208,6 +218,8 @@ class Settings(BaseSettings):
     preview: PreviewSize = "auto"
     media_lines: bool = False
     """End each result with `MEDIA:` lines, whatever the host."""
+    resource_links: bool = True
+    """Link each result's resource, for hosts that know such links."""
     timeout: Annotated[float, Field(gt=0)] | None = None
     """Total time limit of a generation, in seconds; unset, pictures have 300 and videos 900."""
     stall_seconds: Annotated[float, Field(gt=0)] = 30

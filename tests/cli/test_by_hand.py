@@ -97,7 +97,7 @@ def test_the_usual_letters_stand_for_where_which_and_how_many(run: Run, tmp_path
     ended = run("generate", "A fox", "-m", "test/test", "-n", "2", "-o", "new/hero.jpg", "--json")
     assert ended.status == 0, ended.err
     assert [Path(image["path"]) for image in ended.json["images"]] == [
-        tmp_path / "new" / name for name in ("hero.jpg", "hero-2.jpg")
+        tmp_path / "new" / name for name in ("hero-1.jpg", "hero-2.jpg")
     ]
     into = run("generate", "A fox", "-m", "test/test", "-o", "new", "--json").json["images"][0]["path"]
     fresh = run("generate", "A fox", "-m", "test/test", "-o", "other/", "--json").json["images"][0]["path"]

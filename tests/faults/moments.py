@@ -51,7 +51,7 @@ def begin_sent(scene: Scene, host: RawHost, prompt: str) -> int:
 def begin_fetching(scene: Scene, host: RawHost, prompt: str) -> int:
     """A call whose result is on its way."""
     before = scene.fetches()
-    number, _ = host.ask("generate_image", **picture(prompt, _DRIPPING, size="32x32"))
+    number, _ = host.ask("generate_image", **picture(prompt, _DRIPPING))
     scene.wait_fetching(before)
     return number
 

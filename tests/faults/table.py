@@ -132,7 +132,7 @@ FAULTS = (
     Fault("a URL that gives 503 once", MADE, "sandbox/url-503-once"),
     Fault("a URL that redirects", MADE, "sandbox/url-redirect"),
     Fault("a URL that redirects to itself", PAID_AND_GONE, "sandbox/url-redirect-loop"),
-    Fault("a URL that drips", MADE, "sandbox/url-slow", {"size": "16x16"}),
+    Fault("a URL that drips", MADE, "sandbox/url-slow"),
     Fault("a URL without end", PAID_AND_GONE, "sandbox/url-endless"),
     Fault("a URL cut short", PAID_AND_GONE, "sandbox/url-truncated"),
     Fault("a URL to a page", PAID_AND_GONE, "sandbox/url-html"),

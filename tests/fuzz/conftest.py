@@ -1,7 +1,10 @@
 """Number of attempts per target: a few fixed ones in `make test`, many random ones in `make fuzz`."""
 
+import os
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +14,25 @@ from hypothesis.strategies import SearchStrategy
 USUAL = 300
 SECONDS = 20.0
 """An attempt that takes longer counts as a hang, even on two shared cores."""
+CPU_SECONDS = 1.0
+"""For one attempt, child processes included."""
+MEBIBYTES = 400
+"""Over what the process had before the first attempt; child processes are held to less than that."""
 
 Fuzz = Callable[..., None]
+
+
+def cpu_seconds() -> float:
+    """What this process and its children have used."""
+    return sum(os.times()[:4])
+
+
+def peak_mebibytes() -> int:
+    """The most that this process ever held; 0 where the system does not tell as Linux does."""
+    if sys.platform != "linux":
+        return 0
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
 
 
 @pytest.fixture
@@ -21,6 +41,8 @@ def fuzz(pytestconfig: pytest.Config) -> Fuzz:
     asked: int | None = pytestconfig.getoption("fuzz")
 
     def run(strategy: SearchStrategy[Any], attempt: Callable[[Any], None], usual: int = USUAL) -> None:
+        before = peak_mebibytes()
+
         @settings(
             max_examples=asked or usual,
             derandomize=asked is None,
@@ -34,11 +56,13 @@ def fuzz(pytestconfig: pytest.Config) -> Fuzz:
             ],
         )
         @given(strategy)
-        def timed(drawn: object) -> None:
-            began = time.monotonic()
+        def limited(drawn: object) -> None:
+            began, used = time.monotonic(), cpu_seconds()
             attempt(drawn)
+            assert cpu_seconds() - used < CPU_SECONDS
             assert time.monotonic() - began < SECONDS
+            assert peak_mebibytes() - before < MEBIBYTES
 
-        timed()
+        limited()
 
     return run

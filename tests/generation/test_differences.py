@@ -45,7 +45,7 @@ def told(
         if beside
         else [stored]
     )
-    return differences(plan, answer, images, reduced(source, "png") if against else None)
+    return differences(plan, answer, images, reduced(source) if against else None)
 
 
 @pytest.fixture

@@ -413,3 +413,18 @@ def test_the_overlay_of_a_transparent_picture_shows_grey_where_nothing_is() -> N
     shown = overlay(encoded(holed(rectangle(0, 0, 20, 20))), rectangle(0, 0, 20, 20))
 
     assert near(shown, (35, 10), (80, 80, 80))
+
+
+def test_a_large_transparent_mask_is_read_and_encoded_again() -> None:
+    outside = Image.new("L", (8192, 8192), 255)
+    outside.paste(0, (0, 0, 4096, 8192))
+    picture = Image.new("RGBA", outside.size)
+    picture.putalpha(outside)
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=1)
+    del picture
+
+    mask, said = given_mask(file, 8192, 8192)
+
+    assert said == "edited where it is transparent"
+    assert (mask.getpixel((4095, 0)), mask.getpixel((4096, 0))) == (255, 0)

@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -698,8 +699,8 @@ def test_a_lossless_webp_that_is_encoded_again_keeps_its_pixels_exactly(why: str
 @pytest.mark.parametrize(
     ("kind", "mode"),
     [
-        *((kind, mode) for kind in ("PNG", "JPEG", "WEBP", "TIFF", "BMP") for mode in ("RGB", "L")),
-        *((kind, "RGBA") for kind in ("PNG", "WEBP", "TIFF")),
+        *((kind, mode) for kind in ("PNG", "JPEG", "WEBP", "BMP") for mode in ("RGB", "L")),
+        *((kind, "RGBA") for kind in ("PNG", "WEBP")),
     ],
 )
 def test_what_has_too_many_bytes_is_made_to_fit(
@@ -845,15 +846,29 @@ def test_heic_is_refused_where_nothing_decodes_it(monkeypatch: pytest.MonkeyPatc
     assert "pillow-heif" in error.remedy
 
 
-def test_heic_is_converted_where_a_plug_in_decodes_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Heif(ImageFile):
-        def _open(self) -> None:
-            self._size, self._mode, self.tile = (64, 48), "RGB", []
-            self.info["exif"] = exif(location=True).tobytes()
-            self.im = quarters().im
+PLUG_IN = """
+from PIL import Image
+from PIL.ImageFile import ImageFile
 
-    monkeypatch.setitem(sys.modules, "pillow_heif", type(sys)("pillow_heif"))
-    monkeypatch.setattr(sys.modules["pillow_heif"], "HeifImageFile", Heif, raising=False)
+
+class HeifImageFile(ImageFile):
+    def _open(self):
+        picture = Image.open({picture!r}).convert("RGB")
+        self._size, self._mode, self.tile = picture.size, "RGB", []
+        self.info["exif"] = {exif!r}
+        self.im = picture.im
+"""
+
+
+def test_heic_is_converted_where_a_plug_in_decodes_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    quarters().save(tmp_path / "decoded.png")
+    plug_in = PLUG_IN.format(picture=str(tmp_path / "decoded.png"), exif=exif(location=True).tobytes())
+    (tmp_path / "pillow_heif.py").write_text(plug_in)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.delitem(sys.modules, "pillow_heif", raising=False)
 
     result, image, _ = ready(heic(), "IMG_0002.HEIC")
 
@@ -901,14 +916,14 @@ def test_a_drawing_that_reads_other_files_is_refused() -> None:
 
 
 def test_what_would_take_too_much_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encode, "MAX_WORKING_BYTES", 1000)
+    monkeypatch.setattr("imagerouter_mcp.images.pixels.decode.MOST_BYTES", 10)
 
     for kind in ("BMP", "PNG", "JPEG"):
         assert "64×48" in refusal(encoded(quarters(), kind)).what
 
 
 def test_a_picture_of_too_many_pixels_is_not_decoded() -> None:
-    progressive = bytearray(encoded(quarters(), "JPEG", progressive=True))
+    progressive = bytearray(encoded(quarters(), "JPEG", progressive=True, subsampling=0))
     frame = progressive.index(b"\xff\xc2") + 5
     progressive[frame : frame + 4] = struct.pack(">HH", 9400, 9400)
 
@@ -949,7 +964,8 @@ def test_random_damage_never_crashes() -> None:
         for _ in range(rng.randint(1, 6)):
             data[rng.randrange(len(data))] = rng.randrange(256)
         try:
-            prepare(io.BytesIO(data), "x").file.close()
+            # What a child process does for some types is done here, which is quicker.
+            preparing.do_in_child(io.BytesIO(data), work="_prepared", name="x", turn=False)[0].close()
             outcomes[True] += 1
         except InvalidSourceError:
             outcomes[False] += 1

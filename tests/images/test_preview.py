@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from imagerouter_mcp.images import confined
+from imagerouter_mcp.images.confined import StoppedError
 from imagerouter_mcp.images.inspect.formats import sniff
 from imagerouter_mcp.images.inspect.svg import drawable_text
-from imagerouter_mcp.images.pixels import draw_svg
-from imagerouter_mcp.images.pixels.contact_sheet import Tile, make_sheet
+from imagerouter_mcp.images.pixels.contact_sheet import make_sheet
 from imagerouter_mcp.images.pixels.preview import BUDGETS, Preview, PreviewSize, make_preview
 
 with_resvg = pytest.mark.skipif(
@@ -259,9 +260,13 @@ def test_a_picture_too_large_to_decode_is_not_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     path = saved(tmp_path, halves(size=(300, 200)), kind)
-    monkeypatch.setattr("imagerouter_mcp.images.pixels.preview.MAX_DECODED_BYTES", 300 * 200 * 4 - 1)
+    monkeypatch.setattr("imagerouter_mcp.images.pixels.decode.MOST_BYTES", 300 * 200 * 4 - 1)
 
-    assert make_preview(path, "auto") is None
+    if kind == "JPEG":  # decoded smaller
+        assert make_preview(path, "auto") is not None
+        return
+    with pytest.raises(StoppedError):
+        make_preview(path, "auto")
 
 
 SVG = (
@@ -341,9 +346,10 @@ def test_a_drawing_is_drawn_at_the_size_of_the_preview(tmp_path: Path) -> None:
 def test_a_hostile_drawing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filters = '<filter id="f"><feTurbulence baseFrequency=".05" numOctaves="9"/></filter>'
     slow = filters + '<rect width="20" height="10" filter="url(#f)"/>' * 200
-    monkeypatch.setattr(draw_svg, "_SECONDS", 0.5)
+    monkeypatch.setattr(confined, "SECONDS", 0.5)
 
-    assert make_preview(drawing(tmp_path, SVG.format(slow)), "large") is None
+    with pytest.raises(StoppedError):
+        make_preview(drawing(tmp_path, SVG.format(slow)), "large")
 
 
 @with_resvg
@@ -369,8 +375,7 @@ def test_several_threads_make_the_same_previews(tmp_path: Path) -> None:
 def test_a_picture_without_a_file_keeps_its_place_on_the_sheet(tmp_path: Path) -> None:
     red = tmp_path / "red.png"
     Image.new("RGB", (300, 300), "red").save(red)
-    sheet = make_sheet([Tile(None, "lost"), Tile(red, "red")], "auto")
-    assert sheet
+    sheet = make_sheet([None, make_preview(red, "auto")], ["lost", "red"], "auto")
     with Image.open(io.BytesIO(sheet.data)) as picture:
         shown = picture.convert("RGB")
     first, second = shown.getpixel((150, 150)), shown.getpixel((shown.width - 150, 150))
@@ -378,3 +383,18 @@ def test_a_picture_without_a_file_keeps_its_place_on_the_sheet(tmp_path: Path) -
     assert isinstance(second, tuple)
     assert max(first) - min(first) < 10, "an empty cell is grey"
     assert second[0] - second[1] > 150
+
+
+@pytest.mark.parametrize("shape", [(900, 300), (300, 900)])
+def test_the_cells_of_a_sheet_follow_the_shape_of_its_pictures(
+    tmp_path: Path, shape: tuple[int, int]
+) -> None:
+    red = tmp_path / "red.png"
+    Image.new("RGB", shape, "red").save(red)
+    sheet = make_sheet([make_preview(red, "auto")] * 4, ["1 · img_1\nacme/red"] * 4, "auto")
+    assert sheet
+    with Image.open(io.BytesIO(sheet.data)) as picture:
+        pixels = picture.convert("RGB")
+    data = pixels.tobytes()
+    reds = sum(red - green > 150 for red, green in zip(data[::3], data[1::3], strict=True))
+    assert reds / (pixels.width * pixels.height) > 0.4, "most of it is pictures"

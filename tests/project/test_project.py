@@ -254,7 +254,7 @@ def test_only_the_command_writes_to_stdout() -> None:
         f"{path.relative_to(PACKAGE)}:{node.lineno}"
         for path in PACKAGE.rglob("*.py")
         if path.relative_to(PACKAGE).parts[0] not in ("cli", "sandbox")
-        if path.name != "draw_svg.py"  # a process of its own, whose stdout is a pipe to ours
+        if path.name != "confined.py"  # a process of its own, whose stdout is a file of ours
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print")
         or (isinstance(node, ast.Attribute) and node.attr in ("stdout", "__stdout__"))
@@ -266,6 +266,7 @@ def test_only_the_settings_read_the_environment() -> None:
     readers = [
         f"{path.relative_to(PACKAGE)}:{node.lineno}"
         for path in PACKAGE.rglob("*.py")
+        if path != PACKAGE / "settings.py"
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)

@@ -258,6 +258,7 @@ async def test_all_that_is_wrong_with_a_call_is_told_at_once(connect: Hosts) -> 
             size="big",
         )
     for words in (
+        "Call it again with these arguments only: prompt, ",
         "'prompt' is missing",
         "'model' must be a string",
         "'n' must be a whole number from 1 to 8",

@@ -290,11 +290,13 @@ async def test_every_tool_that_costs_asks(
     connect: Hosts, made: Journal, tool: str, arguments: dict[str, object], question: str
 ) -> None:
     person = Person("decline")
-    async with connect(person=person, **DEAR) as host:
+    async with connect(person=person, **DEAR) as host, connect(**DEAR) as unable_to_ask:
         await host("generate_image", prompt="A fox", model="test/test", size="64x64")
         told = await host(tool, **arguments)
+        refused = await unable_to_ask(tool, **arguments)
     assert person.questions == [f"{question} may cost up to $0.01. Go ahead?"]
     assert told.failed
+    assert "confirm_cost=true" in refused.text
     assert len(made()) == 1
 
 

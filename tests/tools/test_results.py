@@ -1,6 +1,9 @@
 """What a result tells: everything that matters in the text alone and in the structured content alone."""
 
 import json
+import os
+import subprocess
+import sys
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -13,6 +16,8 @@ from mcp import Client
 from mcp.types import ElicitRequestParams, ElicitResult, ResourceLink
 
 from imagerouter_mcp.gallery.signed_links import Links
+from imagerouter_mcp.sandbox.service.accounts import KEY
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
@@ -65,9 +70,78 @@ async def test_several_pictures_have_the_same_numbers_in_the_text_and_in_the_str
         after = told.text.partition(line)[2]
         assert after.startswith(" · "), told.text
         assert after.splitlines()[1].startswith(f"Saved: {image['path']} (")
+        assert Path(image["path"]).stem == f"A-fox-{number}"
     assert '"last"' not in told.text, "it would name one of several"
     assert told.fields["notes"]
     assert len(set(told.fields["notes"])) == len(told.fields["notes"]), "each note is told once"
+
+
+async def test_the_answer_with_one_picture_is_short(connect: Hosts) -> None:
+    async with connect() as host:
+        told = await host("generate_image", prompt="A fox in the snow", aspect_ratio="16:9")
+        edited = await host("edit_image", prompt="Make it night", images=["last"])
+    for each in (told, edited):
+        links = (each.image["path"], each.image["url"])
+        assert len(each.text) - sum(map(len, links)) <= 900, each.text
+
+
+async def test_an_edit_names_what_it_was_made_from(connect: Hosts, source: Path) -> None:
+    async with connect() as host:
+        made = await host("generate_image", prompt="A red fox", **SMALL)
+        told = await host("edit_image", prompt="Bluer", images=["last", str(source)])
+    check_both(told, made.image["handle"], made.path.name, "A red fox", str(source))
+    assert f"From: {made.image['handle']} · {made.path.name}" in told.text
+
+
+async def test_an_old_picture_that_is_shown_again_is_not_called_made_now_or_last(connect: Hosts) -> None:
+    async with connect() as host:
+        first = await host("generate_image", prompt="A red fox", **SMALL)
+        await host("generate_image", prompt="A blue fox", **SMALL)
+        told = await host("show_image", handle=first.image["handle"])
+    assert told.text.startswith(f"1 picture, made with {FLUX} for $0.0013")
+    assert '"last"' not in told.text
+
+
+@pytest.mark.parametrize(("on", "links"), [(True, 1), (False, 0)])
+async def test_resource_links_can_be_left_out(connect: Hosts, on: bool, links: int) -> None:  # noqa: FBT001 - a column
+    async with connect(resource_links=on) as host:
+        told = await host("generate_image", prompt="A fox", **SMALL)
+    assert sum(isinstance(block, ResourceLink) for block in told.result.content) == links
+
+
+@pytest.mark.parametrize(("version", "links"), [("2025-03-26", 0), ("2025-06-18", 1)])
+def test_a_client_whose_protocol_lacks_resource_links_gets_none(
+    sandbox: Sandbox, tmp_path: Path, version: str, links: int
+) -> None:
+    client = {"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "old", "version": "1"}}
+    call = {"name": "generate_image", "arguments": {"prompt": "A fox", "model": "test/test"}}
+    told = [
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": client},
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call},
+    ]
+    places = {
+        "IMAGEROUTER_API_KEY": KEY,
+        "IMAGEROUTER_BASE_URL": sandbox.base_url,
+        "IMAGEROUTER_OUTPUT_DIR": str(tmp_path / "pictures"),
+        "IMAGEROUTER_DATA_DIR": str(tmp_path / "data"),
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "imagerouter_mcp"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **places},
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write("".join(f"{json.dumps(each)}\n" for each in told))
+        process.stdin.flush()
+        answer = next(read for line in process.stdout if (read := json.loads(line)).get("id") == 2)
+        process.stdin.close()
+    kinds = [block["type"] for block in answer["result"]["content"]]
+    assert not answer["result"].get("isError")
+    assert kinds.count("resource_link") == links
 
 
 async def test_a_call_that_goes_on_says_in_both_how_to_collect_it(connect: Hosts) -> None:
@@ -239,3 +313,57 @@ async def test_a_call_whose_answer_failed_on_the_way_is_answered_when_it_is_made
     assert third.structured_content
     assert again.structured_content["generation"] != third.structured_content["generation"]
     assert Decimal(str(again.structured_content["cost_usd"])) == Decimal("0.0013")
+
+
+async def test_last_is_the_sessions_own_picture_and_names_none_of_several(
+    connect: Hosts, settings: Settings
+) -> None:
+    invert = {"prompt": "Invert", "images": ["last"], "model": "test/test"}
+    async with connect() as host:
+        own = await host("generate_image", prompt="Mine", **SMALL)
+        async with open_app(settings) as app, Client(build_server(app)) as other:
+            await other.call_tool("generate_image", {"prompt": "Another session's", **SMALL})
+        edited = await host("edit_image", **invert)
+        several = await host("generate_image", prompt="Two", n=2, **SMALL)
+        refusals = [
+            await host("edit_image", **{**invert, "prompt": "Bluer"}),
+            await host("edit_image", dry_run=True, **invert),
+            await host("show_image"),
+            await host("preview_mask", mask="box:0,0,50%,50%"),
+        ]
+    assert f"From: {own.image['handle']} · {own.path.name}" in edited.text
+    assert "made elsewhere" not in edited.text
+    for refusal in refusals:
+        assert refusal.failed
+        for image in several.fields["images"]:
+            assert image["handle"] in refusal.text
+
+
+async def test_last_of_another_session_is_said_to_come_from_elsewhere(connect: Hosts) -> None:
+    async with connect() as host:
+        made = await host("generate_image", prompt="A red fox", **SMALL)
+    async with connect() as host:
+        told = await host("edit_image", prompt="Invert", images=["last"], model="test/test")
+    check_both(told, f"`last` was taken for {made.image['handle']} (A red fox)", "made elsewhere")
+
+
+async def test_a_repeated_edit_of_last_with_several_results_is_the_same_call(
+    connect: Hosts, journal: Journal
+) -> None:
+    edit = {"prompt": "Invert", "images": ["last"], "model": "test/test", "n": 2}
+    async with connect() as host:
+        await host("generate_image", prompt="A fox", **SMALL)
+        first = await host("edit_image", **edit)
+        second = await host("edit_image", **edit)
+    assert second.fields["images"] == first.fields["images"]
+    assert len([entry for entry in journal() if entry["path"].startswith("/v1/openai/")]) == 3
+
+
+async def test_a_video_is_not_what_last_edits_but_what_it_shows(connect: Hosts) -> None:
+    async with connect() as host:
+        clip = await host("generate_video", prompt="Waves", model="ir/test-video")
+        edited = await host("edit_image", prompt="Invert", images=["last"], model="test/test")
+        shown = await host("show_image")
+    assert edited.failed
+    assert f"{clip.image['handle']}, is a video" in edited.text
+    assert shown.text.startswith("1 video, made with ir/test-video")

@@ -69,7 +69,7 @@ async def test_a_video_that_takes_long_is_handed_off_and_collected_as_a_video(co
     assert handed_off.fields["state"] in ("preparing", "queued", "working")
     assert told.image["media_type"] == "video/mp4"
     assert told.image["seconds"] > 0
-    assert told.text.startswith("Made 1 video")
+    assert told.text.startswith("1 video, made")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """How pictures, sums and unfinished generations read: what a person or a model is told, line by line."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,8 +13,7 @@ from imagerouter_mcp.errors import ServiceError
 from imagerouter_mcp.gallery.entries import Entry, GalleryImage, Record, State
 from imagerouter_mcp.generation.calls.outcome import Failure, Finished, Result
 from imagerouter_mcp.generation.planning.prices import Estimate
-from imagerouter_mcp.images.pixels.contact_sheet import Tile
-from imagerouter_mcp.tools.generation_result import done_result
+from imagerouter_mcp.tools.generation_result import Answer, done_result
 from imagerouter_mcp.tools.inline_preview import draw_preview
 from imagerouter_mcp.tools.pictures import description, is_video, summary
 from imagerouter_mcp.tools.structured import as_json, short_prompt
@@ -46,7 +46,8 @@ def made(told: Record, estimate: Estimate | None = None, why: str = "") -> Resul
 
 
 async def lines(*results: Result, failures: tuple[Failure, ...] = ()) -> list[str]:
-    answer = await done_result(Finished("gen_bb27", results, failures, ()), "none")
+    numbered = tuple(replace(each, number=number) for number, each in enumerate(results, start=1))
+    answer = await done_result(Finished("gen_bb27", numbered, failures, ()), Answer(preview="none"))
     return text(answer).split("\n")
 
 
@@ -211,8 +212,8 @@ def test_only_the_newest_failures_are_told() -> None:
 
 
 async def test_pictures_without_files_have_no_preview() -> None:
-    assert await draw_preview([Tile(None, "fox"), Tile(None, "fox")], "auto") is None
-    assert await draw_preview([Tile(None, "fox")], "large") is None
+    assert await draw_preview([(None, "fox"), (None, "fox")], "auto") == (None, "")
+    assert await draw_preview([(None, "fox")], "large") == (None, "")
 
 
 def test_structured_content_leaves_out_what_is_unknown_and_rounds_amounts() -> None:

@@ -2,11 +2,12 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from string import ascii_lowercase, ascii_uppercase
 
 from pydantic import SecretStr
 
-from imagerouter_mcp.lines import one_line
+from imagerouter_mcp.lines import UNSEEN
 
 STAND_IN = "[API key]"
 _SHORTEST_KEY = 8
@@ -22,6 +23,7 @@ _ESCAPED = re.compile(
 """A character as URLs, JSON and other languages, and HTML write it."""
 _LAYERS = 3
 """How often a text may be escaped, one way within another."""
+_LOWER_CASE = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 class Redactor:
@@ -113,22 +115,23 @@ def _plain(text: str) -> tuple[str, Sequence[int]]:
     for _ in range(_LAYERS):
         if not _ESCAPED.search(text):
             break
-        text, starts = _unescaped(text, starts)
-    if text.isascii() and text.isprintable():
-        return text, starts
-    kept = [at for at, character in enumerate(text) if character == " " or one_line(character) != " "]
-    return "".join(text[at] for at in kept), [*(starts[at] for at in kept), starts[-1]]
+        text, starts = _replaced(text, starts, _ESCAPED, _character)
+    return _replaced(text, starts, UNSEEN, lambda _: "")
 
 
-def _unescaped(text: str, starts: Sequence[int]) -> tuple[str, list[int]]:
+def _replaced(
+    text: str, starts: Sequence[int], pattern: re.Pattern[str], by: Callable[[re.Match[str]], str]
+) -> tuple[str, Sequence[int]]:
+    """Replace each match by one character or none; return also where each character began."""
     parts: list[str] = []
     begins: list[int] = []
     at = 0
-    for found in _ESCAPED.finditer(text):
-        parts += [text[at : found.start()], _character(found)]
-        begins += starts[at : found.start() + 1]
+    for found in pattern.finditer(text):
+        character = by(found)
+        parts += [text[at : found.start()], character]
+        begins += starts[at : found.start() + len(character)]
         at = found.end()
-    return "".join([*parts, text[at:]]), [*begins, *starts[at:]]
+    return ("".join([*parts, text[at:]]), [*begins, *starts[at:]]) if at else (text, starts)
 
 
 def _character(found: re.Match[str]) -> str:
@@ -138,5 +141,5 @@ def _character(found: re.Match[str]) -> str:
 
 
 def _lower(text: str) -> str:
-    """Return a text in lower case, character by character, so that positions stay."""
-    return text.lower() if text.isascii() else "".join(c.lower() if c.isascii() else c for c in text)
+    """Return a text with ASCII letters in lower case, so that positions stay."""
+    return text.translate(_LOWER_CASE)

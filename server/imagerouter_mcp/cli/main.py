@@ -10,6 +10,7 @@ from itertools import takewhile
 
 from imagerouter_mcp import __version__
 from imagerouter_mcp.errors import ImageRouterError
+from imagerouter_mcp.lines import VisibleFormatter
 
 BY_HAND = {
     "generate": "make a picture from text",
@@ -66,7 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     typed = list(sys.argv[1:] if arguments is None else arguments)
     # stdout belongs to the protocol. The SDK leaves an existing logging setup alone.
     by_hand = bool(_words_by_hand(typed))
-    logging.basicConfig(stream=sys.stderr, format=_log_format(by_hand=by_hand))
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(VisibleFormatter(_log_format(by_hand=by_hand)))
+    logging.basicConfig(handlers=[handler])
     if not typed and all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         print(INTRODUCTION)
         return 0

@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.names import file_name
+from imagerouter_mcp.lines import one_line
 from imagerouter_mcp.private_files import open_private
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def prepare_folder(folder: Path, remedy: str = _OTHER_OUTPUT) -> None:
         ConfigurationError: It is not an absolute path, has no room, or cannot be created or written to; says
             why.
     """
-    if not str(folder).isprintable():  # a line break in an answer could fake a line
+    if one_line(str(folder)) != str(folder):  # a line break in an answer could fake a line
         raise _unusable(folder, remedy, "its name holds control characters")
     if not folder.is_absolute():
         raise _unusable(

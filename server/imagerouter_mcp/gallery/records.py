@@ -11,6 +11,8 @@ from imagerouter_mcp.gallery.entries import GalleryImage, Record
 from imagerouter_mcp.gallery.query import CONDITION, wanted
 
 _LATENCIES = 20
+_OF_CALL = 100
+"""More than any call makes."""
 """How many of a model's latest results count for its usual duration."""
 _HANDLE = re.compile(r"(?:img)?[_-]?([0-9a-f]+)", re.IGNORECASE)
 
@@ -67,6 +69,13 @@ class Gallery:
         where = "NOT EXISTS (SELECT 1 FROM journal WHERE handle = generations.handle AND NOT delivered)"
         with self._database.transaction() as connection:
             return rows.select(connection, where, (), limit)
+
+    def of_call(self, generation: str) -> list[Record]:
+        """Return the records of the call that a generation belongs to, newest first."""
+        same = "SELECT handle FROM journal WHERE call = (SELECT call FROM journal WHERE handle = ?)"
+        where = f"handle = ? OR handle IN ({same})"
+        with self._database.transaction() as connection:
+            return rows.select(connection, where, (generation, generation), _OF_CALL)
 
     def list(self, query: str | None = None, limit: int = 20) -> list[Record]:
         """Return records, newest first.

@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
 from anyio import to_thread
 
 from imagerouter_mcp.api.wire import GenerationAnswer, ResultItem
 from imagerouter_mcp.errors import ConfigurationError, DeliveryError, NotFoundError
 from imagerouter_mcp.fetch import Fetcher
 from imagerouter_mcp.gallery.answers import Answers
-from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record
+from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, StoredImage
 from imagerouter_mcp.gallery.files import (
     RESCUED,
     discard,
@@ -29,6 +30,7 @@ from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.request import Request
 from imagerouter_mcp.generation.result_files import ResultFiles, Stored
 from imagerouter_mcp.images.source_images import is_data
+from imagerouter_mcp.images.workers import decode
 from imagerouter_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ LINK_DAYS = 30
 """How long ImageRouter keeps a result, as others have reported."""
 SANDBOX_NOTE = "Sandbox picture: drawn on this machine in place of ImageRouter's; no money was spent."
 
+_COMPARING_SECONDS = 10.0
+"""How long an edit's result waits to be compared with its source, while others' pictures are decoded."""
 _ABANDONED = timedelta(hours=6)
 """Unfinished files of this age were left by processes that were killed."""
 
@@ -179,7 +183,7 @@ class Delivery:
         notes = [
             *plan.notes,
             *notes,
-            *await to_thread.run_sync(differences, plan, answer, [each.image for each in stored], source),
+            *await _differences(plan, answer, [each.image for each in stored], source),
             *_other_folder(stored),
             *((SANDBOX_NOTE,) if answer.sandbox else ()),
         ]
@@ -322,3 +326,14 @@ def _other_folder(stored: Sequence[Stored]) -> tuple[str, ...]:
         if each.reason and each.image.path:
             return (f"It was saved in {each.image.path.parent}, because {each.reason}.",)
     return ()
+
+
+async def _differences(
+    plan: Plan, answer: GenerationAnswer, images: Sequence[StoredImage], source: "Image | None"
+) -> list[str]:
+    """Return what came otherwise than asked; without comparing pixels, if that would have to wait long."""
+    made = next((image.path for image in images if image.path), None)
+    if source and made:
+        with anyio.move_on_after(_COMPARING_SECONDS):
+            return await decode("previews", made, differences, plan, answer, images, source)
+    return await decode("previews", None, differences, plan, answer, images)

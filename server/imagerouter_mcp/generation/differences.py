@@ -1,11 +1,14 @@
 """Say what came otherwise than asked, a short sentence each."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagerouter_mcp.api.wire import GenerationAnswer
 from imagerouter_mcp.gallery.entries import StoredImage
 from imagerouter_mcp.generation.planning.plan import Plan
+from imagerouter_mcp.images.inspect.binary import NotAPictureError
+from imagerouter_mcp.images.inspect.tiff import count_pages
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -55,18 +58,22 @@ def _format(image: StoredImage) -> str:
 
 
 def _pages(images: Sequence[StoredImage]) -> list[str]:
-    from imagerouter_mcp.images.pixels.comparison import pages_of  # noqa: PLC0415 - loads Pillow
-
-    counts = [pages_of(image.path) for image in images if image.path and image.media_type == _TIFF]
+    counts = [_count(image.path) for image in images if image.path and image.media_type == _TIFF]
     return [f"The TIFF has {count} pages, one for each layer." for count in counts if count > 1]
 
 
-def _echo(plan: Plan, images: Sequence[StoredImage], source: "Image | None") -> list[str]:
-    from imagerouter_mcp.images.pixels.comparison import is_echo  # noqa: PLC0415 - as above
+def _count(tiff: Path) -> int:
+    try:
+        with tiff.open("rb") as file:
+            return count_pages(file)
+    except (OSError, NotAPictureError):
+        return 1
 
-    if source is None or not any(
-        image.path and is_echo(source, image.path, _format(image)) for image in images
-    ):
+
+def _echo(plan: Plan, images: Sequence[StoredImage], source: "Image | None") -> list[str]:
+    from imagerouter_mcp.images.pixels.comparison import is_echo  # noqa: PLC0415 - loads Pillow
+
+    if source is None or not any(image.path and is_echo(source, image.path) for image in images):
         return []
     return [f"{plan.model} returned the source image unchanged; another model may do what the prompt asks."]
 

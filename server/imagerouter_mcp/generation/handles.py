@@ -2,7 +2,9 @@
 
 import os
 import re
+from collections import OrderedDict
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from anyio import to_thread
 
@@ -16,6 +18,8 @@ _SHOWN = 80
 _LONGEST_PATH = 4096
 _LOOKED_THROUGH = 20
 """How many records, newest first, to search for a picture whose file has arrived."""
+_SESSIONS = 1000
+"""How many sessions are remembered; of the others, `last` is the gallery's newest."""
 _HANDLE = re.compile(r"last|(?:img|gen)_[0-9a-z]+", re.IGNORECASE)
 _RESOURCE = "imagerouter://images/"
 
@@ -103,3 +107,58 @@ async def newest_image(gallery: Gallery, without: Collection[str] = ()) -> tuple
     if not pairs:
         raise NotFoundError("No picture has been made yet.", "Make one first, or give a picture's path.")
     return next((pair for pair in pairs if pair[0].path), pairs[0])
+
+
+@dataclass(frozen=True, slots=True)
+class LastMade:
+    """What the newest call made.
+
+    Attributes:
+        records: Of all its generations, at least one.
+        elsewhere: Whether it is not known to be of the session that asks.
+    """
+
+    records: tuple[Record, ...]
+    elsewhere: bool
+
+    def only(self, *, video: bool = False) -> tuple[GalleryImage, Record]:
+        """Return the only picture of the call.
+
+        Args:
+            video: Whether a video will do.
+
+        Raises:
+            NotFoundError: It made several pictures, or a video; the message names their handles.
+        """
+        made = [(image, record) for record in reversed(self.records) for image in record.images]
+        handles = ", ".join(image.handle for image, _ in made)
+        if len(made) > 1:
+            raise NotFoundError(
+                f"The newest call made {len(made)} pictures, so `last` does not say which.",
+                f"Name one of them by its handle: {handles}.",
+            )
+        if not video and (made[0][0].media_type or "").startswith("video/"):
+            raise NotFoundError(
+                f"The newest result, {handles}, is a video, so `last` names no picture.",
+                "Name a picture by its handle; list_images finds them.",
+            )
+        return made[0]
+
+
+class Sessions:
+    """Remembers what each session was told last, so that `last` means its own picture."""
+
+    def __init__(self) -> None:
+        self._told: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+
+    def note(self, session: str, call: str) -> None:
+        """Note that a session was told what a call made."""
+        earlier = (other for other in self._told.pop(session, ()) if other != call)
+        self._told[session] = (call, *earlier)[:_LOOKED_THROUGH]
+        if len(self._told) > _SESSIONS:
+            self._told.popitem(last=False)
+
+    def newest(self, session: str | None, without: Collection[str] = ()) -> str | None:
+        """Return the call that a session was told about last, but none of some."""
+        told = self._told.get(session, ()) if session is not None else ()
+        return next((call for call in told if call not in without), None)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+import anyio
 from anyio import to_thread
 
 from imagerouter_mcp.api.request_body import MAX_JSON_BYTES, largest_shared
@@ -19,12 +20,22 @@ from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.uploads import Uploads, is_upload
 from imagerouter_mcp.generation.concurrency import gather_outcomes
 from imagerouter_mcp.generation.descriptors import Descriptors
-from imagerouter_mcp.generation.handles import find_file, find_image, is_handle, is_last, newest_image
+from imagerouter_mcp.generation.handles import (
+    LastMade,
+    Sessions,
+    find_file,
+    find_image,
+    is_handle,
+    is_last,
+    newest_image,
+)
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.images.masks import Convention
 from imagerouter_mcp.images.masks.regions import parse_mask, refusal
 from imagerouter_mcp.images.prepare import shrink
 from imagerouter_mcp.images.source_images import SourceImage, SourceReader, is_data, shown
+from imagerouter_mcp.images.workers import decode
+from imagerouter_mcp.lines import collapse
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -60,7 +71,7 @@ class OpenSources:
         """Return the images for one request; several requests may read them at the same time."""
         return [Upload(_view(image.file), image.filename, image.media_type) for image in self.images]
 
-    def reduced(self) -> "Image | None":
+    async def reduced(self) -> "Image | None":
         """Return the first image, small, to see whether an edit returns it unchanged.
 
         A masked edit leaves most of it unchanged on purpose, so there None is returned. Call it before the
@@ -70,8 +81,8 @@ class OpenSources:
 
         if not self.images or self.mask is not None:
             return None
-        first = self.images[0]
-        return reduced(first.file, first.media_type.partition("/")[2])
+        first = self.images[0].file
+        return await decode("sources", first, reduced, first)
 
     def mask_upload(self, convention: Convention) -> Upload | None:
         """Return the mask in a provider's convention; the caller closes its file."""
@@ -80,6 +91,22 @@ class OpenSources:
         from imagerouter_mcp.images.masks.painting import encode_mask  # noqa: PLC0415 - loads Pillow
 
         return Upload(encode_mask(self.mask, convention), "mask.png", "image/png")
+
+
+def with_last(order: Order, made: LastMade) -> Order:
+    """Return an order with the handle of the newest picture in place of `last`.
+
+    Raises:
+        NotFoundError: The newest call made several pictures, or a video.
+    """
+    image, record = made.only()
+    first = order.requests[0]
+    images = tuple(image.handle if is_last(text) else text for text in first.images)
+    mask = image.handle if is_last(first.mask) else first.mask
+    requests = tuple(replace(request, images=images, mask=mask) for request in order.requests)
+    told = collapse(record.prompt, 60)
+    note = f"`last` was taken for {image.handle} ({told}), the gallery's newest; it was made elsewhere."
+    return replace(order, requests=requests, notes=(note,) if made.elsewhere else ())
 
 
 class Sources:
@@ -106,6 +133,7 @@ class Sources:
         self._uploads = uploads
         self._descriptors = descriptors
         self._is_newer = is_newer
+        self._sessions = Sessions()
 
     @asynccontextmanager
     async def opened(self, request: Request) -> AsyncGenerator[OpenSources]:
@@ -129,31 +157,42 @@ class Sources:
                 return
             mask, origin, understood, fetched_mask = await self._open_mask(request.mask, images[0], opened)
             images, shrunk = await self._fitted(images, origins, opened)
-            mask = await to_thread.run_sync(_scaled_mask, mask, images[0])
+            mask = await decode("sources", images[0].file, _scaled_mask, mask, images[0])
             notes = (*notes, understood, *shrunk)
             yield OpenSources(images, (*origins, f"mask {origin}"), mask, notes, (*fetched, fetched_mask))
 
-    async def resolve_last(self, order: Order, without: Collection[str] = ()) -> tuple[Order, str | None]:
-        """Replace `last` by the handle of the picture that it means.
+    def note_told(self, session: str | None, call: str) -> None:
+        """Note that a session was told what a call made."""
+        if session is not None:
+            self._sessions.note(session, call)
+
+    async def last_made(self, session: str | None, without: Collection[str] = ()) -> LastMade:
+        """Return what the newest call made: of this session, else of the gallery.
 
         Args:
-            order: An order.
+            session: Which session asks; None where there are none.
             without: Generations to pass over.
 
-        Returns:
-            The order, and the generation that made the picture; None if the order does not say `last`.
+        Raises:
+            NotFoundError: There is no picture.
+        """
+        call = self._sessions.newest(session, without)
+        if call and (records := await to_thread.run_sync(self._gallery.of_call, call)):
+            return LastMade(tuple(records), elsewhere=False)
+        _, record = await newest_image(self._gallery, without)
+        of_call = await to_thread.run_sync(self._gallery.of_call, record.generation)
+        return LastMade(tuple(of_call), elsewhere=True)
+
+    async def last_of(self, order: Order, without: Collection[str] = ()) -> LastMade | None:
+        """Return what `last` refers to in an order; None if the order does not say `last`.
 
         Raises:
             NotFoundError: There is no picture.
         """
         first = order.requests[0]
         if not any(map(is_last, (*first.images, first.mask))):
-            return order, None
-        image, record = await newest_image(self._gallery, without)
-        images = tuple(image.handle if is_last(text) else text for text in first.images)
-        mask = image.handle if is_last(first.mask) else first.mask
-        requests = tuple(replace(request, images=images, mask=mask) for request in order.requests)
-        return replace(order, requests=requests), record.generation
+            return None
+        return await self.last_made(order.session, without)
 
     async def fingerprint(self, order: Order) -> str:
         """Return the same text for orders that ask for the same from the same sources.
@@ -186,11 +225,12 @@ class Sources:
     async def _open_all(
         self, texts: tuple[str, ...], opened: AsyncExitStack, *, turn: bool
     ) -> list[tuple[SourceImage, str]]:
+        prepared = anyio.Lock()
         turns = asyncio.Semaphore(_OPENED_AT_ONCE)
 
         async def in_turn(text: str) -> tuple[SourceImage, str]:
             async with turns:
-                return await self._open(text, opened, turn=turn)
+                return await self._open(text, opened, prepared, turn=turn)
 
         outcomes = await gather_outcomes(map(in_turn, texts))
         for outcome in outcomes:
@@ -198,13 +238,18 @@ class Sources:
                 raise outcome
         return [outcome for outcome in outcomes if not isinstance(outcome, ImageRouterError)]
 
-    async def _open(self, text: str, opened: AsyncExitStack, *, turn: bool) -> tuple[SourceImage, str]:
-        """Open a source image, upright if `turn`; also return what the record calls it."""
+    async def _open(
+        self, text: str, opened: AsyncExitStack, turns: anyio.Lock, *, turn: bool
+    ) -> tuple[SourceImage, str]:
+        """Open a source image, upright if `turn`; also return what the record calls it.
+
+        The pictures of one call are prepared in `turns`, so that other calls come between them.
+        """
         stored, origin = await self._stored(text)
         if stored:
-            image = await self._reader.open_stored(stored, origin, turn=turn)
+            image = await self._reader.open_stored(stored, origin, turns, turn=turn)
         else:
-            image = await self._reader.open(text, turn=turn)
+            image = await self._reader.open(text, turns, turn=turn)
         opened.callback(image.file.close)
         return image, origin
 
@@ -223,7 +268,7 @@ class Sources:
         fitted: list[SourceImage] = []
         for image, origin in zip(images, origins, strict=True):
             if image.bytes > largest:
-                fitted.append(await to_thread.run_sync(shrink, image, origin, largest))
+                fitted.append(await decode("sources", image.file, shrink, image, origin, largest))
                 opened.callback(fitted[-1].file.close)
                 image.file.close()
             else:
@@ -240,12 +285,16 @@ class Sources:
 
         regions = parse_mask(text)
         if regions:
-            mask = await to_thread.run_sync(region_mask, regions, source.file, source.width, source.height)
+            mask = await decode(
+                "sources", source.file, region_mask, regions, source.file, source.width, source.height
+            )
             return mask, text, f"The mask {shown(text)} was drawn for the first picture.", ""
         if not (is_handle(text) or is_upload(text) or self._reader.can_open(text)):
             raise refusal(text, "it is neither a region nor the path, address or handle of a picture")
-        given, origin = await self._open(text, opened, turn=True)
-        mask, understood = await to_thread.run_sync(given_mask, given.file, source.width, source.height)
+        given, origin = await self._open(text, opened, anyio.Lock(), turn=True)
+        mask, understood = await decode(
+            "sources", given.file, given_mask, given.file, source.width, source.height
+        )
         return mask, origin, f"The mask was {understood}.", given.fetched
 
     async def _stored(self, text: str) -> tuple[Path | None, str]:

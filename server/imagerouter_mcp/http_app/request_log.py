@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from imagerouter_mcp.lines import VisibleFormatter
+
 REQUEST_ID_HEADER = "X-Request-Id"
 FORMAT = "%(asctime)s %(levelname)s %(request_id)s %(name)s: %(message)s"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -70,7 +72,7 @@ def log_requests() -> None:
     """Log requests where the process logs, and add the time and the request's id to every line."""
     logger.setLevel(logging.INFO)
     for handler in logging.getLogger().handlers:
-        handler.setFormatter(logging.Formatter(FORMAT))
+        handler.setFormatter(VisibleFormatter(FORMAT))
         handler.addFilter(_with_id)
 
 

@@ -66,12 +66,13 @@ def add_uploads(server: MCPServer[App], app: App, links: Links) -> None:
 
 
 async def _take(app: App, name: str, request: Request) -> Response:
-    from imagerouter_mcp.images.prepare import scratch_file  # noqa: PLC0415 - loaded at the first upload
+    from imagerouter_mcp.images.confined import scratch_file  # noqa: PLC0415 - loaded at the first upload
+    from imagerouter_mcp.images.workers import decode  # noqa: PLC0415 - as above
 
     with scratch_file() as file:
         try:
             await _read(request, file)
-            kept = await to_thread.run_sync(_keep, app.uploads, name, file)
+            kept = await decode("sources", file, _keep, app.uploads, name, file)
         except _TooLargeError:
             return error_response(413, "The file is too large. Send a smaller picture.")
         except ClientDisconnect:

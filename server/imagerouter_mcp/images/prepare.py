@@ -4,17 +4,26 @@ PNG and JPEG are encoded anew as they were, WebP is copied byte for byte, and ev
 which a note says. Pixels are in memory one picture at a time, however many threads prepare pictures.
 """
 
+import math
 import os
-import tempfile
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from imagerouter_mcp.errors import InvalidSourceError
+from imagerouter_mcp.images.confined import (
+    CHILD_BYTES,
+    CPU_SECONDS,
+    Fields,
+    StoppedError,
+    in_child,
+    scratch_file,
+)
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
+from imagerouter_mcp.images.inspect.cost import decoding_bytes, is_heavy
 from imagerouter_mcp.images.inspect.formats import Format
 from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
 
@@ -75,8 +84,7 @@ def prepare(file: BinaryIO, name: str, *, turn: bool = False) -> SourceImage:
     Raises:
         InvalidSourceError: It is no picture, or none that can be sent.
     """
-    with _reporting(name):
-        return _prepared(file, name, inspect(file), turn=turn)
+    return _done(_prepared, file, name, turn=turn)
 
 
 def shrink(image: SourceImage, name: str, max_bytes: int) -> SourceImage:
@@ -90,10 +98,29 @@ def shrink(image: SourceImage, name: str, max_bytes: int) -> SourceImage:
     Raises:
         InvalidSourceError: It cannot be decoded.
     """
+    return replace(
+        _done(_shrunk, image.file, name, max_bytes=max_bytes), notes=image.notes, fetched=image.fetched
+    )
+
+
+def _done(work: Callable[..., SourceImage], file: BinaryIO, name: str, **arguments: object) -> SourceImage:
+    """Call one of `_WORKS`, here or in a child process, as the picture's cost demands."""
     with _reporting(name):
-        seen = inspect(image.file)
-        made = _encode(image.file, name, seen, seen.format, max_bytes=max_bytes)
-    return _as_source(made, image.notes)
+        seen = inspect(file)
+        _check_decodable(name, seen)
+        if not is_heavy(seen):
+            return work(file, name, seen, **arguments)
+        made, fields = in_child(do_in_child, file, work=work.__name__, name=name, **arguments)
+    notes = tuple(fields.pop("notes"))
+    return SourceImage(made, **fields, notes=notes)
+
+
+def do_in_child(file: BinaryIO, *, work: str, name: str, **arguments: object) -> tuple[BinaryIO, Fields]:
+    """Call one of `_WORKS` by its name, as `confined.Work`."""
+    with _reporting(name):
+        image = _WORKS[work](file, name, inspect(file), **arguments)
+    told = ("media_type", "extension", "width", "height", "notes")
+    return image.file, {field: getattr(image, field) for field in told}
 
 
 @contextmanager
@@ -106,6 +133,12 @@ def _reporting(name: str) -> Generator[None]:
             f"The source image {name} is not a picture that can be sent: {error}.",
             "Give a whole PNG, JPEG or WebP picture.",
         ) from None
+    except StoppedError:
+        raise InvalidSourceError(
+            f"Decoding the source image {name} was stopped: it takes more than {CPU_SECONDS} s or "
+            f"{CHILD_BYTES >> 20} MiB.",
+            "Scale it down, save it anew as PNG or JPEG, and give that.",
+        ) from None
     except OSError as error:
         raise InvalidSourceError(
             f"The source image {name} cannot be read or copied: {error.strerror or error}.",
@@ -113,17 +146,11 @@ def _reporting(name: str) -> Generator[None]:
         ) from None
 
 
-def scratch_file() -> BinaryIO:
-    """Open a file without a name, gone when it is closed or the process ends."""
-    return cast("BinaryIO", tempfile.TemporaryFile())  # the stub names a private wrapper
+def _shrunk(file: BinaryIO, name: str, seen: Inspection, *, max_bytes: int) -> SourceImage:
+    return _as_source(_encode(file, name, seen, seen.format, max_bytes=max_bytes), ())
 
 
 def _prepared(file: BinaryIO, name: str, seen: Inspection, *, turn: bool) -> SourceImage:
-    if seen.format.kind == "video":
-        raise InvalidSourceError(
-            f"The source image {name} is a video ({seen.format.name.upper()}), not a picture.",
-            "Give a still picture, such as one of its frames saved as PNG or JPEG.",
-        )
     if seen.format.kind == "vector":
         drawing = _drawn(file, name)
         drawn = inspect(drawing)
@@ -147,8 +174,8 @@ def _prepared_webp(file: BinaryIO, name: str, seen: Inspection) -> SourceImage:
             copy.close()
             becomes = formats.PNG if seen.animated or copied.framed else formats.WEBP
             return _encoded(file, name, seen, becomes, lossless=copied.lossless)
-        with suppress(decode.TooLargeError):
-            decode.one_at_a_time(decode.loaded)(copy, seen.format.name, 1, _MAX_CHECKING_BYTES)
+        if decoding_bytes(seen.format.name, math.prod(_size(seen))) <= _MAX_CHECKING_BYTES:
+            decode.one_at_a_time(decode.loaded)(copy, seen.format.name, 1)
     except BaseException:
         copy.close()
         raise
@@ -186,14 +213,8 @@ def _encode(
     lossless: bool = False,
     max_bytes: int | None = None,
 ) -> "Encoded":
-    from imagerouter_mcp.images.inspect import opening  # noqa: PLC0415 - loads Pillow
-    from imagerouter_mcp.images.pixels import decode, encode  # noqa: PLC0415 - as above
+    from imagerouter_mcp.images.pixels import decode, encode  # noqa: PLC0415 - loads Pillow
 
-    if not opening.can_decode(seen.format.name):
-        raise InvalidSourceError(
-            f"The source image {name} is {seen.format.name.upper()}, which cannot be converted here.",
-            "Save it as PNG, JPEG or WebP and give that, or install pillow-heif beside imagerouter-mcp.",
-        )
     try:
         return encode.encode(
             file, seen, becomes, turn=turn, lossless=lossless, max_bytes=max_bytes or encode.MAX_BYTES
@@ -203,6 +224,38 @@ def _encode(
             f"The source image {name} has {seen.width}×{seen.height} pixels, too many to be converted here.",
             f"Scale it down to {encode.MAX_SIDE} pixels a side or less and give that as PNG, JPEG or WebP.",
         ) from None
+
+
+def _check_decodable(name: str, seen: Inspection) -> None:
+    """Refuse what nothing here decodes.
+
+    Raises:
+        InvalidSourceError: It is a video, or of a format for which an optional package is missing.
+    """
+    from imagerouter_mcp.images.inspect.opening import can_decode  # noqa: PLC0415 - loads Pillow
+    from imagerouter_mcp.images.pixels.draw_svg import can_draw  # noqa: PLC0415 - not before the first drawing
+
+    if seen.format.kind == "video":
+        raise InvalidSourceError(
+            f"The source image {name} is a video ({seen.format.name.upper()}), not a picture.",
+            "Give a still picture, such as one of its frames saved as PNG or JPEG.",
+        )
+    if seen.format.kind == "vector":
+        if not can_draw():
+            raise _undrawable(name)
+    elif not can_decode(seen.format.name):
+        raise InvalidSourceError(
+            f"The source image {name} is {seen.format.name.upper()}, which cannot be converted here.",
+            "Save it as PNG, JPEG or WebP and give that, or install pillow-heif beside imagerouter-mcp.",
+        )
+
+
+def _undrawable(name: str) -> InvalidSourceError:
+    return InvalidSourceError(
+        f"The source image {name} is an SVG drawing, which cannot be made into pixels here.",
+        "Export it as PNG and give that; drawings without references to other files can be drawn here "
+        "once imagerouter-mcp is installed with its extra `svg`.",
+    )
 
 
 def _size(seen: Inspection) -> tuple[int, int]:
@@ -215,11 +268,7 @@ def _drawn(file: BinaryIO, name: str) -> BinaryIO:
 
     drawing = draw_svg(file, _DRAWN_LONGEST)
     if drawing is None:
-        raise InvalidSourceError(
-            f"The source image {name} is an SVG drawing, which cannot be made into pixels here.",
-            "Export it as PNG and give that; drawings without references to other files can be drawn here "
-            "once imagerouter-mcp is installed with its extra `svg`.",
-        )
+        raise _undrawable(name)
     return BytesIO(drawing)
 
 
@@ -260,3 +309,8 @@ def _smaller(name: str, seen: Inspection, made: "Encoded") -> str:
         done = f"encoded anew as {kind} at its {after} pixels"
     had = f" ({seen.bytes / 2**20:.1f} MiB before)" if seen.bytes > MAX_BYTES else ""
     return f"{name} was {done}{had}, for up to {MAX_BYTES >> 20} MiB and {MAX_SIDE} pixels a side are sent."
+
+
+_WORKS: Final[Mapping[str, Callable[..., SourceImage]]] = {
+    work.__name__: work for work in (_prepared, _shrunk)
+}

@@ -7,19 +7,21 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
+import anyio
 import anyio.to_thread
 
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.fetch import Fetcher, FetchError
 from imagerouter_mcp.images.allowed_files import MAX_READ_BYTES, open_source, too_large
-from imagerouter_mcp.images.prepare import SourceImage, prepare, scratch_file
+from imagerouter_mcp.images.confined import scratch_file
+from imagerouter_mcp.images.prepare import SourceImage, prepare
+from imagerouter_mcp.images.workers import decode
 from imagerouter_mcp.lines import collapse, cut_middle
 
 __all__ = ["MAX_READ_BYTES", "SourceImage", "SourceReader", "is_data", "shown"]
@@ -64,19 +66,22 @@ class SourceReader:
         self._expand = expand
         self._folders = folders
 
-    async def open_stored(self, path: Path, name: str, *, turn: bool = False) -> SourceImage:
+    async def open_stored(
+        self, path: Path, name: str, turns: anyio.Lock, *, turn: bool = False
+    ) -> SourceImage:
         """Open a file that this server stored itself, in any folder.
 
         Args:
             path: Where it is.
             name: What sentences call it.
+            turns: Held while it is prepared.
             turn: As for `prepare`.
 
         Raises:
             InvalidSourceError: As for `open`.
         """
         file = await anyio.to_thread.run_sync(open_source, path, name)
-        return await _prepared(file, name, turn=turn)
+        return await _prepared(file, name, turns, turn=turn)
 
     async def digest(self, source: str | Path) -> str | None:
         """Return the SHA-256 of a file's content; None for an address or data, which are compared as texts.
@@ -107,11 +112,12 @@ class SourceReader:
         with await self._download(text.strip()) as file:
             return await anyio.to_thread.run_sync(_digest, file)
 
-    async def open(self, text: str, *, turn: bool = False) -> SourceImage:
+    async def open(self, text: str, turns: anyio.Lock | None = None, *, turn: bool = False) -> SourceImage:
         """Open one source image and make sure that it is a picture.
 
         Args:
             text: An absolute path (`~` allowed), `file://` URI, http(s) address, data URI, or base64.
+            turns: Held while it is prepared; None if there is only one.
             turn: As for `prepare`.
 
         Raises:
@@ -121,7 +127,7 @@ class SourceReader:
         if _is_base64(text):
             text = f"data:;base64,{text}"
         file = await self._open_bytes(text)
-        return await _prepared(file, shown(text), turn=turn, fetched=_is_address(text))
+        return await _prepared(file, shown(text), turns or anyio.Lock(), turn=turn, fetched=_is_address(text))
 
     def can_open(self, text: str) -> bool:
         """Tell whether a text has a form that `open` takes, whether or not there is such a picture."""
@@ -187,10 +193,13 @@ class SourceReader:
         return file
 
 
-async def _prepared(file: BinaryIO, name: str, *, turn: bool, fetched: bool = False) -> SourceImage:
+async def _prepared(
+    file: BinaryIO, name: str, turns: anyio.Lock, *, turn: bool, fetched: bool = False
+) -> SourceImage:
     with file:
         digest = await anyio.to_thread.run_sync(_digest, file) if fetched else ""
-        image = await anyio.to_thread.run_sync(partial(prepare, file, name, turn=turn))
+        async with turns:
+            image = await decode("sources", file, prepare, file, name, turn=turn)
         return replace(image, fetched=digest)
 
 

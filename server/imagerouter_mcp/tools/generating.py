@@ -1,20 +1,28 @@
 """What the generation tools share: carry out the order, report progress, answer in time."""
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mcp.types import CallToolResult
+from mcp_types.version import is_version_at_least
 
+from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.generation.planning.request import Order
 from imagerouter_mcp.tools.consent import Answered, agreed
 from imagerouter_mcp.tools.inline_preview import PreviewChoice
 from imagerouter_mcp.tools.parameters import AppContext
+from imagerouter_mcp.tools.structured import short_prompt
+from imagerouter_mcp.wiring import App
 
 if TYPE_CHECKING:
     from imagerouter_mcp.generation.calls.calls import Progress
     from imagerouter_mcp.generation.calls.outcome import Finished, Pending
+    from imagerouter_mcp.tools.generation_result import Answer
 
+_KNOWS_RESOURCE_LINKS = "2025-06-18"
+"""The protocol version that brought resource links."""
 _OPENCLAW = "openclaw-bundle-mcp"
 """OpenClaw's name for itself as a client. It cuts results at 20,000 characters and shows no picture in the
 chat but those that a `MEDIA:` line in the agent's own reply names."""
@@ -44,9 +52,13 @@ async def generate(
     """
     app = ctx.request_context.lifespan_context
     confirmed = agreed(consent, confirm_cost=confirm_cost, ctx=ctx)
+    order = replace(order, session=session_of(ctx))
     if dry_run:
+        from imagerouter_mcp.generation.sources import with_last
         from imagerouter_mcp.tools.unmade_result import plan_result
 
+        if made := await app.sources.last_of(order):
+            order = with_last(order, made)
         return plan_result(await app.planner.dry_run(order), len(order.requests), order.kind)
     order = replace(order, confirmed=confirmed)
     outcome = await app.calls.ask(order, app.settings.wait_seconds, progress_of(ctx))
@@ -54,7 +66,7 @@ async def generate(
 
 
 async def outcome_result(
-    ctx: AppContext, outcome: "Finished | Pending", preview: PreviewChoice
+    ctx: AppContext, outcome: "Finished | Pending", preview: PreviewChoice, *, newest: bool = True
 ) -> CallToolResult:
     """Answer what a call made, or that it goes on.
 
@@ -62,17 +74,27 @@ async def outcome_result(
         ctx: The call's context.
         outcome: What the call made so far.
         preview: As the caller chose it.
+        newest: Whether `last` means it from now on.
     """
     from imagerouter_mcp.generation.calls.outcome import Pending
+    from imagerouter_mcp.tools.generation_result import done_result
     from imagerouter_mcp.tools.unmade_result import pending_result
 
     if isinstance(outcome, Pending):
         return pending_result(outcome)
     app = ctx.request_context.lifespan_context
-    result = await _done(ctx, outcome, preview)
+    result = await done_result(outcome, await _answer(ctx, outcome, preview, newest=newest))
+    if newest:
+        app.sources.note_told(session_of(ctx), outcome.call)
     # The last await: a call that is cancelled before it has not been answered and is answered again later.
     await app.calls.note_delivered(outcome.call)
     return result
+
+
+def session_of(ctx: AppContext) -> str | None:
+    """Return what identifies the session: over stdio the process, over HTTP what the protocol says."""
+    request = ctx.request_context.request
+    return "" if request is None else request.headers.get("mcp-session-id")
 
 
 def progress_of(ctx: AppContext) -> "Progress":
@@ -85,9 +107,9 @@ def progress_of(ctx: AppContext) -> "Progress":
     return progress
 
 
-async def _done(ctx: AppContext, finished: "Finished", preview: PreviewChoice) -> CallToolResult:
-    """Word a finished call for the host that asked."""
-    from imagerouter_mcp.tools.generation_result import done_result
+async def _answer(ctx: AppContext, finished: "Finished", preview: PreviewChoice, *, newest: bool) -> "Answer":
+    """Return how to tell the host that asked."""
+    from imagerouter_mcp.tools.generation_result import Answer
     from imagerouter_mcp.tools.media_lines import media_lines
 
     app = ctx.request_context.lifespan_context
@@ -100,4 +122,25 @@ async def _done(ctx: AppContext, finished: "Finished", preview: PreviewChoice) -
     if openclaw or settings.media_lines:
         images = [image for made in finished.results for image in made.record.images]
         media = media_lines(images, links, openclaw=openclaw)
-    return await done_result(finished, preview, media, links)
+    return Answer(
+        preview=preview,
+        media=media,
+        links=links,
+        resource_links=settings.resource_links
+        and is_version_at_least(ctx.session.protocol_version, _KNOWS_RESOURCE_LINKS),
+        sources=[await _source(app, origin) for origin in finished.results[0].record.sources],
+        last=newest and session_of(ctx) is not None,
+    )
+
+
+async def _source(app: App, origin: str) -> str:
+    """Return what an edit was made from; a gallery's picture with its file and first words of its prompt."""
+    from imagerouter_mcp.generation.handles import find_image, is_handle
+
+    if not is_handle(origin):
+        return origin
+    with suppress(ImageRouterError):  # after the result is paid for, nothing may fail
+        image, record = await find_image(app.gallery, origin)
+        parts = [image.handle, image.path.name if image.path else "", f'"{short_prompt(record.prompt)}"']
+        return " · ".join(part for part in parts if part)
+    return origin

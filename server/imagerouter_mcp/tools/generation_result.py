@@ -1,6 +1,7 @@
 """Build the result of a generation that is done: text, structured content, preview, resource links."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -37,27 +38,50 @@ class DoneContent(GenerationContent, total=False):
     why: str | None
     estimate_usd: PriceRange | None
     failures: list[str]
+    sources: list[str]
     media: list[str]
 
 
-async def done_result(
-    finished: Finished, preview: PreviewChoice, media: Sequence[str] = (), links: Links | None = None
-) -> CallToolResult:
-    """Return what a call made, as text, structured content, inline preview and resource links.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """How to tell a host what came of a call.
 
-    Args:
-        finished: The finished call.
+    Attributes:
         preview: How large the inline preview is.
         media: The `MEDIA:` lines that the agent should repeat, if this host wants any.
         links: Makes download links for callers on other machines; None names files by their paths.
+        resource_links: Whether the host knows resource links.
+        sources: What the pictures were made from, each with what helps to recognise it.
+        last: Whether `last` names the only picture from now on.
     """
+
+    preview: PreviewChoice
+    media: Sequence[str] = ()
+    links: Links | None = None
+    resource_links: bool = True
+    sources: Sequence[str] = ()
+    last: bool = True
+
+
+async def done_result(finished: Finished, answer: Answer) -> CallToolResult:
+    """Return what a call made, as text, structured content, inline preview and resource links."""
     shown = list(_pictures(finished))
-    content = _done_content(finished, media, links)
+    content = _done_content(finished, answer)
     blocks: list[ContentBlock] = []
-    if preview != "none" and (drawn := await _preview(shown, preview)):
-        blocks.append(drawn)
-    blocks.extend(_resource_link(image, made.record) for made, image in shown if image.path and image.handle)
-    return tool_result(_done_lines(finished, content, links), content, *blocks)
+    lines = _done_lines(finished, content, answer)
+    if answer.preview != "none":
+        pairs = zip(_numbers(finished), shown, strict=True)
+        files = [
+            (image.path, f"{number} · {image.handle}\n{made.record.model}") for number, (made, image) in pairs
+        ]
+        drawn, stopped = await draw_preview(files, answer.preview)
+        blocks += [drawn] if drawn else []
+        lines += [stopped] if stopped else []
+    if answer.resource_links:
+        blocks.extend(
+            _resource_link(image, made.record) for made, image in shown if image.path and image.handle
+        )
+    return tool_result(lines, content, *blocks)
 
 
 def record_fields(record: Record, links: Links | None) -> dict[str, Any]:
@@ -74,6 +98,13 @@ def _pictures(finished: Finished) -> Iterator[tuple[Result, GalleryImage]]:
     return ((made, image) for made in finished.results for image in made.record.images)
 
 
+def _numbers(finished: Finished) -> list[int]:
+    """Return each picture's number: its request's, as in its file's name, or its place if one gave many."""
+    if any(len(made.record.images) > 1 for made in finished.results):
+        return list(range(1, len(list(_pictures(finished))) + 1))
+    return [made.number for made in finished.results]
+
+
 def _record_content(record: Record, links: Links | None) -> DoneContent:
     return {
         "state": "done",
@@ -87,9 +118,9 @@ def _record_content(record: Record, links: Links | None) -> DoneContent:
     }
 
 
-def _done_content(finished: Finished, media: Sequence[str], links: Links | None) -> DoneContent:
+def _done_content(finished: Finished, answer: Answer) -> DoneContent:
     first = finished.results[0]
-    content = _record_content(first.record, links)
+    content = _record_content(first.record, answer.links)
     content["why"] = first.why or None
     content["estimate_usd"] = price_range(total(made.estimate for made in finished.results))
     content["notes"] = _notes(finished)
@@ -100,13 +131,15 @@ def _done_content(finished: Finished, media: Sequence[str], links: Links | None)
         content["failures"] = list(map(str, finished.failures))
     shown = list(_pictures(finished))
     if len(finished.results) > 1:
-        content["images"] = [_picture_of_several(made.record, image, links) for made, image in shown]
+        content["images"] = [_picture_of_several(made.record, image, answer.links) for made, image in shown]
         content["model"] = ", ".join(dict.fromkeys(made.record.model for made in finished.results))
     if len(shown) > 1:
-        for number, image in enumerate(content.get("images", ()), start=1):
+        for number, image in zip(_numbers(finished), content.get("images", ()), strict=True):
             image["number"] = number
-    if media:
-        content["media"] = list(media)
+    if answer.sources:
+        content["sources"] = list(answer.sources)
+    if answer.media:
+        content["media"] = list(answer.media)
         content["next_step"] = "To show it in the chat, end your reply with the lines in media."
     return content
 
@@ -117,25 +150,29 @@ def _picture_of_several(record: Record, image: GalleryImage, links: Links | None
     return {**picture_fields(image, links), **own}
 
 
-def _done_lines(finished: Finished, content: DoneContent, links: Links | None) -> list[str]:
+def _done_lines(finished: Finished, content: DoneContent, answer: Answer) -> list[str]:
     """Return what was made, where it is and what it cost, in lines that a person could read aloud."""
     shown = list(_pictures(finished))
     lines = [_heading(finished)]
-    for number, (made, image) in enumerate(shown, start=1):
+    for number, (made, image) in zip(_numbers(finished), shown, strict=True):
         if len(shown) > 1:
             lines.append(f"{number} · {image.handle} · {summary(made.record)}")
-        lines.extend(_file_lines(image, links))
+        lines.extend(_file_lines(image, answer.links))
+    if answer.sources:
+        lines.append(f"From: {'; '.join(answer.sources)}")
+    handle = shown[0][1].handle
     if len(shown) > 1:
         lines.append("Each handle names its picture as a source image.")
     elif is_video(shown[0][1]):
-        lines.append(f"Handle: {shown[0][1].handle} finds it again with show_image.")
-    elif shown[0][1].handle:
-        lines.append(f'Handle: {shown[0][1].handle} (or "last") names it as a source image.')
+        lines.append(f"Handle: {handle} finds it again with show_image.")
+    elif handle:
+        or_last = ' (or "last")' if answer.last else ""
+        lines.append(f"Handle: {handle}{or_last} names it as a source image.")
     lines.extend(_revised_prompts(finished))
     lines.extend(f"Note: {note}" for note in content.get("notes", ()))
     lines.extend(f"Failed: {failure}" for failure in finished.failures)
-    if media := content.get("media"):
-        lines.extend(["To show it in the chat, end your reply with:", *media])
+    if answer.media:
+        lines.extend(["To show it in the chat, end your reply with:", *answer.media])
     return lines
 
 
@@ -226,13 +263,4 @@ def _resource_link(image: GalleryImage, record: Record) -> ResourceLink:
         description=one_line(record.prompt[:100]) or None,
         mime_type=image.media_type,
         size=image.bytes,
-    )
-
-
-async def _preview(shown: Sequence[tuple[Result, GalleryImage]], size: PreviewChoice) -> ContentBlock | None:
-    from imagerouter_mcp.images.pixels.contact_sheet import Tile
-
-    return await draw_preview(
-        [Tile(image.path, f"{image.handle} · {summary(made.record)}") for made, image in shown],
-        "large" if size == "large" else "auto",
     )

@@ -2,50 +2,78 @@
 
 import base64
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
+from anyio import CancelScope, current_time
 from mcp.types import ImageContent
 
 if TYPE_CHECKING:
-    from imagerouter_mcp.images.pixels.contact_sheet import Tile
     from imagerouter_mcp.images.pixels.preview import Preview, PreviewSize
 
 PreviewChoice = Literal["auto", "none", "large"]
 
-_DRAWN_AT_ONCE = 2
-_DRAWING: RunVar[CapacityLimiter] = RunVar("previews being drawn")
+_SECONDS = 10.0
+"""How long an answer waits for previews to be begun; what has been begun is finished or stopped."""
 
 
-async def draw_preview(tiles: "Sequence[Tile]", size: "PreviewSize") -> ImageContent | None:
-    """Draw one picture for one, one numbered sheet for several; None if they cannot be shown."""
+async def draw_preview(
+    shown: Sequence[tuple[Path | None, str]], size: "PreviewSize"
+) -> tuple[ImageContent | None, str]:
+    """Draw one picture for one, one numbered sheet for several.
+
+    Args:
+        shown: The files, and labels for the sheet.
+        size: How large.
+
+    Returns:
+        The picture, None if there is nothing to see, and a sentence if one could not be made in time.
+    """
     from imagerouter_mcp.images.pixels.contact_sheet import make_sheet
-    from imagerouter_mcp.images.pixels.preview import make_preview
+    from imagerouter_mcp.images.workers import decode
 
-    if not any(tile.path for tile in tiles):
-        return None
-    try:
-        if len(tiles) == 1 and (path := tiles[0].path):
-            drawn = await to_thread.run_sync(make_preview, path, size, limiter=_limiter())
-        else:
-            drawn = await to_thread.run_sync(make_sheet, tiles, size, limiter=_limiter())
-    except OSError:  # the file is gone: answer without a preview
-        return None
-    return image_block(drawn) if drawn else None
+    if not any(path for path, _ in shown):
+        return None, ""
+    end = current_time() + _SECONDS
+    drawn = [(await _drawn(path, size, end) if path else (None, False)) for path, _ in shown]
+    previews = [preview for preview, _ in drawn]
+    note = _stopped(sum(stopped for _, stopped in drawn))
+    preview = previews[0]
+    if len(shown) > 1:
+        labels = [label for _, label in shown]
+        preview = await decode("previews", None, make_sheet, previews, labels, size)
+    return (image_block(preview) if preview else None), note
+
+
+async def _drawn(path: Path, size: "PreviewSize", end: float) -> "tuple[Preview | None, bool]":
+    """Return a file's preview, and whether it was given up."""
+    from imagerouter_mcp.images.confined import StoppedError
+    from imagerouter_mcp.images.pixels.preview import make_preview
+    from imagerouter_mcp.images.workers import decode
+
+    with CancelScope(deadline=end):
+        try:
+            return await decode("previews", path, make_preview, path, size), False
+        except OSError:  # the file is gone: answer without a preview
+            return None, False
+        except StoppedError:
+            pass
+    return None, True
+
+
+def _stopped(count: int) -> str:
+    from imagerouter_mcp.images.confined import CHILD_BYTES
+
+    if not count:
+        return ""
+    which = "The preview" if count == 1 else f"{count} previews"
+    return (
+        f"{which} could not be made within {_SECONDS:.0f} s and {CHILD_BYTES >> 20} MiB. The file itself is "
+        "whole, and nothing more was paid."
+    )
 
 
 def image_block(preview: "Preview") -> ImageContent:
     """Return a preview as a block of a result."""
     data = base64.b64encode(preview.data).decode("ascii")
     return ImageContent(type="image", data=data, mime_type=preview.media_type)
-
-
-def _limiter() -> CapacityLimiter:
-    """Return the limiter of simultaneous drawings: each holds a whole picture's pixels in memory."""
-    try:
-        return _DRAWING.get()
-    except LookupError:
-        limiter = CapacityLimiter(_DRAWN_AT_ONCE)
-        _DRAWING.set(limiter)
-        return limiter

@@ -1,14 +1,15 @@
 """The tool `preview_mask`: show what an edit with a mask would change."""
 
+from dataclasses import replace
 from typing import Annotated, TypedDict
 
-from anyio import to_thread
 from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.generation.planning.request import Request
+from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.tools.declare import READS, tool
+from imagerouter_mcp.tools.generating import session_of
 from imagerouter_mcp.tools.inline_preview import image_block
 from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.structured import tool_result
@@ -31,15 +32,20 @@ async def preview_mask(
     *, mask: PreviewedMask, ctx: AppContext, image: Source = "last"
 ) -> Annotated[CallToolResult, MaskContent]:
     """Show which part of a picture an edit with this mask would change. Free."""
+    from imagerouter_mcp.generation.sources import with_last
     from imagerouter_mcp.images.masks.painting import covered_share, mask_preview
+    from imagerouter_mcp.images.workers import decode
 
-    request = Request(prompt="", images=(image,), mask=mask)
-    async with ctx.request_context.lifespan_context.sources.opened(request) as sources:
+    app = ctx.request_context.lifespan_context
+    order = Order(tool="preview_mask", requests=(Request(prompt="", images=(image,), mask=mask),))
+    if made := await app.sources.last_of(replace(order, session=session_of(ctx))):
+        order = with_last(order, made)
+    async with app.sources.opened(order.requests[0]) as sources:
         if sources.mask is None:
             raise PlanError("There is no mask.", 'Give one in `mask`, such as "box:0,0,100%,50%".')
         source = sources.images[0]
-        preview = await to_thread.run_sync(mask_preview, source.file, sources.mask)
-        percent = round(100 * await to_thread.run_sync(covered_share, sources.mask), 1)
+        preview = await decode("previews", source.file, mask_preview, source.file, sources.mask)
+        percent = round(100 * await decode("previews", None, covered_share, sources.mask), 1)
         width, height = source.width, source.height
     changes = f"{percent:g} % of the {width}×{height} picture would change: the tinted part."
     text = " ".join((changes, *sources.notes))

@@ -7,7 +7,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from imagerouter_mcp.tools.declare import RESTORES, tool
-from imagerouter_mcp.tools.generating import outcome_result
+from imagerouter_mcp.tools.generating import outcome_result, session_of
 from imagerouter_mcp.tools.parameters import AppContext, Preview
 from imagerouter_mcp.tools.pictures import GenerationContent
 
@@ -20,7 +20,11 @@ async def show_image(
 ) -> Annotated[CallToolResult, GenerationContent]:
     """Show an earlier picture again; downloads it if its file is missing. Free."""
     from imagerouter_mcp.generation.calls.outcome import Finished, Result
+    from imagerouter_mcp.generation.handles import is_last
 
-    image, record, notes = await ctx.request_context.lifespan_context.delivery.restore(handle)
+    app = ctx.request_context.lifespan_context
+    if is_last(handle):
+        handle = (await app.sources.last_made(session_of(ctx))).only(video=True)[0].handle
+    image, record, notes = await app.delivery.restore(handle)
     shown = Result(replace(record, images=(image,)), notes=notes)
-    return await outcome_result(ctx, Finished(record.generation, (shown,), shown=True), preview)
+    return await outcome_result(ctx, Finished(record.generation, (shown,), shown=True), preview, newest=False)

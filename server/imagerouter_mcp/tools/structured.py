@@ -19,7 +19,10 @@ _USD_DIGITS = 6
 
 
 def as_json(content: Mapping[str, object]) -> dict[str, Any]:
-    """Return structured content as JSON: amounts as numbers of six decimals; unknown values are left out."""
+    """Return structured content as JSON.
+
+    Amounts become numbers of six decimals, texts stay on one line, and unknown values are left out.
+    """
     return {name: _json(value) for name, value in content.items() if value is not None}
 
 
@@ -27,6 +30,8 @@ def _json(value: object) -> object:
     match value:
         case Decimal():
             return round(float(value), _USD_DIGITS)
+        case str():
+            return one_line(value)
         case dict():
             return as_json(cast("dict[str, object]", value))
         case list():

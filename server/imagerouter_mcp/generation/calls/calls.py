@@ -28,7 +28,7 @@ from imagerouter_mcp.generation.calls.outcome import Finished, Pending
 from imagerouter_mcp.generation.calls.run import Runner
 from imagerouter_mcp.generation.calls.running import RunningCall
 from imagerouter_mcp.generation.planning.request import Order
-from imagerouter_mcp.generation.sources import Sources
+from imagerouter_mcp.generation.sources import Sources, with_last
 
 REPORT_SECONDS = 3.0
 """How often a waiting caller gets a progress report although nothing is new."""
@@ -90,7 +90,9 @@ class Calls:
         pinned, fingerprint = await self._identified(order)
         call, joined = await self._begin_or_join(pinned, fingerprint)
         if not joined:
-            return await self._wait_for(call, seconds, progress)
+            outcome = await self._wait_for(call, seconds, progress)
+            told = () if self._repeats_are_meant else pinned.notes
+            return replace(outcome, notes=(*told, *outcome.notes))
         repeated = not any(entry.open for entry in await self._collector.entries(call))
         try:
             outcome = await self._wait_for(call, seconds, progress)
@@ -146,18 +148,21 @@ class Calls:
         picture that it meant when that call began.
         """
         sources = self._sources()
-        pinned, maker = await sources.resolve_last(order)
-        fingerprint = await sources.fingerprint(pinned)
-        if maker is None or order.again or self._repeats_are_meant:
-            return pinned, fingerprint
-        entries = await to_thread.run_sync(self._journal.call, maker)
-        with suppress(NotFoundError):
-            before, _ = await sources.resolve_last(order, [entry.handle for entry in entries])
-            earlier = await sources.fingerprint(before)
-            same = await to_thread.run_sync(self._journal.same_call, earlier)
-            if same in {entry.call for entry in entries}:
-                return before, earlier
-        return pinned, fingerprint
+        made = await sources.last_of(order)
+        if made is None:
+            return order, await sources.fingerprint(order)
+        if not order.again and not self._repeats_are_meant:
+            entries = await to_thread.run_sync(self._journal.call, made.records[0].generation)
+            handles = {entry.handle for entry in entries}
+            with suppress(NotFoundError):
+                if earlier_made := await sources.last_of(order, handles):
+                    before = with_last(order, earlier_made)
+                    earlier = await sources.fingerprint(before)
+                    same = await to_thread.run_sync(self._journal.same_call, earlier)
+                    if same in {entry.call for entry in entries}:
+                        return before, earlier
+        pinned = with_last(order, made)
+        return pinned, await sources.fingerprint(pinned)
 
     async def _begin_or_join(self, order: Order, fingerprint: str) -> tuple[str, bool]:
         """Return the handle of a call, and whether it had begun before."""

@@ -118,19 +118,20 @@ class Planner:
         self, requests: Sequence[Request], choices: dict[str, ModelChoice], sources: OpenSources
     ) -> list[Plan]:
         destination = await to_thread.run_sync(self._delivery.destination, requests[0])
+        destinations = [destination] if len(requests) == 1 else destination.numbered(len(requests))
         return [
             make_plan(
                 request,
                 choices[request.model],
                 response_format=self._settings.response_format,
-                destination=destination,
+                destination=place,
                 source=sources.size,
                 origins=sources.origins,
                 fetched=sources.fetched,
                 source_notes=sources.notes,
                 listed=self._catalogue.peek() is not None,
             )
-            for request in requests
+            for request, place in zip(requests, destinations, strict=True)
         ]
 
     async def _reserve(

@@ -1,7 +1,7 @@
 """What a caller gets: the results of a call, or how to collect them later."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.gallery.entries import Record, State
@@ -17,12 +17,14 @@ class Result:
         why: Why this model, as the end of a sentence; "" for a named model.
         estimate: What it was expected to cost, if that was known.
         notes: Sentences for the person.
+        number: Of its request within the call, from 1.
     """
 
     record: Record
     why: str = ""
     estimate: Estimate | None = None
     notes: tuple[str, ...] = ()
+    number: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,11 @@ def summed_up(call: str, models: Sequence[str], outcomes: Sequence[Result | Imag
     Raises:
         ImageRouterError: Nothing was made; this failure says most about money and names the others.
     """
-    results = tuple(outcome for outcome in outcomes if isinstance(outcome, Result))
+    results = tuple(
+        replace(outcome, number=number)
+        for number, outcome in enumerate(outcomes, start=1)
+        if isinstance(outcome, Result)
+    )
     errors = [outcome for outcome in outcomes if isinstance(outcome, ImageRouterError)]
     if not results:
         raise _as_one(errors)

@@ -81,7 +81,7 @@ class Runner:
                 with _unforeseen("The call could not be prepared", NotSentError):
                     self._sender.require_key()
                     plans, amounts, sources = await self._planner.prepare(order, handles, opened)
-                    source = await to_thread.run_sync(sources.reduced)
+                    source = await sources.reduced()
                     short = await self._sender.short_of_credits(plans)
             except ImageRouterError as error:
                 await self._end_all(handles, error, call)

@@ -31,6 +31,10 @@ class Destination:
     folder: Path
     stem: str
 
+    def numbered(self, count: int) -> "list[Destination]":
+        """Return a place for each of so many results, numbered as the answer numbers them."""
+        return [Destination(self.folder, f"{self.stem}-{number}") for number in range(1, count + 1)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:

@@ -63,6 +63,8 @@ class Order:
         max_cost_usd: The caller's own limit for the whole order, or None.
         again: Whether to make another one even if an earlier call asked for the same.
         confirmed: Whether the person has agreed to the price.
+        session: In which `last` is looked for; None where the protocol has no sessions.
+        notes: Sentences for the person about how it was understood.
     """
 
     tool: str
@@ -70,6 +72,8 @@ class Order:
     max_cost_usd: Decimal | None = None
     again: bool = False
     confirmed: bool = False
+    session: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Kind:

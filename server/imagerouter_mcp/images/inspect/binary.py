@@ -1,15 +1,18 @@
 """Exact reads, the refusal and the result that the measuring functions of all formats share."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 MAX_PIXELS = 200_000_000
 """A picture that claims more counts as a decompression bomb; 14,000 × 14,000 passes.
 
 Today's models make up to 67 million (8192 × 8192). The limit protects whoever decodes the picture later.
 """
+
+MAX_PARTS = 100_000
+"""Chunks, blocks or boxes that a file may consist of; 200 MiB of PNG have 25,600 of the usual 8 KiB."""
 
 CUT_SHORT = "it is cut short"
 DAMAGED = "its data is damaged"
@@ -22,6 +25,9 @@ _TEXT = re.compile(rb"[\t\n\r -~]{32,}")
 
 SIDEWAYS = range(5, 9)
 """The EXIF orientations (tag 0x0112) that exchange width and height."""
+
+
+T = TypeVar("T")
 
 
 class NotAPictureError(ValueError):
@@ -40,21 +46,33 @@ class Measured:
         height: As `width`.
         animated: Whether there is more than one frame. Videos do not count as animated.
         seconds: The length of a video, or None.
+        passes: How often a decoder goes over the pixels: the scans of a progressive JPEG.
     """
 
     width: int | None = None
     height: int | None = None
     animated: bool = False
     seconds: float | None = None
+    passes: int = 1
 
 
-def as_displayed(width: int, height: int, *, orientation: int = 1, animated: bool = False) -> Measured:
+def as_displayed(
+    width: int, height: int, *, orientation: int = 1, animated: bool = False, passes: int = 1
+) -> Measured:
     """Turn stored dimensions into displayed ones; refuse a picture of no pixels or more than `MAX_PIXELS`."""
     if not 0 < width * height <= MAX_PIXELS:
         raise NotAPictureError(f"it claims {width}×{height} pixels")
     if orientation in SIDEWAYS:
         width, height = height, width
-    return Measured(width, height, animated)
+    return Measured(width, height, animated, passes=passes)
+
+
+def counted(parts: Iterable[T], most: int = MAX_PARTS) -> Iterator[T]:
+    """Yield the parts of a file; refuse a file that has more of them than any honest one."""
+    for count, part in enumerate(parts):
+        if count == most:
+            raise NotAPictureError(f"it has more than {most:,} parts")
+        yield part
 
 
 def exactly(file: BinaryIO, count: int) -> bytes:

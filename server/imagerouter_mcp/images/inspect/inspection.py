@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from imagerouter_mcp.images.inspect import formats, isobmff, raster, svg, webm
+from imagerouter_mcp.images.inspect import formats, isobmff, raster, svg, tiff, webm
 from imagerouter_mcp.images.inspect.binary import Measured, NotAPictureError
 from imagerouter_mcp.images.inspect.formats import HEAD_BYTES, Format, sniff, what_else
 
@@ -16,7 +16,7 @@ _MEASURES: dict[Format, Callable[[BinaryIO], Measured]] = {
     formats.WEBP: raster.measure_webp,
     formats.GIF: raster.measure_gif,
     formats.BMP: raster.measure_bmp,
-    formats.TIFF: raster.measure_tiff,
+    formats.TIFF: tiff.measure_tiff,
     formats.AVIF: isobmff.measure_heif,
     formats.HEIC: isobmff.measure_heif,
     formats.HEIF: isobmff.measure_heif,
@@ -39,6 +39,7 @@ class Inspection:
         animated: Whether a picture has more than one frame or page.
         seconds: The length of an MP4 or MOV, else None.
         bytes: The size of the file.
+        passes: How often a decoder goes over the pixels: the scans of a progressive JPEG.
     """
 
     format: Format
@@ -47,6 +48,7 @@ class Inspection:
     animated: bool
     seconds: float | None
     bytes: int
+    passes: int = 1
 
 
 def inspect(source: Path | BinaryIO) -> Inspection:
@@ -82,4 +84,4 @@ def _inspect(file: BinaryIO) -> Inspection:
         raise NotAPictureError(what_else(head))
     measured = _MEASURES[found](file)
     size = file.seek(0, os.SEEK_END)
-    return Inspection(found, measured.width, measured.height, measured.animated, measured.seconds, bytes=size)
+    return Inspection(found, **vars(measured), bytes=size)

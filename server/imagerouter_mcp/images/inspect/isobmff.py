@@ -15,6 +15,7 @@ from imagerouter_mcp.images.inspect.binary import (
     Measured,
     NotAPictureError,
     as_displayed,
+    counted,
     exactly,
     number,
 )
@@ -61,9 +62,21 @@ def measure_movie(file: BinaryIO) -> Measured:
 
 def _top_boxes(file: BinaryIO) -> dict[bytes, bytes]:
     """Check that the boxes fill the file, and read the index boxes."""
-    end = file.seek(0, os.SEEK_END)
-    position, media = 0, False
+    media = False
     found: dict[bytes, bytes] = {}
+    for kind, start, end in counted(_boxes_of_file(file)):
+        if kind in (b"meta", b"moov") and end - start <= _MAX_INDEX and kind not in found:
+            found[kind] = exactly(file, end - start)
+        media = media or kind in (b"mdat", b"idat", b"moof")
+    if not media and b"idat" not in found.get(b"meta", b""):
+        raise NotAPictureError(CUT_SHORT)
+    return found
+
+
+def _boxes_of_file(file: BinaryIO) -> Iterator[Box]:
+    """Yield each box at the top of a file, with the file at the box's content."""
+    end = file.seek(0, os.SEEK_END)
+    position = 0
     while position < end:
         file.seek(position)
         head = exactly(file, 8)
@@ -76,13 +89,8 @@ def _top_boxes(file: BinaryIO) -> dict[bytes, bytes]:
             raise NotAPictureError(CUT_SHORT)
         if following < start:
             raise NotAPictureError(DAMAGED)
-        if kind in (b"meta", b"moov") and following - start <= _MAX_INDEX:
-            found.setdefault(kind, exactly(file, following - start))
-        media = media or kind in (b"mdat", b"idat", b"moof")
+        yield kind, start, following
         position = following
-    if not media and b"idat" not in found.get(b"meta", b""):
-        raise NotAPictureError(CUT_SHORT)
-    return found
 
 
 def _measure_movie(moov: bytes) -> Measured:
@@ -133,6 +141,10 @@ def _inside(data: bytes, *path: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
+    return counted(_all_boxes(data, start, end))
+
+
+def _all_boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
     while start + 8 <= end:
         size = number(data, start)
         following = start + size if size else end

@@ -39,7 +39,7 @@ def is_svg(head: bytes) -> bool:
 def measure_svg(file: BinaryIO) -> Measured:
     """Read the size from the root element's `width` and `height` in pixels, else from its `viewBox`."""
     file.seek(0)
-    outline = _Outline()
+    outline = _Outline(only_root=True)
     try:
         outline.parser.ParseFile(file)
     except expat.ExpatError as error:
@@ -88,6 +88,7 @@ class _Outline:
     """What expat notices in a document."""
 
     encoding: str | None = None
+    only_root: bool = False
     root: dict[str, str] | None = None
     reaches_outside: bool = False
 
@@ -100,6 +101,8 @@ class _Outline:
     def _start(self, _name: str, attributes: dict[str, str]) -> None:
         if self.root is None:
             self.root = attributes
+            if self.only_root:
+                self.parser.StartElementHandler = None
         for name, value in attributes.items():
             if name.rpartition(":")[2].lower() in ("href", "base") and not _INSIDE.match(value):
                 self.reaches_outside = True

@@ -7,6 +7,8 @@ from imagerouter_mcp.images.inspect.binary import CUT_SHORT, DAMAGED, Measured, 
 
 _SEGMENT = 0x18538067
 """The element that holds everything but the header."""
+_MOST_BEFORE = 100
+"""Elements before the segment: the header, and perhaps some padding."""
 
 
 def measure_webm(file: BinaryIO) -> Measured:
@@ -16,13 +18,14 @@ def measure_webm(file: BinaryIO) -> Measured:
     """
     end = file.seek(0, os.SEEK_END)
     file.seek(0)
-    while True:
+    for _ in range(_MOST_BEFORE):
         kind, size = _vint(file, keep_marker=True)[0], _vint(file)
         if file.tell() + size[0] > end and not (kind == _SEGMENT and size[1]):
             raise NotAPictureError(CUT_SHORT)
         if kind == _SEGMENT:
             return Measured()
         file.seek(size[0], os.SEEK_CUR)
+    raise NotAPictureError(DAMAGED)
 
 
 def _vint(file: BinaryIO, *, keep_marker: bool = False) -> tuple[int, bool]:

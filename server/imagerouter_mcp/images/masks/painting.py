@@ -1,18 +1,16 @@
 """The pixels of masks. Importing this module loads Pillow."""
 
-import tempfile
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from PIL import Image, ImageChops, ImageFilter
 
 from imagerouter_mcp.errors import InvalidSourceError, PlanError
+from imagerouter_mcp.images.confined import Fields, StoppedError, scratch_file
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
-from imagerouter_mcp.images.inspect.formats import HEAD_BYTES, sniff
+from imagerouter_mcp.images.inspect.inspection import inspect
 from imagerouter_mcp.images.masks import Convention
 from imagerouter_mcp.images.masks.regions import Regions
 from imagerouter_mcp.images.pixels.decode import (
-    MAX_WORKING_BYTES,
-    TooLargeError,
     alpha,
     fitted,
     has_transparency,
@@ -20,8 +18,10 @@ from imagerouter_mcp.images.pixels.decode import (
     one_at_a_time,
     plain,
 )
+from imagerouter_mcp.images.pixels.derive import Derivation, derived
 from imagerouter_mcp.images.pixels.encode import MAX_SIDE
 from imagerouter_mcp.images.pixels.preview import BUDGETS, Preview, encoded
+from imagerouter_mcp.images.pixels.scale import in_bands
 
 Size = tuple[int, int]
 
@@ -63,7 +63,6 @@ def region_mask(regions: Regions, source: BinaryIO, width: int, height: int) -> 
     return mask
 
 
-@one_at_a_time
 def given_mask(file: BinaryIO, width: int, height: int) -> tuple[Image.Image, str]:
     """Read a mask picture in either convention.
 
@@ -84,14 +83,25 @@ def given_mask(file: BinaryIO, width: int, height: int) -> tuple[Image.Image, st
         PlanError: The mask covers nothing or everything.
         InvalidSourceError: The mask does not decode.
     """
-    size = width, height
-    picture = _decoded(file, "mask")
-    own = picture.size
+    mask, fields = _derived(picture_as_mask, file, "mask", width=width, height=height)
+    _check(
+        mask,
+        "Give a mask that is transparent (or, without any transparency, white) where to edit, or regions "
+        "such as box:0,0,100%,50%.",
+    )
+    return mask, fields["said"]
+
+
+@one_at_a_time
+def picture_as_mask(file: BinaryIO, *, width: int, height: int) -> tuple[Image.Image, Fields]:
+    """Do the work of `given_mask`, as `derive.Derivation`."""
+    picture = _decoded(file)
+    own, size = picture.size, (width, height)
     if has_transparency(picture):
-        mask = ImageChops.invert(alpha(picture))
+        mask = in_bands(picture, own, _transparent)
         said = "edited where it is transparent"
     else:
-        mask = picture if picture.mode == "L" else picture.convert("RGB").convert("L")
+        mask = in_bands(picture, own, lambda band: band.convert("RGB").convert("L"))
         said = "edited where it is white"
     del picture
     mask.info.clear()
@@ -104,12 +114,7 @@ def given_mask(file: BinaryIO, width: int, height: int) -> tuple[Image.Image, st
     if own != size:
         stretched = abs(own[0] * height / (own[1] * width) - 1) > 0.02  # noqa: PLR2004 - a fiftieth shows
         said += f", {'stretched' if stretched else 'scaled'} from {own[0]}×{own[1]} to {width}×{height}"
-    _check(
-        mask,
-        "Give a mask that is transparent (or, without any transparency, white) where to edit, or regions "
-        "such as box:0,0,100%,50%.",
-    )
-    return mask, said
+    return mask, {"said": said}
 
 
 def encode_mask(mask: Image.Image, convention: Convention) -> BinaryIO:
@@ -118,11 +123,8 @@ def encode_mask(mask: Image.Image, convention: Convention) -> BinaryIO:
     Returns:
         An unnamed temporary file, at its beginning; the caller closes it.
     """
-    sent = mask
-    if convention == "transparent":
-        sent = Image.new("RGBA", mask.size)
-        sent.putalpha(ImageChops.invert(mask))
-    file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - the caller closes it
+    sent = in_bands(mask, mask.size, _transparent_where) if convention == "transparent" else mask
+    file = scratch_file()
     try:
         sent.save(file, "PNG")
     except BaseException:
@@ -130,6 +132,12 @@ def encode_mask(mask: Image.Image, convention: Convention) -> BinaryIO:
         raise
     file.seek(0)
     return file
+
+
+def _transparent_where(mask: Image.Image) -> Image.Image:
+    layer = Image.new("RGBA", mask.size)
+    layer.putalpha(ImageChops.invert(mask))
+    return layer
 
 
 def covered_share(mask: Image.Image) -> float:
@@ -143,7 +151,6 @@ def mask_preview(source: BinaryIO, mask: Image.Image) -> Preview:
     return encoded(overlay(source, mask), BUDGETS["auto"])
 
 
-@one_at_a_time
 def overlay(source: BinaryIO, mask: Image.Image, longest: int = 768) -> Image.Image:
     """Tint and outline what would change, and dim the rest.
 
@@ -158,14 +165,20 @@ def overlay(source: BinaryIO, mask: Image.Image, longest: int = 768) -> Image.Im
     Raises:
         InvalidSourceError: The source image does not decode.
     """
-    picture = _decoded(source, "source image", longest)
-    picture = _opaque(scaled(picture, fitted(picture.size, longest)))
+    picture, _ = _derived(small_and_opaque, source, "source image", longest=longest)
     small = scaled(mask, picture.size)
     shaded = Image.blend(picture, Image.new("RGB", picture.size, _SHADE), _SHADE_STRENGTH)
     tinted = Image.blend(picture, Image.new("RGB", picture.size, _TINT), _TINT_STRENGTH)
     result = Image.composite(tinted, shaded, small)
     result.paste(_LINE, mask=_outline(small))
     return result
+
+
+@one_at_a_time
+def small_and_opaque(file: BinaryIO, *, longest: int) -> tuple[Image.Image, Fields]:
+    """Scale a picture down, and fill what is transparent, as `derive.Derivation`."""
+    picture = _decoded(file, longest)
+    return in_bands(picture, fitted(picture.size, longest), _opaque), {}
 
 
 def _outline(mask: Image.Image) -> Image.Image:
@@ -179,15 +192,24 @@ def _hard(mask: Image.Image) -> Image.Image:
     return mask.point([_EDIT if level >= _LIMIT else _KEEP for level in range(256)])  # pyright: ignore[reportUnknownMemberType]
 
 
-@one_at_a_time
 def _transparent_part(source: BinaryIO, size: Size) -> Image.Image:
-    picture = _decoded(source, "source image")
+    return scaled(_derived(transparency, source, "source image")[0], size)
+
+
+@one_at_a_time
+def transparency(file: BinaryIO) -> tuple[Image.Image, Fields]:
+    """Return a mask of what is transparent in a picture, as `derive.Derivation`."""
+    picture = _decoded(file)
     if not has_transparency(picture):
         raise PlanError(
             "The mask is to be the picture's own transparency (alpha), and the picture has none.",
             "Give regions such as box:0,0,100%,50%, or a mask picture.",
         )
-    return scaled(ImageChops.invert(alpha(picture)), size)
+    return in_bands(picture, picture.size, _transparent), {}
+
+
+def _transparent(picture: Image.Image) -> Image.Image:
+    return ImageChops.invert(alpha(picture))
 
 
 def _opaque(picture: Image.Image) -> Image.Image:
@@ -199,18 +221,20 @@ def _opaque(picture: Image.Image) -> Image.Image:
     return opaque
 
 
-def _decoded(file: BinaryIO, what: str, longest: int = MAX_SIDE) -> Image.Image:
-    file.seek(0)
-    found = sniff(file.read(HEAD_BYTES))
+def _derived(
+    derivation: Derivation, file: BinaryIO, what: str, **arguments: object
+) -> tuple[Image.Image, Fields]:
     try:
-        picture = plain(loaded(file, found.name if found else "unknown", longest, MAX_WORKING_BYTES))
-    except (NotAPictureError, TooLargeError) as error:
+        return derived(derivation, file, **arguments)
+    except (NotAPictureError, StoppedError) as error:
         reason = str(error) or "it has too many pixels"
         raise InvalidSourceError(
             f"The {what} cannot be decoded: {reason}.", "Give a PNG, JPEG or WebP picture."
         ) from None
-    file.seek(0)
-    return picture
+
+
+def _decoded(file: BinaryIO, longest: int = MAX_SIDE) -> Image.Image:
+    return plain(loaded(file, inspect(file).format.name, longest))
 
 
 def _is_soft(mask: Image.Image) -> bool:

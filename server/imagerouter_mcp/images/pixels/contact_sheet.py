@@ -3,66 +3,61 @@
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from imagerouter_mcp.images.pixels.preview import BUDGETS, Preview, PreviewSize, encoded, make_preview
+from imagerouter_mcp.images.pixels.preview import BUDGETS, Preview, PreviewSize, encoded
 
 _CELL: dict[PreviewSize, int] = {"auto": 300, "large": 640}
-"""Pixels of a cell's side."""
-_LABEL, _GAP = 30, 8
-"""Pixels below each picture for its label, and between pictures."""
+"""Pixels of a cell's longest side."""
+_NARROWEST = 180
+"""Pixels of a cell's width, so that its label can be read."""
+_LABEL, _GAP, _LINE = 40, 8, 17
+"""Pixels below each picture for its label, between pictures, and of a label's line."""
 _FONT = 14
 _PAPER, _INK, _EMPTY = (250, 250, 250), (30, 30, 30), (225, 225, 225)
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """A picture on the sheet, and the words below it; a picture without a file keeps its number."""
+def make_sheet(previews: Sequence[Preview | None], labels: Sequence[str], size: PreviewSize) -> Preview:
+    """Draw previews in rows, each with its label below, within the budget of one preview.
 
-    path: Path | None
-    label: str
-
-
-def make_sheet(tiles: Sequence[Tile], size: PreviewSize) -> Preview | None:
-    """Draw pictures in rows, each with its number and its label below, within the budget of a preview.
+    All cells have one size, which follows the pictures' shapes.
 
     Args:
-        tiles: What cannot be shown becomes an empty cell with its label.
+        previews: At least one; a missing one becomes an empty cell with its label.
+        labels: One of up to two lines for each.
         size: Which of `BUDGETS` to keep to.
-
-    Returns:
-        The sheet; None without tiles.
     """
-    if not tiles:
-        return None
-    columns = math.ceil(math.sqrt(len(tiles)))
-    rows = math.ceil(len(tiles) / columns)
-    cell = _CELL[size]
-    sheet = Image.new("RGB", (columns * (cell + _GAP) + _GAP, rows * (cell + _LABEL + _GAP) + _GAP), _PAPER)
+    pictures = [_thumbnail(preview, _CELL[size]) if preview else None for preview in previews]
+    shown = [picture.size for picture in pictures if picture] or [(_CELL[size], _CELL[size])]
+    width = max(_NARROWEST, *(side for side, _ in shown))
+    height = max(side for _, side in shown)
+    columns = math.ceil(math.sqrt(len(previews)))
+    rows = math.ceil(len(previews) / columns)
+    across, down = columns * (width + _GAP) + _GAP, rows * (height + _LABEL + _GAP) + _GAP
+    sheet = Image.new("RGB", (across, down), _PAPER)
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(_FONT)
-    for number, tile in enumerate(tiles):
-        left = _GAP + (number % columns) * (cell + _GAP)
-        top = _GAP + (number // columns) * (cell + _LABEL + _GAP)
-        picture = _thumbnail(tile.path, cell) if tile.path else None
+    for number, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
+        left = _GAP + (number % columns) * (width + _GAP)
+        top = _GAP + (number // columns) * (height + _LABEL + _GAP)
         if picture is None:
-            draw.rectangle((left, top, left + cell, top + cell), _EMPTY)
+            draw.rectangle((left, top, left + width, top + height), _EMPTY)
         else:
-            sheet.paste(picture, (left + (cell - picture.width) // 2, top + (cell - picture.height) // 2))
-        label = f"{number + 1}. {tile.label}"
-        while draw.textlength(label, font) > cell and len(label) > 1:
-            label = f"{label[:-2].rstrip('…')}…"
-        draw.text((left, top + cell + 6), label, _INK, font)
+            sheet.paste(picture, (left + (width - picture.width) // 2, top + (height - picture.height) // 2))
+        for line, text in enumerate(label.split("\n")):
+            draw.text((left, top + height + 6 + line * _LINE), _cut(text, width, font), _INK, font)
     return encoded(sheet, BUDGETS[size])
 
 
-def _thumbnail(path: Path, cell: int) -> Image.Image | None:
-    preview = make_preview(path, "auto" if cell <= BUDGETS["auto"].longest else "large")
-    if preview is None:
-        return None
+def _cut(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """Return a text that fits; its beginning is cut off, because names differ at their ends."""
+    while font.getlength(text) > width and len(text) > 1:
+        text = f"…{text[2:].lstrip('…')}"
+    return text
+
+
+def _thumbnail(preview: Preview, cell: int) -> Image.Image:
     picture = Image.open(io.BytesIO(preview.data))
     picture.thumbnail((cell, cell))
     return picture

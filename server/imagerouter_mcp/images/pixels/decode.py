@@ -1,6 +1,7 @@
 """Decode pictures into 8 bits a channel. What decoding will take is estimated before it starts."""
 
 import io
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
@@ -8,22 +9,17 @@ from typing import BinaryIO, ParamSpec, TypeVar, cast
 
 from PIL import Image
 from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from imagerouter_mcp.images.confined import StoppedError
 from imagerouter_mcp.images.inspect.binary import DAMAGED, NotAPictureError
+from imagerouter_mcp.images.inspect.cost import MOST_BYTES, MOST_PIXELS, decoding_bytes
 from imagerouter_mcp.images.inspect.opening import BROKEN, opened
+from imagerouter_mcp.images.pixels.scale import in_bands
 
 _WORKER = ThreadPoolExecutor(1, "pixels")
-
-MAX_WORKING_BYTES = 640 << 20
-"""Memory that decoding a source image may take; 8192×8192 fits as PNG and as progressive JPEG."""
-_MAX_PIXELS = 89_000_000
-"""Above this Pillow warns of a bomb while it loads some formats (`Image.MAX_IMAGE_PIXELS`)."""
-_BYTES_PER_PIXEL = {"webp": 16, "avif": 12, "heic": 12, "heif": 12}
-"""Of decoders that fill buffers of their own first; the others take the four of Pillow's RGB."""
-_PROGRESSIVE = 6
-"""Bytes a pixel that libjpeg holds of a progressive JPEG: coefficients of two bytes, without subsampling."""
 
 _SIXTEEN_BITS = tuple(value >> 8 for value in range(1 << 16))
 _EIGHT, _SIXTEEN = 0xFF, 0xFFFF
@@ -50,7 +46,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class TooLargeError(Exception):
+class TooLargeError(StoppedError):
     """Decoding would take too much memory."""
 
 
@@ -69,30 +65,50 @@ def one_at_a_time(work: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
-def loaded(file: BinaryIO, format_name: str, longest: int, most: int) -> ImageFile:
+def loaded(file: BinaryIO, format_name: str, longest: int) -> ImageFile:
     """Open and decode the first frame. For source images call it in `one_at_a_time`.
 
     Args:
         file: The picture, open for reading.
         format_name: As in `formats.Format.name`.
         longest: Pixels of the longer side that are enough. A JPEG is decoded at a half, a quarter or an
-            eighth where that is no smaller; other formats ignore it.
-        most: Bytes of memory that decoding may take.
+            eighth where that is no smaller, or where more would take too much memory; other formats ignore
+            it.
 
     Raises:
         NotAPictureError: It does not decode.
         TooLargeError: It would take too much memory.
     """
     picture = opened(file, format_name)
-    progressive = format_name == "jpeg" and "progressive" in picture.info
-    coefficients = picture.width * picture.height * _PROGRESSIVE if progressive else 0
-    picture.draft(None, fitted(picture.size, longest))
-    _check_cost(format_name, picture.width * picture.height, most - coefficients)
+    held = _coefficients(picture) if isinstance(picture, JpegImageFile) else 0
+
+    def takes(pixels: int) -> int:
+        return decoding_bytes(format_name, pixels, held=held, mode=picture.mode)
+
+    if format_name == "jpeg":
+        width, height = picture.size
+        scale = max(width, height) / longest
+        fits = (by for by in (1, 2, 4) if scale < 2 * by and takes(width * height // by**2) <= MOST_BYTES)
+        divisor = next(fits, 8)
+        picture.draft(None, (width // divisor or 1, height // divisor or 1))
+    pixels = math.prod(picture.size)
+    if pixels > MOST_PIXELS or takes(pixels) > MOST_BYTES:
+        raise TooLargeError
     try:
         picture.load()
+    except MemoryError:
+        raise TooLargeError from None
     except BROKEN:
         raise NotAPictureError(DAMAGED) from None
     return picture
+
+
+def _coefficients(picture: JpegImageFile) -> int:
+    """Return the bytes of coefficients, two each, that a decoder holds of a progressive JPEG."""
+    if "progressive" not in picture.info:
+        return 0
+    factors = [across * down for _, across, down, _ in picture.layer]
+    return 2 * math.prod(picture.size) * sum(factors) // max(factors)
 
 
 def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
@@ -148,7 +164,7 @@ def plain(picture: Image.Image, *, deep: bool = False) -> Image.Image:
             picture = _from_deep(picture)
         elif picture.mode not in _PLAIN:
             picture = picture.convert("RGBA" if picture.mode in ("RGBa", "La", "PA") else "RGB")
-    except (OSError, ValueError, MemoryError):
+    except (OSError, ValueError):
         raise NotAPictureError(f"its colours ({picture.mode}) cannot be converted") from None
     if transparent is not None and picture.mode in ("P", "L", "RGB"):
         picture.info["transparency"] = _shallow(transparent) if deep else transparent
@@ -165,18 +181,15 @@ def has_transparency(picture: Image.Image) -> bool:
 
 def alpha(picture: Image.Image) -> Image.Image:
     """Return the alpha channel of a picture that has transparency of any kind."""
-    return (picture if picture.mode in ("LA", "RGBA") else picture.convert("RGBA")).getchannel("A")
+    if picture.mode in ("LA", "RGBA"):
+        return picture.getchannel("A")
+    return in_bands(picture, picture.size, lambda band: band.convert("RGBA").getchannel("A"))
 
 
 def upper_half(picture: Image.Image) -> Image.Image:
     """Reduce 16 bits to 8; Pillow's own conversion would cut off at 255."""
     # Pillow's annotation names a NumPy type, and NumPy is not installed.
     return picture.convert("I").point(_SIXTEEN_BITS, "L")  # pyright: ignore[reportUnknownMemberType]
-
-
-def _check_cost(format_name: str, pixels: int, most: int) -> None:
-    if pixels > _MAX_PIXELS or pixels * _BYTES_PER_PIXEL.get(format_name, 4) > most:
-        raise TooLargeError
 
 
 def _shallow(transparent: object) -> object:
@@ -190,7 +203,7 @@ def _shallow(transparent: object) -> object:
 def _from_deep(picture: Image.Image) -> Image.Image:
     """Convert 16 bits by their upper half, 32-bit and floating point values by the range that they use."""
     if picture.mode.startswith("I;16"):
-        return upper_half(picture)
+        return in_bands(picture, picture.size, upper_half)
     low, high = cast("tuple[float, float]", picture.getextrema())
     if picture.mode == "I" and low >= 0 and high <= _SIXTEEN:
         return upper_half(picture)

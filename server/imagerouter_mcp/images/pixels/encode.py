@@ -2,15 +2,17 @@
 
 import math
 import os
-import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import BinaryIO, cast
+from functools import partial
+from typing import BinaryIO
 
 from PIL import Image, JpegImagePlugin
 from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 from PIL.TiffImagePlugin import TiffImageFile
 
+from imagerouter_mcp.images.confined import scratch_file
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.binary import holds_text, number
 from imagerouter_mcp.images.inspect.exif import Exif, read_exif, xmp_has_location
@@ -19,7 +21,7 @@ from imagerouter_mcp.images.inspect.inspection import Inspection
 from imagerouter_mcp.images.inspect.opening import block
 from imagerouter_mcp.images.pixels.colour_profiles import colours_only
 from imagerouter_mcp.images.pixels.decode import (
-    MAX_WORKING_BYTES,
+    TooLargeError,
     fitted,
     has_transparency,
     is_deep,
@@ -28,6 +30,7 @@ from imagerouter_mcp.images.pixels.decode import (
     plain,
     upright,
 )
+from imagerouter_mcp.images.pixels.scale import in_bands
 
 MAX_BYTES = 25 * 2**20
 """The service takes files up to 25 MiB."""
@@ -41,7 +44,6 @@ _HALVED_CHROMA = 2
 """Pillow's number for 4:2:0; a picture that comes with it keeps it, others keep all their colour."""
 _SAFE_SHARE = 0.95
 """Of the sides that would just fit, because smaller pictures have more bytes a pixel."""
-_REDUCING_GAP = 2.0
 _SPACES = {"L": b"GRAY", "LA": b"GRAY", "1": b"GRAY", "P": b"RGB ", "RGB": b"RGB ", "RGBA": b"RGB "}
 _ORIENTATION = 0x0112
 _SCAN = b"\xff\xda"
@@ -107,13 +109,33 @@ def encode(
         NotAPictureError: It does not decode.
         TooLargeError: It would take too much memory.
     """
+    encoding = partial(_encoded, file, seen, becomes, turn=turn, lossless=lossless, max_bytes=max_bytes)
+    with suppress(MemoryError):
+        return encoding(MAX_SIDE)
+    if seen.format is formats.JPEG:
+        with suppress(MemoryError):
+            return encoding(max(seen.width or 1, seen.height or 1) // 2)
+    raise TooLargeError
+
+
+def _encoded(
+    file: BinaryIO,
+    seen: Inspection,
+    becomes: Format,
+    longest: int,
+    *,
+    turn: bool,
+    lossless: bool,
+    max_bytes: int,
+) -> Encoded:
     came_as = seen.format
     size = seen.width or 1, seen.height or 1
     file.seek(0)
     head = file.read(formats.HEAD_BYTES)
-    picture = loaded(file, came_as.name, MAX_SIDE, MAX_WORKING_BYTES)
+    picture = loaded(file, came_as.name, longest)
     exif = _metadata(picture, file)
-    if came_as is formats.JPEG and max(size) <= MAX_SIDE and not (turn and exif.orientation > 1):
+    whole = max(size) == max(picture.size) <= MAX_SIDE
+    if came_as is formats.JPEG and whole and not (turn and exif.orientation > 1):
         kept = _kept_jpeg(picture, exif.orientation, max_bytes)
         if kept:
             return Encoded(kept, came_as, *size, before=size, exif=exif)
@@ -134,6 +156,7 @@ def encode(
     # A large JPEG is decoded smaller; and `inspect` measures a HEIC before it is cropped.
     before = size if came_as is formats.JPEG else image.size
     made, kind, image, reduced = encoder.fit(image, becomes)
+    reduced = reduced or max(image.size) < max(before)
     reduced = reduced or (becomes is not formats.PNG and seen.bytes > max_bytes)
     turned = exif.orientation > 1
     return Encoded(made, kind, *image.size, before, exif, turned, deep, cmyk, reduced)
@@ -222,7 +245,7 @@ class _Encoder:
         kind = formats.PNG if has_transparency(image) else formats.JPEG
         if kind is formats.PNG:
             target = fitted(target, round(max(target) * scale))
-        image = _resized(_scalable(image, kind), target)
+        image = in_bands(image, target, partial(_scalable, kind=kind))
         qualities = list(_QUALITIES if kind is formats.JPEG else _QUALITIES[-1:])
         while True:
             file = self._save(image, kind, qualities[0])
@@ -233,7 +256,7 @@ class _Encoder:
                 qualities.pop(0)
             else:
                 scale = min(0.9, _SAFE_SHARE * math.sqrt(self.max_bytes / size))
-                image = _resized(image, (int(image.width * scale) or 1, int(image.height * scale) or 1))
+                image = _smaller(image, scale)
 
     def _save(self, image: Image.Image, kind: Format, quality: int, *, lossless: bool = False) -> BinaryIO:
         profile = self.profile or None
@@ -247,8 +270,13 @@ class _Encoder:
         )
 
 
+def _smaller(image: Image.Image, scale: float) -> Image.Image:
+    size = int(image.width * scale) or 1, int(image.height * scale) or 1
+    return in_bands(image, size, lambda band: band)
+
+
 def _saved(image: Image.Image, kind: str, **options: object) -> BinaryIO:
-    file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - the caller closes it
+    file = scratch_file()
     try:
         image.save(file, kind, **options)
     except BaseException:
@@ -276,12 +304,3 @@ def _scalable(image: Image.Image, kind: Format) -> Image.Image:
     image = image.convert(mode)
     image.info.clear()
     return image
-
-
-def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    if image.size == size:
-        return image
-    # Pillow's annotation names a NumPy type, and NumPy is not installed.
-    return image.resize(  # pyright: ignore[reportUnknownMemberType]
-        size, Image.Resampling.BICUBIC, reducing_gap=_REDUCING_GAP
-    )

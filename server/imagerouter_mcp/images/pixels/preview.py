@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from PIL import Image
-from PIL.ImageFile import ImageFile
 
+from imagerouter_mcp.images.confined import Fields, in_child
+from imagerouter_mcp.images.inspect.binary import NotAPictureError
+from imagerouter_mcp.images.inspect.cost import is_heavy
 from imagerouter_mcp.images.inspect.exif import read_exif
-from imagerouter_mcp.images.inspect.formats import HEAD_BYTES, sniff
+from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
 from imagerouter_mcp.images.inspect.opening import BROKEN, block
 from imagerouter_mcp.images.pixels.decode import TooLargeError, fitted, loaded, upper_half, upright
-from imagerouter_mcp.images.pixels.draw_svg import draw_svg
+from imagerouter_mcp.images.pixels.draw_svg import can_draw, draw_svg
+from imagerouter_mcp.images.pixels.scale import in_bands
 
 PreviewSize = Literal["auto", "large"]
 
@@ -65,15 +68,8 @@ BUDGETS: dict[PreviewSize, Budget] = {
 }
 """Claude Desktop takes 1,048,576 bytes in all; 60 kB leaves room for several pictures and a long text."""
 
-MAX_DECODED_BYTES = 320 << 20
-"""Memory that decoding for a preview may take; 4096×4096 fits in each format."""
-_BAND_ROWS = 256
 _REDUCING_GAP = 2
-"""Whole factors reduce to twice the target, and the good filter does the rest (Pillow's `reducing_gap=2.0`,
-by its documentation close to the filter alone)."""
-_MAX_WHOLE_PIXELS = 10_000_000
-"""A larger picture with transparency is only divided by a whole number, in bands, and may come out smaller
-than allowed: scaling it whole needs a premultiplied copy of 4 bytes a pixel."""
+"""How much larger than its preview a JPEG is decoded, for the good filter to do the rest."""
 _SQUARE = 8
 """Pixels of a checkerboard square."""
 _LIGHT, _LESS_LIGHT = 255, 224
@@ -90,76 +86,54 @@ def make_preview(path: Path, size: PreviewSize) -> Preview | None:
         size: Which of `BUDGETS` to keep to.
 
     Returns:
-        The preview, or None where there can be none: videos, HEIC without a plug-in, pictures that would take
-        more than `MAX_DECODED_BYTES`, SVG without the `svg` extra or with references to the outside, and
-        files that do not decode.
+        The preview, or None where there can be none: videos, HEIC without a plug-in, SVG without the `svg`
+        extra or with references to the outside, and files that do not decode.
 
     Raises:
         OSError: The file cannot be read.
+        StoppedError: Decoding it took too much time or memory.
     """
-    budget = BUDGETS[size]
     with path.open("rb") as file:
-        found = sniff(file.read(HEAD_BYTES))
-        if found is None or found.kind == "video":
+        try:
+            seen = inspect(file)
+        except NotAPictureError:
             return None
-        if found.kind == "vector":
-            drawn = draw_svg(file, budget.longest)
-            return _render(io.BytesIO(drawn), "png", budget) if drawn else None
-        return _render(file, found.name, budget)
+        if not is_heavy(seen):
+            return _drawn(file, seen, BUDGETS[size])
+        if seen.format.kind == "vector" and not can_draw():
+            return None
+        made, fields = in_child(draw_in_child, file, size=size)
+    with made:
+        return Preview(made.read(), **fields) if fields else None
 
 
-def _render(file: BinaryIO, format_name: str, budget: Budget) -> Preview | None:
+def draw_in_child(file: BinaryIO, *, size: PreviewSize) -> tuple[BinaryIO | None, Fields]:
+    """Make a preview, as `confined.Work`."""
+    preview = _drawn(file, inspect(file), BUDGETS[size])
+    if preview is None:
+        return None, {}
+    fields = {"media_type": preview.media_type, "width": preview.width, "height": preview.height}
+    return io.BytesIO(preview.data), fields
+
+
+def _drawn(file: BinaryIO, seen: Inspection, budget: Budget) -> Preview | None:
     """Decode, reduce, turn upright, put on a checkerboard, encode; None if it cannot be decoded."""
+    format_name = seen.format.name
+    if seen.format.kind == "vector":
+        drawing = draw_svg(file, budget.longest)
+        if drawing is None:
+            return None
+        file, format_name = io.BytesIO(drawing), "png"
     try:
-        picture = loaded(file, format_name, budget.longest * _REDUCING_GAP, MAX_DECODED_BYTES)
-        small = _reduced(picture, budget.longest)
+        picture = loaded(file, format_name, budget.longest * _REDUCING_GAP)
+        small = in_bands(picture, fitted(picture.size, budget.longest), _plain)
         exif = read_exif(block(picture, "exif"))
-    except (*BROKEN, TooLargeError):
+    except MemoryError:
+        raise TooLargeError from None
+    except BROKEN:
         return None
     small = upright(small, exif.orientation)
     return encoded(_on_checkerboard(small) if small.mode == "RGBA" else small, budget)
-
-
-def _reduced(picture: ImageFile, longest: int) -> Image.Image:
-    """Scale a decoded picture down to the longest side allowed, as L, RGB or RGBA."""
-    target = fitted(picture.size, longest)
-    factor = max(picture.size) // (max(target) * _REDUCING_GAP)
-    if picture.has_transparency_data and picture.width * picture.height > _MAX_WHOLE_PIXELS:
-        factor = math.ceil(max(picture.size) / longest)
-        target = fitted((math.ceil(picture.width / factor), math.ceil(picture.height / factor)), longest)
-    if factor > 1:
-        # The last square of a row or column may lie partly outside; it counts with what is inside.
-        return _resized(_reduced_by(picture, factor), target, picture.width / factor, picture.height / factor)
-    plain = _plain(picture)
-    if plain.mode == "RGBA" and plain.getchannel("A").getextrema() == (255, 255):
-        plain = plain.convert("RGB")  # three bands to scale rather than four and their premultiplied copy
-    return plain if plain.size == target else _resized(plain, target)
-
-
-def _resized(
-    picture: Image.Image, size: tuple[int, int], width: float | None = None, height: float | None = None
-) -> Image.Image:
-    """Scale the upper left `width` × `height` pixels, or the whole, to a size."""
-    box = (0.0, 0.0, width or picture.width, height or picture.height)
-    # Pillow's annotation names a NumPy type, and NumPy is not installed.
-    return picture.resize(size, Image.Resampling.BICUBIC, box)  # pyright: ignore[reportUnknownMemberType]
-
-
-def _reduced_by(picture: Image.Image, factor: int) -> Image.Image:
-    """Average squares of pixels into one, in bands.
-
-    Bands keep the converted copies small (a whole 4096×4096 RGBA picture needs another 64 MiB for its
-    premultiplied copy), and shorten the time for which Pillow's conversions hold the interpreter's lock.
-    """
-    rows = max(1, _BAND_ROWS // factor) * factor
-    canvas: Image.Image | None = None
-    for top in range(0, picture.height, rows):
-        band = picture.crop((0, top, picture.width, min(picture.height, top + rows)))
-        part = _plain(band).reduce(factor)
-        if canvas is None:
-            canvas = Image.new(part.mode, (part.width, math.ceil(picture.height / factor)))
-        canvas.paste(part, (0, top // factor))
-    return canvas or picture
 
 
 def _plain(picture: Image.Image) -> Image.Image:
@@ -194,7 +168,7 @@ def encoded(picture: Image.Image, budget: Budget) -> Preview:
     while len(data) > budget.bytes:
         scale = min(0.9, math.sqrt(budget.bytes / len(data)))
         size = max(1, int(picture.width * scale)), max(1, int(picture.height * scale))
-        picture = _resized(picture, size)
+        picture = in_bands(picture, size, _plain)
         data = _jpeg(picture, budget.qualities[-1])
     return Preview(data, "image/jpeg", *picture.size)
 

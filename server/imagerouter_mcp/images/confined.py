@@ -1,0 +1,176 @@
+"""Do heavy work on a picture of others in a child process, which can be stopped.
+
+Decoders are native code: nothing interrupts a thread that runs one, and nothing bounds what it allocates. The
+child has limits of time and memory, nothing of the server's environment but what Python needs, and ends with
+its work. Children run one at a time.
+
+A child has three files: it reads the picture on its standard input, writes what it makes on its standard
+output, and finds on its standard error what to do, which it replaces by its answer. So nothing is told in
+arguments, which other users of the machine can read. As a program, this module is the child.
+"""
+
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from io import UnsupportedOperation
+from typing import Any, BinaryIO, cast
+
+from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError, PlanError
+
+CHILD_BYTES = 360 << 20
+"""Memory of a child: what Linux lets it allocate. macOS and Windows have no such limit."""
+CPU_SECONDS = 10
+"""Of a child; the slowest honest picture takes half. Windows has no such limit."""
+SECONDS = 60
+"""How long a child may take, where the machine is busy with other work."""
+
+_ONE_AT_A_TIME = threading.Lock()
+_REFUSALS: dict[str, type[ImageRouterError]] = {
+    error.kind: error for error in (InvalidSourceError, PlanError)
+}
+_NICE = 10
+_ANSWER_BYTES = 1 << 20
+
+Fields = dict[str, Any]
+Work = Callable[..., tuple[BinaryIO | None, Fields]]
+"""A function at the top of a module. It takes a picture, and arguments as JSON has them. It returns the file
+that it made, or none, and what it tells about that."""
+
+
+class StoppedError(Exception):
+    """A child process took too much time or memory."""
+
+
+def scratch_file() -> BinaryIO:
+    """Open a file without a name, gone when it is closed or the process ends."""
+    return cast("BinaryIO", tempfile.TemporaryFile())  # the stub names a private wrapper
+
+
+def in_child(work: Work, file: BinaryIO, /, **arguments: object) -> tuple[BinaryIO, Fields]:
+    """Call a function in a child process.
+
+    Args:
+        work: What to call there.
+        file: The picture, open for reading.
+        arguments: What else `work` takes, as JSON has it.
+
+    Returns:
+        The file that it made, at its beginning, and what it told. The caller closes the file.
+
+    Raises:
+        StoppedError: It took too much time or memory.
+        InvalidSourceError: As `work`.
+        PlanError: As `work`.
+    """
+    made = scratch_file()
+    try:
+        with _on_disk(file) as picture, scratch_file() as told:
+            limits = CPU_SECONDS, CHILD_BYTES
+            told.write(json.dumps([limits, work.__module__, work.__name__, arguments]).encode())
+            with _ONE_AT_A_TIME:
+                _run(picture, made, told)
+            return made, _read(told.read(_ANSWER_BYTES))
+    except BaseException:
+        made.close()
+        raise
+
+
+def _read(answer: bytes) -> Fields:
+    """Return what a child told, or raise its refusal."""
+    try:
+        read = json.loads(answer)
+        refused = read.get("refused")
+    except (ValueError, AttributeError):
+        raise StoppedError from None
+    if refused:
+        raise _REFUSALS[refused[0]](*refused[1:])
+    return read["told"]
+
+
+@contextmanager
+def _on_disk(file: BinaryIO) -> Generator[BinaryIO]:
+    """Yield a picture as a file that a child can read."""
+    file.seek(0)
+    try:
+        file.fileno()
+    except UnsupportedOperation:
+        with scratch_file() as copy:
+            shutil.copyfileobj(file, copy)
+            yield copy
+    else:
+        yield file
+    file.seek(0)
+
+
+def _run(picture: BinaryIO, made: BinaryIO, told: BinaryIO) -> None:
+    """Run a child on three files. It shares their positions, which buffered readers remember."""
+    from imagerouter_mcp.settings import bare_environment  # noqa: PLC0415 - of no use in the child, and large
+
+    files = (picture, made, told)
+    for each in files:
+        each.flush()
+    before = [os.lseek(each.fileno(), 0, os.SEEK_CUR) for each in files]
+    try:
+        # -P: never import a module from the working directory, which is anyone's.
+        subprocess.run(  # noqa: S603 - our own module, no shell, no text of others in the command
+            [sys.executable, "-P", "-m", __name__],
+            stdin=picture,
+            stdout=made,
+            stderr=told,
+            env=bare_environment(),
+            timeout=SECONDS,
+            check=True,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except subprocess.SubprocessError:
+        raise StoppedError from None
+    finally:
+        for each, position in zip(files, before, strict=True):
+            os.lseek(each.fileno(), position, os.SEEK_SET)
+            each.seek(0)
+
+
+def _child() -> None:
+    """Do what standard error says, and replace it by the answer."""
+    with os.fdopen(os.dup(2), "r+b") as told, open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - no path
+        os.dup2(nowhere.fileno(), 2)  # decoders print warnings
+        told.seek(0)
+        limits, module, name, arguments = json.loads(told.read())
+        _limit(*limits)
+        work: Work = getattr(importlib.import_module(module), name)
+        try:
+            made, fields = work(sys.stdin.buffer, **arguments)
+            answer = {"told": fields}
+        except tuple(_REFUSALS.values()) as error:
+            made, answer = None, {"refused": [error.kind, error.what, error.remedy]}
+        if made:
+            shutil.copyfileobj(made, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        told.seek(0)
+        told.truncate()
+        told.write(json.dumps(answer).encode())
+
+
+def _limit(cpu_seconds: int, most: int) -> None:
+    """Give way to other processes, and let the system end this one when it takes too much."""
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415 - not on Windows
+
+    os.nice(_NICE)
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+if __name__ == "__main__":
+    _child()

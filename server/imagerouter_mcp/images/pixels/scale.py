@@ -1,0 +1,46 @@
+"""Convert and scale pictures in bands of rows, to hold no whole copy beside picture and result."""
+
+import math
+from collections.abc import Callable
+
+from PIL import Image
+
+_BAND_ROWS = 128
+"""Of the picture, in a band."""
+_SUPPORT = 2
+"""Pixels to each side that Pillow's bicubic filter takes into account, in the larger of both scales."""
+_REDUCING_GAP = 2.0
+"""Whole factors reduce to twice the target, and the good filter does the rest, which is faster."""
+
+
+def in_bands(
+    picture: Image.Image, size: tuple[int, int], convert: Callable[[Image.Image], Image.Image]
+) -> Image.Image:
+    """Return a picture converted and in another size.
+
+    Args:
+        picture: Decoded.
+        size: Width and height of the result.
+        convert: Converts a band to a mode that can be scaled; to the same for each band.
+    """
+    if picture.size == size and picture.height <= _BAND_ROWS:
+        return convert(picture)
+    scale = picture.height / size[1]
+    margin = math.ceil(_SUPPORT * max(1, scale)) if picture.size != size else 0
+    rows = max(1, int(_BAND_ROWS / scale))
+    result: Image.Image | None = None
+    for top in range(0, size[1], rows):
+        bottom = min(size[1], top + rows)
+        first = max(0, int(top * scale) - margin)
+        last = min(picture.height, math.ceil(bottom * scale) + margin)
+        band = convert(picture.crop((0, first, picture.width, last)))
+        if picture.size != size:
+            box = (0, top * scale - first, picture.width, min(band.height, bottom * scale - first))
+            # Pillow's annotation names a NumPy type, and NumPy is not installed.
+            band = band.resize(  # pyright: ignore[reportUnknownMemberType]
+                (size[0], bottom - top), Image.Resampling.BICUBIC, box, _REDUCING_GAP
+            )
+        if result is None:
+            result = Image.new(band.mode, size)
+        result.paste(band, (0, top))
+    return result or convert(picture)
