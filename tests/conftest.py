@@ -107,14 +107,17 @@ def journal(
 
 
 @pytest.fixture
-def change_sandbox(session_sandbox: tuple[Sandbox, httpx.Client], sandbox: Sandbox) -> Callable[..., None]:
+def change_sandbox(
+    session_sandbox: tuple[Sandbox, httpx.Client], sandbox: Sandbox
+) -> Iterator[Callable[..., None]]:
     """Return a function that changes the sandbox's settings for the rest of the test."""
     del sandbox
 
     def change(**wanted: object) -> None:
         session_sandbox[1].put("/sandbox/settings", json=wanted).raise_for_status()
 
-    return change
+    yield change
+    change(**FRESH)
 
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

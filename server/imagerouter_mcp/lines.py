@@ -64,8 +64,9 @@ class VisibleFormatter(logging.Formatter):
     """Formats log records so that no text of others begins a line or hides; tracebacks are indented."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        """Return the record's line."""
-        return one_line(super().formatMessage(record))
+        """Return the record's line; the format's own control characters stay."""
+        record.message = one_line(record.message)
+        return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:  # noqa: ANN401, N802 - as logging has it
         """Return the lines of a traceback."""

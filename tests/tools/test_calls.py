@@ -258,6 +258,8 @@ async def test_the_same_call_within_ten_minutes_gives_the_earlier_result_and_say
         another = await host("generate_image", prompt="A fox", again=True, **FAST)
         newest = await host("generate_image", prompt="A fox", **FAST)
     assert repeated.path == first.path
+    assert first.text.startswith("Made 1 picture with ")
+    assert repeated.text.startswith("Made before, not charged again: 1 picture with ")
     assert "again=true makes another one" in repeated.text
     assert "nothing was charged again" in repeated.fields["notes"][0]
     assert first.path != another.path == newest.path

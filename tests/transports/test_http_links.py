@@ -74,10 +74,10 @@ async def test_no_answer_names_a_path_of_the_server(
     del sandbox
     async with Client(server.url, mode=era) as client:
         made = await client.call_tool("generate_image", {**FOX, "n": 2})
-        edited = await client.call_tool("edit_image", {**EDIT, "images": ["last"]})
+        handle = fields(made)["images"][0]["handle"]
+        edited = await client.call_tool("edit_image", {**EDIT, "images": [handle]})
         shown = await client.call_tool("show_image", {})
         listed = await client.call_tool("list_images", {})
-        handle = fields(made)["images"][0]["handle"]
         record = await client.read_resource(f"imagerouter://images/{handle}/record")
     for result in (made, edited, shown, listed):
         whole = result.model_dump_json()

@@ -21,7 +21,8 @@ _USD_DIGITS = 6
 def as_json(content: Mapping[str, object]) -> dict[str, Any]:
     """Return structured content as JSON.
 
-    Amounts become numbers of six decimals, texts stay on one line, and unknown values are left out.
+    Amounts become numbers of six decimals, what is not seen in texts becomes a space, and unknown values are
+    left out. A prompt keeps its line breaks, which JSON escapes.
     """
     return {name: _json(value) for name, value in content.items() if value is not None}
 
@@ -31,7 +32,7 @@ def _json(value: object) -> object:
         case Decimal():
             return round(float(value), _USD_DIGITS)
         case str():
-            return one_line(value)
+            return "\n".join(map(one_line, value.split("\n")))
         case dict():
             return as_json(cast("dict[str, object]", value))
         case list():

@@ -107,7 +107,10 @@ class Calls:
                 raise as_repeated(error) from error
             raise
         note = _repeated_note(outcome, pinned_last=pinned is not order)
-        return replace(outcome, notes=(note, *outcome.notes))
+        notes = (note, *outcome.notes)
+        if isinstance(outcome, Finished):
+            return replace(outcome, notes=notes, repeated=True)
+        return replace(outcome, notes=notes)
 
     async def collect(self, handle: str, seconds: float, progress: Progress) -> Finished | Pending:
         """Return what came of a call of this or any other process of the person.
