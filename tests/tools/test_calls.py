@@ -419,6 +419,20 @@ async def test_edits_of_last_at_once_whose_answers_were_lost_are_each_found_agai
     }
 
 
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+async def test_an_edit_of_ones_own_last_picture_is_not_answered_with_the_edit_of_another_host(
+    connect: Hosts, sandbox: Sandbox
+) -> None:
+    edit = {"images": ["last"], "prompt": "Invert", "model": "sandbox/slow-0.3"}
+    async with connect() as host, connect() as other:
+        await host("generate_image", prompt="A fox", **FAST)
+        async with under_way(sandbox, host, "edit_image", **edit) as first:
+            await other("generate_image", prompt="A wolf", **FAST)
+            second = await other("edit_image", **edit)
+            assert (await first).path != second.path
+    assert sorted(prompts(sandbox)) == ["A fox", "A wolf", "Invert", "Invert"]
+
+
 async def test_a_typed_edit_of_last_that_was_interrupted_is_found_again(
     settings: Settings, sandbox: Sandbox
 ) -> None:
