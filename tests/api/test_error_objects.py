@@ -215,3 +215,8 @@ def test_only_what_the_caller_chose_is_the_caller_s_to_correct() -> None:
     assert "Correct" in own.remedy
     assert other
     assert "Correct" not in other.remedy
+
+
+def test_a_refused_mask_is_answered_with_the_way_without_one() -> None:
+    told = read_error(200, {}, error("Mask editing is not supported for this model", "internal_error"))
+    assert "Leave the mask out and describe the place in words." in str(told)

@@ -114,7 +114,28 @@ def test_a_dash_reads_the_prompt_from_stdin(
 def test_one_model_is_described_and_a_mask_is_tried(run: Run, tmp_path: Path) -> None:
     Image.new("RGB", (40, 30), "teal").save(tmp_path / "fox.png")
     assert run("describe", "test/test").out.startswith("test/test: ")
-    assert run("mask", "box:0,0,50%,50%", "fox.png").out.startswith("25 % of the 40×30 picture would change")
+    for typed in (("box:0,0,50%,50%", "fox.png"), ("fox.png", "box:0,0,50%,50%")):
+        assert run("mask", *typed).out.startswith("25 % of the 40×30 picture would change")
+
+
+def test_the_words_of_a_prompt_need_no_quotes(run: Run) -> None:
+    assert run("generate", "a", "red", "fox", "--json", *FAST).json["prompt"] == "a red fox"
+
+
+def test_a_picture_may_be_shown_by_its_path_from_here(run: Run) -> None:
+    made = run("generate", "A fox", "-o", "fox.jpg", "--json", *FAST).json
+    assert run("show", "fox.jpg", "--json").json["images"][0]["handle"] == made["images"][0]["handle"]
+
+
+def test_a_wrong_value_is_answered_without_the_names_that_only_agents_use(run: Run) -> None:
+    told = run("generate", "A fox", "-n", "99").err
+    assert told.endswith("Nothing was charged. Correct this and type it again.\n")
+
+
+def test_the_last_of_several_are_named_in_the_order_of_their_numbers(run: Run) -> None:
+    models = ("sandbox/slow-0.5", "test/test", "sandbox/slow-0.2")
+    images = run("compare", "A fox", *models, "--size", "64x64", "--json").json["images"]
+    assert f"in their order: {', '.join(image['handle'] for image in images)}." in run("show", "last").err
 
 
 def test_a_picture_that_is_shown_again_is_not_said_to_be_made_now(run: Run) -> None:

@@ -47,6 +47,7 @@ _NOT_TAKEN = re.compile(r"\bdecrement\b")
 _TOP_UP = re.compile(r"top.?up your ImageRouter account", re.IGNORECASE)
 _FREE_REFUSED = re.compile(r"free models|:free|deposit", re.IGNORECASE)
 _DAILY = re.compile(r"\bdaily\b|\b(a|per) day\b", re.IGNORECASE)
+_MASK = re.compile(r"\bmask", re.IGNORECASE)
 _RETIRED = re.compile(r"no longer available|retired|deprecated", re.IGNORECASE)
 
 
@@ -361,7 +362,9 @@ def _refused(told: _Told) -> APIError:
         return told.as_error(
             InvalidRequestError,
             "ImageRouter refused the request",
-            "Correct what it names (describe_model tells what each model takes), then try again.",
+            "Leave the mask out and describe the place in words."
+            if _MASK.search(told.text)
+            else "Correct what it names (describe_model tells what each model takes), then try again.",
         )
     if _CALLERS_OWN.search(told.text):
         return told.as_error(

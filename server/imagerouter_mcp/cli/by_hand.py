@@ -40,10 +40,13 @@ _LEFT_OUT = {"preview", "wait"}
 """Parameters that mean nothing on a terminal."""
 _SHORT = {"model": "-m", "n": "-n"}
 """Options that have a letter too."""
-_PATHS = {"images", "image", "mask", "output_dir"}
+_PATHS = {"images", "image", "mask", "handle", "output_dir"}
 """Parameters that a person may give as a path from the folder that they are in."""
 _FILE_NAME = re.compile(r"[^:~$%][^:]*\.\w{2,5}")
 """A relative path of a file, which need not exist: a misspelt one is reported with its folder."""
+
+_REGION = re.compile(r"(?:box|outside):|alpha$", re.IGNORECASE)
+"""The start of a mask in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,9 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
     ).parse_args(typed)
     if name == "edit":
         _find_picture(options)
-    if getattr(options, "prompt", None) == "-":
+    if name == "mask" and _REGION.match(options.image or ""):  # the other way round
+        options.mask, options.image = options.image, options.mask
+    if getattr(options, "prompt", None) in ("-", ["-"]):
         options.prompt = sys.stdin.read().strip()
     if getattr(options, "output", None):
         _place(options)
@@ -160,7 +165,7 @@ def _positional(schema: Mapping[str, Any], required: bool, *, alone: bool) -> di
     if schema["type"] == "array":
         return {"nargs": "+"}
     if required:
-        return {}
+        return {"nargs": "+"} if alone else {}
     if "enum" in schema:
         return {"nargs": "?", "choices": schema["enum"]}
     return {"nargs": "*" if alone else "?"}

@@ -9,6 +9,7 @@ _PHRASES = (
         "To agree, add --confirm-cost",
     ),
     (", or set IMAGEROUTER_API_KEY for this server and restart it", ", or set IMAGEROUTER_API_KEY"),
+    ("Correct this and call it again.", "Correct this and type it again."),
     ("start it with --sandbox", "add --sandbox"),
     ("above the person's", "above your"),
     ("the person wants", "you want"),

@@ -71,11 +71,13 @@ class Gallery:
             return rows.select(connection, where, (), limit)
 
     def of_call(self, generation: str) -> list[Record]:
-        """Return the records of the call that a generation belongs to, newest first."""
+        """Return the records of the call that a generation belongs to, in the order of its requests."""
         same = "SELECT handle FROM journal WHERE call = (SELECT call FROM journal WHERE handle = ?)"
         where = f"handle = ? OR handle IN ({same})"
         with self._database.transaction() as connection:
-            return rows.select(connection, where, (generation, generation), _OF_CALL)
+            asked = [handle for (handle,) in connection.execute(f"{same} ORDER BY id", (generation,))]
+            found = rows.select(connection, where, (generation, generation), _OF_CALL)
+        return sorted(found, key=lambda record: asked.index(record.generation) if asked else 0)
 
     def list(self, query: str | None = None, limit: int = 20) -> list[Record]:
         """Return records, newest first.

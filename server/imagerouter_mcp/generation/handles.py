@@ -114,7 +114,7 @@ class LastMade:
     """What the newest call made.
 
     Attributes:
-        records: Of all its generations, at least one.
+        records: Of all its generations, at least one, in the order of its requests.
         elsewhere: Whether it is not known to be of the session that asks.
     """
 
@@ -130,12 +130,12 @@ class LastMade:
         Raises:
             NotFoundError: It made several pictures, or a video; the message names their handles.
         """
-        made = [(image, record) for record in reversed(self.records) for image in record.images]
+        made = [(image, record) for record in self.records for image in record.images]
         handles = ", ".join(image.handle for image, _ in made)
         if len(made) > 1:
             raise NotFoundError(
                 f"The newest call made {len(made)} pictures, so `last` does not say which.",
-                f"Name one of them by its handle: {handles}.",
+                f"Name one of them by its handle, in their order: {handles}.",
             )
         if not video and (made[0][0].media_type or "").startswith("video/"):
             raise NotFoundError(

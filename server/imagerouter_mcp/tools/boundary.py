@@ -80,9 +80,9 @@ class SpeakingServer(MCPServer[App]):
         if tool is None:
             return _unknown_tool(name, self._declared)
         read, faults = read_arguments(tool.parameters, arguments)
-        faults += _wrong_values(tool, read)
-        if faults:
-            return _wrong_arguments(tool, faults)
+        wrong = _wrong_values(tool, read)
+        if faults or wrong:
+            return _wrong_arguments(tool, [*faults, *wrong], misnamed=bool(faults))
         try:
             return await super().call_tool(name, read, context)
         except UnexpectedToolError as error:
@@ -196,13 +196,14 @@ def _wrong_values(tool: Tool, arguments: Mapping[str, object]) -> list[str]:
     return []
 
 
-def _wrong_arguments(tool: Tool, faults: Sequence[str]) -> CallToolResult:
+def _wrong_arguments(tool: Tool, faults: Sequence[str], *, misnamed: bool) -> CallToolResult:
     properties = tool.parameters["properties"]
     more = len(faults) - MAX_FAULTS
     listed = "; ".join(faults[:MAX_FAULTS]) + (f"; and {more} more" if more > 0 else "")
     takes = f"with these arguments only: {', '.join(properties)}" if properties else "without arguments"
+    remedy = f"Call it again {takes}." if misnamed else "Correct this and call it again."
     return error_result(
-        f"{tool.name} cannot be called like this: {listed}. Nothing was charged. Call it again {takes}.",
+        f"{tool.name} cannot be called like this: {listed}. Nothing was charged. {remedy}",
         kind="arguments",
         charged="no",
     )

@@ -186,6 +186,8 @@ def _heading(finished: Finished) -> str:
     why = f" {first.record.model} was chosen, for {first.why}." if first.why else ""
     made = f"with {with_what}{_total_words(finished)}{time}.{why}"
     count = _count(finished)
+    if finished.repeated:
+        return f"Made before, not charged again: {count} {made}"
     return f"{count}, made {made}" if finished.shown else f"Made {count} {made}"
 
 

@@ -62,6 +62,18 @@ def test_a_shape_is_read_however_it_is_written(text: str, ratio: float) -> None:
     assert read_ratio(text, None) == pytest.approx(ratio)
 
 
+@pytest.mark.parametrize("text", ["16x9", "4x3", "3x2", "1x1", "9 x 16", "21x9", "9x32", "8by5"])
+def test_a_size_whose_sides_are_terms_of_a_ratio_is_a_shape(text: str) -> None:
+    assert read_wish(text, "").size is None
+
+
+@pytest.mark.parametrize(
+    "text", ["8x8", "16x16", "32x32", "32x16", "24x32", "48x9", "63x63", "64x64", "16x9px", "1024x1024"]
+)
+def test_a_size_whose_sides_are_pixels_is_exact(text: str) -> None:
+    assert read_wish(text, "").size == read_size(text)
+
+
 def test_match_follows_the_first_source_image() -> None:
     assert read_ratio("match", (300, 200)) == 1.5
     with pytest.raises(PlanError, match="no source image to match"):

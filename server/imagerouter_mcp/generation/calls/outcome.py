@@ -48,6 +48,7 @@ class Finished:
         failures: Those that failed.
         notes: Sentences for whoever asked, about the call as a whole.
         shown: Whether somebody asks to see what an earlier call made.
+        repeated: Whether the same call was made before, and this one neither made nor cost anything.
     """
 
     call: str
@@ -55,6 +56,7 @@ class Finished:
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
     shown: bool = False
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,10 @@ AREAS = {"1k": MEGAPIXEL, "2k": 4 * MEGAPIXEL, "4k": 16 * MEGAPIXEL}
 
 _NO_WISH = ("", "auto")
 _USUAL = ("1:1", "5:4", "4:3", "3:2", "16:9", "2:1", "21:9", "4:5", "3:4", "2:3", "9:16", "1:2", "9:21")
-_SMALLEST_SIDE = 64
-"""Pixels; `16x9` is a shape."""
+_SMALLEST_SIDE = 16
+"""Pixels; no picture is so small, so `16x9` is a shape."""
+_LARGEST_TERM = 32
+"""Of a shape that is written like a size: `32x9`."""
 _CLOSE = 0.05
 """Shapes whose logarithms differ by less are the same to a person: 1344x768 is 16:9."""
 _SIZE = re.compile(r"([0-9]{1,5})\s*(?:[xX×*]|by)\s*([0-9]{1,5})(?:\s*px)?")
@@ -82,9 +84,15 @@ def read_wish(size: str, aspect_ratio: str) -> Wish:
 
 
 def _is_shape(text: str) -> bool:
-    match = _SIZE.fullmatch(text)
-    tiny = match and all(0 < int(side) < _SMALLEST_SIDE for side in match.groups())
-    return bool(tiny) or text in SHAPES or ":" in text or bool("." in text and _QUOTIENT.fullmatch(text))
+    if match := _SIZE.fullmatch(text):
+        return not text.endswith("px") and _are_terms(int(match[1]), int(match[2]))
+    return text in SHAPES or ":" in text or bool("." in text and _QUOTIENT.fullmatch(text))
+
+
+def _are_terms(one: int, other: int) -> bool:
+    """Tell whether two sides are the terms of a ratio: `16x9` and `1x1`, and not pixels as in `16x16`."""
+    least, most = sorted((one, other))
+    return 0 < least < _SMALLEST_SIDE and most <= _LARGEST_TERM and (least != most or most == 1)
 
 
 def _agree(one: str, other: str) -> bool:
