@@ -21,9 +21,9 @@ BURST_SECONDS = 10
 """A client may send this many seconds' worth of its rate at once."""
 MAX_WAIT_SECONDS = 1
 """How long a request that comes too soon is kept waiting; if that is not enough, it is refused."""
-BYTES_OF_A_REQUEST = 256 * 1024
+BYTES_OF_A_REQUEST = 128 * 1024
 """JSON counts as one more request for each of these amounts, up to `_MOST_REQUESTS` in all."""
-_MOST_REQUESTS = 17
+_MOST_REQUESTS = 33
 MAX_CLIENTS = 10_000
 """How many clients' rates are remembered; the least recently seen is forgotten first."""
 
