@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import io
+import os
 import random
 import re
 import struct
@@ -15,7 +16,7 @@ import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 import pytest
 from PIL import Image, ImageChops, ImageCms, ImageOps, ImageStat
@@ -25,7 +26,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.images import prepare as preparing
+from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.exif import read_exif
+from imagerouter_mcp.images.inspect.inspection import inspect
 from imagerouter_mcp.images.pixels import encode
 from imagerouter_mcp.images.pixels.colour_profiles import colours_only
 from imagerouter_mcp.images.pixels.decode import fitted
@@ -1093,3 +1096,38 @@ def test_fitted_keeps_the_shape_and_never_enlarges(
     size: tuple[int, int], longest: int, expected: tuple[int, int]
 ) -> None:
     assert fitted(size, longest) == expected
+
+
+def test_a_large_png_that_will_not_fit_is_not_compressed_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, pixels = (4200, 4096), list[int]()
+    save = Image.SAVE["PNG"]
+
+    def counting(image: Image.Image, file: IO[bytes], name: str | bytes) -> None:
+        pixels.append(image.width * image.height)
+        save(image, file, name)
+
+    with io.BytesIO() as file:
+        Image.effect_noise(whole, 60).save(file, "PNG", compress_level=0)
+        monkeypatch.setitem(Image.SAVE, "PNG", counting)
+        made = encode.encode(file, inspect(file), formats.PNG, max_bytes=2**21)
+    made.file.close()
+    assert made.format is formats.JPEG
+    assert sum(pixels) < whole[0] * whole[1] / 10
+
+
+UNDER_LIMITS = """
+import pathlib, resource, sys
+from imagerouter_mcp.images.prepare import prepare
+for kind in (resource.RLIMIT_FSIZE, resource.RLIMIT_DATA):
+    resource.setrlimit(kind, (300 << 20, 300 << 20))
+with pathlib.Path(sys.argv[1]).open("rb") as file:
+    print(prepare(file, "scan").media_type)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such limits")
+def test_a_child_keeps_to_limits_that_are_lower_than_its_own(tmp_path: Path) -> None:
+    quarters().save(tmp_path / "scan.tif")
+    command = [sys.executable, "-c", UNDER_LIMITS, str(tmp_path / "scan.tif")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    assert done.stdout == "image/png\n", done.stderr

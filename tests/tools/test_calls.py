@@ -396,6 +396,30 @@ async def test_an_edit_of_last_whose_answer_was_lost_does_not_build_on_its_own_r
 
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+async def test_edits_of_last_at_once_whose_answers_were_lost_are_each_found_again(
+    connect: Hosts, sandbox: Sandbox
+) -> None:
+    edits = [
+        {"images": ["last"], "prompt": prompt, "model": "sandbox/slow-0.3"} for prompt in ("Invert", "Blur")
+    ]
+    async with connect() as host:
+        source = await host("generate_image", prompt="A fox", **FAST)
+        for edit in edits:
+            async with under_way(sandbox, host, "edit_image", **edit):
+                pass
+        await _recorded(host)
+        found = [await host("edit_image", **edit) for edit in edits]
+        listed = (await host("list_images")).fields["images"]
+    assert len(asked(sandbox)) == 3
+    assert [told.image["handle"] for told in found] == [image["handle"] for image in listed[1::-1]]
+    assert all(NOT_CHARGED_AGAIN in told.text for told in found)
+    assert {tuple(image["sources"]) for image in listed[:2]} <= {
+        (source.image["handle"],),
+        (str(source.path),),
+    }
+
+
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 async def test_a_changed_source_file_is_another_wish(connect: Hosts, sandbox: Sandbox, source: Path) -> None:
     edit = {"images": [str(source)], "prompt": "Invert", "model": "sandbox/slow-0.3"}
     async with connect() as host:

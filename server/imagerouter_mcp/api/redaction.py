@@ -1,6 +1,7 @@
 """Remove the API key from what the service says, however it is spelled there."""
 
 import re
+import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from string import ascii_lowercase, ascii_uppercase
@@ -17,10 +18,12 @@ _SHORTEST_PIECE = 12
 _CHUNK = 6
 """Characters. A piece of the length above contains one of the chunks into which the key is divided."""
 _ESCAPED = re.compile(
-    r"%([0-9a-f]{2})|\\u([0-9a-f]{4})|\\x([0-9a-f]{2})|&#x([0-9a-f]{1,5});|&#([0-9]{1,6});|\\(.)",
+    r"%([0-9a-f]{2})|(?-i:\\U)([0-9a-f]{8})|[\\%]u([0-9a-f]{4})|\\u\{([0-9a-f]{1,12})\}|\\x([0-9a-f]{2})"
+    r"|&#x([0-9a-f]{1,12});?|&#([0-9]{1,12});?|(&)amp;|\\(.)",
     re.IGNORECASE,
 )
 """A character as URLs, JSON and other languages, and HTML write it."""
+_NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 _LAYERS = 3
 """How often a text may be escaped, one way within another."""
 _LOWER_CASE = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -135,9 +138,12 @@ def _replaced(
 
 
 def _character(found: re.Match[str]) -> str:
-    *hexadecimal, decimal, itself = found.groups()
+    *hexadecimal, decimal, ampersand, itself = found.groups()
+    if ampersand or itself:
+        return ampersand or itself
     digits = next(filter(None, hexadecimal), None)
-    return itself or chr(int(digits, 16) if digits else int(decimal))
+    code = int(digits, 16) if digits else int(decimal)
+    return chr(code) if code <= sys.maxunicode else _NO_CHARACTER
 
 
 def _lower(text: str) -> str:

@@ -105,10 +105,25 @@ class Journal:
             )
             return handles, False
 
-    def same_call(self, fingerprint: str) -> str | None:
+    def same_call(self, fingerprint: str, *, join_delivered: bool = True) -> str | None:
         """Return the earlier call that `begin` would answer with, if there is one."""
         with self._database.transaction() as connection:
-            return _same(connection, fingerprint, datetime.now(UTC), join_delivered=True)
+            return _same(connection, fingerprint, datetime.now(UTC), join_delivered=join_delivered)
+
+    def told_before(self, call: str, others: Collection[str]) -> bool:
+        """Return whether a call had ended, and somebody got what came of it, before one of others began.
+
+        Args:
+            call: The call.
+            others: Generations of other calls; its own do not matter.
+        """
+        with self._database.transaction() as connection:
+            found = connection.execute(
+                "SELECT 1 FROM journal WHERE handle IN (SELECT value FROM json_each(?)) AND created_at >"
+                " (SELECT max(coalesce(ended_at, 1e99)) FROM journal WHERE call = ? AND delivered) LIMIT 1",
+                (json.dumps(list(others)), call),
+            ).fetchone()
+        return found is not None
 
     def reserve(
         self, reservations: Sequence[Reservation], budget_usd: Decimal | None, day: date

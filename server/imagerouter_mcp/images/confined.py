@@ -164,12 +164,18 @@ def _limit(cpu_seconds: int, most: int) -> None:
         return
     import resource  # noqa: PLC0415 - not on Windows
 
-    os.nice(_NICE)
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limits = {
+        resource.RLIMIT_CPU: (cpu_seconds, cpu_seconds + 1),
+        resource.RLIMIT_FSIZE: (most, most),
+        resource.RLIMIT_CORE: (0, 0),
+    }
     if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+        limits[resource.RLIMIT_DATA] = (most, most)
+    os.nice(_NICE)
+    for kind, wanted in limits.items():
+        _, hard = resource.getrlimit(kind)  # only root may raise it
+        soft, most_ever = (limit if hard == resource.RLIM_INFINITY else min(limit, hard) for limit in wanted)
+        resource.setrlimit(kind, (soft, most_ever))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -22,11 +23,12 @@ from imagerouter_mcp.errors import (
     NotSentError,
     as_repeated,
 )
-from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.gallery.journal import JOINED_FOR, Journal
 from imagerouter_mcp.generation.calls.collect import Collector, plan_of
 from imagerouter_mcp.generation.calls.outcome import Finished, Pending
 from imagerouter_mcp.generation.calls.run import Runner
 from imagerouter_mcp.generation.calls.running import RunningCall
+from imagerouter_mcp.generation.handles import LastMade
 from imagerouter_mcp.generation.planning.request import Order
 from imagerouter_mcp.generation.sources import Sources, with_last
 
@@ -34,6 +36,8 @@ REPORT_SECONDS = 3.0
 """How often a waiting caller gets a progress report although nothing is new."""
 LOOK_SECONDS = 0.5
 """Poll interval in seconds."""
+_LOOKED_BACK = 6
+"""How many calls, newest first, may have made what `last` meant in a repeated call."""
 
 Progress = Callable[[str], Awaitable[None]]
 """Reports progress to a waiting caller in a few words."""
@@ -147,25 +151,50 @@ class Calls:
     async def _identified(self, order: Order) -> tuple[Order, str]:
         """Return an order with `last` as a handle, and its fingerprint.
 
-        If the newest picture was made by this very order, the order is a repeat: then `last` means the
-        picture that it meant when that call began.
+        If the order repeats an earlier one, `last` means the picture that it meant when that call began.
         """
         sources = self._sources()
-        made = await sources.last_of(order)
-        if made is None:
+        newest = await sources.last_of(order)
+        if newest is None:
             return order, await sources.fingerprint(order)
-        if not order.again and not self._repeats_are_meant:
-            entries = await to_thread.run_sync(self._journal.call, made.records[0].generation)
-            handles = {entry.handle for entry in entries}
-            with suppress(NotFoundError):
-                if earlier_made := await sources.last_of(order, handles):
-                    before = with_last(order, earlier_made)
-                    earlier = await sources.fingerprint(before)
-                    same = await to_thread.run_sync(self._journal.same_call, earlier)
-                    if same in {entry.call for entry in entries}:
-                        return before, earlier
-        pinned = with_last(order, made)
+        if not order.again and (repeated := await self._repeated(order, newest)):
+            return repeated
+        pinned = with_last(order, newest)
         return pinned, await sources.fingerprint(pinned)
+
+    async def _repeated(self, order: Order, newest: LastMade) -> tuple[Order, str] | None:
+        """Return what `_identified` does for an order that repeats an earlier call, else None.
+
+        What was made since that call began is passed over: its own result, and results of calls that began
+        before somebody was told how it ended.
+        """
+        sources = self._sources()
+        candidate, passed = newest, set[str]()
+        for _ in range(_LOOKED_BACK):
+            with suppress(NotFoundError):  # several pictures, of which `last` names none
+                before = with_last(order, candidate)
+                fingerprint = await sources.fingerprint(before)
+                earlier = await self._same_call(fingerprint)
+                if earlier:
+                    meant = await to_thread.run_sync(self._journal.told_before, earlier, passed)
+                    return None if meant else (before, fingerprint)
+            if candidate.records[0].created_at < datetime.now(UTC) - JOINED_FOR:
+                return None
+            made = await to_thread.run_sync(self._journal.call, candidate.records[0].generation)
+            passed |= {entry.handle for entry in made}
+            try:
+                older = await sources.last_of(order, passed)
+            except NotFoundError:
+                return None
+            if older is None or older == candidate:
+                return None
+            candidate = older
+        return None
+
+    async def _same_call(self, fingerprint: str) -> str | None:
+        return await to_thread.run_sync(
+            partial(self._journal.same_call, fingerprint, join_delivered=not self._repeats_are_meant)
+        )
 
     async def _begin_or_join(self, order: Order, fingerprint: str) -> tuple[str, bool]:
         """Return the handle of a call, and whether it had begun before."""
@@ -188,7 +217,7 @@ class Calls:
 
     async def _addresses_changed(self, order: Order, fingerprint: str) -> bool:
         """Return whether a source's address gives something else than it gave to the same call before."""
-        earlier = await to_thread.run_sync(self._journal.same_call, fingerprint)
+        earlier = await self._same_call(fingerprint)
         plan = plan_of((await self._collector.entries(earlier))[0]) if earlier else None
         if plan is None or not any(plan.fetched):
             return False

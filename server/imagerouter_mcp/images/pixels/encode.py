@@ -42,6 +42,12 @@ _QUALITIES = (92, 85)
 """Tried in this order before a picture of the right size is scaled down for its bytes."""
 _HALVED_CHROMA = 2
 """Pillow's number for 4:2:0; a picture that comes with it keeps it, others keep all their colour."""
+_SLOW_PIXELS = 1 << 24
+"""A PNG of more takes seconds to compress; whether it will fit is estimated first, from some of its rows."""
+_STRIPS, _STRIP_SHARE = 8, 128
+"""How many strips an estimate takes, and of how much of the picture each one is."""
+_HOPELESS = 1.5
+"""A PNG that is estimated at this many times what fits is not tried."""
 _SAFE_SHARE = 0.95
 """Of the sides that would just fit, because smaller pictures have more bytes a pixel."""
 _SPACES = {"L": b"GRAY", "LA": b"GRAY", "1": b"GRAY", "P": b"RGB ", "RGB": b"RGB ", "RGBA": b"RGB "}
@@ -236,16 +242,24 @@ class _Encoder:
         target = fitted(image.size, MAX_SIDE)
         scale = 1.0
         if image.size == target:
-            file = self._save(image, becomes, _HIGH_QUALITY, lossless=self.lossless)
-            if (size := _size(file)) <= self.max_bytes:
-                return file, becomes, image, False
-            file.close()
+            size = _estimated(image) if becomes is formats.PNG else 0
+            if size < _HOPELESS * self.max_bytes:
+                file = self._save(image, becomes, _HIGH_QUALITY, lossless=self.lossless)
+                if (size := _size(file)) <= self.max_bytes:
+                    return file, becomes, image, False
+                file.close()
             # PNGs of the same picture have about as many bytes a pixel.
             scale = _SAFE_SHARE * math.sqrt(self.max_bytes / size) if becomes is formats.PNG else 1.0
         kind = formats.PNG if has_transparency(image) else formats.JPEG
         if kind is formats.PNG:
             target = fitted(target, round(max(target) * scale))
-        image = in_bands(image, target, partial(_scalable, kind=kind))
+        # A copy of the largest pictures that are decoded would find no room.
+        if image.size != target or image.mode != _scalable_mode(image, kind):
+            convert = partial(_scalable, kind=kind)
+            try:
+                image = in_bands(image, target, convert)
+            except MemoryError:
+                image = in_bands(image, fitted(target, max(target) // 2), convert)
         qualities = list(_QUALITIES if kind is formats.JPEG else _QUALITIES[-1:])
         while True:
             file = self._save(image, kind, qualities[0])
@@ -275,6 +289,20 @@ def _smaller(image: Image.Image, scale: float) -> Image.Image:
     return in_bands(image, size, lambda band: band)
 
 
+def _estimated(image: Image.Image) -> int:
+    """Estimate the bytes of a large picture as PNG; 0 for one that is compressed quickly."""
+    width, height = image.size
+    rows = height // _STRIP_SHARE
+    if width * height <= _SLOW_PIXELS or not rows:
+        return 0
+    total = 0
+    for strip in range(_STRIPS):
+        top = height * strip // _STRIPS
+        with _saved(image.crop((0, top, width, top + rows)), "PNG") as file:
+            total += _size(file)
+    return total * height // (rows * _STRIPS)
+
+
 def _saved(image: Image.Image, kind: str, **options: object) -> BinaryIO:
     file = scratch_file()
     try:
@@ -293,14 +321,17 @@ def _size(file: BinaryIO) -> int:
 
 def _scalable(image: Image.Image, kind: Format) -> Image.Image:
     """Convert to L, RGB, LA or RGBA; without an alpha channel for JPEG."""
-    if kind is formats.JPEG:
-        mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
-    elif kind is formats.WEBP or image.mode == "P":
-        mode = "RGBA" if image.has_transparency_data else "RGB"
-    else:
-        mode = "L" if image.mode == "1" else image.mode
+    mode = _scalable_mode(image, kind)
     if image.mode == mode:
         return image
     image = image.convert(mode)
     image.info.clear()
     return image
+
+
+def _scalable_mode(image: Image.Image, kind: Format) -> str:
+    if kind is formats.JPEG:
+        return "L" if image.mode in ("1", "L", "LA") else "RGB"
+    if kind is formats.WEBP or image.mode == "P":
+        return "RGBA" if image.has_transparency_data else "RGB"
+    return "L" if image.mode == "1" else image.mode
