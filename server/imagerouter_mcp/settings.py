@@ -250,7 +250,7 @@ class Settings(BaseSettings):
     """Origins whose pages may call the HTTP server, separated by commas."""
     http_proxies: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, _Listed] = ()
     """Addresses or networks of reverse proxies whose `X-Forwarded-For` is believed, separated by commas."""
-    http_rate: Annotated[float, Field(gt=0)] = 20
+    http_rate: Annotated[float, Field(gt=0)] = 10
     """Requests per second that each HTTP client may make on average."""
     http_requests: Annotated[int, Field(gt=0)] = 500
     """How many HTTP requests are served at the same time, streams of events not included."""
@@ -391,7 +391,7 @@ def load_settings(**overrides: object) -> Settings:
         raise ConfigurationError(
             ". ".join(f"{name} cannot be used: {reason}" for name, reason in told.items()) + ".",
             f"Correct or remove {' and '.join(told)} where {'it is' if len(told) == 1 else 'they are'} set, "
-            "and start the server again.",
+            "and start it again.",
         ) from None
 
 

@@ -21,9 +21,9 @@ BURST_SECONDS = 10
 """A client may send this many seconds' worth of its rate at once."""
 MAX_WAIT_SECONDS = 1
 """How long a request that comes too soon is kept waiting; if that is not enough, it is refused."""
-BYTES_OF_A_REQUEST = 64 * 1024
+BYTES_OF_A_REQUEST = 128 * 1024
 """JSON counts as one more request for each of these amounts, up to `_MOST_REQUESTS` in all."""
-_MOST_REQUESTS = 65
+_MOST_REQUESTS = 33
 MAX_CLIENTS = 10_000
 """How many clients' rates are remembered; the least recently seen is forgotten first."""
 
@@ -55,15 +55,18 @@ class Admission:
         await answer({**scope, CLIENT: client}, receive, send)
 
     async def _waited(self, client: str, weight: int) -> ASGIApp | None:
-        """Wait until it is the client's turn; return a refusal if that would take too long."""
+        """Wait until it is the client's turn; return a refusal if that would take too long.
+
+        The refusal waits too: a client that floods would answer it at once with the next request.
+        """
         wait = self._rate.wait(client, weight)
-        if wait > MAX_WAIT_SECONDS:
-            return error_response(
-                429, "Too many requests. Wait, then go on.", {"Retry-After": str(math.ceil(wait))}
-            )
         if wait:
-            await asyncio.sleep(wait)
-        return None
+            await asyncio.sleep(min(wait, MAX_WAIT_SECONDS))
+        if wait <= MAX_WAIT_SECONDS:
+            return None
+        return error_response(
+            429, "Too many requests. Wait, then go on.", {"Retry-After": str(math.ceil(wait))}
+        )
 
     def _permitted(self, shown: int, scope: Scope) -> ASGIApp:
         """Return the application, or a refusal if the request needs a token."""
