@@ -168,7 +168,7 @@ def test_all_values_that_cannot_be_are_told_at_once(monkeypatch: pytest.MonkeyPa
         "must be a whole number such as 4. IMAGEROUTER_MEDIA_LINES cannot be used: it must be true or false. "
         "IMAGEROUTER_TIMEOUT cannot be used: it must be a plain number such as 45, without a unit. Nothing "
         "was charged. Correct or remove IMAGEROUTER_CONCURRENCY and IMAGEROUTER_MEDIA_LINES and "
-        "IMAGEROUTER_TIMEOUT where they are set, and start the server again."
+        "IMAGEROUTER_TIMEOUT where they are set, and start it again."
     )
 
 

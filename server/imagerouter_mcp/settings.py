@@ -391,7 +391,7 @@ def load_settings(**overrides: object) -> Settings:
         raise ConfigurationError(
             ". ".join(f"{name} cannot be used: {reason}" for name, reason in told.items()) + ".",
             f"Correct or remove {' and '.join(told)} where {'it is' if len(told) == 1 else 'they are'} set, "
-            "and start the server again.",
+            "and start it again.",
         ) from None
 
 

@@ -217,6 +217,11 @@ def test_only_what_the_caller_chose_is_the_caller_s_to_correct() -> None:
     assert "Correct" not in other.remedy
 
 
+def test_the_words_of_a_model_s_name_are_not_taken_for_what_went_wrong() -> None:
+    told = error("model 'acme/safety-timeout' is not available", "invalid_request_error")
+    assert type(read_error(400, {}, told)) is errors.InvalidRequestError
+
+
 def test_a_refused_mask_is_answered_with_the_way_without_one() -> None:
     told = read_error(200, {}, error("Mask editing is not supported for this model", "internal_error"))
     assert "Leave the mask out and describe the place in words." in str(told)

@@ -122,6 +122,12 @@ def test_the_words_of_a_prompt_need_no_quotes(run: Run) -> None:
     assert run("generate", "a", "red", "fox", "--json", *FAST).json["prompt"] == "a red fox"
 
 
+def test_options_may_stand_between_the_words(run: Run) -> None:
+    run("generate", "A fox", "-o", "fox.jpg", *FAST)
+    made = run("edit", "make it day", *FAST, "fox.jpg", "fox.jpg", "--json").json
+    assert (made["prompt"], len(made["sources"])) == ("make it day", 2)
+
+
 def test_a_picture_may_be_shown_by_its_path_from_here(run: Run) -> None:
     made = run("generate", "A fox", "-o", "fox.jpg", "--json", *FAST).json
     assert run("show", "fox.jpg", "--json").json["images"][0]["handle"] == made["images"][0]["handle"]

@@ -219,3 +219,10 @@ def test_the_server_is_called_the_same_everywhere() -> None:
 def test_the_readmes_install_links_are_the_generated_ones() -> None:
     section = README.read_text("utf-8").partition("### Install links\n")[2].partition("\n#")[0]
     assert re.findall(r"\]\((\S+)\)", section) == [cursor_link(ON_PATH), vscode_link(ON_PATH)]
+
+
+@pytest.mark.parametrize("url", ["pictures.example/mcp", "ftp://pictures.example", "https://"])
+def test_what_is_no_address_is_not_registered(command: Command, url: str) -> None:
+    refused = command("setup", "zed", "--url", url)
+    assert refused.returncode == 2
+    assert f"{url!r} is no http or https address" in refused.stderr

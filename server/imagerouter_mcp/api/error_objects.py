@@ -47,6 +47,8 @@ _NOT_TAKEN = re.compile(r"\bdecrement\b")
 _TOP_UP = re.compile(r"top.?up your ImageRouter account", re.IGNORECASE)
 _FREE_REFUSED = re.compile(r"free models|:free|deposit", re.IGNORECASE)
 _DAILY = re.compile(r"\bdaily\b|\b(a|per) day\b", re.IGNORECASE)
+_QUOTED_NAME = re.compile(r"'[^'\s]*'")
+"""Such as a model's id, whose words tell nothing about what went wrong."""
 _MASK = re.compile(r"\bmask", re.IGNORECASE)
 _RETIRED = re.compile(r"no longer available|retired|deprecated", re.IGNORECASE)
 
@@ -143,7 +145,7 @@ class _Told:
         return self.provider_status in trouble.statuses or not self.names.isdisjoint(trouble.names)
 
     def worded(self, trouble: _Trouble) -> bool:
-        return trouble.words.search(self.text) is not None
+        return trouble.words.search(_QUOTED_NAME.sub("", self.text)) is not None
 
     def as_error(self, make: type[APIError], what: str, remedy: str) -> APIError:
         what = f"{what}: it says {self.message}."

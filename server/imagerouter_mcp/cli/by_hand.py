@@ -102,7 +102,7 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
     properties = explained(tool)
     options = _parser(
         name, command, tool.description, properties, tool.parameters.get("required", [])
-    ).parse_args(typed)
+    ).parse_intermixed_args(typed)
     if name == "edit":
         _find_picture(options)
     if name == "mask" and _REGION.match(options.image or ""):  # the other way round

@@ -3,6 +3,7 @@
 import argparse
 import gc
 import logging
+import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -149,7 +150,9 @@ def _add_setting_up(add: Callable[..., argparse.ArgumentParser]) -> None:
     setup.add_argument(
         "host", nargs="?", type=_known_host, metavar="HOST", help="its name; without it, list the hosts"
     )
-    setup.add_argument("--url", help="register the server at this address instead, such as https://…/mcp")
+    setup.add_argument(
+        "--url", type=_address, help="register the server at this address instead, such as https://…/mcp"
+    )
     setup.add_argument("--yes", action="store_true", help="run the host's own command without asking")
     _add_sandbox_option(setup)
     key = add("key", help="store the API key for all hosts; asks for it without showing it")
@@ -164,6 +167,12 @@ def _port(word: str) -> int:
     if not word.isdecimal() or int(word) > _LAST_PORT:
         raise argparse.ArgumentTypeError(f"{word!r} is not a port from 0 to {_LAST_PORT}")
     return int(word)
+
+
+def _address(text: str) -> str:
+    if not re.match(r"https?://[^\s/]", text, re.IGNORECASE):
+        raise argparse.ArgumentTypeError(f"{text!r} is no http or https address")
+    return text
 
 
 def _known_host(word: str) -> str:
