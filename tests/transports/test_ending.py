@@ -1,5 +1,6 @@
 """A server that ends while it is asked for pictures: what was sent arrives, or is told truly afterwards."""
 
+import asyncio
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from typing import IO, Any
 
 import pytest
 
+from imagerouter_mcp.errors import NotSentError
 from imagerouter_mcp.generation.calls.outcome import Pending
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.sandbox.service.serve import Sandbox
@@ -137,6 +139,29 @@ async def _settled(app: App) -> None:
     """Let a server look at what others left, as its first call does, and wait for what comes of that."""
     await app.calls.settle()
     await app.calls.close(ENDS_WITHIN)
+
+
+async def test_an_app_that_closes_does_not_wait_for_what_is_still_being_prepared(
+    sandbox: Sandbox, settings: Settings, states: Callable[[], list[str]], loopback: Callable[..., Any]
+) -> None:
+    reached = asyncio.Event()
+
+    async def silent_source(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        reached.set()
+
+    source = f"{await loopback(silent_source)}/source.png"
+    wish = Request(prompt="Invert", model="sandbox/slow-0", images=(source,))
+    async with asyncio.timeout(ENDS_WITHIN):  # less than the grace for what was sent
+        async with open_app(settings.model_copy(update={"allow_private_urls": True})) as app:
+            asking = asyncio.create_task(
+                app.calls.ask(Order(tool="edit_image", requests=(wish,)), 60, silent)
+            )
+            await reached.wait()
+        with pytest.raises(NotSentError):
+            await asking
+    assert states() == ["not_sent"]
+    assert not asked(sandbox)
 
 
 async def test_an_app_that_closes_waits_for_what_was_sent_and_sends_nothing_more(

@@ -140,7 +140,9 @@ class Calls:
             await self._settle()
 
     async def close(self, grace_seconds: float) -> None:
-        """Give what was sent its time to arrive and be stored, then cancel the rest."""
+        """Send nothing more, give what was sent its time to arrive and be stored, then cancel the rest."""
+        for call in self._running.values():
+            call.stop()
         tasks = [call.task for call in self._running.values() if call.task]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=grace_seconds)
@@ -239,7 +241,7 @@ class Calls:
         for handle, entries in groupby(orphans, key=attrgetter("call")):
             left = list(entries)
             call = RunningCall(handle, len(left))
-            call.handed_off = True
+            call.sent = call.handed_off = True
             self._start(call, self._finish(left, call))
 
     async def _finish(self, entries: list[Any], call: RunningCall) -> Finished:

@@ -111,12 +111,11 @@ class Runner:
 
         Args:
             entries: The call's open entries, owned by this process.
-            call: Its status is kept up to date.
+            call: As sent; its status is kept up to date.
 
         Raises:
             ImageRouterError: Nothing was made, or nothing of it can be had.
         """
-        call.sent = True
         call.status = "Fetching what had arrived"
         outcomes = await gather_outcomes(
             self._concluded(entry.handle, entry.reserved_usd, call, self._finish(entry, call))

@@ -72,6 +72,12 @@ class RunningCall:
         elif self.task:
             self.task.cancel()
 
+    def stop(self) -> None:
+        """Give up what has not been sent, whoever wants it: nothing would be there to take the answer."""
+        self.withdrawn = True
+        if self.task and not self.sent:
+            self.task.cancel()
+
     def end(self) -> None:
         """Wake those who wait."""
         self._ended.set()
