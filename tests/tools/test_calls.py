@@ -420,6 +420,37 @@ async def test_edits_of_last_at_once_whose_answers_were_lost_are_each_found_agai
 
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+async def test_an_edit_of_ones_own_last_picture_is_not_answered_with_the_edit_of_another_host(
+    connect: Hosts, sandbox: Sandbox
+) -> None:
+    edit = {"images": ["last"], "prompt": "Invert", "model": "sandbox/slow-0.3"}
+    async with connect() as host, connect() as other:
+        await host("generate_image", prompt="A fox", **FAST)
+        async with under_way(sandbox, host, "edit_image", **edit) as first:
+            await other("generate_image", prompt="A wolf", **FAST)
+            second = await other("edit_image", **edit)
+            assert (await first).path != second.path
+    assert sorted(prompts(sandbox)) == ["A fox", "A wolf", "Invert", "Invert"]
+
+
+async def test_a_typed_edit_of_last_that_was_interrupted_is_found_again(
+    settings: Settings, sandbox: Sandbox
+) -> None:
+    edit = {"images": ["last"], "prompt": "Invert", "model": "sandbox/slow-0.3"}
+    async with open_app(settings, typed=True) as app, Client(build_server(app)) as client:
+        await client.call_tool("generate_image", {"prompt": "A fox", **FAST})
+        task = asyncio.create_task(client.call_tool("edit_image", edit))
+        await until(lambda: len(asked(sandbox)) == 2)
+        await cancel(task)
+    async with open_app(settings, typed=True) as app, Client(build_server(app)) as client:
+        found, another = [(await client.call_tool("edit_image", edit)).structured_content for _ in range(2)]
+    assert found
+    assert another
+    assert found["images"][0]["handle"] != another["images"][0]["handle"]
+    assert len(asked(sandbox)) == 3
+
+
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 async def test_a_changed_source_file_is_another_wish(connect: Hosts, sandbox: Sandbox, source: Path) -> None:
     edit = {"images": [str(source)], "prompt": "Invert", "model": "sandbox/slow-0.3"}
     async with connect() as host:

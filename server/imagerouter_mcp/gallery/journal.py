@@ -115,7 +115,7 @@ class Journal:
 
         Args:
             call: The call.
-            others: Generations of other calls; its own do not matter.
+            others: Generations of other calls.
         """
         with self._database.transaction() as connection:
             found = connection.execute(

@@ -166,7 +166,8 @@ class Calls:
         """Return what `_identified` does for an order that repeats an earlier call, else None.
 
         What was made since that call began is passed over: its own result, and results of calls that began
-        before somebody was told how it ended.
+        before somebody was told how it ended. What a session was told itself is passed over for nothing that
+        others made.
         """
         sources = self._sources()
         candidate, passed = newest, set[str]()
@@ -176,8 +177,12 @@ class Calls:
                 fingerprint = await sources.fingerprint(before)
                 earlier = await self._same_call(fingerprint)
                 if earlier:
-                    meant = await to_thread.run_sync(self._journal.told_before, earlier, passed)
-                    return None if meant else (before, fingerprint)
+                    own = await to_thread.run_sync(self._journal.call, earlier)
+                    others = passed - {entry.handle for entry in own}
+                    left_session = candidate.elsewhere and not newest.elsewhere
+                    if others and (left_session or await self._told_before(earlier, others)):
+                        return None
+                    return before, fingerprint
             if candidate.records[0].created_at < datetime.now(UTC) - JOINED_FOR:
                 return None
             made = await to_thread.run_sync(self._journal.call, candidate.records[0].generation)
@@ -190,6 +195,9 @@ class Calls:
                 return None
             candidate = older
         return None
+
+    async def _told_before(self, call: str, others: set[str]) -> bool:
+        return await to_thread.run_sync(self._journal.told_before, call, others)
 
     async def _same_call(self, fingerprint: str) -> str | None:
         return await to_thread.run_sync(
