@@ -5,8 +5,7 @@ import platform
 import stat
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -16,12 +15,10 @@ from anyio import to_thread
 from imagerouter_mcp import __version__
 from imagerouter_mcp.cli.checks import Check, Finding
 from imagerouter_mcp.cli.launch import as_typed
-from imagerouter_mcp.settings import KEYS_PAGE, Settings
+from imagerouter_mcp.settings import KEYS_PAGE, Settings, misspelt_settings
 
 MACHINE_SECONDS = 10.0
 """Time limit. It is generous because a disk may be on the network."""
-_ALIKE = 0.9
-"""How alike the names of variables are, of 1, for one to be taken for a misspelt other."""
 
 
 def machine_checks(settings: Settings, *, sandbox: bool) -> list[Check]:
@@ -44,7 +41,10 @@ def machine_checks(settings: Settings, *, sandbox: bool) -> list[Check]:
         return [_proxy()]
 
     async def names() -> Sequence[Finding]:
-        return _misspelt(os.environ)
+        return [
+            Finding("settings", "warning", f"{name} is no setting and is ignored.", f"Is {meant} meant?")
+            for name, meant in misspelt_settings().items()
+        ]
 
     async def version() -> Sequence[Finding]:
         python = f"Python {platform.python_version()} at {sys.executable}, {platform.platform(terse=True)}."
@@ -56,17 +56,6 @@ def machine_checks(settings: Settings, *, sandbox: bool) -> list[Check]:
         *([] if sandbox else [Check("key", key, MACHINE_SECONDS)]),
         Check("proxy", proxy, MACHINE_SECONDS),
         Check("settings", names, MACHINE_SECONDS),
-    ]
-
-
-def _misspelt(variables: Iterable[str]) -> list[Finding]:
-    """Return a warning for each variable that is no setting but written almost like one."""
-    settings = [f"IMAGEROUTER_{field.upper()}" for field in Settings.model_fields]
-    unknown = [name for name in variables if name.upper().startswith("IMAGEROUTER_")]
-    return [
-        Finding("settings", "warning", f"{name} is no setting and is ignored.", f"Is {meant[0]} meant?")
-        for name in sorted(unknown)
-        if name.upper() not in settings and (meant := get_close_matches(name.upper(), settings, 1, _ALIKE))
     ]
 
 
