@@ -1131,3 +1131,13 @@ def test_a_child_keeps_to_limits_that_are_lower_than_its_own(tmp_path: Path) -> 
     command = [sys.executable, "-c", UNDER_LIMITS, str(tmp_path / "scan.tif")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     assert done.stdout == "image/png\n", done.stderr
+
+
+def test_a_large_progressive_photo_is_said_to_take_too_much_memory() -> None:
+    with io.BytesIO() as file:
+        Image.new("RGB", (5900, 5900), "teal").save(file, "JPEG", progressive=True, subsampling=0)
+        made = prepare(file, "photo.jpg")
+    made.file.close()
+    assert (made.width, made.height) == (2950, 2950)
+    (note,) = made.notes
+    assert note.endswith("to 2950×2950 pixels, as JPEG, for decoding it whole takes too much memory.")

@@ -308,7 +308,10 @@ def _smaller(name: str, seen: Inspection, made: "Encoded") -> str:
     if before == after:
         done = f"encoded anew as {kind} at its {after} pixels"
     had = f" ({seen.bytes / 2**20:.1f} MiB before)" if seen.bytes > MAX_BYTES else ""
-    return f"{name} was {done}{had}, for up to {MAX_BYTES >> 20} MiB and {MAX_SIDE} pixels a side are sent."
+    why = f"up to {MAX_BYTES >> 20} MiB and {MAX_SIDE} pixels a side are sent"
+    if seen.format is formats.JPEG and max(made.before) <= MAX_SIDE and not had:
+        why = "decoding it whole takes too much memory"
+    return f"{name} was {done}{had}, for {why}."
 
 
 _WORKS: Final[Mapping[str, Callable[..., SourceImage]]] = {
