@@ -6,6 +6,7 @@ import re
 import stat
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from difflib import get_close_matches
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
@@ -174,6 +175,10 @@ _Folders = Annotated[tuple[_Folder, ...], NoDecode, BeforeValidator(_split_at(os
 _Listed = BeforeValidator(_split_at(","))
 _WebAddress = Annotated[str, AfterValidator(_web_address)]
 _Usd = Annotated[Decimal, Field(ge=0)]
+
+
+_ALIKE = 0.9
+"""How alike the names of variables are, of 1, for one to be taken for a misspelt other."""
 
 
 class _Environment(EnvSettingsSource):
@@ -393,6 +398,14 @@ def load_settings(**overrides: object) -> Settings:
             f"Correct or remove {' and '.join(told)} where {'it is' if len(told) == 1 else 'they are'} set, "
             "and start it again.",
         ) from None
+
+
+def misspelt_settings() -> dict[str, str]:
+    """Return the variables that are no settings but written almost like one, each with that one."""
+    settings = [f"IMAGEROUTER_{field.upper()}" for field in Settings.model_fields]
+    unknown = [name for name in os.environ if name.upper().startswith("IMAGEROUTER_")]
+    alike = {name: get_close_matches(name.upper(), settings, 1, _ALIKE) for name in sorted(unknown)}
+    return {name: meant[0] for name, meant in alike.items() if meant and name.upper() not in settings}
 
 
 def _reason(fault: Mapping[str, object]) -> str:

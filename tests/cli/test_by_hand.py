@@ -128,6 +128,17 @@ def test_options_may_stand_between_the_words(run: Run) -> None:
     assert (made["prompt"], len(made["sources"])) == ("make it day", 2)
 
 
+def test_models_may_be_typed_with_commas(run: Run) -> None:
+    ended = run("compare", "A fox", "test/test,sandbox/slow-0.2", "--size", "64x64", "--json")
+    assert ended.json["model"] == "test/test, sandbox/slow-0.2"
+
+
+def test_help_speaks_to_the_person(run: Run) -> None:
+    told = " ".join(run("generate", "--help").out.split())
+    assert "You agree to the price." in told
+    assert "the person" not in told
+
+
 def test_a_picture_may_be_shown_by_its_path_from_here(run: Run) -> None:
     made = run("generate", "A fox", "-o", "fox.jpg", "--json", *FAST).json
     assert run("show", "fox.jpg", "--json").json["images"][0]["handle"] == made["images"][0]["handle"]
@@ -255,7 +266,10 @@ def test_an_edit_without_a_picture_says_how_to_give_one(run: Run) -> None:
     assert 'edit "make it night" photo.png' in ended.err
 
 
-@pytest.mark.parametrize("typed", [("make it night", "foxx.png"), ("fox.png", "foxx.png"), ("foxx.png",)])
+@pytest.mark.parametrize(
+    "typed",
+    [("make it night", "foxx.png"), ("foxx.png", "make it night"), ("fox.png", "foxx.png"), ("foxx.png",)],
+)
 def test_a_misspelt_file_is_named_with_its_folder(run: Run, tmp_path: Path, typed: tuple[str, ...]) -> None:
     Image.new("RGB", (40, 30), "teal").save(tmp_path / "fox.png")
     ended = run("edit", *typed, "--model", "bria/remove-background")

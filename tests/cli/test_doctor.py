@@ -175,6 +175,14 @@ async def test_a_key_that_only_this_terminal_knows_is_warned_of(monkeypatch: pyt
     assert "imagerouter-mcp key" in found["key"].remedy
 
 
+async def test_a_misspelt_setting_is_told_with_the_one_that_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGEROUTER_MODLE", "test/test")
+    monkeypatch.setenv("IMAGEROUTER_OF_ANOTHER_PROGRAM", "1")
+    found = await looked_at(machine_checks(Settings(), sandbox=True))
+    assert found["settings"].what == "IMAGEROUTER_MODLE is no setting and is ignored."
+    assert found["settings"].remedy == "Is IMAGEROUTER_MODEL meant?"
+
+
 async def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "in-the-way").write_text("")
     settings = Settings(output_dir=tmp_path / "in-the-way" / "pictures", data_dir=tmp_path / "new" / "data")

@@ -221,3 +221,13 @@ async def test_a_ranking_without_a_model_list_still_ranks(connect: Hosts, change
         told = await host("popular_models", limit=3)
     assert told.fields["models"] == [{"rank": n, "id": one} for n, one in enumerate(POPULAR[:3], start=1)]
     assert "prices and abilities are missing" in told.fields["notes"][0]
+
+
+@pytest.mark.parametrize("size", ["16:9", "16x9", "portrait", "2K"])
+async def test_a_shape_is_no_size_that_models_are_searched_by(connect: Hosts, size: str) -> None:
+    async with connect() as host:
+        told = await host("search_models", size=size)
+        exact = await host("search_models", size="1024 x 1024")
+    assert told.failed
+    assert f"{size!r} is no exact size" in told.text
+    assert exact.fields["total"] > 1

@@ -196,7 +196,7 @@ KINDS: dict[str, list[Row]] = {
             )
             for models in (f"{GPT},{FLASH}", f"{GPT}, {FLASH}", json.dumps([GPT, FLASH]), [GPT, None, FLASH])
         ),
-        refused("2 to 6 different models; 1 were named", tool=COMPARE, models=GPT),
+        refused("2 to 6 different models; 1 was named", tool=COMPARE, models=GPT),
         *(
             Row(EDIT, {"prompt": "Bluer", "images": images, "dry_run": True}, {"dry_run": True})
             for images in (DATA, [DATA], json.dumps([DATA, DATA]), [None, DATA])

@@ -157,7 +157,7 @@ def _parser(
 
 
 def _help(schema: Mapping[str, Any]) -> str:
-    return str(schema["description"]).replace("%", "%%")
+    return for_a_person(str(schema["description"]), _COMMAND_OF, ()).replace("%", "%%")
 
 
 def _positional(schema: Mapping[str, Any], required: bool, *, alone: bool) -> dict[str, Any]:  # noqa: FBT001 - one yes or no
@@ -198,7 +198,7 @@ def _find_picture(options: argparse.Namespace) -> None:
             'Name it after the text: imagerouter-mcp edit "make it night" photo.png. Instead of a file, give '
             "a handle such as img_7f3a, an address, or last for the newest picture.",
         )
-    if _names_picture(options.prompt):
+    if _names_picture(options.prompt) or _FILE_NAME.fullmatch(options.prompt):
         options.prompt, options.images = word, [options.prompt]
 
 

@@ -15,7 +15,7 @@ from anyio import to_thread
 from imagerouter_mcp import __version__
 from imagerouter_mcp.cli.checks import Check, Finding
 from imagerouter_mcp.cli.launch import as_typed
-from imagerouter_mcp.settings import KEYS_PAGE, Settings
+from imagerouter_mcp.settings import KEYS_PAGE, Settings, misspelt_settings
 
 MACHINE_SECONDS = 10.0
 """Time limit. It is generous because a disk may be on the network."""
@@ -40,6 +40,12 @@ def machine_checks(settings: Settings, *, sandbox: bool) -> list[Check]:
     async def proxy() -> Sequence[Finding]:
         return [_proxy()]
 
+    async def names() -> Sequence[Finding]:
+        return [
+            Finding("settings", "warning", f"{name} is no setting and is ignored.", f"Is {meant} meant?")
+            for name, meant in misspelt_settings().items()
+        ]
+
     async def version() -> Sequence[Finding]:
         python = f"Python {platform.python_version()} at {sys.executable}, {platform.platform(terse=True)}."
         return [Finding("version", "ok", f"imagerouter-mcp {__version__}."), Finding("python", "ok", python)]
@@ -49,6 +55,7 @@ def machine_checks(settings: Settings, *, sandbox: bool) -> list[Check]:
         Check("folders", folders, MACHINE_SECONDS),
         *([] if sandbox else [Check("key", key, MACHINE_SECONDS)]),
         Check("proxy", proxy, MACHINE_SECONDS),
+        Check("settings", names, MACHINE_SECONDS),
     ]
 
 

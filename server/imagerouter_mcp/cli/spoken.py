@@ -15,6 +15,7 @@ _PHRASES = (
     ("the person wants", "you want"),
     ("the person can", "you can"),
     ("The person can", "You can"),
+    ("The person agreed", "You agree"),
     ("The person's", "Your"),
     ("the person's", "your"),
 )

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from difflib import get_close_matches
+from itertools import chain
 from typing import Any, cast
 
 MAX_FAULTS = 20
@@ -145,11 +146,17 @@ def _listed(value: object, *, separated: bool) -> list[object] | None:
         with suppress(ValueError, RecursionError):  # a text may begin like a list
             value = json.loads(value) if value.lstrip().startswith("[") else value
     if isinstance(value, str):
-        value = value.split(",") if separated else [value]
-        value = [item.strip() for item in value if item.strip()]
+        value = [value.strip()] if value.strip() else []
     if not isinstance(value, list):
         return None
-    return [item for item in cast("list[object]", value) if item is not None]
+    items = [item for item in cast("list[object]", value) if item is not None]
+    if not separated:
+        return items
+    return list(chain.from_iterable(_parts(item) if isinstance(item, str) else [item] for item in items))
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _text(value: object) -> object:

@@ -59,8 +59,9 @@ async def compare_models(
 ) -> Annotated[CallToolResult, GenerationContent]:
     """Draw one picture with several models, to choose. Costs credits for each."""
     if len(set(models)) != len(models) or not FEWEST <= len(models) <= MOST:
+        were = "was" if len(models) == 1 else "were"
         raise PlanError(
-            f"A comparison takes {FEWEST} to {MOST} different models; {len(models)} were named.",
+            f"A comparison takes {FEWEST} to {MOST} different models; {len(models)} {were} named.",
             "Name that many; popular_models and search_models find them.",
         )
     request = Request(

@@ -44,7 +44,16 @@ async def search_models(
 ) -> Annotated[CallToolResult, ModelsContent]:
     """Find models by name, purpose, ability, size or price. Free."""
     from imagerouter_mcp.api.model_search import search
+    from imagerouter_mcp.errors import PlanError
+    from imagerouter_mcp.generation.planning.sizes import read_wish
 
+    wish = read_wish(size, "")
+    if str(wish):
+        raise PlanError(
+            f"{size[:40]!r} is no exact size, so models cannot be searched by it.",
+            'Give it as WIDTHxHEIGHT in pixels, such as "1536x1024", or leave it out: generate_image makes '
+            "a size of an aspect_ratio.",
+        )
     app = ctx.request_context.lifespan_context
     listing = await app.catalogue.models()
     notes = [listing.stale_note] if listing.stale_note else []
@@ -62,7 +71,7 @@ async def search_models(
         supports=supports,
         vendor=vendor or None,
         max_price=max_price,
-        size=size or None,
+        size=f"{wish.size[0]}x{wish.size[1]}" if wish.size else None,
         sort=sort,
         popularity=popularity,
     )
