@@ -33,7 +33,9 @@ def private_folder(folder: Path) -> Path:
     Raises:
         OSError: It cannot be created.
     """
-    folder.mkdir(mode=_FOLDER, parents=True, exist_ok=True)
+    for each in (*reversed(folder.parents), folder):  # `parents=True` would open those to the umask
+        if not each.is_dir():
+            each.mkdir(mode=_FOLDER, exist_ok=True)
     if _POSIX:
         found = folder.stat()
         if found.st_mode & _OTHERS and _is_own_folder(found) and not _holds_home(folder):

@@ -90,6 +90,15 @@ async def test_what_an_older_version_left_open_is_closed(settings: Settings, cal
     row(SECTION, "the data folder of an older version, open to everybody", "closed at the next call")
 
 
+def test_nobody_else_can_replace_a_folder_that_is_kept(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        private_folder(tmp_path / "share" / "imagerouter-mcp")
+    finally:
+        os.umask(before)
+    assert mode(tmp_path / "share") == 0o700
+
+
 def test_the_home_folder_is_never_closed(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     assert mode(private_folder(tmp_path)) == 0o755

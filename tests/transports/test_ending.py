@@ -144,11 +144,13 @@ async def _settled(app: App) -> None:
 async def test_an_app_that_closes_does_not_wait_for_what_is_still_being_prepared(
     sandbox: Sandbox, settings: Settings, states: Callable[[], list[str]], loopback: Callable[..., Any]
 ) -> None:
-    reached = asyncio.Event()
+    reached, over = asyncio.Event(), asyncio.Event()
 
-    async def silent_source(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    async def silent_source(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         reached.set()
+        await over.wait()
+        writer.close()
 
     source = f"{await loopback(silent_source)}/source.png"
     wish = Request(prompt="Invert", model="sandbox/slow-0", images=(source,))
@@ -160,6 +162,7 @@ async def test_an_app_that_closes_does_not_wait_for_what_is_still_being_prepared
             await reached.wait()
         with pytest.raises(NotSentError):
             await asking
+    over.set()
     assert states() == ["not_sent"]
     assert not asked(sandbox)
 
