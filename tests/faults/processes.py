@@ -20,7 +20,7 @@ from faults.hosts import Host, RawHost, SdkHost, Told
 from faults.ledger import UNDER_WAY, Expected, Trial
 from faults.moments import MOMENTS, Moment, begin_sent
 from faults.scene import QUICK, SOON, STALL_SECONDS, Scene, make, new_prompt, picture
-from faults.table import KEPT, LARGE, LOST_AND_PAID, MADE
+from faults.table import KEPT, LOST_AND_PAID, MADE
 
 _LOST = Expected(reachable=0, word=None, unknowable=True)
 _ENDS = ("stdin closed", "SIGTERM", "SIGKILL")
@@ -162,8 +162,11 @@ def _ask_two_servers(trial: Trial) -> None:
 def _collect_late_with_four_servers(trial: Trial) -> None:
     """A picture that no folder took is fetched by four servers at once: there is one file of it."""
     scene = trial.scene
-    usual, scene.command = scene.command, places.limited_command("RLIMIT_FSIZE", 400_000)
-    late = make(scene.shared_host(trial.era), trial.prompt, "sandbox/noise", **LARGE)
+    # The records fit below the limit, the picture does not.
+    usual, scene.command = scene.command, places.limited_command("RLIMIT_FSIZE", 8_000_000)
+    late = make(
+        scene.shared_host(trial.era), trial.prompt, "sandbox/noise", size="2048x2048", output_format="png"
+    )
     scene.command = usual
     assert late.failed
     hosts = [scene.raw_host(trial.era) for _ in range(4)]
