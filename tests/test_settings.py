@@ -288,3 +288,10 @@ def test_the_popularity_operation_is_on_its_own_host_at_imagerouter_and_elsewher
 def test_a_setting_of_an_older_version_does_not_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGEROUTER_POPULAR_URL", "not an address")
     assert load_settings() == load_settings()
+
+
+def test_only_callers_on_another_machine_are_not_told_its_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGEROUTER_DATA_DIR", "/kept/records")
+    sentence = "/kept/records/gallery.sqlite3 cannot be opened."
+    assert load_settings().for_callers(sentence) == sentence
+    assert load_settings(remote=True).for_callers(sentence) == "…/gallery.sqlite3 cannot be opened."
