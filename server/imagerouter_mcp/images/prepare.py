@@ -147,7 +147,7 @@ def _reporting(name: str) -> Generator[None]:
 
 
 def _shrunk(file: BinaryIO, name: str, seen: Inspection, *, max_bytes: int) -> SourceImage:
-    return _as_source(_encode(file, name, seen, seen.format, max_bytes=max_bytes), ())
+    return replace(_encoded(file, name, seen, seen.format, max_bytes=max_bytes), notes=())
 
 
 def _prepared(file: BinaryIO, name: str, seen: Inspection, *, turn: bool) -> SourceImage:
@@ -192,31 +192,13 @@ def _encoded(
     *,
     turn: bool = False,
     lossless: bool = False,
+    max_bytes: int | None = None,
     notes: Sequence[str] = (),
 ) -> SourceImage:
-    made = _encode(file, name, seen, becomes, turn=turn, lossless=lossless)
-    return _as_source(made, (*notes, *_changes(name, seen, made)))
-
-
-def _as_source(made: "Encoded", notes: tuple[str, ...]) -> SourceImage:
-    kind = made.format
-    return SourceImage(made.file, kind.media_type, kind.extension, made.width, made.height, notes)
-
-
-def _encode(
-    file: BinaryIO,
-    name: str,
-    seen: Inspection,
-    becomes: Format,
-    *,
-    turn: bool = False,
-    lossless: bool = False,
-    max_bytes: int | None = None,
-) -> "Encoded":
     from imagerouter_mcp.images.pixels import decode, encode  # noqa: PLC0415 - loads Pillow
 
     try:
-        return encode.encode(
+        made = encode.encode(
             file, seen, becomes, turn=turn, lossless=lossless, max_bytes=max_bytes or encode.MAX_BYTES
         )
     except decode.TooLargeError:
@@ -224,6 +206,9 @@ def _encode(
             f"The source image {name} has {seen.width}×{seen.height} pixels, too many to be converted here.",
             f"Scale it down to {encode.MAX_SIDE} pixels a side or less and give that as PNG, JPEG or WebP.",
         ) from None
+    kind = made.format
+    told = (*notes, *_changes(name, seen, made))
+    return SourceImage(made.file, kind.media_type, kind.extension, made.width, made.height, told)
 
 
 def _check_decodable(name: str, seen: Inspection) -> None:
