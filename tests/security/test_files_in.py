@@ -154,7 +154,7 @@ async def test_no_path_leads_out_of_the_allowed_folder(
         with pytest.raises(InvalidSourceError) as caught:
             await reader.open(text)
     reason = caught.value.what
-    shown = form.replace("{home}", "").replace("{descriptor}", "N").replace("{{HOME}}", "{HOME}")
+    shown = form.replace("{home}", "…").replace("{descriptor}", "N").replace("{{HOME}}", "{HOME}")
     if len(shown) > 99:
         shown = f"{shown[:20]}… ({len(shown)} characters)"
     row(SECTION, f"`{shown}`", _why(reason))
@@ -281,7 +281,7 @@ async def test_a_server_for_others_reads_no_path_at_all(
     with pytest.raises(InvalidSourceError, match="this server reads no files") as caught:
         await reader.open(form.format(home=home))
     assert "{home}" in form or str(home) not in str(caught.value), "where the server's home lies"
-    row(SECTION, f"`{form.replace('{home}', '')}`, served over HTTP", "this server reads no files")
+    row(SECTION, f"`{form.replace('{home}', '…')}`, served over HTTP", "this server reads no files")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")

@@ -145,7 +145,7 @@ async def test_no_picture_is_saved_where_it_may_not_be(
     home: Path, refused: Refused, row: Row, tmp_path: Path, form: str
 ) -> None:
     told = await refused(output_dir=form.format(home=home, base=tmp_path))
-    row(FOLDERS, f"`{form.replace('{base}', '').replace('{{', '{').replace('}}', '}')}`", why(told))
+    row(FOLDERS, f"`{form.replace('{base}', '…').replace('{{', '{').replace('}}', '}')}`", why(told))
 
 
 def test_half_a_character_is_no_folder(home: Path, row: Row) -> None:
