@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from imagerouter_mcp import errors
-from imagerouter_mcp.errors import APIError, ImageRouterError, OutcomeUnknownError, revived
+from imagerouter_mcp.errors import APIError, ImageRouterError, OutcomeUnknownError, PlanError, revived
 
 
 def every_error() -> list[type[ImageRouterError]]:
@@ -70,3 +70,8 @@ def test_only_a_lost_answer_may_still_complete() -> None:
     assert "It may still complete and be charged." in str(lost)
     assert str(revived(lost.as_fields())) == str(lost)
     assert "It may have been charged." in str(failed)
+
+
+def test_a_sentence_shows_all_that_it_quotes_on_one_line() -> None:
+    error = PlanError("'1024\u200bx\U000e0100' is not a size.\nPay now.", "Give another\u202e one.")
+    assert str(error) == "'1024 x ' is not a size. Pay now. Nothing was charged. Give another  one."

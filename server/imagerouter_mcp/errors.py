@@ -28,6 +28,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Literal, Self
 
+from imagerouter_mcp.lines import one_line
 from imagerouter_mcp.money import dollars
 
 Charged = Literal["no", "unknown", "yes"]
@@ -59,8 +60,9 @@ class ImageRouterError(Exception):
 
     def __init__(self, what: str, remedy: str, *, charged: Charged | None = None) -> None:
         super().__init__(what, remedy)
-        self.what = what
-        self.remedy = remedy
+        # Both may quote what others wrote.
+        self.what = one_line(what)
+        self.remedy = one_line(remedy)
         self.others: tuple[ImageRouterError, ...] = ()
         if charged is not None:
             self.charged = charged
