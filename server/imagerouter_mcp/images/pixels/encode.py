@@ -136,8 +136,6 @@ def _encoded(
 ) -> Encoded:
     came_as = seen.format
     size = seen.width or 1, seen.height or 1
-    file.seek(0)
-    head = file.read(formats.HEAD_BYTES)
     picture = loaded(file, came_as.name, longest)
     exif = _metadata(picture, file)
     whole = max(size) == max(picture.size) <= MAX_SIDE
@@ -145,7 +143,7 @@ def _encoded(
         kept = _kept_jpeg(picture, exif.orientation, max_bytes)
         if kept:
             return Encoded(kept, came_as, *size, before=size, exif=exif)
-    deep, cmyk = is_deep(picture, head), picture.mode == "CMYK"
+    deep, cmyk = is_deep(picture, file), picture.mode == "CMYK"
     halved = JpegImagePlugin.get_sampling(picture) == _HALVED_CHROMA
     profile = block(picture, "icc_profile")
     image = plain(picture, deep=deep)
