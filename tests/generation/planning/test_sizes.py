@@ -62,7 +62,9 @@ def test_a_shape_is_read_however_it_is_written(text: str, ratio: float) -> None:
     assert read_ratio(text, None) == pytest.approx(ratio)
 
 
-@pytest.mark.parametrize("text", ["16x9", "4x3", "3x2", "1x1", "9 x 16", "21x9", "32x9", "9x32", "8by5", "1.78"])
+@pytest.mark.parametrize(
+    "text", ["16x9", "4x3", "3x2", "1x1", "9 x 16", "21x9", "32x9", "9x32", "8by5", "1.78"]
+)
 def test_a_size_that_is_a_ratio_or_its_terms_is_a_shape(text: str) -> None:
     assert read_wish(text, "").size is None
 
