@@ -81,7 +81,7 @@ class Delivery:
         """
         folder = self._settings.output_dir
         if request.output_dir:
-            folder = permitted(request.output_dir, output_places(self._settings))
+            folder = permitted(request.output_dir, output_places(self._settings, request.roots))
         if request.filename:
             return Destination(folder, checked_filename(request.filename))
         return Destination(folder, file_stem(request.prompt.strip() or self._source_name(request)))

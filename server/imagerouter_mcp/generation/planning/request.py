@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Literal
 
 Kind = Literal["image", "video"]
@@ -30,6 +31,7 @@ class Request:
         mask: One more of these, regions such as `box:0,0,100%,50%`, or "".
         output_dir: Where to save, or "" for the person's folder.
         filename: The file's name, or "" to name it after the prompt. Its extension decides the format.
+        roots: Folders that the host works in, which may be read from and saved in too.
     """
 
     prompt: str
@@ -45,6 +47,7 @@ class Request:
     mask: str = ""
     output_dir: str = ""
     filename: str = ""
+    roots: tuple[Path, ...] = ()
 
     @property
     def format(self) -> str:
