@@ -31,6 +31,7 @@ class Door:
     Args:
         portal: Where it runs.
         behind: The address that it leads to.
+        port: Its port.
 
     Attributes:
         certificate: A PEM file with key and certificate, for TLS; None for plain HTTP.
@@ -39,7 +40,7 @@ class Door:
         callers: How many have come.
     """
 
-    def __init__(self, portal: BlockingPortal, behind: str) -> None:
+    def __init__(self, portal: BlockingPortal, behind: str, port: int) -> None:
         parts = urlsplit(behind)
         self._behind = (parts.hostname, parts.port)
         self._portal = portal
@@ -49,8 +50,7 @@ class Door:
         self.certificate: Path | None = None
         self.deaf = False
         self.callers = 0
-        with socket.create_server((_HOST, 0)) as free:
-            self.port = int(free.getsockname()[1])
+        self.port = port
 
     @property
     def address(self) -> str:
@@ -128,8 +128,11 @@ async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 @contextmanager
 def door(behind: str) -> Generator[Door]:
     """A door, for as long as the block lasts."""
-    with start_blocking_portal() as portal:
-        made = Door(portal, behind)
+    with start_blocking_portal() as portal, socket.socket() as held:
+        # Bound and not listening, it refuses connections and keeps others from taking the port meanwhile.
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind((_HOST, 0))
+        made = Door(portal, behind, int(held.getsockname()[1]))
         try:
             yield made
         finally:
