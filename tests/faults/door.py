@@ -17,6 +17,8 @@ from cryptography import x509  # it comes with the SDK
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from support.held_port import held_port
+
 Loss = Literal["closed", "reset", "silent"]
 """How a connection is lost: ended in good order, broken off, or without a word to either side."""
 _HOST = "127.0.0.1"
@@ -128,11 +130,8 @@ async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 @contextmanager
 def door(behind: str) -> Generator[Door]:
     """A door, for as long as the block lasts."""
-    with start_blocking_portal() as portal, socket.socket() as held:
-        # Bound and not listening, it refuses connections and keeps others from taking the port meanwhile.
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        held.bind((_HOST, 0))
-        made = Door(portal, behind, int(held.getsockname()[1]))
+    with start_blocking_portal() as portal, held_port() as port:
+        made = Door(portal, behind, port)
         try:
             yield made
         finally:
