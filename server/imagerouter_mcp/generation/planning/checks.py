@@ -9,10 +9,21 @@ from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.planning.model_choice import ModelChoice, Need, cheapest, examples
 from imagerouter_mcp.generation.planning.prices import price_words
 from imagerouter_mcp.generation.planning.request import THINGS, Request
-from imagerouter_mcp.generation.planning.sizes import nearest, own_sizes, read_wish, sides, stepped
+from imagerouter_mcp.generation.planning.sizes import (
+    nearest,
+    own_sizes,
+    read_wish,
+    sides,
+    size_to_finish,
+    stepped,
+)
 
 MAX_SECONDS = 60
 """The longest video that the service takes."""
+MOST_FINISHED = 25_000_000
+"""Pixels of a picture that is made here of a smaller one; 5000x5000, or A3 at 300 dots per inch."""
+MOST_EXTREME = 20
+"""The ratio of the sides of the narrowest picture that is cut out of a model's; a web banner has 11."""
 _SIZES_TOLD = 12
 
 
@@ -101,6 +112,9 @@ def _check_size(entry: ModelEntry, need: Need, listing: Listing | None) -> None:
     if entry.accepts_size(need.size):
         return
     width, height = sides(need.size)
+    if need.kind == "image":
+        _check_finished_size(entry, width, height)
+        return
     own = own_sizes(entry)
     if own:
         close = nearest(width / height, width * height, own)
@@ -118,6 +132,22 @@ def _check_size(entry: ModelEntry, need: Need, listing: Listing | None) -> None:
         f"{entry.id} does not make {need.size}.",
         f"It makes {_sides_words(entry.facts)}; the nearest is {_nearest_made(entry, width, height)}.",
     )
+
+
+def _check_finished_size(entry: ModelEntry, width: int, height: int) -> None:
+    """Check that a picture which the model does not make can be made here of one that it makes."""
+    if width * height > MOST_FINISHED:
+        made = size_to_finish((width, height), entry)
+        raise PlanError(
+            f"{entry.id} makes {made} at most, and a picture is enlarged here to {MOST_FINISHED // 10**6} "
+            f"megapixels at most; {width}x{height} has {width * height / 1e6:.0f}.",
+            f"Ask for less, such as {made}.",
+        )
+    if not 1 / MOST_EXTREME <= width / height <= MOST_EXTREME:
+        raise PlanError(
+            f"{width}x{height} is a strip of which no model makes a picture.",
+            f"Ask for a shape up to {MOST_EXTREME}:1; a part of the picture can be cut out of it.",
+        )
 
 
 def _sides_words(facts: Facts) -> str:
