@@ -10,6 +10,8 @@ from imagerouter_mcp.generation.planning.request import Fit
 
 Size = tuple[int, int]
 
+MOST_FINISHED = 25_000_000
+"""Pixels of a result that is made here; 5000x5000, or A3 at 300 dots per inch."""
 MOST_ENLARGED = 2.0
 """Times; a picture that is enlarged more looks soft, so the person is told."""
 _LITTLE_KEPT = 0.5
@@ -34,8 +36,8 @@ class Finishing:
     output_format: str = "auto"
 
     def applies(self, came: Size) -> bool:
-        """Tell whether something is left to be done with a picture of this size."""
-        return self.size is not None and self.size != came
+        """Tell whether something is to be done, and can be, with a picture of this size."""
+        return self.size is not None and self.size != came and math.prod(self.size) <= MOST_FINISHED
 
     def words(self, came: Size) -> str:
         """Return what is done with a picture of this size: "cropped to 1200x630"."""

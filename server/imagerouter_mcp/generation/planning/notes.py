@@ -64,7 +64,7 @@ def expectations(request: Request, choice: ModelChoice, size: str, finishing: Fi
             expected.append(f"{choice.id} makes {facts.enlarges} times the size of its source.")
     if finishing and finishing.applies(sides(size)):
         done = finishing.words(sides(size))
-        expected.append(f"Of {size}, the picture is {done} here, free; the original is kept beside it.")
+        expected.append(f"What comes at {size} is then {done}. That is free, and the original is kept.")
     wanted = _SAME_FORMAT.get(request.format, request.format)
     if facts.output_format and wanted not in ("auto", facts.output_format):
         expected.append(f"{choice.id} answers {facts.output_format.upper()}, whatever is asked for.")
