@@ -50,6 +50,8 @@ async def finish(finishing: Finishing, model: str, picture: Path) -> Made:
     seen = await to_thread.run_sync(inspect, picture)
     if seen.format.kind == "vector":
         return Made(note="A drawing (SVG) is not cropped or padded here; it can be drawn at any size.")
+    if seen.animated:
+        return Made(note="A picture of several frames or pages is not cropped or padded here.")
     came = seen.width or 0, seen.height or 0
     if not finishing.size or not finishing.applies(came):
         return Made()

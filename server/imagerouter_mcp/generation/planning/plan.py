@@ -172,7 +172,7 @@ def make_plan(
     """
     entry = choice.known
     wish = read_wish(request.size, request.aspect_ratio)
-    if wish.size and request.kind == "image":
+    if wish.size and request.kind == "image" and choice.entry:
         size = size_to_finish(wish.size, entry)
     else:
         size = size_for(wish, source, entry)
