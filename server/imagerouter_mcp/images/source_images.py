@@ -129,6 +129,21 @@ class SourceReader:
         file = await self._open_bytes(text)
         return await _prepared(file, shown(text), turns or anyio.Lock(), turn=turn, fetched=_is_address(text))
 
+    async def open_file(self, source: str | Path, name: str) -> BinaryIO:
+        """Open a source as it is, whatever it is; the caller closes it.
+
+        Args:
+            source: As for `open`, or the path of a file that this server stored.
+            name: What sentences call a stored file.
+
+        Raises:
+            InvalidSourceError: It cannot be read, or is too large.
+        """
+        if isinstance(source, Path):
+            return await anyio.to_thread.run_sync(open_source, source, name)
+        text = source.strip()
+        return await self._open_bytes(f"data:;base64,{text}" if _is_base64(text) else text)
+
     def can_open(self, text: str) -> bool:
         """Tell whether a text has a form that `open` takes, whether or not there is such a picture."""
         text = text.strip()
