@@ -231,7 +231,8 @@ def check_decodable(name: str, seen: Inspection) -> None:
     elif not can_decode(seen.format.name):
         raise InvalidSourceError(
             f"The source image {name} is {seen.format.name.upper()}, which cannot be converted here.",
-            "Save it as PNG, JPEG or WebP and give that, or install pillow-heif beside imagerouter-mcp.",
+            "Save it as PNG, JPEG or WebP and give that; HEIC can be converted here once imagerouter-mcp is "
+            "installed with its extra `heic`.",
         )
 
 
