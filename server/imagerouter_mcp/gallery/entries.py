@@ -15,7 +15,7 @@ OPEN_STATES: tuple[State, ...] = ("preparing", "queued", "working")
 """A process is working on the generation, or was when it died."""
 
 
-MADE_HERE = "finish_image"
+MADE_HERE = "no model"
 """What a record calls its model whose pictures were made without one, for nothing."""
 
 

@@ -139,6 +139,48 @@ def partial_file(folder: Path, *, private: bool = False) -> Generator[PartialFil
                 discard(path)
 
 
+@contextlib.contextmanager
+def partial_folder(folder: Path) -> Generator[Path]:
+    """Make a folder under a hidden name, and remove it at the end of the block unless it was stored.
+
+    Args:
+        folder: Where the finished folder will be.
+
+    Raises:
+        OSError: It cannot be created.
+    """
+    path = temporary_path(folder)
+    path.mkdir()
+    try:
+        yield path
+    finally:
+        discard(path)
+
+
+def store_folder(temporary: Path, folder: Path, stem: str) -> Path:
+    """Move a finished folder to the first free name of `stem`, `stem-2` and so on; return its path.
+
+    Args:
+        temporary: A folder in the same folder; gone afterwards.
+        folder: The folder of both names.
+        stem: From `file_stem` or `checked_filename`.
+
+    Raises:
+        OSError: It cannot be moved; the temporary folder is still there.
+    """
+    for copy in count(1):
+        target = folder / (stem if copy == 1 else f"{stem}-{copy}")
+        try:
+            target.mkdir()  # reserves the name, whoever else tries
+        except FileExistsError:
+            continue
+        if os.name == "nt":
+            target.rmdir()  # there, nothing may be replaced
+        temporary.rename(target)
+        return target
+    raise AssertionError  # `count` does not end
+
+
 def store(
     temporary: Path,
     folder: Path,
@@ -219,9 +261,12 @@ def _move_reserved(temporary: Path, target: Path) -> bool:
 
 
 def discard(path: Path) -> None:
-    """Remove a file that is no longer needed. A failure is logged and ignored."""
+    """Remove a file or a folder that is no longer needed. A failure is logged and ignored."""
     try:
-        path.unlink(missing_ok=True)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     except OSError as error:
         logger.warning("The file %s could not be removed: %s.", path, error.strerror or error)
 
@@ -239,4 +284,4 @@ def sweep_partials(folder: Path, older_than: timedelta) -> None:
         for path in folder.glob(f"{_PARTIAL_PREFIX}*{_PARTIAL_SUFFIX}"):
             with contextlib.suppress(OSError):
                 if path.lstat().st_mtime <= latest:
-                    path.unlink()
+                    discard(path)

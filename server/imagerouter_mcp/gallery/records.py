@@ -30,7 +30,7 @@ class Gallery:
         self._database = database
 
     def add(self, metadata: Metadata, images: Sequence[StoredImage]) -> Record:
-        """Record pictures that were made here, under a new handle; they were neither reserved nor paid for."""
+        """Record pictures that were made here for nothing, under a new handle."""
         with self._database.transaction("IMMEDIATE") as connection:
             (handle,) = rows.new_handles(connection, "gen", 1)
             return rows.insert(connection, handle, datetime.now(UTC), metadata, images)

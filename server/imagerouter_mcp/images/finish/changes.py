@@ -30,7 +30,7 @@ PLAIN_LEVELS = 16
 """Levels of 255 by which a plain border may differ from its own colour; JPEG's noise stays below."""
 _BLURRED_LONGEST = 96
 """Pixels to which a picture is reduced before it is blurred, to be enlarged as a background."""
-_BLUR = 4
+_BLUR = 8
 _RIGHT_ANGLE = 90
 _TURNS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
 _MUCH_LARGER = 2
@@ -138,7 +138,8 @@ def on_ground(picture: Image.Image, size: Size, fill: str = "") -> Image.Image:
     Args:
         picture: No larger than `size`.
         size: Width and height of the result.
-        fill: A colour, "blur" for the picture itself, "transparent", or "" for what the border shows.
+        fill: A colour, "blur" for the picture itself, "transparent", or "" for what the border shows: its
+            transparency, its ground, which may be shaded, or else its colour.
     """
     if picture.size == size:
         return picture
@@ -153,14 +154,35 @@ def on_ground(picture: Image.Image, size: Size, fill: str = "") -> Image.Image:
     elif fill:
         picture = picture if transparent_mode(picture) or picture.mode == "RGB" else picture.convert("RGB")
         ground = Image.new("RGB", size, _rgb(fill))
+    elif has_plain_border(picture):
+        return _extended(picture, size, at)
     else:
-        colour = cast("tuple[int, ...]", border_colour(picture))
-        ground = Image.new(picture.mode, size, colour)
+        ground = Image.new(picture.mode, size, cast("tuple[int, ...]", border_colour(picture)))
     if transparent_mode(picture):
         ground.paste(picture.convert("RGBA"), at, picture.getchannel("A"))
     else:
         ground.paste(picture, at)
     return ground
+
+
+def _extended(picture: Image.Image, size: Size, at: Size) -> Image.Image:
+    """Continue the outermost pixels of a picture outward, smoothed."""
+    result = Image.new(picture.mode, size)
+    result.paste(picture, at)
+    left, top = at
+    right, bottom = left + picture.width, top + picture.height
+    _stretch(result, (left, top, left + 1, bottom), (0, top, left, bottom))
+    _stretch(result, (right - 1, top, right, bottom), (right, top, size[0], bottom))
+    _stretch(result, (0, top, size[0], top + 1), (0, 0, size[0], top))
+    _stretch(result, (0, bottom - 1, size[0], bottom), (0, bottom, size[0], size[1]))
+    return result
+
+
+def _stretch(picture: Image.Image, line: Box, over: Box) -> None:
+    size = over[2] - over[0], over[3] - over[1]
+    if min(size) > 0:
+        smooth = picture.crop(line).filter(ImageFilter.GaussianBlur(_BLUR))
+        picture.paste(smooth.resize(size), over)  # pyright: ignore[reportUnknownMemberType] - Pillow's annotation names NumPy
 
 
 def _blurred(picture: Image.Image, size: Size) -> Image.Image:

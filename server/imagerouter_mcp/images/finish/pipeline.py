@@ -8,7 +8,7 @@ import math
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.images.confined import Fields, in_child, scratch_file
@@ -47,7 +47,7 @@ class Made:
     """What was made of one picture, or of several joined ones.
 
     Attributes:
-        file: Holds all files, one after the other; the caller closes it.
+        file: Holds all files, one after the other; closed at the end of a `with` block.
         parts: The name of each file within its set, such as `android/icon.png` ("" for the only one), and its
             length in bytes.
         notes: Sentences for the person.
@@ -56,6 +56,12 @@ class Made:
     file: BinaryIO
     parts: tuple[tuple[str, int], ...]
     notes: tuple[str, ...]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +117,7 @@ def foreseen(job: Job, sources: Sequence[Source]) -> bool:
             f"{_ONE_CALL_PIXELS // 10**6}.",
             'Give fewer pictures, or a step first that makes them smaller, such as "resize 50%".',
         )
-    if plan.join:
-        from imagerouter_mcp.images.finish.joining import cell_sizes  # noqa: PLC0415 - loads Pillow
-
-        cell_sizes(plan.join, [_after(source, plan.before) for source in sources])
+    cells(job, sources)
     return heavy
 
 
@@ -159,41 +162,25 @@ def finish_in_child(
     return _saved(picture, kind, profile, plan, [*notes, *more])
 
 
-def finish_joined(job: Job, sources: Sequence[Source]) -> Made:
-    """Carry out a job with a step that joins its pictures.
+def cells(job: Job, sources: Sequence[Source]) -> list[Size]:
+    """Return the size that each picture is fitted into before it is joined; none where none is.
 
     Raises:
-        InvalidSourceError: A picture does not decode, or takes too much time or memory.
-        PlanError: A step cannot be done.
+        PlanError: Together they are too large.
     """
-    from imagerouter_mcp.images.finish import joining  # noqa: PLC0415 - loads Pillow
-    from imagerouter_mcp.images.finish.changes import changed  # noqa: PLC0415 - loads Pillow
-    from imagerouter_mcp.images.finish.saving import animated  # noqa: PLC0415 - loads Pillow
+    from imagerouter_mcp.images.finish.joining import cell_sizes  # noqa: PLC0415 - loads Pillow
 
     plan = job.plan
-    if plan.join is None:
-        raise ValueError(job.steps)
-    cells = joining.cell_sizes(plan.join, [_after(source, plan.before) for source in sources])
-    prepared = [_prepared(job, source, cell) for source, cell in zip(sources, cells, strict=True)]
-    pictures = [picture for picture, _ in prepared]
-    notes = [note for _, found in prepared for note in found]
-    match plan.join:
-        case Animate(name, milliseconds):
-            file = animated(joining.frames_of(pictures, cells[0]), name, milliseconds)
-            return _made(*_joined([("", file)], notes))
-        case Grid() as grid:
-            picture = joining.in_grid(pictures, grid, cells[0])
-        case BeforeAfter():
-            picture = joining.before_after(*pictures)
-    del prepared, pictures
-    picture, more = changed(picture, plan.after)
-    with reporting(sources[0].name):
-        kind = inspect(sources[0].file).format
-    return _made(*_saved(picture, kind, b"", plan, [*notes, *more]))
+    return cell_sizes(plan.join, [_after(source, plan.before) for source in sources]) if plan.join else []
 
 
-def _prepared(job: Job, source: Source, cell: Size) -> "tuple[Image, list[str]]":
-    """Return a picture as it is joined, and sentences about it."""
+def prepare_for_cell(job: Job, source: Source, cell: Size) -> "tuple[Image, list[str]]":
+    """Return a picture as it is joined, and sentences about it.
+
+    Raises:
+        InvalidSourceError: It does not decode, or takes too much time or memory.
+        PlanError: A step cannot be done on it.
+    """
     from imagerouter_mcp.images.pixels.derive import derived, derived_in_child  # noqa: PLC0415 - loads Pillow
 
     largest = max(math.prod(_size(source)), math.prod(_after(source, job.plan.before)))
@@ -218,6 +205,39 @@ def prepared_for_cell(
     picture, _, _, notes = decoded(file, name, in_srgb=True)
     picture, more = changed(picture, plan.before)
     return fit_cell(picture, (cell[0], cell[1]), plan.join), {"notes": [*notes, *more]}
+
+
+def join(job: Job, prepared: "Sequence[tuple[Image, list[str]]]", cell: Size, first: Source) -> Made:
+    """Join pictures, and do the steps after that.
+
+    Args:
+        job: With a step that joins pictures.
+        prepared: From `prepare_for_cell`.
+        cell: The size of the first one's cell.
+        first: The source of the first one, which decides the format.
+
+    Raises:
+        PlanError: A step cannot be done.
+    """
+    from imagerouter_mcp.images.finish import joining  # noqa: PLC0415 - loads Pillow
+    from imagerouter_mcp.images.finish.changes import changed  # noqa: PLC0415 - loads Pillow
+    from imagerouter_mcp.images.finish.saving import animated  # noqa: PLC0415 - loads Pillow
+
+    plan = job.plan
+    pictures = [picture for picture, _ in prepared]
+    notes = [note for _, found in prepared for note in found]
+    match plan.join:
+        case Animate(name, milliseconds):
+            file = animated(joining.frames_of(pictures, cell), name, milliseconds)
+            return _made(*_joined([("", file)], notes))
+        case BeforeAfter():
+            picture = joining.before_after(*pictures)
+        case joined:
+            picture = joining.in_grid(pictures, joined or Grid(), cell)
+    picture, more = changed(picture, plan.after)
+    with reporting(first.name):
+        kind = inspect(first.file).format
+    return _made(*_saved(picture, kind, b"", plan, [*notes, *more]))
 
 
 def _after(source: Source, steps: Iterable[Change]) -> Size:
@@ -247,7 +267,8 @@ def _saved(
     from imagerouter_mcp.images.finish import saving, sets  # noqa: PLC0415 - loads Pillow
 
     if plan.made_set:
-        return _joined(sets.make_set(picture, plan.made_set.name), notes)
+        made = sets.make_set(picture, plan.made_set.name)
+        return _joined(made, [*notes, sets.NOTES[plan.made_set.name]])
     kind = saving.kind_for(plan.convert, kind)
     file, more = saving.save(picture, kind, plan.convert, profile)
     return _joined([("", file)], [*notes, *more])

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.images.finish.changes import (
     content_box,
     flattened,
@@ -15,8 +16,9 @@ from imagerouter_mcp.images.finish.changes import (
     on_ground,
     transparent_mode,
 )
+from imagerouter_mcp.images.finish.cutout import cut_out
 from imagerouter_mcp.images.finish.saving import encoded, icon
-from imagerouter_mcp.images.finish.steps import SetName, Size
+from imagerouter_mcp.images.finish.steps import Cutout, SetName, Size
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.pixels.shape import border_colour, inscribed, shaped
 
@@ -27,6 +29,17 @@ _FAVICON_SIDES = (16, 32, 48)
 _TOUCH_SIDE = 180
 _WEB_SIDES = (192, 512)
 _STORE_SIDE, _PLAY_SIDE = 1024, 512
+_PAGE_HEAD = (
+    '<link rel="icon" href="/favicon.ico" sizes="32x32">'
+    '<link rel="apple-touch-icon" href="/apple-touch-icon.png">'
+    '<link rel="manifest" href="/site.webmanifest">'
+)
+NOTES: dict[SetName, str] = {
+    "favicon": f"Put the files into the site's root, and this into each page's head: {_PAGE_HEAD}",
+    "app-icons": "ios/ is the content of AppIcon.appiconset; android/ goes into res/, except play-store.png.",
+    "social": "Open Graph 1200×630 (og:image), X card 1200×600, story 1080×1920.",
+}
+"""What to do with each set."""
 _DENSITIES = {"mdpi": 1.0, "hdpi": 1.5, "xhdpi": 2.0, "xxhdpi": 3.0, "xxxhdpi": 4.0}
 """Android's pixels per dp (developer.android.com, "Support different pixel densities")."""
 _LAYER, _SEEN, _SAFE, _LEGACY = 108, 72, 66, 48
@@ -117,15 +130,26 @@ def _foreground(picture: Image.Image, side: int) -> Image.Image:
     A logo with a plain ground lies whole in the circle that every mask shows. Any other picture fills what a
     mask can show, on its own blur.
     """
-    if not has_plain_border(picture):
+    picture = _without_ground(picture)
+    if not transparent_mode(picture):
         shown = _scaled(_squared(picture), round(side * _SEEN / _LAYER))
         return on_ground(shown, (side, side), "blur").convert("RGBA")
     box = content_box(picture)
-    picture = (picture.crop(box) if box else picture).convert("RGBA")
+    picture = picture.crop(box) if box else picture
     safe = side * _SAFE / _LAYER / 2
     longest = max(1, math.floor(safe / _reach(picture)))
     size = inscribed(picture.size, (longest, longest))
     return on_ground(shaped(picture, size, "stretch"), (side, side), "transparent")
+
+
+def _without_ground(picture: Image.Image) -> Image.Image:
+    """Return a picture without its plain ground, or as it is if it has none."""
+    if transparent_mode(picture) or not has_plain_border(picture):
+        return picture
+    try:
+        return cut_out(picture, Cutout().tolerance)
+    except PlanError:  # it is all of one colour
+        return picture
 
 
 def _reach(picture: Image.Image) -> float:

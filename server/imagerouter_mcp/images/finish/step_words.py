@@ -308,7 +308,7 @@ def read_steps(texts: Sequence[str], pictures: int) -> Plan:
         except _WrongStepError as error:
             wrong.append(f"{collapse(text, 40)!r}: {error}")
     if wrong:
-        raise PlanError(f"Wrong steps: {'; '.join(wrong)}.", f"Nothing was done. Steps: {_NAMES}.")
+        raise PlanError(f"Wrong steps: {'; '.join(wrong)}.", f"Steps: {_NAMES}.")
     return _ordered(steps, pictures)
 
 
