@@ -41,6 +41,9 @@ XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a exif:GPSLatitude="' + SECRET + b'
 CORNERS = ((2, 2), (-3, 2), (2, -3), (-3, -3))
 COLOURS = ((255, 0, 0), (0, 160, 0), (0, 0, 255), (255, 255, 0))
 
+with_heif = pytest.mark.skipif(
+    importlib.util.find_spec("pillow_heif") is None, reason="the extra `heic` is not installed"
+)
 with_resvg = pytest.mark.skipif(
     importlib.util.find_spec("resvg_py") is None, reason="the extra svg is not installed"
 )
@@ -846,40 +849,46 @@ def test_heic_is_refused_where_nothing_decodes_it(monkeypatch: pytest.MonkeyPatc
     error = refusal(heic(), "IMG_0002.HEIC")
 
     assert "HEIC" in error.what
-    assert "pillow-heif" in error.remedy
+    assert "with its extra `heic`" in error.remedy
 
 
-PLUG_IN = """
-from PIL import Image
-from PIL.ImageFile import ImageFile
+@with_heif
+@pytest.mark.parametrize("alpha", [False, True])
+def test_heic_is_converted_upright_and_without_its_metadata(alpha: bool) -> None:  # noqa: FBT001 - a table's column
+    import pillow_heif  # noqa: PLC0415 - an extra
 
+    turned = quarters().convert("RGBA" if alpha else "RGB").transpose(Image.Transpose.ROTATE_90)
+    packed = io.BytesIO()
+    block = exif(6, location=True).tobytes()
+    pillow_heif.from_pillow(turned).save(packed, quality=-1, exif=block)
 
-class HeifImageFile(ImageFile):
-    def _open(self):
-        picture = Image.open({picture!r}).convert("RGB")
-        self._size, self._mode, self.tile = picture.size, "RGB", []
-        self.info["exif"] = {exif!r}
-        self.im = picture.im
-"""
+    result, image, _ = ready(packed.getvalue(), "IMG_0002.HEIC")
 
-
-def test_heic_is_converted_where_a_plug_in_decodes_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    quarters().save(tmp_path / "decoded.png")
-    plug_in = PLUG_IN.format(picture=str(tmp_path / "decoded.png"), exif=exif(location=True).tobytes())
-    (tmp_path / "pillow_heif.py").write_text(plug_in)
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.delitem(sys.modules, "pillow_heif", raising=False)
-
-    result, image, _ = ready(heic(), "IMG_0002.HEIC")
-
+    assert image.size == (64, 48)
     assert looks_right(image)
+    assert ("A" in image.mode) == alpha
     assert result.notes == (
         "The location data of IMG_0002.HEIC was removed.",
         "IMG_0002.HEIC was converted from HEIC to PNG.",
     )
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 ", "JPEG 2000"),
+        (b"\xff\x4f\xff\x51\0\x2f", "JPEG 2000"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n\0\0\0\x14ftypjxl ", "JPEG XL"),
+        (b"\xff\x0a\xfa\x1f\x41\x91", "JPEG XL"),
+        (b"8BPS\0\1\0\0\0\0\0\0\0\3", "a Photoshop document (PSD)"),
+        (b"\0\0\1\0\2\0\x10\x10\0\0\1\0\x20\0", "an icon (ICO)"),
+    ],
+)
+def test_a_picture_of_a_kind_that_is_not_read_is_called_what_it_is(data: bytes, what: str) -> None:
+    error = refusal(data + bytes(64), "IMG_0002")
+
+    assert f"it is {what}" in error.what
+    assert "PNG, JPEG or WebP" in error.remedy
 
 
 def test_a_video_is_refused() -> None:
@@ -930,8 +939,19 @@ def test_a_picture_of_too_many_pixels_is_not_decoded() -> None:
     frame = progressive.index(b"\xff\xc2") + 5
     progressive[frame : frame + 4] = struct.pack(">HH", 9400, 9400)
 
-    assert "too many" in refusal(png(10_000, 9_000, 8, 0, b"")).what
+    assert "too many" in refusal(png(10_000, 9_000, 8, 2, b"")).what
     assert "too many" in refusal(bytes(progressive)).what
+
+
+def test_a_page_scanned_at_1200_dpi_is_scaled_down() -> None:
+    page = Image.new("1", (9921, 14031), 1)  # A4
+    page.paste(0, (1000, 1000, 4000, 2000))
+
+    made = prepare(io.BytesIO(encoded(page, "TIFF", compression="group4")), "page.tif")
+    made.file.close()
+
+    assert (made.width, made.height) == (5792, 8192)
+    assert made.notes[0].startswith("page.tif was scaled down from 9921×14031 to 5792×8192 pixels")
 
 
 def test_a_webp_too_large_to_be_decoded_for_a_check_is_judged_by_its_structure(
@@ -1096,6 +1116,26 @@ def test_fitted_keeps_the_shape_and_never_enlarges(
     size: tuple[int, int], longest: int, expected: tuple[int, int]
 ) -> None:
     assert fitted(size, longest) == expected
+
+
+def test_a_large_png_that_fits_keeps_its_size_and_format() -> None:
+    with io.BytesIO() as file:
+        Image.new("L", (4200, 4096), 200).save(file, "PNG")
+        fits = file.tell() + 2000
+        made = encode.encode(file, inspect(file), formats.PNG, max_bytes=fits)
+    made.file.close()
+    assert (made.format, made.width, made.reduced) == (formats.PNG, 4200, False)
+
+
+def test_a_grey_transparent_picture_that_is_scaled_down_stays_grey() -> None:
+    with io.BytesIO() as file:
+        grey = noise("L", (300, 200))
+        Image.merge("LA", (grey, grey)).save(file, "PNG")
+        half = file.tell() // 2
+        made = encode.encode(file, inspect(file), formats.PNG, max_bytes=half)
+    with made.file, Image.open(made.file) as image:
+        assert (made.format, image.mode) == (formats.PNG, "LA")
+        assert image.width > 150
 
 
 def test_a_large_png_that_will_not_fit_is_not_compressed_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ A folder is checked by its real path, after following every link.
 
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,14 +52,20 @@ def openclaw_folders() -> tuple[Path, ...]:
     return tuple(Path.home() / ".openclaw" / folder for folder in _OPENCLAW)
 
 
-def output_places(settings: Settings) -> Places:
-    """Return the folders that callers of this server may save in."""
+def output_places(settings: Settings, roots: Sequence[Path] = ()) -> Places:
+    """Return the folders that callers of this server may save in.
+
+    Args:
+        settings: The person's own folders.
+        roots: Folders that the host works in.
+    """
     if settings.remote:
         return Places((settings.output_dir,), remote=True)
+    usual = roots if settings.output_dirs else (_home(), _working(), *roots)
+    allowed = tuple(folder for folder in usual if folder and not _is_of_the_system(folder))
     if settings.output_dirs:
-        return Places((settings.output_dir, *settings.output_dirs))
-    usual = (folder for folder in (_home(), _working()) if folder and not _is_of_the_system(folder))
-    return Places((settings.output_dir, *openclaw_folders()), tuple(usual))
+        return Places((settings.output_dir, *settings.output_dirs), allowed)
+    return Places((settings.output_dir, *openclaw_folders()), allowed)
 
 
 def permitted(text: str, places: Places) -> Path:

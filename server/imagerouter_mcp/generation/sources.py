@@ -40,6 +40,8 @@ from imagerouter_mcp.lines import collapse
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from imagerouter_mcp.images.pixels.comparison import Look
+
 _OPENED_AT_ONCE = 4
 """Sources of one call, so that it leaves downloads and lookups of names to others."""
 
@@ -71,18 +73,18 @@ class OpenSources:
         """Return the images for one request; several requests may read them at the same time."""
         return [Upload(_view(image.file), image.filename, image.media_type) for image in self.images]
 
-    async def reduced(self) -> "Image | None":
-        """Return the first image, small, to see whether an edit returns it unchanged.
+    async def look(self) -> "Look | None":
+        """Look at the first image, to see what an edit made of it.
 
         A masked edit leaves most of it unchanged on purpose, so there None is returned. Call it before the
         images are sent: they share their files.
         """
-        from imagerouter_mcp.images.pixels.comparison import reduced  # noqa: PLC0415 - loads Pillow
+        from imagerouter_mcp.images.pixels.comparison import look_at  # noqa: PLC0415 - loads Pillow
 
         if not self.images or self.mask is not None:
             return None
         first = self.images[0].file
-        return await decode("sources", first, reduced, first)
+        return await decode("sources", first, look_at, first)
 
     def mask_upload(self, convention: Convention) -> Upload | None:
         """Return the mask in a provider's convention; the caller closes its file."""
@@ -146,7 +148,7 @@ class Sources:
         """
         count = len(request.images) + bool(request.mask)
         async with self._descriptors.sources(count), AsyncExitStack() as opened:
-            found = await self._open_all(request.images, opened, turn=bool(request.mask))
+            found = await self._open_all(request, opened)
             images = tuple(image for image, _ in found)
             origins = tuple(origin for _, origin in found)
             notes = tuple(note for image in images for note in image.notes)
@@ -155,7 +157,7 @@ class Sources:
                 images, shrunk = await self._fitted(images, origins, opened)
                 yield OpenSources(images, origins, None, (*notes, *shrunk), (*fetched, ""))
                 return
-            mask, origin, understood, fetched_mask = await self._open_mask(request.mask, images[0], opened)
+            mask, origin, understood, fetched_mask = await self._open_mask(request, images[0], opened)
             images, shrunk = await self._fitted(images, origins, opened)
             mask = await decode("sources", images[0].file, _scaled_mask, mask, images[0])
             notes = (*notes, understood, *shrunk)
@@ -200,8 +202,8 @@ class Sources:
         Files are compared by their content, web addresses by their text: see `fetched`.
         """
         first = order.requests[0]
-        sources = [[text, await self._content(text)] for text in (*first.images, first.mask)]
-        requests = [asdict(replace(request, images=(), mask="")) for request in order.requests]
+        sources = [[text, await self._content(text, first.roots)] for text in (*first.images, first.mask)]
+        requests = [asdict(replace(request, images=(), mask="", roots=())) for request in order.requests]
         whole = json.dumps([order.tool, requests, sources])
         return hashlib.sha256(whole.encode()).hexdigest()
 
@@ -214,32 +216,30 @@ class Sources:
         first = order.requests[0]
         return tuple([await self._reader.fetched_digest(text) for text in (*first.images, first.mask)])
 
-    async def _content(self, text: str) -> str | None:
+    async def _content(self, text: str, roots: Sequence[Path]) -> str | None:
         """Return what identifies the content of a source; None if its text says it all."""
         try:
             stored, _ = await self._stored(text)
-            return await self._reader.digest(stored or text)
+            return await self._reader.digest(stored or text, roots)
         except ImageRouterError:  # reported when the source is opened
             return None
 
-    async def _open_all(
-        self, texts: tuple[str, ...], opened: AsyncExitStack, *, turn: bool
-    ) -> list[tuple[SourceImage, str]]:
+    async def _open_all(self, request: Request, opened: AsyncExitStack) -> list[tuple[SourceImage, str]]:
         prepared = anyio.Lock()
         turns = asyncio.Semaphore(_OPENED_AT_ONCE)
 
         async def in_turn(text: str) -> tuple[SourceImage, str]:
             async with turns:
-                return await self._open(text, opened, prepared, turn=turn)
+                return await self._open(text, opened, prepared, turn=bool(request.mask), roots=request.roots)
 
-        outcomes = await gather_outcomes(map(in_turn, texts))
+        outcomes = await gather_outcomes(map(in_turn, request.images))
         for outcome in outcomes:
             if isinstance(outcome, ImageRouterError):
                 raise outcome
         return [outcome for outcome in outcomes if not isinstance(outcome, ImageRouterError)]
 
     async def _open(
-        self, text: str, opened: AsyncExitStack, turns: anyio.Lock, *, turn: bool
+        self, text: str, opened: AsyncExitStack, turns: anyio.Lock, *, turn: bool, roots: Sequence[Path]
     ) -> tuple[SourceImage, str]:
         """Open a source image, upright if `turn`; also return what the record calls it.
 
@@ -249,7 +249,7 @@ class Sources:
         if stored:
             image = await self._reader.open_stored(stored, origin, turns, turn=turn)
         else:
-            image = await self._reader.open(text, turns, turn=turn)
+            image = await self._reader.open(text, turns, turn=turn, roots=roots)
         opened.callback(image.file.close)
         return image, origin
 
@@ -278,11 +278,12 @@ class Sources:
         return tuple(fitted), (note,)
 
     async def _open_mask(
-        self, text: str, source: SourceImage, opened: AsyncExitStack
+        self, request: Request, source: SourceImage, opened: AsyncExitStack
     ) -> tuple["Image", str, str, str]:
         """Return the mask, what the record calls it, how it was understood, and its `SourceImage.fetched`."""
         from imagerouter_mcp.images.masks.painting import given_mask, region_mask  # noqa: PLC0415 - loads Pillow
 
+        text = request.mask
         regions = parse_mask(text)
         if regions:
             mask = await decode(
@@ -291,7 +292,7 @@ class Sources:
             return mask, text, f"The mask {shown(text)} was drawn for the first picture.", ""
         if not (is_handle(text) or is_upload(text) or self._reader.can_open(text)):
             raise refusal(text, "it is neither a region nor the path, address or handle of a picture")
-        given, origin = await self._open(text, opened, anyio.Lock(), turn=True)
+        given, origin = await self._open(text, opened, anyio.Lock(), turn=True, roots=request.roots)
         mask, understood = await decode(
             "sources", given.file, given_mask, given.file, source.width, source.height
         )

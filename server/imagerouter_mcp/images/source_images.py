@@ -83,11 +83,12 @@ class SourceReader:
         file = await anyio.to_thread.run_sync(open_source, path, name)
         return await _prepared(file, name, turns, turn=turn)
 
-    async def digest(self, source: str | Path) -> str | None:
+    async def digest(self, source: str | Path, roots: Sequence[Path] = ()) -> str | None:
         """Return the SHA-256 of a file's content; None for an address or data, which are compared as texts.
 
         Args:
             source: As for `open`, or the path of a file that this server stored.
+            roots: As for `open`.
 
         Raises:
             InvalidSourceError: It may not or cannot be read.
@@ -97,7 +98,7 @@ class SourceReader:
         elif is_data(source) or _is_address(source):
             return None
         else:
-            file = await self._open_bytes(source.strip())  # noqa: ASYNC240 - a string's `strip`
+            file = await self._open_bytes(source.strip(), roots)  # noqa: ASYNC240 - a string's `strip`
         with file:
             return await anyio.to_thread.run_sync(_digest, file)
 
@@ -112,13 +113,21 @@ class SourceReader:
         with await self._download(text.strip()) as file:
             return await anyio.to_thread.run_sync(_digest, file)
 
-    async def open(self, text: str, turns: anyio.Lock | None = None, *, turn: bool = False) -> SourceImage:
+    async def open(
+        self,
+        text: str,
+        turns: anyio.Lock | None = None,
+        *,
+        turn: bool = False,
+        roots: Sequence[Path] = (),
+    ) -> SourceImage:
         """Open one source image and make sure that it is a picture.
 
         Args:
             text: An absolute path (`~` allowed), `file://` URI, http(s) address, data URI, or base64.
             turns: Held while it is prepared; None if there is only one.
             turn: As for `prepare`.
+            roots: Folders that files may be in beside the person's own.
 
         Raises:
             InvalidSourceError: It cannot be read, is too large, or is no picture.
@@ -126,7 +135,7 @@ class SourceReader:
         text = text.strip()
         if _is_base64(text):
             text = f"data:;base64,{text}"
-        file = await self._open_bytes(text)
+        file = await self._open_bytes(text, roots)
         return await _prepared(file, shown(text), turns or anyio.Lock(), turn=turn, fetched=_is_address(text))
 
     def can_open(self, text: str) -> bool:
@@ -140,7 +149,7 @@ class SourceReader:
             return False
         return True
 
-    async def _open_bytes(self, text: str) -> BinaryIO:
+    async def _open_bytes(self, text: str, roots: Sequence[Path]) -> BinaryIO:
         if _is_address(text):
             return await self._download(text)
         if text[:5].lower() == "data:":
@@ -152,7 +161,8 @@ class SourceReader:
                 "Have it sent through upload_link, or give a handle, an http(s):// address or a data URI.",
             )
         name = shown(text) if self._folders else shown(str(path))
-        return await anyio.to_thread.run_sync(open_source, path, name, self._folders)
+        folders = (*self._folders, *roots) if self._folders else None
+        return await anyio.to_thread.run_sync(open_source, path, name, folders)
 
     def _path(self, text: str) -> Path:
         try:

@@ -175,8 +175,8 @@ def _unknown_tool(name: str, tools: Iterable[str]) -> CallToolResult:
 
 def _unreadable_consent() -> CallToolResult:
     return error_result(
-        "The answer to the question about the price could not be read. Nothing was charged. Ask the person, "
-        "then call it again.",
+        "What this host answered to a question of the server could not be read. Nothing was charged. Ask the "
+        "person, then call it again.",
         kind=BudgetError.kind,
         charged="no",
     )

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Annotated
 
 from mcp.server.mcpserver.resolve import Resolve
-from mcp.types import CallToolResult
+from mcp.types import CallToolResult, ListRootsResult
 from pydantic import Field, WithJsonSchema
 
 from imagerouter_mcp.errors import PlanError
@@ -25,6 +25,7 @@ from imagerouter_mcp.tools.parameters import (
     Size,
 )
 from imagerouter_mcp.tools.pictures import GenerationContent
+from imagerouter_mcp.tools.roots import Roots, ask_roots
 
 FEWEST, MOST = 2, 6
 
@@ -41,6 +42,10 @@ async def _consent(ctx: AppContext, prompt: str, models: list[str], size: str) -
     return await ask_person(ctx, Order(tool="compare_models", requests=_with_each(request, models)))
 
 
+async def _roots(ctx: AppContext, output_dir: str) -> Roots:
+    return await ask_roots(ctx, (), output_dir)
+
+
 @tool("Compare models", MAKES)
 async def compare_models(
     *,
@@ -48,6 +53,7 @@ async def compare_models(
     models: Models,
     ctx: AppContext,
     consent: Annotated[Answered, Resolve(_consent)],
+    roots: Annotated[ListRootsResult, Resolve(_roots)],
     max_cost_usd: MaxCost = None,
     size: Size = "auto",
     aspect_ratio: AspectRatio = "",
@@ -73,7 +79,7 @@ async def compare_models(
         max_cost_usd=None if max_cost_usd is None else usd(max_cost_usd),
         again=again,
     )
-    return await generate(ctx, order, consent, confirm_cost=confirm_cost, preview=preview)
+    return await generate(ctx, order, consent, roots, confirm_cost=confirm_cost, preview=preview)
 
 
 def _with_each(request: Request, models: list[str]) -> tuple[Request, ...]:

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from mcp.server.mcpserver.resolve import Resolve
-from mcp.types import CallToolResult
+from mcp.types import CallToolResult, ListRootsResult
 
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.planning.request import Order, Request
@@ -30,6 +30,7 @@ from imagerouter_mcp.tools.parameters import (
     Size,
 )
 from imagerouter_mcp.tools.pictures import GenerationContent
+from imagerouter_mcp.tools.roots import Roots, ask_roots
 
 
 async def _consent(
@@ -48,12 +49,17 @@ async def _consent(
     return await ask_person(ctx, order, dry_run=dry_run)
 
 
+async def _roots(ctx: AppContext, images: list[str], mask: str, output_dir: str) -> Roots:
+    return await ask_roots(ctx, (*images, mask), output_dir)
+
+
 @tool("Edit image", MAKES)
 async def edit_image(
     *,
     images: Images,
     ctx: AppContext,
     consent: Annotated[Answered, Resolve(_consent)],
+    roots: Annotated[ListRootsResult, Resolve(_roots)],
     prompt: Instruction = "",
     mask: Mask = "",
     model: Model = "",
@@ -90,4 +96,6 @@ async def edit_image(
         filename=filename,
     )
     order = Order(tool="edit_image", requests=(request,) * n, again=again)
-    return await generate(ctx, order, consent, confirm_cost=confirm_cost, preview=preview, dry_run=dry_run)
+    return await generate(
+        ctx, order, consent, roots, confirm_cost=confirm_cost, preview=preview, dry_run=dry_run
+    )

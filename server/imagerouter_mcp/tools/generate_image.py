@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from mcp.server.mcpserver.resolve import Resolve
-from mcp.types import CallToolResult
+from mcp.types import CallToolResult, ListRootsResult
 
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.tools.consent import Answered, Asked, ask_person
@@ -27,6 +27,7 @@ from imagerouter_mcp.tools.parameters import (
     Size,
 )
 from imagerouter_mcp.tools.pictures import GenerationContent
+from imagerouter_mcp.tools.roots import Roots, ask_roots
 
 
 async def _consent(*, ctx: AppContext, prompt: str, model: str, size: str, n: int, dry_run: bool) -> Asked:
@@ -35,12 +36,17 @@ async def _consent(*, ctx: AppContext, prompt: str, model: str, size: str, n: in
     return await ask_person(ctx, order, dry_run=dry_run)
 
 
+async def _roots(ctx: AppContext, output_dir: str) -> Roots:
+    return await ask_roots(ctx, (), output_dir)
+
+
 @tool("Generate image", MAKES)
 async def generate_image(
     *,
     prompt: Prompt,
     ctx: AppContext,
     consent: Annotated[Answered, Resolve(_consent)],
+    roots: Annotated[ListRootsResult, Resolve(_roots)],
     model: Model = "",
     size: Size = "auto",
     aspect_ratio: AspectRatio = "",
@@ -71,4 +77,6 @@ async def generate_image(
         filename=filename,
     )
     order = Order(tool="generate_image", requests=(request,) * n, again=again)
-    return await generate(ctx, order, consent, confirm_cost=confirm_cost, preview=preview, dry_run=dry_run)
+    return await generate(
+        ctx, order, consent, roots, confirm_cost=confirm_cost, preview=preview, dry_run=dry_run
+    )

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from mcp.server.mcpserver.resolve import Resolve
-from mcp.types import CallToolResult
+from mcp.types import CallToolResult, ListRootsResult
 from pydantic import Field
 
 from imagerouter_mcp.generation.planning.request import Order, Request
@@ -23,6 +23,7 @@ from imagerouter_mcp.tools.parameters import (
     Size,
 )
 from imagerouter_mcp.tools.pictures import GenerationContent
+from imagerouter_mcp.tools.roots import Roots, ask_roots
 
 VideoPrompt = Annotated[str, Field(description="What happens: subject, motion, camera, sound.")]
 StartImages = Annotated[
@@ -49,12 +50,17 @@ async def _consent(
     return await ask_person(ctx, order, dry_run=dry_run)
 
 
+async def _roots(ctx: AppContext, images: list[str], output_dir: str) -> Roots:
+    return await ask_roots(ctx, images, output_dir)
+
+
 @tool("Generate video", MAKES)
 async def generate_video(
     *,
     prompt: VideoPrompt,
     ctx: AppContext,
     consent: Annotated[Answered, Resolve(_consent)],
+    roots: Annotated[ListRootsResult, Resolve(_roots)],
     model: Model = "",
     images: StartImages = [],  # noqa: B006 - read only, and a schema cannot say None
     size: Size = "auto",
@@ -81,4 +87,4 @@ async def generate_video(
         filename=filename,
     )
     order = Order(tool="generate_video", requests=(request,), again=again)
-    return await generate(ctx, order, consent, confirm_cost=confirm_cost, dry_run=dry_run)
+    return await generate(ctx, order, consent, roots, confirm_cost=confirm_cost, dry_run=dry_run)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mcp.types import CallToolResult
+from mcp.types import CallToolResult, ListRootsResult
 from mcp_types.version import is_version_at_least
 
 from imagerouter_mcp.errors import ImageRouterError
@@ -13,6 +13,7 @@ from imagerouter_mcp.generation.planning.request import Order
 from imagerouter_mcp.tools.consent import Answered, agreed
 from imagerouter_mcp.tools.inline_preview import PreviewChoice
 from imagerouter_mcp.tools.parameters import AppContext
+from imagerouter_mcp.tools.roots import within_roots
 from imagerouter_mcp.tools.structured import short_prompt
 from imagerouter_mcp.wiring import App
 
@@ -32,6 +33,7 @@ async def generate(
     ctx: AppContext,
     order: Order,
     consent: Answered,
+    roots: ListRootsResult,
     *,
     confirm_cost: bool,
     preview: PreviewChoice = "none",
@@ -43,6 +45,7 @@ async def generate(
         ctx: The call's context.
         order: What is asked for.
         consent: What the person answered about the price.
+        roots: The folders that the host works in.
         confirm_cost: Whether the agent says that the person agreed to the price.
         preview: As the caller chose it.
         dry_run: Only answer what the order would send and cost.
@@ -52,7 +55,7 @@ async def generate(
     """
     app = ctx.request_context.lifespan_context
     confirmed = agreed(consent, confirm_cost=confirm_cost, ctx=ctx)
-    order = replace(order, session=session_of(ctx))
+    order = replace(await within_roots(order, roots), session=session_of(ctx))
     if dry_run:
         from imagerouter_mcp.generation.sources import with_last
         from imagerouter_mcp.tools.unmade_result import plan_result
@@ -135,11 +138,9 @@ async def _answer(ctx: AppContext, finished: "Finished", preview: PreviewChoice,
 
 async def _source(app: App, origin: str) -> str:
     """Return what an edit was made from; a gallery's picture with its file and first words of its prompt."""
-    from imagerouter_mcp.generation.handles import find_image, is_handle
+    from imagerouter_mcp.generation.handles import find_image
 
-    if not is_handle(origin):
-        return origin
-    with suppress(ImageRouterError):  # after the result is paid for, nothing may fail
+    with suppress(ImageRouterError):  # most are no handles; and once the result is paid for, nothing may fail
         image, record = await find_image(app.gallery, origin)
         parts = [image.handle, image.path.name if image.path else "", f'"{short_prompt(record.prompt)}"']
         return " · ".join(part for part in parts if part)

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Annotated, TypedDict
 
-from mcp.types import CallToolResult
+from mcp.server.mcpserver.resolve import Resolve
+from mcp.types import CallToolResult, ListRootsResult
 from pydantic import Field
 
 from imagerouter_mcp.errors import PlanError
@@ -12,6 +13,7 @@ from imagerouter_mcp.tools.declare import READS, tool
 from imagerouter_mcp.tools.generating import session_of
 from imagerouter_mcp.tools.inline_preview import image_block
 from imagerouter_mcp.tools.parameters import AppContext
+from imagerouter_mcp.tools.roots import Roots, ask_roots, within_roots
 from imagerouter_mcp.tools.structured import tool_result
 
 Source = Annotated[str, Field(description='Picture, as in edit_image. Default "last".')]
@@ -27,9 +29,17 @@ class MaskContent(TypedDict):
     notes: list[str]
 
 
+async def _roots(ctx: AppContext, image: str, mask: str) -> Roots:
+    return await ask_roots(ctx, (image, mask))
+
+
 @tool("Preview mask", READS)
 async def preview_mask(
-    *, mask: PreviewedMask, ctx: AppContext, image: Source = "last"
+    *,
+    mask: PreviewedMask,
+    ctx: AppContext,
+    roots: Annotated[ListRootsResult, Resolve(_roots)],
+    image: Source = "last",
 ) -> Annotated[CallToolResult, MaskContent]:
     """Show which part of a picture an edit with this mask would change. Free."""
     from imagerouter_mcp.generation.sources import with_last
@@ -38,7 +48,8 @@ async def preview_mask(
 
     app = ctx.request_context.lifespan_context
     order = Order(tool="preview_mask", requests=(Request(prompt="", images=(image,), mask=mask),))
-    if made := await app.sources.last_of(replace(order, session=session_of(ctx))):
+    order = replace(await within_roots(order, roots), session=session_of(ctx))
+    if made := await app.sources.last_of(order):
         order = with_last(order, made)
     async with app.sources.opened(order.requests[0]) as sources:
         if sources.mask is None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
-from imagerouter_mcp.api.facts import facts_of
 from imagerouter_mcp.api.wire import GenerationAnswer
 from imagerouter_mcp.errors import (
     ConfigurationError,
@@ -37,7 +36,7 @@ from imagerouter_mcp.generation.planning.request import Order
 from imagerouter_mcp.generation.sources import OpenSources
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from imagerouter_mcp.images.pixels.comparison import Look
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +80,7 @@ class Runner:
                 with _unforeseen("The call could not be prepared", NotSentError):
                     self._sender.require_key()
                     plans, amounts, sources = await self._planner.prepare(order, handles, opened)
-                    source = await sources.reduced()
+                    source = await sources.look()
                     short = await self._sender.short_of_credits(plans)
             except ImageRouterError as error:
                 await self._end_all(handles, error, call)
@@ -129,25 +128,18 @@ class Runner:
         plan: Plan,
         sources: OpenSources,
         call: RunningCall,
-        source: "Image | None",
+        source: "Look | None",
     ) -> Result:
-        try:
-            with _unforeseen("The request could not be carried out", OutcomeUnknownError):
-                answer = await self._sender.send(handle, plan, sources, call)
-        finally:
-            call.one_done()
+        with _unforeseen("The request could not be carried out", OutcomeUnknownError):
+            answer = await self._sender.send(handle, plan, sources, call)
         call.status = "Fetching the result"
-        edits = plan.kind == "image" and not facts_of(plan.model).does
-        return await self._deliver(handle, plan, answer, call, source if edits else None)
+        return await self._deliver(handle, plan, answer, call, source)
 
     async def _finish(self, entry: Entry, call: RunningCall) -> Result:
-        try:
-            with _unforeseen("The answer that had arrived cannot be read", OutcomeUnknownError):
-                answer = self._delivery.take_held(entry.handle)
-                if answer is None:
-                    answer = await to_thread.run_sync(self._sender.kept_answer, entry.handle)
-        finally:
-            call.one_done()
+        with _unforeseen("The answer that had arrived cannot be read", OutcomeUnknownError):
+            answer = self._delivery.take_held(entry.handle)
+            if answer is None:
+                answer = await to_thread.run_sync(self._sender.kept_answer, entry.handle)
         with _paid(answer, "The result was made, but its journal entry cannot be read"):
             plan = Plan.from_json(entry.plan or "")
         return await self._deliver(entry.handle, plan, answer, call, again=True)
@@ -158,7 +150,7 @@ class Runner:
         plan: Plan,
         answer: GenerationAnswer,
         call: RunningCall,
-        source: "Image | None" = None,
+        source: "Look | None" = None,
         *,
         again: bool = False,
     ) -> Result:
@@ -184,6 +176,7 @@ class Runner:
                 await self._end(handle, error, call)
             raise
         finally:
+            call.one_done()
             call.unrecorded |= self._delivery.holds(handle)
 
     async def _end_all(self, handles: Sequence[str], error: ImageRouterError, call: RunningCall) -> None:
