@@ -1,24 +1,19 @@
 """Decode a picture that is to be finished: upright, in a plain mode, without metadata but its colours."""
 
-import io
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
+from imagerouter_mcp.images.composite.colour_space import ColourSpace
+from imagerouter_mcp.images.confined import TooLargeError
 from imagerouter_mcp.images.finish.measure import DRAWN_LONGEST, decoded_size, is_halved
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.exif import read_exif
 from imagerouter_mcp.images.inspect.formats import Format
 from imagerouter_mcp.images.inspect.inspection import inspect
 from imagerouter_mcp.images.inspect.opening import block
-from imagerouter_mcp.images.pixels.decode import (
-    TooLargeError,
-    is_deep,
-    loaded,
-    plain,
-    upright,
-)
+from imagerouter_mcp.images.pixels.decode import is_deep, loaded, plain, upright
 from imagerouter_mcp.images.pixels.encode import colours_for
 from imagerouter_mcp.images.pixels.scale import in_bands
 from imagerouter_mcp.images.prepare import drawn
@@ -53,8 +48,7 @@ def decoded(file: BinaryIO, name: str, *, in_srgb: bool) -> tuple[Image.Image, F
     if kind is formats.JPEG and max(opened.size) < max(decoded_size(seen)):
         raise TooLargeError
     profile, orientation = block(opened, "icc_profile"), _orientation(opened, kind)
-    file.seek(0)
-    deep, inks = is_deep(opened, file.read(formats.HEAD_BYTES)), opened.mode == "CMYK"
+    deep, inks = is_deep(opened, file), opened.mode == "CMYK"
     picture = plain(opened, deep=deep)
     picture = upright(in_bands(picture, picture.size, _simple), orientation)
     if is_halved(seen):
@@ -66,8 +60,8 @@ def decoded(file: BinaryIO, name: str, *, in_srgb: bool) -> tuple[Image.Image, F
     if inks:
         notes.append(f"{name} was converted from CMYK to RGB.")
     profile = colours_for(profile, picture.mode)
-    if in_srgb and profile:
-        picture, profile = _in_srgb(picture, profile), b""
+    if in_srgb and profile and picture.mode in ("RGB", "RGBA"):
+        picture, profile = ColourSpace(profile, picture.mode).to_screen(picture), b""
     return picture, kind, profile, notes
 
 
@@ -83,21 +77,3 @@ def _simple(picture: Image.Image) -> Image.Image:
     if picture.mode == "P":
         return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
     return picture
-
-
-def _in_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
-    """Convert colours through a profile; a picture stays as it is where that fails."""
-    if picture.mode not in ("RGB", "RGBA"):
-        return picture
-    try:
-        from PIL import ImageCms  # noqa: PLC0415 - Pillow may have been built without Little CMS
-
-        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        # Pillow's annotation does not say what this returns.
-        srgb = cast("ImageCms.ImageCmsProfile", ImageCms.createProfile("sRGB"))  # pyright: ignore[reportUnknownMemberType]
-    except (ImportError, OSError, ValueError, TypeError):
-        return picture
-    try:
-        return ImageCms.profileToProfile(picture, own, srgb) or picture
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return picture
