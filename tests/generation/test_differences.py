@@ -1,16 +1,17 @@
 """What came otherwise than asked is said, each once."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageDraw, ImageEnhance
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from imagerouter_mcp.api.wire import GenerationAnswer, ResultItem
 from imagerouter_mcp.gallery.entries import StoredImage
 from imagerouter_mcp.generation.differences import differences
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
-from imagerouter_mcp.images.pixels.comparison import reduced
+from imagerouter_mcp.images.pixels.comparison import look_at
 
 PHOTO = Image.radial_gradient("L").resize((320, 240)).convert("RGB")  # pyright: ignore[reportUnknownMemberType] - Pillow's annotation names NumPy
 
@@ -22,6 +23,7 @@ def told(
     url: str | None = None,
     against: bool = False,
     beside: Path | None = None,
+    transparency: str = "",
     **asked: str,
 ) -> list[str]:
     """What is said of a stored file, for a request with these fields."""
@@ -34,6 +36,7 @@ def told(
         estimate=None,
         destination=Destination(path.parent, "snow"),
         origins=(),
+        transparency=transparency,
         notes=(),
     )
     stored = StoredImage(path=path, url=url, media_type=f"image/{kind}", width=320, height=240)
@@ -45,7 +48,10 @@ def told(
         if beside
         else [stored]
     )
-    return differences(plan, answer, images, reduced(source) if against else None)
+    looks = [
+        look for image in images if (against or transparency) and image.path and (look := look_at(image.path))
+    ]
+    return differences(plan, answer, images, looks, look_at(source) if against else None)
 
 
 @pytest.fixture
@@ -97,3 +103,90 @@ def test_real_edits_are_no_echo_even_where_they_are_small(path: Path) -> None:
     for edited in (hat, ImageEnhance.Brightness(PHOTO).enhance(0.9)):
         edited.save(path)
         assert told(path, against=True) == []
+
+
+def test_another_shape_than_the_sources_is_said_though_no_size_was_asked_for(path: Path) -> None:
+    Image.linear_gradient("L").save(path)
+    (note,) = told(path, against=True)
+    assert note.startswith("The source has 320x240; acme/edit made 256x256.")
+    assert not told(path, against=True, size="320x240"), "then the size that was asked for counts"
+    Image.linear_gradient("L").resize((1344, 992)).save(path)  # pyright: ignore[reportUnknownMemberType] - as above
+    assert told(path, against=True) == []
+
+
+@pytest.mark.parametrize(
+    ("colour", "said"),
+    [
+        ("black", "black"),
+        ((4, 2, 6), "black"),
+        ("white", "white"),
+        ((200, 30, 30), "of one colour, #c8"),
+        ((9, 9, 9, 0), "transparent"),
+    ],
+)
+def test_a_picture_with_nothing_in_it_is_said(path: Path, colour: str | tuple[int, ...], said: str) -> None:
+    mode = "RGBA" if len(colour) == 4 and not isinstance(colour, str) else "RGB"
+    for kind in ("png", "webp", "jpeg"):
+        picture = Image.new(mode, (320, 240), colour)
+        if kind == "jpeg" and mode == "RGBA":
+            continue
+        picture.save(path, kind)
+        assert f"There is nothing to see: the whole picture is {said}" in told(path, against=True)[-1]
+
+
+def _night() -> Image.Image:
+    sky = Image.new("RGB", (1024, 1024), (3, 4, 8))
+    for at in range(12):
+        sky.putpixel((83 * at + 20, 61 * at + 30), (60, 60, 70))
+    return sky
+
+
+def _line_on_white() -> Image.Image:
+    paper = Image.new("RGB", (1600, 1200), "white")
+    ImageDraw.Draw(paper).line((700, 600, 760, 620), "black", 2)
+    return paper
+
+
+def _white_product() -> Image.Image:
+    shadow = Image.new("RGB", (1000, 1000), "white")
+    ImageDraw.Draw(shadow).ellipse((300, 700, 700, 740), (225, 225, 225))
+    return shadow.filter(ImageFilter.GaussianBlur(20))
+
+
+def _black_logo() -> Image.Image:
+    logo = Image.new("RGBA", (512, 512))
+    ImageDraw.Draw(logo).rectangle((200, 200, 300, 300), (0, 0, 0, 255))
+    return logo
+
+
+@pytest.mark.parametrize("made", [_night, _line_on_white, _white_product, _black_logo])
+@pytest.mark.parametrize("kind", ["png", "webp", "jpeg"])
+def test_an_honest_picture_of_few_tones_raises_no_alarm(
+    path: Path, made: Callable[[], Image.Image], kind: str
+) -> None:
+    picture = made()
+    if picture.mode == "RGBA" and kind == "jpeg":
+        return
+    picture.save(path, kind, quality=75)
+    assert not [note for note in told(path, against=True) if "nothing to see" in note]
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [(0.0, "no transparency"), (0.001, "under 1 %"), (0.25, "25 %"), (0.999, "over 99 %")],
+)
+def test_transparency_is_measured_where_it_was_asked_for(path: Path, share: float, said: str) -> None:
+    cut = Image.radial_gradient("L").resize((1000, 1000)).convert("RGBA")  # pyright: ignore[reportUnknownMemberType] - as above
+    cut.paste((0, 0, 0, 0), (0, 0, 1000, round(1000 * share)))
+    cut.save(path)
+    (note,) = told(path, transparency="Call this.", size="320x240")
+    assert note.startswith(f"Measured: {said}")
+    assert note.endswith("Call this.") is (share == 0)
+    assert not told(path, size="320x240"), "nobody asked"
+
+
+def test_a_cut_out_that_keeps_its_colours_is_no_echo(path: Path) -> None:
+    cut = PHOTO.convert("RGBA")
+    cut.putalpha(Image.linear_gradient("L").resize(PHOTO.size))  # pyright: ignore[reportUnknownMemberType] - as above
+    cut.save(path)
+    assert told(path, against=True) == []

@@ -938,8 +938,19 @@ def test_a_picture_of_too_many_pixels_is_not_decoded() -> None:
     frame = progressive.index(b"\xff\xc2") + 5
     progressive[frame : frame + 4] = struct.pack(">HH", 9400, 9400)
 
-    assert "too many" in refusal(png(10_000, 9_000, 8, 0, b"")).what
+    assert "too many" in refusal(png(10_000, 9_000, 8, 2, b"")).what
     assert "too many" in refusal(bytes(progressive)).what
+
+
+def test_a_page_scanned_at_1200_dpi_is_scaled_down() -> None:
+    page = Image.new("1", (9921, 14031), 1)  # A4
+    page.paste(0, (1000, 1000, 4000, 2000))
+
+    made = prepare(io.BytesIO(encoded(page, "TIFF", compression="group4")), "page.tif")
+    made.file.close()
+
+    assert (made.width, made.height) == (5792, 8192)
+    assert made.notes[0].startswith("page.tif was scaled down from 9921×14031 to 5792×8192 pixels")
 
 
 def test_a_webp_too_large_to_be_decoded_for_a_check_is_judged_by_its_structure(

@@ -38,6 +38,8 @@ class Facts:
         enlarges: By how much it multiplies the sides of its source.
         output_format: The format that it answers whatever is asked for; None where it does as asked.
         takes_output_format: Whether a request may name a format; some providers refuse one that does.
+        transparency: Whether its pictures have a transparent background: "always", because it removes the
+            background of its source; "asked", if the prompt asks for it; "" where nothing is known.
         aliases: Other ids that the service accepts for it.
     """
 
@@ -57,6 +59,7 @@ class Facts:
     enlarges: int = 1
     output_format: str | None = None
     takes_output_format: bool = True
+    transparency: Literal["", "asked", "always"] = ""
     aliases: tuple[str, ...] = ()
 
     def accepts_sides(self, width: int, height: int) -> bool:

@@ -34,14 +34,14 @@ from imagerouter_mcp.images.workers import decode
 from imagerouter_mcp.settings import Settings
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from imagerouter_mcp.images.pixels.comparison import Look
 
 LINK_DAYS = 30
 """How long ImageRouter keeps a result, as others have reported."""
 SANDBOX_NOTE = "Sandbox picture: drawn on this machine in place of ImageRouter's; no money was spent."
 
-_COMPARING_SECONDS = 10.0
-"""How long an edit's result waits to be compared with its source, while others' pictures are decoded."""
+_LOOKING_SECONDS = 10.0
+"""How long a result waits to be looked at, while others' pictures are decoded."""
 _ABANDONED = timedelta(hours=6)
 """Unfinished files of this age were left by processes that were killed."""
 
@@ -159,7 +159,7 @@ class Delivery:
         stored: Sequence[Stored],
         *,
         notes: Sequence[str] = (),
-        source: "Image | None" = None,
+        source: "Look | None" = None,
     ) -> tuple[Record, tuple[str, ...]]:
         """Record what was stored.
 
@@ -329,11 +329,15 @@ def _other_folder(stored: Sequence[Stored]) -> tuple[str, ...]:
 
 
 async def _differences(
-    plan: Plan, answer: GenerationAnswer, images: Sequence[StoredImage], source: "Image | None"
+    plan: Plan, answer: GenerationAnswer, images: Sequence[StoredImage], source: "Look | None"
 ) -> list[str]:
-    """Return what came otherwise than asked; without comparing pixels, if that would have to wait long."""
-    made = next((image.path for image in images if image.path), None)
-    if source and made:
-        with anyio.move_on_after(_COMPARING_SECONDS):
-            return await decode("previews", made, differences, plan, answer, images, source)
-    return await decode("previews", None, differences, plan, answer, images)
+    """Return what came otherwise than asked; without looking at it, if that would have to wait long."""
+    from imagerouter_mcp.images.pixels.comparison import look_at  # noqa: PLC0415 - loads Pillow
+
+    looks: list[Look] = []
+    if plan.kind == "image" and (source or plan.transparency):
+        with anyio.move_on_after(_LOOKING_SECONDS):
+            for path in [image.path for image in images if image.path]:
+                look = await decode("previews", path, look_at, path)
+                looks += [look] if look else []
+    return await to_thread.run_sync(differences, plan, answer, images, looks, source)

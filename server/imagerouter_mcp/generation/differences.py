@@ -1,9 +1,11 @@
-"""Say what came otherwise than asked, a short sentence each."""
+"""Say what came otherwise than asked, and what a look at it shows, a short sentence each."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagerouter_mcp.api.facts import facts_of
 from imagerouter_mcp.api.wire import GenerationAnswer
 from imagerouter_mcp.gallery.entries import StoredImage
 from imagerouter_mcp.generation.planning.plan import Plan
@@ -11,28 +13,39 @@ from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.tiff import count_pages
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from imagerouter_mcp.images.pixels.comparison import Look
 
 _TIFF = "image/tiff"
+_SAME_SHAPE = 0.06
+"""Shapes whose logarithms differ by less look the same; models round their sides to steps."""
+_DARK, _LIGHT = 20, 235
+"""Levels of 255 up to which a colour is black, and from which it is white."""
 
 
 def differences(
-    plan: Plan, answer: GenerationAnswer, images: Sequence[StoredImage], source: "Image | None" = None
+    plan: Plan,
+    answer: GenerationAnswer,
+    images: Sequence[StoredImage],
+    looks: Sequence["Look"] = (),
+    source: "Look | None" = None,
 ) -> list[str]:
-    """Compare what came with what was asked for. Decodes pictures, so call it in a thread.
+    """Compare what came with what was asked for. Opens files, so call it in a thread.
 
     Args:
         plan: What was sent.
         answer: What came back.
         images: The stored results; those without a file are left out.
-        source: The first source image, from `comparison.reduced`, where an echo would be a failure.
+        looks: At the results, as far as they were looked at.
+        source: At the first source image of an edit.
     """
     stored = [image for image in images if image.path]
     return [
         *_other_size(plan, stored),
         *_other_format(plan, stored),
         *_pages(stored),
-        *_echo(plan, stored, source),
+        *(_echo(plan, looks, source) or _other_shape(plan, looks, source)),
+        *_one_colour(looks),
+        *_transparency(plan, looks),
         *_public_link(plan, answer),
     ]
 
@@ -42,6 +55,19 @@ def _other_size(plan: Plan, images: Sequence[StoredImage]) -> list[str]:
     if plan.size is None or came is None or came == plan.size:
         return []
     return [f"{plan.fields['size']} was asked for; {plan.model} made {came[0]}x{came[1]}."]
+
+
+def _other_shape(plan: Plan, looks: Sequence["Look"], source: "Look | None") -> list[str]:
+    """Return a sentence if an edit of one picture changed its shape, which nobody asked for."""
+    if plan.size or source is None or len(plan.origins) > 1:
+        return []
+    for look in looks:
+        if abs(math.log(look.width * source.height / (look.height * source.width))) > _SAME_SHAPE:
+            was, came = (f"{each.width}x{each.height}" for each in (source, look))
+            return [
+                f'The source has {was}; {plan.model} made {came}. aspect_ratio="match" asks for its shape.'
+            ]
+    return []
 
 
 def _other_format(plan: Plan, images: Sequence[StoredImage]) -> list[str]:
@@ -70,12 +96,45 @@ def _count(tiff: Path) -> int:
         return 1
 
 
-def _echo(plan: Plan, images: Sequence[StoredImage], source: "Image | None") -> list[str]:
-    from imagerouter_mcp.images.pixels.comparison import is_echo  # noqa: PLC0415 - loads Pillow
-
-    if source is None or not any(image.path and is_echo(source, image.path) for image in images):
+def _echo(plan: Plan, looks: Sequence["Look"], source: "Look | None") -> list[str]:
+    """Return a sentence if the source came back; models that enlarge or convert it are meant to do that."""
+    if source is None or facts_of(plan.model).does or not any(look.equals(source) for look in looks):
         return []
     return [f"{plan.model} returned the source image unchanged; another model may do what the prompt asks."]
+
+
+def _one_colour(looks: Sequence["Look"]) -> list[str]:
+    for look in looks:
+        if look.invisible:
+            return ["There is nothing to see: the whole picture is transparent."]
+        if look.colour:
+            return [f"There is nothing to see: the whole picture is {_colour_name(look.colour)}."]
+    return []
+
+
+def _colour_name(colour: tuple[int, int, int]) -> str:
+    if max(colour) <= _DARK:
+        return "black"
+    if min(colour) >= _LIGHT:
+        return "white"
+    return "of one colour, #{:02x}{:02x}{:02x}".format(*colour)
+
+
+def _transparency(plan: Plan, looks: Sequence["Look"]) -> list[str]:
+    """Return how much is transparent, where that was asked for; and what gives it, where it is not there."""
+    if not plan.transparency or not looks:
+        return []
+    shares = [look.transparent for look in looks]
+    told = f"Measured: {', '.join(map(_per_cent, shares))}."
+    return [told] if min(shares) > 0 else [f"{told} {plan.transparency}"]
+
+
+def _per_cent(share: float) -> str:
+    if share <= 0:
+        return "no transparency"
+    rounded = round(100 * share)
+    told = "under 1" if rounded == 0 else "over 99" if rounded == 100 else f"{rounded}"  # noqa: PLR2004 - per cent
+    return f"{told} % of the picture is transparent"
 
 
 def _public_link(plan: Plan, answer: GenerationAnswer) -> list[str]:

@@ -40,6 +40,8 @@ from imagerouter_mcp.lines import collapse
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from imagerouter_mcp.images.pixels.comparison import Look
+
 _OPENED_AT_ONCE = 4
 """Sources of one call, so that it leaves downloads and lookups of names to others."""
 
@@ -71,18 +73,18 @@ class OpenSources:
         """Return the images for one request; several requests may read them at the same time."""
         return [Upload(_view(image.file), image.filename, image.media_type) for image in self.images]
 
-    async def reduced(self) -> "Image | None":
-        """Return the first image, small, to see whether an edit returns it unchanged.
+    async def look(self) -> "Look | None":
+        """Look at the first image, to see what an edit made of it.
 
         A masked edit leaves most of it unchanged on purpose, so there None is returned. Call it before the
         images are sent: they share their files.
         """
-        from imagerouter_mcp.images.pixels.comparison import reduced  # noqa: PLC0415 - loads Pillow
+        from imagerouter_mcp.images.pixels.comparison import look_at  # noqa: PLC0415 - loads Pillow
 
         if not self.images or self.mask is not None:
             return None
         first = self.images[0].file
-        return await decode("sources", first, reduced, first)
+        return await decode("sources", first, look_at, first)
 
     def mask_upload(self, convention: Convention) -> Upload | None:
         """Return the mask in a provider's convention; the caller closes its file."""

@@ -12,6 +12,7 @@ from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation.delivery import Delivery
+from imagerouter_mcp.generation.planning.background import cheapest_remover
 from imagerouter_mcp.generation.planning.checks import check_different
 from imagerouter_mcp.generation.planning.limits import check_order, over_budget
 from imagerouter_mcp.generation.planning.model_choice import WORDS, ModelChoice, Preference
@@ -118,6 +119,7 @@ class Planner:
         self, requests: Sequence[Request], choices: dict[str, ModelChoice], sources: OpenSources
     ) -> list[Plan]:
         destination = await to_thread.run_sync(self._delivery.destination, requests[0])
+        listing = self._catalogue.peek()
         destinations = [destination] if len(requests) == 1 else destination.numbered(len(requests))
         return [
             make_plan(
@@ -129,7 +131,8 @@ class Planner:
                 origins=sources.origins,
                 fetched=sources.fetched,
                 source_notes=sources.notes,
-                listed=self._catalogue.peek() is not None,
+                listed=listing is not None,
+                remover=cheapest_remover(listing),
             )
             for request, place in zip(requests, destinations, strict=True)
         ]

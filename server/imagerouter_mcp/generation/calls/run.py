@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
-from imagerouter_mcp.api.facts import facts_of
 from imagerouter_mcp.api.wire import GenerationAnswer
 from imagerouter_mcp.errors import (
     ConfigurationError,
@@ -37,7 +36,7 @@ from imagerouter_mcp.generation.planning.request import Order
 from imagerouter_mcp.generation.sources import OpenSources
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from imagerouter_mcp.images.pixels.comparison import Look
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +80,7 @@ class Runner:
                 with _unforeseen("The call could not be prepared", NotSentError):
                     self._sender.require_key()
                     plans, amounts, sources = await self._planner.prepare(order, handles, opened)
-                    source = await sources.reduced()
+                    source = await sources.look()
                     short = await self._sender.short_of_credits(plans)
             except ImageRouterError as error:
                 await self._end_all(handles, error, call)
@@ -129,7 +128,7 @@ class Runner:
         plan: Plan,
         sources: OpenSources,
         call: RunningCall,
-        source: "Image | None",
+        source: "Look | None",
     ) -> Result:
         try:
             with _unforeseen("The request could not be carried out", OutcomeUnknownError):
@@ -137,8 +136,7 @@ class Runner:
         finally:
             call.one_done()
         call.status = "Fetching the result"
-        edits = plan.kind == "image" and not facts_of(plan.model).does
-        return await self._deliver(handle, plan, answer, call, source if edits else None)
+        return await self._deliver(handle, plan, answer, call, source)
 
     async def _finish(self, entry: Entry, call: RunningCall) -> Result:
         try:
@@ -158,7 +156,7 @@ class Runner:
         plan: Plan,
         answer: GenerationAnswer,
         call: RunningCall,
-        source: "Image | None" = None,
+        source: "Look | None" = None,
         *,
         again: bool = False,
     ) -> Result:

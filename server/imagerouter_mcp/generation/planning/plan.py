@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from imagerouter_mcp.api.catalogue import Listing
 from imagerouter_mcp.api.model_list import ModelEntry
+from imagerouter_mcp.generation.planning.background import asks_for_transparency, what_gives_it
 from imagerouter_mcp.generation.planning.checks import check_model, check_request
 from imagerouter_mcp.generation.planning.model_choice import ModelChoice, Need, Preference, choose
 from imagerouter_mcp.generation.planning.notes import expectations, plan_notes
@@ -50,6 +51,8 @@ class Plan:
         destination: Where to save the results.
         origins: What the record calls the source images.
         fetched: Of each source, the SHA-256 of what its address gave; "" if it was not fetched.
+        transparency: Which calls make a background transparent, as a sentence for a result that has none;
+            "" where nobody asked for transparency.
         notes: Sentences for the person.
         expected: What the model is known to make otherwise than asked; told by a dry run, because a delivery
             tells what came.
@@ -64,6 +67,7 @@ class Plan:
     destination: Destination
     origins: tuple[str, ...]
     fetched: tuple[str, ...] = ()
+    transparency: str = ""
     notes: tuple[str, ...]
     expected: tuple[str, ...] = ()
 
@@ -134,6 +138,7 @@ def make_plan(
     fetched: tuple[str, ...] = (),
     source_notes: tuple[str, ...] = (),
     listed: bool = True,
+    remover: ModelEntry | None = None,
 ) -> Plan:
     """Turn a request and its model into a plan.
 
@@ -147,6 +152,7 @@ def make_plan(
         fetched: Of each, the SHA-256 of what its address gave.
         source_notes: What was done to the source images, a sentence each.
         listed: Whether the model list could be read.
+        remover: The cheapest listed model that removes backgrounds.
 
     Raises:
         PlanError: The aspect ratio cannot be used.
@@ -164,6 +170,7 @@ def make_plan(
         destination=destination,
         origins=origins,
         fetched=fetched,
+        transparency=what_gives_it(remover) if asks_for_transparency(request) else "",
         notes=(*notes, *source_notes),
         expected=tuple(expectations(request, choice, wanted)),
     )

@@ -28,6 +28,7 @@ class Request:
         output_format: "auto", "webp", "jpeg" or "png".
         response_format: "auto", "url", "b64_json" or "b64_ephemeral".
         images: Source images: path, `file://`, http(s) address, data URI, handle or `last`.
+        background: "transparent", or "auto" for whatever the prompt says.
         mask: One more of these, regions such as `box:0,0,100%,50%`, or "".
         output_dir: Where to save, or "" for the person's folder.
         filename: The file's name, or "" to name it after the prompt. Its extension decides the format.
@@ -43,6 +44,7 @@ class Request:
     quality: str = "auto"
     output_format: str = "auto"
     response_format: str = "auto"
+    background: str = "auto"
     images: tuple[str, ...] = ()
     mask: str = ""
     output_dir: str = ""

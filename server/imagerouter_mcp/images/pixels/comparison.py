@@ -1,7 +1,8 @@
-"""Tell whether a result is its source unchanged."""
+"""Look at a picture once: whether it is another one unchanged, of one colour, or transparent."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from PIL import Image, ImageChops, ImageStat
 
@@ -18,44 +19,83 @@ from imagerouter_mcp.images.pixels.decode import (
 from imagerouter_mcp.images.pixels.derive import derived
 
 _SIDE = 64
+_ENOUGH = 1024
+"""Pixels of a JPEG's longer side; at fewer, small stars on a night sky are averaged away."""
 _MOST_ON_AVERAGE = 3
 """Levels of 255. Models that return their source, stretched, stayed within it; edits differ far more."""
 _MOST_ANYWHERE = 32
 """Levels of 255. A small edit leaves most of a picture alone, and differs more than this where it is."""
+_NOISE = 8
+"""Levels of 255 that compression adds to a plain area; the faintest stars and lines stand out more."""
+_FULL = 255
 _ORIENTATION = 0x0112
 
 
-def reduced(file: BinaryIO) -> Image.Image | None:
-    """Return a picture stretched to a small square, to be compared; None if it cannot be decoded.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A picture as far as it is judged.
 
-    Args:
-        file: The picture, open for reading.
+    Attributes:
+        small: Stretched to a small square, RGBA.
+        width: Of the whole picture as displayed, in pixels.
+        height: As above.
+        extrema: The lowest and the highest level of red, green, blue and alpha anywhere.
     """
+
+    small: Image.Image
+    width: int
+    height: int
+    extrema: tuple[tuple[int, int], ...]
+
+    @property
+    def transparent(self) -> float:
+        """The transparent share of the picture, from 0 to 1; what is half transparent counts half."""
+        low, _ = self.extrema[3]
+        return (
+            0.0 if low >= _FULL - _NOISE else 1 - ImageStat.Stat(self.small.getchannel("A")).mean[0] / _FULL
+        )
+
+    @property
+    def invisible(self) -> bool:
+        """Whether all of it is transparent."""
+        return self.extrema[3][1] <= _NOISE
+
+    @property
+    def colour(self) -> tuple[int, int, int] | None:
+        """Red, green and blue of a picture that is of one colour all over; None of any other."""
+        if any(high - low > _NOISE for low, high in self.extrema):
+            return None
+        red, green, blue, _ = ((low + high) // 2 for low, high in self.extrema)
+        return red, green, blue
+
+    def equals(self, other: "Look") -> bool:
+        """Tell whether both show the same, whatever their sizes and shapes."""
+        difference = ImageStat.Stat(ImageChops.difference(self.small, other.small))
+        most = max(high for _, high in difference.extrema)
+        return sum(difference.mean[:3]) / 3 <= _MOST_ON_AVERAGE and most <= _MOST_ANYWHERE
+
+
+def look_at(picture: BinaryIO | Path) -> Look | None:
+    """Look at a picture; None if it cannot be decoded."""
     try:
-        return derived(stretched, file)[0]
-    except (NotAPictureError, StoppedError, *BROKEN):
+        if isinstance(picture, Path):
+            with picture.open("rb") as file:
+                return look_at(file)
+        small, told = derived(stretched, picture)
+    except (OSError, NotAPictureError, StoppedError, *BROKEN):
         return None
+    return Look(small, told["width"], told["height"], tuple((low, high) for low, high in told["extrema"]))
 
 
 @one_at_a_time
 def stretched(file: BinaryIO) -> tuple[Image.Image, Fields]:
     """Stretch a picture to a small square, as `derive.Derivation`."""
-    picture = loaded(file, inspect(file).format.name, 4 * _SIDE)
+    seen = inspect(file)
+    picture = loaded(file, seen.format.name, _ENOUGH)
     turned = upright(plain(picture), picture.getexif().get(_ORIENTATION, 1))
-    return turned.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BOX), {}  # pyright: ignore[reportUnknownMemberType] - Pillow's annotation names NumPy
-
-
-def is_echo(source: Image.Image, made: Path) -> bool:
-    """Tell whether a result shows its source unchanged.
-
-    Args:
-        source: From `reduced`.
-        made: The result's file.
-    """
-    with made.open("rb") as file:
-        result = reduced(file)
-    if result is None:
-        return False
-    difference = ImageStat.Stat(ImageChops.difference(source, result))
-    most = max(high for _, high in difference.extrema)
-    return sum(difference.mean) / len(difference.mean) <= _MOST_ON_AVERAGE and most <= _MOST_ANYWHERE
+    whole = turned.convert("RGBA" if turned.has_transparency_data else "RGB")
+    extrema = cast("tuple[tuple[int, int], ...]", whole.getextrema())
+    width, height = seen.width or turned.width, seen.height or turned.height
+    told = {"width": width, "height": height, "extrema": (*extrema, (_FULL, _FULL))[:4]}
+    small = whole.resize((_SIDE, _SIDE), Image.Resampling.BOX)  # pyright: ignore[reportUnknownMemberType] - Pillow's annotation names NumPy
+    return small.convert("RGBA"), told

@@ -13,9 +13,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from imagerouter_mcp.images.confined import StoppedError
+from imagerouter_mcp.images.confined import TooLargeError
 from imagerouter_mcp.images.inspect.binary import DAMAGED, NotAPictureError
-from imagerouter_mcp.images.inspect.cost import MOST_BYTES, MOST_PIXELS, decoding_bytes
+from imagerouter_mcp.images.inspect.cost import MOST_BYTES, decoding_bytes
 from imagerouter_mcp.images.inspect.opening import BROKEN, opened
 from imagerouter_mcp.images.pixels.scale import in_bands
 
@@ -44,10 +44,6 @@ _TURNS = {
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class TooLargeError(StoppedError):
-    """Decoding would take too much memory."""
 
 
 def one_at_a_time(work: Callable[P, T]) -> Callable[P, T]:
@@ -91,8 +87,7 @@ def loaded(file: BinaryIO, format_name: str, longest: int) -> ImageFile:
         fits = (by for by in (1, 2, 4) if scale < 2 * by and takes(width * height // by**2) <= MOST_BYTES)
         divisor = next(fits, 8)
         picture.draft(None, (width // divisor or 1, height // divisor or 1))
-    pixels = math.prod(picture.size)
-    if pixels > MOST_PIXELS or takes(pixels) > MOST_BYTES:
+    if takes(math.prod(picture.size)) > MOST_BYTES:
         raise TooLargeError
     try:
         picture.load()

@@ -12,7 +12,7 @@ from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 from PIL.TiffImagePlugin import TiffImageFile
 
-from imagerouter_mcp.images.confined import scratch_file
+from imagerouter_mcp.images.confined import TooLargeError, scratch_file
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.binary import holds_text, number
 from imagerouter_mcp.images.inspect.exif import Exif, read_exif, xmp_has_location
@@ -21,7 +21,6 @@ from imagerouter_mcp.images.inspect.inspection import Inspection
 from imagerouter_mcp.images.inspect.opening import block
 from imagerouter_mcp.images.pixels.colour_profiles import colours_only
 from imagerouter_mcp.images.pixels.decode import (
-    TooLargeError,
     fitted,
     has_transparency,
     is_deep,
