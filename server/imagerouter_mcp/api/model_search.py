@@ -82,7 +82,7 @@ _SYNONYMS: dict[str, str] = {
     "sd": "stabilityai",  # Stable Diffusion's vendor
     "cutout": "remove",
     "rmbg": "remove",
-    "transparent": "remove",  # removing the background is how a picture becomes transparent
+    "transparent": "remove @transparent",  # removing the background is one way to it
     "erase": "remove",
     "layers": "layered",
     "psd": "layered",
@@ -100,7 +100,11 @@ _ORDERS: dict[str, Sort] = {
 
 _LONGEST_SIDES = {"@2k": 2048, "@4k": 3840}
 """Pixels, from which on a model makes so much."""
-_WEIGHTS = {**dict.fromkeys(("@free", "@image", "@video", *_LONGEST_SIDES), 1.0), "@ordinary": 0.4}
+_WEIGHTS = {
+    **dict.fromkeys(("@free", "@image", "@video", *_LONGEST_SIDES), 1.0),
+    "@transparent": 0.8,
+    "@ordinary": 0.4,
+}
 """Of other synonyms than names. Some count as much as the word itself: a video model need not have "video" in
 its name. What every ordinary model can do counts little."""
 _SYNONYM, _PREFIX, _NUMBER = 0.9, 0.8, 0.5
@@ -291,6 +295,7 @@ def _meanings(entry: ModelEntry) -> frozenset[str]:
         "@quality": entry.takes_quality,
         "@free": entry.free,
         "@ordinary": entry.output == "image" and entry.takes_prompt and not entry.facts.does,
+        "@transparent": bool(entry.facts.transparency),
         f"@{entry.output}": True,
         **{word: max(entry.largest_size or (0,)) >= side for word, side in _LONGEST_SIDES.items()},
     }
