@@ -1117,6 +1117,26 @@ def test_fitted_keeps_the_shape_and_never_enlarges(
     assert fitted(size, longest) == expected
 
 
+def test_a_large_png_that_fits_keeps_its_size_and_format() -> None:
+    with io.BytesIO() as file:
+        Image.new("L", (4200, 4096), 200).save(file, "PNG")
+        fits = file.tell() + 2000
+        made = encode.encode(file, inspect(file), formats.PNG, max_bytes=fits)
+    made.file.close()
+    assert (made.format, made.width, made.reduced) == (formats.PNG, 4200, False)
+
+
+def test_a_grey_transparent_picture_that_is_scaled_down_stays_grey() -> None:
+    with io.BytesIO() as file:
+        grey = noise("L", (300, 200))
+        Image.merge("LA", (grey, grey)).save(file, "PNG")
+        half = file.tell() // 2
+        made = encode.encode(file, inspect(file), formats.PNG, max_bytes=half)
+    with made.file, Image.open(made.file) as image:
+        assert (made.format, image.mode) == (formats.PNG, "LA")
+        assert image.width > 150
+
+
 def test_a_large_png_that_will_not_fit_is_not_compressed_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, pixels = (4200, 4096), list[int]()
     save = Image.SAVE["PNG"]
