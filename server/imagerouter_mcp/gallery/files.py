@@ -154,7 +154,7 @@ def partial_folder(folder: Path) -> Generator[Path]:
     try:
         yield path
     finally:
-        discard(path)
+        discard_folder(path)
 
 
 def store_folder(temporary: Path, folder: Path, stem: str) -> Path:
@@ -261,14 +261,16 @@ def _move_reserved(temporary: Path, target: Path) -> bool:
 
 
 def discard(path: Path) -> None:
-    """Remove a file or a folder that is no longer needed. A failure is logged and ignored."""
+    """Remove a file that is no longer needed. A failure is logged and ignored."""
     try:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
     except OSError as error:
         logger.warning("The file %s could not be removed: %s.", path, error.strerror or error)
+
+
+def discard_folder(path: Path) -> None:
+    """Remove a folder that is no longer needed, with all that is in it. A failure is ignored."""
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def sweep_partials(folder: Path, older_than: timedelta) -> None:
@@ -284,4 +286,4 @@ def sweep_partials(folder: Path, older_than: timedelta) -> None:
         for path in folder.glob(f"{_PARTIAL_PREFIX}*{_PARTIAL_SUFFIX}"):
             with contextlib.suppress(OSError):
                 if path.lstat().st_mtime <= latest:
-                    discard(path)
+                    discard_folder(path) if path.is_dir() else path.unlink()

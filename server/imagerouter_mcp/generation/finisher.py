@@ -14,6 +14,7 @@ from imagerouter_mcp.errors import ConfigurationError, PlanError
 from imagerouter_mcp.gallery.entries import MADE_HERE, Metadata, Record, StoredImage
 from imagerouter_mcp.gallery.files import (
     discard,
+    discard_folder,
     partial_file,
     partial_folder,
     prepare_folder,
@@ -128,7 +129,7 @@ class Finisher:
             return self._gallery.add(metadata, images), beside
         except BaseException as error:
             for path in stored:
-                discard(path)
+                (discard_folder if path.is_dir() else discard)(path)
             if isinstance(error, OSError):
                 folder = pairs[0][1].folder
                 raise ConfigurationError(

@@ -319,8 +319,8 @@ def _verb(text: str) -> tuple[str, list[str]]:
     plain = re.sub(r"(?<=\d) ?x ?(?=\d)", "x", plain)
     name, _, rest = re.sub(r"^([a-z-]+)[:=(]", r"\1 ", plain).partition(" ")
     words = [word for word in rest.rstrip(")").split() if word not in _FILLERS]
-    meant, *more = _MEANT.get(name, name).split()
-    return meant, [*more, *words]
+    meant, _, more = _MEANT.get(name, name).partition(" ")
+    return meant, [*more.split(), *words]
 
 
 def _read(text: str) -> Step:
