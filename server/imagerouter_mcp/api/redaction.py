@@ -23,7 +23,6 @@ _ESCAPED = re.compile(
     re.IGNORECASE,
 )
 """A character as URLs, JSON and other languages, and HTML write it."""
-_NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 _ORDINARY = bytes(set(range(0x20, 0x7F)) - set(b"\\%&"))
 _MOST_ODD = 4000
 """Bytes of a piece that are not ordinary; each takes some microseconds, and honest answers have few."""
@@ -180,7 +179,7 @@ def _character(found: re.Match[str]) -> str:
         return ampersand or itself
     digits = next(filter(None, hexadecimal), None)
     code = int(digits, 16) if digits else int(decimal)
-    return chr(code) if code <= sys.maxunicode else _NO_CHARACTER
+    return chr(min(code, sys.maxunicode))
 
 
 def _lower(text: str) -> str:

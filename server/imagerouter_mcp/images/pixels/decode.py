@@ -122,15 +122,16 @@ def upright(picture: Image.Image, orientation: int) -> Image.Image:
     return picture.transpose(_TURNS[orientation]) if orientation in _TURNS else picture
 
 
-def is_deep(picture: ImageFile, head: bytes) -> bool:
+def is_deep(picture: ImageFile, file: BinaryIO) -> bool:
     """Whether a decoded picture came with more than 8 bits a channel.
 
     Args:
         picture: As decoded, before it is changed.
-        head: The first bytes of its file: Pillow forgets the depth of a PNG in colour.
+        file: Where it was decoded from: Pillow forgets the depth of a PNG in colour.
     """
     if isinstance(picture, PngImageFile):
-        return head[_PNG_DEPTH] > 8  # noqa: PLR2004 - bits
+        file.seek(_PNG_DEPTH)
+        return file.read(1)[0] > 8  # noqa: PLR2004 - bits
     if isinstance(picture, TiffImageFile):
         bits = cast("tuple[int, ...]", picture.tag_v2.get(_BITS_PER_SAMPLE) or (8,))
         return max(bits) > 8  # noqa: PLR2004 - bits

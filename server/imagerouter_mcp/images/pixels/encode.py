@@ -135,8 +135,6 @@ def _encoded(
 ) -> Encoded:
     came_as = seen.format
     size = seen.width or 1, seen.height or 1
-    file.seek(0)
-    head = file.read(formats.HEAD_BYTES)
     picture = loaded(file, came_as.name, longest)
     exif = _metadata(picture, file)
     whole = max(size) == max(picture.size) <= MAX_SIDE
@@ -144,7 +142,7 @@ def _encoded(
         kept = _kept_jpeg(picture, exif.orientation, max_bytes)
         if kept:
             return Encoded(kept, came_as, *size, before=size, exif=exif)
-    deep, cmyk = is_deep(picture, head), picture.mode == "CMYK"
+    deep, cmyk = is_deep(picture, file), picture.mode == "CMYK"
     halved = JpegImagePlugin.get_sampling(picture) == _HALVED_CHROMA
     profile = block(picture, "icc_profile")
     image = plain(picture, deep=deep)
@@ -153,7 +151,7 @@ def _encoded(
         image = upright(image, exif.orientation)
     encoder = _Encoder(
         _colours(profile, image.mode),
-        _colour_chunks(file) if came_as is formats.PNG else PngInfo(),
+        colour_chunks(file) if came_as is formats.PNG else PngInfo(),
         subsampling=_HALVED_CHROMA if halved else 0,
         lossless=lossless,
         max_bytes=max_bytes,
@@ -182,7 +180,7 @@ def _colours(profile: bytes, mode: str) -> bytes:
     return colours_only(profile) if profile[16:20] == _SPACES.get(mode) else b""
 
 
-def _colour_chunks(file: BinaryIO) -> PngInfo:
+def colour_chunks(file: BinaryIO) -> PngInfo:
     """Collect the chunks before a PNG's pixels that say what its colours are."""
     found = PngInfo()
     file.seek(8)
