@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from imagerouter_mcp.generation.calls.run import Runner
     from imagerouter_mcp.generation.delivery import Delivery
     from imagerouter_mcp.generation.descriptors import Descriptors
+    from imagerouter_mcp.generation.finisher import Finisher
     from imagerouter_mcp.generation.sources import Sources
 
 
@@ -136,7 +137,7 @@ class App:
         from imagerouter_mcp.fetch import Fetcher
 
         policy = Policy(origin_of(self.settings.base_url), self.settings.allow_private_urls)
-        return Fetcher(policy, self.settings.stall_seconds, self._tls)
+        return Fetcher(policy, self.settings.stall_seconds)
 
     @cached_property
     def sources(self) -> "Sources":
@@ -154,6 +155,13 @@ class App:
         from imagerouter_mcp.generation.delivery import Delivery
 
         return Delivery(lambda: self.fetcher, self.gallery, self.journal, self.answers, self.settings)
+
+    @cached_property
+    def finisher(self) -> "Finisher":
+        """Finishes pictures without a model."""
+        from imagerouter_mcp.generation.finisher import Finisher
+
+        return Finisher(self.sources, self.delivery, self.gallery, remote=self.settings.remote)
 
     @cached_property
     def planner(self) -> "Planner":
@@ -217,16 +225,10 @@ class App:
         return Pace(self.settings.concurrency, self.client.rate)
 
     @cached_property
-    def _tls(self):  # noqa: ANN202 - its type would have to be imported at start-up
-        from imagerouter_mcp.fetch import tls_context
-
-        return tls_context()
-
-    @cached_property
     def _http(self):  # noqa: ANN202 - only api/ and fetch.py name httpx
         from imagerouter_mcp.fetch import http_client
 
-        return http_client(self._tls)
+        return http_client()
 
     def _ensure_temporary_folder(self) -> None:
         """Have temporary files made in the data folder if the system has no folder for them.

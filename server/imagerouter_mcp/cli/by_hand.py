@@ -6,10 +6,11 @@ Each command line is built from the tool's own schema, and the tool's own answer
 import argparse
 import json
 import re
+import subprocess
 import sys
-import webbrowser
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -28,10 +29,11 @@ from imagerouter_mcp.cli.tool_answer import answer_text
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.gallery.uploads import is_upload
 from imagerouter_mcp.generation.handles import is_handle
+from imagerouter_mcp.images.finish.step_words import is_step
 from imagerouter_mcp.images.pixels.preview import make_preview
 from imagerouter_mcp.images.source_images import is_data
 from imagerouter_mcp.server import build_server
-from imagerouter_mcp.settings import Settings, expand
+from imagerouter_mcp.settings import Settings, expand, program_environment
 from imagerouter_mcp.tools import all_tools
 from imagerouter_mcp.tools.declare import explained
 from imagerouter_mcp.wiring import open_app
@@ -67,6 +69,7 @@ class ByHand:
 COMMANDS = {
     "generate": ByHand("generate_image", ("prompt",), makes=True),
     "edit": ByHand("edit_image", ("prompt", "images"), makes=True),
+    "finish": ByHand("finish_image", ("images", "steps"), makes=True),
     "compare": ByHand("compare_models", ("prompt", "models"), makes=True),
     "images": ByHand("list_images", ("query",)),
     "video": ByHand("generate_video", ("prompt",), makes=True),
@@ -105,6 +108,8 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
     ).parse_intermixed_args(typed)
     if name == "edit":
         _find_picture(options)
+    if name == "finish":
+        _tell_apart(options)
     if name == "mask" and _REGION.match(options.image or ""):  # the other way round
         options.mask, options.image = options.image, options.mask
     if getattr(options, "prompt", None) in ("-", ["-"]):
@@ -202,6 +207,15 @@ def _find_picture(options: argparse.Namespace) -> None:
         options.prompt, options.images = word, [options.prompt]
 
 
+def _tell_apart(options: argparse.Namespace) -> None:
+    """Sort the words into pictures and steps: there may be several of both."""
+    words: list[str] = [*options.images, *options.steps]
+    options.images = [
+        word for word in words if not is_step(word) and (_names_picture(word) or _FILE_NAME.fullmatch(word))
+    ]
+    options.steps = [word for word in words if word not in options.images]
+
+
 def _place(options: argparse.Namespace) -> None:
     """Split a path to save at into folder and name."""
     path = Path(options.output)
@@ -270,12 +284,21 @@ def _tell(result: CallToolResult, options: argparse.Namespace, *, makes: bool) -
     paths = [Path(image["path"]) for image in images if "path" in image]
     if getattr(options, "open", False):
         for path in paths:
-            webbrowser.open(path.as_uri())
+            _open(path)
     try:
         _print(result, content, options, paths)
     except OSError:  # a closed pipe, a full disk
         silence_stdout()
     return int(bool(result.is_error))
+
+
+def _open(path: Path) -> None:
+    """Show a file in the person's browser, which gets none of the secrets in the environment."""
+    program = "import sys, webbrowser; webbrowser.open(sys.argv[1])"
+    with suppress(OSError):
+        subprocess.run(  # noqa: S603 - our own program, and a file of our own
+            [sys.executable, "-P", "-c", program, path.as_uri()], env=program_environment(), check=False
+        )
 
 
 def _print(

@@ -27,11 +27,11 @@ from imagerouter_mcp.gallery.names import checked_filename, file_stem
 from imagerouter_mcp.gallery.output_folders import output_places, permitted
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.differences import differences
-from imagerouter_mcp.generation.finisher import finish
 from imagerouter_mcp.generation.handles import find_image
 from imagerouter_mcp.generation.planning.finishing import Finishing
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.request import Request
+from imagerouter_mcp.generation.postprocess import finish
 from imagerouter_mcp.generation.result_files import ResultFiles, Stored
 from imagerouter_mcp.images.source_images import is_data
 from imagerouter_mcp.images.workers import decode
