@@ -24,6 +24,7 @@ class Picture(TypedDict, total=False):
     bytes: int | None
     seconds: float | None
     model: str
+    revised_prompt: str | None
     cost_usd: Decimal | None
     latency_ms: int | None
 
