@@ -150,6 +150,16 @@ class Journal:
             )
         return None
 
+    def drop(self, handles: Collection[str]) -> None:
+        """Remove generations of which nobody was told and for which nothing was sent."""
+        with self._database.transaction("IMMEDIATE") as connection:
+            connection.executemany("DELETE FROM journal WHERE handle = ?", [(handle,) for handle in handles])
+
+    def replan(self, handle: str, plan: str) -> None:
+        """Replace the plan of a generation that has not been sent."""
+        with self._database.transaction("IMMEDIATE") as connection:
+            connection.execute("UPDATE journal SET job = ? WHERE handle = ?", (plan, handle))
+
     def mark(self, handle: str, state: State) -> None:
         """Set the stage of a generation that has not ended."""
         with self._database.transaction("IMMEDIATE") as connection:

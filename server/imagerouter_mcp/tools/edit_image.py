@@ -14,6 +14,7 @@ from imagerouter_mcp.tools.parameters import (
     Again,
     AppContext,
     AspectRatio,
+    Background,
     ConfirmCost,
     Count,
     DryRun,
@@ -41,10 +42,13 @@ async def _consent(
     mask: str,
     model: str,
     size: str,
+    background: str,
     n: int,
     dry_run: bool,
 ) -> Asked:
-    request = Request(prompt=prompt, images=tuple(images), mask=mask, model=model, size=size)
+    request = Request(
+        prompt=prompt, images=tuple(images), mask=mask, model=model, size=size, background=background
+    )
     order = Order(tool="edit_image", requests=(request,) * n)
     return await ask_person(ctx, order, dry_run=dry_run)
 
@@ -66,6 +70,7 @@ async def edit_image(
     size: Size = "auto",
     aspect_ratio: AspectRatio = "",
     quality: Quality = "auto",
+    background: Background = "auto",
     output_format: OutputFormat = "auto",
     response_format: ResponseFormat = "auto",
     output_dir: OutputDir = "",
@@ -88,6 +93,7 @@ async def edit_image(
         size=size,
         aspect_ratio=aspect_ratio,
         quality=quality,
+        background=background,
         output_format=output_format,
         response_format=response_format,
         images=tuple(images),

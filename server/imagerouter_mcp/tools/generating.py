@@ -62,7 +62,7 @@ async def generate(
 
         if made := await app.sources.last_of(order):
             order = with_last(order, made)
-        return plan_result(await app.planner.dry_run(order), len(order.requests), order.kind)
+        return plan_result(await app.planner.dry_run(order), len(order.requests))
     order = replace(order, confirmed=confirmed)
     outcome = await app.calls.ask(order, app.settings.wait_seconds, progress_of(ctx))
     return await outcome_result(ctx, outcome, preview)

@@ -36,6 +36,10 @@ ConfirmCost = Annotated[bool, Field(description="The person agreed to the price.
 Quality = Annotated[
     Literal["auto", "low", "medium", "high"], Field(description="For the models that have one.")
 ]
+Background = Annotated[
+    Literal["auto", "transparent"],
+    Field(description="transparent: a model that cannot is followed by a paid cut-out."),
+]
 OutputFormat = Annotated[
     Literal["auto", "webp", "jpeg", "png"], Field(description="File type; auto is mostly WebP.")
 ]

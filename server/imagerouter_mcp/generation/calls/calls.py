@@ -209,11 +209,10 @@ class Calls:
     async def _begin_or_join(self, order: Order, fingerprint: str) -> tuple[str, bool]:
         """Return the handle of a call, and whether it had begun before."""
         again = order.again or await self._addresses_changed(order, fingerprint)
-        prompts = [(request.prompt, request.model) for request in order.requests]
         begin = partial(
             self._journal.begin,
             fingerprint,
-            prompts,
+            order.generations,
             again=again,
             join_delivered=not self._repeats_are_meant,
         )
