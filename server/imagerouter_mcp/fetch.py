@@ -4,6 +4,7 @@ import math
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
@@ -51,6 +52,7 @@ class FetchError(Exception):
         self.passing = passing
 
 
+@cache
 def tls_context() -> ssl.SSLContext:
     """Make the TLS settings of all https connections; this takes 40 ms, so it is done once.
 
@@ -66,18 +68,15 @@ def tls_context() -> ssl.SSLContext:
         ) from None
 
 
-def http_client(tls: ssl.SSLContext | None = None) -> httpx.AsyncClient:
+def http_client() -> httpx.AsyncClient:
     """Make the client for ImageRouter, which keeps connections alive and uses the environment's proxies.
 
     It follows no redirect, because its requests carry the API key.
 
-    Args:
-        tls: From `tls_context`; by default made anew.
-
     Raises:
         ConfigurationError: As for `tls_context`.
     """
-    return httpx.AsyncClient(transport=ProxiedTransport(tls or tls_context()), headers=_HEADERS)
+    return httpx.AsyncClient(transport=ProxiedTransport(tls_context()), headers=_HEADERS)
 
 
 def is_readable(response: httpx.Response) -> bool:
@@ -91,7 +90,6 @@ class Fetcher:
     Args:
         policy: Which private addresses are allowed.
         stall_seconds: Seconds without a byte after which a connection counts as dead.
-        tls: From `tls_context`; by default made anew.
         network: How names are resolved and connections made; by default the system's way.
 
     Raises:
@@ -102,12 +100,11 @@ class Fetcher:
         self,
         policy: Policy,
         stall_seconds: float,
-        tls: ssl.SSLContext | None = None,
         network: Network | None = None,
     ) -> None:
         self._timeout = httpx.Timeout(stall_seconds, pool=None)
         self._http = httpx.AsyncClient(
-            transport=DownloadTransport(policy, tls or tls_context(), network),
+            transport=DownloadTransport(policy, tls_context(), network),
             headers=_HEADERS,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             event_hooks={"response": [_check_redirect]},

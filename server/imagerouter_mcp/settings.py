@@ -77,6 +77,15 @@ _OF_PYTHON = (
     *("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR"),
     *("SYSTEMROOT", "TEMP", "TMP"),  # Windows
 )
+_OF_PROGRAMS = re.compile(
+    r"PATH|HOME|USER|LOGNAME|SHELL|TERM|COLORTERM|LANG|LC_\w+|TZ|TMPDIR|XDG_\w+|\w+_(?:HOME|DIR|PATH)"
+    r"|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|DBUS_SESSION_BUS_ADDRESS|BROWSER|WSL_\w+"
+    r"|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS|HTTPS?_PROXY|ALL_PROXY|NO_PROXY"
+    r"|SYSTEMROOT|SYSTEMDRIVE|WINDIR|TEMP|TMP|PATHEXT|COMSPEC|OS|USERNAME|USERPROFILE|HOMEDRIVE|HOMEPATH"
+    r"|APPDATA|LOCALAPPDATA|PROGRAM(?:FILES|DATA|W6432)(?:\(X86\))?",
+    re.IGNORECASE,
+)
+"""Where programs find their files, their configuration, the screen and the network."""
 
 PreviewSize = Literal["auto", "none", "large"]
 ResponseFormat = Literal["url", "b64_json", "b64_ephemeral"]
@@ -90,6 +99,19 @@ def config_folder() -> Path:
 def bare_environment() -> dict[str, str]:
     """Return what Python itself needs of the environment, for a process that is to know nothing else."""
     return {name: os.environ[name] for name in _OF_PYTHON if name in os.environ}
+
+
+def program_environment(*further: str) -> dict[str, str]:
+    """Return what a program of the person's needs of the environment, and none of the secrets in it.
+
+    Args:
+        further: Names of variables that this program needs too.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in further or (_OF_PROGRAMS.fullmatch(name) and not name.upper().startswith("IMAGEROUTER_"))
+    }
 
 
 def expand(text: str) -> Path:

@@ -136,7 +136,7 @@ class App:
         from imagerouter_mcp.fetch import Fetcher
 
         policy = Policy(origin_of(self.settings.base_url), self.settings.allow_private_urls)
-        return Fetcher(policy, self.settings.stall_seconds, self._tls)
+        return Fetcher(policy, self.settings.stall_seconds)
 
     @cached_property
     def sources(self) -> "Sources":
@@ -217,16 +217,10 @@ class App:
         return Pace(self.settings.concurrency, self.client.rate)
 
     @cached_property
-    def _tls(self):  # noqa: ANN202 - its type would have to be imported at start-up
-        from imagerouter_mcp.fetch import tls_context
-
-        return tls_context()
-
-    @cached_property
     def _http(self):  # noqa: ANN202 - only api/ and fetch.py name httpx
         from imagerouter_mcp.fetch import http_client
 
-        return http_client(self._tls)
+        return http_client()
 
     def _ensure_temporary_folder(self) -> None:
         """Have temporary files made in the data folder if the system has no folder for them.

@@ -31,7 +31,7 @@ from imagerouter_mcp import __version__, errors
 from imagerouter_mcp.api import http as http_module
 from imagerouter_mcp.api.http import Call, ServiceHTTP
 from imagerouter_mcp.api.wire import read_generation
-from imagerouter_mcp.fetch import http_client
+from imagerouter_mcp.fetch import http_client, tls_context
 from imagerouter_mcp.sandbox.service import accounts
 from imagerouter_mcp.settings import KEYS_PAGE, Settings
 
@@ -703,6 +703,7 @@ async def test_a_proxy_that_refuses_to_connect_means_never_sent(
 def test_a_certificate_file_that_is_not_there_is_a_matter_of_configuration(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    tls_context.cache_clear()
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/at/all.pem")
     with pytest.raises(errors.ConfigurationError, match="SSL_CERT_FILE"):
         http_client()

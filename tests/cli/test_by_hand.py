@@ -412,12 +412,20 @@ def test_without_that_wish_there_are_none(run: Run) -> None:
     assert "MEDIA:" not in run("generate", "A fox", *FAST).out
 
 
-def test_open_opens_the_picture(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[str] = []
-    monkeypatch.setattr("webbrowser.open", opened.append)
+@pytest.mark.skipif(os.name != "posix", reason="the browser is a shell script here")
+def test_open_opens_the_picture_in_a_browser_that_gets_no_secrets(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    browser, told = tmp_path / "browser", tmp_path / "told"
+    browser.write_text(f'#!/bin/sh\necho "$1" >> "{told}"\nenv >> "{told}"\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret")
     image = run("generate", "A fox", "--open", "--json", *FAST).json["images"][0]
     run("generate", "A fox", "--open", "--model", "nobody/nothing")
-    assert opened == [Path(image["path"]).as_uri()]
+    lines = told.read_text().splitlines()
+    assert [line for line in lines if line.startswith("file:")] == [Path(image["path"]).as_uri()]
+    assert not [line for line in lines if "SECRET" in line or line.startswith("IMAGEROUTER_")]
 
 
 def test_the_sandbox_option_needs_neither_key_nor_network(

@@ -87,6 +87,24 @@ def test_an_earlier_registration_is_replaced_where_the_host_would_refuse_a_secon
     assert told.startswith("mcp remove --scope user imagerouter mcp add --scope user imagerouter -- ")
 
 
+def test_a_hosts_command_gets_where_its_files_are_and_no_secrets(
+    command: Command, program: Program, at_home: dict[str, str], tmp_path: Path
+) -> None:
+    program("codex", f'env > "{tmp_path}/environment"')
+    wanted = {"CODEX_HOME": "/x", "XDG_CONFIG_HOME": "/y", "LANG": "de_DE.UTF-8"}
+    secrets = {
+        "IMAGEROUTER_API_KEY": KEY,
+        "IMAGEROUTER_DATA_DIR": "/z",
+        "GITHUB_TOKEN": "t",
+        "OPENAI_API_KEY": "k",
+    }
+    ended = command("setup", "codex", "--yes", environment={**at_home, **wanted, **secrets})
+    assert ended.returncode == 0
+    got = dict(line.split("=", 1) for line in (tmp_path / "environment").read_text().splitlines())
+    assert wanted.items() <= got.items()
+    assert not secrets.keys() & got.keys()
+
+
 def test_nothing_is_run_without_a_yes(command: Command, program: Program) -> None:
     notes = program("codex", "")
     ended = command("setup", "codex")

@@ -166,6 +166,15 @@ def test_a_day_of_25_hours_counts_its_last_hour_and_the_next_day_does_not(
     assert [ledger.committed(day) for day in days] == [0, Decimal("0.04"), 0]
 
 
+def test_a_day_begins_with_its_first_second_and_ends_with_its_last(database: Database) -> None:
+    begins, ends = (start_of(today() + timedelta(days=days)) for days in (0, 1))
+    with database.transaction("IMMEDIATE") as connection:
+        add_pictures(connection, begins, ends - timedelta(seconds=1), ends, begins - timedelta(seconds=1))
+    ledger = Ledger(database)
+    assert ledger.committed(today()) == 2 * Decimal("0.04")
+    assert [spent.results for spent in ledger.between(today(), today())] == [1, 1]
+
+
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows cannot be given a time zone")
 def test_who_travels_finds_the_day_of_the_new_time_zone(database: Database, time_zone: TimeZone) -> None:
     began = datetime(2026, 1, 1, 0, 50, tzinfo=UTC)

@@ -12,6 +12,7 @@ from PIL import Image
 from imagerouter_mcp.images.inspect.binary import MAX_PIXELS, NotAPictureError
 from imagerouter_mcp.images.inspect.formats import sniff
 from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
+from support import hostile_pictures as hostile
 
 SIZE = (40, 24)
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="24"><circle r="9"/></svg>'
@@ -201,6 +202,20 @@ def test_metadata_that_would_fill_the_memory_is_refused(tmp_path: Path, block: b
     assert reason(tmp_path, block) == "its data is damaged"
 
 
+def test_a_tiff_of_far_too_many_tags_is_refused(tmp_path: Path) -> None:
+    grey = {256: 8, 257: 8, 258: 8, 262: 1, 273: 8, 278: 8, 279: 64}
+    tags = [(tag, 3, 1, value) for tag, value in grey.items()]
+    more = [(tag, 1, 1, 0) for tag in range(1000, 2000)]
+
+    assert seen(tmp_path, hostile.tiff(tags + more[len(tags) :], bytes(64))).width == 8
+    assert reason(tmp_path, hostile.tiff(tags + more, bytes(64))) == "its data is damaged"
+
+
+def test_a_jpeg_of_far_too_many_scans_is_refused(tmp_path: Path) -> None:
+    assert seen(tmp_path, hostile.jpeg_of_scans(8, 99)).passes == 100
+    assert reason(tmp_path, hostile.jpeg_of_scans(8, 100)) == "it has more than 100 scans"
+
+
 def test_metadata_in_several_segments_is_judged_as_a_whole(tmp_path: Path) -> None:
     jpeg, exif = encoded(picture(), "JPEG"), turned(6).tobytes()
     parts = b"".join(
@@ -337,6 +352,12 @@ def test_a_movie_without_its_index_is_cut_short(tmp_path: Path) -> None:
     start = box(b"ftyp", b"isom", bytes(4)) + box(b"mdat", b"frames")
 
     assert reason(tmp_path, start) == "it is cut short"
+
+
+def test_a_movie_without_its_frames_is_cut_short(tmp_path: Path) -> None:
+    whole = movie()
+
+    assert reason(tmp_path, whole[: whole.index(b"mdat") - 4]) == "it is cut short"
 
 
 def test_a_box_that_is_shorter_than_its_own_head_is_damage(tmp_path: Path) -> None:

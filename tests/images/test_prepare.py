@@ -939,8 +939,19 @@ def test_a_picture_of_too_many_pixels_is_not_decoded() -> None:
     frame = progressive.index(b"\xff\xc2") + 5
     progressive[frame : frame + 4] = struct.pack(">HH", 9400, 9400)
 
-    assert "too many" in refusal(png(10_000, 9_000, 8, 0, b"")).what
+    assert "too many" in refusal(png(10_000, 9_000, 8, 2, b"")).what
     assert "too many" in refusal(bytes(progressive)).what
+
+
+def test_a_page_scanned_at_1200_dpi_is_scaled_down() -> None:
+    page = Image.new("1", (9921, 14031), 1)  # A4
+    page.paste(0, (1000, 1000, 4000, 2000))
+
+    made = prepare(io.BytesIO(encoded(page, "TIFF", compression="group4")), "page.tif")
+    made.file.close()
+
+    assert (made.width, made.height) == (5792, 8192)
+    assert made.notes[0].startswith("page.tif was scaled down from 9921×14031 to 5792×8192 pixels")
 
 
 def test_a_webp_too_large_to_be_decoded_for_a_check_is_judged_by_its_structure(
@@ -1105,6 +1116,26 @@ def test_fitted_keeps_the_shape_and_never_enlarges(
     size: tuple[int, int], longest: int, expected: tuple[int, int]
 ) -> None:
     assert fitted(size, longest) == expected
+
+
+def test_a_large_png_that_fits_keeps_its_size_and_format() -> None:
+    with io.BytesIO() as file:
+        Image.new("L", (4200, 4096), 200).save(file, "PNG")
+        fits = file.tell() + 2000
+        made = encode.encode(file, inspect(file), formats.PNG, max_bytes=fits)
+    made.file.close()
+    assert (made.format, made.width, made.reduced) == (formats.PNG, 4200, False)
+
+
+def test_a_grey_transparent_picture_that_is_scaled_down_stays_grey() -> None:
+    with io.BytesIO() as file:
+        grey = noise("L", (300, 200))
+        Image.merge("LA", (grey, grey)).save(file, "PNG")
+        half = file.tell() // 2
+        made = encode.encode(file, inspect(file), formats.PNG, max_bytes=half)
+    with made.file, Image.open(made.file) as image:
+        assert (made.format, image.mode) == (formats.PNG, "LA")
+        assert image.width > 150
 
 
 def test_a_large_png_that_will_not_fit_is_not_compressed_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:

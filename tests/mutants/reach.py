@@ -91,13 +91,14 @@ class Reach:
         source = (package / fault.module).read_text("utf-8")
         places = _places(fault.module, source)
         inside, lines = _where_it_shows(ast.parse(source), fault)
+        running = self._running(places[line] for line in lines)
         found = (
-            self._running(places[line] for line in lines)
+            running
             # What is newer than the record:
             or self._running(place for place in places.values() if place.function == fault.function != "")
             or self._running(places.values())
         )
-        if not inside:
+        if not (inside and running):
             # What runs at import also shows in the tools' contract and in the documents.
             found |= {name for name in self.tests if name.startswith(_OF_IMPORTS)}
         # What is cached runs in the first test alone that needs it; the module's own tests need it too.
@@ -237,6 +238,7 @@ class _Recorder:
 
     def __init__(self, folder: Path) -> None:
         self._name = folder / str(os.getpid())
+        self._current = self._name.with_suffix(".test")
         self._took: dict[str, tuple[float, float]] = {}
         self._failed: set[str] = set()
         self._coverage = coverage.Coverage(
@@ -251,6 +253,7 @@ class _Recorder:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         self._coverage.switch_context(item.nodeid)
+        self._current.write_text(item.nodeid, "utf-8")
         began, cpu_began = time.monotonic(), time.process_time()
         try:
             return (yield)

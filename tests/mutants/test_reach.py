@@ -17,6 +17,10 @@ def first(count=7):
 
 def second():
     return LIMIT * 2
+
+
+def at_import():
+    return 9
 """
 TESTS = {
     "tests/tools/test_all.py::test_first": ("first", "return count + 1", 0.2),
@@ -40,8 +44,9 @@ REACH = Reach(
         ("count + 1", ["api/test_part", "api/test_other", "tools/test_all"]),
         ("7", ["api/test_part", "contract/test_contract", "api/test_other", "tools/test_all"]),
         ("5", ["api/test_part", "contract/test_contract", "tools/test_all"]),
+        ("9", ["api/test_part", "contract/test_contract", "api/test_other", *["tools/test_all"] * 2]),
     ],
-    ids=["a line", "a default", "a constant"],
+    ids=["a line", "a default", "a constant", "a line that no test runs"],
 )
 def test_the_nearest_tests_that_can_notice_a_fault_come_first(
     tmp_path: Path, before: str, chosen: list[str]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from mutants import reach
 from mutants.faults import Fault
 from mutants.reach import RECORD, Record, Recorded, file_of, read_recorded
 
@@ -25,6 +26,7 @@ SECONDS_TO_COLLECT = 120.0
 CALM_SECONDS = 0.1
 """A test that takes less waits for nothing, so that load does not make it fail."""
 _FIRST = 20
+_IN_CHILDREN = Path(__file__).with_name("in_children.py")
 PLUGINS = ("-p", "no:cacheprovider", "-p", "no:xdist")
 IN_PROCESS = (
     "api",
@@ -96,35 +98,42 @@ class Tree:
         """
         tests = self._tests()
         recorded = record.read(tests)
-        folder.mkdir()
         if new := {file_of(name) for name in tests.keys() - recorded.keys()}:
+            folder.mkdir()
+            shutil.copy(_IN_CHILDREN, folder / "sitecustomize.py")
             self._pytest(
                 *("-p", "mutants.reach", "-n", str(processes), "--dist", "loadfile", "--tb=no", *sorted(new)),
-                **{RECORD: str(folder)},
+                **{RECORD: str(folder), "PYTHONPATH": self._python_path(folder)},
             )
             recorded |= read_recorded(folder, self.package)
             record.write(recorded, tests)
         return recorded
 
     def _tests(self) -> dict[str, str]:
-        """Return the tests in whose process the package runs, each with a digest of its file."""
+        """Return the tests in whose process the package runs, each with a digest of its file.
+
+        What was recorded in another way has another digest.
+        """
         folders = [f"tests/{name}" for name in IN_PROCESS]
         alone = [str(file.relative_to(self.root)) for file in self.root.glob("tests/test_*.py")]
         names = [
             line for line in self._pytest("--collect-only", *folders, *alone).splitlines() if "::" in line
         ]
+        recorder = b"".join(file.read_bytes() for file in (Path(reach.__file__), _IN_CHILDREN))
         states = {
-            file: hashlib.sha256((self.root / file).read_bytes()).hexdigest()[:16]
+            file: hashlib.sha256(recorder + (self.root / file).read_bytes()).hexdigest()[:16]
             for file in set(map(file_of, names))
         }
         return {name: states[file_of(name)] for name in names}
 
+    def _python_path(self, *more: Path) -> str:
+        return os.pathsep.join(map(str, (self.root / "server", self.root / "tests", *more)))
+
     def _pytest(self, *options: str, **environment: str) -> str:
-        paths = os.pathsep.join([str(self.root / "server"), str(self.root / "tests")])
         return subprocess.run(  # noqa: S603 - our own tests
             [sys.executable, "-m", "pytest", "--quiet", *options],
             cwd=self.root,
-            env={**os.environ, "PYTHONPATH": paths, **environment},
+            env={**os.environ, "PYTHONPATH": self._python_path(), **environment},
             capture_output=True,
             text=True,
             check=False,

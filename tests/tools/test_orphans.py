@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from imagerouter_mcp.fetch import tls_context
 from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.days import start_of, today
@@ -267,6 +268,7 @@ async def test_what_cannot_be_settled_yet_may_have_been_charged_and_is_settled_l
     connect: Hosts, leave: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handle = leave("working", HEAD + answer_of(b64_json=base64.b64encode(_png()).decode()))
+    tls_context.cache_clear()
     with monkeypatch.context() as environment:
         environment.setenv("SSL_CERT_FILE", "/no/such/file.pem")
         async with connect() as host:

@@ -333,3 +333,23 @@ def modern(method: str, **parameters: object) -> tuple[dict[str, object], dict[s
     if "name" in parameters:
         headers["Mcp-Name"] = str(parameters["name"])
     return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**parameters, "_meta": meta}}, headers
+
+
+@posix
+def test_a_log_that_nobody_reads_stops_nothing(bare: Bare, tmp_path: Path) -> None:
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, "http", "--port", "0", "--sandbox"],
+        env=bare(tmp_path),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr
+        try:
+            url = process.stderr.readline().removeprefix("Serving MCP at ").strip().removesuffix("mcp")
+            with httpx.Client(base_url=url) as client:  # twice what a pipe of 64 KiB holds
+                assert {client.get("/health").status_code for _ in range(1500)} == {200}
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=2 * CLOSING_SECONDS) == 0
+        finally:
+            process.kill()

@@ -48,7 +48,7 @@ async def kept_answer(
     Yields:
         A function that stores a piece of the body.
     """
-    file = _begun(path, Head.of(response)) if path else None
+    file = _opened(path) if path else None
 
     def keep(chunk: bytes) -> None:
         nonlocal file
@@ -59,6 +59,8 @@ async def kept_answer(
                 _close(file)
                 file = None
 
+    head = Head.of(response)
+    keep(json.dumps({"status": head.status, "headers": dict(head.headers)}).encode() + b"\n")
     try:
         yield keep
     finally:
@@ -95,19 +97,13 @@ def _redacted(path: Path, redact: Callable[[bytes], bytes | bytearray]) -> bytes
     return redacted
 
 
-def _begun(path: Path, head: Head) -> BinaryIO | None:
+def _opened(path: Path) -> BinaryIO | None:
     try:
         private_folder(path.parent)
         # Unbuffered: what is written outlives this process, however it ends.
-        file = open_private(path, "wb", buffering=0)
+        return open_private(path, "wb", buffering=0)
     except OSError:
         return None
-    try:
-        file.write(json.dumps({"status": head.status, "headers": dict(head.headers)}).encode() + b"\n")
-    except OSError:
-        _close(file)
-        return None
-    return file
 
 
 def _close(file: BinaryIO) -> None:

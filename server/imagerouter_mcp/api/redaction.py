@@ -23,7 +23,6 @@ _ESCAPED = re.compile(
     re.IGNORECASE,
 )
 """A character as URLs, JSON and other languages, and HTML write it."""
-_NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 _LAYERS = 3
 """How often a text may be escaped, one way within another."""
 _LOWER_CASE = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -143,7 +142,7 @@ def _character(found: re.Match[str]) -> str:
         return ampersand or itself
     digits = next(filter(None, hexadecimal), None)
     code = int(digits, 16) if digits else int(decimal)
-    return chr(code) if code <= sys.maxunicode else _NO_CHARACTER
+    return chr(min(code, sys.maxunicode))
 
 
 def _lower(text: str) -> str:

@@ -6,10 +6,11 @@ Each command line is built from the tool's own schema, and the tool's own answer
 import argparse
 import json
 import re
+import subprocess
 import sys
-import webbrowser
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -31,7 +32,7 @@ from imagerouter_mcp.generation.handles import is_handle
 from imagerouter_mcp.images.pixels.preview import make_preview
 from imagerouter_mcp.images.source_images import is_data
 from imagerouter_mcp.server import build_server
-from imagerouter_mcp.settings import Settings, expand
+from imagerouter_mcp.settings import Settings, expand, program_environment
 from imagerouter_mcp.tools import all_tools
 from imagerouter_mcp.tools.declare import explained
 from imagerouter_mcp.wiring import open_app
@@ -270,12 +271,21 @@ def _tell(result: CallToolResult, options: argparse.Namespace, *, makes: bool) -
     paths = [Path(image["path"]) for image in images if "path" in image]
     if getattr(options, "open", False):
         for path in paths:
-            webbrowser.open(path.as_uri())
+            _open(path)
     try:
         _print(result, content, options, paths)
     except OSError:  # a closed pipe, a full disk
         silence_stdout()
     return int(bool(result.is_error))
+
+
+def _open(path: Path) -> None:
+    """Show a file in the person's browser, which gets none of the secrets in the environment."""
+    program = "import sys, webbrowser; webbrowser.open(sys.argv[1])"
+    with suppress(OSError):
+        subprocess.run(  # noqa: S603 - our own program, and a file of our own
+            [sys.executable, "-P", "-c", program, path.as_uri()], env=program_environment(), check=False
+        )
 
 
 def _print(

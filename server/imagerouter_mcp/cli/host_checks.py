@@ -14,6 +14,8 @@ from anyio import to_thread
 from imagerouter_mcp.cli.checks import Check, Finding
 from imagerouter_mcp.cli.hosts import Host, Question, hosts
 from imagerouter_mcp.cli.launch import SERVER, as_typed
+from imagerouter_mcp.cli.remote_hosts import TOKEN
+from imagerouter_mcp.settings import program_environment
 
 ASK_SECONDS = 40.0
 """Time limit for a host's own command. The slowest seen took 7 s on two busy cores."""
@@ -71,7 +73,12 @@ async def _ask(host: Host, program: str, question: Question) -> Finding:
 async def _output(words: list[str]) -> str:
     """Return what a command prints; kill everything it started, however this ends."""
     async with await anyio.open_process(
-        words, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, cwd=Path.home(), start_new_session=True
+        words,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+        cwd=Path.home(),
+        env=program_environment(TOKEN),  # which a host needs to connect to a server elsewhere
+        start_new_session=True,
     ) as process:
         try:
             said = [chunk async for chunk in process.stdout] if process.stdout else []

@@ -10,6 +10,7 @@ from functools import partial
 from itertools import takewhile
 
 from imagerouter_mcp import __version__
+from imagerouter_mcp.cli.patient_log import PatientHandler
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.lines import VisibleFormatter
 
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     typed = list(sys.argv[1:] if arguments is None else arguments)
     # stdout belongs to the protocol. The SDK leaves an existing logging setup alone.
     by_hand = bool(_words_by_hand(typed))
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(sys.stderr) if by_hand else PatientHandler()
     handler.setFormatter(VisibleFormatter(_log_format(by_hand=by_hand)))
     logging.basicConfig(handlers=[handler])
     if not typed and all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout)):

@@ -63,5 +63,6 @@ async def _end_on_signal(app: App, grace_seconds: float) -> None:
         await anext(aiter(signals))
     with anyio.move_on_after(grace_seconds + CLOSING_SECONDS):
         await app.close()
+    logging.shutdown()
     # The SDK reads stdin in a thread that nothing can interrupt: waiting for it would hang.
     os._exit(0)

@@ -11,7 +11,7 @@ from imagerouter_mcp.cli.hosts import Host, hosts
 from imagerouter_mcp.cli.launch import COMMAND, Launch, as_typed, own_launch
 from imagerouter_mcp.cli.remote_hosts import TOKEN, remote_entry, remote_words
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.settings import load_settings
+from imagerouter_mcp.settings import load_settings, program_environment
 
 REGISTER_SECONDS = 120
 """Time limit for a host's command."""
@@ -121,6 +121,7 @@ def _run(host: Host, command: Sequence[str], registration: _Registration, *, may
         ended = subprocess.run(  # noqa: S603 - shown to the person first, or agreed to with --yes
             command,
             cwd=Path.home(),
+            env=program_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -6,13 +6,14 @@ its work. Children run one at a time.
 
 A child has three files: it reads the picture on its standard input, writes what it makes on its standard
 output, and finds on its standard error what to do, which it replaces by its answer. So nothing is told in
-arguments, which other users of the machine can read. As a program, this module is the child.
+arguments, which other users of the machine can read.
 """
 
 import importlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from io import UnsupportedOperation
 from typing import Any, BinaryIO, cast
 
 from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError, PlanError
+from imagerouter_mcp.images.inspect.binary import NotAPictureError
 
 CHILD_BYTES = 360 << 20
 """Memory of a child: what Linux lets it allocate. macOS and Windows have no such limit."""
@@ -45,7 +47,14 @@ that it made, or none, and what it tells about that."""
 
 
 class StoppedError(Exception):
-    """A child process took too much time or memory."""
+    """A picture could not be worked on here. The text says why, as the end of a sentence."""
+
+
+class TooLargeError(StoppedError):
+    """Work on a picture would take, or took, too much memory."""
+
+    def __init__(self) -> None:
+        super().__init__(f"it takes more than {CHILD_BYTES >> 20} MiB of memory")
 
 
 def scratch_file() -> BinaryIO:
@@ -65,7 +74,8 @@ def in_child(work: Work, file: BinaryIO, /, **arguments: object) -> tuple[Binary
         The file that it made, at its beginning, and what it told. The caller closes the file.
 
     Raises:
-        StoppedError: It took too much time or memory.
+        StoppedError: It took too much time or memory, or failed.
+        NotAPictureError: As `work`.
         InvalidSourceError: As `work`.
         PlanError: As `work`.
     """
@@ -84,13 +94,13 @@ def in_child(work: Work, file: BinaryIO, /, **arguments: object) -> tuple[Binary
 
 def _read(answer: bytes) -> Fields:
     """Return what a child told, or raise its refusal."""
-    try:
-        read = json.loads(answer)
-        refused = read.get("refused")
-    except (ValueError, AttributeError):
-        raise StoppedError from None
-    if refused:
+    read = json.loads(answer)
+    if refused := read.get("refused"):
         raise _REFUSALS[refused[0]](*refused[1:])
+    if read.get("too_large"):
+        raise TooLargeError
+    if reason := read.get("no_picture"):
+        raise NotAPictureError(reason)
     return read["told"]
 
 
@@ -119,26 +129,39 @@ def _run(picture: BinaryIO, made: BinaryIO, told: BinaryIO) -> None:
     before = [os.lseek(each.fileno(), 0, os.SEEK_CUR) for each in files]
     try:
         # -P: never import a module from the working directory, which is anyone's.
-        subprocess.run(  # noqa: S603 - our own module, no shell, no text of others in the command
-            [sys.executable, "-P", "-m", __name__],
+        ended = subprocess.run(  # noqa: S603 - our own module, no shell, no text of others in the command
+            [sys.executable, "-P", "-c", f"from {__name__} import work_as_child; work_as_child()"],
             stdin=picture,
             stdout=made,
             stderr=told,
             env=bare_environment(),
             timeout=SECONDS,
-            check=True,
+            check=False,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
-    except subprocess.SubprocessError:
-        raise StoppedError from None
+    except subprocess.TimeoutExpired:
+        raise StoppedError(f"it takes more than {SECONDS} s") from None
+    except OSError as error:
+        raise StoppedError(f"no process could be started for it ({error.strerror or error})") from None
     finally:
         for each, position in zip(files, before, strict=True):
             os.lseek(each.fileno(), position, os.SEEK_SET)
             each.seek(0)
+    if ended.returncode:
+        raise StoppedError(_why(ended.returncode))
 
 
-def _child() -> None:
-    """Do what standard error says, and replace it by the answer."""
+def _why(status: int) -> str:
+    """Return why a child ended without an answer."""
+    if status == -getattr(signal, "SIGXCPU", status + 1):
+        return f"it takes more than {CPU_SECONDS} s of computing"
+    if status == -getattr(signal, "SIGKILL", status + 1):
+        return "the system ended the process that decodes it, probably because memory was short"
+    return f"the process that decodes it failed with status {status}"
+
+
+def work_as_child() -> None:
+    """Do what standard error says, and replace it by the answer; the whole program of a child."""
     with os.fdopen(os.dup(2), "r+b") as told, open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - no path
         os.dup2(nowhere.fileno(), 2)  # decoders print warnings
         told.seek(0)
@@ -150,6 +173,10 @@ def _child() -> None:
             answer = {"told": fields}
         except tuple(_REFUSALS.values()) as error:
             made, answer = None, {"refused": [error.kind, error.what, error.remedy]}
+        except NotAPictureError as error:
+            made, answer = None, {"no_picture": str(error)}
+        except (MemoryError, TooLargeError):
+            made, answer = None, {"too_large": True}
         if made:
             shutil.copyfileobj(made, sys.stdout.buffer)
             sys.stdout.buffer.flush()
@@ -176,7 +203,3 @@ def _limit(cpu_seconds: int, most: int) -> None:
         _, hard = resource.getrlimit(kind)  # only root may raise it
         soft, most_ever = (limit if hard == resource.RLIM_INFINITY else min(limit, hard) for limit in wanted)
         resource.setrlimit(kind, (soft, most_ever))
-
-
-if __name__ == "__main__":
-    _child()

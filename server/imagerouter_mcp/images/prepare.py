@@ -13,14 +13,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from imagerouter_mcp.errors import InvalidSourceError
-from imagerouter_mcp.images.confined import (
-    CHILD_BYTES,
-    CPU_SECONDS,
-    Fields,
-    StoppedError,
-    in_child,
-    scratch_file,
-)
+from imagerouter_mcp.images.confined import Fields, StoppedError, TooLargeError, in_child, scratch_file
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.cost import decoding_bytes, is_heavy
@@ -133,10 +126,9 @@ def _reporting(name: str) -> Generator[None]:
             f"The source image {name} is not a picture that can be sent: {error}.",
             "Give a whole PNG, JPEG or WebP picture.",
         ) from None
-    except StoppedError:
+    except StoppedError as error:
         raise InvalidSourceError(
-            f"Decoding the source image {name} was stopped: it takes more than {CPU_SECONDS} s or "
-            f"{CHILD_BYTES >> 20} MiB.",
+            f"The source image {name} could not be decoded here: {error}.",
             "Scale it down, save it anew as PNG or JPEG, and give that.",
         ) from None
     except OSError as error:
@@ -195,13 +187,13 @@ def _encoded(
     max_bytes: int | None = None,
     notes: Sequence[str] = (),
 ) -> SourceImage:
-    from imagerouter_mcp.images.pixels import decode, encode  # noqa: PLC0415 - loads Pillow
+    from imagerouter_mcp.images.pixels import encode  # noqa: PLC0415 - loads Pillow
 
     try:
         made = encode.encode(
             file, seen, becomes, turn=turn, lossless=lossless, max_bytes=max_bytes or encode.MAX_BYTES
         )
-    except decode.TooLargeError:
+    except TooLargeError:
         raise InvalidSourceError(
             f"The source image {name} has {seen.width}×{seen.height} pixels, too many to be converted here.",
             f"Scale it down to {encode.MAX_SIDE} pixels a side or less and give that as PNG, JPEG or WebP.",

@@ -138,11 +138,9 @@ async def _answer(ctx: AppContext, finished: "Finished", preview: PreviewChoice,
 
 async def _source(app: App, origin: str) -> str:
     """Return what an edit was made from; a gallery's picture with its file and first words of its prompt."""
-    from imagerouter_mcp.generation.handles import find_image, is_handle
+    from imagerouter_mcp.generation.handles import find_image
 
-    if not is_handle(origin):
-        return origin
-    with suppress(ImageRouterError):  # after the result is paid for, nothing may fail
+    with suppress(ImageRouterError):  # most are no handles; and once the result is paid for, nothing may fail
         image, record = await find_image(app.gallery, origin)
         parts = [image.handle, image.path.name if image.path else "", f'"{short_prompt(record.prompt)}"']
         return " · ".join(part for part in parts if part)

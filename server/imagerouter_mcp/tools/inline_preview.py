@@ -35,9 +35,9 @@ async def draw_preview(
     if not any(path for path, _ in shown):
         return None, ""
     end = current_time() + _SECONDS
-    drawn = [(await _drawn(path, size, end) if path else (None, False)) for path, _ in shown]
+    drawn = [(await _drawn(path, size, end) if path else (None, "")) for path, _ in shown]
     previews = [preview for preview, _ in drawn]
-    note = _stopped(sum(stopped for _, stopped in drawn))
+    note = _given_up([reason for _, reason in drawn if reason])
     preview = previews[0]
     if len(shown) > 1:
         labels = [label for _, label in shown]
@@ -45,31 +45,29 @@ async def draw_preview(
     return (image_block(preview) if preview else None), note
 
 
-async def _drawn(path: Path, size: "PreviewSize", end: float) -> "tuple[Preview | None, bool]":
-    """Return a file's preview, and whether it was given up."""
+async def _drawn(path: Path, size: "PreviewSize", end: float) -> "tuple[Preview | None, str]":
+    """Return a file's preview, and why it was given up, as the end of a sentence."""
     from imagerouter_mcp.images.confined import StoppedError
     from imagerouter_mcp.images.pixels.preview import make_preview
     from imagerouter_mcp.images.workers import decode
 
     with CancelScope(deadline=end):
         try:
-            return await decode("previews", path, make_preview, path, size), False
+            return await decode("previews", path, make_preview, path, size), ""
         except OSError:  # the file is gone: answer without a preview
-            return None, False
-        except StoppedError:
-            pass
-    return None, True
+            return None, ""
+        except StoppedError as error:
+            return None, str(error)
+    return None, f"its turn did not come within {_SECONDS:.0f} s"
 
 
-def _stopped(count: int) -> str:
-    from imagerouter_mcp.images.confined import CHILD_BYTES
-
-    if not count:
+def _given_up(reasons: Sequence[str]) -> str:
+    if not reasons:
         return ""
-    which = "The preview" if count == 1 else f"{count} previews"
+    which = "The preview" if len(reasons) == 1 else f"{len(reasons)} previews"
     return (
-        f"{which} could not be made within {_SECONDS:.0f} s and {CHILD_BYTES >> 20} MiB. The file itself is "
-        "whole, and nothing more was paid."
+        f"{which} could not be made: {' and '.join(dict.fromkeys(reasons))}. The file itself is whole, and "
+        "nothing more was paid."
     )
 
 

@@ -99,8 +99,6 @@ def _takes(entry: "ModelEntry") -> list[str]:
 
 
 def _sizes(sizes: Sequence[str]) -> str:
-    if not sizes:
-        return ""
     more = len(sizes) - _SIZES_SHOWN
     if more <= 0:
         return ", ".join(sizes)

@@ -34,6 +34,18 @@ async def test_what_the_servers_end_broke_off_before_sending_cost_nothing() -> N
         call.result()
 
 
+async def test_the_end_of_the_server_stops_what_has_not_been_sent_though_somebody_waits() -> None:
+    async def never() -> Finished:
+        return await asyncio.Future[Finished]()
+
+    call = RunningCall("gen_7f3a", 1)
+    call.task = asyncio.create_task(never())
+    call.waiting = 1
+    call.stop()
+    await asyncio.wait([call.task], timeout=1)
+    assert call.task.cancelled()
+
+
 def test_the_time_since_a_call_began_is_counted_from_zero() -> None:
     assert 0 <= RunningCall("gen_7f3a", 1).elapsed < 60
 

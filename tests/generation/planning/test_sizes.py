@@ -62,13 +62,15 @@ def test_a_shape_is_read_however_it_is_written(text: str, ratio: float) -> None:
     assert read_ratio(text, None) == pytest.approx(ratio)
 
 
-@pytest.mark.parametrize("text", ["16x9", "4x3", "3x2", "1x1", "9 x 16", "21x9", "9x32", "8by5"])
-def test_a_size_whose_sides_are_terms_of_a_ratio_is_a_shape(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["16x9", "4x3", "3x2", "1x1", "9 x 16", "21x9", "32x9", "9x32", "8by5", "1.78"]
+)
+def test_a_size_that_is_a_ratio_or_its_terms_is_a_shape(text: str) -> None:
     assert read_wish(text, "").size is None
 
 
 @pytest.mark.parametrize(
-    "text", ["8x8", "16x16", "32x32", "32x16", "24x32", "48x9", "63x63", "64x64", "16x9px", "1024x1024"]
+    "text", ["64", "8x8", "16x16", "32x32", "32x16", "24x32", "48x9", "63x63", "64x64", "16x9px", "1024x1024"]
 )
 def test_a_size_whose_sides_are_pixels_is_exact(text: str) -> None:
     assert read_wish(text, "").size == read_size(text)

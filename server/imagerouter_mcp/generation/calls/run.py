@@ -146,11 +146,8 @@ class Runner:
         call: RunningCall,
         source: "Look | None",
     ) -> Result:
-        try:
-            with _unforeseen("The request could not be carried out", OutcomeUnknownError):
-                answer = await self._sender.send(handle, plan, sources, call)
-        finally:
-            call.one_done()
+        with _unforeseen("The request could not be carried out", OutcomeUnknownError):
+            answer = await self._sender.send(handle, plan, sources, call)
         call.status = "Fetching the result"
         return await self._deliver(handle, plan, answer, call, source)
 
@@ -177,13 +174,10 @@ class Runner:
             return await self._make(handle, plan, sources, call, None)
 
     async def _finish(self, entry: Entry, call: RunningCall) -> Result:
-        try:
-            with _unforeseen("The answer that had arrived cannot be read", OutcomeUnknownError):
-                answer = self._delivery.take_held(entry.handle)
-                if answer is None:
-                    answer = await to_thread.run_sync(self._sender.kept_answer, entry.handle)
-        finally:
-            call.one_done()
+        with _unforeseen("The answer that had arrived cannot be read", OutcomeUnknownError):
+            answer = self._delivery.take_held(entry.handle)
+            if answer is None:
+                answer = await to_thread.run_sync(self._sender.kept_answer, entry.handle)
         with _paid(answer, "The result was made, but its journal entry cannot be read"):
             plan = Plan.from_json(entry.plan or "")
         return await self._deliver(entry.handle, plan, answer, call, again=True)
@@ -220,6 +214,7 @@ class Runner:
                 await self._end(handle, error, call)
             raise
         finally:
+            call.one_done()
             call.unrecorded |= self._delivery.holds(handle)
 
     async def _end_all(self, handles: Sequence[str], error: ImageRouterError, call: RunningCall) -> None:

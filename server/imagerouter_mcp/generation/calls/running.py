@@ -57,7 +57,7 @@ class RunningCall:
         return f"{self._done} of {self.count} done; {self.status[:1].lower()}{self.status[1:]}"
 
     def one_done(self) -> None:
-        """Note that one of its requests was answered, or has failed."""
+        """Note that one of its results is there, or has failed."""
         self._done += 1
 
     def withdraw(self) -> None:

@@ -29,6 +29,7 @@ from imagerouter_mcp.generation.planning.limits import highest_total, too_short
 from imagerouter_mcp.generation.planning.model_choice import Need, instead
 from imagerouter_mcp.generation.planning.plan import Plan
 from imagerouter_mcp.generation.sources import OpenSources
+from imagerouter_mcp.images.workers import decode
 
 RETRY_SECONDS = (0.5, 2.0)
 """Waits before the second and the third try; after a 429, what the service asks for is waited first."""
@@ -134,7 +135,7 @@ class Sender:
             if call.withdrawn:
                 raise NotSentError("The call was cancelled before this request left.", "Ask for it again.")
             with self._descriptors.reserve(), ExitStack() as opened:
-                mask = await to_thread.run_sync(_open_mask, plan, sources, opened)
+                mask = await decode("sources", None, _open_mask, plan, sources, opened)
                 call.sent = True
                 await to_thread.run_sync(self._journal.mark, handle, "working")
                 call.status = f"Asking {plan.model}"

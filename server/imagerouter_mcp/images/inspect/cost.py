@@ -4,9 +4,8 @@ from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.inspection import Inspection
 
 MOST_BYTES = 320 << 20
-"""Memory that decoding may take; 8192×8192 fits as PNG, 4096×4096 in each format."""
-MOST_PIXELS = 89_000_000
-"""Above this Pillow warns of a bomb while it loads some formats (`Image.MAX_IMAGE_PIXELS`)."""
+"""Memory that decoding may take; 8192×8192 fits as PNG, 4096×4096 in each format, a grey page at
+1200 dpi as TIFF."""
 
 _LIGHT_BYTES = 64 << 20
 """Memory of a picture that a thread decodes: 4096×4096 as PNG, 2048×2048 as WebP."""

@@ -1,6 +1,6 @@
 """Open picture files with Pillow, without decoding them. Importing this module loads Pillow.
 
-`Image.open` is not used: it compares with Pillow's own limit against bombs, which is global, and warns.
+Pillow's own limit against bombs is off: `inspect` and `cost` have limits that fit what is done here.
 """
 
 import importlib
@@ -20,6 +20,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from imagerouter_mcp.images.inspect.binary import DAMAGED, NotAPictureError
 
+Image.MAX_IMAGE_PIXELS = None
 PngImagePlugin.MAX_TEXT_CHUNK = 16 << 20
 """Pillow takes a PNG for broken if a packed text in it, such as XMP, is larger; its own limit is 1 MiB."""
 

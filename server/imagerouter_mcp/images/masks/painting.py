@@ -227,9 +227,8 @@ def _derived(
     try:
         return derived(derivation, file, **arguments)
     except (NotAPictureError, StoppedError) as error:
-        reason = str(error) or "it has too many pixels"
         raise InvalidSourceError(
-            f"The {what} cannot be decoded: {reason}.", "Give a PNG, JPEG or WebP picture."
+            f"The {what} cannot be decoded: {error}.", "Give a PNG, JPEG or WebP picture."
         ) from None
 
 

@@ -13,9 +13,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from imagerouter_mcp.images.confined import StoppedError
+from imagerouter_mcp.images.confined import TooLargeError
 from imagerouter_mcp.images.inspect.binary import DAMAGED, NotAPictureError
-from imagerouter_mcp.images.inspect.cost import MOST_BYTES, MOST_PIXELS, decoding_bytes
+from imagerouter_mcp.images.inspect.cost import MOST_BYTES, decoding_bytes
 from imagerouter_mcp.images.inspect.opening import BROKEN, opened
 from imagerouter_mcp.images.pixels.scale import in_bands
 
@@ -44,10 +44,6 @@ _TURNS = {
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class TooLargeError(StoppedError):
-    """Decoding would take too much memory."""
 
 
 def one_at_a_time(work: Callable[P, T]) -> Callable[P, T]:
@@ -91,8 +87,7 @@ def loaded(file: BinaryIO, format_name: str, longest: int) -> ImageFile:
         fits = (by for by in (1, 2, 4) if scale < 2 * by and takes(width * height // by**2) <= MOST_BYTES)
         divisor = next(fits, 8)
         picture.draft(None, (width // divisor or 1, height // divisor or 1))
-    pixels = math.prod(picture.size)
-    if pixels > MOST_PIXELS or takes(pixels) > MOST_BYTES:
+    if takes(math.prod(picture.size)) > MOST_BYTES:
         raise TooLargeError
     try:
         picture.load()
@@ -127,15 +122,16 @@ def upright(picture: Image.Image, orientation: int) -> Image.Image:
     return picture.transpose(_TURNS[orientation]) if orientation in _TURNS else picture
 
 
-def is_deep(picture: ImageFile, head: bytes) -> bool:
+def is_deep(picture: ImageFile, file: BinaryIO) -> bool:
     """Whether a decoded picture came with more than 8 bits a channel.
 
     Args:
         picture: As decoded, before it is changed.
-        head: The first bytes of its file: Pillow forgets the depth of a PNG in colour.
+        file: Where it was decoded from: Pillow forgets the depth of a PNG in colour.
     """
     if isinstance(picture, PngImageFile):
-        return head[_PNG_DEPTH] > 8  # noqa: PLR2004 - bits
+        file.seek(_PNG_DEPTH)
+        return file.read(1)[0] > 8  # noqa: PLR2004 - bits
     if isinstance(picture, TiffImageFile):
         bits = cast("tuple[int, ...]", picture.tag_v2.get(_BITS_PER_SAMPLE) or (8,))
         return max(bits) > 8  # noqa: PLR2004 - bits

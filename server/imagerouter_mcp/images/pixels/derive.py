@@ -26,7 +26,7 @@ def derived(derivation: Derivation, file: BinaryIO, **arguments: object) -> tupl
 
     Raises:
         NotAPictureError: It is no picture.
-        StoppedError: It took too much time or memory.
+        StoppedError: It took too much time or memory, or failed.
     """
     if not is_heavy(inspect(file)):
         return derivation(file, **arguments)

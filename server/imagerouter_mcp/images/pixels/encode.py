@@ -12,7 +12,7 @@ from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 from PIL.TiffImagePlugin import TiffImageFile
 
-from imagerouter_mcp.images.confined import scratch_file
+from imagerouter_mcp.images.confined import TooLargeError, scratch_file
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.binary import holds_text, number
 from imagerouter_mcp.images.inspect.exif import Exif, read_exif, xmp_has_location
@@ -21,7 +21,6 @@ from imagerouter_mcp.images.inspect.inspection import Inspection
 from imagerouter_mcp.images.inspect.opening import block
 from imagerouter_mcp.images.pixels.colour_profiles import colours_only
 from imagerouter_mcp.images.pixels.decode import (
-    TooLargeError,
     fitted,
     has_transparency,
     is_deep,
@@ -136,8 +135,6 @@ def _encoded(
 ) -> Encoded:
     came_as = seen.format
     size = seen.width or 1, seen.height or 1
-    file.seek(0)
-    head = file.read(formats.HEAD_BYTES)
     picture = loaded(file, came_as.name, longest)
     exif = _metadata(picture, file)
     whole = max(size) == max(picture.size) <= MAX_SIDE
@@ -145,7 +142,7 @@ def _encoded(
         kept = _kept_jpeg(picture, exif.orientation, max_bytes)
         if kept:
             return Encoded(kept, came_as, *size, before=size, exif=exif)
-    deep, cmyk = is_deep(picture, head), picture.mode == "CMYK"
+    deep, cmyk = is_deep(picture, file), picture.mode == "CMYK"
     halved = JpegImagePlugin.get_sampling(picture) == _HALVED_CHROMA
     profile = block(picture, "icc_profile")
     image = plain(picture, deep=deep)

@@ -12,13 +12,13 @@ from typing import BinaryIO, Literal
 
 from PIL import Image
 
-from imagerouter_mcp.images.confined import Fields, in_child
+from imagerouter_mcp.images.confined import Fields, TooLargeError, in_child
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.cost import is_heavy
 from imagerouter_mcp.images.inspect.exif import read_exif
 from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
 from imagerouter_mcp.images.inspect.opening import BROKEN, block
-from imagerouter_mcp.images.pixels.decode import TooLargeError, fitted, loaded, upper_half, upright
+from imagerouter_mcp.images.pixels.decode import fitted, loaded, upper_half, upright
 from imagerouter_mcp.images.pixels.draw_svg import can_draw, draw_svg
 from imagerouter_mcp.images.pixels.scale import in_bands
 
@@ -91,7 +91,7 @@ def make_preview(path: Path, size: PreviewSize) -> Preview | None:
 
     Raises:
         OSError: The file cannot be read.
-        StoppedError: Decoding it took too much time or memory.
+        StoppedError: Decoding it took too much time or memory, or failed.
     """
     with path.open("rb") as file:
         try:

@@ -1,0 +1,89 @@
+"""A child process: what it may take, and what is said when it takes more or fails."""
+
+import os
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from imagerouter_mcp.errors import InvalidSourceError
+from imagerouter_mcp.images import confined
+from imagerouter_mcp.images.confined import StoppedError, TooLargeError, in_child
+from imagerouter_mcp.images.inspect.binary import NotAPictureError
+from support import child_work
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits all of it")
+PICTURE = BytesIO(b"x")
+
+
+@pytest.fixture(autouse=True)
+def works_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(child_work.__file__).parents[1]))
+
+
+@on_linux
+def test_a_child_may_take_ten_seconds_and_360_mebibytes_and_gives_way() -> None:
+    made, found = in_child(child_work.limits, PICTURE)
+    made.close()
+
+    most = 360 * 2**20
+    assert found == {
+        "RLIMIT_CPU": [10, 11],
+        "RLIMIT_DATA": [most, most],
+        "RLIMIT_FSIZE": [most, most],
+        "RLIMIT_CORE": [0, 0],
+        "nice": min(19, os.nice(0) + 10),
+    }
+    assert confined.SECONDS == 60
+
+
+@on_linux
+def test_a_child_that_computes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confined, "CPU_SECONDS", 1)
+
+    with pytest.raises(StoppedError, match=r"^it takes more than 1 s of computing$"):
+        in_child(child_work.compute, PICTURE)
+
+
+def test_a_child_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confined, "SECONDS", 0.5)
+
+    with pytest.raises(StoppedError, match=r"^it takes more than 0\.5 s$"):
+        in_child(child_work.compute, PICTURE)
+
+
+@on_linux
+def test_a_child_that_takes_too_much_memory_is_refused_it() -> None:
+    in_child(child_work.allocate, PICTURE, mebibytes=200)[0].close()
+
+    with pytest.raises(TooLargeError, match=r"^it takes more than 360 MiB of memory$"):
+        in_child(child_work.allocate, PICTURE, mebibytes=360)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("killed", "the system ended the process that decodes it, probably because memory was short"),
+        ("crashed", "the process that decodes it failed with status -11"),
+        ("left", "the process that decodes it failed with status 3"),
+    ],
+)
+def test_a_child_that_fails_for_another_reason_is_told_apart(how: str, said: str) -> None:
+    with pytest.raises(StoppedError, match=f"^{said}$"):
+        in_child(child_work.die, PICTURE, how=how)
+
+
+def test_a_child_that_cannot_be_started_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+
+    with pytest.raises(StoppedError, match=r"^no process could be started for it"):
+        in_child(child_work.limits, PICTURE)
+
+
+def test_what_the_work_refuses_passes() -> None:
+    with pytest.raises(InvalidSourceError, match="It is a cat"):
+        in_child(child_work.die, PICTURE, how="refused")
+    with pytest.raises(NotAPictureError, match="it is a poem"):
+        in_child(child_work.die, PICTURE, how="no picture")

@@ -1,0 +1,46 @@
+"""Works for a child process of `images.confined`: what goes wrong there, and what it is allowed."""
+
+import os
+import signal
+from io import BytesIO
+from typing import BinaryIO
+
+from imagerouter_mcp.errors import InvalidSourceError
+from imagerouter_mcp.images.confined import Fields
+from imagerouter_mcp.images.inspect.binary import NotAPictureError
+
+
+def limits(_file: BinaryIO) -> tuple[None, Fields]:
+    """Return the process's limits, and how much it gives way to others."""
+    import resource  # noqa: PLC0415 - not on Windows
+
+    kinds = ("RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE", "RLIMIT_CORE")
+    found = {kind: resource.getrlimit(getattr(resource, kind)) for kind in kinds}
+    return None, {**found, "nice": os.nice(0)}
+
+
+def compute(_file: BinaryIO) -> tuple[None, Fields]:
+    """Never end."""
+    while True:
+        pass
+
+
+def allocate(_file: BinaryIO, *, mebibytes: int) -> tuple[BinaryIO, Fields]:
+    """Return so many bytes."""
+    return BytesIO(bytes(mebibytes << 20)), {}
+
+
+def die(_file: BinaryIO, *, how: str) -> tuple[None, Fields]:
+    """End in a certain way."""
+    match how:
+        case "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "crashed":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "refused":
+            raise InvalidSourceError("It is a cat.", "Give a dog.")
+        case "no picture":
+            raise NotAPictureError("it is a poem")
+        case _:
+            os._exit(3)
+    return None, {}
