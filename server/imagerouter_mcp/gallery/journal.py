@@ -225,6 +225,7 @@ class Journal:
         """Return open generations, unknown outcomes and unreported failures, newest first."""
         return self._select(
             f"(state IN ({_OPEN}, 'unknown') OR NOT delivered) AND state != 'done'"  # the first is an index's
+            " AND coalesce(json_extract(error, '$.kind'), '') != 'not_needed'"
             f" AND (state IN ({_OPEN}) OR created_at >= ?) ORDER BY id DESC LIMIT ?",
             (datetime.now(UTC) - LISTED_FOR).timestamp(),
             limit,

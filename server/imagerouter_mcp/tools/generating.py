@@ -131,7 +131,7 @@ async def _answer(ctx: AppContext, finished: "Finished", preview: PreviewChoice,
         links=links,
         resource_links=settings.resource_links
         and is_version_at_least(ctx.session.protocol_version, _KNOWS_RESOURCE_LINKS),
-        sources=[await _source(app, origin) for origin in finished.results[0].record.sources],
+        sources=[await _source(app, origin) for origin in finished.results[0].records[0].sources],
         last=newest and session_of(ctx) is not None,
     )
 

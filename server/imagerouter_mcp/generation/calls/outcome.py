@@ -19,8 +19,8 @@ class Result:
         estimate: What it was expected to cost, if that was known.
         notes: Sentences for the person.
         number: Of its request within the call, from 1.
-        original: The record of the picture that its background was removed from, in the same call; None for
-            a picture that was made in one step.
+        first_step: The record of the picture that its background was removed from, in the same call; None
+            for a picture that was made in one step.
     """
 
     record: Record
@@ -28,17 +28,17 @@ class Result:
     estimate: Estimate | None = None
     notes: tuple[str, ...] = ()
     number: int = 1
-    original: Record | None = None
+    first_step: Record | None = None
 
     @property
     def records(self) -> tuple[Record, ...]:
         """The records of its steps, in their order."""
-        return (self.original, self.record) if self.original else (self.record,)
+        return (self.first_step, self.record) if self.first_step else (self.record,)
 
     @property
-    def models(self) -> str:
+    def model(self) -> str:
         """The model, or the two that worked on it one after the other."""
-        return ", ".join(record.model for record in self.records)
+        return " and ".join(record.model for record in self.records)
 
     @property
     def cost_usd(self) -> Decimal | None:
@@ -151,8 +151,8 @@ def _after(made: Result, model: str, step: Outcome) -> tuple[Result, list[Failur
     """Return what a picture is after its second step, and why that came to nothing."""
     if isinstance(step, Result):
         price = total([made.estimate, step.estimate])
-        notes = (*made.notes, *step.notes)
-        return replace(step, why=made.why, estimate=price, notes=notes, original=made.record), []
+        notes = (*made.notes, *step.notes, *_others(made.record))
+        return replace(step, why=made.why, estimate=price, notes=notes, first_step=made.record), []
     if step.kind == NotNeededError.kind:
         return replace(made, notes=(*made.notes, step.what)), []
     handle = made.record.images[0].handle
@@ -162,6 +162,14 @@ def _after(made: Result, model: str, step: Outcome) -> tuple[Result, list[Failur
             'tries again, and finish_image with "cutout" removes a plain background for nothing.'
         )
     return made, [Failure(model, step, second_step=True)]
+
+
+def _others(record: Record) -> list[str]:
+    """Return a sentence if a model gave several pictures at once, of which the first was worked on."""
+    handles = ", ".join(image.handle for image in record.images[1:])
+    return (
+        [f"{record.model} gave {len(record.images)} pictures; the others are {handles}."] if handles else []
+    )
 
 
 def _as_one(errors: Sequence[ImageRouterError]) -> ImageRouterError:

@@ -164,13 +164,9 @@ class Runner:
             ImageRouterError: There is nothing to remove, or it came to nothing.
         """
         async with AsyncExitStack() as opened:
-            try:
-                with _unforeseen("The second step could not be prepared", NotSentError):
-                    picture = await _with_background(made, plan.model)
-                    plan, sources = await self._planner.prepare_step(handle, plan, picture, opened)
-            except ImageRouterError:
-                call.one_done()
-                raise
+            with _unforeseen("The second step could not be prepared", NotSentError):
+                picture = await _with_background(made, plan.model)
+                plan, sources = await self._planner.prepare_step(handle, plan, picture, opened)
             return await self._make(handle, plan, sources, call, None)
 
     async def _finish(self, entry: Entry, call: RunningCall) -> Result:

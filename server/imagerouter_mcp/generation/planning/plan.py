@@ -199,13 +199,15 @@ def plan_cut_out(request: Request, picture: Plan, handle: str, remover: ModelEnt
         remover: From `remover_for`.
 
     Returns:
-        The picture's plan, its file named as the original, and the plan of the step. What the step builds
-        on is known when the picture has been made.
+        The picture's plan and that of the step. The file that is most likely the last one has the name that
+        was asked for. What the step builds on is known when the picture has been made.
     """
-    price = estimate(remover)
-    if price and facts_of(picture.model).transparency == "asked":  # the step may not be needed
-        price = replace(price, low=Decimal(), likely=Decimal())
     place = picture.destination
+    price = estimate(remover)
+    first, second = Destination(place.folder, f"{place.stem}-original"), place
+    if facts_of(picture.model).transparency == "asked":  # then the step is hardly needed
+        first, second = place, Destination(place.folder, f"{place.stem}-cutout")
+        price = price and replace(price, low=Decimal(), likely=Decimal())
     step = Plan(
         kind="image",
         prompt=request.prompt,
@@ -213,14 +215,13 @@ def plan_cut_out(request: Request, picture: Plan, handle: str, remover: ModelEnt
         | {"response_format": picture.fields["response_format"]},
         why="",
         estimate=price,
-        destination=place,
+        destination=second,
         origins=(),
         follows=handle,
         transparency=picture.transparency,
         notes=(),
     )
-    original = Destination(place.folder, f"{place.stem}-original")
-    return replace(picture, destination=original, transparency=""), step
+    return replace(picture, destination=first, transparency=""), step
 
 
 def need_of(request: Request) -> Need:
