@@ -80,7 +80,7 @@ class Gallery:
         return sorted(found, key=lambda record: asked.index(record.generation) if asked else 0)
 
     def list(self, query: str | None = None, limit: int = 20) -> list[Record]:
-        """Return records, newest first.
+        """Return records, newest first; those of one call stand together in the order of its requests.
 
         Args:
             query: Words of the prompt, model, handle or date (`2026-11`, `today`, `yesterday`, in the
@@ -88,7 +88,8 @@ class Gallery:
             limit: The maximum number of records.
         """
         with self._database.transaction() as connection:
-            return rows.select(connection, CONDITION, (wanted(query),), max(0, limit))
+            found = rows.select(connection, CONDITION, (wanted(query),), max(0, limit))
+            return rows.by_call(connection, found)
 
     def generation(self, handle: str) -> Record | None:
         """Return the record of a generation by its handle, such as `gen_7f3a`."""
@@ -111,10 +112,15 @@ class Gallery:
             ).fetchall()
         return median(latency for (latency,) in found) / 1000 if found else None
 
-    def count(self) -> int:
-        """Return the number of recorded generations."""
+    def count(self, query: str | None = None) -> int:
+        """Return the number of recorded generations.
+
+        Args:
+            query: As for `list`.
+        """
+        counted = f"SELECT count(*) FROM generations WHERE {CONDITION}"  # noqa: S608 - our own words
         with self._database.transaction() as connection:
-            return int(connection.execute("SELECT count(*) FROM generations").fetchone()[0])
+            return int(connection.execute(counted, (wanted(query),)).fetchone()[0])
 
     def check_writable(self) -> bool:
         """Return True if records can be written now; else raise."""

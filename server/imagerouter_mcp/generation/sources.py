@@ -28,6 +28,7 @@ from imagerouter_mcp.generation.handles import (
     is_handle,
     is_last,
     newest_image,
+    number_of,
 )
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.images.masks import Convention
@@ -189,9 +190,12 @@ class Sources:
         """Return what `last` refers to in an order; None if the order does not say `last`.
 
         Raises:
-            NotFoundError: There is no picture.
+            NotFoundError: There is no picture, or a source is named by its number alone.
         """
         first = order.requests[0]
+        numbers = [number for text in first.images if (number := number_of(text))]
+        if numbers:
+            raise (await self.last_made(order.session)).numbered(numbers[0])
         if not any(map(is_last, (*first.images, first.mask))):
             return None
         return await self.last_made(order.session, without)

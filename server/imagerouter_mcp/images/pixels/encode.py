@@ -151,7 +151,7 @@ def _encoded(
         image = upright(image, exif.orientation)
     encoder = _Encoder(
         _colours(profile, image.mode),
-        _colour_chunks(file) if came_as is formats.PNG else PngInfo(),
+        colour_chunks(file) if came_as is formats.PNG else PngInfo(),
         subsampling=_HALVED_CHROMA if halved else 0,
         lossless=lossless,
         max_bytes=max_bytes,
@@ -180,7 +180,7 @@ def _colours(profile: bytes, mode: str) -> bytes:
     return colours_only(profile) if profile[16:20] == _SPACES.get(mode) else b""
 
 
-def _colour_chunks(file: BinaryIO) -> PngInfo:
+def colour_chunks(file: BinaryIO) -> PngInfo:
     """Collect the chunks before a PNG's pixels that say what its colours are."""
     found = PngInfo()
     file.seek(8)

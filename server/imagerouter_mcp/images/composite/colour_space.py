@@ -1,0 +1,62 @@
+"""Convert between a picture's own colours and sRGB, which models take and make."""
+
+import io
+from contextlib import suppress
+from typing import cast
+
+from PIL import Image
+
+_SPACES = {b"RGB ": "RGB", b"CMYK": "CMYK"}
+
+
+class ColourSpace:
+    """The colours of a picture, by its profile and mode.
+
+    Args:
+        profile: ICC; empty where there is none, and then RGB is sRGB.
+        mode: Pillow's, of the picture.
+    """
+
+    def __init__(self, profile: bytes, mode: str) -> None:
+        self._own = "CMYK" if mode == "CMYK" else "RGB"
+        self._to_screen = self._from_screen = None
+        if _SPACES.get(profile[16:20]) == self._own and mode in ("CMYK", "RGB", "RGBA"):
+            self._read(profile)
+
+    def _read(self, profile: bytes) -> None:
+        """Build both conversions; a profile that cannot be used is left out of account."""
+        with suppress(ImportError):
+            from PIL import ImageCms  # noqa: PLC0415 - Pillow may have been built without Little CMS
+
+            with suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
+                own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+                # Pillow's annotation does not say what this returns.
+                screen = cast("ImageCms.ImageCmsProfile", ImageCms.createProfile("sRGB"))  # pyright: ignore[reportUnknownMemberType]
+                to_screen = ImageCms.buildTransform(own, screen, self._own, "RGB")
+                self._from_screen = ImageCms.buildTransform(screen, own, "RGB", self._own)
+                self._to_screen = to_screen
+
+    def to_screen(self, picture: Image.Image) -> Image.Image:
+        """Convert a picture of these colours to RGB, or RGBA if it has opacity."""
+        return _converted(picture, self._to_screen, "RGB")
+
+    def from_screen(self, picture: Image.Image) -> Image.Image:
+        """Convert a picture of mode RGB or RGBA to these colours."""
+        return _converted(picture, self._from_screen, self._own)
+
+
+def _converted(picture: Image.Image, conversion: object, mode: str) -> Image.Image:
+    alpha = picture.getchannel("A") if picture.mode in ("LA", "RGBA") else None
+    colours = picture.convert("RGB") if alpha else picture
+    if conversion is None:
+        result = colours.convert(mode)
+    else:
+        from PIL import ImageCms  # noqa: PLC0415 - as above
+
+        result = cast(
+            "Image.Image", ImageCms.applyTransform(colours, cast("ImageCms.ImageCmsTransform", conversion))
+        )
+    result.info.clear()
+    if alpha and mode == "RGB":
+        result.putalpha(alpha)
+    return result

@@ -1,0 +1,245 @@
+"""Lay a model's answer into the picture that it was made from, so that nothing outside the mask changes."""
+
+from collections.abc import Sequence
+from dataclasses import astuple
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from PIL import Image, ImageChops, ImageFilter, ImageMath, ImageStat
+
+from imagerouter_mcp.images.composite.align import Alignment, Answer, align
+from imagerouter_mcp.images.composite.arithmetic import (
+    LEVELS,
+    Box,
+    Size,
+    averaged,
+    fitting,
+    mapped,
+    most_apart,
+    opaque,
+    part_in_size,
+    shares,
+)
+from imagerouter_mcp.images.composite.colour_space import ColourSpace
+from imagerouter_mcp.images.composite.frame import Frame
+from imagerouter_mcp.images.composite.match_colours import compared
+from imagerouter_mcp.images.composite.original import Original, decoded
+from imagerouter_mcp.images.composite.soft_edge import softened
+from imagerouter_mcp.images.confined import Fields, in_child, scratch_file
+from imagerouter_mcp.images.inspect.cost import is_heavy
+from imagerouter_mcp.images.inspect.exif import read_exif
+from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.images.inspect.opening import block
+from imagerouter_mcp.images.pixels.decode import has_transparency, loaded, one_at_a_time, plain, upright
+from imagerouter_mcp.images.pixels.encode import MAX_SIDE
+
+PNG_LEVEL = 2
+"""zlib's; higher ones take several times as long on a photo and save a tenth."""
+_LOSSY_QUALITY = 95
+_BAND_ROWS = 256
+_COLOURFUL = 12
+"""Levels of 255 between an answer's channels, on average where it is laid in; a grey picture gets colour."""
+_VISIBLE = 16
+"""Levels of 255; a pixel that differs by more counts as changed."""
+_ECHO_SIDE, _ECHO_AVERAGE, _ECHO_ANYWHERE = 64, 3, 32
+"""As in `comparison`: models that return what they got stay within these levels in a small copy."""
+_BEYOND = 0.03
+"""Share of an answer's sides by which a region may lie beyond it."""
+
+
+def lay_in(source: BinaryIO, answer: Path, mask: Path, frame: Frame, kind: str) -> tuple[BinaryIO, Fields]:
+    """Lay an answer into its source, in a child process where decoding either takes much.
+
+    Args:
+        source: The original file, open for reading.
+        answer: The file of the model's answer.
+        mask: The file of the mask, in the size of the source: white where to edit.
+        frame: What the model got.
+        kind: What to save: "png", "jpeg" or "webp"; inks become TIFF in place of PNG.
+
+    Returns:
+        The result's file at its beginning, which the caller closes, and these fields: `aligned` (whether the
+        answer shows the source outside the mask), `changed` (per cent of the region's pixels), `echo`
+        (whether it shows the source inside, too), `reduced` (whether it came in colour with 16 bits a
+        channel), `mode` (Pillow's, of the result), `enlarged` (how many times the answer was).
+
+    Raises:
+        NotAPictureError: The source or the answer does not decode.
+        StoppedError: It would take too much time or memory.
+        InvalidSourceError: The source's pixels cannot be kept.
+        OSError: A file cannot be read or written.
+    """
+    with answer.open("rb") as made:
+        heavy = is_heavy(inspect(made)) or is_heavy(inspect(source))
+    do = partial(in_child, laid_in) if heavy else one_at_a_time(laid_in)
+    return do(source, answer=str(answer), mask=str(mask), frame=astuple(frame), kind=kind)
+
+
+def laid_in(
+    file: BinaryIO, *, answer: str, mask: str, frame: Sequence[Any], kind: str
+) -> tuple[BinaryIO, Fields]:
+    """Do the work of `lay_in`, as `confined.Work`."""
+    original = decoded(file)
+    with Path(mask).open("rb") as opened:
+        whole = plain(loaded(opened, "png", max(original.picture.size)))
+    with Path(answer).open("rb") as opened:
+        made = _made(opened)
+    sent = Frame.of(frame)
+    region = whole.crop(sent.box)
+    inlay, told = _matched(original.shown(sent.box), region, made, sent)
+    picture = original.picture
+    if told["colourful"] and not original.profile and picture.mode in ("L", "LA"):
+        picture = picture.convert("RGB" if picture.mode == "L" else "RGBA")
+    _lay(picture, inlay, region, sent.box, original.space)
+    result = _saved(picture, original, kind)
+    return result, {**told, "reduced": original.reduced, "mode": picture.mode}
+
+
+def _made(file: BinaryIO) -> Image.Image:
+    """Decode an answer to RGB, or to RGBA if any of it is transparent."""
+    picture = loaded(file, inspect(file).format.name, MAX_SIDE)
+    turns = read_exif(block(picture, "exif")).orientation
+    flat = upright(plain(picture), turns)
+    return flat.convert("RGBA" if has_transparency(flat) else "RGB")
+
+
+def _matched(
+    part: Image.Image, region: Image.Image, made: Image.Image, frame: Frame
+) -> tuple[Image.Image, Fields]:
+    """Return what an answer shows in place of a part of a picture, in its place and with matched colours.
+
+    Args:
+        part: As the model got it, before it was scaled.
+        region: The mask in it.
+        made: The answer.
+        frame: What the model got.
+
+    Returns:
+        A picture of mode RGB or RGBA, in the size of the part or smaller, and what is told of it.
+    """
+    sent, inside = frame.holding(part), frame.mask(region)
+    seen = Image.new("L", frame.size)
+    seen.paste(255, frame.inner)
+    if sent.mode == "RGBA":
+        seen = ImageChops.darker(seen, mapped(sent.getchannel("A"), [0] * 255 + [255]))
+    before, answer = opaque(sent), Answer(made)
+    alignment = align(before, opaque(made), _surroundings(inside, seen))
+    bounds = alignment.box(shares(inside.getbbox() or (0, 0, *frame.size), frame.size))
+    if min(bounds) < -_BEYOND or max(bounds) > 1 + _BEYOND:
+        alignment = Alignment(trusted=False)
+    after = opaque(answer.part(alignment.box((0, 0, 1, 1)), frame.size))
+    correction = compared(before, after, inside, seen)
+    place = frame.place((0, 0, *part.size))
+    inlay = answer.part(alignment.box(place), fitting(part.size, max(*frame.inner_size, *made.size)))
+    inlay = correction.applied(inlay, place)
+    after = correction.applied(after, (0, 0, 1, 1))
+    return inlay, {
+        "aligned": alignment.trusted,
+        "changed": _changed(before, after, inside),
+        "echo": _is_echo(before, after, inside),
+        "colourful": _is_colourful(after, inside),
+        "enlarged": round(part.width / frame.inner_size[0] * frame.size[0] / made.width, 2),
+    }
+
+
+def _lay(picture: Image.Image, inlay: Image.Image, region: Image.Image, at: Box, space: ColourSpace) -> None:
+    """Lay a picture into another one in bands, through a mask with a soft edge.
+
+    Args:
+        picture: Is changed.
+        inlay: Of mode RGB or RGBA, in the shape of the region.
+        region: The mask's part in `at`.
+        at: Where to lay it.
+        space: The picture's colours.
+    """
+    soft = softened(averaged(region, fitting(region.size, max(inlay.size))))
+    left, upper, right, lower = region.getbbox() or (0, 0, 0, 0)
+    for top in range(upper, lower, _BAND_ROWS):
+        band = left, top, right, min(lower, top + _BAND_ROWS)
+        over = _band(inlay, band, region.size, Image.Resampling.BICUBIC)
+        weights = ImageChops.darker(
+            _band(soft, band, region.size, Image.Resampling.BILINEAR), region.crop(band)
+        )
+        place = at[0] + left, at[1] + top, at[0] + right, at[1] + band[3]
+        picture.paste(_blended(picture.crop(place), over, weights, space), place)
+
+
+def _band(picture: Image.Image, band: Box, of: Size, by: Image.Resampling) -> Image.Image:
+    """Return a band of a picture as if that had another size."""
+    if picture.size == of:
+        return picture.crop(band)
+    across, down = picture.width / of[0], picture.height / of[1]
+    box = band[0] * across, band[1] * down, band[2] * across, band[3] * down
+    return part_in_size(picture, box, (band[2] - band[0], band[3] - band[1]), by)
+
+
+def _blended(under: Image.Image, over: Image.Image, weights: Image.Image, space: ColourSpace) -> Image.Image:
+    """Lay one band over another; where the weight is 0, the lower one keeps its exact pixels."""
+    if under.mode == "I;16":
+        return _blended_deep(under, over.convert("L"), weights)
+    if under.mode in ("LA", "RGBA"):
+        result = under.convert("RGBA")
+        clear = result.convert("RGBa")
+        clear.paste(over.convert("RGBA").convert("RGBa"), mask=weights)
+        touched = mapped(weights, [0] + [255] * 255)
+        result.paste(clear.convert("RGBA"), mask=touched)
+        return result.convert(under.mode)
+    own = over.convert("L") if under.mode == "L" else space.from_screen(over.convert("RGB"))
+    under.paste(own, mask=weights)
+    return under
+
+
+def _blended_deep(under: Image.Image, over: Image.Image, weights: Image.Image) -> Image.Image:
+    blended = ImageMath.lambda_eval(
+        lambda given: (
+            (given["under"] * (255 - given["weights"]) + given["over"] * 257 * given["weights"]) / 255
+        ),
+        under=under.convert("I"),
+        over=over.convert("I"),
+        weights=weights.convert("I"),
+    )
+    return blended.convert("I;16")
+
+
+def _saved(picture: Image.Image, original: Original, kind: str) -> BinaryIO:
+    file = scratch_file()
+    profile = original.profile or None
+    try:
+        if kind == "png" and picture.mode == "CMYK":
+            picture.save(file, "TIFF", compression="tiff_adobe_deflate", icc_profile=profile)
+        elif kind == "png":
+            picture.save(file, "PNG", compress_level=PNG_LEVEL, icc_profile=profile, pnginfo=original.chunks)
+        else:
+            lossy = original.space.to_screen(picture) if picture.mode == "CMYK" else picture
+            lossy = opaque(lossy) if kind == "jpeg" and lossy.mode != "L" else lossy
+            lossy.save(file, kind.upper(), quality=_LOSSY_QUALITY, icc_profile=profile)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file
+
+
+def _surroundings(inside: Image.Image, within: Image.Image) -> Image.Image:
+    """Select what should look the same in the answer: what is seen, and not close to the region."""
+    near = mapped(inside.filter(ImageFilter.BoxBlur(max(inside.size) / 100)), [0] + [255] * 255)
+    return ImageChops.subtract(within, near)
+
+
+def _changed(before: Image.Image, after: Image.Image, inside: Image.Image) -> int:
+    visible = mapped(most_apart(before, after), [100 if level > _VISIBLE else 0 for level in LEVELS])
+    return round(ImageStat.Stat(visible, inside).mean[0])
+
+
+def _is_echo(before: Image.Image, after: Image.Image, inside: Image.Image) -> bool:
+    size = fitting(before.size, _ECHO_SIDE)
+    apart = most_apart(averaged(before, size), averaged(after, size))
+    known = ImageStat.Stat(apart, averaged(inside, size))
+    return known.mean[0] <= _ECHO_AVERAGE and known.extrema[0][1] <= _ECHO_ANYWHERE
+
+
+def _is_colourful(picture: Image.Image, inside: Image.Image) -> bool:
+    red, green, blue = picture.split()
+    apart = ImageChops.lighter(ImageChops.difference(red, green), ImageChops.difference(green, blue))
+    return ImageStat.Stat(apart, inside).mean[0] > _COLOURFUL

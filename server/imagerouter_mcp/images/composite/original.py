@@ -1,0 +1,99 @@
+"""Decode a picture as it will be kept outside a mask: whole, upright, in its own colours."""
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from imagerouter_mcp.errors import InvalidSourceError
+from imagerouter_mcp.images.composite.colour_space import ColourSpace
+from imagerouter_mcp.images.inspect import formats
+from imagerouter_mcp.images.inspect.exif import read_exif
+from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.images.inspect.opening import block
+from imagerouter_mcp.images.pixels.decode import TooLargeError, is_deep, loaded, plain, upper_half, upright
+from imagerouter_mcp.images.pixels.encode import colour_chunks
+
+Box = tuple[int, int, int, int]
+
+_PROFILE_SPACES = {"L": b"GRAY", "LA": b"GRAY", "I;16": b"GRAY", "CMYK": b"CMYK"}
+
+
+@dataclass(frozen=True)
+class Original:
+    """A picture whose pixels are to be kept.
+
+    Attributes:
+        picture: Upright, of mode L, LA, RGB, RGBA, I;16 or CMYK.
+        profile: Its ICC profile; empty if it has none for its colours.
+        chunks: What else a PNG says of its colours.
+        reduced: Whether it came in colour with more than 8 bits a channel.
+    """
+
+    picture: Image.Image
+    profile: bytes
+    chunks: PngInfo
+    reduced: bool
+
+    @property
+    def space(self) -> ColourSpace:
+        """Its colour space."""
+        return ColourSpace(self.profile, self.picture.mode)
+
+    def shown(self, box: Box) -> Image.Image:
+        """Return a part as a model gets it: of mode RGB, or RGBA if the picture has opacity."""
+        part = self.picture.crop(box)
+        if part.mode == "I;16":
+            part = upper_half(part)
+        return self.space.to_screen(part)
+
+
+def decoded(file: BinaryIO) -> Original:
+    """Decode a picture whole.
+
+    Args:
+        file: The picture, open for reading and seekable.
+
+    Raises:
+        NotAPictureError: It does not decode.
+        TooLargeError: It would take too much memory.
+        InvalidSourceError: Its pixels cannot be kept.
+    """
+    seen = inspect(file)
+    longest = max(seen.width or 1, seen.height or 1)
+    file.seek(0)
+    head = file.read(formats.HEAD_BYTES)
+    picture = loaded(file, seen.format.name, longest)
+    if seen.format is formats.JPEG and max(picture.size) < longest:
+        raise TooLargeError
+    tiff = seen.format is formats.TIFF
+    turns = 1 if tiff else read_exif(block(picture, "exif")).orientation  # Pillow turns a TIFF itself
+    profile, deep = block(picture, "icc_profile"), is_deep(picture, head)
+    chunks = colour_chunks(file) if seen.format is formats.PNG else PngInfo()
+    kept = upright(_kept(picture, deep=deep), turns)
+    if profile[16:20] != _PROFILE_SPACES.get(kept.mode, b"RGB "):
+        profile = b""
+    return Original(kept, profile, chunks, reduced=deep and kept.mode != "I;16")
+
+
+def _kept(picture: Image.Image, *, deep: bool) -> Image.Image:
+    """Convert without loss to a mode that can be worked on; colour of 16 bits comes in 8 already."""
+    if picture.mode.startswith("I;16"):
+        picture = picture if picture.mode == "I;16" else picture.convert("I").convert("I;16")
+        picture.info.clear()
+        return picture
+    if picture.mode in ("I", "F"):
+        raise InvalidSourceError(
+            "The source image has 32 bits a pixel, which cannot be kept exactly outside a mask.",
+            "Save it with 16 or 8 bits a channel and give that, or edit with keep_outside=false.",
+        )
+    if picture.mode == "CMYK":
+        picture.info.clear()
+        return picture
+    picture = plain(picture, deep=deep)
+    if picture.mode == "1":
+        return picture.convert("L")
+    if picture.mode == "P":
+        return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    return picture

@@ -1,0 +1,41 @@
+"""Soften the edge of a mask towards its inside."""
+
+from PIL import Image, ImageChops, ImageFilter, ImageStat
+
+from imagerouter_mcp.images.composite.arithmetic import LEVELS, mapped
+
+_SHARE = 0.12
+"""Width of the edge, as a share of the region's thickness."""
+_WIDEST = 0.04
+"""Width of the edge at most, as a share of the mask's longer side."""
+_NARROWEST = 1.5
+"""Pixels."""
+
+
+def softened(mask: Image.Image) -> Image.Image:
+    """Return a mask that fades in from its edge; nothing outside it is selected.
+
+    Strokes too thin for the edge that suits the rest get a narrower one.
+
+    Args:
+        mask: Of mode L; its own grey levels stay upper bounds.
+    """
+    hard = mapped(mask, [0] * 128 + [255] * 128)
+    width = min(max(_NARROWEST, _SHARE * _thickness(hard)), max(_NARROWEST, _WIDEST * max(mask.size)))
+    soft = _faded(hard, width)
+    reached = soft.filter(ImageFilter.BoxBlur(2 * width))
+    reached = mapped(reached, [min(255, 16 * level) for level in LEVELS])
+    thin = ImageChops.subtract(hard, reached)
+    return ImageChops.darker(ImageChops.lighter(soft, ImageChops.multiply(_faded(hard, 1), thin)), mask)
+
+
+def _thickness(hard: Image.Image) -> float:
+    """Return how many pixels a region is thick: twice its area by the length of its edge."""
+    edge = ImageChops.subtract(hard, hard.filter(ImageFilter.MinFilter(3)))
+    return 2 * ImageStat.Stat(hard).sum[0] / (ImageStat.Stat(edge).sum[0] or 1)
+
+
+def _faded(hard: Image.Image, width: float) -> Image.Image:
+    """Fade from 0 at the edge to 255 at a width inside."""
+    blurred = hard.filter(ImageFilter.GaussianBlur(width / 2))
+    return mapped(blurred, [max(0, 2 * level - 255) for level in LEVELS])

@@ -1,0 +1,250 @@
+"""An answer laid back into its source: nothing changes outside the mask, and no seam shows."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageFilter, ImageStat
+
+from imagerouter_mcp.errors import InvalidSourceError
+from imagerouter_mcp.images.composite.arithmetic import LEVELS, mapped
+from imagerouter_mcp.images.composite.frame import Frame
+from imagerouter_mcp.images.composite.lay_in import lay_in
+from imagerouter_mcp.images.composite.original import decoded
+from support.models_at_work import RED, Habit, answered
+from support.regions import STEP, apart, colour_at, outside, seam
+
+SIZE = (640, 480)
+REGION = (220, 160, 420, 320)
+FRAME = Frame((120, 80, 520, 400), (640, 512), (0, 0, 640, 512))
+SPOT = (0.4, 0.4, 0.6, 0.6)
+"""Of the frame; well within the region."""
+NONE = Habit()
+SKY = (70, 110, 160)
+
+
+def scenery(size: tuple[int, int] = SIZE) -> Image.Image:
+    """Return a smooth sky over things with edges."""
+    width, height = size
+    slope = sized(Image.linear_gradient("L"), size)
+    picture = Image.merge("RGB", [mapped(slope, [base + level // 4 for level in LEVELS]) for base in SKY])
+    draw = ImageDraw.Draw(picture)
+    for n in range(24):
+        x, y, r = n * 157 % width, height * 3 // 10 + n * 97 % (height * 7 // 10), 10 + n * 31 % 38
+        draw.ellipse(
+            (x - r, y - r, x + r, y + r), fill=(30 + n * 71 % 190, 30 + n * 113 % 190, 30 + n * 29 % 190)
+        )
+    return picture.filter(ImageFilter.GaussianBlur(1))
+
+
+def sized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return picture.resize(size)  # pyright: ignore[reportUnknownMemberType] - Pillow's annotation names NumPy
+
+
+def masked(size: tuple[int, int] = SIZE, region: tuple[int, int, int, int] = REGION) -> Image.Image:
+    mask = Image.new("L", size)
+    mask.paste(255, region)
+    return mask
+
+
+def laid(
+    tmp_path: Path,
+    source: Image.Image | Path,
+    habit: Habit = NONE,
+    *,
+    mask: Image.Image | None = None,
+    frame: Frame = FRAME,
+    kind: str = "png",
+    answer: Image.Image | None = None,
+) -> tuple[Image.Image, dict[str, Any]]:
+    """Let a model answer a source, and lay the answer in."""
+    path = source if isinstance(source, Path) else tmp_path / "source.png"
+    if not isinstance(source, Path):
+        source.save(path)
+    (mask or masked()).save(tmp_path / "mask.png")
+    with path.open("rb") as file:
+        sent = frame.holding(decoded(file).shown(frame.box))
+        (answer or answered(sent, habit, SPOT)).save(tmp_path / "answer.png")
+        made, told = lay_in(file, tmp_path / "answer.png", tmp_path / "mask.png", frame, kind)
+    with made:
+        picture = Image.open(io.BytesIO(made.read()))
+        picture.load()
+    return picture, told
+
+
+HABITS = {
+    "nothing": Habit(),
+    "shifted": Habit(shift=(6, -6)),
+    "larger": Habit(scale=1.03),
+    "smaller": Habit(scale=0.97),
+    "shifted and larger": Habit(shift=(-6, 5), scale=1.03),
+    "tinted": Habit(tint=(24, -10, -18)),
+    "all at once": Habit(shift=(-5, 6), scale=0.97, tint=(-15, 10, 20)),
+    "another shape": Habit(size=(512, 512)),
+    "twice the size": Habit(size=(1280, 1024)),
+    "half the size": Habit(size=(320, 256), shift=(4, 4)),
+}
+
+
+@pytest.mark.parametrize("habit", HABITS.values(), ids=HABITS.keys())
+def test_a_models_habits_leave_no_trace_outside_the_mask_and_no_seam_at_its_edge(
+    tmp_path: Path, habit: Habit
+) -> None:
+    source = scenery()
+    result, told = laid(tmp_path, source, habit)
+    assert result.size == source.size
+    assert outside(source, result, masked()) == 0
+    assert seam(source, result, REGION) <= STEP
+    assert told["aligned"]
+    assert not told["echo"]
+    assert 10 < told["changed"] < 60
+    wanted = answered(source.crop(FRAME.box), Habit(), SPOT)
+    doubled = ImageChops.difference(result.crop(FRAME.box), wanted).filter(ImageFilter.BoxBlur(2))
+    assert ImageStat.Stat(doubled).mean[0] < 3, "an edge is doubled, or the change is not there"
+    assert apart(RED, colour_at(result, (320, 245))) < 12
+
+
+@pytest.mark.parametrize(
+    "habit", [Habit(echo=True), Habit(echo=True, shift=(3, -2), scale=1.02, tint=(8, 0, -8))]
+)
+def test_a_source_that_comes_back_unchanged_is_recognised(tmp_path: Path, habit: Habit) -> None:
+    source = scenery()
+    result, told = laid(tmp_path, source, habit)
+    assert told["echo"]
+    assert told["changed"] <= 2
+    assert outside(source, result, masked()) == 0
+
+
+def test_another_picture_is_not_trusted(tmp_path: Path) -> None:
+    source = scenery()
+    other = sized(source.transpose(Image.Transpose.ROTATE_180), (640, 512))
+    result, told = laid(tmp_path, source, answer=ImageChops.invert(other))
+    assert not told["aligned"]
+    assert outside(source, result, masked()) == 0
+
+
+def with_opacity() -> Image.Image:
+    source = scenery().convert("RGBA")
+    source.putalpha(sized(Image.radial_gradient("L"), SIZE))
+    return source
+
+
+def _deep(grey: Image.Image) -> Image.Image:
+    lifted = grey.convert("I").point(lambda level: level * 251 + 77)  # pyright: ignore[reportUnknownMemberType] - as above
+    return lifted.convert("I;16")
+
+
+KEPT: dict[str, Callable[[], Image.Image]] = {
+    "RGBA": with_opacity,
+    "LA": lambda: with_opacity().convert("LA"),
+    "L": lambda: scenery().convert("L"),
+    "P": lambda: scenery().quantize(64),
+}
+
+
+@pytest.mark.parametrize("make", KEPT.values(), ids=KEPT.keys())
+def test_transparency_grey_and_palettes_are_kept(tmp_path: Path, make: Callable[[], Image.Image]) -> None:
+    source = make()
+    result, _ = laid(tmp_path, source)
+    assert outside(source.convert("RGBA"), result.convert("RGBA"), masked()) == 0
+    assert result.has_transparency_data == source.has_transparency_data
+    assert apart(RED, colour_at(result.convert("RGB"), (320, 245))) < 20, "the change is there, in colour"
+
+
+def test_grey_of_16_bits_keeps_its_depth(tmp_path: Path) -> None:
+    source = _deep(scenery().convert("L"))
+    result, told = laid(tmp_path, source)
+    assert result.mode == "I;16"
+    given, kept = source.copy(), result.copy()
+    for picture in (given, kept):
+        picture.paste(0, REGION)
+    assert given.tobytes() == kept.tobytes()
+    assert told["changed"] > 10
+    assert given.tobytes() != source.tobytes()
+    assert not told["reduced"]
+
+
+def test_inks_are_kept_as_tiff_with_their_profile(tmp_path: Path) -> None:
+    source = scenery().convert("CMYK")
+    path = tmp_path / "inks.tif"
+    source.save(path)
+    result, _ = laid(tmp_path, path)
+    assert (result.format, result.mode) == ("TIFF", "CMYK")
+    assert outside(source, result, masked()) == 0
+
+
+def test_a_turned_photo_is_edited_upright(tmp_path: Path) -> None:
+    path = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    scenery().transpose(Image.Transpose.ROTATE_90).save(path, quality=95, exif=exif)
+    with Image.open(path) as opened:
+        source = opened.transpose(Image.Transpose.ROTATE_270)
+    result, _ = laid(tmp_path, path)
+    assert result.size == SIZE
+    assert outside(source, result, masked()) == 0
+    assert not result.getexif()
+
+
+def test_a_colour_profile_is_kept(tmp_path: Path) -> None:
+    own = ImageCms.createProfile("sRGB")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - untyped
+    profile = ImageCms.ImageCmsProfile(own).tobytes()  # pyright: ignore[reportUnknownArgumentType] - as above
+    path = tmp_path / "profiled.png"
+    scenery().save(path, icc_profile=profile)
+    result, _ = laid(tmp_path, path)
+    assert result.info["icc_profile"] == profile
+    assert outside(scenery(), result, masked()) == 0
+
+
+def test_thin_strokes_are_edited_too(tmp_path: Path) -> None:
+    mask = masked()
+    ImageDraw.Draw(mask).line((150, 100, 490, 100), fill=255, width=5)
+    source = scenery()
+    red = Image.new("RGB", FRAME.size, RED)
+    answer = Image.composite(red, FRAME.holding(source.crop(FRAME.box)), FRAME.mask(mask.crop(FRAME.box)))
+    result, _ = laid(tmp_path, source, mask=mask, answer=answer)
+    assert outside(source, result, mask) == 0
+    assert apart(RED, colour_at(result, (300, 100))) < 60
+
+
+def test_a_region_at_the_pictures_edge_is_edited_up_to_it(tmp_path: Path) -> None:
+    region = (0, 0, 200, 160)
+    frame = Frame((0, 0, 320, 256), (640, 512), (0, 0, 640, 512))
+    source, mask = scenery(), masked(region=region)
+    answer = answered(frame.holding(source.crop(frame.box)), Habit(shift=(4, 4)), (-0.3, -0.3, 0.3, 0.3))
+    result, told = laid(tmp_path, source, mask=mask, frame=frame, answer=answer)
+    assert told["aligned"]
+    assert outside(source, result, mask) == 0
+    assert apart(RED, colour_at(result, (0, 0))) < 12
+
+
+def test_a_part_of_another_shape_is_sent_in_a_frame(tmp_path: Path) -> None:
+    frame = Frame((0, 80, 640, 400), (512, 512), (0, 128, 512, 384))
+    source = scenery()
+    result, told = laid(tmp_path, source, Habit(shift=(3, -3)), frame=frame)
+    assert told["aligned"]
+    assert outside(source, result, masked()) == 0
+    assert seam(source, result, REGION) <= STEP
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "webp"])
+def test_a_lossy_format_is_saved_as_one(tmp_path: Path, kind: str) -> None:
+    result, _ = laid(tmp_path, with_opacity(), kind=kind)
+    assert (result.format or "").lower() == kind
+    assert result.size == SIZE
+
+
+def test_a_source_that_is_hard_to_decode_is_finished_in_a_child_process(tmp_path: Path) -> None:
+    path = tmp_path / "source.tif"
+    scenery().save(path)
+    result, _ = laid(tmp_path, path)
+    assert outside(scenery(), result, masked()) == 0
+
+
+def test_pixels_that_cannot_be_kept_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "floats.tif"
+    scenery().convert("F").save(path)
+    with path.open("rb") as file, pytest.raises(InvalidSourceError, match="keep_outside=false"):
+        decoded(file)
