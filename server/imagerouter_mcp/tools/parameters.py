@@ -38,7 +38,7 @@ Quality = Annotated[
 ]
 Background = Annotated[
     Literal["auto", "transparent"],
-    Field(description="transparent: a model that cannot is followed by a paid cut-out."),
+    Field(description="transparent: if the model makes none, a second paid step cuts it out."),
 ]
 OutputFormat = Annotated[
     Literal["auto", "webp", "jpeg", "png"], Field(description="File type; auto is mostly WebP.")
@@ -54,7 +54,7 @@ OutputDir = Annotated[
 Filename = Annotated[str, Field(description="File name, no folder. Default: the prompt's first words.")]
 
 SELF_EXPLAINING = frozenset(
-    {"filename", "free", "kind", "limit", "output_dir", "output_format", "preview", "quality"}
+    {"background", "filename", "free", "kind", "limit", "output_dir", "output_format", "preview", "quality"}
     | {"response_format", "sort"}
 )
 """Parameters whose description is for people alone: a model knows what the name means."""

@@ -155,11 +155,12 @@ def _after(made: Result, model: str, step: Outcome) -> tuple[Result, list[Failur
         return replace(step, why=made.why, estimate=price, notes=notes, first_step=made.record), []
     if step.kind == NotNeededError.kind:
         return replace(made, notes=(*made.notes, step.what)), []
-    handle = made.record.images[0].handle
     if step.kind != DeliveryError.kind:
+        first = f"{step.remedy} " if step.charged == "unknown" else ""
         step.remedy = (
-            f"The picture is there with its background: edit_image with images={handle} and model={model} "
-            'tries again, and finish_image with "cutout" removes a plain background for nothing.'
+            f"{first}The picture is there with its background: edit_image with images="
+            f"{made.record.images[0].handle} and model={model} tries again, and finish_image with "
+            '"cutout" removes a plain background for nothing.'
         )
     return made, [Failure(model, step, second_step=True)]
 
