@@ -359,6 +359,16 @@ async def test_a_photo_that_cannot_be_converted_here_is_refused_with_what_to_do(
     assert generations(journal) == []
 
 
+async def test_a_model_that_the_service_does_not_know_is_told_with_the_setting_that_names_it(
+    connect: Hosts,
+) -> None:
+    async with connect(model="nosuch/model", edit_model="nosuch/other") as host:
+        made = await host("generate_image", prompt="a fox")
+        named = await host("generate_image", prompt="a fox", model="nosuch/model")
+    assert "The person's IMAGEROUTER_MODEL names it: have that corrected." in made.text
+    assert "IMAGEROUTER" not in named.text
+
+
 @pytest.mark.parametrize("dry_run", [True, False])
 async def test_where_an_alias_was_given_the_answer_says_once_which_model_it_means(
     connect: Hosts,

@@ -4,11 +4,11 @@ import asyncio
 import hashlib
 import io
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 import anyio
 from anyio import to_thread
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from imagerouter_mcp.images.pixels.comparison import Look
+
+T = TypeVar("T")
 
 _OPENED_AT_ONCE = 4
 """Sources of one call, so that it leaves downloads and lookups of names to others."""
@@ -164,6 +166,29 @@ class Sources:
             notes = (*notes, understood, *shrunk)
             yield OpenSources(images, (*origins, f"mask {origin}"), mask, notes, (*fetched, fetched_mask))
 
+    @asynccontextmanager
+    async def files(self, request: Request) -> AsyncGenerator[list[tuple[BinaryIO, str]]]:
+        """Open the source images of a request as they are; they are closed when the block ends.
+
+        Returns:
+            Each file with what the record calls it.
+
+        Raises:
+            InvalidSourceError: One of them cannot be read; the message names it.
+            NotFoundError: There is no such handle.
+        """
+        turns = asyncio.Semaphore(_OPENED_AT_ONCE)
+        async with self._descriptors.sources(len(request.images)), AsyncExitStack() as opened:
+
+            async def in_turn(text: str) -> tuple[BinaryIO, str]:
+                async with turns:
+                    stored, origin = await self._stored(text)
+                    file = await self._reader.open_file(stored or text, origin, request.roots)
+                    opened.callback(file.close)
+                    return file, origin
+
+            yield _successes(await gather_outcomes(map(in_turn, request.images)))
+
     def note_told(self, session: str | None, call: str) -> None:
         """Note that a session was told what a call made."""
         if session is not None:
@@ -236,11 +261,7 @@ class Sources:
             async with turns:
                 return await self._open(text, opened, prepared, turn=bool(request.mask), roots=request.roots)
 
-        outcomes = await gather_outcomes(map(in_turn, request.images))
-        for outcome in outcomes:
-            if isinstance(outcome, ImageRouterError):
-                raise outcome
-        return [outcome for outcome in outcomes if not isinstance(outcome, ImageRouterError)]
+        return _successes(await gather_outcomes(map(in_turn, request.images)))
 
     async def _open(
         self, text: str, opened: AsyncExitStack, turns: anyio.Lock, *, turn: bool, roots: Sequence[Path]
@@ -327,6 +348,16 @@ class Sources:
                 "Have it sent to the address that upload_link gave, or call upload_link for a new one.",
             )
         return path
+
+
+def _successes(outcomes: Iterable[T | ImageRouterError]) -> list[T]:
+    """Return what was opened, or raise the first failure."""
+    successes: list[T] = []
+    for outcome in outcomes:
+        if isinstance(outcome, ImageRouterError):
+            raise outcome
+        successes.append(outcome)
+    return successes
 
 
 def _scaled_mask(mask: "Image", source: SourceImage) -> "Image":

@@ -149,9 +149,8 @@ class Planner:
         sources: OpenSources,
     ) -> list[Plan]:
         """Return a plan for each request, then one for each step that follows one of them."""
-        destination = await to_thread.run_sync(self._delivery.destination, requests[0])
+        destinations = await to_thread.run_sync(self._delivery.destinations, requests[0], len(requests))
         listing = self._catalogue.peek()
-        destinations = [destination] if len(requests) == 1 else destination.numbered(len(requests))
         plans = [
             make_plan(
                 request,
