@@ -50,13 +50,14 @@ async def test_a_background_is_removed_in_a_second_step_and_last_names_the_cut_o
         assert "% of the picture is transparent." in told.text
         assert told.fields["cost_usd"] == 0.0357
         assert any("is transparent" in note for note in told.fields["notes"])
+        assert f"Original: {told.image['original']['handle']} · logo-uncut.png" in told.text
         spent = (await host("spending")).fields
         assert (spent["total_usd"], spent["under_way_usd"], spent["uncertain_usd"]) == (0.0357, 0, 0)
         listed = (await host("list_images")).fields
         original, cut = listed["images"]
         assert (cut["handle"], original["model"]) == (told.image["handle"], PLAIN)
         assert alpha(original["path"]) == (255, 255)
-        assert original["path"].endswith("logo-original.png")
+        assert original["path"].endswith("logo-uncut.png")
         for name in ("last", told.fields["generation"]):
             edited = await host("edit_image", prompt="a red hat", images=[name], dry_run=False, n=1)
             assert told.image["handle"] in edited.text, "the cut-out is what it builds on"

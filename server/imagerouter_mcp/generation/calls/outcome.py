@@ -152,7 +152,10 @@ def _after(made: Result, model: str, step: Outcome) -> tuple[Result, list[Failur
     if isinstance(step, Result):
         price = total([made.estimate, step.estimate])
         notes = (*made.notes, *step.notes, *_others(made.record))
-        return replace(step, why=made.why, estimate=price, notes=notes, first_step=made.record), []
+        first, *more = step.record.images
+        images = (replace(first, original=made.record.images[0]), *more)
+        record = replace(step.record, images=images)
+        return Result(record, made.why, price, notes, first_step=made.record), []
     if step.kind == NotNeededError.kind:
         return replace(made, notes=(*made.notes, step.what)), []
     if step.kind != DeliveryError.kind:
