@@ -7,7 +7,7 @@ from statistics import median
 
 from imagerouter_mcp.gallery import rows
 from imagerouter_mcp.gallery.database import Database
-from imagerouter_mcp.gallery.entries import GalleryImage, Record
+from imagerouter_mcp.gallery.entries import GalleryImage, Record, StoredImage
 from imagerouter_mcp.gallery.query import CONDITION, wanted
 
 _LATENCIES = 20
@@ -27,14 +27,14 @@ class Gallery:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def update(self, image: GalleryImage) -> GalleryImage:
+    def update(self, handle: str, image: StoredImage) -> GalleryImage:
         """Replace the details of an image after a late download, unless its recorded file is there by now.
 
         Returns:
             The image as it is recorded now: another process may have been faster.
         """
         with self._database.transaction("IMMEDIATE") as connection:
-            return rows.update(connection, image)
+            return rows.update(connection, handle, image)
 
     def has(self, path: Path) -> bool:
         """Return whether a file is recorded."""
@@ -55,7 +55,7 @@ class Gallery:
         with self._database.transaction() as connection:
             where = "id = (SELECT generation_id FROM images WHERE handle = ?)"
             for record in rows.select(connection, where, (wanted,), 1):
-                for image in record.images:
+                for image in (*record.images, *record.originals):
                     if image.handle == wanted:
                         return image, record
         return None
