@@ -6,8 +6,11 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from imagerouter_mcp.errors import InvalidSourceError, PlanError
 from imagerouter_mcp.images.confined import Fields, StoppedError, scratch_file
+from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
+from imagerouter_mcp.images.inspect.exif import read_exif
 from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.images.inspect.opening import block
 from imagerouter_mcp.images.masks import Convention
 from imagerouter_mcp.images.masks.regions import Box, Polygon, Regions
 from imagerouter_mcp.images.pixels.decode import (
@@ -40,6 +43,8 @@ _SIDEWAYS = (5, 6, 7, 8)
 _SHADE = (0, 0, 0)
 _TINT = (255, 0, 90)
 _LINE = (255, 255, 255)
+_FRAME = (255, 214, 64)
+"""Around what is sent."""
 _SHADE_STRENGTH, _TINT_STRENGTH = 0.6, 0.45
 _BACKDROP = (200, 200, 200)
 """Shown where the source image is transparent."""
@@ -180,9 +185,13 @@ def covered_share(mask: Image.Image) -> float:
     return covered / (_EDIT * mask.width * mask.height)
 
 
-def mask_preview(source: BinaryIO, mask: Image.Image) -> Preview:
-    """Make a preview of a mask over its source image: see `overlay`."""
-    return encoded(overlay(source, mask), BUDGETS["auto"])
+def mask_preview(source: BinaryIO, mask: Image.Image, sent: tuple[int, int, int, int]) -> Preview:
+    """Make a preview of a mask over its source image, with a frame around what is sent: see `overlay`."""
+    picture = overlay(source, mask)
+    across, down = picture.width / mask.width, picture.height / mask.height
+    frame = sent[0] * across, sent[1] * down, sent[2] * across - 1, sent[3] * down - 1
+    ImageDraw.Draw(picture).rectangle(frame, outline=_FRAME, width=2)
+    return encoded(picture, BUDGETS["auto"])
 
 
 def overlay(source: BinaryIO, mask: Image.Image, longest: int = 768) -> Image.Image:
@@ -230,6 +239,11 @@ def _transparent_part(source: BinaryIO, size: Size) -> Image.Image:
     return scaled(_derived(transparency, source, "source image")[0], size)
 
 
+def kept_part(mask: Image.Image) -> tuple[int, int, int, int]:
+    """Return the box around what a mask leaves alone."""
+    return ImageChops.invert(mask).getbbox() or (0, 0, *mask.size)
+
+
 @one_at_a_time
 def transparency(file: BinaryIO) -> tuple[Image.Image, Fields]:
     """Return a mask of what is transparent in a picture, as `derive.Derivation`."""
@@ -267,7 +281,12 @@ def _derived(
 
 
 def _decoded(file: BinaryIO, longest: int = MAX_SIDE) -> Image.Image:
-    return plain(loaded(file, inspect(file).format.name, longest))
+    """Decode a picture, upright."""
+    kind = inspect(file).format
+    picture = loaded(file, kind.name, longest)
+    # Pillow turns a TIFF when it decodes it.
+    turns = 1 if kind is formats.TIFF else read_exif(block(picture, "exif")).orientation
+    return upright(plain(picture), turns)
 
 
 def _is_soft(mask: Image.Image) -> bool:
