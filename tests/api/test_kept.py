@@ -25,7 +25,7 @@ def full_disk(largest: int) -> Generator[None]:
 
 
 def clean(body: bytes) -> bytes:
-    return body.replace(b"s3cret", b"[API key]")
+    return body.replace(b"s3cret", b"[key]-")
 
 
 async def test_what_arrived_is_read_again_without_the_key(tmp_path: Path) -> None:
@@ -34,14 +34,27 @@ async def test_what_arrived_is_read_again_without_the_key(tmp_path: Path) -> Non
         keep(b'{"key": "s3')
         keep(b'cret"}')
     assert b"s3cret" not in path.read_bytes()
-    assert read_answer(path, clean) == (Head(200, {"retry-after": "3"}), b'{"key": "[API key]"}')
+    assert read_answer(path, clean) == (Head(200, {"retry-after": "3"}), b'{"key": "[key]-"}')
 
 
 def test_the_key_is_removed_from_what_a_killed_process_left(tmp_path: Path) -> None:
     path = tmp_path / "gen_7f3a.answer"
     path.write_bytes(b'{"status": 200, "headers": {}}\ns3cret')
-    assert read_answer(path, clean) == (Head(200, {}), b"[API key]")
+    assert read_answer(path, clean) == (Head(200, {}), b"[key]-")
     assert b"s3cret" not in path.read_bytes()
+
+
+async def test_the_key_is_removed_from_a_large_answer_wherever_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "gen_7f3a.answer"
+    large = bytearray(b"A" * (3 << 20))
+    for place in (0, 1 << 20, (1 << 20) - 40, (2 << 20) - 50, len(large) - 6):
+        large[place : place + 6] = b"s3cret"
+    async with kept_answer(path, ANSWER, clean) as keep:
+        keep(bytes(large))
+    assert (b"s3cret" in large, b"s3cret" in path.read_bytes()) == (True, False)
+    found = read_answer(path, clean)
+    assert found
+    assert len(found[1]) == len(large)
 
 
 @pytest.mark.parametrize("left", [None, b"", b'{"status": 2'])

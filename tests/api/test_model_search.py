@@ -141,6 +141,32 @@ def test_each_word_for_a_wish_finds_what_fulfils_it(word: str, meant: str) -> No
     assert ids(search(CATALOGUE, word, popularity=popularity))[0] == meant
 
 
+@pytest.mark.parametrize("word", ["portrait", "sticker", "food", "wallpaper", "watercolour"])
+def test_what_every_ordinary_model_shows_finds_all_of_them_and_no_special_one(word: str) -> None:
+    models = (entry("a/one"), entry("bria/remove-background"), entry("b/clip", output="video"))
+    assert ids(search(models, word)) == ["a/one"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("4k", ["a/large"]),
+        ("2k", ["b/listed", "a/large"]),
+        ("HD largest", ["a/large", "b/listed"]),
+        ("high resolution", ["b/listed", "a/large"]),
+        ("largest", ["a/large", "b/listed", "c/small", "d/untold"]),
+    ],
+)
+def test_words_for_large_pictures_find_models_by_their_largest_size(query: str, found: list[str]) -> None:
+    models = (
+        entry("d/untold", 0.01),
+        entry("c/small", 0.02, sizes=("1024x1024",)),
+        entry("b/listed", 0.03, sizes=("1024x1024", "2048x1024")),
+        entry("a/large", 0.04, sizes=("3840x2160",)),
+    )
+    assert ids(search(models, query)) == found
+
+
 def test_a_word_itself_counts_more_than_what_it_also_means() -> None:
     models = (entry("a/photo-real", score=10), entry("b/photo-x", score=1), entry("c/real", score=99))
     assert ids(search(models, "photo")) == ["a/photo-real", "b/photo-x", "c/real"]

@@ -121,6 +121,28 @@ def test_an_answer_that_is_not_decoded_loses_the_key_too(way: str) -> None:
     assert REDACTOR.body(body) == f'{{"a": "{STAND_IN}", "b": 1}}'.encode()
 
 
+@pytest.mark.parametrize("way", SPELLINGS)
+def test_a_file_loses_the_key_in_every_spelling_and_keeps_its_length(way: str) -> None:
+    spelled = SPELLINGS[way](KEY)
+    body = f'{{"a": "before {spelled} behind, and é", "b64_json": "{"A" * 999}"}}'.encode()
+    blotted = REDACTOR.blot(body)
+    assert len(blotted) == len(body)
+    text = blotted.decode()
+    assert text.startswith('{"a": "before ')
+    assert STAND_IN in text
+    assert f' behind, and é", "b64_json": "{"A" * 999}"}}' in text
+    assert remains(text) < 12
+
+
+def test_bytes_that_are_no_text_stay_but_for_the_key() -> None:
+    noise = bytes(range(256)) * 40
+    for count in (1, 40):  # few odd bytes, and very many
+        around = noise * count
+        blotted = REDACTOR.blot(around + KEY.encode() + around)
+        assert blotted == around + b"[API key]".ljust(len(KEY), b"-") + around
+    assert Redactor(None).blot(KEY.encode()) == KEY.encode()
+
+
 def test_a_body_without_the_key_is_not_copied() -> None:
     body = b'{"b64_json": "%s"}' % (b"A" * 1000)
     assert REDACTOR.body(body) is body

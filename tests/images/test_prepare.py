@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import pytest
 from PIL import Image, ImageChops, ImageCms, ImageOps, ImageStat
@@ -855,12 +855,11 @@ def test_heic_is_refused_where_nothing_decodes_it(monkeypatch: pytest.MonkeyPatc
 @with_heif
 @pytest.mark.parametrize("alpha", [False, True])
 def test_heic_is_converted_upright_and_without_its_metadata(alpha: bool) -> None:  # noqa: FBT001 - a table's column
-    import pillow_heif  # noqa: PLC0415 - an extra
-
+    heif: Any = importlib.import_module("pillow_heif")  # an extra
     turned = quarters().convert("RGBA" if alpha else "RGB").transpose(Image.Transpose.ROTATE_90)
     packed = io.BytesIO()
     block = exif(6, location=True).tobytes()
-    pillow_heif.from_pillow(turned).save(packed, quality=-1, exif=block)
+    heif.from_pillow(turned).save(packed, quality=-1, exif=block)
 
     result, image, _ = ready(packed.getvalue(), "IMG_0002.HEIC")
 

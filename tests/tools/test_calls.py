@@ -58,7 +58,7 @@ def alike(told: Any) -> Any:  # noqa: ANN401 - JSON
 def words(told: Any) -> str:  # noqa: ANN401 - conftest's Told
     """The text without handles, places, times and sizes in kB, begun as where it was made."""
     text = re.sub(r"\A(.*), made with", r"Made \1 with", told.text)
-    return re.sub(r"(gen|img)_\w+|\S+/\S+\.(webp|jpg)|in \d+\.\d s|\d+\.\d s|\d+ kB", "…", text)
+    return re.sub(r"(gen|img)_\w+|\S+\.(webp|jpg)|in \d+\.\d s|\d+\.\d s|\d+ kB", "…", text)
 
 
 @asynccontextmanager

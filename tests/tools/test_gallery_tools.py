@@ -14,7 +14,7 @@ from imagerouter_mcp.settings import Settings
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
 
-TINY = {"model": "test/test", "size": "64x64"}
+TINY = {"model": "test/test"}
 EMBEDDED = {**TINY, "response_format": "b64_json"}
 
 
@@ -58,8 +58,25 @@ async def test_a_limit_keeps_the_newest(connect: Hosts) -> None:
         for prompt in ("one", "two", "three"):
             await host("generate_image", prompt=prompt, **TINY)
         told = await host("list_images", limit=2)
+        none = await host("list_images", query="a word of many " * 1000)
     assert [image["prompt"] for image in told.fields["images"]] == ["three", "two"]
     assert told.fields["total"] == 3
+    assert told.text.splitlines()[-1] == "And 1 older generation: use a larger limit, or words in query."
+    assert len(none.text) < 200
+
+
+async def test_a_list_counts_what_matches_and_keeps_the_pictures_of_a_call_in_their_order(
+    connect: Hosts,
+) -> None:
+    async with connect() as host:
+        made = await host("generate_image", prompt="A fox", n=4, **TINY)
+        await host("generate_image", prompt="A whale", **TINY)
+        listed = await host("list_images")
+        found = await host("list_images", query="fox", limit=3)
+    handles = [image["handle"] for image in made.fields["images"]]
+    assert [image["handle"] for image in listed.fields["images"][1:]] == handles
+    assert found.fields["total"] == 4
+    assert found.text.splitlines()[-1] == "And 1 older generation with these words: use a larger limit."
 
 
 @pytest.mark.parametrize(
@@ -118,7 +135,7 @@ async def test_a_picture_is_found_by_its_handle(connect: Hosts) -> None:
 
 async def test_a_picture_is_shown_again_as_it_was_told_first(connect: Hosts, made: Journal) -> None:
     async with connect() as host:
-        first = await host("generate_image", prompt="A fox", model="test/test", size="1024x512")
+        first = await host("generate_image", prompt="A fox", model="test/test")
         await host("generate_image", prompt="Another", **TINY)
         again = await host("show_image", handle=f" {first.image['handle'].upper()} ")
         large = await host("show_image", handle=first.image["handle"], preview="large")

@@ -150,7 +150,18 @@ async def test_nothing_found_says_what_to_do(connect: Hosts) -> None:
     async with connect() as host:
         told = await host("search_models", query="zzzzzz qqqqqq")
     assert told.fields == {"models": [], "total": 0, "notes": []}
-    assert "Use fewer words or conditions" in told.text
+    assert "an ability (edit, mask, upscale, text, fast, 4k)" in told.text
+
+
+async def test_a_special_model_says_what_it_does_and_every_model_its_largest_size(connect: Hosts) -> None:
+    async with connect() as host:
+        special = await host("search_models", query="transparent", limit=1)
+        largest = await host("search_models", query="4k")
+    assert special.fields["models"][0]["does"] == "removes the background"
+    assert "; removes the background; takes images; up to 2048x2048;" in special.text
+    sizes = {model["id"]: model["largest_size"] for model in largest.fields["models"]}
+    assert sizes == {"bytedance/seedream-4.5": "4096x4096", "google/gemini-3-pro": "4800x3584"}
+    assert all(f", up to {size};" in largest.text for size in sizes.values())
 
 
 @pytest.mark.parametrize("shape", [shape for shape in MODELS if shape in ("v1", "v2", "v3", "with-faults")])
@@ -181,7 +192,7 @@ async def test_the_model_list_is_asked_for_once(connect: Hosts, journal: Callabl
         for query in ("flux", "gemini", ""):
             await host("search_models", query=query)
         await host("popular_models")
-        await host("generate_image", prompt="A fox", model="test/test", size="64x64")
+        await host("generate_image", prompt="A fox", model="test/test")
     assert [entry["path"] for entry in journal()].count("/v1/models") == 1
 
 

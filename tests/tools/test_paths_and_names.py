@@ -7,7 +7,7 @@ from typing import Any
 from tools.conftest import Hosts
 
 ANY_SIZE = {"model": "black-forest-labs/FLUX-1-schnell", "size": "128x128", "preview": "none"}
-TEST = {"model": "test/test", "size": "128x128", "preview": "none"}
+TEST = {"model": "test/test", "preview": "none"}
 
 
 async def test_whatever_names_a_picture_of_the_gallery_is_a_source_and_a_handle(
@@ -33,6 +33,29 @@ async def test_whatever_names_a_picture_of_the_gallery_is_a_source_and_a_handle(
         assert "not in a folder that this server may read from" in outside.text
         nothing = await call("show_image", handle="gen_0000000")
         assert "gen_0000000 has made no picture yet" in nothing.text
+
+
+async def test_a_number_is_answered_with_the_handle_that_it_means(
+    connect: Hosts, made: Callable[[], list[dict[str, Any]]]
+) -> None:
+    async with connect() as call:
+        several = await call("generate_image", prompt="A fox", n=3, **TEST)
+        handles = [image["handle"] for image in several.fields["images"]]
+        for tool, key, name in (
+            ("edit_image", "images", 3),
+            ("edit_image", "images", "3"),
+            ("edit_image", "images", ["#3"]),
+            ("edit_image", "images", [handles[0], "last:3"]),
+            ("edit_image", "images", ["picture 3"]),
+            ("preview_mask", "image", 3),
+            ("show_image", "handle", 3),
+        ):
+            told = await call(tool, **{key: name}, **({"mask": "box:0,0,1,1"} if key == "image" else {}))
+            assert told.failed
+            assert f"Number 3 of the newest call is {handles[2]}" in told.text, name
+        beyond = await call("edit_image", images=["4"], prompt="Night")
+        assert f"Give a handle, in their order: {', '.join(handles)}" in beyond.text
+    assert len(made()) == 3
 
 
 async def test_the_extension_of_a_filename_decides_the_format_and_the_file_says_what_it_is(

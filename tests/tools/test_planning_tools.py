@@ -246,9 +246,9 @@ async def test_a_special_model_says_what_it_does_and_whether_it_uses_the_prompt(
 async def test_what_the_service_makes_otherwise_than_asked_is_said(connect: Hosts) -> None:
     async with connect() as host:
         told = await host(
-            "generate_image", prompt="x", model="midjourney/midjourney", size="640x640", preview="none"
+            "generate_image", prompt="x", model="midjourney/midjourney", aspect_ratio="3:2", preview="none"
         )
-    assert f"640x640 was asked for; midjourney/midjourney made {told.image['width']}x" in told.text
+    assert f"was asked for; midjourney/midjourney made {told.image['width']}x" in told.text
 
 
 PHOTO = Image.radial_gradient("L").resize((160, 120)).convert("RGB")  # pyright: ignore[reportUnknownMemberType] - Pillow's annotation names NumPy

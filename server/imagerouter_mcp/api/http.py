@@ -148,7 +148,7 @@ class ServiceHTTP:
             )
         most = MAX_ANSWER_BYTES if call.paid else MAX_LIST_BYTES
         body = bytearray()
-        async with kept_answer(call.kept, response, self._redactor.body) as keep:
+        async with kept_answer(call.kept, response, self._redactor.blot) as keep:
             async for chunk in response.aiter_bytes():
                 watch.alive()
                 if not body and chunk.isspace():
@@ -172,7 +172,7 @@ class ServiceHTTP:
         Raises:
             OutcomeUnknownError: The answer never arrived, or not completely.
         """
-        found = read_answer(call.kept, self._redactor.body) if call.kept else None
+        found = read_answer(call.kept, self._redactor.blot) if call.kept else None
         if found is None:
             raise _no_answer(call, "the server ended before the answer came")
         try:

@@ -17,6 +17,9 @@ from imagerouter_mcp.private_files import open_private, private_folder
 _KEPT_HEADERS = ("server", "retry-after")
 """The headers that decoding an answer needs."""
 
+_PIECE, _OVERLAP = 1 << 20, 1 << 12
+"""Bytes of a file that are looked at together, and of the next ones with them, for what lies across."""
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -34,7 +37,7 @@ class Head:
 
 @asynccontextmanager
 async def kept_answer(
-    path: Path | None, response: httpx.Response, redact: Callable[[bytes], bytes | bytearray]
+    path: Path | None, response: httpx.Response, blot: Callable[[bytes], bytes]
 ) -> AsyncGenerator[Callable[[bytes], None]]:
     """Open the file of an answer. A failure to write is ignored: the answer is read all the same.
 
@@ -43,7 +46,7 @@ async def kept_answer(
     Args:
         path: The file, or None to store nothing.
         response: Its head is written first.
-        redact: Removes the API key from bytes; applied to the file at the end.
+        blot: Returns bytes with others in place of the API key; applied to the file at the end.
 
     Yields:
         A function that stores a piece of the body.
@@ -68,33 +71,37 @@ async def kept_answer(
             _close(file)
         if path:
             with anyio.CancelScope(shield=True), suppress(OSError):
-                await to_thread.run_sync(_redacted, path, redact)
+                await to_thread.run_sync(_blot, path, blot)
 
 
-def read_answer(path: Path, redact: Callable[[bytes], bytes | bytearray]) -> tuple[Head, bytes] | None:
+def read_answer(path: Path, blot: Callable[[bytes], bytes]) -> tuple[Head, bytes] | None:
     """Read what was stored, which may be incomplete; None if nothing was.
 
     Args:
         path: The file.
-        redact: Removes the API key from bytes; a process that died may have left it in the file.
+        blot: As in `kept_answer`; a process that died may have left the key in the file.
     """
     try:
-        whole = _redacted(path, redact)
+        _blot(path, blot)
+        with path.open("rb") as file:
+            line, body = file.readline(), file.read()
     except OSError:
         return None
-    line, newline, body = whole.partition(b"\n")
-    if not newline:
+    if not line.endswith(b"\n"):
         return None
     head = as_object(json.loads(line))
     return Head(cast("int", head["status"]), cast("Mapping[str, str]", head["headers"])), body
 
 
-def _redacted(path: Path, redact: Callable[[bytes], bytes | bytearray]) -> bytes:
-    whole = path.read_bytes()
-    redacted = bytes(redact(whole))
-    if redacted != whole:
-        path.write_bytes(redacted)
-    return redacted
+def _blot(path: Path, blot: Callable[[bytes], bytes]) -> None:
+    """Remove the key from a file in place, a piece at a time; each piece begins within the one before it."""
+    with path.open("r+b") as file:
+        for start in range(0, path.stat().st_size, _PIECE):
+            file.seek(start)
+            piece = file.read(_PIECE + _OVERLAP)
+            if (blotted := blot(piece)) != piece:
+                file.seek(start)
+                file.write(blotted)
 
 
 def _opened(path: Path) -> BinaryIO | None:

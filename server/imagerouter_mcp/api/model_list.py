@@ -130,6 +130,15 @@ class ModelEntry:
         told = self.any_size or bool(self.sizes) or self.facts.max_side is not None
         return told and self.accepts_size(size)
 
+    @property
+    def largest_size(self) -> tuple[int, int] | None:
+        """Return width and height of the largest size that is known to be accepted, in pixels."""
+        listed = [size for size in self.sizes if self.accepts_size(size)]
+        if listed:
+            return max(map(_sides, listed), key=lambda sides: (math.prod(sides), sides))
+        side = FREE_MAX_SIDE if self.id.endswith(_FREE_SUFFIX) else self.facts.max_side
+        return (side, side) if side else None
+
     def makes_format(self, output_format: str) -> bool:
         """Tell whether the model answers this format when asked, as far as is known."""
         return self.facts.takes_output_format and self.facts.output_format in (None, output_format)
@@ -137,6 +146,11 @@ class ModelEntry:
     def accepts_seconds(self, seconds: float) -> bool:
         """Tell whether a video of this length may be asked for; 0 leaves the length to the model."""
         return not seconds or not self.seconds or seconds in self.seconds
+
+
+def _sides(size: str) -> tuple[int, int]:
+    width, _, height = size.partition("x")
+    return int(width), int(height)
 
 
 def parse_models(answer: object) -> tuple[ModelEntry, ...]:

@@ -14,7 +14,7 @@ from imagerouter_mcp.api.facts import Output
 from imagerouter_mcp.api.model_list import ModelEntry
 
 Ability = Literal["edit", "mask", "quality", "text"]
-Sort = Literal["relevance", "price", "date", "name", "popularity", "score"]
+Sort = Literal["relevance", "price", "date", "name", "popularity", "score", "size"]
 
 _FILLER = re.compile(
     "a|ai|an|and|any|are|can|create|draw|for|from|generate|generation|generator|good|i|in|into|is|it|make|me|"
@@ -35,6 +35,9 @@ _PHRASES: tuple[tuple[str, str], ...] = (
     ("no background", "remove background"),
     ("transparent background", "remove background"),
     ("super resolution", "upscale"),
+    ("highest resolution", "largest"),
+    ("high resolution", "2k"),
+    ("ultra hd", "4k"),
 )
 """What several words mean together, applied from the top."""
 
@@ -42,8 +45,15 @@ _FAST = "fast flash klein lightning lite mini schnell turbo"  # what vendors cal
 _SCALE = "2x 4x clarity enhance"  # the upscalers carry their factor in the name
 _VECTOR = "svg vector vectorize"
 _TYPE = "gemini glm gpt ideogram ovis qwen recraft reve"  # known for legible text in the picture
-_REAL = "juggernaut photo real realistic"
+_REAL = "juggernaut photo real realistic @ordinary"  # every ordinary model makes photos, these nothing else
 _ANIME = "animagine ghibli illustrious pony"
+_SUBJECTS = (
+    "art artwork avatar avatars banner banners book character characters comic concept cover design "
+    "drawing food graphic interior landscape meme painting people person portrait product scenery scenes "
+    "sketch sticker stickers thumbnail wallpaper watercolor watercolour"
+)
+"""What people want to see; every ordinary model shows it."""
+_LARGE = "2k hires highres hd huge large print printable"
 
 _SYNONYMS: dict[str, str] = {
     **dict.fromkeys(("fast", "fastest", "quick", "rapid", "instant", "speed"), _FAST),
@@ -59,6 +69,9 @@ _SYNONYMS: dict[str, str] = {
     **dict.fromkeys(("mask", "inpaint", "inpainting", "masking"), "@mask"),
     **dict.fromkeys(("video", "animate", "animation", "clip", "movie", "film", "i2v"), "@video"),
     **dict.fromkeys(("image", "picture", "illustration"), "@image"),
+    **dict.fromkeys(_SUBJECTS.split(), "@ordinary"),
+    **dict.fromkeys(_LARGE.split(), "@2k"),
+    **dict.fromkeys(("4k", "uhd"), "@4k"),
     "free": "@free",
     "quality": "@quality",
     "banana": "gemini",  # "nano banana" written shorter or in one word
@@ -69,7 +82,7 @@ _SYNONYMS: dict[str, str] = {
     "sd": "stabilityai",  # Stable Diffusion's vendor
     "cutout": "remove",
     "rmbg": "remove",
-    "transparent": "remove",  # removing the background is how a picture becomes transparent
+    "transparent": "remove @transparent",  # removing the background is one way to it
     "erase": "remove",
     "layers": "layered",
     "psd": "layered",
@@ -81,11 +94,19 @@ _ORDERS: dict[str, Sort] = {
     **dict.fromkeys(("new", "newest", "latest", "recent"), "date"),
     **dict.fromkeys(("best", "top"), "score"),
     **dict.fromkeys(("popular", "trending"), "popularity"),
+    **dict.fromkeys(("largest", "biggest"), "size"),
 }
 """Words that choose the order, not what is found."""
 
-_CERTAIN = frozenset({"@free", "@image", "@video"})
-"""These count as much as the word itself: a video model need not have "video" in its name."""
+_LONGEST_SIDES = {"@2k": 2048, "@4k": 3840}
+"""Pixels, from which on a model makes so much."""
+_WEIGHTS = {
+    **dict.fromkeys(("@free", "@image", "@video", *_LONGEST_SIDES), 1.0),
+    "@transparent": 0.8,
+    "@ordinary": 0.4,
+}
+"""Of other synonyms than names. Some count as much as the word itself: a video model need not have "video" in
+its name. What every ordinary model can do counts little."""
 _SYNONYM, _PREFIX, _NUMBER = 0.9, 0.8, 0.5
 """Weights beside 1 for an exact word: a synonym, the beginning of a word, a number (vague without a name)."""
 _NEAR = 0.75
@@ -221,6 +242,7 @@ def _sort_key(
         "date": -date.fromisoformat(entry.release_date).toordinal() if entry.release_date else 0,
         "price": entry.price.likely if entry.price else math.inf,
         "name": entry.id.lower(),
+        "size": -math.prod(entry.largest_size or (0, 0)),
     }
     first = () if order == "relevance" else (merits[order],)
     return (entry.is_dummy and not hit.named, *match, *first, entry.id not in listing, *merits.values())
@@ -253,7 +275,7 @@ def _term(word: str, vocabulary: frozenset[str]) -> Mapping[str, float]:
     if word in vocabulary:
         others = _SYNONYMS.get(word, "").split()
         return {
-            **{other: 1.0 if other in _CERTAIN else _SYNONYM for other in others},
+            **{other: _WEIGHTS.get(other, _SYNONYM) for other in others},
             word: 1.0 if word[0].isalpha() else _NUMBER,
         }
     if not word[0].isalpha():  # a number near another one means another model
@@ -272,7 +294,10 @@ def _meanings(entry: ModelEntry) -> frozenset[str]:
         "@mask": entry.takes_mask,
         "@quality": entry.takes_quality,
         "@free": entry.free,
+        "@ordinary": entry.output == "image" and entry.takes_prompt and not entry.facts.does,
+        "@transparent": bool(entry.facts.transparency),
         f"@{entry.output}": True,
+        **{word: max(entry.largest_size or (0,)) >= side for word, side in _LONGEST_SIDES.items()},
     }
     return _names(entry.id, entry.aliases).words.union(name for name, told in abilities.items() if told)
 

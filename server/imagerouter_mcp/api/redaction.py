@@ -3,7 +3,7 @@
 import re
 import sys
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from string import ascii_lowercase, ascii_uppercase
 
 from pydantic import SecretStr
@@ -23,6 +23,9 @@ _ESCAPED = re.compile(
     re.IGNORECASE,
 )
 """A character as URLs, JSON and other languages, and HTML write it."""
+_ORDINARY = bytes(set(range(0x20, 0x7F)) - set(b"\\%&"))
+_MOST_ODD = 4000
+"""Bytes of a piece that are not ordinary; each takes some microseconds, and honest answers have few."""
 _LAYERS = 3
 """How often a text may be escaped, one way within another."""
 _LOWER_CASE = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -47,18 +50,20 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return a text without the key."""
-        if not self._spellings or len(text) < _SHORTEST_KEY:
-            return text
-        plain, starts = _plain(text)
-        plain = _lower(plain)
-        found = sorted(span for spelling in self._spellings for span in _pieces(plain, spelling))
-        parts: list[str] = []
-        end = 0
-        for first, last in found:
-            if starts[first] >= end:
-                parts += [text[end : starts[first]], STAND_IN]
-            end = max(end, starts[last])
-        return "".join([*parts, text[end:]])
+        return _without(text, self._found(text), lambda _: STAND_IN)
+
+    def blot(self, piece: bytes) -> bytes:
+        """Return as many bytes without the key, which is found as in a text.
+
+        Escapes and unseen characters cost time: a piece with very many loses only the whole key.
+        """
+        if self._in_bytes is None:
+            return piece
+        if len(piece.translate(None, _ORDINARY)) > _MOST_ODD:
+            return self._in_bytes.sub(lambda found: _blots(len(found[0])), piece)
+        text = piece.decode("utf-8", "surrogateescape")
+        blotted = _without(text, self._found(text), lambda key: _blots(len(_bytes(key))).decode())
+        return _bytes(blotted)
 
     def body(self, body: bytes | bytearray) -> bytes | bytearray:
         """Return the bytes of an answer without the key, also where it is escaped as in JSON or in a URL."""
@@ -67,6 +72,38 @@ class Redactor:
         if self._key in body or b"\\u00" in body or b"%" in body:
             return self._in_bytes.sub(STAND_IN.encode(), body)
         return body
+
+    def _found(self, text: str) -> list[tuple[int, int]]:
+        """Return where the key and pieces of it are, in order."""
+        if not self._spellings or len(text) < _SHORTEST_KEY:
+            return []
+        plain, starts = _plain(text)
+        plain = _lower(plain)
+        spans: list[tuple[int, int]] = []
+        for first, last in sorted(span for spelling in self._spellings for span in _pieces(plain, spelling)):
+            if spans and starts[first] < spans[-1][1]:
+                spans[-1] = spans[-1][0], max(spans[-1][1], starts[last])
+            else:
+                spans.append((starts[first], starts[last]))
+        return spans
+
+
+def _without(text: str, spans: Iterable[tuple[int, int]], stand_in: Callable[[str], str]) -> str:
+    """Return a text with something else in place of some spans, which are in order."""
+    parts: list[str] = []
+    end = 0
+    for first, last in spans:
+        parts += [text[end:first], stand_in(text[first:last])]
+        end = last
+    return "".join([*parts, text[end:]])
+
+
+def _blots(length: int) -> bytes:
+    return STAND_IN.encode().ljust(length, b"-")[:length]
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _spellings(secret: str) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from imagerouter_mcp.cli.tool_answer import answer_text
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.gallery.uploads import is_upload
 from imagerouter_mcp.generation.handles import is_handle
+from imagerouter_mcp.images.finish.step_words import is_step
 from imagerouter_mcp.images.pixels.preview import make_preview
 from imagerouter_mcp.images.source_images import is_data
 from imagerouter_mcp.server import build_server
@@ -68,6 +69,7 @@ class ByHand:
 COMMANDS = {
     "generate": ByHand("generate_image", ("prompt",), makes=True),
     "edit": ByHand("edit_image", ("prompt", "images"), makes=True),
+    "finish": ByHand("finish_image", ("images", "steps"), makes=True),
     "compare": ByHand("compare_models", ("prompt", "models"), makes=True),
     "images": ByHand("list_images", ("query",)),
     "video": ByHand("generate_video", ("prompt",), makes=True),
@@ -106,6 +108,8 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
     ).parse_intermixed_args(typed)
     if name == "edit":
         _find_picture(options)
+    if name == "finish":
+        _tell_apart(options)
     if name == "mask" and _REGION.match(options.image or ""):  # the other way round
         options.mask, options.image = options.image, options.mask
     if getattr(options, "prompt", None) in ("-", ["-"]):
@@ -201,6 +205,15 @@ def _find_picture(options: argparse.Namespace) -> None:
         )
     if _names_picture(options.prompt) or _FILE_NAME.fullmatch(options.prompt):
         options.prompt, options.images = word, [options.prompt]
+
+
+def _tell_apart(options: argparse.Namespace) -> None:
+    """Sort the words into pictures and steps: there may be several of both."""
+    words: list[str] = [*options.images, *options.steps]
+    options.images = [
+        word for word in words if not is_step(word) and (_names_picture(word) or _FILE_NAME.fullmatch(word))
+    ]
+    options.steps = [word for word in words if word not in options.images]
 
 
 def _place(options: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from imagerouter_mcp.lines import VisibleFormatter
 BY_HAND = {
     "generate": "make a picture from text",
     "edit": "make a picture from pictures",
+    "finish": "crop, resize or convert pictures, or make icons of one, without a model",
     "compare": "make the same picture with several models",
     "video": "make a video from text or from a picture",
     "get": "collect a result that took longer",

@@ -15,6 +15,10 @@ OPEN_STATES: tuple[State, ...] = ("preparing", "queued", "working")
 """A process is working on the generation, or was when it died."""
 
 
+MADE_HERE = "no model"
+"""What a record calls its model whose pictures were made without one, for nothing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class StoredImage:
     """A generated image, before it is recorded.

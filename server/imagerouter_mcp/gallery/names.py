@@ -28,7 +28,7 @@ _JOINERS = frozenset("\u200c\u200d")
 """Invisible, but needed in Persian and Indic words and in emoji."""
 
 _EXTENSIONS = re.compile(
-    r"\.(?:a?png|jpe?g|jfif|webp|gif|avif|hei[cf]|svg|tiff?|bmp|mp4|mov|webm)\Z", re.IGNORECASE
+    r"\.(?:a?png|jpe?g|jfif|webp|gif|avif|hei[cf]|ico|svg|tiff?|bmp|mp4|mov|webm)\Z", re.IGNORECASE
 )
 
 

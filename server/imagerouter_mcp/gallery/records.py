@@ -2,12 +2,14 @@
 
 import os
 import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
 from imagerouter_mcp.gallery import rows
 from imagerouter_mcp.gallery.database import Database
-from imagerouter_mcp.gallery.entries import GalleryImage, Record, StoredImage
+from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, StoredImage
 from imagerouter_mcp.gallery.query import CONDITION, wanted
 
 _LATENCIES = 20
@@ -26,6 +28,12 @@ class Gallery:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def add(self, metadata: Metadata, images: Sequence[StoredImage]) -> Record:
+        """Record pictures that were made here for nothing, under a new handle."""
+        with self._database.transaction("IMMEDIATE") as connection:
+            (handle,) = rows.new_handles(connection, "gen", 1)
+            return rows.insert(connection, handle, datetime.now(UTC), metadata, images)
 
     def update(self, handle: str, image: StoredImage) -> GalleryImage:
         """Replace the details of an image after a late download, unless its recorded file is there by now.
@@ -80,7 +88,7 @@ class Gallery:
         return sorted(found, key=lambda record: asked.index(record.generation) if asked else 0)
 
     def list(self, query: str | None = None, limit: int = 20) -> list[Record]:
-        """Return records, newest first.
+        """Return records, newest first; those of one call stand together in the order of its requests.
 
         Args:
             query: Words of the prompt, model, handle or date (`2026-11`, `today`, `yesterday`, in the
@@ -88,7 +96,8 @@ class Gallery:
             limit: The maximum number of records.
         """
         with self._database.transaction() as connection:
-            return rows.select(connection, CONDITION, (wanted(query),), max(0, limit))
+            found = rows.select(connection, CONDITION, (wanted(query),), max(0, limit))
+            return rows.by_call(connection, found)
 
     def generation(self, handle: str) -> Record | None:
         """Return the record of a generation by its handle, such as `gen_7f3a`."""
@@ -111,10 +120,15 @@ class Gallery:
             ).fetchall()
         return median(latency for (latency,) in found) / 1000 if found else None
 
-    def count(self) -> int:
-        """Return the number of recorded generations."""
+    def count(self, query: str | None = None) -> int:
+        """Return the number of recorded generations.
+
+        Args:
+            query: As for `list`.
+        """
+        counted = f"SELECT count(*) FROM generations WHERE {CONDITION}"  # noqa: S608 - our own words
         with self._database.transaction() as connection:
-            return int(connection.execute("SELECT count(*) FROM generations").fetchone()[0])
+            return int(connection.execute(counted, (wanted(query),)).fetchone()[0])
 
     def check_writable(self) -> bool:
         """Return True if records can be written now; else raise."""

@@ -113,6 +113,22 @@ def select(connection: sqlite3.Connection, where: str, values: Sequence[object],
     return [_record(row, _images(connection, "generation_id = ?", row[0])) for row in found]
 
 
+def by_call(connection: sqlite3.Connection, records: Sequence[Record]) -> list[Record]:
+    """Return records with those of one call together in the order of its requests, the newest call first."""
+    asked = json.dumps([record.generation for record in records])
+    found = connection.execute(
+        "SELECT handle, call, id FROM journal WHERE handle IN (SELECT value FROM json_each(?))", (asked,)
+    )
+    places = {handle: (call, place) for handle, call, place in found}
+    newest: dict[str, int] = {}
+
+    def order(record: Record) -> tuple[int, int]:
+        call, place = places.get(record.generation, (record.generation, 0))
+        return newest.setdefault(call, len(newest)), place
+
+    return sorted(records, key=order)
+
+
 def _record(row: tuple[Any, ...], images: tuple[GalleryImage, ...]) -> Record:
     _, handle, created_at, prompt, revised_prompt, model, parameters, sources, cost_usd, latency_ms = row
     return Record(

@@ -27,11 +27,11 @@ from imagerouter_mcp.gallery.names import checked_filename, file_stem
 from imagerouter_mcp.gallery.output_folders import output_places, permitted
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.differences import differences
-from imagerouter_mcp.generation.finisher import Finisher
 from imagerouter_mcp.generation.handles import find_image
 from imagerouter_mcp.generation.planning.finishing import Finishing
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.request import Request
+from imagerouter_mcp.generation.postprocess import Postprocessing
 from imagerouter_mcp.generation.result_files import ResultFiles, Stored
 from imagerouter_mcp.images.source_images import is_data
 from imagerouter_mcp.images.workers import decode
@@ -174,7 +174,7 @@ class Delivery:
                 item,
                 plan.destination,
                 _part(handle, number),
-                self._finish(plan.finishing, plan.model, handle),
+                self._postprocessing(plan.finishing, plan.model, handle),
                 again=again,
             )
             for number, item in enumerate(answer.items)
@@ -302,30 +302,32 @@ class Delivery:
         item: ResultItem,
         destination: Destination,
         part: str,
-        finisher: Finisher | None,
+        postprocessing: Postprocessing | None,
         *,
         again: bool = False,
     ) -> Stored:
         """Store one item, finished if that is to be done and can be done."""
-        if finisher is None:
+        if postprocessing is None:
             return await self._files.store(item, destination, part, again=again)
-        stored = await self._files.store(item, destination, part, finish=finisher.finish, again=again)
+        stored = await self._files.store(item, destination, part, finish=postprocessing.finish, again=again)
         if stored.image.path and not stored.image.original:
             return stored
-        return replace(stored, image=replace(stored.image, finishing=finisher.finishing.to_json()))
+        return replace(stored, image=replace(stored.image, finishing=postprocessing.finishing.to_json()))
 
-    def _finish(self, finishing: Finishing | None, model: str, generation: str) -> Finisher | None:
+    def _postprocessing(
+        self, finishing: Finishing | None, model: str, generation: str
+    ) -> Postprocessing | None:
         if finishing is None:
             return None
         source, mask = self._kept_sources.source(generation), self._kept_sources.mask(generation)
-        return Finisher(finishing, model, source, mask)
+        return Postprocessing(finishing, model, source, mask)
 
     async def _refetch(self, image: GalleryImage, record: Record) -> tuple[GalleryImage, tuple[str, ...]]:
         """Fetch an image from its link, finish it if that is still to be done, and return notes on it."""
         item, finishing = ResultItem(url=image.url), _finishing(image)
         part = _part_of(image, record)
-        finisher = self._finish(finishing, record.model, record.generation)
-        stored = await self._store(item, self._usual_place(record), part, finisher)
+        postprocessing = self._postprocessing(finishing, record.model, record.generation)
+        stored = await self._store(item, self._usual_place(record), part, postprocessing)
         if stored.image.path is None:
             raise self._undelivered(image, stored.reason, stored.kept)
         return await self._updated(image, stored.image), (stored.note,) if stored.note else ()
@@ -334,12 +336,12 @@ class Delivery:
         self, image: GalleryImage, original: GalleryImage, record: Record
     ) -> GalleryImage | None:
         """Make a result whose file is gone of its original once more; None if that cannot be done."""
-        finisher = self._finish(_finishing(image), record.model, record.generation)
+        postprocessing = self._postprocessing(_finishing(image), record.model, record.generation)
         if not (original.path and original.path.is_file()) and original.url:
             original, _ = await self._refetch(original, record)
-        if finisher is None or not (original.path and original.path.is_file()):
+        if postprocessing is None or not (original.path and original.path.is_file()):
             return None
-        made = await finisher.finish(original.path)
+        made = await postprocessing.finish(original.path)
         if made.file is None:
             return None
         with made.file:

@@ -21,6 +21,7 @@ _LOOKED_THROUGH = 20
 _SESSIONS = 1000
 """How many sessions are remembered; of the others, `last` is the gallery's newest."""
 _HANDLE = re.compile(r"last|(?:img|gen)_[0-9a-z]+", re.IGNORECASE)
+_NUMBER = re.compile(r"(?:(?:last|picture|number|no\.?)[ :#_.-]{0,2})?#?([1-9]\d?)", re.IGNORECASE)
 _RESOURCE = "imagerouter://images/"
 
 
@@ -32,6 +33,12 @@ def is_handle(text: str) -> bool:
 def is_last(text: str) -> bool:
     """Return whether a text means the newest picture."""
     return _bare(text).lower() == "last"
+
+
+def number_of(text: str) -> int | None:
+    """Return which picture of the newest call a text means by its number, such as `3`, `#3` or `last:3`."""
+    written = _NUMBER.fullmatch(text.strip())
+    return int(written[1]) if written else None
 
 
 def _bare(text: str) -> str:
@@ -123,6 +130,23 @@ class LastMade:
 
     records: tuple[Record, ...]
     elsewhere: bool
+
+    def numbered(self, number: int) -> NotFoundError:
+        """Return the refusal of a number in place of a handle, which names the handle that it means.
+
+        What is the newest call may have changed since the number was read, and a wrong picture is paid for.
+        """
+        made = [image.handle for record in self.records for image in record.images]
+        if number > len(made):
+            return NotFoundError(
+                f"Number {number} is no picture: the newest call made {len(made)}.",
+                f"Give a handle, in their order: {', '.join(made)}.",
+            )
+        handle = made[number - 1]
+        return NotFoundError(
+            f"A number alone names no picture. Number {number} of the newest call is {handle}.",
+            f"Give {handle} if you mean that; list_images finds others.",
+        )
 
     def only(self, *, video: bool = False) -> tuple[GalleryImage, Record]:
         """Return the only picture of the call.

@@ -18,8 +18,8 @@ from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.entries import StoredImage
 from imagerouter_mcp.gallery.files import RESCUED, PartialFile, discard, partial_file, store
 from imagerouter_mcp.gallery.records import Gallery
-from imagerouter_mcp.generation.finisher import Finish, Made
 from imagerouter_mcp.generation.planning.plan import Destination
+from imagerouter_mcp.generation.postprocess import Finish, Made
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
 from imagerouter_mcp.private_files import last_resort, private_folder

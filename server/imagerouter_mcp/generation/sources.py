@@ -4,11 +4,11 @@ import asyncio
 import hashlib
 import io
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 import anyio
 from anyio import to_thread
@@ -28,6 +28,7 @@ from imagerouter_mcp.generation.handles import (
     is_handle,
     is_last,
     newest_image,
+    number_of,
 )
 from imagerouter_mcp.generation.planning.finishing import Cut
 from imagerouter_mcp.generation.planning.plan import MaskedSource
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from imagerouter_mcp.images.pixels.comparison import Look
+
+T = TypeVar("T")
 
 _PART_BYTES = 4 << 20
 """Of the part of a source that a masked edit sends, as PNG; few have more."""
@@ -230,6 +233,29 @@ class Sources:
             whole,
         )
 
+    @asynccontextmanager
+    async def files(self, request: Request) -> AsyncGenerator[list[tuple[BinaryIO, str]]]:
+        """Open the source images of a request as they are; they are closed when the block ends.
+
+        Returns:
+            Each file with what the record calls it.
+
+        Raises:
+            InvalidSourceError: One of them cannot be read; the message names it.
+            NotFoundError: There is no such handle.
+        """
+        turns = asyncio.Semaphore(_OPENED_AT_ONCE)
+        async with self._descriptors.sources(len(request.images)), AsyncExitStack() as opened:
+
+            async def in_turn(text: str) -> tuple[BinaryIO, str]:
+                async with turns:
+                    stored, origin = await self._stored(text)
+                    file = await self._reader.open_file(stored or text, origin, request.roots)
+                    opened.callback(file.close)
+                    return file, origin
+
+            yield _successes(await gather_outcomes(map(in_turn, request.images)))
+
     def note_told(self, session: str | None, call: str) -> None:
         """Note that a session was told what a call made."""
         if session is not None:
@@ -256,9 +282,12 @@ class Sources:
         """Return what `last` refers to in an order; None if the order does not say `last`.
 
         Raises:
-            NotFoundError: There is no picture.
+            NotFoundError: There is no picture, or a source is named by its number alone.
         """
         first = order.requests[0]
+        numbers = [number for text in first.images if (number := number_of(text))]
+        if numbers:
+            raise (await self.last_made(order.session)).numbered(numbers[0])
         if not any(map(is_last, (*first.images, first.mask))):
             return None
         return await self.last_made(order.session, without)
@@ -299,11 +328,7 @@ class Sources:
             async with turns:
                 return await self._open(text, opened, prepared, turn=bool(request.mask), roots=request.roots)
 
-        outcomes = await gather_outcomes(map(in_turn, request.images))
-        for outcome in outcomes:
-            if isinstance(outcome, ImageRouterError):
-                raise outcome
-        return [outcome for outcome in outcomes if not isinstance(outcome, ImageRouterError)]
+        return _successes(await gather_outcomes(map(in_turn, request.images)))
 
     async def _open(
         self, text: str, opened: AsyncExitStack, turns: anyio.Lock, *, turn: bool, roots: Sequence[Path]
@@ -417,6 +442,16 @@ def _part(source: WholeSource, cut: Cut) -> SourceImage:
     from imagerouter_mcp.images.composite.frame import Frame  # noqa: PLC0415 - loads Pillow
 
     return part_to_send(source, Frame(**asdict(cut)))
+
+
+def _successes(outcomes: Iterable[T | ImageRouterError]) -> list[T]:
+    """Return what was opened, or raise the first failure."""
+    successes: list[T] = []
+    for outcome in outcomes:
+        if isinstance(outcome, ImageRouterError):
+            raise outcome
+        successes.append(outcome)
+    return successes
 
 
 def _scaled_mask(mask: "Image", source: SourceImage) -> "Image":

@@ -154,6 +154,22 @@ class SourceReader:
         file = await self._open_bytes(text, roots)
         return await _prepared(file, shown(text), turns or anyio.Lock(), turn=turn, fetched=_is_address(text))
 
+    async def open_file(self, source: str | Path, name: str, roots: Sequence[Path] = ()) -> BinaryIO:
+        """Open a source as it is, whatever it is; the caller closes it.
+
+        Args:
+            source: As for `open`, or the path of a file that this server stored.
+            name: What sentences call a stored file.
+            roots: As for `open`.
+
+        Raises:
+            InvalidSourceError: It cannot be read, or is too large.
+        """
+        if isinstance(source, Path):
+            return await anyio.to_thread.run_sync(open_source, source, name)
+        text = source.strip()  # noqa: ASYNC240 - a string's `strip`
+        return await self._open_bytes(f"data:;base64,{text}" if _is_base64(text) else text, roots)
+
     def can_open(self, text: str) -> bool:
         """Tell whether a text has a form that `open` takes, whether or not there is such a picture."""
         text = text.strip()

@@ -7,7 +7,7 @@ from imagerouter_mcp.images.confined import scratch_file
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.exif import read_exif
 from imagerouter_mcp.images.inspect.inspection import inspect
-from imagerouter_mcp.images.prepare import SourceImage, check_decodable, drawing_of, reporting
+from imagerouter_mcp.images.prepare import DRAWN_LONGEST, SourceImage, check_decodable, drawn, reporting
 
 if TYPE_CHECKING:
     from imagerouter_mcp.images.composite.frame import Frame
@@ -52,7 +52,7 @@ def whole(file: BinaryIO, name: str, fetched: str = "") -> WholeSource:
         check_decodable(name, seen)
         notes: tuple[str, ...] = ()
         if seen.format.kind == "vector":
-            file = drawing_of(file, name)
+            file = drawn(file, name, DRAWN_LONGEST)
             seen = inspect(file)
             notes = (f"{name} was drawn from SVG at {seen.width}×{seen.height} pixels.",)
         elif seen.animated:

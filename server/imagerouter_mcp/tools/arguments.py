@@ -145,11 +145,11 @@ def _listed(value: object, *, separated: bool) -> list[object] | None:
     if isinstance(value, str):
         with suppress(ValueError, RecursionError):  # a text may begin like a list
             value = json.loads(value) if value.lstrip().startswith("[") else value
-    if isinstance(value, str):
-        value = [value.strip()] if value.strip() else []
+    if isinstance(value, str | int):
+        value = [str(value).strip()] if str(value).strip() else []
     if not isinstance(value, list):
         return None
-    items = [item for item in cast("list[object]", value) if item is not None]
+    items = [_text(item) for item in cast("list[object]", value) if item is not None]
     if not separated:
         return items
     return list(chain.from_iterable(_parts(item) if isinstance(item, str) else [item] for item in items))

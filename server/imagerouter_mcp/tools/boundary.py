@@ -23,7 +23,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, InputRequiredResult
 from pydantic import AnyUrl, ValidationError
 
-from imagerouter_mcp.errors import BudgetError, Charged, ImageRouterError, NotFoundError
+from imagerouter_mcp.errors import BudgetError, Charged, ImageRouterError, NotFoundError, PlanError
 from imagerouter_mcp.lines import one_line
 from imagerouter_mcp.tools.arguments import MAX_FAULTS, read_arguments
 from imagerouter_mcp.tools.structured import tool_result
@@ -82,7 +82,8 @@ class SpeakingServer(MCPServer[App]):
         read, faults = read_arguments(tool.parameters, arguments)
         wrong = _wrong_values(tool, read)
         if faults or wrong:
-            return _wrong_arguments(tool, [*faults, *wrong], misnamed=bool(faults))
+            told = [*faults, *wrong, *_wrong_shapes(read)]
+            return _wrong_arguments(tool, told, misnamed=bool(faults))
         try:
             return await super().call_tool(name, read, context)
         except UnexpectedToolError as error:
@@ -194,6 +195,22 @@ def _wrong_values(tool: Tool, arguments: Mapping[str, object]) -> list[str]:
             for name, kind in kinds.items()
         ]
     return []
+
+
+def _wrong_shapes(arguments: Mapping[str, object]) -> list[str]:
+    """Return what planning would refuse afterwards, so that a caller corrects everything at once."""
+    from imagerouter_mcp.generation.planning.sizes import read_ratio, read_wish
+
+    size, ratio = (str(arguments.get(name, "")) for name in ("size", "aspect_ratio"))
+    faults: list[str] = []
+    for read in (lambda: read_wish(size, ""), lambda: read_ratio(ratio, (1, 1))):
+        try:
+            read()
+        except PlanError as error:
+            faults.append(
+                f"{error.what.rstrip('.')} ({error.remedy[0].lower()}{error.remedy[1:].rstrip('.')})"
+            )
+    return faults
 
 
 def _wrong_arguments(tool: Tool, faults: Sequence[str], *, misnamed: bool) -> CallToolResult:

@@ -40,7 +40,6 @@ class DescribedModel(ListedModel):
 
     providers: list[Provider]
     aliases: list[str]
-    does: str | None
     uses_prompt: bool | None
 
 
@@ -71,13 +70,12 @@ async def describe_model(*, model: ModelId, ctx: AppContext) -> Annotated[CallTo
         **listed_model(entry),
         providers=[Provider(id=name, price_usd=price_range(price)) for name, price in entry.offers],
         aliases=list(entry.aliases),
-        does=special or None,
         uses_prompt=entry.takes_prompt if special else None,
     )
     notes = [listing.stale_note] if listing.stale_note else []
     lines = [
         model_line(entry),
-        *([f"It {special}{'' if entry.takes_prompt else ' and uses no prompt'}."] if special else []),
+        *(["It uses no prompt."] if special and not entry.takes_prompt else []),
         f"Sizes: {', '.join(entry.sizes) or ('any' if entry.any_size else 'not told')}.",
         *([f"Seconds: {', '.join(f'{length:g}' for length in entry.seconds)}."] if entry.seconds else []),
         f"Providers: {', '.join(offers) or 'not told'}.",

@@ -6,6 +6,7 @@ from anyio import to_thread
 from mcp.types import CallToolResult
 from pydantic import Field
 
+from imagerouter_mcp.lines import collapse
 from imagerouter_mcp.tools.declare import READS_HERE, tool
 from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.pictures import Picture, cost_words, picture_fields, place
@@ -22,6 +23,8 @@ Query = Annotated[
 ]
 Limit = Annotated[int, Field(ge=1, le=200, description="At most so many generations. Default 10.")]
 
+_QUERY_SHOWN = 80
+"""Characters."""
 _LOOKED_THROUGH = 200
 """How many generations without a result, newest first, are searched."""
 
@@ -37,7 +40,7 @@ class ListedPicture(Picture):
 
 
 class ImagesContent(TypedDict):
-    """Some pictures of the gallery; `total` counts all of its generations."""
+    """Some pictures of the gallery; `total` counts all generations that match."""
 
     images: list[ListedPicture]
     unfinished: list[Unfinished]
@@ -57,21 +60,31 @@ async def list_images(
     without_result = await to_thread.run_sync(app.journal.unfinished, _LOOKED_THROUGH)
     entries = [entry for entry in without_result if matches(query, _words(entry), entry.created_at)][:limit]
     records = await to_thread.run_sync(gallery.list, query, limit)
-    total = await to_thread.run_sync(gallery.count)
+    total = await to_thread.run_sync(gallery.count, query)
     pairs = [(image, record) for record in records for image in record.images]
     images = await to_thread.run_sync(lambda: [_listed(image, record, links) for image, record in pairs])
     lines = [
         *unfinished_lines(entries),
         *(_line(image, record, links) for image, record in pairs),
+        *_more(total - len(records), query),
     ]
     content = ImagesContent(images=images, unfinished=list(map(unfinished, entries)), total=total)
-    return tool_result(lines or [_nothing(query, total)], content)
+    return tool_result(lines or [_nothing(query, await to_thread.run_sync(gallery.count))], content)
 
 
-def _nothing(query: str, total: int) -> str:
-    if not total:
+def _nothing(query: str, made: int) -> str:
+    if not made:
         return "No picture has been made yet."
-    return f"None of the {total} generations has all the words of {query!r}. Use fewer words."
+    of_all = "The only generation does not have" if made == 1 else f"None of the {made} generations has"
+    return f"{of_all} all the words of {collapse(query, _QUERY_SHOWN)!r}. Use fewer words."
+
+
+def _more(more: int, query: str) -> list[str]:
+    if more <= 0:
+        return []
+    older = "1 older generation" if more == 1 else f"{more} older generations"
+    found = f"{older} with these words" if query.strip() else older
+    return [f"And {found}: use a larger limit{'' if query.strip() else ', or words in query'}."]
 
 
 def _words(entry: "Entry") -> str:

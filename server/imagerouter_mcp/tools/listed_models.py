@@ -1,6 +1,5 @@
 """Describe models of the catalogue in results, as structured content and in a line each."""
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
@@ -29,8 +28,10 @@ class ListedModel(TypedDict):
     output: NotRequired[str]
     free: NotRequired[bool | None]
     price_usd: NotRequired[PriceRange | None]
+    does: NotRequired[str | None]
     takes: NotRequired[list[str] | None]
     sizes: NotRequired[list[str] | None]
+    largest_size: NotRequired[str | None]
     seconds: NotRequired[list[float] | None]
     released: NotRequired[str | None]
     score: NotRequired[float | None]
@@ -51,8 +52,10 @@ def listed_model(entry: "ModelEntry") -> ListedModel:
         "output": entry.output,
         "free": entry.free or None,
         "price_usd": price_range(entry.price),
+        "does": entry.facts.does or None,
         "takes": _takes(entry) or None,
         "sizes": list(entry.sizes) or None,
+        "largest_size": _largest(entry) or None,
         "seconds": list(entry.seconds) or None,
         "released": entry.release_date,
         "score": entry.score,
@@ -60,12 +63,13 @@ def listed_model(entry: "ModelEntry") -> ListedModel:
 
 
 def model_line(entry: "ModelEntry") -> str:
-    """Return a model in one line: its id, price, abilities, sizes, date."""
+    """Return a model in one line: its id, price, what it does, abilities, sizes, date."""
     makes = {"image": "picture", "video": "video"}[entry.output]
     parts = [
         _price(entry, makes),
+        entry.facts.does,
         f"takes {', '.join(_takes(entry))}" if _takes(entry) else "text only",
-        _sizes(entry.sizes),
+        _sizes(entry),
         entry.release_date or "",
     ]
     return f"{entry.id}: {'; '.join(part for part in parts if part)}"
@@ -98,8 +102,15 @@ def _takes(entry: "ModelEntry") -> list[str]:
     return [name for name, able in abilities.items() if able]
 
 
-def _sizes(sizes: Sequence[str]) -> str:
-    more = len(sizes) - _SIZES_SHOWN
-    if more <= 0:
-        return ", ".join(sizes)
-    return f"{', '.join(sizes[:_SIZES_SHOWN])} and {more} more size{'s' if more > 1 else ''}"
+def _largest(entry: "ModelEntry") -> str:
+    return "x".join(map(str, entry.largest_size or ()))
+
+
+def _sizes(entry: "ModelEntry") -> str:
+    """Return the first sizes of a model and the largest one."""
+    more = len(entry.sizes) - _SIZES_SHOWN
+    up_to = f"up to {_largest(entry)}" if _largest(entry) and not 0 < len(entry.sizes) <= _SIZES_SHOWN else ""
+    if not entry.sizes:
+        return up_to
+    told = ", ".join(entry.sizes[:_SIZES_SHOWN])
+    return f"{told} and {more} more size{'s' if more > 1 else ''}, {up_to}" if more > 0 else told

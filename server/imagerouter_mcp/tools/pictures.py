@@ -77,7 +77,8 @@ def is_video(image: "GalleryImage") -> bool:
 
 def description(image: "GalleryImage") -> str:
     """Return type and size in a few words: "1024×1024 WebP, 183 kB"."""
-    kind = (image.media_type or "").rpartition("/")[2].removesuffix("+xml").upper().replace("WEBP", "WebP")
+    kind = (image.media_type or "").rpartition("/")[2].removesuffix("+xml").upper()
+    kind = {"WEBP": "WebP", "X-ICON": "ICO"}.get(kind, kind)
     size = f"{image.width}×{image.height} " if image.width and image.height else ""
     length = f"{image.seconds:.1f} s, " if image.seconds else ""
     return f"{size}{kind}, {length}{_file_size(image.bytes or 0)}"

@@ -83,7 +83,10 @@ async def search_models(
 
 def _count(shown: int, found: int) -> str:
     if not found:
-        return "No model fits. Use fewer words or conditions."
+        return (
+            "No model fits. Use fewer conditions, and words for a model, a vendor or an ability (edit, mask, "
+            "upscale, text, fast, 4k), not for what the picture shows."
+        )
     if shown < found:
         return f"The first {shown} of {found} models that fit:"
     return f"{found} models fit:" if found > 1 else "One model fits:"

@@ -20,9 +20,11 @@ async def show_image(
 ) -> Annotated[CallToolResult, GenerationContent]:
     """Show an earlier picture again; downloads it if its file is missing. Free."""
     from imagerouter_mcp.generation.calls.outcome import Finished, Result
-    from imagerouter_mcp.generation.handles import is_last
+    from imagerouter_mcp.generation.handles import is_last, number_of
 
     app = ctx.request_context.lifespan_context
+    if number := number_of(handle):
+        raise (await app.sources.last_made(session_of(ctx))).numbered(number)
     if is_last(handle):
         handle = (await app.sources.last_made(session_of(ctx))).only(video=True)[0].handle
     image, record, notes = await app.delivery.restore(handle)

@@ -177,7 +177,7 @@ def choose(
             f"The model list cannot be read, so no model can be chosen. {unread}".rstrip(),
             "Name one in `model`, or try again.",
         )
-    return _chosen(word, need, _fitting(need, listing, popular), preference)
+    return _chosen(word, need, _fitting(need, listing, popular), preference, _less(need, listing))
 
 
 def named(model_id: str, listing: Listing | None) -> ModelChoice:
@@ -243,7 +243,9 @@ def _own(need: Need, listing: Listing | None, preference: Preference) -> ModelCh
     return None
 
 
-def _chosen(word: str, need: Need, fitting: Sequence[ModelEntry], preference: Preference) -> ModelChoice:
+def _chosen(
+    word: str, need: Need, fitting: Sequence[ModelEntry], preference: Preference, less: str
+) -> ModelChoice:
     limit = preference.auto_limit(need.kind)
     match word:
         case "cheapest":
@@ -262,8 +264,18 @@ def _chosen(word: str, need: Need, fitting: Sequence[ModelEntry], preference: Pr
     sort = {"cheapest": "paid ", "free": "free "}.get(word, "")
     raise PlanError(
         f"There is no {sort}model that {need}{within}.",
-        f"Name one in `model`: {others}." if others else "Ask for less: another size, or no mask.",
+        f"Name one in `model`: {others}." if others else less,
     )
+
+
+def _less(need: Need, listing: Listing) -> str:
+    """Return what to ask for where no model can do what is needed."""
+    able = [entry for entry in _fitting(replace(need, seconds=0), listing) if entry.seconds]
+    if not need.seconds or not able:
+        return "Ask for less: another size, or no mask."
+    lengths = [(length, entry) for entry in able for length in entry.seconds]
+    close, entry = min(lengths, key=lambda each: (abs(each[0] - need.seconds), _likely(each[1])))
+    return f"Ask for {close:g} seconds, the nearest length, with {entry.id} ({price_words(entry)})."
 
 
 def _fitting(need: Need, listing: Listing, popular: Sequence[str] = ()) -> list[ModelEntry]:

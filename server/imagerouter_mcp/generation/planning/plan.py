@@ -205,7 +205,7 @@ def make_plan(
         finishing = Finishing(output_format=request.format, cut=cut)
         prompt = guided(request.prompt, entry, cut, masked.region, masked.kept)
         sent = replace(request, prompt=prompt, output_format="png", filename="")  # without loss
-    elif wish.size and request.kind == "image":
+    elif wish.size and request.kind == "image" and choice.entry:
         size = size_to_finish(wish.size, entry)
         finishing = _finishing(request, wish, size, source)
     else:

@@ -32,7 +32,7 @@ AREAS = {"1k": MEGAPIXEL, "2k": 4 * MEGAPIXEL, "4k": 16 * MEGAPIXEL}
 _NO_WISH = ("", "auto")
 _USUAL = ("1:1", "5:4", "4:3", "3:2", "16:9", "2:1", "21:9", "4:5", "3:4", "2:3", "9:16", "1:2", "9:21")
 _SMALLEST_ASKED = 256
-"""Pixels of a side; models that take any size make nothing good of less."""
+"""Pixels of a side; models of which no sizes are known make nothing good of less."""
 _SMALLEST_SIDE = 16
 """Pixels; no picture is so small, so `16x9` is a shape."""
 _LARGEST_TERM = 32
@@ -213,7 +213,7 @@ def size_to_finish(size: tuple[int, int], entry: ModelEntry) -> str:
     """
     exact = f"{size[0]}x{size[1]}"
     own = own_sizes(entry)
-    if exact in own or (not own and min(size) >= _SMALLEST_ASKED and entry.accepts_size(exact)):
+    if entry.lists_size(exact) or (min(size) >= _SMALLEST_ASKED and entry.accepts_size(exact)):
         return exact
     if own:
         return min(own, key=lambda listed: _loss(sides(listed), size))
