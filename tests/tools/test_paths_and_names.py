@@ -35,6 +35,28 @@ async def test_whatever_names_a_picture_of_the_gallery_is_a_source_and_a_handle(
         assert "gen_0000000 has made no picture yet" in nothing.text
 
 
+async def test_pictures_of_one_call_keep_their_numbers_where_the_name_is_taken(connect: Hosts) -> None:
+    names: list[list[str]] = []
+    async with connect() as call:
+        for count in (2, 3, 1, 1, 2):
+            told = await call(
+                "generate_image",
+                prompt="A fox",
+                filename="fox",
+                n=count,
+                again=True,
+                **{**TEST, "size": "64x64"},
+            )
+            names.append([Path(image["path"]).stem for image in told.fields["images"]])
+    assert names == [
+        ["fox-1", "fox-2"],
+        ["fox_2-1", "fox_2-2", "fox_2-3"],
+        ["fox"],
+        ["fox-3"],
+        ["fox_3-1", "fox_3-2"],
+    ]
+
+
 async def test_a_number_is_answered_with_the_handle_that_it_means(
     connect: Hosts, made: Callable[[], list[dict[str, Any]]]
 ) -> None:

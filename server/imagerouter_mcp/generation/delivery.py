@@ -18,6 +18,7 @@ from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, Stor
 from imagerouter_mcp.gallery.files import (
     RESCUED,
     discard,
+    free_series,
     prepare_folder,
     sweep_partials,
 )
@@ -80,8 +81,19 @@ class Delivery:
         self._swept = False
         self._held: dict[str, GenerationAnswer] = {}
 
+    def destinations(self, request: Request, count: int) -> list[Destination]:
+        """Return where each of so many results of a request goes; writes nothing.
+
+        Raises:
+            PlanError: The file name cannot be used, or the folder may not be saved in.
+        """
+        place = self.destination(request)
+        if count == 1:
+            return [place]
+        return Destination(place.folder, free_series(place.folder, place.stem, count)).numbered(count)
+
     def destination(self, request: Request) -> Destination:
-        """Return where the results of a request go; writes nothing.
+        """Return where the result of a request goes; writes nothing.
 
         Raises:
             PlanError: The file name cannot be used, or the folder may not be saved in.

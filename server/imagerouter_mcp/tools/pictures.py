@@ -28,6 +28,7 @@ class Picture(TypedDict, total=False):
     seconds: float | None
     original: "Picture | None"
     model: str
+    revised_prompt: str | None
     cost_usd: Decimal | None
     latency_ms: int | None
 

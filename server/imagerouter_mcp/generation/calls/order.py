@@ -124,9 +124,8 @@ class Planner:
         sources: OpenSources,
         opened: AsyncExitStack,
     ) -> list[Plan]:
-        destination = await to_thread.run_sync(self._delivery.destination, requests[0])
+        destinations = await to_thread.run_sync(self._delivery.destinations, requests[0], len(requests))
         listing = self._catalogue.peek()
-        destinations = [destination] if len(requests) == 1 else destination.numbered(len(requests))
         masked = await to_thread.run_sync(lambda: sources.masked)
         plans = [
             make_plan(
