@@ -41,7 +41,7 @@ async def preview_mask(
     roots: Annotated[ListRootsResult, Resolve(_roots)],
     image: Source = "last",
 ) -> Annotated[CallToolResult, MaskContent]:
-    """Show which part of a picture an edit with this mask would change, and what the model gets. Free."""
+    """Show which part of a picture an edit with this mask would change. Free."""
     from imagerouter_mcp.api.model_list import ModelEntry
     from imagerouter_mcp.generation.planning.cuts import cut_around
     from imagerouter_mcp.generation.sources import with_last
