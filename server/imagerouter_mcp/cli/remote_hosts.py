@@ -66,21 +66,20 @@ def token_remark(host: Host, url: str) -> str:
 
 def remote_words(host: Host, url: str) -> list[str] | None:
     """Return the arguments of the host's own command that register a server at an address, if it can."""
-    match host.word:
-        case "claude-code":
-            header = ["--header", f"Authorization: Bearer {_SHELL}"]
-            return ["mcp", "add", "--scope", "user", "--transport", "http", SERVER, url, *header]
-        case "gemini":
-            header = ["--header", f"Authorization: Bearer ${TOKEN}"]
-            limits = ["--transport", "http", "--timeout", str(CALL_MS)]
-            return ["mcp", "add", "--scope", "user", *limits, *header, SERVER, url]
-        case "codex":
-            return ["mcp", "add", SERVER, "--url", url, "--bearer-token-env-var", TOKEN]
-        case "opencode":
-            return ["mcp", "add", SERVER, "--url", url, "--header", f"Authorization=Bearer {{env:{TOKEN}}}"]
-        case "vscode":
-            return ["--add-mcp", json.dumps({"name": SERVER, **remote_entry(host, url)})]
-        case "openclaw":
-            return ["mcp", "set", SERVER, json.dumps(remote_entry(host, url))]
-        case _:
-            return None
+    entry = remote_entry(host, url)
+    add = ["mcp", "add"]
+    words = {
+        "claude-code": [
+            *(*add, "--scope", "user", "--transport", "http", SERVER, url),
+            *("--header", f"Authorization: Bearer {_SHELL}"),
+        ],
+        "vscode": ["--add-mcp", json.dumps({"name": SERVER, **entry})],
+        "gemini": [
+            *(*add, "--scope", "user", "--transport", "http", "--timeout", str(CALL_MS)),
+            *("--header", f"Authorization: Bearer ${TOKEN}", SERVER, url),
+        ],
+        "codex": [*add, SERVER, "--url", url, "--bearer-token-env-var", TOKEN],
+        "opencode": [*add, SERVER, "--url", url, "--header", f"Authorization=Bearer {{env:{TOKEN}}}"],
+        "openclaw": ["mcp", "set", SERVER, json.dumps(entry)],
+    }
+    return words.get(host.word)
