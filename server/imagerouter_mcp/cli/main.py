@@ -10,6 +10,7 @@ from functools import partial
 from itertools import takewhile
 
 from imagerouter_mcp import __version__
+from imagerouter_mcp.cli.grammar import Grammar
 from imagerouter_mcp.cli.patient_log import PatientHandler
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.lines import VisibleFormatter
@@ -96,7 +97,7 @@ def _log_format(*, by_hand: bool) -> str:
 
 def parser() -> argparse.ArgumentParser:
     """Build the grammar of the command."""
-    top = argparse.ArgumentParser(
+    top = Grammar(
         prog="imagerouter-mcp",
         description="Make and edit pictures through ImageRouter. Without a command, serve MCP over stdio.",
         allow_abbrev=False,

@@ -139,6 +139,26 @@ def partial_file(folder: Path, *, private: bool = False) -> Generator[PartialFil
                 discard(path)
 
 
+def free_series(folder: Path, stem: str, amount: int) -> str:
+    """Return a stem whose names `stem-1`, `stem-2` and so on are free, so that numbers stay what they are.
+
+    Args:
+        folder: The folder of all names.
+        stem: From `file_stem` or `checked_filename`; if a name is taken, `stem_2` or a later one is returned.
+        amount: The number of names.
+    """
+    try:
+        taken = {path.stem.casefold() for path in folder.iterdir()}
+    except OSError:  # there is no such folder yet
+        return stem
+    stems = (stem if copy == 1 else f"{stem}_{copy}" for copy in count(1))
+    return next(
+        each
+        for each in stems
+        if not any(f"{each}-{number}".casefold() in taken for number in range(1, amount + 1))
+    )
+
+
 @contextlib.contextmanager
 def partial_folder(folder: Path) -> Generator[Path]:
     """Make a folder under a hidden name, and remove it at the end of the block unless it was stored.

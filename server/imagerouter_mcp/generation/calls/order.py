@@ -118,9 +118,8 @@ class Planner:
     async def _plan(
         self, requests: Sequence[Request], choices: dict[str, ModelChoice], sources: OpenSources
     ) -> list[Plan]:
-        destination = await to_thread.run_sync(self._delivery.destination, requests[0])
+        destinations = await to_thread.run_sync(self._delivery.destinations, requests[0], len(requests))
         listing = self._catalogue.peek()
-        destinations = [destination] if len(requests) == 1 else destination.numbered(len(requests))
         return [
             make_plan(
                 request,

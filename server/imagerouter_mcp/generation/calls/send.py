@@ -167,7 +167,7 @@ class Sender:
         except InvalidRequestError as error:
             listing = self._catalogue.peek()
             if listing and not listing.find(plan.model) and _UNKNOWN_MODEL.search(error.what):
-                error.remedy = instead(plan.model, _need(plan, sources), listing)
+                error.remedy = _named_by(plan) + instead(plan.model, _need(plan, sources), listing)
             raise
 
     def _usual_words(self, model: str) -> str:
@@ -196,6 +196,12 @@ def _worth_waiting(error: ServiceUnreachableError | RateLimitError) -> bool:
     if isinstance(error, RateLimitError):
         return error.retry_after is not None and error.retry_after <= LONGEST_PAUSE
     return True
+
+
+def _named_by(plan: Plan) -> str:
+    """Return which setting names the model, as a sentence; "" if the call names it."""
+    setting = re.search(r"IMAGEROUTER_\w+", plan.why)
+    return f"The person's {setting[0]} names it: have that corrected. " if setting else ""
 
 
 def _need(plan: Plan, sources: OpenSources) -> Need:
