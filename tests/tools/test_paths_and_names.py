@@ -7,7 +7,7 @@ from typing import Any
 from tools.conftest import Hosts
 
 ANY_SIZE = {"model": "black-forest-labs/FLUX-1-schnell", "size": "128x128", "preview": "none"}
-TEST = {"model": "test/test", "size": "128x128", "preview": "none"}
+TEST = {"model": "test/test", "preview": "none"}
 
 
 async def test_whatever_names_a_picture_of_the_gallery_is_a_source_and_a_handle(

@@ -139,6 +139,13 @@ async def test_one_model_under_two_names_is_not_compared_with_itself(
     assert generations(journal) == []
 
 
+async def test_a_model_is_compared_by_another_of_its_names(connect: Hosts) -> None:
+    models = ["google/gemini-2.5-flash-image", "test/test"]
+    async with connect() as host:
+        told = await host("compare_models", prompt="a logo", models=models, preview="none")
+    assert [image["model"] for image in told.fields["images"]] == ["google/gemini-2.5-flash", "test/test"]
+
+
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     """A plain picture of 200×100 pixels."""
@@ -246,9 +253,9 @@ async def test_a_special_model_says_what_it_does_and_whether_it_uses_the_prompt(
 async def test_what_the_service_makes_otherwise_than_asked_is_said(connect: Hosts) -> None:
     async with connect() as host:
         told = await host(
-            "generate_image", prompt="x", model="midjourney/midjourney", size="640x640", preview="none"
+            "generate_image", prompt="x", model="midjourney/midjourney", aspect_ratio="3:2", preview="none"
         )
-    assert f"640x640 was asked for; midjourney/midjourney made {told.image['width']}x" in told.text
+    assert f"was asked for; midjourney/midjourney made {told.image['width']}x" in told.text
 
 
 PHOTO = Image.radial_gradient("L").resize((160, 120)).convert("RGB")  # pyright: ignore[reportUnknownMemberType] - Pillow's annotation names NumPy

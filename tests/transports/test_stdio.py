@@ -50,7 +50,7 @@ async def test_pictures_are_made_and_edited(environment: dict[str, str], era: st
 
         made = await client.call_tool(
             "generate_image",
-            {"prompt": "A fox", "model": "test/test", "size": "96x64"},
+            {"prompt": "A fox", "model": "test/test"},
             progress_callback=note,
         )
         edited = await client.call_tool(
@@ -92,7 +92,7 @@ async def test_the_sandbox_inside_needs_no_key(
     environment = {**bare(tmp_path), "IMAGEROUTER_OUTPUT_DIR": str(tmp_path), "IMAGEROUTER_API_KEY": "${KEY}"}
     async with server(environment, "--sandbox") as client:
         made = await client.call_tool(
-            "generate_image", {"prompt": "A fox", "model": "test/test", "size": "64x64", "preview": "none"}
+            "generate_image", {"prompt": "A fox", "model": "test/test", "preview": "none"}
         )
     assert made.structured_content
     assert made.structured_content["images"][0]["path"] in map(str, pictures_in(tmp_path))

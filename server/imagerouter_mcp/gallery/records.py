@@ -13,9 +13,9 @@ from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, Stor
 from imagerouter_mcp.gallery.query import CONDITION, wanted
 
 _LATENCIES = 20
+"""How many of a model's latest results count for its usual duration."""
 _OF_CALL = 100
 """More than any call makes."""
-"""How many of a model's latest results count for its usual duration."""
 _HANDLE = re.compile(r"(?:img)?[_-]?([0-9a-f]+)", re.IGNORECASE)
 
 
@@ -35,14 +35,14 @@ class Gallery:
             (handle,) = rows.new_handles(connection, "gen", 1)
             return rows.insert(connection, handle, datetime.now(UTC), metadata, images)
 
-    def update(self, image: GalleryImage) -> GalleryImage:
+    def update(self, handle: str, image: StoredImage) -> GalleryImage:
         """Replace the details of an image after a late download, unless its recorded file is there by now.
 
         Returns:
             The image as it is recorded now: another process may have been faster.
         """
         with self._database.transaction("IMMEDIATE") as connection:
-            return rows.update(connection, image)
+            return rows.update(connection, handle, image)
 
     def has(self, path: Path) -> bool:
         """Return whether a file is recorded."""
@@ -63,7 +63,7 @@ class Gallery:
         with self._database.transaction() as connection:
             where = "id = (SELECT generation_id FROM images WHERE handle = ?)"
             for record in rows.select(connection, where, (wanted,), 1):
-                for image in record.images:
+                for image in (*record.images, *record.originals):
                     if image.handle == wanted:
                         return image, record
         return None

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio import to_thread
@@ -27,8 +29,10 @@ from imagerouter_mcp.gallery.output_folders import output_places, permitted
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.differences import differences
 from imagerouter_mcp.generation.handles import find_image
+from imagerouter_mcp.generation.planning.finishing import Finishing
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.request import Request
+from imagerouter_mcp.generation.postprocess import finish
 from imagerouter_mcp.generation.result_files import ResultFiles, Stored
 from imagerouter_mcp.images.source_images import is_data
 from imagerouter_mcp.images.workers import decode
@@ -140,7 +144,8 @@ class Delivery:
     ) -> list[Stored]:
         """Store what was paid for, each result in its folder or in another one that takes it.
 
-        A result that can be fetched later counts as stored. Another that no folder takes is held in memory.
+        What the plan says is to be done with the model's pictures is done on the way. A result that can be
+        fetched later counts as stored. Another that no folder takes is held in memory.
 
         Args:
             handle: The generation's.
@@ -152,7 +157,9 @@ class Delivery:
             DeliveryError: The answer is held in memory.
         """
         stored = [
-            await self._files.store(item, plan.destination, _part(handle, number), again=again)
+            await self._store(
+                item, plan.destination, _part(handle, number), plan.finishing, plan.model, again=again
+            )
             for number, item in enumerate(answer.items)
         ]
         if any(each.held for each in stored):
@@ -195,6 +202,7 @@ class Delivery:
         notes = [
             *plan.notes,
             *notes,
+            *dict.fromkeys(each.note for each in stored if each.note),
             *await _differences(plan, answer, [each.image for each in stored], source),
             *_other_folder(stored),
             *((SANDBOX_NOTE,) if answer.sandbox else ()),
@@ -236,42 +244,92 @@ class Delivery:
         if image.path and image.path.is_file():
             return image, record, ()
         gone = "no longer there" if self._settings.remote else f"no longer at {image.path}"
-        if image.url is None:
-            raise NotFoundError(
-                f"The file of {image.handle} is {gone}, and no link to it is known.",
-                "If it was moved, give its new path; else make it again.",
-            )
         try:
-            fetched = await self._refetch(image, record)
+            if image.original and (made := await self._remade(image, image.original, record)):
+                again = f"it was made again of {image.original.handle}, what the model had made"
+                return made, record, (f"The file was {gone}; {again}.",)
+            if image.url is None:
+                raise NotFoundError(
+                    f"The file of {image.handle} is {gone}, and no link to it is known.",
+                    "If it was moved, give its new path; else make it again.",
+                )
+            fetched, notes = await self._refetch(image, record)
         except DeliveryError as error:
             raise error.costing(record.cost_usd) from None
         was = f"was {gone}" if image.path else "had not arrived"
-        return fetched, record, (f"The file {was}; it was fetched again from its link.",)
+        return fetched, record, (f"The file {was}; it was fetched again from its link.", *notes)
 
-    async def complete(self, image: GalleryImage, record: Record) -> GalleryImage:
-        """Return an image of a record, downloading it if it has never arrived.
+    async def complete(self, image: GalleryImage, record: Record) -> tuple[GalleryImage, tuple[str, ...]]:
+        """Return an image of a record, downloading it if it has never arrived, and sentences for the person.
 
         Raises:
             ConfigurationError: The gallery cannot be written to.
             DeliveryError: It cannot be downloaded.
         """
         if image.path:
-            return image
+            return image, ()
         if image.url is None:
             kept = await to_thread.run_sync(self._answers.kept_part, _part_of(image, record))
             raise self._undelivered(image, "what came is not a whole picture", kept)
         return await self._refetch(image, record)
 
-    async def _refetch(self, image: GalleryImage, record: Record) -> GalleryImage:
-        destination = Destination(self._settings.output_dir, file_stem(record.prompt))
-        stored = await self._files.store(ResultItem(url=image.url), destination, _part_of(image, record))
+    async def _store(
+        self,
+        item: ResultItem,
+        destination: Destination,
+        part: str,
+        finishing: Finishing | None,
+        model: str,
+        *,
+        again: bool = False,
+    ) -> Stored:
+        """Store one item, finished if that is to be done and can be done."""
+        if finishing is None:
+            return await self._files.store(item, destination, part, again=again)
+        work = partial(finish, finishing, model)
+        stored = await self._files.store(item, destination, part, finish=work, again=again)
+        if stored.image.path and not stored.image.original:
+            return stored
+        return replace(stored, image=replace(stored.image, finishing=finishing.to_json()))
+
+    async def _refetch(self, image: GalleryImage, record: Record) -> tuple[GalleryImage, tuple[str, ...]]:
+        """Fetch an image from its link, finish it if that is still to be done, and return notes on it."""
+        item, finishing = ResultItem(url=image.url), _finishing(image)
+        part = _part_of(image, record)
+        stored = await self._store(item, self._usual_place(record), part, finishing, record.model)
         if stored.image.path is None:
             raise self._undelivered(image, stored.reason, stored.kept)
-        fetched = GalleryImage(**vars(stored.image), handle=image.handle)
-        recorded = await to_thread.run_sync(self._gallery.update, fetched)
-        if recorded.path != fetched.path:
-            await to_thread.run_sync(discard, stored.image.path)
+        return await self._updated(image, stored.image), (stored.note,) if stored.note else ()
+
+    async def _remade(
+        self, image: GalleryImage, original: GalleryImage, record: Record
+    ) -> GalleryImage | None:
+        """Make a result whose file is gone of its original once more; None if that cannot be done."""
+        finishing = _finishing(image)
+        if not (original.path and original.path.is_file()) and original.url:
+            original, _ = await self._refetch(original, record)
+        if finishing is None or not (original.path and original.path.is_file()):
+            return None
+        made = await finish(finishing, record.model, original.path)
+        if made.file is None:
+            return None
+        with made.file:
+            stored = await self._files.store_made(made.file, self._usual_place(record))
+        if stored.image.path is None:
+            raise self._undelivered(image, stored.reason, None)
+        return await self._updated(image, replace(stored.image, finishing=image.finishing))
+
+    async def _updated(self, image: GalleryImage, stored: StoredImage) -> GalleryImage:
+        """Enter the new file of an image, unless another process was faster; then the new files go."""
+        recorded = await to_thread.run_sync(self._gallery.update, image.handle, stored)
+        if recorded.path != stored.path:
+            for needless in (stored, stored.original):
+                if needless and needless.path:
+                    await to_thread.run_sync(discard, needless.path)
         return recorded
+
+    def _usual_place(self, record: Record) -> Destination:
+        return Destination(self._settings.output_dir, file_stem(record.prompt))
 
     def _record(
         self,
@@ -295,7 +353,7 @@ class Delivery:
         try:
             record = self._journal.record(handle, [each.image for each in stored], notes, metadata)
         except ConfigurationError as error:
-            images = tuple(GalleryImage(**vars(each.image), handle="") for each in stored)
+            images = tuple(_unnamed(each.image) for each in stored)
             now = datetime.now(UTC)
             unrecorded = Record(**vars(metadata), generation=handle, created_at=now, images=images)
             return unrecorded, (f"It has no handle yet, because it could not be recorded: {error.what}",)
@@ -329,7 +387,22 @@ def _part(handle: str, number: int) -> str:
 
 
 def _part_of(image: GalleryImage, record: Record) -> str:
-    return _part(record.generation, record.images.index(image))
+    places = (number for number, each in enumerate(record.images) if image in (each, each.original))
+    return _part(record.generation, next(places))
+
+
+def _finishing(image: GalleryImage) -> Finishing | None:
+    """Return how an image is made of its original; None if it is not, or if a newer version wrote it."""
+    try:
+        return Finishing.from_json(image.finishing or "")
+    except ValueError:
+        return None
+
+
+def _unnamed(image: StoredImage) -> GalleryImage:
+    """Return an image that has no handle yet."""
+    own: dict[str, Any] = {**vars(image), "original": image.original and _unnamed(image.original)}
+    return GalleryImage(**own, handle="")
 
 
 def _other_folder(stored: Sequence[Stored]) -> tuple[str, ...]:
@@ -349,7 +422,7 @@ async def _differences(
     looks: list[Look] = []
     if plan.kind == "image" and (source or plan.transparency):
         with anyio.move_on_after(_LOOKING_SECONDS):
-            for path in [image.path for image in images if image.path]:
+            for path in [own.path for image in images if (own := image.original or image).path]:
                 look = await decode("previews", path, look_at, path)
                 looks += [look] if look else []
     return await to_thread.run_sync(differences, plan, answer, images, looks, source)

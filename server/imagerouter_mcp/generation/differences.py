@@ -54,7 +54,7 @@ def _other_size(plan: Plan, images: Sequence[StoredImage]) -> list[str]:
     came = next(((image.width, image.height) for image in images if image.width and image.height), None)
     if plan.size is None or came is None or came == plan.size:
         return []
-    return [f"{plan.fields['size']} was asked for; {plan.model} made {came[0]}x{came[1]}."]
+    return [f"{plan.size[0]}x{plan.size[1]} was asked for; {plan.model} made {came[0]}x{came[1]}."]
 
 
 def _other_shape(plan: Plan, looks: Sequence["Look"], source: "Look | None") -> list[str]:

@@ -229,8 +229,14 @@ def _file_lines(image: GalleryImage, links: Links | None) -> list[str]:
     lines: list[str] = []
     if where := place(image, links):
         lines.append(f"{'Download within a day' if links else 'Saved'}: {where} ({description(image)})")
-    if image.url:
-        lines.append(f"Link: {image.url} (anyone who has it can open it)")
+    original = image.original
+    if original:
+        name = original.path.name if original.path else ""
+        lines.append(
+            f"Original: {' · '.join(filter(None, (original.handle, name)))} ({description(original)})"
+        )
+    if url := (original or image).url:
+        lines.append(f"Link: {url} ({'of the original; ' if original else ''}anyone who has it can open it)")
     return lines
 
 

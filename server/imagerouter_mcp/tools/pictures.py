@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 class Picture(TypedDict, total=False):
-    """A generated picture or video. Callers on this machine get its `path`, others a `download_url`."""
+    """A generated picture or video. Callers on this machine get its `path`, others a `download_url`.
+
+    `original` is the model's own picture, where this one was made of it here.
+    """
 
     number: int
     handle: str | None
@@ -23,6 +26,7 @@ class Picture(TypedDict, total=False):
     height: int | None
     bytes: int | None
     seconds: float | None
+    original: "Picture | None"
     model: str
     revised_prompt: str | None
     cost_usd: Decimal | None
@@ -54,6 +58,7 @@ def picture_fields(image: "GalleryImage", links: "Links | None") -> Picture:
         "height": image.height,
         "bytes": image.bytes,
         "seconds": None if image.seconds is None else round(image.seconds, 2),
+        "original": picture_fields(image.original, links) if image.original else None,
     }
 
 

@@ -105,23 +105,26 @@ class Collector:
             raise DeliveryError(
                 f"{entry.handle} was made, and its record is gone.", "Look for the file in the output folder."
             )
-        record, lost = await self._completed(record)
+        record, notes = await self._completed(record)
         plan = plan_of(entry)
-        return Result(record, plan.why if plan else "", plan and plan.estimate, (*entry.notes, *lost))
+        return Result(record, plan.why if plan else "", plan and plan.estimate, (*entry.notes, *notes))
 
     async def _completed(self, record: Record) -> tuple[Record, tuple[str, ...]]:
-        """Return a record with all files that can be had, and a sentence for each that cannot."""
+        """Return a record with all files that can be had, and sentences about the late and the lost ones."""
         images: list[GalleryImage] = []
+        notes: list[str] = []
         lost: list[DeliveryError] = []
         for image in record.images:
             try:
-                images.append(await self._delivery.complete(image, record))
+                completed, about = await self._delivery.complete(image, record)
+                images.append(completed)
+                notes += about
             except DeliveryError as error:
                 images.append(image)
                 lost.append(error)
         if len(lost) == len(images):
             raise lost[0].costing(record.cost_usd)
-        return replace(record, images=tuple(images)), tuple(map(str, lost))
+        return replace(record, images=tuple(images)), (*notes, *map(str, lost))
 
 
 def plan_of(entry: Entry) -> Plan | None:

@@ -15,11 +15,20 @@ from imagerouter_mcp.api.catalogue import Listing
 from imagerouter_mcp.api.model_list import ModelEntry
 from imagerouter_mcp.generation.planning.background import asks_for_transparency, what_gives_it
 from imagerouter_mcp.generation.planning.checks import check_model, check_request
+from imagerouter_mcp.generation.planning.finishing import Finishing
 from imagerouter_mcp.generation.planning.model_choice import ModelChoice, Need, Preference, choose
 from imagerouter_mcp.generation.planning.notes import expectations, plan_notes
 from imagerouter_mcp.generation.planning.prices import Estimate, estimate
 from imagerouter_mcp.generation.planning.request import Kind, Request
-from imagerouter_mcp.generation.planning.sizes import read_wish, sides, size_for
+from imagerouter_mcp.generation.planning.sizes import (
+    Wish,
+    exact_shape,
+    read_ratio,
+    read_wish,
+    sides,
+    size_for,
+    size_to_finish,
+)
 
 MaskConvention = Literal["transparent", "white"]
 """Where a provider edits: OpenAI where the mask is transparent, Runware where it is white."""
@@ -56,6 +65,7 @@ class Plan:
         notes: Sentences for the person.
         expected: What the model is known to make otherwise than asked; told by a dry run, because a delivery
             tells what came.
+        finishing: What is done here with each picture that the model makes; None for nothing.
     """
 
     kind: Kind
@@ -70,6 +80,7 @@ class Plan:
     transparency: str = ""
     notes: tuple[str, ...]
     expected: tuple[str, ...] = ()
+    finishing: Finishing | None = None
 
     @property
     def model(self) -> str:
@@ -78,7 +89,9 @@ class Plan:
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Width and height in pixels, if they were asked for."""
+        """Width and height of the result in pixels, if they were asked for."""
+        if self.finishing and self.finishing.size:
+            return self.finishing.size
         return sides(self.fields["size"]) if "size" in self.fields else None
 
     def to_json(self) -> str:
@@ -158,12 +171,17 @@ def make_plan(
         PlanError: The aspect ratio cannot be used.
     """
     entry = choice.known
-    wanted = size_for(read_wish(request.size, request.aspect_ratio), source, entry)
-    notes = plan_notes(request, choice, wanted, listed=listed)
+    wish = read_wish(request.size, request.aspect_ratio)
+    if wish.size and request.kind == "image" and choice.entry:
+        size = size_to_finish(wish.size, entry)
+    else:
+        size = size_for(wish, source, entry)
+    finishing = _finishing(request, wish, size, source)
+    notes = plan_notes(request, choice, size, finishing, listed=listed)
     return Plan(
         kind=request.kind,
         prompt=request.prompt,
-        fields=_fields(request, entry, wanted, response_format),
+        fields=_fields(request, entry, size, response_format),
         why=choice.why,
         estimate=estimate(choice.entry),
         convention=_convention(choice),
@@ -172,8 +190,20 @@ def make_plan(
         fetched=fetched,
         transparency=what_gives_it(remover) if asks_for_transparency(request) else "",
         notes=(*notes, *source_notes),
-        expected=tuple(expectations(request, choice, wanted)),
+        expected=tuple(expectations(request, choice, size, finishing)),
+        finishing=finishing,
     )
+
+
+def _finishing(request: Request, wish: Wish, size: str, source: tuple[int, int] | None) -> Finishing | None:
+    """Return what brings a picture into exactly the size or, where `fit` says how, the shape asked for."""
+    if request.kind != "image":
+        return None
+    exact = wish.size
+    fit = "cover" if request.fit == "auto" else request.fit
+    if exact is None and request.fit != "auto" and (ratio := read_ratio(wish.shape, source)):
+        exact = exact_shape(sides(size), ratio, fit)
+    return Finishing(size=exact, fit=fit, output_format=request.format) if exact else None
 
 
 def need_of(request: Request) -> Need:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 Kind = Literal["image", "video"]
+Fit = Literal["cover", "contain", "stretch"]
+"""How a picture comes into another shape: cropped, padded, or neither."""
 THINGS: dict[Kind, str] = {"image": "picture", "video": "video"}
 """What to call each kind in a sentence."""
 
@@ -23,6 +25,8 @@ class Request:
         model: A model id, "auto", "cheapest", "free", or "" for the person's default.
         size: `WIDTHxHEIGHT` in pixels, or "auto".
         aspect_ratio: `W:H`, "square", "landscape", "portrait", "match", or "".
+        fit: How the model's shape becomes exactly the one asked for; "auto" is "cover" for an exact size, and
+            leaves an aspect ratio as near as the model comes.
         seconds: The length of a video, or 0 for the model's own.
         quality: "auto", "low", "medium" or "high".
         output_format: "auto", "webp", "jpeg" or "png".
@@ -40,6 +44,7 @@ class Request:
     model: str = ""
     size: str = "auto"
     aspect_ratio: str = ""
+    fit: Literal["auto"] | Fit = "auto"
     seconds: float = 0
     quality: str = "auto"
     output_format: str = "auto"
