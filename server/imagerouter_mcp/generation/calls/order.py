@@ -73,8 +73,8 @@ class Planner:
         """
         request = order.requests[0]
         choices = await self._choose(order)
-        async with self._sources.opened(request) as sources:
-            return await self._plan([request], ["", ""], choices, sources)
+        async with self._sources.opened(request) as sources, AsyncExitStack() as opened:
+            return await self._plan([request], ["", ""], choices, sources, opened)
 
     async def prepare(
         self, order: Order, handles: Sequence[str], opened: AsyncExitStack
@@ -95,9 +95,12 @@ class Planner:
         """
         choices = await self._choose(order)
         sources = await opened.enter_async_context(self._sources.opened(order.requests[0]))
-        plans = await self._plan(order.requests, handles, choices, sources)
+        plans = await self._plan(order.requests, handles, choices, sources, opened)
         amounts = check_order(self._settings, order, plans)
         await to_thread.run_sync(self._delivery.prepare, plans[0].destination)
+        if sources.whole and sources.mask:
+            pictures = handles[: len(order.requests)]
+            await to_thread.run_sync(self._delivery.keep_source, pictures, sources.whole.file, sources.mask)
         await to_thread.run_sync(self._journal.drop, handles[len(plans) :])
         await self._reserve(handles[: len(plans)], plans, amounts)
         return plans, amounts, sources
@@ -147,10 +150,12 @@ class Planner:
         handles: Sequence[str],
         choices: dict[str, ModelChoice],
         sources: OpenSources,
+        opened: AsyncExitStack,
     ) -> list[Plan]:
         """Return a plan for each request, then one for each step that follows one of them."""
         destinations = await to_thread.run_sync(self._delivery.destinations, requests[0], len(requests))
         listing = self._catalogue.peek()
+        masked = await to_thread.run_sync(lambda: sources.masked)
         plans = [
             make_plan(
                 request,
@@ -158,6 +163,7 @@ class Planner:
                 response_format=self._settings.response_format,
                 destination=place,
                 source=sources.size,
+                masked=masked,
                 origins=sources.origins,
                 fetched=sources.fetched,
                 source_notes=sources.notes,
@@ -166,6 +172,9 @@ class Planner:
             )
             for request, place in zip(requests, destinations, strict=True)
         ]
+        for plan in plans:
+            if plan.cut:
+                await sources.cut_out(plan.cut, opened)
         steps: list[Plan] = []
         for number, request in enumerate(requests):
             if remover := remover_for(request, choices[request.model].known, listing):

@@ -56,7 +56,8 @@ def asks_for_transparency(request: Request) -> bool:
 
 def sent_prompt(request: Request, facts: Facts) -> str:
     """Return the prompt to send: with words for a transparent background, to a model that follows them."""
-    if request.background != "transparent" or facts.transparency != "asked" or _ASKS.search(request.prompt):
+    asked = request.background == "transparent" and facts.transparency == "asked" and not request.mask
+    if not asked or _ASKS.search(request.prompt):
         return request.prompt
     return f"{request.prompt.rstrip()}\n\n{_ASKING}"
 
@@ -64,7 +65,7 @@ def sent_prompt(request: Request, facts: Facts) -> str:
 def only_removes_background(request: Request) -> bool:
     """Tell whether nothing else is asked for than a source's background removed."""
     nothing_else = not request.prompt.strip() and request.model.strip().lower() in WORDS
-    return request.background == "transparent" and bool(request.images) and nothing_else
+    return request.background == "transparent" and bool(request.images) and not request.mask and nothing_else
 
 
 def cheapest_remover(listing: Listing | None, *, free: bool = False) -> ModelEntry | None:
