@@ -185,6 +185,7 @@ class Delivery:
             *notes,
             *await _differences(plan, answer, [each.image for each in stored], source),
             *_other_folder(stored),
+            *_left_out(answer),
             *((SANDBOX_NOTE,) if answer.sandbox else ()),
         ]
         record, unrecorded = await to_thread.run_sync(self._record, handle, plan, answer, stored, notes)
@@ -318,6 +319,12 @@ def _part(handle: str, number: int) -> str:
 
 def _part_of(image: GalleryImage, record: Record) -> str:
     return _part(record.generation, record.images.index(image))
+
+
+def _left_out(answer: GenerationAnswer) -> tuple[str, ...]:
+    if not answer.left_out:
+        return ()
+    return (f"ImageRouter answered with {answer.left_out} more results, which were not fetched.",)
 
 
 def _other_folder(stored: Sequence[Stored]) -> tuple[str, ...]:
