@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from imagerouter_mcp.generation.calls.run import Runner
     from imagerouter_mcp.generation.delivery import Delivery
     from imagerouter_mcp.generation.descriptors import Descriptors
+    from imagerouter_mcp.generation.finisher import Finisher
     from imagerouter_mcp.generation.sources import Sources
 
 
@@ -154,6 +155,13 @@ class App:
         from imagerouter_mcp.generation.delivery import Delivery
 
         return Delivery(lambda: self.fetcher, self.gallery, self.journal, self.answers, self.settings)
+
+    @cached_property
+    def finisher(self) -> "Finisher":
+        """Finishes pictures without a model."""
+        from imagerouter_mcp.generation.finisher import Finisher
+
+        return Finisher(self.sources, self.delivery, self.gallery, remote=self.settings.remote)
 
     @cached_property
     def planner(self) -> "Planner":

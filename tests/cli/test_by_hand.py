@@ -294,7 +294,9 @@ def test_images_lists_and_finds_what_was_made(run: Run) -> None:
     assert [line.count("test/test") for line in run("images").out.splitlines()] == [1, 1]
     assert "whale" in run("images", "whale").out
     assert "fox" not in run("images", "whale").out
-    assert len(run("images", "--limit", "1").out.splitlines()) == 1
+    (shown, more) = run("images", "--limit", "1").out.splitlines()
+    assert "whale" in shown
+    assert more.startswith("And 1 older generation")
 
 
 def test_show_shows_the_last_or_another(run: Run) -> None:
@@ -360,22 +362,35 @@ def test_a_setting_that_cannot_be_is_named(run: Run, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    "typed",
+    ("typed", "wrong"),
     [
-        ("generate",),
-        ("edit",),
-        ("generate", "A fox", "--colour", "red"),
-        ("generate", "A fox", "--quality", "best"),
-        ("generate", "A fox", "--mod", "test/test"),
-        ("models", "--limit", "many"),
-        ("models", "--supports", "video"),
-        ("popular", "fox"),
+        (("generate",), "'prompt' is missing"),
+        (("edit",), "images is missing"),
+        (("generate", "A fox", "--colour", "red"), "it does not know 'colour'"),
+        (("generate", "A fox", "--seed", "7"), "'seed' (ImageRouter takes no seed)"),
+        (("generate", "A fox", "--width=7"), "'width' (use size)"),
+        (("generate", "A fox", "--quality", "superb"), "'quality' must be one of auto, low, medium, high"),
+        (("generate", "A fox", "-n", "many"), "'n' must be a whole number from 1 to 8"),
+        (("generate", "A fox", "--mod", "test/test"), "'mod' (use model)"),
+        (
+            ("generate", "A fox", "--size"),
+            "--size needs a value. `imagerouter-mcp generate --help` shows how.",
+        ),
+        (("generate", "A fox", "--json=7"), "--json takes no value"),
+        (("models", "--limit", "many"), "'limit' must be a whole number"),
+        (("models", "--supports", "video"), "'supports' must be a list of any of edit, mask, quality"),
+        (("spending", "yesterday"), "'period' must be one of today, week, month, all"),
+        (("popular", "fox"), "fox is not known here"),
     ],
 )
-def test_what_is_typed_wrongly_ends_with_2(run: Run, typed: tuple[str, ...]) -> None:
+def test_what_is_typed_wrongly_is_said_in_a_sentence_and_ends_with_2(
+    run: Run, typed: tuple[str, ...], wrong: str
+) -> None:
     ended = run(*typed)
     assert ended.status == 2
-    assert ended.err.startswith(f"usage: imagerouter-mcp {typed[0]}")
+    assert ended.err.count("\n") == 1, "a sentence, and no list of options"
+    assert f"imagerouter-mcp {typed[0]}" in ended.err
+    assert wrong in ended.err
     assert ended.out == ""
 
 

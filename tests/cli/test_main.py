@@ -64,7 +64,8 @@ def test_every_command_that_is_named_can_be_run() -> None:
 def test_what_is_not_known_ends_with_2(run: Run, typed: tuple[str, ...]) -> None:
     status, out, err = run(*typed)
     assert (status, out) == (2, "")
-    assert err.startswith("usage: imagerouter-mcp")
+    assert err.startswith("imagerouter-mcp")
+    assert err.endswith("--help` shows how.\n")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are a matter of POSIX")

@@ -26,7 +26,7 @@ from imagerouter_mcp.tools.parameters import SELF_EXPLAINING
 from imagerouter_mcp.wiring import App, open_app
 
 SNAPSHOT = Path(__file__).with_name("tools.json")
-MAX_LIST_CHARACTERS, MAX_WITHOUT_OUTPUT = 14_000, 9_000
+MAX_LIST_CHARACTERS, MAX_WITHOUT_OUTPUT = 15_400, 10_100
 """Of JSON, in all and without output schemas: a model reads the list at every turn."""
 MAX_NAME = 25
 """Hosts put the server's name before it and cut at 60 to 64."""

@@ -273,15 +273,53 @@ def test_text_that_is_not_unicode_is_recorded_all_the_same(gallery: RecordingGal
 def test_an_image_can_be_completed_later(gallery: RecordingGallery) -> None:
     record = gallery.add(prompt="fox", model="m", images=[StoredImage(url="https://a.b/c")])
     handle = record.images[0].handle
-    fetched = GalleryImage(
-        handle=handle, path=IMAGE.path, url="https://a.b/c", media_type="image/png", bytes=5
-    )
+    fetched = StoredImage(path=IMAGE.path, url="https://a.b/c", media_type="image/png", bytes=5)
 
-    assert gallery.update(fetched) == fetched
+    assert gallery.update(handle, fetched) == GalleryImage(**vars(fetched), handle=handle)
     found = gallery.find(handle)
 
     assert found is not None
-    assert found[0] == fetched
+    assert found[0] == GalleryImage(**vars(fetched), handle=handle)
+
+
+def test_an_original_is_found_by_its_handle_and_counts_as_no_result(gallery: RecordingGallery) -> None:
+    finished = StoredImage(path=Path("/pictures/wide.png"), finishing='{"size":[9,3]}', original=IMAGE)
+    record = gallery.add(prompt="fox", model="m", images=[finished, IMAGE])
+    first, second = record.images
+    (original,) = record.originals
+
+    assert (first.path, first.finishing, second.original) == (finished.path, '{"size":[9,3]}', None)
+    assert (original.path, original.url, original.finishing) == (IMAGE.path, IMAGE.url, None)
+    assert first.original == original
+    assert gallery.find(original.handle) == (original, record)
+    assert gallery.list(original.handle) == gallery.list() == [record]
+    assert len({first.handle, second.handle, original.handle}) == 3
+
+
+def test_a_result_that_is_completed_later_gets_its_original_then(gallery: RecordingGallery) -> None:
+    record = gallery.add(prompt="fox", model="m", images=[StoredImage(url=IMAGE.url, finishing="{}")])
+    handle = record.images[0].handle
+    finished = StoredImage(path=Path("/pictures/wide.png"), finishing="{}", original=IMAGE)
+
+    completed = gallery.update(handle, finished)
+
+    assert (completed.handle, completed.path, completed.url) == (handle, finished.path, None)
+    assert completed.original
+    assert completed.original.path == IMAGE.path
+    assert gallery.list(completed.original.handle)[0].images == (completed,)
+
+
+def test_a_lost_original_that_is_fetched_again_keeps_its_handle_and_place(gallery: RecordingGallery) -> None:
+    finished = StoredImage(path=Path("/pictures/wide.png"), finishing="{}", original=IMAGE)
+    record = gallery.add(prompt="fox", model="m", images=[finished])
+    (original,) = record.originals
+    moved = StoredImage(path=Path("/elsewhere/fox.png"), url=IMAGE.url)
+
+    assert gallery.update(original.handle, moved).path == moved.path
+    (now,) = gallery.list()
+    assert [image.path for image in now.originals] == [moved.path]
+    assert now.originals[0].handle == original.handle
+    assert [image.path for image in now.images] == [finished.path]
 
 
 def test_how_long_a_model_takes_follows_its_latest_results(gallery: RecordingGallery) -> None:

@@ -18,7 +18,7 @@ Call = Callable[..., Awaitable[CallToolResult]]
 Journal = Callable[[], list[dict[str, Any]]]
 
 FOLDERS, NAMES = "Files out: folders", "Files out: names"
-FOX = {"prompt": "A fox", "model": "test/test", "size": "64x64"}
+FOX = {"prompt": "A fox", "model": "test/test"}
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, and POSIX's system folders")
 

@@ -68,15 +68,15 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     "a video model": ("generate_image", {**FOX, "model": "openai/sora-2"}, "plan", "makes videos"),
     "a size in words": ("generate_image", {**FOX, "size": "big"}, "plan", "'big' is not a size"),
     "a size without pixels": ("generate_image", {**FOX, "size": "0x0"}, "plan", "'0x0' is not a size"),
-    "a size the model lacks": (
+    "a strip of a picture": (
         "generate_image",
-        {**FOX, "model": "openai/gpt-image-1", "size": "1600x1000"},
+        {**FOX, "model": "openai/gpt-image-1", "size": "3000x100"},
         "plan",
-        "1536x1024",
+        "20:1",
     ),
     "too large for a free model": (
         "generate_image",
-        {**FOX, "model": "black-forest-labs/FLUX-1-schnell:free", "size": "1280x1280"},
+        {**FOX, "model": "black-forest-labs/FLUX-1-schnell:free", "size": "8000x8000"},
         "plan",
         "1024x1024",
     ),
@@ -170,7 +170,13 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     ),
     "a mask that the model lacks": (
         "edit_image",
-        {**EDIT, "images": ["@picture"], "mask": "@picture", "model": "google/gemini-2.5-flash"},
+        {
+            **EDIT,
+            "images": ["@picture"],
+            "mask": "box:0,0,50%,50%",
+            "keep_outside": False,
+            "model": "google/gemini-2.5-flash",
+        },
         "plan",
         "takes no mask",
     ),
@@ -372,7 +378,7 @@ async def test_without_a_key_everything_that_makes_nothing_works(connect: Hosts,
 
 async def test_the_key_goes_with_paid_calls_only(connect: Hosts, journal: Journal) -> None:
     async with connect(allow_private_urls=True) as host:
-        told = await host("generate_image", prompt="A fox", model="test/test", size="64x64")
+        told = await host("generate_image", prompt="A fox", model="test/test")
         await host("edit_image", images=[told.image["url"]], **EDIT)
         await host("popular_models")
     shown = {entry["path"] for entry in journal() if entry["authorized"]}

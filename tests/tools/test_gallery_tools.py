@@ -14,7 +14,7 @@ from imagerouter_mcp.settings import Settings
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
 
-TINY = {"model": "test/test", "size": "64x64"}
+TINY = {"model": "test/test"}
 EMBEDDED = {**TINY, "response_format": "b64_json"}
 
 
@@ -135,7 +135,7 @@ async def test_a_picture_is_found_by_its_handle(connect: Hosts) -> None:
 
 async def test_a_picture_is_shown_again_as_it_was_told_first(connect: Hosts, made: Journal) -> None:
     async with connect() as host:
-        first = await host("generate_image", prompt="A fox", model="test/test", size="1024x512")
+        first = await host("generate_image", prompt="A fox", model="test/test")
         await host("generate_image", prompt="Another", **TINY)
         again = await host("show_image", handle=f" {first.image['handle'].upper()} ")
         large = await host("show_image", handle=first.image["handle"], preview="large")

@@ -184,7 +184,7 @@ def _a_day_earlier(data_dir: Path) -> None:
 @ONCE
 async def test_what_is_free_needs_no_budget(connect: Hosts) -> None:
     async with connect(budget_usd=usd("0"), max_cost_usd=usd("0"), confirm_usd=usd("0")) as host:
-        free = await host("generate_image", prompt="A fox", model="test/test", size="64x64")
+        free = await host("generate_image", prompt="A fox", model="test/test")
         paid = await host("generate_image", **CENT)
     assert not free.failed, free.text
     assert paid.fields["error"]["kind"] == "budget"
@@ -236,7 +236,7 @@ async def test_a_person_who_does_not_agree_pays_nothing_whatever_the_agent_says(
     async with connect(person=person, **DEAR) as host:
         told = await host("generate_image", **CENT)
         insisting = await host("generate_image", **CENT, confirm_cost=True)
-        cheap = await host("generate_image", prompt="A fox", model="test/test", size="64x64")
+        cheap = await host("generate_image", prompt="A fox", model="test/test")
     assert len(person.questions) == 2
     for each in (told, insisting):
         assert each.fields["error"]["kind"] == "budget"
@@ -291,7 +291,7 @@ async def test_every_tool_that_costs_asks(
 ) -> None:
     person = Person("decline")
     async with connect(person=person, **DEAR) as host, connect(**DEAR) as unable_to_ask:
-        await host("generate_image", prompt="A fox", model="test/test", size="64x64")
+        await host("generate_image", prompt="A fox", model="test/test")
         told = await host(tool, **arguments)
         refused = await unable_to_ask(tool, **arguments)
     assert person.questions == [f"{question} may cost up to $0.01. Go ahead?"]

@@ -192,7 +192,7 @@ async def test_the_model_list_is_asked_for_once(connect: Hosts, journal: Callabl
         for query in ("flux", "gemini", ""):
             await host("search_models", query=query)
         await host("popular_models")
-        await host("generate_image", prompt="A fox", model="test/test", size="64x64")
+        await host("generate_image", prompt="A fox", model="test/test")
     assert [entry["path"] for entry in journal()].count("/v1/models") == 1
 
 

@@ -294,7 +294,7 @@ async def test_what_killed_servers_left_is_swept_before_the_next_paid_call(
         os.utime(file, (0, 0))
     async with connect() as host:
         await host("list_images")
-        await host("generate_image", prompt="A wolf", model="test/test", size="64x64")
+        await host("generate_image", prompt="A wolf", model="test/test")
     assert not [file for file in (refused, lock, *parts) if file.exists()]
     kept = settings.data_dir / "rescued" / unknown.name
     assert kept.read_bytes() == HEAD + b"half an answ", "it may be all that there is of a paid picture"
@@ -305,6 +305,6 @@ async def test_a_paid_call_that_asks_for_something_else_settles_what_was_left_to
 ) -> None:
     handle = leave("working")
     async with connect() as host:
-        await host("generate_image", prompt="A wolf", model="test/test", size="64x64")
+        await host("generate_image", prompt="A wolf", model="test/test")
         listed = (await host("list_images")).fields
     assert [(each["generation"], each["state"]) for each in listed["unfinished"]] == [(handle, "unknown")]

@@ -7,7 +7,7 @@ from typing import Any
 from tools.conftest import Hosts
 
 ANY_SIZE = {"model": "black-forest-labs/FLUX-1-schnell", "size": "128x128", "preview": "none"}
-TEST = {"model": "test/test", "size": "128x128", "preview": "none"}
+TEST = {"model": "test/test", "preview": "none"}
 
 
 async def test_whatever_names_a_picture_of_the_gallery_is_a_source_and_a_handle(
@@ -33,6 +33,28 @@ async def test_whatever_names_a_picture_of_the_gallery_is_a_source_and_a_handle(
         assert "not in a folder that this server may read from" in outside.text
         nothing = await call("show_image", handle="gen_0000000")
         assert "gen_0000000 has made no picture yet" in nothing.text
+
+
+async def test_pictures_of_one_call_keep_their_numbers_where_the_name_is_taken(connect: Hosts) -> None:
+    names: list[list[str]] = []
+    async with connect() as call:
+        for count in (2, 3, 1, 1, 2):
+            told = await call(
+                "generate_image",
+                prompt="A fox",
+                filename="fox",
+                n=count,
+                again=True,
+                **{**TEST, "size": "64x64"},
+            )
+            names.append([Path(image["path"]).stem for image in told.fields["images"]])
+    assert names == [
+        ["fox-1", "fox-2"],
+        ["fox_2-1", "fox_2-2", "fox_2-3"],
+        ["fox"],
+        ["fox-3"],
+        ["fox_3-1", "fox_3-2"],
+    ]
 
 
 async def test_a_number_is_answered_with_the_handle_that_it_means(

@@ -139,6 +139,13 @@ async def test_one_model_under_two_names_is_not_compared_with_itself(
     assert generations(journal) == []
 
 
+async def test_a_model_is_compared_by_another_of_its_names(connect: Hosts) -> None:
+    models = ["google/gemini-2.5-flash-image", "test/test"]
+    async with connect() as host:
+        told = await host("compare_models", prompt="a logo", models=models, preview="none")
+    assert [image["model"] for image in told.fields["images"]] == ["google/gemini-2.5-flash", "test/test"]
+
+
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     """A plain picture of 200×100 pixels."""
@@ -156,7 +163,7 @@ async def test_the_upper_half_alone_changes_where_a_box_says_so(connect: Hosts, 
             mask="box:0,0,100%,50%",
             output_format="png",
         )
-    assert "edits with a mask" in told.text
+    assert "Outside the mask every pixel is the source's" in told.text
     with Image.open(told.path) as picture:
         after = picture.convert("RGB")
     assert after.getpixel((after.width // 2, after.height * 4 // 5)) == (40, 120, 200)
@@ -246,9 +253,9 @@ async def test_a_special_model_says_what_it_does_and_whether_it_uses_the_prompt(
 async def test_what_the_service_makes_otherwise_than_asked_is_said(connect: Hosts) -> None:
     async with connect() as host:
         told = await host(
-            "generate_image", prompt="x", model="midjourney/midjourney", size="640x640", preview="none"
+            "generate_image", prompt="x", model="midjourney/midjourney", aspect_ratio="3:2", preview="none"
         )
-    assert f"640x640 was asked for; midjourney/midjourney made {told.image['width']}x" in told.text
+    assert f"was asked for; midjourney/midjourney made {told.image['width']}x" in told.text
 
 
 PHOTO = Image.radial_gradient("L").resize((160, 120)).convert("RGB")  # pyright: ignore[reportUnknownMemberType] - Pillow's annotation names NumPy
@@ -357,6 +364,16 @@ async def test_a_photo_that_cannot_be_converted_here_is_refused_with_what_to_do(
     assert told.failed
     assert "Nothing was charged." in told.text
     assert generations(journal) == []
+
+
+async def test_a_model_that_the_service_does_not_know_is_told_with_the_setting_that_names_it(
+    connect: Hosts,
+) -> None:
+    async with connect(model="nosuch/model", edit_model="nosuch/other") as host:
+        made = await host("generate_image", prompt="a fox")
+        named = await host("generate_image", prompt="a fox", model="nosuch/model")
+    assert "The person's IMAGEROUTER_MODEL names it: have that corrected." in made.text
+    assert "IMAGEROUTER" not in named.text
 
 
 @pytest.mark.parametrize("dry_run", [True, False])

@@ -20,7 +20,7 @@ from support.recording import RecordingGallery
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 
 INVALID_PARAMS = -32602
-TINY = {"model": "test/test", "size": "64x64"}
+TINY = {"model": "test/test"}
 
 
 async def refusal_of(client: Client, uri: str) -> MCPError:

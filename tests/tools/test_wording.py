@@ -45,10 +45,13 @@ def made(told: Record, estimate: Estimate | None = None, why: str = "") -> Resul
     return Result(told, notes=(), estimate=estimate, why=why)
 
 
-async def lines(*results: Result, failures: tuple[Failure, ...] = ()) -> list[str]:
+async def told_of(*results: Result, failures: tuple[Failure, ...] = ()) -> CallToolResult:
     numbered = tuple(replace(each, number=number) for number, each in enumerate(results, start=1))
-    answer = await done_result(Finished("gen_bb27", numbered, failures, ()), Answer(preview="none"))
-    return text(answer).split("\n")
+    return await done_result(Finished("gen_bb27", numbered, failures, ()), Answer(preview="none"))
+
+
+async def lines(*results: Result, failures: tuple[Failure, ...] = ()) -> list[str]:
+    return text(await told_of(*results, failures=failures)).split("\n")
 
 
 def text(answer: CallToolResult) -> str:
@@ -137,9 +140,26 @@ async def test_the_sum_says_what_is_known_of_it(cost: str | None, charged: str |
         error.charged = "unknown"
     elif charged:
         error.charged, error.cost_usd = "yes", Decimal(charged)
-    told = await lines(made(record(image(), cost=cost)), failures=(Failure("z/w", error),))
+    answer = await told_of(made(record(image(), cost=cost)), failures=(Failure("z/w", error),))
+    told = text(answer).split("\n")
     assert told[0].startswith(begin)
     assert told[-1].startswith("Failed: z/w: It failed.")
+    assert answer.structured_content
+    partly = any("the least that it cost" in note for note in answer.structured_content["notes"])
+    assert partly == ("at least" in begin)
+
+
+async def test_each_picture_is_told_with_the_prompt_that_its_model_made_of_it() -> None:
+    answer = await told_of(
+        made(record(image("img_1"), revised_prompt="a red fox")),
+        made(record(image("img_2"), revised_prompt="a grey fox")),
+    )
+    assert answer.structured_content
+    assert [each["revised_prompt"] for each in answer.structured_content["images"]] == [
+        "a red fox",
+        "a grey fox",
+    ]
+    assert text(answer).count("The model read the prompt as:") == 2
 
 
 @pytest.mark.parametrize(

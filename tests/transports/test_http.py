@@ -29,7 +29,7 @@ from imagerouter_mcp.wiring import open_app
 from support.http_serving import CLOSING_SECONDS, COMMAND, Serving, serving
 
 FIRST_TOKEN, SECOND_TOKEN = "first-token-of-two-0123456789abcdef", "second-token-of-two-0123456789abcde"
-FOX = {"prompt": "A fox", "model": "test/test", "size": "96x64"}
+FOX = {"prompt": "A fox", "model": "test/test"}
 INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,

@@ -18,7 +18,7 @@ from PIL import Image
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from support.http_serving import Serving, serving
 
-FOX = {"prompt": "A fox", "model": "test/test", "size": "96x64"}
+FOX = {"prompt": "A fox", "model": "test/test"}
 EDIT = {"prompt": "Invert", "model": "test/test"}
 curl = pytest.mark.skipif(shutil.which("curl") is None, reason="it calls curl")
 

@@ -50,7 +50,7 @@ async def test_pictures_are_made_and_edited(environment: dict[str, str], era: st
 
         made = await client.call_tool(
             "generate_image",
-            {"prompt": "A fox", "model": "test/test", "size": "96x64"},
+            {"prompt": "A fox", "model": "test/test"},
             progress_callback=note,
         )
         edited = await client.call_tool(
@@ -92,7 +92,7 @@ async def test_the_sandbox_inside_needs_no_key(
     environment = {**bare(tmp_path), "IMAGEROUTER_OUTPUT_DIR": str(tmp_path), "IMAGEROUTER_API_KEY": "${KEY}"}
     async with server(environment, "--sandbox") as client:
         made = await client.call_tool(
-            "generate_image", {"prompt": "A fox", "model": "test/test", "size": "64x64", "preview": "none"}
+            "generate_image", {"prompt": "A fox", "model": "test/test", "preview": "none"}
         )
     assert made.structured_content
     assert made.structured_content["images"][0]["path"] in map(str, pictures_in(tmp_path))
@@ -261,6 +261,8 @@ UNREADABLE = (
     (b'{"jsonrpc":"2.0","id":true,"method":7}', None, "JSON-RPC 2.0"),
     (b'[{"jsonrpc":"2.0","id":11,"method":"ping"}]', None, "JSON-RPC 2.0"),
     (b"[" * 5000, None, "recursion"),
+    (b'{"jsonrpc":"2.0","id":1.5,"method":"ping"}', None, "a text or a whole number"),
+    (b'{"jsonrpc":"2.0","id":{"a":1},"method":"tools/call"}', None, "a text or a whole number"),
 )
 """A line that is no message, the id it is answered by, and a part of the answer."""
 

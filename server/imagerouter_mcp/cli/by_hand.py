@@ -22,13 +22,15 @@ from mcp.types import CallToolResult, ImageContent
 
 from imagerouter_mcp.cli.chart import chart
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
+from imagerouter_mcp.cli.grammar import TYPED_WRONGLY, Grammar
 from imagerouter_mcp.cli.picture import draw
 from imagerouter_mcp.cli.screen import ProgressLine, silence_stdout
 from imagerouter_mcp.cli.spoken import for_a_person, without_dead_links
 from imagerouter_mcp.cli.tool_answer import answer_text
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.gallery.uploads import is_upload
-from imagerouter_mcp.generation.handles import is_handle
+from imagerouter_mcp.generation.handles import is_handle, number_of
+from imagerouter_mcp.images.finish.step_words import is_step
 from imagerouter_mcp.images.pixels.preview import make_preview
 from imagerouter_mcp.images.source_images import is_data
 from imagerouter_mcp.server import build_server
@@ -68,6 +70,7 @@ class ByHand:
 COMMANDS = {
     "generate": ByHand("generate_image", ("prompt",), makes=True),
     "edit": ByHand("edit_image", ("prompt", "images"), makes=True),
+    "finish": ByHand("finish_image", ("images", "steps"), makes=True),
     "compare": ByHand("compare_models", ("prompt", "models"), makes=True),
     "images": ByHand("list_images", ("query",)),
     "video": ByHand("generate_video", ("prompt",), makes=True),
@@ -92,7 +95,7 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
         typed: What was typed after it.
 
     Returns:
-        0, or 1 when the tool answered with an error.
+        0, or 1 when the tool answered with an error, or 2 when it was typed wrongly.
 
     Raises:
         PlanError: There is no picture to edit.
@@ -101,18 +104,19 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
     command = COMMANDS[name]
     tool = next(tool for tool in all_tools() if tool.name == command.tool)
     properties = explained(tool)
-    options = _parser(
-        name, command, tool.description, properties, tool.parameters.get("required", [])
-    ).parse_intermixed_args(typed)
+    parser = _parser(name, command, tool.description, properties)
+    options, unknown = parser.parse_known_intermixed_args(typed)
     if name == "edit":
         _find_picture(options)
+    if name == "finish":
+        _tell_apart(options)
     if name == "mask" and _REGION.match(options.image or ""):  # the other way round
         options.mask, options.image = options.image, options.mask
     if getattr(options, "prompt", None) in ("-", ["-"]):
         options.prompt = sys.stdin.read().strip()
     if getattr(options, "output", None):
         _place(options)
-    arguments = _arguments(vars(options), properties)
+    arguments = _arguments(vars(options), properties) | _unknown(parser, unknown)
     if "preview" in properties:
         arguments["preview"] = "none"
     with chosen_settings(sandbox=options.sandbox) as settings:
@@ -128,17 +132,12 @@ def _parser(
     command: ByHand,
     description: str,
     properties: Mapping[str, Mapping[str, Any]],
-    required: Sequence[str],
-) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"imagerouter-mcp {typed}", description=description, allow_abbrev=False
-    )
+) -> Grammar:
+    """Build the grammar of a command. What a value must be, the tool itself says."""
+    parser = Grammar(prog=f"imagerouter-mcp {typed}", description=description, allow_abbrev=False)
     for word in command.words:
-        parser.add_argument(
-            word,
-            help=_help(properties[word]),
-            **_positional(properties[word], word in required, alone=len(command.words) == 1),
-        )
+        number = "+" if properties[word]["type"] == "array" else "*" if len(command.words) == 1 else "?"
+        parser.add_argument(word, nargs=number, help=_help(properties[word]))
     for option, schema in properties.items():
         if option not in (*command.words, *_LEFT_OUT):
             short = [_SHORT[option]] if option in _SHORT else []
@@ -161,28 +160,25 @@ def _help(schema: Mapping[str, Any]) -> str:
     return for_a_person(str(schema["description"]), _COMMAND_OF, ()).replace("%", "%%")
 
 
-def _positional(schema: Mapping[str, Any], required: bool, *, alone: bool) -> dict[str, Any]:  # noqa: FBT001 - one yes or no
-    """Return argparse's options for one word; a command's only word may be several: `models gpt image`."""
-    if schema["type"] == "array":
-        return {"nargs": "+"}
-    if required:
-        return {"nargs": "+"} if alone else {}
-    if "enum" in schema:
-        return {"nargs": "?", "choices": schema["enum"]}
-    return {"nargs": "*" if alone else "?"}
-
-
 def _option(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return argparse's options for one property of a tool's schema."""
     match schema["type"]:
         case "boolean":
-            return {"action": "store_true"}
+            return {"action": "store_true", "default": None}
         case "array":
-            return {"nargs": "+", "choices": schema["items"].get("enum"), "metavar": "WORD"}
-        case "integer" | "number" as kind:
-            return {"type": int if kind == "integer" else float, "metavar": "N"}
+            return {"nargs": "+", "metavar": "WORD"}
+        case "integer" | "number":
+            return {"metavar": "N"}
         case _:
-            return {"choices": schema["enum"]} if "enum" in schema else {"metavar": "TEXT"}
+            return {"metavar": f"{{{','.join(schema['enum'])}}}" if "enum" in schema else "TEXT"}
+
+
+def _unknown(parser: Grammar, words: Sequence[str]) -> dict[str, Any]:
+    """Return the options that the command does not have, for the tool to say which are meant."""
+    options = {word.lstrip("-").partition("=")[0]: True for word in words if word.startswith("-")}
+    if words and not options:
+        parser.error(f"unrecognized arguments: {' '.join(words)}")
+    return options
 
 
 def _find_picture(options: argparse.Namespace) -> None:
@@ -203,6 +199,15 @@ def _find_picture(options: argparse.Namespace) -> None:
         options.prompt, options.images = word, [options.prompt]
 
 
+def _tell_apart(options: argparse.Namespace) -> None:
+    """Sort the words into pictures and steps: there may be several of both."""
+    words: list[str] = [*options.images, *options.steps]
+    options.images = [
+        word for word in words if not is_step(word) and (_names_picture(word) or _FILE_NAME.fullmatch(word))
+    ]
+    options.steps = [word for word in words if word not in options.images]
+
+
 def _place(options: argparse.Namespace) -> None:
     """Split a path to save at into folder and name."""
     path = Path(options.output)
@@ -216,7 +221,8 @@ def _names_picture(text: str) -> bool:
     """Tell whether a text is a path, address, handle or other name of a picture, and not words."""
     is_path = text.startswith((".", "~", "$")) or Path(text).is_absolute() or _is_here(Path(text))
     is_address = text.lower().startswith(("http://", "https://", "file:"))
-    return is_path or is_address or is_handle(text) or is_upload(text) or is_data(text)
+    is_name = is_handle(text) or is_upload(text) or number_of(text) is not None
+    return is_path or is_address or is_name or is_data(text)
 
 
 def _arguments(typed: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -276,6 +282,8 @@ def _tell(result: CallToolResult, options: argparse.Namespace, *, makes: bool) -
         _print(result, content, options, paths)
     except OSError:  # a closed pipe, a full disk
         silence_stdout()
+    if content.get("error", {}).get("kind") == "arguments":
+        return TYPED_WRONGLY
     return int(bool(result.is_error))
 
 

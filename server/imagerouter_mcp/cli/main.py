@@ -10,6 +10,7 @@ from functools import partial
 from itertools import takewhile
 
 from imagerouter_mcp import __version__
+from imagerouter_mcp.cli.grammar import Grammar
 from imagerouter_mcp.cli.patient_log import PatientHandler
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.lines import VisibleFormatter
@@ -17,6 +18,7 @@ from imagerouter_mcp.lines import VisibleFormatter
 BY_HAND = {
     "generate": "make a picture from text",
     "edit": "make a picture from pictures",
+    "finish": "crop, resize or convert pictures, or make icons of one, without a model",
     "compare": "make the same picture with several models",
     "video": "make a video from text or from a picture",
     "get": "collect a result that took longer",
@@ -95,7 +97,7 @@ def _log_format(*, by_hand: bool) -> str:
 
 def parser() -> argparse.ArgumentParser:
     """Build the grammar of the command."""
-    top = argparse.ArgumentParser(
+    top = Grammar(
         prog="imagerouter-mcp",
         description="Make and edit pictures through ImageRouter. Without a command, serve MCP over stdio.",
         allow_abbrev=False,

@@ -9,6 +9,8 @@ _PHRASES = (
         "To agree, add --confirm-cost",
     ),
     (", or set IMAGEROUTER_API_KEY for this server and restart it", ", or set IMAGEROUTER_API_KEY"),
+    ("Call it again with these arguments only", "Type it again with these only"),
+    ("Call it again without", "Type it again without"),
     ("Correct this and call it again.", "Correct this and type it again."),
     ("start it with --sandbox", "add --sandbox"),
     ("above the person's", "above your"),

@@ -15,6 +15,10 @@ OPEN_STATES: tuple[State, ...] = ("preparing", "queued", "working")
 """A process is working on the generation, or was when it died."""
 
 
+MADE_HERE = "no model"
+"""What a record calls its model whose pictures were made without one, for nothing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class StoredImage:
     """A generated image, before it is recorded.
@@ -27,6 +31,9 @@ class StoredImage:
         height: In pixels, as displayed.
         bytes: The size of its file.
         seconds: The length of a video, if known.
+        finishing: How it was made of its original, or is to be made once that arrives, as JSON; None if it is
+            as the model made it.
+        original: The model's own picture, if this one was made of it here.
     """
 
     path: Path | None = None
@@ -36,6 +43,8 @@ class StoredImage:
     height: int | None = None
     bytes: int | None = None
     seconds: float | None = None
+    finishing: str | None = None
+    original: "StoredImage | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +52,7 @@ class GalleryImage(StoredImage):
     """An image in the gallery, with its handle, such as `img_7f3a`."""
 
     handle: str
+    original: "GalleryImage | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +91,11 @@ class Record(Metadata):
     generation: str
     created_at: datetime
     images: tuple[GalleryImage, ...]
+
+    @property
+    def originals(self) -> tuple[GalleryImage, ...]:
+        """The model's own pictures, of which some of the images were made here."""
+        return tuple(image.original for image in self.images if image.original)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -139,6 +139,68 @@ def partial_file(folder: Path, *, private: bool = False) -> Generator[PartialFil
                 discard(path)
 
 
+def free_series(folder: Path, stem: str, amount: int) -> str:
+    """Return a stem whose names `stem-1`, `stem-2` and so on are free, so that numbers stay what they are.
+
+    Args:
+        folder: The folder of all names.
+        stem: From `file_stem` or `checked_filename`; if a name is taken, `stem_2` or a later one is returned.
+        amount: The number of names.
+    """
+    try:
+        taken = {path.stem.casefold() for path in folder.iterdir()}
+    except OSError:  # there is no such folder yet
+        return stem
+    stems = (stem if copy == 1 else f"{stem}_{copy}" for copy in count(1))
+    return next(
+        each
+        for each in stems
+        if not any(f"{each}-{number}".casefold() in taken for number in range(1, amount + 1))
+    )
+
+
+@contextlib.contextmanager
+def partial_folder(folder: Path) -> Generator[Path]:
+    """Make a folder under a hidden name, and remove it at the end of the block unless it was stored.
+
+    Args:
+        folder: Where the finished folder will be.
+
+    Raises:
+        OSError: It cannot be created.
+    """
+    path = temporary_path(folder)
+    path.mkdir()
+    try:
+        yield path
+    finally:
+        discard_folder(path)
+
+
+def store_folder(temporary: Path, folder: Path, stem: str) -> Path:
+    """Move a finished folder to the first free name of `stem`, `stem-2` and so on; return its path.
+
+    Args:
+        temporary: A folder in the same folder; gone afterwards.
+        folder: The folder of both names.
+        stem: From `file_stem` or `checked_filename`.
+
+    Raises:
+        OSError: It cannot be moved; the temporary folder is still there.
+    """
+    for copy in count(1):
+        target = folder / (stem if copy == 1 else f"{stem}-{copy}")
+        try:
+            target.mkdir()  # reserves the name, whoever else tries
+        except FileExistsError:
+            continue
+        if os.name == "nt":
+            target.rmdir()  # there, nothing may be replaced
+        temporary.rename(target)
+        return target
+    raise AssertionError  # `count` does not end
+
+
 def store(
     temporary: Path,
     folder: Path,
@@ -226,6 +288,11 @@ def discard(path: Path) -> None:
         logger.warning("The file %s could not be removed: %s.", path, error.strerror or error)
 
 
+def discard_folder(path: Path) -> None:
+    """Remove a folder that is no longer needed, with all that is in it. A failure is ignored."""
+    shutil.rmtree(path, ignore_errors=True)
+
+
 def sweep_partials(folder: Path, older_than: timedelta) -> None:
     """Remove unfinished files that killed processes left. Files that cannot be removed stay.
 
@@ -239,4 +306,4 @@ def sweep_partials(folder: Path, older_than: timedelta) -> None:
         for path in folder.glob(f"{_PARTIAL_PREFIX}*{_PARTIAL_SUFFIX}"):
             with contextlib.suppress(OSError):
                 if path.lstat().st_mtime <= latest:
-                    path.unlink()
+                    discard_folder(path) if path.is_dir() else path.unlink()

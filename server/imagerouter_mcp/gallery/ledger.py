@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.days import start_of
+from imagerouter_mcp.gallery.entries import MADE_HERE
 
 _QUARTER_SECONDS = 900
 _MICRO = -6
@@ -84,8 +85,8 @@ def committed(connection: sqlite3.Connection, day: date) -> Decimal:
 def _between(connection: sqlite3.Connection, first: date, last: date) -> Iterator[Spent]:
     kept = connection.execute(
         "SELECT quarter, model, micro_usd, results, certain FROM spent"
-        " WHERE quarter >= ? AND quarter < ? AND results > 0",
-        (_quarter(start_of(first)), _quarter(start_of(last + timedelta(days=1)))),
+        " WHERE quarter >= ? AND quarter < ? AND results > 0 AND model != ?",
+        (_quarter(start_of(first)), _quarter(start_of(last + timedelta(days=1))), MADE_HERE),
     )
     for quarter, model, micro_usd, results, certain in kept:
         at = datetime.fromtimestamp(quarter * _QUARTER_SECONDS, UTC)

@@ -2,18 +2,20 @@
 
 import os
 import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
 from imagerouter_mcp.gallery import rows
 from imagerouter_mcp.gallery.database import Database
-from imagerouter_mcp.gallery.entries import GalleryImage, Record
+from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, StoredImage
 from imagerouter_mcp.gallery.query import CONDITION, wanted
 
 _LATENCIES = 20
+"""How many of a model's latest results count for its usual duration."""
 _OF_CALL = 100
 """More than any call makes."""
-"""How many of a model's latest results count for its usual duration."""
 _HANDLE = re.compile(r"(?:img)?[_-]?([0-9a-f]+)", re.IGNORECASE)
 
 
@@ -27,14 +29,20 @@ class Gallery:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def update(self, image: GalleryImage) -> GalleryImage:
+    def add(self, metadata: Metadata, images: Sequence[StoredImage]) -> Record:
+        """Record pictures that were made here for nothing, under a new handle."""
+        with self._database.transaction("IMMEDIATE") as connection:
+            (handle,) = rows.new_handles(connection, "gen", 1)
+            return rows.insert(connection, handle, datetime.now(UTC), metadata, images)
+
+    def update(self, handle: str, image: StoredImage) -> GalleryImage:
         """Replace the details of an image after a late download, unless its recorded file is there by now.
 
         Returns:
             The image as it is recorded now: another process may have been faster.
         """
         with self._database.transaction("IMMEDIATE") as connection:
-            return rows.update(connection, image)
+            return rows.update(connection, handle, image)
 
     def has(self, path: Path) -> bool:
         """Return whether a file is recorded."""
@@ -55,7 +63,7 @@ class Gallery:
         with self._database.transaction() as connection:
             where = "id = (SELECT generation_id FROM images WHERE handle = ?)"
             for record in rows.select(connection, where, (wanted,), 1):
-                for image in record.images:
+                for image in (*record.images, *record.originals):
                     if image.handle == wanted:
                         return image, record
         return None
@@ -118,9 +126,12 @@ class Gallery:
         Args:
             query: As for `list`.
         """
-        counted = f"SELECT count(*) FROM generations WHERE {CONDITION}"  # noqa: S608 - our own words
+        all_of_them = "SELECT count(*) FROM generations"  # looking at the words of each takes much longer
+        counted, values = (
+            (f"{all_of_them} WHERE {CONDITION}", (wanted(query),)) if query else (all_of_them, ())
+        )
         with self._database.transaction() as connection:
-            return int(connection.execute(counted, (wanted(query),)).fetchone()[0])
+            return int(connection.execute(counted, values).fetchone()[0])
 
     def check_writable(self) -> bool:
         """Return True if records can be written now; else raise."""

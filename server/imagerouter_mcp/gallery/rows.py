@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -28,10 +29,11 @@ def insert(
     metadata: Metadata,
     images: Sequence[StoredImage],
 ) -> Record:
-    """Write a generation under its handle, and its images under new ones; return the record."""
+    """Write a generation under its handle, images and originals under new ones; return the record."""
     prompt, model = storable(metadata.prompt), storable(metadata.model)
     revised_prompt = None if metadata.revised_prompt is None else storable(metadata.revised_prompt)
-    handles = new_handles(connection, "img", len(images))
+    originals = sum(image.original is not None for image in images)
+    handles = new_handles(connection, "img", len(images) + originals)
     row = connection.execute(
         "INSERT INTO generations (handle, created_at, prompt, revised_prompt, model, parameters, sources,"
         " cost_usd, latency_ms, words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -48,28 +50,48 @@ def insert(
             folded(" ".join((prompt, revised_prompt or "", model, handle, *handles))),
         ),
     )
-    connection.executemany(
-        "INSERT INTO images (generation_id, position, handle, path, url, media_type, width, height,"
-        " bytes, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (row.lastrowid, position, image_handle, *_columns(image))
-            for position, (image_handle, image) in enumerate(zip(handles, images, strict=True))
-        ],
-    )
+    own = iter(handles[len(images) :])
+    named = list(zip(handles, images, strict=False))
+    for handle_of_result, image in named:
+        _insert_image(connection, row.lastrowid, handle_of_result, image)
+    for handle_of_result, image in named:
+        if image.original:
+            _insert_image(connection, row.lastrowid, next(own), image.original, original_of=handle_of_result)
     return select(connection, "id = ?", (row.lastrowid,), 1)[0]
 
 
-def update(connection: sqlite3.Connection, image: GalleryImage) -> GalleryImage:
-    """Replace the row of an image unless its file is there; return the image as the row has it then."""
-    for recorded in _images(connection, "handle = ?", image.handle):
-        if recorded.path and recorded.path.is_file():
-            return recorded
-        connection.execute(
-            "UPDATE images SET path = ?, url = ?, media_type = ?, width = ?, height = ?, bytes = ?,"
-            " seconds = ? WHERE handle = ?",
-            (*_columns(image), image.handle),
-        )
-    return image
+def update(connection: sqlite3.Connection, handle: str, image: StoredImage) -> GalleryImage:
+    """Replace the row of an image unless its file is there; return the image as its rows have it then."""
+    (recorded,) = _images(connection, "handle = ?1 OR original_of = ?1", handle)
+    if recorded.path and recorded.path.is_file():
+        return recorded
+    connection.execute(
+        "UPDATE images SET path = ?, url = ?, media_type = ?, width = ?, height = ?, bytes = ?,"
+        " seconds = ?, finishing = ? WHERE handle = ?",
+        (*_columns(image), handle),
+    )
+    if image.original and not recorded.original:
+        of = connection.execute("SELECT generation_id FROM images WHERE handle = ?", (handle,)).fetchone()[0]
+        (own,) = new_handles(connection, "img", 1)
+        _insert_image(connection, of, own, image.original, original_of=handle)
+        connection.execute("UPDATE generations SET words = words || ' ' || ? WHERE id = ?", (own, of))
+    return _images(connection, "handle = ?1 OR original_of = ?1", handle)[0]
+
+
+def _insert_image(
+    connection: sqlite3.Connection,
+    generation: int | None,
+    handle: str,
+    image: StoredImage,
+    *,
+    original_of: str | None = None,
+) -> None:
+    connection.execute(
+        "INSERT INTO images (generation_id, position, handle, path, url, media_type, width, height, bytes,"
+        " seconds, finishing, original_of)"
+        " SELECT ?1, count(*), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM images WHERE generation_id = ?1",
+        (generation, handle, *_columns(image), original_of),
+    )
 
 
 def select(connection: sqlite3.Connection, where: str, values: Sequence[object], limit: int) -> list[Record]:
@@ -124,30 +146,42 @@ def _record(row: tuple[Any, ...], images: tuple[GalleryImage, ...]) -> Record:
 
 
 def _images(connection: sqlite3.Connection, where: str, value: object) -> tuple[GalleryImage, ...]:
+    """Read images, each with its original if that is among them too."""
     rows = connection.execute(
-        "SELECT handle, path, url, media_type, width, height, bytes, seconds FROM images"  # noqa: S608 - our own words
-        f" WHERE {where} ORDER BY position",
+        "SELECT original_of, handle, path, url, media_type, width, height, bytes, seconds, finishing"  # noqa: S608 - our own words
+        f" FROM images WHERE {where} ORDER BY position",
         (value,),
     )
+    found = [(original_of, _image(columns)) for original_of, *columns in rows]
+    originals = dict(found)
+    handles = {image.handle for _, image in found}
     return tuple(
-        GalleryImage(
-            handle=handle,
-            path=None if path is None else Path(os.fsdecode(path)),
-            url=url,
-            media_type=media_type,
-            width=width,
-            height=height,
-            bytes=size,
-            seconds=seconds,
-        )
-        for handle, path, url, media_type, width, height, size, seconds in rows
+        replace(image, original=originals.get(image.handle))
+        for original_of, image in found
+        if original_of not in handles
+    )
+
+
+def _image(columns: Sequence[Any]) -> GalleryImage:
+    handle, path, url, media_type, width, height, size, seconds, finishing = columns
+    return GalleryImage(
+        handle=handle,
+        path=None if path is None else Path(os.fsdecode(path)),
+        url=url,
+        media_type=media_type,
+        width=width,
+        height=height,
+        bytes=size,
+        seconds=seconds,
+        finishing=finishing,
     )
 
 
 def _columns(image: StoredImage) -> tuple[object, ...]:
     path = None if image.path is None else os.fsencode(image.path)
     url = None if image.url is None else storable(image.url)
-    return path, url, image.media_type, image.width, image.height, image.bytes, image.seconds
+    measured = image.media_type, image.width, image.height, image.bytes, image.seconds
+    return path, url, *measured, image.finishing
 
 
 def new_handles(connection: sqlite3.Connection, prefix: str, amount: int) -> list[str]:

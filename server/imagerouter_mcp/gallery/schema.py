@@ -139,6 +139,11 @@ _MIGRATIONS = (
     CREATE INDEX journal_state ON journal (state, ended_at);
     CREATE INDEX journal_job ON journal (ended_at) WHERE job IS NOT NULL;
     """,  # noqa: S608 - our own words
+    """
+    ALTER TABLE images ADD COLUMN original_of TEXT; -- the handle of the picture that was made of this one
+    ALTER TABLE images ADD COLUMN finishing TEXT;   -- a JSON object: what makes this one of its original
+    CREATE INDEX images_original_of ON images (original_of) WHERE original_of IS NOT NULL;
+    """,
 )
 """The statements that migrate each schema version (`PRAGMA user_version`) to the next.
 

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import anyio
 from anyio import to_thread
@@ -17,23 +18,29 @@ from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, Stor
 from imagerouter_mcp.gallery.files import (
     RESCUED,
     discard,
+    free_series,
     prepare_folder,
     sweep_partials,
 )
 from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.gallery.kept_sources import KeptSources
 from imagerouter_mcp.gallery.names import checked_filename, file_stem
 from imagerouter_mcp.gallery.output_folders import output_places, permitted
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.differences import differences
 from imagerouter_mcp.generation.handles import find_image
+from imagerouter_mcp.generation.planning.finishing import Finishing
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.request import Request
+from imagerouter_mcp.generation.postprocess import Postprocessing
 from imagerouter_mcp.generation.result_files import ResultFiles, Stored
 from imagerouter_mcp.images.source_images import is_data
 from imagerouter_mcp.images.workers import decode
 from imagerouter_mcp.settings import Settings
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from imagerouter_mcp.images.pixels.comparison import Look
 
 LINK_DAYS = 30
@@ -66,6 +73,7 @@ class Delivery:
         settings: Settings,
     ) -> None:
         self._files = ResultFiles(fetcher, gallery, answers, settings)
+        self._kept_sources = KeptSources(settings.data_dir)
         self._gallery = gallery
         self._journal = journal
         self._answers = answers
@@ -73,8 +81,19 @@ class Delivery:
         self._swept = False
         self._held: dict[str, GenerationAnswer] = {}
 
+    def destinations(self, request: Request, count: int) -> list[Destination]:
+        """Return where each of so many results of a request goes; writes nothing.
+
+        Raises:
+            PlanError: The file name cannot be used, or the folder may not be saved in.
+        """
+        place = self.destination(request)
+        if count == 1:
+            return [place]
+        return Destination(place.folder, free_series(place.folder, place.stem, count)).numbered(count)
+
     def destination(self, request: Request) -> Destination:
-        """Return where the results of a request go; writes nothing.
+        """Return where the result of a request goes; writes nothing.
 
         Raises:
             PlanError: The file name cannot be used, or the folder may not be saved in.
@@ -112,8 +131,30 @@ class Delivery:
         for folder in (self._settings.output_dir, self._settings.data_dir / RESCUED):
             sweep_partials(folder, _ABANDONED)
         self._journal.sweep(_ABANDONED)
+        self._kept_sources.sweep(timedelta(days=LINK_DAYS))
         for handle in self._journal.needless(self._answers.arriving()):
             self._answers.discard(handle)
+
+    def keep_source(self, handles: Sequence[str], source: BinaryIO, mask: "Image") -> None:
+        """Keep the source and the mask of an edit until the answers are laid into it.
+
+        Raises:
+            ConfigurationError: They cannot be written to the data folder.
+        """
+        from imagerouter_mcp.images.masks.painting import encode_mask  # noqa: PLC0415 - loads Pillow
+
+        try:
+            with encode_mask(mask, "white") as encoded:
+                self._kept_sources.keep(list(handles), source, encoded)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The source could not be kept in the data folder: {error.strerror or error}.",
+                "Make room there, or set IMAGEROUTER_DATA_DIR to another folder.",
+            ) from None
+
+    def discard_source(self, handle: str) -> None:
+        """Remove what `keep_source` kept for a generation that makes nothing."""
+        self._kept_sources.discard(handle)
 
     def holds(self, handle: str) -> bool:
         """Return whether an answer is kept in memory because it could not be stored or recorded."""
@@ -128,7 +169,8 @@ class Delivery:
     ) -> list[Stored]:
         """Store what was paid for, each result in its folder or in another one that takes it.
 
-        A result that can be fetched later counts as stored. Another that no folder takes is held in memory.
+        What the plan says is to be done with the model's pictures is done on the way. A result that can be
+        fetched later counts as stored. Another that no folder takes is held in memory.
 
         Args:
             handle: The generation's.
@@ -140,7 +182,13 @@ class Delivery:
             DeliveryError: The answer is held in memory.
         """
         stored = [
-            await self._files.store(item, plan.destination, _part(handle, number), again=again)
+            await self._store(
+                item,
+                plan.destination,
+                _part(handle, number),
+                self._postprocessing(plan.finishing, plan.model, handle),
+                again=again,
+            )
             for number, item in enumerate(answer.items)
         ]
         if any(each.held for each in stored):
@@ -183,6 +231,7 @@ class Delivery:
         notes = [
             *plan.notes,
             *notes,
+            *dict.fromkeys(each.note for each in stored if each.note),
             *await _differences(plan, answer, [each.image for each in stored], source),
             *_other_folder(stored),
             *_left_out(answer),
@@ -191,6 +240,8 @@ class Delivery:
         record, unrecorded = await to_thread.run_sync(self._record, handle, plan, answer, stored, notes)
         if unrecorded:
             self._held[handle] = answer
+        else:
+            await to_thread.run_sync(self._discard_needless, handle, stored)
         lost = [
             self._undelivered(image, each.reason, each.kept)
             for image, each in zip(record.images, stored, strict=True)
@@ -199,6 +250,11 @@ class Delivery:
         if len(lost) == len(stored):
             raise lost[0].costing(answer.cost)
         return record, (*notes, *unrecorded, *map(str, lost))
+
+    def _discard_needless(self, handle: str, stored: Sequence[Stored]) -> None:
+        """Remove what is kept of an edit's source, unless a result is still to be laid into it."""
+        if all(each.image.path or each.kept for each in stored):
+            self._kept_sources.discard(handle)
 
     def places(self, files: Iterable[Path | None]) -> str:
         """Say where files lie, as the end of a sentence: " in /pictures/fox.png"; "" for none."""
@@ -225,42 +281,99 @@ class Delivery:
         if image.path and image.path.is_file():
             return image, record, ()
         gone = "no longer there" if self._settings.remote else f"no longer at {image.path}"
-        if image.url is None:
-            raise NotFoundError(
-                f"The file of {image.handle} is {gone}, and no link to it is known.",
-                "If it was moved, give its new path; else make it again.",
-            )
         try:
-            fetched = await self._refetch(image, record)
+            if image.original and (made := await self._remade(image, image.original, record)):
+                again = f"it was made again of {image.original.handle}, what the model had made"
+                return made, record, (f"The file was {gone}; {again}.",)
+            if image.url is None:
+                raise NotFoundError(
+                    f"The file of {image.handle} is {gone}, and no link to it is known.",
+                    "If it was moved, give its new path; else make it again.",
+                )
+            fetched, notes = await self._refetch(image, record)
         except DeliveryError as error:
             raise error.costing(record.cost_usd) from None
         was = f"was {gone}" if image.path else "had not arrived"
-        return fetched, record, (f"The file {was}; it was fetched again from its link.",)
+        return fetched, record, (f"The file {was}; it was fetched again from its link.", *notes)
 
-    async def complete(self, image: GalleryImage, record: Record) -> GalleryImage:
-        """Return an image of a record, downloading it if it has never arrived.
+    async def complete(self, image: GalleryImage, record: Record) -> tuple[GalleryImage, tuple[str, ...]]:
+        """Return an image of a record, downloading it if it has never arrived, and sentences for the person.
 
         Raises:
             ConfigurationError: The gallery cannot be written to.
             DeliveryError: It cannot be downloaded.
         """
         if image.path:
-            return image
+            return image, ()
         if image.url is None:
             kept = await to_thread.run_sync(self._answers.kept_part, _part_of(image, record))
             raise self._undelivered(image, "what came is not a whole picture", kept)
         return await self._refetch(image, record)
 
-    async def _refetch(self, image: GalleryImage, record: Record) -> GalleryImage:
-        destination = Destination(self._settings.output_dir, file_stem(record.prompt))
-        stored = await self._files.store(ResultItem(url=image.url), destination, _part_of(image, record))
+    async def _store(
+        self,
+        item: ResultItem,
+        destination: Destination,
+        part: str,
+        postprocessing: Postprocessing | None,
+        *,
+        again: bool = False,
+    ) -> Stored:
+        """Store one item, finished if that is to be done and can be done."""
+        if postprocessing is None:
+            return await self._files.store(item, destination, part, again=again)
+        stored = await self._files.store(item, destination, part, finish=postprocessing.finish, again=again)
+        if stored.image.path and not stored.image.original:
+            return stored
+        return replace(stored, image=replace(stored.image, finishing=postprocessing.finishing.to_json()))
+
+    def _postprocessing(
+        self, finishing: Finishing | None, model: str, generation: str
+    ) -> Postprocessing | None:
+        if finishing is None:
+            return None
+        source, mask = self._kept_sources.source(generation), self._kept_sources.mask(generation)
+        return Postprocessing(finishing, model, source, mask)
+
+    async def _refetch(self, image: GalleryImage, record: Record) -> tuple[GalleryImage, tuple[str, ...]]:
+        """Fetch an image from its link, finish it if that is still to be done, and return notes on it."""
+        item, finishing = ResultItem(url=image.url), _finishing(image)
+        part = _part_of(image, record)
+        postprocessing = self._postprocessing(finishing, record.model, record.generation)
+        stored = await self._store(item, self._usual_place(record), part, postprocessing)
         if stored.image.path is None:
             raise self._undelivered(image, stored.reason, stored.kept)
-        fetched = GalleryImage(**vars(stored.image), handle=image.handle)
-        recorded = await to_thread.run_sync(self._gallery.update, fetched)
-        if recorded.path != fetched.path:
-            await to_thread.run_sync(discard, stored.image.path)
+        return await self._updated(image, stored.image), (stored.note,) if stored.note else ()
+
+    async def _remade(
+        self, image: GalleryImage, original: GalleryImage, record: Record
+    ) -> GalleryImage | None:
+        """Make a result whose file is gone of its original once more; None if that cannot be done."""
+        postprocessing = self._postprocessing(_finishing(image), record.model, record.generation)
+        if not (original.path and original.path.is_file()) and original.url:
+            original, _ = await self._refetch(original, record)
+        if postprocessing is None or not (original.path and original.path.is_file()):
+            return None
+        made = await postprocessing.finish(original.path)
+        if made.file is None:
+            return None
+        with made.file:
+            stored = await self._files.store_made(made.file, self._usual_place(record))
+        if stored.image.path is None:
+            raise self._undelivered(image, stored.reason, None)
+        return await self._updated(image, replace(stored.image, finishing=image.finishing))
+
+    async def _updated(self, image: GalleryImage, stored: StoredImage) -> GalleryImage:
+        """Enter the new file of an image, unless another process was faster; then the new files go."""
+        recorded = await to_thread.run_sync(self._gallery.update, image.handle, stored)
+        if recorded.path != stored.path:
+            for needless in (stored, stored.original):
+                if needless and needless.path:
+                    await to_thread.run_sync(discard, needless.path)
         return recorded
+
+    def _usual_place(self, record: Record) -> Destination:
+        return Destination(self._settings.output_dir, file_stem(record.prompt))
 
     def _record(
         self,
@@ -284,7 +397,7 @@ class Delivery:
         try:
             record = self._journal.record(handle, [each.image for each in stored], notes, metadata)
         except ConfigurationError as error:
-            images = tuple(GalleryImage(**vars(each.image), handle="") for each in stored)
+            images = tuple(_unnamed(each.image) for each in stored)
             now = datetime.now(UTC)
             unrecorded = Record(**vars(metadata), generation=handle, created_at=now, images=images)
             return unrecorded, (f"It has no handle yet, because it could not be recorded: {error.what}",)
@@ -318,7 +431,22 @@ def _part(handle: str, number: int) -> str:
 
 
 def _part_of(image: GalleryImage, record: Record) -> str:
-    return _part(record.generation, record.images.index(image))
+    places = (number for number, each in enumerate(record.images) if image in (each, each.original))
+    return _part(record.generation, next(places))
+
+
+def _finishing(image: GalleryImage) -> Finishing | None:
+    """Return how an image is made of its original; None if it is not, or if a newer version wrote it."""
+    try:
+        return Finishing.from_json(image.finishing or "")
+    except ValueError:
+        return None
+
+
+def _unnamed(image: StoredImage) -> GalleryImage:
+    """Return an image that has no handle yet."""
+    own: dict[str, Any] = {**vars(image), "original": image.original and _unnamed(image.original)}
+    return GalleryImage(**own, handle="")
 
 
 def _left_out(answer: GenerationAnswer) -> tuple[str, ...]:
@@ -344,7 +472,7 @@ async def _differences(
     looks: list[Look] = []
     if plan.kind == "image" and (source or plan.transparency):
         with anyio.move_on_after(_LOOKING_SECONDS):
-            for path in [image.path for image in images if image.path]:
+            for path in [own.path for image in images if (own := image.original or image).path]:
                 look = await decode("previews", path, look_at, path)
                 looks += [look] if look else []
     return await to_thread.run_sync(differences, plan, answer, images, looks, source)

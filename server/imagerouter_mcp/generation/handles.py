@@ -83,7 +83,10 @@ async def find_file(gallery: Gallery, text: str) -> tuple[GalleryImage, Record] 
     except (ValueError, RuntimeError):  # no home folder
         return None
     record = await to_thread.run_sync(gallery.of_file, path) if path.is_absolute() else None
-    return next((image, record) for image in record.images if image.path == path) if record else None
+    if record is None:
+        return None
+    pictures = (*record.images, *record.originals)
+    return next((image, record) for image in pictures if image.path == path)
 
 
 def _of_generation(gallery: Gallery, handle: str) -> tuple[GalleryImage, Record]:

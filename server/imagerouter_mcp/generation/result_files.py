@@ -1,10 +1,12 @@
 """Bring one result into a file: fetched or decoded, checked, in the first folder that takes it."""
 
 import base64
-from collections.abc import Callable
+import shutil
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import anyio
 from anyio import to_thread
@@ -14,11 +16,12 @@ from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.fetch import Fetcher, FetchError
 from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.entries import StoredImage
-from imagerouter_mcp.gallery.files import RESCUED, PartialFile, partial_file, store
+from imagerouter_mcp.gallery.files import RESCUED, PartialFile, discard, partial_file, store
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.planning.plan import Destination
+from imagerouter_mcp.generation.postprocess import Finish, Made
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
-from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
 from imagerouter_mcp.private_files import last_resort, private_folder
 from imagerouter_mcp.settings import Settings
 
@@ -28,6 +31,8 @@ RETRY_AFTER_SECONDS = (0.5, 2.0)
 """Waits before the second and the third attempt at a download."""
 _DECODED_AT_ONCE = 2**20
 """Characters of base64, a multiple of four, to decode before other work gets a turn."""
+_ORIGINAL = "-original"
+"""What follows the result's name in that of the model's own picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +44,14 @@ class Stored:
         reason: Why there is no file, or not where it should be, as the end of a sentence.
         held: Whether it is complete and in memory, but no folder could take it.
         kept: The file with what came, if that is not a whole picture.
+        note: What was done here with the model's own picture, as a sentence; "" for nothing.
     """
 
     image: StoredImage
     reason: str | None = None
     held: bool = False
     kept: Path | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,15 @@ class _Place:
 
     folder: Callable[[], Path]
     private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """Where and under which name a file is stored; for `claim` see `files.store`."""
+
+    folder: Path
+    stem: str
+    claim: Callable[[Path], bool] | None = None
 
 
 class ResultFiles:
@@ -80,7 +96,13 @@ class ResultFiles:
         self._claimed: dict[Path, str] = {}
 
     async def store(
-        self, item: ResultItem, destination: Destination, part: str, *, again: bool = False
+        self,
+        item: ResultItem,
+        destination: Destination,
+        part: str,
+        *,
+        finish: Finish | None = None,
+        again: bool = False,
     ) -> Stored:
         """Fetch or decode one item into its folder, or into the first other folder that takes it.
 
@@ -90,21 +112,45 @@ class ResultFiles:
             item: The item.
             destination: Where it should go.
             part: Names the file for what is not a whole picture.
+            finish: Makes the result of the item, which then lies beside it as its original.
             again: Whether somebody may have stored it before, and not have recorded it.
         """
+        into = partial(self._fetch_into, item, destination.stem, part, finish, again=again)
+        try:
+            stored = await self._into_first(destination, into)
+        except FetchError as error:
+            return Stored(StoredImage(url=item.url), f"it could not be fetched: {error.reason}")
+        if stored.image.path or stored.kept:
+            return stored
+        return replace(stored, image=StoredImage(url=item.url), held=item.url is None)
+
+    async def store_made(self, made: BinaryIO, destination: Destination) -> Stored:
+        """Store a result that was made again of its original, in the first folder that takes it."""
+
+        async def into(place: _Place) -> Stored:
+            folder = await to_thread.run_sync(place.folder)
+            with partial_file(folder, private=place.private) as result:
+                await to_thread.run_sync(_copy, made, result)
+                name = _Name(folder, destination.stem)
+                return Stored(await to_thread.run_sync(_store, result, None, name))
+
+        return await self._into_first(destination, into)
+
+    async def _into_first(
+        self, destination: Destination, into: Callable[[_Place], Awaitable[Stored]]
+    ) -> Stored:
+        """Store something in the first place that takes it; if none does, return why."""
         reason = ""
         for place in self._places(destination):
             try:
-                stored = await self._into(item, place, destination.stem, part, again=again)
-            except FetchError as error:
-                return Stored(StoredImage(url=item.url), f"it could not be fetched: {error.reason}")
+                stored = await into(place)
             except OSError as error:
                 reason = (
                     reason or f"it could not be written to {destination.folder}: {error.strerror or error}"
                 )
             else:
                 return stored if stored.kept else replace(stored, reason=reason or None)
-        return Stored(StoredImage(url=item.url), reason, held=item.url is None)
+        return Stored(StoredImage(), reason)
 
     def _places(self, destination: Destination) -> list[_Place]:
         """Return where a result may go, the right folder first."""
@@ -115,17 +161,34 @@ class ResultFiles:
             _Place(last_resort, private=True),
         ]
 
-    async def _into(self, item: ResultItem, place: _Place, stem: str, part: str, *, again: bool) -> Stored:
-        claim = partial(self._claim, part) if again else None
+    async def _fetch_into(
+        self,
+        item: ResultItem,
+        stem: str,
+        part: str,
+        finish: Finish | None,
+        place: _Place,
+        *,
+        again: bool,
+    ) -> Stored:
         folder = await to_thread.run_sync(place.folder)
+        name = _Name(folder, stem, partial(self._claim, part) if again else None)
         with partial_file(folder, private=place.private) as unfinished:
             if not item.b64_json:
                 await self._download(item.url or "", unfinished)
             elif not await to_thread.run_sync(_decode, item.b64_json, unfinished):
                 kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.txt", unfinished.finish())
                 return Stored(StoredImage(), "its base64 is damaged", kept=kept)
+            await to_thread.run_sync(unfinished.file.flush)
             try:
-                return Stored(await to_thread.run_sync(_store, unfinished, item.url, folder, stem, claim))
+                made = await finish(unfinished.path) if finish else Made()
+                if made.file is None:
+                    image = await to_thread.run_sync(_store, unfinished, item.url, name)
+                    return Stored(image, note=made.note)
+                with made.file, partial_file(folder, private=place.private) as result:
+                    await to_thread.run_sync(_copy, made.file, result)
+                    image = await to_thread.run_sync(_store_both, result, unfinished, item.url, name)
+                return Stored(image, note=made.note)
             except NotAPictureError as error:
                 kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.bin", unfinished.finish())
                 return Stored(
@@ -185,16 +248,34 @@ def _decode(text: str, target: PartialFile) -> bool:
     return True
 
 
-def _store(
-    unfinished: PartialFile,
-    url: str | None,
-    folder: Path,
-    stem: str,
-    claim: Callable[[Path], bool] | None,
-) -> StoredImage:
-    unfinished.file.flush()
+def _store(unfinished: PartialFile, url: str | None, name: _Name) -> StoredImage:
     seen = inspect(unfinished.path)
-    path = store(unfinished.finish(), folder, stem, seen.format.extension, claim)
+    path = store(unfinished.finish(), name.folder, name.stem, seen.format.extension, name.claim)
+    return _described(path, seen, url)
+
+
+def _store_both(result: PartialFile, unfinished: PartialFile, url: str | None, name: _Name) -> StoredImage:
+    """Store a result, and beside it the model's own picture, named after the result.
+
+    If the process ends between the two, the answer is still kept, and both are stored again.
+    """
+    seen = inspect(result.path)
+    path = store(result.finish(), name.folder, name.stem, seen.format.extension, name.claim)
+    try:
+        original = _store(unfinished, url, replace(name, stem=f"{path.stem}{_ORIGINAL}"))
+    except OSError:
+        discard(path)
+        raise
+    return replace(_described(path, seen, None), original=original)
+
+
+def _copy(made: BinaryIO, result: PartialFile) -> None:
+    made.seek(0)
+    shutil.copyfileobj(made, result.file)
+    result.file.flush()
+
+
+def _described(path: Path, seen: Inspection, url: str | None) -> StoredImage:
     return StoredImage(
         path=path,
         url=url,

@@ -23,7 +23,7 @@ from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
 if TYPE_CHECKING:
     from imagerouter_mcp.images.pixels.encode import Encoded
 
-_DRAWN_LONGEST = 1024
+DRAWN_LONGEST = 1024
 _SENT = frozenset({formats.PNG, formats.JPEG, formats.WEBP})
 """The types that every provider behind the service is known to take."""
 _MAX_CHECKING_BYTES = 80 << 20
@@ -98,9 +98,9 @@ def shrink(image: SourceImage, name: str, max_bytes: int) -> SourceImage:
 
 def _done(work: Callable[..., SourceImage], file: BinaryIO, name: str, **arguments: object) -> SourceImage:
     """Call one of `_WORKS`, here or in a child process, as the picture's cost demands."""
-    with _reporting(name):
+    with reporting(name):
         seen = inspect(file)
-        _check_decodable(name, seen)
+        check_decodable(name, seen)
         if not is_heavy(seen):
             return work(file, name, seen, **arguments)
         made, fields = in_child(do_in_child, file, work=work.__name__, name=name, **arguments)
@@ -110,14 +110,14 @@ def _done(work: Callable[..., SourceImage], file: BinaryIO, name: str, **argumen
 
 def do_in_child(file: BinaryIO, *, work: str, name: str, **arguments: object) -> tuple[BinaryIO, Fields]:
     """Call one of `_WORKS` by its name, as `confined.Work`."""
-    with _reporting(name):
+    with reporting(name):
         image = _WORKS[work](file, name, inspect(file), **arguments)
     told = ("media_type", "extension", "width", "height", "notes")
     return image.file, {field: getattr(image, field) for field in told}
 
 
 @contextmanager
-def _reporting(name: str) -> Generator[None]:
+def reporting(name: str) -> Generator[None]:
     """Turn what goes wrong with a picture into an error that names it."""
     try:
         yield
@@ -144,10 +144,10 @@ def _shrunk(file: BinaryIO, name: str, seen: Inspection, *, max_bytes: int) -> S
 
 def _prepared(file: BinaryIO, name: str, seen: Inspection, *, turn: bool) -> SourceImage:
     if seen.format.kind == "vector":
-        drawing = _drawn(file, name)
-        drawn = inspect(drawing)
-        note = f"{name} was drawn from SVG at {drawn.width}×{drawn.height} pixels."
-        return _encoded(drawing, name, drawn, formats.PNG, turn=turn, notes=[note])
+        drawing = drawn(file, name, DRAWN_LONGEST)
+        pixels = inspect(drawing)
+        note = f"{name} was drawn from SVG at {pixels.width}×{pixels.height} pixels."
+        return _encoded(drawing, name, pixels, formats.PNG, turn=turn, notes=[note])
     if seen.format is formats.WEBP:
         return _prepared_webp(file, name, seen)
     becomes = seen.format if seen.format in _SENT else formats.PNG
@@ -203,7 +203,7 @@ def _encoded(
     return SourceImage(made.file, kind.media_type, kind.extension, made.width, made.height, told)
 
 
-def _check_decodable(name: str, seen: Inspection) -> None:
+def check_decodable(name: str, seen: Inspection) -> None:
     """Refuse what nothing here decodes.
 
     Raises:
@@ -240,11 +240,20 @@ def _size(seen: Inspection) -> tuple[int, int]:
     return seen.width or 1, seen.height or 1
 
 
-def _drawn(file: BinaryIO, name: str) -> BinaryIO:
-    """Draw an SVG as a PNG, where the optional extra can draw it."""
+def drawn(file: BinaryIO, name: str, longest: int) -> BinaryIO:
+    """Draw an SVG as a PNG, where the optional extra can draw it.
+
+    Args:
+        file: The drawing, open for reading.
+        name: What sentences call it.
+        longest: Pixels of the longer side.
+
+    Raises:
+        InvalidSourceError: It cannot be drawn.
+    """
     from imagerouter_mcp.images.pixels.draw_svg import draw_svg  # noqa: PLC0415 - not before the first drawing
 
-    drawing = draw_svg(file, _DRAWN_LONGEST)
+    drawing = draw_svg(file, longest)
     if drawing is None:
         raise _undrawable(name)
     return BytesIO(drawing)

@@ -5,6 +5,7 @@ from mcp.server.mcpserver.tools import Tool
 from imagerouter_mcp.tools.compare_models import compare_models
 from imagerouter_mcp.tools.describe_model import describe_model
 from imagerouter_mcp.tools.edit_image import edit_image
+from imagerouter_mcp.tools.finish_image import finish_image
 from imagerouter_mcp.tools.generate_image import generate_image
 from imagerouter_mcp.tools.generate_video import generate_video
 from imagerouter_mcp.tools.get_credits import get_credits
@@ -20,6 +21,7 @@ from imagerouter_mcp.tools.upload_link import upload_link
 TOOLS = (
     generate_image,
     edit_image,
+    finish_image,
     compare_models,
     generate_video,
     get_generation,

@@ -25,7 +25,7 @@ from mcp.types import CallToolResult, ToolAnnotations
 from imagerouter_mcp.tools.parameters import SELF_EXPLAINING
 
 MAKES = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=True)
-"""For tools that make something and cost money."""
+"""For tools that make something new; all but one cost money."""
 READS = ToolAnnotations(read_only_hint=True)
 """For tools that read from the service or from addresses."""
 READS_HERE = ToolAnnotations(read_only_hint=True, open_world_hint=False)

@@ -18,8 +18,10 @@ from imagerouter_mcp.tools.parameters import (
     Count,
     DryRun,
     Filename,
+    Fit,
     Images,
     Instruction,
+    KeepOutside,
     Mask,
     Model,
     OutputDir,
@@ -39,12 +41,15 @@ async def _consent(
     prompt: str,
     images: list[str],
     mask: str,
+    keep_outside: bool,
     model: str,
     size: str,
     n: int,
     dry_run: bool,
 ) -> Asked:
-    request = Request(prompt=prompt, images=tuple(images), mask=mask, model=model, size=size)
+    request = Request(
+        prompt=prompt, images=tuple(images), mask=mask, keep_outside=keep_outside, model=model, size=size
+    )
     order = Order(tool="edit_image", requests=(request,) * n)
     return await ask_person(ctx, order, dry_run=dry_run)
 
@@ -62,9 +67,11 @@ async def edit_image(
     roots: Annotated[ListRootsResult, Resolve(_roots)],
     prompt: Instruction = "",
     mask: Mask = "",
+    keep_outside: KeepOutside = True,
     model: Model = "",
     size: Size = "auto",
     aspect_ratio: AspectRatio = "",
+    fit: Fit = "auto",
     quality: Quality = "auto",
     output_format: OutputFormat = "auto",
     response_format: ResponseFormat = "auto",
@@ -87,11 +94,13 @@ async def edit_image(
         model=model,
         size=size,
         aspect_ratio=aspect_ratio,
+        fit=fit,
         quality=quality,
         output_format=output_format,
         response_format=response_format,
         images=tuple(images),
         mask=mask,
+        keep_outside=keep_outside,
         output_dir=output_dir,
         filename=filename,
     )

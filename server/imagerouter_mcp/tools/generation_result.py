@@ -28,6 +28,9 @@ from imagerouter_mcp.tools.pictures import (
 )
 from imagerouter_mcp.tools.structured import as_json, tool_result
 
+_AT_LEAST = "cost_usd is the least that it cost; not every part is known."
+"""For the structured content, where the text says "at least"."""
+
 
 class DoneContent(GenerationContent, total=False):
     """A generation that is done; `cost_usd` is the sum of its pictures and of failures that were charged."""
@@ -68,7 +71,7 @@ async def done_result(finished: Finished, answer: Answer) -> CallToolResult:
     shown = list(_pictures(finished))
     content = _done_content(finished, answer)
     blocks: list[ContentBlock] = []
-    lines = _done_lines(finished, content, answer)
+    lines = _done_lines(finished, answer)
     if answer.preview != "none":
         pairs = zip(_numbers(finished), shown, strict=True)
         files = [
@@ -123,7 +126,8 @@ def _done_content(finished: Finished, answer: Answer) -> DoneContent:
     content = _record_content(first.record, answer.links)
     content["why"] = first.why or None
     content["estimate_usd"] = price_range(total(made.estimate for made in finished.results))
-    content["notes"] = _notes(finished)
+    at_least = _total(finished) is not None and not _is_certain(finished)
+    content["notes"] = [*_notes(finished), *([_AT_LEAST] if at_least else [])]
     content["cost_usd"] = _total(finished)
     if finished.call:
         content["generation"] = finished.call
@@ -146,11 +150,16 @@ def _done_content(finished: Finished, answer: Answer) -> DoneContent:
 
 def _picture_of_several(record: Record, image: GalleryImage, links: Links | None) -> Picture:
     """Return a picture with what the others of its call do not share."""
-    own: Picture = {"model": record.model, "cost_usd": record.cost_usd, "latency_ms": record.latency_ms}
+    own: Picture = {
+        "model": record.model,
+        "revised_prompt": record.revised_prompt,
+        "cost_usd": record.cost_usd,
+        "latency_ms": record.latency_ms,
+    }
     return {**picture_fields(image, links), **own}
 
 
-def _done_lines(finished: Finished, content: DoneContent, answer: Answer) -> list[str]:
+def _done_lines(finished: Finished, answer: Answer) -> list[str]:
     """Return what was made, where it is and what it cost, in lines that a person could read aloud."""
     shown = list(_pictures(finished))
     lines = [_heading(finished)]
@@ -169,7 +178,7 @@ def _done_lines(finished: Finished, content: DoneContent, answer: Answer) -> lis
         or_last = ' (or "last")' if answer.last else ""
         lines.append(f"Handle: {handle}{or_last} names it as a source image.")
     lines.extend(_revised_prompts(finished))
-    lines.extend(f"Note: {note}" for note in content.get("notes", ()))
+    lines.extend(f"Note: {note}" for note in _notes(finished))
     lines.extend(f"Failed: {failure}" for failure in finished.failures)
     if answer.media:
         lines.extend(["To show it in the chat, end your reply with:", *answer.media])
@@ -203,21 +212,31 @@ def _count(finished: Finished) -> str:
 
 def _total_words(finished: Finished) -> str:
     """Return the sum for the heading; "at least" where a part of it is not known."""
-    spent = _total(finished)
-    certain = all(made.record.cost_usd is not None for made in finished.results) and not any(
-        failure.error.unknown_cost or failure.error.up_to_usd for failure in finished.failures
-    )
+    spent, certain = _total(finished), _is_certain(finished)
     if spent is None or not (spent or certain):
         return ""
     return f" for {'' if certain else 'at least '}{cost_words(spent)}"
+
+
+def _is_certain(finished: Finished) -> bool:
+    """Return whether it is known what every part cost."""
+    return all(made.record.cost_usd is not None for made in finished.results) and not any(
+        failure.error.unknown_cost or failure.error.up_to_usd for failure in finished.failures
+    )
 
 
 def _file_lines(image: GalleryImage, links: Links | None) -> list[str]:
     lines: list[str] = []
     if where := place(image, links):
         lines.append(f"{'Download within a day' if links else 'Saved'}: {where} ({description(image)})")
-    if image.url:
-        lines.append(f"Link: {image.url} (anyone who has it can open it)")
+    original = image.original
+    if original:
+        name = original.path.name if original.path else ""
+        lines.append(
+            f"Original: {' · '.join(filter(None, (original.handle, name)))} ({description(original)})"
+        )
+    if url := (original or image).url:
+        lines.append(f"Link: {url} ({'of the original; ' if original else ''}anyone who has it can open it)")
     return lines
 
 

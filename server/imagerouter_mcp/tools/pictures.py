@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 class Picture(TypedDict, total=False):
-    """A generated picture or video. Callers on this machine get its `path`, others a `download_url`."""
+    """A generated picture or video. Callers on this machine get its `path`, others a `download_url`.
+
+    `original` is the model's own picture, where this one was made of it here.
+    """
 
     number: int
     handle: str | None
@@ -23,7 +26,9 @@ class Picture(TypedDict, total=False):
     height: int | None
     bytes: int | None
     seconds: float | None
+    original: "Picture | None"
     model: str
+    revised_prompt: str | None
     cost_usd: Decimal | None
     latency_ms: int | None
 
@@ -53,6 +58,7 @@ def picture_fields(image: "GalleryImage", links: "Links | None") -> Picture:
         "height": image.height,
         "bytes": image.bytes,
         "seconds": None if image.seconds is None else round(image.seconds, 2),
+        "original": picture_fields(image.original, links) if image.original else None,
     }
 
 
@@ -72,7 +78,8 @@ def is_video(image: "GalleryImage") -> bool:
 
 def description(image: "GalleryImage") -> str:
     """Return type and size in a few words: "1024×1024 WebP, 183 kB"."""
-    kind = (image.media_type or "").rpartition("/")[2].removesuffix("+xml").upper().replace("WEBP", "WebP")
+    kind = (image.media_type or "").rpartition("/")[2].removesuffix("+xml").upper()
+    kind = {"WEBP": "WebP", "X-ICON": "ICO"}.get(kind, kind)
     size = f"{image.width}×{image.height} " if image.width and image.height else ""
     length = f"{image.seconds:.1f} s, " if image.seconds else ""
     return f"{size}{kind}, {length}{_file_size(image.bytes or 0)}"

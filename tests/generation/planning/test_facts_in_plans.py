@@ -68,11 +68,8 @@ def planned(**wanted: object) -> Plan:
             {"model": "openai/gpt-image-1.5:free", "quality": "high"},
             "does not make quality=high. Nothing was charged. Use quality auto or low",
         ),
-        (
-            {"model": "stabilityai/sd3", "size": "1080x1900"},
-            "multiples of 64 pixels, from 128 to 2048; the nearest is 1088x1920",
-        ),
-        ({"model": "stabilityai/sd3", "size": "4096x64"}, "the nearest is 2048x128"),
+        ({"model": "stabilityai/sd3", "size": "4096x64"}, "Ask for a shape of up to 20:1"),
+        ({"model": "stabilityai/sd3", "size": "8000x4000"}, "8000x4000 has 32. Nothing was charged. Ask for"),
         (
             {"model": "stabilityai/sd3", "prompt": "x"},
             "takes prompts of 2 to 3000 characters; this one has 1",
@@ -86,6 +83,11 @@ def test_what_a_model_is_known_to_refuse_is_refused_before(wanted: dict[str, obj
     with pytest.raises(PlanError) as refusal:
         planned(**wanted)
     assert words in str(refusal.value)
+
+
+def test_a_size_between_what_the_provider_draws_is_made_of_the_next_larger_one() -> None:
+    assert planned(model="stabilityai/sd3", size="1080x1900").fields["size"] == "1088x1920"
+    assert planned(model="stabilityai/sd3", size="970x90").fields["size"] == "2048x256"
 
 
 def test_an_extreme_shape_stays_within_what_the_provider_draws() -> None:

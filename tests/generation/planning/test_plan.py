@@ -126,9 +126,9 @@ def test_an_id_may_be_long_but_not_a_text() -> None:
 
 
 def test_without_a_model_list_the_request_is_sent_unchecked_and_says_so() -> None:
-    made = plan(replace(FOX, model="gpt-image", size="77x77"), None)
+    made = plan(replace(FOX, model="gpt-image", size="777x555"), None)
     assert "not checked" in made.notes[0]
-    assert made.fields["size"] == "77x77"
+    assert made.fields["size"] == "777x555"
 
 
 def test_a_video_model_makes_no_picture() -> None:
@@ -144,7 +144,7 @@ def test_a_model_that_takes_no_pictures_is_refused_naming_one_that_does() -> Non
 
 
 def test_a_model_that_takes_no_mask_is_refused_naming_one_that_does() -> None:
-    sentence = refused(replace(FOX, images=(PICTURE,), mask=PICTURE))
+    sentence = refused(replace(FOX, images=(PICTURE,), mask=PICTURE, keep_outside=False))
     assert "takes no mask" in sentence
     assert "stabilityai/sd3" in sentence
 
@@ -159,15 +159,23 @@ def test_what_is_no_size_is_refused_with_an_example(size: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "nearest"), [("1600x900", "1536x1024"), ("512x512", "1024x1024"), ("700x1000", "1024x1536")]
 )
-def test_a_size_that_the_model_lacks_is_refused_naming_the_nearest(asked: str, nearest: str) -> None:
-    assert f"The nearest that it makes is {nearest}" in refused(replace(FOX, size=asked))
+def test_a_size_that_the_model_lacks_is_made_of_the_nearest(asked: str, nearest: str) -> None:
+    made = plan(replace(FOX, size=asked))
+    assert made.fields["size"] == nearest
+    assert made.size == tuple(map(int, asked.split("x")))
+    assert f"What comes at {nearest} is then " in made.expected[0]
+
+
+def test_a_video_of_a_size_that_the_model_lacks_is_refused_naming_the_nearest() -> None:
+    listing = Listing((ModelEntry("acme/film", output="video", sizes=("1280x720", "720x1280")),))
+    wanted = replace(FOX, kind="video", model="acme/film", size="999x666")
+    assert "The nearest that it makes is 1280x720" in refused(wanted, listing)
 
 
 def test_a_free_model_makes_no_more_than_1024() -> None:
-    assert "1024x1024" in refused(replace(FOX, model="stabilityai/sdxl-turbo:free", size="1280x720"))
-    assert (
-        plan(replace(FOX, model="stabilityai/sdxl-turbo:free", size="1024x576")).fields["size"] == "1024x576"
-    )
+    made = plan(replace(FOX, model="stabilityai/sdxl-turbo:free", size="1280x720"))
+    assert made.fields["size"] == "1024x576"
+    assert made.size == (1280, 720)
 
 
 def test_a_quality_that_the_model_ignores_is_said() -> None:

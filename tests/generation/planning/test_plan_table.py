@@ -21,6 +21,7 @@ from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.planning.model_choice import Preference
 from imagerouter_mcp.generation.planning.plan import Destination, Plan, choose_model, make_plan
 from imagerouter_mcp.generation.planning.request import Request
+from imagerouter_mcp.generation.planning.sizes import sides
 from imagerouter_mcp.sandbox.service.list_shapes import v1, v2
 from imagerouter_mcp.sandbox.service.offered import listed
 
@@ -52,15 +53,11 @@ def own_sizes(row: Row) -> list[str]:
 
 
 def impossible(model: str, row: Row, request: Request) -> bool:
-    sizes = own_sizes(row)
     facts = facts_of(model, row.get("providers", [{"id": None}])[0]["id"])
-    unfit = request.size != "auto" and not facts.accepts_sides(*map(int, request.size.split("x")))
-    too_large = model.endswith(":free") and request.size in ("1536x1024", "4096x4096")
     return (
         "video" in row["output"]
         or bool(request.images and not able(row, "image"))
         or bool(request.mask and not able(row, "mask"))
-        or (request.size != "auto" and (too_large or (request.size not in sizes if sizes else unfit)))
         or (request.size != "auto" and request.aspect_ratio not in ("", AGREES.get(request.size)))
         or (facts.needs_source and not request.images)
         or (
@@ -94,6 +91,7 @@ def test_every_wish_at_every_model_is_planned_or_refused_as_the_list_says(models
                 quality=quality,
                 images=(SOURCE,) if edit or mask else (),
                 mask="box:0,0,50%,50%" if mask else "",
+                keep_outside=False,
             )
             tried += 1
             plan = planned(request, listing)
@@ -103,6 +101,7 @@ def test_every_wish_at_every_model_is_planned_or_refused_as_the_list_says(models
             asked = plan.fields.get("size")
             assert asked is None or not own_sizes(row) or asked in own_sizes(row)
             assert not (model.endswith(":free") and asked) or max(map(int, asked.split("x"))) <= 1024
+            assert size == "auto" or plan.size == sides(size)
             assert able(row, "quality") or quality == "auto" or any("quality" in note for note in plan.notes)
     assert tried == len(models) * 160
 
@@ -119,6 +118,7 @@ def test_whatever_is_chosen_can_do_what_the_call_needs(models: dict[str, Row]) -
             size=size,
             images=(SOURCE,) if edit or mask else (),
             mask="alpha" if mask else "",
+            keep_outside=False,
         )
         try:
             choice = choose_model(request, listing, tuple(models)[::7], Preference())

@@ -124,6 +124,8 @@ class Calls:
             NotFoundError: There is no such call.
             ImageRouterError: There is no result; the message says whether money was spent.
         """
+        if finished := await self._collector.made_here(handle):
+            return finished
         with _whatever_came_of_it():
             await self.settle()
             entries = await self._collector.entries(handle)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from anyio import to_thread
 
 from imagerouter_mcp.errors import DeliveryError, ImageRouterError, NotFoundError, revived
-from imagerouter_mcp.gallery.entries import OPEN_STATES, Entry, GalleryImage, Record
+from imagerouter_mcp.gallery.entries import MADE_HERE, OPEN_STATES, Entry, GalleryImage, Record
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.calls.outcome import Finished, Pending, Result, summed_up
@@ -50,6 +50,13 @@ class Collector:
                 "Give the handle that an earlier answer named (gen_…); list_images tells what is unfinished.",
             )
         return entries
+
+    async def made_here(self, handle: str) -> Finished | None:
+        """Return pictures that were made without a model, which need no entry; None for any other handle."""
+        record = await to_thread.run_sync(self._gallery.generation, handle.strip().lower())
+        if record is None or record.model != MADE_HERE:
+            return None
+        return Finished(record.generation, (Result(record),))
 
     async def finished(self, entries: Sequence[Entry]) -> Finished:
         """Return what came of a call that has ended, fetching paid results that have not arrived.
@@ -98,23 +105,26 @@ class Collector:
             raise DeliveryError(
                 f"{entry.handle} was made, and its record is gone.", "Look for the file in the output folder."
             )
-        record, lost = await self._completed(record)
+        record, notes = await self._completed(record)
         plan = plan_of(entry)
-        return Result(record, plan.why if plan else "", plan and plan.estimate, (*entry.notes, *lost))
+        return Result(record, plan.why if plan else "", plan and plan.estimate, (*entry.notes, *notes))
 
     async def _completed(self, record: Record) -> tuple[Record, tuple[str, ...]]:
-        """Return a record with all files that can be had, and a sentence for each that cannot."""
+        """Return a record with all files that can be had, and sentences about the late and the lost ones."""
         images: list[GalleryImage] = []
+        notes: list[str] = []
         lost: list[DeliveryError] = []
         for image in record.images:
             try:
-                images.append(await self._delivery.complete(image, record))
+                completed, about = await self._delivery.complete(image, record)
+                images.append(completed)
+                notes += about
             except DeliveryError as error:
                 images.append(image)
                 lost.append(error)
         if len(lost) == len(images):
             raise lost[0].costing(record.cost_usd)
-        return replace(record, images=tuple(images)), tuple(map(str, lost))
+        return replace(record, images=tuple(images)), (*notes, *map(str, lost))
 
 
 def plan_of(entry: Entry) -> Plan | None:

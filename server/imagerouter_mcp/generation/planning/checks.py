@@ -3,16 +3,25 @@
 from collections.abc import Mapping
 
 from imagerouter_mcp.api.catalogue import Listing
-from imagerouter_mcp.api.facts import MAX_PROMPT, Facts, prompt_length
+from imagerouter_mcp.api.facts import MAX_PROMPT, prompt_length
 from imagerouter_mcp.api.model_list import FREE_MAX_SIDE, ModelEntry
 from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.generation.planning.finishing import MOST_FINISHED
 from imagerouter_mcp.generation.planning.model_choice import ModelChoice, Need, cheapest, examples
 from imagerouter_mcp.generation.planning.prices import price_words
 from imagerouter_mcp.generation.planning.request import THINGS, Request
-from imagerouter_mcp.generation.planning.sizes import nearest, own_sizes, read_wish, sides, stepped
+from imagerouter_mcp.generation.planning.sizes import (
+    nearest,
+    own_sizes,
+    read_wish,
+    sides,
+    size_to_finish,
+)
 
 MAX_SECONDS = 60
 """The longest video that the service takes."""
+MOST_EXTREME = 20
+"""The ratio of the sides of the narrowest picture that is cut out of a model's; a web banner has 11."""
 _SIZES_TOLD = 12
 
 
@@ -98,34 +107,48 @@ def _check_abilities(entry: ModelEntry, need: Need, listing: Listing | None) -> 
 
 
 def _check_size(entry: ModelEntry, need: Need, listing: Listing | None) -> None:
-    if entry.accepts_size(need.size):
+    if need.size == "auto":
         return
-    width, height = sides(need.size)
-    own = own_sizes(entry)
-    if own:
-        close = nearest(width / height, width * height, own)
-        more = f" and {len(own) - _SIZES_TOLD} more" if len(own) > _SIZES_TOLD else ""
+    if need.kind == "image":
+        _check_finished_size(entry, need.size)
+    elif not entry.accepts_size(need.size):
+        raise _no_such_size(entry, need, listing)
+
+
+def _check_finished_size(entry: ModelEntry, size: str) -> None:
+    """Check that a size which a model does not make can be made here of one that it makes."""
+    width, height = sides(size)
+    made = size_to_finish((width, height), entry)
+    if made == size:
+        return
+    if width * height > MOST_FINISHED:
         raise PlanError(
-            f"{entry.id} does not make {need.size}.",
-            f"The nearest that it makes is {close}, of {', '.join(own[:_SIZES_TOLD])}{more}.",
+            f"{entry.id} makes {made} at most, of which no picture of more than {MOST_FINISHED // 10**6} "
+            f"megapixels is made here; {size} has {width * height / 1e6:.0f}.",
+            f"Ask for less, such as {made}.",
         )
-    if entry.id.endswith(":free") and max(width, height) > FREE_MAX_SIDE:
+    if not 1 / MOST_EXTREME <= width / height <= MOST_EXTREME:
         raise PlanError(
-            f"Free models make pictures up to {FREE_MAX_SIDE}x{FREE_MAX_SIDE}, not {need.size}.",
+            f"{size} is so narrow a strip that hardly anything of a picture would be left in it.",
+            f"Ask for a shape of up to {MOST_EXTREME}:1.",
+        )
+
+
+def _no_such_size(entry: ModelEntry, need: Need, listing: Listing | None) -> PlanError:
+    """Return the refusal of a video's size."""
+    own = own_sizes(entry)
+    if not own:
+        return PlanError(
+            f"Free models make videos up to {FREE_MAX_SIDE}x{FREE_MAX_SIDE}, not {need.size}.",
             f"Ask for a smaller size, or use a model that {need}{_would(need, listing)}.",
         )
-    raise PlanError(
+    width, height = sides(need.size)
+    close = nearest(width / height, width * height, own)
+    more = f" and {len(own) - _SIZES_TOLD} more" if len(own) > _SIZES_TOLD else ""
+    return PlanError(
         f"{entry.id} does not make {need.size}.",
-        f"It makes {_sides_words(entry.facts)}; the nearest is {_nearest_made(entry, width, height)}.",
+        f"The nearest that it makes is {close}, of {', '.join(own[:_SIZES_TOLD])}{more}.",
     )
-
-
-def _sides_words(facts: Facts) -> str:
-    return f"sides in multiples of {facts.size_step} pixels, from {facts.min_side} to {facts.max_side}"
-
-
-def _nearest_made(entry: ModelEntry, width: int, height: int) -> str:
-    return "x".join(str(stepped(side, entry)) for side in (width, height))
 
 
 def _check_length(entry: ModelEntry, need: Need) -> None:

@@ -8,8 +8,10 @@ from decimal import Decimal
 from imagerouter_mcp.api.catalogue import Listing, closest_ids
 from imagerouter_mcp.api.model_list import ModelEntry
 from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.generation.planning.finishing import enlargement
 from imagerouter_mcp.generation.planning.prices import price_words
 from imagerouter_mcp.generation.planning.request import Kind
+from imagerouter_mcp.generation.planning.sizes import sides, size_to_finish
 from imagerouter_mcp.money import dollars, usd
 from imagerouter_mcp.settings import AUTO_MAX_USD
 
@@ -39,7 +41,8 @@ class Need:
     Attributes:
         images: How many source images there are.
         mask: Whether there is a mask.
-        size: `WIDTHxHEIGHT`, or "auto".
+        size: `WIDTHxHEIGHT`, or "auto". A video needs a model that makes it; for a picture such models are
+            preferred.
         kind: Whether to make a picture or a video.
         seconds: The length of a video, or 0 for any.
         quality: "low", "medium" or "high", or "auto" for any.
@@ -62,7 +65,7 @@ class Need:
             and not (self.images and not entry.takes_image)
             and self.images <= facts.max_sources
             and not (self.mask and not entry.takes_mask)
-            and entry.accepts_size(self.size)
+            and (self.kind == "image" or entry.accepts_size(self.size))
             and entry.accepts_seconds(self.seconds)
             and (self.quality == "auto" or not facts.qualities or self.quality in facts.qualities)
         )
@@ -73,11 +76,17 @@ class Need:
         return sum(
             (
                 self.size != "auto" and (facts.ignores_size or not entry.lists_size(self.size)),
+                self.size != "auto" and self._is_enlarged(entry),
                 bool(self.seconds) and self.seconds not in entry.seconds,
                 self.quality != "auto" and not entry.takes_quality,
                 self.output_format != "auto" and not entry.makes_format(self.output_format),
             )
         )
+
+    def _is_enlarged(self, entry: ModelEntry) -> bool:
+        """Tell whether what the model makes has to be enlarged to this size."""
+        wanted = sides(self.size)
+        return enlargement(sides(size_to_finish(wanted, entry)), wanted) > 1
 
     def __str__(self) -> str:
         """Return it as the end of "a model that …"."""
@@ -88,7 +97,8 @@ class Need:
                 "edits with a mask" if self.mask else "edits" if self.images else "makes pictures from text"
             )
         length = f" of {self.seconds:g} s" if self.seconds else ""
-        return f"{does}{length}" if self.size == "auto" else f"{does}{length} at {self.size}"
+        is_bound = self.kind == "video" and self.size != "auto"
+        return f"{does}{length} at {self.size}" if is_bound else f"{does}{length}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,23 @@
 """What to tell a person about a plan: what was changed, and what the model does otherwise than asked."""
 
+from imagerouter_mcp.generation.planning.finishing import Finishing
 from imagerouter_mcp.generation.planning.model_choice import ModelChoice
 from imagerouter_mcp.generation.planning.request import Request
-from imagerouter_mcp.generation.planning.sizes import read_wish, shape_in_words
+from imagerouter_mcp.generation.planning.sizes import read_wish, shape_in_words, sides
 
 _SAME_FORMAT = {"jpg": "jpeg"}
 
 
-def plan_notes(request: Request, choice: ModelChoice, size: str, *, listed: bool) -> list[str]:
+def plan_notes(
+    request: Request, choice: ModelChoice, size: str, finishing: Finishing | None, *, listed: bool
+) -> list[str]:
     """Return what was changed of a request, a sentence each.
 
     Args:
         request: What is asked for.
         choice: The model.
         size: What is sent as the size.
+        finishing: What is done here with what comes.
         listed: Whether the model list could be read.
     """
     known = choice.known
@@ -22,14 +26,16 @@ def plan_notes(request: Request, choice: ModelChoice, size: str, *, listed: bool
         notes.append(f"{choice.id} has no quality setting; quality={request.quality} was left out.")
     if request.output_format not in ("auto", request.format):
         notes.append(f"{request.format} was asked for, as the filename says, not {request.output_format}.")
-    if request.format != "auto" and not known.facts.takes_output_format:
+    if request.format != "auto" and not known.facts.takes_output_format and not request.is_cut:
         notes.append(
             f"{choice.id} has no output_format setting; output_format={request.format} was left out."
         )
     if request.prompt and not known.takes_prompt:
         does = f"{known.facts.does} and " if known.facts.does else ""
         notes.append(f"{choice.id} {does}ignores the prompt.")
-    if (wish := str(read_wish(request.size, request.aspect_ratio))) and size != "auto":
+    if request.fit != "auto" and not finishing:
+        notes.append(f"fit={request.fit} was left out: it takes a size or an aspect_ratio.")
+    if not finishing and (wish := str(read_wish(request.size, request.aspect_ratio))) and size != "auto":
         nearest = wish.replace("match", "the source's shape")
         notes.append(f"{choice.id} was asked for {size} ({shape_in_words(size)}), its nearest to {nearest}.")
     used = known.facts.sources_used
@@ -38,8 +44,8 @@ def plan_notes(request: Request, choice: ModelChoice, size: str, *, listed: bool
     return notes
 
 
-def expectations(request: Request, choice: ModelChoice, size: str) -> list[str]:
-    """Return what the model will make otherwise than asked, a sentence each.
+def expectations(request: Request, choice: ModelChoice, size: str, finishing: Finishing | None) -> list[str]:
+    """Return what the model will make otherwise than asked and what is then done here, a sentence each.
 
     A delivery says what really came, so only a dry run tells these.
 
@@ -47,14 +53,24 @@ def expectations(request: Request, choice: ModelChoice, size: str) -> list[str]:
         request: What is asked for.
         choice: The model.
         size: What is sent as the size.
+        finishing: What is done here with what comes.
     """
     facts = choice.known.facts
     expected: list[str] = []
+    if finishing and (cut := finishing.cut):
+        part = f"{cut.box[2] - cut.box[0]}x{cut.box[3] - cut.box[1]}"
+        gets = f"{choice.id} gets the {part} part around the mask."
+        return [
+            f"{gets} Its answer is laid back into the source; nothing else of that changes. That is free."
+        ]
     if size != "auto" and request.kind == "image":
         if facts.ignores_size:
             expected.append(f"{choice.id} makes its own size, whatever is asked for.")
         elif facts.enlarges > 1:
             expected.append(f"{choice.id} makes {facts.enlarges} times the size of its source.")
+    if finishing and finishing.applies(sides(size)):
+        done = finishing.words(sides(size))
+        expected.append(f"What comes at {size} is then {done}. That is free, and the original is kept.")
     wanted = _SAME_FORMAT.get(request.format, request.format)
     if facts.output_format and wanted not in ("auto", facts.output_format):
         expected.append(f"{choice.id} answers {facts.output_format.upper()}, whatever is asked for.")

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -15,11 +15,22 @@ from imagerouter_mcp.api.catalogue import Listing
 from imagerouter_mcp.api.model_list import ModelEntry
 from imagerouter_mcp.generation.planning.background import asks_for_transparency, what_gives_it
 from imagerouter_mcp.generation.planning.checks import check_model, check_request
+from imagerouter_mcp.generation.planning.cuts import cut_around, guided
+from imagerouter_mcp.generation.planning.finishing import Box, Cut, Finishing
 from imagerouter_mcp.generation.planning.model_choice import ModelChoice, Need, Preference, choose
 from imagerouter_mcp.generation.planning.notes import expectations, plan_notes
 from imagerouter_mcp.generation.planning.prices import Estimate, estimate
 from imagerouter_mcp.generation.planning.request import Kind, Request
-from imagerouter_mcp.generation.planning.sizes import read_wish, sides, size_for
+from imagerouter_mcp.generation.planning.sizes import (
+    Wish,
+    area_of,
+    exact_shape,
+    read_ratio,
+    read_wish,
+    sides,
+    size_for,
+    size_to_finish,
+)
 
 MaskConvention = Literal["transparent", "white"]
 """Where a provider edits: OpenAI where the mask is transparent, Runware where it is white."""
@@ -47,6 +58,7 @@ class Plan:
         fields: The request's fields by their API names.
         why: Why this model, as the end of a sentence; "" for a named model.
         estimate: What it may cost, or None if the model list does not say.
+        sends_mask: Whether the mask is sent; a model that takes none still gets what lies around it.
         convention: How a mask marks what to edit, for the provider that will serve the model.
         destination: Where to save the results.
         origins: What the record calls the source images.
@@ -56,6 +68,7 @@ class Plan:
         notes: Sentences for the person.
         expected: What the model is known to make otherwise than asked; told by a dry run, because a delivery
             tells what came.
+        finishing: What is done here with each picture that the model makes; None for nothing.
     """
 
     kind: Kind
@@ -63,6 +76,7 @@ class Plan:
     fields: dict[str, str]
     why: str
     estimate: Estimate | None
+    sends_mask: bool = True
     convention: MaskConvention = "white"
     destination: Destination
     origins: tuple[str, ...]
@@ -70,6 +84,7 @@ class Plan:
     transparency: str = ""
     notes: tuple[str, ...]
     expected: tuple[str, ...] = ()
+    finishing: Finishing | None = None
 
     @property
     def model(self) -> str:
@@ -77,8 +92,15 @@ class Plan:
         return self.fields["model"]
 
     @property
+    def cut(self) -> Cut | None:
+        """The part of the first source that is sent, if nothing outside the mask is to change."""
+        return self.finishing.cut if self.finishing else None
+
+    @property
     def size(self) -> tuple[int, int] | None:
-        """Width and height in pixels, if they were asked for."""
+        """Width and height of the result in pixels, if they were asked for."""
+        if self.finishing and self.finishing.size:
+            return self.finishing.size
         return sides(self.fields["size"]) if "size" in self.fields else None
 
     def to_json(self) -> str:
@@ -127,6 +149,21 @@ def choose_model(
     return choice
 
 
+@dataclass(frozen=True, slots=True)
+class MaskedSource:
+    """What a masked edit changes.
+
+    Attributes:
+        size: Width and height of the source, in pixels.
+        region: The box around what changes.
+        kept: The box around what does not.
+    """
+
+    size: tuple[int, int]
+    region: Box
+    kept: Box
+
+
 def make_plan(
     request: Request,
     choice: ModelChoice,
@@ -134,6 +171,7 @@ def make_plan(
     response_format: str,
     destination: Destination,
     source: tuple[int, int] | None = None,
+    masked: MaskedSource | None = None,
     origins: tuple[str, ...] = (),
     fetched: tuple[str, ...] = (),
     source_notes: tuple[str, ...] = (),
@@ -148,6 +186,7 @@ def make_plan(
         response_format: The person's default.
         destination: Where to save the results.
         source: Width and height of the first source image, in pixels, if there is one.
+        masked: What the edit changes, if nothing else is to change.
         origins: What the record calls the source images.
         fetched: Of each, the SHA-256 of what its address gave.
         source_notes: What was done to the source images, a sentence each.
@@ -158,22 +197,48 @@ def make_plan(
         PlanError: The aspect ratio cannot be used.
     """
     entry = choice.known
-    wanted = size_for(read_wish(request.size, request.aspect_ratio), source, entry)
-    notes = plan_notes(request, choice, wanted, listed=listed)
+    wish = read_wish(request.size, request.aspect_ratio)
+    sent = request
+    if masked:
+        cut = cut_around(masked.region, masked.size, entry, area_of(wish))
+        size = "auto" if entry.facts.does else f"{cut.size[0]}x{cut.size[1]}"
+        finishing = Finishing(output_format=request.format, cut=cut)
+        prompt = guided(request.prompt, entry, cut, masked.region, masked.kept)
+        sent = replace(request, prompt=prompt, output_format="png", filename="")  # without loss
+    elif wish.size and request.kind == "image" and choice.entry:
+        size = size_to_finish(wish.size, entry)
+        finishing = _finishing(request, wish, size, source)
+    else:
+        size = size_for(wish, source, entry)
+        finishing = _finishing(request, wish, size, source)
+    notes = plan_notes(request, choice, size, finishing, listed=listed)
     return Plan(
         kind=request.kind,
         prompt=request.prompt,
-        fields=_fields(request, entry, wanted, response_format),
+        fields=_fields(sent, entry, size, response_format),
         why=choice.why,
         estimate=estimate(choice.entry),
+        sends_mask=not masked or entry.takes_mask is not False,
         convention=_convention(choice),
         destination=destination,
         origins=origins,
         fetched=fetched,
         transparency=what_gives_it(remover) if asks_for_transparency(request) else "",
         notes=(*notes, *source_notes),
-        expected=tuple(expectations(request, choice, wanted)),
+        expected=tuple(expectations(request, choice, size, finishing)),
+        finishing=finishing,
     )
+
+
+def _finishing(request: Request, wish: Wish, size: str, source: tuple[int, int] | None) -> Finishing | None:
+    """Return what brings a picture into exactly the size or, where `fit` says how, the shape asked for."""
+    if request.kind != "image":
+        return None
+    exact = wish.size
+    fit = "cover" if request.fit == "auto" else request.fit
+    if exact is None and request.fit != "auto" and (ratio := read_ratio(wish.shape, source)):
+        exact = exact_shape(sides(size), ratio, fit)
+    return Finishing(size=exact, fit=fit, output_format=request.format) if exact else None
 
 
 def need_of(request: Request) -> Need:
@@ -182,10 +247,10 @@ def need_of(request: Request) -> Need:
     Raises:
         PlanError: Its size or aspect ratio cannot be read.
     """
-    size = read_wish(request.size, request.aspect_ratio).size
+    size = None if request.is_cut else read_wish(request.size, request.aspect_ratio).size
     return Need(
         images=len(request.images),
-        mask=bool(request.mask),
+        mask=bool(request.mask) and not request.is_cut,
         size=f"{size[0]}x{size[1]}" if size else "auto",
         kind=request.kind,
         seconds=request.seconds,

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 Kind = Literal["image", "video"]
+Fit = Literal["cover", "contain", "stretch"]
+"""How a picture comes into another shape: cropped, padded, or neither."""
 THINGS: dict[Kind, str] = {"image": "picture", "video": "video"}
 """What to call each kind in a sentence."""
 
@@ -23,6 +25,8 @@ class Request:
         model: A model id, "auto", "cheapest", "free", or "" for the person's default.
         size: `WIDTHxHEIGHT` in pixels, or "auto".
         aspect_ratio: `W:H`, "square", "landscape", "portrait", "match", or "".
+        fit: How the model's shape becomes exactly the one asked for; "auto" is "cover" for an exact size, and
+            leaves an aspect ratio as near as the model comes.
         seconds: The length of a video, or 0 for the model's own.
         quality: "auto", "low", "medium" or "high".
         output_format: "auto", "webp", "jpeg" or "png".
@@ -30,6 +34,7 @@ class Request:
         images: Source images: path, `file://`, http(s) address, data URI, handle or `last`.
         background: "transparent", or "auto" for whatever the prompt says.
         mask: One more of these, regions such as `box:0,0,100%,50%`, or "".
+        keep_outside: Whether nothing outside the mask changes; else the model alone decides.
         output_dir: Where to save, or "" for the person's folder.
         filename: The file's name, or "" to name it after the prompt. Its extension decides the format.
         roots: Folders that the host works in, which may be read from and saved in too.
@@ -40,6 +45,7 @@ class Request:
     model: str = ""
     size: str = "auto"
     aspect_ratio: str = ""
+    fit: Literal["auto"] | Fit = "auto"
     seconds: float = 0
     quality: str = "auto"
     output_format: str = "auto"
@@ -47,9 +53,15 @@ class Request:
     background: str = "auto"
     images: tuple[str, ...] = ()
     mask: str = ""
+    keep_outside: bool = True
     output_dir: str = ""
     filename: str = ""
     roots: tuple[Path, ...] = ()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the model gets the surroundings of a mask, and its answer is laid into the source."""
+        return bool(self.mask) and self.keep_outside
 
     @property
     def format(self) -> str:

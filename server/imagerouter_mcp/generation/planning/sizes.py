@@ -2,11 +2,13 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from imagerouter_mcp.api.model_list import FREE_MAX_SIDE, ModelEntry
 from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.generation.planning.finishing import enlargement, share_kept
+from imagerouter_mcp.generation.planning.request import Fit
 
 MEGAPIXEL = 1024 * 1024
 """Pixels that most models are trained for."""
@@ -29,6 +31,8 @@ AREAS = {"1k": MEGAPIXEL, "2k": 4 * MEGAPIXEL, "4k": 16 * MEGAPIXEL}
 
 _NO_WISH = ("", "auto")
 _USUAL = ("1:1", "5:4", "4:3", "3:2", "16:9", "2:1", "21:9", "4:5", "3:4", "2:3", "9:16", "1:2", "9:21")
+_SMALLEST_ASKED = 256
+"""Pixels of a side; models of which no sizes are known make nothing good of less."""
 _SMALLEST_SIDE = 16
 """Pixels; no picture is so small, so `16x9` is a shape."""
 _LARGEST_TERM = 32
@@ -170,6 +174,11 @@ def _within_bounds(source: tuple[int, int]) -> float:
     return min(max(source[0] / source[1], 1 / MAX_RATIO), MAX_RATIO)
 
 
+def area_of(wish: Wish) -> int:
+    """Return how many pixels a person wants; without a wish, as many as most models are trained for."""
+    return math.prod(wish.size) if wish.size else AREAS.get(wish.resolution, MEGAPIXEL)
+
+
 def size_for(wish: Wish, source: tuple[int, int] | None, entry: ModelEntry) -> str:
     """Return the size to ask a model for, `WIDTHxHEIGHT` or "auto".
 
@@ -189,6 +198,52 @@ def size_for(wish: Wish, source: tuple[int, int] | None, entry: ModelEntry) -> s
     if ratio is None:
         ratio = _within_bounds(source) if source else 1.0
     return size_of_shape(ratio, entry, AREAS.get(wish.resolution, MEGAPIXEL))
+
+
+def size_to_finish(size: tuple[int, int], entry: ModelEntry) -> str:
+    """Return the size to ask a model for, of which an exact size can be made with the least loss.
+
+    It is the size itself where the model makes it; else the one of its list that has to be cropped and
+    enlarged least; else the next larger that suits every model, with at least the pixels that models are
+    trained for.
+
+    Args:
+        size: Width and height in pixels.
+        entry: The model.
+    """
+    exact = f"{size[0]}x{size[1]}"
+    own = own_sizes(entry)
+    if entry.lists_size(exact) or (min(size) >= _SMALLEST_ASKED and entry.accepts_size(exact)):
+        return exact
+    if own:
+        return min(own, key=lambda listed: _loss(sides(listed), size))
+    ratio = _within_bounds(size)
+    width = max(size[0], size[1] * ratio)
+    height = width / ratio
+    larger = max(1.0, math.sqrt(MEGAPIXEL / (width * height)))
+    scale = min(larger, _longest_side(entry) / max(width, height))
+    return "x".join(str(stepped(side * scale, entry, math.ceil)) for side in (width, height))
+
+
+def exact_shape(size: tuple[int, int], ratio: float, fit: Fit) -> tuple[int, int]:
+    """Return the size in which a picture has exactly an aspect ratio, once it is cropped or padded.
+
+    Args:
+        size: Width and height as made.
+        ratio: Width divided by height.
+        fit: "contain" adds to the picture, the others take from it.
+    """
+    width, height = size
+    is_wider = width > height * ratio
+    if is_wider == (fit == "contain"):
+        return width, round(width / ratio) or 1
+    return round(height * ratio) or 1, height
+
+
+def _loss(made: tuple[int, int], size: tuple[int, int]) -> tuple[float, int]:
+    """Return what is lost by cropping and enlarging, and the pixels: of equal sizes the smallest wins."""
+    lost = math.log(1 / share_kept(made, size)) + max(0.0, math.log(enlargement(made, size)))
+    return round(lost, 3), made[0] * made[1]
 
 
 def size_of_shape(ratio: float, entry: ModelEntry, area: int = MEGAPIXEL) -> str:
@@ -213,10 +268,16 @@ def own_sizes(entry: ModelEntry) -> tuple[str, ...]:
     return tuple(size for size in entry.sizes if entry.accepts_size(size))
 
 
-def stepped(side: float, entry: ModelEntry) -> int:
-    """Return the nearest side that suits every model that takes any size, within the model's own bounds."""
+def stepped(side: float, entry: ModelEntry, rounded: Callable[[float], int] = round) -> int:
+    """Return the nearest side that suits every model that takes any size, within the model's own bounds.
+
+    Args:
+        side: In pixels.
+        entry: The model.
+        rounded: `math.ceil` for the nearest that is no smaller.
+    """
     shortest = entry.facts.min_side or STEP
-    return min(max(STEP * round(side / STEP), shortest), _longest_side(entry))
+    return min(max(STEP * rounded(round(side / STEP, 6)), shortest), _longest_side(entry))
 
 
 def _longest_side(entry: ModelEntry) -> int:

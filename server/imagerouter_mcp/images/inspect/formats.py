@@ -38,6 +38,7 @@ HEIC = Format("heic", "image/heic", "heic")
 HEIF = Format("heif", "image/heif", "heif")
 TIFF = Format("tiff", "image/tiff", "tiff")
 BMP = Format("bmp", "image/bmp", "bmp")
+ICO = Format("ico", "image/x-icon", "ico")
 SVG = Format("svg", "image/svg+xml", "svg", "vector")
 MP4 = Format("mp4", "video/mp4", "mp4", "video")
 MOV = Format("mov", "video/quicktime", "mov", "video")
@@ -51,6 +52,8 @@ _MAGIC = (
     (re.compile(rb"II\*\0|MM\0\*"), TIFF),
     # "BM" alone also begins words, so the reserved field and the header's length are compared too.
     (re.compile(rb"BM.{4}\0{4}.{4}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL), BMP),
+    # An icon's directory: type 1, up to 255 entries, each of which begins with a side, a side and a zero.
+    (re.compile(rb"\0\0\x01\0[^\0]\0...\0[\0\x01]\0", re.DOTALL), ICO),
     (re.compile(rb"\x1a\x45\xdf\xa3.{0,64}?\x42\x82.webm", re.DOTALL), WEBM),
 )
 

@@ -16,6 +16,7 @@ _MEASURES: dict[Format, Callable[[BinaryIO], Measured]] = {
     formats.WEBP: raster.measure_webp,
     formats.GIF: raster.measure_gif,
     formats.BMP: raster.measure_bmp,
+    formats.ICO: raster.measure_ico,
     formats.TIFF: tiff.measure_tiff,
     formats.AVIF: isobmff.measure_heif,
     formats.HEIC: isobmff.measure_heif,

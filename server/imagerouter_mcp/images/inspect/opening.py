@@ -12,6 +12,7 @@ from PIL import Image, PngImagePlugin, features
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
+from PIL.IcoImagePlugin import IcoImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -32,6 +33,7 @@ _OPENERS: dict[str, Callable[[BinaryIO], ImageFile]] = {
     "avif": AvifImageFile,
     "tiff": TiffImageFile,
     "bmp": BmpImageFile,
+    "ico": IcoImageFile,
 }
 """By `formats.Format.name`."""
 BROKEN = (

@@ -1,9 +1,10 @@
-"""Measure PNG, JPEG, GIF, WebP and BMP files, and find out whether they are whole.
+"""Measure PNG, JPEG, GIF, WebP, BMP and ICO files, and find out whether they are whole.
 
 Each function walks through the structure of its format. Each raises `NotAPictureError` for a file that is cut
 short, damaged or a bomb: more pixels, parts or passes than an honest one has.
 """
 
+import math
 import os
 import re
 import zlib
@@ -244,3 +245,34 @@ def measure_bmp(file: BinaryIO) -> Measured:
         return as_displayed(little(head, 18, 2), little(head, 20, 2))
     height = int.from_bytes(head[22:26], "little", signed=True)  # negative: stored from the top
     return as_displayed(little(head, 18), abs(height))
+
+
+_ICO_ENTRY = 16
+_PNG_HEAD = b"\x89PNG\r\n\x1a\n"
+
+
+def measure_ico(file: BinaryIO) -> Measured:
+    """Compare the directory with the pictures and the file's size; measure the largest picture."""
+    end = file.seek(0, os.SEEK_END)
+    file.seek(4)
+    count = little(exactly(file, 2), size=2)
+    entries = [exactly(file, _ICO_ENTRY) for _ in range(count)]
+    sizes = [_ico_size(file, entry, end) for entry in entries]
+    return as_displayed(*max(sizes, key=math.prod))
+
+
+def _ico_size(file: BinaryIO, entry: bytes, end: int) -> tuple[int, int]:
+    """Return the size of one picture, which its entry and its own header state; at most 256×256."""
+    length, start = little(entry, 8), little(entry, 12)
+    if not length or start + length > end:
+        raise NotAPictureError(CUT_SHORT)
+    stated = entry[0] or 256, entry[1] or 256
+    file.seek(start)
+    head = exactly(file, min(length, 24))
+    if head.startswith(_PNG_HEAD):
+        found = number(head, 16), number(head, 20)
+    else:
+        found = little(head, 4), little(head, 8) // 2  # its mask lies below the picture
+    if found != stated:
+        raise NotAPictureError(DAMAGED)
+    return stated

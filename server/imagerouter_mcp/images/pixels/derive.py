@@ -30,6 +30,13 @@ def derived(derivation: Derivation, file: BinaryIO, **arguments: object) -> tupl
     """
     if not is_heavy(inspect(file)):
         return derivation(file, **arguments)
+    return derived_in_child(derivation, file, **arguments)
+
+
+def derived_in_child(
+    derivation: Derivation, file: BinaryIO, **arguments: object
+) -> tuple[Image.Image, Fields]:
+    """Call a function in a child process; as `derived`."""
     names = {"module": derivation.__module__, "name": derivation.__name__}
     made, fields = in_child(derive_in_child, file, **names, arguments=arguments)
     with made:

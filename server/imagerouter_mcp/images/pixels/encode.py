@@ -150,7 +150,7 @@ def _encoded(
     if came_as is not formats.TIFF:  # Pillow turns a TIFF when it decodes it
         image = upright(image, exif.orientation)
     encoder = _Encoder(
-        _colours(profile, image.mode),
+        colours_for(profile, image.mode),
         colour_chunks(file) if came_as is formats.PNG else PngInfo(),
         subsampling=_HALVED_CHROMA if halved else 0,
         lossless=lossless,
@@ -175,7 +175,7 @@ def _metadata(picture: ImageFile, file: BinaryIO) -> Exif:
     return replace(exif, location=exif.location or any(map(xmp_has_location, texts)))
 
 
-def _colours(profile: bytes, mode: str) -> bytes:
+def colours_for(profile: bytes, mode: str) -> bytes:
     """Reduce a profile to its colours; empty if it is for another colour space than the pixels have."""
     return colours_only(profile) if profile[16:20] == _SPACES.get(mode) else b""
 
@@ -197,11 +197,11 @@ def _kept_jpeg(picture: ImageFile, orientation: int, max_bytes: int) -> BinaryIO
     """Encode a JPEG with its own tables, and no metadata but the orientation; None if it does not fit."""
     if picture.mode not in ("L", "RGB"):
         return None
-    profile = _colours(block(picture, "icc_profile"), picture.mode)
+    profile = colours_for(block(picture, "icc_profile"), picture.mode)
     exif = Image.Exif()
     if orientation > 1:
         exif[_ORIENTATION] = orientation
-    file = _saved(
+    file = saved(
         picture,
         "JPEG",
         qtables="keep",
@@ -212,7 +212,7 @@ def _kept_jpeg(picture: ImageFile, orientation: int, max_bytes: int) -> BinaryIO
         exif=exif if orientation > 1 else b"",
         comment=b"",
     )
-    if _size(file) <= max_bytes:
+    if file_size(file) <= max_bytes:
         sent = file.read()
         # Text that stood in place of compressed pixels would come out again as it was.
         if not holds_text(sent[sent.rindex(_SCAN) :]):
@@ -242,7 +242,7 @@ class _Encoder:
             size = _estimated(image) if becomes is formats.PNG else 0
             if size < _HOPELESS * self.max_bytes:
                 file = self._save(image, becomes, _HIGH_QUALITY, lossless=self.lossless)
-                if (size := _size(file)) <= self.max_bytes:
+                if (size := file_size(file)) <= self.max_bytes:
                     return file, becomes, image, False
                 file.close()
             # PNGs of the same picture have about as many bytes a pixel.
@@ -260,7 +260,7 @@ class _Encoder:
         qualities = list(_QUALITIES if kind is formats.JPEG else _QUALITIES[-1:])
         while True:
             file = self._save(image, kind, qualities[0])
-            if (size := _size(file)) <= self.max_bytes:
+            if (size := file_size(file)) <= self.max_bytes:
                 return file, kind, image, True
             file.close()
             if len(qualities) > 1:
@@ -272,11 +272,11 @@ class _Encoder:
     def _save(self, image: Image.Image, kind: Format, quality: int, *, lossless: bool = False) -> BinaryIO:
         profile = self.profile or None
         if kind is formats.PNG:
-            return _saved(image, "PNG", icc_profile=profile, pnginfo=self.chunks)
+            return saved(image, "PNG", icc_profile=profile, pnginfo=self.chunks)
         image = _scalable(image, kind)
         if kind is formats.JPEG:
-            return _saved(image, "JPEG", quality=quality, subsampling=self.subsampling, icc_profile=profile)
-        return _saved(
+            return saved(image, "JPEG", quality=quality, subsampling=self.subsampling, icc_profile=profile)
+        return saved(
             image, "WEBP", quality=quality, method=2, lossless=lossless, exact=lossless, icc_profile=profile
         )
 
@@ -295,22 +295,25 @@ def _estimated(image: Image.Image) -> int:
     total = 0
     for strip in range(_STRIPS):
         top = height * strip // _STRIPS
-        with _saved(image.crop((0, top, width, top + rows)), "PNG") as file:
-            total += _size(file)
+        with saved(image.crop((0, top, width, top + rows)), "PNG") as file:
+            total += file_size(file)
     return total * height // (rows * _STRIPS)
 
 
-def _saved(image: Image.Image, kind: str, **options: object) -> BinaryIO:
+def saved(image: Image.Image, kind: str, **options: object) -> BinaryIO:
+    """Save a picture in a temporary file; return that at its beginning. The caller closes it."""
     file = scratch_file()
     try:
         image.save(file, kind, **options)
     except BaseException:
         file.close()
         raise
+    file.seek(0)
     return file
 
 
-def _size(file: BinaryIO) -> int:
+def file_size(file: BinaryIO) -> int:
+    """Return the size of a file, in bytes, and leave it at its beginning."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     return size

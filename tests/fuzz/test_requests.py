@@ -3,7 +3,6 @@
 import string
 from collections.abc import Callable
 from contextlib import aclosing
-from functools import partial
 from pathlib import Path
 
 import anyio
@@ -83,20 +82,21 @@ def test_every_wish_becomes_a_plan_or_a_sentence(fuzz: Fuzz) -> None:
 
 def test_every_mask_in_words_becomes_a_mask_a_source_or_a_sentence(fuzz: Fuzz) -> None:
     def attempt(drawn: tuple[str, int, int]) -> None:
-        text, width, height = drawn
+        text, *size = drawn
         try:
             regions = parse_mask(text)
             if regions is None or regions.alpha:
                 return
             with Path("/dev/null").open("rb") as nothing:
-                mask = region_mask(regions, nothing, width, height)
+                mask = region_mask(regions, nothing, *size)
         except ImageRouterError as error:
             assert is_a_sentence(error)  # noqa: PT017 - as above
             return
-        assert mask.size == (width, height)
+        assert mask.size == tuple(size)
         assert mask.getextrema() == (0, 255)
 
-    fuzz(st.tuples(masks, st.integers(1, 3000), st.integers(1, 3000)), attempt)
+    sides = st.integers(1, 3000)
+    fuzz(st.tuples(masks, sides, sides), attempt)
 
 
 sources = st.one_of(
@@ -111,7 +111,7 @@ sources = st.one_of(
 
 
 def test_every_source_becomes_a_picture_or_a_sentence(fuzz: Fuzz) -> None:
-    async def try_all(texts: list[str]) -> None:
+    async def open_all(texts: list[str]) -> None:
         async with aclosing(Fetcher(Policy(allow_private=True), 2)) as fetcher:
             reader = SourceReader(fetcher, expand)
             for text in texts:
@@ -121,4 +121,7 @@ def test_every_source_becomes_a_picture_or_a_sentence(fuzz: Fuzz) -> None:
                 except ImageRouterError as error:
                     assert is_a_sentence(error)  # noqa: PT017 - as above
 
-    fuzz(st.lists(sources, min_size=1, max_size=8), partial(anyio.run, try_all), usual=100)
+    def attempt(texts: list[str]) -> None:
+        anyio.run(open_all, texts)
+
+    fuzz(st.lists(sources, min_size=1, max_size=8), attempt, usual=150)

@@ -1,0 +1,37 @@
+"""A command line's grammar that says what is wrong in a sentence, in place of argparse's usage."""
+
+import argparse
+import re
+from difflib import get_close_matches
+from typing import NoReturn
+
+TYPED_WRONGLY = 2
+"""Exit status of a command that was typed wrongly."""
+_CHOICE = re.compile(r"(?:argument (\S+): )?invalid choice: '?(.*?)'? \(choose from (.*)\)")
+_SENTENCES = (
+    (re.compile(r"argument (\S+): expected (?:one|at least one) argument"), r"\1 needs a value"),
+    (re.compile(r"unrecognized arguments: (.*)"), r"\1 is not known here"),
+    (re.compile(r"the following arguments are required: (.*)"), r"\1 is missing"),
+    (re.compile(r"argument (\S+): ignored explicit argument '?(.*?)'?"), r"\1 takes no value"),
+    (re.compile(r"argument \S+: (.*)"), r"\1"),
+)
+
+
+class Grammar(argparse.ArgumentParser):
+    """A parser whose errors are sentences."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the command, and say what is wrong and what shows how it is typed."""
+        self.exit(TYPED_WRONGLY, f"{self.prog}: {_sentence(message)}. `{self.prog} --help` shows how.\n")
+
+
+def _sentence(message: str) -> str:
+    if choice := _CHOICE.fullmatch(message):
+        known = re.findall(r"[\w-]+", choice[3])
+        near = get_close_matches(choice[2], known, 1)
+        meant = f"; {near[0]} is the nearest" if near else ""
+        return f"{choice[2]!r} is none of {', '.join(known)}{meant}"
+    for pattern, sentence in _SENTENCES:
+        if found := pattern.fullmatch(message):
+            return found.expand(sentence)
+    return message

@@ -1,0 +1,101 @@
+"""What is done here with each picture that a model makes, free, before it is recorded."""
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+from pydantic import TypeAdapter
+
+from imagerouter_mcp.generation.planning.request import Fit
+
+Size = tuple[int, int]
+Box = tuple[int, int, int, int]
+
+MOST_FINISHED = 25_000_000
+"""Pixels of a result that is made here; 5000x5000, or A3 at 300 dots per inch."""
+MOST_ENLARGED = 2.0
+"""Times; a picture that is enlarged more looks soft, so the person is told."""
+_LITTLE_KEPT = 0.5
+"""Share of the model's picture; where a crop leaves less, the person is told."""
+_SAME_SHAPE = 0.01
+"""Shapes whose logarithms differ by less are scaled, as nobody sees what is cropped."""
+_VERBS: dict[Fit, str] = {"cover": "cropped", "contain": "padded", "stretch": "stretched"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """The part of its source that a masked edit sends, and into which the answer is laid.
+
+    Attributes:
+        box: The part, in pixels of the source.
+        size: Of what is sent, which is what the model is asked for.
+        inner: Where the part lies in that; the rest is filled.
+    """
+
+    box: Box
+    size: Size
+    inner: Box
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finishing:
+    """How a result is made of the model's own picture.
+
+    Attributes:
+        size: Width and height of the result, in pixels; None leaves them as they come.
+        fit: How another shape becomes this one: cropped, padded or stretched.
+        output_format: "png", "jpeg" or "webp"; "auto" keeps the one that comes.
+        cut: Where a masked edit's answer is laid into its source; None for any other picture.
+    """
+
+    size: Size | None = None
+    fit: Fit = "cover"
+    output_format: str = "auto"
+    cut: Cut | None = None
+
+    def applies(self, came: Size) -> bool:
+        """Tell whether something is to be done, and can be, with a picture of this size."""
+        return self.size is not None and self.size != came and math.prod(self.size) <= MOST_FINISHED
+
+    def words(self, came: Size) -> str:
+        """Return what is done with a picture of this size: "cropped to 1200x630"."""
+        width, height = self.size or came
+        ratio = abs(math.log((came[0] / came[1]) / (width / height)))
+        words = f"{'scaled' if ratio < _SAME_SHAPE else _VERBS[self.fit]} to {width}x{height}"
+        kept = share_kept(came, (width, height)) if self.fit == "cover" else 1
+        larger = enlargement(came, (width, height), self.fit)
+        if kept < _LITTLE_KEPT:
+            words += f", which leaves {kept:.0%} of it"
+        if larger > MOST_ENLARGED:
+            words += f", enlarged {larger:.1f} times, which adds no detail"
+        return words
+
+    def to_json(self) -> str:
+        """Return it as JSON."""
+        return _adapter().dump_json(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> "Finishing":
+        """Read what `to_json` wrote, in this version or an earlier one.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        return _adapter().validate_json(text)
+
+
+@cache
+def _adapter() -> TypeAdapter[Finishing]:
+    return TypeAdapter(Finishing)
+
+
+def enlargement(came: Size, size: Size, fit: Fit = "cover") -> float:
+    """Return how many times a picture is enlarged to become one of another size; below 1 it is reduced."""
+    scales = size[0] / came[0], size[1] / came[1]
+    return min(scales) if fit == "contain" else max(scales)
+
+
+def share_kept(came: Size, size: Size) -> float:
+    """Return which share of a picture a crop to the shape of a size leaves."""
+    scales = size[0] / came[0], size[1] / came[1]
+    return min(scales) / max(scales)

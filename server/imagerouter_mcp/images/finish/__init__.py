@@ -1,0 +1,1 @@
+"""Finish pictures without a model: crop, resize, convert, sets of icons, collages, animations."""

@@ -1,0 +1,292 @@
+"""Carry out the steps of `finish_image`: here, or in a child process where they take much.
+
+A picture is decoded once, without metadata but its colours, changed step by step, and saved. Several pictures
+are prepared one after the other before a step joins them. What is too large is refused before it is decoded.
+"""
+
+import math
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.images.confined import Fields, in_child, scratch_file
+from imagerouter_mcp.images.finish.measure import decoded_size
+from imagerouter_mcp.images.finish.step_words import FORMATS, read_steps
+from imagerouter_mcp.images.finish.steps import Animate, BeforeAfter, Change, Grid, Plan, Size, size_after
+from imagerouter_mcp.images.inspect.cost import is_heavy
+from imagerouter_mcp.images.inspect.formats import Format
+from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.images.prepare import check_decodable, reporting
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_LIGHT_PIXELS = 4_500_000
+"""What a thread works on; more takes a child process. Most models make up to 2048×2048."""
+_ONE_CALL_PIXELS = 120_000_000
+"""Of all pictures that one call makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A picture to finish.
+
+    Attributes:
+        file: Open for reading; whoever opened it closes it.
+        name: What sentences call it.
+    """
+
+    file: BinaryIO
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was made of one picture, or of several joined ones.
+
+    Attributes:
+        file: Holds all files, one after the other; closed at the end of a `with` block.
+        parts: The name of each file within its set, such as `android/icon.png` ("" for the only one), and its
+            length in bytes.
+        notes: Sentences for the person.
+    """
+
+    file: BinaryIO
+    parts: tuple[tuple[str, int], ...]
+    notes: tuple[str, ...]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Steps for pictures, as a child process is told them too.
+
+    Attributes:
+        steps: As the caller wrote them.
+        count: How many pictures they are for.
+        extension: Of the file's name that the caller gave, or "".
+    """
+
+    steps: tuple[str, ...]
+    count: int = 1
+    extension: str = ""
+
+    @property
+    def plan(self) -> Plan:
+        """The steps, understood.
+
+        Raises:
+            PlanError: Some are wrong.
+        """
+        plan = read_steps(self.steps, self.count)
+        asked = FORMATS.get(self.extension.lower())
+        if asked and not plan.convert.format:
+            return replace(plan, convert=replace(plan.convert, format=asked))
+        return plan
+
+
+def foreseen(job: Job, sources: Sequence[Source]) -> bool:
+    """Check a job before anything is decoded, and return whether it is heavy.
+
+    Raises:
+        InvalidSourceError: A source is no picture that can be decoded here.
+        PlanError: The steps are wrong, or make too large a picture.
+    """
+    plan = job.plan
+    heavy = plan.convert.format == "avif"
+    total = 0
+    for source in sources:
+        with reporting(source.name):
+            seen = inspect(source.file)
+            check_decodable(source.name, seen)
+        sizes = [_size(source)]
+        for step in plan.before:
+            sizes.append(size_after(step, sizes[-1]))
+        total += math.prod(sizes[-1])
+        heavy = heavy or is_heavy(seen) or max(map(math.prod, sizes)) > _LIGHT_PIXELS
+    if total > _ONE_CALL_PIXELS:
+        raise PlanError(
+            f"Together the pictures would have {total // 10**6} megapixels; one call makes "
+            f"{_ONE_CALL_PIXELS // 10**6}.",
+            'Give fewer pictures, or a step first that makes them smaller, such as "resize 50%".',
+        )
+    cells(job, sources)
+    return heavy
+
+
+def finish(job: Job, source: Source, *, heavy: bool) -> Made:
+    """Carry out a job on one picture.
+
+    Args:
+        job: Without a step that joins pictures.
+        source: The picture.
+        heavy: Whether to do it in a child process.
+
+    Raises:
+        InvalidSourceError: It does not decode, or takes too much time or memory.
+        PlanError: A step cannot be done on it.
+    """
+    arguments: Fields = {
+        "name": source.name,
+        "steps": job.steps,
+        "count": job.count,
+        "extension": job.extension,
+    }
+    with reporting(source.name):
+        if not heavy:
+            made, fields = finish_in_child(source.file, **arguments)
+        else:
+            made, fields = in_child(finish_in_child, source.file, **arguments)
+    return _made(made, fields)
+
+
+def finish_in_child(
+    file: BinaryIO, *, name: str, steps: Sequence[str], count: int, extension: str
+) -> tuple[BinaryIO, Fields]:
+    """Carry out a job on one picture, as `confined.Work`."""
+    from imagerouter_mcp.images.finish.changes import changed  # noqa: PLC0415 - loads Pillow
+    from imagerouter_mcp.images.finish.decoded_source import decoded  # noqa: PLC0415 - loads Pillow
+
+    plan = Job(tuple(steps), count, extension).plan
+    in_srgb = plan.made_set is not None or plan.convert.format in ("gif", "ico")  # they hold no profile
+    with reporting(name):
+        picture, kind, profile, notes = decoded(file, name, in_srgb=in_srgb)
+    picture, more = changed(picture, plan.before)
+    return _saved(picture, kind, profile, plan, [*notes, *more])
+
+
+def cells(job: Job, sources: Sequence[Source]) -> list[Size]:
+    """Return the size that each picture is fitted into before it is joined; none where none is.
+
+    Raises:
+        PlanError: Together they are too large.
+    """
+    from imagerouter_mcp.images.finish.joining import cell_sizes  # noqa: PLC0415 - loads Pillow
+
+    plan = job.plan
+    return cell_sizes(plan.join, [_after(source, plan.before) for source in sources]) if plan.join else []
+
+
+def prepare_for_cell(job: Job, source: Source, cell: Size) -> "tuple[Image, list[str]]":
+    """Return a picture as it is joined, and sentences about it.
+
+    Raises:
+        InvalidSourceError: It does not decode, or takes too much time or memory.
+        PlanError: A step cannot be done on it.
+    """
+    from imagerouter_mcp.images.pixels.derive import derived, derived_in_child  # noqa: PLC0415 - loads Pillow
+
+    largest = max(math.prod(_size(source)), math.prod(_after(source, job.plan.before)))
+    derive = derived_in_child if largest > _LIGHT_PIXELS else derived
+    arguments: Fields = {"name": source.name, "steps": job.steps, "count": job.count, "cell": cell}
+    with reporting(source.name):
+        picture, fields = derive(prepared_for_cell, source.file, **arguments)
+    return picture, fields["notes"]
+
+
+def prepared_for_cell(
+    file: BinaryIO, *, name: str, steps: Sequence[str], count: int, cell: Sequence[int]
+) -> "tuple[Image, Fields]":
+    """Carry out the steps before a picture is joined, as `derive.Derivation`."""
+    from imagerouter_mcp.images.finish.changes import changed  # noqa: PLC0415 - loads Pillow
+    from imagerouter_mcp.images.finish.decoded_source import decoded  # noqa: PLC0415 - loads Pillow
+    from imagerouter_mcp.images.finish.joining import fit_cell  # noqa: PLC0415 - loads Pillow
+
+    plan = read_steps(steps, count)
+    if plan.join is None:
+        raise ValueError(steps)
+    picture, _, _, notes = decoded(file, name, in_srgb=True)
+    picture, more = changed(picture, plan.before)
+    return fit_cell(picture, (cell[0], cell[1]), plan.join), {"notes": [*notes, *more]}
+
+
+def join(job: Job, prepared: "Sequence[tuple[Image, list[str]]]", cell: Size, first: Source) -> Made:
+    """Join pictures, and do the steps after that.
+
+    Args:
+        job: With a step that joins pictures.
+        prepared: From `prepare_for_cell`.
+        cell: The size of the first one's cell.
+        first: The source of the first one, which decides the format.
+
+    Raises:
+        PlanError: A step cannot be done.
+    """
+    from imagerouter_mcp.images.finish import joining  # noqa: PLC0415 - loads Pillow
+    from imagerouter_mcp.images.finish.changes import changed  # noqa: PLC0415 - loads Pillow
+    from imagerouter_mcp.images.finish.saving import animated  # noqa: PLC0415 - loads Pillow
+
+    plan = job.plan
+    pictures = [picture for picture, _ in prepared]
+    notes = [note for _, found in prepared for note in found]
+    match plan.join:
+        case Animate(name, milliseconds):
+            file = animated(joining.frames_of(pictures, cell), name, milliseconds)
+            return _made(*_joined([("", file)], notes))
+        case BeforeAfter():
+            picture = joining.before_after(*pictures)
+        case joined:
+            picture = joining.in_grid(pictures, joined or Grid(), cell)
+    picture, more = changed(picture, plan.after)
+    with reporting(first.name):
+        kind = inspect(first.file).format
+    return _made(*_saved(picture, kind, b"", plan, [*notes, *more]))
+
+
+def _after(source: Source, steps: Iterable[Change]) -> Size:
+    size = _size(source)
+    for step in steps:
+        size = size_after(step, size)
+    return size
+
+
+def _size(source: Source) -> Size:
+    with reporting(source.name):
+        return decoded_size(inspect(source.file))
+
+
+def _saved(
+    picture: "Image", kind: Format, profile: bytes, plan: Plan, notes: Sequence[str]
+) -> tuple[BinaryIO, Fields]:
+    """Save a picture as the plan says, as `confined.Work`.
+
+    Args:
+        picture: Of mode L, LA, RGB or RGBA.
+        kind: The format that its source came in.
+        profile: Its colour profile, or nothing.
+        plan: Whose last steps are done.
+        notes: About what was done before.
+    """
+    from imagerouter_mcp.images.finish import saving, sets  # noqa: PLC0415 - loads Pillow
+
+    if plan.made_set:
+        made = sets.make_set(picture, plan.made_set.name)
+        return _joined(made, [*notes, sets.NOTES[plan.made_set.name]])
+    kind = saving.kind_for(plan.convert, kind)
+    file, more = saving.save(picture, kind, plan.convert, profile)
+    return _joined([("", file)], [*notes, *more])
+
+
+def _joined(files: Iterable[tuple[str, BinaryIO]], notes: Sequence[str]) -> tuple[BinaryIO, Fields]:
+    """Write files into one, as `confined.Work`."""
+    whole = scratch_file()
+    parts: list[tuple[str, int]] = []
+    for name, file in files:
+        begin = whole.tell()
+        with file:
+            shutil.copyfileobj(file, whole)
+        parts.append((name, whole.tell() - begin))
+    whole.seek(0)
+    return whole, {"parts": parts, "notes": list(notes)}
+
+
+def _made(file: BinaryIO, fields: Fields) -> Made:
+    parts = tuple((name, length) for name, length in fields["parts"])
+    return Made(file, parts, tuple(fields["notes"]))

@@ -1,0 +1,171 @@
+"""Save a finished picture in a format, with a quality or in so many bytes at most."""
+
+import math
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from PIL import Image
+
+from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.images.finish.changes import flattened, on_ground, transparent_mode
+from imagerouter_mcp.images.finish.steps import Convert, FormatName
+from imagerouter_mcp.images.inspect import formats
+from imagerouter_mcp.images.inspect.formats import Format
+from imagerouter_mcp.images.pixels.decode import has_transparency
+from imagerouter_mcp.images.pixels.encode import colours_for, file_size, saved
+from imagerouter_mcp.images.pixels.scale import in_bands
+
+_BY_NAME: dict[FormatName, Format] = {
+    "png": formats.PNG,
+    "jpeg": formats.JPEG,
+    "webp": formats.WEBP,
+    "avif": formats.AVIF,
+    "gif": formats.GIF,
+    "ico": formats.ICO,
+}
+_BECOMES = {formats.HEIC: formats.JPEG, formats.HEIF: formats.JPEG}
+"""What else than PNG a picture is saved as whose own format is not written here."""
+_ICON_SIDES = (16, 32, 48, 256)
+
+_QUALITY = {"jpeg": 90, "webp": 85, "avif": 75}
+_LOWEST_QUALITY, _HIGHEST_QUALITY = 40, 95
+"""Between which a target in bytes is looked for, before the picture is made smaller."""
+_TRIES = 4
+"""More encodings, once one fits, to come nearer to the target."""
+_SAFE_SHARE = 0.95
+"""Of the sides that would just fit, because smaller pictures have more bytes a pixel."""
+_COLOURS = 256
+_SMALLEST = 16
+"""Pixels of the longer side; below it a target is given up."""
+
+
+def kind_for(convert: Convert, source: Format) -> Format:
+    """Return the format to save in: the asked one, else the source's, as far as it is written here."""
+    if convert.format:
+        return _BY_NAME[convert.format]
+    return source if source in _BY_NAME.values() else _BECOMES.get(source, formats.PNG)
+
+
+def save(picture: Image.Image, kind: Format, convert: Convert, profile: bytes) -> tuple[BinaryIO, list[str]]:
+    """Save a picture of mode L, LA, RGB or RGBA.
+
+    Args:
+        picture: What to save.
+        kind: The wanted format; a picture with transparency becomes PNG where JPEG was not asked for.
+        convert: The quality or the target.
+        profile: Its colour profile, or nothing.
+
+    Returns:
+        The file, at its beginning, and what a caller may not expect.
+
+    Raises:
+        PlanError: The target cannot be met.
+    """
+    notes: list[str] = []
+    if transparent_mode(picture) and not has_transparency(picture):
+        picture = picture.convert("L" if picture.mode == "LA" else "RGB")
+    if kind is formats.JPEG and transparent_mode(picture):
+        if convert.format == "jpeg":
+            picture = flattened(picture)
+            notes.append("JPEG has no transparency: it was put on white.")
+        else:
+            kind = formats.PNG
+            notes.append("It was saved as PNG, because JPEG has no transparency.")
+    profile = colours_for(profile, picture.mode)
+    if not convert.max_bytes:
+        return encoded(picture, kind, profile, convert.quality), notes
+    file, more = _within(picture, kind, profile, convert.max_bytes)
+    return file, notes + more
+
+
+def encoded(picture: Image.Image, kind: Format, profile: bytes = b"", quality: int = 0) -> BinaryIO:
+    """Encode a picture of mode L, LA, RGB or RGBA; return the file at its beginning.
+
+    Args:
+        picture: What to encode.
+        kind: The format.
+        profile: Its colour profile, or nothing.
+        quality: 1 to 100, or 0 for the usual one; a PNG with a quality has few colours.
+    """
+    quality = quality or _QUALITY.get(kind.name, 0)
+    named = {"icc_profile": profile or None}
+    match kind.name:
+        case "png":
+            picture = _coloured(picture).quantize(_COLOURS, Image.Quantize.FASTOCTREE) if quality else picture
+            return saved(picture, "PNG", **named)
+        case "jpeg":
+            return saved(picture, "JPEG", quality=quality, optimize=True, progressive=True, **named)
+        case "webp":
+            return saved(_coloured(picture), "WEBP", quality=quality, method=4, **named)
+        case "avif":
+            return saved(_coloured(picture), "AVIF", quality=quality, speed=7, **named)
+        case "gif":
+            return saved(_coloured(picture), "GIF")
+        case _:
+            return icon(picture, _ICON_SIDES)
+
+
+def icon(picture: Image.Image, sides: Sequence[int]) -> BinaryIO:
+    """Encode a picture as ICO with several square sizes, in transparent space where it is no square."""
+    square = on_ground(picture, (max(picture.size), max(picture.size)), "transparent").convert("RGBA")
+    entries = [in_bands(square, (side, side), lambda band: band) for side in sorted(sides)]
+    return saved(entries[-1], "ICO", append_images=entries[:-1], sizes=[entry.size for entry in entries])
+
+
+def _coloured(picture: Image.Image) -> Image.Image:
+    return picture.convert("RGBA" if transparent_mode(picture) else "RGB")
+
+
+def _within(picture: Image.Image, kind: Format, profile: bytes, most: int) -> tuple[BinaryIO, list[str]]:
+    """Encode in at most so many bytes: with the best quality that fits, else with fewer pixels."""
+    whole = picture.size
+    lossy = kind.name in _QUALITY
+    file = encoded(picture, kind, profile, _HIGHEST_QUALITY if lossy else 0)
+    if file_size(file) <= most:
+        return file, []
+    file.close()
+    while True:
+        file = encoded(picture, kind, profile, _LOWEST_QUALITY)
+        size = file_size(file)
+        if size <= most:
+            break
+        file.close()
+        scale = min(0.9, _SAFE_SHARE * math.sqrt(most / size))
+        smaller = max(1, int(picture.width * scale)), max(1, int(picture.height * scale))
+        if max(smaller) < _SMALLEST:
+            raise PlanError(
+                f"The picture does not fit into {most / 1000:g} kB as {kind.name.upper()}.",
+                "Give a larger target or another format.",
+            )
+        picture = in_bands(picture, smaller, lambda band: band)
+    notes = ["It was reduced to 256 colours to fit."] if kind is formats.PNG else []
+    if picture.size != whole:
+        notes.append(
+            f"It was scaled down from {whole[0]}×{whole[1]} to {picture.width}×{picture.height} pixels to "
+            f"fit into {most / 1000:g} kB."
+        )
+    return (_better(picture, kind, profile, most, file) if lossy else file), notes
+
+
+def _better(picture: Image.Image, kind: Format, profile: bytes, most: int, file: BinaryIO) -> BinaryIO:
+    """Return the file with the best quality that fits, by halving; `file` has the lowest."""
+    low, high = _LOWEST_QUALITY, _HIGHEST_QUALITY
+    for _ in range(_TRIES):
+        quality = (low + high) // 2
+        tried = encoded(picture, kind, profile, quality)
+        if file_size(tried) <= most:
+            file.close()
+            file, low = tried, quality
+        else:
+            tried.close()
+            high = quality
+    return file
+
+
+def animated(frames: Sequence[Image.Image], name: FormatName, milliseconds: int) -> BinaryIO:
+    """Encode pictures of one size as an animation that repeats for ever."""
+    first, *others = map(_coloured, frames)
+    options: dict[str, object] = {"append_images": others, "duration": milliseconds, "loop": 0}
+    if name == "gif":
+        return saved(first, "GIF", save_all=True, disposal=2, **options)
+    return saved(first, "WEBP", save_all=True, quality=_QUALITY["webp"], method=4, **options)
