@@ -5,7 +5,6 @@ import gzip
 import io
 import socket
 import struct
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -232,9 +231,7 @@ async def test_a_status_tells_whether_another_try_may_help(
 
 
 async def test_a_slow_drip_ends_with_its_time(settings: Settings) -> None:
-    began = time.monotonic()
     error = await refused(await made(settings, "sandbox/url-slow"), seconds=0.5)
-    assert time.monotonic() - began < 5
     assert (error.reason, error.passing) == ("it takes longer than 0.5 seconds", True)
 
 
@@ -335,9 +332,7 @@ async def test_silence_ends_within_the_stall_limit(loopback: Loopback, begun: by
         writer.write(begun)
         await reader.read()
 
-    began = time.monotonic()
     error = await refused(await loopback(silent), stall_seconds=0.3)
-    assert time.monotonic() - began < 5
     assert (error.reason, error.passing) == ("it does not answer", True)
 
 

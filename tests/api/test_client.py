@@ -30,7 +30,6 @@ from pydantic import SecretStr
 from imagerouter_mcp import __version__, errors
 from imagerouter_mcp.addresses import Policy
 from imagerouter_mcp.api.client import ImageRouterClient
-from imagerouter_mcp.api.decoded import as_object
 from imagerouter_mcp.api.http import ServiceHTTP
 from imagerouter_mcp.api.model_list import parse_models
 from imagerouter_mcp.api.popularity import parse_popular
@@ -607,25 +606,6 @@ async def test_a_model_list_that_fails_costs_nothing(
             await api.models()
     assert type(caught.value) is kind
     assert caught.value.charged == "no"
-
-
-async def test_one_model_is_looked_up_by_its_id_without_a_key(settings: Settings, journal: Journal) -> None:
-    async with client(settings) as api:
-        one = await api.model("google/gemini-2.5-flash")
-        free = await api.model("black-forest-labs/FLUX-1-schnell:free")
-    assert set(as_object(one)) >= {"providers", "output", "inputs"}
-    assert "id" not in as_object(one)
-    assert free
-    assert [entry["authorized"] for entry in journal()] == [False, False]
-
-
-@pytest.mark.parametrize("model_id", ["nobody/nothing", "a b/ü?x=1#y", "50%/off"])
-async def test_an_unknown_model_is_named_as_it_was_asked_for(settings: Settings, model_id: str) -> None:
-    async with client(settings) as api:
-        with pytest.raises(errors.InvalidRequestError, match="does not exist") as caught:
-            await api.model(model_id)
-    assert (caught.value.status, caught.value.code) == (404, "model_not_found")
-    assert f"'{model_id}'" in caught.value.what
 
 
 # Popularity

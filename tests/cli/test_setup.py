@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from imagerouter_mcp import server
-from imagerouter_mcp.cli.hosts import ON_PATH, cursor_link, hosts, vscode_link
-from imagerouter_mcp.cli.launch import SERVER, Launch
+from imagerouter_mcp.cli.hosts import cursor_link, hosts, vscode_link
+from imagerouter_mcp.cli.launch import COMMAND, SERVER, Launch
 from imagerouter_mcp.sandbox.service.accounts import KEY
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -162,7 +162,10 @@ def test_a_server_elsewhere_is_registered_by_its_address_and_the_token_stays_in_
     for word in (*WORDS[1:], "zed"):
         printed = command("setup", word, "--url", address).stdout
         assert address in printed, word
-        assert "Set IMAGEROUTER_MCP_TOKEN to the server's token" in printed, word
+        put = (
+            "in place of PUT-THE-TOKEN-HERE" if word == "zed" else "Set IMAGEROUTER_MCP_TOKEN to the server's"
+        )
+        assert put in printed, word
         assert "key" not in printed, word
     refused = command("setup", "claude-desktop", "--url", address)
     assert (refused.returncode, refused.stdout) == (1, "")
@@ -236,7 +239,8 @@ def test_the_server_is_called_the_same_everywhere() -> None:
 
 def test_the_readmes_install_links_are_the_generated_ones() -> None:
     section = README.read_text("utf-8").partition("### Install links\n")[2].partition("\n#")[0]
-    assert re.findall(r"\]\((\S+)\)", section) == [cursor_link(ON_PATH), vscode_link(ON_PATH)]
+    on_path = Launch(COMMAND)
+    assert re.findall(r"\]\((\S+)\)", section) == [cursor_link(on_path), vscode_link(on_path)]
 
 
 @pytest.mark.parametrize("url", ["pictures.example/mcp", "ftp://pictures.example", "https://"])

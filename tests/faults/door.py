@@ -17,6 +17,8 @@ from cryptography import x509  # it comes with the SDK
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from support.held_port import held_port
+
 Loss = Literal["closed", "reset", "silent"]
 """How a connection is lost: ended in good order, broken off, or without a word to either side."""
 _HOST = "127.0.0.1"
@@ -31,6 +33,7 @@ class Door:
     Args:
         portal: Where it runs.
         behind: The address that it leads to.
+        port: Its port.
 
     Attributes:
         certificate: A PEM file with key and certificate, for TLS; None for plain HTTP.
@@ -39,7 +42,7 @@ class Door:
         callers: How many have come.
     """
 
-    def __init__(self, portal: BlockingPortal, behind: str) -> None:
+    def __init__(self, portal: BlockingPortal, behind: str, port: int) -> None:
         parts = urlsplit(behind)
         self._behind = (parts.hostname, parts.port)
         self._portal = portal
@@ -49,8 +52,7 @@ class Door:
         self.certificate: Path | None = None
         self.deaf = False
         self.callers = 0
-        with socket.create_server((_HOST, 0)) as free:
-            self.port = int(free.getsockname()[1])
+        self.port = port
 
     @property
     def address(self) -> str:
@@ -128,8 +130,8 @@ async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 @contextmanager
 def door(behind: str) -> Generator[Door]:
     """A door, for as long as the block lasts."""
-    with start_blocking_portal() as portal:
-        made = Door(portal, behind)
+    with start_blocking_portal() as portal, held_port() as port:
+        made = Door(portal, behind, port)
         try:
             yield made
         finally:

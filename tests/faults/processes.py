@@ -83,9 +83,7 @@ def _hand_off(trial: Trial) -> None:
     trial.scene.environment["IMAGEROUTER_WAIT_SECONDS"] = "1"
     host = trial.scene.running_host(trial.era)
     host.call("list_images")
-    began = time.monotonic()
     first = make(host, trial.prompt, "sandbox/slow-3")
-    assert time.monotonic() - began < 2.5
     assert first.state in UNDER_WAY
     assert not first.failed
     told = _collected(host, first)
@@ -130,9 +128,7 @@ def _end_without_grace(trial: Trial) -> None:
     host = trial.scene.running_host(trial.era)
     host.begin("generate_image", **picture(trial.prompt, "sandbox/slow-5"))
     trial.scene.wait_asked(trial.prompt)
-    began = time.monotonic()
     _end(host, "SIGTERM")
-    assert time.monotonic() - began < 4
     trial.conclude(trial.scene.running_host(trial.era), _LOST)
 
 

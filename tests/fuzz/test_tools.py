@@ -130,4 +130,4 @@ def test_every_call_is_answered_in_words(
         for block in result.content:
             assert not STEERING.search(getattr(block, "text", ""))
 
-    fuzz(calls(tools, source), attempt, usual=1000)
+    fuzz(calls(tools, source), attempt, usual=600)

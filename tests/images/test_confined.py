@@ -6,11 +6,13 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.images import confined
 from imagerouter_mcp.images.confined import StoppedError, TooLargeError, in_child
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
+from imagerouter_mcp.images.pixels.derive import derived
 from support import child_work
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits all of it")
@@ -87,3 +89,13 @@ def test_what_the_work_refuses_passes() -> None:
         in_child(child_work.die, PICTURE, how="refused")
     with pytest.raises(NotAPictureError, match="it is a poem"):
         in_child(child_work.die, PICTURE, how="no picture")
+
+
+@pytest.mark.parametrize(("kind", "elsewhere"), [("PNG", False), ("TIFF", True)])
+def test_only_what_is_heavy_is_decoded_in_a_child(kind: str, *, elsewhere: bool) -> None:
+    with BytesIO() as file:
+        Image.new("L", (8, 8)).save(file, kind)
+        made, told = derived(child_work.worker, file)
+
+    assert (told["process"] != os.getpid()) == elsewhere
+    assert (made.size, made.tobytes()) == ((2, 1), b"\7\7")

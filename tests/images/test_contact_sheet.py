@@ -56,3 +56,11 @@ def test_labels_stand_below_their_cells_and_are_cut_at_their_width() -> None:
     assert max(short) < 0.2 * sheet.width
     assert 0.4 * sheet.width < max(long) < 0.49 * sheet.width
     assert not inked(sheet, (0, 0, 1, 0.93))
+
+
+def test_the_lines_of_a_label_stand_below_each_other_and_below_the_picture(tmp_path: Path) -> None:
+    Image.new("RGB", (300, 300), COLOURS[3]).save(tmp_path / "yellow.png")
+    sheet = sheet_of([(tmp_path / "yellow.png", "fox\nwolf"), (None, "fox")])
+    assert inked(sheet, (0, 0.94, 0.49, 1)), "the second line"
+    assert not inked(sheet, (0.5, 0.94, 1, 1)), "a label of one line has none"
+    assert not inked(sheet, (0, 0, 1, 0.87)), "nothing is written on the pictures"

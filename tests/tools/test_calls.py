@@ -3,8 +3,9 @@
 import asyncio
 import io
 import re
+import sqlite3
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -393,6 +394,22 @@ async def test_an_edit_of_last_whose_answer_was_lost_does_not_build_on_its_own_r
     assert listed[0]["handle"] == further.image["handle"]
     assert listed[0]["sources"] in ([joined.image["handle"]], [str(joined.path)])
     assert listed[1]["sources"] in ([source.image["handle"]], [str(source.path)])
+
+
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+async def test_an_edit_of_last_is_not_answered_with_that_of_a_picture_which_was_not_the_last(
+    connect: Hosts, settings: Settings
+) -> None:
+    edit = {"prompt": "Invert", "model": "sandbox/slow-0"}
+    async with connect() as host:
+        oldest = await host("generate_image", prompt="A fox", **FAST)
+        await host("generate_image", prompt="A wolf", **FAST)
+        with closing(sqlite3.connect(settings.data_dir / "gallery.sqlite3")) as gallery, gallery:
+            gallery.execute("UPDATE generations SET created_at = created_at - 3600")
+        first = await host("edit_image", images=[oldest.image["handle"]], **edit)
+        second = await host("edit_image", images=["last"], **edit)
+    assert second.path != first.path
+    assert NOT_CHARGED_AGAIN not in second.text
 
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it

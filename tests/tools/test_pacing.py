@@ -1,7 +1,6 @@
 """How fast the service is asked, and what is tried again."""
 
 import asyncio
-import socket
 import sqlite3
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, closing, contextmanager
@@ -15,6 +14,7 @@ from imagerouter_mcp.generation.calls import calls, send
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from patience import until
+from support.held_port import held_port
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
@@ -161,27 +161,23 @@ async def test_a_refused_connection_is_tried_again_until_the_service_is_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(send, "RETRY_SECONDS", (0.1,) * 50)
-    port, told = _free_port(), list[str]()
+    told = list[str]()
 
     async def note(progress: float, total: float | None, message: str | None) -> None:
         del progress, total
         told.append(message or "")
 
     wish = {"prompt": "A fox", **SMALL}
-    async with connect(base_url=f"http://127.0.0.1:{port}") as host:
-        asking = asyncio.create_task(host.client.call_tool("generate_image", wish, progress_callback=note))
-        await until(lambda: any("could not be reached" in line and "trying again" in line for line in told))
-        assert not made()
-        await loopback(partial(_relay, sandbox), port)
-        result = await asking
+    with held_port() as port:
+        async with connect(base_url=f"http://127.0.0.1:{port}") as host:
+            call = host.client.call_tool("generate_image", wish, progress_callback=note)
+            asking = asyncio.create_task(call)
+            await until(lambda: any("reached" in line and "trying again" in line for line in told))
+            assert not made()
+            await loopback(partial(_relay, sandbox), port)
+            result = await asking
     assert not result.is_error, result.content
     assert len(made()) == 1
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 async def _relay(sandbox: Sandbox, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

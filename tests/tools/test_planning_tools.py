@@ -139,6 +139,13 @@ async def test_one_model_under_two_names_is_not_compared_with_itself(
     assert generations(journal) == []
 
 
+async def test_a_model_is_compared_by_another_of_its_names(connect: Hosts) -> None:
+    models = ["google/gemini-2.5-flash-image", "test/test"]
+    async with connect() as host:
+        told = await host("compare_models", prompt="a logo", models=models, preview="none")
+    assert [image["model"] for image in told.fields["images"]] == ["google/gemini-2.5-flash", "test/test"]
+
+
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     """A plain picture of 200×100 pixels."""

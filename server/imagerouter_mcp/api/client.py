@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote
 
 import anyio
 
-from imagerouter_mcp.api.http import Answer, Call, Heartbeat, ServiceHTTP, no_heartbeat
+from imagerouter_mcp.api.http import Call, Heartbeat, ServiceHTTP, no_heartbeat
 from imagerouter_mcp.api.rate import RateLimits
 from imagerouter_mcp.api.request_body import form, json_with_images
 from imagerouter_mcp.api.wire import (
@@ -131,11 +130,10 @@ class ImageRouterClient:
         self, shape: Literal["v1", "v2", "v3"] = "v1", query: Mapping[str, str] | None = None
     ) -> object:
         """Return the model list in one of its shapes; `model_list` reads all three."""
-        return (await self._look_up(f"/{shape}/models", query)).body
-
-    async def model(self, model_id: str) -> object:
-        """Return one model of the list, without its id."""
-        return (await self._look_up(f"/v1/models/{quote(model_id)}")).body
+        content = {"params": dict(query)} if query else None
+        url = f"{self._base}/{shape}/models"
+        call = Call("GET", url, LOOKUP_SECONDS, authorized=False, content=content)
+        return (await self._service.send(call)).body
 
     async def is_newer(self) -> bool:
         """Tell whether this is the newer generation of the service: only that one has `GET /v3/models`.
@@ -172,11 +170,6 @@ class ImageRouterClient:
         """Ask whether the key is valid."""
         call = Call("POST", f"{self._base}/v1/auth/test", LOOKUP_SECONDS)
         return read_as(KeyCheck, (await self._service.send(call)).body)
-
-    async def _look_up(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
-        content = {"params": dict(query)} if query else None
-        call = Call("GET", f"{self._base}{path}", LOOKUP_SECONDS, authorized=False, content=content)
-        return await self._service.send(call)
 
     async def _body(
         self, fields: Mapping[str, str], images: Sequence[Upload], mask: Upload | None = None

@@ -13,7 +13,7 @@ from typing import Literal
 from imagerouter_mcp.api.facts import Output
 from imagerouter_mcp.api.model_list import ModelEntry
 
-Ability = Literal["edit", "mask", "quality", "text"]
+Ability = Literal["edit", "mask", "quality"]
 Sort = Literal["relevance", "price", "date", "name", "popularity", "score", "size"]
 
 _FILLER = re.compile(
@@ -143,7 +143,7 @@ def search(
     query: str | None = None,
     *,
     kind: Output | None = None,
-    free: bool | None = None,
+    free: bool = False,
     supports: Collection[Ability] = (),
     vendor: str | None = None,
     max_price: float | None = None,
@@ -161,9 +161,8 @@ def search(
         models: Where to look.
         query: Words; None, or only filler such as "a model for", finds all.
         kind: Only models that make this; a word for videos in the query means videos.
-        free: Only free ones, or only paid ones.
-        supports: What the model must take, as the list says. "text" is assumed where the list does not tell,
-            because almost every model takes a prompt.
+        free: Only free ones.
+        supports: What the model must take, as the list says.
         vendor: Only this vendor's, in any capitalisation.
         max_price: Upper bound on the likely price, in USD; models of unknown price are left out.
         size: `WIDTHxHEIGHT` that the list must not exclude.
@@ -178,7 +177,7 @@ def search(
         entry
         for entry in models
         if (kind is None or entry.output == kind)
-        and (free is None or entry.free == free)
+        and (entry.free or not free)
         and all(_supports(entry, ability) for ability in supports)
         and (vendor is None or _squash(entry.vendor) == _squash(vendor))
         and (max_price is None or (entry.price is not None and entry.price.likely <= max_price))
@@ -187,18 +186,12 @@ def search(
     orders: list[Sort] = [_ORDERS[word] for word in words if word in _ORDERS]
     order = orders[0] if orders and sort == "relevance" else sort
     ranks = {model_id: rank for rank, model_id in enumerate(popularity)}
-    listing = {
-        entry.id
-        for entry in kept
-        if (size is None or entry.lists_size(size)) and ("text" not in supports or entry.takes_text)
-    }
+    listing = {entry.id for entry in kept if size is None or entry.lists_size(size)}
     key = partial(_sort_key, by_match=sort == "relevance", order=order, listing=listing, ranks=ranks)
     return [hit.entry for hit in sorted(_hits(kept, query or "", terms), key=key)]
 
 
 def _supports(entry: ModelEntry, ability: Ability) -> bool:
-    if ability == "text":
-        return entry.takes_prompt
     told = {"edit": entry.takes_image, "mask": entry.takes_mask, "quality": entry.takes_quality}
     return bool(told[ability])
 

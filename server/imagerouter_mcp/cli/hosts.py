@@ -16,12 +16,10 @@ from urllib.parse import quote, urlencode
 
 import platformdirs
 
-from imagerouter_mcp.cli.launch import COMMAND, SERVER, Launch
+from imagerouter_mcp.cli.launch import SERVER, Launch
 
 CALL_MS = 300_000
 """Time limit for a tool call that we ask hosts to set, in milliseconds. Their own limit is often 60 s."""
-ON_PATH = Launch(COMMAND)
-"""The command as PATH finds it: for links that anybody may click."""
 
 Entry = Callable[[Launch], dict[str, object]]
 """Builds the server's entry in a host's configuration."""

@@ -136,7 +136,7 @@ def _few_marks(word: str) -> str:
 
 
 def _is_mark(character: str) -> bool:
-    return unicodedata.category(character).startswith("M") or character in _JOINERS
+    return unicodedata.category(character).startswith("M")
 
 
 def _limited(stem: str) -> str:
@@ -154,6 +154,6 @@ def _cut(text: str, limit: int) -> str:
     end = len(text.encode()[:limit].decode(errors="ignore"))
     if end == len(text):
         return text
-    while end and (_is_mark(text[end]) or text[end - 1] in _JOINERS):
+    while end and _is_mark(text[end]):
         end -= 1
     return text[:end]

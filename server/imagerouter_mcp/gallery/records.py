@@ -13,9 +13,9 @@ from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, Stor
 from imagerouter_mcp.gallery.query import CONDITION, wanted
 
 _LATENCIES = 20
+"""How many of a model's latest results count for its usual duration."""
 _OF_CALL = 100
 """More than any call makes."""
-"""How many of a model's latest results count for its usual duration."""
 _HANDLE = re.compile(r"(?:img)?[_-]?([0-9a-f]+)", re.IGNORECASE)
 
 

@@ -5,7 +5,6 @@ folder that keeps it, accept each other's links.
 """
 
 import hmac
-import os
 import re
 import secrets
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.gallery.files import discard, move_new, temporary_path
+from imagerouter_mcp.gallery.files import move_new, partial_file
 from imagerouter_mcp.private_files import private_folder
 from imagerouter_mcp.settings import Settings
 
@@ -102,14 +101,6 @@ def link_secret(settings: Settings) -> bytes:
 
 def _keep(file: Path) -> None:
     """Write a new secret, unless another process writes one first."""
-    private_folder(file.parent)
-    temporary = temporary_path(file.parent)
-    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(secrets.token_bytes(_SECRET_BYTES))
-            opened.flush()
-            os.fsync(opened.fileno())
-        move_new(temporary, file)
-    finally:
-        discard(temporary)
+    with partial_file(private_folder(file.parent), private=True) as partial:
+        partial.file.write(secrets.token_bytes(_SECRET_BYTES))
+        move_new(partial.finish(), file)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
 import anyio
@@ -47,6 +47,8 @@ _ATTACHMENT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """What chats call the pictures that are attached to them."""
+_LINUX_IN_WINDOWS = ("wsl.localhost", "wsl$")
+"""The machine that Windows calls the Linux within it."""
 _SPACES = ("%20", "%09", "%0A", "%0a", "%0D", "%0d", *" \t\n\r\f\v")
 
 
@@ -182,7 +184,7 @@ class SourceReader:
 
     def _path(self, text: str) -> Path:
         try:
-            path = _path_of_uri(text) if text[:5].lower() == "file:" else self._expand(text)
+            path = self._expand(_path_of_uri(text) if text[:5].lower() == "file:" else text)
             str(path).encode()  # half a surrogate pair is in no file's name
         except (ValueError, RuntimeError):  # a broken file: URI; no home folder
             raise _unusable(text) from None
@@ -256,18 +258,21 @@ def shown(text: str) -> str:
     return cut_middle(_USER.sub("", text), _SHOWN)
 
 
-def _path_of_uri(text: str) -> Path:
+def _path_of_uri(text: str) -> str:
     parts = urlsplit(text)
+    if parts.netloc.lower() in _LINUX_IN_WINDOWS:
+        return f"//{parts.netloc}{unquote(parts.path)}"
     if parts.netloc not in ("", "localhost"):
         raise InvalidSourceError(
             f"The source image {shown(text)} lies on another machine.", "Give a path on this one."
         )
-    return Path(url2pathname(parts.path))
+    path = url2pathname(parts.path)
+    return path[1:] if re.match(r"/[A-Za-z]:[/\\]", path) else path  # where Linux runs within Windows
 
 
 def _unusable(text: str) -> InvalidSourceError:
     windows = " (it is a path of Windows, and this server runs on another system)"
-    other = windows if os.name != "nt" and re.match(r"[A-Za-z]:[\\/]|\\\\", text) else ""
+    other = windows if os.name != "nt" and re.match(r"(?:file:///)?[A-Za-z]:[\\/]|\\\\", text) else ""
     return InvalidSourceError(
         f"The source image {shown(text)!r} is neither an absolute path nor an address{other}.",
         "Give an absolute path, a file:// or http(s):// address, a data URI, a handle such as img_7f3a, "

@@ -67,7 +67,7 @@ async def search_models(
         listing.models,
         query,
         kind=None if kind == "any" else kind,
-        free=True if free else None,
+        free=free,
         supports=supports,
         vendor=vendor or None,
         max_price=max_price,

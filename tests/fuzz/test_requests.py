@@ -1,11 +1,11 @@
 """Whatever an agent writes for a size, a shape, a mask, a model or a source: a plan, or a sentence."""
 
 import string
+from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
 
 import anyio
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagerouter_mcp.addresses import Policy
@@ -24,6 +24,8 @@ from imagerouter_mcp.sandbox.service.list_shapes import v1
 from imagerouter_mcp.sandbox.service.offered import listed
 from imagerouter_mcp.settings import expand
 from support.visible import is_visible
+
+Fuzz = Callable[..., None]
 
 LISTING = Listing(parse_models(v1(listed(), {}, text=True)))
 IDS = st.sampled_from([entry.id for entry in LISTING.models])
@@ -64,35 +66,37 @@ requests = st.builds(
 )
 
 
-@given(requests)
-@settings(max_examples=600, deadline=None)
-def test_every_wish_becomes_a_plan_or_a_sentence(wish: Request) -> None:
-    try:
-        choice = choose_model(wish, LISTING, (), Preference())
-        plan = make_plan(wish, choice, response_format="url", destination=HERE, source=(640, 480))
-    except ImageRouterError as error:
-        assert is_a_sentence(error)  # noqa: PT017 - either outcome is right, and each is looked at
-        return
-    assert plan.fields["model"] == plan.model
-    assert plan.size is None or min(plan.size) >= 1
-
-
-@given(masks, st.integers(1, 3000), st.integers(1, 3000))
-@settings(max_examples=600, deadline=None)
-def test_every_mask_in_words_becomes_a_mask_a_source_or_a_sentence(
-    text: str, width: int, height: int
-) -> None:
-    try:
-        regions = parse_mask(text)
-        if regions is None or regions.alpha:
+def test_every_wish_becomes_a_plan_or_a_sentence(fuzz: Fuzz) -> None:
+    def attempt(wish: Request) -> None:
+        try:
+            choice = choose_model(wish, LISTING, (), Preference())
+            plan = make_plan(wish, choice, response_format="url", destination=HERE, source=(640, 480))
+        except ImageRouterError as error:
+            assert is_a_sentence(error)  # noqa: PT017 - either outcome is right, and each is looked at
             return
-        with Path("/dev/null").open("rb") as nothing:
-            mask = region_mask(regions, nothing, width, height)
-    except ImageRouterError as error:
-        assert is_a_sentence(error)  # noqa: PT017 - as above
-        return
-    assert mask.size == (width, height)
-    assert mask.getextrema() == (0, 255)
+        assert plan.fields["model"] == plan.model
+        assert plan.size is None or min(plan.size) >= 1
+
+    fuzz(requests, attempt)
+
+
+def test_every_mask_in_words_becomes_a_mask_a_source_or_a_sentence(fuzz: Fuzz) -> None:
+    def attempt(drawn: tuple[str, int, int]) -> None:
+        text, *size = drawn
+        try:
+            regions = parse_mask(text)
+            if regions is None or regions.alpha:
+                return
+            with Path("/dev/null").open("rb") as nothing:
+                mask = region_mask(regions, nothing, *size)
+        except ImageRouterError as error:
+            assert is_a_sentence(error)  # noqa: PT017 - as above
+            return
+        assert mask.size == tuple(size)
+        assert mask.getextrema() == (0, 255)
+
+    sides = st.integers(1, 3000)
+    fuzz(st.tuples(masks, sides, sides), attempt)
 
 
 sources = st.one_of(
@@ -106,10 +110,8 @@ sources = st.one_of(
 )
 
 
-@given(st.lists(sources, min_size=1, max_size=8))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_every_source_becomes_a_picture_or_a_sentence(texts: list[str]) -> None:
-    async def try_all() -> None:
+def test_every_source_becomes_a_picture_or_a_sentence(fuzz: Fuzz) -> None:
+    async def open_all(texts: list[str]) -> None:
         async with aclosing(Fetcher(Policy(allow_private=True), 2)) as fetcher:
             reader = SourceReader(fetcher, expand)
             for text in texts:
@@ -119,4 +121,7 @@ def test_every_source_becomes_a_picture_or_a_sentence(texts: list[str]) -> None:
                 except ImageRouterError as error:
                     assert is_a_sentence(error)  # noqa: PT017 - as above
 
-    anyio.run(try_all)
+    def attempt(texts: list[str]) -> None:
+        anyio.run(open_all, texts)
+
+    fuzz(st.lists(sources, min_size=1, max_size=8), attempt, usual=150)
