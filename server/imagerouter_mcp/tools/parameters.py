@@ -26,7 +26,7 @@ Mask = Annotated[
         "outside: inverts), alpha, or a picture."
     ),
 ]
-KeepOutside = Annotated[bool, Field(description="Change nothing outside the mask. Default True.")]
+KeepOutside = Annotated[bool, Field(description="Default true.")]
 Model = Annotated[str, Field(description="Model id, auto, cheapest or free.")]
 Size = Annotated[str, Field(description="WIDTHxHEIGHT, 1K, 2K or 4K.")]
 AspectRatio = Annotated[str, Field(description="Such as 16:9, square, portrait, match (source).")]
@@ -35,8 +35,8 @@ Fit = Annotated[
     Field(description="How the model's shape becomes the asked one: cropped, padded or stretched."),
 ]
 Count = Annotated[int, Field(ge=1, le=8, description="How many, each paid for. Default 1.")]
-DryRun = Annotated[bool, Field(description="Only tell model and price.")]
-Again = Annotated[bool, Field(description="Make another; a repeat within ten minutes returns the first.")]
+DryRun = Annotated[bool, Field(description="Only tell the price.")]
+Again = Annotated[bool, Field(description="Else a repeat within ten minutes returns the first.")]
 ConfirmCost = Annotated[bool, Field(description="The person agreed to the price.")]
 Quality = Annotated[
     Literal["auto", "low", "medium", "high"], Field(description="For the models that have one.")
