@@ -26,7 +26,7 @@ Mask = Annotated[
         "outside: inverts), alpha, or a picture."
     ),
 ]
-KeepOutside = Annotated[bool, Field(description="Default true.")]
+KeepOutside = Annotated[bool, Field(description="Change nothing outside. Default True.")]
 Model = Annotated[str, Field(description="Model id, auto, cheapest or free.")]
 Size = Annotated[str, Field(description="WIDTHxHEIGHT, 1K, 2K or 4K.")]
 AspectRatio = Annotated[str, Field(description="Such as 16:9, square, portrait, match (source).")]
