@@ -29,14 +29,14 @@ Mask = Annotated[
 KeepOutside = Annotated[bool, Field(description="Change nothing outside. Default True.")]
 Model = Annotated[str, Field(description="Model id, auto, cheapest or free.")]
 Size = Annotated[str, Field(description="WIDTHxHEIGHT, 1K, 2K or 4K.")]
-AspectRatio = Annotated[str, Field(description="Such as 16:9, square, portrait, match (source).")]
+AspectRatio = Annotated[str, Field(description="16:9, square, portrait, match (source).")]
 Fit = Annotated[
     Literal["auto", "cover", "contain", "stretch"],
     Field(description="How the model's shape becomes the asked one: cropped, padded or stretched."),
 ]
-Count = Annotated[int, Field(ge=1, le=8, description="How many, each paid for. Default 1.")]
+Count = Annotated[int, Field(ge=1, le=8, description="How many, each paid. Default 1.")]
 DryRun = Annotated[bool, Field(description="Only tell the price.")]
-Again = Annotated[bool, Field(description="Else a repeat within ten minutes returns the first.")]
+Again = Annotated[bool, Field(description="Repeats within ten minutes return the first.")]
 ConfirmCost = Annotated[bool, Field(description="The person agreed to the price.")]
 Quality = Annotated[
     Literal["auto", "low", "medium", "high"], Field(description="For the models that have one.")
