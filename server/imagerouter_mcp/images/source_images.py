@@ -21,6 +21,7 @@ from imagerouter_mcp.fetch import Fetcher, FetchError
 from imagerouter_mcp.images.allowed_files import MAX_READ_BYTES, open_source, too_large
 from imagerouter_mcp.images.confined import scratch_file
 from imagerouter_mcp.images.prepare import SourceImage, prepare
+from imagerouter_mcp.images.whole_source import WholeSource, whole
 from imagerouter_mcp.images.workers import decode
 from imagerouter_mcp.lines import collapse, cut_middle
 
@@ -85,6 +86,23 @@ class SourceReader:
         file = await anyio.to_thread.run_sync(open_source, path, name)
         return await _prepared(file, name, turns, turn=turn)
 
+    async def open_whole(self, source: str | Path, name: str = "", roots: Sequence[Path] = ()) -> WholeSource:
+        """Open a source image as it is, of which everything outside a mask is kept.
+
+        Args:
+            source: As for `open`, or the path of a file that this server stored.
+            name: What sentences call such a file.
+            roots: As for `open`.
+
+        Raises:
+            InvalidSourceError: As for `open`.
+        """
+        if isinstance(source, Path):
+            return await _whole(await anyio.to_thread.run_sync(open_source, source, name), name)
+        text = _as_uri(source)
+        file = await self._open_bytes(text, roots)
+        return await _whole(file, shown(text), fetched=_is_address(text))
+
     async def digest(self, source: str | Path, roots: Sequence[Path] = ()) -> str | None:
         """Return the SHA-256 of a file's content; None for an address or data, which are compared as texts.
 
@@ -134,9 +152,7 @@ class SourceReader:
         Raises:
             InvalidSourceError: It cannot be read, is too large, or is no picture.
         """
-        text = text.strip()
-        if _is_base64(text):
-            text = f"data:;base64,{text}"
+        text = _as_uri(text)
         file = await self._open_bytes(text, roots)
         return await _prepared(file, shown(text), turns or anyio.Lock(), turn=turn, fetched=_is_address(text))
 
@@ -231,10 +247,28 @@ async def _prepared(
         return replace(image, fetched=digest)
 
 
+async def _whole(file: BinaryIO, name: str, *, fetched: bool = False) -> WholeSource:
+    try:
+        digest = await anyio.to_thread.run_sync(_digest, file) if fetched else ""
+        source = await decode("sources", file, whole, file, name, digest)
+    except BaseException:
+        file.close()
+        raise
+    if source.file is not file:
+        file.close()
+    return source
+
+
 def _digest(file: BinaryIO) -> str:
     """Return the SHA-256 of a file, from its beginning."""
     file.seek(0)
     return hashlib.file_digest(cast("BufferedReader", file), "sha256").hexdigest()
+
+
+def _as_uri(text: str) -> str:
+    """Return bare base64 as a data URI, and anything else without the spaces around it."""
+    text = text.strip()
+    return f"data:;base64,{text}" if _is_base64(text) else text
 
 
 def _is_address(text: str) -> bool:
