@@ -21,6 +21,7 @@ from imagerouter_mcp.tools.parameters import (
     Fit,
     Images,
     Instruction,
+    KeepOutside,
     Mask,
     Model,
     OutputDir,
@@ -40,12 +41,15 @@ async def _consent(
     prompt: str,
     images: list[str],
     mask: str,
+    keep_outside: bool,
     model: str,
     size: str,
     n: int,
     dry_run: bool,
 ) -> Asked:
-    request = Request(prompt=prompt, images=tuple(images), mask=mask, model=model, size=size)
+    request = Request(
+        prompt=prompt, images=tuple(images), mask=mask, keep_outside=keep_outside, model=model, size=size
+    )
     order = Order(tool="edit_image", requests=(request,) * n)
     return await ask_person(ctx, order, dry_run=dry_run)
 
@@ -63,6 +67,7 @@ async def edit_image(
     roots: Annotated[ListRootsResult, Resolve(_roots)],
     prompt: Instruction = "",
     mask: Mask = "",
+    keep_outside: KeepOutside = True,
     model: Model = "",
     size: Size = "auto",
     aspect_ratio: AspectRatio = "",
@@ -95,6 +100,7 @@ async def edit_image(
         response_format=response_format,
         images=tuple(images),
         mask=mask,
+        keep_outside=keep_outside,
         output_dir=output_dir,
         filename=filename,
     )

@@ -22,10 +22,11 @@ Images = Annotated[
 Mask = Annotated[
     str,
     Field(
-        description="Where to change: box:x,y,w,h in pixels or % (join with +, outside: inverts), alpha, "
-        "or a picture."
+        description="Where to change: box:x,y,w,h or poly:x,y x,y x,y in pixels or % (join with +, "
+        "outside: inverts), alpha, or a picture."
     ),
 ]
+KeepOutside = Annotated[bool, Field(description="Change nothing outside the mask. Default True.")]
 Model = Annotated[str, Field(description="Model id, auto, cheapest or free.")]
 Size = Annotated[str, Field(description="WIDTHxHEIGHT, 1K, 2K or 4K.")]
 AspectRatio = Annotated[str, Field(description="Such as 16:9, square, portrait, match (source).")]

@@ -69,8 +69,8 @@ class Planner:
         """
         request = order.requests[0]
         choices = await self._choose(order)
-        async with self._sources.opened(request) as sources:
-            return (await self._plan([request], choices, sources))[0]
+        async with self._sources.opened(request) as sources, AsyncExitStack() as opened:
+            return (await self._plan([request], choices, sources, opened))[0]
 
     async def prepare(
         self, order: Order, handles: Sequence[str], opened: AsyncExitStack
@@ -90,9 +90,11 @@ class Planner:
         """
         choices = await self._choose(order)
         sources = await opened.enter_async_context(self._sources.opened(order.requests[0]))
-        plans = await self._plan(order.requests, choices, sources)
+        plans = await self._plan(order.requests, choices, sources, opened)
         amounts = check_order(self._settings, order, plans)
         await to_thread.run_sync(self._delivery.prepare, plans[0].destination)
+        if sources.whole and sources.mask:
+            await to_thread.run_sync(self._delivery.keep_source, handles, sources.whole.file, sources.mask)
         await self._reserve(handles, plans, amounts)
         return plans, amounts, sources
 
@@ -116,17 +118,23 @@ class Planner:
         return choices
 
     async def _plan(
-        self, requests: Sequence[Request], choices: dict[str, ModelChoice], sources: OpenSources
+        self,
+        requests: Sequence[Request],
+        choices: dict[str, ModelChoice],
+        sources: OpenSources,
+        opened: AsyncExitStack,
     ) -> list[Plan]:
         destinations = await to_thread.run_sync(self._delivery.destinations, requests[0], len(requests))
         listing = self._catalogue.peek()
-        return [
+        masked = await to_thread.run_sync(lambda: sources.masked)
+        plans = [
             make_plan(
                 request,
                 choices[request.model],
                 response_format=self._settings.response_format,
                 destination=place,
                 source=sources.size,
+                masked=masked,
                 origins=sources.origins,
                 fetched=sources.fetched,
                 source_notes=sources.notes,
@@ -135,6 +143,10 @@ class Planner:
             )
             for request, place in zip(requests, destinations, strict=True)
         ]
+        for plan in plans:
+            if plan.cut:
+                await sources.cut_out(plan.cut, opened)
+        return plans
 
     async def _reserve(
         self, handles: Sequence[str], plans: Sequence[Plan], amounts: Sequence[Decimal]

@@ -196,6 +196,7 @@ class Runner:
             return
         if not keeps:
             await to_thread.run_sync(self._answers.discard, handle)
+            await to_thread.run_sync(self._delivery.discard_source, handle)
 
 
 @contextmanager

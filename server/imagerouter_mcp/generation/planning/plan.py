@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -15,13 +15,15 @@ from imagerouter_mcp.api.catalogue import Listing
 from imagerouter_mcp.api.model_list import ModelEntry
 from imagerouter_mcp.generation.planning.background import asks_for_transparency, what_gives_it
 from imagerouter_mcp.generation.planning.checks import check_model, check_request
-from imagerouter_mcp.generation.planning.finishing import Finishing
+from imagerouter_mcp.generation.planning.cuts import cut_around, guided
+from imagerouter_mcp.generation.planning.finishing import Box, Cut, Finishing
 from imagerouter_mcp.generation.planning.model_choice import ModelChoice, Need, Preference, choose
 from imagerouter_mcp.generation.planning.notes import expectations, plan_notes
 from imagerouter_mcp.generation.planning.prices import Estimate, estimate
 from imagerouter_mcp.generation.planning.request import Kind, Request
 from imagerouter_mcp.generation.planning.sizes import (
     Wish,
+    area_of,
     exact_shape,
     read_ratio,
     read_wish,
@@ -56,6 +58,7 @@ class Plan:
         fields: The request's fields by their API names.
         why: Why this model, as the end of a sentence; "" for a named model.
         estimate: What it may cost, or None if the model list does not say.
+        sends_mask: Whether the mask is sent; a model that takes none still gets what lies around it.
         convention: How a mask marks what to edit, for the provider that will serve the model.
         destination: Where to save the results.
         origins: What the record calls the source images.
@@ -73,6 +76,7 @@ class Plan:
     fields: dict[str, str]
     why: str
     estimate: Estimate | None
+    sends_mask: bool = True
     convention: MaskConvention = "white"
     destination: Destination
     origins: tuple[str, ...]
@@ -86,6 +90,11 @@ class Plan:
     def model(self) -> str:
         """The model's id."""
         return self.fields["model"]
+
+    @property
+    def cut(self) -> Cut | None:
+        """The part of the first source that is sent, if nothing outside the mask is to change."""
+        return self.finishing.cut if self.finishing else None
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -140,6 +149,21 @@ def choose_model(
     return choice
 
 
+@dataclass(frozen=True, slots=True)
+class MaskedSource:
+    """What a masked edit changes.
+
+    Attributes:
+        size: Width and height of the source, in pixels.
+        region: The box around what changes.
+        kept: The box around what does not.
+    """
+
+    size: tuple[int, int]
+    region: Box
+    kept: Box
+
+
 def make_plan(
     request: Request,
     choice: ModelChoice,
@@ -147,6 +171,7 @@ def make_plan(
     response_format: str,
     destination: Destination,
     source: tuple[int, int] | None = None,
+    masked: MaskedSource | None = None,
     origins: tuple[str, ...] = (),
     fetched: tuple[str, ...] = (),
     source_notes: tuple[str, ...] = (),
@@ -161,6 +186,7 @@ def make_plan(
         response_format: The person's default.
         destination: Where to save the results.
         source: Width and height of the first source image, in pixels, if there is one.
+        masked: What the edit changes, if nothing else is to change.
         origins: What the record calls the source images.
         fetched: Of each, the SHA-256 of what its address gave.
         source_notes: What was done to the source images, a sentence each.
@@ -172,18 +198,27 @@ def make_plan(
     """
     entry = choice.known
     wish = read_wish(request.size, request.aspect_ratio)
-    if wish.size and request.kind == "image" and choice.entry:
+    sent = request
+    if masked:
+        cut = cut_around(masked.region, masked.size, entry, area_of(wish))
+        size = "auto" if entry.facts.does else f"{cut.size[0]}x{cut.size[1]}"
+        finishing = Finishing(output_format=request.format, cut=cut)
+        prompt = guided(request.prompt, entry, cut, masked.region, masked.kept)
+        sent = replace(request, prompt=prompt, output_format="png", filename="")  # without loss
+    elif wish.size and request.kind == "image" and choice.entry:
         size = size_to_finish(wish.size, entry)
+        finishing = _finishing(request, wish, size, source)
     else:
         size = size_for(wish, source, entry)
-    finishing = _finishing(request, wish, size, source)
+        finishing = _finishing(request, wish, size, source)
     notes = plan_notes(request, choice, size, finishing, listed=listed)
     return Plan(
         kind=request.kind,
         prompt=request.prompt,
-        fields=_fields(request, entry, size, response_format),
+        fields=_fields(sent, entry, size, response_format),
         why=choice.why,
         estimate=estimate(choice.entry),
+        sends_mask=not masked or entry.takes_mask is not False,
         convention=_convention(choice),
         destination=destination,
         origins=origins,
@@ -212,10 +247,10 @@ def need_of(request: Request) -> Need:
     Raises:
         PlanError: Its size or aspect ratio cannot be read.
     """
-    size = read_wish(request.size, request.aspect_ratio).size
+    size = None if request.is_cut else read_wish(request.size, request.aspect_ratio).size
     return Need(
         images=len(request.images),
-        mask=bool(request.mask),
+        mask=bool(request.mask) and not request.is_cut,
         size=f"{size[0]}x{size[1]}" if size else "auto",
         kind=request.kind,
         seconds=request.seconds,
