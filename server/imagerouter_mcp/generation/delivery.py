@@ -475,7 +475,8 @@ async def _differences(
     looks: list[Look] = []
     if plan.kind == "image" and (source or plan.transparency):
         with anyio.move_on_after(_LOOKING_SECONDS):
-            for path in [own.path for image in images if (own := image.original or image).path]:
-                look = await decode("previews", path, look_at, path)
-                looks += [look] if look else []
+            for image in images:
+                own = image.original if source and image.original else image  # what is cropped is no echo
+                if own.path and (look := await decode("previews", own.path, look_at, own.path)):
+                    looks.append(look)
     return await to_thread.run_sync(differences, plan, answer, images, looks, source)
