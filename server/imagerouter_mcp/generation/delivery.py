@@ -234,6 +234,7 @@ class Delivery:
             *dict.fromkeys(each.note for each in stored if each.note),
             *await _differences(plan, answer, [each.image for each in stored], source),
             *_other_folder(stored),
+            *_left_out(answer),
             *((SANDBOX_NOTE,) if answer.sandbox else ()),
         ]
         record, unrecorded = await to_thread.run_sync(self._record, handle, plan, answer, stored, notes)
@@ -451,6 +452,12 @@ def _unnamed(image: StoredImage) -> GalleryImage:
     return GalleryImage(**own, handle="")
 
 
+def _left_out(answer: GenerationAnswer) -> tuple[str, ...]:
+    if not answer.left_out:
+        return ()
+    return (f"ImageRouter answered with {answer.left_out} more results, which were not fetched.",)
+
+
 def _other_folder(stored: Sequence[Stored]) -> tuple[str, ...]:
     """Return a sentence if files are not where they should be."""
     for each in stored:
@@ -468,7 +475,8 @@ async def _differences(
     looks: list[Look] = []
     if plan.kind == "image" and (source or plan.transparency):
         with anyio.move_on_after(_LOOKING_SECONDS):
-            for path in [own.path for image in images if (own := image.original or image).path]:
-                look = await decode("previews", path, look_at, path)
-                looks += [look] if look else []
+            for image in images:
+                own = image.original if source and image.original else image  # what is cropped is no echo
+                if own.path and (look := await decode("previews", own.path, look_at, own.path)):
+                    looks.append(look)
     return await to_thread.run_sync(differences, plan, answer, images, looks, source)
