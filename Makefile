@@ -64,8 +64,8 @@ regions: .venv/dev ## try sixty masked edits with the sandbox, and draw sheets o
 security: .venv/dev ## try what attackers try, and write docs/security-tests.md
 	$(BIN)/pytest tests/security --accept-security --quiet
 
-fuzz: .venv/dev ## call every tool and parser with random input, 100,000 times each
-	$(BIN)/pytest tests/fuzz --fuzz 100000 --quiet
+fuzz: .venv/dev ## give every tool and reader random input, 100,000 times each
+	$(BIN)/pytest tests/fuzz --fuzz 100000 --quiet --numprocesses auto --dist worksteal
 
 conformance: .venv/dev ## run the official MCP suite against the HTTP server; needs npm
 	PYTHONPATH=tests $(BIN)/python tests/conformance/run.py

@@ -33,7 +33,7 @@ from imagerouter_mcp.generation.planning.finishing import Finishing
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.request import Request
 from imagerouter_mcp.generation.postprocess import Postprocessing
-from imagerouter_mcp.generation.result_files import ResultFiles, Stored
+from imagerouter_mcp.generation.result_files import ORIGINAL, ResultFiles, Stored
 from imagerouter_mcp.images.source_images import is_data
 from imagerouter_mcp.images.workers import decode
 from imagerouter_mcp.settings import Settings
@@ -234,6 +234,7 @@ class Delivery:
             *dict.fromkeys(each.note for each in stored if each.note),
             *await _differences(plan, answer, [each.image for each in stored], source),
             *_other_folder(stored),
+            *_left_out(answer),
             *((SANDBOX_NOTE,) if answer.sandbox else ()),
         ]
         record, unrecorded = await to_thread.run_sync(self._record, handle, plan, answer, stored, notes)
@@ -338,8 +339,11 @@ class Delivery:
         """Fetch an image from its link, finish it if that is still to be done, and return notes on it."""
         item, finishing = ResultItem(url=image.url), _finishing(image)
         part = _part_of(image, record)
+        place = self._usual_place(record)
+        if image in record.originals:
+            place = replace(place, stem=f"{place.stem}{ORIGINAL}")
         postprocessing = self._postprocessing(finishing, record.model, record.generation)
-        stored = await self._store(item, self._usual_place(record), part, postprocessing)
+        stored = await self._store(item, place, part, postprocessing)
         if stored.image.path is None:
             raise self._undelivered(image, stored.reason, stored.kept)
         return await self._updated(image, stored.image), (stored.note,) if stored.note else ()
@@ -448,6 +452,12 @@ def _unnamed(image: StoredImage) -> GalleryImage:
     return GalleryImage(**own, handle="")
 
 
+def _left_out(answer: GenerationAnswer) -> tuple[str, ...]:
+    if not answer.left_out:
+        return ()
+    return (f"ImageRouter answered with {answer.left_out} more results, which were not fetched.",)
+
+
 def _other_folder(stored: Sequence[Stored]) -> tuple[str, ...]:
     """Return a sentence if files are not where they should be."""
     for each in stored:
@@ -465,7 +475,8 @@ async def _differences(
     looks: list[Look] = []
     if plan.kind == "image" and (source or plan.transparency):
         with anyio.move_on_after(_LOOKING_SECONDS):
-            for path in [own.path for image in images if (own := image.original or image).path]:
-                look = await decode("previews", path, look_at, path)
-                looks += [look] if look else []
+            for image in images:
+                own = image.original if source and image.original else image  # what is cropped is no echo
+                if own.path and (look := await decode("previews", own.path, look_at, own.path)):
+                    looks.append(look)
     return await to_thread.run_sync(differences, plan, answer, images, looks, source)

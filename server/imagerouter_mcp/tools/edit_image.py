@@ -14,6 +14,7 @@ from imagerouter_mcp.tools.parameters import (
     Again,
     AppContext,
     AspectRatio,
+    Background,
     ConfirmCost,
     Count,
     DryRun,
@@ -44,11 +45,18 @@ async def _consent(
     keep_outside: bool,
     model: str,
     size: str,
+    background: str,
     n: int,
     dry_run: bool,
 ) -> Asked:
     request = Request(
-        prompt=prompt, images=tuple(images), mask=mask, keep_outside=keep_outside, model=model, size=size
+        prompt=prompt,
+        images=tuple(images),
+        mask=mask,
+        keep_outside=keep_outside,
+        model=model,
+        size=size,
+        background=background,
     )
     order = Order(tool="edit_image", requests=(request,) * n)
     return await ask_person(ctx, order, dry_run=dry_run)
@@ -73,6 +81,7 @@ async def edit_image(
     aspect_ratio: AspectRatio = "",
     fit: Fit = "auto",
     quality: Quality = "auto",
+    background: Background = "auto",
     output_format: OutputFormat = "auto",
     response_format: ResponseFormat = "auto",
     output_dir: OutputDir = "",
@@ -96,6 +105,7 @@ async def edit_image(
         aspect_ratio=aspect_ratio,
         fit=fit,
         quality=quality,
+        background=background,
         output_format=output_format,
         response_format=response_format,
         images=tuple(images),

@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -12,8 +13,15 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from imagerouter_mcp.api.catalogue import Listing
+from imagerouter_mcp.api.facts import facts_of
 from imagerouter_mcp.api.model_list import ModelEntry
-from imagerouter_mcp.generation.planning.background import asks_for_transparency, what_gives_it
+from imagerouter_mcp.generation.planning.background import (
+    asks_for_transparency,
+    choose_remover,
+    only_removes_background,
+    sent_prompt,
+    what_gives_it,
+)
 from imagerouter_mcp.generation.planning.checks import check_model, check_request
 from imagerouter_mcp.generation.planning.cuts import cut_around, guided
 from imagerouter_mcp.generation.planning.finishing import Box, Cut, Finishing
@@ -63,6 +71,7 @@ class Plan:
         destination: Where to save the results.
         origins: What the record calls the source images.
         fetched: Of each source, the SHA-256 of what its address gave; "" if it was not fetched.
+        follows: The generation of the same call whose picture this one works on, a second step; "" for none.
         transparency: Which calls make a background transparent, as a sentence for a result that has none;
             "" where nobody asked for transparency.
         notes: Sentences for the person.
@@ -81,6 +90,7 @@ class Plan:
     destination: Destination
     origins: tuple[str, ...]
     fetched: tuple[str, ...] = ()
+    follows: str = ""
     transparency: str = ""
     notes: tuple[str, ...]
     expected: tuple[str, ...] = ()
@@ -144,7 +154,10 @@ def choose_model(
     """
     check_request(request)
     need = need_of(request)
-    choice = choose(request.model, need, listing, popular, preference, unread=unread)
+    if only_removes_background(request):
+        choice = choose_remover(request, listing)
+    else:
+        choice = choose(request.model, need, listing, popular, preference, unread=unread)
     check_model(request, need, choice, listing)
     return choice
 
@@ -241,6 +254,42 @@ def _finishing(request: Request, wish: Wish, size: str, source: tuple[int, int] 
     return Finishing(size=exact, fit=fit, output_format=request.format) if exact else None
 
 
+def plan_cut_out(request: Request, picture: Plan, handle: str, remover: ModelEntry) -> tuple[Plan, Plan]:
+    """Plan the removal of a picture's background as a second step.
+
+    Args:
+        request: What is asked for.
+        picture: The plan of the picture.
+        handle: Of its generation.
+        remover: From `remover_for`.
+
+    Returns:
+        The picture's plan and that of the step. The file that is most likely the last one has the name that
+        was asked for. What the step builds on is known when the picture has been made.
+    """
+    place = picture.destination
+    price = estimate(remover)
+    first, second = Destination(place.folder, f"{place.stem}-uncut"), place
+    if facts_of(picture.model).transparency == "asked":  # then the step is hardly needed
+        first, second = place, Destination(place.folder, f"{place.stem}-cutout")
+        price = price and replace(price, low=Decimal(), likely=Decimal())
+    step = Plan(
+        kind="image",
+        prompt=request.prompt,
+        fields=_fields(replace(request, prompt="", size="auto", quality="auto"), remover, "auto", "auto")
+        | {"response_format": picture.fields["response_format"]},
+        why="",
+        estimate=price,
+        destination=second,
+        origins=(),
+        follows=handle,
+        transparency=picture.transparency,
+        notes=(),
+        finishing=None if request.mask else picture.finishing,
+    )
+    return replace(picture, destination=first, transparency=""), step
+
+
 def need_of(request: Request) -> Need:
     """Return what a request needs its model to do.
 
@@ -262,13 +311,18 @@ def need_of(request: Request) -> Need:
 def _fields(request: Request, entry: ModelEntry, size: str, response_format: str) -> dict[str, str]:
     """Return what is sent, by its API name; what is left to the service is left out."""
     facts = entry.facts
+    output_format = request.format
+    if request.background == "transparent" and facts.transparency and output_format == "auto":
+        output_format = "png"
     optional = {
         "size": entry.sizes[0] if size == "auto" and facts.needs_size and entry.sizes else size,
         "quality": "auto" if entry.takes_quality is False else request.quality,
-        "output_format": request.format if facts.takes_output_format else "auto",
+        "output_format": output_format if facts.takes_output_format else "auto",
         "seconds": _seconds(request, entry),
     }
-    sent = {"model": entry.id, "prompt": request.prompt} if request.prompt else {"model": entry.id}
+    sent = {"model": entry.id}
+    if request.prompt:
+        sent["prompt"] = sent_prompt(request, facts)
     sent |= {name: value for name, value in optional.items() if value != "auto"}
     asked = request.response_format
     return {**sent, "response_format": response_format if asked == "auto" else asked}

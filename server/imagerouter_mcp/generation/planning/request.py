@@ -96,3 +96,9 @@ class Order:
     def kind(self) -> Kind:
         """Whether the order is for pictures or a video."""
         return self.requests[0].kind
+
+    @property
+    def generations(self) -> list[tuple[str, str]]:
+        """The prompt and the model of each generation: of the requests, then of steps that may follow."""
+        steps = [(request.prompt, "") for request in self.requests if request.background == "transparent"]
+        return [*((request.prompt, request.model) for request in self.requests), *steps]
