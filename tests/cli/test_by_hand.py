@@ -284,6 +284,24 @@ def test_a_picture_may_be_edited_by_its_handle_in_another_run(run: Run) -> None:
     assert [image["prompt"] for image in listed] == ["Again", "Invert", "A fox"]
 
 
+def test_finish_takes_pictures_and_steps_in_any_order_and_saves_where_asked(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.linear_gradient("L").save("a b.png")
+    Image.linear_gradient("L").save("b.png")
+    ended = run("finish", "a b.png", "crop 2:1", "resize 64", "-o", "out/small.webp")
+    assert ended.status == 0, ended.err
+    with Image.open("out/small.webp") as picture:
+        assert (picture.format, picture.size) == ("WEBP", (64, 32))
+    assert run("finish", "before-after", "a b.png", "b.png", "-o", "both.png").status == 0
+    icons = run("finish", "b.png", "favicon", "-o", "icons/", "--json").json["images"]
+    assert Path(icons[0]["path"]) == tmp_path / "icons" / "b-favicon" / "favicon.ico"
+    wrong = run("finish", "b.png", "crp 1:1")
+    assert wrong.status == 1
+    assert "'crp 1:1': there is no such step" in wrong.err
+
+
 def test_images_lists_and_finds_what_was_made(run: Run) -> None:
     assert run("images").out == "No picture has been made yet.\n"
     run("generate", "A red fox", *FAST)

@@ -83,7 +83,7 @@ def _favicon(picture: Image.Image) -> Iterator[File]:
     icons = [
         {"src": f"icon-{side}.png", "sizes": f"{side}x{side}", "type": "image/png"} for side in _WEB_SIDES
     ]
-    yield "site.webmanifest", _text(json.dumps({"icons": icons}, indent=2))
+    yield "site.webmanifest", _text(json.dumps({"icons": icons}))
 
 
 def _app_icons(picture: Image.Image) -> Iterator[File]:
@@ -93,7 +93,7 @@ def _app_icons(picture: Image.Image) -> Iterator[File]:
     yield "ios/AppIcon.png", _png(_scaled(whole, _STORE_SIDE))
     image = {"filename": "AppIcon.png", "idiom": "universal", "platform": "ios", "size": "1024x1024"}
     info = {"author": "imagerouter-mcp", "version": 1}
-    yield "ios/Contents.json", _text(json.dumps({"images": [image], "info": info}, indent=2))
+    yield "ios/Contents.json", _text(json.dumps({"images": [image], "info": info}))
     for density, pixels in _DENSITIES.items():
         folder = f"android/mipmap-{density}"
         yield f"{folder}/ic_launcher.png", _png(_scaled(square, round(_LEGACY * pixels)))
