@@ -20,7 +20,7 @@ MCPB ?= dist/imagerouter-mcp.mcpb
 MCPB_TOOL = $(shell command -v mcpb || echo npx --yes @anthropic-ai/mcpb@2.1.2)
 BUNDLED := manifest.json pyproject.toml uv.lock README.md LICENSE server .claude-plugin/icon.png
 
-.PHONY: demo test check suite coverage mutants bench faults security fuzz conformance hosts mcpb docs recording lock audit snapshots clean
+.PHONY: demo test check suite coverage mutants bench faults regions security fuzz conformance hosts mcpb docs recording lock audit snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -58,11 +58,14 @@ bench: .venv/dev ## measure time and memory, side by side with the bare librarie
 faults: .venv/dev ## break everything around the server, repeatedly, and count what is lost or paid for twice
 	$(BIN)/pytest tests/faults -m long
 
+regions: .venv/dev ## try sixty masked edits with the sandbox, and draw sheets of them to look at in `regions/`
+	REGIONS_SHEETS=regions $(BIN)/pytest tests/regions -m "long or not long"
+
 security: .venv/dev ## try what attackers try, and write docs/security-tests.md
 	$(BIN)/pytest tests/security --accept-security --quiet
 
-fuzz: .venv/dev ## call every tool and parser with random input, 100,000 times each
-	$(BIN)/pytest tests/fuzz --fuzz 100000 --quiet
+fuzz: .venv/dev ## give every tool and reader random input, 100,000 times each
+	$(BIN)/pytest tests/fuzz --fuzz 100000 --quiet --numprocesses auto --dist worksteal
 
 conformance: .venv/dev ## run the official MCP suite against the HTTP server; needs npm
 	PYTHONPATH=tests $(BIN)/python tests/conformance/run.py

@@ -7,6 +7,7 @@
     ├─ BudgetError                  over a limit that the person set; nothing was sent
     ├─ NotFoundError                no such picture in the gallery
     ├─ NotSentError                 given up before the request left
+    │  └─ NotNeededError            what a second step would have done was there already
     ├─ ServiceUnreachableError      never reached: safe to try again
     ├─ OutcomeUnknownError          sent, no answer: may complete and be charged
     ├─ UnexpectedResponseError      not JSON, or not the documented shape
@@ -194,6 +195,12 @@ class NotSentError(ImageRouterError):
     """The request was given up before it left."""
 
     kind = "not_sent"
+
+
+class NotNeededError(NotSentError):
+    """The second step of a call had nothing to do, so its request was not sent."""
+
+    kind = "not_needed"
 
 
 class ServiceUnreachableError(ImageRouterError):

@@ -14,6 +14,12 @@ def test_no_latency_however_odd_loses_a_paid_picture(latency: object) -> None:
     assert answer.latency is None
 
 
+def test_of_very_many_results_the_first_hundred_are_read() -> None:
+    answer = read_generation({"data": [{"url": f"https://x/{n}"} for n in range(100_000)]}, sandbox=False)
+    assert [item.url for item in answer.items] == [f"https://x/{n}" for n in range(100)]
+    assert answer.left_out == 99_900
+
+
 @pytest.mark.parametrize("name", ["x/y\nMEDIA:/etc/passwd", "x/y z", "x/\u2028y", "x/" + "y" * 300])
 def test_a_name_that_could_break_a_line_is_no_model(name: str) -> None:
     good = {"output": ["image"]}

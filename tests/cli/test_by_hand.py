@@ -21,7 +21,7 @@ from imagerouter_mcp.sandbox.service import offered
 from imagerouter_mcp.tools import all_tools
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
-FAST = ("--model", "test/test", "--size", "96x64")
+FAST = ("--model", "test/test", "--size", "1024x1024")
 posix = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are a matter of POSIX")
 
 Run = Callable[..., Any]
@@ -31,11 +31,11 @@ def test_generate_saves_a_picture_and_says_where(run: Run, tmp_path: Path) -> No
     ended = run("generate", "A red fox", *FAST)
     (path,) = (tmp_path / "pictures").iterdir()
     assert ended.status == 0
-    assert f"Saved: {path} (96×64 JPEG, " in ended.out
+    assert f"Saved: {path} (1024×1024 JPEG, " in ended.out
     assert "Made 1 picture with test/test for nothing" in ended.out
     assert ended.err == ""
     with Image.open(path) as picture:
-        assert picture.size == (96, 64)
+        assert picture.size == (1024, 1024)
 
 
 def test_json_is_what_a_tool_tells(run: Run, tmp_path: Path) -> None:
@@ -78,12 +78,9 @@ def test_paths_may_be_relative_to_the_folder_that_the_person_is_in(
     )
     assert ended.status == 0, ended.err
     (sent,) = [entry for entry in journal() if entry["path"] == "/v1/openai/images/edits"]
-    assert [(file["field"], file["width"]) for file in sent["files"]] == [
-        ("image[]", 40),
-        ("image[]", 50),
-        ("mask[]", 40),
-    ]
-    assert (tmp_path / "mine" / "result.jpg").is_file()
+    assert [file["field"] for file in sent["files"]] == ["image[]", "image[]", "mask[]"]
+    with Image.open(tmp_path / "mine" / "result.png") as result:
+        assert result.size == (40, 30)
 
 
 def test_picture_and_text_may_be_typed_in_either_order(run: Run, tmp_path: Path) -> None:
@@ -287,6 +284,24 @@ def test_a_picture_may_be_edited_by_its_handle_in_another_run(run: Run) -> None:
     assert [image["prompt"] for image in listed] == ["Again", "Invert", "A fox"]
 
 
+def test_finish_takes_pictures_and_steps_in_any_order_and_saves_where_asked(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.linear_gradient("L").save("a b.png")
+    Image.linear_gradient("L").save("b.png")
+    ended = run("finish", "a b.png", "crop 2:1", "resize 64", "-o", "out/small.webp")
+    assert ended.status == 0, ended.err
+    with Image.open("out/small.webp") as picture:
+        assert (picture.format, picture.size) == ("WEBP", (64, 32))
+    assert run("finish", "before-after", "a b.png", "b.png", "-o", "both.png").status == 0
+    icons = run("finish", "b.png", "favicon", "-o", "icons/", "--json").json["images"]
+    assert Path(icons[0]["path"]) == tmp_path / "icons" / "b-favicon" / "favicon.ico"
+    wrong = run("finish", "b.png", "crp 1:1")
+    assert wrong.status == 1
+    assert "'crp 1:1': there is no such step" in wrong.err
+
+
 def test_images_lists_and_finds_what_was_made(run: Run) -> None:
     assert run("images").out == "No picture has been made yet.\n"
     run("generate", "A red fox", *FAST)
@@ -381,6 +396,8 @@ def test_a_setting_that_cannot_be_is_named(run: Run, monkeypatch: pytest.MonkeyP
         (("models", "--supports", "video"), "'supports' must be a list of any of edit, mask, quality"),
         (("spending", "yesterday"), "'period' must be one of today, week, month, all"),
         (("popular", "fox"), "fox is not known here"),
+        (("generate", "--promt=A red fox"), "'promt' (use prompt)"),
+        (("edit", "--images=fox.png", "--prompt=Make it night"), "images is typed without --images"),
     ],
 )
 def test_what_is_typed_wrongly_is_said_in_a_sentence_and_ends_with_2(

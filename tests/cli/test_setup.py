@@ -162,7 +162,10 @@ def test_a_server_elsewhere_is_registered_by_its_address_and_the_token_stays_in_
     for word in (*WORDS[1:], "zed"):
         printed = command("setup", word, "--url", address).stdout
         assert address in printed, word
-        assert "Set IMAGEROUTER_MCP_TOKEN to the server's token" in printed, word
+        put = (
+            "in place of PUT-THE-TOKEN-HERE" if word == "zed" else "Set IMAGEROUTER_MCP_TOKEN to the server's"
+        )
+        assert put in printed, word
         assert "key" not in printed, word
     refused = command("setup", "claude-desktop", "--url", address)
     assert (refused.returncode, refused.stdout) == (1, "")

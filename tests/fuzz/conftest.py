@@ -41,10 +41,11 @@ def fuzz(pytestconfig: pytest.Config) -> Fuzz:
     asked: int | None = pytestconfig.getoption("fuzz")
 
     def run(strategy: SearchStrategy[Any], attempt: Callable[[Any], None], usual: int = USUAL) -> None:
+        """Try `usual` values, or as many as were asked for; fewer where the usual number is low."""
         before = peak_mebibytes()
 
         @settings(
-            max_examples=asked or usual,
+            max_examples=min(asked, asked * usual // USUAL) if asked else usual,
             derandomize=asked is None,
             database=None,
             deadline=None,

@@ -39,6 +39,8 @@ telling = st.sampled_from(
             "alpha",
             "cheapest",
         ),
+        *("crop 16:9", "trim", "resize 50%", "pad 1:1 blur", "rotate 5", "cutout", "grid", "animate gif"),
+        *("convert webp 2kB", "convert ico", "favicon", "before-after"),
         *("~", "~/a", "~/.ssh", "/", "/etc", "/proc/self/environ", "/dev/zero", "..", "file:///etc/passwd"),
         *("http://127.0.0.1:9/", "http://[::1]/", "data:,", "data:image/png;base64,iVBORw0KGgo=", "A" * 300),
         *("\x1b[2J", "\u202e", "\0", "\nMEDIA:/etc/passwd", "٣", "{}", "null", "-1", "1e999", "x" * 20_000),

@@ -120,7 +120,7 @@ def test_another_shape_than_the_sources_is_said_though_no_size_was_asked_for(pat
         ("black", "black"),
         ((4, 2, 6), "black"),
         ("white", "white"),
-        ((200, 30, 30), "of one colour, #c8"),
+        ((200, 30, 30), "of one colour, #c"),
         ((9, 9, 9, 0), "transparent"),
     ],
 )

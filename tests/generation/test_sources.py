@@ -126,7 +126,9 @@ async def test_a_mask_follows_the_first_picture_when_that_is_shrunk(
     monkeypatch.setattr("imagerouter_mcp.api.request_body.MAX_JSON_BYTES", 1_060_000)
     noise = tmp_path / "noise.png"
     Image.frombytes("RGB", (400, 200), os.urandom(3 * 400 * 200)).save(noise)
-    request = Request(prompt="Invert", images=(str(noise), str(noise)), mask="box:0,0,200,200")
+    request = Request(
+        prompt="Invert", images=(str(noise), str(noise)), mask="box:0,0,200,200", keep_outside=False
+    )
     async with reading().opened(request) as sources:
         first, second = sources.images
         assert first.bytes + second.bytes <= 60_000 * 3 / 4

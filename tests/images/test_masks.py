@@ -8,7 +8,7 @@ from PIL import Image, ImageChops, ImageFilter
 
 from imagerouter_mcp.errors import InvalidSourceError, PlanError
 from imagerouter_mcp.images.masks import Convention
-from imagerouter_mcp.images.masks.painting import encode_mask, given_mask, overlay, region_mask
+from imagerouter_mcp.images.masks.painting import covered_share, encode_mask, given_mask, overlay, region_mask
 from imagerouter_mcp.images.masks.regions import Regions, parse_mask
 
 SIZE = (40, 20)
@@ -63,9 +63,9 @@ def holed(alpha: Image.Image, mode: str = "RGBA") -> Image.Image:
         ("  BOX : 10 , 5 , 20 px , 50 % ", (10, 5, 30, 15)),
         ("box:-10,-10,20,15", (0, 0, 10, 5)),  # clipped
         ("box:30,10,500%,4000", (30, 10, 40, 20)),
-        ("box:+1,+1,1,1", (1, 1, 2, 2)),
-        ("box:1.4,1.6,2,2", (1, 2, 3, 4)),
-        ("box:1.6,1.4,2,2", (2, 1, 4, 3)),
+        ("box:+1,+1,2,1", (1, 1, 3, 2)),
+        ("box:3.5%,8%,2,2", (1, 2, 3, 4)),
+        ("box:1.0,2.0,2,2", (1, 2, 3, 4)),
         ("box:33.3%,0,33.3%,100%", (13, 0, 27, 20)),
     ],
 )
@@ -82,7 +82,40 @@ def test_boxes_are_joined() -> None:
 
 def test_outside_is_the_inverse() -> None:
     assert same(painted("outside:box:10,5,20,10"), rectangle(10, 5, 30, 15, inside=0, outside=255))
-    assert same(painted("Outside : box:0,0,1,1"), rectangle(0, 0, 1, 1, inside=0, outside=255))
+    assert same(painted("Outside : box:0,0,2,1"), rectangle(0, 0, 2, 1, inside=0, outside=255))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "poly:0,0 20,0 20,20 0,20",
+        "poly:0,0,20,0,20,20,0,20",
+        "POLY : 0 , 0 ; 50 % , 0 ; 50%,100 % ; 0,20px",
+        "poly:-5,-5 20,-5 20,500% -5,500%",
+    ],
+)
+def test_a_polygon_is_between_its_corners(text: str) -> None:
+    mask = painted(text)
+    assert ImageChops.subtract(rectangle(0, 0, 20, 20), mask).getbbox() is None
+    assert ImageChops.subtract(mask, rectangle(0, 0, 21, 20)).getbbox() is None, (
+        "a corner's own pixel may be in"
+    )
+
+
+def test_a_triangle_covers_half_of_its_box() -> None:
+    mask = painted("poly:0,0 40,0 0,20+box:30,15,10,5")
+    assert mask.getpixel((5, 5)) == mask.getpixel((35, 17)) == 255
+    assert mask.getpixel((30, 13)) == 0
+    assert 0.5 < covered_share(mask) < 0.65
+
+
+def test_what_reaches_beyond_the_picture_is_clipped_and_told() -> None:
+    regions = parse_mask("box:30,10,20,20+poly:0,0 60,0 0,20+box:0,0,100%,50%")
+    assert regions
+    assert regions.clipped(*SIZE) == [
+        "The mask's box:30,10,20,20 reaches beyond the 40×20 picture and was clipped to it.",
+        "The mask's poly:0,0 60,0 0,20 reaches beyond the 40×20 picture and was clipped to it.",
+    ]
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -150,24 +183,31 @@ def test_what_is_not_of_the_language_is_left_to_others(text: str) -> None:
         ("box:1,2,3,x", "four values"),
         ("box:1,2,3,4%%", "four values"),
         ("box:1;2;3;4", "four values"),
+        ("box:0,0,0.5,0.5", "fractions of a pixel"),
+        ("poly:0.1,0.1 0.9,0.1 0.5,0.9", "fractions of a pixel"),
+        ("poly:", "corners"),
+        ("poly:0,0 10,10", "corners"),
+        ("poly:0,0 10,10 5", "corners"),
+        ("poly:0,0 10,10 5,x", "corners"),
+        ("poly:" + " ".join(["1,2"] * 501), "corners"),
         ("box:nan,0,1,1", "four values"),
         ("box:1e9,0,1,1", "four values"),
         ("box:٣,0,1,1", "four values"),
         ("box:0,0,99999999999999,1", "four values"),
         ("box:0,0,0,10", "no width or no height"),
         ("box:0,0,10,-5", "no width or no height"),
-        ("box 0,0,10,10", "neither a box nor alpha"),
-        ("box", "neither a box nor alpha"),
+        ("box 0,0,10,10", "neither a box, a polygon nor alpha"),
+        ("box", "neither a box, a polygon nor alpha"),
         ("outside:", "a part is missing"),
-        ("outside", "neither a box nor alpha"),
-        ("outside:outside:box:0,0,1,1", "neither a box nor alpha"),
-        ("outside:photo.png", "neither a box nor alpha"),
+        ("outside", "neither a box, a polygon nor alpha"),
+        ("outside:outside:box:0,0,1,1", "neither a box, a polygon nor alpha"),
+        ("outside:photo.png", "neither a box, a polygon nor alpha"),
         ("box:0,0,1,1+", "a part is missing"),
         ("box:0,0,1,1++box:0,0,1,1", "a part is missing"),
-        ("box:0,0,1,1+circle:1,1,1", "neither a box nor alpha"),
+        ("box:0,0,1,1+circle:1,1,1", "neither a box, a polygon nor alpha"),
         ("box:0,0,1,1 box:0,0,1,1", "four values"),
-        ("alpha:1", "neither a box nor alpha"),
-        ("alpha beta", "neither a box nor alpha"),
+        ("alpha:1", "neither a box, a polygon nor alpha"),
+        ("alpha beta", "neither a box, a polygon nor alpha"),
         ("+".join(["box:0,0,1,1"] * 65), "65 parts"),
     ],
 )
@@ -188,6 +228,9 @@ def test_what_is_wrong_in_the_language_is_said(text: str, reason: str) -> None:
         ("box:0,0,5,5+box:0,100%,5,5", "contains no pixel"),
         ("box:-50,0,10,10", "contains no pixel"),
         ("box:0,0,0.1%,10", "contains no pixel"),
+        ("box:0,0,1,1", "a single pixel"),
+        ("poly:40,0 50,0 50,10", "contains no pixel"),
+        ("poly:0%,-50% 100%,-50% 50%,-1%", "contains no pixel"),
         ("box:0,0,100%,100%", "covers the whole picture"),
         ("box:0,0,50%,100%+box:50%,0,50%,100%", "covers the whole picture"),
         ("outside:box:0,0,100%,100%", "leaves nothing"),
@@ -198,6 +241,10 @@ def test_what_is_wrong_in_the_language_is_said(text: str, reason: str) -> None:
 def test_a_mask_of_nothing_or_of_everything_is_refused(text: str, reason: str) -> None:
     with pytest.raises(PlanError, match=reason):
         painted(text)
+
+
+def numbers(rng: random.Random) -> list[float]:
+    return [rng.uniform(-20, 60) for _ in range(4)]
 
 
 def test_random_texts_never_crash() -> None:
@@ -227,7 +274,7 @@ def test_random_texts_never_crash() -> None:
         text = "".join(rng.choices(words, k=rng.randint(0, 12)))
         if turn % 3 == 0:
             text = "+".join(
-                "box:" + ",".join(f"{rng.uniform(-50, 150):.1f}{rng.choice(['', '%'])}" for _ in range(4))
+                "box:" + ",".join(rng.choice([f"{n:.1f}%", f"{n:.0f}"]) for n in numbers(rng))
                 for _ in range(rng.randint(1, 3))
             )
         try:
@@ -238,7 +285,7 @@ def test_random_texts_never_crash() -> None:
                 outcomes["mask"] += 1
         except PlanError:
             outcomes["refused"] += 1
-    assert min(outcomes.values()) > 200
+    assert min(outcomes.values()) > 200, outcomes
 
 
 # Given as a picture ---------------------------------------------------------------------------------------
@@ -301,16 +348,17 @@ def test_a_mask_of_another_size_is_scaled() -> None:
     assert what == "edited where it is white, scaled from 400×200 to 40×20"
 
 
-@pytest.mark.parametrize(
-    ("size", "said"), [((100, 100), "stretched"), ((110, 50), "stretched"), ((202, 100), "scaled")]
-)
-def test_a_mask_of_another_shape_is_stretched_and_that_is_said(size: tuple[int, int], said: str) -> None:
-    width, height = size
+def test_a_mask_of_another_shape_is_refused() -> None:
+    with pytest.raises(PlanError, match="another shape"):
+        given_mask(encoded(rectangle(0, 0, 50, 100, size=(100, 100))), *SIZE)
+    assert given_mask(encoded(rectangle(0, 0, 101, 100, size=(202, 100))), *SIZE)[1].endswith("to 40×20")
 
-    mask, what = given_mask(encoded(rectangle(0, 0, width // 2, height, size=size)), *SIZE)
 
-    assert same(mask, HALF)
-    assert what.endswith(f"{said} from {width}×{height} to 40×20")
+def test_a_mask_in_the_shape_of_the_stored_pixels_is_turned_like_its_source() -> None:
+    sideways = rectangle(0, 0, 20, 10, size=(20, 40))
+    mask, what = given_mask(encoded(sideways), *SIZE, turns=6)
+    assert same(mask, sideways.transpose(Image.Transpose.ROTATE_270))
+    assert what.endswith("turned as the picture is")
 
 
 @pytest.mark.parametrize(

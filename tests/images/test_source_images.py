@@ -261,11 +261,14 @@ async def test_paths_of_windows_are_read_where_linux_runs_within_it(
         '"C:/My Pictures/fox.png"',
         rf"\\wsl.localhost\Ubuntu{share}",
         rf"\\WSL$\Ubuntu-24.04{share}",
+        "file:///C:/My%20Pictures/fox.png",
+        f"file://wsl.localhost/Ubuntu{share}".replace("\\", "/").replace(" ", "%20"),
     ):
         image = await opened(text)
         image.file.close()
         assert (image.width, image.height) == SIZE, text
-    assert "path of Windows, and this server runs on another system" in await refusal("Q:/fox.png")
+    for text in ("Q:/fox.png", "file:///Q:/fox.png"):
+        assert "path of Windows, and this server runs on another system" in await refusal(text)
 
 
 @pytest.mark.parametrize(

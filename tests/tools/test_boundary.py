@@ -170,7 +170,13 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     ),
     "a mask that the model lacks": (
         "edit_image",
-        {**EDIT, "images": ["@picture"], "mask": "@picture", "model": "google/gemini-2.5-flash"},
+        {
+            **EDIT,
+            "images": ["@picture"],
+            "mask": "box:0,0,50%,50%",
+            "keep_outside": False,
+            "model": "google/gemini-2.5-flash",
+        },
         "plan",
         "takes no mask",
     ),

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import sqlite3
+import zlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, closing
 from decimal import Decimal
@@ -19,6 +20,7 @@ from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.days import start_of, today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.generation.planning.finishing import Finishing
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.prices import Estimate
 from imagerouter_mcp.sandbox.service.serve import Sandbox
@@ -32,9 +34,9 @@ HEAD = json.dumps({"status": 200, "headers": {"server": "imagerouter-sandbox"}})
 pytestmark = pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 
 
-def _png() -> bytes:
+def _png(colour: str = "teal") -> bytes:
     data = io.BytesIO()
-    Image.new("RGB", (48, 32), "teal").save(data, "PNG")
+    Image.new("RGB", (48, 32), colour).save(data, "PNG")
     return data.getvalue()
 
 
@@ -47,7 +49,7 @@ def answer_of(**item: str) -> bytes:
 def leave(settings: Settings) -> Callable[..., str]:
     """Leaves a generation as a server does that ends in the middle of it; gives its handle."""
 
-    def left(state: str, kept: bytes | None = None) -> str:
+    def left(state: str, kept: bytes | None = None, finishing: Finishing | None = None) -> str:
         database = Database(settings.data_dir)
         journal = Journal(database, settings.data_dir)
         (handle,), _ = journal.begin(f"of {state}", [("A fox", "vendor/x")], again=True)
@@ -60,6 +62,7 @@ def leave(settings: Settings) -> Callable[..., str]:
             destination=Destination(settings.output_dir, "a-fox"),
             origins=("/pictures/source.png",),
             notes=("It is small.",),
+            finishing=finishing,
         )
         if state != "preparing":
             usd = Decimal("0.03")
@@ -179,6 +182,102 @@ async def test_a_picture_that_a_dead_server_had_stored_already_is_taken_as_it_is
         "a-fox-2.png",
         "a-fox-3.png",
     }
+
+
+SQUARE = Finishing(size=(24, 24), output_format="png")
+
+
+@pytest.mark.parametrize("stored", [(), ("result",), ("result", "original")])
+async def test_what_a_dead_server_had_not_finished_is_finished_once_whenever_it_ended(
+    connect: Hosts, settings: Settings, leave: Callable[..., str], stored: tuple[str, ...]
+) -> None:
+    answer = HEAD + answer_of(b64_json=base64.b64encode(_png()).decode())
+    handle = leave("working", answer, SQUARE)
+    async with connect() as host:
+        first = await host("get_generation", generation=handle)
+    files = {"result": first.path, "original": settings.output_dir / "a-fox-original.png"}
+    contents = {name: file.read_bytes() for name, file in files.items()}
+    for file in settings.output_dir.iterdir():
+        file.unlink()
+    (settings.data_dir / "gallery.sqlite3").unlink()
+    for name in stored:
+        files[name].write_bytes(contents[name])
+    handle = leave("working", answer, SQUARE)
+    async with connect() as host:
+        told = await host("get_generation", generation=handle)
+    assert {file.name for file in settings.output_dir.iterdir()} == {"a-fox.png", "a-fox-original.png"}
+    assert contents == {name: file.read_bytes() for name, file in files.items()}
+    assert (told.path, told.image["original"]["path"]) == (files["result"], str(files["original"]))
+    with Image.open(told.path) as picture:
+        assert picture.size == (24, 24)
+    assert "vendor/x made 48x32; here it was cropped to 24x24." in told.fields["notes"]
+
+
+async def test_each_of_several_pictures_of_one_answer_is_finished(
+    connect: Hosts, settings: Settings, leave: Callable[..., str]
+) -> None:
+    items = [{"b64_json": base64.b64encode(_png(colour)).decode()} for colour in ("teal", "red", "blue")]
+    answer = json.dumps({"created": 1, "data": items, "latency": 1, "cost": 0.01}).encode()
+    handle = leave("working", HEAD + answer, SQUARE)
+    async with connect() as host:
+        told = await host("get_generation", generation=handle)
+    names = [(each["path"], each["original"]["path"]) for each in told.fields["images"]]
+    folder = settings.output_dir
+    assert names == [
+        (str(folder / f"{stem}.png"), str(folder / f"{stem}-original.png"))
+        for stem in ("a-fox", "a-fox-2", "a-fox-3")
+    ]
+    assert [(each["width"], each["height"]) for each in told.fields["images"]] == [(24, 24)] * 3
+    assert (
+        len({each["handle"] for image in told.fields["images"] for each in (image, image["original"])}) == 6
+    )
+
+
+@pytest.mark.parametrize("how", ["get_generation", "show_image"])
+async def test_what_could_not_be_fetched_at_first_is_finished_when_it_can_be(
+    connect: Hosts, sandbox: Sandbox, leave: Callable[..., str], how: str
+) -> None:
+    answer = HEAD + answer_of(url=f"{sandbox.base_url}/files/late-{how}.png")
+    handle = leave("working", answer, SQUARE)
+    async with connect() as host:
+        missing = await host("get_generation", generation=handle)
+        (listed,) = (await host("list_images")).fields["images"]
+        sandbox.app.state.sandbox.results.put(f"late-{how}.png", StoredFile(_png(), "image/png"))
+        wish = {"get_generation": {"generation": handle}, "show_image": {"handle": listed["handle"]}}
+        told = await host(how, **wish[how])
+        (after,) = (await host("list_images")).fields["images"]
+        original = await host("show_image", handle=told.image["original"]["handle"])
+    assert missing.fields["error"]["kind"] == "delivery"
+    assert listed["url"] == told.image["original"]["url"]
+    assert (told.image["handle"], told.image["width"], told.image["height"]) == (listed["handle"], 24, 24)
+    assert (original.image["width"], original.image["height"]) == (48, 32)
+    assert any("here it was cropped to 24x24" in note for note in told.fields["notes"])
+    assert after["original"] == told.image["original"]
+
+
+def _broken_png() -> bytes:
+    """Return a PNG with a sound structure and nonsense for pixels."""
+    whole = _png()
+    at = whole.index(b"IDAT")
+    length = int.from_bytes(whole[at - 4 : at], "big")
+    body = b"IDAT" + b"\x78\x9c" + b"\xff" * (length - 2)
+    return whole[:at] + body + zlib.crc32(body).to_bytes(4, "big") + whole[at + 8 + length :]
+
+
+async def test_a_picture_that_cannot_be_finished_arrives_as_the_model_made_it_with_a_note(
+    connect: Hosts, settings: Settings, leave: Callable[..., str]
+) -> None:
+    answer = HEAD + answer_of(b64_json=base64.b64encode(_broken_png()).decode())
+    handle = leave("working", answer, SQUARE)
+    async with connect() as host:
+        told = await host("get_generation", generation=handle)
+        shown = await host("show_image", handle=told.image["handle"])
+    assert told.path == shown.path == settings.output_dir / "a-fox.png"
+    assert told.path.read_bytes() == _broken_png()
+    assert "original" not in told.image
+    (note,) = [each for each in told.fields["notes"] if each.startswith("It could not be cropped to 24x24")]
+    assert note.endswith("this is what vendor/x made.")
+    assert "24x24 was asked for; vendor/x made 48x32." in told.fields["notes"]
 
 
 @pytest.mark.parametrize("row", ['{"handle": "gen_1"}', "{", "", "[]", "null"])

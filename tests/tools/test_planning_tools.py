@@ -163,7 +163,7 @@ async def test_the_upper_half_alone_changes_where_a_box_says_so(connect: Hosts, 
             mask="box:0,0,100%,50%",
             output_format="png",
         )
-    assert "edits with a mask" in told.text
+    assert "Outside the mask every pixel is the source's" in told.text
     with Image.open(told.path) as picture:
         after = picture.convert("RGB")
     assert after.getpixel((after.width // 2, after.height * 4 // 5)) == (40, 120, 200)

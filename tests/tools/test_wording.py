@@ -89,7 +89,7 @@ def test_only_videos_are_videos() -> None:
     ],
 )
 def test_a_generation_is_summed_up(cost: str | None, latency_ms: int | None, words: str) -> None:
-    assert summary(record(image(), cost=cost, latency_ms=latency_ms)) == words
+    assert summary(made(record(image(), cost=cost, latency_ms=latency_ms))) == words
 
 
 async def test_one_picture_is_told_with_its_handle_and_why_its_model_was_chosen() -> None:

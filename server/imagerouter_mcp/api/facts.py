@@ -41,6 +41,9 @@ class Facts:
         transparency: Whether its pictures have a transparent background: "always", because it removes the
             background of its source; "asked", if the prompt asks for it; "" where nothing is known.
         aliases: Other ids that the service accepts for it.
+        region_words: The sentence after a prompt that says which part of a picture to change, with `{area}`
+            and `{place}` for it; "" leaves it out.
+        surroundings_words: The same for what is to stay, where that is easier to name.
     """
 
     max_sources: int
@@ -61,6 +64,8 @@ class Facts:
     takes_output_format: bool = True
     transparency: Literal["", "asked", "always"] = ""
     aliases: tuple[str, ...] = ()
+    region_words: str = ""
+    surroundings_words: str = ""
 
     def accepts_sides(self, width: int, height: int) -> bool:
         """Tell whether a picture of this many pixels may be asked for."""

@@ -31,6 +31,8 @@ _MAX_URL = 4096
 _MAX_REVISED_PROMPT = 2000
 _LONGEST_NAME = 100
 """Characters of the name of a key, of a period, of a date."""
+_MOST_RESULTS = 100
+"""Results of one answer that are stored; layered models answer some ten."""
 _MOST_KEYS = 100
 """API keys of an account that are told of."""
 
@@ -116,6 +118,7 @@ class GenerationAnswer(BaseModel):
         latency: In milliseconds.
         created: When it was made, as the service says.
         sandbox: Whether our own sandbox made it.
+        left_out: How many more results there were than are stored.
     """
 
     items: list[ResultItem]
@@ -123,6 +126,7 @@ class GenerationAnswer(BaseModel):
     latency: Annotated[_Milliseconds | None, _Lenient] = None
     created: Annotated[datetime | None, BeforeValidator(_moment)] = None
     sandbox: bool = False
+    left_out: int = 0
 
 
 def read_generation(body: object, *, sandbox: bool) -> GenerationAnswer:
@@ -132,9 +136,13 @@ def read_generation(body: object, *, sandbox: bool) -> GenerationAnswer:
         UnexpectedResponseError: It contains no picture.
     """
     fields = as_object(body)
-    items = [ResultItem.model_validate(as_object(item)) for item in as_list(fields.get("data"))]
+    told = as_list(fields.get("data"))
+    items = [ResultItem.model_validate(as_object(item)) for item in told[:_MOST_RESULTS]]
     usable = [item for item in items if item.url or item.b64_json]
-    answer = GenerationAnswer.model_validate({**fields, "items": usable, "sandbox": sandbox})
+    left_out = max(0, len(told) - _MOST_RESULTS)
+    answer = GenerationAnswer.model_validate(
+        {**fields, "items": usable, "sandbox": sandbox, "left_out": left_out}
+    )
     if not usable:
         raise _without_picture(answer.cost)
     return answer

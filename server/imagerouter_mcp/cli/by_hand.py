@@ -45,6 +45,9 @@ _SHORT = {"model": "-m", "n": "-n"}
 """Options that have a letter too."""
 _PATHS = {"images", "image", "mask", "handle", "output_dir"}
 """Parameters that a person may give as a path from the folder that they are in."""
+_OWN = ("json", "sandbox", "open", "output", "help")
+"""Options that are no argument of a tool."""
+_OPTION = re.compile(r"--([A-Za-z][\w-]*)((?:=.*)?)", re.DOTALL)
 _FILE_NAME = re.compile(r"[^:~$%][^:]*\.\w{2,5}")
 """A relative path of a file, which need not exist: a misspelt one is reported with its folder."""
 
@@ -105,7 +108,8 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
     tool = next(tool for tool in all_tools() if tool.name == command.tool)
     properties = explained(tool)
     parser = _parser(name, command, tool.description, properties)
-    options, unknown = parser.parse_known_intermixed_args(typed)
+    known, unknown = _spelled(parser, typed, command, properties)
+    options = parser.parse_intermixed_args(known)
     if name == "edit":
         _find_picture(options)
     if name == "finish":
@@ -116,7 +120,7 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
         options.prompt = sys.stdin.read().strip()
     if getattr(options, "output", None):
         _place(options)
-    arguments = _arguments(vars(options), properties) | _unknown(parser, unknown)
+    arguments = _arguments(vars(options), properties) | unknown
     if "preview" in properties:
         arguments["preview"] = "none"
     with chosen_settings(sandbox=options.sandbox) as settings:
@@ -173,12 +177,35 @@ def _option(schema: Mapping[str, Any]) -> dict[str, Any]:
             return {"metavar": f"{{{','.join(schema['enum'])}}}" if "enum" in schema else "TEXT"}
 
 
-def _unknown(parser: Grammar, words: Sequence[str]) -> dict[str, Any]:
-    """Return the options that the command does not have, for the tool to say which are meant."""
-    options = {word.lstrip("-").partition("=")[0]: True for word in words if word.startswith("-")}
-    if words and not options:
-        parser.error(f"unrecognized arguments: {' '.join(words)}")
-    return options
+def _spelled(
+    parser: Grammar, typed: Sequence[str], command: ByHand, properties: Mapping[str, object]
+) -> tuple[list[str], dict[str, bool]]:
+    """Return the words with each option as it is spelled here, and what the command does not have.
+
+    argparse would take `--promt="a fox"` for a prompt, and a picture of it would be paid for. The tool says
+    which option is meant.
+    """
+    options = {_plain(name): name for name in (*properties, *_OWN)}
+    known: list[str] = []
+    unknown: dict[str, bool] = {}
+    for place, word in enumerate(typed):
+        if word == "--":
+            return [*known, *typed[place:]], unknown
+        written = _OPTION.fullmatch(word)
+        meant = options.get(_plain(written[1])) if written else None
+        if written is None:
+            known.append(word)
+        elif meant is None:
+            unknown[written[1]] = True
+        elif meant in command.words:
+            parser.error(f"{meant} is typed without --{meant}")
+        else:
+            known.append(f"--{meant.replace('_', '-')}{written[2]}")
+    return known, unknown
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_]", "", name.lower())
 
 
 def _find_picture(options: argparse.Namespace) -> None:

@@ -20,6 +20,8 @@ def _with_header(reference: str, **fixed: object) -> Entry:
 
 
 _SHELL, _ENV = f"${{{TOKEN}}}", f"${{env:{TOKEN}}}"
+_PLACEHOLDER = "PUT-THE-TOKEN-HERE"
+"""For a host that reads no variables in its file."""
 _ENTRIES: Mapping[str, Entry] = {
     "claude-code": _with_header(_SHELL, type="http"),
     "cursor": _with_header(_ENV),
@@ -37,7 +39,7 @@ _ENTRIES: Mapping[str, Entry] = {
     "opencode": _with_header(f"{{env:{TOKEN}}}", type="remote", timeout=CALL_MS),
     "openclaw": _with_header(_SHELL, transport="streamable-http", requestTimeoutMs=CALL_MS),
     "windsurf": lambda url: {"serverUrl": url, "headers": {"Authorization": f"Bearer {_ENV}"}},
-    "zed": _with_header("THE-TOKEN"),
+    "zed": _with_header(_PLACEHOLDER),
 }
 
 
@@ -55,21 +57,29 @@ def remote_entry(host: Host, url: str) -> dict[str, object]:
     return _ENTRIES[host.word](url)
 
 
+def token_remark(host: Host, url: str) -> str:
+    """Return where the person has to put the server's token, as a sentence."""
+    if _PLACEHOLDER in str(remote_entry(host, url)):
+        return f"{host.name} reads no variables there: write the server's token in place of {_PLACEHOLDER}."
+    return f"Set {TOKEN} to the server's token in the environment of {host.name}."
+
+
 def remote_words(host: Host, url: str) -> list[str] | None:
     """Return the arguments of the host's own command that register a server at an address, if it can."""
-    match host.word:
-        case "claude-code":
-            header = ["--header", f"Authorization: Bearer {_SHELL}"]
-            return ["mcp", "add", "--scope", "user", "--transport", "http", SERVER, url, *header]
-        case "gemini":
-            header = ["--header", f"Authorization: Bearer ${TOKEN}"]
-            limits = ["--transport", "http", "--timeout", str(CALL_MS)]
-            return ["mcp", "add", "--scope", "user", *limits, *header, SERVER, url]
-        case "codex":
-            return ["mcp", "add", SERVER, "--url", url, "--bearer-token-env-var", TOKEN]
-        case "opencode":
-            return ["mcp", "add", SERVER, "--url", url, "--header", f"Authorization=Bearer {{env:{TOKEN}}}"]
-        case "openclaw":
-            return ["mcp", "set", SERVER, json.dumps(remote_entry(host, url))]
-        case _:
-            return None
+    entry = remote_entry(host, url)
+    add = ["mcp", "add"]
+    words = {
+        "claude-code": [
+            *(*add, "--scope", "user", "--transport", "http", SERVER, url),
+            *("--header", f"Authorization: Bearer {_SHELL}"),
+        ],
+        "vscode": ["--add-mcp", json.dumps({"name": SERVER, **entry})],
+        "gemini": [
+            *(*add, "--scope", "user", "--transport", "http", "--timeout", str(CALL_MS)),
+            *("--header", f"Authorization: Bearer ${TOKEN}", SERVER, url),
+        ],
+        "codex": [*add, SERVER, "--url", url, "--bearer-token-env-var", TOKEN],
+        "opencode": [*add, SERVER, "--url", url, "--header", f"Authorization=Bearer {{env:{TOKEN}}}"],
+        "openclaw": ["mcp", "set", SERVER, json.dumps(entry)],
+    }
+    return words.get(host.word)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from imagerouter_mcp.cli.hosts import Host, hosts
 from imagerouter_mcp.cli.launch import COMMAND, Launch, as_typed, own_launch
-from imagerouter_mcp.cli.remote_hosts import TOKEN, remote_entry, remote_words
+from imagerouter_mcp.cli.remote_hosts import remote_entry, remote_words, token_remark
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.settings import load_settings, program_environment
 
@@ -61,7 +61,7 @@ def run_setup(word: str | None, *, yes: bool, sandbox: bool, url: str | None = N
     if host.remark:
         print(host.remark)
     if url:
-        print(f"Set {TOKEN} to the server's token in the environment of {host.name}.")
+        print(token_remark(host, url))
         return 0
     if not sandbox and load_settings().key is None:
         print(f"No API key is stored yet. To store one: {_own_command('key')}")

@@ -6,10 +6,12 @@ from typing import Any, cast
 
 from anyio.streams.memory import MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
-from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError
+from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCNotification
 from pydantic import ValidationError
 
 Incoming = SessionMessage | Exception
+_NOTIFICATIONS = "notifications/"
+"""Begins the method of every notification of MCP."""
 
 
 async def pass_on(
@@ -26,14 +28,25 @@ async def pass_on(
     """
     async with messages:
         async for item in lines:
-            if not isinstance(item, ValidationError):
-                await messages.send(item)
-            elif (refusal := _refusal(item)) is not None:
+            refusal = _refusal_of_id(item) if isinstance(item, SessionMessage) else _refusal_of_line(item)
+            if refusal is not None:
                 await answer(SessionMessage(refusal))
+            elif not isinstance(item, ValidationError):
+                await messages.send(item)
 
 
-def _refusal(error: ValidationError) -> JSONRPCError | None:
-    """Return the answer to a line; None for an empty one."""
+def _refusal_of_id(item: SessionMessage) -> JSONRPCError | None:
+    """Return the answer to a request whose id is no id: the SDK takes it for a notification."""
+    message = item.message
+    if not isinstance(message, JSONRPCNotification) or message.method.startswith(_NOTIFICATIONS):
+        return None
+    return _answer(None, INVALID_REQUEST, "a request's id must be a text or a whole number")
+
+
+def _refusal_of_line(error: Exception) -> JSONRPCError | None:
+    """Return the answer to a line; None for an empty one, and for what is no fault of a line."""
+    if not isinstance(error, ValidationError):
+        return None
     faults = error.errors(include_url=False)
     line: object = faults[0]["input"]
     if faults[0]["type"] != "json_invalid":

@@ -150,6 +150,16 @@ class Journal:
             )
         return None
 
+    def drop(self, handles: Collection[str]) -> None:
+        """Remove generations of which nobody was told and for which nothing was sent."""
+        with self._database.transaction("IMMEDIATE") as connection:
+            connection.executemany("DELETE FROM journal WHERE handle = ?", [(handle,) for handle in handles])
+
+    def replan(self, handle: str, plan: str) -> None:
+        """Replace the plan of a generation that has not been sent."""
+        with self._database.transaction("IMMEDIATE") as connection:
+            connection.execute("UPDATE journal SET job = ? WHERE handle = ?", (plan, handle))
+
     def mark(self, handle: str, state: State) -> None:
         """Set the stage of a generation that has not ended."""
         with self._database.transaction("IMMEDIATE") as connection:
@@ -215,6 +225,7 @@ class Journal:
         """Return open generations, unknown outcomes and unreported failures, newest first."""
         return self._select(
             f"(state IN ({_OPEN}, 'unknown') OR NOT delivered) AND state != 'done'"  # the first is an index's
+            " AND coalesce(json_extract(error, '$.kind'), '') != 'not_needed'"
             f" AND (state IN ({_OPEN}) OR created_at >= ?) ORDER BY id DESC LIMIT ?",
             (datetime.now(UTC) - LISTED_FOR).timestamp(),
             limit,

@@ -29,6 +29,8 @@ _SHARED = frozenset(map(Path, ("/home", "/media", "/mnt", "/opt", "/srv", "/var"
 _PROGRAMS = frozenset({"appdata", "library"})
 """Folders in a home that count as hidden: programs' settings, and programs that start with the session."""
 _OPENCLAW = ("media", "workspace")
+_LONGEST = 4096
+"""Characters of a path; Linux takes no longer one, and following a very long one takes minutes."""
 _HIDDEN = getattr(stat, "FILE_ATTRIBUTE_HIDDEN", 0)
 
 
@@ -79,8 +81,9 @@ def permitted(text: str, places: Places) -> Path:
         PlanError: Saving there is not allowed.
     """
     try:
-        folder = expand(text)
-        complaint = _complaint(folder, places) or _file_complaint(folder)
+        folder = expand(text[:_LONGEST])
+        too_long = "its path is too long" if len(text) > _LONGEST else None
+        complaint = too_long or _complaint(folder, places) or _file_complaint(folder)
         if complaint is None:
             return folder.resolve()
     except (OSError, RuntimeError, ValueError):  # a loop of links, no home folder, a null character

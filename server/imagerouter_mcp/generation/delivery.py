@@ -4,9 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import anyio
 from anyio import to_thread
@@ -24,6 +23,7 @@ from imagerouter_mcp.gallery.files import (
     sweep_partials,
 )
 from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.gallery.kept_sources import KeptSources
 from imagerouter_mcp.gallery.names import checked_filename, file_stem
 from imagerouter_mcp.gallery.output_folders import output_places, permitted
 from imagerouter_mcp.gallery.records import Gallery
@@ -32,13 +32,15 @@ from imagerouter_mcp.generation.handles import find_image
 from imagerouter_mcp.generation.planning.finishing import Finishing
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.request import Request
-from imagerouter_mcp.generation.postprocess import finish
-from imagerouter_mcp.generation.result_files import ResultFiles, Stored
+from imagerouter_mcp.generation.postprocess import Postprocessing
+from imagerouter_mcp.generation.result_files import ORIGINAL, ResultFiles, Stored
 from imagerouter_mcp.images.source_images import is_data
 from imagerouter_mcp.images.workers import decode
 from imagerouter_mcp.settings import Settings
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from imagerouter_mcp.images.pixels.comparison import Look
 
 LINK_DAYS = 30
@@ -71,6 +73,7 @@ class Delivery:
         settings: Settings,
     ) -> None:
         self._files = ResultFiles(fetcher, gallery, answers, settings)
+        self._kept_sources = KeptSources(settings.data_dir)
         self._gallery = gallery
         self._journal = journal
         self._answers = answers
@@ -128,8 +131,30 @@ class Delivery:
         for folder in (self._settings.output_dir, self._settings.data_dir / RESCUED):
             sweep_partials(folder, _ABANDONED)
         self._journal.sweep(_ABANDONED)
+        self._kept_sources.sweep(timedelta(days=LINK_DAYS))
         for handle in self._journal.needless(self._answers.arriving()):
             self._answers.discard(handle)
+
+    def keep_source(self, handles: Sequence[str], source: BinaryIO, mask: "Image") -> None:
+        """Keep the source and the mask of an edit until the answers are laid into it.
+
+        Raises:
+            ConfigurationError: They cannot be written to the data folder.
+        """
+        from imagerouter_mcp.images.masks.painting import encode_mask  # noqa: PLC0415 - loads Pillow
+
+        try:
+            with encode_mask(mask, "white") as encoded:
+                self._kept_sources.keep(list(handles), source, encoded)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The source could not be kept in the data folder: {error.strerror or error}.",
+                "Make room there, or set IMAGEROUTER_DATA_DIR to another folder.",
+            ) from None
+
+    def discard_source(self, handle: str) -> None:
+        """Remove what `keep_source` kept for a generation that makes nothing."""
+        self._kept_sources.discard(handle)
 
     def holds(self, handle: str) -> bool:
         """Return whether an answer is kept in memory because it could not be stored or recorded."""
@@ -158,7 +183,11 @@ class Delivery:
         """
         stored = [
             await self._store(
-                item, plan.destination, _part(handle, number), plan.finishing, plan.model, again=again
+                item,
+                plan.destination,
+                _part(handle, number),
+                self._postprocessing(plan.finishing, plan.model, handle),
+                again=again,
             )
             for number, item in enumerate(answer.items)
         ]
@@ -205,11 +234,14 @@ class Delivery:
             *dict.fromkeys(each.note for each in stored if each.note),
             *await _differences(plan, answer, [each.image for each in stored], source),
             *_other_folder(stored),
+            *_left_out(answer),
             *((SANDBOX_NOTE,) if answer.sandbox else ()),
         ]
         record, unrecorded = await to_thread.run_sync(self._record, handle, plan, answer, stored, notes)
         if unrecorded:
             self._held[handle] = answer
+        else:
+            await to_thread.run_sync(self._discard_needless, handle, stored)
         lost = [
             self._undelivered(image, each.reason, each.kept)
             for image, each in zip(record.images, stored, strict=True)
@@ -218,6 +250,11 @@ class Delivery:
         if len(lost) == len(stored):
             raise lost[0].costing(answer.cost)
         return record, (*notes, *unrecorded, *map(str, lost))
+
+    def _discard_needless(self, handle: str, stored: Sequence[Stored]) -> None:
+        """Remove what is kept of an edit's source, unless a result is still to be laid into it."""
+        if all(each.image.path or each.kept for each in stored):
+            self._kept_sources.discard(handle)
 
     def places(self, files: Iterable[Path | None]) -> str:
         """Say where files lie, as the end of a sentence: " in /pictures/fox.png"; "" for none."""
@@ -278,25 +315,35 @@ class Delivery:
         item: ResultItem,
         destination: Destination,
         part: str,
-        finishing: Finishing | None,
-        model: str,
+        postprocessing: Postprocessing | None,
         *,
         again: bool = False,
     ) -> Stored:
         """Store one item, finished if that is to be done and can be done."""
-        if finishing is None:
+        if postprocessing is None:
             return await self._files.store(item, destination, part, again=again)
-        work = partial(finish, finishing, model)
-        stored = await self._files.store(item, destination, part, finish=work, again=again)
+        stored = await self._files.store(item, destination, part, finish=postprocessing.finish, again=again)
         if stored.image.path and not stored.image.original:
             return stored
-        return replace(stored, image=replace(stored.image, finishing=finishing.to_json()))
+        return replace(stored, image=replace(stored.image, finishing=postprocessing.finishing.to_json()))
+
+    def _postprocessing(
+        self, finishing: Finishing | None, model: str, generation: str
+    ) -> Postprocessing | None:
+        if finishing is None:
+            return None
+        source, mask = self._kept_sources.source(generation), self._kept_sources.mask(generation)
+        return Postprocessing(finishing, model, source, mask)
 
     async def _refetch(self, image: GalleryImage, record: Record) -> tuple[GalleryImage, tuple[str, ...]]:
         """Fetch an image from its link, finish it if that is still to be done, and return notes on it."""
         item, finishing = ResultItem(url=image.url), _finishing(image)
         part = _part_of(image, record)
-        stored = await self._store(item, self._usual_place(record), part, finishing, record.model)
+        place = self._usual_place(record)
+        if image in record.originals:
+            place = replace(place, stem=f"{place.stem}{ORIGINAL}")
+        postprocessing = self._postprocessing(finishing, record.model, record.generation)
+        stored = await self._store(item, place, part, postprocessing)
         if stored.image.path is None:
             raise self._undelivered(image, stored.reason, stored.kept)
         return await self._updated(image, stored.image), (stored.note,) if stored.note else ()
@@ -305,12 +352,12 @@ class Delivery:
         self, image: GalleryImage, original: GalleryImage, record: Record
     ) -> GalleryImage | None:
         """Make a result whose file is gone of its original once more; None if that cannot be done."""
-        finishing = _finishing(image)
+        postprocessing = self._postprocessing(_finishing(image), record.model, record.generation)
         if not (original.path and original.path.is_file()) and original.url:
             original, _ = await self._refetch(original, record)
-        if finishing is None or not (original.path and original.path.is_file()):
+        if postprocessing is None or not (original.path and original.path.is_file()):
             return None
-        made = await finish(finishing, record.model, original.path)
+        made = await postprocessing.finish(original.path)
         if made.file is None:
             return None
         with made.file:
@@ -405,6 +452,12 @@ def _unnamed(image: StoredImage) -> GalleryImage:
     return GalleryImage(**own, handle="")
 
 
+def _left_out(answer: GenerationAnswer) -> tuple[str, ...]:
+    if not answer.left_out:
+        return ()
+    return (f"ImageRouter answered with {answer.left_out} more results, which were not fetched.",)
+
+
 def _other_folder(stored: Sequence[Stored]) -> tuple[str, ...]:
     """Return a sentence if files are not where they should be."""
     for each in stored:
@@ -422,7 +475,8 @@ async def _differences(
     looks: list[Look] = []
     if plan.kind == "image" and (source or plan.transparency):
         with anyio.move_on_after(_LOOKING_SECONDS):
-            for path in [own.path for image in images if (own := image.original or image).path]:
-                look = await decode("previews", path, look_at, path)
-                looks += [look] if look else []
+            for image in images:
+                own = image.original if source and image.original else image  # what is cropped is no echo
+                if own.path and (look := await decode("previews", own.path, look_at, own.path)):
+                    looks.append(look)
     return await to_thread.run_sync(differences, plan, answer, images, looks, source)

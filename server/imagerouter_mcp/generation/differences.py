@@ -52,7 +52,7 @@ def differences(
 
 def _other_size(plan: Plan, images: Sequence[StoredImage]) -> list[str]:
     came = next(((image.width, image.height) for image in images if image.width and image.height), None)
-    if plan.size is None or came is None or came == plan.size:
+    if plan.cut or plan.size is None or came is None or came == plan.size:
         return []
     return [f"{plan.size[0]}x{plan.size[1]} was asked for; {plan.model} made {came[0]}x{came[1]}."]
 
@@ -71,7 +71,7 @@ def _other_shape(plan: Plan, looks: Sequence["Look"], source: "Look | None") -> 
 
 
 def _other_format(plan: Plan, images: Sequence[StoredImage]) -> list[str]:
-    asked = plan.fields.get("output_format")
+    asked = None if plan.cut else plan.fields.get("output_format")
     came = next((_format(image) for image in images if image.media_type), None)
     if asked is None or came is None or came == asked:
         return []

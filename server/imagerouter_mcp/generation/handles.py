@@ -96,7 +96,10 @@ def _of_generation(gallery: Gallery, handle: str) -> tuple[GalleryImage, Record]
             f"{handle[:40]} has made no picture yet.", "Call get_generation with it, or give another handle."
         )
     if len(record.images) == 1:
-        return record.images[0], record
+        own = record.images[0]
+        of_call = gallery.of_call(handle)
+        cut_out = next((other for other in of_call if own.handle in other.sources), None)
+        return (cut_out.images[0], cut_out) if cut_out else (own, record)
     handles = ", ".join(image.handle for image in record.images)
     raise NotFoundError(f"{handle} made {len(record.images)} pictures.", f"Give one of them: {handles}.")
 
@@ -131,12 +134,19 @@ class LastMade:
     records: tuple[Record, ...]
     elsewhere: bool
 
+    @property
+    def pictures(self) -> list[tuple[GalleryImage, Record]]:
+        """Its pictures with their records, without those that another one of them was made from."""
+        steps = {source for record in self.records for source in record.sources}
+        pairs = [(image, record) for record in self.records for image in record.images]
+        return [(image, record) for image, record in pairs if image.handle not in steps]
+
     def numbered(self, number: int) -> NotFoundError:
         """Return the refusal of a number in place of a handle, which names the handle that it means.
 
         What is the newest call may have changed since the number was read, and a wrong picture is paid for.
         """
-        made = [image.handle for record in self.records for image in record.images]
+        made = [image.handle for image, _ in self.pictures]
         if number > len(made):
             return NotFoundError(
                 f"Number {number} is no picture: the newest call made {len(made)}.",
@@ -157,7 +167,7 @@ class LastMade:
         Raises:
             NotFoundError: It made several pictures, or a video; the message names their handles.
         """
-        made = [(image, record) for record in self.records for image in record.images]
+        made = self.pictures
         handles = ", ".join(image.handle for image, _ in made)
         if len(made) > 1:
             raise NotFoundError(

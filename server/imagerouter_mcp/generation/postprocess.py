@@ -1,16 +1,17 @@
 """Make results of the models' own pictures, as a plan's `Finishing` says."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from anyio import to_thread
 
-from imagerouter_mcp.generation.planning.finishing import Finishing
-from imagerouter_mcp.images.confined import StoppedError
+from imagerouter_mcp.errors import InvalidSourceError
+from imagerouter_mcp.generation.planning.finishing import MOST_ENLARGED, Cut, Finishing
+from imagerouter_mcp.images.confined import Fields, StoppedError
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
-from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
 from imagerouter_mcp.images.workers import decode
 
 
@@ -34,35 +35,102 @@ Finish = Callable[[Path], Awaitable[Made]]
 """Makes a result of the model's own picture. It raises `OSError` only if that cannot be read."""
 
 
-async def finish(finishing: Finishing, model: str, picture: Path) -> Made:
-    """Make a result of a model's own picture.
+@dataclass(frozen=True, slots=True)
+class Postprocessing:
+    """Makes results of a model's own pictures.
 
-    What was paid for arrives in any case: where this cannot be done, the model's picture is the result.
+    What was paid for arrives in any case: where something cannot be done, the model's picture is the result.
 
-    Args:
+    Attributes:
         finishing: What to do.
         model: Its name, for the note.
-        picture: The model's picture.
-
-    Raises:
-        NotAPictureError: It is not a whole picture.
-        OSError: It cannot be read.
+        source: Where the source of a masked edit is kept.
+        mask: Where its mask is kept.
     """
-    from imagerouter_mcp.images.finish.exact_size import exact_size  # noqa: PLC0415 - loads Pillow
 
-    seen = await to_thread.run_sync(inspect, picture)
-    if seen.format.kind != "image" or seen.animated:
-        return Made(note=f"It was left in its own size: {_UNCHANGED.get(seen.format.kind, _SEVERAL)}.")
-    came = seen.width or 0, seen.height or 0
-    if not finishing.size or not finishing.applies(came):
-        return Made()
-    try:
-        file = await decode(
-            "sources", picture, exact_size, picture, finishing.size, finishing.fit, finishing.output_format
-        )
-    except (NotAPictureError, StoppedError, OSError) as error:
-        reason = str(error) or "it takes too much memory"
-        return Made(
-            note=f"It could not be {finishing.words(came)}, because {reason}: this is what {model} made."
-        )
-    return Made(file, f"{model} made {came[0]}x{came[1]}; here it was {finishing.words(came)}.")
+    finishing: Finishing
+    model: str
+    source: Path
+    mask: Path
+
+    async def finish(self, picture: Path) -> Made:
+        """Make a result of a model's own picture, as `Finish`.
+
+        Raises:
+            NotAPictureError: It is not a whole picture.
+            OSError: It cannot be read.
+        """
+        seen = await to_thread.run_sync(inspect, picture)
+        if self.finishing.cut:
+            return await self._laid_in(picture, seen, self.finishing.cut)
+        return await self._in_size(picture, seen)
+
+    async def _in_size(self, picture: Path, seen: Inspection) -> Made:
+        from imagerouter_mcp.images.finish.exact_size import exact_size  # noqa: PLC0415 - loads Pillow
+
+        finishing = self.finishing
+        if seen.format.kind != "image" or seen.animated:
+            return Made(note=f"It was left in its own size: {_UNCHANGED.get(seen.format.kind, _SEVERAL)}.")
+        came = seen.width or 0, seen.height or 0
+        if not finishing.size or not finishing.applies(came):
+            return Made()
+        try:
+            file = await decode(
+                "sources",
+                picture,
+                exact_size,
+                picture,
+                finishing.size,
+                finishing.fit,
+                finishing.output_format,
+            )
+        except (NotAPictureError, StoppedError, OSError) as error:
+            done = finishing.words(came)
+            return Made(note=f"It could not be {done}, {_because(error)}: this is what {self.model} made.")
+        return Made(file, f"{self.model} made {came[0]}x{came[1]}; here it was {finishing.words(came)}.")
+
+    async def _laid_in(self, picture: Path, seen: Inspection, cut: Cut) -> Made:
+        from imagerouter_mcp.images.composite.frame import Frame  # noqa: PLC0415 - loads Pillow
+        from imagerouter_mcp.images.composite.lay_in import lay_in  # noqa: PLC0415 - loads Pillow
+
+        kind = "png" if self.finishing.output_format == "auto" else self.finishing.output_format
+        if seen.format.kind != "image":
+            return Made(note=f"{self.model} made no pixels, so nothing could be laid into the source.")
+        try:
+            with self.source.open("rb") as source:
+                file, told = await decode(
+                    "sources", source, lay_in, source, picture, self.mask, Frame(**asdict(cut)), kind
+                )
+        except FileNotFoundError:
+            return Made(note="The source is no longer kept, so this is the part as the model made it.")
+        except (NotAPictureError, StoppedError, InvalidSourceError, OSError) as error:
+            return Made(
+                note=f"It could not be laid into the source, {_because(error)}: this is {self.model}'s."
+            )
+        return Made(file, " ".join(_laid_in_words(self.model, kind, cut, told)))
+
+
+def _because(error: Exception) -> str:
+    return f"because {str(error) or 'it takes too much memory'}"
+
+
+def _laid_in_words(model: str, kind: str, cut: Cut, told: Fields) -> list[str]:
+    """Say what laying an answer into its source did, a sentence each."""
+    words = [f"Outside the mask every pixel is the source's; inside, {told['changed']} % changed."]
+    if kind != "png":
+        lossy = f"Saving as {kind.upper()} ends that: only PNG keeps every pixel outside the mask"
+        words = [f"{lossy}. Inside, {told['changed']} % changed."]
+    if told["echo"]:
+        words.append(f"{model} changed nothing there; other words or another model may.")
+    elif not told["aligned"]:
+        words.append(f"What {model} drew around the mask does not match the source: look at the border.")
+    if told["enlarged"] > MOST_ENLARGED:
+        made = f"{cut.size[0]}x{cut.size[1]}, enlarged {told['enlarged']:.1f} times"
+        words.append(f"The changed part was made at {made}; size=2K or 4K asks for more detail.")
+    if told["mode"] == "CMYK" and kind == "png":
+        words.append("Its inks (CMYK) were kept, in a TIFF.")
+    elif told["inks"]:
+        words.append("It was converted from CMYK to RGB.")
+    if told["reduced"]:
+        words.append("Its 16 bits a channel were worked on and saved in 8.")
+    return words

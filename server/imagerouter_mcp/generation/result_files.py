@@ -31,7 +31,7 @@ RETRY_AFTER_SECONDS = (0.5, 2.0)
 """Waits before the second and the third attempt at a download."""
 _DECODED_AT_ONCE = 2**20
 """Characters of base64, a multiple of four, to decode before other work gets a turn."""
-_ORIGINAL = "-original"
+ORIGINAL = "-original"
 """What follows the result's name in that of the model's own picture."""
 
 
@@ -262,7 +262,7 @@ def _store_both(result: PartialFile, unfinished: PartialFile, url: str | None, n
     seen = inspect(result.path)
     path = store(result.finish(), name.folder, name.stem, seen.format.extension, name.claim)
     try:
-        original = _store(unfinished, url, replace(name, stem=f"{path.stem}{_ORIGINAL}"))
+        original = _store(unfinished, url, replace(name, stem=f"{path.stem}{ORIGINAL}"))
     except OSError:
         discard(path)
         raise

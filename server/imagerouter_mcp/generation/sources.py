@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
@@ -30,11 +30,14 @@ from imagerouter_mcp.generation.handles import (
     newest_image,
     number_of,
 )
+from imagerouter_mcp.generation.planning.finishing import Cut
+from imagerouter_mcp.generation.planning.plan import MaskedSource
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.images.masks import Convention
 from imagerouter_mcp.images.masks.regions import parse_mask, refusal
 from imagerouter_mcp.images.prepare import shrink
 from imagerouter_mcp.images.source_images import SourceImage, SourceReader, is_data, shown
+from imagerouter_mcp.images.whole_source import WholeSource, part_to_send
 from imagerouter_mcp.images.workers import decode
 from imagerouter_mcp.lines import collapse
 
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_PART_BYTES = 4 << 20
+"""Of the part of a source that a masked edit sends, as PNG; few have more."""
 _OPENED_AT_ONCE = 4
 """Sources of one call, so that it leaves downloads and lookups of names to others."""
 
@@ -54,11 +59,13 @@ class OpenSources:
     """Open source images, ready to be sent.
 
     Attributes:
-        images: In the order in which they were given.
+        images: In the order in which they were given, without `whole`.
         origins: What the record calls them, then the mask: a handle if there is one.
         mask: 255 where to edit, in the size of the first source; None without a mask.
         notes: What was done to images and mask, a sentence each.
         fetched: Of each image and the mask, the SHA-256 of what its address gave; "" if it was not fetched.
+        whole: The first source, if it is kept outside the mask; of it, parts are sent.
+        parts: What is sent of it, by where it is cut out; see `cut_out`.
     """
 
     images: tuple[SourceImage, ...] = ()
@@ -66,15 +73,45 @@ class OpenSources:
     mask: "Image | None" = None
     notes: tuple[str, ...] = ()
     fetched: tuple[str, ...] = ()
+    whole: WholeSource | None = None
+    parts: dict[Cut, SourceImage] = field(default_factory=dict[Cut, SourceImage])
 
     @property
     def size(self) -> tuple[int, int] | None:
         """Width and height of the first source image, in pixels."""
-        return (self.images[0].width, self.images[0].height) if self.images else None
+        first = self.whole or next(iter(self.images), None)
+        return (first.width, first.height) if first else None
 
-    def uploads(self) -> list[Upload]:
-        """Return the images for one request; several requests may read them at the same time."""
-        return [Upload(_view(image.file), image.filename, image.media_type) for image in self.images]
+    @property
+    def masked(self) -> MaskedSource | None:
+        """What an edit changes that changes nothing else; None for any other request."""
+        if self.whole is None or self.mask is None:
+            return None
+        from imagerouter_mcp.images.masks.painting import kept_part  # noqa: PLC0415 - loads Pillow
+
+        size = self.whole.width, self.whole.height
+        return MaskedSource(size, self.mask.getbbox() or (0, 0, *size), kept_part(self.mask))
+
+    async def cut_out(self, cut: Cut, opened: AsyncExitStack) -> None:
+        """Prepare the part of the first source that is sent.
+
+        Raises:
+            InvalidSourceError: The source does not decode, or its pixels cannot be kept.
+        """
+        if self.whole is None or cut in self.parts:
+            return
+        part = await decode("sources", self.whole.file, _part, self.whole, cut)
+        opened.callback(part.file.close)
+        self.parts[cut] = part
+
+    def uploads(self, cut: Cut | None = None) -> list[Upload]:
+        """Return the images for one request; several requests may read them at the same time.
+
+        Args:
+            cut: Which part of the first source is sent in its place.
+        """
+        images = (*((self.parts[cut],) if cut else ()), *self.images)
+        return [Upload(_view(image.file), image.filename, image.media_type) for image in images]
 
     async def look(self) -> "Look | None":
         """Look at the first image, to see what an edit made of it.
@@ -89,13 +126,15 @@ class OpenSources:
         first = self.images[0].file
         return await decode("sources", first, look_at, first)
 
-    def mask_upload(self, convention: Convention) -> Upload | None:
-        """Return the mask in a provider's convention; the caller closes its file."""
+    def mask_upload(self, convention: Convention, cut: Cut | None = None) -> Upload | None:
+        """Return the mask over what is sent, in a provider's convention; the caller closes its file."""
         if self.mask is None:
             return None
+        from imagerouter_mcp.images.composite.frame import Frame  # noqa: PLC0415 - loads Pillow
         from imagerouter_mcp.images.masks.painting import encode_mask  # noqa: PLC0415 - loads Pillow
 
-        return Upload(encode_mask(self.mask, convention), "mask.png", "image/png")
+        mask = Frame(**asdict(cut)).mask(self.mask.crop(cut.box)) if cut else self.mask
+        return Upload(encode_mask(mask, convention), "mask.png", "image/png")
 
 
 def with_last(order: Order, made: LastMade) -> Order:
@@ -151,6 +190,9 @@ class Sources:
         """
         count = len(request.images) + bool(request.mask)
         async with self._descriptors.sources(count), AsyncExitStack() as opened:
+            if request.is_cut:
+                yield await self._open_to_cut(request, opened)
+                return
             found = await self._open_all(request, opened)
             images = tuple(image for image, _ in found)
             origins = tuple(origin for _, origin in found)
@@ -160,11 +202,36 @@ class Sources:
                 images, shrunk = await self._fitted(images, origins, opened)
                 yield OpenSources(images, origins, None, (*notes, *shrunk), (*fetched, ""))
                 return
-            mask, origin, understood, fetched_mask = await self._open_mask(request, images[0], opened)
+            mask = await self._open_mask(request, images[0], opened)
             images, shrunk = await self._fitted(images, origins, opened)
-            mask = await decode("sources", images[0].file, _scaled_mask, mask, images[0])
-            notes = (*notes, understood, *shrunk)
-            yield OpenSources(images, (*origins, f"mask {origin}"), mask, notes, (*fetched, fetched_mask))
+            scaled = await decode("sources", images[0].file, _scaled_mask, mask.picture, images[0])
+            yield OpenSources(
+                images,
+                (*origins, f"mask {mask.origin}"),
+                scaled,
+                (*notes, *mask.notes, *shrunk),
+                (*fetched, mask.fetched),
+            )
+
+    async def _open_to_cut(self, request: Request, opened: AsyncExitStack) -> OpenSources:
+        """Open the first source as it is, and the others as they are sent."""
+        first, *others = request.images
+        stored, origin = await self._stored(first)
+        whole = await self._reader.open_whole(stored or first, origin, request.roots)
+        opened.callback(whole.file.close)
+        mask = await self._open_mask(request, whole, opened)
+        found = await self._open_all(replace(request, images=tuple(others), mask=""), opened)
+        images, origins = tuple(image for image, _ in found), tuple(origin for _, origin in found)
+        images, shrunk = await self._fitted(images, origins, opened, beside=_PART_BYTES)
+        notes = (note for image in images for note in image.notes)
+        return OpenSources(
+            images,
+            (origin, *origins, f"mask {mask.origin}"),
+            mask.picture,
+            (*whole.notes, *notes, *mask.notes, *shrunk),
+            (whole.fetched, *(image.fetched for image in images), mask.fetched),
+            whole,
+        )
 
     @asynccontextmanager
     async def files(self, request: Request) -> AsyncGenerator[list[tuple[BinaryIO, str]]]:
@@ -279,14 +346,26 @@ class Sources:
         return image, origin
 
     async def _fitted(
-        self, images: tuple[SourceImage, ...], origins: Sequence[str], opened: AsyncExitStack
+        self,
+        images: tuple[SourceImage, ...],
+        origins: Sequence[str],
+        opened: AsyncExitStack,
+        *,
+        beside: int = 0,
     ) -> tuple[tuple[SourceImage, ...], tuple[str, ...]]:
         """Shrink the largest of several images where together they are too large for the service.
+
+        Args:
+            images: The images.
+            origins: What sentences call them.
+            opened: Keeps the files open.
+            beside: Bytes of another image of the same request; 0 for none.
 
         Returns:
             The images, and a note if any was shrunk.
         """
-        largest = largest_shared([image.bytes for image in images]) if len(images) > 1 else None
+        sizes = [*([beside] if beside else ()), *(image.bytes for image in images)]
+        largest = largest_shared(sizes) if len(sizes) > 1 else None
         if largest is None or not await self._is_newer():
             return images, ()
         count = sum(image.bytes > largest for image in images)
@@ -303,25 +382,24 @@ class Sources:
         return tuple(fitted), (note,)
 
     async def _open_mask(
-        self, request: Request, source: SourceImage, opened: AsyncExitStack
-    ) -> tuple["Image", str, str, str]:
-        """Return the mask, what the record calls it, how it was understood, and its `SourceImage.fetched`."""
+        self, request: Request, source: SourceImage | WholeSource, opened: AsyncExitStack
+    ) -> "_Mask":
         from imagerouter_mcp.images.masks.painting import given_mask, region_mask  # noqa: PLC0415 - loads Pillow
 
-        text = request.mask
+        text, width, height = request.mask, source.width, source.height
+        turns = source.turns if isinstance(source, WholeSource) else 1
         regions = parse_mask(text)
         if regions:
-            mask = await decode(
-                "sources", source.file, region_mask, regions, source.file, source.width, source.height
-            )
-            return mask, text, f"The mask {shown(text)} was drawn for the first picture.", ""
+            mask = await decode("sources", source.file, region_mask, regions, source.file, width, height)
+            understood = f"The mask {shown(text)} was drawn for the first picture."
+            return _Mask(mask, text, (understood, *regions.clipped(width, height)))
         if not (is_handle(text) or is_upload(text) or self._reader.can_open(text)):
             raise refusal(text, "it is neither a region nor the path, address or handle of a picture")
         given, origin = await self._open(text, opened, anyio.Lock(), turn=True, roots=request.roots)
         mask, understood = await decode(
-            "sources", given.file, given_mask, given.file, source.width, source.height
+            "sources", given.file, given_mask, given.file, width, height, turns=turns
         )
-        return mask, origin, f"The mask was {understood}.", given.fetched
+        return _Mask(mask, origin, (f"The mask was {understood}.",), given.fetched)
 
     async def _stored(self, text: str) -> tuple[Path | None, str]:
         """Return the file of a source that this server stored, if it is one, and what the record calls it."""
@@ -348,6 +426,22 @@ class Sources:
                 "Have it sent to the address that upload_link gave, or call upload_link for a new one.",
             )
         return path
+
+
+@dataclass(frozen=True, slots=True)
+class _Mask:
+    """A mask, what the record calls it, how it was understood, and its `SourceImage.fetched`."""
+
+    picture: "Image"
+    origin: str
+    notes: tuple[str, ...]
+    fetched: str = ""
+
+
+def _part(source: WholeSource, cut: Cut) -> SourceImage:
+    from imagerouter_mcp.images.composite.frame import Frame  # noqa: PLC0415 - loads Pillow
+
+    return part_to_send(source, Frame(**asdict(cut)))
 
 
 def _successes(outcomes: Iterable[T | ImageRouterError]) -> list[T]:

@@ -4,12 +4,13 @@ The protocol asks clients for distinct ids, but some send the same one each time
 request the other's answer, and leave the other one waiting.
 """
 
+import hashlib
 import secrets
 from collections import OrderedDict
 from typing import Any, cast
 
 import pydantic_core
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imagerouter_mcp.http_app.exposure import MCP_PATH
@@ -29,8 +30,8 @@ class RequestIds:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._unique: OrderedDict[tuple[str, bytes], str] = OrderedDict()
-        """The latest unique id for each session and client's id."""
+        self._unique: OrderedDict[bytes, str] = OrderedDict()
+        """The latest unique id for each session and client's id, of which `_key` is kept."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -56,14 +57,20 @@ class RequestIds:
         named = notification.get("params")
         if isinstance(named, dict) and "requestId" in named:
             own = pydantic_core.to_json(named["requestId"])
-            named["requestId"] = self._unique.get((session, own), cast("object", named["requestId"]))
+            named["requestId"] = self._unique.get(_key(session, own), cast("object", named["requestId"]))
         return pydantic_core.to_json(notification)
 
     def _remember(self, session: str, own: bytes, unique: str) -> None:
-        self._unique[session, own] = unique
-        self._unique.move_to_end((session, own))
+        key = _key(session, own)
+        self._unique[key] = unique
+        self._unique.move_to_end(key)
         if len(self._unique) > MAX_REMEMBERED:
             self._unique.popitem(last=False)
+
+
+def _key(session: str, own: bytes) -> bytes:
+    """Return a short name of a client's id in its session: both are as long as the client likes."""
+    return hashlib.sha256(f"{len(session)} {session}".encode() + own).digest()
 
 
 def _as_object(body: bytes) -> dict[str, Any]:
@@ -80,6 +87,8 @@ def _with_own_id(send: Send, unique: str, own: bytes) -> Send:
     quoted = f'"{unique}"'.encode()
 
     async def restoring(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            del MutableHeaders(scope=message)["content-length"]  # the ids differ in length
         if "body" in message:
             message = {**message, "body": message["body"].replace(quoted, own)}
         await send(message)

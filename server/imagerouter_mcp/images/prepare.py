@@ -23,7 +23,7 @@ from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
 if TYPE_CHECKING:
     from imagerouter_mcp.images.pixels.encode import Encoded
 
-_DRAWN_LONGEST = 1024
+DRAWN_LONGEST = 1024
 _SENT = frozenset({formats.PNG, formats.JPEG, formats.WEBP})
 """The types that every provider behind the service is known to take."""
 _MAX_CHECKING_BYTES = 80 << 20
@@ -144,7 +144,7 @@ def _shrunk(file: BinaryIO, name: str, seen: Inspection, *, max_bytes: int) -> S
 
 def _prepared(file: BinaryIO, name: str, seen: Inspection, *, turn: bool) -> SourceImage:
     if seen.format.kind == "vector":
-        drawing = drawn(file, name, _DRAWN_LONGEST)
+        drawing = drawn(file, name, DRAWN_LONGEST)
         pixels = inspect(drawing)
         note = f"{name} was drawn from SVG at {pixels.width}×{pixels.height} pixels."
         return _encoded(drawing, name, pixels, formats.PNG, turn=turn, notes=[note])

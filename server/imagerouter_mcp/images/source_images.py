@@ -10,7 +10,7 @@ from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
 import anyio
@@ -21,6 +21,7 @@ from imagerouter_mcp.fetch import Fetcher, FetchError
 from imagerouter_mcp.images.allowed_files import MAX_READ_BYTES, open_source, too_large
 from imagerouter_mcp.images.confined import scratch_file
 from imagerouter_mcp.images.prepare import SourceImage, prepare
+from imagerouter_mcp.images.whole_source import WholeSource, whole
 from imagerouter_mcp.images.workers import decode
 from imagerouter_mcp.lines import collapse, cut_middle
 
@@ -47,6 +48,8 @@ _ATTACHMENT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """What chats call the pictures that are attached to them."""
+_LINUX_IN_WINDOWS = ("wsl.localhost", "wsl$")
+"""The machine that Windows calls the Linux within it."""
 _SPACES = ("%20", "%09", "%0A", "%0a", "%0D", "%0d", *" \t\n\r\f\v")
 
 
@@ -82,6 +85,23 @@ class SourceReader:
         """
         file = await anyio.to_thread.run_sync(open_source, path, name)
         return await _prepared(file, name, turns, turn=turn)
+
+    async def open_whole(self, source: str | Path, name: str = "", roots: Sequence[Path] = ()) -> WholeSource:
+        """Open a source image as it is, of which everything outside a mask is kept.
+
+        Args:
+            source: As for `open`, or the path of a file that this server stored.
+            name: What sentences call such a file.
+            roots: As for `open`.
+
+        Raises:
+            InvalidSourceError: As for `open`.
+        """
+        if isinstance(source, Path):
+            return await _whole(await anyio.to_thread.run_sync(open_source, source, name), name)
+        text = _as_uri(source)
+        file = await self._open_bytes(text, roots)
+        return await _whole(file, shown(text), fetched=_is_address(text))
 
     async def digest(self, source: str | Path, roots: Sequence[Path] = ()) -> str | None:
         """Return the SHA-256 of a file's content; None for an address or data, which are compared as texts.
@@ -132,9 +152,7 @@ class SourceReader:
         Raises:
             InvalidSourceError: It cannot be read, is too large, or is no picture.
         """
-        text = text.strip()
-        if _is_base64(text):
-            text = f"data:;base64,{text}"
+        text = _as_uri(text)
         file = await self._open_bytes(text, roots)
         return await _prepared(file, shown(text), turns or anyio.Lock(), turn=turn, fetched=_is_address(text))
 
@@ -182,7 +200,7 @@ class SourceReader:
 
     def _path(self, text: str) -> Path:
         try:
-            path = _path_of_uri(text) if text[:5].lower() == "file:" else self._expand(text)
+            path = self._expand(_path_of_uri(text) if text[:5].lower() == "file:" else text)
             str(path).encode()  # half a surrogate pair is in no file's name
         except (ValueError, RuntimeError):  # a broken file: URI; no home folder
             raise _unusable(text) from None
@@ -229,10 +247,28 @@ async def _prepared(
         return replace(image, fetched=digest)
 
 
+async def _whole(file: BinaryIO, name: str, *, fetched: bool = False) -> WholeSource:
+    try:
+        digest = await anyio.to_thread.run_sync(_digest, file) if fetched else ""
+        source = await decode("sources", file, whole, file, name, digest)
+    except BaseException:
+        file.close()
+        raise
+    if source.file is not file:
+        file.close()
+    return source
+
+
 def _digest(file: BinaryIO) -> str:
     """Return the SHA-256 of a file, from its beginning."""
     file.seek(0)
     return hashlib.file_digest(cast("BufferedReader", file), "sha256").hexdigest()
+
+
+def _as_uri(text: str) -> str:
+    """Return bare base64 as a data URI, and anything else without the spaces around it."""
+    text = text.strip()
+    return f"data:;base64,{text}" if _is_base64(text) else text
 
 
 def _is_address(text: str) -> bool:
@@ -256,18 +292,21 @@ def shown(text: str) -> str:
     return cut_middle(_USER.sub("", text), _SHOWN)
 
 
-def _path_of_uri(text: str) -> Path:
+def _path_of_uri(text: str) -> str:
     parts = urlsplit(text)
+    if parts.netloc.lower() in _LINUX_IN_WINDOWS:
+        return f"//{parts.netloc}{unquote(parts.path)}"
     if parts.netloc not in ("", "localhost"):
         raise InvalidSourceError(
             f"The source image {shown(text)} lies on another machine.", "Give a path on this one."
         )
-    return Path(url2pathname(parts.path))
+    path = url2pathname(parts.path)
+    return path[1:] if re.match(r"/[A-Za-z]:[/\\]", path) else path  # where Linux runs within Windows
 
 
 def _unusable(text: str) -> InvalidSourceError:
     windows = " (it is a path of Windows, and this server runs on another system)"
-    other = windows if os.name != "nt" and re.match(r"[A-Za-z]:[\\/]|\\\\", text) else ""
+    other = windows if os.name != "nt" and re.match(r"(?:file:///)?[A-Za-z]:[\\/]|\\\\", text) else ""
     return InvalidSourceError(
         f"The source image {shown(text)!r} is neither an absolute path nor an address{other}.",
         "Give an absolute path, a file:// or http(s):// address, a data URI, a handle such as img_7f3a, "

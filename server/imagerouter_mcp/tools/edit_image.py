@@ -14,6 +14,7 @@ from imagerouter_mcp.tools.parameters import (
     Again,
     AppContext,
     AspectRatio,
+    Background,
     ConfirmCost,
     Count,
     DryRun,
@@ -21,6 +22,7 @@ from imagerouter_mcp.tools.parameters import (
     Fit,
     Images,
     Instruction,
+    KeepOutside,
     Mask,
     Model,
     OutputDir,
@@ -40,12 +42,22 @@ async def _consent(
     prompt: str,
     images: list[str],
     mask: str,
+    keep_outside: bool,
     model: str,
     size: str,
+    background: str,
     n: int,
     dry_run: bool,
 ) -> Asked:
-    request = Request(prompt=prompt, images=tuple(images), mask=mask, model=model, size=size)
+    request = Request(
+        prompt=prompt,
+        images=tuple(images),
+        mask=mask,
+        keep_outside=keep_outside,
+        model=model,
+        size=size,
+        background=background,
+    )
     order = Order(tool="edit_image", requests=(request,) * n)
     return await ask_person(ctx, order, dry_run=dry_run)
 
@@ -63,11 +75,13 @@ async def edit_image(
     roots: Annotated[ListRootsResult, Resolve(_roots)],
     prompt: Instruction = "",
     mask: Mask = "",
+    keep_outside: KeepOutside = True,
     model: Model = "",
     size: Size = "auto",
     aspect_ratio: AspectRatio = "",
     fit: Fit = "auto",
     quality: Quality = "auto",
+    background: Background = "auto",
     output_format: OutputFormat = "auto",
     response_format: ResponseFormat = "auto",
     output_dir: OutputDir = "",
@@ -91,10 +105,12 @@ async def edit_image(
         aspect_ratio=aspect_ratio,
         fit=fit,
         quality=quality,
+        background=background,
         output_format=output_format,
         response_format=response_format,
         images=tuple(images),
         mask=mask,
+        keep_outside=keep_outside,
         output_dir=output_dir,
         filename=filename,
     )

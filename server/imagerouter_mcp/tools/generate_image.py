@@ -13,6 +13,7 @@ from imagerouter_mcp.tools.parameters import (
     Again,
     AppContext,
     AspectRatio,
+    Background,
     ConfirmCost,
     Count,
     DryRun,
@@ -31,8 +32,10 @@ from imagerouter_mcp.tools.pictures import GenerationContent
 from imagerouter_mcp.tools.roots import Roots, ask_roots
 
 
-async def _consent(*, ctx: AppContext, prompt: str, model: str, size: str, n: int, dry_run: bool) -> Asked:
-    request = Request(prompt=prompt, model=model, size=size)
+async def _consent(
+    *, ctx: AppContext, prompt: str, model: str, size: str, background: str, n: int, dry_run: bool
+) -> Asked:
+    request = Request(prompt=prompt, model=model, size=size, background=background)
     order = Order(tool="generate_image", requests=(request,) * n)
     return await ask_person(ctx, order, dry_run=dry_run)
 
@@ -53,6 +56,7 @@ async def generate_image(
     aspect_ratio: AspectRatio = "",
     fit: Fit = "auto",
     quality: Quality = "auto",
+    background: Background = "auto",
     output_format: OutputFormat = "auto",
     response_format: ResponseFormat = "auto",
     output_dir: OutputDir = "",
@@ -74,6 +78,7 @@ async def generate_image(
         aspect_ratio=aspect_ratio,
         fit=fit,
         quality=quality,
+        background=background,
         output_format=output_format,
         response_format=response_format,
         output_dir=output_dir,

@@ -62,7 +62,7 @@ async def generate(
 
         if made := await app.sources.last_of(order):
             order = with_last(order, made)
-        return plan_result(await app.planner.dry_run(order), len(order.requests), order.kind)
+        return plan_result(await app.planner.dry_run(order), len(order.requests))
     order = replace(order, confirmed=confirmed)
     outcome = await app.calls.ask(order, app.settings.wait_seconds, progress_of(ctx))
     return await outcome_result(ctx, outcome, preview)
@@ -131,7 +131,7 @@ async def _answer(ctx: AppContext, finished: "Finished", preview: PreviewChoice,
         links=links,
         resource_links=settings.resource_links
         and is_version_at_least(ctx.session.protocol_version, _KNOWS_RESOURCE_LINKS),
-        sources=[await _source(app, origin) for origin in finished.results[0].record.sources],
+        sources=[await _source(app, origin) for origin in finished.results[0].records[0].sources],
         last=newest and session_of(ctx) is not None,
     )
 

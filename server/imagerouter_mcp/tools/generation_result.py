@@ -74,9 +74,7 @@ async def done_result(finished: Finished, answer: Answer) -> CallToolResult:
     lines = _done_lines(finished, answer)
     if answer.preview != "none":
         pairs = zip(_numbers(finished), shown, strict=True)
-        files = [
-            (image.path, f"{number} · {image.handle}\n{made.record.model}") for number, (made, image) in pairs
-        ]
+        files = [(image.path, f"{number} · {image.handle}\n{made.model}") for number, (made, image) in pairs]
         drawn, stopped = await draw_preview(files, answer.preview)
         blocks += [drawn] if drawn else []
         lines += [stopped] if stopped else []
@@ -124,6 +122,9 @@ def _record_content(record: Record, links: Links | None) -> DoneContent:
 def _done_content(finished: Finished, answer: Answer) -> DoneContent:
     first = finished.results[0]
     content = _record_content(first.record, answer.links)
+    content["model"] = ", ".join(dict.fromkeys(made.model for made in finished.results))
+    content["revised_prompt"] = first.records[0].revised_prompt
+    content["latency_ms"] = first.latency_ms
     content["why"] = first.why or None
     content["estimate_usd"] = price_range(total(made.estimate for made in finished.results))
     at_least = _total(finished) is not None and not _is_certain(finished)
@@ -135,8 +136,7 @@ def _done_content(finished: Finished, answer: Answer) -> DoneContent:
         content["failures"] = list(map(str, finished.failures))
     shown = list(_pictures(finished))
     if len(finished.results) > 1:
-        content["images"] = [_picture_of_several(made.record, image, answer.links) for made, image in shown]
-        content["model"] = ", ".join(dict.fromkeys(made.record.model for made in finished.results))
+        content["images"] = [_picture_of_several(made, image, answer.links) for made, image in shown]
     if len(shown) > 1:
         for number, image in zip(_numbers(finished), content.get("images", ()), strict=True):
             image["number"] = number
@@ -148,13 +148,13 @@ def _done_content(finished: Finished, answer: Answer) -> DoneContent:
     return content
 
 
-def _picture_of_several(record: Record, image: GalleryImage, links: Links | None) -> Picture:
+def _picture_of_several(made: Result, image: GalleryImage, links: Links | None) -> Picture:
     """Return a picture with what the others of its call do not share."""
     own: Picture = {
-        "model": record.model,
-        "revised_prompt": record.revised_prompt,
-        "cost_usd": record.cost_usd,
-        "latency_ms": record.latency_ms,
+        "model": made.model,
+        "revised_prompt": made.records[0].revised_prompt,
+        "cost_usd": made.cost_usd,
+        "latency_ms": made.latency_ms,
     }
     return {**picture_fields(image, links), **own}
 
@@ -165,7 +165,7 @@ def _done_lines(finished: Finished, answer: Answer) -> list[str]:
     lines = [_heading(finished)]
     for number, (made, image) in zip(_numbers(finished), shown, strict=True):
         if len(shown) > 1:
-            lines.append(f"{number} · {image.handle} · {summary(made.record)}")
+            lines.append(f"{number} · {image.handle} · {summary(made)}")
         lines.extend(_file_lines(image, answer.links))
     if answer.sources:
         lines.append(f"From: {'; '.join(answer.sources)}")
@@ -188,11 +188,11 @@ def _done_lines(finished: Finished, answer: Answer) -> list[str]:
 def _heading(finished: Finished) -> str:
     """Return what was made for how much: "Made 1 picture with x/y for $0.04 in 6.9 s."."""
     first = finished.results[0]
-    models = {made.record.model for made in finished.results}
-    with_what = first.record.model if len(models) == 1 else f"{len(models)} models"
-    took = max((made.record.latency_ms or 0 for made in finished.results), default=0)
+    models = {made.model for made in finished.results}
+    with_what = first.model if len(models) == 1 else f"{len(models)} models"
+    took = max((made.latency_ms or 0 for made in finished.results), default=0)
     time = f" in {took / 1000:.1f} s" if took else ""
-    why = f" {first.record.model} was chosen, for {first.why}." if first.why else ""
+    why = f" {first.records[0].model} was chosen, for {first.why}." if first.why else ""
     made = f"with {with_what}{_total_words(finished)}{time}.{why}"
     count = _count(finished)
     if finished.repeated:
@@ -204,8 +204,9 @@ def _count(finished: Finished) -> str:
     shown = list(_pictures(finished))
     video = any(is_video(image) for _, image in shown)
     thing = THINGS["video" if video else "image"]
-    if finished.failures:
-        made, asked = len(finished.results), len(finished.results) + len(finished.failures)
+    failed = sum(not failure.second_step for failure in finished.failures)
+    if failed:
+        made, asked = len(finished.results), len(finished.results) + failed
         return f"{made} of {asked} {thing}s"
     return f"{len(shown)} {thing}{'s' if len(shown) > 1 else ''}"
 
@@ -220,7 +221,7 @@ def _total_words(finished: Finished) -> str:
 
 def _is_certain(finished: Finished) -> bool:
     """Return whether it is known what every part cost."""
-    return all(made.record.cost_usd is not None for made in finished.results) and not any(
+    return all(made.cost_usd is not None for made in finished.results) and not any(
         failure.error.unknown_cost or failure.error.up_to_usd for failure in finished.failures
     )
 
@@ -235,16 +236,18 @@ def _file_lines(image: GalleryImage, links: Links | None) -> list[str]:
         lines.append(
             f"Original: {' · '.join(filter(None, (original.handle, name)))} ({description(original)})"
         )
-    if url := (original or image).url:
-        lines.append(f"Link: {url} ({'of the original; ' if original else ''}anyone who has it can open it)")
+    if image.url:
+        lines.append(f"Link: {image.url} (anyone who has it can open it)")
+    if original and original.url:
+        lines.append(f"Link: {original.url} (of the original; anyone who has it can open it)")
     return lines
 
 
 def _revised_prompts(finished: Finished) -> list[str]:
     revised = dict.fromkeys(
-        made.record.revised_prompt
-        for made in finished.results
-        if made.record.revised_prompt and made.record.revised_prompt != made.record.prompt
+        first.revised_prompt
+        for first in (made.records[0] for made in finished.results)
+        if first.revised_prompt and first.revised_prompt != first.prompt
     )
     return [f"The model read the prompt as: {prompt}" for prompt in revised]
 
@@ -257,7 +260,7 @@ def _notes(finished: Finished) -> list[str]:
 
 def _cost_notes(made: Result) -> list[str]:
     """Return a note where the cost is not what the model list led to expect."""
-    cost, estimate, model = made.record.cost_usd, made.estimate, made.record.model
+    cost, estimate, model = made.cost_usd, made.estimate, made.model
     if estimate is None:
         return []
     if cost is None:
@@ -269,7 +272,7 @@ def _cost_notes(made: Result) -> list[str]:
 
 def _total(finished: Finished) -> Decimal | None:
     costs = [
-        *(made.record.cost_usd for made in finished.results),
+        *(record.cost_usd for made in finished.results for record in made.records),
         *(failure.error.charged_usd for failure in finished.failures),
     ]
     known = [cost for cost in costs if cost is not None]

@@ -22,23 +22,28 @@ Images = Annotated[
 Mask = Annotated[
     str,
     Field(
-        description="Where to change: box:x,y,w,h in pixels or % (join with +, outside: inverts), alpha, "
-        "or a picture."
+        description="Where to change: box:x,y,w,h or poly:x,y x,y x,y in pixels or % (join with +, "
+        "outside: inverts), alpha, or a picture."
     ),
 ]
+KeepOutside = Annotated[bool, Field(description="Change nothing outside. Default True.")]
 Model = Annotated[str, Field(description="Model id, auto, cheapest or free.")]
 Size = Annotated[str, Field(description="WIDTHxHEIGHT, 1K, 2K or 4K.")]
-AspectRatio = Annotated[str, Field(description="Such as 16:9, square, portrait, match (source).")]
+AspectRatio = Annotated[str, Field(description="16:9, square, portrait, match (source).")]
 Fit = Annotated[
     Literal["auto", "cover", "contain", "stretch"],
     Field(description="How the model's shape becomes the asked one: cropped, padded or stretched."),
 ]
-Count = Annotated[int, Field(ge=1, le=8, description="How many, each paid for. Default 1.")]
-DryRun = Annotated[bool, Field(description="Only tell model and price.")]
-Again = Annotated[bool, Field(description="Make another; a repeat within ten minutes returns the first.")]
+Count = Annotated[int, Field(ge=1, le=8, description="How many, each paid. Default 1.")]
+DryRun = Annotated[bool, Field(description="Only tell the price.")]
+Again = Annotated[bool, Field(description="Repeats within ten minutes return the first.")]
 ConfirmCost = Annotated[bool, Field(description="The person agreed to the price.")]
 Quality = Annotated[
     Literal["auto", "low", "medium", "high"], Field(description="For the models that have one.")
+]
+Background = Annotated[
+    Literal["auto", "transparent"],
+    Field(description="transparent: if the model makes none, a second paid step cuts it out."),
 ]
 OutputFormat = Annotated[
     Literal["auto", "webp", "jpeg", "png"], Field(description="File type; auto is mostly WebP.")
@@ -54,7 +59,7 @@ OutputDir = Annotated[
 Filename = Annotated[str, Field(description="File name, no folder. Default: the prompt's first words.")]
 
 SELF_EXPLAINING = frozenset(
-    {"filename", "fit", "free", "kind", "limit", "output_dir", "output_format", "preview", "quality"}
-    | {"response_format", "sort"}
+    {"background", "filename", "fit", "free", "kind", "limit", "output_dir", "output_format"}
+    | {"preview", "quality", "response_format", "sort"}
 )
 """Parameters whose description is for people alone: a model knows what the name means."""

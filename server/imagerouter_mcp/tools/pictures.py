@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, TypedDict
 from imagerouter_mcp.money import dollars
 
 if TYPE_CHECKING:
-    from imagerouter_mcp.gallery.entries import GalleryImage, Record
+    from imagerouter_mcp.gallery.entries import GalleryImage
     from imagerouter_mcp.gallery.signed_links import Links
+    from imagerouter_mcp.generation.calls.outcome import Result
 
 
 class Picture(TypedDict, total=False):
     """A generated picture or video. Callers on this machine get its `path`, others a `download_url`.
 
-    `original` is the model's own picture, where this one was made of it here.
+    `original` is the picture that this one was made of, here or by the second step of its call.
     """
 
     number: int
@@ -85,10 +86,10 @@ def description(image: "GalleryImage") -> str:
     return f"{size}{kind}, {length}{_file_size(image.bytes or 0)}"
 
 
-def summary(record: "Record") -> str:
-    """Return model, cost and time of a generation in a few words: "x/y · $0.04 · 6.9 s"."""
-    took = f"{record.latency_ms / 1000:.1f} s" if record.latency_ms is not None else ""
-    return " · ".join(part for part in (record.model, cost_words(record.cost_usd), took) if part)
+def summary(made: "Result") -> str:
+    """Return model, cost and time of a result in a few words: "x/y · $0.04 · 6.9 s"."""
+    took = f"{made.latency_ms / 1000:.1f} s" if made.latency_ms is not None else ""
+    return " · ".join(part for part in (made.model, cost_words(made.cost_usd), took) if part)
 
 
 def cost_words(cost_usd: Decimal | None) -> str:

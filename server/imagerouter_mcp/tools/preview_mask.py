@@ -42,6 +42,8 @@ async def preview_mask(
     image: Source = "last",
 ) -> Annotated[CallToolResult, MaskContent]:
     """Show which part of a picture an edit with this mask would change. Free."""
+    from imagerouter_mcp.api.model_list import ModelEntry
+    from imagerouter_mcp.generation.planning.cuts import cut_around
     from imagerouter_mcp.generation.sources import with_last
     from imagerouter_mcp.images.masks.painting import covered_share, mask_preview
     from imagerouter_mcp.images.workers import decode
@@ -54,11 +56,15 @@ async def preview_mask(
     async with app.sources.opened(order.requests[0]) as sources:
         if sources.mask is None:
             raise PlanError("There is no mask.", 'Give one in `mask`, such as "box:0,0,100%,50%".')
-        source = sources.images[0]
-        preview = await decode("previews", source.file, mask_preview, source.file, sources.mask)
+        source, masked = sources.whole, sources.masked
+        if source is None or masked is None:
+            raise PlanError("There is no picture.", "Give one in `image`.")
+        cut = cut_around(masked.region, masked.size, ModelEntry(""))
+        preview = await decode("previews", source.file, mask_preview, source.file, sources.mask, cut.box)
         percent = round(100 * await decode("previews", None, covered_share, sources.mask), 1)
-        width, height = source.width, source.height
+        width, height = masked.size
     changes = f"{percent:g} % of the {width}×{height} picture would change: the tinted part."
-    text = " ".join((changes, *sources.notes))
+    sent = f"About {cut.box[2] - cut.box[0]}×{cut.box[3] - cut.box[1]} of it, the frame, would be sent."
+    text = " ".join((changes, sent, *sources.notes))
     content = MaskContent(changed_percent=percent, width=width, height=height, notes=list(sources.notes))
     return tool_result([text], content, image_block(preview))

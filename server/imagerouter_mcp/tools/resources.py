@@ -24,6 +24,8 @@ from imagerouter_mcp.wiring import App
 MAX_RESOURCE_BYTES = 700_000
 """Largest picture that is returned: in base64 it stays under the 1 MiB that clients accept."""
 _COMPLETIONS = 50
+_LONGEST_TYPED = 1000
+"""Characters that are completed; what was typed begins each of the completions."""
 _JSON = "application/json"
 
 
@@ -81,7 +83,7 @@ def add_resources(server: MCPServer[App], app: App) -> None:
         argument: CompletionArgument,
         context: CompletionContext | None,  # noqa: ARG001 - no argument depends on another
     ) -> Completion:
-        values = await _completions(app, argument)
+        values = await _completions(app, argument) if len(argument.value) <= _LONGEST_TYPED else []
         return Completion(
             values=values[:_COMPLETIONS], total=len(values), has_more=len(values) > _COMPLETIONS
         )

@@ -6,12 +6,14 @@ from mcp.types import CallToolResult
 
 from imagerouter_mcp.generation.calls.outcome import Pending
 from imagerouter_mcp.generation.planning.prices import total
-from imagerouter_mcp.generation.planning.request import THINGS, Kind
+from imagerouter_mcp.generation.planning.request import THINGS
 from imagerouter_mcp.tools.listed_models import PriceRange, price_range
 from imagerouter_mcp.tools.pictures import GenerationContent
 from imagerouter_mcp.tools.structured import tool_result
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from imagerouter_mcp.generation.planning.plan import Plan
 
 
@@ -52,17 +54,18 @@ def pending_result(pending: Pending) -> CallToolResult:
     return tool_result([f"Not done yet: {pending.words}. {paid_once}", collect, *notes], content)
 
 
-def plan_result(plan: "Plan", count: int, kind: Kind) -> CallToolResult:
+def plan_result(plans: "Sequence[Plan]", count: int) -> CallToolResult:
     """Return what a call would send and cost.
 
     Args:
-        plan: The plan of one of its generations; all are alike.
-        count: How many generations it has.
-        kind: What it would make.
+        plans: The plan of one of its results, and of the step that follows it; all results are alike.
+        count: How many results it has.
     """
-    cost = total([plan.estimate] * count)
+    plan, *steps = plans
+    cost = total([each.estimate for each in plans] * count)
     size = plan.fields.get("size", "auto")
-    thing = THINGS[kind]
+    thing = THINGS[plan.kind]
+    second = [_second_step(step) for step in steps]
     again = "Nothing was sent. Call it again without dry_run to make it."
     content: PlanContent = {
         "dry_run": True,
@@ -70,7 +73,7 @@ def plan_result(plan: "Plan", count: int, kind: Kind) -> CallToolResult:
         "why": plan.why,
         "size": size,
         "estimate_usd": price_range(cost),
-        "notes": [*plan.notes, *plan.expected],
+        "notes": [*second, *plan.notes, *plan.expected],
         "next_step": again,
     }
     what = f"a {thing}" if count == 1 else f"{count} {thing}s"
@@ -78,8 +81,15 @@ def plan_result(plan: "Plan", count: int, kind: Kind) -> CallToolResult:
     why = f", for {plan.why}" if plan.why else ""
     lines = [
         f"This would ask {plan.model} for {what}{at_size}{why}.",
-        f"It would cost {cost}." if cost else "What it would cost is not known.",
+        *second,
+        f"It would cost {cost}{' in all' if steps else ''}." if cost else "What it would cost is not known.",
         again,
         *(f"Note: {note}" for note in (*plan.notes, *plan.expected)),
     ]
     return tool_result(lines, content)
+
+
+def _second_step(step: "Plan") -> str:
+    """Return what is done with the picture once it is made, and what that costs."""
+    price = f"for {step.estimate}" if step.estimate else "at an unknown price"
+    return f"Then {step.model} removes its background {price}, unless it comes transparent."

@@ -91,6 +91,7 @@ def test_every_wish_at_every_model_is_planned_or_refused_as_the_list_says(models
                 quality=quality,
                 images=(SOURCE,) if edit or mask else (),
                 mask="box:0,0,50%,50%" if mask else "",
+                keep_outside=False,
             )
             tried += 1
             plan = planned(request, listing)
@@ -117,6 +118,7 @@ def test_whatever_is_chosen_can_do_what_the_call_needs(models: dict[str, Row]) -
             size=size,
             images=(SOURCE,) if edit or mask else (),
             mask="alpha" if mask else "",
+            keep_outside=False,
         )
         try:
             choice = choose_model(request, listing, tuple(models)[::7], Preference())

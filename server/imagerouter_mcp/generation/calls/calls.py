@@ -211,11 +211,10 @@ class Calls:
     async def _begin_or_join(self, order: Order, fingerprint: str) -> tuple[str, bool]:
         """Return the handle of a call, and whether it had begun before."""
         again = order.again or await self._addresses_changed(order, fingerprint)
-        prompts = [(request.prompt, request.model) for request in order.requests]
         begin = partial(
             self._journal.begin,
             fingerprint,
-            prompts,
+            order.generations,
             again=again,
             join_delivered=not self._repeats_are_meant,
         )
@@ -248,9 +247,15 @@ class Calls:
 
     async def _finish(self, entries: list[Any], call: RunningCall) -> Finished:
         with _whatever_came_of_it():
-            finished = await self._runner().finish(entries, call)
-            if call.unrecorded:  # the journal does not know yet
-                return finished
+            try:
+                finished = await self._runner().finish(entries, call)
+            except ImageRouterError:
+                if call.unrecorded or any(e.open for e in await self._collector.entries(call.handle)):
+                    raise
+            else:
+                if call.unrecorded:  # the journal does not know yet
+                    return finished
+            # What the call made before the other process ended is told too.
             return await self._collector.finished(await self._collector.entries(call.handle))
 
     def _start(self, call: RunningCall, work: Coroutine[Any, Any, Finished]) -> None:

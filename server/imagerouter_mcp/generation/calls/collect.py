@@ -10,7 +10,7 @@ from imagerouter_mcp.errors import DeliveryError, ImageRouterError, NotFoundErro
 from imagerouter_mcp.gallery.entries import MADE_HERE, OPEN_STATES, Entry, GalleryImage, Record
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.records import Gallery
-from imagerouter_mcp.generation.calls.outcome import Finished, Pending, Result, summed_up
+from imagerouter_mcp.generation.calls.outcome import Finished, Outcome, Pending, Result, summed_up
 from imagerouter_mcp.generation.delivery import Delivery
 from imagerouter_mcp.generation.planning.plan import Plan
 
@@ -68,7 +68,8 @@ class Collector:
             ImageRouterError: Nothing was made, or nothing of it can be had.
         """
         outcomes = [await self._outcome(entry) for entry in entries]
-        return summed_up(entries[0].call, [entry.model for entry in entries], outcomes)
+        models = [entry.model for entry in entries]
+        return summed_up(entries[0].call, models, outcomes, _steps(entries, outcomes))
 
     async def pending(self, entries: Sequence[Entry], words: str) -> Pending:
         """Return what is known of a call that has not ended.
@@ -77,13 +78,14 @@ class Collector:
             entries: All of its generations, at least one of them open.
             words: How it goes, as the beginning of a sentence.
         """
+        begun = [entry for entry in entries if not _waits(entry, entries)]
         first = entries[0]
         elapsed = max(0.0, (datetime.now(UTC) - first.created_at).total_seconds())
         usual = await to_thread.run_sync(self._gallery.usual_seconds, first.model)
         left = ASK_AGAIN_SECONDS if usual is None else usual - elapsed
         return Pending(
             call=first.call,
-            state=next(state for state in OPEN_STATES if any(entry.state == state for entry in entries)),
+            state=next(state for state in OPEN_STATES if any(entry.state == state for entry in begun)),
             model=", ".join(dict.fromkeys(entry.model for entry in entries if entry.model)),
             prompt=first.prompt,
             elapsed=elapsed,
@@ -125,6 +127,40 @@ class Collector:
         if len(lost) == len(images):
             raise lost[0].costing(record.cost_usd)
         return replace(record, images=tuple(images)), (*notes, *map(str, lost))
+
+
+def _steps(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> dict[int, int]:
+    """Return the place of each second step, with that of the picture that it works on.
+
+    A plan says so before the step is made; a record says so for ever, in its sources.
+    """
+    places = {entry.handle: place for place, entry in enumerate(entries)}
+    made = {
+        image.handle: place
+        for place, outcome in enumerate(outcomes)
+        if isinstance(outcome, Result)
+        for image in outcome.record.images
+    }
+    steps: dict[int, int] = {}
+    for place, (entry, outcome) in enumerate(zip(entries, outcomes, strict=True)):
+        if isinstance(outcome, Result):
+            works_on = [made[source] for source in outcome.record.sources if source in made]
+        else:
+            works_on = [places[follows] for follows in (_follows(entry),) if follows in places]
+        if works_on:
+            steps[place] = works_on[0]
+    return steps
+
+
+def _waits(entry: Entry, entries: Sequence[Entry]) -> bool:
+    """Tell whether a generation waits for another one of its call."""
+    follows = _follows(entry)
+    return any(other.open for other in entries if other.handle == follows)
+
+
+def _follows(entry: Entry) -> str:
+    plan = plan_of(entry)
+    return plan.follows if plan else ""
 
 
 def plan_of(entry: Entry) -> Plan | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from decimal import Decimal
 
 from anyio import to_thread
@@ -12,11 +13,11 @@ from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation.delivery import Delivery
-from imagerouter_mcp.generation.planning.background import cheapest_remover
+from imagerouter_mcp.generation.planning.background import cheapest_remover, remover_for
 from imagerouter_mcp.generation.planning.checks import check_different
 from imagerouter_mcp.generation.planning.limits import check_order, over_budget
 from imagerouter_mcp.generation.planning.model_choice import WORDS, ModelChoice, Preference
-from imagerouter_mcp.generation.planning.plan import Plan, choose_model, make_plan
+from imagerouter_mcp.generation.planning.plan import Plan, choose_model, make_plan, plan_cut_out
 from imagerouter_mcp.generation.planning.prices import Estimate, estimate, total
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.generation.sources import OpenSources, Sources
@@ -59,18 +60,21 @@ class Planner:
             ImageRouterError: It would be refused.
         """
         choices = await self._choose(order)
-        return total(estimate(choices[request.model].entry) for request in order.requests)
+        listing = self._catalogue.peek()
+        removers = (remover_for(request, choices[request.model].known, listing) for request in order.requests)
+        made = (choices[request.model].entry for request in order.requests)
+        return total(estimate(entry) for entry in (*made, *filter(None, removers)))
 
-    async def dry_run(self, order: Order) -> Plan:
-        """Return the plan of the first request without sending anything.
+    async def dry_run(self, order: Order) -> list[Plan]:
+        """Return the plan of the first request, and of the step that follows it, without sending anything.
 
         Raises:
             ImageRouterError: It would be refused.
         """
         request = order.requests[0]
         choices = await self._choose(order)
-        async with self._sources.opened(request) as sources:
-            return (await self._plan([request], choices, sources))[0]
+        async with self._sources.opened(request) as sources, AsyncExitStack() as opened:
+            return await self._plan([request], ["", ""], choices, sources, opened)
 
     async def prepare(
         self, order: Order, handles: Sequence[str], opened: AsyncExitStack
@@ -78,11 +82,12 @@ class Planner:
         """Do everything that comes before the first request is sent.
 
         Returns:
-            A plan and the reserved amount in USD for each request, and the sources.
+            A plan and the reserved amount in USD for each generation, and the sources. The generations of
+            steps that nothing needs are removed; they are the last ones.
 
         Args:
             order: The order.
-            handles: The generations' handles, one for each request.
+            handles: The generations' handles, one for each of `Order.generations`.
             opened: Keeps the source images open.
 
         Raises:
@@ -90,11 +95,35 @@ class Planner:
         """
         choices = await self._choose(order)
         sources = await opened.enter_async_context(self._sources.opened(order.requests[0]))
-        plans = await self._plan(order.requests, choices, sources)
+        plans = await self._plan(order.requests, handles, choices, sources, opened)
         amounts = check_order(self._settings, order, plans)
         await to_thread.run_sync(self._delivery.prepare, plans[0].destination)
-        await self._reserve(handles, plans, amounts)
+        if sources.whole and sources.mask:
+            pictures = handles[: len(order.requests)]
+            await to_thread.run_sync(self._delivery.keep_source, pictures, sources.whole.file, sources.mask)
+        await to_thread.run_sync(self._journal.drop, handles[len(plans) :])
+        await self._reserve(handles[: len(plans)], plans, amounts)
         return plans, amounts, sources
+
+    async def prepare_step(
+        self, handle: str, plan: Plan, picture: str, opened: AsyncExitStack
+    ) -> tuple[Plan, OpenSources]:
+        """Open the picture that a second step works on, and note that in the journal.
+
+        Args:
+            handle: Of the step's generation.
+            plan: Of the step.
+            picture: The picture's handle.
+            opened: Keeps it open.
+
+        Raises:
+            ImageRouterError: It cannot be used.
+        """
+        request = Request(prompt="", images=(picture,))
+        sources = await opened.enter_async_context(self._sources.opened(request))
+        plan = replace(plan, origins=sources.origins, notes=sources.notes)
+        await to_thread.run_sync(self._journal.replan, handle, plan.to_json())
+        return plan, sources
 
     async def _choose(self, order: Order) -> dict[str, ModelChoice]:
         """Return the choice for each text that the requests give as their model."""
@@ -116,17 +145,25 @@ class Planner:
         return choices
 
     async def _plan(
-        self, requests: Sequence[Request], choices: dict[str, ModelChoice], sources: OpenSources
+        self,
+        requests: Sequence[Request],
+        handles: Sequence[str],
+        choices: dict[str, ModelChoice],
+        sources: OpenSources,
+        opened: AsyncExitStack,
     ) -> list[Plan]:
+        """Return a plan for each request, then one for each step that follows one of them."""
         destinations = await to_thread.run_sync(self._delivery.destinations, requests[0], len(requests))
         listing = self._catalogue.peek()
-        return [
+        masked = await to_thread.run_sync(lambda: sources.masked)
+        plans = [
             make_plan(
                 request,
                 choices[request.model],
                 response_format=self._settings.response_format,
                 destination=place,
                 source=sources.size,
+                masked=masked,
                 origins=sources.origins,
                 fetched=sources.fetched,
                 source_notes=sources.notes,
@@ -135,6 +172,15 @@ class Planner:
             )
             for request, place in zip(requests, destinations, strict=True)
         ]
+        for plan in plans:
+            if plan.cut:
+                await sources.cut_out(plan.cut, opened)
+        steps: list[Plan] = []
+        for number, request in enumerate(requests):
+            if remover := remover_for(request, choices[request.model].known, listing):
+                plans[number], step = plan_cut_out(request, plans[number], handles[number], remover)
+                steps.append(step)
+        return [*plans, *steps]
 
     async def _reserve(
         self, handles: Sequence[str], plans: Sequence[Plan], amounts: Sequence[Decimal]
@@ -147,4 +193,4 @@ class Planner:
         budget = self._settings.budget_usd
         committed = await to_thread.run_sync(self._journal.reserve, reservations, budget, today())
         if committed is not None:
-            raise over_budget(self._settings, sum(amounts, Decimal()), committed)
+            raise over_budget(self._settings, plans, sum(amounts, Decimal()), committed)

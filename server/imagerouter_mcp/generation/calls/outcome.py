@@ -1,11 +1,12 @@
 """What a caller gets: the results of a call, or how to collect them later."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
-from imagerouter_mcp.errors import ImageRouterError
+from imagerouter_mcp.errors import DeliveryError, ImageRouterError, NotNeededError
 from imagerouter_mcp.gallery.entries import Record, State
-from imagerouter_mcp.generation.planning.prices import Estimate
+from imagerouter_mcp.generation.planning.prices import Estimate, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class Result:
         estimate: What it was expected to cost, if that was known.
         notes: Sentences for the person.
         number: Of its request within the call, from 1.
+        first_step: The record of the picture that its background was removed from, in the same call; None
+            for a picture that was made in one step.
     """
 
     record: Record
@@ -25,14 +28,38 @@ class Result:
     estimate: Estimate | None = None
     notes: tuple[str, ...] = ()
     number: int = 1
+    first_step: Record | None = None
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """The records of its steps, in their order."""
+        return (self.first_step, self.record) if self.first_step else (self.record,)
+
+    @property
+    def model(self) -> str:
+        """The model, or the two that worked on it one after the other."""
+        return " and ".join(record.model for record in self.records)
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """What ImageRouter charged for all its steps; None if one of them is not known."""
+        costs = [record.cost_usd for record in self.records if record.cost_usd is not None]
+        return sum(costs, Decimal()) if len(costs) == len(self.records) else None
+
+    @property
+    def latency_ms(self) -> int | None:
+        """How long its steps took, as far as that was told."""
+        told = [record.latency_ms for record in self.records if record.latency_ms is not None]
+        return sum(told) if told else None
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why one request of several came to nothing."""
+    """Why one request of several came to nothing, or only the second step of one."""
 
     model: str
     error: ImageRouterError
+    second_step: bool = False
 
     def __str__(self) -> str:
         return f"{self.model}: {self.error}"
@@ -84,31 +111,69 @@ class Pending:
     notes: tuple[str, ...] = ()
 
 
-def summed_up(call: str, models: Sequence[str], outcomes: Sequence[Result | ImageRouterError]) -> Finished:
-    """Sum up a call from the outcomes of its requests.
+Outcome = Result | ImageRouterError
+
+
+def summed_up(
+    call: str, models: Sequence[str], outcomes: Sequence[Outcome], steps: Mapping[int, int] | None = None
+) -> Finished:
+    """Sum up a call from the outcomes of its generations.
 
     Args:
         call: Its handle.
-        models: The model of each request.
+        models: The model of each generation.
         outcomes: What came of each.
+        steps: The place of each second step among them, with the place of the picture that it works on.
 
     Raises:
         ImageRouterError: Nothing was made; this failure says most about money and names the others.
     """
-    results = tuple(
-        replace(outcome, number=number)
-        for number, outcome in enumerate(outcomes, start=1)
-        if isinstance(outcome, Result)
-    )
-    errors = [outcome for outcome in outcomes if isinstance(outcome, ImageRouterError)]
+    second = {picture: step for step, picture in (steps or {}).items()}
+    places = [place for place in range(len(outcomes)) if place not in (steps or {})]
+    results: list[Result] = []
+    failures: list[Failure] = []
+    for number, place in enumerate(places, start=1):
+        made, model = outcomes[place], models[place]
+        if isinstance(made, ImageRouterError):
+            failures.append(Failure(model, made))
+        elif place in second:
+            result, failed = _after(made, models[second[place]], outcomes[second[place]])
+            results.append(replace(result, number=number))
+            failures += failed
+        else:
+            results.append(replace(made, number=number))
     if not results:
-        raise _as_one(errors)
-    failures = (
-        Failure(model, outcome)
-        for model, outcome in zip(models, outcomes, strict=True)
-        if isinstance(outcome, ImageRouterError)
+        raise _as_one([failure.error for failure in failures])
+    return Finished(call, tuple(results), tuple(failures))
+
+
+def _after(made: Result, model: str, step: Outcome) -> tuple[Result, list[Failure]]:
+    """Return what a picture is after its second step, and why that came to nothing."""
+    if isinstance(step, Result):
+        price = total([made.estimate, step.estimate])
+        notes = (*made.notes, *step.notes, *_others(made.record))
+        first, *more = step.record.images
+        images = (replace(first, original=made.record.images[0]), *more)
+        record = replace(step.record, images=images)
+        return Result(record, made.why, price, notes, first_step=made.record), []
+    if step.kind == NotNeededError.kind:
+        return replace(made, notes=(*made.notes, step.what)), []
+    if step.kind != DeliveryError.kind:
+        first = f"{step.remedy} " if step.charged == "unknown" else ""
+        step.remedy = (
+            f"{first}The picture is there with its background: edit_image with images="
+            f"{made.record.images[0].handle} and model={model} tries again, and finish_image with "
+            '"cutout" removes a plain background for nothing.'
+        )
+    return made, [Failure(model, step, second_step=True)]
+
+
+def _others(record: Record) -> list[str]:
+    """Return a sentence if a model gave several pictures at once, of which the first was worked on."""
+    handles = ", ".join(image.handle for image in record.images[1:])
+    return (
+        [f"{record.model} gave {len(record.images)} pictures; the others are {handles}."] if handles else []
     )
-    return Finished(call, results, tuple(failures))
 
 
 def _as_one(errors: Sequence[ImageRouterError]) -> ImageRouterError:

@@ -18,6 +18,7 @@ from imagerouter_mcp.errors import (
     ConfigurationError,
     DeliveryError,
     ImageRouterError,
+    NotNeededError,
     NotSentError,
     OutcomeUnknownError,
     UnexpectedResponseError,
@@ -26,7 +27,7 @@ from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.entries import Entry, State
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation.calls.order import Planner
-from imagerouter_mcp.generation.calls.outcome import Finished, Result, summed_up
+from imagerouter_mcp.generation.calls.outcome import Finished, Outcome, Result, summed_up
 from imagerouter_mcp.generation.calls.running import RunningCall
 from imagerouter_mcp.generation.calls.send import Sender
 from imagerouter_mcp.generation.concurrency import gather_outcomes
@@ -34,6 +35,7 @@ from imagerouter_mcp.generation.delivery import Delivery
 from imagerouter_mcp.generation.planning.plan import Plan
 from imagerouter_mcp.generation.planning.request import Order
 from imagerouter_mcp.generation.sources import OpenSources
+from imagerouter_mcp.images.workers import decode
 
 if TYPE_CHECKING:
     from imagerouter_mcp.images.pixels.comparison import Look
@@ -42,6 +44,10 @@ logger = logging.getLogger(__name__)
 
 _KEEPS_ANSWER = (DeliveryError, OutcomeUnknownError, UnexpectedResponseError)
 """Errors after which what arrived of an answer may still be of use."""
+
+
+_TRANSPARENT = 0.03
+"""The share of a picture that is transparent, from which its background counts as removed."""
 
 
 class Runner:
@@ -67,9 +73,11 @@ class Runner:
     async def carry_out(self, order: Order, handles: Sequence[str], call: RunningCall) -> Finished:
         """Make what an order asks for. Each generation's entry ends before this does.
 
+        Second steps are sent when all pictures are delivered and their sources are closed.
+
         Args:
             order: The order.
-            handles: The generations' handles, one for each request.
+            handles: The generations' handles, one for each of `Order.generations`.
             call: Its status is kept up to date.
 
         Raises:
@@ -81,14 +89,16 @@ class Runner:
                     self._sender.require_key()
                     plans, amounts, sources = await self._planner.prepare(order, handles, opened)
                     source = await sources.look()
-                    short = await self._sender.short_of_credits(plans)
+                    short = await self._sender.short_of_credits(plans[: len(order.requests)])
             except ImageRouterError as error:
                 await self._end_all(handles, error, call)
                 raise
             except asyncio.CancelledError:
                 await self._end_all(handles, _given_up(), call)
                 raise
-            turns = asyncio.Semaphore(1 if short else len(plans))
+            count = len(order.requests)
+            call.count = len(plans)
+            turns = asyncio.Semaphore(1 if short else count)
             call.notes += [short] if short else []
 
             async def made(handle: str, plan: Plan, amount: Decimal) -> Result:
@@ -98,12 +108,18 @@ class Runner:
                     )
 
             try:
-                outcomes = await gather_outcomes(map(made, handles, plans, amounts))
+                outcomes = await gather_outcomes(map(made, handles[:count], plans[:count], amounts[:count]))
             except asyncio.CancelledError:
                 if not call.sent:  # otherwise the journal's next reader settles it
                     await self._end_all(handles, _given_up(), call)
                 raise
-        return summed_up(call.handle, [plan.model for plan in plans], outcomes)
+        steps = list(zip(handles[count:], plans[count:], amounts[count:], strict=False))
+        outcomes += await gather_outcomes(
+            self._concluded(handle, amount, call, self._cut_out(handle, plan, outcomes[place], call))
+            for place, (handle, plan, amount) in enumerate(steps)
+        )
+        follow = {count + place: place for place in range(len(steps))}
+        return summed_up(call.handle, [plan.model for plan in plans], outcomes, follow)
 
     async def finish(self, entries: Sequence[Entry], call: RunningCall) -> Finished:
         """Finish a call that was sent and never ended, from the answers that had arrived.
@@ -134,6 +150,24 @@ class Runner:
             answer = await self._sender.send(handle, plan, sources, call)
         call.status = "Fetching the result"
         return await self._deliver(handle, plan, answer, call, source)
+
+    async def _cut_out(self, handle: str, plan: Plan, made: Outcome, call: RunningCall) -> Result:
+        """Remove the background of a picture of this call: its second step.
+
+        Args:
+            handle: The step's generation.
+            plan: The step's; what it works on is not in it yet.
+            made: What came of the picture.
+            call: Its status is kept up to date.
+
+        Raises:
+            ImageRouterError: There is nothing to remove, or it came to nothing.
+        """
+        async with AsyncExitStack() as opened:
+            with _unforeseen("The second step could not be prepared", NotSentError):
+                picture = await _with_background(made, plan.model)
+                plan, sources = await self._planner.prepare_step(handle, plan, picture, opened)
+            return await self._make(handle, plan, sources, call, None)
 
     async def _finish(self, entry: Entry, call: RunningCall) -> Result:
         with _unforeseen("The answer that had arrived cannot be read", OutcomeUnknownError):
@@ -196,6 +230,7 @@ class Runner:
             return
         if not keeps:
             await to_thread.run_sync(self._answers.discard, handle)
+            await to_thread.run_sync(self._delivery.discard_source, handle)
 
 
 @contextmanager
@@ -222,6 +257,30 @@ def _paid(answer: GenerationAnswer, what: str) -> Generator[None]:
     except ImageRouterError as error:
         error.costing(answer.cost)
         raise
+
+
+async def _with_background(made: Outcome, remover: str) -> str:
+    """Return the handle of a picture whose background is to be removed.
+
+    Raises:
+        NotNeededError: It has none.
+        NotSentError: It is not here.
+    """
+    from imagerouter_mcp.images.pixels.comparison import look_at  # noqa: PLC0415 - loads Pillow
+
+    if isinstance(made, ImageRouterError):
+        raise NotNeededError("There is no picture whose background could be removed.", "")
+    image = made.record.images[0]
+    if image.path is None or not image.handle:
+        raise NotSentError("The picture has not arrived, so its background was not removed.", "")
+    look = await decode("previews", image.path, look_at, image.path)
+    if look and look.transparent >= _TRANSPARENT:
+        raise NotNeededError(
+            f"Measured: {look.transparent:.0%} of the picture is transparent, so {remover} was not asked and "
+            "not paid.",
+            "",
+        )
+    return image.handle
 
 
 def _given_up() -> NotSentError:

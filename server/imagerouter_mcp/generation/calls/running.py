@@ -22,6 +22,7 @@ class RunningCall:
         waiting: How many callers wait for it.
         task: What carries it out.
         status: How it goes, as the beginning of a sentence.
+        count: How many results it is to have, those of second steps included.
 
     Args:
         handle: The call's.
@@ -38,7 +39,7 @@ class RunningCall:
         self.waiting = 0
         self.task: asyncio.Task[Finished] | None = None
         self.status = "Preparing"
-        self._count = count
+        self.count = count
         self._done = 0
         self._began = time.monotonic()
         self._ended = anyio.Event()
@@ -51,9 +52,9 @@ class RunningCall:
     @property
     def words(self) -> str:
         """Its status, with the number of results that are done if it has several."""
-        if self._count == 1:
+        if self.count == 1:
             return self.status
-        return f"{self._done} of {self._count} done; {self.status[:1].lower()}{self.status[1:]}"
+        return f"{self._done} of {self.count} done; {self.status[:1].lower()}{self.status[1:]}"
 
     def one_done(self) -> None:
         """Note that one of its results is there, or has failed."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 
 import anyio
 from anyio import to_thread
@@ -101,6 +102,32 @@ class Sender:
     ) -> GenerationAnswer:
         """Send a request when its turn has come.
 
+        A mask that the service refuses for nothing is left out, and the request sent once more: where the
+        answer is laid into its source, the mask only helps the model.
+
+        Args:
+            handle: The generation's.
+            plan: What to send.
+            sources: The open source images.
+            call: Its status is kept up to date.
+
+        Raises:
+            ImageRouterError: As the client raises.
+        """
+        try:
+            return await self._send_patiently(handle, plan, sources, call)
+        except ImageRouterError as error:
+            if not (plan.cut and plan.sends_mask and _is_about_mask(error)):
+                raise
+        note = f"{plan.model} took no mask; it was told in words which part to change."
+        call.notes += [] if note in call.notes else [note]
+        return await self._send_patiently(handle, replace(plan, sends_mask=False), sources, call)
+
+    async def _send_patiently(
+        self, handle: str, plan: Plan, sources: OpenSources, call: RunningCall
+    ) -> GenerationAnswer:
+        """Send a request, and again where it certainly did not begin.
+
         A refused connection, an unknown host name, a failed TLS handshake and a 429 mean that nothing has
         begun; only then is it sent again. A 429 must also say how long to wait: the service's one without
         `Retry-After` is the limit of a day.
@@ -159,11 +186,12 @@ class Sender:
 
         client = self._client
         try:
+            uploads = sources.uploads(plan.cut)
             if plan.kind == "video":
-                return await client.generate_video(plan.fields, sources.uploads(), alive, kept=kept)
-            if not sources.images:
+                return await client.generate_video(plan.fields, uploads, alive, kept=kept)
+            if not uploads:
                 return await client.generate(plan.fields, alive, kept=kept)
-            return await client.edit(plan.fields, sources.uploads(), mask, alive, kept=kept)
+            return await client.edit(plan.fields, uploads, mask, alive, kept=kept)
         except InvalidRequestError as error:
             listing = self._catalogue.peek()
             if listing and not listing.find(plan.model) and _UNKNOWN_MODEL.search(error.what):
@@ -180,8 +208,10 @@ class Sender:
 
 
 def _open_mask(plan: Plan, sources: OpenSources, opened: ExitStack) -> Upload | None:
+    if not plan.sends_mask:
+        return None
     try:
-        mask = sources.mask_upload(plan.convention)
+        mask = sources.mask_upload(plan.convention, plan.cut)
     except OSError as error:
         raise NotSentError(
             f"The mask could not be written to a temporary file: {error.strerror or error}.",
@@ -190,6 +220,11 @@ def _open_mask(plan: Plan, sources: OpenSources, opened: ExitStack) -> Upload | 
     if mask:
         opened.enter_context(mask.file)
     return mask
+
+
+def _is_about_mask(error: ImageRouterError) -> bool:
+    """Return whether a request was refused for its mask, and certainly cost nothing."""
+    return error.charged == "no" and error.cost_usd is None and "mask" in error.what.lower()
 
 
 def _worth_waiting(error: ServiceUnreachableError | RateLimitError) -> bool:
@@ -206,8 +241,8 @@ def _named_by(plan: Plan) -> str:
 
 def _need(plan: Plan, sources: OpenSources) -> Need:
     return Need(
-        images=len(sources.images),
-        mask=sources.mask is not None,
+        images=len(sources.uploads(plan.cut)),
+        mask=sources.mask is not None and plan.cut is None,
         size=plan.fields.get("size", "auto"),
         kind=plan.kind,
         seconds=float(plan.fields.get("seconds", 0)),

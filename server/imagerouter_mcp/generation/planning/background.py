@@ -4,9 +4,17 @@ import math
 import re
 
 from imagerouter_mcp.api.catalogue import Listing
+from imagerouter_mcp.api.facts import Facts
 from imagerouter_mcp.api.model_list import ModelEntry
+from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.generation.planning.model_choice import WORDS, ModelChoice
 from imagerouter_mcp.generation.planning.prices import price_words
 from imagerouter_mcp.generation.planning.request import Request
+
+_ASKING = "The background is transparent: nothing but the subject, with an alpha channel."
+"""What is added to the prompt for a model that follows it."""
+_LAYERS = ("svg", "tiff")
+"""Formats whose pictures have no background to remove."""
 
 _THING = (
     r"(?:background|bg|backdrop|png|webp|gif|image|picture|canvas|sticker|logo|icon|emoji|cut-?out|sprite)"
@@ -46,11 +54,82 @@ def asks_for_transparency(request: Request) -> bool:
     return request.background == "transparent" or sticker or _ASKS.search(prompt) is not None
 
 
-def cheapest_remover(listing: Listing | None) -> ModelEntry | None:
-    """Return the cheapest listed model that removes backgrounds, of those that cost something."""
+def sent_prompt(request: Request, facts: Facts) -> str:
+    """Return the prompt to send: with words for a transparent background, to a model that follows them."""
+    asked = request.background == "transparent" and facts.transparency == "asked" and not request.mask
+    if not asked or _ASKS.search(request.prompt):
+        return request.prompt
+    return f"{request.prompt.rstrip()}\n\n{_ASKING}"
+
+
+def only_removes_background(request: Request) -> bool:
+    """Tell whether nothing else is asked for than a source's background removed."""
+    nothing_else = not request.prompt.strip() and request.model.strip().lower() in WORDS
+    return request.background == "transparent" and bool(request.images) and not request.mask and nothing_else
+
+
+def cheapest_remover(listing: Listing | None, *, free: bool = False) -> ModelEntry | None:
+    """Return the cheapest listed model that removes backgrounds.
+
+    Args:
+        listing: The model list, or None if it cannot be read.
+        free: Whether it has to cost nothing; else it is one that has a price, for free ones are rationed.
+    """
     models = listing.models if listing else ()
-    removers = [entry for entry in models if entry.facts.transparency == "always" and not entry.free]
+    removers = [entry for entry in models if entry.facts.transparency == "always" and entry.free is free]
     return min(removers, key=lambda entry: entry.price.likely if entry.price else math.inf, default=None)
+
+
+def remover_for(request: Request, entry: ModelEntry, listing: Listing | None) -> ModelEntry | None:
+    """Return the model that removes the background of a picture once it is made; None if none has to.
+
+    Args:
+        request: What is asked for.
+        entry: The model that makes the picture.
+        listing: The model list, or None if it cannot be read.
+
+    Raises:
+        PlanError: The background has to be removed, and no listed model does that.
+    """
+    facts = entry.facts
+    if (
+        request.background != "transparent"
+        or facts.transparency == "always"
+        or facts.output_format in _LAYERS
+    ):
+        return None
+    free = request.model.strip().lower() == "free" or entry.id.endswith(":free")
+    remover = cheapest_remover(listing, free=free)
+    if remover is None and facts.transparency != "asked":
+        raise _no_remover(listing, free=free)
+    return remover
+
+
+def choose_remover(request: Request, listing: Listing | None) -> ModelChoice:
+    """Return the model for a request that only removes a background.
+
+    Raises:
+        PlanError: No listed model does that.
+    """
+    free = request.model.strip().lower() == "free"
+    remover = cheapest_remover(listing, free=free)
+    if remover is None:
+        raise _no_remover(listing, free=free)
+    why = f"it is the {'free one' if free else 'cheapest'} that removes backgrounds ({price_words(remover)})"
+    return ModelChoice(remover.id, remover, why)
+
+
+def _no_remover(listing: Listing | None, *, free: bool) -> PlanError:
+    """Return the error for a background that no listed model removes."""
+    if listing is None:
+        what = "The model list cannot be read, so no model can be chosen that removes the background."
+    else:
+        what = f"ImageRouter's list names no {'free ' if free else ''}model that removes backgrounds."
+    return PlanError(
+        what,
+        'Leave background out, then let finish_image remove a plain background with "cutout", for nothing'
+        f"{'; or name a paid model' if free else ''}.",
+    )
 
 
 def what_gives_it(remover: ModelEntry | None) -> str:

@@ -6,6 +6,7 @@ from imagerouter_mcp.api.catalogue import Listing
 from imagerouter_mcp.api.facts import MAX_PROMPT, prompt_length
 from imagerouter_mcp.api.model_list import FREE_MAX_SIDE, ModelEntry
 from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.generation.planning.background import sent_prompt
 from imagerouter_mcp.generation.planning.finishing import MOST_FINISHED
 from imagerouter_mcp.generation.planning.model_choice import ModelChoice, Need, cheapest, examples
 from imagerouter_mcp.generation.planning.prices import price_words
@@ -38,6 +39,8 @@ def check_request(request: Request) -> None:
             f"The prompt has {prompt_length(request.prompt)} characters; ImageRouter takes {MAX_PROMPT}.",
             "Shorten it.",
         )
+    if request.background == "transparent" and request.format == "jpeg":
+        raise PlanError("JPEG has no transparency.", "Ask for png or webp, or leave the format out.")
     if request.mask and not request.images:
         raise PlanError("A mask needs a source image to lie on.", "Give the picture in `images`.")
     if request.seconds and not 1 <= request.seconds <= MAX_SECONDS:
@@ -123,7 +126,7 @@ def _check_finished_size(entry: ModelEntry, size: str) -> None:
         return
     if width * height > MOST_FINISHED:
         raise PlanError(
-            f"{entry.id} makes {made} at most, of which no picture of more than {MOST_FINISHED // 10**6} "
+            f"{entry.id} makes {made} at most, of which no picture of more than {MOST_FINISHED / 1e6:.0f} "
             f"megapixels is made here; {size} has {width * height / 1e6:.0f}.",
             f"Ask for less, such as {made}.",
         )
@@ -173,7 +176,7 @@ def _check_prompt(request: Request, entry: ModelEntry) -> None:
         return
     if not request.prompt.strip():
         raise PlanError("The prompt is empty.", "Say what the picture shows, or what to change.")
-    length = prompt_length(request.prompt)
+    length = prompt_length(sent_prompt(request, facts))
     if not facts.min_prompt <= length <= facts.max_prompt:
         raise PlanError(
             f"{entry.id} takes prompts of {facts.min_prompt} to {facts.max_prompt} characters; this one has "

@@ -9,9 +9,10 @@ from pydantic import TypeAdapter
 from imagerouter_mcp.generation.planning.request import Fit
 
 Size = tuple[int, int]
+Box = tuple[int, int, int, int]
 
-MOST_FINISHED = 25_000_000
-"""Pixels of a result that is made here; 5000x5000, or A3 at 300 dots per inch."""
+MOST_FINISHED = 1 << 24
+"""Pixels of a result that is made here: 4096x4096, which a child process just encodes as WebP."""
 MOST_ENLARGED = 2.0
 """Times; a picture that is enlarged more looks soft, so the person is told."""
 _LITTLE_KEPT = 0.5
@@ -22,6 +23,21 @@ _VERBS: dict[Fit, str] = {"cover": "cropped", "contain": "padded", "stretch": "s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """The part of its source that a masked edit sends, and into which the answer is laid.
+
+    Attributes:
+        box: The part, in pixels of the source.
+        size: Of what is sent, which is what the model is asked for.
+        inner: Where the part lies in that; the rest is filled.
+    """
+
+    box: Box
+    size: Size
+    inner: Box
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finishing:
     """How a result is made of the model's own picture.
 
@@ -29,11 +45,13 @@ class Finishing:
         size: Width and height of the result, in pixels; None leaves them as they come.
         fit: How another shape becomes this one: cropped, padded or stretched.
         output_format: "png", "jpeg" or "webp"; "auto" keeps the one that comes.
+        cut: Where a masked edit's answer is laid into its source; None for any other picture.
     """
 
     size: Size | None = None
     fit: Fit = "cover"
     output_format: str = "auto"
+    cut: Cut | None = None
 
     def applies(self, came: Size) -> bool:
         """Tell whether something is to be done, and can be, with a picture of this size."""

@@ -37,8 +37,8 @@ def check_order(settings: Settings, order: Order, plans: Sequence[Plan]) -> list
         raise BudgetError(
             f"This may cost up to {dollars(highest)}, and one call may cost {dollars(limit)}: "
             f"{_prices(plans)}.",
-            "Ask for less or for a cheaper model (search_models with max_price); the person can raise "
-            "IMAGEROUTER_MAX_COST_USD.",
+            f"Ask for less or for a cheaper model (search_models with max_price){_in_one_step(plans)}; the "
+            "person can raise IMAGEROUTER_MAX_COST_USD.",
         )
     if unknown and highest == limit:
         raise BudgetError(
@@ -59,19 +59,22 @@ def check_order(settings: Settings, order: Order, plans: Sequence[Plan]) -> list
     return [plan.estimate.high if plan.estimate else share for plan in plans]
 
 
-def over_budget(settings: Settings, wanted: Decimal, committed: Decimal) -> BudgetError:
+def over_budget(
+    settings: Settings, plans: Sequence[Plan], wanted: Decimal, committed: Decimal
+) -> BudgetError:
     """Return the error for a call that does not fit into the day's budget.
 
     Args:
         settings: The person's limits.
-        wanted: What the call may cost, in USD.
+        plans: What the call would send.
+        wanted: What it may cost, in USD.
         committed: What is already spent, reserved or of unknown outcome.
     """
     return BudgetError(
         f"This may cost up to {dollars(wanted)}. Of today's budget of {dollars(settings.budget_usd)}, "
         f"{dollars(committed)} is spent, reserved or of unknown outcome.",
-        "Choose a cheaper or free model, or wait until tomorrow; spending tells what it went to, and the "
-        "person can raise IMAGEROUTER_BUDGET_USD.",
+        f"Choose a cheaper or free model{_in_one_step(plans)}, or wait until tomorrow; spending tells what "
+        "it went to, and the person can raise IMAGEROUTER_BUDGET_USD.",
     )
 
 
@@ -117,6 +120,13 @@ def _check_own_limit(order: Order, plans: Sequence[Plan], highest: Decimal) -> N
             f"{_prices(plans)}.",
             "Choose cheaper models (search_models with max_price), or allow more.",
         )
+
+
+def _in_one_step(plans: Sequence[Plan]) -> str:
+    """Return how to do without a paid second step, as an item of a list; "" where there is none."""
+    if not any(plan.follows for plan in plans):
+        return ""
+    return ', or leave out background="transparent" and use finish_image with "cutout", which is free'
 
 
 def _prices(plans: Sequence[Plan]) -> str:

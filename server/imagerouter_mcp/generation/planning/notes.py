@@ -26,7 +26,7 @@ def plan_notes(
         notes.append(f"{choice.id} has no quality setting; quality={request.quality} was left out.")
     if request.output_format not in ("auto", request.format):
         notes.append(f"{request.format} was asked for, as the filename says, not {request.output_format}.")
-    if request.format != "auto" and not known.facts.takes_output_format:
+    if request.format != "auto" and not known.facts.takes_output_format and not request.is_cut:
         notes.append(
             f"{choice.id} has no output_format setting; output_format={request.format} was left out."
         )
@@ -57,6 +57,12 @@ def expectations(request: Request, choice: ModelChoice, size: str, finishing: Fi
     """
     facts = choice.known.facts
     expected: list[str] = []
+    if finishing and (cut := finishing.cut):
+        part = f"{cut.box[2] - cut.box[0]}x{cut.box[3] - cut.box[1]}"
+        gets = f"{choice.id} gets the {part} part around the mask."
+        return [
+            f"{gets} Its answer is laid back into the source; nothing else of that changes. That is free."
+        ]
     if size != "auto" and request.kind == "image":
         if facts.ignores_size:
             expected.append(f"{choice.id} makes its own size, whatever is asked for.")

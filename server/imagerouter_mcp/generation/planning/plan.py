@@ -4,7 +4,8 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -12,16 +13,25 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from imagerouter_mcp.api.catalogue import Listing
+from imagerouter_mcp.api.facts import facts_of
 from imagerouter_mcp.api.model_list import ModelEntry
-from imagerouter_mcp.generation.planning.background import asks_for_transparency, what_gives_it
+from imagerouter_mcp.generation.planning.background import (
+    asks_for_transparency,
+    choose_remover,
+    only_removes_background,
+    sent_prompt,
+    what_gives_it,
+)
 from imagerouter_mcp.generation.planning.checks import check_model, check_request
-from imagerouter_mcp.generation.planning.finishing import Finishing
+from imagerouter_mcp.generation.planning.cuts import cut_around, guided
+from imagerouter_mcp.generation.planning.finishing import Box, Cut, Finishing
 from imagerouter_mcp.generation.planning.model_choice import ModelChoice, Need, Preference, choose
 from imagerouter_mcp.generation.planning.notes import expectations, plan_notes
 from imagerouter_mcp.generation.planning.prices import Estimate, estimate
 from imagerouter_mcp.generation.planning.request import Kind, Request
 from imagerouter_mcp.generation.planning.sizes import (
     Wish,
+    area_of,
     exact_shape,
     read_ratio,
     read_wish,
@@ -56,10 +66,12 @@ class Plan:
         fields: The request's fields by their API names.
         why: Why this model, as the end of a sentence; "" for a named model.
         estimate: What it may cost, or None if the model list does not say.
+        sends_mask: Whether the mask is sent; a model that takes none still gets what lies around it.
         convention: How a mask marks what to edit, for the provider that will serve the model.
         destination: Where to save the results.
         origins: What the record calls the source images.
         fetched: Of each source, the SHA-256 of what its address gave; "" if it was not fetched.
+        follows: The generation of the same call whose picture this one works on, a second step; "" for none.
         transparency: Which calls make a background transparent, as a sentence for a result that has none;
             "" where nobody asked for transparency.
         notes: Sentences for the person.
@@ -73,10 +85,12 @@ class Plan:
     fields: dict[str, str]
     why: str
     estimate: Estimate | None
+    sends_mask: bool = True
     convention: MaskConvention = "white"
     destination: Destination
     origins: tuple[str, ...]
     fetched: tuple[str, ...] = ()
+    follows: str = ""
     transparency: str = ""
     notes: tuple[str, ...]
     expected: tuple[str, ...] = ()
@@ -86,6 +100,11 @@ class Plan:
     def model(self) -> str:
         """The model's id."""
         return self.fields["model"]
+
+    @property
+    def cut(self) -> Cut | None:
+        """The part of the first source that is sent, if nothing outside the mask is to change."""
+        return self.finishing.cut if self.finishing else None
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -135,9 +154,27 @@ def choose_model(
     """
     check_request(request)
     need = need_of(request)
-    choice = choose(request.model, need, listing, popular, preference, unread=unread)
+    if only_removes_background(request):
+        choice = choose_remover(request, listing)
+    else:
+        choice = choose(request.model, need, listing, popular, preference, unread=unread)
     check_model(request, need, choice, listing)
     return choice
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedSource:
+    """What a masked edit changes.
+
+    Attributes:
+        size: Width and height of the source, in pixels.
+        region: The box around what changes.
+        kept: The box around what does not.
+    """
+
+    size: tuple[int, int]
+    region: Box
+    kept: Box
 
 
 def make_plan(
@@ -147,6 +184,7 @@ def make_plan(
     response_format: str,
     destination: Destination,
     source: tuple[int, int] | None = None,
+    masked: MaskedSource | None = None,
     origins: tuple[str, ...] = (),
     fetched: tuple[str, ...] = (),
     source_notes: tuple[str, ...] = (),
@@ -161,6 +199,7 @@ def make_plan(
         response_format: The person's default.
         destination: Where to save the results.
         source: Width and height of the first source image, in pixels, if there is one.
+        masked: What the edit changes, if nothing else is to change.
         origins: What the record calls the source images.
         fetched: Of each, the SHA-256 of what its address gave.
         source_notes: What was done to the source images, a sentence each.
@@ -172,18 +211,27 @@ def make_plan(
     """
     entry = choice.known
     wish = read_wish(request.size, request.aspect_ratio)
-    if wish.size and request.kind == "image" and choice.entry:
+    sent = request
+    if masked:
+        cut = cut_around(masked.region, masked.size, entry, area_of(wish))
+        size = "auto" if entry.facts.does else f"{cut.size[0]}x{cut.size[1]}"
+        finishing = Finishing(output_format=request.format, cut=cut)
+        prompt = guided(request.prompt, entry, cut, masked.region, masked.kept)
+        sent = replace(request, prompt=prompt, output_format="png", filename="")  # without loss
+    elif wish.size and request.kind == "image" and choice.entry:
         size = size_to_finish(wish.size, entry)
+        finishing = _finishing(request, wish, size, source)
     else:
         size = size_for(wish, source, entry)
-    finishing = _finishing(request, wish, size, source)
+        finishing = _finishing(request, wish, size, source)
     notes = plan_notes(request, choice, size, finishing, listed=listed)
     return Plan(
         kind=request.kind,
         prompt=request.prompt,
-        fields=_fields(request, entry, size, response_format),
+        fields=_fields(sent, entry, size, response_format),
         why=choice.why,
         estimate=estimate(choice.entry),
+        sends_mask=not masked or entry.takes_mask is not False,
         convention=_convention(choice),
         destination=destination,
         origins=origins,
@@ -206,16 +254,52 @@ def _finishing(request: Request, wish: Wish, size: str, source: tuple[int, int] 
     return Finishing(size=exact, fit=fit, output_format=request.format) if exact else None
 
 
+def plan_cut_out(request: Request, picture: Plan, handle: str, remover: ModelEntry) -> tuple[Plan, Plan]:
+    """Plan the removal of a picture's background as a second step.
+
+    Args:
+        request: What is asked for.
+        picture: The plan of the picture.
+        handle: Of its generation.
+        remover: From `remover_for`.
+
+    Returns:
+        The picture's plan and that of the step. The file that is most likely the last one has the name that
+        was asked for. What the step builds on is known when the picture has been made.
+    """
+    place = picture.destination
+    price = estimate(remover)
+    first, second = Destination(place.folder, f"{place.stem}-uncut"), place
+    if facts_of(picture.model).transparency == "asked":  # then the step is hardly needed
+        first, second = place, Destination(place.folder, f"{place.stem}-cutout")
+        price = price and replace(price, low=Decimal(), likely=Decimal())
+    step = Plan(
+        kind="image",
+        prompt=request.prompt,
+        fields=_fields(replace(request, prompt="", size="auto", quality="auto"), remover, "auto", "auto")
+        | {"response_format": picture.fields["response_format"]},
+        why="",
+        estimate=price,
+        destination=second,
+        origins=(),
+        follows=handle,
+        transparency=picture.transparency,
+        notes=(),
+        finishing=None if request.mask else picture.finishing,
+    )
+    return replace(picture, destination=first, transparency=""), step
+
+
 def need_of(request: Request) -> Need:
     """Return what a request needs its model to do.
 
     Raises:
         PlanError: Its size or aspect ratio cannot be read.
     """
-    size = read_wish(request.size, request.aspect_ratio).size
+    size = None if request.is_cut else read_wish(request.size, request.aspect_ratio).size
     return Need(
         images=len(request.images),
-        mask=bool(request.mask),
+        mask=bool(request.mask) and not request.is_cut,
         size=f"{size[0]}x{size[1]}" if size else "auto",
         kind=request.kind,
         seconds=request.seconds,
@@ -227,13 +311,18 @@ def need_of(request: Request) -> Need:
 def _fields(request: Request, entry: ModelEntry, size: str, response_format: str) -> dict[str, str]:
     """Return what is sent, by its API name; what is left to the service is left out."""
     facts = entry.facts
+    output_format = request.format
+    if request.background == "transparent" and facts.transparency and output_format == "auto":
+        output_format = "png"
     optional = {
         "size": entry.sizes[0] if size == "auto" and facts.needs_size and entry.sizes else size,
         "quality": "auto" if entry.takes_quality is False else request.quality,
-        "output_format": request.format if facts.takes_output_format else "auto",
+        "output_format": output_format if facts.takes_output_format else "auto",
         "seconds": _seconds(request, entry),
     }
-    sent = {"model": entry.id, "prompt": request.prompt} if request.prompt else {"model": entry.id}
+    sent = {"model": entry.id}
+    if request.prompt:
+        sent["prompt"] = sent_prompt(request, facts)
     sent |= {name: value for name, value in optional.items() if value != "auto"}
     asked = request.response_format
     return {**sent, "response_format": response_format if asked == "auto" else asked}

@@ -34,6 +34,7 @@ class Request:
         images: Source images: path, `file://`, http(s) address, data URI, handle or `last`.
         background: "transparent", or "auto" for whatever the prompt says.
         mask: One more of these, regions such as `box:0,0,100%,50%`, or "".
+        keep_outside: Whether nothing outside the mask changes; else the model alone decides.
         output_dir: Where to save, or "" for the person's folder.
         filename: The file's name, or "" to name it after the prompt. Its extension decides the format.
         roots: Folders that the host works in, which may be read from and saved in too.
@@ -52,9 +53,15 @@ class Request:
     background: str = "auto"
     images: tuple[str, ...] = ()
     mask: str = ""
+    keep_outside: bool = True
     output_dir: str = ""
     filename: str = ""
     roots: tuple[Path, ...] = ()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the model gets the surroundings of a mask, and its answer is laid into the source."""
+        return bool(self.mask) and self.keep_outside
 
     @property
     def format(self) -> str:
@@ -89,3 +96,9 @@ class Order:
     def kind(self) -> Kind:
         """Whether the order is for pictures or a video."""
         return self.requests[0].kind
+
+    @property
+    def generations(self) -> list[tuple[str, str]]:
+        """The prompt and the model of each generation: of the requests, then of steps that may follow."""
+        steps = [(request.prompt, "") for request in self.requests if request.background == "transparent"]
+        return [*((request.prompt, request.model) for request in self.requests), *steps]

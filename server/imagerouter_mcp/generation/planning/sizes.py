@@ -174,6 +174,11 @@ def _within_bounds(source: tuple[int, int]) -> float:
     return min(max(source[0] / source[1], 1 / MAX_RATIO), MAX_RATIO)
 
 
+def area_of(wish: Wish) -> int:
+    """Return how many pixels a person wants; without a wish, as many as most models are trained for."""
+    return math.prod(wish.size) if wish.size else AREAS.get(wish.resolution, MEGAPIXEL)
+
+
 def size_for(wish: Wish, source: tuple[int, int] | None, entry: ModelEntry) -> str:
     """Return the size to ask a model for, `WIDTHxHEIGHT` or "auto".
 

@@ -61,8 +61,9 @@ def lay_in(source: BinaryIO, answer: Path, mask: Path, frame: Frame, kind: str) 
     Returns:
         The result's file at its beginning, which the caller closes, and these fields: `aligned` (whether the
         answer shows the source outside the mask), `changed` (per cent of the region's pixels), `echo`
-        (whether it shows the source inside, too), `reduced` (whether it came in colour with 16 bits a
-        channel), `mode` (Pillow's, of the result), `enlarged` (how many times the answer was).
+        (whether it shows the source inside, too), `reduced` (whether the source came in colour with 16 bits
+        a channel), `inks` (whether in CMYK), `mode` (Pillow's, of the result), `enlarged` (how many times
+        the answer was).
 
     Raises:
         NotAPictureError: The source or the answer does not decode.
@@ -88,12 +89,12 @@ def laid_in(
     sent = Frame.of(frame)
     region = whole.crop(sent.box)
     inlay, told = _matched(original.shown(sent.box), region, made, sent)
-    picture = original.picture
+    picture, inks = original.picture, original.picture.mode == "CMYK"
     if told["colourful"] and not original.profile and picture.mode in ("L", "LA"):
         picture = picture.convert("RGB" if picture.mode == "L" else "RGBA")
     _lay(picture, inlay, region, sent.box, original.space)
     result = _saved(picture, original, kind)
-    return result, {**told, "reduced": original.reduced, "mode": picture.mode}
+    return result, {**told, "reduced": original.reduced, "inks": inks, "mode": picture.mode}
 
 
 def _made(file: BinaryIO) -> Image.Image:

@@ -1,18 +1,29 @@
 """Decode a picture as it will be kept outside a mask: whole, upright, in its own colours."""
 
-from dataclasses import dataclass
-from typing import BinaryIO
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from typing import Any, BinaryIO
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.images.composite.colour_space import ColourSpace
+from imagerouter_mcp.images.composite.frame import Frame
+from imagerouter_mcp.images.confined import Fields, TooLargeError
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.exif import read_exif
 from imagerouter_mcp.images.inspect.inspection import inspect
 from imagerouter_mcp.images.inspect.opening import block
-from imagerouter_mcp.images.pixels.decode import TooLargeError, is_deep, loaded, plain, upper_half, upright
+from imagerouter_mcp.images.pixels.decode import (
+    is_deep,
+    loaded,
+    one_at_a_time,
+    plain,
+    upper_half,
+    upright,
+)
+from imagerouter_mcp.images.pixels.derive import derived
 from imagerouter_mcp.images.pixels.encode import colour_chunks
 
 Box = tuple[int, int, int, int]
@@ -62,14 +73,12 @@ def decoded(file: BinaryIO) -> Original:
     """
     seen = inspect(file)
     longest = max(seen.width or 1, seen.height or 1)
-    file.seek(0)
-    head = file.read(formats.HEAD_BYTES)
     picture = loaded(file, seen.format.name, longest)
     if seen.format is formats.JPEG and max(picture.size) < longest:
         raise TooLargeError
     tiff = seen.format is formats.TIFF
     turns = 1 if tiff else read_exif(block(picture, "exif")).orientation  # Pillow turns a TIFF itself
-    profile, deep = block(picture, "icc_profile"), is_deep(picture, head)
+    profile, deep = block(picture, "icc_profile"), is_deep(picture, file)
     chunks = colour_chunks(file) if seen.format is formats.PNG else PngInfo()
     kept = upright(_kept(picture, deep=deep), turns)
     if profile[16:20] != _PROFILE_SPACES.get(kept.mode, b"RGB "):
@@ -97,3 +106,21 @@ def _kept(picture: Image.Image, *, deep: bool) -> Image.Image:
     if picture.mode == "P":
         return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
     return picture
+
+
+def framed(file: BinaryIO, frame: Frame) -> Image.Image:
+    """Return the picture that a model gets of a part of another one.
+
+    Raises:
+        NotAPictureError: It does not decode.
+        StoppedError: It would take too much time or memory.
+        InvalidSourceError: Its pixels cannot be kept.
+    """
+    return derived(framed_part, file, frame=astuple(frame))[0]
+
+
+@one_at_a_time
+def framed_part(file: BinaryIO, *, frame: Sequence[Any]) -> tuple[Image.Image, Fields]:
+    """Do the work of `framed`, as `derive.Derivation`."""
+    wanted = Frame.of(frame)
+    return wanted.holding(decoded(file).shown(wanted.box)), {}

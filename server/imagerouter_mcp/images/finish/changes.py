@@ -104,24 +104,37 @@ def _cropped(picture: Image.Image, step: Crop) -> Image.Image:
                 "Give left, top, width and height within it.",
             )
         return picture.crop(box)
-    part = picture.crop(_towards(picture, step.ratio, step.towards))
+    part = picture.crop(_box(picture, step.ratio, step.towards))
     return shaped(part, step.size, "stretch") if step.size else part
 
 
-def _towards(picture: Image.Image, ratio: float, towards: Towards) -> Box:
-    box = towards_detail(picture, ratio)
-    if towards == "detail":
-        return box
-    width, height = box[2] - box[0], box[3] - box[1]
-    left = round((picture.width - width) * _PLACES[towards])
-    top = round((picture.height - height) * _PLACES[towards])
+def covering(picture: Image.Image, size: Size) -> Image.Image:
+    """Return a picture in an exact size, cropped towards its detail."""
+    return shaped(picture.crop(_box(picture, size[0] / size[1], "detail")), size, "stretch")
+
+
+def _box(picture: Image.Image, ratio: float, towards: Towards) -> Box:
+    """Return the largest box of an aspect ratio; on a plain ground it cuts nothing that need not be cut."""
+    left, top, right, bottom = towards_detail(picture, ratio)
+    width, height = right - left, bottom - top
+    if towards != "detail":
+        left = round((picture.width - width) * _PLACES[towards])
+        top = round((picture.height - height) * _PLACES[towards])
+    elif content := content_box(picture):
+        left = _moved(left, width, content[0], content[2])
+        top = _moved(top, height, content[1], content[3])
     return left, top, left + width, top + height
+
+
+def _moved(start: int, length: int, first: int, last: int) -> int:
+    """Return where a window begins to show all from `first` to `last`, if it can."""
+    return min(max(start, last - length), first) if last - first <= length else start
 
 
 def _resized(picture: Image.Image, step: Resize) -> Image.Image:
     if step.fit == "within" or not all(step.size):
         return shaped(picture, scaled(step, picture.size), "stretch")
-    return shaped(picture, step.size, step.fit)
+    return covering(picture, step.size) if step.fit == "cover" else shaped(picture, step.size, step.fit)
 
 
 def _padded(picture: Image.Image, step: Pad) -> Image.Image:

@@ -11,6 +11,7 @@ from PIL import Image
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.images.finish.changes import (
     content_box,
+    covering,
     flattened,
     has_plain_border,
     on_ground,
@@ -82,7 +83,7 @@ def _favicon(picture: Image.Image) -> Iterator[File]:
     icons = [
         {"src": f"icon-{side}.png", "sizes": f"{side}x{side}", "type": "image/png"} for side in _WEB_SIDES
     ]
-    yield "site.webmanifest", _text(json.dumps({"icons": icons}, indent=2))
+    yield "site.webmanifest", _text(json.dumps({"icons": icons}))
 
 
 def _app_icons(picture: Image.Image) -> Iterator[File]:
@@ -92,7 +93,7 @@ def _app_icons(picture: Image.Image) -> Iterator[File]:
     yield "ios/AppIcon.png", _png(_scaled(whole, _STORE_SIDE))
     image = {"filename": "AppIcon.png", "idiom": "universal", "platform": "ios", "size": "1024x1024"}
     info = {"author": "imagerouter-mcp", "version": 1}
-    yield "ios/Contents.json", _text(json.dumps({"images": [image], "info": info}, indent=2))
+    yield "ios/Contents.json", _text(json.dumps({"images": [image], "info": info}))
     for density, pixels in _DENSITIES.items():
         folder = f"android/mipmap-{density}"
         yield f"{folder}/ic_launcher.png", _png(_scaled(square, round(_LEGACY * pixels)))
@@ -108,7 +109,7 @@ def _social(picture: Image.Image) -> Iterator[File]:
     for name, size in _SOCIAL.items():
         # A logo on a plain ground is shown whole; of a photo, the most detailed part.
         made = on_ground(shaped(picture, inscribed(picture.size, size), "stretch"), size) if plain else None
-        yield f"{name}.jpg", encoded(made or shaped(picture, size, "cover"), formats.JPEG)
+        yield f"{name}.jpg", encoded(made or covering(picture, size), formats.JPEG)
 
 
 def _squared(picture: Image.Image) -> Image.Image:
@@ -117,7 +118,7 @@ def _squared(picture: Image.Image) -> Image.Image:
     if has_plain_border(picture):
         return on_ground(picture, (side, side))
     side = min(picture.size)
-    return shaped(picture, (side, side), "cover")
+    return covering(picture, (side, side))
 
 
 def _scaled(square: Image.Image, side: int) -> Image.Image:

@@ -171,7 +171,7 @@ def _cutout(words: Sequence[str]) -> Cutout:
 
 
 def _convert(words: Sequence[str]) -> Convert:
-    words = " ".join(words).replace(" kb", "kb").replace(" mb", "mb").split()
+    words = re.sub(r"(?<=\d) (?=[bkm])", "", " ".join(words)).split()
     kind = FORMATS.get(words[0].removeprefix("."), "") if words else ""
     rest = words[1:] if kind else words
     if not rest and kind:

@@ -2,14 +2,17 @@
 
 from typing import BinaryIO
 
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from imagerouter_mcp.errors import InvalidSourceError, PlanError
 from imagerouter_mcp.images.confined import Fields, StoppedError, scratch_file
+from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
+from imagerouter_mcp.images.inspect.exif import read_exif
 from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.images.inspect.opening import block
 from imagerouter_mcp.images.masks import Convention
-from imagerouter_mcp.images.masks.regions import Regions
+from imagerouter_mcp.images.masks.regions import Box, Polygon, Regions
 from imagerouter_mcp.images.pixels.decode import (
     alpha,
     fitted,
@@ -17,6 +20,7 @@ from imagerouter_mcp.images.pixels.decode import (
     loaded,
     one_at_a_time,
     plain,
+    upright,
 )
 from imagerouter_mcp.images.pixels.derive import Derivation, derived
 from imagerouter_mcp.images.pixels.encode import MAX_SIDE
@@ -31,9 +35,16 @@ _NEARLY = 32
 _SOFT_SHARE = 0.02
 """A mask with a larger share of grey pixels is soft; fewer are just the blurred edges of its shapes."""
 
+_SAME_SHAPE = 0.02
+"""A fiftieth shows."""
+_SIDEWAYS = (5, 6, 7, 8)
+"""EXIF orientations that swap width and height."""
+
 _SHADE = (0, 0, 0)
 _TINT = (255, 0, 90)
 _LINE = (255, 255, 255)
+_FRAME = (255, 214, 64)
+"""Around what is sent."""
 _SHADE_STRENGTH, _TINT_STRENGTH = 0.6, 0.45
 _BACKDROP = (200, 200, 200)
 """Shown where the source image is transparent."""
@@ -49,21 +60,32 @@ def region_mask(regions: Regions, source: BinaryIO, width: int, height: int) -> 
         height: Of the source image.
 
     Raises:
-        PlanError: A box lies outside the picture, the picture has no transparency, or the mask covers
+        PlanError: A shape lies outside the picture, the picture has no transparency, or the mask covers
             nothing or everything.
         InvalidSourceError: The source image does not decode.
     """
     size = width, height
     mask = _transparent_part(source, size) if regions.alpha else Image.new("L", size, _KEEP)
-    for box in regions.boxes:
-        mask.paste(_EDIT, box.on(width, height))
+    for shape in regions.shapes:
+        _paint(mask, shape)
     if regions.outside:
         mask = ImageChops.invert(mask)
     _check(mask, "Give another region.")
     return mask
 
 
-def given_mask(file: BinaryIO, width: int, height: int) -> tuple[Image.Image, str]:
+def _paint(mask: Image.Image, shape: Box | Polygon) -> None:
+    if isinstance(shape, Box):
+        mask.paste(_EDIT, shape.on(*mask.size))
+        return
+    drawn = Image.new("L", mask.size, _KEEP)
+    ImageDraw.Draw(drawn).polygon([(round(x), round(y)) for x, y in shape.on(*mask.size)], fill=_EDIT)
+    if not drawn.getbbox():
+        raise shape.outside(*mask.size)
+    mask.paste(_EDIT, mask=drawn)
+
+
+def given_mask(file: BinaryIO, width: int, height: int, *, turns: int = 1) -> tuple[Image.Image, str]:
     """Read a mask picture in either convention.
 
     If the picture has transparent pixels, edit where it is transparent; otherwise edit where it is white.
@@ -74,16 +96,18 @@ def given_mask(file: BinaryIO, width: int, height: int) -> tuple[Image.Image, st
         file: The mask, as `prepare` returns it.
         width: Of the source image.
         height: Of the source image.
+        turns: The source's EXIF orientation: a mask in the shape in which the source is stored is turned
+            like it.
 
     Returns:
         The mask, and what was recognised and done, as half a sentence such as "edited where it is white,
         scaled from 64×64 to 512×512".
 
     Raises:
-        PlanError: The mask covers nothing or everything.
+        PlanError: The mask covers nothing or everything, or has another shape than the source.
         InvalidSourceError: The mask does not decode.
     """
-    mask, fields = _derived(picture_as_mask, file, "mask", width=width, height=height)
+    mask, fields = _derived(picture_as_mask, file, "mask", width=width, height=height, turns=turns)
     _check(
         mask,
         "Give a mask that is transparent (or, without any transparency, white) where to edit, or regions "
@@ -93,10 +117,18 @@ def given_mask(file: BinaryIO, width: int, height: int) -> tuple[Image.Image, st
 
 
 @one_at_a_time
-def picture_as_mask(file: BinaryIO, *, width: int, height: int) -> tuple[Image.Image, Fields]:
+def picture_as_mask(file: BinaryIO, *, width: int, height: int, turns: int) -> tuple[Image.Image, Fields]:
     """Do the work of `given_mask`, as `derive.Derivation`."""
-    picture = _decoded(file)
-    own, size = picture.size, (width, height)
+    picture, size = _decoded(file), (width, height)
+    turned = turns in _SIDEWAYS and not _alike(picture.size, size) and _alike(picture.size, (height, width))
+    if turned:
+        picture = upright(picture, turns)
+    own = picture.size
+    if not _alike(own, size):
+        raise PlanError(
+            f"The mask is {own[0]}×{own[1]}, and the picture {width}×{height}, which is another shape.",
+            f"Make the mask {width}×{height}, or give a region such as box:0,0,100%,50%.",
+        )
     if has_transparency(picture):
         mask = in_bands(picture, own, _transparent)
         said = "edited where it is transparent"
@@ -112,9 +144,16 @@ def picture_as_mask(file: BinaryIO, *, width: int, height: int) -> tuple[Image.I
     else:
         mask = _hard(mask)
     if own != size:
-        stretched = abs(own[0] * height / (own[1] * width) - 1) > 0.02  # noqa: PLR2004 - a fiftieth shows
-        said += f", {'stretched' if stretched else 'scaled'} from {own[0]}×{own[1]} to {width}×{height}"
+        said += f", scaled from {own[0]}×{own[1]} to {width}×{height}"
+    if turned:
+        said += ", turned as the picture is"
     return mask, {"said": said}
+
+
+def _alike(one: Size, other: Size) -> bool:
+    """Return whether two sizes have the same shape, but for rounding."""
+    rounding = 1 / min(*one, *other)
+    return abs(one[0] * other[1] / (one[1] * other[0]) - 1) <= max(_SAME_SHAPE, rounding)
 
 
 def encode_mask(mask: Image.Image, convention: Convention) -> BinaryIO:
@@ -146,9 +185,13 @@ def covered_share(mask: Image.Image) -> float:
     return covered / (_EDIT * mask.width * mask.height)
 
 
-def mask_preview(source: BinaryIO, mask: Image.Image) -> Preview:
-    """Make a preview of a mask over its source image: see `overlay`."""
-    return encoded(overlay(source, mask), BUDGETS["auto"])
+def mask_preview(source: BinaryIO, mask: Image.Image, sent: tuple[int, int, int, int]) -> Preview:
+    """Make a preview of a mask over its source image, with a frame around what is sent: see `overlay`."""
+    picture = overlay(source, mask)
+    across, down = picture.width / mask.width, picture.height / mask.height
+    frame = sent[0] * across, sent[1] * down, sent[2] * across - 1, sent[3] * down - 1
+    ImageDraw.Draw(picture).rectangle(frame, outline=_FRAME, width=2)
+    return encoded(picture, BUDGETS["auto"])
 
 
 def overlay(source: BinaryIO, mask: Image.Image, longest: int = 768) -> Image.Image:
@@ -196,6 +239,11 @@ def _transparent_part(source: BinaryIO, size: Size) -> Image.Image:
     return scaled(_derived(transparency, source, "source image")[0], size)
 
 
+def kept_part(mask: Image.Image) -> tuple[int, int, int, int]:
+    """Return the box around what a mask leaves alone."""
+    return ImageChops.invert(mask).getbbox() or (0, 0, *mask.size)
+
+
 @one_at_a_time
 def transparency(file: BinaryIO) -> tuple[Image.Image, Fields]:
     """Return a mask of what is transparent in a picture, as `derive.Derivation`."""
@@ -233,7 +281,12 @@ def _derived(
 
 
 def _decoded(file: BinaryIO, longest: int = MAX_SIDE) -> Image.Image:
-    return plain(loaded(file, inspect(file).format.name, longest))
+    """Decode a picture, upright."""
+    kind = inspect(file).format
+    picture = loaded(file, kind.name, longest)
+    # Pillow turns a TIFF when it decodes it.
+    turns = 1 if kind is formats.TIFF else read_exif(block(picture, "exif")).orientation
+    return upright(plain(picture), turns)
 
 
 def _is_soft(mask: Image.Image) -> bool:

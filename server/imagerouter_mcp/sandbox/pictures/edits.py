@@ -23,6 +23,13 @@ _ADDING: Final = re.compile(
     r"\b(add|put|place|insert|include|draw|wearing|with|replace .* (?:with|by)|give)\b(.*)", re.DOTALL
 )
 _REMOVING: Final = re.compile(r"\b(remove|erase|delete|clean up|get rid)\b")
+_AREA: Final = re.compile(
+    r"(?P<sentence>[^.\n]*\bfrom (?P<left>\d+)% to (?P<right>\d+)% of the width "
+    r"and from (?P<upper>\d+)% to (?P<lower>\d+)% of the height\b).*",
+    re.DOTALL,
+)
+"""What a prompt says after its wish about where to change something."""
+_STAYS: Final = re.compile(r"\b(leave|keep)\b", re.IGNORECASE)
 _BLURRING: Final = re.compile(r"\b(blur|blurred|blurry|bokeh|out of focus)\b")
 
 
@@ -59,20 +66,37 @@ def edit(wish: Edit, sources: Sequence[bytes], mask: bytes | None) -> Image.Imag
     """
     first = opaque(open_picture(sources[0]))
     base = resized(first, wish.size or within(first.size))
-    region = None if mask is None else _region(mask, base.size, where_transparent=wish.where_transparent)
+    prompt, region = _told_area(wish.prompt, base.size)
+    dice = dice_for(prompt, wish.take)
+    graded = _graded(base, dice)
+    kept = graded if mask is None else base
+    if mask is not None:
+        region = _region(mask, base.size, where_transparent=wish.where_transparent)
     box = (region.getbbox() if region else None) or (0, 0, *base.size)
-    dice = dice_for(wish.prompt, wish.take)
     changed = _changed(
-        _graded(base, dice),
-        wish.prompt,
-        dice,
-        _Spot(box, masked=region is not None, crowded=len(sources) > 1),
+        graded.copy(), prompt, dice, _Spot(box, masked=region is not None, crowded=len(sources) > 1)
     )
     for place, data in zip(print_boxes(box, len(sources) - 1), sources[1:], strict=True):
         _hang(changed, opaque(open_picture(data)), place)
     if region is None:
         return marked(changed)
-    return Image.composite(changed, base, region)
+    result = Image.composite(changed, kept, region)
+    return result if mask is not None else marked(result)
+
+
+def _told_area(prompt: str, size: Size) -> tuple[str, Image.Image | None]:
+    """Return a prompt without what it says about an area, and a mask of that; None if it says nothing."""
+    found = _AREA.search(prompt)
+    if found is None:
+        return prompt, None
+    left, upper, right, lower = (int(found[name]) for name in ("left", "upper", "right", "lower"))
+    width, height = size
+    box = left * width // 100, upper * height // 100, right * width // 100, lower * height // 100
+    region = Image.new("L", size)
+    region.paste(255, box)
+    if _STAYS.search(found["sentence"]):
+        region = ImageChops.invert(region)
+    return prompt[: found.start()].strip(), region
 
 
 def _graded(base: Image.Image, dice: Random) -> Image.Image:

@@ -36,6 +36,8 @@ _VIVID: Final = 70
 _STANDS_OUT: Final = 0.03
 _APART: Final = 30
 """How far a subject's colours are from what lies beside it, of 255."""
+_PALER: Final = 10
+"""How much lighter a subject's pale parts are than what lies beside it, of 255."""
 
 
 def sky_of(picture: Image.Image) -> Image.Image:
@@ -127,9 +129,9 @@ def thing_in(picture: Image.Image) -> Thing:
     colour = _standing_out(picture)
     box = _largest(colour) if colour else None
     place = box or (0, 0, *picture.size)
-    apart = levels(
-        _distance(picture.crop(place), surroundings(picture, place)), lambda v: 255 if v > _APART else 0
-    )
+    inside, beside = picture.crop(place), surroundings(picture, place)
+    apart = levels(_distance(inside, beside), lambda v: 255 if v > _APART else 0)
+    apart = ImageChops.lighter(apart, _pale_parts(inside, beside, apart))
     apart = (
         apart.filter(ImageFilter.MaxFilter(5))
         .filter(ImageFilter.MinFilter(7))
@@ -143,6 +145,22 @@ def thing_in(picture: Image.Image) -> Thing:
         ImageDraw.Draw(shape).ellipse(place, fill=255)
     whole = ImageChops.lighter(shape, _enclosed(shape))
     return Thing(place, whole.filter(ImageFilter.BoxBlur(0.7)), colour)
+
+
+def _pale_parts(inside: Image.Image, beside: Image.Image, apart: Image.Image) -> Image.Image:
+    """A mask of what is a little lighter than its surroundings and belongs to a subject: a fox's white belly.
+
+    A shadow is darker, and does not belong to it.
+    """
+    lighter = ImageChops.subtract(inside, beside).split()
+    pale = levels(
+        ImageChops.lighter(ImageChops.lighter(*lighter[:2]), lighter[2]), lambda v: 255 * (v > _PALER)
+    )
+    grid = (_GRID, _GRID)
+    start, cells = (resized(mask, grid, Image.Resampling.BOX).tobytes() for mask in (apart, pale))
+    reached = _spread((n for n, value in enumerate(start) if value > 96), lambda _, b: cells[b] > 64)
+    near = _mask(reached).filter(ImageFilter.MaxFilter(3))
+    return ImageChops.darker(pale, resized(near, inside.size, Image.Resampling.NEAREST))
 
 
 def _enclosed(shape: Image.Image) -> Image.Image:

@@ -11,7 +11,7 @@ from imagerouter_mcp.sandbox.pictures.conversions import (
 )
 from imagerouter_mcp.sandbox.pictures.edits import Edit, edit
 from imagerouter_mcp.sandbox.pictures.encoding import encode, encode_pages, resized
-from imagerouter_mcp.sandbox.pictures.media import DEFAULT_SIZE, PNG, SVG, MadeFile
+from imagerouter_mcp.sandbox.pictures.media import DEFAULT_SIZE, JPEG, PNG, SVG, MadeFile
 from imagerouter_mcp.sandbox.pictures.scene import draw
 from imagerouter_mcp.sandbox.pictures.vectors import draw_svg
 from imagerouter_mcp.sandbox.service import traits
@@ -61,5 +61,10 @@ def _raster(request: ValidRequest) -> MadeFile:
     size = None if model.ignores_size else request.size
     if request.images:
         change = Edit(prompt, size, where_transparent=False, take=request.take)
-        return encode(edit(change, request.images, request.mask), media_type)
-    return encode(draw(prompt, size or DEFAULT_SIZE, request.quality, request.take), media_type)
+        picture = edit(change, request.images, request.mask)
+    else:
+        picture = draw(prompt, size or DEFAULT_SIZE, request.quality, request.take)
+    asked = "transparent" in prompt.lower() and media_type != JPEG
+    if asked and model.paid_id in traits.TRANSPARENT_IF_ASKED:
+        picture = cut_out(encode(picture, PNG).data)
+    return encode(picture, media_type)

@@ -128,6 +128,9 @@ NEEDS_SIZE_AND_SECONDS: Final = frozenset({"tencent/hunyuan-video-1.5"})
 NEEDS_SECONDS_WITH_SIZE: Final = frozenset({"xAI/grok-imagine-video"})
 
 CUTOUT_MODEL: Final = "bria/remove-background"
+TRANSPARENT_IF_ASKED: Final = frozenset({"openai/gpt-image-1", "openai/gpt-image-1.5"})
+"""These leave the background out if the prompt says so, as OpenAI documents it of `background: auto`; not
+observed at the service. The others here draw one all the same."""
 LAYERED_MODEL: Final = "qwen/qwen-image-layered"
 """Answers one TIFF, a page for each layer."""
 ECHOES: Final = frozenset({"onomaai/illustrious-xl"})
