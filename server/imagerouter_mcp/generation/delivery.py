@@ -144,7 +144,7 @@ class Delivery:
         from imagerouter_mcp.images.masks.painting import encode_mask  # noqa: PLC0415 - loads Pillow
 
         try:
-            with encode_mask(mask, "white") as encoded:
+            with encode_mask(mask) as encoded:
                 self._kept_sources.keep(list(handles), source, encoded)
         except OSError as error:
             raise ConfigurationError(
