@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 from imagerouter_mcp.sandbox.pictures import words
 from imagerouter_mcp.sandbox.pictures.clips import clip
