@@ -135,6 +135,7 @@ async def test_a_mask_follows_the_first_picture_when_that_is_shrunk(
         assert 100 < first.width < 400
         assert sources.mask is not None
         assert sources.mask.size == sources.size == (first.width, first.height)
-        assert sources.mask.getpixel((first.width // 2 - 9, first.height - 1)) == 255
-        assert sources.mask.getpixel((first.width // 2 + 9, 0)) == 0
+        mask = sources.mask.read()
+        assert mask.getpixel((first.width // 2 - 9, first.height - 1)) == 255
+        assert mask.getpixel((first.width // 2 + 9, 0)) == 0
         assert sources.notes[-1].startswith("2 pictures were compressed or scaled down")
