@@ -329,6 +329,7 @@ def _print(
     if options.json:
         for image in content.get("images", ()) if options.sandbox else ():
             image.pop("url", None)
+            image.get("original", {}).pop("url", None)
         print(json.dumps(content, ensure_ascii=False, indent=2), flush=True)
         return
     text = for_a_person(answer_text(result), _COMMAND_OF, _ARGUMENTS)
