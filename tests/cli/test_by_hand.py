@@ -307,6 +307,7 @@ def test_finish_takes_pictures_and_steps_in_any_order_and_saves_where_asked(
     assert run("finish", "before-after", "a b.png", "b.png", "-o", "both.png").status == 0
     icons = run("finish", "b.png", "favicon", "-o", "icons/", "--json").json["images"]
     assert Path(icons[0]["path"]) == tmp_path / "icons" / "b-favicon" / "favicon.ico"
+    assert "made elsewhere" not in run("finish", "last", "grey").out
     wrong = run("finish", "b.png", "crp 1:1")
     assert wrong.status == 1
     assert "'crp 1:1': there is no such step" in wrong.err
