@@ -31,11 +31,11 @@ def test_generate_saves_a_picture_and_says_where(run: Run, tmp_path: Path) -> No
     ended = run("generate", "A red fox", *FAST)
     (path,) = (tmp_path / "pictures").iterdir()
     assert ended.status == 0
-    assert f"Saved: {path} (1024×1024 JPEG, " in ended.out
+    assert f"Saved: {path} (512×512 JPEG, " in ended.out
     assert "Made 1 picture with test/test for nothing" in ended.out
     assert ended.err == ""
     with Image.open(path) as picture:
-        assert picture.size == (1024, 1024)
+        assert picture.size == (512, 512)
 
 
 def test_json_is_what_a_tool_tells(run: Run, tmp_path: Path) -> None:
@@ -62,6 +62,16 @@ def test_every_option_reaches_the_service(run: Run, journal: Callable[[], list[d
         "output_format": "png",
         "response_format": "b64_json",
     }
+
+
+def test_a_size_that_no_model_makes_is_made_as_typed(run: Run, tmp_path: Path) -> None:
+    wish = ("--model", "openai/gpt-image-1.5", "--size", "600x315", "--fit", "contain")
+    ended = run("generate", "A fox", *wish, "-o", "card.png", "--sandbox", "--json")
+    (image,) = ended.json["images"]
+    with Image.open(tmp_path / "card.png") as picture:
+        assert (picture.format, picture.size) == ("PNG", (600, 315))
+    assert image["original"]["path"] == str(tmp_path / "card-original.png")
+    assert "url" not in image["original"], "it has ended with the sandbox"
 
 
 def test_paths_may_be_relative_to_the_folder_that_the_person_is_in(
@@ -297,6 +307,7 @@ def test_finish_takes_pictures_and_steps_in_any_order_and_saves_where_asked(
     assert run("finish", "before-after", "a b.png", "b.png", "-o", "both.png").status == 0
     icons = run("finish", "b.png", "favicon", "-o", "icons/", "--json").json["images"]
     assert Path(icons[0]["path"]) == tmp_path / "icons" / "b-favicon" / "favicon.ico"
+    assert "made elsewhere" not in run("finish", "last", "grey").out
     wrong = run("finish", "b.png", "crp 1:1")
     assert wrong.status == 1
     assert "'crp 1:1': there is no such step" in wrong.err
