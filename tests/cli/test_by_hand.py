@@ -31,11 +31,11 @@ def test_generate_saves_a_picture_and_says_where(run: Run, tmp_path: Path) -> No
     ended = run("generate", "A red fox", *FAST)
     (path,) = (tmp_path / "pictures").iterdir()
     assert ended.status == 0
-    assert f"Saved: {path} (512×512 JPEG, " in ended.out
+    assert f"Saved: {path} (1024×1024 JPEG, " in ended.out
     assert "Made 1 picture with test/test for nothing" in ended.out
     assert ended.err == ""
     with Image.open(path) as picture:
-        assert picture.size == (512, 512)
+        assert picture.size == (1024, 1024)
 
 
 def test_json_is_what_a_tool_tells(run: Run, tmp_path: Path) -> None:
