@@ -14,7 +14,7 @@ from imagerouter_mcp.cli.chart import WIDTH, chart
 
 Run = Callable[..., Any]
 
-FAST = ("--model", "test/test", "--size", "64x64")
+FAST = ("--model", "test/test")
 
 
 def requests(journal: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
