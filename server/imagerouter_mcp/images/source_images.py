@@ -208,8 +208,13 @@ class SourceReader:
             raise _unusable(text) from None
         if _ATTACHMENT.fullmatch(text) and (long or not path.is_file()):
             raise self._attachment(text)
-        if long or "\0" in str(path) or not path.is_absolute():
+        if "\0" in str(path) or not path.is_absolute():
             raise _unusable(text)
+        if long:
+            raise InvalidSourceError(
+                f"The source image {shown(text)} cannot be read: its path is too long.",
+                "Give the path of a picture file.",
+            )
         return path
 
     def _attachment(self, text: str) -> InvalidSourceError:
