@@ -18,7 +18,6 @@ from mcp.client.session import ElicitationFnT
 from mcp.types import CallToolResult, ImageContent, Implementation, TextContent
 from PIL import Image
 
-from imagerouter_mcp.sandbox.service import drawn_results
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
@@ -108,14 +107,6 @@ def check_answer(result: CallToolResult) -> None:
         else:
             assert not _BASE64.search(block.model_dump_json())
     assert not _BASE64.search(json.dumps(result.structured_content))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small_pictures() -> Iterator[None]:
-    """Have the sandbox draw small pictures where no size is asked for: it is quicker."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawn_results, "DEFAULT_SIZE", (512, 512))
-        yield
 
 
 @pytest.fixture
