@@ -43,6 +43,8 @@ _MEANT = {
     "output_format": "format filetype extension mimetype imageformat",
     "output_dir": "path outputpath savepath saveto folder dir directory outputfolder destination",
     "filename": "name outputname outputfilename title",
+    "steps": "step operations operation actions action transform transformations crop resize size width "
+    "height format convert outputformat quality preset set",
     "model": "modelid modelname engine id models",
     "models": "modelids model",
     "seconds": "duration length durationseconds",
