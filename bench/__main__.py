@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import anyio
 
-from bench import calls, clients, crowds, large, load, pictures, plans, sources, start
+from bench import calls, clients, crowds, large, load, pictures, plans, regions, sources, start
 from bench.figures import Figure, table
 
 
@@ -17,6 +17,7 @@ def main() -> int:
         plans.measure_planning,
         lambda: anyio.run(plans.measure_sources),
         lambda: anyio.run(large.measure),
+        lambda: anyio.run(regions.measure),
         pictures.measure,
         sources.measure,
         lambda: anyio.run(clients.measure),

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from imagerouter_mcp.cli.chart import WIDTH, chart
 
 Run = Callable[..., Any]
 
-FAST = ("--model", "test/test", "--size", "64x64")
+FAST = ("--model", "test/test")
 
 
 def requests(journal: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -37,6 +38,20 @@ def test_what_was_made_is_got_again_by_its_handle(run: Run) -> None:
     assert got.status == 0
     assert got.json == made
     assert made["images"][0]["path"] in run("get", made["generation"]).out
+
+
+def test_a_transparent_sticker_is_made_in_two_steps_and_got_again_as_it_was_told(run: Run) -> None:
+    sticker = ("generate", "fox sticker", "-m", "google/gemini-2.5-flash", "--background", "transparent")
+    planned = run(*sticker, "--dry-run")
+    assert "Then bria/remove-background removes its background for about $0.018" in planned.out
+    made = run(*sticker, "-o", "logo.png", "--json")
+    assert made.status == 0, made.err
+    (image,) = made.json["images"]
+    assert Path(image["path"]).name == "logo.png"
+    with Image.open(image["path"]) as picture:
+        assert picture.convert("RGBA").getchannel("A").getextrema() == (0, 255)
+    assert Path(image["original"]["path"]).name == "logo-uncut.png"
+    assert run("get", made.json["generation"], "--json").json == made.json
 
 
 def test_what_is_not_there_cannot_be_got(run: Run) -> None:

@@ -106,6 +106,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     resized(Image.linear_gradient("L"), (9400, 9400)).save(folder / "9400.gif")
     (folder / "packed.png").write_bytes(hostile.packed_png(8192))
     (folder / "clear.png").write_bytes(hostile.packed_png(9000, colour=6))
+    (folder / "large.png").write_bytes(hostile.packed_png(8000, colour=6))
+    Image.new("RGB", (65_000, 1)).save(folder / "line.png")
+    Image.new("RGB", (1, 65_000)).save(folder / "column.png")
     (folder / "scans.jpg").write_bytes(hostile.jpeg_of_scans(5000, 99))
     (folder / "filters.svg").write_bytes(hostile.svg_of_filters(20))
     mask = Image.new("L", (8192, 8192))
@@ -146,6 +149,11 @@ CALLS: dict[str, Call] = {
     "a mask of 8192×8192 for a photo": edit("photo.jpg", mask="mask.png"),
     "a mask in words for 8192×8192": edit("8192.png", mask="box:0,0,50%,50%"),
     "a mask in words for a JPEG of 8192×8192": edit("large.jpg", mask="box:0,0,50%,50%"),
+    "a mask in words for a transparent PNG of 8000×8000": edit("large.png", mask="box:0,0,50%,50%"),
+    "a line before and a column after": lambda folder: (
+        "finish_image",
+        {"images": [str(folder / "line.png"), str(folder / "column.png")], "steps": ["before-after"]},
+    ),
     "a preview of a mask of 8192×8192": lambda folder: (
         "preview_mask",
         {"image": str(folder / "8192.png"), "mask": str(folder / "mask.png")},

@@ -74,7 +74,7 @@ async def test_a_picture_of_the_gallery_whose_file_was_changed_is_another_source
 ) -> None:
     path = tmp_path / "fox.png"
     path.write_bytes(b"a fox of pixels")
-    (image,) = gallery.add([StoredImage(path=path)], prompt="A fox", model="vendor/model").images
+    (image,) = gallery.record([StoredImage(path=path)], prompt="A fox", model="vendor/model").images
     await _differs_after_a_change(reading(folders=()), form.format(image.handle), path)
 
 
@@ -135,6 +135,7 @@ async def test_a_mask_follows_the_first_picture_when_that_is_shrunk(
         assert 100 < first.width < 400
         assert sources.mask is not None
         assert sources.mask.size == sources.size == (first.width, first.height)
-        assert sources.mask.getpixel((first.width // 2 - 9, first.height - 1)) == 255
-        assert sources.mask.getpixel((first.width // 2 + 9, 0)) == 0
+        mask = sources.mask.read()
+        assert mask.getpixel((first.width // 2 - 9, first.height - 1)) == 255
+        assert mask.getpixel((first.width // 2 + 9, 0)) == 0
         assert sources.notes[-1].startswith("2 pictures were compressed or scaled down")

@@ -63,6 +63,12 @@ def test_a_child_that_takes_too_much_memory_is_refused_it() -> None:
         in_child(child_work.allocate, PICTURE, mebibytes=360)
 
 
+@on_linux
+def test_an_encoder_that_gets_no_memory_counts_as_too_large_a_picture() -> None:
+    with pytest.raises(TooLargeError):
+        in_child(child_work.encode_in_little_memory, PICTURE)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
 @pytest.mark.parametrize(
     ("how", "said"),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 from imagerouter_mcp.sandbox.pictures import words
 from imagerouter_mcp.sandbox.pictures.clips import clip
@@ -150,6 +150,21 @@ def test_the_background_of_a_plain_picture_is_removed(png: Encode) -> None:
     result = cut_out(png(draw("a robot on a plain background", (320, 320))))
     alpha = result.getchannel("A")
     assert [alpha.getpixel(corner) for corner in ((5, 5), (314, 5), (5, 200), (160, 190))] == [0, 0, 0, 255]
+
+
+def test_a_pale_belly_stays_with_its_animal_and_a_shadow_goes(png: Encode) -> None:
+    picture = Image.new("RGB", (320, 320), (242, 228, 226))
+    brush = ImageDraw.Draw(picture)
+    brush.ellipse((60, 230, 260, 270), fill=(222, 208, 206))
+    brush.ellipse((90, 60, 230, 250), fill=(230, 120, 50))
+    brush.rectangle((140, 40, 180, 160), fill=(252, 240, 222))  # open towards the backdrop above it
+    alpha = cut_out(png(picture)).getchannel("A")
+    assert [alpha.getpixel(place) for place in ((160, 100), (110, 160), (70, 250), (20, 20))] == [
+        255,
+        255,
+        0,
+        0,
+    ]
 
 
 def test_what_is_transparent_in_a_source_is_edited_on_white(png: Encode) -> None:

@@ -51,3 +51,16 @@ def die(_file: BinaryIO, *, how: str) -> tuple[None, Fields]:
 def worker(_file: BinaryIO) -> tuple[Image.Image, Fields]:
     """Return a picture, and which process made it."""
     return Image.new("L", (2, 1), 7), {"process": os.getpid()}
+
+
+def encode_in_little_memory(_file: BinaryIO) -> tuple[BinaryIO, Fields]:
+    """Encode a picture as WebP in less memory than libwebp wants."""
+    import resource  # noqa: PLC0415 - not on Windows
+
+    from PIL import Image  # noqa: PLC0415 - of no use to the other works
+
+    from imagerouter_mcp.images.pixels.encode import saved  # noqa: PLC0415 - as above
+
+    picture = Image.new("RGB", (3000, 3000))
+    resource.setrlimit(resource.RLIMIT_DATA, (60 << 20, 60 << 20))
+    return saved(picture, "WEBP"), {}

@@ -190,6 +190,19 @@ async def test_each_of_several_and_each_model_s_has_the_size(connect: Hosts) -> 
     assert len(listed) == 5, "originals are not listed"
 
 
+async def test_what_is_handed_off_is_finished_for_whoever_collects_it(
+    connect: Hosts, change_sandbox: Callable[..., None]
+) -> None:
+    change_sandbox(latency_seconds=0.5)
+    async with connect(wait_seconds=0.1) as host, connect() as other:
+        handed_off = await host("generate_image", **FOX, size="1200x630")
+        told = await other("get_generation", generation=handed_off.fields["generation"])
+    assert handed_off.fields["state"] in ("preparing", "queued", "working")
+    assert opened(told.path).size == (1200, 630)
+    assert opened(told.image["original"]["path"]).size == (1536, 1024)
+    assert any("here it was cropped to 1200x630" in note for note in told.fields["notes"])
+
+
 async def test_an_original_can_be_shown_edited_and_found_and_last_is_the_result(connect: Hosts) -> None:
     async with connect() as host:
         told = await host("generate_image", **FOX, size="1200x630")

@@ -53,6 +53,7 @@ async def test_a_video_model_is_told_with_its_lengths(connect: Hosts) -> None:
     async with connect() as host:
         told = await host("search_models", kind="video", limit=20)
     lengths = [model["seconds"] for model in told.fields["models"] if "seconds" in model]
+    assert "; 5, 8 s; " in told.text
     assert lengths
     assert all(seconds and min(seconds) >= 1 for seconds in lengths)
 

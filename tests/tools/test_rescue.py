@@ -70,6 +70,29 @@ async def test_of_another_folder_that_became_a_file_it_goes_to_the_persons_own(
     assert shown.path == told.path
 
 
+async def test_a_result_and_its_original_go_to_the_same_other_folder(
+    connect: Hosts,
+    made: Journal,
+    settings: Settings,
+    tmp_path: Path,
+    change_sandbox: Callable[..., None],
+) -> None:
+    change_sandbox(latency_seconds=0.5)
+    chosen = tmp_path / "chosen"
+    wish = {"prompt": "A fox", "model": "openai/gpt-image-1.5", "size": "1200x630"}
+    async with connect() as host, under_way(host, made, **wish, output_dir=str(chosen)) as asking:
+        chosen.rmdir()
+        chosen.touch()
+        told = await asking
+    names = {"A-fox.webp", "A-fox-original.webp"}
+    assert {str(path) for path in settings.output_dir.iterdir()} == {
+        told.image["path"],
+        told.image["original"]["path"],
+    }
+    assert {path.name for path in settings.output_dir.iterdir()} == names
+    assert sum("It was saved in" in note for note in told.fields["notes"]) == 1
+
+
 async def test_where_the_persons_own_is_a_file_too_it_goes_to_the_data_folder(
     connect: Hosts, made: Journal, settings: Settings
 ) -> None:

@@ -143,12 +143,14 @@ async def test_each_of_several_pictures_is_cut_out_and_keeps_its_number(
 ) -> None:
     async with connect() as host:
         told = await host("generate_image", **STICKER, n=2, filename="fox.png")
-    assert sorted(models(made)) == [REMOVER, REMOVER, PLAIN, PLAIN]
-    pictures = told.fields["images"]
-    assert [Path(each["path"]).name for each in pictures] == ["fox-1.png", "fox-2.png"]
-    assert [each["number"] for each in pictures] == [1, 2]
-    assert [alpha(each["path"]) for each in pictures] == [(0, 255)] * 2
-    assert told.fields["cost_usd"] == 0.0714
+        assert sorted(models(made)) == [REMOVER, REMOVER, PLAIN, PLAIN]
+        pictures = told.fields["images"]
+        assert [Path(each["path"]).name for each in pictures] == ["fox-1.png", "fox-2.png"]
+        assert [each["number"] for each in pictures] == [1, 2]
+        assert [alpha(each["path"]) for each in pictures] == [(0, 255)] * 2
+        assert told.fields["cost_usd"] == 0.0714
+        second = await host("edit_image", prompt="a hat", images=["2"])
+        assert f"Number 2 of the newest call is {pictures[1]['handle']}" in second.text
 
 
 @ONCE

@@ -107,6 +107,18 @@ async def test_each_picture_of_a_set_is_downloaded_and_other_files_are_told_in_t
     assert 'site.webmanifest: {"icons": [' in "\n".join(fields(made)["notes"])
 
 
+async def test_an_original_has_a_link_of_its_own(server: Serving, sandbox: Sandbox, home: Path) -> None:
+    del sandbox
+    wish = {"prompt": "A fox", "model": "openai/gpt-image-1.5", "size": "600x315"}
+    async with Client(server.url) as client:
+        made = await client.call_tool("generate_image", wish)
+    assert str(home) not in made.model_dump_json()
+    (image,) = fields(made)["images"]
+    links = (image["download_url"], image["original"]["download_url"])
+    sizes = [Image.open(io.BytesIO(fetch(link).content)).size for link in links]
+    assert sizes == [(600, 315), (1536, 1024)]
+
+
 async def test_a_file_that_is_gone_is_not_named_by_its_path(
     server: Serving, sandbox: Sandbox, home: Path
 ) -> None:

@@ -125,7 +125,7 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
         arguments["preview"] = "none"
     with chosen_settings(sandbox=options.sandbox) as settings:
         if "output_dir" in arguments:  # what a person types is what the person allows
-            named = (*settings.output_dirs, expand(arguments["output_dir"]))
+            named = (*settings.output_dirs, expand(str(arguments["output_dir"])))
             settings = settings.model_copy(update={"output_dirs": named})  # noqa: PLW2901 - the same, allowing more
         result = anyio.run(_call, settings, command.tool, arguments)
     return _tell(result, options, makes=command.makes)
@@ -329,6 +329,7 @@ def _print(
     if options.json:
         for image in content.get("images", ()) if options.sandbox else ():
             image.pop("url", None)
+            image.get("original", {}).pop("url", None)
         print(json.dumps(content, ensure_ascii=False, indent=2), flush=True)
         return
     text = for_a_person(answer_text(result), _COMMAND_OF, _ARGUMENTS)

@@ -39,8 +39,6 @@ from imagerouter_mcp.images.workers import decode
 from imagerouter_mcp.settings import Settings
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from imagerouter_mcp.images.pixels.comparison import Look
 
 LINK_DAYS = 30
@@ -135,17 +133,14 @@ class Delivery:
         for handle in self._journal.needless(self._answers.arriving()):
             self._answers.discard(handle)
 
-    def keep_source(self, handles: Sequence[str], source: BinaryIO, mask: "Image") -> None:
+    def keep_source(self, handles: Sequence[str], source: BinaryIO, mask: BinaryIO) -> None:
         """Keep the source and the mask of an edit until the answers are laid into it.
 
         Raises:
             ConfigurationError: They cannot be written to the data folder.
         """
-        from imagerouter_mcp.images.masks.painting import encode_mask  # noqa: PLC0415 - loads Pillow
-
         try:
-            with encode_mask(mask, "white") as encoded:
-                self._kept_sources.keep(list(handles), source, encoded)
+            self._kept_sources.keep(list(handles), source, mask)
         except OSError as error:
             raise ConfigurationError(
                 f"The source could not be kept in the data folder: {error.strerror or error}.",

@@ -134,12 +134,19 @@ class LastMade:
     records: tuple[Record, ...]
     elsewhere: bool
 
+    @property
+    def pictures(self) -> list[tuple[GalleryImage, Record]]:
+        """Its pictures with their records, without those that another one of them was made from."""
+        steps = {source for record in self.records for source in record.sources}
+        pairs = [(image, record) for record in self.records for image in record.images]
+        return [(image, record) for image, record in pairs if image.handle not in steps]
+
     def numbered(self, number: int) -> NotFoundError:
         """Return the refusal of a number in place of a handle, which names the handle that it means.
 
         What is the newest call may have changed since the number was read, and a wrong picture is paid for.
         """
-        made = [image.handle for record in self.records for image in record.images]
+        made = [image.handle for image, _ in self.pictures]
         if number > len(made):
             return NotFoundError(
                 f"Number {number} is no picture: the newest call made {len(made)}.",
@@ -160,9 +167,7 @@ class LastMade:
         Raises:
             NotFoundError: It made several pictures, or a video; the message names their handles.
         """
-        steps = {source for record in self.records for source in record.sources}
-        pairs = [(image, record) for record in self.records for image in record.images]
-        made = [(image, record) for image, record in pairs if image.handle not in steps]
+        made = self.pictures
         handles = ", ".join(image.handle for image, _ in made)
         if len(made) > 1:
             raise NotFoundError(

@@ -111,7 +111,8 @@ class Postprocessing:
 
 
 def _because(error: Exception) -> str:
-    return f"because {str(error) or 'it takes too much memory'}"
+    """Return why something could not be done; of a system's error without the path, which may not be told."""
+    return f"because {error.strerror if isinstance(error, OSError) and error.strerror else error}"
 
 
 def _laid_in_words(model: str, kind: str, cut: Cut, told: Fields) -> list[str]:

@@ -34,6 +34,7 @@ from imagerouter_mcp.generation.planning.finishing import Cut
 from imagerouter_mcp.generation.planning.plan import MaskedSource
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.images.masks import Convention
+from imagerouter_mcp.images.masks.mask_file import MaskFile
 from imagerouter_mcp.images.masks.regions import parse_mask, refusal
 from imagerouter_mcp.images.prepare import shrink
 from imagerouter_mcp.images.source_images import SourceImage, SourceReader, is_data, shown
@@ -61,7 +62,7 @@ class OpenSources:
     Attributes:
         images: In the order in which they were given, without `whole`.
         origins: What the record calls them, then the mask: a handle if there is one.
-        mask: 255 where to edit, in the size of the first source; None without a mask.
+        mask: In the size of the first source; None without a mask.
         notes: What was done to images and mask, a sentence each.
         fetched: Of each image and the mask, the SHA-256 of what its address gave; "" if it was not fetched.
         whole: The first source, if it is kept outside the mask; of it, parts are sent.
@@ -70,7 +71,7 @@ class OpenSources:
 
     images: tuple[SourceImage, ...] = ()
     origins: tuple[str, ...] = ()
-    mask: "Image | None" = None
+    mask: MaskFile | None = None
     notes: tuple[str, ...] = ()
     fetched: tuple[str, ...] = ()
     whole: WholeSource | None = None
@@ -87,10 +88,7 @@ class OpenSources:
         """What an edit changes that changes nothing else; None for any other request."""
         if self.whole is None or self.mask is None:
             return None
-        from imagerouter_mcp.images.masks.painting import kept_part  # noqa: PLC0415 - loads Pillow
-
-        size = self.whole.width, self.whole.height
-        return MaskedSource(size, self.mask.getbbox() or (0, 0, *size), kept_part(self.mask))
+        return MaskedSource((self.whole.width, self.whole.height), self.mask.edited, self.mask.kept)
 
     async def cut_out(self, cut: Cut, opened: AsyncExitStack) -> None:
         """Prepare the part of the first source that is sent.
@@ -133,7 +131,8 @@ class OpenSources:
         from imagerouter_mcp.images.composite.frame import Frame  # noqa: PLC0415 - loads Pillow
         from imagerouter_mcp.images.masks.painting import encode_mask  # noqa: PLC0415 - loads Pillow
 
-        mask = Frame(**asdict(cut)).mask(self.mask.crop(cut.box)) if cut else self.mask
+        mask = self.mask.read()
+        mask = Frame(**asdict(cut)).mask(mask.crop(cut.box)) if cut else mask
         return Upload(encode_mask(mask, convention), "mask.png", "image/png")
 
 
@@ -204,11 +203,13 @@ class Sources:
                 return
             mask = await self._open_mask(request, images[0], opened)
             images, shrunk = await self._fitted(images, origins, opened)
-            scaled = await decode("sources", images[0].file, _scaled_mask, mask.picture, images[0])
+            size = images[0].width, images[0].height
+            fitted = await decode("sources", None, mask.file.resized, size)
+            opened.callback(fitted.file.close)
             yield OpenSources(
                 images,
                 (*origins, f"mask {mask.origin}"),
-                scaled,
+                fitted,
                 (*notes, *mask.notes, *shrunk),
                 (*fetched, mask.fetched),
             )
@@ -227,7 +228,7 @@ class Sources:
         return OpenSources(
             images,
             (origin, *origins, f"mask {mask.origin}"),
-            mask.picture,
+            mask.file,
             (*whole.notes, *notes, *mask.notes, *shrunk),
             (whole.fetched, *(image.fetched for image in images), mask.fetched),
             whole,
@@ -392,14 +393,17 @@ class Sources:
         if regions:
             mask = await decode("sources", source.file, region_mask, regions, source.file, width, height)
             understood = f"The mask {shown(text)} was drawn for the first picture."
-            return _Mask(mask, text, (understood, *regions.clipped(width, height)))
+            kept = await _kept(mask, opened)
+            return _Mask(kept, text, (understood, *regions.clipped(width, height)))
         if not (is_handle(text) or is_upload(text) or self._reader.can_open(text)):
             raise refusal(text, "it is neither a region nor the path, address or handle of a picture")
         given, origin = await self._open(text, opened, anyio.Lock(), turn=True, roots=request.roots)
         mask, understood = await decode(
             "sources", given.file, given_mask, given.file, width, height, turns=turns
         )
-        return _Mask(mask, origin, (f"The mask was {understood}.",), given.fetched)
+        given.file.close()
+        kept = await _kept(mask, opened)
+        return _Mask(kept, origin, (f"The mask was {understood}.",), given.fetched)
 
     async def _stored(self, text: str) -> tuple[Path | None, str]:
         """Return the file of a source that this server stored, if it is one, and what the record calls it."""
@@ -432,10 +436,16 @@ class Sources:
 class _Mask:
     """A mask, what the record calls it, how it was understood, and its `SourceImage.fetched`."""
 
-    picture: "Image"
+    file: MaskFile
     origin: str
     notes: tuple[str, ...]
     fetched: str = ""
+
+
+async def _kept(mask: "Image", opened: AsyncExitStack) -> MaskFile:
+    kept = await decode("sources", None, MaskFile.of, mask)
+    opened.callback(kept.file.close)
+    return kept
 
 
 def _part(source: WholeSource, cut: Cut) -> SourceImage:
@@ -452,12 +462,6 @@ def _successes(outcomes: Iterable[T | ImageRouterError]) -> list[T]:
             raise outcome
         successes.append(outcome)
     return successes
-
-
-def _scaled_mask(mask: "Image", source: SourceImage) -> "Image":
-    from imagerouter_mcp.images.masks.painting import scaled  # noqa: PLC0415 - loads Pillow
-
-    return scaled(mask, (source.width, source.height))
 
 
 class View(io.RawIOBase):

@@ -63,7 +63,7 @@ async def compare_models(
     again: Again = False,
     confirm_cost: ConfirmCost = False,
 ) -> Annotated[CallToolResult, GenerationContent]:
-    """Draw one picture with several models, to choose. Costs credits for each."""
+    """Make one picture with several models, to choose. Costs credits for each."""
     if len(set(models)) != len(models) or not FEWEST <= len(models) <= MOST:
         were = "was" if len(models) == 1 else "were"
         raise PlanError(

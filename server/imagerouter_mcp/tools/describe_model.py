@@ -77,7 +77,6 @@ async def describe_model(*, model: ModelId, ctx: AppContext) -> Annotated[CallTo
         model_line(entry),
         *(["It uses no prompt."] if special and not entry.takes_prompt else []),
         f"Sizes: {', '.join(entry.sizes) or ('any' if entry.any_size else 'not told')}.",
-        *([f"Seconds: {', '.join(f'{length:g}' for length in entry.seconds)}."] if entry.seconds else []),
         f"Providers: {', '.join(offers) or 'not told'}.",
         f"Alternatives: {', '.join(f'{other.id} ({price_words(other)})' for other in others) or 'none'}.",
         *(f"Note: {note}" for note in notes),

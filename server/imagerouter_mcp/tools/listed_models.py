@@ -63,13 +63,14 @@ def listed_model(entry: "ModelEntry") -> ListedModel:
 
 
 def model_line(entry: "ModelEntry") -> str:
-    """Return a model in one line: its id, price, what it does, abilities, sizes, date."""
+    """Return a model in one line: its id, price, what it does, abilities, sizes, lengths, date."""
     makes = {"image": "picture", "video": "video"}[entry.output]
     parts = [
         _price(entry, makes),
         entry.facts.does,
         f"takes {', '.join(_takes(entry))}" if _takes(entry) else "text only",
         _sizes(entry),
+        f"{', '.join(f'{length:g}' for length in entry.seconds)} s" if entry.seconds else "",
         entry.release_date or "",
     ]
     return f"{entry.id}: {'; '.join(part for part in parts if part)}"

@@ -60,8 +60,9 @@ async def preview_mask(
         if source is None or masked is None:
             raise PlanError("There is no picture.", "Give one in `image`.")
         cut = cut_around(masked.region, masked.size, ModelEntry(""))
-        preview = await decode("previews", source.file, mask_preview, source.file, sources.mask, cut.box)
-        percent = round(100 * await decode("previews", None, covered_share, sources.mask), 1)
+        drawn = await decode("previews", None, sources.mask.read)
+        preview = await decode("previews", source.file, mask_preview, source.file, drawn, cut.box)
+        percent = round(100 * await decode("previews", None, covered_share, drawn), 1)
         width, height = masked.size
     changes = f"{percent:g} % of the {width}×{height} picture would change: the tinted part."
     sent = f"About {cut.box[2] - cut.box[0]}×{cut.box[3] - cut.box[1]} of it, the frame, would be sent."

@@ -10,7 +10,7 @@ from imagerouter_mcp.tools.listed_models import ModelsContent, listed_model, mod
 from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.structured import tool_result
 
-Query = Annotated[str, Field(description='Such as "flux fast", "upscale", "remove background".')]
+Query = Annotated[str, Field(description='Such as "flux fast", "4k", "vectorize".')]
 Kind = Annotated[Literal["any", "image", "video"], Field(description="What it makes.")]
 Free = Annotated[bool, Field(description="Only free ones.")]
 Supports = Annotated[

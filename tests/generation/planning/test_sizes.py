@@ -8,8 +8,10 @@ import pytest
 
 from imagerouter_mcp.api.model_list import ModelEntry
 from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.generation.planning.request import Fit
 from imagerouter_mcp.generation.planning.sizes import (
     MEGAPIXEL,
+    exact_shape,
     read_ratio,
     read_size,
     read_wish,
@@ -17,6 +19,7 @@ from imagerouter_mcp.generation.planning.sizes import (
     sides,
     size_for,
     size_of_shape,
+    size_to_finish,
 )
 
 GPT = ModelEntry("openai/gpt-image-1.5", sizes=("1024x1024", "1536x1024", "1024x1536"))
@@ -157,6 +160,58 @@ def test_any_shape_gives_a_size_that_the_model_accepts_near_the_shape() -> None:
                 assert width % 64 == height % 64 == 0
                 assert abs(math.log(width / height / ratio)) < 0.25
                 assert width * height <= 1.3 * MEGAPIXEL
+
+
+@pytest.mark.parametrize(
+    ("entry", "wanted", "asked"),
+    [
+        (GPT, (1200, 630), "1536x1024"),
+        (GPT, (1536, 1024), "1536x1024"),
+        (GPT, (16, 16), "1024x1024"),
+        (GEMINI, (1400, 780), "2752x1536"),
+        (GEMINI, (2000, 1143), "2752x1536"),
+        (GEMINI, (300, 168), "1376x768"),
+        (ModelEntry("a/b", sizes=("1536x1024", "4096x4096")), (4000, 2100), "4096x4096"),
+        (ModelEntry("a/b", sizes=("128x128", "1024x1024")), (128, 128), "128x128"),
+        (ANY, (1200, 630), "1200x630"),
+        (ANY, (64, 32), "1472x768"),
+        (FREE, (1920, 1080), "1024x576"),
+        (FREE, (600, 1000), "600x1000"),
+        (FREE, (90, 1500), "128x1024"),
+    ],
+)
+def test_an_exact_size_is_made_of_the_one_that_has_to_be_cropped_and_enlarged_least(
+    entry: ModelEntry, wanted: tuple[int, int], asked: str
+) -> None:
+    assert size_to_finish(wanted, entry) == asked
+
+
+def test_what_is_asked_for_to_be_finished_is_always_accepted_and_large_enough_where_it_can_be() -> None:
+    chance = random.Random(7)  # noqa: S311 - examples
+    for _ in range(2000):
+        wanted = chance.randrange(1, 3000), chance.randrange(1, 3000)
+        for entry in (GPT, GEMINI, ANY, FREE):
+            asked = size_to_finish(wanted, entry)
+            assert entry.accepts_size(asked)
+            assert entry is not ANY or all(
+                made >= side or wanted[0] / wanted[1] > 8 or wanted[1] / wanted[0] > 8
+                for made, side in zip(sides(asked), wanted, strict=True)
+            )
+
+
+@pytest.mark.parametrize(
+    ("size", "fit", "exact"),
+    [
+        ((1536, 1024), "cover", (1536, 864)),
+        ((1536, 1024), "contain", (1820, 1024)),
+        ((1024, 1536), "stretch", (1024, 576)),
+        ((1024, 1536), "contain", (2731, 1536)),
+    ],
+)
+def test_a_shape_is_made_exact_from_the_size_that_comes(
+    size: tuple[int, int], fit: Fit, exact: tuple[int, int]
+) -> None:
+    assert exact_shape(size, 16 / 9, fit) == exact
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -177,6 +177,13 @@ def test_a_grid_shows_each_picture_whole_in_its_cell() -> None:
     assert (made.getpixel((52, 79)), made.getpixel((256, 79))) == ((0, 0, 0), (255, 255, 255))
 
 
+def test_a_line_beside_a_column_makes_no_large_picture() -> None:
+    made = joined(
+        [Image.new("RGB", (1, 65_000), "red"), Image.new("RGB", (65_000, 1), "blue")], "before-after"
+    )
+    assert max(made.size) <= 8192
+
+
 def test_before_and_after_stand_side_by_side_at_one_height() -> None:
     made = joined([Image.new("RGB", (200, 100), "red"), Image.new("RGB", (300, 300), "blue")], "before-after")
     middle = made.height // 2 + 10

@@ -100,7 +100,8 @@ class Planner:
         await to_thread.run_sync(self._delivery.prepare, plans[0].destination)
         if sources.whole and sources.mask:
             pictures = handles[: len(order.requests)]
-            await to_thread.run_sync(self._delivery.keep_source, pictures, sources.whole.file, sources.mask)
+            whole, mask = sources.whole.file, sources.mask.file
+            await to_thread.run_sync(self._delivery.keep_source, pictures, whole, mask)
         await to_thread.run_sync(self._journal.drop, handles[len(plans) :])
         await self._reserve(handles[: len(plans)], plans, amounts)
         return plans, amounts, sources
@@ -155,7 +156,7 @@ class Planner:
         """Return a plan for each request, then one for each step that follows one of them."""
         destinations = await to_thread.run_sync(self._delivery.destinations, requests[0], len(requests))
         listing = self._catalogue.peek()
-        masked = await to_thread.run_sync(lambda: sources.masked)
+        masked = sources.masked
         plans = [
             make_plan(
                 request,

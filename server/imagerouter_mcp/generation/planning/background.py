@@ -101,7 +101,7 @@ def remover_for(request: Request, entry: ModelEntry, listing: Listing | None) ->
     free = request.model.strip().lower() == "free" or entry.id.endswith(":free")
     remover = cheapest_remover(listing, free=free)
     if remover is None and facts.transparency != "asked":
-        raise _no_remover(free=free)
+        raise _no_remover(listing, free=free)
     return remover
 
 
@@ -114,15 +114,19 @@ def choose_remover(request: Request, listing: Listing | None) -> ModelChoice:
     free = request.model.strip().lower() == "free"
     remover = cheapest_remover(listing, free=free)
     if remover is None:
-        raise _no_remover(free=free)
+        raise _no_remover(listing, free=free)
     why = f"it is the {'free one' if free else 'cheapest'} that removes backgrounds ({price_words(remover)})"
     return ModelChoice(remover.id, remover, why)
 
 
-def _no_remover(*, free: bool = False) -> PlanError:
+def _no_remover(listing: Listing | None, *, free: bool) -> PlanError:
     """Return the error for a background that no listed model removes."""
+    if listing is None:
+        what = "The model list cannot be read, so no model can be chosen that removes the background."
+    else:
+        what = f"ImageRouter's list names no {'free ' if free else ''}model that removes backgrounds."
     return PlanError(
-        f"ImageRouter's list names no {'free ' if free else ''}model that removes backgrounds.",
+        what,
         'Leave background out, then let finish_image remove a plain background with "cutout", for nothing'
         f"{'; or name a paid model' if free else ''}.",
     )

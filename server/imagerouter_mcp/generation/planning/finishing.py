@@ -11,8 +11,8 @@ from imagerouter_mcp.generation.planning.request import Fit
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
 
-MOST_FINISHED = 25_000_000
-"""Pixels of a result that is made here; 5000x5000, or A3 at 300 dots per inch."""
+MOST_FINISHED = 1 << 24
+"""Pixels of a result that is made here: 4096x4096, which a child process just encodes as WebP."""
 MOST_ENLARGED = 2.0
 """Times; a picture that is enlarged more looks soft, so the person is told."""
 _LITTLE_KEPT = 0.5

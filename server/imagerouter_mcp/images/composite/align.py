@@ -10,12 +10,12 @@ from PIL import Image, ImageChops, ImageStat
 
 from imagerouter_mcp.images.composite.arithmetic import LEVELS, Shares, Size, averaged, mapped, part_in_size
 
-_LEVELS = (48, 96, 192, 384, 768)
+_LEVELS = (48, 96, 192, 384, 640)
 """Pixels of the longer side of the copies that are compared, one after the other."""
 _JUDGED_UP_TO = 192
 """The level up to which the match is judged; in larger copies, redrawn grain looks like a difference."""
-_FINEST_STEP = 0.25
-"""Pixels of a copy; smaller steps do not show."""
+_FIRST_STEP, _FINEST_STEP = 1.0, 0.25
+"""Pixels of a copy; smaller steps do not show. A larger copy doubles what was found in the one before."""
 _MOST_TRIES = 60
 """Of one level, after which it has wandered off."""
 _MOST_SHIFT, _MOST_SCALING = 0.06, 0.09
@@ -106,7 +106,8 @@ def align(picture: Image.Image, answer: Image.Image, compared: Image.Image) -> A
         if not level.seen:
             return usual
         starts = [found] if found else list(_starts(picture.size, answer.size))
-        best = min((level.search(start) for start in starts), key=level.difference)
+        step = _FIRST_STEP if found is None else _FIRST_STEP / 2
+        best = min((level.search(start, step) for start in starts), key=level.difference)
         found = best if level.difference(best) < _WORTH * level.difference(usual) else found or usual
         if longest <= _JUDGED_UP_TO:
             matches = level.difference(found) <= max(_CLOSE, _CLOSE_SHARE * level.contrast)
@@ -168,9 +169,9 @@ class _Level:
             self._tried[alignment] = ImageStat.Stat(apart, self._compared).mean[0]
         return self._tried[alignment]
 
-    def search(self, start: Alignment) -> Alignment:
-        """Walk to the best alignment near one, in smaller and smaller steps."""
-        best, step = start, 1.0
+    def search(self, start: Alignment, step: float) -> Alignment:
+        """Walk to the best alignment near one, in smaller and smaller steps, of pixels."""
+        best = start
         for _ in range(_MOST_TRIES):
             if step < _FINEST_STEP:
                 break

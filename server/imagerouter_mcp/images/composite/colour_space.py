@@ -49,7 +49,7 @@ def _converted(picture: Image.Image, conversion: object, mode: str) -> Image.Ima
     alpha = picture.getchannel("A") if picture.mode in ("LA", "RGBA") else None
     colours = picture.convert("RGB") if alpha else picture
     if conversion is None:
-        result = colours.convert(mode)
+        result = colours if colours.mode == mode else colours.convert(mode)
     else:
         from PIL import ImageCms  # noqa: PLC0415 - as above
 

@@ -54,7 +54,7 @@ class Original:
 
     def shown(self, box: Box) -> Image.Image:
         """Return a part as a model gets it: of mode RGB, or RGBA if the picture has opacity."""
-        part = self.picture.crop(box)
+        part = self.picture if box == (0, 0, *self.picture.size) else self.picture.crop(box)
         if part.mode == "I;16":
             part = upper_half(part)
         return self.space.to_screen(part)

@@ -4,8 +4,10 @@ from PIL import Image, ImageChops, ImageFilter, ImageStat
 
 from imagerouter_mcp.images.composite.arithmetic import LEVELS, mapped
 
-_SHARE = 0.12
+_SHARE = 0.18
 """Width of the edge, as a share of the region's thickness."""
+_SMOOTH, _MOST_SHARE = 9, 0.4
+"""Pixels in which the edge of the strongest change does not show, and the largest share that they may be."""
 _WIDEST = 0.04
 """Width of the edge at most, as a share of the mask's longer side."""
 _NARROWEST = 1.5
@@ -21,7 +23,9 @@ def softened(mask: Image.Image) -> Image.Image:
         mask: Of mode L; its own grey levels stay upper bounds.
     """
     hard = mapped(mask, [0] * 128 + [255] * 128)
-    width = min(max(_NARROWEST, _SHARE * _thickness(hard)), max(_NARROWEST, _WIDEST * max(mask.size)))
+    thickness = _thickness(hard)
+    smooth = min(_SMOOTH, _MOST_SHARE * thickness)
+    width = max(_NARROWEST, smooth, min(_SHARE * thickness, _WIDEST * max(mask.size)))
     soft = _faded(hard, width)
     reached = soft.filter(ImageFilter.BoxBlur(2 * width))
     reached = mapped(reached, [min(255, 16 * level) for level in LEVELS])
@@ -36,6 +40,10 @@ def _thickness(hard: Image.Image) -> float:
 
 
 def _faded(hard: Image.Image, width: float) -> Image.Image:
-    """Fade from 0 at the edge to 255 at a width inside."""
+    """Fade from 0 at the edge to 255 at a width inside, slowly at both ends."""
     blurred = hard.filter(ImageFilter.GaussianBlur(width / 2))
-    return mapped(blurred, [max(0, 2 * level - 255) for level in LEVELS])
+    return mapped(blurred, [round(255 * _eased(max(0.0, 2 * level / 255 - 1))) for level in LEVELS])
+
+
+def _eased(share: float) -> float:
+    return share * share * (3 - 2 * share)

@@ -69,7 +69,8 @@ def fit_cell(picture: Image.Image, cell: Size, join: Join) -> Image.Image:
     """Scale a picture for its cell: for before and after to the same height, otherwise down at most."""
     size = inscribed(picture.size, cell)
     if isinstance(join, BeforeAfter):
-        size = max(1, round(picture.width * cell[1] / picture.height)), cell[1]
+        width = round(picture.width * cell[1] / picture.height)  # of a line, as many as before it was scaled
+        size = min(max(1, width), cell[0]), cell[1]
     smaller = size[0] < picture.width or isinstance(join, BeforeAfter)
     return shaped(picture, size, "stretch") if smaller else picture
 

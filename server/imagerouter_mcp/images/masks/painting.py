@@ -165,7 +165,7 @@ def encode_mask(mask: Image.Image, convention: Convention) -> BinaryIO:
     sent = in_bands(mask, mask.size, _transparent_where) if convention == "transparent" else mask
     file = scratch_file()
     try:
-        sent.save(file, "PNG")
+        sent.save(file, "PNG", compress_level=1)  # large plain areas
     except BaseException:
         file.close()
         raise

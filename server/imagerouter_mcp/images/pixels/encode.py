@@ -53,6 +53,8 @@ _SPACES = {"L": b"GRAY", "LA": b"GRAY", "1": b"GRAY", "P": b"RGB ", "RGB": b"RGB
 _ORIENTATION = 0x0112
 _SCAN = b"\xff\xda"
 """What begins a JPEG's compressed pixels."""
+_NO_MEMORY = ("encoding error 1", "encoding error 2")
+"""How libwebp says that it got none (VP8_ENC_ERROR_OUT_OF_MEMORY and …_BITSTREAM_OUT_OF_MEMORY)."""
 _COLOUR_CHUNKS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4}
 """A PNG's chunks that say what its colours are, and their lengths (PNG, third edition, section 11.3)."""
 
@@ -305,8 +307,10 @@ def saved(image: Image.Image, kind: str, **options: object) -> BinaryIO:
     file = scratch_file()
     try:
         image.save(file, kind, **options)
-    except BaseException:
+    except BaseException as error:
         file.close()
+        if str(error) in _NO_MEMORY:
+            raise MemoryError from None
         raise
     file.seek(0)
     return file

@@ -6,7 +6,7 @@ from typing import Final
 from PIL import Image, ImageOps
 
 from imagerouter_mcp.sandbox.pictures.encoding import resized
-from imagerouter_mcp.sandbox.pictures.finding import thing_in
+from imagerouter_mcp.sandbox.pictures.finding import subject_on_backdrop, thing_in
 from imagerouter_mcp.sandbox.pictures.media import Size
 from imagerouter_mcp.sandbox.pictures.vectors import mosaic
 
@@ -77,7 +77,7 @@ def cut_out(source: bytes) -> Image.Image:
         UnusableSourceError: It cannot be read.
     """
     picture = open_picture(source).convert("RGB")
-    picture.putalpha(thing_in(picture).shape)
+    picture.putalpha(subject_on_backdrop(picture) or thing_in(picture).shape)
     return picture
 
 

@@ -38,6 +38,20 @@ _APART: Final = 30
 """How far a subject's colours are from what lies beside it, of 255."""
 _PALER: Final = 10
 """How much lighter a subject's pale parts are than what lies beside it, of 255."""
+_FLOODED: Final = 192
+"""Columns and rows in which a backdrop is followed from the borders."""
+_SAME_BACKDROP: Final = 8
+"""How far a pixel may be from what its row shows at the borders to belong to the backdrop, of 255."""
+_FAINT: Final = 4
+"""How much darker a shadow is than its backdrop at least, of 255; in each channel."""
+_SHADE: Final = 70
+"""How much darker it is at most."""
+_FADES: Final = 40
+"""How far a plain backdrop's colour may be below from what it is above, of 255."""
+_TINGE: Final = 16
+"""How much a shadow's channels differ from each other in that, of 255."""
+_PLAIN: Final = 0.9
+"""The least share of the border that a plain backdrop has."""
 
 
 def sky_of(picture: Image.Image) -> Image.Image:
@@ -145,6 +159,55 @@ def thing_in(picture: Image.Image) -> Thing:
         ImageDraw.Draw(shape).ellipse(place, fill=255)
     whole = ImageChops.lighter(shape, _enclosed(shape))
     return Thing(place, whole.filter(ImageFilter.BoxBlur(0.7)), colour)
+
+
+def subject_on_backdrop(picture: Image.Image) -> Image.Image | None:
+    """A mask of what stands before a plain backdrop, without its shadow; None without such a backdrop.
+
+    The backdrop is what is joined to the border and looks like it, so a white belly before white paper stays.
+    """
+    small = resized(picture, (_FLOODED, _FLOODED), Image.Resampling.BOX)
+    framed = Image.new("L", (_FLOODED + 2, _FLOODED + 2), 255)
+    framed.paste(_backdrop(small), (1, 1))
+    ImageDraw.floodfill(framed, (0, 0), 128)
+    joined = levels(framed.crop((1, 1, _FLOODED + 1, _FLOODED + 1)), lambda v: 255 if v == 128 else 0)
+    subject = _without_specks(ImageChops.invert(joined))
+    edges = resized(small, (1, _FLOODED), Image.Resampling.BOX)
+    above, below = edges.crop((0, 0, 1, 1)), edges.crop((0, _FLOODED - 1, 1, _FLOODED))
+    border = joined.copy()
+    border.paste(0, (1, 1, _FLOODED - 1, _FLOODED - 1))
+    share = border.histogram()[255] / (4 * _FLOODED - 4)
+    fades = max(high for _, high in ImageStat.Stat(ImageChops.difference(above, below)).extrema)
+    if (
+        fades > _FADES
+        or share < _PLAIN
+        or not _LEAST / 2 < subject.histogram()[255] / _FLOODED**2 < 1 - _LEAST
+    ):
+        return None
+    near = resized(subject.filter(ImageFilter.MaxFilter(3)), picture.size, Image.Resampling.NEAREST)
+    inner = resized(subject.filter(ImageFilter.MinFilter(3)), picture.size, Image.Resampling.NEAREST)
+    exact = ImageChops.subtract(near, _backdrop(picture))
+    return ImageChops.lighter(exact, inner).filter(ImageFilter.BoxBlur(0.7))
+
+
+def _backdrop(picture: Image.Image) -> Image.Image:
+    """A mask of what looks like the borders of its row, or like a shadow on that."""
+    beside = surroundings(picture, (0, 0, *picture.size))
+    same = levels(_distance(picture, beside), lambda v: 255 if v <= _SAME_BACKDROP else 0)
+    darker = ImageChops.subtract(beside, picture).split()
+    most = ImageChops.lighter(ImageChops.lighter(*darker[:2]), darker[2])
+    least = ImageChops.darker(ImageChops.darker(*darker[:2]), darker[2])
+    grey = levels(ImageChops.subtract(most, least), lambda v: 255 if v <= _TINGE else 0)
+    shade = ImageChops.darker(
+        levels(most, lambda v: 255 if v <= _SHADE else 0), levels(least, lambda v: 255 if v >= _FAINT else 0)
+    )
+    return ImageChops.lighter(same, ImageChops.darker(shade, grey))
+
+
+def _without_specks(mask: Image.Image) -> Image.Image:
+    """Leave out what is small, such as the sandbox's own mark."""
+    kept = mask.filter(ImageFilter.MinFilter(5)).filter(ImageFilter.MaxFilter(9))
+    return ImageChops.darker(mask, kept)
 
 
 def _pale_parts(inside: Image.Image, beside: Image.Image, apart: Image.Image) -> Image.Image:
