@@ -45,14 +45,13 @@ _MEANT = {
     "output_format": "format filetype extension mimetype imageformat",
     "output_dir": "path outputpath savepath saveto folder dir directory outputfolder destination",
     "filename": "name outputname outputfilename title",
-    "steps": "step operations operation actions action transform transformations crop resize size width "
-    "height format convert outputformat quality preset set",
     "model": "modelid modelname engine id models",
     "models": "modelids model",
     "seconds": "duration length durationseconds",
     "background": "transparent transparency transparentbackground removebackground",
     "fit": "resizemode crop mode",
-    "steps": "step operations operation actions transforms commands edits",
+    "steps": "step operations operation actions transforms commands edits crop resize size width height format "
+    "convert outputformat quality preset set",
     "again": "force regenerate new retry",
     "confirm_cost": "confirm confirmed yes",
     "dry_run": "estimate simulate test",
