@@ -49,7 +49,7 @@ class App:
     ) -> None:
         self._settings = settings
         self.links = links
-        self._typed = typed
+        self.typed = typed
 
     @property
     def settings(self) -> Settings:
@@ -187,7 +187,7 @@ class App:
             self._collector,
             lambda: self.sources,
             lambda: self._runner,
-            repeats_are_meant=self._typed,
+            repeats_are_meant=self.typed,
         )
 
     @cached_property

@@ -64,6 +64,16 @@ def test_every_option_reaches_the_service(run: Run, journal: Callable[[], list[d
     }
 
 
+def test_a_size_that_no_model_makes_is_made_as_typed(run: Run, tmp_path: Path) -> None:
+    wish = ("--model", "openai/gpt-image-1.5", "--size", "600x315", "--fit", "contain")
+    ended = run("generate", "A fox", *wish, "-o", "card.png", "--sandbox", "--json")
+    (image,) = ended.json["images"]
+    with Image.open(tmp_path / "card.png") as picture:
+        assert (picture.format, picture.size) == ("PNG", (600, 315))
+    assert image["original"]["path"] == str(tmp_path / "card-original.png")
+    assert "url" not in image["original"], "it has ended with the sandbox"
+
+
 def test_paths_may_be_relative_to_the_folder_that_the_person_is_in(
     run: Run, tmp_path: Path, journal: Callable[[], list[dict[str, Any]]]
 ) -> None:
@@ -297,6 +307,7 @@ def test_finish_takes_pictures_and_steps_in_any_order_and_saves_where_asked(
     assert run("finish", "before-after", "a b.png", "b.png", "-o", "both.png").status == 0
     icons = run("finish", "b.png", "favicon", "-o", "icons/", "--json").json["images"]
     assert Path(icons[0]["path"]) == tmp_path / "icons" / "b-favicon" / "favicon.ico"
+    assert "made elsewhere" not in run("finish", "last", "grey").out
     wrong = run("finish", "b.png", "crp 1:1")
     assert wrong.status == 1
     assert "'crp 1:1': there is no such step" in wrong.err

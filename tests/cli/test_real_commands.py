@@ -11,11 +11,8 @@ from imagerouter_mcp.tools import all_tools
 from tools.test_real_calls import KINDS, Row
 
 NAMES = {command.tool: name for name, command in COMMANDS.items()}
-FLAGS = {
-    name
-    for tool in all_tools()
-    for name, schema in tool.parameters["properties"].items()
-    if schema["type"] == "boolean"
+TYPES = {
+    name: schema["type"] for tool in all_tools() for name, schema in tool.parameters["properties"].items()
 }
 IN_PROGRAMS_ONLY = {"preview", "wait"}
 """Arguments that no command has."""
@@ -32,10 +29,12 @@ def typed(row: Row) -> list[str] | None:
         values = cast("list[Any]", value if isinstance(value, list) else [value])
         texts = [str(each) for each in values if each is not None]
         only_a_program = any(isinstance(each, dict) or str(each)[:1] in ("[", "") for each in values)
+        kind = TYPES.get(name.replace("-", "_"))
+        is_flag = isinstance(value, bool | None)
         if (
             name in IN_PROGRAMS_ONLY
             or only_a_program
-            or (name.replace("-", "_") in FLAGS and not isinstance(value, bool | None))
+            or (kind and is_flag != (kind == "boolean" or value is None))
         ):
             return None
         if name.lower() in words:

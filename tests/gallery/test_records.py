@@ -42,7 +42,7 @@ def gallery(tmp_path: Path):  # noqa: ANN201 - a generator of RecordingGallery
 def made(
     gallery: RecordingGallery, prompt: str, when: datetime | None = None, model: str = "vendor/model"
 ) -> Record:
-    return gallery.add(prompt=prompt, model=model, images=[IMAGE], created_at=when)
+    return gallery.record(prompt=prompt, model=model, images=[IMAGE], created_at=when)
 
 
 def prompts(records: list[Record]) -> list[str]:
@@ -60,7 +60,7 @@ def test_nothing_is_opened_or_made_before_it_is_needed(tmp_path: Path) -> None:
 def test_a_record_comes_back_as_it_was_given_after_a_restart(tmp_path: Path) -> None:
     with contextlib.closing(Database(tmp_path)) as database:
         gallery = RecordingGallery(database)
-        record = gallery.add(
+        record = gallery.record(
             prompt="a red fox 🦊\0 in “snow”",
             revised_prompt="a fox",
             model="vendor/model:free",
@@ -112,7 +112,7 @@ def test_the_images_of_one_generation_have_different_handles(
 
     monkeypatch.setattr(secrets, "randbits", repeated)
 
-    record = gallery.add(prompt="layers", model="m", images=[IMAGE, IMAGE])
+    record = gallery.record(prompt="layers", model="m", images=[IMAGE, IMAGE])
 
     assert [image.handle for image in record.images] == ["img_0002", "img_0003"]
 
@@ -192,7 +192,7 @@ def test_a_search_of_thousands_of_words_is_answered(gallery: RecordingGallery) -
 
 
 def test_a_search_finds_handles_and_revised_prompts(gallery: RecordingGallery) -> None:
-    record = gallery.add(prompt="fox", revised_prompt="Vulpes vulpes", model="m", images=[IMAGE])
+    record = gallery.record(prompt="fox", revised_prompt="Vulpes vulpes", model="m", images=[IMAGE])
 
     for query in (record.generation, record.images[0].handle, record.images[0].handle.upper(), "vulpes"):
         assert gallery.list(query) == [record]
@@ -246,18 +246,18 @@ def test_a_date_means_the_days_of_its_own_side_of_a_clock_change(
 def test_picture_data_is_never_recorded_as_a_source(gallery: RecordingGallery) -> None:
     data_uri = "data:image/png;base64," + "A" * 100_000
 
-    record = gallery.add(
+    record = gallery.record(
         prompt="edit", model="m", images=[IMAGE], sources=[data_uri, "https://a.b/" + "c" * 9999]
     )
 
     assert record.sources[0] == "data:image/png;base64,… (100022 characters)"
     assert len(record.sources[1]) == 2001
     longest = "/" + "a" * 1999
-    assert gallery.add(prompt="edit", model="m", images=[IMAGE], sources=[longest]).sources == (longest,)
+    assert gallery.record(prompt="edit", model="m", images=[IMAGE], sources=[longest]).sources == (longest,)
 
 
 def test_text_that_is_not_unicode_is_recorded_all_the_same(gallery: RecordingGallery) -> None:
-    record = gallery.add(
+    record = gallery.record(
         prompt="broken \ud83d",
         revised_prompt="\udfff",
         model="m",
@@ -271,7 +271,7 @@ def test_text_that_is_not_unicode_is_recorded_all_the_same(gallery: RecordingGal
 
 
 def test_an_image_can_be_completed_later(gallery: RecordingGallery) -> None:
-    record = gallery.add(prompt="fox", model="m", images=[StoredImage(url="https://a.b/c")])
+    record = gallery.record(prompt="fox", model="m", images=[StoredImage(url="https://a.b/c")])
     handle = record.images[0].handle
     fetched = StoredImage(path=IMAGE.path, url="https://a.b/c", media_type="image/png", bytes=5)
 
@@ -284,7 +284,7 @@ def test_an_image_can_be_completed_later(gallery: RecordingGallery) -> None:
 
 def test_an_original_is_found_by_its_handle_and_counts_as_no_result(gallery: RecordingGallery) -> None:
     finished = StoredImage(path=Path("/pictures/wide.png"), finishing='{"size":[9,3]}', original=IMAGE)
-    record = gallery.add(prompt="fox", model="m", images=[finished, IMAGE])
+    record = gallery.record(prompt="fox", model="m", images=[finished, IMAGE])
     first, second = record.images
     (original,) = record.originals
 
@@ -297,7 +297,7 @@ def test_an_original_is_found_by_its_handle_and_counts_as_no_result(gallery: Rec
 
 
 def test_a_result_that_is_completed_later_gets_its_original_then(gallery: RecordingGallery) -> None:
-    record = gallery.add(prompt="fox", model="m", images=[StoredImage(url=IMAGE.url, finishing="{}")])
+    record = gallery.record(prompt="fox", model="m", images=[StoredImage(url=IMAGE.url, finishing="{}")])
     handle = record.images[0].handle
     finished = StoredImage(path=Path("/pictures/wide.png"), finishing="{}", original=IMAGE)
 
@@ -311,7 +311,7 @@ def test_a_result_that_is_completed_later_gets_its_original_then(gallery: Record
 
 def test_a_lost_original_that_is_fetched_again_keeps_its_handle_and_place(gallery: RecordingGallery) -> None:
     finished = StoredImage(path=Path("/pictures/wide.png"), finishing="{}", original=IMAGE)
-    record = gallery.add(prompt="fox", model="m", images=[finished])
+    record = gallery.record(prompt="fox", model="m", images=[finished])
     (original,) = record.originals
     moved = StoredImage(path=Path("/elsewhere/fox.png"), url=IMAGE.url)
 
@@ -324,15 +324,15 @@ def test_a_lost_original_that_is_fetched_again_keeps_its_handle_and_place(galler
 
 def test_how_long_a_model_takes_follows_its_latest_results(gallery: RecordingGallery) -> None:
     for latency in [90_000] * 30 + [None] * 3 + [4000] * 11 + [6000] * 9:
-        gallery.add(prompt="fox", model="vendor/model", images=[IMAGE], latency_ms=latency)
-    gallery.add(prompt="fox", model="vendor/other", images=[IMAGE], latency_ms=50_000)
+        gallery.record(prompt="fox", model="vendor/model", images=[IMAGE], latency_ms=latency)
+    gallery.record(prompt="fox", model="vendor/other", images=[IMAGE], latency_ms=50_000)
     assert gallery.usual_seconds("vendor/model") == 4
     assert gallery.usual_seconds("vendor/unused") is None
 
 
 def test_a_failed_record_leaves_no_trace(gallery: RecordingGallery) -> None:
     with pytest.raises(OverflowError):
-        gallery.add(prompt="fox", model="m", images=[IMAGE, StoredImage(width=2**70)])
+        gallery.record(prompt="fox", model="m", images=[IMAGE, StoredImage(width=2**70)])
 
     assert gallery.count() == 0
     assert made(gallery, "next")

@@ -15,11 +15,11 @@ async def test_last_is_the_newest_picture_whose_file_has_arrived(
 ) -> None:
     with pytest.raises(NotFoundError, match="No picture has been made yet"):
         await find_image(gallery, "last")
-    gallery.add(prompt="lost", model="m", images=[StoredImage(url="https://storage.example/lost.png")])
+    gallery.record(prompt="lost", model="m", images=[StoredImage(url="https://storage.example/lost.png")])
     image, _ = await find_image(gallery, "last")
     assert image.url == "https://storage.example/lost.png", "there is no better one"
     for name in ("older.png", "newer.png"):
-        gallery.add(prompt=name, model="m", images=[StoredImage(path=tmp_path / name)])
-    gallery.add(prompt="lost", model="m", images=[StoredImage(url="https://storage.example/lost.png")])
+        gallery.record(prompt=name, model="m", images=[StoredImage(path=tmp_path / name)])
+    gallery.record(prompt="lost", model="m", images=[StoredImage(url="https://storage.example/lost.png")])
     image, _ = await find_image(gallery, " LAST ")
     assert image.path == tmp_path / "newer.png"

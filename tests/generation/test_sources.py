@@ -74,7 +74,7 @@ async def test_a_picture_of_the_gallery_whose_file_was_changed_is_another_source
 ) -> None:
     path = tmp_path / "fox.png"
     path.write_bytes(b"a fox of pixels")
-    (image,) = gallery.add([StoredImage(path=path)], prompt="A fox", model="vendor/model").images
+    (image,) = gallery.record([StoredImage(path=path)], prompt="A fox", model="vendor/model").images
     await _differs_after_a_change(reading(folders=()), form.format(image.handle), path)
 
 

@@ -175,6 +175,14 @@ def _why(reason: str) -> str:
     return first
 
 
+async def test_a_path_of_a_million_folders_is_refused_at_once(home: Path, fetcher: Fetcher, row: Row) -> None:
+    reader = SourceReader(fetcher, expand, [home / "allowed"])
+    for begin in (str(home / "allowed"), "~", f"file://{home}/allowed"):
+        with pytest.raises(InvalidSourceError):
+            await reader.open(begin + "/a" * 10**6)
+    row(SECTION, "the allowed folder and `/a` a million times, in three ways", "refused at once")
+
+
 async def test_the_allowed_folder_is_read(home: Path, fetcher: Fetcher) -> None:
     (home / "link to allowed").symlink_to(home / "allowed")
     (home / "allowed" / "again.png").symlink_to("fine.png")

@@ -17,7 +17,7 @@ class RecordingGallery(Gallery):
         super().__init__(database)
         self._recorded_in = database
 
-    def add(
+    def record(
         self,
         images: Sequence[StoredImage],
         created_at: datetime | None = None,

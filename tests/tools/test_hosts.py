@@ -172,7 +172,7 @@ async def test_who_asks_decides_between_public_link_and_path(
 ) -> None:
     url = "https://storage.imagerouter.io/fox.png"
     with closing(Database(settings.data_dir)) as database:
-        RecordingGallery(database).add(
+        RecordingGallery(database).record(
             prompt="A fox",
             model="test/test",
             images=[StoredImage(path=source, url=url, media_type="image/png")],

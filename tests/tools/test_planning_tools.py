@@ -27,7 +27,7 @@ async def test_a_hero_picture_cheap_is_right_in_one_call(connect: Hosts, journal
         told = await host("generate_image", prompt="a hero", aspect_ratio="16:9", model="cheapest")
     assert (told.image["width"], told.image["height"]) == (1344, 768)
     assert "it is the cheapest that makes pictures from text" in told.text
-    assert "was asked for 1344x768 (16:9), its nearest to 16:9." in told.text
+    assert "was asked for 1344x768, its nearest to 16:9." in told.text
     assert told.fields["estimate_usd"]["likely"] <= 0.001
     assert generations(journal)[0]["fields"]["size"] == "1344x768"
 

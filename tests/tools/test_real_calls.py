@@ -20,6 +20,7 @@ from support.eras import in_both_eras
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 
 PICTURE, EDIT, VIDEO, COMPARE = "generate_image", "edit_image", "generate_video", "compare_models"
+FINISH = "finish_image"
 GPT, FLASH = "openai/gpt-image-1", "google/gemini-2.5-flash"
 
 
@@ -205,6 +206,24 @@ KINDS: dict[str, list[Row]] = {
         refused("There is no source image", tool=EDIT, images=[]),
         refused("There is no source image", tool=EDIT, images=""),
         refused("'images' must be a list of strings", tool=EDIT, images=[{"url": "a.png"}]),
+    ],
+    "transparent, exact and finished": [
+        *(plans({}, background=word) for word in ("Transparent", "ALPHA", True)),
+        *(plans({}, background=word) for word in ("opaque", False, "auto", None)),
+        *(plans({}, size="1200x630", fit=word) for word in ("crop", "Pad", "letterbox", "stretch")),
+        refused("'background' must be one of auto, transparent", background="white"),
+        refused("'transparent' (use background)", transparent=True),
+        refused("'remove_background' (use background)", remove_background=True),
+        refused("'crop' (use fit)", crop="16:9"),
+        refused("'steps' (finish_image takes steps)", steps=["crop 16:9"]),
+        *(
+            Row(FINISH, {"images": DATA, "steps": steps}, {"cost_usd": 0})
+            for steps in ("crop 16:9", ["Crop 16:9"], ["crop 16x9", "resize 32"], '["crop 1:1", "grey"]')
+        ),
+        Row(FINISH, {"image": DATA, "operations": ["grey"]}, words=("'operations' (use steps)",), fails=True),
+        Row(
+            FINISH, {"images": DATA, "steps": ["make it nice"]}, words=("there is no such step",), fails=True
+        ),
     ],
     "all faults at once": [
         refused(

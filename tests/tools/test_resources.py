@@ -173,7 +173,7 @@ async def test_fifty_handles_are_offered_at_most(
     connect: Hosts, settings: Settings, count: int, *, more: bool
 ) -> None:
     with closing(Database(settings.data_dir)) as database:
-        RecordingGallery(database).add(
+        RecordingGallery(database).record(
             prompt="Many",
             model="test/test",
             images=[StoredImage() for _ in range(count)],

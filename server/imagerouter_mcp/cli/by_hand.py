@@ -125,7 +125,7 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
         arguments["preview"] = "none"
     with chosen_settings(sandbox=options.sandbox) as settings:
         if "output_dir" in arguments:  # what a person types is what the person allows
-            named = (*settings.output_dirs, expand(arguments["output_dir"]))
+            named = (*settings.output_dirs, expand(str(arguments["output_dir"])))
             settings = settings.model_copy(update={"output_dirs": named})  # noqa: PLW2901 - the same, allowing more
         result = anyio.run(_call, settings, command.tool, arguments)
     return _tell(result, options, makes=command.makes)

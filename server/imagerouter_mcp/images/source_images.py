@@ -35,6 +35,8 @@ _BASE64 = re.compile(r"(?!/(?!9j/))[A-Za-z0-9+/\s]{256,}+={0,2}+\s*+")
 """The beginning of bare base64; few pictures are shorter. A JPEG's begins like a path to a folder `9j`."""
 _DECIDING = 4096
 """Characters at the beginning of a text that show whether it is base64; no path is longer."""
+_LONGEST_PATH = 4096
+"""Bytes; Linux opens no longer path, and following a very long one takes minutes."""
 _LONGEST_HEAD = 1000
 """Characters of a data URI before its comma."""
 _LONGEST_ESCAPED = 2**20
@@ -201,13 +203,18 @@ class SourceReader:
     def _path(self, text: str) -> Path:
         try:
             path = self._expand(_path_of_uri(text) if text[:5].lower() == "file:" else text)
-            str(path).encode()  # half a surrogate pair is in no file's name
+            long = len(str(path).encode()) > _LONGEST_PATH  # half a surrogate pair is in no file's name
         except (ValueError, RuntimeError):  # a broken file: URI; no home folder
             raise _unusable(text) from None
-        if _ATTACHMENT.fullmatch(text) and not path.is_file():
+        if _ATTACHMENT.fullmatch(text) and (long or not path.is_file()):
             raise self._attachment(text)
         if "\0" in str(path) or not path.is_absolute():
             raise _unusable(text)
+        if long:
+            raise InvalidSourceError(
+                f"The source image {shown(text)} cannot be read: its path is too long.",
+                "Give the path of a picture file.",
+            )
         return path
 
     def _attachment(self, text: str) -> InvalidSourceError:

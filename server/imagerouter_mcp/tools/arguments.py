@@ -24,6 +24,8 @@ _WORDS = {
     "quality": {"draft": "low", "standard": "medium", "normal": "medium", "hd": "high", "best": "high"},
     "output_format": {"jpg": "jpeg"},
     "response_format": {"base64": "b64_json", "b64": "b64_json"},
+    "background": {"true": "transparent", "alpha": "transparent", "opaque": "auto", "false": "auto"},
+    "fit": {"crop": "cover", "pad": "contain", "letterbox": "contain", "distort": "stretch"},
     "preview": {"false": "none", "off": "none", "true": "auto", "small": "auto"},
     "kind": {"all": "any", "images": "image", "picture": "image", "photo": "image", "videos": "video"},
     "sort": {"newest": "date", "cheapest": "price", "popular": "popularity"},
@@ -46,6 +48,10 @@ _MEANT = {
     "model": "modelid modelname engine id models",
     "models": "modelids model",
     "seconds": "duration length durationseconds",
+    "background": "transparent transparency transparentbackground removebackground",
+    "fit": "resizemode crop mode",
+    "steps": "step operations operation actions transforms commands edits crop resize size width height "
+    "format convert outputformat quality preset set",
     "again": "force regenerate new retry",
     "confirm_cost": "confirm confirmed yes",
     "dry_run": "estimate simulate test",
@@ -63,6 +69,7 @@ _ELSEWHERE = {
     "images": "source pictures go to edit_image",
     "mask": "masks go to edit_image",
     "seconds": "videos are made by generate_video",
+    "steps": "finish_image takes steps",
     "seed": "ImageRouter takes no seed",
     "models": "compare_models takes several",
 }

@@ -54,5 +54,6 @@ async def finish_image(
     if made := await app.sources.last_of(order):
         order = with_last(order, made)
     record, notes = await app.finisher.finish(order.requests[0], steps)
-    finished = Finished(record.generation, (Result(record, notes=(*order.notes, *notes)),))
+    told = () if app.typed else order.notes  # a person knows no sessions
+    finished = Finished(record.generation, (Result(record, notes=(*told, *notes)),))
     return await outcome_result(ctx, finished, preview)

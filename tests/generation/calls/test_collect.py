@@ -31,7 +31,7 @@ async def test_a_caller_is_told_to_ask_again_when_that_is_worth_it_and_within_a_
 ) -> None:
     if usual is not None:
         image = StoredImage(url="https://storage.example/fox.png")
-        gallery.add(prompt="before", model="vendor/x", images=[image], latency_ms=1000 * usual)
+        gallery.record(prompt="before", model="vendor/x", images=[image], latency_ms=1000 * usual)
     (handle,), _ = entries.begin("a fox", [("a fox", "vendor/x")], again=False)
     delivery = Delivery(_nothing_to_fetch, gallery, entries, answers, person)
     collector = Collector(gallery, entries, delivery)

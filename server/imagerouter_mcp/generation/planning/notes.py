@@ -37,7 +37,9 @@ def plan_notes(
         notes.append(f"fit={request.fit} was left out: it takes a size or an aspect_ratio.")
     if not finishing and (wish := str(read_wish(request.size, request.aspect_ratio))) and size != "auto":
         nearest = wish.replace("match", "the source's shape")
-        notes.append(f"{choice.id} was asked for {size} ({shape_in_words(size)}), its nearest to {nearest}.")
+        shape = shape_in_words(size)
+        told = size if shape in wish else f"{size} ({shape})"
+        notes.append(f"{choice.id} was asked for {told}, its nearest to {nearest}.")
     used = known.facts.sources_used
     if used is not None and len(request.images) > used:
         notes.append(f"{choice.id} was seen to use {_first(used)} of its source images alone.")
