@@ -1,7 +1,8 @@
 """A size that no model makes comes exactly, beside what the model made; read back from the files."""
 
+import sqlite3
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from PIL import Image
 
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.sandbox.service.store import FileStore
+from imagerouter_mcp.settings import Settings
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
@@ -243,6 +245,21 @@ async def test_a_result_whose_file_is_gone_is_made_again_of_its_original(
     assert f"made again of {told.image['original']['handle']}" in again.text
     assert again.image["original"] == told.image["original"]
     assert [Path(image["path"]) for image in listed] == [again.path]
+
+
+async def test_a_result_that_cannot_be_made_again_names_its_original(
+    connect: Hosts, settings: Settings
+) -> None:
+    async with connect() as host:
+        told = await host("generate_image", **FOX, size="1200x630")
+        lose(told.path)
+        with closing(sqlite3.connect(settings.data_dir / "gallery.sqlite3")) as connection, connection:
+            connection.execute("UPDATE images SET finishing = NULL")
+        gone = await host("show_image", handle=told.image["handle"])
+        original = await host("show_image", handle=told.image["original"]["handle"])
+    assert gone.fields["error"]["kind"] == "not_found"
+    assert f"take {told.image['original']['handle']}, what the model made" in gone.text
+    assert opened(original.path).size == (1536, 1024)
 
 
 async def test_a_dry_run_tells_what_is_asked_for_and_what_is_done_here(connect: Hosts, made: Journal) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from imagerouter_mcp.gallery import journal as gallery_journal
+from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.generation.calls.collect import plan_of
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
+from imagerouter_mcp.settings import Settings
 from patience import until
 from support.eras import in_both_eras
 
@@ -190,6 +194,27 @@ async def test_what_is_handed_off_is_cut_out_and_collected(
     assert alpha(told.path) == (0, 255)
     assert told.fields["cost_usd"] == 0.0357
     assert models(made) == [PLAIN, REMOVER]
+
+
+@ONCE
+async def test_another_process_can_tell_what_a_second_step_under_way_works_on(
+    connect: Hosts, made: Journal, change_sandbox: Callable[..., None], settings: Settings
+) -> None:
+    change_sandbox(latency_seconds=0.5)
+    async with connect() as host:
+        call = asyncio.create_task(host("generate_image", **STICKER))
+        await until(lambda: len(made()) > 1)
+        listed = (await host("list_images")).fields
+        with closing(Database(settings.data_dir)) as database:
+            picture, step = gallery_journal.Journal(database, settings.data_dir).call(
+                listed["unfinished"][0]["generation"]
+            )
+        assert (picture.state, step.state) == ("done", "working")
+        plan = plan_of(step)
+        assert plan
+        assert plan.follows == picture.handle
+        assert plan.origins == (listed["images"][0]["handle"],)
+        assert (await call).image["original"]["handle"] == plan.origins[0]
 
 
 @ONCE

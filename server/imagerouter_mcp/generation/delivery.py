@@ -281,9 +281,14 @@ class Delivery:
                 again = f"it was made again of {image.original.handle}, what the model had made"
                 return made, record, (f"The file was {gone}; {again}.",)
             if image.url is None:
+                own = (
+                    f"take {image.original.handle}, what the model made"
+                    if image.original
+                    else "make it again"
+                )
                 raise NotFoundError(
                     f"The file of {image.handle} is {gone}, and no link to it is known.",
-                    "If it was moved, give its new path; else make it again.",
+                    f"If it was moved, give its new path; else {own}.",
                 )
             fetched, notes = await self._refetch(image, record)
         except DeliveryError as error:
