@@ -26,7 +26,7 @@ INSTRUCTIONS = (
     "generation costs the person's credits; every answer says how much. Leave `model` out and one that fits "
     "is chosen; only to remove a background, upscale or vectorize, name the special model that search_models "
     'finds. Tell the person the file\'s path or link. To change a picture just made, give "last" or its '
-    "handle to edit_image."
+    "handle to edit_image. Cropping, resizing, converting, icons and collages are free, with finish_image."
 )
 REMOTE_INSTRUCTIONS = (
     " This server is on another machine: it names files by download links that last a day, and takes local "

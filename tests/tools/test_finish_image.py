@@ -114,6 +114,14 @@ async def test_a_wrong_step_is_answered_with_its_right_form_and_nothing_is_made(
     assert not settings.output_dir.exists()
 
 
+async def test_an_argument_that_belongs_into_the_steps_is_told_so(connect: Hosts, source: Path) -> None:
+    async with connect() as host:
+        told = await host("finish_image", images=[str(source)], resize="100x100")
+        lone = await host("finish_image", images=str(source), steps="resize 100")
+    assert "does not know 'resize' (use steps)" in told.text
+    assert lone.image["width"] == 100
+
+
 async def test_nothing_stays_behind_where_the_result_cannot_be_recorded(
     connect: Hosts, source: Path, settings: Settings
 ) -> None:
@@ -157,12 +165,3 @@ async def test_a_result_of_any_format_is_previewed_and_edited(
         edited = await host("edit_image", images=["last"], prompt="Invert", model="test/test")
     assert len(told.previews) == 1
     assert not edited.failed
-
-
-async def test_callers_on_other_machines_get_links_and_the_text_of_files_beside(
-    connect: Hosts, source: Path
-) -> None:
-    async with connect(remote=True, input_dirs=(source.parent,)) as host:
-        told = await host("finish_image", images=[str(source)], steps=["favicon"])
-    assert 'site.webmanifest: {"icons": [' in told.text
-    assert "Also saved" not in told.text

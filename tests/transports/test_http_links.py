@@ -92,6 +92,21 @@ async def test_no_answer_names_a_path_of_the_server(
     assert json.loads(told.text)["images"][0]["download_url"].startswith(server.base)
 
 
+async def test_each_picture_of_a_set_is_downloaded_and_other_files_are_told_in_the_answer(
+    server: Serving, sandbox: Sandbox, home: Path
+) -> None:
+    del sandbox
+    async with Client(server.url) as client:
+        await client.call_tool("generate_image", FOX)
+        made = await client.call_tool("finish_image", {"images": ["last"], "steps": ["favicon"]})
+    assert str(home) not in made.model_dump_json()
+    icon, *pictures = [fetch(image["download_url"]) for image in fields(made)["images"]]
+    assert icon.headers["content-type"] == "image/x-icon"
+    assert Image.open(io.BytesIO(icon.content)).info["sizes"] == {(16, 16), (32, 32), (48, 48)}
+    assert [Image.open(io.BytesIO(picture.content)).width for picture in pictures] == [180, 192, 512]
+    assert 'site.webmanifest: {"icons": [' in "\n".join(fields(made)["notes"])
+
+
 async def test_an_original_has_a_link_of_its_own(server: Serving, sandbox: Sandbox, home: Path) -> None:
     del sandbox
     wish = {"prompt": "A fox", "model": "openai/gpt-image-1.5", "size": "600x315"}

@@ -50,7 +50,8 @@ _MEANT = {
     "seconds": "duration length durationseconds",
     "background": "transparent transparency transparentbackground removebackground",
     "fit": "resizemode crop mode",
-    "steps": "step operations operation actions transforms commands edits",
+    "steps": "step operations operation actions transforms commands edits crop resize size width height "
+    "format convert outputformat quality preset set",
     "again": "force regenerate new retry",
     "confirm_cost": "confirm confirmed yes",
     "dry_run": "estimate simulate test",

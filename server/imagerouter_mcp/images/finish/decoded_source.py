@@ -15,7 +15,6 @@ from imagerouter_mcp.images.inspect.inspection import inspect
 from imagerouter_mcp.images.inspect.opening import block
 from imagerouter_mcp.images.pixels.decode import is_deep, loaded, plain, upright
 from imagerouter_mcp.images.pixels.encode import colours_for
-from imagerouter_mcp.images.pixels.scale import in_bands
 from imagerouter_mcp.images.prepare import drawn
 
 
@@ -50,7 +49,7 @@ def decoded(file: BinaryIO, name: str, *, in_srgb: bool) -> tuple[Image.Image, F
     profile, orientation = block(opened, "icc_profile"), _orientation(opened, kind)
     deep, inks = is_deep(opened, file), opened.mode == "CMYK"
     picture = plain(opened, deep=deep)
-    picture = upright(in_bands(picture, picture.size, _simple), orientation)
+    picture = upright(_simple(picture), orientation)
     if is_halved(seen):
         notes.append(
             f"{name} was taken at half its size, {picture.width}×{picture.height} pixels, for memory."

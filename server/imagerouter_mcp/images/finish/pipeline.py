@@ -27,6 +27,8 @@ _LIGHT_PIXELS = 4_500_000
 """What a thread works on; more takes a child process. Most models make up to 2048×2048."""
 _ONE_CALL_PIXELS = 120_000_000
 """Of all pictures that one call makes."""
+_AVIF_PIXELS = 8_000_000
+"""Its encoder takes 24 bytes for each, and more than a child process has for twice as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,12 @@ def foreseen(job: Job, sources: Sequence[Source]) -> bool:
             sizes.append(size_after(step, sizes[-1]))
         total += math.prod(sizes[-1])
         heavy = heavy or is_heavy(seen) or max(map(math.prod, sizes)) > _LIGHT_PIXELS
-    if total > _ONE_CALL_PIXELS:
+        if plan.convert.format == "avif" and not plan.join and math.prod(sizes[-1]) > _AVIF_PIXELS:
+            raise PlanError(
+                f"AVIF is made of up to {_AVIF_PIXELS // 10**6} megapixels here.",
+                'Put a step before it that makes the picture smaller, such as "resize 50%", or choose webp.',
+            )
+    if total > _ONE_CALL_PIXELS and not plan.join:
         raise PlanError(
             f"Together the pictures would have {total // 10**6} megapixels; one call makes "
             f"{_ONE_CALL_PIXELS // 10**6}.",

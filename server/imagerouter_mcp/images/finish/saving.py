@@ -8,12 +8,13 @@ from PIL import Image
 
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.images.finish.changes import flattened, on_ground, transparent_mode
-from imagerouter_mcp.images.finish.steps import Convert, FormatName
+from imagerouter_mcp.images.finish.steps import MOST_PIXELS, Convert, FormatName
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.formats import Format
 from imagerouter_mcp.images.pixels.decode import has_transparency
 from imagerouter_mcp.images.pixels.encode import colours_for, file_size, saved
 from imagerouter_mcp.images.pixels.scale import in_bands
+from imagerouter_mcp.images.pixels.shape import shaped
 
 _BY_NAME: dict[FormatName, Format] = {
     "png": formats.PNG,
@@ -35,6 +36,9 @@ _TRIES = 4
 _SAFE_SHARE = 0.95
 """Of the sides that would just fit, because smaller pictures have more bytes a pixel."""
 _COLOURS = 256
+_SAMPLED = 128
+"""Pixels a side of the copy that a palette is chosen from."""
+_THOROUGH, _QUICK, _THOROUGH_PIXELS = 4, 2, 4_500_000
 _SMALLEST = 16
 """Pixels of the longer side; below it a target is given up."""
 
@@ -91,16 +95,17 @@ def encoded(picture: Image.Image, kind: Format, profile: bytes = b"", quality: i
     named = {"icc_profile": profile or None}
     match kind.name:
         case "png":
-            picture = _coloured(picture).quantize(_COLOURS, Image.Quantize.FASTOCTREE) if quality else picture
+            picture = _in_few_colours(picture) if quality else picture
             return saved(picture, "PNG", **named)
         case "jpeg":
-            return saved(picture, "JPEG", quality=quality, optimize=True, progressive=True, **named)
+            small = picture.width * picture.height <= MOST_PIXELS  # both keep all coefficients in memory
+            return saved(picture, "JPEG", quality=quality, optimize=small, progressive=small, **named)
         case "webp":
-            return saved(_coloured(picture), "WEBP", quality=quality, method=4, **named)
+            return saved(_coloured(picture), "WEBP", quality=quality, method=_method(picture), **named)
         case "avif":
-            return saved(_coloured(picture), "AVIF", quality=quality, speed=7, **named)
+            return saved(_coloured(picture), "AVIF", quality=quality, speed=9, max_threads=1, **named)
         case "gif":
-            return saved(_coloured(picture), "GIF")
+            return saved(_for_gif([picture])[0], "GIF")
         case _:
             return icon(picture, _ICON_SIDES)
 
@@ -114,6 +119,29 @@ def icon(picture: Image.Image, sides: Sequence[int]) -> BinaryIO:
 
 def _coloured(picture: Image.Image) -> Image.Image:
     return picture.convert("RGBA" if transparent_mode(picture) else "RGB")
+
+
+def _method(picture: Image.Image) -> int:
+    """Return how hard WebP's encoder tries, from 0 to 6."""
+    return _THOROUGH if picture.width * picture.height <= _THOROUGH_PIXELS else _QUICK
+
+
+def _for_gif(pictures: Sequence[Image.Image]) -> list[Image.Image]:
+    """Return pictures dithered with one palette, or as they are where any is transparent."""
+    if any(map(transparent_mode, pictures)):
+        return [picture.convert("RGBA") for picture in pictures]
+    coloured = [picture.convert("RGB") for picture in pictures]
+    strip = Image.new("RGB", (_SAMPLED * len(coloured), _SAMPLED))
+    for number, picture in enumerate(coloured):
+        strip.paste(shaped(picture, (_SAMPLED, _SAMPLED), "stretch"), (_SAMPLED * number, 0))
+    palette = strip.quantize(_COLOURS, Image.Quantize.MEDIANCUT)
+    return [picture.quantize(palette=palette) for picture in coloured]
+
+
+def _in_few_colours(picture: Image.Image) -> Image.Image:
+    if transparent_mode(picture):
+        return picture.convert("RGBA").quantize(_COLOURS, Image.Quantize.FASTOCTREE)
+    return _for_gif([picture])[0]
 
 
 def _within(picture: Image.Image, kind: Format, profile: bytes, most: int) -> tuple[BinaryIO, list[str]]:
@@ -164,7 +192,7 @@ def _better(picture: Image.Image, kind: Format, profile: bytes, most: int, file:
 
 def animated(frames: Sequence[Image.Image], name: FormatName, milliseconds: int) -> BinaryIO:
     """Encode pictures of one size as an animation that repeats for ever."""
-    first, *others = map(_coloured, frames)
+    first, *others = _for_gif(frames) if name == "gif" else map(_coloured, frames)
     options: dict[str, object] = {"append_images": others, "duration": milliseconds, "loop": 0}
     if name == "gif":
         return saved(first, "GIF", save_all=True, disposal=2, **options)
