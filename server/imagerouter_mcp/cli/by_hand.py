@@ -51,7 +51,7 @@ _OPTION = re.compile(r"--([A-Za-z][\w-]*)((?:=.*)?)", re.DOTALL)
 _FILE_NAME = re.compile(r"[^:~$%][^:]*\.\w{2,5}")
 """A relative path of a file, which need not exist: a misspelt one is reported with its folder."""
 
-_REGION = re.compile(r"(?:box|outside):|alpha$", re.IGNORECASE)
+_REGION = re.compile(r"(?:box|poly|outside):|alpha$", re.IGNORECASE)
 """The start of a mask in words."""
 
 
@@ -168,7 +168,8 @@ def _option(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return argparse's options for one property of a tool's schema."""
     match schema["type"]:
         case "boolean":
-            return {"action": "store_true", "default": None}
+            on = "Default True" in str(schema["description"])
+            return {"action": argparse.BooleanOptionalAction if on else "store_true", "default": None}
         case "array":
             return {"nargs": "+", "metavar": "WORD"}
         case "integer" | "number":

@@ -40,6 +40,8 @@ _LOSSY_QUALITY = 95
 _BAND_ROWS = 256
 _COLOURFUL = 12
 """Levels of 255 between an answer's channels, on average where it is laid in; a grey picture gets colour."""
+_SAME, _OTHER = 12, 28
+"""Levels of 255: up to the first, things look alike; from the second on, they do not."""
 _VISIBLE = 16
 """Levels of 255; a pixel that differs by more counts as changed."""
 _ECHO_SIDE, _ECHO_AVERAGE, _ECHO_ANYWHERE = 64, 3, 32
@@ -88,11 +90,13 @@ def laid_in(
         made = _made(opened)
     sent = Frame.of(frame)
     region = whole.crop(sent.box)
-    inlay, told = _matched(original.shown(sent.box), region, made, sent)
+    inlay, alike, told = _matched(original.shown(sent.box), region, made, sent)
     picture, inks = original.picture, original.picture.mode == "CMYK"
     if told["colourful"] and not original.profile and picture.mode in ("L", "LA"):
         picture = picture.convert("RGB" if picture.mode == "L" else "RGBA")
-    _lay(picture, inlay, region, sent.box, original.space)
+    soft_region = averaged(region, fitting(region.size, max(inlay.size)))
+    soft = softened(soft_region, part_in_size(alike, sent.inner, soft_region.size))
+    _lay(picture, inlay, region, soft, at=sent.box, space=original.space)
     result = _saved(picture, original, kind)
     return result, {**told, "reduced": original.reduced, "inks": inks, "mode": picture.mode}
 
@@ -107,7 +111,7 @@ def _made(file: BinaryIO) -> Image.Image:
 
 def _matched(
     part: Image.Image, region: Image.Image, made: Image.Image, frame: Frame
-) -> tuple[Image.Image, Fields]:
+) -> tuple[Image.Image, Image.Image, Fields]:
     """Return what an answer shows in place of a part of a picture, in its place and with matched colours.
 
     Args:
@@ -117,7 +121,8 @@ def _matched(
         frame: What the model got.
 
     Returns:
-        A picture of mode RGB or RGBA, in the size of the part or smaller, and what is told of it.
+        A picture of mode RGB or RGBA, in the size of the part or smaller; a mask in the frame's size of where
+        it looks like the part; and what is told of it.
     """
     sent, inside = frame.holding(part), frame.mask(region)
     seen = Image.new("L", frame.size)
@@ -135,26 +140,38 @@ def _matched(
     inlay = answer.part(alignment.box(place), fitting(part.size, max(*frame.inner_size, *made.size)))
     inlay = correction.applied(inlay, place)
     after = correction.applied(after, (0, 0, 1, 1))
-    return inlay, {
-        "aligned": alignment.trusted,
-        "changed": _changed(before, after, inside),
-        "echo": _is_echo(before, after, inside),
-        "colourful": _is_colourful(after, inside),
-        "enlarged": round(part.width / frame.inner_size[0] * frame.size[0] / made.width, 2),
-    }
+    return (
+        inlay,
+        _alike(before, after),
+        {
+            "aligned": alignment.trusted,
+            "changed": _changed(before, after, inside),
+            "echo": _is_echo(before, after, inside),
+            "colourful": _is_colourful(after, inside),
+            "enlarged": round(part.width / frame.inner_size[0] * frame.size[0] / made.width, 2),
+        },
+    )
 
 
-def _lay(picture: Image.Image, inlay: Image.Image, region: Image.Image, at: Box, space: ColourSpace) -> None:
+def _lay(
+    picture: Image.Image,
+    inlay: Image.Image,
+    region: Image.Image,
+    soft: Image.Image,
+    *,
+    at: Box,
+    space: ColourSpace,
+) -> None:
     """Lay a picture into another one in bands, through a mask with a soft edge.
 
     Args:
         picture: Is changed.
         inlay: Of mode RGB or RGBA, in the shape of the region.
         region: The mask's part in `at`.
+        soft: The same with a soft edge, in any size.
         at: Where to lay it.
         space: The picture's colours.
     """
-    soft = softened(averaged(region, fitting(region.size, max(inlay.size))))
     left, upper, right, lower = region.getbbox() or (0, 0, 0, 0)
     for top in range(upper, lower, _BAND_ROWS):
         band = left, top, right, min(lower, top + _BAND_ROWS)
@@ -226,6 +243,13 @@ def _surroundings(inside: Image.Image, within: Image.Image) -> Image.Image:
     """Select what should look the same in the answer: what is seen, and not close to the region."""
     near = mapped(inside.filter(ImageFilter.BoxBlur(max(inside.size) / 100)), [0] + [255] * 255)
     return ImageChops.subtract(within, near)
+
+
+def _alike(before: Image.Image, after: Image.Image) -> Image.Image:
+    """Select where two pictures of mode RGB differ in nothing but their tone, and little in that."""
+    apart = most_apart(before, after).filter(ImageFilter.BoxBlur(max(2.0, max(before.size) / 200)))
+    table = [round(255 * min(1.0, max(0.0, (_OTHER - level) / (_OTHER - _SAME)))) for level in LEVELS]
+    return mapped(apart, table)
 
 
 def _changed(before: Image.Image, after: Image.Image, inside: Image.Image) -> int:

@@ -10,23 +10,28 @@ _SMOOTH, _MOST_SHARE = 9, 0.4
 """Pixels in which the edge of the strongest change does not show, and the largest share that they may be."""
 _WIDEST = 0.04
 """Width of the edge at most, as a share of the mask's longer side."""
+_WIDE_SHARE, _WIDEST_WIDE = 0.5, 0.12
+"""The same, where both look alike."""
 _NARROWEST = 1.5
 """Pixels."""
 
 
-def softened(mask: Image.Image) -> Image.Image:
+def softened(mask: Image.Image, alike: Image.Image) -> Image.Image:
     """Return a mask that fades in from its edge; nothing outside it is selected.
 
-    Strokes too thin for the edge that suits the rest get a narrower one.
+    Strokes too thin for the edge that suits the rest get a narrower one. Where what is laid in looks nearly
+    like what was there, the edge is wider: a slight change of tone would show as an outline.
 
     Args:
         mask: Of mode L; its own grey levels stay upper bounds.
+        alike: Of the same mode and size, white where both look alike.
     """
     hard = mapped(mask, [0] * 128 + [255] * 128)
     thickness = _thickness(hard)
     smooth = min(_SMOOTH, _MOST_SHARE * thickness)
     width = max(_NARROWEST, smooth, min(_SHARE * thickness, _WIDEST * max(mask.size)))
-    soft = _faded(hard, width)
+    wide = max(width, min(_WIDE_SHARE * thickness, _WIDEST_WIDE * max(mask.size)))
+    soft = Image.composite(_faded(hard, wide), _faded(hard, width), alike)
     reached = soft.filter(ImageFilter.BoxBlur(2 * width))
     reached = mapped(reached, [min(255, 16 * level) for level in LEVELS])
     thin = ImageChops.subtract(hard, reached)
