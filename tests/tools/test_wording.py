@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from mcp.types import CallToolResult, TextContent
 
-from imagerouter_mcp.errors import ServiceError
+from imagerouter_mcp.errors import PlanError, ServiceError
 from imagerouter_mcp.gallery.entries import Entry, GalleryImage, Record, State
 from imagerouter_mcp.generation.calls.outcome import Failure, Finished, Result
 from imagerouter_mcp.generation.planning.prices import Estimate
@@ -244,3 +244,31 @@ def test_structured_content_leaves_out_what_is_unknown_and_rounds_amounts() -> N
 def test_a_prompt_in_a_list_is_its_beginning_on_one_line() -> None:
     assert short_prompt("a\nfox ") == "a fox"
     assert short_prompt("fox " * 100) == "fox " * 14 + "fox…"
+
+
+async def test_a_note_about_some_of_several_pictures_names_their_numbers() -> None:
+    each = [replace(made(record(image(f"img_{number}"))), notes=("All.",)) for number in range(3)]
+    told = await lines(
+        each[0], replace(each[1], notes=("All.", "Some.")), replace(each[2], notes=("Some.", "All."))
+    )
+    notes = [line for line in told if line.startswith("Note: ")]
+    assert notes == ["Note: All.", "Note: Picture 2, 3: Some."]
+
+
+async def test_a_picture_in_two_steps_is_told_with_both_models_their_sum_and_the_original() -> None:
+    original = image("img_0001", path=Path("/pictures/fox-uncut.png"), media_type="image/png")
+    first = record(original, model="x/y", revised_prompt="a red fox")
+    cut = record(image("img_0002", original=original), model="b/cut", cost="0.0006", latency_ms=58)
+    told = await lines(Result(cut, why="it is cheap", first_step=first))
+    assert (
+        told[0] == "Made 1 picture with x/y and b/cut for $0.0406 in 7.0 s. x/y was chosen, for it is cheap."
+    )
+    assert "Original: img_0001 · fox-uncut.png (PNG, 1 kB)" in told
+    assert "The model read the prompt as: a red fox" in told
+
+
+async def test_a_failed_second_step_leaves_one_picture_made() -> None:
+    failure = Failure("b/cut", PlanError("It broke.", "Try again."), second_step=True)
+    told = await lines(made(record(image())), failures=(failure,))
+    assert told[0].startswith("Made 1 picture with x/y")
+    assert "Failed: b/cut: It broke. Nothing was charged. Try again." in told

@@ -253,8 +253,15 @@ def _revised_prompts(finished: Finished) -> list[str]:
 
 
 def _notes(finished: Finished) -> list[str]:
-    """Return each note once, however many pictures it is about."""
-    of_results = (note for made in finished.results for note in (*_cost_notes(made), *made.notes))
+    """Return each note once; one that is about some of several pictures begins with their numbers."""
+    about: dict[str, dict[int, None]] = {}
+    for made in finished.results:
+        for note in (*_cost_notes(made), *made.notes):
+            about.setdefault(note, {})[made.number] = None
+    of_results = (
+        note if len(numbers) == len(finished.results) else f"Picture {', '.join(map(str, numbers))}: {note}"
+        for note, numbers in about.items()
+    )
     return list(dict.fromkeys((*finished.notes, *of_results)))
 
 
