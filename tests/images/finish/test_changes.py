@@ -1,7 +1,7 @@
 """What each step does to the pixels of a picture."""
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 from imagerouter_mcp.errors import PlanError
 from support.finishing import finished, picture_of, resized
@@ -59,6 +59,11 @@ def test_a_step_changes_the_pixels_as_it_says(
 ) -> None:
     made = picture_of(quarters, step)
     assert (made.size, corners(made)) == (size, expected)
+
+
+def test_stretching_keeps_all_of_a_picture(logo: Image.Image) -> None:
+    made = picture_of(logo, "resize 100x100 stretch")
+    assert ImageChops.invert(made.getchannel("G")).getbbox() == pytest.approx((10, 20, 40, 80), abs=2)
 
 
 def test_steps_are_done_in_their_order(quarters: Image.Image) -> None:
