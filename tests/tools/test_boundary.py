@@ -120,9 +120,9 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
         "neither an absolute path",
     ),
     "an empty list": ("edit_image", {**EDIT, "images": []}, "plan", "There is no source image."),
-    "images by number": (
+    "images as objects": (
         "edit_image",
-        {**EDIT, "images": [1]},
+        {**EDIT, "images": [{"path": "a.png"}]},
         "arguments",
         "'images' must be a list of strings",
     ),
@@ -280,7 +280,7 @@ async def test_all_that_is_wrong_with_a_call_is_told_at_once(connect: Hosts) -> 
 @pytest.mark.parametrize(
     ("tool", "wrong", "right"),
     [
-        ("edit_image", {"images": [1, 2]}, "'images' must be a list of strings"),
+        ("edit_image", {"images": [True, {}]}, "'images' must be a list of strings"),
         (
             "search_models",
             {"supports": ["edit", "video", "sound"]},

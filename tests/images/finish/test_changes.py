@@ -94,6 +94,16 @@ def test_padding_continues_the_ground_transparency_or_the_colour_of_the_border(l
     )
 
 
+def test_a_shaded_ground_goes_on_shaded_where_it_is_padded() -> None:
+    light = Image.new("L", (256, 256), 240)
+    shaded = Image.blend(light, Image.linear_gradient("L"), 0.05).convert("RGB")
+    shaded.paste(RED, (100, 100, 150, 150))
+    made = picture_of(shaded, "pad 2:1")
+    assert made.size == (512, 256)
+    for row in (20, 128, 235):
+        assert made.getpixel((5, row)) == pytest.approx(shaded.getpixel((0, row)), abs=2)
+
+
 def test_a_blurred_ground_shows_the_picture_itself(quarters: Image.Image) -> None:
     made = picture_of(quarters, "pad 1:1 blur")
     assert made.size == (80, 80)
