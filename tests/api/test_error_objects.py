@@ -22,6 +22,7 @@ CASES: list[tuple[int, object, type[errors.APIError] | None]] = [
     (400, error("File upload error: File too large"), errors.InvalidRequestError),
     (401, error("Invalid API key", "unauthorized"), errors.AuthenticationError),
     (401, error("Invalid authorization token length: 12", "unauthorized"), errors.AuthenticationError),
+    (401, error("Go away"), errors.AuthenticationError),
     (200, error("No such key", "unauthorized"), errors.AuthenticationError),
     (200, {**error("No such key", "unauthorized"), "status": 401}, errors.ServiceError),
     (402, error("Payment required"), errors.InsufficientCreditsError),

@@ -93,6 +93,13 @@ def test_paths_may_be_relative_to_the_folder_that_the_person_is_in(
         assert result.size == (40, 30)
 
 
+def test_a_person_may_leave_all_outside_a_mask_to_the_model(run: Run, tmp_path: Path) -> None:
+    Image.new("RGB", (40, 30), "teal").save(tmp_path / "fox.png")
+    masked = ("edit", "fox.png", "a red ball", "--mask", "box:0,0,50%,50%", "--model", "test/test")
+    assert "Outside the mask" in run(*masked).out
+    assert "Outside the mask" not in run(*masked, "--no-keep-outside").out
+
+
 def test_picture_and_text_may_be_typed_in_either_order(run: Run, tmp_path: Path) -> None:
     Image.new("RGB", (40, 30), "teal").save(tmp_path / "fox.png")
     by_file = run("edit", "fox.png", "make it day", "--model", "test/test", "--json")

@@ -141,7 +141,7 @@ async def test_every_value_that_a_request_gives_is_one_that_the_tool_takes(
         if "enum" in schema or "enum" in schema.get("items", {})
     }
     given = {pair for text in told for pair in re.findall(r"\b(\w+)=(\w+)", text)}
-    assert {("sort", "popularity"), ("supports", "mask")} <= given
+    assert {("sort", "popularity"), ("model", "cheapest")} <= given
     assert {(name, value) for name, value in given if name in enums and value not in enums[name]} == set()
 
 

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image, ImageChops, ImageFilter
 
 from imagerouter_mcp.errors import InvalidSourceError, PlanError
-from imagerouter_mcp.images.masks import Convention
 from imagerouter_mcp.images.masks.painting import covered_share, encode_mask, given_mask, overlay, region_mask
 from imagerouter_mcp.images.masks.regions import Regions, parse_mask
 
@@ -387,7 +386,7 @@ def test_a_mask_that_does_not_decode_is_refused() -> None:
 
 
 def test_the_white_convention_is_white_where_to_edit() -> None:
-    with encode_mask(HALF, "white") as file:
+    with encode_mask(HALF) as file:
         sent = Image.open(io.BytesIO(file.read()))
 
     assert (sent.format, sent.mode) == ("PNG", "L")
@@ -395,25 +394,25 @@ def test_the_white_convention_is_white_where_to_edit() -> None:
 
 
 def test_the_transparent_convention_is_transparent_where_to_edit() -> None:
-    with encode_mask(HALF, "transparent") as file:
+    with encode_mask(HALF, transparent=True) as file:
         sent = Image.open(io.BytesIO(file.read()))
 
     assert (sent.format, sent.mode) == ("PNG", "RGBA")
     assert [sent.getpixel(at) for at in ((5, 5), (35, 5))] == [(0, 0, 0, 0), (0, 0, 0, 255)]
 
 
-@pytest.mark.parametrize("convention", ["white", "transparent"])
+@pytest.mark.parametrize("transparent", [False, True])
 @pytest.mark.parametrize("soft", [True, False])
-def test_what_is_encoded_is_read_back_as_it_was(convention: Convention, *, soft: bool) -> None:
+def test_what_is_encoded_is_read_back_as_it_was(*, transparent: bool, soft: bool) -> None:
     mask = rectangle(8, 3, 33, 15)
     if soft:
         mask = mask.filter(ImageFilter.GaussianBlur(3))
 
-    with encode_mask(mask, convention) as file:
+    with encode_mask(mask, transparent=transparent) as file:
         again, what = given_mask(file, *SIZE)
 
     assert same(again, mask)
-    assert convention in what
+    assert ("transparent" if transparent else "white") in what
 
 
 # For the person -------------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ class Tree:
         subprocess.run([sys.executable, *how], cwd=self.root, check=True)  # noqa: S603 - our own code
 
     def record_reach(self, record: Record, folder: Path, processes: int) -> dict[str, Recorded]:
-        """Return what each test reaches; run the files with tests that are new, have changed, or failed.
+        """Return what each test reaches; run those that are new, have changed, or failed.
 
         Args:
             record: What was recorded before; it is brought up to date.
@@ -98,11 +98,13 @@ class Tree:
         """
         tests = self._tests()
         recorded = record.read(tests)
-        if new := {file_of(name) for name in tests.keys() - recorded.keys()}:
+        if new := sorted(tests.keys() - recorded.keys()):
             folder.mkdir()
             shutil.copy(_IN_CHILDREN, folder / "sitecustomize.py")
+            listed = folder / "tests.txt"
+            listed.write_text("\n".join(new), "utf-8")
             self._pytest(
-                *("-p", "mutants.reach", "-n", str(processes), "--dist", "loadfile", "--tb=no", *sorted(new)),
+                *("-p", "mutants.reach", "-n", str(processes), "--dist", "loadfile", "--tb=no", f"@{listed}"),
                 **{RECORD: str(folder), "PYTHONPATH": self._python_path(folder)},
             )
             recorded |= read_recorded(folder, self.package)

@@ -153,3 +153,30 @@ async def test_a_picture_that_cannot_be_kept_exactly_is_refused_before_paying(
     text, _ = await edit(images=[str(tmp_path / "floats.tif")], mask="box:200,100,100,100", model=MODEL)
     assert "keep_outside=false" in text
     assert "Nothing was charged" in text
+
+
+async def test_the_mask_belongs_to_the_first_source_and_the_others_are_sent_along(
+    edit: Edit, photo: Path, tmp_path: Path, journal: Callable[[], list[dict[str, Any]]]
+) -> None:
+    Image.new("RGB", (64, 64), "orange").save(tmp_path / "hat.png")
+    _, told = await edit(
+        images=[str(photo), str(tmp_path / "hat.png")], mask="box:200,100,100,100", model="test/test"
+    )
+    with Image.open(told["images"][0]["path"]) as result:
+        assert outside(scenery(SMALL), result.convert("RGB"), masked()) == 0
+    (sent,) = [entry for entry in journal() if entry["path"] == "/v1/openai/images/edits"]
+    assert [file["field"] for file in sent["files"]] == ["image[]", "image[]", "mask[]"]
+
+
+async def test_a_mask_that_is_refused_for_nothing_is_left_out_within_the_same_call(
+    behave: Callable[..., None], edit: Edit, photo: Path, journal: Callable[[], list[dict[str, Any]]]
+) -> None:
+    behave(Habit(), live=True)
+    text, told = await edit(images=[str(photo)], mask="box:200,100,100,100", model="stabilityai/sd3")
+    sent = [entry for entry in journal() if entry["path"] == "/v1/openai/images/edits"]
+    assert [[file["field"] for file in entry["files"]] for entry in sent] == [
+        ["image[]", "mask[]"],
+        ["image[]"],
+    ]
+    assert "took no mask; it was told in words which part to change" in text
+    assert told["cost_usd"] == pytest.approx(0.0019)

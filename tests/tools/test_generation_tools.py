@@ -326,7 +326,7 @@ async def test_progress_is_told_while_the_model_works(connect: Hosts) -> None:
             "generate_image", prompt="A fox", model="sandbox/slow-0.9", size="64x64", again=True
         )
     assert told.progress[0] == "Preparing, 0 s"
-    assert told.progress[1] in ("sandbox/slow-0.9 is working, 0 s", "sandbox/slow-0.9 is working, 1 s")
+    assert any(line.startswith("sandbox/slow-0.9 is working, ") for line in told.progress)
     usual = "sandbox/slow-0.9 is working (it usually takes about 1 s), "
     assert any(line.startswith(usual) for line in again.progress)
 

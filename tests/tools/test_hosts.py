@@ -92,7 +92,7 @@ async def test_claude_desktop_keeps_a_mebibyte(connect: Hosts) -> None:
 
 async def test_several_large_pictures_fit_into_one_answer(connect: Hosts) -> None:
     async with connect() as host:
-        noise = await host("generate_image", preview="none", **NOISE)
+        noise = await host("generate_image", preview="none", **{**NOISE, "size": "1024x1024"})
         told = await host(
             "edit_image",
             images=[noise.image["handle"]],
@@ -102,7 +102,7 @@ async def test_several_large_pictures_fit_into_one_answer(connect: Hosts) -> Non
             preview="large",
         )
     assert len(told.fields["images"]) == 3
-    assert all((image["width"], image["height"]) == (2048, 2048) for image in told.fields["images"])
+    assert all((image["width"], image["height"]) == (1024, 1024) for image in told.fields["images"])
     assert len(whole(told)) < LIMIT_OF_AN_ANSWER
     assert told.previews
     assert {image["path"] for image in told.fields["images"]} == set(re.findall(r"Saved: (.+) \(", told.text))

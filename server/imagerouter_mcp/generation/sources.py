@@ -31,9 +31,8 @@ from imagerouter_mcp.generation.handles import (
     number_of,
 )
 from imagerouter_mcp.generation.planning.finishing import Cut
-from imagerouter_mcp.generation.planning.plan import MaskedSource
+from imagerouter_mcp.generation.planning.plan import MaskConvention, MaskedSource
 from imagerouter_mcp.generation.planning.request import Order, Request
-from imagerouter_mcp.images.masks import Convention
 from imagerouter_mcp.images.masks.mask_file import MaskFile
 from imagerouter_mcp.images.masks.regions import parse_mask, refusal
 from imagerouter_mcp.images.prepare import shrink
@@ -124,7 +123,7 @@ class OpenSources:
         first = self.images[0].file
         return await decode("sources", first, look_at, first)
 
-    def mask_upload(self, convention: Convention, cut: Cut | None = None) -> Upload | None:
+    def mask_upload(self, convention: MaskConvention, cut: Cut | None = None) -> Upload | None:
         """Return the mask over what is sent, in a provider's convention; the caller closes its file."""
         if self.mask is None:
             return None
@@ -133,7 +132,7 @@ class OpenSources:
 
         mask = self.mask.read()
         mask = Frame(**asdict(cut)).mask(mask.crop(cut.box)) if cut else mask
-        return Upload(encode_mask(mask, convention), "mask.png", "image/png")
+        return Upload(encode_mask(mask, transparent=convention == "transparent"), "mask.png", "image/png")
 
 
 def with_last(order: Order, made: LastMade) -> Order:

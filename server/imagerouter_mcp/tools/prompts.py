@@ -116,9 +116,8 @@ OFFERS = (
         "Edit a picture. Picture: {image}. Change: {change}. Only here: {part}.\n"
         "1. Use edit_image with the picture in images. Write into the prompt what changes, and that "
         "everything else stays exactly as it is.\n"
-        "2. If the part can be told as a rectangle, give it as mask (box:x,y,w,h in pixels or percent), "
-        "look at it with preview_mask first, and choose a model that takes a mask (search_models with "
-        "supports=mask).\n"
+        "2. If the part can be told as a rectangle or a polygon, give it as mask (box:x,y,w,h in pixels or "
+        "percent) and look at it with preview_mask first. Nothing changes outside it, with any model.\n"
         "3. Show me the result with its path and cost, and say what came out differently from what I "
         "asked.",
     ),

@@ -3,9 +3,3 @@
 In memory a mask is a Pillow image of mode L in the size of the source image: 255 where to edit, 0 where to
 keep. `regions` is pure text; `painting` loads Pillow.
 """
-
-from typing import Literal
-
-Convention = Literal["transparent", "white"]
-"""Where a provider edits: OpenAI where the mask is transparent, models served by Runware where it is
-white."""

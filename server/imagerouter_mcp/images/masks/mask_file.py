@@ -31,7 +31,7 @@ class MaskFile:
         from imagerouter_mcp.images.masks.painting import encode_mask, kept_part  # noqa: PLC0415 - loads Pillow
 
         edited = mask.getbbox() or (0, 0, *mask.size)
-        return cls(encode_mask(mask, "white"), mask.size, edited, kept_part(mask))
+        return cls(encode_mask(mask), mask.size, edited, kept_part(mask))
 
     def read(self) -> "Image":
         """Return the mask, 255 where to edit."""

@@ -11,7 +11,6 @@ from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.exif import read_exif
 from imagerouter_mcp.images.inspect.inspection import inspect
 from imagerouter_mcp.images.inspect.opening import block
-from imagerouter_mcp.images.masks import Convention
 from imagerouter_mcp.images.masks.regions import Box, Polygon, Regions
 from imagerouter_mcp.images.pixels.decode import (
     alpha,
@@ -156,13 +155,17 @@ def _alike(one: Size, other: Size) -> bool:
     return abs(one[0] * other[1] / (one[1] * other[0]) - 1) <= max(_SAME_SHAPE, rounding)
 
 
-def encode_mask(mask: Image.Image, convention: Convention) -> BinaryIO:
-    """Encode a mask as PNG in a provider's convention.
+def encode_mask(mask: Image.Image, *, transparent: bool = False) -> BinaryIO:
+    """Encode a mask as PNG.
+
+    Args:
+        mask: 255 where to edit.
+        transparent: Whether it becomes transparent where to edit, or else white.
 
     Returns:
         An unnamed temporary file, at its beginning; the caller closes it.
     """
-    sent = in_bands(mask, mask.size, _transparent_where) if convention == "transparent" else mask
+    sent = in_bands(mask, mask.size, _transparent_where) if transparent else mask
     file = scratch_file()
     try:
         sent.save(file, "PNG", compress_level=1)  # large plain areas
