@@ -154,8 +154,12 @@ class Scene:
         how(self.data)
 
     def requests(self, prompt: str) -> list[Mapping[str, Any]]:
-        """Which generations the service was asked for with a prompt."""
-        return [entry for entry in self.journal() if entry["fields"].get("prompt") == prompt]
+        """Which generations the service was asked for with a prompt; where to edit may be said after it."""
+
+        def asked(entry: Mapping[str, Any]) -> str:
+            return str(entry["fields"].get("prompt", "")).partition("\n\n")[0]
+
+        return [entry for entry in self.journal() if asked(entry) == prompt]
 
     def journal(self) -> list[dict[str, Any]]:
         """The requests for generations that arrived at the service."""

@@ -102,3 +102,23 @@ def test_a_request_of_the_newer_era_in_a_session_of_the_older_is_answered_whole(
     assert answer.status_code == 200
     assert json.loads(answer.content)["id"] == 1
     row(SECTION, "a request of the newer protocol with a session's id", "it is answered, with its own id")
+
+
+@pytest.mark.parametrize(
+    ("tool", "name"),
+    [
+        ("search_models", "vendor"),
+        ("list_images", "query"),
+        ("describe_model", "model"),
+        ("compare_models", "models"),
+    ],
+)
+def test_a_text_of_3_mebibytes_is_looked_for_nowhere(
+    client: httpx.Client, row: Row, tool: str, name: str
+) -> None:
+    arguments = (
+        {"prompt": "A fox", name: "\u0130 " * MIB} if tool == "compare_models" else {name: "\u0130 " * MIB}
+    )
+    answer = ask_newer(client, "tools/call", {"name": tool, "arguments": arguments}, **{"Mcp-Name": tool})
+    assert f"{name!r} has more than 4096 characters" in answer.text
+    row(SECTION, f"3 MiB as `{name}` of {tool}", "refused before it is looked for")

@@ -52,6 +52,7 @@ async def test_a_background_is_removed_in_a_second_step_and_last_names_the_cut_o
         assert alpha(told.path) == (0, 255)
         assert f"Made 1 picture with {PLAIN} and {REMOVER} for $0.0357" in told.text
         assert "% of the picture is transparent." in told.text
+        assert "no transparency" not in told.text, "that is of no interest after the second step"
         assert told.fields["cost_usd"] == 0.0357
         assert any("is transparent" in note for note in told.fields["notes"])
         assert f"Original: {told.image['original']['handle']} · logo-uncut.png" in told.text
@@ -82,6 +83,7 @@ async def test_a_model_that_gives_transparency_is_asked_for_it_and_nothing_more_
         assert sent["fields"]["output_format"] == "png"
         assert alpha(told.path) == (0, 255)
         assert f"so {REMOVER} was not asked and not paid" in told.text
+        assert not told.fields.get("failures"), "nothing failed"
         assert told.fields["cost_usd"] == 0.133
         later = await host("get_generation", generation=told.fields["generation"])
         assert f"so {REMOVER} was not asked and not paid" in later.text
@@ -241,6 +243,7 @@ async def test_an_edit_without_words_only_removes_the_background(
     assert models(made) == [REMOVER]
     assert f"{REMOVER} was chosen, for it is the cheapest that removes backgrounds" in told.text
     assert alpha(told.path)[0] == 0
+    assert "was not asked" not in told.text, "there is no second step"
 
 
 @ONCE

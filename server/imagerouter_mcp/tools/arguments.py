@@ -16,6 +16,10 @@ MAX_FAULTS = 20
 """Faults that are named; a call with more has arguments that no tool takes."""
 _NAME_SHOWN = 40
 """Characters."""
+_LONGEST = 4096
+"""Characters of any text but those of `_LONG`. Looking for a longer one takes seconds."""
+_LONG = ("prompt", "images", "image", "mask", "steps")
+"""Parameters whose texts are limited where they are read: pictures may come as texts."""
 _LEFT_OUT = ("null", "none", "undefined")
 _SEPARATED = ("models", "supports")
 """Lists whose items hold no comma, so that `a,b` is two."""
@@ -98,7 +102,9 @@ def read_arguments(
             faults.append(f"{name!r} is given twice, also as {key[:_NAME_SHOWN]!r}")
         else:
             value = _read(name, properties[name], sent, optional=name not in schema.get("required", ()))
-            if value is not None:
+            if name not in _LONG and _is_long(value):
+                faults.append(f"{name!r} has more than {_LONGEST} characters")
+            elif value is not None:
                 read[name] = value
     return read, faults
 
@@ -145,6 +151,11 @@ def _read(name: str, schema: Mapping[str, Any], value: object, *, optional: bool
             return amount[1] if amount else value.strip() or None
         case _:
             return value
+
+
+def _is_long(value: object) -> bool:
+    texts = cast("list[object]", value) if isinstance(value, list) else [value]
+    return sum(len(text) for text in texts if isinstance(text, str)) > _LONGEST
 
 
 def _listed(value: object, *, separated: bool) -> list[object] | None:

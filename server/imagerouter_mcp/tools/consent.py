@@ -12,7 +12,7 @@ from imagerouter_mcp.generation.planning.request import THINGS, Order
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.parameters import AppContext
 
-_ASKS_IN_THE_RESULT = "2026-07-28"
+ASKS_IN_THE_RESULT = "2026-07-28"
 """From this protocol version on, a question travels in the result and needs no channel to the client."""
 
 
@@ -80,5 +80,5 @@ def _can_ask(ctx: AppContext) -> bool:
     elicitation = capabilities.elicitation if capabilities else None
     if elicitation is None or (elicitation.form is None and elicitation.url is not None):
         return False
-    in_the_result = is_version_at_least(ctx.session.protocol_version, _ASKS_IN_THE_RESULT)
+    in_the_result = is_version_at_least(ctx.session.protocol_version, ASKS_IN_THE_RESULT)
     return in_the_result or ctx.session.can_send_request

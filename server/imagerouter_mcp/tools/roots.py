@@ -22,10 +22,9 @@ from pydantic import ValidationError
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.settings import Settings, expand
+from imagerouter_mcp.tools.consent import ASKS_IN_THE_RESULT
 from imagerouter_mcp.tools.parameters import AppContext
 
-_ASKS_IN_THE_RESULT = "2026-07-28"
-"""From this protocol version on, a question travels in the result and needs no channel to the client."""
 _PATIENCE_SECONDS = 5.0
 """For a host that says that it has roots and does not tell them."""
 _SCHEME = re.compile(r"\w{2,}:")
@@ -50,7 +49,7 @@ async def ask_roots(ctx: AppContext, sources: Iterable[str], output_dir: str = "
     settings = ctx.request_context.lifespan_context.settings
     if not (has_roots and over_stdio and await to_thread.run_sync(_matter, settings, [*sources], output_dir)):
         return ListRootsResult(roots=[])
-    if is_version_at_least(ctx.session.protocol_version, _ASKS_IN_THE_RESULT):
+    if is_version_at_least(ctx.session.protocol_version, ASKS_IN_THE_RESULT):
         return ListRoots()
     with anyio.move_on_after(_PATIENCE_SECONDS):
         try:

@@ -200,6 +200,16 @@ def test_many_large_frames_are_refused_and_a_grid_of_large_pictures_becomes_smal
     assert made.width * made.height <= 16_000_000
 
 
+def test_an_avif_of_too_many_pixels_is_refused_whether_alone_or_joined() -> None:
+    large = Image.new("L", (3000, 2700))
+    for made in (
+        lambda: finished(saved(large, "PNG"), "convert avif"),
+        lambda: joined([large] * 4, "grid", "convert avif"),
+    ):
+        with pytest.raises(PlanError, match="up to 8 megapixels"):
+            made()
+
+
 def test_an_icon_is_measured_by_its_directory_and_its_pictures() -> None:
     data = saved(Image.new("RGB", (64, 64), "red"), "ICO", sizes=[(16, 16), (64, 64)])
     seen = inspect(io.BytesIO(data))

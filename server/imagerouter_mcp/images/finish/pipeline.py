@@ -15,6 +15,7 @@ from imagerouter_mcp.images.confined import Fields, in_child, scratch_file
 from imagerouter_mcp.images.finish.measure import decoded_size
 from imagerouter_mcp.images.finish.step_words import FORMATS, read_steps
 from imagerouter_mcp.images.finish.steps import Animate, BeforeAfter, Change, Grid, Plan, Size, size_after
+from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.cost import is_heavy
 from imagerouter_mcp.images.inspect.formats import Format
 from imagerouter_mcp.images.inspect.inspection import inspect
@@ -101,6 +102,8 @@ def foreseen(job: Job, sources: Sequence[Source]) -> bool:
         InvalidSourceError: A source is no picture that can be decoded here.
         PlanError: The steps are wrong, or make too large a picture.
     """
+    from imagerouter_mcp.images.finish.saving import kind_for  # noqa: PLC0415 - loads Pillow
+
     plan = job.plan
     heavy = plan.convert.format == "avif"
     total = 0
@@ -113,11 +116,8 @@ def foreseen(job: Job, sources: Sequence[Source]) -> bool:
             sizes.append(size_after(step, sizes[-1]))
         total += math.prod(sizes[-1])
         heavy = heavy or is_heavy(seen) or max(map(math.prod, sizes)) > _LIGHT_PIXELS
-        if plan.convert.format == "avif" and not plan.join and math.prod(sizes[-1]) > _AVIF_PIXELS:
-            raise PlanError(
-                f"AVIF is made of up to {_AVIF_PIXELS // 10**6} megapixels here.",
-                'Put a step before it that makes the picture smaller, such as "resize 50%", or choose webp.',
-            )
+        if not plan.join and not plan.made_set:
+            _check_encodable(kind_for(plan.convert, seen.format), sizes[-1])
     if total > _ONE_CALL_PIXELS and not plan.join:
         raise PlanError(
             f"Together the pictures would have {total // 10**6} megapixels; one call makes "
@@ -277,8 +277,22 @@ def _saved(
         made = sets.make_set(picture, plan.made_set.name)
         return _joined(made, [*notes, sets.NOTES[plan.made_set.name]])
     kind = saving.kind_for(plan.convert, kind)
+    _check_encodable(kind, picture.size)
     file, more = saving.save(picture, kind, plan.convert, profile)
     return _joined([("", file)], [*notes, *more])
+
+
+def _check_encodable(kind: Format, size: Size) -> None:
+    """Refuse to encode a picture whose encoder would take too much memory.
+
+    Raises:
+        PlanError: It is an AVIF of too many pixels.
+    """
+    if kind is formats.AVIF and math.prod(size) > _AVIF_PIXELS:
+        raise PlanError(
+            f"AVIF is made of up to {_AVIF_PIXELS // 10**6} megapixels here.",
+            'Put a step before it that makes the picture smaller, such as "resize 50%", or choose webp.',
+        )
 
 
 def _joined(files: Iterable[tuple[str, BinaryIO]], notes: Sequence[str]) -> tuple[BinaryIO, Fields]:
