@@ -67,6 +67,12 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     ),
     "a video model": ("generate_image", {**FOX, "model": "openai/sora-2"}, "plan", "makes videos"),
     "a size in words": ("generate_image", {**FOX, "size": "big"}, "plan", "'big' is not a size"),
+    "a size of a typing error": (
+        "generate_image",
+        {**FOX, "size": "20000x10"},
+        "plan",
+        "a side has 16384 pixels at most",
+    ),
     "a size without pixels": ("generate_image", {**FOX, "size": "0x0"}, "plan", "'0x0' is not a size"),
     "a strip of a picture": (
         "generate_image",
