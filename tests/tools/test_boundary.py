@@ -286,7 +286,7 @@ async def test_all_that_is_wrong_with_a_call_is_told_at_once(connect: Hosts) -> 
 @pytest.mark.parametrize(
     ("tool", "wrong", "right"),
     [
-        ("edit_image", {"images": [True, {}]}, "'images' must be a list of strings"),
+        ("edit_image", {"images": [True, {"path": "fox.png"}]}, "'images' must be a list of strings"),
         (
             "search_models",
             {"supports": ["edit", "video", "sound"]},
