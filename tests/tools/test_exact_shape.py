@@ -280,6 +280,21 @@ async def test_fit_without_a_size_or_shape_is_left_out_and_said(connect: Hosts) 
     assert "fit=contain was left out: it takes a size or an aspect_ratio." in told.fields["notes"]
 
 
+@pytest.mark.parametrize("wish", [{"size": "500x500"}, {"aspect_ratio": "1:1"}, {"fit": "contain"}])
+async def test_that_a_masked_edit_keeps_its_sources_size_is_said_before_it_is_paid(
+    connect: Hosts, made: Journal, tmp_path: Path, wish: dict[str, str]
+) -> None:
+    source = tmp_path / "wide.png"
+    Image.new("RGB", (640, 320), "teal").save(source)
+    masked = {"prompt": "add a ball", "images": [str(source)], "mask": "box:25%,25%,50%,50%"}
+    async with connect() as host:
+        told = await host("edit_image", **masked, **wish, dry_run=True)
+        usual = await host("edit_image", **masked, size="2K", aspect_ratio="match", dry_run=True)
+    assert any("keeps its source's size" in note for note in told.fields["notes"])
+    assert not any("keeps its source's size" in note for note in usual.fields["notes"])
+    assert not made()
+
+
 async def test_a_vector_result_is_left_in_its_size_and_said(connect: Hosts) -> None:
     async with connect() as host:
         told = await host("generate_image", **{**FOX, "model": "recraft-ai/recraft-v3-svg"}, size="1200x630")
