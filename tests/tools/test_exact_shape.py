@@ -295,6 +295,19 @@ async def test_that_a_masked_edit_keeps_its_sources_size_is_said_before_it_is_pa
     assert not made()
 
 
+async def test_the_format_of_a_masked_edit_changes_nothing_about_who_makes_it(
+    connect: Hosts, tmp_path: Path
+) -> None:
+    source = tmp_path / "wide.png"
+    Image.new("RGB", (640, 320), "teal").save(source)
+    masked = {"prompt": "add a ball", "images": [str(source)], "mask": "box:25%,25%,50%,50%"}
+    async with connect() as host:
+        usual, named = [
+            await host("edit_image", **masked, dry_run=True, **form) for form in ({}, {"filename": "cat.jpg"})
+        ]
+    assert named.fields["model"] == usual.fields["model"]
+
+
 async def test_a_vector_result_is_left_in_its_size_and_said(connect: Hosts) -> None:
     async with connect() as host:
         told = await host("generate_image", **{**FOX, "model": "recraft-ai/recraft-v3-svg"}, size="1200x630")
