@@ -225,7 +225,7 @@ async def test_an_original_can_be_shown_edited_and_found_and_last_is_the_result(
 
 @pytest.mark.parametrize("loss", ["file", "file and original", "all"])
 async def test_a_result_whose_file_is_gone_is_made_again_of_its_original(
-    connect: Hosts, sandbox: Sandbox, loss: str
+    connect: Hosts, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, loss: str
 ) -> None:
     async with connect() as host:
         told = await host("generate_image", **FOX, size="1200x630", response_format="url")
@@ -235,7 +235,7 @@ async def test_a_result_whose_file_is_gone_is_made_again_of_its_original(
         if loss != "file":
             lose(original)
         if loss == "all":
-            sandbox.app.state.sandbox.results = FileStore(1)
+            monkeypatch.setattr(sandbox.app.state.sandbox, "results", FileStore(1))
         again = await host("show_image", handle=told.image["handle"])
         listed = (await host("list_images")).fields["images"]
     if loss == "all":
