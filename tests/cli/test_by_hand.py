@@ -32,7 +32,7 @@ def test_generate_saves_a_picture_and_says_where(run: Run, tmp_path: Path) -> No
     (path,) = (tmp_path / "pictures").iterdir()
     assert ended.status == 0
     assert f"Saved: {path} (1024×1024 JPEG, " in ended.out
-    assert "Made 1 picture with test/test for nothing" in ended.out
+    assert "Made 1 picture with test/test for free" in ended.out
     assert ended.err == ""
     with Image.open(path) as picture:
         assert picture.size == (1024, 1024)
@@ -172,7 +172,7 @@ def test_the_last_of_several_are_named_in_the_order_of_their_numbers(run: Run) -
 def test_a_picture_that_is_shown_again_is_not_said_to_be_made_now(run: Run) -> None:
     made = run("generate", "A fox", "--json", *FAST).json
     for again in (run("show"), run("get", made["generation"])):
-        assert again.out.startswith("1 picture, made with test/test for nothing")
+        assert again.out.startswith("1 picture, made with test/test for free")
 
 
 def test_refusals_and_notes_name_commands_and_options(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """An answer laid back into its source: nothing changes outside the mask, and no seam shows."""
 
 import io
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -142,6 +144,31 @@ KEPT: dict[str, Callable[[], Image.Image]] = {
     "L": lambda: scenery().convert("L"),
     "P": lambda: scenery().quantize(64),
 }
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_transparent_level_of_grey_stays_transparent_at_every_depth(tmp_path: Path, bits: int) -> None:
+    path, most = tmp_path / "source.png", (1 << bits) - 1
+    path.write_bytes(grey_png(SIZE, bits, transparent=most))
+    result, _ = laid(tmp_path, path)
+    assert (colour_at(result, (20, 20))[-1], colour_at(result, (620, 20))[-1]) == (255, 0)
+
+
+def grey_png(size: tuple[int, int], bits: int, *, transparent: int) -> bytes:
+    """Return a PNG, its left half black and its right half white, with one level transparent."""
+    width, height = size
+    row = b"\0" + bytes(width * bits // 16) + b"\xff" * (width * bits // 16)
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)),
+        (b"tRNS", struct.pack(">H", transparent)),
+        (b"IDAT", zlib.compress(row * height)),
+        (b"IEND", b""),
+    )
+    packed = (
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
 @pytest.mark.parametrize("make", KEPT.values(), ids=KEPT.keys())

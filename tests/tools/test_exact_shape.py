@@ -31,7 +31,7 @@ CASES: dict[str, tuple[Mapping[str, str], str, str]] = {
         "1536x1024",
         "cropped to 4000x2100, enlarged 2.6 times, which adds no detail.",
     ),
-    "a banner": ({"size": "970x90"}, "1536x1024", "cropped to 970x90, which leaves 14% of it."),
+    "a banner": ({"size": "970x90"}, "1536x1024", "cropped to 970x90, which leaves 14 % of it."),
     "a padded banner": ({"size": "970x90", "fit": "contain"}, "1536x1024", "padded to 970x90."),
     "free": (
         {"size": "1920x1080", "model": "black-forest-labs/FLUX-1-schnell:free"},
@@ -95,8 +95,8 @@ async def test_the_result_has_exactly_the_size_and_its_original_lies_beside_it(
     assert Path(original["path"]).name == f"{told.path.stem}-original{told.path.suffix}"
     note = f"{told.fields['model']} made {own.width}x{own.height}; here it was "
     assert [each for each in told.fields["notes"] if each.startswith(note) and each.endswith(done)]
-    assert f"Original: {original['handle']} · {Path(original['path']).name} (" in told.text
-    assert f"Link: {original['url']} (of the original; anyone" in told.text
+    assert f"Model's own: {original['handle']} · {Path(original['path']).name} (" in told.text
+    assert f"Link: {original['url']} (the model's own; anyone" in told.text
     assert "url" not in told.image
     assert len(told.text) < 900
 
@@ -183,7 +183,7 @@ async def test_each_of_several_and_each_model_s_has_the_size(connect: Hosts) -> 
         images = told.fields["images"]
         assert [opened(image["path"]).size for image in images] == [(1200, 630)] * count
         assert all(opened(image["original"]["path"]).size != (1200, 630) for image in images)
-        assert told.text.count("Original: img_") == count
+        assert told.text.count("Model's own: img_") == count
     assert [Path(image["path"]).name for image in three.fields["images"]] == [
         "card-1.webp",
         "card-2.webp",
@@ -278,6 +278,21 @@ async def test_fit_without_a_size_or_shape_is_left_out_and_said(connect: Hosts) 
         told = await host("generate_image", **FOX, fit="contain")
     assert "original" not in told.image
     assert "fit=contain was left out: it takes a size or an aspect_ratio." in told.fields["notes"]
+
+
+@pytest.mark.parametrize("wish", [{"size": "500x500"}, {"aspect_ratio": "1:1"}, {"fit": "contain"}])
+async def test_that_a_masked_edit_keeps_its_sources_size_is_said_before_it_is_paid(
+    connect: Hosts, made: Journal, tmp_path: Path, wish: dict[str, str]
+) -> None:
+    source = tmp_path / "wide.png"
+    Image.new("RGB", (640, 320), "teal").save(source)
+    masked = {"prompt": "add a ball", "images": [str(source)], "mask": "box:25%,25%,50%,50%"}
+    async with connect() as host:
+        told = await host("edit_image", **masked, **wish, dry_run=True)
+        usual = await host("edit_image", **masked, size="2K", aspect_ratio="match", dry_run=True)
+    assert any("keeps its source's size" in note for note in told.fields["notes"])
+    assert not any("keeps its source's size" in note for note in usual.fields["notes"])
+    assert not made()
 
 
 async def test_a_vector_result_is_left_in_its_size_and_said(connect: Hosts) -> None:

@@ -190,7 +190,7 @@ async def test_a_failure_that_cost_nothing_leaves_the_sum_as_certain_as_it_was(c
     assert some.text.startswith(f"Made 1 of 2 pictures with {FLUX} for $0.0013")
     check_both(some, *some.fields["failures"])
     assert whole.text.startswith("Made 2 pictures with 2 models for $0.0013")
-    assert f"2 · {whole.fields['images'][1]['handle']} · test/test · nothing" in whole.text
+    assert f"2 · {whole.fields['images'][1]['handle']} · test/test · free" in whole.text
 
 
 def contents(path: Path) -> bytes:

@@ -35,10 +35,20 @@ def plan_notes(
         notes.append(f"{choice.id} {does}ignores the prompt.")
     if request.fit != "auto" and not finishing:
         notes.append(f"fit={request.fit} was left out: it takes a size or an aspect_ratio.")
-    if not finishing and (wish := str(read_wish(request.size, request.aspect_ratio))) and size != "auto":
-        nearest = wish.replace("match", "the source's shape")
+    wish = read_wish(request.size, request.aspect_ratio)
+    if (
+        finishing
+        and finishing.cut
+        and (wish.size or wish.shape not in ("", "match") or request.fit != "auto")
+    ):
+        notes.append(
+            "A masked edit keeps its source's size and shape, whatever is asked for; finish_image changes "
+            "them for nothing."
+        )
+    if not finishing and str(wish) and size != "auto":
+        nearest = str(wish).replace("match", "the source's shape")
         shape = shape_in_words(size)
-        told = size if shape in wish else f"{size} ({shape})"
+        told = size if shape in str(wish) else f"{size} ({shape})"
         notes.append(f"{choice.id} was asked for {told}, its nearest to {nearest}.")
     used = known.facts.sources_used
     if used is not None and len(request.images) > used:

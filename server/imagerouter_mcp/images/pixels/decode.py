@@ -95,7 +95,18 @@ def loaded(file: BinaryIO, format_name: str, longest: int) -> ImageFile:
         raise TooLargeError from None
     except BROKEN:
         raise NotAPictureError(DAMAGED) from None
+    _scale_transparent_grey(picture, file)
     return picture
+
+
+def _scale_transparent_grey(picture: ImageFile, file: BinaryIO) -> None:
+    """Scale the transparent level of a grey PNG with 1, 2 or 4 bits to 8, as Pillow scales its pixels."""
+    level: object = picture.info.get("transparency")
+    if not isinstance(picture, PngImageFile) or picture.mode not in ("1", "L") or not isinstance(level, int):
+        return
+    file.seek(_PNG_DEPTH)
+    most = (1 << min(8, file.read(1)[0])) - 1
+    picture.info["transparency"] = (level & most) * _EIGHT // most
 
 
 def _coefficients(picture: JpegImageFile) -> int:
@@ -162,6 +173,8 @@ def plain(picture: Image.Image, *, deep: bool = False) -> Image.Image:
             picture = picture.convert("RGBA" if picture.mode in ("RGBa", "La", "PA") else "RGB")
     except (OSError, ValueError):
         raise NotAPictureError(f"its colours ({picture.mode}) cannot be converted") from None
+    if transparent is not None and picture.mode == "1":
+        picture = picture.convert("L")
     if transparent is not None and picture.mode in ("P", "L", "RGB"):
         picture.info["transparency"] = _shallow(transparent) if deep else transparent
         if picture.mode != "P":

@@ -24,9 +24,8 @@ _ADDING: Final = re.compile(
 )
 _REMOVING: Final = re.compile(r"\b(remove|erase|delete|clean up|get rid)\b")
 _AREA: Final = re.compile(
-    r"(?P<sentence>[^.\n]*\bfrom (?P<left>\d+)% to (?P<right>\d+)% of the width "
-    r"and from (?P<upper>\d+)% to (?P<lower>\d+)% of the height\b).*",
-    re.DOTALL,
+    r"\bfrom (?P<left>\d{1,3})% to (?P<right>\d{1,3})% of the width "
+    r"and from (?P<upper>\d{1,3})% to (?P<lower>\d{1,3})% of the height\b"
 )
 """What a prompt says after its wish about where to change something."""
 _STAYS: Final = re.compile(r"\b(leave|keep)\b", re.IGNORECASE)
@@ -94,9 +93,10 @@ def _told_area(prompt: str, size: Size) -> tuple[str, Image.Image | None]:
     box = left * width // 100, upper * height // 100, right * width // 100, lower * height // 100
     region = Image.new("L", size)
     region.paste(255, box)
-    if _STAYS.search(found["sentence"]):
+    begins = 1 + max(prompt.rfind(end, 0, found.start()) for end in ".\n")
+    if _STAYS.search(prompt, begins, found.end()):
         region = ImageChops.invert(region)
-    return prompt[: found.start()].strip(), region
+    return prompt[:begins].strip(), region
 
 
 def _graded(base: Image.Image, dice: Random) -> Image.Image:
