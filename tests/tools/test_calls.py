@@ -577,7 +577,7 @@ async def test_a_cancelled_call_for_eight_does_not_send_the_rest(connect: Hosts,
 async def test_a_joined_call_goes_on_when_one_of_its_callers_leaves(connect: Hosts, sandbox: Sandbox) -> None:
     async with (
         connect(concurrency=1) as host,
-        under_way(sandbox, host, "generate_image", prompt="First", **SLOW),
+        under_way(sandbox, host, "generate_image", prompt="First", model="sandbox/slow-1", size="256x256"),
     ):
         leaving = asyncio.create_task(host("generate_image", prompt="A fox", **FAST))
         await _is_queued(host, "A fox")
