@@ -108,7 +108,7 @@ def _numbers(finished: Finished) -> list[int]:
 
 def _label(number: int, made: Result, image: GalleryImage) -> str:
     """Return what stands below a picture on a contact sheet: its model, or its size if it was made here."""
-    second = f"{image.width}×{image.height}" if made.record.made_here else made.model
+    second = f"{image.width}x{image.height}" if made.record.made_here else made.model
     return f"{number} · {image.handle}\n{second}"
 
 
