@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from imagerouter_mcp.generation.calls.run import Runner
     from imagerouter_mcp.generation.delivery import Delivery
     from imagerouter_mcp.generation.descriptors import Descriptors
-    from imagerouter_mcp.generation.finisher import Finisher
     from imagerouter_mcp.generation.sources import Sources
+    from imagerouter_mcp.generation.step_runner import StepRunner
 
 
 class App:
@@ -157,11 +157,11 @@ class App:
         return Delivery(lambda: self.fetcher, self.gallery, self.journal, self.answers, self.settings)
 
     @cached_property
-    def finisher(self) -> "Finisher":
+    def step_runner(self) -> "StepRunner":
         """Finishes pictures without a model."""
-        from imagerouter_mcp.generation.finisher import Finisher
+        from imagerouter_mcp.generation.step_runner import StepRunner
 
-        return Finisher(self.sources, self.delivery, self.gallery, remote=self.settings.remote)
+        return StepRunner(self.sources, self.delivery, self.gallery, remote=self.settings.remote)
 
     @cached_property
     def planner(self) -> "Planner":

@@ -32,7 +32,7 @@ def test_generate_saves_a_picture_and_says_where(run: Run, tmp_path: Path) -> No
     (path,) = (tmp_path / "pictures").iterdir()
     assert ended.status == 0
     assert f"Saved: {path} (1024×1024 JPEG, " in ended.out
-    assert "Made 1 picture with test/test for nothing" in ended.out
+    assert "Made 1 picture with test/test for free" in ended.out
     assert ended.err == ""
     with Image.open(path) as picture:
         assert picture.size == (1024, 1024)
@@ -145,7 +145,7 @@ def test_options_may_stand_between_the_words(run: Run) -> None:
 
 
 def test_models_may_be_typed_with_commas(run: Run) -> None:
-    ended = run("compare", "A fox", "test/test,sandbox/slow-0.2", "--size", "64x64", "--json")
+    ended = run("compare", "A fox", "test/test,sandbox/slow-0.2", "--size", "256x256", "--json")
     assert ended.json["model"] == "test/test, sandbox/slow-0.2"
 
 
@@ -167,14 +167,14 @@ def test_a_wrong_value_is_answered_without_the_names_that_only_agents_use(run: R
 
 def test_the_last_of_several_are_named_in_the_order_of_their_numbers(run: Run) -> None:
     models = ("sandbox/slow-0.5", "test/test", "sandbox/slow-0.2")
-    images = run("compare", "A fox", *models, "--size", "64x64", "--json").json["images"]
+    images = run("compare", "A fox", *models, "--size", "256x256", "--json").json["images"]
     assert f"in their order: {', '.join(image['handle'] for image in images)}." in run("show", "last").err
 
 
 def test_a_picture_that_is_shown_again_is_not_said_to_be_made_now(run: Run) -> None:
     made = run("generate", "A fox", "--json", *FAST).json
     for again in (run("show"), run("get", made["generation"])):
-        assert again.out.startswith("1 picture, made with test/test for nothing")
+        assert again.out.startswith("1 picture, made with test/test for free")
 
 
 def test_refusals_and_notes_name_commands_and_options(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,6 +170,7 @@ def test_a_server_elsewhere_is_registered_by_its_address_and_the_token_stays_in_
     refused = command("setup", "claude-desktop", "--url", address)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert f"Add {address} in its settings, under Connectors" in refused.stderr
+    assert "charged" not in refused.stderr, "nobody who registers a server thinks of that"
 
 
 def test_the_key_is_in_no_hosts_configuration(

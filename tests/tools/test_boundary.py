@@ -67,6 +67,12 @@ BAD_CALLS: dict[str, tuple[str, dict[str, object], str, str]] = {
     ),
     "a video model": ("generate_image", {**FOX, "model": "openai/sora-2"}, "plan", "makes videos"),
     "a size in words": ("generate_image", {**FOX, "size": "big"}, "plan", "'big' is not a size"),
+    "a size of a typing error": (
+        "generate_image",
+        {**FOX, "size": "20000x10"},
+        "plan",
+        "a side has 16384 pixels at most",
+    ),
     "a size without pixels": ("generate_image", {**FOX, "size": "0x0"}, "plan", "'0x0' is not a size"),
     "a strip of a picture": (
         "generate_image",
@@ -280,7 +286,7 @@ async def test_all_that_is_wrong_with_a_call_is_told_at_once(connect: Hosts) -> 
 @pytest.mark.parametrize(
     ("tool", "wrong", "right"),
     [
-        ("edit_image", {"images": [True, {}]}, "'images' must be a list of strings"),
+        ("edit_image", {"images": [True, {"path": "fox.png"}]}, "'images' must be a list of strings"),
         (
             "search_models",
             {"supports": ["edit", "video", "sound"]},

@@ -73,7 +73,7 @@ class Answer:
         """Return what it cost."""
         if not self.text_only:
             return self.told.fields["cost_usd"]
-        return float(self._found(r"^Made .*? for (?:\$([\d.]+)|nothing)(?: in|\.)")[1] or 0)
+        return float(self._found(r"^Made .*?(?: for \$([\d.]+)|free)(?: in|\.)")[1] or 0)
 
     def highest_cost(self) -> float:
         """Return what it would cost at most."""

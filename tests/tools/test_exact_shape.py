@@ -31,7 +31,7 @@ CASES: dict[str, tuple[Mapping[str, str], str, str]] = {
         "1536x1024",
         "cropped to 4000x2100, enlarged 2.6 times, which adds no detail.",
     ),
-    "a banner": ({"size": "970x90"}, "1536x1024", "cropped to 970x90, which leaves 14% of it."),
+    "a banner": ({"size": "970x90"}, "1536x1024", "cropped to 970x90, which leaves 14 % of it."),
     "a padded banner": ({"size": "970x90", "fit": "contain"}, "1536x1024", "padded to 970x90."),
     "free": (
         {"size": "1920x1080", "model": "black-forest-labs/FLUX-1-schnell:free"},
@@ -95,8 +95,8 @@ async def test_the_result_has_exactly_the_size_and_its_original_lies_beside_it(
     assert Path(original["path"]).name == f"{told.path.stem}-original{told.path.suffix}"
     note = f"{told.fields['model']} made {own.width}x{own.height}; here it was "
     assert [each for each in told.fields["notes"] if each.startswith(note) and each.endswith(done)]
-    assert f"Original: {original['handle']} · {Path(original['path']).name} (" in told.text
-    assert f"Link: {original['url']} (of the original; anyone" in told.text
+    assert f"Model's own: {original['handle']} · {Path(original['path']).name} (" in told.text
+    assert f"Link: {original['url']} (the model's own; anyone" in told.text
     assert "url" not in told.image
     assert len(told.text) < 900
 
@@ -183,7 +183,7 @@ async def test_each_of_several_and_each_model_s_has_the_size(connect: Hosts) -> 
         images = told.fields["images"]
         assert [opened(image["path"]).size for image in images] == [(1200, 630)] * count
         assert all(opened(image["original"]["path"]).size != (1200, 630) for image in images)
-        assert told.text.count("Original: img_") == count
+        assert told.text.count("Model's own: img_") == count
     assert [Path(image["path"]).name for image in three.fields["images"]] == [
         "card-1.webp",
         "card-2.webp",
@@ -225,7 +225,7 @@ async def test_an_original_can_be_shown_edited_and_found_and_last_is_the_result(
 
 @pytest.mark.parametrize("loss", ["file", "file and original", "all"])
 async def test_a_result_whose_file_is_gone_is_made_again_of_its_original(
-    connect: Hosts, sandbox: Sandbox, loss: str
+    connect: Hosts, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, loss: str
 ) -> None:
     async with connect() as host:
         told = await host("generate_image", **FOX, size="1200x630", response_format="url")
@@ -235,7 +235,7 @@ async def test_a_result_whose_file_is_gone_is_made_again_of_its_original(
         if loss != "file":
             lose(original)
         if loss == "all":
-            sandbox.app.state.sandbox.results = FileStore(1)
+            monkeypatch.setattr(sandbox.app.state.sandbox, "results", FileStore(1))
         again = await host("show_image", handle=told.image["handle"])
         listed = (await host("list_images")).fields["images"]
     if loss == "all":

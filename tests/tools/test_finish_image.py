@@ -24,6 +24,7 @@ async def test_a_favicon_set_from_a_generated_logo(connect: Hosts, made: Made) -
         again = await host("finish_image", images=[told.fields["images"][3]["handle"]], steps=["resize 64"])
         unclear = await host("edit_image", images=["last"], prompt="x", model="test/test")
         found = await host("list_images", query="favicon")
+        shown = await host("show_image", handle=again.image["handle"])
     paths = [Path(image["path"]) for image in told.fields["images"]]
     assert [path.name for path in paths] == [
         "favicon.ico",
@@ -33,7 +34,11 @@ async def test_a_favicon_set_from_a_generated_logo(connect: Hosts, made: Made) -
     ]
     assert {path.parent.name for path in paths} == {f"{logo.path.stem}-favicon"}
     assert f"Also saved: {paths[0].with_name('site.webmanifest')}" in told.text
-    assert told.text.startswith("Made 4 pictures with no model for nothing.")
+    assert told.text.startswith("Made 4 pictures, free.\n1 · img_")
+    assert shown.text.startswith("1 picture, made without a model, free.\n")
+    assert ' · free · "favicon: ' in found.text
+    for answer in (told, again, found, shown):
+        assert "no model" not in answer.text, "there is none to name"
     assert told.fields["cost_usd"] == 0
     assert told.fields["sources"][0].startswith(logo.image["handle"])
     assert len(told.previews) == 1

@@ -174,12 +174,25 @@ async def test_a_mask_can_be_looked_at_for_nothing(connect: Hosts, photo: Path, 
     async with connect() as host:
         told = await host("preview_mask", image=str(photo), mask="outside:box:0,0,50%,50%")
     assert told.fields["changed_percent"] == 75
+    assert "All of it would be sent." in told.text
     with Image.open(io.BytesIO(b64decode(told.previews[0].data))) as picture:
         inside, outside = picture.getpixel((150, 20)), picture.getpixel((40, 20))
     assert isinstance(inside, tuple)
     assert isinstance(outside, tuple)
     assert inside[0] > outside[0] + 60
     assert generations(journal) == []
+
+
+async def test_what_a_masked_edit_would_send_is_told_in_both(connect: Hosts, tmp_path: Path) -> None:
+    Image.new("RGB", (2000, 1000), "teal").save(tmp_path / "large.png")
+    async with connect() as host:
+        told = await host("preview_mask", image=str(tmp_path / "large.png"), mask="box:900,450,100,100")
+    left, top, width, height = told.fields["sent_box"]
+    assert left <= 900
+    assert 1000 <= left + width < 2000
+    assert top <= 450
+    assert 550 <= top + height <= 1000
+    assert f"Only what is inside the frame would be sent, about {width}×{height}." in told.text
 
 
 @pytest.mark.parametrize(

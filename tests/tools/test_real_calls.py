@@ -250,7 +250,7 @@ KINDS: dict[str, list[Row]] = {
         refused("nearest length that it makes is 12", tool=VIDEO, model="openai/sora-2", seconds="60"),
         refused("Ask for 1 to 60 seconds", tool=VIDEO, seconds=3600),
         plans({"size": "1536x1024"}, model=GPT, size="16:9"),
-        searched("fit", query="a realistic photo of a fox " * 200),
+        searched("fit", query="a realistic photo of a fox " * 150),
     ],
     "models by the names that people use": [
         *(plans({"model": GPT}, model=name) for name in ("gpt-image-1", "OpenAI/GPT-Image-1", "GPT image 1")),

@@ -146,7 +146,7 @@ def test_a_client_whose_protocol_lacks_resource_links_gets_none(
 
 async def test_a_call_that_goes_on_says_in_both_how_to_collect_it(connect: Hosts) -> None:
     async with connect(wait_seconds=0.1) as host:
-        told = await host("generate_image", prompt="A fox", model="sandbox/slow-0.6", size="64x64")
+        told = await host("generate_image", prompt="A fox", model="sandbox/slow-0.6", size="256x256")
         seconds = told.fields["ask_again_seconds"]
         check_both(
             told,
@@ -175,7 +175,7 @@ async def test_what_is_unfinished_says_in_both_what_it_may_cost_and_what_to_do(
     connect: Hosts, made: Journal
 ) -> None:
     async with connect(wait_seconds=0.1, grace_seconds=0) as host:
-        begun = await host("generate_image", prompt="A fox", model="sandbox/slow-9.5", size="64x64")
+        begun = await host("generate_image", prompt="A fox", model="sandbox/slow-9.5", size="256x256")
         handle = begun.fields["generation"]
         await until(made)
         for told in (await host("list_images"), await host("spending")):
@@ -190,7 +190,7 @@ async def test_a_failure_that_cost_nothing_leaves_the_sum_as_certain_as_it_was(c
     assert some.text.startswith(f"Made 1 of 2 pictures with {FLUX} for $0.0013")
     check_both(some, *some.fields["failures"])
     assert whole.text.startswith("Made 2 pictures with 2 models for $0.0013")
-    assert f"2 · {whole.fields['images'][1]['handle']} · test/test · nothing" in whole.text
+    assert f"2 · {whole.fields['images'][1]['handle']} · test/test · free" in whole.text
 
 
 def contents(path: Path) -> bytes:

@@ -55,7 +55,7 @@ async def test_a_background_is_removed_in_a_second_step_and_last_names_the_cut_o
         assert "no transparency" not in told.text, "that is of no interest after the second step"
         assert told.fields["cost_usd"] == 0.0357
         assert any("is transparent" in note for note in told.fields["notes"])
-        assert f"Original: {told.image['original']['handle']} · logo-uncut.png" in told.text
+        assert f"Model's own: {told.image['original']['handle']} · logo-uncut.png" in told.text
         spent = (await host("spending")).fields
         assert (spent["total_usd"], spent["under_way_usd"], spent["uncertain_usd"]) == (0.0357, 0, 0)
         listed = (await host("list_images")).fields

@@ -84,7 +84,7 @@ def test_only_videos_are_videos() -> None:
     ("cost", "latency_ms", "words"),
     [
         ("0.04", 6942, "x/y · $0.04 · 6.9 s"),
-        ("0", 0, "x/y · nothing · 0.0 s"),
+        ("0", 0, "x/y · free · 0.0 s"),
         (None, None, "x/y · cost unknown"),
     ],
 )
@@ -130,7 +130,7 @@ async def test_a_video_is_told_as_one() -> None:
         ("0.04", "unknown", "Made 1 of 2 pictures with x/y for at least $0.04 in"),
         ("0.04", "0.03", "Made 1 of 2 pictures with x/y for $0.07 in"),
         (None, "0.03", "Made 1 of 2 pictures with x/y for at least $0.03 in"),
-        ("0", None, "Made 1 of 2 pictures with x/y for nothing in"),
+        ("0", None, "Made 1 of 2 pictures with x/y for free in"),
         (None, None, "Made 1 of 2 pictures with x/y in"),
     ],
 )
@@ -263,7 +263,7 @@ async def test_a_picture_in_two_steps_is_told_with_both_models_their_sum_and_the
     assert (
         told[0] == "Made 1 picture with x/y and b/cut for $0.0406 in 7.0 s. x/y was chosen, for it is cheap."
     )
-    assert "Original: img_0001 · fox-uncut.png (PNG, 1 kB)" in told
+    assert "Model's own: img_0001 · fox-uncut.png (PNG, 1 kB)" in told
     assert "The model read the prompt as: a red fox" in told
 
 

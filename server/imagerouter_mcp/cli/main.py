@@ -80,7 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _command(typed)()
     except ImageRouterError as error:
-        print(f"imagerouter-mcp: {error}", file=sys.stderr)
+        # Who registers or serves asks for no picture, and does not wonder about money.
+        free = not by_hand and error.charged == "no"
+        told = f"{error.what} {error.remedy}" if free else str(error)
+        print(f"imagerouter-mcp: {told}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return 130

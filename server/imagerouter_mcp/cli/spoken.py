@@ -12,6 +12,10 @@ _PHRASES = (
     ("Call it again with these arguments only", "Type it again with these only"),
     ("Call it again without", "Type it again without"),
     ("Correct this and call it again.", "Correct this and type it again."),
+    (
+        "Repeats within ten minutes return the first.",
+        "Make another one even if the same call is still under way.",
+    ),
     ("start it with --sandbox", "add --sandbox"),
     ("above the person's", "above your"),
     ("the person wants", "you want"),

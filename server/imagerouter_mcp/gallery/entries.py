@@ -77,6 +77,11 @@ class Metadata:
     cost_usd: Decimal | None = None
     latency_ms: int | None = None
 
+    @property
+    def made_here(self) -> bool:
+        """Whether the pictures were made without a model, for nothing."""
+        return self.model == MADE_HERE
+
 
 @dataclass(frozen=True, kw_only=True)
 class Record(Metadata):

@@ -119,8 +119,8 @@ def _laid_in_words(model: str, kind: str, cut: Cut, told: Fields) -> list[str]:
     """Say what laying an answer into its source did, a sentence each."""
     words = [f"Outside the mask every pixel is the source's; inside, {told['changed']} % changed."]
     if kind != "png":
-        lossy = f"{kind.upper()} loses a little everywhere: only PNG keeps every pixel outside the mask"
-        words = [f"{lossy}. Inside, {told['changed']} % changed."]
+        lossy = f"{kind.upper()} is not exact: only PNG keeps every pixel outside the mask."
+        words = [f"{lossy} Inside, {told['changed']} % changed."]
     if told["echo"]:
         words.append(f"{model} changed nothing there; other words or another model may.")
     elif not told["aligned"]:

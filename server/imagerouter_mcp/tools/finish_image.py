@@ -10,7 +10,7 @@ from pydantic import Field
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.tools.declare import MAKES, tool
 from imagerouter_mcp.tools.generating import outcome_result, session_of
-from imagerouter_mcp.tools.parameters import AppContext, Filename, OutputDir, Preview
+from imagerouter_mcp.tools.parameters import AppContext, OutputDir, Preview
 from imagerouter_mcp.tools.pictures import GenerationContent
 from imagerouter_mcp.tools.roots import Roots, ask_roots, within_roots
 
@@ -23,6 +23,7 @@ Steps = Annotated[
         "animate gif 500ms, favicon, app-icons, social."
     ),
 ]
+Named = Annotated[str, Field(description="File name, no folder. Default: the picture's own.")]
 
 
 async def _roots(ctx: AppContext, images: list[str], output_dir: str) -> Roots:
@@ -37,7 +38,7 @@ async def finish_image(
     ctx: AppContext,
     roots: Annotated[ListRootsResult, Resolve(_roots)],
     output_dir: OutputDir = "",
-    filename: Filename = "",
+    filename: Named = "",
     preview: Preview = "auto",
 ) -> Annotated[CallToolResult, GenerationContent]:
     """Crop, resize, compress or convert pictures; make icons, collages or GIFs; cut out from a plain ground.
@@ -53,7 +54,7 @@ async def finish_image(
     order = replace(order, session=session_of(ctx))
     if made := await app.sources.last_of(order):
         order = with_last(order, made)
-    record, notes = await app.finisher.finish(order.requests[0], steps)
+    record, notes = await app.step_runner.run(order.requests[0], steps)
     told = () if app.typed else order.notes  # a person knows no sessions
     finished = Finished(record.generation, (Result(record, notes=(*told, *notes)),))
     return await outcome_result(ctx, finished, preview)

@@ -74,7 +74,7 @@ async def done_result(finished: Finished, answer: Answer) -> CallToolResult:
     lines = _done_lines(finished, answer)
     if answer.preview != "none":
         pairs = zip(_numbers(finished), shown, strict=True)
-        files = [(image.path, f"{number} · {image.handle}\n{made.model}") for number, (made, image) in pairs]
+        files = [(image.path, _label(number, made, image)) for number, (made, image) in pairs]
         drawn, stopped = await draw_preview(files, answer.preview)
         blocks += [drawn] if drawn else []
         lines += [stopped] if stopped else []
@@ -104,6 +104,12 @@ def _numbers(finished: Finished) -> list[int]:
     if any(len(made.record.images) > 1 for made in finished.results):
         return list(range(1, len(list(_pictures(finished))) + 1))
     return [made.number for made in finished.results]
+
+
+def _label(number: int, made: Result, image: GalleryImage) -> str:
+    """Return what stands below a picture on a contact sheet: its model, or its size if it was made here."""
+    second = f"{image.width}x{image.height}" if made.record.made_here else made.model
+    return f"{number} · {image.handle}\n{second}"
 
 
 def _record_content(record: Record, links: Links | None) -> DoneContent:
@@ -165,7 +171,7 @@ def _done_lines(finished: Finished, answer: Answer) -> list[str]:
     lines = [_heading(finished)]
     for number, (made, image) in zip(_numbers(finished), shown, strict=True):
         if len(shown) > 1:
-            lines.append(f"{number} · {image.handle} · {summary(made)}")
+            lines.append(" · ".join(filter(None, (str(number), image.handle, summary(made)))))
         lines.extend(_file_lines(image, answer.links))
     if answer.sources:
         lines.append(f"From: {'; '.join(answer.sources)}")
@@ -188,13 +194,15 @@ def _done_lines(finished: Finished, answer: Answer) -> list[str]:
 def _heading(finished: Finished) -> str:
     """Return what was made for how much: "Made 1 picture with x/y for $0.04 in 6.9 s."."""
     first = finished.results[0]
+    count = _count(finished)
+    if first.record.made_here:
+        return f"{count}, made without a model, free." if finished.shown else f"Made {count}, free."
     models = {made.model for made in finished.results}
     with_what = first.model if len(models) == 1 else f"{len(models)} models"
     took = max((made.latency_ms or 0 for made in finished.results), default=0)
     time = f" in {took / 1000:.1f} s" if took else ""
     why = f" {first.records[0].model} was chosen, for {first.why}." if first.why else ""
     made = f"with {with_what}{_total_words(finished)}{time}.{why}"
-    count = _count(finished)
     if finished.repeated:
         return f"Made before, not charged again: {count} {made}"
     return f"{count}, made {made}" if finished.shown else f"Made {count} {made}"
@@ -234,12 +242,12 @@ def _file_lines(image: GalleryImage, links: Links | None) -> list[str]:
     if original:
         name = original.path.name if original.path else ""
         lines.append(
-            f"Original: {' · '.join(filter(None, (original.handle, name)))} ({description(original)})"
+            f"Model's own: {' · '.join(filter(None, (original.handle, name)))} ({description(original)})"
         )
     if image.url:
         lines.append(f"Link: {image.url} (anyone who has it can open it)")
     if original and original.url:
-        lines.append(f"Link: {original.url} (of the original; anyone who has it can open it)")
+        lines.append(f"Link: {original.url} (the model's own; anyone who has it can open it)")
     return lines
 
 

@@ -109,7 +109,7 @@ def _line(image: "GalleryImage", record: "Record", links: "Links | None") -> str
     parts = [
         image.handle,
         record.created_at.astimezone().strftime("%Y-%m-%d %H:%M"),
-        record.model,
+        *(() if record.made_here else (record.model,)),
         cost_words(record.cost_usd),
         f'"{short_prompt(record.prompt)}"',
         _place(image, links),

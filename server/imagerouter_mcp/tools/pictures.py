@@ -87,16 +87,18 @@ def description(image: "GalleryImage") -> str:
 
 
 def summary(made: "Result") -> str:
-    """Return model, cost and time of a result in a few words: "x/y · $0.04 · 6.9 s"."""
+    """Return model, cost and time of a result in a few words: "x/y · $0.04 · 6.9 s"; "" if made here."""
+    if made.record.made_here:
+        return ""
     took = f"{made.latency_ms / 1000:.1f} s" if made.latency_ms is not None else ""
     return " · ".join(part for part in (made.model, cost_words(made.cost_usd), took) if part)
 
 
 def cost_words(cost_usd: Decimal | None) -> str:
-    """Return a cost for a sentence."""
+    """Return a cost in a list, or after "for"."""
     if cost_usd is None:
         return "cost unknown"
-    return dollars(cost_usd) if cost_usd else "nothing"
+    return dollars(cost_usd) if cost_usd else "free"
 
 
 def _file_size(count: int) -> str:

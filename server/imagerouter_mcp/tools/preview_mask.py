@@ -21,11 +21,15 @@ PreviewedMask = Annotated[str, Field(description="As in edit_image.")]
 
 
 class MaskContent(TypedDict):
-    """How much of a picture would change; the size is the picture's, in pixels."""
+    """How much of a picture would change; the size is the picture's, in pixels.
+
+    `sent_box` is the part that would be sent: x, y, width, height.
+    """
 
     changed_percent: float
     width: int
     height: int
+    sent_box: list[int]
     notes: list[str]
 
 
@@ -65,7 +69,19 @@ async def preview_mask(
         percent = round(100 * await decode("previews", None, covered_share, drawn), 1)
         width, height = masked.size
     changes = f"{percent:g} % of the {width}×{height} picture would change: the tinted part."
-    sent = f"About {cut.box[2] - cut.box[0]}×{cut.box[3] - cut.box[1]} of it, the frame, would be sent."
+    left, top, right, bottom = cut.box
+    framed = right - left, bottom - top
+    sent = (
+        "All of it would be sent."
+        if framed == masked.size
+        else f"Only what is inside the frame would be sent, about {framed[0]}×{framed[1]}."
+    )
     text = " ".join((changes, sent, *sources.notes))
-    content = MaskContent(changed_percent=percent, width=width, height=height, notes=list(sources.notes))
+    content = MaskContent(
+        changed_percent=percent,
+        width=width,
+        height=height,
+        sent_box=[left, top, *framed],
+        notes=list(sources.notes),
+    )
     return tool_result([text], content, image_block(preview))

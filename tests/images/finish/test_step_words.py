@@ -81,6 +81,16 @@ def test_all_wrong_steps_are_told_at_once_with_their_right_forms() -> None:
     assert "Steps: crop, trim, resize" in said
 
 
+def test_a_wrong_format_is_told_by_the_right_ones_alone() -> None:
+    with pytest.raises(PlanError) as caught:
+        read_steps(["convert tiff"], 1)
+    said = str(caught.value)
+    assert said.startswith("Wrong step: 'convert tiff': write \"convert png\"")
+    assert "png, jpeg, webp, avif, gif, ico" in said
+    assert "quality" not in said
+    assert "favicon" not in said, "other steps are of no help here"
+
+
 @pytest.mark.parametrize(
     ("texts", "pictures", "said"),
     [

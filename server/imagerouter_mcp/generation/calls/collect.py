@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from anyio import to_thread
 
 from imagerouter_mcp.errors import DeliveryError, ImageRouterError, NotFoundError, revived
-from imagerouter_mcp.gallery.entries import MADE_HERE, OPEN_STATES, Entry, GalleryImage, Record
+from imagerouter_mcp.gallery.entries import OPEN_STATES, Entry, GalleryImage, Record
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.calls.outcome import Finished, Outcome, Pending, Result, summed_up
@@ -54,7 +54,7 @@ class Collector:
     async def made_here(self, handle: str) -> Finished | None:
         """Return pictures that were made without a model, which need no entry; None for any other handle."""
         record = await to_thread.run_sync(self._gallery.generation, handle.strip().lower())
-        if record is None or record.model != MADE_HERE:
+        if record is None or not record.made_here:
             return None
         return Finished(record.generation, (Result(record),))
 

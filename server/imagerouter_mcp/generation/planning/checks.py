@@ -126,8 +126,8 @@ def _check_finished_size(entry: ModelEntry, size: str) -> None:
         return
     if width * height > MOST_FINISHED:
         raise PlanError(
-            f"{entry.id} makes {made} at most, of which no picture of more than {MOST_FINISHED / 1e6:.0f} "
-            f"megapixels is made here; {size} has {width * height / 1e6:.0f}.",
+            f"{entry.id} makes {made} at most, and a picture is enlarged here to {MOST_FINISHED / 1e6:.0f} "
+            f"megapixels at most; {size} has {width * height / 1e6:.0f}.",
             f"Ask for less, such as {made}.",
         )
     if not 1 / MOST_EXTREME <= width / height <= MOST_EXTREME:

@@ -65,7 +65,7 @@ class Finishing:
         kept = share_kept(came, (width, height)) if self.fit == "cover" else 1
         larger = enlargement(came, (width, height), self.fit)
         if kept < _LITTLE_KEPT:
-            words += f", which leaves {kept:.0%} of it"
+            words += f", which leaves {100 * kept:.0f} % of it"
         if larger > MOST_ENLARGED:
             words += f", enlarged {larger:.1f} times, which adds no detail"
         return words

@@ -123,7 +123,12 @@ def read_size(text: str) -> tuple[int, int] | None:
     if text in _NO_WISH:
         return None
     match = _SIZE.fullmatch(f"{text}x{text}" if text.isdecimal() else text)
-    if not match or not all(1 <= int(side) <= MAX_SIDE for side in match.groups()):
+    if match and max(map(int, match.groups())) > MAX_SIDE:
+        raise PlanError(
+            f"{text[:40]!r} is larger than any picture made here: a side has {MAX_SIDE} pixels at most.",
+            "Ask for less.",
+        )
+    if not match or not all(map(int, match.groups())):
         raise PlanError(
             f"{text[:40]!r} is not a size.",
             'Give it as WIDTHxHEIGHT in pixels, such as "1024x1024", as 1K, 2K or 4K, or as "auto".',

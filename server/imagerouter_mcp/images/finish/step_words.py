@@ -184,7 +184,9 @@ def _convert(words: Sequence[str]) -> Convert:
             raise _WrongStepError("an icon has no target size" if kind == "ico" else "1kB is the least")
         return Convert(kind, max_bytes=most)
     found = _QUALITY.fullmatch(rest[0])
-    if found is None or not 1 <= int(found[1]) <= _MOST_QUALITY or kind in ("png", "gif", "ico"):
+    if found is None:
+        raise _WrongStepError
+    if not 1 <= int(found[1]) <= _MOST_QUALITY or kind in ("png", "gif", "ico"):
         raise _WrongStepError("quality is 1 to 100, of jpeg, webp and avif")
     return Convert(kind, quality=int(found[1]))
 
@@ -308,7 +310,9 @@ def read_steps(texts: Sequence[str], pictures: int) -> Plan:
         except _WrongStepError as error:
             wrong.append(f"{collapse(text, 40)!r}: {error}")
     if wrong:
-        raise PlanError(f"Wrong steps: {'; '.join(wrong)}.", f"Steps: {_NAMES}.")
+        known = all(map(is_step, texts))
+        remedy = "Correct this and call it again." if known else f"Steps: {_NAMES}."
+        raise PlanError(f"Wrong {'step' if len(wrong) == 1 else 'steps'}: {'; '.join(wrong)}.", remedy)
     return _ordered(steps, pictures)
 
 
@@ -367,7 +371,7 @@ def _ordered(steps: Sequence[Step], pictures: int) -> Plan:
 
 def _check_count(join: Join | None, pictures: int) -> None:
     if isinstance(join, BeforeAfter) and pictures != 2:  # noqa: PLR2004 - before and after
-        raise PlanError(f"before-after takes 2 pictures, and there are {pictures}.", "Give two in `images`.")
+        raise PlanError(f"before-after takes 2 pictures, but got {pictures}.", "Give two in `images`.")
     if join and pictures < 2:  # noqa: PLR2004 - one is not joined
         raise PlanError("There is only one picture to join.", "Give several in `images`, in their order.")
 

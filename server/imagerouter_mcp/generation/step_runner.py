@@ -1,4 +1,4 @@
-"""Finish pictures without a model, for nothing: open them, do the steps, store and record what was made."""
+"""Do the steps of `finish_image`: open the pictures, do what needs no model, store and record the results."""
 
 import shutil
 from collections.abc import AsyncGenerator, Sequence
@@ -46,8 +46,8 @@ MOST_PICTURES = 16
 _LONGEST_PROMPT = 500
 
 
-class Finisher:
-    """Finishes pictures.
+class StepRunner:
+    """Does steps on pictures.
 
     Args:
         sources: Opens them.
@@ -62,7 +62,7 @@ class Finisher:
         self._gallery = gallery
         self._remote = remote
 
-    async def finish(self, request: Request, steps: Sequence[str]) -> tuple[Record, tuple[str, ...]]:
+    async def run(self, request: Request, steps: Sequence[str]) -> tuple[Record, tuple[str, ...]]:
         """Do steps on pictures; after an error nothing is left behind.
 
         Args:
