@@ -30,7 +30,10 @@ def test_every_row_says_whom_it_is_about_what_is_so_and_who_saw_it_when(row: dic
 
 
 def test_nothing_is_known_of_an_unknown_model() -> None:
-    assert facts_of("nobody/knows") == Facts(max_sources=16)
+    known = facts_of("nobody/knows")
+    words = {"region_words": known.region_words, "surroundings_words": known.surroundings_words}
+    assert all("{area}" in each for each in words.values())  # for any model's masked edits
+    assert known == Facts(max_sources=16, **words)
 
 
 def test_what_is_known_depends_on_model_provider_and_output() -> None:

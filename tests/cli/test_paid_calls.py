@@ -25,7 +25,7 @@ def test_a_person_at_a_terminal_waits_however_long_it_takes(
     run: Run, monkeypatch: pytest.MonkeyPatch, journal: Callable[[], list[dict[str, Any]]]
 ) -> None:
     monkeypatch.setenv("IMAGEROUTER_WAIT_SECONDS", "0.1")
-    ended = run("generate", "A fox", "--model", "sandbox/slow-0.5", "--size", "64x64", "--json")
+    ended = run("generate", "A fox", "--model", "sandbox/slow-0.5", "--size", "256x256", "--json")
     assert ended.status == 0, ended.err
     (image,) = ended.json["images"]
     assert Path(image["path"]).is_file()

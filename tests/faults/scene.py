@@ -229,7 +229,7 @@ def make(host: Host, prompt: str, model: str, **arguments: object) -> Told:
 
 def picture(prompt: str, model: str, **arguments: object) -> dict[str, object]:
     """The arguments for a small picture."""
-    return {"prompt": prompt, "model": model, "size": "64x64", "preview": "none", **arguments}
+    return {"prompt": prompt, "model": model, "size": "256x256", "preview": "none", **arguments}
 
 
 def clip(prompt: str, model: str, **arguments: object) -> dict[str, object]:

@@ -18,7 +18,6 @@ from faults.scene import QUICK, Scene, new_prompt, picture, scene
 
 ENDS, PICTURES = 20, 500
 _MODELS = (QUICK, QUICK, QUICK, "sandbox/url-slow")
-_SIZES = {"sandbox/url-slow": "8x8"}
 
 
 @dataclass(slots=True)
@@ -73,8 +72,7 @@ class Worker(threading.Thread):
     def _new(self) -> str:
         prompt = new_prompt("a fox")
         model = self._story.chance.choice(_MODELS)
-        wish = picture(prompt, model)
-        self._story.wanted[prompt] = {**wish, "size": _SIZES.get(model, wish["size"])}
+        self._story.wanted[prompt] = picture(prompt, model)
         return prompt
 
 

@@ -44,15 +44,15 @@ def _kind(model: str, tool: str = "generate_image", **arguments: object) -> Kind
 
 
 KINDS = (
-    _kind("test/test", size="64x64"),
+    _kind("test/test", size="256x256"),
     _kind("black-forest-labs/FLUX-1-schnell", size="128x128", quality="low"),
     _kind("black-forest-labs/FLUX-1-schnell", size="128x192"),
     _kind("qwen/qwen-image", size="192x128", quality="high"),
     _kind("ideogram-ai/ideogram-v3", size="1024x1024"),
-    _kind("stabilityai/sdxl-turbo:free", size="64x64"),
+    _kind("stabilityai/sdxl-turbo:free", size="256x256"),
     _kind("nobody/knows-it"),
     *(
-        _kind(f"sandbox/{name}", size="64x64")
+        _kind(f"sandbox/{name}", size="256x256")
         for name in (
             "slow-0",
             "dear",

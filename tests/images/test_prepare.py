@@ -880,7 +880,7 @@ def test_heic_is_converted_upright_and_without_its_metadata(alpha: bool) -> None
         (b"\0\0\0\x0cJXL \r\n\x87\n\0\0\0\x14ftypjxl ", "JPEG XL"),
         (b"\xff\x0a\xfa\x1f\x41\x91", "JPEG XL"),
         (b"8BPS\0\1\0\0\0\0\0\0\0\3", "a Photoshop document (PSD)"),
-        (b"\0\0\1\0\2\0\x10\x10\0\0\1\0\x20\0", "an icon (ICO)"),
+        (b"\0\0\2\0\2\0\x10\x10\0\0\1\0\x20\0", "an icon or a cursor"),
     ],
 )
 def test_a_picture_of_a_kind_that_is_not_read_is_called_what_it_is(data: bytes, what: str) -> None:

@@ -14,7 +14,8 @@ from imagerouter_mcp.sandbox.service.state import SandboxState
 from imagerouter_mcp.sandbox.service.store import StoredFile
 from support.faulty_state import first_time
 
-_DRIP_BYTES: Final = 64
+_FIRST_DRIP: Final = 64
+_DRIPS: Final = 8
 _DRIP_SECONDS: Final = 0.2
 _CHUNK: Final = bytes(64 * 1024)
 
@@ -55,11 +56,13 @@ def _slow(request: Request, found: StoredFile) -> Response:
 
 
 async def _drip(data: bytes, state: SandboxState) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), _DRIP_BYTES):
-        yield data[start : start + _DRIP_BYTES]
+    yield data[:_FIRST_DRIP]
+    most = max(_FIRST_DRIP, len(data) // _DRIPS)
+    for start in range(_FIRST_DRIP, len(data), most):
         await state.pause(_DRIP_SECONDS)
         if state.closing.is_set():
             raise CutError
+        yield data[start : start + most]
 
 
 def _endless(request: Request, _: StoredFile) -> Response:

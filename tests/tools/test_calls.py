@@ -25,8 +25,8 @@ from support.eras import in_both_eras
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Change = Callable[..., None]
 
-SLOW = {"model": "sandbox/slow-0.3", "size": "64x64"}
-FAST = {"model": "sandbox/slow-0", "size": "64x64"}
+SLOW = {"model": "sandbox/slow-0.3", "size": "256x256"}
+FAST = {"model": "sandbox/slow-0", "size": "256x256"}
 EACH_ITS_OWN = {"handle", "path", "url", "generation", "latency_ms", "bytes"}
 """What differs between two results of the same wish."""
 UNKNOWN = {
@@ -99,11 +99,11 @@ NOT_CHARGED_AGAIN = "This is the result of the same call made before; nothing wa
 
 KINDS: dict[str, tuple[str, dict[str, object]]] = {
     "one": ("generate_image", {**SLOW, "quality": "low"}),
-    "the person's model": ("generate_image", {"size": "64x64"}),
+    "the person's model": ("generate_image", {"size": "256x256"}),
     "three": ("generate_image", {**SLOW, "n": 3}),
     "several models": (
         "compare_models",
-        {"models": ["sandbox/slow-0.3", "test/test", "sandbox/moderated"], "size": "64x64"},
+        {"models": ["sandbox/slow-0.3", "test/test", "sandbox/moderated"], "size": "256x256"},
     ),
 }
 
@@ -136,7 +136,7 @@ async def test_what_is_handed_off_is_collected_as_it_would_have_been_answered(
     assert len(late.previews) == len(direct.previews) == 1
     for image in late.fields["images"]:
         with Image.open(image["path"]) as picture:
-            assert picture.size == (64, 64)
+            assert picture.size == (256, 256)
 
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
@@ -159,7 +159,7 @@ async def test_collecting_waits_no_longer_than_it_was_told_or_the_server_may(
     connect: Hosts, sandbox: Sandbox, wait: float, most: float
 ) -> None:
     async with connect(wait_seconds=0.1, grace_seconds=0) as host:
-        handed_off = await host("generate_image", prompt="A fox", model="sandbox/slow-5", size="64x64")
+        handed_off = await host("generate_image", prompt="A fox", model="sandbox/slow-5", size="256x256")
         await until(lambda: asked(sandbox))
         began = asyncio.get_running_loop().time()
         told = await host("get_generation", generation=handed_off.fields["generation"], wait=wait)
@@ -577,7 +577,7 @@ async def test_a_cancelled_call_for_eight_does_not_send_the_rest(connect: Hosts,
 async def test_a_joined_call_goes_on_when_one_of_its_callers_leaves(connect: Hosts, sandbox: Sandbox) -> None:
     async with (
         connect(concurrency=1) as host,
-        under_way(sandbox, host, "generate_image", prompt="First", **SLOW),
+        under_way(sandbox, host, "generate_image", prompt="First", model="sandbox/slow-1", size="256x256"),
     ):
         leaving = asyncio.create_task(host("generate_image", prompt="A fox", **FAST))
         await _is_queued(host, "A fox")
@@ -597,7 +597,7 @@ async def test_what_one_server_gives_up_before_it_left_is_made_by_the_other_that
     async with (
         connect(concurrency=1) as host,
         connect() as other,
-        under_way(sandbox, host, "generate_image", prompt="First", model="sandbox/slow-1", size="64x64"),
+        under_way(sandbox, host, "generate_image", prompt="First", model="sandbox/slow-1", size="256x256"),
     ):
         leaving = asyncio.create_task(host("generate_image", prompt="A fox", **FAST))
         await _is_queued(other, "A fox")
@@ -651,7 +651,7 @@ async def test_a_person_sees_at_once_and_again_and_again_that_it_goes_on(
     monkeypatch.setattr(calls, "LOOK_SECONDS", 0.05)
     change_sandbox(heartbeat_seconds=60)  # nothing is heard of the service meanwhile
     async with connect() as host:
-        told = await host("generate_image", prompt="A fox", model="sandbox/slow-1", size="64x64")
+        told = await host("generate_image", prompt="A fox", model="sandbox/slow-1", size="256x256")
     assert told.progress[0] == "Preparing, 0 s"
     assert [line for line in told.progress if line.startswith("Asking sandbox/slow-1, ")][3:]
 
@@ -662,6 +662,6 @@ async def test_progress_of_several_tells_how_many_are_done(
 ) -> None:
     monkeypatch.setattr(calls, "LOOK_SECONDS", 0.02)
     async with connect(concurrency=1) as host:
-        told = await host("generate_image", prompt="A fox", n=2, model="sandbox/slow-0.3", size="64x64")
+        told = await host("generate_image", prompt="A fox", n=2, model="sandbox/slow-0.3", size="256x256")
     assert told.progress[0].startswith("0 of 2 done; preparing")
     assert any(line.startswith("1 of 2 done; ") for line in told.progress)

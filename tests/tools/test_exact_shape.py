@@ -225,7 +225,7 @@ async def test_an_original_can_be_shown_edited_and_found_and_last_is_the_result(
 
 @pytest.mark.parametrize("loss", ["file", "file and original", "all"])
 async def test_a_result_whose_file_is_gone_is_made_again_of_its_original(
-    connect: Hosts, sandbox: Sandbox, loss: str
+    connect: Hosts, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, loss: str
 ) -> None:
     async with connect() as host:
         told = await host("generate_image", **FOX, size="1200x630", response_format="url")
@@ -235,7 +235,7 @@ async def test_a_result_whose_file_is_gone_is_made_again_of_its_original(
         if loss != "file":
             lose(original)
         if loss == "all":
-            sandbox.app.state.sandbox.results = FileStore(1)
+            monkeypatch.setattr(sandbox.app.state.sandbox, "results", FileStore(1))
         again = await host("show_image", handle=told.image["handle"])
         listed = (await host("list_images")).fields["images"]
     if loss == "all":
@@ -293,6 +293,19 @@ async def test_that_a_masked_edit_keeps_its_sources_size_is_said_before_it_is_pa
     assert any("keeps its source's size" in note for note in told.fields["notes"])
     assert not any("keeps its source's size" in note for note in usual.fields["notes"])
     assert not made()
+
+
+async def test_the_format_of_a_masked_edit_changes_nothing_about_who_makes_it(
+    connect: Hosts, tmp_path: Path
+) -> None:
+    source = tmp_path / "wide.png"
+    Image.new("RGB", (640, 320), "teal").save(source)
+    masked = {"prompt": "add a ball", "images": [str(source)], "mask": "box:25%,25%,50%,50%"}
+    async with connect() as host:
+        usual, named = [
+            await host("edit_image", **masked, dry_run=True, **form) for form in ({}, {"filename": "cat.jpg"})
+        ]
+    assert named.fields["model"] == usual.fields["model"]
 
 
 async def test_a_vector_result_is_left_in_its_size_and_said(connect: Hosts) -> None:

@@ -29,7 +29,7 @@ async def test_the_newest_picture_is_listed_first_with_all_that_is_known(connect
     async with connect() as host:
         first = await host("generate_image", prompt="A red fox", **TINY)
         second = await host(
-            "generate_image", prompt="A blue whale\nin the sea", model="sandbox/gif", size="64x64"
+            "generate_image", prompt="A blue whale\nin the sea", model="sandbox/gif", size="256x256"
         )
         told = await host("list_images")
     newest, oldest = told.fields["images"]
@@ -98,7 +98,7 @@ async def test_pictures_are_found_by_words_of_prompt_model_and_date(
     async with connect() as host:
         await host("generate_image", prompt="A grey fox", **TINY)
         await host("generate_image", prompt="A red FOX", **TINY)
-        await host("generate_image", prompt="A blue whale", model="sandbox/gif", size="64x64")
+        await host("generate_image", prompt="A blue whale", model="sandbox/gif", size="256x256")
         told = await host("list_images", query=query)
     assert [image["prompt"] for image in told.fields["images"]] == found
     if not found:

@@ -321,9 +321,9 @@ async def test_no_unfinished_file_is_left(connect: Hosts, settings: Settings) ->
 @in_both_eras
 async def test_progress_is_told_while_the_model_works(connect: Hosts) -> None:
     async with connect() as host:
-        told = await host("generate_image", prompt="A fox", model="sandbox/slow-0.9", size="64x64")
+        told = await host("generate_image", prompt="A fox", model="sandbox/slow-0.9", size="256x256")
         again = await host(
-            "generate_image", prompt="A fox", model="sandbox/slow-0.9", size="64x64", again=True
+            "generate_image", prompt="A fox", model="sandbox/slow-0.9", size="256x256", again=True
         )
     assert told.progress[0] == "Preparing, 0 s"
     assert any(line.startswith("sandbox/slow-0.9 is working, ") for line in told.progress)
@@ -402,7 +402,7 @@ async def test_what_was_paid_for_and_cannot_be_had_stays_reachable(
 ) -> None:
     monkeypatch.setattr(result_files, "RETRY_AFTER_SECONDS", ())
     async with connect() as host:
-        told = await host("generate_image", prompt="A fox", model=f"sandbox/{fault}", size="64x64")
+        told = await host("generate_image", prompt="A fox", model=f"sandbox/{fault}", size="256x256")
         gallery = await host("list_images")
         (listed,) = gallery.fields["images"]
         again = await host("show_image", handle=listed["handle"])
@@ -424,7 +424,7 @@ async def test_a_result_without_an_end_is_given_up(
 ) -> None:
     monkeypatch.setattr(result_files, "MAX_RESULT_BYTES", 2**20)
     async with connect() as host:
-        told = await host("generate_image", prompt="A fox", model="sandbox/url-endless", size="64x64")
+        told = await host("generate_image", prompt="A fox", model="sandbox/url-endless", size="256x256")
     assert "it is larger than 1 MiB" in told.text
     assert list(settings.output_dir.iterdir()) == []
 
@@ -442,9 +442,9 @@ async def test_a_result_that_drips_is_given_up_in_time(
 @pytest.mark.parametrize("fault", ["url-503-once", "url-redirect"])
 async def test_a_passing_trouble_with_a_link_is_overcome_in_the_same_call(connect: Hosts, fault: str) -> None:
     async with connect() as host:
-        told = await host("generate_image", prompt="A fox", model=f"sandbox/{fault}", size="64x64")
+        told = await host("generate_image", prompt="A fox", model=f"sandbox/{fault}", size="256x256")
     assert not told.failed, told.text
-    assert pixels(told.path).size == (64, 64)
+    assert pixels(told.path).size == (256, 256)
 
 
 async def test_show_image_fetches_what_had_not_arrived(
@@ -452,7 +452,7 @@ async def test_show_image_fetches_what_had_not_arrived(
 ) -> None:
     monkeypatch.setattr(result_files, "RETRY_AFTER_SECONDS", ())
     async with connect() as host:
-        told = await host("generate_image", prompt="A fox", model="sandbox/url-503-once", size="64x64")
+        told = await host("generate_image", prompt="A fox", model="sandbox/url-503-once", size="256x256")
         assert told.failed
         assert "status 503" in told.text
         (waiting,) = (await host("list_images")).fields["images"]
@@ -460,7 +460,7 @@ async def test_show_image_fetches_what_had_not_arrived(
         listed = (await host("list_images")).fields["images"]
     assert not later.failed, later.text
     assert "had not arrived; it was fetched again" in later.text
-    assert pixels(later.path).size == (64, 64)
+    assert pixels(later.path).size == (256, 256)
     assert listed[0]["path"] == str(later.path)
     assert "missing" not in listed[0]
     assert len(made()) == 1, "the picture is not made, and paid for, twice"

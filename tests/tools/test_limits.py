@@ -19,7 +19,7 @@ from support.eras import in_both_eras
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
 
-CENT = {"prompt": "A fox", "model": "sandbox/slow-0", "size": "64x64"}
+CENT = {"prompt": "A fox", "model": "sandbox/slow-0", "size": "256x256"}
 """A picture for $0.01 by the list."""
 ONCE = pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 
@@ -280,7 +280,7 @@ async def test_agreeing_lifts_no_limit(connect: Hosts, made: Journal, limit: str
         ("edit_image", {"images": ["last"], "prompt": "Invert", "model": "sandbox/slow-0"}, "This picture"),
         (
             "compare_models",
-            {"prompt": "A fox", "models": ["sandbox/slow-0", "test/test"], "size": "64x64"},
+            {"prompt": "A fox", "models": ["sandbox/slow-0", "test/test"], "size": "256x256"},
             "These 2 pictures",
         ),
         ("generate_video", {"prompt": "A fox", "model": "sandbox/video-slow-0"}, "This video"),

@@ -19,7 +19,7 @@ from support.held_port import held_port
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
 
-SMALL = {"model": "sandbox/slow-0.2", "size": "64x64"}
+SMALL = {"model": "sandbox/slow-0.2", "size": "256x256"}
 pytestmark = pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 
 
@@ -75,7 +75,7 @@ async def test_the_accounts_rate_is_kept_and_every_picture_arrives(
 ) -> None:
     change_sandbox(rate_limit=1, rate_window_seconds=1)
     async with connect(concurrency=concurrency) as host:
-        told = await host("generate_image", prompt="A fox", n=2, model="sandbox/slow-0", size="64x64")
+        told = await host("generate_image", prompt="A fox", n=2, model="sandbox/slow-0", size="256x256")
     statuses = [entry["status"] for entry in made()]
     assert len(told.fields["images"]) == 2, told.text
     assert statuses.count(200) == 2
@@ -89,7 +89,7 @@ async def test_a_429_is_waited_for_as_long_as_it_says(
     clock = asyncio.get_running_loop().time
     async with connect() as host:
         began = clock()
-        told = await host("generate_image", prompt="A fox", model="sandbox/rate-limited-once", size="64x64")
+        told = await host("generate_image", prompt="A fox", model="sandbox/rate-limited-once", size="256x256")
     assert not told.failed, told.text
     assert clock() - began > 0.9
     assert [entry["status"] for entry in made()] == [429, 200]
@@ -101,7 +101,7 @@ async def test_a_429_for_ever_is_given_up_after_some_tries(
 ) -> None:
     monkeypatch.setattr(send, "RETRY_SECONDS", (0.0, 0.0))
     async with connect() as host:
-        told = await host("generate_image", prompt="A fox", model="sandbox/rate-limited", size="64x64")
+        told = await host("generate_image", prompt="A fox", model="sandbox/rate-limited", size="256x256")
         listed = (await host("spending")).fields
     assert told.fields["error"]["kind"] == "rate_limit"
     assert told.fields["error"]["charged"] == "no"
@@ -127,7 +127,7 @@ async def test_a_429_that_names_no_time_is_told_at_once(
     monkeypatch.setattr(send, "RETRY_SECONDS", (0.0, 0.0))
     async with connect() as host:
         told = await host(
-            "generate_image", prompt="A fox", model="sandbox/rate-limited-untimed", size="64x64"
+            "generate_image", prompt="A fox", model="sandbox/rate-limited-untimed", size="256x256"
         )
     assert told.fields["error"]["kind"] == "rate_limit"
     assert told.fields["error"]["charged"] == "no"
@@ -145,7 +145,7 @@ async def test_a_request_that_waits_to_be_sent_again_counts_as_not_sent(
             return connection.execute("SELECT state FROM journal").fetchall()
 
         async with connect(grace_seconds=0) as host:
-            wish = {"prompt": "A fox", "model": "sandbox/rate-limited-once", "size": "64x64"}
+            wish = {"prompt": "A fox", "model": "sandbox/rate-limited-once", "size": "256x256"}
             asking = asyncio.create_task(host("generate_image", **wish))
             await until(made)
             await until(lambda: states() == [("queued",)])

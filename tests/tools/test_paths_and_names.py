@@ -45,7 +45,7 @@ async def test_pictures_of_one_call_keep_their_numbers_where_the_name_is_taken(c
                 filename="fox",
                 n=count,
                 again=True,
-                **{**TEST, "size": "64x64"},
+                **{**TEST, "size": "256x256"},
             )
             names.append([Path(image["path"]).stem for image in told.fields["images"]])
     assert names == [

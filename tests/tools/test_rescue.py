@@ -20,7 +20,7 @@ from patience import until
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
 
-WISH = {"prompt": "A fox", "model": "sandbox/slow-0.5", "size": "64x64"}
+WISH = {"prompt": "A fox", "model": "sandbox/slow-0.5", "size": "256x256"}
 pytestmark = pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 
 
@@ -44,7 +44,7 @@ def check_rescued(told: Any, elsewhere: Path, why: str) -> None:  # noqa: ANN401
     assert why in note
     assert f"Note: {note}" in told.text
     with Image.open(told.path) as picture:
-        assert picture.size == (64, 64)
+        assert picture.size == (256, 256)
 
 
 async def test_a_folder_that_was_deleted_is_made_again(

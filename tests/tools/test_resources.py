@@ -57,7 +57,7 @@ async def test_a_picture_is_read_with_the_type_of_its_bytes(
     connect: Hosts, fault: str, media_type: str
 ) -> None:
     async with connect() as host:
-        told = await host("generate_image", prompt="A fox", model=f"sandbox/{fault}", size="64x64")
+        told = await host("generate_image", prompt="A fox", model=f"sandbox/{fault}", size="256x256")
         for handle in (told.image["handle"], "last"):
             (contents,) = (await host.client.read_resource(f"imagerouter://images/{handle}")).contents
             assert isinstance(contents, BlobResourceContents)

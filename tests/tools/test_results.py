@@ -146,7 +146,7 @@ def test_a_client_whose_protocol_lacks_resource_links_gets_none(
 
 async def test_a_call_that_goes_on_says_in_both_how_to_collect_it(connect: Hosts) -> None:
     async with connect(wait_seconds=0.1) as host:
-        told = await host("generate_image", prompt="A fox", model="sandbox/slow-0.6", size="64x64")
+        told = await host("generate_image", prompt="A fox", model="sandbox/slow-0.6", size="256x256")
         seconds = told.fields["ask_again_seconds"]
         check_both(
             told,
@@ -175,7 +175,7 @@ async def test_what_is_unfinished_says_in_both_what_it_may_cost_and_what_to_do(
     connect: Hosts, made: Journal
 ) -> None:
     async with connect(wait_seconds=0.1, grace_seconds=0) as host:
-        begun = await host("generate_image", prompt="A fox", model="sandbox/slow-9.5", size="64x64")
+        begun = await host("generate_image", prompt="A fox", model="sandbox/slow-9.5", size="256x256")
         handle = begun.fields["generation"]
         await until(made)
         for told in (await host("list_images"), await host("spending")):

@@ -53,7 +53,7 @@ async def test_a_charge_that_was_kept_is_told_and_stays_committed(
     connect: Hosts, made: Journal, change_sandbox: Change
 ) -> None:
     change_sandbox(models="with-faults")  # where `postlog` costs at most $0.05
-    asked = {"prompt": "A fox", "size": "64x64"}
+    asked = {"prompt": "A fox", "size": "256x256"}
     async with connect(budget_usd=Decimal("0.055")) as host:
         told = await host("generate_image", model="sandbox/postlog", **asked)
         spent = await host("spending")

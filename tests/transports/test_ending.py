@@ -50,7 +50,7 @@ def asking(
                 "capabilities": {},
                 "clientInfo": {"name": "pytest", "version": "1"},
             }
-            wish = {"prompt": "A fox", "model": model, "size": "64x64"}
+            wish = {"prompt": "A fox", "model": model, "size": "256x256"}
             _say(process, id=1, method="initialize", params=hello)
             _pipe(process.stdout).readline()
             _say(process, method="notifications/initialized")
@@ -170,7 +170,7 @@ async def test_an_app_that_closes_does_not_wait_for_what_is_still_being_prepared
 async def test_an_app_that_closes_waits_for_what_was_sent_and_sends_nothing_more(
     sandbox: Sandbox, settings: Settings, states: Callable[[], list[str]]
 ) -> None:
-    wish = Request(prompt="A fox", model="sandbox/slow-0.4", size="64x64")
+    wish = Request(prompt="A fox", model="sandbox/slow-0.4", size="256x256")
     async with open_app(settings.model_copy(update={"concurrency": 1})) as app:
         order = Order(tool="generate_image", requests=(wish,) * 3)
         outcome = await app.calls.ask(order, 0.2, silent)

@@ -30,6 +30,8 @@ CALLS: list[tuple[str, dict[str, object]]] = [
     ("generate_video", MAKE),
     ("preview_mask", {"image": "last", "mask": "box:0,0,0.5,0.5"}),
     ("preview_mask", {"image": "a.png", "mask": "b.png"}),
+    ("finish_image", {"images": ["last"], "steps": ["crop 1:1"]}),
+    ("finish_image", {"images": ["a.png"], "steps": ["favicon"]}),
     ("show_image", {}),
     ("list_images", {}),
     ("get_generation", {"generation": "gen_0000"}),

@@ -232,7 +232,7 @@ def test_stdout_carries_the_protocol_and_nothing_else(environment: dict[str, str
         made = talk.ask(
             "tools/call",
             name="generate_image",
-            arguments={"prompt": "A fox", "model": "sandbox/slow-0.2", "size": "64x64"},
+            arguments={"prompt": "A fox", "model": "sandbox/slow-0.2", "size": "256x256"},
         )
         refused = talk.ask("tools/call", name="generate_image", arguments={"model": 7})
         status, stderr = talk.end("EOF")

@@ -168,8 +168,8 @@ def _option(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return argparse's options for one property of a tool's schema."""
     match schema["type"]:
         case "boolean":
-            on = "Default True" in str(schema["description"])
-            return {"action": argparse.BooleanOptionalAction if on else "store_true", "default": None}
+            action = argparse.BooleanOptionalAction if _is_on(schema) else "store_true"
+            return {"action": action, "default": None}
         case "array":
             return {"nargs": "+", "metavar": "WORD"}
         case "integer" | "number":
@@ -178,15 +178,21 @@ def _option(schema: Mapping[str, Any]) -> dict[str, Any]:
             return {"metavar": f"{{{','.join(schema['enum'])}}}" if "enum" in schema else "TEXT"}
 
 
+def _is_on(schema: Mapping[str, Any]) -> bool:
+    """Whether a property is true unless somebody turns it off, which is typed as `--no-name`."""
+    return schema["type"] == "boolean" and "Default True" in str(schema["description"])
+
+
 def _spelled(
-    parser: Grammar, typed: Sequence[str], command: ByHand, properties: Mapping[str, object]
+    parser: Grammar, typed: Sequence[str], command: ByHand, properties: Mapping[str, Mapping[str, Any]]
 ) -> tuple[list[str], dict[str, bool]]:
     """Return the words with each option as it is spelled here, and what the command does not have.
 
     argparse would take `--promt="a fox"` for a prompt, and a picture of it would be paid for. The tool says
     which option is meant.
     """
-    options = {_plain(name): name for name in (*properties, *_OWN)}
+    turned_off = [f"no_{name}" for name, schema in properties.items() if _is_on(schema)]
+    options = {_plain(name): name for name in (*properties, *turned_off, *_OWN)}
     known: list[str] = []
     unknown: dict[str, bool] = {}
     for place, word in enumerate(typed):

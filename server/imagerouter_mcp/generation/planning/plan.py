@@ -304,7 +304,7 @@ def need_of(request: Request) -> Need:
         kind=request.kind,
         seconds=request.seconds,
         quality=request.quality,
-        output_format=request.format,
+        output_format="auto" if request.is_cut else request.format,
     )
 
 

@@ -117,7 +117,7 @@ _OTHERS = (
     (re.compile(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"), "it is JPEG 2000"),
     (re.compile(rb"\0\0\0\x0cJXL \r\n\x87\n|\xff\x0a"), "it is JPEG XL"),
     (re.compile(rb"8BPS"), "it is a Photoshop document (PSD)"),
-    (re.compile(rb"\0\0[\1\2]\0[^\0]\0"), "it is an icon (ICO)"),
+    (re.compile(rb"\0\0[\1\2]\0[^\0]\0"), "it is an icon or a cursor"),
     (re.compile(rb"\s*<[?!\w]"), "it is XML, not a picture"),
 )
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")

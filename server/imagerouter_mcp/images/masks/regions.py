@@ -186,9 +186,9 @@ def _box(part: str, values: str, text: str) -> Box:
 
 
 def _polygon(part: str, values: str, text: str) -> Polygon:
-    joined = re.sub(
-        r"\s+(?=%|px)|(?<=,)\s+|\s+(?=,)", "", values.strip()
-    )  # a space beside a comma means nothing
+    joined = " ".join(values.split())
+    for mark in ("%", "px", ","):  # a space before these means nothing
+        joined = joined.replace(f" {mark}", mark)
     lengths = _lengths(re.split(r"[,;\s]+", joined), part, text)
     corners = tuple(zip(lengths[::2], lengths[1::2], strict=False))
     if len(lengths) % 2 or not _FEWEST_CORNERS <= len(corners) <= _MOST_CORNERS:
