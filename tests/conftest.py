@@ -15,6 +15,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from imagerouter_mcp.sandbox.service import drawn_results
 from imagerouter_mcp.sandbox.service.accounts import KEY, Accounts
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
@@ -58,6 +59,14 @@ def time_zone() -> Iterator[TimeZone]:
         yield change
     if hasattr(time, "tzset"):
         time.tzset()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_pictures() -> Iterator[None]:
+    """Have the sandboxes of this process draw small pictures where no size is asked for: it is quicker."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawn_results, "DEFAULT_SIZE", (512, 512))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -115,7 +115,7 @@ async def test_pictures_are_made_and_edited(shared: Serving, sandbox: Sandbox, e
     assert told
     for result in (made, edited):
         with Image.open(io.BytesIO(downloaded(result).content)) as picture:
-            assert picture.size == (1024, 1024)
+            assert picture.size == (512, 512)
 
 
 async def test_two_clients_are_served_at_once(shared: Serving, sandbox: Sandbox, era: str) -> None:

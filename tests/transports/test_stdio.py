@@ -68,7 +68,7 @@ async def test_pictures_are_made_and_edited(environment: dict[str, str], era: st
     paths = [Path(result.structured_content["images"][0]["path"]) for result in (made, edited)]  # pyright: ignore[reportOptionalSubscript] - its absence is a failure too
     assert [path.parent for path in paths] == [tmp_path / "pictures"] * 2
     with Image.open(paths[0]) as picture, Image.open(paths[1]) as other:
-        assert picture.size == other.size == (1024, 1024)
+        assert picture.size == other.size == (512, 512)
         assert picture.tobytes() != other.tobytes()
 
 
