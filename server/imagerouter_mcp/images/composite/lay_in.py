@@ -1,5 +1,6 @@
 """Lay a model's answer into the picture that it was made from, so that nothing outside the mask changes."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import astuple
 from functools import partial
@@ -83,12 +84,13 @@ def laid_in(
     file: BinaryIO, *, answer: str, mask: str, frame: Sequence[Any], kind: str
 ) -> tuple[BinaryIO, Fields]:
     """Do the work of `lay_in`, as `confined.Work`."""
-    original = decoded(file)
-    with Path(mask).open("rb") as opened:
-        whole = plain(loaded(opened, "png", max(original.picture.size)))
     with Path(answer).open("rb") as opened:
         made = _made(opened)
     sent = Frame.of(frame)
+    original = decoded(file)
+    made = _within(made, original.room(sent.box))
+    with Path(mask).open("rb") as opened:
+        whole = plain(loaded(opened, "png", max(original.picture.size)))
     region = whole.crop(sent.box)
     inlay, alike, told = _matched(original.shown(sent.box), region, made, sent)
     picture, inks = original.picture, original.picture.mode == "CMYK"
@@ -107,6 +109,12 @@ def _made(file: BinaryIO) -> Image.Image:
     turns = read_exif(block(picture, "exif")).orientation
     flat = upright(plain(picture), turns)
     return flat.convert("RGBA" if has_transparency(flat) else "RGB")
+
+
+def _within(made: Image.Image, room: int) -> Image.Image:
+    """Scale an answer down to a number of pixels, if it has more."""
+    scale = math.sqrt(max(1, room) / math.prod(made.size))
+    return made if scale >= 1 else averaged(made, fitting(made.size, scale * max(made.size)))
 
 
 def _matched(
