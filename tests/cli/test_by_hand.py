@@ -134,6 +134,19 @@ def test_one_model_is_described_and_a_mask_is_tried(run: Run, tmp_path: Path) ->
         assert run("mask", *typed).out.startswith("25 % of the 40×30 picture would change")
 
 
+def test_the_preview_of_a_mask_is_saved_and_nothing_written_over(run: Run, tmp_path: Path) -> None:
+    Image.new("RGB", (40, 30), "teal").save(tmp_path / "fox.png")
+    typed = ("mask", "box:0,0,50%,50%", "fox.png", "-o", str(tmp_path / "part.jpg"))
+    assert "tinted" in run(*typed).out
+    with Image.open(tmp_path / "part.jpg") as preview:
+        tinted, dark = preview.getpixel((5, 5)), preview.getpixel((preview.width - 5, preview.height - 5))
+    assert tinted != dark
+    before = (tmp_path / "part.jpg").read_bytes()
+    again = run(*typed)
+    assert (again.status, (tmp_path / "part.jpg").read_bytes()) == (1, before)
+    assert "cannot be saved in" in again.err
+
+
 def test_the_words_of_a_prompt_need_no_quotes(run: Run) -> None:
     assert run("generate", "a", "red", "fox", "--json", *FAST).json["prompt"] == "a red fox"
 

@@ -93,7 +93,7 @@ def _hints(hints: ToolAnnotations | None) -> str:
     if hints is None:
         return ""
     reads = "Changes nothing" if hints.read_only_hint else "Makes files, and changes none"
-    reach = "talks to ImageRouter" if hints.open_world_hint else "does not ask ImageRouter"
+    reach = "stays on the server's machine" if hints.open_world_hint is False else "may use the network"
     return f"{reads}; {reach}."
 
 

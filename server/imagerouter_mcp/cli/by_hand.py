@@ -27,7 +27,7 @@ from imagerouter_mcp.cli.picture import draw
 from imagerouter_mcp.cli.screen import ProgressLine, silence_stdout
 from imagerouter_mcp.cli.spoken import for_a_person, without_dead_links
 from imagerouter_mcp.cli.tool_answer import answer_text
-from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.errors import ConfigurationError, PlanError
 from imagerouter_mcp.gallery.uploads import is_upload
 from imagerouter_mcp.generation.handles import is_handle, number_of
 from imagerouter_mcp.images.finish.step_words import is_step
@@ -102,7 +102,7 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
 
     Raises:
         PlanError: There is no picture to edit.
-        ConfigurationError: A variable has an invalid value.
+        ConfigurationError: A variable has an invalid value, or a preview cannot be saved.
     """
     command = COMMANDS[name]
     tool = next(tool for tool in all_tools() if tool.name == command.tool)
@@ -118,7 +118,7 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
         options.mask, options.image = options.image, options.mask
     if getattr(options, "prompt", None) in ("-", ["-"]):
         options.prompt = sys.stdin.read().strip()
-    if getattr(options, "output", None):
+    if "filename" in properties and options.output:
         _place(options)
     arguments = _arguments(vars(options), properties) | unknown
     if "preview" in properties:
@@ -128,7 +128,10 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
             named = (*settings.output_dirs, expand(str(arguments["output_dir"])))
             settings = settings.model_copy(update={"output_dirs": named})  # noqa: PLW2901 - the same, allowing more
         result = anyio.run(_call, settings, command.tool, arguments)
-    return _tell(result, options, makes=command.makes)
+    status = _tell(result, options, makes=command.makes)
+    if name == "mask" and options.output and not result.is_error:
+        _save_preview(result, Path(options.output))
+    return status
 
 
 def _parser(
@@ -150,6 +153,10 @@ def _parser(
     if "filename" in properties:
         parser.add_argument(
             "-o", "--output", metavar="PATH", help="Where to save: a file's path, or a folder/."
+        )
+    if command.tool == "preview_mask":
+        parser.add_argument(
+            "-o", "--output", metavar="PATH", help="Save the preview too, as a new JPEG file."
         )
     parser.add_argument("--json", action="store_true", help="Print the structured answer, for scripts.")
     parser.add_argument(
@@ -249,6 +256,19 @@ def _place(options: argparse.Namespace) -> None:
         options.output_dir = str(path.absolute())
     else:
         options.output_dir, options.filename = str(path.parent.absolute()), path.name
+
+
+def _save_preview(result: CallToolResult, path: Path) -> None:
+    """Save the picture of an answer in a new file, for terminals that draw none."""
+    drawn = next(block for block in result.content if isinstance(block, ImageContent))
+    try:
+        with path.open("xb") as file:
+            file.write(b64decode(drawn.data))
+    except OSError as error:
+        raise ConfigurationError(
+            f"The preview cannot be saved in {str(path)!r}: {error.strerror or error}.",
+            "Give another path in -o.",
+        ) from None
 
 
 def _names_picture(text: str) -> bool:

@@ -275,10 +275,9 @@ async def _with_background(made: Outcome, remover: str) -> str:
         raise NotSentError("The picture has not arrived, so its background was not removed.", "")
     look = await decode("previews", image.path, look_at, image.path)
     if look and look.transparent >= _TRANSPARENT:
+        share = f"{100 * look.transparent:.0f} %"
         raise NotNeededError(
-            f"Measured: {look.transparent:.0%} of the picture is transparent, so {remover} was not asked and "
-            "not paid.",
-            "",
+            f"Measured: {share} of the picture is transparent, so {remover} was not asked and not paid.", ""
         )
     return image.handle
 

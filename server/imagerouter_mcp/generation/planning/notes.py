@@ -43,7 +43,7 @@ def plan_notes(
     ):
         notes.append(
             "A masked edit keeps its source's size and shape, whatever is asked for; finish_image changes "
-            "them for nothing."
+            "them afterwards, free."
         )
     if not finishing and str(wish) and size != "auto":
         nearest = str(wish).replace("match", "the source's shape")
@@ -72,9 +72,7 @@ def expectations(request: Request, choice: ModelChoice, size: str, finishing: Fi
     if finishing and (cut := finishing.cut):
         part = f"{cut.box[2] - cut.box[0]}x{cut.box[3] - cut.box[1]}"
         gets = f"{choice.id} gets the {part} part around the mask."
-        return [
-            f"{gets} Its answer is laid back into the source; nothing else of that changes. That is free."
-        ]
+        return [f"{gets} Its answer is laid back into the source, free; the rest of it stays as it is."]
     if size != "auto" and request.kind == "image":
         if facts.ignores_size:
             expected.append(f"{choice.id} makes its own size, whatever is asked for.")
