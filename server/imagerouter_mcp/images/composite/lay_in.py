@@ -37,6 +37,8 @@ from imagerouter_mcp.images.pixels.encode import MAX_SIDE
 
 PNG_LEVEL = 2
 """zlib's; higher ones take several times as long on a photo and save a tenth."""
+_COMPARED = 1 << 21
+"""Pixels of a frame in which an answer is compared with its source; a larger one shows no more."""
 _LOSSY_QUALITY = 95
 _BAND_ROWS = 256
 _COLOURFUL = 12
@@ -88,7 +90,9 @@ def laid_in(
         made = _made(opened)
     sent = Frame.of(frame)
     original = decoded(file)
-    made = _within(made, original.room(sent.box))
+    if math.prod(sent.size) > _COMPARED:
+        sent = sent.within(_COMPARED)
+    made = _within(made, original.room(sent.box) - math.prod(sent.size))
     with Path(mask).open("rb") as opened:
         whole = plain(loaded(opened, "png", max(original.picture.size)))
     region = whole.crop(sent.box)
