@@ -152,7 +152,8 @@ def test_a_large_answer_is_laid_into_a_large_photo(tmp_path: Path) -> None:
     frame = Frame((0, 0, *size), (5056, 3392), (0, 0, 5056, 3392))
     mask = masked(size, (600, 400, 5400, 3600))
     answer = Image.new("RGB", (5056, 3392), RED)
-    result, _ = laid(tmp_path, Image.new("RGB", size, SKY), mask=mask, frame=frame, answer=answer)
+    result, told = laid(tmp_path, Image.new("RGB", size, SKY), mask=mask, frame=frame, answer=answer)
+    assert told["enlarged"] < 1.25
     assert result.size == size
     assert (colour_at(result, (100, 100)), colour_at(result, (3000, 2000))) == (SKY, RED)
 

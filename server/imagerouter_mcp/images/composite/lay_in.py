@@ -88,6 +88,7 @@ def laid_in(
     """Do the work of `lay_in`, as `confined.Work`."""
     with Path(answer).open("rb") as opened:
         made = _made(opened)
+    came = made.width
     sent = Frame.of(frame)
     original = decoded(file)
     if math.prod(sent.size) > _COMPARED:
@@ -103,6 +104,7 @@ def laid_in(
     soft_region = averaged(region, fitting(region.size, max(inlay.size)))
     soft = softened(soft_region, part_in_size(alike, sent.inner, soft_region.size))
     _lay(picture, inlay, region, soft, at=sent.box, space=original.space)
+    told["enlarged"] = round(told["enlarged"] * made.width / came, 2)
     result = _saved(picture, original, kind)
     return result, {**told, "reduced": original.reduced, "inks": inks, "mode": picture.mode}
 
