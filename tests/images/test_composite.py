@@ -14,7 +14,8 @@ from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.images.composite.arithmetic import LEVELS, mapped
 from imagerouter_mcp.images.composite.frame import Frame
 from imagerouter_mcp.images.composite.lay_in import lay_in
-from imagerouter_mcp.images.composite.original import decoded
+from imagerouter_mcp.images.composite.original import decoded, framed
+from imagerouter_mcp.images.confined import TooLargeError
 from support.models_at_work import RED, Habit, answered
 from support.regions import STEP, apart, colour_at, outside, seam
 
@@ -144,6 +145,25 @@ KEPT: dict[str, Callable[[], Image.Image]] = {
     "L": lambda: scenery().convert("L"),
     "P": lambda: scenery().quantize(64),
 }
+
+
+def test_a_large_answer_is_laid_into_a_large_photo(tmp_path: Path) -> None:
+    size = (6000, 4000)
+    frame = Frame((0, 0, *size), (5056, 3392), (0, 0, 5056, 3392))
+    mask = masked(size, (600, 400, 5400, 3600))
+    answer = Image.new("RGB", (5056, 3392), RED)
+    result, told = laid(tmp_path, Image.new("RGB", size, SKY), mask=mask, frame=frame, answer=answer)
+    assert told["enlarged"] < 1.25
+    assert result.size == size
+    assert (colour_at(result, (100, 100)), colour_at(result, (3000, 2000))) == (SKY, RED)
+
+
+def test_a_source_too_large_to_lay_anything_in_is_refused_before_a_model_gets_it(tmp_path: Path) -> None:
+    size = (6000, 6000)
+    Image.new("RGBA", size, (*SKY, 90)).save(tmp_path / "source.png", compress_level=1)
+    frame = Frame((0, 0, *size), (1024, 1024), (0, 0, 1024, 1024))
+    with (tmp_path / "source.png").open("rb") as file, pytest.raises(TooLargeError):
+        framed(file, frame)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])

@@ -1,5 +1,6 @@
 """Make the picture that a model gets: a part of a picture in a size that the model makes."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,12 @@ class Frame:
             (self.inner[at % 2] + within[at] * self.inner_size[at % 2]) / self.size[at % 2] for at in range(4)
         )
         return left, upper, right, lower
+
+    def within(self, pixels: int) -> "Frame":
+        """Return it with no more than a number of pixels, to compare pictures in."""
+        scale = min(1.0, math.sqrt(pixels / math.prod(self.size)))
+        across, down, *inner = (round(each * scale) for each in (*self.size, *self.inner))
+        return Frame(self.box, (across, down), (inner[0], inner[1], inner[2], inner[3]))
 
     def holding(self, part: Image.Image) -> Image.Image:
         """Return what is sent: the part scaled, on its mean colour where it leaves something of the frame.

@@ -1,5 +1,6 @@
 """Lay a model's answer into the picture that it was made from, so that nothing outside the mask changes."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import astuple
 from functools import partial
@@ -36,6 +37,8 @@ from imagerouter_mcp.images.pixels.encode import MAX_SIDE
 
 PNG_LEVEL = 2
 """zlib's; higher ones take several times as long on a photo and save a tenth."""
+_COMPARED = 1 << 21
+"""Pixels of a frame in which an answer is compared with its source; a larger one shows no more."""
 _LOSSY_QUALITY = 95
 _BAND_ROWS = 256
 _COLOURFUL = 12
@@ -83,12 +86,16 @@ def laid_in(
     file: BinaryIO, *, answer: str, mask: str, frame: Sequence[Any], kind: str
 ) -> tuple[BinaryIO, Fields]:
     """Do the work of `lay_in`, as `confined.Work`."""
-    original = decoded(file)
-    with Path(mask).open("rb") as opened:
-        whole = plain(loaded(opened, "png", max(original.picture.size)))
     with Path(answer).open("rb") as opened:
         made = _made(opened)
+    came = made.width
     sent = Frame.of(frame)
+    original = decoded(file)
+    if math.prod(sent.size) > _COMPARED:
+        sent = sent.within(_COMPARED)
+    made = _within(made, original.room(sent.box) - math.prod(sent.size))
+    with Path(mask).open("rb") as opened:
+        whole = plain(loaded(opened, "png", max(original.picture.size)))
     region = whole.crop(sent.box)
     inlay, alike, told = _matched(original.shown(sent.box), region, made, sent)
     picture, inks = original.picture, original.picture.mode == "CMYK"
@@ -97,6 +104,7 @@ def laid_in(
     soft_region = averaged(region, fitting(region.size, max(inlay.size)))
     soft = softened(soft_region, part_in_size(alike, sent.inner, soft_region.size))
     _lay(picture, inlay, region, soft, at=sent.box, space=original.space)
+    told["enlarged"] = round(told["enlarged"] * made.width / came, 2)
     result = _saved(picture, original, kind)
     return result, {**told, "reduced": original.reduced, "inks": inks, "mode": picture.mode}
 
@@ -107,6 +115,12 @@ def _made(file: BinaryIO) -> Image.Image:
     turns = read_exif(block(picture, "exif")).orientation
     flat = upright(plain(picture), turns)
     return flat.convert("RGBA" if has_transparency(flat) else "RGB")
+
+
+def _within(made: Image.Image, room: int) -> Image.Image:
+    """Scale an answer down to a number of pixels, if it has more."""
+    scale = math.sqrt(max(1, room) / math.prod(made.size))
+    return made if scale >= 1 else averaged(made, fitting(made.size, scale * max(made.size)))
 
 
 def _matched(

@@ -1,5 +1,6 @@
 """Decode a picture as it will be kept outside a mask: whole, upright, in its own colours."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, BinaryIO
@@ -10,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.images.composite.colour_space import ColourSpace
 from imagerouter_mcp.images.composite.frame import Frame
-from imagerouter_mcp.images.confined import Fields, TooLargeError
+from imagerouter_mcp.images.confined import CHILD_BYTES, Fields, TooLargeError
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.exif import read_exif
 from imagerouter_mcp.images.inspect.inspection import inspect
@@ -28,6 +29,15 @@ from imagerouter_mcp.images.pixels.encode import colour_chunks
 
 Box = tuple[int, int, int, int]
 
+_IDLE_BYTES = 60 << 20
+"""Of a child that has decoded nothing."""
+_BYTES_OF_MODE = {"L": 1, "I;16": 2}
+_CONVERTED = 5
+"""Bytes of a pixel that is converted before it is scaled, as Pillow does with opacity."""
+_ANSWER_BYTES = 28
+"""Of each pixel of an answer while it is laid in: the answer, with margins, and what is made of it."""
+_LEAST_ROOM = 1 << 19
+"""Pixels of an answer; a smaller one would be enlarged until it is of no use."""
 _PROFILE_SPACES = {"L": b"GRAY", "LA": b"GRAY", "I;16": b"GRAY", "CMYK": b"CMYK"}
 
 
@@ -51,6 +61,17 @@ class Original:
     def space(self) -> ColourSpace:
         """Its colour space."""
         return ColourSpace(self.profile, self.picture.mode)
+
+    def room(self, box: Box) -> int:
+        """Return how many pixels an answer may have that is laid into a part, for memory.
+
+        Beside the picture, its mask is held, and the same of the part, as it is scaled for the model.
+        """
+        area, part = math.prod(self.picture.size), (box[2] - box[0]) * (box[3] - box[1])
+        per_pixel = _BYTES_OF_MODE.get(self.picture.mode, 4) + 1
+        per_part = 1 if self.picture.mode == "RGB" and not self.profile else 1 + _CONVERTED
+        held = area * per_pixel + part * per_part
+        return (CHILD_BYTES - _IDLE_BYTES - held) // _ANSWER_BYTES
 
     def shown(self, box: Box) -> Image.Image:
         """Return a part as a model gets it: of mode RGB, or RGBA if the picture has opacity."""
@@ -123,4 +144,7 @@ def framed(file: BinaryIO, frame: Frame) -> Image.Image:
 def framed_part(file: BinaryIO, *, frame: Sequence[Any]) -> tuple[Image.Image, Fields]:
     """Do the work of `framed`, as `derive.Derivation`."""
     wanted = Frame.of(frame)
-    return wanted.holding(decoded(file).shown(wanted.box)), {}
+    original = decoded(file)
+    if original.room(wanted.box) < _LEAST_ROOM:  # the answer would be paid for, and not be laid in
+        raise TooLargeError
+    return wanted.holding(original.shown(wanted.box)), {}
