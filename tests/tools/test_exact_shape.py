@@ -44,9 +44,9 @@ CASES: dict[str, tuple[Mapping[str, str], str, str]] = {
         "cropped to 1080x1350.",
     ),
     "ignored": (
-        {"size": "1200x630", "model": "midjourney/midjourney"},
-        "1200x630",
-        "cropped to 1200x630.",
+        {"size": "800x420", "model": "midjourney/midjourney"},
+        "800x420",
+        "cropped to 800x420.",
     ),
     "a shape alone": (
         {"aspect_ratio": "16:9", "fit": "cover"},
