@@ -10,7 +10,8 @@ import httpx
 import pytest
 from PIL import Image, ImageChops
 
-from imagerouter_mcp.sandbox.service import accounts
+from imagerouter_mcp.sandbox.pictures import media
+from imagerouter_mcp.sandbox.service import accounts, drawn_results
 from imagerouter_mcp.sandbox.service.offered import Model, listed
 
 Generate = Callable[..., httpx.Response]
@@ -68,7 +69,12 @@ def test_a_picture_has_the_asked_size(generate: Generate, open_result: OpenResul
     assert open_result(answer).size == (640, 384)
 
 
-def test_auto_is_1024_pixels_square(generate: Generate, open_result: OpenResult) -> None:
+def test_auto_is_1024_pixels_square(
+    generate: Generate, open_result: OpenResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        drawn_results, "DEFAULT_SIZE", media.DEFAULT_SIZE
+    )  # which the other tests make smaller
     assert open_result(generate(model="qwen/qwen-image")).size == (1024, 1024)
 
 
