@@ -97,7 +97,7 @@ async def _with_client(
 
 async def _call(client: Client, prompt: str) -> None:
     result = await client.call_tool(
-        "generate_image", {"prompt": prompt, "model": "test/test", "size": "64x64", "preview": "none"}
+        "generate_image", {"prompt": prompt, "model": "test/test", "size": "256x256", "preview": "none"}
     )
     told: dict[str, Any] = result.structured_content or {}
     while told.get("state") in _UNDER_WAY:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from imagerouter_mcp.api.decoded import as_list, as_object, as_usd
 from imagerouter_mcp.api.facts import Facts, Output, facts_of
@@ -133,11 +134,9 @@ class ModelEntry:
     @property
     def largest_size(self) -> tuple[int, int] | None:
         """Return width and height of the largest size that is known to be accepted, in pixels."""
-        listed = [size for size in self.sizes if self.accepts_size(size)]
-        if listed:
-            return max(map(_sides, listed), key=lambda sides: (math.prod(sides), sides))
-        side = FREE_MAX_SIDE if self.id.endswith(_FREE_SUFFIX) else self.facts.max_side
-        return (side, side) if side else None
+        is_limited = self.id.endswith(_FREE_SUFFIX)
+        side = FREE_MAX_SIDE if is_limited else self.facts.max_side
+        return _largest(self.sizes, FREE_MAX_SIDE if is_limited else None) or ((side, side) if side else None)
 
     def makes_format(self, output_format: str) -> bool:
         """Tell whether the model answers this format when asked, as far as is known."""
@@ -146,6 +145,14 @@ class ModelEntry:
     def accepts_seconds(self, seconds: float) -> bool:
         """Tell whether a video of this length may be asked for; 0 leaves the length to the model."""
         return not seconds or not self.seconds or seconds in self.seconds
+
+
+@lru_cache(maxsize=1024)  # a search asks it of every model, several times
+def _largest(sizes: tuple[str, ...], longest_side: int | None) -> tuple[int, int] | None:
+    """Return the largest of some sizes whose sides are not longer than a limit."""
+    every = [_sides(size) for size in sizes if _SIZE.fullmatch(size)]
+    accepted = [sides for sides in every if longest_side is None or max(sides) <= longest_side]
+    return max(accepted, key=lambda sides: (math.prod(sides), sides), default=None)
 
 
 def _sides(size: str) -> tuple[int, int]:
