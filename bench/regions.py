@@ -6,18 +6,15 @@ import tempfile
 import time
 from pathlib import Path
 
-import anyio
 from mcp import Client
 from mcp.client.stdio import stdio_client
 from PIL import Image, ImageFilter
 
+from bench.event_loop import finished, longest_pause, settings_in
 from bench.figures import Figure
 from bench.processes import sandbox_process, server, server_mib
-from imagerouter_mcp.generation.calls.outcome import Finished
-from imagerouter_mcp.generation.planning.request import Order, Request
+from imagerouter_mcp.generation.planning.request import Request
 from imagerouter_mcp.images.composite.lay_in import PNG_LEVEL
-from imagerouter_mcp.sandbox.service.accounts import KEY
-from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
 
 SIZE = (4000, 3000)
@@ -26,7 +23,6 @@ MASKS = {"1 %": "box:45%,45%,10%,10%", "70 %": "box:8%,8%,84%,84%"}
 _PROMPT = "Paint a red balloon"
 _TIMES = 3
 """How often each is done; the least CPU counts, because others only add to it."""
-_TICK_SECONDS = 0.005
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -102,31 +98,12 @@ def _cpu_seconds(folder: Path) -> float:
 
 
 async def _longest_pause(base_url: str, folder: Path, photo: Path) -> float:
-    own = folder / "own"
-    settings = Settings(api_key=KEY, base_url=base_url, output_dir=own, data_dir=own)  # pyright: ignore[reportArgumentType] - a plain string will do
-    longest = 0.0
-
-    async def tick() -> None:
-        nonlocal longest
-        while True:
-            before = time.perf_counter()
-            await anyio.sleep(_TICK_SECONDS)
-            longest = max(longest, time.perf_counter() - before - _TICK_SECONDS)
-
     async def edit(source: Path) -> None:
         request = Request(prompt=_PROMPT, model=MODEL, images=(str(source),), mask=MASKS["70 %"])
-        made = await app.calls.ask(Order(tool="edit_image", requests=(request,)), 60, _ignore)
-        if not isinstance(made, Finished):
-            raise RuntimeError("it takes too long")  # noqa: TRY004 - not a matter of types
+        await finished(app, "edit_image", request)
 
-    async with open_app(settings) as app:
+    async with open_app(settings_in(folder / "own", base_url)) as app:
         await edit(_small(photo))
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(tick)
+        async with longest_pause() as pause:
             await edit(photo)
-            tasks.cancel_scope.cancel()
-    return longest * 1000
-
-
-async def _ignore(_: str) -> None:
-    """Report progress to nobody."""
+    return pause.milliseconds

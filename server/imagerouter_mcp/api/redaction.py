@@ -151,6 +151,8 @@ def _extended(plain: str, spelling: str, at: int, offset: int) -> tuple[int, int
 def _plain(text: str) -> tuple[str, Sequence[int]]:
     """Return a text unescaped and without unseen characters, and where each of its characters begins."""
     starts: Sequence[int] = range(len(text) + 1)
+    if text.isascii() and text.isprintable() and not any(mark in text for mark in "\\%&"):
+        return text, starts  # as base64 is, which is long
     for _ in range(_LAYERS):
         if not _ESCAPED.search(text):
             break

@@ -235,7 +235,7 @@ class Delivery:
         record, unrecorded = await to_thread.run_sync(self._record, handle, plan, answer, stored, notes)
         if unrecorded:
             self._held[handle] = answer
-        else:
+        elif plan.cut:
             await to_thread.run_sync(self._discard_needless, handle, stored)
         lost = [
             self._undelivered(image, each.reason, each.kept)

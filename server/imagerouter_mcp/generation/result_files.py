@@ -179,9 +179,8 @@ class ResultFiles:
             elif not await to_thread.run_sync(_decode, item.b64_json, unfinished):
                 kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.txt", unfinished.finish())
                 return Stored(StoredImage(), "its base64 is damaged", kept=kept)
-            await to_thread.run_sync(unfinished.file.flush)
             try:
-                made = await finish(unfinished.path) if finish else Made()
+                made = await _finished(unfinished, finish) if finish else Made()
                 if made.file is None:
                     image = await to_thread.run_sync(_store, unfinished, item.url, name)
                     return Stored(image, note=made.note)
@@ -248,7 +247,13 @@ def _decode(text: str, target: PartialFile) -> bool:
     return True
 
 
+async def _finished(unfinished: PartialFile, finish: Finish) -> Made:
+    await to_thread.run_sync(unfinished.file.flush)
+    return await finish(unfinished.path)
+
+
 def _store(unfinished: PartialFile, url: str | None, name: _Name) -> StoredImage:
+    unfinished.file.flush()
     seen = inspect(unfinished.path)
     path = store(unfinished.finish(), name.folder, name.stem, seen.format.extension, name.claim)
     return _described(path, seen, url)

@@ -130,16 +130,7 @@ class Sender:
 
         A refused connection, an unknown host name, a failed TLS handshake and a 429 mean that nothing has
         begun; only then is it sent again. A 429 must also say how long to wait: the service's one without
-        `Retry-After` is the limit of a day.
-
-        Args:
-            handle: The generation's.
-            plan: What to send.
-            sources: The open source images.
-            call: Its status is kept up to date.
-
-        Raises:
-            ImageRouterError: As the client raises.
+        `Retry-After` is the limit of a day. Arguments and errors are those of `send`.
         """
         for wait in (*RETRY_SECONDS, None):
             try:
