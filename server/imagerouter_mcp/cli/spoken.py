@@ -13,7 +13,7 @@ _PHRASES = (
     ("Call it again without", "Type it again without"),
     ("Correct this and call it again.", "Correct this and type it again."),
     (
-        "Repeats within ten minutes return the first.",
+        "Make another; for 10 min a repeat returns the first.",
         "Make another one even if the same call is still under way.",
     ),
     ("start it with --sandbox", "add --sandbox"),

@@ -36,7 +36,7 @@ Fit = Annotated[
 ]
 Count = Annotated[int, Field(ge=1, le=8, description="How many, each paid. Default 1.")]
 DryRun = Annotated[bool, Field(description="Only tell the price.")]
-Again = Annotated[bool, Field(description="Repeats within ten minutes return the first.")]
+Again = Annotated[bool, Field(description="Make another; for 10 min a repeat returns the first.")]
 ConfirmCost = Annotated[bool, Field(description="The person agreed to the price.")]
 Quality = Annotated[
     Literal["auto", "low", "medium", "high"], Field(description="For the models that have one.")
