@@ -5,6 +5,7 @@ import io
 import os
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,15 @@ Edit = Callable[..., Coroutine[Any, Any, tuple[str, dict[str, Any]]]]
 
 @dataclass
 class HabitualModels(Mapping[str, Provider]):
-    """What makes the results of all models: the sandbox's imitation, with one habit."""
+    """What makes the results of all models: the sandbox's imitation, with one habit.
+
+    Attributes:
+        habit: How the answers differ from what was asked.
+        charged_refusal: What is answered in place of a picture, and charged; "" to make one.
+    """
 
     habit: Habit = field(default_factory=Habit)
+    charged_refusal: str = ""
 
     def __getitem__(self, model: str) -> Provider:
         return self._provide
@@ -45,6 +52,10 @@ class HabitualModels(Mapping[str, Provider]):
         return 0
 
     async def _provide(self, request: ValidRequest, provider_id: str) -> ProviderAnswer:
+        if self.charged_refusal:
+            return ProviderAnswer(
+                cost=Decimal("0.01"), error={"message": self.charged_refusal, "type": "failed"}
+            )
         made = await imitate(request, provider_id)
         (picture,) = made.data
         assert isinstance(picture, MadeFile)
@@ -65,9 +76,9 @@ def behave(sandbox: Sandbox, change_sandbox: Callable[..., None]) -> Iterator[Ca
     state = sandbox.app.state.sandbox
     usual, habitual = state.providers, HabitualModels()
 
-    def begin(habit: Habit, *, live: bool = False) -> None:
+    def begin(habit: Habit, *, live: bool = False, charged_refusal: str = "") -> None:
         change_sandbox(service="live" if live else "february")
-        habitual.habit = habit
+        habitual.habit, habitual.charged_refusal = habit, charged_refusal
         state.providers = habitual
 
     yield begin

@@ -180,3 +180,13 @@ async def test_a_mask_that_is_refused_for_nothing_is_left_out_within_the_same_ca
     ]
     assert "took no mask; it was told in words which part to change" in text
     assert told["cost_usd"] == pytest.approx(0.0019)
+
+
+async def test_a_mask_whose_refusal_was_charged_is_not_sent_again(
+    behave: Callable[..., None], edit: Edit, photo: Path, journal: Callable[[], list[dict[str, Any]]]
+) -> None:
+    behave(Habit(), charged_refusal="Mask editing failed at the provider")
+    text, told = await edit(images=[str(photo)], mask="box:200,100,100,100", model="stabilityai/sd3")
+    assert len([entry for entry in journal() if entry["path"] == "/v1/openai/images/edits"]) == 1
+    assert "$0.01 was charged" in text
+    assert told["error"]["charged"] == "yes"
