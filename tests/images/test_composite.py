@@ -109,6 +109,25 @@ def test_a_models_habits_leave_no_trace_outside_the_mask_and_no_seam_at_its_edge
     assert apart(RED, colour_at(result, (320, 245))) < 12
 
 
+def test_an_answer_far_smaller_than_its_region_stays_within_it(tmp_path: Path) -> None:
+    size = 1600, 1200
+    source, mask = scenery(size), Image.new("L", size)
+    draw = ImageDraw.Draw(mask)
+    draw.ellipse((501, 303, 1097, 899), fill=255)
+    draw.line((203, 101, 1399, 1001), fill=255, width=3)
+    frame = Frame((0, 0, *size), (128, 96), (0, 0, 128, 96))
+    result, _ = laid(tmp_path, source, mask=mask, frame=frame, answer=Image.new("RGB", (128, 96), RED))
+    assert outside(source, result, mask) == 0
+
+
+def test_a_soft_masks_own_levels_are_the_most_that_is_changed(tmp_path: Path) -> None:
+    mask = mapped(masked(), [level * 160 // 255 for level in LEVELS])
+    source = Image.new("RGB", SIZE, SKY)
+    result, _ = laid(tmp_path, source, mask=mask, answer=Image.new("RGB", (640, 512), (255, 255, 255)))
+    most = max(high for _, high in ImageStat.Stat(ImageChops.difference(source, result)).extrema)
+    assert 20 < most <= 160
+
+
 @pytest.mark.parametrize(
     "habit", [Habit(echo=True), Habit(echo=True, shift=(3, -2), scale=1.02, tint=(8, 0, -8))]
 )

@@ -181,7 +181,7 @@ def _lay(
     Args:
         picture: Is changed.
         inlay: Of mode RGB or RGBA, in the shape of the region.
-        region: The mask's part in `at`.
+        region: The mask's part in `at`; its levels are the most that is changed.
         soft: The same with a soft edge, in any size.
         at: Where to lay it.
         space: The picture's colours.

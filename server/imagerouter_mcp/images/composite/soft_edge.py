@@ -17,13 +17,13 @@ _NARROWEST = 1.5
 
 
 def softened(mask: Image.Image, alike: Image.Image) -> Image.Image:
-    """Return a mask that fades in from its edge; nothing outside it is selected.
+    """Return a mask that fades in from its edge.
 
     Strokes too thin for the edge that suits the rest get a narrower one. Where what is laid in looks nearly
     like what was there, the edge is wider: a slight change of tone would show as an outline.
 
     Args:
-        mask: Of mode L; its own grey levels stay upper bounds.
+        mask: Of mode L; from half its range on, a level counts as selected.
         alike: Of the same mode and size, white where both look alike.
     """
     hard = mapped(mask, [0] * 128 + [255] * 128)
@@ -35,7 +35,7 @@ def softened(mask: Image.Image, alike: Image.Image) -> Image.Image:
     reached = soft.filter(ImageFilter.BoxBlur(2 * width))
     reached = mapped(reached, [min(255, 16 * level) for level in LEVELS])
     thin = ImageChops.subtract(hard, reached)
-    return ImageChops.darker(ImageChops.lighter(soft, ImageChops.multiply(_faded(hard, 1), thin)), mask)
+    return ImageChops.lighter(soft, ImageChops.multiply(_faded(hard, 1), thin))
 
 
 def _thickness(hard: Image.Image) -> float:
