@@ -5,7 +5,6 @@ import io
 import os
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +52,7 @@ class HabitualModels(Mapping[str, Provider]):
 
     async def _provide(self, request: ValidRequest, provider_id: str) -> ProviderAnswer:
         if self.charged_refusal:
-            return ProviderAnswer(
-                cost=Decimal("0.01"), error={"message": self.charged_refusal, "type": "failed"}
-            )
+            return ProviderAnswer(cost=0.01, error={"message": self.charged_refusal, "type": "failed"})
         made = await imitate(request, provider_id)
         (picture,) = made.data
         assert isinstance(picture, MadeFile)

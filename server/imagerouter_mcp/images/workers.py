@@ -34,14 +34,14 @@ async def decode(
         args: For `work`.
         kwargs: For `work`.
     """
-    heavy = await to_thread.run_sync(_is_heavy, picture, limiter=_limiter(queue))
+    heavy = picture is not None and await to_thread.run_sync(_is_heavy, picture, limiter=_limiter(queue))
     limiter = _limiter("heavy" if heavy else queue)
     return await to_thread.run_sync(partial(work, *args, **kwargs), limiter=limiter)
 
 
-def _is_heavy(picture: Path | BinaryIO | None) -> bool:
+def _is_heavy(picture: Path | BinaryIO) -> bool:
     try:
-        return picture is not None and is_heavy(inspect(picture))
+        return is_heavy(inspect(picture))
     except (NotAPictureError, OSError):
         return False  # the work says so itself
 
