@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from imagerouter_mcp.views.document import document
 from playwright.async_api import Browser
 
-from support.hostile_host import HostileHost, hostile_host
+from imagerouter_mcp.views.document import document
+from support.hostile_host import PNG, HostileHost, hostile_host
 
 Row = Callable[[str, str, str], None]
 Json = dict[str, Any]
@@ -33,9 +33,8 @@ MARKUP = """"'></title></style></script></textarea></p>
 """Markup of every kind; each would tell of itself, or ask for something elsewhere."""
 BIDI = "\u202egnp.exe\u202c \u2066\u200b\u200d\u00ad\ufeff\u0000\u0008 a" + "\u0301" * 500
 """Turned text, unseen characters, controls, and a letter with five hundred accents."""
-LONG = "W" * 200_000
+LONG = "W" * 20_000
 HANDLE = "img_7f3a"
-PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
 SVG = f"""<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"
 width="9" height="9" onload="parent.postMessage('svg','*')"><script>parent.postMessage('svg','*')</script>
 <image xlink:href="https://evil.invalid/x.png" width="9" height="9"/><foreignObject width="9" height="9">
@@ -64,13 +63,14 @@ ADDRESSES = (
 async def page(browser: Browser) -> AsyncGenerator[HostileHost]:
     """Open one page for all attacks of this file."""
     async with hostile_host(browser, document()) as host:
+        await host.draw()
         yield host
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def host(page: HostileHost) -> HostileHost:
-    """Draw the view anew."""
-    await page.draw()
+    """Begin anew with the view that is drawn: drawing it takes most of the time."""
+    await page.forget()
     return page
 
 
@@ -307,9 +307,8 @@ _NAMES = json.dumps(
 @pytest.mark.parametrize(("what", "script"), MESSAGES, ids=[what for what, _ in MESSAGES])
 async def test_senseless_messages_do_no_harm(host: HostileHost, row: Row, what: str, script: str) -> None:
     await host.run(f"(() => {{ {script.replace('NAMES', _NAMES)} }})()")
-    await host.hand_over(result(prompt="a good fox"))
+    assert await host.shows(f"a good fox after {what}")
     assert not await host.breaches()
-    assert await host.frame.locator("img, canvas").count(), "the next result is drawn"
     row(SECTION, f"a host that sends {what}", "ignored; the next result is drawn")
 
 
@@ -330,7 +329,7 @@ WRONG: list[tuple[str, Json]] = [
         "handles that leave their place",
         result(image={"handle": "../../x", "original": {"handle": "img_1/../.."}}),
     ),
-    ("a list of 20,000 pictures", listed(20_000)),
+    ("a list of 2,000 pictures", listed(2000)),
     (
         "500 pictures at once",
         {**listed(500), "structuredContent": {"images": listed(500)["structuredContent"]["images"]}},
@@ -344,8 +343,7 @@ async def test_senseless_results_do_no_harm(host: HostileHost, row: Row, what: s
     assert not await host.breaches()
     named = [each["uri"] for each in await host.asked("resources/read")]
     assert not [uri for uri in named if ".." in uri]
-    await host.hand_over(result(prompt="a good fox"))
-    assert await host.frame.locator("img, canvas").count(), "the next result is drawn"
+    assert await host.shows(f"a good fox after {what}")
     row(SECTION, f"a result with {what}", "shown as far as it makes sense")
 
 
@@ -388,9 +386,8 @@ CONTEXTS: list[tuple[str, Json]] = [
 @pytest.mark.parametrize(("what", "context"), CONTEXTS, ids=[what for what, _ in CONTEXTS])
 async def test_the_host_s_own_words_do_no_harm(page: HostileHost, row: Row, what: str, context: Json) -> None:
     await page.draw(context)
-    await page.hand_over(result())
+    assert await page.shows("a good fox")
     assert not await page.breaches()
-    assert await page.frame.locator("img, canvas").count()
     row(SECTION, f"a host that tells {what}", "no effect beyond colours")
 
 
@@ -404,6 +401,7 @@ async def test_these_attacks_would_be_seen_if_they_got_through(browser: Browser)
     </script>"""
     async with hostile_host(browser, careless) as host:
         await host.draw()
-        await host.hand_over({"content": [{"type": "text", "text": MARKUP}]})
+        staying = MARKUP.replace("http-equiv=refresh", "")
+        await host.hand_over({"content": [{"type": "text", "text": staying}]})
         seen = " ".join(await host.breaches())
         assert all(sign in seen for sign in ("'img'", "onerror", "<iframe", "https://evil.invalid/x.css"))

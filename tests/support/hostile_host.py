@@ -57,10 +57,12 @@ _TAKEN_EFFECT = """() => [...document.querySelectorAll("*")].flatMap((element) =
   const odd = ["iframe", "object", "embed", "form", "base", "frame", "portal", "foreignobject"].includes(name)
     || (name === "script" && element.type !== "module") || (name === "meta" && element.httpEquiv);
   const handlers = [...element.attributes].filter((each) => each.name.startsWith("on"));
-  const links = ["href", "src", "action", "xlink:href"].map((each) => element.getAttribute(each) ?? "")
+  const sources = ["img", "video"].includes(name) ? [] : ["src"];
+  const links = ["href", "action", "xlink:href", ...sources].map((each) => element.getAttribute(each) ?? "")
     .filter((address) => /^\\s*(java|vb)\\s*script:|^\\s*data:(?!image\\/|video\\/)/i.test(address));
   return odd || handlers.length || links.length ? [element.outerHTML.slice(0, 200)] : [];
 })"""
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
 _SPENDING = ("generate_image", "edit_image", "compare_models", "generate_video", "finish_image")
 
 
@@ -99,17 +101,31 @@ class HostileHost:
     async def draw(self, context: Mapping[str, object] | None = None) -> None:
         """Draw the view anew, in a host that says this about itself."""
         await self._page.goto(HOST)
-        self._left.clear()
-        self._failed.clear()
+        await self.forget()
         await self._page.evaluate(
             "([told, html]) => { context = told; view.srcdoc = html; }", [dict(context or {}), self._document]
         )
         await self._page.wait_for_function("ready()")
 
+    async def forget(self) -> None:
+        """Begin a new attack on the view that is drawn."""
+        self._left.clear()
+        self._failed.clear()
+        await self._page.evaluate("asked.length = strange.length = 0")
+
     @property
     def frame(self) -> Frame:
         """The view's frame."""
         return self._page.frames[1]
+
+    async def shows(self, prompt: str) -> bool:
+        """Hand over a picture as it should be; return whether it is drawn."""
+        block = {"type": "image", "mimeType": "image/png", "data": PNG}
+        told = {"images": [{"handle": "img_7f3a", "media_type": "image/png"}], "prompt": prompt}
+        await self.hand_over({"content": [block], "structuredContent": told})
+        picture = self.frame.get_by_role("img", name=prompt).first
+        await picture.wait_for()
+        return await picture.is_visible()
 
     async def answer(self, tool: str, result: object) -> None:
         """Answer this to the view's calls of a tool."""
@@ -119,7 +135,7 @@ class HostileHost:
 
     async def hand_over(self, result: object, arguments: object = None) -> None:
         """Hand a tool's result to the view, and wait until it has dealt with it."""
-        texts = [json.dumps(each) for each in (arguments or {}, result)]
+        texts = [json.dumps(arguments or {}), json.dumps(result)]
         await self._page.evaluate(
             """([input, result]) => {
               tell("ui/notifications/tool-input", { arguments: JSON.parse(input) });
