@@ -8,16 +8,16 @@ from urllib.parse import urlencode
 
 import anyio
 import httpx
-from patience import LOOK_SECONDS
-from playwright.async_api import Browser, FrameLocator, Page
-from support.held_port import held_port
-from views.host_page import open_chat
+from playwright.async_api import Browser, FrameLocator, Page, ViewportSize
 from workshop import Workshop
 
 from imagerouter_mcp.settings import Settings
+from patience import LOOK_SECONDS
+from support.held_port import held_port
+from views.host_page import open_chat
 
 START_SECONDS = 60
-WINDOW = {"width": 1400, "height": 1000}
+WINDOW: ViewportSize = {"width": 1400, "height": 1000}
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ async def _answers(url: str) -> None:
     """Wait until a host answers."""
     async with httpx.AsyncClient(trust_env=False, timeout=START_SECONDS) as client:
         with anyio.fail_after(START_SECONDS):
-            while not await _is_up(client, url):
+            while not await _is_up(client, url):  # noqa: ASYNC110 - another process sets no event
                 await anyio.sleep(LOOK_SECONDS)
 
 
