@@ -144,6 +144,16 @@ _MIGRATIONS = (
     ALTER TABLE images ADD COLUMN finishing TEXT;   -- a JSON object: what makes this one of its original
     CREATE INDEX images_original_of ON images (original_of) WHERE original_of IS NOT NULL;
     """,
+    """
+    CREATE INDEX images_own ON images (generation_id DESC, position, original_of) WHERE original_of IS NULL;
+    CREATE TABLE deleted (          -- of what was deleted, only this is kept
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        handle TEXT NOT NULL UNIQUE,
+        deleted_at REAL NOT NULL
+    );
+    DROP TRIGGER generations_before_DELETE; -- who deletes a picture has paid for it all the same
+    DROP TRIGGER generations_after_DELETE;
+    """,
 )
 """The statements that migrate each schema version (`PRAGMA user_version`) to the next.
 
