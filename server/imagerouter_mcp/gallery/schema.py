@@ -145,7 +145,10 @@ _MIGRATIONS = (
     CREATE INDEX images_original_of ON images (original_of) WHERE original_of IS NOT NULL;
     """,
     """
-<<<<<<< HEAD
+    ALTER TABLE journal ADD COLUMN clock TEXT;          -- which steady clock was read at the end (elapsed.py)
+    ALTER TABLE journal ADD COLUMN ended_uptime REAL;   -- its seconds
+    """,
+    """
     CREATE INDEX images_own ON images (generation_id DESC, position, original_of) WHERE original_of IS NULL;
     CREATE TABLE deleted (          -- of what was deleted, only this is kept
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -154,10 +157,6 @@ _MIGRATIONS = (
     );
     DROP TRIGGER generations_before_DELETE; -- who deletes a picture has paid for it all the same
     DROP TRIGGER generations_after_DELETE;
-=======
-    ALTER TABLE journal ADD COLUMN clock TEXT;          -- which steady clock was read at the end (elapsed.py)
-    ALTER TABLE journal ADD COLUMN ended_uptime REAL;   -- its seconds
->>>>>>> main
     """,
 )
 """The statements that migrate each schema version (`PRAGMA user_version`) to the next.
