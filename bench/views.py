@@ -22,27 +22,26 @@ MOST_BYTES = 60_000
 FIRST_MS, SHARP_MS = 150, 1000
 ROUNDS = 12
 _CALL = {"prompt": "A lighthouse at dusk", "model": "test/test", "size": "1024x1024"}
-_WATCH = """
-if (parent !== self) {
-  const painted = {};
-  let told;
+_WATCH = """<script>
+  self.painted = {};
   addEventListener("message", ({ data }) => {
-    if (data?.method === "ui/notifications/tool-result") told ??= performance.now();
+    if (data?.method === "ui/notifications/tool-result") painted.told ??= performance.now();
   });
   const drawn = (element) => element.complete !== false && (element.naturalWidth || element.width) > 1;
-  const look = () => {
+  requestAnimationFrame(function look() {
     const pictures = [...document.querySelectorAll("img, canvas")].filter(drawn);
     const sharp = pictures.some((each) => each.closest("[data-sharp]"));
     setTimeout(() => {
-      if (told && pictures.length) painted.first ??= performance.now() - told;
-      if (told && sharp) painted.sharp ??= performance.now() - told;
+      if (pictures.length) painted.first ??= performance.now() - painted.told;
+      if (sharp) painted.sharp ??= performance.now() - painted.told;
     });
     if (!painted.sharp) requestAnimationFrame(look);
-  };
-  requestAnimationFrame(look);
-  self.painted = painted;
-}
-"""
+  });
+</script>"""
+_WATCH_ALL = """(watch) => {
+  const inner = mount;
+  window.mount = (given) => inner({ ...given, html: given.html.replace("<head>", `<head>${watch}`) });
+}"""
 _BARE = """<!doctype html><html><head></head><body><img alt=""><script>
 addEventListener("message", ({ data }) => {
   const block = data.params?.content?.find(({ type }) => type === "image");
@@ -71,7 +70,7 @@ async def _paints() -> list[Figure]:
     with sandbox_process() as sandbox, tempfile.TemporaryDirectory() as folder:
         settings = _settings(sandbox, Path(folder))
         async with running_browser(chromium) as browser, open_chat(browser, settings) as chat:
-            await chat.page.add_init_script(_WATCH)
+            await chat.page.evaluate(_WATCH_ALL, _WATCH)
             result = as_json(await chat.client.call_tool("generate_image", _CALL))
 
             async def painted(which: str) -> float:
