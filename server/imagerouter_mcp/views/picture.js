@@ -99,8 +99,8 @@ export class Picture {
   async #offerBefore() {
     const { server, signal } = this.#around;
     const { handle, sourceHandle } = this.#picture;
-    const isEdit = sourceHandle && (() => server.sharp(sourceHandle, { signal }));
-    const before = (await server.before(handle, { signal }).catch(() => null)) ?? (await isEdit?.().catch(() => null));
+    const source = () => (sourceHandle ? server.sharp(sourceHandle, { signal }) : null);
+    const before = (await server.before(handle, { signal }).catch(() => null)) ?? (await source()?.catch(() => null));
     if (!before || signal.aborted) return;
     let overlay;
     const toggle = button("Compare", async () => {
