@@ -1,6 +1,7 @@
 """The page `docs/tools.md`, written from what the server itself tells a client. `make docs` writes it."""
 
 import asyncio
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,7 +55,7 @@ async def tools_page() -> str:
         *(_HEAD, "## Tools\n", *map(_tool, tools), _REMOTE, *map(_tool, remote)),
         *(_prompts(prompts), _resources(resources, templates)),
     ]
-    return "\n".join(parts)
+    return re.sub(r"viewer-[0-9a-f]+\.html", "viewer-HASH.html", "\n".join(parts))
 
 
 def _tool(tool: Tool) -> str:

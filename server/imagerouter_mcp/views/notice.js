@@ -2,7 +2,7 @@
  * Say what happened where there is no picture: what, what it cost, what to do next.
  */
 
-import { announce, el, icon, theirs } from "./dom.js";
+import { el, icon, theirs } from "./dom.js";
 import { dollarRange } from "./wording.js";
 
 const SIGNS = {
@@ -28,10 +28,10 @@ const STOPPED = "If the request had left already, the picture is still made and 
 export function notice(shown, action) {
   const [heading, ...lines] = toldOf(shown).filter(Boolean);
   const said = lines.map((line, index) => theirs("p", line, { class: ["", "money"][index] ?? "quiet" }));
-  announce([heading, ...lines].join(" "));
   const { state } = shown;
   const sign = el("span", { class: "sign" }, icon(SIGNS[state] ?? NO_SIGN));
-  return el("section", { class: `card notice ${state}` }, sign, el("div", {}, el("h2", {}, heading), said, action));
+  const body = el("div", {}, el("h2", {}, heading), said, action);
+  return el("section", { class: `card notice ${state}`, role: shown.error ? "alert" : "status" }, sign, body);
 }
 
 function toldOf({ state, error, text, price }) {
