@@ -114,15 +114,22 @@ export function changePanel(picture, { shown, surface, host, server, signal, onR
   }
 }
 
+/** Return a result with the call that made it, as far as that is known. Many hosts do not name the tool. */
+export function withCall(shown, args, tool) {
+  // What failed may have been to make a video, of which the arguments look alike.
+  const guess = args.images ? "edit_image" : args.prompt ? "generate_image" : "";
+  const name = tool ?? (args.models ? "compare_models" : shown.error ? "" : guess);
+  return { ...shown, call: PAID_TOOLS.includes(name) ? { tool: name, args } : null };
+}
+
 /**
  * Return a button that makes a failed call again; null where that makes no sense.
  *
- * @param {Object} shown The failure.
- * @param {{tool: string, args: Object}} call The call that failed, if it is known.
+ * @param {Object} shown The failure, with its call if that is known.
  * @param {Object} around As for `changePanel`.
  */
-export function retryButton({ error }, call, { host, server, signal, onResult }) {
-  if (!PAID_TOOLS.includes(call?.tool) || !canRetry(error)) return null;
+export function retryButton({ error, call }, { host, server, signal, onResult }) {
+  if (!call || !canRetry(error)) return null;
   const said = el("div", { class: "change-said" });
   const retry = paidButton({
     host,
@@ -306,13 +313,13 @@ function highest({ high }) {
 }
 
 /** Return the call that makes more like a picture; null if it is not known how this one was made. */
-function variations({ prompt, model, sourceHandle, width, height }, { call, sources }) {
+function variations({ prompt, model, sourceHandle, width, height }, { call, sources, state }) {
   const more = { ...(model && { model }), n: MORE, again: true };
   if (["generate_image", "edit_image"].includes(call?.tool) && !namesLast(call.args)) {
     const { dry_run, preview, confirm_cost, filename, ...args } = call.args;
     return { tool: call.tool, args: { ...args, ...more } };
   }
-  if (!prompt || sources.length || sourceHandle) return null;
+  if (state !== "pictures" || !prompt || sources.length || sourceHandle) return null;
   return { tool: "generate_image", args: { prompt, ...(width && height && { size: `${width}x${height}` }), ...more } };
 }
 

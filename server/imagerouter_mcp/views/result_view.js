@@ -2,6 +2,7 @@
  * Show a tool's result: choose by its state what to draw.
  */
 
+import { changePanel, retryButton } from "./change.js";
 import { announce, button, el, fill, icon } from "./dom.js";
 import { Grid } from "./grid.js";
 import { Listing } from "./listing.js";
@@ -35,7 +36,7 @@ export function resultView(shown, around) {
       return waiting(shown, { server, signal, onDone: onResult, onError });
     }
     default:
-      return notice(shown);
+      return notice(shown, shown.error && retryButton(shown, around));
   }
 }
 
@@ -103,7 +104,10 @@ class Pictures {
 
   #open(picture, { preview, shown = this.#shown, above, pick }) {
     const show = (handle) => this.#showOther(handle, view);
-    const view = new Picture(picture, shown, { ...this.#around, signal: this.#newSignal(), pick, show });
+    const signal = this.#newSignal();
+    const view = new Picture(picture, shown, { ...this.#around, signal, pick, show });
+    const change = changePanel(picture, { ...this.#around, signal, shown, surface: view.surface });
+    if (change) view.actions.append(change);
     this.#replace(above, view.element);
     view.load(preview);
   }
