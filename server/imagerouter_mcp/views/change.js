@@ -147,7 +147,7 @@ export function retryButton({ error, call }, { host, server, signal, onResult })
 /** Whether a failed call may succeed at another time, without being paid for twice. */
 export function canRetry({ money, next }) {
   if (!money.startsWith("Nothing was charged.") || next.includes("tomorrow")) return false;
-  return /\b(?:try (?:it )?again|try once more|ask (?:for it )?again|confirm_cost=true)/i.test(next);
+  return /\b(?:try (?:it )?again|try once more|ask (?:for it )?again|on a yes)/i.test(next);
 }
 
 /**
