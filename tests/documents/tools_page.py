@@ -55,7 +55,7 @@ async def tools_page() -> str:
         *(_HEAD, "## Tools\n", *map(_tool, tools), _REMOTE, *map(_tool, remote)),
         *(_prompts(prompts), _resources(resources, templates)),
     ]
-    return re.sub(r"viewer-[0-9a-f]+\.html", "viewer-HASH.html", "\n".join(parts))
+    return "\n".join(parts)
 
 
 def _tool(tool: Tool) -> str:
@@ -113,7 +113,8 @@ def _prompts(prompts: list[Prompt]) -> str:
 
 def _resources(resources: list[Resource], templates: list[ResourceTemplate]) -> str:
     lines = ["## Resources\n", "| address | what it is |", "|---|---|"]
-    told = [(str(each.uri), each.description) for each in resources]
+    # The name of the view changes with each change to it.
+    told = [(re.sub(r"-[0-9a-f]+(?=\.html)", "-…", str(each.uri)), each.description) for each in resources]
     told += [(each.uri_template, each.description) for each in templates]
     lines += [f"| `{address}` | {description} |" for address, description in told]
     return "\n".join([*lines, ""])

@@ -2,6 +2,7 @@
  * Show a tool's result: choose by its state what to draw.
  */
 
+import { changePanel, retryButton } from "./change.js";
 import { announce, button, el, fill, icon } from "./dom.js";
 import { grid, listing } from "./grid.js";
 import { notice } from "./notice.js";
@@ -31,7 +32,7 @@ export function resultView(shown, around) {
       return waiting(shown, { server, signal, onDone: onResult, onError: (error) => onResult(shownError(error)) });
     }
     default:
-      return notice(shown);
+      return notice(shown, shown.error && retryButton(shown, around));
   }
 }
 
@@ -80,7 +81,9 @@ class Pictures {
 
   #open(picture, { preview, shown = this.#shown, pick, back }) {
     const show = (handle) => this.#showOther(handle, view, back ?? (() => this.#openOnly()));
-    const view = new Picture(picture, shown, { ...this.#around, signal: this.#newSignal(), pick, show });
+    const around = { ...this.#around, signal: this.#newSignal() };
+    const view = new Picture(picture, shown, { ...around, pick, show });
+    view.actions.append(changePanel(picture, { ...around, shown, surface: view.surface }) ?? "");
     this.#replace(back, view.element);
     view.load(preview);
   }
