@@ -6,11 +6,16 @@ import { resultView } from "../result_view.js";
 import { waiting } from "../waiting.js";
 import { CLOSE } from "./icons.js";
 
+/** Calls that are sent at once: a browser opens six connections to a server, and the page needs some. */
+const AT_ONCE = 3;
+
 export class RunningCalls {
   #host;
   #server;
   #onMade;
   #running = new Set();
+  #sent = 0;
+  #queue = [];
 
   /**
    * @param {import("./page_host.js").PageHost} host
@@ -22,6 +27,7 @@ export class RunningCalls {
     this.#server = server;
     this.#onMade = onMade;
     this.element = el("section", { class: "running", "aria-label": "Under way", hidden: true });
+    addEventListener("beforeunload", (event) => this.#queue.length && event.preventDefault());
   }
 
   get count() {
@@ -42,13 +48,26 @@ export class RunningCalls {
   #follow(title, carryOut, call) {
     const card = el("article", { class: "running-card" });
     const work = new AbortController();
-    const server = { collect: (_, options) => carryOut(options) };
+    const server = { collect: (_, options) => this.#inTurn(() => carryOut(options)) };
     const shown = { ...nothingShown("pending"), prompt: title };
     const end = (made) => this.#end(card, call ? { ...made, call } : made);
     card.append(waiting(shown, { server, signal: work.signal, onDone: end, onError: (error) => end(lost(error)) }));
     this.#running.add(card);
     this.element.append(card);
     this.#arrange();
+  }
+
+  /** Carry out a call once there is a connection for it. */
+  async #inTurn(carryOut) {
+    if (this.#sent < AT_ONCE) this.#sent += 1;
+    else await new Promise((resolve) => this.#queue.push(resolve));
+    try {
+      return await carryOut();
+    } finally {
+      const next = this.#queue.shift();
+      if (next) next();
+      else this.#sent -= 1;
+    }
   }
 
   #end(card, shown) {

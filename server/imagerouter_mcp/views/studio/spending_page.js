@@ -112,10 +112,10 @@ function totals({ total_usd: total, uncertain_usd: uncertain, under_way_usd: und
   return el("div", { class: "total" }, el("strong", {}, amount(total)), el("span", { class: "quiet" }, "spent"), more.filter(Boolean).map((text) => el("p", { class: "quiet" }, text)));
 }
 
-function byDay({ by_day: days, period }) {
+function byDay({ by_day: days, period, total_usd: total }) {
   if (!days.length) return el("p", { class: "quiet" }, "Nothing was made in this time.");
   const bars = daysOf(days, period).map(({ day, usd, count }) => ({ label: shortDay(day), value: usd, words: count ? `${amount(usd)} for ${counted(count, "result")}` : "" }));
-  if (bars.length < 2) return null;
+  if (bars.length < 2 || !total) return null;
   const top = amount(Math.max(...bars.map(({ value }) => value)));
   return barChart(bars, { title: "By day", head: ["Day", "Spent"], top });
 }
