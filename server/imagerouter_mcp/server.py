@@ -18,6 +18,7 @@ from imagerouter_mcp.tools import all_tools
 from imagerouter_mcp.tools.boundary import SpeakingServer
 from imagerouter_mcp.tools.prompts import add_prompts
 from imagerouter_mcp.tools.resources import add_resources
+from imagerouter_mcp.tools.views import add_earlier_views, view_extension, with_view
 from imagerouter_mcp.wiring import App
 
 NAME = "imagerouter"
@@ -73,7 +74,8 @@ def build_server(app: App) -> MCPServer[App]:
         title="ImageRouter",
         instructions=INSTRUCTIONS + REMOTE_INSTRUCTIONS if app.links else INSTRUCTIONS,
         version=__version__,
-        tools=all_tools(remote=app.links is not None),
+        tools=with_view(all_tools(remote=app.links is not None)),
+        extensions=[view_extension()],
         for_callers=app.settings.for_callers if app.links else str,
         lifespan=lifespan,
         log_level="WARNING",
@@ -81,6 +83,7 @@ def build_server(app: App) -> MCPServer[App]:
         cache_hints={"tools/list": CacheHint(ttl_ms=_DAY_MS, scope="public")},
     )
     add_resources(server, app)
+    add_earlier_views(server)
     add_prompts(server)
     return server
 

@@ -147,10 +147,16 @@ def move_database_away(data: Path) -> None:
 
 def date_an_hour_ahead(data: Path) -> None:
     """Make everything recorded look as if the clock had been set back by an hour since then."""
-    _move_dates(data, 3600)
+    _move(data, 3600, "_at")
 
 
-def _move_dates(data: Path, seconds: float) -> None:
+def date_back(data: Path, seconds: float) -> None:
+    """Make everything recorded look as if the clock had been set ahead by so much since then."""
+    _move(data, -seconds, "_at")
+
+
+def _move(data: Path, seconds: float, *endings: str) -> None:
+    """Move the moments in all columns whose names end so."""
     connection = sqlite3.connect(data / DATABASE)
     with connection:
         tables = [
@@ -158,7 +164,7 @@ def _move_dates(data: Path, seconds: float) -> None:
         ]
         for table in tables:
             for _, column, kind, *_ in connection.execute(f"PRAGMA table_info({table})").fetchall():
-                if column.endswith("_at") and kind.upper() == "REAL":
+                if column.endswith(endings) and kind.upper() == "REAL":
                     connection.execute(f"UPDATE {table} SET {column} = {column} + ?", (seconds,))  # noqa: S608 - its own names
     connection.close()
 
@@ -172,4 +178,4 @@ def has_ended(data: Path, prompt: str) -> bool:
 
 def grow_older(data: Path, seconds: float) -> None:
     """Make everything recorded look as if it had happened so much earlier."""
-    _move_dates(data, -seconds)
+    _move(data, -seconds, "_at", "_uptime")

@@ -68,10 +68,16 @@ def _at_the_end(scene: Scene, prompt: str) -> None:
 
 
 def _after(scene: Scene, prompt: str, seconds: float, older: float = 0) -> None:
-    """Some time after the end; what is `older` passes on the records' dates alone."""
+    """Some time after the end; what is `older` passes in the records alone."""
     scene.wait_until(lambda: places.has_ended(scene.data, prompt), f"{prompt} does not end")
     places.grow_older(scene.data, older)
     time.sleep(seconds)
+
+
+def _an_hour_ahead(scene: Scene, prompt: str) -> None:
+    """Once the clock was set ahead by an hour after the end."""
+    scene.wait_until(lambda: places.has_ended(scene.data, prompt), f"{prompt} does not end")
+    places.date_back(scene.data, 3600)
 
 
 MOMENTS = (
@@ -80,6 +86,7 @@ MOMENTS = (
     Moment("0.1 s after the end", partial(_after, seconds=0.1)),
     Moment("2.5 s after the end", partial(_after, seconds=2.5)),
     Moment("60 s after the end", partial(_after, seconds=0.1, older=60)),
+    Moment("once the clock was set ahead an hour", _an_hour_ahead),
 )
 _A_REAL_MINUTE = Moment("60 s after the end, waited for", partial(_after, seconds=60))
 
@@ -164,7 +171,7 @@ def _cases() -> Iterator[Case]:
         (transport, loss, next(moments).when, asked, form)
         for transport in _TRANSPORTS
         for loss, asked, form in zip(_LOSSES, _ASKED, ("URL", "base64", "URL"), strict=True)
-    }
+    } | {("stdio", "closed", MOMENTS[-1].when, "edit last", "URL")}
     for transport, loss, moment in itertools.product(_TRANSPORTS, _LOSSES, MOMENTS):
         for asked, form in itertools.product(_ASKED, _FORMATS):
             yield Case(

@@ -218,11 +218,33 @@ def test_what_ended_without_cost_is_carried_out_anew(process: Process, earlier: 
 
 def test_ten_minutes_after_its_end_nothing_is_joined(process: Process, data_dir: Path) -> None:
     handle = _ended("done")(process)
-    change(data_dir, "ended_at = ended_at - ?", JOINED_FOR.total_seconds() - 5)
+    change(data_dir, "ended_uptime = ended_uptime - ?", JOINED_FOR.total_seconds() - 5)
     assert process.begin() == [handle]
-    change(data_dir, "ended_at = ended_at - 10")
+    assert process.journal.lately(handle)
+    change(data_dir, "ended_uptime = ended_uptime - 10")
+    assert not process.journal.lately(handle)
     assert process.begin() != [handle]
     assert timedelta(minutes=10) == JOINED_FOR
+
+
+def test_setting_the_clock_does_not_change_how_long_ago_a_call_ended(
+    process: Process, data_dir: Path
+) -> None:
+    handle = _ended("done")(process)
+    change(data_dir, "ended_at = ended_at - 86400")
+    assert process.begin() == [handle], "the clock was set ahead by a day"
+    change(data_dir, "ended_at = ended_at + 172800, ended_uptime = ended_uptime - 660")
+    assert process.begin() != [handle], "the clock was set back by a day, and eleven minutes passed"
+
+
+def test_after_a_restart_of_the_machine_the_time_of_day_says_how_long_ago_a_call_ended(
+    process: Process, data_dir: Path
+) -> None:
+    handle = _ended("done")(process)
+    change(data_dir, "clock = 'the run of the machine before', ended_uptime = 1e6")
+    assert process.begin() == [handle]
+    change(data_dir, "ended_at = ended_at - ?", JOINED_FOR.total_seconds() + 5)
+    assert process.begin() != [handle]
 
 
 def test_what_an_earlier_version_noted_as_told_counts_as_delivered(process: Process, data_dir: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from imagerouter_mcp.gallery import rows
 from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.gallery.elapsed import clock_name, uptime
 from imagerouter_mcp.gallery.entries import (
     OPEN_STATES,
     Entry,
@@ -38,6 +39,11 @@ of one that is sent has the whole prompt, until its record has it."""
 
 _COLUMNS = "handle, call, owner, state, delivered, created_at, prompt, model, reserved_usd, job, notes, error"
 _OPEN = ", ".join(f"'{state}'" for state in OPEN_STATES)
+_ENDS = "ended_at = ?, clock = ?, ended_uptime = ?"
+"""Sets when a generation ended; `_now` gives the values."""
+_LATELY = "CASE WHEN clock = ? THEN ended_uptime >= ? ELSE ended_at >= ? END"
+"""Whether a generation ended within `JOINED_FOR`, whatever was done to the time of day while the machine ran;
+`_joined_since` gives the values."""
 
 
 class Journal:
@@ -83,7 +89,7 @@ class Journal:
             if now >= self._sweep_at:
                 self._sweep_at = now + _SWEPT_EVERY
                 _sweep(connection, now - LISTED_FOR)
-            earlier = None if again else _same(connection, fingerprint, now, join_delivered=join_delivered)
+            earlier = None if again else _same(connection, fingerprint, join_delivered=join_delivered)
             if earlier:
                 return [earlier], True
             handles = rows.new_handles(connection, "gen", len(requests))
@@ -108,7 +114,20 @@ class Journal:
     def same_call(self, fingerprint: str, *, join_delivered: bool = True) -> str | None:
         """Return the earlier call that `begin` would answer with, if there is one."""
         with self._database.transaction() as connection:
-            return _same(connection, fingerprint, datetime.now(UTC), join_delivered=join_delivered)
+            return _same(connection, fingerprint, join_delivered=join_delivered)
+
+    def lately(self, handle: str) -> list[Entry]:
+        """Return all generations of a call if one of them is open or has lately ended; else none.
+
+        Args:
+            handle: The handle of any of them.
+        """
+        return self._select(
+            "call = (SELECT call FROM journal WHERE handle = ?) AND EXISTS (SELECT 1 FROM journal AS each"  # noqa: S608 - our own words
+            f" WHERE each.call = journal.call AND (state IN ({_OPEN}) OR {_LATELY})) ORDER BY id",
+            handle,
+            *_joined_since(),
+        )
 
     def told_before(self, call: str, others: Collection[str]) -> bool:
         """Return whether a call had ended, and somebody got what came of it, before one of others began.
@@ -186,8 +205,8 @@ class Journal:
         with self._database.transaction("IMMEDIATE") as connection:
             record = rows.insert(connection, handle, now, metadata, images)
             connection.execute(
-                "UPDATE journal SET state = 'done', ended_at = ?, notes = ? WHERE handle = ?",
-                (now.timestamp(), json.dumps(list(notes)), handle),
+                f"UPDATE journal SET state = 'done', {_ENDS}, notes = ? WHERE handle = ?",  # noqa: S608 - our own words
+                (*_now(), json.dumps(list(notes)), handle),
             )
         return record
 
@@ -201,9 +220,9 @@ class Journal:
         """
         with self._database.transaction("IMMEDIATE") as connection:
             connection.execute(
-                "UPDATE journal SET state = ?, ended_at = ?, error = ? WHERE handle = ?"  # noqa: S608 - our own words
+                f"UPDATE journal SET state = ?, {_ENDS}, error = ? WHERE handle = ?"  # noqa: S608 - our own words
                 f" AND state IN ({_OPEN})",
-                (state, datetime.now(UTC).timestamp(), json.dumps(dict(error)), handle),
+                (state, *_now(), json.dumps(dict(error)), handle),
             )
 
     def note_delivered(self, call: str) -> None:
@@ -282,9 +301,9 @@ class Journal:
             owner = self._owners.hold()
             with self._database.transaction("IMMEDIATE") as connection:
                 connection.execute(
-                    "UPDATE journal SET state = 'not_sent', ended_at = ?, error = ? WHERE owner = ? AND state"
+                    f"UPDATE journal SET state = 'not_sent', {_ENDS}, error = ? WHERE owner = ? AND state"  # noqa: S608 - our own words
                     " IN ('preparing', 'queued')",
-                    (datetime.now(UTC).timestamp(), json.dumps(NEVER_SENT), name),
+                    (*_now(), json.dumps(NEVER_SENT), name),
                 )
                 sent = connection.execute(
                     "UPDATE journal SET owner = ? WHERE owner = ? AND state = 'working' RETURNING handle",
@@ -318,15 +337,22 @@ def _sweep(connection: sqlite3.Connection, before: datetime) -> None:
     connection.execute("UPDATE journal SET job = NULL WHERE ended_at < ? AND job IS NOT NULL", ended)
 
 
-def _same(
-    connection: sqlite3.Connection, fingerprint: str, now: datetime, *, join_delivered: bool
-) -> str | None:
+def _now() -> tuple[float, str, float]:
+    return datetime.now(UTC).timestamp(), clock_name(), uptime()
+
+
+def _joined_since() -> tuple[str, float, float]:
+    seconds = JOINED_FOR.total_seconds()
+    return clock_name(), uptime() - seconds, datetime.now(UTC).timestamp() - seconds
+
+
+def _same(connection: sqlite3.Connection, fingerprint: str, *, join_delivered: bool) -> str | None:
     """Return the newest call that asks for the same and need not, or must not, be paid for once more."""
     found = connection.execute(
-        f"SELECT call FROM journal WHERE fingerprint = ? AND (state IN ({_OPEN}) OR ended_at >= ?"  # noqa: S608 - our own words
+        f"SELECT call FROM journal WHERE fingerprint = ? AND (state IN ({_OPEN}) OR {_LATELY}"  # noqa: S608 - our own words
         " AND (? OR NOT delivered) AND (state IN ('done', 'unknown') OR state = 'failed' AND"
         " json_extract(error, '$.charged') != 'no')) ORDER BY id DESC LIMIT 1",
-        (fingerprint, (now - JOINED_FOR).timestamp(), join_delivered),
+        (fingerprint, *_joined_since(), join_delivered),
     ).fetchone()
     return found[0] if found else None
 

@@ -144,6 +144,10 @@ _MIGRATIONS = (
     ALTER TABLE images ADD COLUMN finishing TEXT;   -- a JSON object: what makes this one of its original
     CREATE INDEX images_original_of ON images (original_of) WHERE original_of IS NOT NULL;
     """,
+    """
+    ALTER TABLE journal ADD COLUMN clock TEXT;          -- which steady clock was read at the end (elapsed.py)
+    ALTER TABLE journal ADD COLUMN ended_uptime REAL;   -- its seconds
+    """,
 )
 """The statements that migrate each schema version (`PRAGMA user_version`) to the next.
 

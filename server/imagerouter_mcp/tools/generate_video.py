@@ -28,7 +28,7 @@ from imagerouter_mcp.tools.roots import Roots, ask_roots
 VideoPrompt = Annotated[str, Field(description="What happens: subject, motion, camera, sound.")]
 StartImages = Annotated[
     list[str],
-    Field(description="Picture to begin with, as in edit_image."),
+    Field(description="First frame, as in edit_image."),
 ]
 Seconds = Annotated[float, Field(ge=0, description="Length. Default 0: the model's own.")]
 

@@ -40,7 +40,7 @@ class CreditsContent(TypedDict):
 
 @tool("Get credits", READS)
 async def get_credits(*, ctx: AppContext) -> Annotated[CallToolResult, CreditsContent]:
-    """Tell how many credits the account has left, its balance and the limits of its API keys. Free."""
+    """Tell the credits left, the balance and the limits of the API keys. Free."""
     app = ctx.request_context.lifespan_context
     account = await app.client.credits(by_key=True)
     note = credit_note(account, await app.catalogue.known())

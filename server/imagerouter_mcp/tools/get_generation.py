@@ -11,7 +11,7 @@ from imagerouter_mcp.tools.generating import outcome_result, progress_of
 from imagerouter_mcp.tools.parameters import AppContext, Preview
 from imagerouter_mcp.tools.pictures import GenerationContent
 
-GenerationHandle = Annotated[str, Field(description="Handle, such as gen_7f3a.")]
+GenerationHandle = Annotated[str, Field(description="Such as gen_7f3a.")]
 Wait = Annotated[float, Field(ge=0, description="Seconds, at most 45. Default 45.")]
 
 

@@ -27,7 +27,7 @@ Mask = Annotated[
     ),
 ]
 KeepOutside = Annotated[bool, Field(description="Change nothing outside. Default True.")]
-Model = Annotated[str, Field(description="Model id, auto, cheapest or free.")]
+Model = Annotated[str, Field(description="Id, auto, cheapest or free.")]
 Size = Annotated[str, Field(description="WIDTHxHEIGHT, 1K, 2K or 4K.")]
 AspectRatio = Annotated[str, Field(description="16:9, square, portrait, match (source).")]
 Fit = Annotated[

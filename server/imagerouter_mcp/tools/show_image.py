@@ -18,7 +18,7 @@ Handle = Annotated[str, Field(description='Such as img_7f3a. Default "last".')]
 async def show_image(
     *, ctx: AppContext, handle: Handle = "last", preview: Preview = "auto"
 ) -> Annotated[CallToolResult, GenerationContent]:
-    """Show an earlier picture again; downloads it if its file is missing. Free."""
+    """Show an earlier picture again; downloads a missing file. Free."""
     from imagerouter_mcp.generation.calls.outcome import Finished, Result
     from imagerouter_mcp.generation.handles import is_last, number_of
 

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -23,7 +22,7 @@ from imagerouter_mcp.errors import (
     NotSentError,
     as_repeated,
 )
-from imagerouter_mcp.gallery.journal import JOINED_FOR, Journal
+from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation.calls.collect import Collector, plan_of
 from imagerouter_mcp.generation.calls.outcome import Finished, Pending
 from imagerouter_mcp.generation.calls.run import Runner
@@ -187,9 +186,9 @@ class Calls:
                     if others and (left_session or await self._told_before(earlier, others)):
                         return None
                     return before, fingerprint
-            if candidate.records[0].created_at < datetime.now(UTC) - JOINED_FOR:
+            made = await to_thread.run_sync(self._journal.lately, candidate.records[0].generation)
+            if not made:
                 return None
-            made = await to_thread.run_sync(self._journal.call, candidate.records[0].generation)
             passed |= {entry.handle for entry in made}
             try:
                 older = await sources.last_of(order, passed)

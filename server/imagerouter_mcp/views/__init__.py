@@ -1,0 +1,1 @@
+"""The picture inside the chat and in the studio page: plain HTML, CSS and JavaScript modules."""

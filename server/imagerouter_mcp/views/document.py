@@ -1,0 +1,67 @@
+"""Join the view's files into the one self-contained document that hosts draw.
+
+Hosts fetch a view as a single file and block everything else. So `viewer.html` may name style sheets and
+one module with `src`; each `import` stands alone in its statement and names a file of this folder; no
+module exports by default or renames; and no template literal spans lines, because comments and indentation
+are removed line by line.
+"""
+
+import hashlib
+import re
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+PAGE = "viewer.html"
+
+_IMPORT = re.compile(r'^import\s[^;]*?\sfrom\s+"\./([\w.-]+\.js)";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=async |function |class |const |let )", re.MULTILINE)
+_COMMENT = re.compile(r"^[ \t]*(?:/\*.*?\*/|//[^\n]*|<!--.*?-->)[ \t]*\n", re.MULTILINE | re.DOTALL)
+_INDENTATION = re.compile(r"^[ \t]+|\n(?=\s*\n)", re.MULTILINE)
+_SHEET = re.compile(r'<link rel="stylesheet" href="([\w.-]+\.css)">')
+_MODULE = re.compile(r'<script type="module" src="([\w.-]+\.js)"></script>')
+
+
+@cache
+def address() -> str:
+    """Return the view's address; it changes with its content, because hosts keep what they fetched."""
+    digest = hashlib.sha256()
+    for file in sorted(file for file in FOLDER.iterdir() if file.suffix in {".html", ".css", ".js"}):
+        digest.update(file.read_bytes())
+    return f"ui://imagerouter/viewer-{digest.hexdigest()[:4]}.html"
+
+
+@cache
+def document() -> str:
+    """Return the view as one document."""
+    page = _short(_text(PAGE))
+    page = _SHEET.sub(lambda found: f"<style>\n{_short(_text(found[1]))}</style>", page)
+    return _MODULE.sub(lambda found: f'<script type="module">\n{joined(found[1])}</script>', page)
+
+
+def joined(entry: str) -> str:
+    """Return a module and all that it imports as one, each after what it needs."""
+    return "".join(_short(_EXPORT.sub("", _IMPORT.sub("", _text(name)))) for name in modules(entry))
+
+
+def modules(entry: str) -> list[str]:
+    """Return the names of a module's files in the order in which they are joined."""
+    order: dict[str, None] = {}
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        if name in order or name in above:
+            return
+        for needed in _IMPORT.findall(_text(name)):
+            visit(needed, (*above, name))
+        order[name] = None
+
+    visit(entry, ())
+    return list(order)
+
+
+def _text(name: str) -> str:
+    return (FOLDER / name).read_text("utf-8")
+
+
+def _short(text: str) -> str:
+    return _INDENTATION.sub("", _COMMENT.sub("", text))

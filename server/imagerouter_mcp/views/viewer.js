@@ -1,0 +1,50 @@
+/**
+ * The view inside a chat: connect to the host and show the results that it hands over.
+ */
+
+import { el, fill } from "./dom.js";
+import { ChatHost } from "./host.js";
+import { nothingShown, readResult } from "./result.js";
+import { resultView } from "./result_view.js";
+import { Server } from "./server.js";
+
+const place = document.getElementById("view");
+const host = new ChatHost();
+const server = new Server(host);
+let input = {};
+let current = nothingShown();
+let work = new AbortController();
+
+host.addEventListener("context", () => wear(host.context));
+host.addEventListener("input", ({ detail }) => (input = detail ?? {}));
+host.addEventListener("result", ({ detail }) => take(readResult(detail, input)));
+host.addEventListener("cancelled", () => current.state === "empty" && show(nothingShown("cancelled")));
+host.addEventListener("teardown", () => work.abort());
+fill(place, el("p", { class: "quiet" }, "Waiting for the result …"));
+host.connect();
+
+/** Show a result; an empty one that follows a picture, as some hosts send, changes nothing. */
+function take(shown) {
+  if (shown.state === "empty" && current.state !== "empty") return;
+  show(shown);
+}
+
+function show(shown) {
+  work.abort();
+  work = new AbortController();
+  current = shown;
+  fill(place, resultView(shown, { host, server, signal: work.signal, onResult: show }));
+}
+
+/** Dress as the host does: its theme and colours. */
+function wear({ theme, styles, locale }) {
+  const root = document.documentElement;
+  if (theme === "dark" || theme === "light") {
+    root.dataset.theme = theme;
+    root.style.colorScheme = theme;
+  }
+  if (typeof locale === "string") root.dataset.locale = locale;
+  for (const [name, value] of Object.entries(styles?.variables ?? {})) {
+    if (name.startsWith("--") && typeof value === "string") root.style.setProperty(name, value);
+  }
+}
