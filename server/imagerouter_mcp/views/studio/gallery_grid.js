@@ -22,7 +22,7 @@ export class GalleryGrid {
 
   /**
    * @param {import("./gallery_pages.js").GalleryPages} pages What there is to show.
-   * @param {import("./thumbnails.js").Thumbnails} thumbnails Fetches the pictures.
+   * @param {import("./gallery_thumbnails.js").Thumbnails} thumbnails Fetches the pictures.
    * @param {{open: (picture: Object) => void, remove: (picture: Object) => void}} actions What keys and clicks do.
    */
   constructor(pages, thumbnails, { open, remove }) {
@@ -163,7 +163,7 @@ export class GalleryGrid {
     if (cell.handle === record?.handle && record) return;
     this.#blank(cell);
     cell.handle = record?.handle;
-    tile.className = record ? `tile ${record.kind}` : "tile";
+    tile.className = record ? `thumb ${record.kind}` : "thumb";
     tile.setAttribute("aria-label", record ? nameOf(record) : "Loading");
     cell.words.textContent = record?.prompt ?? "";
     cell.price.textContent = record ? dollars(record.cost_usd) : "";
@@ -183,7 +183,7 @@ export class GalleryGrid {
   }
 
   #withPicture(target, act) {
-    const index = target.closest?.(".tile")?.dataset.index;
+    const index = target.closest?.(".thumb")?.dataset.index;
     const picture = index && this.#pages.at(Number(index));
     if (picture) act(picture, Number(index));
   }
@@ -220,9 +220,9 @@ export class GalleryGrid {
 
 function newCell() {
   const picture = el("img", { alt: "", decoding: "async", draggable: false });
-  picture.addEventListener("error", () => picture.closest(".tile").classList.add("unseen-picture"));
-  const [words, price] = [el("span", { class: "tile-words", dir: "auto" }), el("span", { class: "tile-price" })];
-  const tile = el("button", { type: "button", class: "tile" }, picture, icon(PLAY), el("span", { class: "tile-caption" }, words, price));
+  picture.addEventListener("error", () => picture.closest(".thumb").classList.add("unseen-picture"));
+  const [words, price] = [el("span", { class: "thumb-words", dir: "auto" }), el("span", { class: "thumb-price" })];
+  const tile = el("button", { type: "button", class: "thumb" }, picture, icon(PLAY), el("span", { class: "thumb-caption" }, words, price));
   return Object.assign(el("div", { role: "gridcell", class: "cell" }, tile), { tile, picture, words, price });
 }
 

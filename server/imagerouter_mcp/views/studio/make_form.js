@@ -1,6 +1,6 @@
 /** The form that makes a picture: from words, from other pictures, or a video. */
 
-import { PaidButton } from "../change.js";
+import { paidButton } from "../change.js";
 import { button, el, fill, icon, theirs } from "../dom.js";
 import { nothingShown } from "../result.js";
 import { CHEVRON } from "./icons.js";
@@ -23,11 +23,12 @@ export class MakeForm {
 
   /**
    * @param {Object} around
+   * @param {import("./page_host.js").PageHost} around.host
    * @param {import("./session.js").Session} around.session Takes the uploads.
    * @param {import("../server.js").Server} around.server Tells prices.
    * @param {(call: {tool: string, args: Object}) => void} around.onMake Makes what was paid for.
    */
-  constructor({ session, server, onMake }) {
+  constructor({ host, session, server, onMake }) {
     this.prompt = el("textarea", { id: "prompt", rows: 3, dir: "auto", maxLength: LONGEST_PROMPT, placeholder: "A red fox in fresh snow, soft morning light", oninput: () => this.#meant(), onkeydown: (event) => this.#press(event) });
     this.sources = new Sources(session, () => this.#sourced());
     this.shape = this.#select("Shape", SHAPES);
@@ -38,13 +39,14 @@ export class MakeForm {
     this.transparent = el("input", { type: "checkbox", onchange: () => this.#meant() });
     this.clear = el("label", { class: "toggle" }, this.transparent, "Transparent background");
     this.modelButton = button("", () => this.#pick(), { class: "model-button", "aria-haspopup": "dialog" });
-    this.said = el("div", { class: "said", role: "status" });
-    this.pay = new PaidButton({
+    this.said = el("div", { class: "price-said", role: "status" });
+    this.pay = paidButton({
+      host,
       server: { price: (...asked) => server.price(...asked), run: async (tool, args) => this.#made(onMake, { tool, args }) },
-      words: () => ({ idle: "Make", act: "Make", doing: "Sending" }),
+      words: () => ({ act: "Make", doing: "Sending" }),
+      isMeant: () => this.#isComplete,
       call: () => this.#call(),
       say: (lines, failed) => this.#say(lines, failed),
-      onHandOver: async () => "The price could not be asked for. Check the connection, and try again.",
       onMade: () => this.#meant(),
     });
     this.pay.element.classList.add("make-button");
@@ -114,21 +116,26 @@ export class MakeForm {
   /** Ask for the price of what is meant now, as soon as that is complete. */
   #meant() {
     this.#say([]);
-    this.pay?.forget({ ask: this.#call() !== null });
+    this.pay?.forget({ ask: true });
   }
 
   #press(event) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.pay.press(event);
   }
 
-  /** Return the call that the form means, null as long as something is missing. */
+  /** Whether enough is known to make something. */
+  get #isComplete() {
+    const { count, busy } = this.sources;
+    return !busy && (this.prompt.value.trim() !== "" || count > 0);
+  }
+
+  /** Return the call that the form means. */
   #call() {
     const images = this.sources.handles;
-    const prompt = this.prompt.value.trim();
-    if ((!prompt && !images.length) || this.sources.busy) return null;
     const video = this.#model.output === "video";
     const tool = video ? "generate_video" : images.length ? "edit_image" : "generate_image";
-    return { tool, args: { prompt, model: this.#model.id, ...(images.length && { images }), ...this.#options(video), again: true } };
+    const args = { prompt: this.prompt.value.trim(), model: this.#model.id, ...(images.length && { images }) };
+    return { tool, args: { ...args, ...this.#options(video), again: true } };
   }
 
   #options(video) {

@@ -59,12 +59,12 @@ class ModelPicker {
 
   #option(model, place) {
     const [vendor, ...rest] = model.id.split("/");
-    const able = abilitiesOf(model).map((name) => el("span", { class: "badge" }, WORDS[name]));
+    const able = abilitiesOf(model).map((name) => el("span", { class: "ability" }, WORDS[name]));
     return el(
       "div",
       { role: "option", id: `model-${place}`, class: "model", "aria-selected": String(model.id === this.#current), "data-place": place },
       el("span", { class: "model-name" }, theirs("strong", rest.join("/") || vendor), theirs("span", [vendor, model.does].filter(Boolean).join(" · "), { class: "quiet" })),
-      el("span", { class: "badges" }, able),
+      el("span", { class: "abilities" }, able),
       el("span", { class: model.free ? "model-price free" : "model-price" }, priceWords(model)),
     );
   }

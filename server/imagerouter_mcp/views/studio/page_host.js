@@ -18,6 +18,8 @@ export class PageHost extends EventTarget {
   constructor(session) {
     super();
     this.#session = session;
+    /** What fills the screen when that is asked for. */
+    this.surface = document.documentElement;
     this.canSay = false;
     this.canFullscreen = document.fullscreenEnabled;
     document.addEventListener("fullscreenchange", () => this.dispatchEvent(new Event("context")));
@@ -75,7 +77,7 @@ export class PageHost extends EventTarget {
 
   /** Fill the screen with the page, or leave that. */
   async setFullscreen(on) {
-    if (on) await document.documentElement.requestFullscreen();
+    if (on) await this.surface.requestFullscreen();
     else if (document.fullscreenElement) await document.exitFullscreen();
   }
 

@@ -33,6 +33,7 @@ export class PictureDialog {
     const close = button(icon(CLOSE), () => this.element.close(), { label: "Close", class: "icon-button" });
     const head = el("div", { class: "viewer-head" }, this.previous, this.next, this.place, el("span", { class: "space" }), use, remove, close);
     this.body = el("div", { class: "viewer-body" });
+    around.host.surface = this.body;
     this.element = el("dialog", { class: "viewer", "aria-label": "Picture" }, head, this.body);
     this.element.addEventListener("close", () => this.#closed());
     this.element.addEventListener("keydown", (event) => this.#press(event));

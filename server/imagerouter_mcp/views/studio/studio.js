@@ -39,5 +39,5 @@ function showTrouble(error, again) {
 
 function showNotice(title, ...content) {
   for (const dialog of document.querySelectorAll("dialog")) dialog.remove();
-  fill(place, el("main", { class: "notice" }, icon(SPARK), el("h1", {}, title), content));
+  fill(place, el("main", { class: "closed" }, icon(SPARK), el("h1", {}, title), content));
 }

@@ -17,7 +17,7 @@ import { PictureDialog } from "./picture_dialog.js";
 import { RunningCalls } from "./running_calls.js";
 import { receiveFiles } from "./sources.js";
 import { SpendingPage } from "./spending_page.js";
-import { THUMBNAIL, Thumbnails } from "./thumbnails.js";
+import { THUMBNAIL, Thumbnails } from "./gallery_thumbnails.js";
 
 /** From this width on the form stands beside the gallery. */
 const DOCKED = matchMedia("(min-width: 1080px)");
@@ -43,7 +43,7 @@ export class StudioPage {
     this.thumbnails = new Thumbnails((handle, signal) => this.#thumbnail(handle, signal));
     this.grid = new GalleryGrid(this.pages, this.thumbnails, { open: ({ handle }) => this.#go(handle), remove: (picture) => this.#delete(picture) });
     this.running = new RunningCalls(this.#host, this.#server, () => this.#renew({ toTop: true }));
-    this.form = new MakeForm({ session, server: this.#server, onMake: (call) => this.#make(call) });
+    this.form = new MakeForm({ host: this.#host, session, server: this.#server, onMake: (call) => this.#make(call) });
     this.spending = new SpendingPage(this.#host, (generation) => this.#collect(generation));
     this.viewer = new PictureDialog({
       host: this.#host,
@@ -75,7 +75,7 @@ export class StudioPage {
     this.money = button([icon(CHART), el("span", {}, "Spending")], () => this.#go("spending"), { class: "money" });
     const make = button([icon(PLUS), el("span", {}, "New")], () => this.#new(), { class: "primary new", "aria-keyshortcuts": "n" });
     const mark = el("h1", { class: "mark" }, icon(SPARK), el("span", {}, "Studio"));
-    this.header = el("header", { class: "bar" }, mark, el("search", {}, this.#filters.search, this.#filters.choices), el("div", { class: "bar-end" }, this.money, make));
+    this.header = el("header", { class: "top" }, mark, el("search", {}, this.#filters.search, this.#filters.choices), el("div", { class: "top-end" }, this.money, make));
     this.count = el("p", { class: "count", role: "status" });
     this.clear = button("Clear filters", () => this.#filter({}), { class: "link", hidden: true });
     this.older = button([icon(DELETE), "Delete old pictures"], () => deleteOlder(this.#session), { class: "link quiet", hidden: true });
