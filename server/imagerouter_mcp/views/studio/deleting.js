@@ -1,7 +1,7 @@
 /** Deleting: one picture, or all that are older than a day. What was spent stays recorded. */
 
 import { announce, button, el, fill } from "../dom.js";
-import { counted, dollars, fileSize } from "../wording.js";
+import { dollars, fileSize } from "../wording.js";
 import { openDialog } from "./dialogs.js";
 
 /**
@@ -37,7 +37,7 @@ export function deleteOlder(session) {
     await reporting(wrong, async () => {
       const { pictures, bytes } = await ask(false);
       fill(told, pictures ? olderWords(pictures, bytes) : "No picture is older than that.");
-      fill(go, pictures ? `Delete ${counted(pictures, "picture")}` : "Delete");
+      fill(go, pictures ? `Delete ${picturesIn(pictures)}` : "Delete");
       go.disabled = !pictures;
     });
   }
@@ -46,7 +46,7 @@ export function deleteOlder(session) {
     go.disabled = true;
     await reporting(wrong, async () => {
       const { pictures } = await ask(true);
-      announce(`${counted(pictures, "picture")} deleted.`);
+      announce(`${picturesIn(pictures)} deleted.`);
       dialog.close();
     });
   }
@@ -57,8 +57,12 @@ export function deleteOlder(session) {
 
 function olderWords(pictures, bytes) {
   const [are, their] = pictures === 1 ? ["is", "its file"] : ["are", "their files"];
-  const what = `${counted(pictures, "picture")} ${are} removed from the gallery, and ${their} (${fileSize(bytes)}) from the disk.`;
+  const what = `${picturesIn(pictures)} ${are} removed from the gallery, and ${their} (${fileSize(bytes)}) from the disk.`;
   return `${what} What was spent stays recorded. This cannot be undone.`;
+}
+
+function picturesIn(number) {
+  return number === 1 ? "1 picture" : `${number.toLocaleString()} pictures`;
 }
 
 function confirmed(title, text, action, act) {

@@ -13,7 +13,7 @@ let titles = 0;
  * @returns {HTMLDialogElement}
  */
 export function openDialog(title, kind, ...content) {
-  const heading = el("h2", { id: `dialog-title-${++titles}` }, title);
+  const heading = el("h2", { id: `dialog-title-${++titles}`, tabIndex: -1, autofocus: true }, title);
   const close = button(icon(CLOSE), () => dialog.close(), { label: "Close", class: "icon-button" });
   const head = el("div", { class: "dialog-head" }, heading, close);
   const dialog = el("dialog", { class: kind, "aria-labelledby": heading.id }, head, ...content);

@@ -299,8 +299,13 @@ export class StudioPage {
     else this.viewer.close();
     if (place === "spending") this.#openSpending();
     else this.#spendingDialog?.close();
-    if (place === "make" && !DOCKED.matches && !this.panel.open) this.panel.showModal();
+    if (place === "make" && !DOCKED.matches && !this.panel.open) this.#openPanel();
     else if (place !== "make" && !DOCKED.matches && this.panel.open) this.panel.close();
+  }
+
+  #openPanel() {
+    this.panel.showModal();
+    this.form.focus();
   }
 
   #openSpending() {
