@@ -5,6 +5,8 @@ import { SessionEnded } from "./session.js";
 
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 30_000;
+/** The server says something at least every 15 seconds. */
+const SILENCE = 40_000;
 
 /** Follows the server's changes; dispatches "change", "lost" (`detail`: seconds to the next try) and "back". */
 export class ChangesStream extends EventTarget {
@@ -43,11 +45,20 @@ export class ChangesStream extends EventTarget {
   }
 
   async #listen() {
-    const answer = await this.#session.fetch("studio/changes");
+    const silent = new AbortController();
+    const answer = await this.#session.fetch("studio/changes", { signal: silent.signal });
     this.#wait = FIRST_WAIT;
     this.dispatchEvent(new Event("back"));
-    for await (const data of eventsOf(answer)) {
-      if (data) this.dispatchEvent(new Event("change"));
+    const giveUp = () => silent.abort();
+    let timer = setTimeout(giveUp, SILENCE);
+    try {
+      for await (const data of eventsOf(answer)) {
+        clearTimeout(timer);
+        timer = setTimeout(giveUp, SILENCE);
+        if (data) this.dispatchEvent(new Event("change"));
+      }
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

@@ -9,6 +9,7 @@ const GAP = 6;
 const BEYOND = 2;
 /** The least width of a cell, by the width of the gallery. */
 const WIDTHS = [[0, 96], [560, 148], [1000, 188]];
+const DATE = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "short" });
 
 export class GalleryGrid {
   #pages;
@@ -163,11 +164,11 @@ export class GalleryGrid {
     if (cell.handle === record?.handle && record) return;
     this.#blank(cell);
     cell.handle = record?.handle;
-    tile.className = record ? `thumb ${record.kind}` : "thumb";
+    tile.className = record ? `thumb ${record.missing ? "missing" : record.kind}` : "thumb";
     tile.setAttribute("aria-label", record ? nameOf(record) : "Loading");
     cell.words.textContent = record?.prompt ?? "";
     cell.price.textContent = record ? dollars(record.cost_usd) : "";
-    if (record) this.#thumbnails.show(picture, record.handle);
+    if (record && record.kind === "image" && !record.missing) this.#thumbnails.show(picture, record.handle);
     else picture.removeAttribute("src");
   }
 
@@ -226,7 +227,8 @@ function newCell() {
   return Object.assign(el("div", { role: "gridcell", class: "cell" }, tile), { tile, picture, words, price });
 }
 
-function nameOf({ kind, prompt, model, cost_usd: cost, created }) {
-  const when = new Date(created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-  return [kind === "video" ? "Video" : "Picture", prompt, model, dollars(cost), when].filter(Boolean).join(", ");
+function nameOf({ kind, prompt, model, cost_usd: cost, created, missing }) {
+  const thing = kind === "video" ? "Video" : "Picture";
+  const gone = missing && "its file is gone";
+  return [thing, prompt, model, dollars(cost), DATE.format(new Date(created)), gone].filter(Boolean).join(", ");
 }

@@ -1,6 +1,7 @@
 /** The gallery's small pictures: fetched with the session's token, kept as long as they are likely to be seen again. */
 
-const AT_ONCE = 8;
+/** A browser opens six connections to a server, and the page needs some for other things. */
+const AT_ONCE = 4;
 /** Some 20 kB each. */
 const KEPT = 600;
 export const THUMBNAIL = 320;
@@ -16,7 +17,7 @@ export class Thumbnails {
     this.#load = load;
   }
 
-  /** Show a picture in an element as soon as it is here; the last asked for comes first. */
+  /** Show a picture in an element as soon as it is here. */
   show(image, handle) {
     const url = this.#urls.get(handle);
     if (url) {
@@ -38,7 +39,7 @@ export class Thumbnails {
   }
 
   #next() {
-    for (const handle of [...this.#waiting.values()].reverse()) {
+    for (const handle of this.#waiting.values()) {
       if (this.#loading.size >= AT_ONCE) return;
       if (!this.#loading.has(handle)) this.#fetch(handle);
     }

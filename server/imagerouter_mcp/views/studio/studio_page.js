@@ -138,7 +138,8 @@ export class StudioPage {
   }
 
   async #thumbnail(handle, signal) {
-    return (await this.#session.fetch(`studio/pictures/${encodeURIComponent(handle)}?size=${THUMBNAIL}`, { signal })).blob();
+    const path = `studio/pictures/${encodeURIComponent(handle)}?size=${THUMBNAIL}`;
+    return (await this.#session.fetch(path, { signal, priority: "low" })).blob();
   }
 
   async #offerModels() {
