@@ -47,10 +47,16 @@ export class GalleryGrid {
   /** Move the focus to a picture, and scroll it into sight. */
   focus(index = this.#active) {
     if (!this.#pages.total) return;
-    this.#active = Math.max(0, Math.min(index, this.#pages.total - 1));
-    this.#reveal(Math.floor(this.#active / this.#columns));
-    this.#render();
+    this.reveal(Math.max(0, Math.min(index, this.#pages.total - 1)));
     this.#cellOf(this.#active)?.focus({ preventScroll: true });
+  }
+
+  /** Scroll a picture into sight, and make it the one that Tab leads to. */
+  reveal(index) {
+    if (index < 0 || !this.#columns) return;
+    this.#active = index;
+    this.#scrollTo(Math.floor(index / this.#columns));
+    this.#render();
   }
 
   /** Scroll to the newest picture. */
@@ -209,7 +215,7 @@ export class GalleryGrid {
     return { ...steps, Home: home, End: end, PageDown: screen, PageUp: -screen }[key];
   }
 
-  #reveal(row) {
+  #scrollTo(row) {
     const top = this.#topOf(row);
     const header = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
     if (top < scrollY + header) scrollTo({ top: top - header, behavior: "instant" });

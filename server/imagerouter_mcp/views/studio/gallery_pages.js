@@ -25,7 +25,8 @@ export class GalleryPages extends EventTarget {
   /** Begin anew with the newest pictures that pass the filters. */
   async open(filters) {
     this.#filters = filters;
-    this.#adopt(await this.head());
+    const head = await this.head();
+    if (this.#filters === filters) this.#adopt(head);
   }
 
   /** Return the first page as it is now, whatever is shown. */
@@ -48,7 +49,9 @@ export class GalleryPages extends EventTarget {
    * @returns {Promise<number>} How many new ones are held back.
    */
   async renew(atTop) {
+    const filters = this.#filters;
     const head = await this.head();
+    if (this.#filters !== filters) return 0;
     if (atTop) {
       this.#adopt(head);
       return 0;

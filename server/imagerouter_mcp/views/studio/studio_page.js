@@ -49,7 +49,7 @@ export class StudioPage {
       host: this.#host,
       server: this.#server,
       pages: this.pages,
-      onMove: (handle) => this.#go(handle, { replace: true }),
+      onMove: (handle) => this.#move(handle),
       onClose: () => this.#leave(),
       onUse: (handle) => this.#use(handle),
       onDelete: (handle) => this.#delete(this.#pictureOf(handle)),
@@ -237,11 +237,22 @@ export class StudioPage {
     scrollTo({ top: 0 });
   }
 
+  /** Show another picture instead of this one, and have the gallery follow. */
+  #move(handle) {
+    this.grid.reveal(this.pages.placeOf(handle));
+    this.#go(handle, { replace: true });
+  }
+
   async #use(handle) {
     const name = this.#pictureOf(handle).prompt ?? handle;
     const blob = await this.#thumbnail(handle).catch(() => new Blob());
-    this.#leave();
-    this.#new();
+    this.viewer.close();
+    if (DOCKED.matches) {
+      this.#leave();
+      this.#new();
+    } else {
+      this.#go("make", { replace: true });
+    }
     this.form.use({ handle, name, blob });
   }
 
@@ -255,9 +266,9 @@ export class StudioPage {
     const index = this.pages.placeOf(picture.handle);
     const viewing = this.#address.place === picture.handle;
     if (!(await deletePicture(this.#session, picture))) return;
+    this.viewer.close();
     if (viewing) this.#leave();
     await this.#renew();
-    this.pages.refetch();
     this.grid.focus(index);
   }
 
