@@ -24,6 +24,7 @@ const BACK = ["M15 6l-6 6 6 6"];
  * @param {Server} around.server
  * @param {AbortSignal} around.signal Stops everything that is under way.
  * @param {(shown: Object) => void} around.onResult Shows another result instead.
+ * @param {(picture: Object) => void} [around.onPick] Takes the chosen picture where there is no chat to tell.
  */
 export function resultView(shown, around) {
   const { server, signal, onResult } = around;
@@ -162,6 +163,7 @@ class Pictures {
   }
 
   async #choose(picture) {
+    if (this.#around.onPick) return this.#around.onPick(picture);
     this.#chosen = picture;
     for (const each of this.#picks) each.made.ariaPressed = String(each.picture === picture);
     this.#say(await tellChoice(this.#around.host, picture));

@@ -79,7 +79,8 @@ export class PictureDialog {
   #show(shown) {
     const { host, server } = this.#around;
     const { signal } = this.#work;
-    fill(this.body, resultView(shown, { host, server, signal, onResult: (made) => this.#replace(made) }));
+    const onPick = ({ handle }) => this.#around.onUse(handle);
+    fill(this.body, resultView(shown, { host, server, signal, onPick, onResult: (made) => this.#replace(made) }));
   }
 
   /** Show what was made of the picture. */

@@ -85,7 +85,7 @@ export class RunningCalls {
   /** Say in a card what went wrong, until the person puts it away. */
   #explain(card, shown) {
     const away = button(icon(CLOSE), () => (card.remove(), this.#arrange()), { label: "Put away", class: "icon-button" });
-    const view = resultView(shown, { host: this.#host, server: this.#server, signal: undefined, onResult: (next) => this.#end(card, next) });
+    const view = resultView(shown, { host: this.#host, server: this.#server, signal: new AbortController().signal, onResult: (next) => this.#end(card, next) });
     const title = shown.prompt && theirs("p", shown.prompt, { class: "running-title" });
     card.replaceChildren(...[title, view, away].filter(Boolean));
     card.classList.add("ended");
