@@ -37,7 +37,7 @@ _DAY_MS = 86_400_000
 
 
 class ImageServer(SpeakingServer):
-    """A server whose resources have the media type of their bytes; an earlier view's address names the present."""
+    """A server whose resources have their bytes' media type, and whose earlier views are its present one."""
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[App, Any] | None = None
