@@ -12,7 +12,7 @@ from coverage import Coverage
 
 HERE = Path(__file__).parent
 
-if sys.orig_argv[-1] == "imagerouter_mcp.images.confined":
+if "imagerouter_mcp.images.confined" in sys.orig_argv[-1]:
     test = (HERE / f"{os.getppid()}.test").read_text("utf-8")
     Coverage(
         data_file=HERE / f"{os.getpid()}.coverage",

@@ -1,11 +1,21 @@
 """Which tests are run for a fault."""
 
+import io
+import json
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+import imagerouter_mcp
+from imagerouter_mcp.images.confined import in_child
+from imagerouter_mcp.images.finish.exact_size import exact_size_in_child
 from mutants.faults import faults_in
-from mutants.reach import Place, Reach, Record, Recorded
+from mutants.reach import Place, Reach, Record, Recorded, read_recorded
+from support.hostile_pictures import saved
 
 SOURCE = """\
 LIMIT = 5
@@ -67,3 +77,17 @@ def test_a_record_holds_until_the_test_file_changes(tmp_path: Path) -> None:
     assert record.read(states) == REACH.tests
     changed = "tests/api/test_other.py::test_first"
     assert REACH.tests.keys() - record.read({**states, changed: "otherwise"}) == {changed}
+
+
+def test_lines_that_run_in_a_child_process_are_recorded_for_its_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = "tests/api/test_other.py::test_first"
+    shutil.copy(Path(__file__).with_name("in_children.py"), tmp_path / "sitecustomize.py")
+    (tmp_path / f"{os.getpid()}.test").write_text(test)
+    (tmp_path / "took.json").write_text(json.dumps({test: (1, 1)}))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), *sys.path)))
+    picture = io.BytesIO(saved(Image.new("L", (8, 8)), "PNG"))
+    in_child(exact_size_in_child, picture, size=(4, 4), fit="stretch", output_format="auto")[0].close()
+    places = read_recorded(tmp_path, Path(imagerouter_mcp.__file__).parent)[test].places
+    assert {"images/confined.py", "images/finish/exact_size.py"} <= {place.module for place in places}

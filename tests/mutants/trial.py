@@ -38,6 +38,7 @@ IN_PROCESS = (
     "generation",
     "http_app",
     "images",
+    "regions",
     "security",
     "tools",
 )

@@ -215,7 +215,7 @@ def _open_mask(plan: Plan, sources: OpenSources, opened: ExitStack) -> Upload | 
 
 def _is_about_mask(error: ImageRouterError) -> bool:
     """Return whether a request was refused for its mask, and certainly cost nothing."""
-    return error.charged == "no" and error.cost_usd is None and "mask" in error.what.lower()
+    return error.charged == "no" and "mask" in error.what.lower()
 
 
 def _worth_waiting(error: ServiceUnreachableError | RateLimitError) -> bool:
