@@ -15,6 +15,7 @@ from imagerouter_mcp.gallery.entries import StoredImage
 from imagerouter_mcp.sandbox.service import offered
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.tools import resources
+from imagerouter_mcp.views.document import address
 from support.recording import RecordingGallery
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
@@ -40,7 +41,7 @@ async def test_the_templates_and_the_model_list_are_offered(connect: Hosts) -> N
     async with connect() as host:
         resources = (await host.client.list_resources()).resources
         templates = (await host.client.list_resource_templates()).resource_templates
-    assert [str(each.uri) for each in resources] == ["imagerouter://models"]
+    assert {str(each.uri) for each in resources} == {"imagerouter://models", address()}
     assert {each.uri_template for each in templates} == {
         "imagerouter://images/{handle}",
         "imagerouter://images/{handle}/record",

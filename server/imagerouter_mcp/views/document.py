@@ -17,7 +17,7 @@ PAGE = "viewer.html"
 # Patterns are compiled when the document is joined: a server that is started does not wait for it.
 _IMPORT = r'(?m)^import\s[^;]*?\sfrom\s+"\./([\w.-]+\.js)";\n'
 _EXPORT = r"(?m)^export (?=async |function |class |const |let )"
-_COMMENT = r"(?ms)^[ \t]*(?:/\*.*?\*/|//[^\n]*|<!--.*?-->)[ \t]*\n"
+_COMMENT = r"(?ms)^[ \t]*(?:/\*.*?\*/|<!--.*?-->|//[^\n]*)\n"
 _INDENTATION = r"(?m)^[ \t]+|\n(?=\s*\n)"
 _SHEET = r'<link rel="stylesheet" href="([\w.-]+\.css)">'
 _MODULE = r'<script type="module" src="([\w.-]+\.js)"></script>'
