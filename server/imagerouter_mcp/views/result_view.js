@@ -20,6 +20,7 @@ import { waiting } from "./waiting.js";
  * @param {Server} around.server
  * @param {AbortSignal} around.signal Stops everything that is under way.
  * @param {(shown: Object) => void} around.onResult Shows another result instead.
+ * @param {(picture: Object) => void} [around.onPick] Takes the chosen picture where there is no chat to tell.
  */
 export function resultView(shown, around) {
   switch (shown.state) {
@@ -139,6 +140,7 @@ class Pictures {
   }
 
   async #choose(picture) {
+    if (this.#around.onPick) return this.#around.onPick(picture);
     this.#chosen = picture;
     for (const each of this.#picks) each.made.ariaPressed = String(each.picture === picture);
     this.#say(await tellChoice(this.#around.host, picture));
