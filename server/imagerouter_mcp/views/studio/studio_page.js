@@ -2,7 +2,7 @@
 
 import { announce, button, el, fill, icon } from "../dom.js";
 import { Server } from "../server.js";
-import { dollars } from "../wording.js";
+import { amount } from "./amounts.js";
 import { isFiltered, readAddress, serverFilters, writeAddress } from "./address.js";
 import { ChangesStream } from "./changes_stream.js";
 import { deleteOlder, deletePicture } from "./deleting.js";
@@ -160,8 +160,7 @@ export class StudioPage {
     const { structuredContent: spending } = await this.#host.callTool("spending", {}).catch(() => ({}));
     if (!spending) return;
     const others = spending.unfinished.filter(({ state }) => ["preparing", "queued", "working"].includes(state)).length - this.running.count;
-    const left = spending.budget_left_usd ? dollars(spending.budget_left_usd) : "$0.00";
-    const words = others > 0 ? `${others} under way` : `${left} left today`;
+    const words = others > 0 ? `${others} under way` : `${amount(spending.budget_left_usd)} left today`;
     fill(this.money, icon(CHART), el("span", {}, words));
     this.money.setAttribute("aria-label", `Spending: ${words}`);
     if (this.#spendingDialog?.open) this.spending.refresh();
