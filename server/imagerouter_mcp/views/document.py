@@ -14,12 +14,13 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 PAGE = "viewer.html"
 
-_IMPORT = re.compile(r'^import\s[^;]*?\sfrom\s+"\./([\w.-]+\.js)";\n', re.MULTILINE)
-_EXPORT = re.compile(r"^export (?=async |function |class |const |let )", re.MULTILINE)
-_COMMENT = re.compile(r"^[ \t]*(?:/\*.*?\*/|//[^\n]*|<!--.*?-->)[ \t]*\n", re.MULTILINE | re.DOTALL)
-_INDENTATION = re.compile(r"^[ \t]+|\n(?=\s*\n)", re.MULTILINE)
-_SHEET = re.compile(r'<link rel="stylesheet" href="([\w.-]+\.css)">')
-_MODULE = re.compile(r'<script type="module" src="([\w.-]+\.js)"></script>')
+# Patterns are compiled when the document is joined: a server that is started does not wait for it.
+_IMPORT = r'(?m)^import\s[^;]*?\sfrom\s+"\./([\w.-]+\.js)";\n'
+_EXPORT = r"(?m)^export (?=async |function |class |const |let )"
+_COMMENT = r"(?ms)^[ \t]*(?:/\*.*?\*/|<!--.*?-->|//[^\n]*)\n"
+_INDENTATION = r"(?m)^[ \t]+|\n(?=\s*\n)"
+_SHEET = r'<link rel="stylesheet" href="([\w.-]+\.css)">'
+_MODULE = r'<script type="module" src="([\w.-]+\.js)"></script>'
 
 
 @cache
@@ -35,13 +36,13 @@ def address() -> str:
 def document() -> str:
     """Return the view as one document."""
     page = _short(_text(PAGE))
-    page = _SHEET.sub(lambda found: f"<style>\n{_short(_text(found[1]))}</style>", page)
-    return _MODULE.sub(lambda found: f'<script type="module">\n{joined(found[1])}</script>', page)
+    page = re.sub(_SHEET, lambda found: f"<style>\n{_short(_text(found[1]))}</style>", page)
+    return re.sub(_MODULE, lambda found: f'<script type="module">\n{joined(found[1])}</script>', page)
 
 
 def joined(entry: str) -> str:
     """Return a module and all that it imports as one, each after what it needs."""
-    return "".join(_short(_EXPORT.sub("", _IMPORT.sub("", _text(name)))) for name in modules(entry))
+    return "".join(_short(re.sub(_EXPORT, "", re.sub(_IMPORT, "", _text(name)))) for name in modules(entry))
 
 
 def modules(entry: str) -> list[str]:
@@ -51,7 +52,7 @@ def modules(entry: str) -> list[str]:
     def visit(name: str, above: tuple[str, ...]) -> None:
         if name in order or name in above:
             return
-        for needed in _IMPORT.findall(_text(name)):
+        for needed in re.findall(_IMPORT, _text(name)):
             visit(needed, (*above, name))
         order[name] = None
 
@@ -64,4 +65,4 @@ def _text(name: str) -> str:
 
 
 def _short(text: str) -> str:
-    return _INDENTATION.sub("", _COMMENT.sub("", text))
+    return re.sub(_INDENTATION, "", re.sub(_COMMENT, "", text))
