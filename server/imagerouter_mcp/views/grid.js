@@ -1,77 +1,93 @@
 /**
- * Show the pictures of one call, to see them closer, to choose one or to compare two.
+ * Show several pictures: those of one call, to choose one or to compare two; or earlier ones.
  */
 
 import { cutSheet } from "./contact_sheet.js";
+import { factsOf } from "./details.js";
 import { button, el, theirs } from "./dom.js";
 import { Tiles } from "./tiles.js";
-import { counted, dollars, duration } from "./wording.js";
+import { unfinishedList } from "./unfinished.js";
+import { counted, dollars } from "./wording.js";
 
-/** Pictures with their numbers; with their models, prices and times if these differ. */
-export class Grid {
-  #compared = [];
-  #compare = button("Side by side", () => this.#beginComparing(), { "aria-pressed": "false" });
-  #around;
-  #pictures;
-  #tiles;
-
-  /**
-   * @param {Object} shown As in `readResult`.
-   * @param {Object} around
-   * @param {ChatHost} around.host
-   * @param {Server} around.server
-   * @param {AbortSignal} around.signal Stops loading.
-   * @param {(picture: Object) => void} around.open Shows a picture alone.
-   * @param {(pair: Object[]) => void} around.compare Shows two pictures side by side.
-   * @param {(picture: Object) => Node} around.pickButton Returns a button that chooses a picture.
-   * @param {(text: string) => void} around.say Says something below.
-   */
-  constructor(shown, around) {
-    this.#around = around;
-    this.#pictures = shown.pictures;
-    const differ = new Set(shown.pictures.map(({ model }) => model)).size > 1;
-    const below = (picture) => [differ && facts(picture), around.pickButton(picture)];
-    const press = (picture, tile) => this.#press(picture, tile);
-    this.#tiles = new Tiles(shown.pictures, { ...around, press, below });
-    const head = el("header", {}, theirs("h2", shown.prompt || counted(shown.pictures.length, "picture")), this.#compare);
-    const cost = [counted(shown.pictures.length, "picture"), dollars(shown.cost)].filter(Boolean).join(" · ");
-    const failures = shown.failures.map((failure) => theirs("p", failure, { class: "failure" }));
-    this.element = el("section", { class: "several" }, head, el("p", { class: "quiet" }, cost), this.#tiles.element);
-    this.element.append(...failures);
-    if (shown.sheet) cutSheet(shown.sheet, shown.pictures).then((drawn) => this.#tiles.fill(drawn)).catch(() => {});
-  }
-
-  /** Return a copy of a picture as its tile shows it; null if it shows none yet. */
-  copyOf(picture) {
-    return this.#tiles.copyOf(picture);
-  }
-
-  /** Move the focus to a picture. */
-  focus(picture) {
-    this.#tiles.focus(picture);
-  }
-
-  #beginComparing() {
-    if (this.#pictures.length === 2) return this.#around.compare(this.#pictures);
-    const isOn = this.#compare.ariaPressed !== "true";
-    this.#compare.ariaPressed = String(isOn);
-    this.#compared = [];
-    for (const tile of this.#tiles.list.querySelectorAll(".tile")) tile.ariaPressed = isOn ? "false" : null;
-    this.#around.say(isOn ? "Choose two pictures." : "");
-  }
-
-  #press(picture, tile) {
-    if (this.#compare.ariaPressed !== "true") return this.#around.open(picture);
-    const isChosen = this.#compared.includes(picture);
-    tile.ariaPressed = String(!isChosen);
-    this.#compared = isChosen ? [] : [...this.#compared, picture];
-    if (this.#compared.length === 2) this.#around.compare(this.#compared);
-    else this.#around.say("Choose another picture.");
-  }
+/**
+ * Return the pictures of one call with their numbers, and with models, prices and times if these differ.
+ *
+ * @param {Object} shown As in `readResult`.
+ * @param {Object} around
+ * @param {ChatHost} around.host
+ * @param {Server} around.server
+ * @param {AbortSignal} around.signal Stops loading.
+ * @param {(picture: Object) => void} around.open Shows a picture alone.
+ * @param {(pair: Object[]) => void} around.compare Shows two pictures side by side.
+ * @param {(picture: Object) => Node} around.pickButton Returns a button that chooses a picture.
+ * @param {(text: string) => void} around.say Says something below.
+ * @returns {{element: HTMLElement, tiles: Tiles}}
+ */
+export function grid(shown, around) {
+  const { prompt, pictures, cost, failures, sheet } = shown;
+  const differ = new Set(pictures.map(({ model }) => model)).size > 1;
+  const below = (picture) => [
+    differ && theirs("span", factsOf(picture), { class: "facts" }),
+    around.pickButton(picture),
+  ];
+  const { toggle, press } = comparison(pictures, around);
+  const tiles = new Tiles(pictures, { ...around, press, below });
+  if (sheet) cutSheet(sheet, pictures).then((drawn) => tiles.fill(drawn), () => {});
+  const facts = [counted(pictures.length, "picture"), dollars(cost)].filter(Boolean).join(" · ");
+  const heading = el("div", {}, theirs("h2", prompt || "Pictures"), el("p", { class: "quiet" }, facts));
+  const failed = failures.map((failure) => theirs("p", failure, { class: "failure" }));
+  return { tiles, element: el("section", { class: "several" }, el("header", {}, heading, toggle), tiles.element, failed) };
 }
 
-function facts({ model, cost, latencyMs }) {
-  const [vendor, name = vendor] = model.split("/");
-  const told = [dollars(cost), latencyMs && duration(latencyMs / 1000)].filter(Boolean).join(" · ");
-  return [theirs("strong", name, { title: model }), theirs("span", told, { class: "quiet" })];
+/**
+ * Return earlier pictures with prompts and dates, and what is unfinished.
+ *
+ * @param {Object} shown As in `readResult`.
+ * @param {Object} around As for `grid`.
+ * @param {(generation: string) => void} around.collect Waits for what is not done yet.
+ * @returns {{element: HTMLElement, tiles: Tiles|null}}
+ */
+export function listing({ pictures, unfinished, total }, around) {
+  const count = counted(pictures.length, "picture");
+  const heading = el("h2", {}, total > pictures.length ? `${count} of ${total} calls` : count);
+  const below = ({ prompt, created }) => [
+    theirs("span", prompt, { class: "line" }),
+    el("span", { class: "line quiet" }, dateWords(created, around.host.context)),
+  ];
+  const tiles = pictures.length ? new Tiles(pictures, { ...around, press: around.open, below }) : null;
+  const rest = unfinished.length > 0 && unfinishedList(unfinished, around.collect);
+  return { tiles, element: el("section", { class: "several" }, tiles && heading, rest, tiles?.element) };
+}
+
+/** Return what lets a person compare two pictures: a switch, and what a press on a tile does. */
+function comparison(pictures, { open, compare, say }) {
+  let chosen = null;
+  const begin = () => {
+    if (pictures.length === 2) return compare(pictures);
+    chosen = chosen ? null : [];
+    toggle.ariaPressed = String(Boolean(chosen));
+    say(chosen ? "Choose two pictures." : "");
+  };
+  const toggle = button("Side by side", begin, { "aria-pressed": "false" });
+  const press = (picture) => {
+    if (!chosen) return open(picture);
+    if (!chosen.includes(picture)) chosen.push(picture);
+    if (chosen.length < 2) return say(`Number ${picture.number} and which other?`);
+    const pair = chosen;
+    begin();
+    compare(pair);
+  };
+  return { toggle, press };
+}
+
+/** Return a moment as the person's calendar and clock name it; a text that is no date stays as it is. */
+function dateWords(created, { locale, timeZone }) {
+  const date = new Date(created);
+  const year = date.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
+  try {
+    const parts = { year, month: "short", day: "numeric", hour: "numeric", minute: "2-digit" };
+    return new Intl.DateTimeFormat(locale, { timeZone, ...parts }).format(date);
+  } catch {
+    return created;
+  }
 }

@@ -3,22 +3,17 @@
  */
 
 import { beforeAfter } from "./before_after.js";
-import { details } from "./details.js";
+import { details, factsOf } from "./details.js";
 import { announce, button, el, icon, theirs, toDataUri } from "./dom.js";
 import { isOpenable } from "./host.js";
 import { Stage } from "./stage.js";
-import { dollars, duration } from "./wording.js";
 import { Zoom, ZOOM_STEP } from "./zoom.js";
 
 const PICTURE_ICONS = {
-  out: ["M5 12h14"],
-  in: ["M5 12h14", "M12 5v14"],
-  full: ["M4 9V4h5", "M20 9V4h-5", "M4 15v5h5", "M20 15v5h-5"],
-  compare: ["M12 3v18", "M8 8l-4 4 4 4", "M16 8l4 4-4 4"],
-  save: ["M12 4v11", "M7 11l5 5 5-5", "M5 20h14"],
-  copy: ["M9 9h11v11H9z", "M5 15H4V4h11v1"],
-  open: ["M14 4h6v6", "M20 4l-9 9", "M18 14v6H4V6h6"],
-  details: ["M12 11v6", "M12 7.5v.01", "M12 3a9 9 0 1 0 .01 0z"],
+  full: ["M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5"],
+  save: ["M12 4v11M7 11l5 5 5-5M5 20h14"],
+  copy: ["M9 9h11v11H9zM5 15H4V4h11v1"],
+  open: ["M14 4h6v6M20 4l-9 9M18 14v6H4V6h6"],
 };
 /** Width by height from which the tools stand below a picture even if there is room beside it. */
 const WIDE = 1.25;
@@ -27,13 +22,11 @@ const WIDE = 1.25;
 export class Picture {
   actions = el("div", { class: "actions" });
   #said = el("p", { class: "said", hidden: true });
-  #tools = el("div", { class: "tools" });
   #over = el("div", { class: "over" });
   #picture;
   #around;
   #stage;
-  #zoom;
-  #isWhole = false;
+  #tools;
 
   /**
    * @param {Object} picture As in `readResult`.
@@ -50,12 +43,13 @@ export class Picture {
     this.#around = around;
     this.#stage = new Stage(picture);
     this.#stage.element.append(this.#over);
-    const about = details(picture, shown, around.show);
-    this.#tools.append(...[around.pick, ...this.#fileButtons(), detailsButton(about)].filter(Boolean));
-    const head = el("div", { class: "head" }, caption(picture), this.#tools);
-    const beside = el("div", { class: "beside" }, head, this.#said, this.actions);
+    this.#tools = el("div", { class: "tools" }, around.pick, this.#fileButtons());
+    const facts = theirs("p", factsOf(picture), { class: "quiet" });
+    const caption = el("div", {}, theirs("p", picture.prompt, { class: "prompt" }), facts);
+    const head = el("div", { class: "head" }, caption, this.#tools);
+    const beside = el("div", { class: "beside" }, head, this.#said, this.actions, details(picture, shown, around.show));
     const form = this.#stage.ratio > WIDE ? "wide" : "tall";
-    this.element = el("article", { class: "picture" }, el("div", { class: form }, this.#stage.element, beside, about));
+    this.element = el("article", { class: "picture" }, el("div", { class: form }, this.#stage.element, beside));
     if (!this.#plays) this.#addZoom();
     this.#addFullscreen();
   }
@@ -72,7 +66,7 @@ export class Picture {
   /**
    * Draw a preview, then the picture itself; say what cannot be had.
    *
-   * @param {string|Blob|HTMLCanvasElement|null} preview
+   * @param {string|HTMLCanvasElement|null} preview
    */
   async load(preview) {
     const { signal } = this.#around;
@@ -96,48 +90,46 @@ export class Picture {
   async #loadSharp() {
     const { server, signal } = this.#around;
     const { handle, mediaType, seconds } = this.#picture;
-    if (this.#plays) this.#stage.put(await player(await server.whole(handle, { signal }), this.#stage.label));
-    else if (mediaType === "image/gif" || seconds) await this.#stage.draw(await server.whole(handle, { signal }));
-    else await this.#stage.draw(await server.sharp(handle, { signal }));
-  }
-
-  /** Replace a fitted copy by the whole picture once the person looks closer than the copy is sharp. */
-  async #loadWhole(scale) {
-    const { server, signal } = this.#around;
-    const { surface, pixels } = this.#stage;
-    const isEnough = pixels >= this.#picture.width || surface.offsetWidth * scale * devicePixelRatio <= pixels;
-    if (scale === 1 || isEnough || this.#isWhole || !("sharp" in this.#stage.element.dataset)) return;
-    this.#isWhole = true;
-    await this.#stage.draw(await server.whole(this.#picture.handle, { signal })).catch(() => {});
+    const stage = this.#stage;
+    if (this.#plays) stage.put(player(await server.whole(handle, { signal }), stage.label));
+    else if (mediaType === "image/gif" || seconds) await stage.draw(await server.whole(handle, { signal }));
+    else await stage.draw(await server.sharp(handle, { signal }));
   }
 
   async #offerBefore() {
     const { server, signal } = this.#around;
     const { handle, sourceHandle } = this.#picture;
-    const fallback = () => (sourceHandle ? server.sharp(sourceHandle, { signal }).catch(() => null) : null);
-    const before = (await server.before(handle, { signal }).catch(() => null)) ?? (await fallback());
+    const source = () => (sourceHandle ? server.sharp(sourceHandle, { signal }) : null);
+    const before = (await server.before(handle, { signal }).catch(() => null)) ?? (await source()?.catch(() => null));
     if (!before || signal.aborted) return;
-    let overlay = null;
-    const toggle = button([icon(...PICTURE_ICONS.compare), "Compare"], async () => {
+    let overlay;
+    const toggle = button("Compare", async () => {
       overlay ??= await beforeAfter(before);
-      const isShown = !overlay.isConnected;
-      if (isShown) this.surface.append(overlay);
-      else overlay.remove();
-      toggle.setAttribute("aria-pressed", isShown);
-    }, { class: "compare", "aria-pressed": "false" });
+      toggle.ariaPressed = String(!overlay.isConnected);
+      if (overlay.isConnected) overlay.remove();
+      else this.surface.append(overlay);
+    }, { "aria-pressed": "false" });
     this.#tools.prepend(toggle);
   }
 
   #addZoom() {
-    const { element: stage, surface } = this.#stage;
-    stage.tabIndex = 0;
-    stage.setAttribute("role", "group");
-    stage.setAttribute("aria-label", "Picture");
-    stage.setAttribute("aria-description", "Plus and minus zoom, 0 shows all of it, arrow keys move it.");
-    this.#zoom = new Zoom([{ stage, surface }], (scale) => this.#loadWhole(scale));
-    const zoomOut = button(icon(...PICTURE_ICONS.out), () => this.#zoom.by(1 / ZOOM_STEP), { label: "Zoom out" });
-    const zoomIn = button(icon(...PICTURE_ICONS.in), () => this.#zoom.by(ZOOM_STEP), { label: "Zoom in" });
-    this.#over.append(zoomOut, zoomIn);
+    const stage = this.#stage;
+    stage.element.tabIndex = 0;
+    stage.element.role = "group";
+    stage.element.ariaLabel = "Picture. Plus and minus zoom, arrow keys move.";
+    let isWhole = false;
+    const zoom = new Zoom([stage], async (scale) => {
+      const { server, signal } = this.#around;
+      const { handle, width } = this.#picture;
+      const isEnough = stage.pixels >= width || stage.surface.offsetWidth * scale * devicePixelRatio <= stage.pixels;
+      if (isWhole || scale === 1 || isEnough) return;
+      isWhole = true;
+      await server.whole(handle, { signal }).then((whole) => stage.draw(whole), () => {});
+    });
+    this.#over.append(
+      button("−", () => zoom.by(1 / ZOOM_STEP), { label: "Zoom out" }),
+      button("+", () => zoom.by(ZOOM_STEP), { label: "Zoom in" }),
+    );
   }
 
   #addFullscreen() {
@@ -147,7 +139,7 @@ export class Picture {
     const toggle = button(icon(...PICTURE_ICONS.full), change, { label: "Full screen" });
     const update = () => {
       toggle.hidden = !host.canFullscreen;
-      toggle.setAttribute("aria-pressed", isFull());
+      toggle.ariaPressed = String(isFull());
     };
     host.addEventListener("context", update, { signal });
     update();
@@ -156,51 +148,26 @@ export class Picture {
 
   #fileButtons() {
     const { host, server, signal } = this.#around;
-    const { handle, url, downloadUrl, path, mediaType } = this.#picture;
+    const { handle, url, downloadUrl, path, mediaType, name } = this.#picture;
     const address = [url, downloadUrl].find(isOpenable);
-    const name = this.#picture.name || `${handle}.${mediaType.split("/").pop() || "png"}`;
+    const [what, copied] = address ? ["address", address] : path ? ["path", path] : ["handle", handle];
     const bytes = () => server.whole(handle, { signal }).catch(() => server.sharp(handle, { signal }));
-    const save = () => host.save({ handle, name, mediaType, url: address, path, bytes });
-    const copied = address || path || handle;
-    const what = address ? "address" : path ? "path" : "handle";
-    const copy = () => host.copy(copied).then(() => `The ${what} was copied.`);
-    const open = () => host.open(address).then(() => "The picture was opened in the browser.");
-    return [
-      handle && this.#fileButton("Save", PICTURE_ICONS.save, save),
-      copied && this.#fileButton(`Copy ${what}`, PICTURE_ICONS.copy, copy),
-      address && this.#fileButton("Open in browser", PICTURE_ICONS.open, open),
-    ];
+    const file = { handle, mediaType, path, bytes, url: address, name: name || `${handle}.${mediaType.split("/").pop()}` };
+    const acts = {
+      save: handle && ["Save", () => host.save(file)],
+      copy: copied && [`Copy ${what}`, () => host.copy(copied).then(() => `The ${what} was copied.`)],
+      open: address && ["Open", () => host.open(address).then(() => "It was opened in the browser.")],
+    };
+    return Object.entries(acts).map(([key, act]) => {
+      if (!act) return null;
+      const [label, work] = act;
+      return button(icon(...PICTURE_ICONS[key]), async () => this.say(await work().catch((error) => error.message)), { label });
+    });
   }
-
-  /** Return a button that says what came of it. */
-  #fileButton(label, paths, act) {
-    const made = button(icon(...paths), async () => {
-      if (made.ariaBusy === "true") return;
-      made.ariaBusy = "true";
-      this.say(await act().catch((error) => error.message));
-      made.ariaBusy = "false";
-    }, { label });
-    return made;
-  }
-}
-
-function caption(picture) {
-  const { prompt, model, cost, latencyMs } = picture;
-  const facts = [model, dollars(cost), latencyMs && duration(latencyMs / 1000)].filter(Boolean).join(" · ");
-  const lines = [prompt && theirs("p", prompt, { class: "prompt" }), facts && theirs("p", facts, { class: "quiet" })];
-  return el("div", { class: "caption" }, lines);
-}
-
-function detailsButton(list) {
-  const toggle = button(icon(...PICTURE_ICONS.details), () => {
-    list.hidden = !list.hidden;
-    toggle.setAttribute("aria-expanded", !list.hidden);
-  }, { label: "Details", "aria-expanded": "false" });
-  return toggle;
 }
 
 /** Return a player: silent at first, and still if the person wants little motion. */
-async function player(blob, label) {
+function player(blob, label) {
   const isSound = blob.type.startsWith("audio/");
   const media = el(isSound ? "audio" : "video", { controls: true, playsInline: true, "aria-label": label });
   media.muted = media.loop = !isSound;

@@ -4,16 +4,12 @@
 
 import { changePanel, retryButton } from "./change.js";
 import { announce, button, el, fill, icon } from "./dom.js";
-import { Grid } from "./grid.js";
-import { Listing } from "./listing.js";
+import { grid, listing } from "./grid.js";
 import { notice } from "./notice.js";
 import { Picture } from "./picture.js";
 import { shownError } from "./result.js";
 import { sideBySide } from "./side_by_side.js";
 import { waiting } from "./waiting.js";
-import { counted } from "./wording.js";
-
-const BACK = ["M15 6l-6 6 6 6"];
 
 /**
  * Return a result's view.
@@ -24,16 +20,17 @@ const BACK = ["M15 6l-6 6 6 6"];
  * @param {Server} around.server
  * @param {AbortSignal} around.signal Stops everything that is under way.
  * @param {(shown: Object) => void} around.onResult Shows another result instead.
+ * @param {(picture: Object) => void} [around.onPick] Takes the chosen picture where there is no chat to tell.
  */
 export function resultView(shown, around) {
-  const { server, signal, onResult } = around;
   switch (shown.state) {
     case "pictures":
     case "list":
+      announce(shown.heading);
       return new Pictures(shown, around).element;
     case "pending": {
-      const onError = (error) => onResult(shownError(error));
-      return waiting(shown, { server, signal, onDone: onResult, onError });
+      const { server, signal, onResult } = around;
+      return waiting(shown, { server, signal, onDone: onResult, onError: (error) => onResult(shownError(error)) });
     }
     default:
       return notice(shown, shown.error && retryButton(shown, around));
@@ -55,8 +52,14 @@ class Pictures {
 
   constructor(shown, around) {
     this.#shown = shown;
-    this.#around = around;
-    announce(shown.heading);
+    this.#around = {
+      ...around,
+      say: (text) => this.#say(text),
+      open: (picture) => this.#openOf(picture),
+      compare: (pair) => this.#compare(pair),
+      collect: (generation) => around.onResult({ ...shown, state: "pending", generation }),
+      pickButton: (picture) => this.#pickButton(picture),
+    };
     this.element.addEventListener("keydown", ({ key }) => key === "Escape" && this.#leave());
     if (shown.state === "pictures" && shown.pictures.length === 1) this.#openOnly();
     else this.#showAll();
@@ -64,65 +67,42 @@ class Pictures {
 
   #openOnly() {
     this.#open(this.#shown.pictures[0], { preview: this.#shown.sheet });
-    this.#back = null;
   }
 
-  #showAll() {
-    const View = this.#shown.state === "list" ? Listing : Grid;
-    this.#all ??= new View(this.#shown, {
-      ...this.#around,
-      open: (picture) => this.#openOf(picture),
-      compare: (pair) => this.#compare(pair),
-      collect: (generation) => this.#around.onResult({ ...this.#shown, state: "pending", generation }),
-      pickButton: (picture) => this.#pickButton(picture),
-      say: (text) => this.#say(text),
-    });
-    this.#replace(this.#all.element);
-    this.#back = null;
+  #showAll(last) {
+    this.#all ??= (this.#shown.state === "list" ? listing : grid)(this.#shown, this.#around);
+    this.#replace(null, this.#all.element);
+    if (last) this.#all.tiles.focus(last);
   }
 
   #openOf(picture) {
-    const back = () => {
-      this.#showAll();
-      this.#all.focus(picture);
-    };
-    const above = this.#backButton(`All ${this.#shown.pictures.length}`, back);
-    this.#open(picture, { preview: this.#all.copyOf(picture), above, pick: this.#pickButton(picture) });
-    above.focus();
+    const preview = this.#all.tiles.copyOf(picture);
+    this.#open(picture, { preview, pick: this.#pickButton(picture), back: () => this.#showAll(picture) });
   }
 
-  #compare(pair) {
-    const back = () => {
-      this.#showAll();
-      this.#all.focus(pair[0]);
-    };
-    const above = this.#backButton(`All ${this.#shown.pictures.length}`, back);
+  #open(picture, { preview, shown = this.#shown, pick, back }) {
+    const show = (handle) => this.#showOther(handle, view, back ?? (() => this.#openOnly()));
     const around = { ...this.#around, signal: this.#newSignal() };
-    this.#replace(above, sideBySide(pair, { ...around, pickButton: (picture) => this.#pickButton(picture) }));
-    above.focus();
-  }
-
-  #open(picture, { preview, shown = this.#shown, above, pick }) {
-    const show = (handle) => this.#showOther(handle, view);
-    const signal = this.#newSignal();
-    const view = new Picture(picture, shown, { ...this.#around, signal, pick, show });
-    const change = changePanel(picture, { ...this.#around, signal, shown, surface: view.surface });
-    if (change) view.actions.append(change);
-    this.#replace(above, view.element);
+    const view = new Picture(picture, shown, { ...around, pick, show });
+    view.actions.append(changePanel(picture, { ...around, shown, surface: view.surface }) ?? "");
+    this.#replace(back, view.element);
     view.load(preview);
   }
 
-  /** Show another picture, such as the model's own, with the way back to this one. */
-  async #showOther(handle, view) {
+  /** Show another picture, such as the model's own, with the way back. */
+  async #showOther(handle, view, back) {
     try {
       const shown = await this.#around.server.show(handle, { signal: this.#work.signal });
-      const back = this.#back ?? (() => this.#openOnly());
-      const above = this.#backButton("Back", back);
-      this.#open(shown.pictures[0], { preview: shown.sheet, shown, above });
-      above.focus();
+      if (!shown.pictures.length) throw new Error(shown.text);
+      this.#open(shown.pictures[0], { preview: shown.sheet, shown, back });
     } catch (error) {
       view.say(error.message);
     }
+  }
+
+  #compare(pair) {
+    const around = { ...this.#around, signal: this.#newSignal() };
+    this.#replace(() => this.#showAll(pair[0]), sideBySide(pair, around));
   }
 
   #newSignal() {
@@ -131,8 +111,11 @@ class Pictures {
     return AbortSignal.any([this.#work.signal, this.#around.signal]);
   }
 
-  #replace(...elements) {
-    fill(this.#place, elements);
+  #replace(back, element) {
+    this.#back = back;
+    const toAll = back && button([icon("M15 6l-6 6 6 6"), "Back"], back, { class: "back" });
+    fill(this.#place, toAll, element);
+    toAll?.focus();
     this.#say("");
   }
 
@@ -140,11 +123,6 @@ class Pictures {
     this.#said.textContent = text;
     this.#said.hidden = !text;
     if (text) announce(text);
-  }
-
-  #backButton(text, go) {
-    this.#back = go;
-    return button([icon(...BACK), text], go, { class: "back" });
   }
 
   #leave() {
@@ -162,6 +140,7 @@ class Pictures {
   }
 
   async #choose(picture) {
+    if (this.#around.onPick) return this.#around.onPick(picture);
     this.#chosen = picture;
     for (const each of this.#picks) each.made.ariaPressed = String(each.picture === picture);
     this.#say(await tellChoice(this.#around.host, picture));
@@ -171,9 +150,10 @@ class Pictures {
 /** Tell the model which picture is meant from now on; return what to say of it. */
 async function tellChoice(host, { number, handle }) {
   const name = number ? `number ${number} (${handle})` : handle;
-  const known = host.setContext(`The person chose ${name}. What comes next is about ${handle}; "last" does not name it.`);
-  const said = host.canSay ? host.say(`Use ${name}.`) : Promise.reject(new Error("There is no chat."));
-  const [first, second] = await Promise.allSettled([known, said]);
-  const isTold = first.status === "fulfilled" || second.status === "fulfilled";
+  const told = await Promise.allSettled([
+    host.setContext(`The person chose ${name}. What comes next is about ${handle}; "last" does not name it.`),
+    host.canSay ? host.say(`Use ${name}.`) : Promise.reject(),
+  ]);
+  const isTold = told.some(({ status }) => status === "fulfilled");
   return isTold ? `The chat knows that you chose ${name}.` : `Tell the chat: use ${name}.`;
 }

@@ -2,9 +2,9 @@
  * Show two pictures side by side; zooming one zooms both.
  */
 
+import { factsOf } from "./details.js";
 import { el, theirs } from "./dom.js";
 import { Stage } from "./stage.js";
-import { dollars } from "./wording.js";
 import { Zoom } from "./zoom.js";
 
 /**
@@ -18,18 +18,15 @@ import { Zoom } from "./zoom.js";
  */
 export function sideBySide(pair, { server, signal, pickButton }) {
   const stages = pair.map((picture) => {
-    const name = picture.number ? `Picture ${picture.number}` : "Picture";
-    return new Stage(picture, { tabIndex: 0, role: "group", "aria-label": name });
+    const props = { tabIndex: 0, role: "group", "aria-label": `Picture ${picture.number ?? ""}` };
+    const stage = new Stage(picture, props);
+    server.sharp(picture.handle, { signal }).then((copy) => stage.draw(copy), () => {});
+    return stage;
   });
+  new Zoom(stages);
   const figures = pair.map((picture, index) => {
-    const about = [picture.model, dollars(picture.cost)].filter(Boolean).join(" · ");
-    const below = el("figcaption", {}, theirs("span", about, { class: "quiet" }), pickButton(picture));
-    return el("figure", {}, stages[index].element, below);
+    const facts = theirs("span", factsOf(picture), { class: "quiet" });
+    return el("figure", {}, stages[index].element, el("figcaption", {}, facts, pickButton(picture)));
   });
-  pair.forEach(async ({ handle }, index) => {
-    const copy = await server.sharp(handle, { signal }).catch(() => server.preview(handle, { signal })).catch(() => null);
-    if (copy) await stages[index].draw(copy);
-  });
-  new Zoom(stages.map(({ element, surface }) => ({ stage: element, surface })), () => {});
   return el("section", { class: "pair" }, figures);
 }

@@ -4,30 +4,30 @@
 
 import { button, el, icon } from "./dom.js";
 import { copyOf, Stage } from "./stage.js";
-import { Thumbnails } from "./thumbnails.js";
 
 const NARROWEST_TILE = 128;
+const COMFORTABLE_TILE = 160;
 const TILE_GAP = 12;
 /** Pixels of height that hosts like inside a chat, and what of it is for what stands below the tiles. */
 const INLINE_HEIGHT = 500;
 const UNDER_TILES = 24;
-const COMFORTABLE_TILE = 160;
 /** Pixels of a preview's longer side. */
 const PREVIEW = 512;
-const PLAY = ["M8 5l11 7-11 7z"];
-const NO_PICTURE = ["M4 5h16v14H4z", "M4 16l5-5 4 4 3-3 4 4"];
+const LOADED_AT_ONCE = 3;
+const PLAY = "M8 5l11 7-11 7z";
+const NO_PICTURE = "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4";
 
 /** Tiles, each a button with something below it. Inside a chat, those that need too much height wait. */
 export class Tiles {
   list = el("ul", { class: "tiles" });
   element = el("div", {}, this.list);
   #around;
-  #ratio;
   #items;
   #more = button("", () => this.#showAll(), { class: "more" });
-  #showsAll = false;
+  #isShort = true;
   #columns = 1;
   #width = 0;
+  #turns = Array(LOADED_AT_ONCE).fill(Promise.resolve());
 
   /**
    * @param {Object[]} pictures As in `readResult`.
@@ -40,17 +40,16 @@ export class Tiles {
    */
   constructor(pictures, around) {
     this.#around = around;
-    this.#ratio = sharedRatio(pictures);
-    this.list.style.setProperty("--tile", this.#ratio);
-    const thumbnails = new Thumbnails(around.signal);
-    this.#items = pictures.map((picture, index) => this.#item(picture, index, thumbnails));
+    const ratios = pictures.map(({ width, height }) => (height ? width / height : 1));
+    this.ratio = Math.min(2, Math.max(0.6, ratios.reduce((sum, ratio) => sum + ratio) / ratios.length));
+    this.list.style.setProperty("--tile", this.ratio);
+    this.#items = pictures.map((picture, index) => this.#item(picture, index));
     this.list.append(...this.#items.map(({ item }) => item));
     this.list.addEventListener("keydown", (event) => this.#walk(event));
     this.element.append(this.#more);
     const resized = new ResizeObserver(() => this.#width !== this.element.clientWidth && this.#arrange());
     resized.observe(this.element);
-    around.signal.addEventListener("abort", () => resized.disconnect());
-    around.host.addEventListener("context", () => this.#arrange(), { signal: around.signal });
+    this.#loadWhenSeen();
   }
 
   /** Draw pictures that are there already, in the order of the tiles. */
@@ -60,81 +59,98 @@ export class Tiles {
 
   /** Return a copy of a picture as its tile shows it; null if it shows none yet. */
   copyOf(picture) {
-    const { drawing } = this.#items.find((each) => each.picture === picture).stage;
-    return drawing instanceof SVGElement || !drawing ? null : copyOf(drawing);
+    const { drawing } = this.#itemOf("picture", picture).stage;
+    return drawing && !(drawing instanceof SVGElement) ? copyOf(drawing) : null;
   }
 
   /** Move the focus to the tile of a picture. */
   focus(picture) {
-    this.#items.find((each) => each.picture === picture).tile.focus();
+    this.#itemOf("picture", picture).tile.focus();
   }
 
-  #item(picture, index, thumbnails) {
+  #itemOf(name, value) {
+    return this.#items.find((each) => each[name] === value);
+  }
+
+  #item(picture, index) {
     const stage = new Stage(picture);
-    const number = picture.number && el("span", { class: "number" }, String(picture.number));
-    const name = [picture.number && `Picture ${picture.number}`, picture.prompt || picture.handle];
-    const props = { type: "button", class: "tile", tabIndex: index ? -1 : 0 };
-    const tile = el("button", { ...props, "aria-label": name.filter(Boolean).join(": ") }, stage.element, number);
-    tile.addEventListener("click", () => this.#around.press(picture, tile));
-    tile.addEventListener("focus", () => this.#items.forEach((each) => (each.tile.tabIndex = each.tile === tile ? 0 : -1)));
+    const { number, prompt, handle } = picture;
+    const props = {
+      type: "button",
+      class: "tile",
+      tabIndex: index ? -1 : 0,
+      "aria-label": `${number ? `Picture ${number}: ` : ""}${prompt || handle}`,
+      onclick: () => this.#around.press(picture, tile),
+      onfocus: () => this.#items.forEach((each) => (each.tile.tabIndex = each.tile === tile ? 0 : -1)),
+    };
+    const tile = el("button", props, stage.element, number && el("span", { class: "number" }, `${number}`));
     const item = el("li", {}, tile, el("div", { class: "below" }, this.#around.below(picture)));
-    thumbnails.watch(tile, () => this.#load(picture, stage));
     return { picture, item, tile, stage };
   }
 
-  async #load(picture, stage) {
+  #loadWhenSeen() {
+    let turn = 0;
+    const seen = new IntersectionObserver((entries) => {
+      for (const { target } of entries.filter(({ isIntersecting }) => isIntersecting)) {
+        seen.unobserve(target);
+        turn = (turn + 1) % LOADED_AT_ONCE;
+        this.#turns[turn] = this.#turns[turn].then(() => this.#load(this.#itemOf("tile", target)));
+      }
+    });
+    for (const { tile } of this.#items) seen.observe(tile);
+  }
+
+  async #load({ picture, stage }) {
     const { server, signal } = this.#around;
     const { handle, mediaType, missing } = picture;
-    if (missing || mediaType.startsWith("video/")) return stage.put(icon(...(missing ? NO_PICTURE : PLAY)));
+    if (signal.aborted) return;
+    if (missing || mediaType.startsWith("video/")) return stage.put(icon(missing ? NO_PICTURE : PLAY));
     const isLarge = stage.element.clientWidth * devicePixelRatio > PREVIEW;
-    const load = isLarge ? server.sharp : server.preview;
     try {
-      await stage.draw(await load.call(server, handle, { signal }), { isPreview: !isLarge });
+      const copy = await (isLarge ? server.sharp(handle, { signal }) : server.preview(handle, { signal }));
+      await stage.draw(copy, { isPreview: !isLarge });
     } catch {
-      if (!stage.drawing) stage.put(icon(...NO_PICTURE));
+      if (!stage.drawing) stage.put(icon(NO_PICTURE));
     }
   }
 
-  /** Choose the columns that make the tiles largest; where they would be too small, not all are shown. */
+  /** Choose the columns that make the tiles largest; if they would be too small, show not all of them. */
   #arrange() {
-    const width = this.element.clientWidth;
-    if (!width) return;
-    this.#width = width;
+    this.#width = this.element.clientWidth;
     const count = this.#items.length;
     const isFull = this.#around.host.context.displayMode === "fullscreen";
-    const height = isFull || this.#showsAll ? Infinity : INLINE_HEIGHT - this.element.offsetTop - UNDER_TILES;
+    const height = this.#isShort && !isFull ? INLINE_HEIGHT - this.element.offsetTop - UNDER_TILES : Infinity;
     const below = this.#items[0].item.lastChild.offsetHeight + TILE_GAP;
-    const across = (columns) => (width - TILE_GAP * (columns - 1)) / columns;
-    const tile = (columns) => Math.min(across(columns), (height / Math.ceil(count / columns) - below) * this.#ratio);
-    const most = Math.max(1, Math.floor((width + TILE_GAP) / (NARROWEST_TILE + TILE_GAP)));
-    const possible = Array.from({ length: Math.min(most, count) }, (_, index) => index + 1);
-    const best = possible.reduce((chosen, columns) => (tile(columns) > tile(chosen) ? columns : chosen), 1);
-    const fits = height < Infinity && tile(best) >= NARROWEST_TILE;
-    const comfortable = Math.min(most, Math.max(1, Math.round(width / COMFORTABLE_TILE)));
-    this.#columns = fits ? best : comfortable;
-    const size = fits ? tile(best) : across(comfortable);
-    const rows = Math.max(1, Math.floor(height / (size / this.#ratio + below)));
+    const columnsOf = (tile) => Math.max(1, Math.min(count, Math.floor((this.#width + TILE_GAP) / (tile + TILE_GAP))));
+    const across = (columns) => (this.#width - TILE_GAP * (columns - 1)) / columns;
+    const tile = (columns) => Math.min(across(columns), (height / Math.ceil(count / columns) - below) * this.ratio);
+    let best = columnsOf(NARROWEST_TILE);
+    for (let columns = best; columns; columns -= 1) if (tile(columns) > tile(best)) best = columns;
+    const isFitting = height < Infinity && tile(best) >= NARROWEST_TILE;
+    this.#columns = isFitting ? best : columnsOf(COMFORTABLE_TILE);
+    const size = isFitting ? tile(best) : across(this.#columns);
     this.list.style.setProperty("--columns", this.#columns);
     this.list.style.setProperty("--widest-tile", `${Math.floor(size)}px`);
-    this.#hideFrom(Math.min(count, fits ? count : rows * this.#columns));
+    const rows = Math.max(1, Math.floor(height / (size / this.ratio + below)));
+    this.#showFirst(isFitting ? count : Math.min(count, rows * this.#columns));
   }
 
-  #hideFrom(first) {
-    this.#items.forEach(({ item }, index) => (item.hidden = index >= first));
-    const more = this.#items.length - first;
-    this.#more.hidden = more <= 0;
-    this.#more.textContent = `Show ${more} more`;
+  #showFirst(shown) {
+    const hidden = this.#items.length - shown;
+    this.#items.forEach(({ item }, index) => (item.hidden = index >= shown));
+    this.#more.hidden = !hidden;
+    this.#more.textContent = `Show ${hidden} more`;
   }
 
   #showAll() {
-    const first = this.#items.find(({ item }) => item.hidden);
-    this.#showsAll = true;
+    const { tile } = this.#items.find(({ item }) => item.hidden);
+    this.#isShort = false;
     this.#arrange();
-    first.tile.focus();
+    tile.focus();
   }
 
   #walk(event) {
-    const index = this.#items.findIndex(({ tile }) => tile === event.target);
+    const index = this.#items.indexOf(this.#itemOf("tile", event.target));
     const onwards = getComputedStyle(this.list).direction === "rtl" ? -1 : 1;
     const steps = {
       ArrowLeft: -onwards,
@@ -149,11 +165,4 @@ export class Tiles {
     event.preventDefault();
     next.tile.focus();
   }
-}
-
-/** Return the width by height of tiles that suits all pictures. */
-function sharedRatio(pictures) {
-  const ratios = pictures.map(({ width, height }) => (width && height ? width / height : 1));
-  const mean = ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length;
-  return Math.min(2, Math.max(0.6, mean));
 }

@@ -5,9 +5,6 @@
 import { el, theirs } from "./dom.js";
 import { duration } from "./wording.js";
 
-/** How full the bar becomes before the picture is there. */
-const ALMOST = 0.95;
-
 /**
  * Return what a pending call shows until it is collected.
  *
@@ -21,16 +18,15 @@ const ALMOST = 0.95;
 export function waiting(shown, { server, signal, onDone, onError }) {
   const time = el("p", { class: "quiet" });
   const state = theirs("p", "", { class: "quiet" });
-  const bar = el("div", { class: "bar", role: "progressbar", "aria-label": "Making the picture" }, el("i"));
-  const begun = Date.now() - (shown.elapsed ?? 0) * 1000;
-  let usual = shown.usual;
+  const bar = el("div", { class: "bar", role: "progressbar", "aria-label": "In the making" }, el("i"));
+  const began = Date.now() - (shown.elapsed ?? 0) * 1000;
+  let { usual } = shown;
   const tick = () => {
-    const elapsed = (Date.now() - begun) / 1000;
+    const elapsed = Math.round((Date.now() - began) / 1000);
     time.textContent = timeWords(elapsed, usual);
-    const share = usual ? Math.min(ALMOST, elapsed / usual) : null;
-    bar.toggleAttribute("data-unknown", share === null || elapsed > usual);
-    bar.style.setProperty("--share", share ?? 0);
-    bar.setAttribute("aria-valuetext", time.textContent);
+    bar.ariaValueText = time.textContent;
+    bar.toggleAttribute("data-unknown", !usual || elapsed > usual);
+    bar.style.setProperty("--share", usual ? Math.min(1, elapsed / usual) : 0);
   };
   const onPending = (pending) => {
     usual = pending.usual ?? usual;
@@ -38,18 +34,18 @@ export function waiting(shown, { server, signal, onDone, onError }) {
     tick();
   };
   const timer = setInterval(tick, 1000);
-  signal.addEventListener("abort", () => clearInterval(timer));
+  const stop = () => clearInterval(timer);
+  signal.addEventListener("abort", stop);
   server
     .collect(shown, { signal, onPending })
     .then(onDone, (error) => signal.aborted || onError(error))
-    .finally(() => clearInterval(timer));
-  const heading = el("h2", {}, "In the making");
+    .finally(stop);
   const prompt = shown.prompt && theirs("p", shown.prompt, { class: "prompt" });
-  return el("section", { class: "card waiting" }, heading, prompt, bar, time, state);
+  return el("section", { class: "card waiting" }, el("h2", {}, "In the making"), prompt, bar, time, state);
 }
 
 function timeWords(elapsed, usual) {
-  const so = `${duration(Math.round(elapsed))} so far`;
-  if (!usual) return `${so}.`;
-  return elapsed > usual ? `${so}, longer than the usual ${duration(usual)}.` : `${so}, of about ${duration(usual)}.`;
+  const soFar = `${duration(elapsed)} so far`;
+  if (!usual) return soFar;
+  return elapsed > usual ? `${soFar}, longer than the usual ${duration(usual)}` : `${soFar}, usually about ${duration(usual)}`;
 }
