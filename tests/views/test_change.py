@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Locator, expect
+
 from views.conftest import Chats
 from views.host_page import CLAUDE_DESKTOP, GOOD, INSPECTOR, SUNPEAK, Chat, Host
 
