@@ -55,8 +55,8 @@ coverage: .venv/dev ## run all tests and show which branches they do not reach
 mutants: .venv/dev ## put 150 faults into the code, one at a time, and show which ones no test notices; SEED=2 ONLY="api fetch.py"
 	PYTHONPATH=tests $(BIN)/python -m mutants --seed $(or $(SEED),1) --number $(or $(NUMBER),150) $(if $(ONLY),--only $(ONLY))
 
-bench: .venv/dev ## measure time and memory, side by side with the bare libraries
-	$(BIN)/python -m bench
+bench: .venv/dev ## measure time and memory, side by side with the bare libraries; ONLY="views studio"
+	PYTHONPATH=tests $(BIN)/python -m bench $(ONLY)
 
 faults: .venv/dev ## break everything around the server, repeatedly, and count what is lost or paid for twice
 	$(BIN)/pytest tests/faults -m long
@@ -73,8 +73,8 @@ fuzz: .venv/dev ## give every tool and reader random input, 100,000 times each
 conformance: .venv/dev ## run the official MCP suite against the HTTP server; needs npm
 	PYTHONPATH=tests $(BIN)/python tests/conformance/run.py
 
-hosts: .venv/dev ## try it with real clients, which npm installs into .hosts, and write docs/hosts.md
-	$(BIN)/python tests/hosts/run.py
+hosts: .venv/dev ## try it with real clients, which npm installs into .hosts, and write docs/hosts.md; ONLY=views RUNS=1
+	PYTHONPATH=.:tests $(BIN)/python tests/hosts/run.py $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS))
 
 mcpb: ## pack the bundle for Claude Desktop; needs npm
 	@rm -rf build/mcpb && mkdir -p build/mcpb $(dir $(MCPB))
