@@ -212,6 +212,12 @@ def as_json(answer: Any) -> dict[str, Any]:  # noqa: ANN401 - any answer of the 
     return json.loads(answer.model_dump_json(by_alias=True, exclude_none=True))
 
 
+def images_of(result: CallToolResult) -> list[dict[str, Any]]:
+    """Return the images of a tool's result."""
+    fields: dict[str, Any] = result.structured_content or {}
+    return fields["images"]
+
+
 @asynccontextmanager
 async def open_chat(
     browser: Browser, settings: Settings, host: Host = GOOD, page: Mapping[str, Any] | None = None

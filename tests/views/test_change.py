@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from views.conftest import Chats
-from views.host_page import CLAUDE_DESKTOP, GOOD, INSPECTOR, SUNPEAK, Chat, Host
+from views.host_page import CLAUDE_DESKTOP, GOOD, INSPECTOR, SUNPEAK, Chat, Host, images_of
 
 FOX = {"prompt": "A fox", "model": "test/test"}
 PRICE = re.compile(r"for (about|up to) \$0\.\d+$")
@@ -74,7 +74,7 @@ async def test_the_model_is_told_what_was_made(chat: Chats) -> None:
         (context,) = page.asked_for("ui/update-model-context")
         newest = await page.client.call_tool("show_image", {"handle": "last", "preview": "none"})
     (source,) = calls(page)[-1]["images"]
-    made = (newest.structured_content or {})["images"][0]["handle"]
+    made = images_of(newest)[0]["handle"]
     text = context["content"][0]["text"]
     assert source in text
     assert made in text

@@ -12,7 +12,7 @@ from PIL import Image, ImageChops
 from playwright.async_api import Locator, expect
 
 from views.conftest import Chats
-from views.host_page import INSPECTOR, SUNPEAK, Chat, Host
+from views.host_page import INSPECTOR, SUNPEAK, Chat, Host, images_of
 
 FOX = {"prompt": "A fox", "model": "test/test", "size": "512x384"}
 Journal = Callable[[], list[dict[str, Any]]]
@@ -56,7 +56,7 @@ async def sent_mask(chat: Chat, prompt: str = "Paint it red") -> Image.Image:
 
 def selected(mask: Image.Image) -> tuple[float, float, float, float]:
     """Return the box around what a mask selects, in shares of it."""
-    box = mask.convert("L").point([255 * (level >= 128) for level in range(256)]).getbbox()
+    box = mask.convert("L").convert("1", dither=Image.Dither.NONE).getbbox()
     assert box
     return tuple(side / mask.size[at % 2] for at, side in enumerate(box))  # pyright: ignore[reportReturnType] - four
 
@@ -205,9 +205,9 @@ async def test_nothing_painted_and_all_painted_change_the_whole_picture(chat: Ch
 async def _handles(chat: Chat) -> list[str]:
     """Return the newest picture's handle, and that of the one before."""
     listed = await chat.client.call_tool("list_images", {"limit": 2})
-    return [image["handle"] for image in (listed.structured_content or {})["images"]]
+    return [image["handle"] for image in images_of(listed)]
 
 
 async def _file(chat: Chat, handle: str) -> Path:
     shown = await chat.client.call_tool("show_image", {"handle": handle, "preview": "none"})
-    return Path((shown.structured_content or {})["images"][0]["path"])
+    return Path(images_of(shown)[0]["path"])
