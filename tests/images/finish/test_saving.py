@@ -213,8 +213,8 @@ def test_an_avif_of_too_many_pixels_is_refused_whether_alone_or_joined() -> None
 
 
 def test_what_a_job_takes_is_foreseen_by_the_sizes_alone() -> None:
-    def heavy(step: str, *size: int, count: int = 1, mode: str = "1") -> bool:
-        data = saved(Image.new(mode, size), "PNG")
+    def heavy(step: str, width: int, height: int, count: int = 1) -> bool:
+        data = saved(Image.new("1", (width, height)), "PNG")
         sources = [Source(io.BytesIO(data), f"{n}.png") for n in range(count)]
         return foreseen(Job((step,), count), sources)
 
