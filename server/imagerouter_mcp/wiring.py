@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from imagerouter_mcp.api.popularity import Popularity
     from imagerouter_mcp.fetch import Fetcher
     from imagerouter_mcp.gallery.answers import Answers
+    from imagerouter_mcp.gallery.browsing import Browsing
     from imagerouter_mcp.gallery.database import Database
     from imagerouter_mcp.gallery.journal import Journal
     from imagerouter_mcp.gallery.ledger import Ledger
@@ -74,6 +75,14 @@ class App:
         from imagerouter_mcp.gallery.records import Gallery
 
         return Gallery(self._database)
+
+    @cached_property
+    def browsing(self) -> "Browsing":
+        """The same, as people look through it."""
+        from imagerouter_mcp.gallery.browsing import Browsing
+        from imagerouter_mcp.gallery.database import Database
+
+        return Browsing(Database(self.settings.data_dir))
 
     @cached_property
     def journal(self) -> "Journal":
@@ -270,6 +279,8 @@ class App:
             await self.fetcher.aclose()
         if "journal" in built:
             self.journal.close()
+        if "browsing" in built:
+            self.browsing.close()
         if "_database" in built:
             self._database.close()
 

@@ -182,3 +182,10 @@ def fault_model(model_id: str) -> Model:
 def listed_faults() -> dict[str, Model]:
     """Return every fault model, by id; of the slow ones, a sample."""
     return {model_id: fault_model(model_id) for model_id in (*FAULT_IDS, *VIDEO_FAULT_IDS)}
+
+
+@cache
+def dearer_faults() -> dict[str, Model]:
+    """Return the same at ten times the price, but for videos."""
+    dearer = {model_id: free_hand_model(model_id, 10 * PRICE, None, video=False) for model_id in FAULT_IDS}
+    return listed_faults() | dearer

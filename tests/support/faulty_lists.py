@@ -14,8 +14,9 @@ from imagerouter_mcp.sandbox.service.asgi import POPULAR_PATH
 from imagerouter_mcp.sandbox.service.editions import EDITIONS
 from imagerouter_mcp.sandbox.service.error_answers import internal_error
 from imagerouter_mcp.sandbox.service.list_endpoints import POPULAR
+from imagerouter_mcp.sandbox.service.offered import Model
 from imagerouter_mcp.sandbox.service.state import SandboxState
-from support.fault_models import listed_faults
+from support.fault_models import dearer_faults, listed_faults
 from support.faulty_state import MODELS, POPULARITY, SERVICE, FaultySettings, Popularity
 
 SLOW_LIST_SECONDS: Final = 5.0
@@ -42,7 +43,8 @@ async def _models_v1(request: Request) -> Response:
     if chosen == "slow":
         await state.pause(SLOW_LIST_SECONDS)
     newer = state.edition.has_v3
-    models = {**state.listed, **listed_faults()} if chosen == "with-faults" else state.listed
+    more = {"with-faults": listed_faults, "with-dearer-faults": dearer_faults}.get(chosen, dict[str, Model])()
+    models = {**state.listed, **more}
     shaped = {
         "v2": lambda: list_shapes.v2(models, query, aliases=newer),
         "v3": lambda: list_shapes.v3(models, query),

@@ -20,7 +20,9 @@ Popularity = Literal[
     "status-500",
     "html",
 ]
-Models = Literal["normal", "with-faults", "v1", "v2", "v3", "status-500", "html", "slow"]
+Models = Literal[
+    "normal", "with-faults", "with-dearer-faults", "v1", "v2", "v3", "status-500", "html", "slow"
+]
 Service = Literal["live", "february"]
 
 POPULARITY: Final[tuple[Popularity, ...]] = get_args(Popularity)

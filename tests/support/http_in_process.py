@@ -17,13 +17,13 @@ SECRET = b"link-secret-of-this-test-0123456789abcdef"
 
 
 @asynccontextmanager
-async def served(settings: Settings) -> AsyncGenerator[tuple[Links, App]]:
+async def served(settings: Settings, *, studio_only: bool = False) -> AsyncGenerator[tuple[Links, App]]:
     """Serve on a free port of loopback; yield the server's links and what it works with."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         links = Links(f"http://127.0.0.1:{listener.getsockname()[1]}", SECRET)
         async with open_app(settings, links) as app:
             config = uvicorn.Config(
-                build_http_app(app, "127.0.0.1"),
+                build_http_app(app, "127.0.0.1", studio_only=studio_only),
                 http=Connection,
                 log_config=None,
                 timeout_graceful_shutdown=1,

@@ -11,7 +11,9 @@ def go_back_to_version_3(connection: sqlite3.Connection) -> None:
     ).fetchall()
     for kind, name in added:
         connection.execute(f"DROP {kind} {name}")
-    connection.execute("DROP INDEX images_original_of")
+    connection.execute("DROP TABLE deleted")
+    for index in ("images_original_of", "images_own"):
+        connection.execute(f"DROP INDEX {index}")
     for column in ("original_of", "finishing"):
         connection.execute(f"ALTER TABLE images DROP COLUMN {column}")
     for column in ("clock", "ended_uptime"):

@@ -12,7 +12,9 @@ import pytest
 from mcp.client.session import ClientRequestContext
 from mcp.types import ElicitRequestParams, ElicitResult
 
+from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import App
 from patience import at_once, until
 from support.eras import in_both_eras
 
@@ -195,9 +197,13 @@ class Person:
 
     Attributes:
         questions: What they were asked.
+        meanwhile: What happens while they think.
     """
 
-    def __init__(self, action: str, *, go_ahead: bool | None = None) -> None:
+    def __init__(
+        self, action: str, *, go_ahead: bool | None = None, meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
+        self.meanwhile = meanwhile
         content: dict[str, Any] | None = None if go_ahead is None else {"go_ahead": go_ahead}
         self._answer = ElicitResult.model_validate({"action": action, "content": content})
         self.questions: list[str] = []
@@ -206,6 +212,7 @@ class Person:
         """Answer one question."""
         del context
         self.questions.append(params.message)
+        self.meanwhile()
         return self._answer
 
 
@@ -256,6 +263,74 @@ async def test_where_nobody_can_be_asked_the_agent_has_to_say_that_the_person_ag
     assert refused.fields["error"]["kind"] == "budget"
     assert "confirm_cost=true" in refused.text
     assert "$0.01" in refused.text
+    assert not confirmed.failed, confirmed.text
+
+
+class Prices:
+    """Prices that a server learns of at once, as it does of others when its list has grown old."""
+
+    def __init__(self, change_sandbox: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._change = change_sandbox
+        monkeypatch.setattr(App, "catalogue", property(self._catalogue))
+        self._catalogues: dict[App, Catalogue] = {}
+
+    def rise(self) -> None:
+        """Let ImageRouter ask ten times as much from now on."""
+        self._change(models="with-dearer-faults")
+
+    def _catalogue(self, app: App) -> Catalogue:
+        return self._catalogues.setdefault(app, Catalogue(app.client.models, lifetime=0))
+
+
+@pytest.fixture
+def prices(change_sandbox: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Prices:
+    return Prices(change_sandbox, monkeypatch)
+
+
+@pytest.mark.parametrize("era", ["legacy"])  # where the answer comes in the middle of the call
+async def test_a_price_that_rises_while_the_person_thinks_is_not_paid(
+    connect: Hosts, made: Journal, prices: Prices
+) -> None:
+    person = Person("accept", go_ahead=True, meanwhile=prices.rise)
+    async with connect(person=person, **DEAR) as host:
+        refused = await host("generate_image", **CENT, n=2)
+        assert not made()
+        agreed = await host("generate_image", **CENT, n=2)
+    assert refused.fields["error"]["kind"] == "budget"
+    assert "The price told was up to $0.02; by now this may cost up to $0.20" in refused.text
+    assert person.questions == [
+        "These 2 pictures may cost up to $0.02. Go ahead?",
+        "These 2 pictures may cost up to $0.20. Go ahead?",
+    ]
+    assert not agreed.failed, agreed.text
+
+
+@ONCE
+async def test_a_person_is_asked_again_where_a_price_rises_while_they_think(
+    connect: Hosts, made: Journal, prices: Prices
+) -> None:
+    person = Person("accept", go_ahead=True, meanwhile=prices.rise)
+    async with connect(person=person, **DEAR) as host:
+        told = await host("generate_image", **CENT)
+    assert person.questions == [
+        f"This picture may cost up to {price}. Go ahead?" for price in ("$0.01", "$0.10")
+    ]
+    assert not told.failed, told.text
+    assert len(made()) == 1
+
+
+@in_both_eras
+@pytest.mark.parametrize("how", [{}, {"dry_run": True}])
+async def test_an_agent_that_says_yes_says_it_to_the_price_that_it_was_told(
+    connect: Hosts, made: Journal, prices: Prices, how: dict[str, bool]
+) -> None:
+    async with connect(**DEAR) as host:
+        await host("generate_image", **CENT, **how)
+        prices.rise()
+        refused = await host("generate_image", **CENT, confirm_cost=True)
+        assert not made()
+        confirmed = await host("generate_image", **CENT, confirm_cost=True)
+    assert "The price told was up to $0.01; by now this may cost up to $0.10" in refused.text
     assert not confirmed.failed, confirmed.text
 
 

@@ -89,7 +89,8 @@ def _insert_image(
     connection.execute(
         "INSERT INTO images (generation_id, position, handle, path, url, media_type, width, height, bytes,"
         " seconds, finishing, original_of)"
-        " SELECT ?1, count(*), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM images WHERE generation_id = ?1",
+        " SELECT ?1, coalesce(max(position) + 1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM images"
+        " WHERE generation_id = ?1",
         (generation, handle, *_columns(image), original_of),
     )
 
@@ -206,8 +207,12 @@ def new_handles(connection: sqlite3.Connection, prefix: str, amount: int) -> lis
 
 
 _TAKEN = {
-    "img": ("SELECT 1 FROM images WHERE handle = ?",),
-    "gen": ("SELECT 1 FROM generations WHERE handle = ?", "SELECT 1 FROM journal WHERE handle = ?"),
+    "img": ("SELECT 1 FROM images WHERE handle = ?", "SELECT 1 FROM deleted WHERE handle = ?"),
+    "gen": (
+        "SELECT 1 FROM generations WHERE handle = ?",
+        "SELECT 1 FROM journal WHERE handle = ?",
+        "SELECT 1 FROM deleted WHERE handle = ?",
+    ),
 }
 """Queries that find a taken handle, by its prefix."""
 

@@ -148,6 +148,16 @@ _MIGRATIONS = (
     ALTER TABLE journal ADD COLUMN clock TEXT;          -- which steady clock was read at the end (elapsed.py)
     ALTER TABLE journal ADD COLUMN ended_uptime REAL;   -- its seconds
     """,
+    """
+    CREATE INDEX images_own ON images (generation_id DESC, position, original_of) WHERE original_of IS NULL;
+    CREATE TABLE deleted (          -- of what was deleted, only this is kept
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        handle TEXT NOT NULL UNIQUE,
+        deleted_at REAL NOT NULL
+    );
+    DROP TRIGGER generations_before_DELETE; -- who deletes a picture has paid for it all the same
+    DROP TRIGGER generations_after_DELETE;
+    """,
 )
 """The statements that migrate each schema version (`PRAGMA user_version`) to the next.
 

@@ -11,12 +11,25 @@ from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from imagerouter_mcp.http_app.browser_sessions import BrowserSessions
 from imagerouter_mcp.http_app.error_response import error_response
-from imagerouter_mcp.http_app.exposure import LINKS, MCP_PATH, PROBES
+from imagerouter_mcp.http_app.exposure import (
+    LINKS,
+    MCP_PATH,
+    PROBES,
+    STUDIO_FILES,
+    STUDIO_OPEN,
+    STUDIO_PAGE,
+    holds_studio_data,
+)
 from imagerouter_mcp.http_app.household import household
 
 CLIENT = "imagerouter_mcp.client"
-"""Where a request's scope says which client sent it: the number of its token, and its household."""
+"""Where a request's scope says which client sent it: which token it showed, and its household."""
+SESSION = "imagerouter_mcp.studio_session"
+"""Where it names the session of the studio that sent it, if one did."""
+STUDIO_PER_SECOND = 300
+"""Requests per second for the studio's files, and of a session for its data: scrolling needs many."""
 BURST_SECONDS = 10
 """A client may send this many seconds' worth of its rate at once."""
 MAX_WAIT_SECONDS = 1
@@ -24,6 +37,11 @@ MAX_WAIT_SECONDS = 1
 BYTES_OF_A_REQUEST = 128 * 1024
 """JSON counts as one more request for each of these amounts, up to `_MOST_REQUESTS` in all."""
 _MOST_REQUESTS = 33
+NO_SESSION = (
+    "The studio does not know this browser, or no longer: open a new link, which `imagerouter-mcp studio` "
+    "prints, or `imagerouter-mcp studio --link` for a server that runs."
+)
+_BEARER = {"WWW-Authenticate": "Bearer"}
 MAX_CLIENTS = 10_000
 """How many clients' rates are remembered; the least recently seen is forgotten first."""
 
@@ -36,30 +54,46 @@ class Admission:
         tokens: The valid tokens: two while one is being replaced, none if only this machine reaches the
             server.
         per_second: Requests per second that each client may make on average.
+        sessions: Browsers that were let into the studio; their tokens are valid too.
+        studio_only: Whether the server is only the studio's, where nobody else has access.
     """
 
-    def __init__(self, app: ASGIApp, tokens: Sequence[SecretStr], per_second: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        tokens: Sequence[SecretStr],
+        per_second: float,
+        sessions: BrowserSessions,
+        *,
+        studio_only: bool = False,
+    ) -> None:
         self._app = app
         self._expected = [f"Bearer {token.get_secret_value()}".encode() for token in tokens]
         self._rate = Rate(per_second)
+        self._studio_rate = Rate(max(per_second, STUDIO_PER_SECOND))
+        self._sessions = sessions
+        self._studio_only = studio_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         if scope["type"] != "http" or scope["path"] in PROBES:
             await self._app(scope, receive, send)
             return
-        shown = self._shown(scope)
+        shown = _authorization(scope)
+        number, session = self._number(shown), self._sessions.recognise(shown)
         # Clients without a token must not use up the rate of a client with one at the same address.
-        client = f"{shown} {household(scope.get('client'))}"
-        answer = await self._waited(client, _weight(scope)) or self._permitted(shown, scope)
-        await answer({**scope, CLIENT: client}, receive, send)
+        client = f"{session or number} {household(scope.get('client'))}"
+        rate = self._studio_rate if _is_of_the_page(scope["path"], session) else self._rate
+        known = bool(session or number)
+        answer = await self._waited(rate, client, _weight(scope)) or self._permitted(scope, known=known)
+        await answer({**scope, CLIENT: client, SESSION: session}, receive, send)
 
-    async def _waited(self, client: str, weight: int) -> ASGIApp | None:
+    async def _waited(self, rate: "Rate", client: str, weight: int) -> ASGIApp | None:
         """Wait until it is the client's turn; return a refusal if that would take too long.
 
         The refusal waits too: a client that floods would answer it at once with the next request.
         """
-        wait = self._rate.wait(client, weight)
+        wait = rate.wait(client, weight)
         if wait:
             await asyncio.sleep(min(wait, MAX_WAIT_SECONDS))
         if wait <= MAX_WAIT_SECONDS:
@@ -68,22 +102,34 @@ class Admission:
             429, "Too many requests. Wait, then go on.", {"Retry-After": str(math.ceil(wait))}
         )
 
-    def _permitted(self, shown: int, scope: Scope) -> ASGIApp:
+    def _permitted(self, scope: Scope, *, known: bool) -> ASGIApp:
         """Return the application, or a refusal if the request needs a token."""
-        if shown or not self._expected or scope["path"].startswith(LINKS):
+        path = scope["path"]
+        if known or path.startswith((*LINKS, STUDIO_FILES)) or path in STUDIO_OPEN:
             return self._app
-        return error_response(
-            401,
-            "Send the token of IMAGEROUTER_MCP_TOKEN as 'Authorization: Bearer …'.",
-            {"WWW-Authenticate": "Bearer"},
-        )
+        if self._studio_only or holds_studio_data(path):
+            return error_response(401, NO_SESSION, _BEARER)
+        if self._expected:
+            return error_response(
+                401, "Send the token of IMAGEROUTER_MCP_TOKEN as 'Authorization: Bearer …'.", _BEARER
+            )
+        return self._app
 
-    def _shown(self, scope: Scope) -> int:
-        """Return the number of the token that a request carries, counted from 1; 0 for none."""
-        values = Headers(scope=scope).getlist("authorization")
-        shown = values[0].encode() if len(values) == 1 else b""
+    def _number(self, shown: bytes) -> int:
+        """Return the number of the token that a request shows, counted from 1; 0 for none."""
         # Comparing every token keeps the time taken from telling which one came close.
         return sum(n * hmac.compare_digest(shown, each) for n, each in enumerate(self._expected, 1))
+
+
+def _is_of_the_page(path: str, session: str | None) -> bool:
+    """Return whether a request is one of the many that the studio's page makes."""
+    is_file = path.startswith(STUDIO_FILES) or path == STUDIO_PAGE
+    return is_file or (session is not None and holds_studio_data(path))
+
+
+def _authorization(scope: Scope) -> bytes:
+    values = Headers(scope=scope).getlist("authorization")
+    return values[0].encode() if len(values) == 1 else b""
 
 
 def declared_size(scope: Scope) -> int:

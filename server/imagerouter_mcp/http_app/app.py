@@ -1,4 +1,4 @@
-"""The server as an ASGI application: MCP at `/mcp`, links at `/files` and `/uploads`, `/health` and `/ready`.
+"""The server as an ASGI application: MCP at `/mcp`, the studio, links at `/files` and `/uploads`, probes.
 
 From the outside inwards a request passes the request log, the check of host and origin, the check of rate and
 token, the limits of bodies and of requests at the same time, and the limit of sessions. `connections.py`
@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from imagerouter_mcp.http_app.admission import Admission
+from imagerouter_mcp.http_app.browser_sessions import BrowserSessions
 from imagerouter_mcp.http_app.connections import connection_limit
 from imagerouter_mcp.http_app.downloads import add_downloads
 from imagerouter_mcp.http_app.exposure import KnownNames, check_exposure
@@ -18,6 +19,7 @@ from imagerouter_mcp.http_app.probes import add_probes
 from imagerouter_mcp.http_app.request_ids import RequestIds
 from imagerouter_mcp.http_app.request_log import REQUEST_ID_HEADER, RequestLog
 from imagerouter_mcp.http_app.sessions import Sessions
+from imagerouter_mcp.http_app.studio.routes import add_studio, studio_codes
 from imagerouter_mcp.http_app.upload_page import add_uploads
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.wiring import App
@@ -36,12 +38,13 @@ _EXPOSED_HEADERS = (
 )
 
 
-def build_http_app(app: App, host: str) -> ASGIApp:
+def build_http_app(app: App, host: str, *, studio_only: bool = False) -> ASGIApp:
     """Build the application that serves one host address.
 
     Args:
         app: What the tools work with; the caller closes it.
         host: The address the server binds to.
+        studio_only: Whether only browsers that were let into the studio have access.
 
     Raises:
         ConfigurationError: Others can reach the server, and no token is set or a short one.
@@ -49,7 +52,10 @@ def build_http_app(app: App, host: str) -> ASGIApp:
     settings = app.settings
     check_exposure(settings, host)
     server = build_server(app)
-    add_probes(server, app)
+    sessions = BrowserSessions()
+    add_studio(server, app, studio_codes(app), sessions)
+    if not studio_only:
+        add_probes(server, app)
     if app.links:
         add_downloads(server, app, app.links)
         add_uploads(server, app, app.links)
@@ -63,7 +69,7 @@ def build_http_app(app: App, host: str) -> ASGIApp:
     # Each request needs a connection, and some are to be free for those that wait.
     most = min(settings.http_requests, connection_limit() // 2)
     served = JsonBodies(Sessions(RequestIds(served)), most)
-    served = Admission(served, settings.mcp_token, settings.http_rate)
+    served = Admission(served, settings.mcp_token, settings.http_rate, sessions, studio_only=studio_only)
     if settings.http_origins:
         served = CORSMiddleware(
             served,

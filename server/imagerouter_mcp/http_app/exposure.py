@@ -15,18 +15,32 @@ PROBES = ("/health", "/ready")
 """Paths that anybody may request, under any name; they reveal no secret."""
 LINKS = ("/files/", "/uploads/")
 """Prefixes of paths that are protected by a signature, so any page may use them."""
+STUDIO_PAGE = "/studio"
+STUDIO = f"{STUDIO_PAGE}/"
+"""Prefix of all other paths of the studio."""
+STUDIO_FILES = f"{STUDIO}views/"
+STUDIO_SESSION = f"{STUDIO}session"
+STUDIO_OPEN = (STUDIO_PAGE, STUDIO, STUDIO_SESSION)
+"""Paths of the studio that need no token, beside its files: the page, and where a code becomes a token."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - for comparison
 """Bind addresses that mean every address of the machine."""
 MIN_TOKEN = 32
 """Characters that a token must have if others can reach the server."""
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[^:\[\]/@\s]+))(?::\d{1,5})?")
+_OWN_SITE = ("same-origin", "none")
+"""What browsers call a request of our own page, and one that a person typed."""
 _LOCAL_ORIGIN = re.compile(r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?")
 
 
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can reach an address."""
     return host in LOOPBACK
+
+
+def holds_studio_data(path: str) -> bool:
+    """Return whether a path is one of the studio's that only its own page may request."""
+    return path.startswith(STUDIO) and not path.startswith(STUDIO_FILES)
 
 
 def check_exposure(settings: Settings, host: str) -> None:
@@ -80,8 +94,7 @@ class KnownNames:
             names.add(host.lower())
         self._names = {_bare(name) for name in names}
         self._origins = set(settings.http_origins)
-        if settings.public_url:
-            self._origins.add(_origin(settings.public_url))
+        self._public_origin = _origin(settings.public_url) if settings.public_url else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -93,8 +106,13 @@ class KnownNames:
             answer = error_response(
                 421, "This server has another name. IMAGEROUTER_HTTP_HOSTS allows more names."
             )
+        elif holds_studio_data(scope["path"]):
+            if self._is_the_page(headers):
+                await self._app(scope, receive, send)
+                return
+            answer = error_response(403, "Only the studio's own page may ask for this.")
         elif not scope["path"].startswith(LINKS) and not all(
-            map(self._knows_origin, headers.getlist("origin"))
+            self._knows_origin(origin, headers) for origin in headers.getlist("origin")
         ):
             answer = error_response(
                 403, "Pages of this origin may not call the server. IMAGEROUTER_HTTP_ORIGINS allows them."
@@ -110,9 +128,24 @@ class KnownNames:
         found = _HOST.fullmatch(shown[0].lower()) if len(shown) == 1 else None
         return found is not None and (found["v6"] or found["name"].removesuffix(".")) in self._names
 
-    def _knows_origin(self, shown: str) -> bool:
+    def _knows_origin(self, shown: str, headers: Headers) -> bool:
         origin = shown.lower()
-        return origin in self._origins or (self._local and _LOCAL_ORIGIN.fullmatch(origin) is not None)
+        is_local = self._local and _LOCAL_ORIGIN.fullmatch(origin) is not None
+        return is_local or origin in self._origins or self._is_own(origin, headers)
+
+    def _is_the_page(self, headers: Headers) -> bool:
+        """Return whether a request can come from our own page; programs other than browsers pass too."""
+        sites, origins = headers.getlist("sec-fetch-site"), headers.getlist("origin")
+        return all(site.lower() in _OWN_SITE for site in sites) and all(
+            self._is_own(origin.lower(), headers) for origin in origins
+        )
+
+    def _is_own(self, origin: str, headers: Headers) -> bool:
+        """Return whether a page of this origin came from this server, under a name that is known."""
+        host = headers.get("host", "").lower()
+        return origin == self._public_origin or (
+            bool(self._names) and origin in (f"http://{host}", f"https://{host}")
+        )
 
 
 def _public_host(settings: Settings) -> str | None:

@@ -1,14 +1,15 @@
 """Ask the person before an expensive call, where the host can show a question."""
 
-from typing import Annotated
+from decimal import Decimal
+from typing import Annotated, ClassVar
 
 from mcp.server.mcpserver.resolve import AcceptedElicitation, Elicit, ElicitationResult
 from mcp_types.version import is_version_at_least
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 
 from imagerouter_mcp.errors import BudgetError
 from imagerouter_mcp.generation.planning.prices import Estimate
-from imagerouter_mcp.generation.planning.request import THINGS, Order
+from imagerouter_mcp.generation.planning.request import ANY_PRICE, THINGS, Order
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.parameters import AppContext
 
@@ -17,8 +18,13 @@ ASKS_IN_THE_RESULT = "2026-07-28"
 
 
 class Consent(BaseModel):
-    """The person's answer."""
+    """The person's answer.
 
+    Attributes:
+        up_to_usd: The price that the question named, which is all that they agree to.
+    """
+
+    up_to_usd: ClassVar[Decimal] = ANY_PRICE
     go_ahead: Annotated[bool, Field(title="Go ahead", description="Spend this.")] = False
 
 
@@ -39,12 +45,19 @@ async def ask_person(ctx: AppContext, order: Order, *, dry_run: bool = False) ->
     """
     app = ctx.request_context.lifespan_context
     limit = app.settings.confirm_usd
-    if dry_run or limit is None or not _can_ask(ctx):
+    if dry_run or limit is None or not can_ask(ctx):
         return Consent()
     cost = await app.planner.expected_cost(order)
     if cost and cost.high <= limit:
         return Consent()
-    return Elicit(f"{_price_words(order, cost)} Go ahead?", Consent)
+    return Elicit(f"{_price_words(order, cost)} Go ahead?", _consent_to(cost))
+
+
+def _consent_to(cost: Estimate | None) -> type[Consent]:
+    consent = create_model("Consent", __base__=Consent)
+    if cost:
+        consent.up_to_usd = cost.high
+    return consent
 
 
 def _price_words(order: Order, cost: Estimate | None) -> str:
@@ -56,25 +69,18 @@ def _price_words(order: Order, cost: Estimate | None) -> str:
     return f"{what} may cost up to {dollars(cost.high)}."
 
 
-def agreed(answered: Answered, *, confirm_cost: bool, ctx: AppContext) -> bool:
-    """Return whether the person agreed to the price.
-
-    Args:
-        answered: The person's answer, if there was a question.
-        confirm_cost: Whether the agent says that they agreed; counts only where they cannot be asked.
-        ctx: The call's context.
+def agreed(answered: Answered) -> Decimal | None:
+    """Return what the person agreed to pay at most, in USD; None if there was no question.
 
     Raises:
         BudgetError: They said no.
     """
     if not isinstance(answered, AcceptedElicitation):
         raise BudgetError("The person was asked about the price and did not agree.", "Ask them what to do.")
-    if answered.data.go_ahead:
-        return True
-    return confirm_cost and not _can_ask(ctx)
+    return answered.data.up_to_usd if answered.data.go_ahead else None
 
 
-def _can_ask(ctx: AppContext) -> bool:
+def can_ask(ctx: AppContext) -> bool:
     """Return whether the host can show questions; unknown means no."""
     capabilities = ctx.client_capabilities
     elicitation = capabilities.elicitation if capabilities else None

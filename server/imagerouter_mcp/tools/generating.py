@@ -10,7 +10,7 @@ from mcp_types.version import is_version_at_least
 
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.generation.planning.request import Order
-from imagerouter_mcp.tools.consent import Answered, agreed
+from imagerouter_mcp.tools.consent import Answered, agreed, can_ask
 from imagerouter_mcp.tools.inline_preview import PreviewChoice
 from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.roots import within_roots
@@ -46,7 +46,7 @@ async def generate(
         order: What is asked for.
         consent: What the person answered about the price.
         roots: The folders that the host works in.
-        confirm_cost: Whether the agent says that the person agreed to the price.
+        confirm_cost: Whether the agent says that the person agreed; counts only where they cannot be asked.
         preview: As the caller chose it.
         dry_run: Only answer what the order would send and cost.
 
@@ -54,7 +54,7 @@ async def generate(
         BudgetError: The person did not agree to the price.
     """
     app = ctx.request_context.lifespan_context
-    confirmed = agreed(consent, confirm_cost=confirm_cost, ctx=ctx)
+    agreed_usd = agreed(consent)
     order = replace(await within_roots(order, roots), session=session_of(ctx))
     if dry_run:
         from imagerouter_mcp.generation.sources import with_last
@@ -63,7 +63,7 @@ async def generate(
         if made := await app.sources.last_of(order):
             order = with_last(order, made)
         return plan_result(await app.planner.dry_run(order), len(order.requests))
-    order = replace(order, confirmed=confirmed)
+    order = replace(order, agreed_usd=agreed_usd, confirmed=confirm_cost and not can_ask(ctx))
     outcome = await app.calls.ask(order, app.settings.wait_seconds, progress_of(ctx))
     return await outcome_result(ctx, outcome, preview)
 

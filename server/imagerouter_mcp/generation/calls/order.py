@@ -9,9 +9,11 @@ from anyio import to_thread
 
 from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.api.popularity import Popularity
+from imagerouter_mcp.errors import BudgetError
 from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.generation.calls.named_prices import NamedPrices
 from imagerouter_mcp.generation.delivery import Delivery
 from imagerouter_mcp.generation.planning.background import cheapest_remover, remover_for
 from imagerouter_mcp.generation.planning.checks import check_different
@@ -52,6 +54,7 @@ class Planner:
         self._sources = sources
         self._delivery = delivery
         self._journal = journal
+        self._named = NamedPrices()
 
     async def expected_cost(self, order: Order) -> Estimate | None:
         """Return what an order may cost, judging by its models; None if the list does not say.
@@ -74,7 +77,9 @@ class Planner:
         request = order.requests[0]
         choices = await self._choose(order)
         async with self._sources.opened(request) as sources, AsyncExitStack() as opened:
-            return await self._plan([request], ["", ""], choices, sources, opened)
+            plans = await self._plan([request], ["", ""], choices, sources, opened)
+        self._named.note(order, plans * len(order.requests))
+        return plans
 
     async def prepare(
         self, order: Order, handles: Sequence[str], opened: AsyncExitStack
@@ -96,7 +101,13 @@ class Planner:
         choices = await self._choose(order)
         sources = await opened.enter_async_context(self._sources.opened(order.requests[0]))
         plans = await self._plan(order.requests, handles, choices, sources, opened)
-        amounts = check_order(self._settings, order, plans)
+        if order.confirmed:
+            order = replace(order, agreed_usd=self._named.last(order))
+        try:
+            amounts = check_order(self._settings, order, plans)
+        except BudgetError:  # which names the price
+            self._named.note(order, plans)
+            raise
         await to_thread.run_sync(self._delivery.prepare, plans[0].destination)
         if sources.whole and sources.mask:
             pictures = handles[: len(order.requests)]

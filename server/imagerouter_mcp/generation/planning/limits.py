@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from imagerouter_mcp.errors import BudgetError
 from imagerouter_mcp.generation.planning.plan import Plan
-from imagerouter_mcp.generation.planning.request import Kind, Order
+from imagerouter_mcp.generation.planning.request import ANY_PRICE, Kind, Order
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.settings import Settings
 
@@ -48,13 +48,8 @@ def check_order(settings: Settings, order: Order, plans: Sequence[Plan]) -> list
             "IMAGEROUTER_MAX_COST_USD.",
         )
     confirm = settings.confirm_usd
-    if confirm is not None and (unknown or highest > confirm) and not order.confirmed:
-        amount = "an amount that nobody knows beforehand" if unknown else f"up to {dollars(highest)}"
-        raise BudgetError(
-            f"This may cost {amount}, and above {dollars(confirm)} the person wants to be asked: "
-            f"{_prices(plans)}.",
-            "Tell the person the price; on a yes, call again with confirm_cost=true.",
-        )
+    if confirm is not None and (unknown or highest > confirm):
+        _check_agreed(order, plans, confirm)
     share = (limit - highest) / unknown if unknown else Decimal()
     return [plan.estimate.high if plan.estimate else share for plan in plans]
 
@@ -76,6 +71,11 @@ def over_budget(
         f"Choose a cheaper or free model{_in_one_step(plans)}, or wait until tomorrow; spending tells what "
         "it went to, and the person can raise IMAGEROUTER_BUDGET_USD.",
     )
+
+
+def highest_price(plans: Sequence[Plan]) -> Decimal | None:
+    """Return what all plans may cost together, in USD; None if the price of one is not known."""
+    return highest_total(plans) if all(plan.estimate for plan in plans) else None
 
 
 def highest_total(plans: Sequence[Plan]) -> Decimal:
@@ -119,6 +119,24 @@ def _check_own_limit(order: Order, plans: Sequence[Plan], highest: Decimal) -> N
             f"This may cost up to {dollars(highest)}, more than the {dollars(order.max_cost_usd)} allowed: "
             f"{_prices(plans)}.",
             "Choose cheaper models (search_models with max_price), or allow more.",
+        )
+
+
+def _check_agreed(order: Order, plans: Sequence[Plan], confirm: Decimal) -> None:
+    """Check that the person agreed to a price above what they want to be asked about."""
+    price = highest_price(plans)
+    amount = "an amount that nobody knows beforehand" if price is None else f"up to {dollars(price)}"
+    if order.agreed_usd is None:
+        raise BudgetError(
+            f"This may cost {amount}, and above {dollars(confirm)} the person wants to be asked: "
+            f"{_prices(plans)}.",
+            "Tell the person the price; on a yes, call again with confirm_cost=true.",
+        )
+    if (ANY_PRICE if price is None else price) > order.agreed_usd:
+        raise BudgetError(
+            f"The price told was up to {dollars(order.agreed_usd)}; by now this may cost {amount}: "
+            f"{_prices(plans)}.",
+            "Tell the person the new price; on a yes, call it again.",
         )
 
 

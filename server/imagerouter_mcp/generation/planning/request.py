@@ -11,6 +11,9 @@ Fit = Literal["cover", "contain", "stretch"]
 THINGS: dict[Kind, str] = {"image": "picture", "video": "video"}
 """What to call each kind in a sentence."""
 
+ANY_PRICE = Decimal("Infinity")
+"""What a person agrees to who was told that nobody knows the price."""
+
 _FORMATS = {"png": "png", "webp": "webp", "jpg": "jpeg", "jpeg": "jpeg"}
 """The API's name of a format, by the extension of a file."""
 
@@ -79,7 +82,8 @@ class Order:
         requests: One for each result; they differ in their models only.
         max_cost_usd: The caller's own limit for the whole order, or None.
         again: Whether to make another one even if an earlier call asked for the same.
-        confirmed: Whether the person has agreed to the price.
+        agreed_usd: What the person, asked by the server, agreed to pay at most; None if they did not.
+        confirmed: Whether the agent says that the person agreed to the price that it was told.
         session: In which `last` is looked for; None where the protocol has no sessions.
         notes: Sentences for the person about how it was understood.
     """
@@ -88,6 +92,7 @@ class Order:
     requests: tuple[Request, ...]
     max_cost_usd: Decimal | None = None
     again: bool = False
+    agreed_usd: Decimal | None = None
     confirmed: bool = False
     session: str | None = None
     notes: tuple[str, ...] = ()

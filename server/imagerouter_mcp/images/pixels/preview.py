@@ -94,15 +94,20 @@ def make_preview(path: Path, size: PreviewSize) -> Preview | None:
         StoppedError: Decoding it took too much time or memory, or failed.
     """
     with path.open("rb") as file:
-        try:
-            seen = inspect(file)
-        except NotAPictureError:
-            return None
-        if not is_heavy(seen):
-            return _drawn(file, seen, BUDGETS[size])
-        if seen.format.kind == "vector" and not can_draw():
-            return None
-        made, fields = in_child(draw_in_child, file, size=size)
+        return preview_of(file, size)
+
+
+def preview_of(file: BinaryIO, size: PreviewSize) -> Preview | None:
+    """Make a preview of an open file, as `make_preview` does."""
+    try:
+        seen = inspect(file)
+    except NotAPictureError:
+        return None
+    if not is_heavy(seen):
+        return _drawn(file, seen, BUDGETS[size])
+    if seen.format.kind == "vector" and not can_draw():
+        return None
+    made, fields = in_child(draw_in_child, file, size=size)
     with made:
         return Preview(made.read(), **fields) if fields else None
 

@@ -1,0 +1,32 @@
+"""Read the small JSON objects that the studio's page sends, and answer with JSON that nobody keeps."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pydantic_core
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
+
+from imagerouter_mcp.http_app.downloads import HARMLESS
+from imagerouter_mcp.tools.structured import as_json
+
+MOST_BYTES = 64 * 1024
+
+
+async def read_object(request: Request) -> dict[str, Any] | None:
+    """Return the JSON object that a request brings; None if it is none, or too large."""
+    body = b""
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MOST_BYTES:
+                return None
+        found: object = pydantic_core.from_json(body)
+    except (ClientDisconnect, ValueError):
+        return None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else None
+
+
+def answer(content: Mapping[str, object], status: int = 200) -> JSONResponse:
+    """Return an answer whose texts are as harmless as those of the tools."""
+    return JSONResponse(as_json(content), status, HARMLESS)
