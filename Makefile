@@ -20,14 +20,17 @@ MCPB ?= dist/imagerouter-mcp.mcpb
 MCPB_TOOL = $(shell command -v mcpb || echo npx --yes @anthropic-ai/mcpb@2.1.2)
 BUNDLED := manifest.json pyproject.toml uv.lock README.md LICENSE server .claude-plugin/icon.png
 
-.PHONY: demo test check suite coverage mutants bench faults regions security fuzz conformance hosts mcpb docs recording lock audit snapshots clean
+.PHONY: demo test test-tools check suite coverage mutants bench faults regions security fuzz conformance hosts mcpb docs recording lock audit snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: .venv/runtime ## make and edit a picture through a real MCP client; LIVE=1 uses the real service
 	$(BIN)/imagerouter-mcp demo $(if $(LIVE),--live)
+
+test-tools: ## install the system packages that tests need: Chromium
+	@tests/install_tools.sh
 
 # Type checking keeps one core busy, and the tests wait often: side by side they are done sooner.
 test: .venv/dev ## run all checks and all tests
