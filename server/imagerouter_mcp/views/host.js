@@ -138,7 +138,8 @@ export class ChatHost extends EventTarget {
 
   #settle({ id, result, error }) {
     const waiting = this.#waiting.get(id);
-    if (error) waiting?.reject(new Error(asText(error.message) || "The host refused it."));
+    const refusal = error?.code === -32601 ? "This host cannot do that." : asText(error?.message);
+    if (error) waiting?.reject(new Error(refusal || "The host refused it."));
     else waiting?.resolve(asObject(result));
   }
 

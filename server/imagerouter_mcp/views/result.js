@@ -25,7 +25,7 @@ const REFUSALS = ["budget", "moderation"];
  *   state: "pictures"|"list"|"pending"|"error"|"refused"|"empty"|"price"|"cancelled",
  *   pictures: Object[], sheet: string, generation: string, heading: string, notes: string[],
  *   failures: string[], sources: string[], text: string, prompt: string, model: string,
- *   cost: number|null, elapsed: number|null, total: number|null,
+ *   cost: number|null, elapsed: number|null, usual: number|null, total: number|null,
  *   unfinished: Object[], price: {low, likely, high}|null, why: string,
  *   error: {kind, what, money, next}|null,
  * }}
@@ -59,7 +59,8 @@ function stateOf(isError, fields, text, content, lines, shown) {
   if (isError || isObject(error)) return failed(asObject(error), text);
   if (dryRun || text.startsWith("This would ask ")) return { state: "price", price: priceOf(fields) };
   if (typeof state === "string" ? state !== "done" : text.startsWith("Not done yet:")) {
-    return { state: "pending", elapsed: asNumber(fields.elapsed_seconds) };
+    const [elapsed, usual] = [/(\d+) s so far/, /usually takes about (\d+) s/].map((words) => secondsIn(text, words));
+    return { state: "pending", elapsed: asNumber(fields.elapsed_seconds) ?? elapsed, usual };
   }
   const shared = { ...shown, latencyMs: fields.latency_ms, sourceHandle: firstHandle(shown.sources) };
   if (asList(images).length > 1) shared.cost = null;
@@ -75,7 +76,7 @@ function stateOf(isError, fields, text, content, lines, shown) {
 /** Return what a view shows before there is a result, or of a call that was cancelled. */
 export function nothingShown(state = "empty") {
   const texts = taken({}, asText, "heading text sheet generation prompt model why");
-  const numbers = taken({}, asNumber, "cost elapsed total price error");
+  const numbers = taken({}, asNumber, "cost elapsed usual total price error");
   return { state, ...texts, ...numbers, pictures: [], notes: [], failures: [], sources: [], unfinished: [] };
 }
 
@@ -182,6 +183,10 @@ function placeOf(line) {
   const [, kind, where, width, height] = file;
   const size = width && { width: Number(width), height: Number(height) };
   return { [kind === "Saved" ? "path" : "downloadUrl"]: where, ...size };
+}
+
+function secondsIn(text, words) {
+  return asNumber(Number.parseFloat(words.exec(text)?.[1]));
 }
 
 function amountOf(words) {
