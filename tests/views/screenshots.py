@@ -1,0 +1,89 @@
+"""`make views`: draw every state of the view, in light and dark, narrow and wide, to be looked at."""
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.async_api import Page, async_playwright
+from pydantic import SecretStr
+from support.faulty_sandbox import running_faulty_sandbox
+from views.conftest import NAMES
+from views.host_page import Chat, open_chat
+from views.states import STATES, State
+
+from imagerouter_mcp.sandbox.service.accounts import KEY
+from imagerouter_mcp.settings import Settings
+
+FOLDER = Path(__file__).parents[2] / "views-shots"
+WIDTHS = (320, 700, 1600)
+THEMES = {"light": "#ffffff", "dark": "#1e1e1d"}
+"""With the colour of the chat around the view."""
+_GAP = 24
+
+
+async def main() -> None:
+    """Write the pictures of each state, and a sheet of them."""
+    FOLDER.mkdir(exist_ok=True)
+    browser_path = next(filter(None, map(shutil.which, NAMES)), None)
+    with running_faulty_sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
+        settings = Settings(
+            base_url=sandbox.base_url,
+            api_key=SecretStr(KEY),
+            output_dir=Path(folder, "pictures"),
+            data_dir=Path(folder, "data"),
+            wait_seconds=1,
+        )
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+            async with open_chat(browser, settings, page={"reduced_motion": "reduce"}) as chat:
+                for name, state in STATES.items():
+                    await _shoot(chat, name, state)
+                    print(name, flush=True)
+            await browser.close()
+    print(f"Look at {FOLDER.name}/, first at its sheets.")
+
+
+async def _shoot(chat: Chat, name: str, state: State) -> None:
+    result, arguments = await state.make(chat.client)
+    files: list[Path] = []
+    for theme, ground in THEMES.items():
+        for width in WIDTHS:
+            chat.host.context["theme"] = theme
+            await chat.page.set_viewport_size({"width": width, "height": 400})
+            await chat.page.evaluate("ground => document.body.style.background = ground", ground)
+            await chat.draw(result, arguments)
+            await state.show(chat.view)
+            files.append(FOLDER / f"{name.replace(' ', '-')}-{theme}-{width}.png")
+            await _settled(chat.page)
+            await chat.page.screenshot(path=files[-1], full_page=True)
+    _sheet(files, FOLDER / f"sheet-{name.replace(' ', '-')}.png")
+
+
+async def _settled(page: Page) -> None:
+    """Wait until what the view has asked for is there, and the frame has the view's height."""
+    await page.wait_for_load_state("networkidle")
+    for frame in page.frames:
+        await frame.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def _sheet(files: list[Path], to: Path) -> None:
+    """Put a state's pictures on one sheet, light above dark."""
+    shots = [Image.open(file).convert("RGB") for file in files]
+    rows = [shots[: len(WIDTHS)], shots[len(WIDTHS) :]]
+    width = sum(WIDTHS) + _GAP * (len(WIDTHS) + 1)
+    heights = [max(shot.height for shot in row) + _GAP for row in rows]
+    sheet = Image.new("RGB", (width, sum(heights) + _GAP), "#888888")
+    top = _GAP
+    for row, height in zip(rows, heights, strict=True):
+        left = _GAP
+        for shot in row:
+            sheet.paste(shot, (left, top))
+            left += shot.width + _GAP
+        top += height
+    sheet.save(to)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
