@@ -18,8 +18,9 @@ from imagerouter_mcp.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "views-shots"
 WIDTHS = (320, 700, 1600)
-THEMES = {"light": "#ffffff", "dark": "#1e1e1d"}
-"""With the colour of the chat around the view."""
+THEMES = ("light", "dark")
+HEIGHT = 1400
+"""So that all of a view is in sight."""
 _GAP = 24
 
 
@@ -48,16 +49,15 @@ async def main() -> None:
 async def _shoot(chat: Chat, name: str, state: State) -> None:
     result, arguments = await state.make(chat.client)
     files: list[Path] = []
-    for theme, ground in THEMES.items():
+    for theme in THEMES:
         for width in WIDTHS:
             chat.host.context["theme"] = theme
-            await chat.page.set_viewport_size({"width": width, "height": 400})
-            await chat.page.evaluate("ground => document.body.style.background = ground", ground)
+            await chat.page.set_viewport_size({"width": width, "height": HEIGHT})
             await chat.draw(result, arguments)
             await state.show(chat.view)
             files.append(FOLDER / f"{name.replace(' ', '-')}-{theme}-{width}.png")
             await _settled(chat.page)
-            await chat.page.screenshot(path=files[-1], full_page=True)
+            await chat.page.locator("iframe").screenshot(path=files[-1])
     _sheet(files, FOLDER / f"sheet-{name.replace(' ', '-')}.png")
 
 

@@ -59,6 +59,28 @@ def _declared(text: str) -> Iterator[str]:
         yield from [name] if name else re.findall(r"\w+", several)
 
 
+def test_joining_changes_no_text_and_no_pattern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        "/** Say. */",
+        'import { b } from "./b.js";',
+        "",
+        "export async function say(a, b = 1) {",
+        "  // aside",
+        "  const text = \"a, b = { c }\" + `: ${a ? `x : ${y}` : b} ; ` + '( d )';",
+        "  if (a / b > 2 && !a) return [text, /[/ ] = \\/ { }/g.exec(text)];",
+        "  return /[ ]( b )/.test(a);",
+        "}",
+    ]
+    (tmp_path / "a.js").write_text("\n".join(lines) + "\n", "utf-8")
+    (tmp_path / "b.js").write_text("export const b = [\n  1,\n];\n", "utf-8")
+    monkeypatch.setattr("imagerouter_mcp.views.document.FOLDER", tmp_path)
+    assert joined("a.js") == (
+        "const b=[1,];\nasync function say(a,b=1){"
+        "const text=\"a, b = { c }\" + `: ${a ? `x : ${y}` : b} ; ` + '( d )';"
+        "if(a / b>2&&!a)return [text,/[/ ] = \\/ { }/g.exec(text)];return /[ ]( b )/.test(a);}\n"
+    )
+
+
 def test_a_module_stands_after_all_that_it_imports() -> None:
     order = modules("viewer.js")
     assert order[-1] == "viewer.js"

@@ -180,7 +180,7 @@ function picturesOfContent(content, lines, shared) {
 
 /** Read "Made 1 picture with MODEL for $0.04 in 6.9 s." */
 function headingOf(line) {
-  const [, model, price, seconds] = / with (\S+)(?: for (?:at least )?(\$[\d.]+|free))?(?: in ([\d.]+) s)?\./.exec(line) ?? [];
+  const [, model, price, seconds] = /\bwith (\S+)(?: for (?:at least )?(\$[\d.]+|free))?(?: in ([\d.]+) s)?\./.exec(line) ?? [];
   return model && { model, cost: amountOf(price), latencyMs: seconds ? seconds * 1000 : null };
 }
 

@@ -57,6 +57,7 @@ function wear({ theme, styles, locale, displayMode, containerDimensions, safeAre
   }
   if (typeof locale === "string") root.dataset.locale = locale;
   for (const [name, value] of Object.entries(styles?.variables ?? {})) {
-    if (name.startsWith("--") && typeof value === "string") root.style.setProperty(name, value);
+    const loads = /url|image|src/i.test(value);
+    if (name.startsWith("--") && typeof value === "string" && !loads) root.style.setProperty(name, value);
   }
 }

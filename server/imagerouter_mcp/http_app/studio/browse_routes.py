@@ -18,6 +18,8 @@ from imagerouter_mcp.wiring import App
 
 _USUAL_LIMIT = 120
 _LONGEST_QUERY = 1000
+_FIRST_DAY, _LAST_DAY = date(1970, 1, 2), date(9999, 12, 30)
+"""Between them, days begin and end at moments that a computer can name in every time zone."""
 _PROMPT = 400
 """Characters of a prompt in a list; the record's resource has all of it."""
 
@@ -121,6 +123,9 @@ def _number(query: QueryParams, name: str, usual: int) -> int:
 def _day(query: QueryParams, name: str) -> date | None:
     text = query.get(name)
     try:
-        return date.fromisoformat(text) if text else None
+        day = date.fromisoformat(text) if text else None
     except ValueError:
-        raise ValueError(f"{name} is a day such as 2026-11-23.") from None
+        day = date.min
+    if day and not _FIRST_DAY <= day <= _LAST_DAY:
+        raise ValueError(f"{name} is a day such as 2026-11-23.")
+    return day
