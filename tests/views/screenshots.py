@@ -1,20 +1,20 @@
 """`make views`: draw every state of the view, in light and dark, narrow and wide, to be looked at."""
 
 import asyncio
-import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page
 from pydantic import SecretStr
-from support.faulty_sandbox import running_faulty_sandbox
-from views.conftest import NAMES
-from views.host_page import Chat, open_chat
-from views.states import STATES, State
 
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.settings import Settings
+from support.browser import find_chromium, running_browser
+from support.faulty_sandbox import running_faulty_sandbox
+from views.host_page import Chat, open_chat
+from views.states import STATES, State
 
 FOLDER = Path(__file__).parents[2] / "views-shots"
 WIDTHS = (320, 700, 1600)
@@ -24,10 +24,17 @@ HEIGHT = 1400
 _GAP = 24
 
 
-async def main() -> None:
-    """Write the pictures of each state, and a sheet of them."""
+async def main() -> int:
+    """Write the pictures of each state, and a sheet of them.
+
+    Returns:
+        1 without a browser, else 0.
+    """
+    chromium = find_chromium()
+    if chromium is None:
+        print("This needs Chromium, which `make test-tools` installs.", file=sys.stderr)
+        return 1
     FOLDER.mkdir(exist_ok=True)
-    browser_path = next(filter(None, map(shutil.which, NAMES)), None)
     with running_faulty_sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
         settings = Settings(
             base_url=sandbox.base_url,
@@ -36,14 +43,15 @@ async def main() -> None:
             data_dir=Path(folder, "data"),
             wait_seconds=1,
         )
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-            async with open_chat(browser, settings, page={"reduced_motion": "reduce"}) as chat:
-                for name, state in STATES.items():
-                    await _shoot(chat, name, state)
-                    print(name, flush=True)
-            await browser.close()
+        async with (
+            running_browser(chromium) as browser,
+            open_chat(browser, settings, page={"reduced_motion": "reduce"}) as chat,
+        ):
+            for name, state in STATES.items():
+                await _shoot(chat, name, state)
+                print(name, flush=True)
     print(f"Look at {FOLDER.name}/, first at its sheets.")
+    return 0
 
 
 async def _shoot(chat: Chat, name: str, state: State) -> None:
@@ -65,7 +73,9 @@ async def _settled(page: Page) -> None:
     """Wait until what the view has asked for is there, and the frame has the view's height."""
     await page.wait_for_load_state("networkidle")
     for frame in page.frames:
-        await frame.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        await frame.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
 
 
 def _sheet(files: list[Path], to: Path) -> None:
@@ -86,4 +96,4 @@ def _sheet(files: list[Path], to: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    sys.exit(asyncio.run(main()))

@@ -1,4 +1,4 @@
-"""Every state of the view, brought about with the real server; the checks of `test_states` and `make views` share them."""
+"""Every state of the view, brought about with the real server."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any
 
 from mcp import Client
 from playwright.async_api import FrameLocator, expect
+
 from views.host_page import as_json
 
 MODEL = "openai/gpt-image-1.5"
@@ -27,7 +28,7 @@ class State:
     show: Callable[[FrameLocator], Awaitable[None]]
 
 
-def _call(tool: str, **arguments: Any) -> Callable[[Client], Awaitable[Result]]:
+def _call(tool: str, **arguments: object) -> Callable[[Client], Awaitable[Result]]:
     async def make(client: Client) -> Result:
         return as_json(await client.call_tool(tool, arguments)), arguments
 
@@ -35,8 +36,9 @@ def _call(tool: str, **arguments: Any) -> Callable[[Client], Awaitable[Result]]:
 
 
 async def _edit(client: Client) -> Result:
-    made = await client.call_tool("generate_image", {"prompt": LIGHTHOUSE, "model": MODEL})
-    handle = (made.structured_content or {})["images"][0]["handle"]
+    made, _ = await _call("generate_image", prompt=LIGHTHOUSE, model=MODEL)(client)
+    assert made
+    handle: str = made["structuredContent"]["images"][0]["handle"]
     prompt = "Make it a snowy winter night"
     return await _call("edit_image", images=[handle], prompt=prompt, model=MODEL)(client)
 
@@ -99,7 +101,9 @@ STATES = {
     "before and after": State(make=_edit, show=_presses("Compare")),
     "four pictures": State(make=_call("generate_image", **FOUR_FOXES), show=_sees(".tile img")),
     "one of four": State(make=_call("generate_image", **FOUR_FOXES), show=_presses("Picture 3")),
-    "number three is chosen": State(make=_call("generate_image", **FOUR_FOXES), show=_presses("Use number 3")),
+    "number three is chosen": State(
+        make=_call("generate_image", **FOUR_FOXES), show=_presses("Use number 3")
+    ),
     "side by side": State(
         make=_call("generate_image", **FOUR_FOXES), show=_presses("Side by side", "Picture 1", "Picture 3")
     ),
@@ -112,16 +116,17 @@ STATES = {
         show=_sees(".tile img", ".failure"),
     ),
     "a list": State(make=_list, show=_sees(".tile img", ".unfinished")),
-    "a video": State(
-        make=_call("generate_video", prompt="Waves at the beach"), show=_sees("video")
-    ),
+    "a video": State(make=_call("generate_video", prompt="Waves at the beach"), show=_sees("video")),
     "in the making": State(
-        make=_call("generate_image", prompt="A slow owl", model="sandbox/slow"), show=_sees("[role=progressbar]")
+        make=_call("generate_image", prompt="A slow owl", model="sandbox/slow"),
+        show=_sees("[role=progressbar]"),
     ),
     "an error": State(
         make=_call("generate_image", prompt="A fox", model="sandbox/charged-failure"), show=_sees(".error")
     ),
-    "a refusal": State(make=_call("generate_image", prompt="A fox", model="sandbox/refusal"), show=_sees(".refused")),
+    "a refusal": State(
+        make=_call("generate_image", prompt="A fox", model="sandbox/refusal"), show=_sees(".refused")
+    ),
     "over a limit": State(
         make=_call("generate_image", prompt="A fox", model=MODEL, quality="high", n=8), show=_sees(".refused")
     ),

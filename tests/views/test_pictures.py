@@ -4,9 +4,11 @@ import re
 from collections.abc import Callable
 
 import pytest
+from mcp.types import CallToolResult
 from playwright.async_api import FrameLocator, Locator, expect
+
 from views.conftest import Chats
-from views.host_page import CLAUDE_DESKTOP, GOOD, INSPECTOR, Host
+from views.host_page import CLAUDE_DESKTOP, GOOD, INSPECTOR, Host, as_json
 
 FOX = {"prompt": "A fox", "model": "test/test"}
 MODEL = "openai/gpt-image-1.5"
@@ -35,11 +37,12 @@ async def test_two_fingers_zoom_and_one_finger_moves(chat: Chats) -> None:
         box = await stage.bounding_box()
         assert box
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-        session = await page.page.context.new_cdp_session(page.page)
+        browser = await page.page.context.new_cdp_session(page.page)
 
         async def touch(kind: str, *points: tuple[float, float]) -> None:
             told = [{"x": x + across, "y": y + down, "id": n} for n, (across, down) in enumerate(points)]
-            await session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": told})
+            event: dict[str, object] = {"type": kind, "touchPoints": told}
+            await browser.send("Input.dispatchTouchEvent", event)  # pyright: ignore[reportUnknownMemberType] - untyped there
 
         await touch("touchStart", (-30, 0), (30, 0))
         await touch("touchMove", (-60, 0), (60, 0))
@@ -53,8 +56,7 @@ async def test_two_fingers_zoom_and_one_finger_moves(chat: Chats) -> None:
 
 async def test_an_edit_is_compared_with_its_source_by_keyboard(chat: Chats) -> None:
     async with chat() as page:
-        made = await page.client.call_tool("generate_image", FOX)
-        handle = (made.structured_content or {})["images"][0]["handle"]
+        handle = _handles(await page.client.call_tool("generate_image", FOX))[0]
         await page.call("edit_image", images=[handle], prompt="Make it snow", model=MODEL)
         await page.view.get_by_role("button", name="Compare").press("Enter")
         slider = page.view.get_by_role("slider", name="Before and after")
@@ -77,10 +79,11 @@ async def test_arrow_keys_walk_the_grid_enter_opens_and_escape_returns(chat: Cha
 @pytest.mark.parametrize("host", [GOOD, INSPECTOR], ids=["context and messages", "messages alone"])
 async def test_a_choice_among_several_is_told_to_the_model(chat: Chats, host: Host) -> None:
     async with chat(host) as page:
-        made = await page.call("generate_image", **FOX, n=3)
-        handle = (made.structured_content or {})["images"][2]["handle"]
+        handle = _handles(await page.call("generate_image", **FOX, n=3))[2]
         await page.view.get_by_role("button", name="Use number 3").press("Enter")
-        await expect(page.view.locator("#announcer")).to_have_text(f"The chat knows that you chose number 3 ({handle}).")
+        await expect(page.view.locator("#announcer")).to_have_text(
+            f"The chat knows that you chose number 3 ({handle})."
+        )
         (message,) = page.asked_for("ui/message")
     assert message["content"][0]["text"] == f"Use number 3 ({handle})."
 
@@ -119,7 +122,7 @@ async def test_a_video_plays_in_the_view(chat: Chats) -> None:
     async with chat() as page:
         await page.call("generate_video", prompt="Waves at the beach")
         video = page.view.locator("video")
-        await expect(video).to_have_js_property("muted", True)
+        await expect(video).to_have_js_property("muted", value=True)
         await video.evaluate("async (video) => { await video.play(); }")
 
 
@@ -136,12 +139,19 @@ async def test_the_view_stops_growing(chat: Chats) -> None:
     async with chat() as page:
         await page.call("generate_image", **FOX, n=4)
         await expect(page.view.locator(".tile img")).to_have_count(4)
-        await page.page.evaluate("() => new Promise((done) => setTimeout(done, 300))")
+        await page.page.frames[-1].evaluate(_TEN_FRAMES)
         heights = await page.page.evaluate(
             "heard.filter(({ method }) => method.endsWith('size-changed')).map(({ params }) => params.height)"
         )
     assert len(heights) <= 6
     assert max(heights) <= 520
+
+
+_TEN_FRAMES = "async () => { for (let n = 0; n < 10; n += 1) await new Promise(requestAnimationFrame); }"
+
+
+def _handles(made: CallToolResult) -> list[str]:
+    return [image["handle"] for image in as_json(made)["structuredContent"]["images"]]
 
 
 async def _transform(stage: Locator) -> str:

@@ -1,18 +1,18 @@
 """What holds in every state of the view: axe finds nothing, nothing is cut off, nothing grows by itself."""
 
-from pathlib import Path
+from importlib.resources import files
 from typing import Any
 
-import axe_playwright_python
-from playwright.async_api import Frame, Page
+from playwright.async_api import Frame, Page, ViewportSize
+
 from views.conftest import Chats
 from views.states import STATES
 
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 RULES = {"resultTypes": ["violations"], "rules": {"page-has-heading-one": {"enabled": False}}}
 """The view is a part of the chat's page, which has its own first heading."""
 CONTRASTS = {**RULES, "runOnly": ["color-contrast"]}
-NARROW, USUAL = {"width": 320, "height": 800}, {"width": 700, "height": 800}
+NARROW, USUAL = ViewportSize(width=320, height=800), ViewportSize(width=700, height=800)
 
 
 async def test_every_state_is_accessible_in_light_and_dark_and_fits_a_narrow_chat(chat: Chats) -> None:
