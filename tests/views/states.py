@@ -119,7 +119,7 @@ STATES = {
     "a video": State(make=_call("generate_video", prompt="Waves at the beach"), show=_sees("video")),
     "in the making": State(
         make=_call("generate_image", prompt="A slow owl", model="sandbox/slow"),
-        show=_sees("[role=progressbar]"),
+        show=_sees(":is([role=progressbar], .stage)"),
     ),
     "an error": State(
         make=_call("generate_image", prompt="A fox", model="sandbox/charged-failure"), show=_sees(".error")

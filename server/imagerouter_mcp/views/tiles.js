@@ -6,7 +6,7 @@ import { button, el, icon } from "./dom.js";
 import { copyOf, Stage } from "./stage.js";
 
 const NARROWEST_TILE = 128;
-const COMFORTABLE_TILE = 160;
+const COMFORTABLE_TILE = 140;
 const TILE_GAP = 12;
 /** Pixels for what stands below the tiles. */
 const UNDER_TILES = 24;
