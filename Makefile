@@ -20,14 +20,17 @@ MCPB ?= dist/imagerouter-mcp.mcpb
 MCPB_TOOL = $(shell command -v mcpb || echo npx --yes @anthropic-ai/mcpb@2.1.2)
 BUNDLED := manifest.json pyproject.toml uv.lock README.md LICENSE server .claude-plugin/icon.png
 
-.PHONY: demo test check suite coverage mutants bench faults regions security fuzz conformance hosts mcpb docs recording lock audit snapshots clean
+.PHONY: demo test test-tools check suite coverage mutants bench faults regions security fuzz conformance hosts mcpb docs recording lock audit snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: .venv/runtime ## make and edit a picture through a real MCP client; LIVE=1 uses the real service
 	$(BIN)/imagerouter-mcp demo $(if $(LIVE),--live)
+
+test-tools: ## install the system packages that tests need: Chromium
+	@tests/install_tools.sh
 
 # Type checking keeps one core busy, and the tests wait often: side by side they are done sooner.
 test: .venv/dev ## run all checks and all tests
@@ -52,8 +55,8 @@ coverage: .venv/dev ## run all tests and show which branches they do not reach
 mutants: .venv/dev ## put 150 faults into the code, one at a time, and show which ones no test notices; SEED=2 ONLY="api fetch.py"
 	PYTHONPATH=tests $(BIN)/python -m mutants --seed $(or $(SEED),1) --number $(or $(NUMBER),150) $(if $(ONLY),--only $(ONLY))
 
-bench: .venv/dev ## measure time and memory, side by side with the bare libraries
-	$(BIN)/python -m bench
+bench: .venv/dev ## measure time and memory, side by side with the bare libraries; ONLY="views studio"
+	PYTHONPATH=tests $(BIN)/python -m bench $(ONLY)
 
 faults: .venv/dev ## break everything around the server, repeatedly, and count what is lost or paid for twice
 	$(BIN)/pytest tests/faults -m long
@@ -70,8 +73,8 @@ fuzz: .venv/dev ## give every tool and reader random input, 100,000 times each
 conformance: .venv/dev ## run the official MCP suite against the HTTP server; needs npm
 	PYTHONPATH=tests $(BIN)/python tests/conformance/run.py
 
-hosts: .venv/dev ## try it with real clients, which npm installs into .hosts, and write docs/hosts.md
-	$(BIN)/python tests/hosts/run.py
+hosts: .venv/dev ## try it with real clients, which npm installs into .hosts, and write docs/hosts.md; ONLY=views RUNS=1
+	PYTHONPATH=.:tests $(BIN)/python tests/hosts/run.py $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS))
 
 mcpb: ## pack the bundle for Claude Desktop; needs npm
 	@rm -rf build/mcpb && mkdir -p build/mcpb $(dir $(MCPB))

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from pydantic import SecretStr
 
 from imagerouter_mcp.sandbox.service import drawn_results
@@ -21,6 +22,9 @@ from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from support.distribution import FilesTogether
 from support.faulty_sandbox import running_faulty_sandbox
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 HEARTBEAT_SECONDS = 0.05
 FRESH = {
@@ -127,6 +131,18 @@ def change_sandbox(
 
     yield change
     change(**FRESH)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncGenerator["Browser"]:
+    """Run one browser for the session; skip without one. Tests that use it run in the session's loop."""
+    from support.browser import find_chromium, running_browser  # noqa: PLC0415 - few tests need a browser
+
+    chromium = find_chromium()
+    if chromium is None:
+        pytest.skip("the views in a browser: `make test-tools` installs Chromium")
+    async with running_browser(chromium) as browser:
+        yield browser
 
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

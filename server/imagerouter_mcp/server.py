@@ -18,7 +18,7 @@ from imagerouter_mcp.tools import all_tools
 from imagerouter_mcp.tools.boundary import SpeakingServer
 from imagerouter_mcp.tools.prompts import add_prompts
 from imagerouter_mcp.tools.resources import add_resources
-from imagerouter_mcp.tools.views import add_earlier_views, view_extension, with_view
+from imagerouter_mcp.tools.views import ViewExtension, present_address, with_view
 from imagerouter_mcp.wiring import App
 
 NAME = "imagerouter"
@@ -37,7 +37,7 @@ _DAY_MS = 86_400_000
 
 
 class ImageServer(SpeakingServer):
-    """A server whose resources have the media type of their bytes."""
+    """A server whose resources have their bytes' media type, and whose earlier views are its present one."""
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[App, Any] | None = None
@@ -47,7 +47,7 @@ class ImageServer(SpeakingServer):
         Raises:
             ResourceError: It cannot be read; the sentence says why and what to do.
         """
-        contents = await super().read_resource(uri, context)
+        contents = await super().read_resource(present_address(str(uri)), context)
         return contents if isinstance(contents, InputRequiredResult) else map(_truly_typed, contents)
 
 
@@ -75,7 +75,7 @@ def build_server(app: App) -> MCPServer[App]:
         instructions=INSTRUCTIONS + REMOTE_INSTRUCTIONS if app.links else INSTRUCTIONS,
         version=__version__,
         tools=with_view(all_tools(remote=app.links is not None)),
-        extensions=[view_extension()],
+        extensions=[ViewExtension()],
         for_callers=app.settings.for_callers if app.links else str,
         lifespan=lifespan,
         log_level="WARNING",
@@ -83,7 +83,6 @@ def build_server(app: App) -> MCPServer[App]:
         cache_hints={"tools/list": CacheHint(ttl_ms=_DAY_MS, scope="public")},
     )
     add_resources(server, app)
-    add_earlier_views(server)
     add_prompts(server)
     return server
 

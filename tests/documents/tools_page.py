@@ -1,6 +1,7 @@
 """The page `docs/tools.md`, written from what the server itself tells a client. `make docs` writes it."""
 
 import asyncio
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -112,7 +113,8 @@ def _prompts(prompts: list[Prompt]) -> str:
 
 def _resources(resources: list[Resource], templates: list[ResourceTemplate]) -> str:
     lines = ["## Resources\n", "| address | what it is |", "|---|---|"]
-    told = [(str(each.uri), each.description) for each in resources]
+    # The name of the view changes with each change to it.
+    told = [(re.sub(r"-[0-9a-f]+(?=\.html)", "-…", str(each.uri)), each.description) for each in resources]
     told += [(each.uri_template, each.description) for each in templates]
     lines += [f"| `{address}` | {description} |" for address, description in told]
     return "\n".join([*lines, ""])

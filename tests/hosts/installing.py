@@ -21,6 +21,7 @@ PACKAGES = {
     "codex": "@openai/codex@0.169.0",
     "opencode": "opencode-ai@1.18.33",
     "mcpb": "@anthropic-ai/mcpb@2.1.2",
+    "sunpeak": "sunpeak@0.20.79",
 }
 """npm packages, each in a folder of its own, for they disagree about what they depend on."""
 PYTHON_PACKAGES = ("skills-ref==0.1.1", "uv==0.13.9")

@@ -1,11 +1,11 @@
-"""The table of what was tried: printed, and written into the documentation between two marks."""
+"""The tables of what was tried: printed, and written into the documentation between marks."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-BEGIN, END = "<!-- hosts: written by `make hosts` -->", "<!-- hosts end -->"
+HEAD = ("client", "version", "what was shown", "introduces itself as", "a call may last", "passed")
 
 
 @dataclass(slots=True)
@@ -43,10 +43,9 @@ class Row:
         return [self.client, self.version, "; ".join(shown), self.introduced, self.lasts, passed]
 
 
-def markdown(rows: Sequence[Row]) -> str:
-    """The table in Markdown."""
-    head = ["client", "version", "what was shown", "introduces itself as", "a call may last", "passed"]
-    lines = [head, ["---"] * len(head), *(row.cells for row in rows)]
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
 
 
@@ -54,9 +53,9 @@ def _cell(text: str) -> str:
     return re.sub(r"\s+", " ", text).replace("|", "\\|")
 
 
-def write(rows: Sequence[Row], file: Path) -> None:
-    """Put the table between its marks."""
-    text = file.read_text("utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    file.write_text(f"{before}{BEGIN}\n{markdown(rows)}\n{END}{after}", "utf-8")
+def write(name: str, table: str, file: Path) -> None:
+    """Put a table between the marks of its name."""
+    begin, end = f"<!-- {name}: written by `make hosts` -->", f"<!-- {name} end -->"
+    before, _, rest = file.read_text("utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    file.write_text(f"{before}{begin}\n{table}\n{end}{after}", "utf-8")

@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,6 +115,28 @@ class Workshop:
         except OSError as error:
             result = -1, "", str(error)
         return Ran(words, *result, time.monotonic() - begun)
+
+    @contextmanager
+    def running(self, *words: str, environment: Mapping[str, str]) -> Generator[Path]:
+        """Run a client's command in the background, with all of its children; yield its log."""
+        log = self.home / f"{Path(words[0]).name}.log"
+        with (
+            log.open("w") as into,
+            subprocess.Popen(
+                words,
+                cwd=self.home,
+                env={**self._environment, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=into,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            ) as process,
+        ):
+            try:
+                yield log
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
 
     def setup(self, host: str) -> Ran:
         """Register the server by our own command, as a person would."""

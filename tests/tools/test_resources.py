@@ -1,20 +1,26 @@
 """What a host reads without a tool: pictures, records, models; and the completion of their names."""
 
 import base64
+import io
 import json
+import os
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp import Client, MCPError
 from mcp.types import BlobResourceContents, ResourceTemplateReference, TextResourceContents
+from PIL import Image
 
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import StoredImage
 from imagerouter_mcp.sandbox.service import offered
 from imagerouter_mcp.settings import Settings
-from imagerouter_mcp.tools import resources
+from imagerouter_mcp.tools import picture_files
+from imagerouter_mcp.views.document import address
 from support.recording import RecordingGallery
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
@@ -31,6 +37,12 @@ async def refusal_of(client: Client, uri: str) -> MCPError:
     raise AssertionError(f"{uri} could be read")
 
 
+async def blob_of(client: Client, uri: str) -> bytes:
+    (contents,) = (await client.read_resource(uri)).contents
+    assert isinstance(contents, BlobResourceContents)
+    return base64.b64decode(contents.blob)
+
+
 async def completions(client: Client, uri: str, name: str, value: str) -> list[str]:
     ref = ResourceTemplateReference(uri=uri)
     return (await client.complete(ref, {"name": name, "value": value})).completion.values
@@ -40,9 +52,11 @@ async def test_the_templates_and_the_model_list_are_offered(connect: Hosts) -> N
     async with connect() as host:
         resources = (await host.client.list_resources()).resources
         templates = (await host.client.list_resource_templates()).resource_templates
-    assert [str(each.uri) for each in resources] == ["imagerouter://models"]
+    assert {str(each.uri) for each in resources} == {"imagerouter://models", address()}
     assert {each.uri_template for each in templates} == {
         "imagerouter://images/{handle}",
+        "imagerouter://images/{handle}/before",
+        "imagerouter://images/{handle}/parts/{number}",
         "imagerouter://images/{handle}/record",
         "imagerouter://models/{+id}",
     }
@@ -65,15 +79,44 @@ async def test_a_picture_is_read_with_the_type_of_its_bytes(
             assert base64.b64decode(contents.blob) == told.path.read_bytes()
 
 
-async def test_a_picture_that_is_too_large_is_answered_with_a_sentence(connect: Hosts) -> None:
+async def test_a_picture_that_is_too_large_is_read_smaller_and_its_file_in_parts(connect: Hosts) -> None:
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", model="sandbox/noise", size="640x640")
-        assert told.image["bytes"] > 700_000
-        error = await refusal_of(host.client, f"imagerouter://images/{told.image['handle']}")
-    assert "PNG, 1.2 MB" in told.text
-    assert "1.2 MB, too much to be read whole. Nothing was charged." in str(error)
-    assert str(told.path) in str(error)
-    assert "show_image" in str(error)
+        uri = f"imagerouter://images/{told.image['handle']}"
+        copy = await blob_of(host.client, uri)
+        (record,) = (await host.client.read_resource(f"{uri}/record")).contents
+        (image,) = json.loads(record.text)["images"]
+        parts = [await blob_of(host.client, f"{uri}/parts/{n + 1}") for n in range(image["parts"])]
+        error = await refusal_of(host.client, f"{uri}/parts/{len(parts) + 1}")
+    with Image.open(io.BytesIO(copy)) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (640, 640))
+    assert len(copy) < 700_000 < told.image["bytes"]
+    assert len(parts) == 2
+    assert b"".join(parts) == told.path.read_bytes()
+    assert f"has 2 parts, and no part '{len(parts) + 1}'" in str(error)
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "1.0", "x", "٣", "1" * 400])
+async def test_a_part_that_does_not_exist_is_named(connect: Hosts, number: str) -> None:
+    async with connect() as host:
+        await host("generate_image", prompt="A fox", **TINY)
+        error = await refusal_of(host.client, f"imagerouter://images/last/parts/{number}")
+    assert error.error.code == INVALID_PARAMS
+    assert "has 1 part" in str(error)
+
+
+async def test_what_moves_and_is_too_large_is_read_in_parts(
+    connect: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connect() as host:
+        told = await host("generate_image", prompt="A fox", model="sandbox/gif", size="256x256")
+        monkeypatch.setattr(picture_files, "MAX_RESOURCE_BYTES", told.image["bytes"] - 1)
+        error = await refusal_of(host.client, "imagerouter://images/last")
+        parts = [await blob_of(host.client, f"imagerouter://images/last/parts/{n}") for n in (1, 2)]
+    assert "moves" in str(error)
+    assert "Nothing was charged." in str(error)
+    assert f"read imagerouter://images/{told.image['handle']}/parts/1 to" in str(error)
+    assert b"".join(parts) == told.path.read_bytes()
 
 
 async def test_the_largest_picture_that_is_read_whole_is_as_large_as_the_limit(
@@ -82,11 +125,67 @@ async def test_the_largest_picture_that_is_read_whole_is_as_large_as_the_limit(
     async with connect() as host:
         told = await host("generate_image", prompt="A fox", **TINY)
         size = told.image["bytes"]
-        monkeypatch.setattr(resources, "MAX_RESOURCE_BYTES", size)
-        (contents,) = (await host.client.read_resource("imagerouter://images/last")).contents
-        monkeypatch.setattr(resources, "MAX_RESOURCE_BYTES", size - 1)
-        await refusal_of(host.client, "imagerouter://images/last")
-    assert len(base64.b64decode(contents.blob)) == size
+        monkeypatch.setattr(picture_files, "MAX_RESOURCE_BYTES", size)
+        whole = await blob_of(host.client, "imagerouter://images/last")
+        monkeypatch.setattr(picture_files, "MAX_RESOURCE_BYTES", size - 1)
+        copy = await blob_of(host.client, "imagerouter://images/last")
+    assert whole == told.path.read_bytes()
+    assert copy[:2] == b"\xff\xd8", "a JPEG"
+
+
+async def test_what_an_edit_was_made_from_can_be_read(connect: Hosts, tmp_path: Path) -> None:
+    file = tmp_path / "mine.png"
+    Image.new("RGB", (300, 200), "teal").save(file)
+    earlier = time.time() - 60
+    os.utime(file, (earlier, earlier))
+    async with connect() as host:
+        first = await host("generate_image", prompt="A fox", size="320x240", **TINY)
+        for source, size in ((first.image["handle"], (320, 240)), (str(file), (300, 200))):
+            edit = await host("edit_image", images=[source], prompt="Night", **TINY)
+            before = await blob_of(host.client, f"imagerouter://images/{edit.image['handle']}/before")
+            with Image.open(io.BytesIO(before)) as picture:
+                assert (picture.format, picture.size) == ("JPEG", size)
+
+
+async def test_what_cannot_be_shown_of_an_edits_source_is_not_found(connect: Hosts, tmp_path: Path) -> None:
+    file = tmp_path / "mine.png"
+    Image.new("RGB", (300, 200), "teal").save(file)
+    async with connect() as host:
+        await host("generate_image", prompt="A fox", **TINY)
+        not_made = await refusal_of(host.client, "imagerouter://images/last/before")
+        await host("edit_image", images=[str(file)], prompt="Night", **TINY)
+        later = time.time() + 60
+        os.utime(file, (later, later))
+        changed = await refusal_of(host.client, "imagerouter://images/last/before")
+        file.unlink()
+        gone = await refusal_of(host.client, "imagerouter://images/last/before")
+    for error, words in (
+        (not_made, "was not made from a picture"),
+        (changed, "from a file that has changed since"),
+        (gone, "from a picture that cannot be read any more"),
+    ):
+        assert error.error.code == INVALID_PARAMS
+        assert words in str(error)
+        assert "Nothing was charged." in str(error)
+
+
+async def test_an_edits_source_is_read_only_where_files_may_be_read_and_never_from_an_address(
+    connect: Hosts, tmp_path: Path, journal: Callable[[], list[dict[str, Any]]]
+) -> None:
+    file = tmp_path / "mine.png"
+    Image.new("RGB", (300, 200), "teal").save(file)
+    async with connect(allow_private_urls=True) as host:
+        made = await host("generate_image", prompt="A fox", response_format="url", **TINY)
+        edit = await host("edit_image", images=[made.image["url"]], prompt="Night", **TINY)
+        assert not edit.failed
+        asked = len(journal())
+        address_error = await refusal_of(host.client, "imagerouter://images/last/before")
+        assert len(journal()) == asked
+        await host("edit_image", images=[str(file)], prompt="Night", **TINY)
+    async with connect(input_dirs=(tmp_path / "elsewhere",)) as host:
+        forbidden = await refusal_of(host.client, "imagerouter://images/last/before")
+    assert "from an address" in str(address_error)
+    assert "cannot be read any more" in str(forbidden)
 
 
 async def test_a_picture_whose_file_is_gone_is_fetched_again(connect: Hosts) -> None:

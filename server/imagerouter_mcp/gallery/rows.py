@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from imagerouter_mcp.errors import NotFoundError
 from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, StoredImage
 from imagerouter_mcp.gallery.stored_values import StoredRow
 
@@ -63,7 +64,10 @@ def insert(
 
 def update(connection: sqlite3.Connection, handle: str, image: StoredImage) -> GalleryImage:
     """Replace the row of an image unless its file is there; return the image as its rows have it then."""
-    (recorded,) = _images(connection, "handle = ?1 OR original_of = ?1", handle)
+    found = _images(connection, "handle = ?1 OR original_of = ?1", handle)
+    if not found:
+        raise was_deleted(handle)
+    (recorded,) = found
     if recorded.path and recorded.path.is_file():
         return recorded
     connection.execute(
@@ -217,6 +221,11 @@ _TAKEN = {
     ),
 }
 """Queries that find a taken handle, by its prefix."""
+
+
+def was_deleted(handle: str) -> NotFoundError:
+    """Return the refusal of a handle whose picture was deleted."""
+    return NotFoundError(f"{handle} was deleted.", "Name another picture; list_images finds them.")
 
 
 def folded(text: str) -> str:

@@ -163,6 +163,7 @@ _MIGRATIONS = (
     """,
     """
     CREATE INDEX images_own ON images (generation_id DESC, position, original_of) WHERE original_of IS NULL;
+    CREATE INDEX images_path ON images (path) WHERE path IS NOT NULL;
     CREATE TABLE deleted (          -- of what was deleted, only this is kept
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         handle TEXT NOT NULL UNIQUE,

@@ -103,7 +103,7 @@ class SourceReader:
             return await _whole(await anyio.to_thread.run_sync(open_source, source, name), name)
         text = _as_uri(source)
         file = await self._open_bytes(text, roots)
-        return await _whole(file, shown(text), fetched=_is_address(text))
+        return await _whole(file, shown(text), fetched=is_address(text))
 
     async def digest(self, source: str | Path, roots: Sequence[Path] = ()) -> str | None:
         """Return the SHA-256 of a file's content; None for an address or data, which are compared as texts.
@@ -117,7 +117,7 @@ class SourceReader:
         """
         if isinstance(source, Path):
             file = await anyio.to_thread.run_sync(open_source, source, source.name)
-        elif is_data(source) or _is_address(source):
+        elif is_data(source) or is_address(source):
             return None
         else:
             file = await self._open_bytes(source.strip(), roots)  # noqa: ASYNC240 - a string's `strip`
@@ -130,7 +130,7 @@ class SourceReader:
         Raises:
             InvalidSourceError: It cannot be fetched.
         """
-        if not _is_address(text):
+        if not is_address(text):
             return ""
         with await self._download(text.strip()) as file:
             return await anyio.to_thread.run_sync(_digest, file)
@@ -156,7 +156,7 @@ class SourceReader:
         """
         text = _as_uri(text)
         file = await self._open_bytes(text, roots)
-        return await _prepared(file, shown(text), turns or anyio.Lock(), turn=turn, fetched=_is_address(text))
+        return await _prepared(file, shown(text), turns or anyio.Lock(), turn=turn, fetched=is_address(text))
 
     async def open_file(self, source: str | Path, name: str, roots: Sequence[Path] = ()) -> BinaryIO:
         """Open a source as it is, whatever it is; the caller closes it.
@@ -177,7 +177,7 @@ class SourceReader:
     def can_open(self, text: str) -> bool:
         """Tell whether a text has a form that `open` takes, whether or not there is such a picture."""
         text = text.strip()
-        if is_data(text) or _is_address(text) or text[:5].lower() == "file:":
+        if is_data(text) or is_address(text) or text[:5].lower() == "file:":
             return True
         try:
             self._path(text)
@@ -186,7 +186,7 @@ class SourceReader:
         return True
 
     async def _open_bytes(self, text: str, roots: Sequence[Path]) -> BinaryIO:
-        if _is_address(text):
+        if is_address(text):
             return await self._download(text)
         if text[:5].lower() == "data:":
             return await anyio.to_thread.run_sync(_open_data_uri, text)
@@ -278,7 +278,8 @@ def _as_uri(text: str) -> str:
     return f"data:;base64,{text}" if _is_base64(text) else text
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether a text is a web address."""
     return text.strip()[:8].lower().startswith(("http://", "https://"))
 
 

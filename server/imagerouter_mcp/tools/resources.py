@@ -5,7 +5,6 @@ from typing import Any
 
 from anyio import to_thread
 from mcp.server import MCPServer
-from mcp.server.mcpserver.exceptions import ResourceError
 from mcp.types import (
     Completion,
     CompletionArgument,
@@ -16,17 +15,22 @@ from mcp.types import (
 
 from imagerouter_mcp.errors import ImageRouterError, NotFoundError
 from imagerouter_mcp.tools.listed_models import listed_model
-from imagerouter_mcp.tools.pictures import place
+from imagerouter_mcp.tools.picture_files import (
+    MAX_RESOURCE_BYTES,
+    parts_of,
+    picture_before,
+    picture_or_fitted,
+    picture_part,
+)
 from imagerouter_mcp.tools.prompts import SUGGESTED
 from imagerouter_mcp.tools.structured import as_json
 from imagerouter_mcp.wiring import App
 
-MAX_RESOURCE_BYTES = 700_000
-"""Largest picture that is returned: in base64 it stays under the 1 MiB that clients accept."""
 _COMPLETIONS = 50
 _LONGEST_TYPED = 1000
 """Characters that are completed; what was typed begins each of the completions."""
 _JSON = "application/json"
+_BYTES = "application/octet-stream"
 
 
 def add_resources(server: MCPServer[App], app: App) -> None:
@@ -36,11 +40,31 @@ def add_resources(server: MCPServer[App], app: App) -> None:
         "imagerouter://images/{handle}",
         name="image",
         title="Generated image",
-        description=f"A generated image's file, up to {MAX_RESOURCE_BYTES // 1000} kB.",
-        mime_type="application/octet-stream",
+        description=f"A generated image's file; above {MAX_RESOURCE_BYTES // 1000} kB a smaller JPEG of it.",
+        mime_type=_BYTES,
     )
     async def image(handle: str) -> bytes:  # pyright: ignore[reportUnusedFunction] - the server holds it
-        return await _image(app, handle)
+        return await picture_or_fitted(app, handle)
+
+    @server.resource(
+        "imagerouter://images/{handle}/parts/{number}",
+        name="part",
+        title="Part of a file",
+        description="A part of a generated image's whole file, from 1; its record tells how many there are.",
+        mime_type=_BYTES,
+    )
+    async def part(handle: str, number: str) -> bytes:  # pyright: ignore[reportUnusedFunction] - the server holds it
+        return await picture_part(app, handle, number)
+
+    @server.resource(
+        "imagerouter://images/{handle}/before",
+        name="before",
+        title="Before the edit",
+        description="A copy, as JPEG, of the picture that an edit was made from.",
+        mime_type="image/jpeg",
+    )
+    async def before(handle: str) -> bytes:  # pyright: ignore[reportUnusedFunction] - the server holds it
+        return await picture_before(app, handle)
 
     @server.resource(
         "imagerouter://images/{handle}/record",
@@ -54,7 +78,7 @@ def add_resources(server: MCPServer[App], app: App) -> None:
         from imagerouter_mcp.tools.generation_result import record_fields
 
         found = (await find_image(app.gallery, handle))[1]
-        return json.dumps(record_fields(found, app.links), ensure_ascii=False)
+        return json.dumps(_with_parts(record_fields(found, app.links)), ensure_ascii=False)
 
     @server.resource(
         "imagerouter://models",
@@ -89,14 +113,12 @@ def add_resources(server: MCPServer[App], app: App) -> None:
         )
 
 
-async def _image(app: App, handle: str) -> bytes:
-    found, _, _ = await app.delivery.restore(handle)
-    if found.path is None or (found.bytes or 0) > MAX_RESOURCE_BYTES:
-        raise ResourceError(
-            f"{found.handle} has {(found.bytes or 0) / 1e6:.1f} MB, too much to be read whole. "
-            f"Nothing was charged. Open {place(found, app.links)}, or call show_image with preview=large."
-        )
-    return await to_thread.run_sync(found.path.read_bytes)
+def _with_parts(record: dict[str, Any]) -> dict[str, Any]:
+    """Tell of each image in how many parts its file can be read."""
+    for image in record["images"]:
+        for file in filter(None, (image, image.get("original"))):
+            file["parts"] = parts_of(file.get("bytes"))
+    return record
 
 
 async def _model(app: App, model_id: str) -> dict[str, Any]:

@@ -1,20 +1,18 @@
 """Bind the view, which shows pictures inside the chat, to the tools whose results it draws (MCP Apps).
 
-The view lives on what the tools answer anyway, so hosts that draw nothing miss nothing.
+The view lives on what the tools answer anyway, so hosts that draw nothing miss nothing. The SDK's `Apps`
+does the same as `ViewExtension`; importing it would take longer than all else here.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mcp.server import MCPServer
-from mcp.server.apps import APP_MIME_TYPE, Apps
+from mcp.server.extension import Extension, ResourceBinding
 from mcp.server.mcpserver.resources import FunctionResource
 from mcp.server.mcpserver.tools import Tool
 
-from imagerouter_mcp.errors import NotFoundError
 from imagerouter_mcp.views.document import address, document
-from imagerouter_mcp.wiring import App
 
 SHOWN = (
     "generate_image",
@@ -26,6 +24,7 @@ SHOWN = (
     "list_images",
 )
 """The tools whose results the view draws."""
+MEDIA_TYPE = "text/html;profile=mcp-app"
 _STORAGE = "https://storage.imagerouter.io"
 """Where ImageRouter keeps results."""
 _META: dict[str, Any] = {
@@ -37,9 +36,26 @@ _META: dict[str, Any] = {
 }
 """What the view asks of hosts; an origin of its own (`domain`) is left out, because with a wrong one Claude
 draws nothing."""
-_TITLE = "Picture view"
-_DESCRIPTION = "Shows pictures inside the chat."
-_PAGE = re.compile(r"viewer-[0-9a-f]{1,64}\.html")
+_ANY_VERSION = r"ui://imagerouter/viewer-[0-9a-f]{1,64}\.html"
+
+
+class ViewExtension(Extension):
+    """Announces that tools have a view, and offers it as a resource."""
+
+    identifier = "io.modelcontextprotocol/ui"
+
+    def resources(self) -> Sequence[ResourceBinding]:
+        """Return the view's document, which is joined when it is first read."""
+        view = FunctionResource(
+            uri=address(),
+            name="view",
+            title="Picture view",
+            description="Shows pictures inside the chat.",
+            mime_type=MEDIA_TYPE,
+            meta=_META,
+            fn=document,
+        )
+        return [ResourceBinding(view)]
 
 
 def with_view(tools: Iterable[Tool]) -> list[Tool]:
@@ -48,35 +64,6 @@ def with_view(tools: Iterable[Tool]) -> list[Tool]:
     return [tool.model_copy(update={"meta": meta}) if tool.name in SHOWN else tool for tool in tools]
 
 
-def view_extension() -> Apps:
-    """Return the extension that announces views, with ours."""
-    apps = Apps()
-    apps.add_resource(
-        FunctionResource(
-            uri=address(),
-            name="view",
-            title=_TITLE,
-            description=_DESCRIPTION,
-            mime_type=APP_MIME_TYPE,
-            meta=_META,
-            fn=document,
-        )
-    )
-    return apps
-
-
-def add_earlier_views(server: MCPServer[App]) -> None:
-    """Answer the addresses of earlier versions too, which hosts keep, with the present view."""
-
-    @server.resource(
-        "ui://imagerouter/{page}",
-        name="view_of_any_version",
-        title=_TITLE,
-        description=_DESCRIPTION,
-        mime_type=APP_MIME_TYPE,
-        meta=_META,
-    )
-    def view(page: str) -> str:  # pyright: ignore[reportUnusedFunction] - the server holds it
-        if not _PAGE.fullmatch(page):
-            raise NotFoundError("There is no such view.", f"Read {address()}.")
-        return document()
+def present_address(uri: str) -> str:
+    """Return the address of the present view for that of an earlier version, which hosts keep."""
+    return address() if re.fullmatch(_ANY_VERSION, uri) else uri

@@ -122,7 +122,7 @@ export class ChatHost extends EventTarget {
       "ui/notifications/tool-cancelled": () => this.#raise("cancelled", params?.reason),
       "ui/notifications/host-context-changed": () => this.#changeContext(params),
     };
-    if (id === undefined) return notifications[method]?.();
+    if (id === undefined) return Object.hasOwn(notifications, method) && notifications[method]();
     if (method === "ui/resource-teardown") this.#raise("teardown");
     const known = method === "ping" || method === "ui/resource-teardown";
     const refusal = { code: -32601, message: `Unknown method ${method}` };

@@ -1,41 +1,178 @@
 /**
- * Show one picture: at once from its preview, then sharp.
+ * Show one picture, video or sound with its tools: at once from the preview, then sharp.
  */
 
-import { announce, el, pictureElement, theirs } from "./dom.js";
-import { isVideo } from "./result.js";
-import { dollars, fileKind, pixels } from "./wording.js";
+import { beforeAfter } from "./before_after.js";
+import { details, factsOf } from "./details.js";
+import { announce, button, el, icon, theirs, toDataUri } from "./dom.js";
+import { isOpenable } from "./host.js";
+import { Stage } from "./stage.js";
+import { Zoom, ZOOM_STEP } from "./zoom.js";
 
-/**
- * Return a picture with what is known of it.
- *
- * @param {Object} picture As in `readResult`.
- * @param {Object} options
- * @param {string} [options.preview] A data URI to begin with.
- * @param {Server} options.server
- * @param {AbortSignal} [options.signal] Stops loading.
- */
-export function picture(shown, { preview, server, signal }) {
-  const place = el("div", { class: "picture" });
-  const caption = theirs("figcaption", factsOf(shown));
-  sharpen(place, shown, { preview, server, signal });
-  return el("figure", {}, place, caption);
-}
+const PICTURE_ICONS = {
+  full: ["M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5"],
+  save: ["M12 4v11M7 11l5 5 5-5M5 20h14"],
+  copy: ["M9 9h11v11H9zM5 15H4V4h11v1"],
+  open: ["M14 4h6v6M20 4l-9 9M18 14v6H4V6h6"],
+};
+/** Width by height from which the tools stand below a picture even if there is room beside it. */
+const WIDE = 1.25;
 
-async function sharpen(place, shown, { preview, server, signal }) {
-  const alt = shown.prompt || "Generated picture";
-  try {
-    if (preview) place.replaceChildren(await pictureElement(preview, alt));
-    if (isVideo(shown)) return;
-    place.replaceChildren(await pictureElement(await server.sharp(shown.handle, { signal }), alt));
-    place.dataset.sharp = "";
-  } catch (error) {
-    if (signal?.aborted || place.firstChild) return;
-    place.replaceChildren(el("p", {}, error.message));
-    announce(error.message);
+/** A picture and its tools. `actions` is the place for what changes it. */
+export class Picture {
+  actions = el("div", { class: "actions" });
+  #said = el("p", { class: "said", hidden: true });
+  #over = el("div", { class: "over" });
+  #picture;
+  #around;
+  #stage;
+  #tools;
+
+  /**
+   * @param {Object} picture As in `readResult`.
+   * @param {Object} shown The result that it belongs to.
+   * @param {Object} around
+   * @param {ChatHost} around.host
+   * @param {Server} around.server
+   * @param {AbortSignal} around.signal Stops loading.
+   * @param {(handle: string) => void} around.show Shows another picture.
+   * @param {Node} [around.pick] Chooses this picture among several.
+   */
+  constructor(picture, shown, around) {
+    this.#picture = picture;
+    this.#around = around;
+    this.#stage = new Stage(picture);
+    this.#stage.element.append(this.#over);
+    this.#tools = el("div", { class: "tools" }, around.pick, this.#fileButtons());
+    const facts = theirs("p", factsOf(picture), { class: "quiet" });
+    const caption = el("div", {}, theirs("p", picture.prompt, { class: "prompt" }), facts);
+    const head = el("div", { class: "head" }, caption, this.#tools);
+    const beside = el("div", { class: "beside" }, head, this.#said, this.actions, details(picture, shown, around.show));
+    const form = this.#stage.ratio > WIDE ? "wide" : "tall";
+    this.element = el("article", { class: "picture" }, el("div", { class: form }, this.#stage.element, beside));
+    if (!this.#plays) this.#addZoom();
+    this.#addFullscreen();
+  }
+
+  /** The element that covers the picture exactly, also when it is zoomed. */
+  get surface() {
+    return this.#stage.surface;
+  }
+
+  get #plays() {
+    return /^(video|audio)\//.test(this.#picture.mediaType);
+  }
+
+  /**
+   * Draw a preview, then the picture itself; say what cannot be had.
+   *
+   * @param {string|HTMLCanvasElement|null} preview
+   */
+  async load(preview) {
+    const { signal } = this.#around;
+    try {
+      if (preview instanceof Element) this.#stage.put(preview);
+      else if (preview && !this.#plays) await this.#stage.draw(preview, { isPreview: true });
+      await this.#loadSharp();
+    } catch (error) {
+      if (!signal.aborted) this.say(this.#stage.drawing ? `This is only a preview. ${error.message}` : error.message);
+    }
+    if (!this.#plays && !signal.aborted) await this.#offerBefore();
+  }
+
+  /** Say something below the tools. */
+  say(text) {
+    this.#said.textContent = text;
+    this.#said.hidden = !text;
+    announce(text);
+  }
+
+  async #loadSharp() {
+    const { server, signal } = this.#around;
+    const { handle, mediaType, seconds } = this.#picture;
+    const stage = this.#stage;
+    if (this.#plays) stage.put(player(await server.whole(handle, { signal }), stage.label));
+    else if (mediaType === "image/gif" || seconds) await stage.draw(await server.whole(handle, { signal }));
+    else await stage.draw(await server.sharp(handle, { signal }));
+  }
+
+  async #offerBefore() {
+    const { server, signal } = this.#around;
+    const { handle, sourceHandle } = this.#picture;
+    const source = () => (sourceHandle ? server.sharp(sourceHandle, { signal }) : null);
+    const before = (await server.before(handle, { signal }).catch(() => null)) ?? (await source()?.catch(() => null));
+    if (!before || signal.aborted) return;
+    let overlay;
+    const toggle = button("Compare", async () => {
+      overlay ??= await beforeAfter(before);
+      toggle.ariaPressed = String(!overlay.isConnected);
+      if (overlay.isConnected) overlay.remove();
+      else this.surface.append(overlay);
+    }, { "aria-pressed": "false" });
+    this.#tools.prepend(toggle);
+  }
+
+  #addZoom() {
+    const stage = this.#stage;
+    stage.element.tabIndex = 0;
+    stage.element.role = "group";
+    stage.element.ariaLabel = "Picture. Plus and minus zoom, arrow keys move.";
+    let isWhole = false;
+    const zoom = new Zoom([stage], async (scale) => {
+      const { server, signal } = this.#around;
+      const { handle, width } = this.#picture;
+      const isEnough = stage.pixels >= width || stage.surface.offsetWidth * scale * devicePixelRatio <= stage.pixels;
+      if (isWhole || scale === 1 || isEnough) return;
+      isWhole = true;
+      await server.whole(handle, { signal }).then((whole) => stage.draw(whole), () => {});
+    });
+    this.#over.append(
+      button("−", () => zoom.by(1 / ZOOM_STEP), { label: "Zoom out" }),
+      button("+", () => zoom.by(ZOOM_STEP), { label: "Zoom in" }),
+    );
+  }
+
+  #addFullscreen() {
+    const { host, signal } = this.#around;
+    const isFull = () => host.context.displayMode === "fullscreen";
+    const change = () => host.setFullscreen(!isFull()).catch((error) => this.say(error.message));
+    const toggle = button(icon(...PICTURE_ICONS.full), change, { label: "Full screen" });
+    const update = () => {
+      toggle.hidden = !host.canFullscreen;
+      toggle.ariaPressed = String(isFull());
+    };
+    host.addEventListener("context", update, { signal });
+    update();
+    this.#over.append(toggle);
+  }
+
+  #fileButtons() {
+    const { host, server, signal } = this.#around;
+    const { handle, url, downloadUrl, path, mediaType, name } = this.#picture;
+    const address = [url, downloadUrl].find(isOpenable);
+    const [what, copied] = address ? ["address", address] : path ? ["path", path] : ["handle", handle];
+    const bytes = () => server.whole(handle, { signal }).catch(() => server.sharp(handle, { signal }));
+    const file = { handle, mediaType, path, bytes, url: address, name: name || `${handle}.${mediaType.split("/").pop()}` };
+    const acts = {
+      save: handle && ["Save", () => host.save(file)],
+      copy: copied && [`Copy ${what}`, () => host.copy(copied).then(() => `The ${what} was copied.`)],
+      open: address && ["Open", () => host.open(address).then(() => "It was opened in the browser.")],
+    };
+    return Object.entries(acts).map(([key, act]) => {
+      if (!act) return null;
+      const [label, work] = act;
+      return button(icon(...PICTURE_ICONS[key]), async () => this.say(await work().catch((error) => error.message)), { label });
+    });
   }
 }
 
-function factsOf({ handle, model, cost, width, height, mediaType }) {
-  return [handle, model, dollars(cost), pixels(width, height), fileKind(mediaType)].filter(Boolean).join(" · ");
+/** Return a player: silent at first, and still if the person wants little motion. */
+function player(blob, label) {
+  const isSound = blob.type.startsWith("audio/");
+  const media = el(isSound ? "audio" : "video", { controls: true, playsInline: true, "aria-label": label });
+  media.muted = media.loop = !isSound;
+  media.autoplay = !isSound && !matchMedia("(prefers-reduced-motion: reduce)").matches;
+  media.addEventListener("error", async () => (media.src = await toDataUri(blob)), { once: true });
+  media.src = URL.createObjectURL(blob);
+  return media;
 }

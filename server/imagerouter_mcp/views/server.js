@@ -58,13 +58,13 @@ export class Server {
   /**
    * Return what a call would cost, without making it.
    *
-   * @returns {Promise<{low: number|null, high: number|null, text: string, model: string, refused?: string}>}
+   * @returns {Promise<{low: number|null, likely: number|null, high: number|null, text: string, model: string, refused?: string}>}
    */
   async price(tool, args, { signal } = {}) {
     const shown = readResult(await this.#call(tool, { ...args, dry_run: true }, LIMIT.price, signal), args);
-    const { low = null, high = null } = shown.price ?? {};
+    const { low = null, likely = null, high = null } = shown.price ?? {};
     const refused = shown.error ? shown.text : undefined;
-    return { low, high, text: shown.text, model: shown.model, refused };
+    return { low, likely, high, text: shown.text, model: shown.model, refused };
   }
 
   /**

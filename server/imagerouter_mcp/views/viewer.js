@@ -2,6 +2,7 @@
  * The view inside a chat: connect to the host and show the results that it hands over.
  */
 
+import { withCall } from "./change.js";
 import { el, fill } from "./dom.js";
 import { ChatHost } from "./host.js";
 import { nothingShown, readResult } from "./result.js";
@@ -17,7 +18,7 @@ let work = new AbortController();
 
 host.addEventListener("context", () => wear(host.context));
 host.addEventListener("input", ({ detail }) => (input = detail ?? {}));
-host.addEventListener("result", ({ detail }) => take(readResult(detail, input)));
+host.addEventListener("result", ({ detail }) => take(withCall(readResult(detail, input), input, toolOf(host))));
 host.addEventListener("cancelled", () => current.state === "empty" && show(nothingShown("cancelled")));
 host.addEventListener("teardown", () => work.abort());
 fill(place, el("p", { class: "quiet" }, "Waiting for the result …"));
@@ -36,6 +37,11 @@ function show(shown) {
   fill(place, resultView(shown, { host, server, signal: work.signal, onResult: show }));
 }
 
+/** Return which tool made the result, where the host tells. */
+function toolOf({ context }) {
+  return context.toolInfo?.tool?.name;
+}
+
 /** Dress as the host does: its theme and colours. */
 function wear({ theme, styles, locale }) {
   const root = document.documentElement;
@@ -45,6 +51,7 @@ function wear({ theme, styles, locale }) {
   }
   if (typeof locale === "string") root.dataset.locale = locale;
   for (const [name, value] of Object.entries(styles?.variables ?? {})) {
-    if (name.startsWith("--") && typeof value === "string") root.style.setProperty(name, value);
+    const loads = /url|image|src/i.test(value);
+    if (name.startsWith("--") && typeof value === "string" && !loads) root.style.setProperty(name, value);
   }
 }

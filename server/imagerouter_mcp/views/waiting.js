@@ -1,23 +1,51 @@
 /**
- * Show that a picture is not done yet, and collect it.
+ * Show how long a picture has been in the making, and collect it.
  */
 
-import { el } from "./dom.js";
+import { el, theirs } from "./dom.js";
 import { duration } from "./wording.js";
 
 /**
- * Return the state of a pending call.
+ * Return what a pending call shows until it is collected.
  *
  * @param {Object} shown As in `readResult`.
- * @param {Object} options
- * @param {(shown: Object) => void} options.onDone Told what came of it.
- * @param {(error: Error) => void} options.onError Told why it could not be collected.
+ * @param {Object} around
+ * @param {Server} around.server
+ * @param {AbortSignal} around.signal Stops collecting.
+ * @param {(shown: Object) => void} around.onDone Told what came of it.
+ * @param {(error: Error) => void} around.onError Told why it could not be collected.
  */
 export function waiting(shown, { server, signal, onDone, onError }) {
-  const state = el("p", {});
-  const onPending = ({ elapsed }) => {
-    state.textContent = elapsed === null ? "Not done yet." : `Not done yet, after ${duration(elapsed)}.`;
+  const time = el("p", { class: "quiet" });
+  const state = theirs("p", "", { class: "quiet" });
+  const bar = el("div", { class: "bar", role: "progressbar", "aria-label": "In the making" }, el("i"));
+  const began = Date.now() - (shown.elapsed ?? 0) * 1000;
+  let { usual } = shown;
+  const tick = () => {
+    const elapsed = Math.round((Date.now() - began) / 1000);
+    time.textContent = timeWords(elapsed, usual);
+    bar.ariaValueText = time.textContent;
+    bar.toggleAttribute("data-unknown", !usual || elapsed > usual);
+    bar.style.setProperty("--share", usual ? Math.min(1, elapsed / usual) : 0);
   };
-  server.collect(shown, { signal, onPending }).then(onDone, (error) => signal?.aborted || onError(error));
-  return el("section", { class: "waiting", "aria-busy": "true" }, state);
+  const onPending = (pending) => {
+    usual = pending.usual ?? usual;
+    state.textContent = pending.heading.replace(/^Not done yet: |, \d+ s so far/g, "");
+    tick();
+  };
+  const timer = setInterval(tick, 1000);
+  const stop = () => clearInterval(timer);
+  signal.addEventListener("abort", stop);
+  server
+    .collect(shown, { signal, onPending })
+    .then(onDone, (error) => signal.aborted || onError(error))
+    .finally(stop);
+  const prompt = shown.prompt && theirs("p", shown.prompt, { class: "prompt" });
+  return el("section", { class: "card waiting" }, el("h2", {}, "In the making"), prompt, bar, time, state);
+}
+
+function timeWords(elapsed, usual) {
+  const soFar = `${duration(elapsed)} so far`;
+  if (!usual) return soFar;
+  return elapsed > usual ? `${soFar}, longer than the usual ${duration(usual)}` : `${soFar}, usually about ${duration(usual)}`;
 }

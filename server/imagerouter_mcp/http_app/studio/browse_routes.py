@@ -13,11 +13,13 @@ from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.gallery.browsing import MOST_ON_A_PAGE, Kind, Shown, Wanted
 from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.http_app.exposure import STUDIO
-from imagerouter_mcp.http_app.studio.small_json import answer
+from imagerouter_mcp.http_app.studio.small_json import answer, unusable
 from imagerouter_mcp.wiring import App
 
 _USUAL_LIMIT = 120
 _LONGEST_QUERY = 1000
+_FIRST_DAY, _LAST_DAY = date(1970, 1, 2), date(9999, 12, 30)
+"""Between them, days begin and end at moments that a computer can name in every time zone."""
 _PROMPT = 400
 """Characters of a prompt in a list; the record's resource has all of it."""
 
@@ -48,11 +50,6 @@ def add_browsing(server: MCPServer[App], app: App) -> None:
         except ImageRouterError as error:
             return unusable(app, error)
         return answer({"models": [{"model": model, "generations": made} for model, made in models]})
-
-
-def unusable(app: App, error: ImageRouterError) -> Response:
-    """Return the answer to a request for which the gallery cannot be used."""
-    return error_response(503, app.settings.for_callers(f"{error.what} {error.remedy}"))
 
 
 def _page(app: App, which: Wanted, anchor: int | None, offset: int, limit: int) -> dict[str, object]:
@@ -121,6 +118,9 @@ def _number(query: QueryParams, name: str, usual: int) -> int:
 def _day(query: QueryParams, name: str) -> date | None:
     text = query.get(name)
     try:
-        return date.fromisoformat(text) if text else None
+        day = date.fromisoformat(text) if text else None
     except ValueError:
-        raise ValueError(f"{name} is a day such as 2026-11-23.") from None
+        day = date.min
+    if day and not _FIRST_DAY <= day <= _LAST_DAY:
+        raise ValueError(f"{name} is a day such as 2026-11-23.")
+    return day

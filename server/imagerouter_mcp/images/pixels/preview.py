@@ -22,7 +22,7 @@ from imagerouter_mcp.images.pixels.decode import fitted, loaded, upper_half, upr
 from imagerouter_mcp.images.pixels.draw_svg import can_draw, draw_svg
 from imagerouter_mcp.images.pixels.scale import in_bands
 
-PreviewSize = Literal["auto", "large"]
+PreviewSize = Literal["auto", "large", "tile_160", "tile_320", "tile_640"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,9 @@ class Budget:
 BUDGETS: dict[PreviewSize, Budget] = {
     "auto": Budget(512, 60_000, (75, 55, 40)),
     "large": Budget(2048, 700_000, (85, 70, 50)),
+    "tile_160": Budget(160, 20_000, (80, 60, 40)),
+    "tile_320": Budget(320, 60_000, (80, 60, 40)),
+    "tile_640": Budget(640, 160_000, (80, 60, 40)),
 }
 """Claude Desktop takes 1,048,576 bytes in all; 60 kB leaves room for several pictures and a long text."""
 
@@ -94,15 +97,20 @@ def make_preview(path: Path, size: PreviewSize) -> Preview | None:
         StoppedError: Decoding it took too much time or memory, or failed.
     """
     with path.open("rb") as file:
-        try:
-            seen = inspect(file)
-        except NotAPictureError:
-            return None
-        if not is_heavy(seen):
-            return _drawn(file, seen, BUDGETS[size])
-        if seen.format.kind == "vector" and not can_draw():
-            return None
-        made, fields = in_child(draw_in_child, file, size=size)
+        return preview_of(file, size)
+
+
+def preview_of(file: BinaryIO, size: PreviewSize) -> Preview | None:
+    """Make a preview of an open file, as `make_preview` does."""
+    try:
+        seen = inspect(file)
+    except NotAPictureError:
+        return None
+    if not is_heavy(seen):
+        return _drawn(file, seen, BUDGETS[size])
+    if seen.format.kind == "vector" and not can_draw():
+        return None
+    made, fields = in_child(draw_in_child, file, size=size)
     with made:
         return Preview(made.read(), **fields) if fields else None
 

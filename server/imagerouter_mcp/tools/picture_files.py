@@ -1,0 +1,150 @@
+"""Read the files of pictures for resources: whole, fitted, in parts, and what an edit was made from."""
+
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from anyio import to_thread
+from mcp.server.mcpserver.exceptions import ResourceError
+
+from imagerouter_mcp.errors import ConfigurationError, InvalidSourceError, NotFoundError
+from imagerouter_mcp.tools.pictures import place
+from imagerouter_mcp.wiring import App
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.gallery.entries import GalleryImage, Record
+
+MAX_RESOURCE_BYTES = 700_000
+"""Largest piece that is returned: in base64 it stays under the 1 MiB that clients accept."""
+
+
+def parts_of(size: int | None) -> int:
+    """Return in how many parts a file of this size can be read."""
+    return max(1, math.ceil((size or 0) / MAX_RESOURCE_BYTES))
+
+
+async def picture_or_fitted(app: App, handle: str) -> bytes:
+    """Return a picture's file, or a smaller copy of one that is too large to be returned.
+
+    Raises:
+        NotFoundError: There is no such picture.
+        ResourceError: It is too large, and has no copy: an animation or a video.
+    """
+    found, path = await _stored(app, handle)
+    size = (await to_thread.run_sync(path.stat)).st_size
+    if size <= MAX_RESOURCE_BYTES:
+        return await to_thread.run_sync(path.read_bytes)
+    if not await to_thread.run_sync(_is_still, path):
+        raise ResourceError(
+            f"{found.handle} moves and has {size / 1e6:.1f} MB, too much to be read at once. Nothing was "
+            f"charged. Open {place(found, app.links)}, or read {_part_uri(found, 1)} to "
+            f"{_part_uri(found, parts_of(size))} and join them."
+        )
+    with path.open("rb") as file:
+        copy = await _fitted(file)
+    if copy is None:
+        raise ResourceError(
+            f"{found.handle} has {size / 1e6:.1f} MB, and a smaller copy of it could not be made. "
+            f"Nothing was charged. Open {place(found, app.links)}."
+        )
+    return copy
+
+
+async def picture_part(app: App, handle: str, number: str) -> bytes:
+    """Return one part of a picture's file; all parts joined are the file.
+
+    Raises:
+        NotFoundError: There is no such picture or part.
+    """
+    found, path = await _stored(app, handle)
+    count = parts_of((await to_thread.run_sync(path.stat)).st_size)
+    if number not in map(str, range(1, count + 1)):
+        have = "1 part" if count == 1 else f"{count} parts"
+        raise NotFoundError(
+            f"{found.handle} has {have}, and no part {number[:20]!r}.", f"Read {_part_uri(found, 1)}."
+        )
+    return await to_thread.run_sync(_read, path, (int(number) - 1) * MAX_RESOURCE_BYTES)
+
+
+async def picture_before(app: App, handle: str) -> bytes:
+    """Return a copy, not too large, of what a picture was made from.
+
+    It is a picture of the gallery, one that was sent here, or a file that may still be read and has not
+    changed since; nothing is fetched from addresses.
+
+    Raises:
+        NotFoundError: It was not made from a picture, or that cannot be shown any more.
+    """
+    from imagerouter_mcp.gallery.uploads import is_upload
+    from imagerouter_mcp.generation.handles import find_image, is_handle
+    from imagerouter_mcp.generation.planning.request import Request
+    from imagerouter_mcp.images.source_images import is_address
+
+    found, record = await find_image(app.gallery, handle)
+    origin = next((source for source in record.sources if not source.startswith("mask ")), None)
+    if origin is None:
+        raise NotFoundError(f"{found.handle} was not made from a picture.", f"Show {found.handle} alone.")
+    if is_address(origin):
+        raise _not_shown(found, "an address, which is not fetched again")
+    ours = is_handle(origin) or is_upload(origin)
+    try:
+        async with app.sources.files(Request(prompt="", images=(origin,))) as ((file, _),):
+            changed = not ours and await to_thread.run_sync(_is_newer, file, record)
+            copy = None if changed else await _fitted(file)
+    except (InvalidSourceError, ConfigurationError) as error:
+        raise _not_shown(found, "a picture that cannot be read any more") from error
+    if copy is None:
+        raise _not_shown(found, "a file that has changed since" if changed else "what cannot be drawn here")
+    return copy
+
+
+async def _stored(app: App, handle: str) -> "tuple[GalleryImage, Path]":
+    found, _, _ = await app.delivery.restore(handle)
+    if found.path is None:
+        raise NotFoundError(
+            f"The file of {found.handle} is not here.", f"Call show_image with {found.handle}."
+        )
+    return found, found.path
+
+
+async def _fitted(file: BinaryIO) -> bytes | None:
+    from imagerouter_mcp.images.confined import StoppedError
+    from imagerouter_mcp.images.pixels.preview import preview_of
+    from imagerouter_mcp.images.workers import decode
+
+    try:
+        copy = await decode("previews", file, preview_of, file, "large")
+    except StoppedError:
+        return None
+    return copy.data if copy else None
+
+
+def _is_still(path: Path) -> bool:
+    from imagerouter_mcp.images.inspect.binary import NotAPictureError
+    from imagerouter_mcp.images.inspect.inspection import inspect
+
+    try:
+        seen = inspect(path)
+    except NotAPictureError:
+        return True
+    return seen.format.kind != "video" and not seen.animated
+
+
+def _is_newer(file: BinaryIO, record: "Record") -> bool:
+    """Tell whether a file was written after a picture was made from it."""
+    return os.fstat(file.fileno()).st_mtime > record.created_at.timestamp()
+
+
+def _read(path: Path, offset: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(MAX_RESOURCE_BYTES)
+
+
+def _part_uri(image: "GalleryImage", number: int) -> str:
+    return f"imagerouter://images/{image.handle}/parts/{number}"
+
+
+def _not_shown(image: "GalleryImage", origin: str) -> NotFoundError:
+    return NotFoundError(f"{image.handle} was made from {origin}.", f"Show {image.handle} alone.")

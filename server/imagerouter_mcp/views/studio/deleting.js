@@ -1,0 +1,103 @@
+/** Deleting: one picture, or all that are older than a day. What was spent stays recorded. */
+
+import { announce, button, el, fill } from "../dom.js";
+import { dollars, fileSize } from "../wording.js";
+import { openDialog } from "./dialogs.js";
+
+/**
+ * Ask before a picture is deleted, and delete it.
+ * @param {import("./session.js").Session} session Sends the request.
+ * @param {Object} picture As the gallery lists it.
+ * @returns {Promise<boolean>} Whether it was deleted.
+ */
+export function deletePicture(session, { handle, kind, prompt, cost_usd: cost }) {
+  const thing = kind === "video" ? "video" : "picture";
+  const paid = cost ? `That it cost ${dollars(cost)} stays recorded` : "Its record in your spending stays";
+  const text = `“${shortened(prompt)}” is removed from the gallery, and its file from the disk. ${paid}.`;
+  return confirmed(`Delete this ${thing}?`, text, `Delete ${thing}`, async () => {
+    await session.fetch(`studio/pictures/${encodeURIComponent(handle)}`, { method: "DELETE" });
+    announce(`The ${thing} was deleted.`);
+  });
+}
+
+/** Ask for a day, say how many pictures are older, and delete them. */
+export function deleteOlder(session) {
+  const day = el("input", { type: "date", id: "delete-before", required: true });
+  const told = el("p", { class: "quiet", role: "status" }, "Choose a day to see how many pictures are older.");
+  const wrong = el("p", { class: "wrong", role: "alert" });
+  const go = button("Delete", () => sure(), { class: "danger", disabled: true });
+  const label = el("label", { for: day.id, htmlFor: day.id }, "Older than");
+  const dialog = openDialog("Delete old pictures", "ask", el("div", { class: "field" }, label, day), told, wrong, choices(() => dialog.close(), go));
+  const ask = (confirm) => session.json("studio/delete", { post: { before: day.value, confirm } });
+
+  async function count() {
+    fill(wrong);
+    go.disabled = true;
+    if (!day.value) return;
+    await reporting(wrong, async () => {
+      const { pictures, bytes } = await ask(false);
+      fill(told, pictures ? olderWords(pictures, bytes) : "No picture is older than that.");
+      fill(go, pictures ? `Delete ${picturesIn(pictures)}` : "Delete");
+      go.disabled = !pictures;
+    });
+  }
+
+  async function sure() {
+    go.disabled = true;
+    await reporting(wrong, async () => {
+      const { pictures } = await ask(true);
+      announce(`${picturesIn(pictures)} deleted.`);
+      dialog.close();
+    });
+  }
+
+  day.addEventListener("change", count);
+  day.focus();
+}
+
+function olderWords(pictures, bytes) {
+  const [are, their] = pictures === 1 ? ["is", "its file"] : ["are", "their files"];
+  const what = `${picturesIn(pictures)} ${are} removed from the gallery, and ${their} (${fileSize(bytes)}) from the disk.`;
+  return `${what} What was spent stays recorded. This cannot be undone.`;
+}
+
+function picturesIn(number) {
+  return number === 1 ? "1 picture" : `${number.toLocaleString()} pictures`;
+}
+
+function confirmed(title, text, action, act) {
+  return new Promise((resolve) => {
+    let done = false;
+    const wrong = el("p", { class: "wrong", role: "alert" });
+    const go = button(action, perform, { class: "danger" });
+    const dialog = openDialog(title, "ask", el("p", { dir: "auto" }, text), wrong, choices(() => dialog.close(), go));
+    dialog.addEventListener("close", () => resolve(done));
+    go.focus();
+
+    async function perform() {
+      go.disabled = true;
+      done = await reporting(wrong, act);
+      go.disabled = false;
+      if (done) dialog.close();
+    }
+  });
+}
+
+/** Do something, and show its failure as a sentence; return whether it succeeded. */
+async function reporting(place, act) {
+  try {
+    await act();
+    return true;
+  } catch (error) {
+    fill(place, error.message);
+    return false;
+  }
+}
+
+function choices(cancel, go) {
+  return el("div", { class: "choices" }, button("Cancel", cancel), go);
+}
+
+function shortened(text) {
+  return text.length > 120 ? `${text.slice(0, 119)}…` : text;
+}
