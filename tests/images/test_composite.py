@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageFilter, ImageStat
+from PIL.PngImagePlugin import PngInfo
 
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.images.composite.arithmetic import LEVELS, mapped
 from imagerouter_mcp.images.composite.frame import Frame
 from imagerouter_mcp.images.composite.lay_in import lay_in
-from imagerouter_mcp.images.composite.original import decoded, framed
+from imagerouter_mcp.images.composite.original import Original, decoded, framed
 from imagerouter_mcp.images.confined import TooLargeError
 from support.models_at_work import RED, Habit, answered
 from support.regions import STEP, apart, colour_at, outside, seam
@@ -26,6 +27,8 @@ SPOT = (0.4, 0.4, 0.6, 0.6)
 """Of the frame; well within the region."""
 NONE = Habit()
 SKY = (70, 110, 160)
+INKS = bytes(16) + b"CMYK" + bytes(108)
+"""A colour profile that says whose it is, and nothing else."""
 
 
 def scenery(size: tuple[int, int] = SIZE) -> Image.Image:
@@ -139,6 +142,15 @@ def test_a_source_that_comes_back_unchanged_is_recognised(tmp_path: Path, habit:
     assert outside(source, result, masked()) == 0
 
 
+def test_a_model_that_draws_the_grain_anew_is_trusted(tmp_path: Path) -> None:
+    def grainy() -> Image.Image:
+        grain = Image.effect_noise(SIZE, 22)
+        return ImageChops.add(scenery(), Image.merge("RGB", [grain] * 3), offset=-128)
+
+    _, told = laid(tmp_path, grainy(), answer=FRAME.holding(grainy().crop(FRAME.box)))
+    assert told["aligned"]
+
+
 def test_another_picture_is_not_trusted(tmp_path: Path) -> None:
     source = scenery()
     other = sized(source.transpose(Image.Transpose.ROTATE_180), (640, 512))
@@ -167,22 +179,41 @@ KEPT: dict[str, Callable[[], Image.Image]] = {
 
 
 def test_a_large_answer_is_laid_into_a_large_photo(tmp_path: Path) -> None:
-    size = (6000, 4000)
-    frame = Frame((0, 0, *size), (5056, 3392), (0, 0, 5056, 3392))
-    mask = masked(size, (600, 400, 5400, 3600))
-    answer = Image.new("RGB", (5056, 3392), RED)
+    size = (4800, 3200)
+    frame = Frame((0, 0, *size), (4032, 2688), (0, 0, 4032, 2688))
+    mask = masked(size, (600, 400, 4200, 2800))
+    answer = Image.new("RGB", (4032, 2688), RED)
     result, told = laid(tmp_path, Image.new("RGB", size, SKY), mask=mask, frame=frame, answer=answer)
     assert told["enlarged"] < 1.25
     assert result.size == size
-    assert (colour_at(result, (100, 100)), colour_at(result, (3000, 2000))) == (SKY, RED)
+    assert (colour_at(result, (100, 100)), colour_at(result, (2400, 1600))) == (SKY, RED)
 
 
 def test_a_source_too_large_to_lay_anything_in_is_refused_before_a_model_gets_it(tmp_path: Path) -> None:
-    size = (6000, 6000)
+    size = (5600, 5000)
     Image.new("RGBA", size, (*SKY, 90)).save(tmp_path / "source.png", compress_level=1)
     frame = Frame((0, 0, *size), (1024, 1024), (0, 0, 1024, 1024))
     with (tmp_path / "source.png").open("rb") as file, pytest.raises(TooLargeError):
         framed(file, frame)
+
+
+@pytest.mark.parametrize(
+    ("mode", "profile", "megapixels"),
+    [
+        ("RGB", b"", 7.8),
+        ("RGB", INKS, 4.9),
+        ("RGBA", b"", 4.9),
+        ("L", b"", 6.7),
+        ("I;16", b"", 6.1),
+        ("CMYK", b"", 4.9),
+    ],
+)
+def test_the_child_that_lays_in_has_room_for_an_answer_beside_a_photo_of_16_megapixels(
+    mode: str, profile: bytes, megapixels: float
+) -> None:
+    original = Original(Image.new(mode, (4000, 4000)), profile, PngInfo(), reduced=False)
+    assert original.room((0, 0, 4000, 4000)) / 10**6 == pytest.approx(megapixels, abs=0.1)
+    assert original.room((0, 0, 2000, 2000)) > original.room((0, 0, 4000, 4000))
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
@@ -228,17 +259,24 @@ def test_grey_of_16_bits_keeps_its_depth(tmp_path: Path) -> None:
         picture.paste(0, REGION)
     assert given.tobytes() == kept.tobytes()
     assert told["changed"] > 10
-    assert given.tobytes() != source.tobytes()
+    red = Image.new("RGB", (1, 1), RED).convert("L").getpixel((0, 0))
+    assert isinstance(red, int)
+    assert result.getpixel((320, 245)) == pytest.approx(257 * red, rel=0.1)
     assert not told["reduced"]
 
 
 def test_inks_are_kept_as_tiff_with_their_profile(tmp_path: Path) -> None:
     source = scenery().convert("CMYK")
     path = tmp_path / "inks.tif"
-    source.save(path)
-    result, _ = laid(tmp_path, path)
-    assert (result.format, result.mode) == ("TIFF", "CMYK")
+    source.save(path, icc_profile=INKS)
+    result, told = laid(tmp_path, path)
+    assert (result.format, result.mode, result.info["icc_profile"]) == ("TIFF", "CMYK", INKS)
     assert outside(source, result, masked()) == 0
+    assert told["inks"]
+    assert apart(RED, colour_at(result.convert("RGB"), (320, 245))) < 20
+    jpeg, told = laid(tmp_path, path, kind="jpeg")
+    assert (jpeg.format, jpeg.mode, told["inks"]) == ("JPEG", "RGB", True)
+    assert "icc_profile" not in jpeg.info, "it would describe inks"
 
 
 def test_a_turned_photo_is_edited_upright(tmp_path: Path) -> None:
@@ -260,6 +298,8 @@ def test_a_colour_profile_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "profiled.png"
     scenery().save(path, icc_profile=profile)
     result, _ = laid(tmp_path, path)
+    with path.open("rb") as file:
+        assert "icc_profile" not in framed(file, FRAME).info, "the model gets plain sRGB"
     assert result.info["icc_profile"] == profile
     assert outside(scenery(), result, masked()) == 0
 

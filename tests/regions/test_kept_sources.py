@@ -166,6 +166,9 @@ async def test_the_mask_belongs_to_the_first_source_and_the_others_are_sent_alon
         assert outside(scenery(SMALL), result.convert("RGB"), masked()) == 0
     (sent,) = [entry for entry in journal() if entry["path"] == "/v1/openai/images/edits"]
     assert [file["field"] for file in sent["files"]] == ["image[]", "image[]", "mask[]"]
+    assert {(file["content_type"], file["filename"].rpartition(".")[2]) for file in sent["files"]} == {
+        ("image/png", "png")
+    }
 
 
 async def test_a_mask_that_is_refused_for_nothing_is_left_out_within_the_same_call(

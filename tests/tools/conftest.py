@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from mcp import Client
-from mcp.client.session import ElicitationFnT
+from mcp.client.session import ElicitationFnT, ListRootsFnT
 from mcp.types import CallToolResult, ImageContent, Implementation, TextContent
 from PIL import Image
 
@@ -122,18 +122,27 @@ Hosts = Callable[..., AbstractAsyncContextManager[Host]]
 def connect(settings: Settings, era: str) -> Hosts:
     """Opens a host in front of a server of its own; settings may be changed, and the host's name.
 
-    `person` answers what the server asks; without one the host cannot ask.
+    `person` answers what the server asks; without one the host cannot ask. `roots` tells the host's roots.
     """
 
     @asynccontextmanager
     async def open_host(
-        name: str = "pytest", person: ElicitationFnT | None = None, **changed: object
+        name: str = "pytest",
+        person: ElicitationFnT | None = None,
+        roots: ListRootsFnT | None = None,
+        **changed: object,
     ) -> AsyncGenerator[Host]:
         own = settings.model_copy(update=changed)
         who = Implementation(name=name, version="1")
         async with (
             open_app(own) as app,
-            Client(build_server(app), mode=era, client_info=who, elicitation_callback=person) as client,
+            Client(
+                build_server(app),
+                mode=era,
+                client_info=who,
+                elicitation_callback=person,
+                list_roots_callback=roots,
+            ) as client,
         ):
             yield Host(client)
 

@@ -1,5 +1,7 @@
 """What each step does to the pixels of a picture."""
 
+import io
+
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 
@@ -128,6 +130,38 @@ def test_a_turn_by_any_angle_leaves_transparent_corners(quarters: Image.Image) -
 def test_flattening_mixes_with_the_colour() -> None:
     clear = Image.new("RGBA", (4, 4), (255, 0, 0, 51))
     assert picture_of(clear, "flatten blue").getpixel((0, 0)) == (51, 0, 204)
+
+
+def test_grey_keeps_transparency_and_a_coloured_margin_its_colour() -> None:
+    clear = Image.new("RGBA", (4, 4), (255, 0, 0, 51))
+    assert picture_of(clear, "grey").getpixel((0, 0)) == (76, 51)
+    assert picture_of(Image.new("L", (4, 2), 9), "pad 1:1 #102030").getpixel((0, 0)) == (16, 32, 48)
+    padded = picture_of(clear, "pad 8x4 #102030")
+    assert [padded.getpixel(at) for at in ((0, 0), (4, 2))] == [(16, 32, 48), (64, 26, 38)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "values", "levels"),
+    [
+        ("F", (1000, 2000, 3000), [0, 127, 255]),
+        ("F", (-0.5, 0, 0.5), [0, 127, 255]),
+        ("F", (0, 0.5, 1), [0, 127, 255]),
+        ("F", (0, 100, 200), [0, 100, 200]),
+        ("F", (7, 7, 7), [7, 7, 7]),
+        ("I", (0, 32_768, 65_535), [0, 128, 255]),
+        ("I", (-10, 0, 10), [0, 127, 255]),
+        ("I", (0, 50_000, 100_000), [0, 127, 255]),
+    ],
+)
+def test_values_beyond_8_bits_are_shown_by_the_range_that_they_use(
+    mode: str, values: tuple[float, ...], levels: list[int]
+) -> None:
+    source = Image.new(mode, (3, 1))
+    for x, value in enumerate(values):
+        source.putpixel((x, 0), value)
+    made, _ = finished(saved(source, "TIFF"), "convert png")
+    shown = Image.open(io.BytesIO(made[""]))
+    assert [shown.getpixel((x, 0)) for x in range(3)] == levels
 
 
 def test_a_box_outside_of_the_picture_is_refused(quarters: Image.Image) -> None:

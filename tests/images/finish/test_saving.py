@@ -7,6 +7,8 @@ import pytest
 from PIL import Image, ImageChops, ImageCms, ImageStat
 
 from imagerouter_mcp.errors import InvalidSourceError, PlanError
+from imagerouter_mcp.images.finish.measure import decoded_size
+from imagerouter_mcp.images.finish.pipeline import Job, Source, foreseen
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.inspection import inspect
 from support.finishing import alpha_at, finished, joined, resized
@@ -208,6 +210,31 @@ def test_an_avif_of_too_many_pixels_is_refused_whether_alone_or_joined() -> None
     ):
         with pytest.raises(PlanError, match="up to 8 megapixels"):
             made()
+
+
+def test_what_a_job_takes_is_foreseen_by_the_sizes_alone() -> None:
+    def heavy(step: str, width: int, height: int, count: int = 1) -> bool:
+        data = saved(Image.new("1", (width, height)), "PNG")
+        sources = [Source(io.BytesIO(data), f"{n}.png") for n in range(count)]
+        return foreseen(Job((step,), count), sources)
+
+    assert not heavy("flip", 2500, 1800)
+    assert heavy("flip", 2500, 1801)
+    assert heavy("resize 2500x1801", 100, 100)
+    assert heavy("convert avif", 4000, 2000)
+    with pytest.raises(PlanError, match="up to 8 megapixels"):
+        heavy("convert avif", 4000, 2001)
+    assert heavy("resize 4000x6000", 100, 100, count=5)
+    with pytest.raises(PlanError, match="would have 144 megapixels; one call makes 120"):
+        heavy("resize 4000x6000", 100, 100, count=6)
+
+
+def test_a_photo_of_more_than_40_megapixels_is_taken_at_half_its_size() -> None:
+    made, notes = finished(saved(Image.new("L", (8001, 5000), 90), "JPEG"), "convert png")
+    assert opened(made[""]).size == (4001, 2500)
+    assert notes == ("logo.png was taken at half its size, 4001×2500 pixels, for memory.",)
+    at_most = saved(Image.new("L", (8000, 5000)), "JPEG")
+    assert decoded_size(inspect(io.BytesIO(at_most))) == (8000, 5000)
 
 
 def test_an_icon_is_measured_by_its_directory_and_its_pictures() -> None:

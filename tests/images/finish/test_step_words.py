@@ -7,6 +7,9 @@ from imagerouter_mcp.images.finish import steps
 from imagerouter_mcp.images.finish.step_words import read_steps
 from imagerouter_mcp.images.finish.steps import Change
 
+NOTHING = steps.Length(0, percent=False)
+TENTH, HALF = (steps.Length(share, percent=True) for share in (10, 50))
+
 
 @pytest.mark.parametrize(
     ("text", "step"),
@@ -32,6 +35,23 @@ from imagerouter_mcp.images.finish.steps import Change
         ("trim", steps.Trim()),
         ("remove background", steps.Cutout()),
         ("cutout 15%", steps.Cutout(15)),
+        ("crop portrait", steps.Crop(ratio=3 / 4)),
+        ("crop landscape", steps.Crop(ratio=4 / 3)),
+        ("crop widescreen right", steps.Crop(ratio=16 / 9, towards="right")),
+        ("crop 10%, 0, 50%, 100px", steps.Crop(box=(TENTH, NOTHING, HALF, steps.Length(100, percent=False)))),
+        ("crop 10% 0 50% 50%", steps.Crop(box=(TENTH, NOTHING, HALF, HALF))),
+        ("pad portrait", steps.Pad(ratio=3 / 4)),
+        ("rotate 360", steps.Rotate(0)),
+        ("rotate 10 clockwise", steps.Rotate(10)),
+        ("resize 1000%", steps.Resize(percent=1000)),
+        ("resize 8192", steps.Resize((8192, 0))),
+        ("resize 1x1", steps.Resize((1, 1))),
+        ("pad 500%", steps.Pad(margin=steps.Length(500, percent=True))),
+        ("pad 8192", steps.Pad(margin=steps.Length(8192, percent=False))),
+        ("cutout 50", steps.Cutout(50)),
+        ("crop 50:1", steps.Crop(ratio=50)),
+        ("crop 1:50", steps.Crop(ratio=1 / 50)),
+        (f"{'crop 16:9':>100}", steps.Crop(ratio=16 / 9)),
     ],
 )
 def test_a_step_is_read_in_the_words_that_people_use(text: str, step: Change) -> None:
@@ -47,6 +67,12 @@ def test_a_step_is_read_in_the_words_that_people_use(text: str, step: Change) ->
         ("compress under 1.5MB", steps.Convert(max_bytes=1_500_000)),
         ("compress to 200 KiB", steps.Convert(max_bytes=204_800)),
         ("convert .avif", steps.Convert("avif")),
+        ("convert jpeg 100", steps.Convert("jpeg", quality=100)),
+        ("convert webp 1", steps.Convert("webp", quality=1)),
+        ("compress 5000b", steps.Convert(max_bytes=5000)),
+        ("compress 5k", steps.Convert(max_bytes=5000)),
+        ("compress 2m", steps.Convert(max_bytes=2_000_000)),
+        ("compress 2MiB", steps.Convert(max_bytes=2_097_152)),
     ],
 )
 def test_a_format_a_quality_and_a_target_are_read(text: str, convert: steps.Convert) -> None:
@@ -58,16 +84,52 @@ def test_steps_around_a_join_are_told_apart() -> None:
     assert (plan.before, plan.join) == ((steps.Resize((400, 0)),), steps.Grid(3))
     assert plan.after == (steps.Pad(margin=steps.Length(10, percent=True), fill="white"),)
     assert plan.convert.format == "png"
+    assert read_steps(["grid 16 columns"], 2).join == steps.Grid(16)
+    assert len(read_steps(["grey"] * 20, 1).before) == 20
 
 
 @pytest.mark.parametrize(
     ("text", "milliseconds"),
-    [("animate gif 500ms", 500), ("animate webp 20fps", 50), ("animate 1.5 s", 1500)],
+    [
+        ("animate gif 500ms", 500),
+        ("animate webp 20fps", 50),
+        ("animate 1.5 s", 1500),
+        ("animate 10", 10),
+        ("animate 60s", 60_000),
+        ("animate", 500),
+    ],
 )
 def test_the_time_of_a_frame_is_read(text: str, milliseconds: int) -> None:
     join = read_steps([text], 2).join
     assert isinstance(join, steps.Animate)
     assert join.milliseconds == milliseconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    """
+    crop | crop 1,2,3 | crop -1,0,5,5 | crop 0,-1,5,5 | crop 0,0,0,5 | crop 0,0,5,0 | crop 16:9 up
+    crop 16:9 top now | crop 51:1 | crop 1:51 | crop 0:1 | crop 1:0 | crop 8193x10 | crop 10x0 | crop round
+    resize | resize 0% | resize 1001% | resize 50% cover | resize 9x9 blur | resize 800 cover | resize 8193
+    resize x8193 | resize 0 | resize wide
+    pad 0 | pad 501% | pad 8193 | pad 1:1 colourful | pad -5 | pad | rotate | rotate 361 | rotate 90 up
+    rotate -361 | flip over | flatten blur | flatten white black | flatten transparent | flatten colourful
+    cutout 0 | cutout 51 | cutout 10 20 | cutout all | convert | convert jpeg 0 | convert jpeg 101
+    convert jpeg 80 90 | convert jpeg fine | compress 0kB | grid 0 | grid 17 | grid 3 rows | grid wide
+    animate 9ms | animate 61s | animate 0fps | animate 0 | animate slowly | trim hard | grey a bit
+    favicon large | convert ico 20kB | compress 999b | convert png 50 | convert gif 50
+    """.replace("\n", "|")
+    .strip(" |")
+    .split("|"),
+)
+def test_what_is_no_form_of_a_step_is_refused_and_not_guessed(text: str) -> None:
+    with pytest.raises(PlanError, match=r"Wrong step: .* write \""):
+        read_steps([text.strip()], 2)
+
+
+def test_a_step_too_long_to_be_one_is_not_cut_short() -> None:
+    with pytest.raises(PlanError, match="longer than 100 characters"):
+        read_steps([f"crop 16:9 {' ' * 91}top"], 1)
 
 
 def test_all_wrong_steps_are_told_at_once_with_their_right_forms() -> None:
@@ -102,6 +164,10 @@ def test_a_wrong_format_is_told_by_the_right_ones_alone() -> None:
         (["grid"], 1, "only one picture to join"),
         (["before-after"], 3, "takes 2 pictures"),
         (["convert png", "favicon"], 1, "decides its own format"),
+        (["convert png", "animate"], 2, "decides its own format"),
+        (["animate", "grey"], 2, "come last"),
+        (["before-after"], 1, "takes 2 pictures"),
+        (["animate"], 1, "only one picture to join"),
     ],
 )
 def test_steps_that_cannot_follow_each_other_are_refused(texts: list[str], pictures: int, said: str) -> None:
@@ -117,6 +183,23 @@ def test_steps_that_cannot_follow_each_other_are_refused(texts: list[str], pictu
         (steps.Resize((600, 600), fit="within"), (300, 200), (300, 200)),
         (steps.Pad(ratio=1), (300, 200), (300, 300)),
         (steps.Rotate(90), (300, 200), (200, 300)),
+        (steps.Rotate(30), (80, 40), (90, 75)),
+        (steps.Crop(ratio=2), (300, 200), (300, 150)),
+        (steps.Crop(box=(NOTHING, NOTHING, HALF, steps.Length(900, percent=False))), (300, 200), (150, 200)),
+        (steps.Crop(ratio=2, size=(40, 20)), (300, 200), (40, 20)),
+        (steps.Resize((0, 100)), (300, 200), (150, 100)),
+        (steps.Resize((40, 40)), (300, 200), (40, 40)),
+        (steps.Resize((60, 60), fit="within"), (300, 200), (60, 40)),
+        (steps.Resize(percent=1), (20, 300), (1, 3)),
+        (steps.Crop(ratio=50), (300, 1), (50, 1)),
+        (steps.Crop(ratio=1 / 50), (1, 40), (1, 40)),
+        (steps.Crop(ratio=50), (20, 30), (20, 1)),
+        (steps.Pad(ratio=1), (200, 300), (300, 300)),
+        (steps.Pad(ratio=2), (300, 100), (300, 150)),
+        (steps.Pad(ratio=1 / 2), (100, 300), (150, 300)),
+        (steps.Pad(size=(400, 500)), (300, 200), (400, 500)),
+        (steps.Pad(margin=TENTH), (300, 200), (360, 260)),
+        (steps.Grey(), (300, 200), (300, 200)),
     ],
 )
 def test_the_size_that_a_step_makes_is_foreseen(step: Change, size: steps.Size, after: steps.Size) -> None:
@@ -126,4 +209,11 @@ def test_the_size_that_a_step_makes_is_foreseen(step: Change, size: steps.Size, 
 def test_a_step_that_makes_too_large_a_picture_is_refused_and_a_large_one_may_shrink() -> None:
     with pytest.raises(PlanError, match="8000×8000 pixels"):
         steps.size_after(steps.Resize((8000, 8000)), (10, 10))
+    with pytest.raises(PlanError, match="8193×10 pixels"):
+        steps.size_after(steps.Pad(size=(8193, 10)), (10, 10))
+    with pytest.raises(PlanError, match="9000×5000 pixels"):
+        steps.size_after(steps.Resize((9000, 5000)), (9000, 10))
+    assert steps.size_after(steps.Pad(size=(8192, 2929)), (10, 10)) == (8192, 2929)
+    assert steps.size_after(steps.Pad(size=(6000, 4000)), (10, 10)) == (6000, 4000)
     assert steps.size_after(steps.Resize(percent=90), (8000, 8000)) == (7200, 7200)
+    assert steps.size_after(steps.Rotate(90), (9000, 3000)) == (3000, 9000), "no larger than it was"

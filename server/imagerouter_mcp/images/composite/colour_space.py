@@ -47,7 +47,6 @@ class ColourSpace:
 
 def _converted(picture: Image.Image, conversion: object, mode: str) -> Image.Image:
     if conversion is None and picture.mode in (mode, f"{mode}A"):
-        picture.info.clear()
         return picture
     alpha = picture.getchannel("A") if picture.mode in ("LA", "RGBA") else None
     colours = picture.convert("RGB") if alpha else picture

@@ -7,11 +7,8 @@ from typing import Any
 
 from PIL import Image, ImageStat
 
-from imagerouter_mcp.images.composite.arithmetic import Box, Shares, Size, averaged, opaque, shares
+from imagerouter_mcp.images.composite.arithmetic import Box, Shares, Size, opaque, shares
 from imagerouter_mcp.images.pixels.scale import in_bands
-
-_MUCH = 2
-"""Times that a picture is made smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ class Frame:
         Args:
             part: The picture in `box`, of mode RGB or RGBA.
         """
-        scaled = _scaled(part, self.inner_size)
+        scaled = in_bands(part, self.inner_size, lambda band: band)
         if scaled.size == self.size:
             return scaled
         red, green, blue = (round(level) for level in ImageStat.Stat(opaque(scaled)).mean)
@@ -78,12 +75,5 @@ class Frame:
             region: The mask in `box`.
         """
         frame = Image.new("L", self.size)
-        frame.paste(_scaled(region, self.inner_size), self.inner)
+        frame.paste(in_bands(region, self.inner_size, lambda band: band), self.inner)
         return frame
-
-
-def _scaled(picture: Image.Image, size: Size) -> Image.Image:
-    """Return a picture in another size; averages are good enough, and quick, where it is much smaller."""
-    if picture.width >= _MUCH * size[0]:
-        return averaged(picture, size)
-    return in_bands(picture, size, lambda band: band)

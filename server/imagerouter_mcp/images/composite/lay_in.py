@@ -243,9 +243,11 @@ def _saved(picture: Image.Image, original: Original, kind: str) -> BinaryIO:
         elif kind == "png":
             picture.save(file, "PNG", compress_level=PNG_LEVEL, icc_profile=profile, pnginfo=original.chunks)
         else:
-            lossy = original.space.to_screen(picture) if picture.mode == "CMYK" else picture
-            lossy = opaque(lossy) if kind == "jpeg" and lossy.mode != "L" else lossy
-            lossy.save(file, kind.upper(), quality=_LOSSY_QUALITY, icc_profile=profile)
+            if picture.mode == "CMYK":
+                picture, profile = original.space.to_screen(picture), None
+            if kind == "jpeg" and picture.mode != "L":
+                picture = opaque(picture)
+            picture.save(file, kind.upper(), quality=_LOSSY_QUALITY, icc_profile=profile)
     except BaseException:
         file.close()
         raise

@@ -23,6 +23,7 @@ from imagerouter_mcp.images.pixels.decode import (
     plain,
     upper_half,
     upright,
+    without_palette,
 )
 from imagerouter_mcp.images.pixels.derive import derived
 from imagerouter_mcp.images.pixels.encode import colour_chunks
@@ -121,12 +122,7 @@ def _kept(picture: Image.Image, *, deep: bool) -> Image.Image:
     if picture.mode == "CMYK":
         picture.info.clear()
         return picture
-    picture = plain(picture, deep=deep)
-    if picture.mode == "1":
-        return picture.convert("L")
-    if picture.mode == "P":
-        return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-    return picture
+    return without_palette(plain(picture, deep=deep))
 
 
 def framed(file: BinaryIO, frame: Frame) -> Image.Image:

@@ -7,6 +7,7 @@ from PIL import Image, ImageChops, ImageColor, ImageFilter, ImageOps
 
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.images.finish.cutout import cut_out
+from imagerouter_mcp.images.finish.shape import Box, border_colour, inscribed, shaped, towards_detail
 from imagerouter_mcp.images.finish.steps import (
     Change,
     Crop,
@@ -24,7 +25,6 @@ from imagerouter_mcp.images.finish.steps import (
     scaled,
     size_after,
 )
-from imagerouter_mcp.images.pixels.shape import Box, border_colour, inscribed, shaped, towards_detail
 
 PLAIN_LEVELS = 16
 """Levels of 255 by which a plain border may differ from its own colour; JPEG's noise stays below."""
@@ -165,7 +165,6 @@ def on_ground(picture: Image.Image, size: Size, fill: str = "") -> Image.Image:
     if fill == "blur":
         ground = _blurred(picture, size)
     elif fill:
-        picture = picture if transparent_mode(picture) or picture.mode == "RGB" else picture.convert("RGB")
         ground = Image.new("RGB", size, _rgb(fill))
     elif has_plain_border(picture):
         return _extended(picture, size, at)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any
 
-from PIL import Image, ImageChops, ImageFilter, ImageMath
+from PIL import Image, ImageFilter, ImageMath
 
 from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.images.composite.arithmetic import most_apart
+from imagerouter_mcp.images.finish.shape import border_colour
 from imagerouter_mcp.images.pixels.decode import has_transparency
-from imagerouter_mcp.images.pixels.shape import border_colour
 
 _PLAIN_SHARE = 0.75
 """Of the outermost pixels that must have the background's colour; a subject may touch the border."""
@@ -40,7 +41,7 @@ def cut_out(picture: Image.Image, tolerance: float) -> Image.Image:
         raise PlanError("The picture has transparency already.", "Leave cutout out, or flatten it first.")
     picture = picture.convert("RGB")
     red, green, blue = (round(level) for level in border_colour(picture))
-    unlike = _difference(picture, (red, green, blue))
+    unlike = most_apart(picture, Image.new("RGB", picture.size, (red, green, blue)))
     alike = unlike.point([255 if level <= 255 * tolerance / 100 else 0 for level in range(256)])  # pyright: ignore[reportUnknownMemberType] - Pillow's annotation names NumPy
     if _share_of_border(alike) < _PLAIN_SHARE:
         raise PlanError(
@@ -59,12 +60,6 @@ def cut_out(picture: Image.Image, tolerance: float) -> Image.Image:
         band = _softened(picture.crop(box), unlike.crop(box), background.crop(box), (red, green, blue))
         result.paste(band.crop((0, top - first, picture.width, bottom - first)), (0, top))
     return result
-
-
-def _difference(picture: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
-    """Return how much each pixel differs from a colour, in the channel that differs most."""
-    red, green, blue = ImageChops.difference(picture, Image.new("RGB", picture.size, colour)).split()
-    return ImageChops.lighter(ImageChops.lighter(red, green), blue)
 
 
 def _share_of_border(mask: Image.Image) -> float:

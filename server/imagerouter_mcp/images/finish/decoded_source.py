@@ -13,7 +13,7 @@ from imagerouter_mcp.images.inspect.exif import read_exif
 from imagerouter_mcp.images.inspect.formats import Format
 from imagerouter_mcp.images.inspect.inspection import inspect
 from imagerouter_mcp.images.inspect.opening import block
-from imagerouter_mcp.images.pixels.decode import is_deep, loaded, plain, upright
+from imagerouter_mcp.images.pixels.decode import is_deep, loaded, plain, upright, without_palette
 from imagerouter_mcp.images.pixels.encode import colours_for
 from imagerouter_mcp.images.prepare import drawn
 
@@ -48,8 +48,7 @@ def decoded(file: BinaryIO, name: str, *, in_srgb: bool) -> tuple[Image.Image, F
         raise TooLargeError
     profile, orientation = block(opened, "icc_profile"), _orientation(opened, kind)
     deep, inks = is_deep(opened, file), opened.mode == "CMYK"
-    picture = plain(opened, deep=deep)
-    picture = upright(_simple(picture), orientation)
+    picture = upright(without_palette(plain(opened, deep=deep)), orientation)
     if is_halved(seen):
         notes.append(
             f"{name} was taken at half its size, {picture.width}×{picture.height} pixels, for memory."
@@ -67,12 +66,3 @@ def decoded(file: BinaryIO, name: str, *, in_srgb: bool) -> tuple[Image.Image, F
 def _orientation(picture: ImageFile, kind: Format) -> int:
     """Return how a picture is to be turned; Pillow turns a TIFF when it decodes it."""
     return 1 if kind is formats.TIFF else read_exif(block(picture, "exif")).orientation
-
-
-def _simple(picture: Image.Image) -> Image.Image:
-    """Convert to L, LA, RGB or RGBA."""
-    if picture.mode == "1":
-        return picture.convert("L")
-    if picture.mode == "P":
-        return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-    return picture

@@ -7,12 +7,12 @@ from typing import BinaryIO, cast
 from imagerouter_mcp.images.confined import Fields, TooLargeError, in_child
 from imagerouter_mcp.images.finish.decoded_source import decoded
 from imagerouter_mcp.images.finish.saving import kind_for, save
+from imagerouter_mcp.images.finish.shape import Fit, Size, shaped
 from imagerouter_mcp.images.finish.steps import Convert, FormatName
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.cost import is_heavy
 from imagerouter_mcp.images.inspect.inspection import inspect
 from imagerouter_mcp.images.pixels.decode import one_at_a_time
-from imagerouter_mcp.images.pixels.shape import Fit, Size, shaped
 
 _LIGHT_PIXELS = 1 << 23
 """Of a result; a child process makes a larger one."""

@@ -7,6 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.images.finish.changes import on_ground, transparent_mode
+from imagerouter_mcp.images.finish.shape import inscribed, shaped
 from imagerouter_mcp.images.finish.steps import (
     MOST_FRAMES_PIXELS,
     MOST_SIDE,
@@ -16,7 +17,6 @@ from imagerouter_mcp.images.finish.steps import (
     Join,
     Size,
 )
-from imagerouter_mcp.images.pixels.shape import inscribed, shaped
 
 _GAP_SHARE = 0.02
 """Of a cell's longer side, between cells and around them."""

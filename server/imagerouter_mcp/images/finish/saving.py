@@ -8,13 +8,13 @@ from PIL import Image
 
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.images.finish.changes import flattened, on_ground, transparent_mode
+from imagerouter_mcp.images.finish.shape import shaped
 from imagerouter_mcp.images.finish.steps import MOST_PIXELS, Convert, FormatName
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.formats import Format
 from imagerouter_mcp.images.pixels.decode import has_transparency
 from imagerouter_mcp.images.pixels.encode import colours_for, file_size, saved
 from imagerouter_mcp.images.pixels.scale import in_bands
-from imagerouter_mcp.images.pixels.shape import shaped
 
 _BY_NAME: dict[FormatName, Format] = {
     "png": formats.PNG,

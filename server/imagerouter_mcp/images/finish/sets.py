@@ -19,9 +19,9 @@ from imagerouter_mcp.images.finish.changes import (
 )
 from imagerouter_mcp.images.finish.cutout import cut_out
 from imagerouter_mcp.images.finish.saving import encoded, icon
+from imagerouter_mcp.images.finish.shape import border_colour, inscribed, shaped
 from imagerouter_mcp.images.finish.steps import Cutout, SetName, Size
 from imagerouter_mcp.images.inspect import formats
-from imagerouter_mcp.images.pixels.shape import border_colour, inscribed, shaped
 
 File = tuple[str, BinaryIO]
 """A path within a set, and the file's content."""

@@ -166,9 +166,8 @@ def size_after(step: Change, size: Size) -> Size:
     Raises:
         PlanError: That is too large.
     """
-    made = _made(step, size)
-    if min(made) < 1:
-        made = max(1, made[0]), max(1, made[1])
+    width, height = _made(step, size)
+    made = max(1, width), max(1, height)
     grown = math.prod(made) > math.prod(size) or max(made) > max(size)
     if grown and (max(made) > MOST_SIDE or math.prod(made) > MOST_PIXELS):
         raise PlanError(

@@ -183,6 +183,15 @@ def plain(picture: Image.Image, *, deep: bool = False) -> Image.Image:
     return picture
 
 
+def without_palette(picture: Image.Image) -> Image.Image:
+    """Convert a plain picture of mode 1 or P, which cannot be scaled smoothly, to L, RGB or RGBA."""
+    if picture.mode == "1":
+        return picture.convert("L")
+    if picture.mode == "P":
+        return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    return picture
+
+
 def has_transparency(picture: Image.Image) -> bool:
     """Whether any pixel is transparent; an alpha channel of nothing but 255 does not count."""
     return picture.has_transparency_data and alpha(picture).getextrema() != (_EIGHT, _EIGHT)

@@ -4,7 +4,8 @@ from typing import Literal, cast
 
 from PIL import Image, ImageChops
 
-from imagerouter_mcp.images.pixels.decode import fitted, has_transparency, upper_half
+from imagerouter_mcp.images.composite.arithmetic import most_apart, opaque
+from imagerouter_mcp.images.pixels.decode import fitted, has_transparency
 from imagerouter_mcp.images.pixels.scale import in_bands
 
 Fit = Literal["cover", "contain", "stretch"]
@@ -17,29 +18,21 @@ _CENTRED = 0.15
 """Share of its detail that a window at the picture's very edge loses: of two equal places the middle wins."""
 
 
-def shaped(picture: Image.Image, size: Size, fit: Fit, *, transparent: bool = False) -> Image.Image:
+def shaped(picture: Image.Image, size: Size, fit: Fit) -> Image.Image:
     """Return a picture in an exact size.
 
-    It keeps its colour profile, and its mode unless scaling or transparency needs another: a palette becomes
-    RGB, black and white becomes grey. Nothing else of its metadata is kept.
-
     Args:
-        picture: Decoded; it is not changed.
+        picture: Of mode L, LA, RGB or RGBA.
         size: Width and height of the result.
         fit: "cover" crops what does not fit, "contain" pads what is missing, "stretch" does neither.
-        transparent: Whether to pad a picture without transparency with it, too; otherwise with the colour of
-            its border.
     """
     match fit:
         case "cover":
-            result = _scaled(picture.crop(towards_detail(picture, size[0] / size[1])), size)
+            return _scaled(picture.crop(towards_detail(picture, size[0] / size[1])), size)
         case "contain":
-            result = _padded(_scaled(picture, inscribed(picture.size, size)), size, transparent=transparent)
+            return _padded(_scaled(picture, inscribed(picture.size, size)), size)
         case "stretch":
-            result = _scaled(picture, size)
-    result = picture.copy() if result is picture else result
-    result.info = {name: picture.info[name] for name in _kept(picture, result) if name in picture.info}
-    return result
+            return _scaled(picture, size)
 
 
 def towards_detail(picture: Image.Image, ratio: float) -> Box:
@@ -102,69 +95,24 @@ def _most_detailed(picture: Image.Image, share: float, *, horizontal: bool) -> f
 
 
 def _detail(picture: Image.Image) -> Image.Image:
-    """Return how much each place differs from its neighbours, in floating point."""
-    small = in_bands(picture, fitted(picture.size, _LOOKED_AT), _flat)
+    """Return how much each place differs from its neighbours, in floating point.
+
+    What is transparent counts as grey, so that an outline counts.
+    """
+    small = in_bands(picture, fitted(picture.size, _LOOKED_AT), opaque)
     beside, below = ImageChops.offset(small, 1, 0), ImageChops.offset(small, 0, 1)
-    steps = ImageChops.lighter(ImageChops.difference(small, beside), ImageChops.difference(small, below))
+    steps = ImageChops.lighter(most_apart(small, beside), most_apart(small, below))
     steps.paste(0, (0, 0, 1, small.height))  # the first column and row were compared with the last ones
     steps.paste(0, (0, 0, small.width, 1))
-    red, green, blue = steps.split()
-    return ImageChops.lighter(ImageChops.lighter(red, green), blue).convert("F")
-
-
-def _flat(picture: Image.Image) -> Image.Image:
-    """Convert to RGB; what is transparent becomes grey, so that an outline counts."""
-    if picture.mode.startswith("I;16"):
-        picture = upper_half(picture)
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    picture = picture.convert("RGBA")
-    ground = Image.new("RGBA", picture.size, (128, 128, 128, 255))
-    return Image.alpha_composite(ground, picture).convert("RGB")
+    return steps.convert("F")
 
 
 def _scaled(picture: Image.Image, size: Size) -> Image.Image:
-    if picture.size == size:
-        return picture
-    scaled = in_bands(picture, size, _scalable)
-    return scaled.convert("I;16") if picture.mode.startswith("I;16") else scaled
+    return picture if picture.size == size else in_bands(picture, size, lambda band: band)
 
 
-def _scalable(picture: Image.Image) -> Image.Image:
-    """Convert to a mode that can be scaled smoothly; 16-bit grey needs a wider one."""
-    if picture.mode == "1":
-        return picture.convert("L")
-    if picture.mode.startswith("I;16"):
-        return picture.convert("I")
-    if picture.mode == "P" or "transparency" in picture.info:
-        return _with_transparency(picture) if picture.has_transparency_data else picture.convert("RGB")
-    return picture
-
-
-def _with_transparency(picture: Image.Image) -> Image.Image:
-    if picture.mode in ("LA", "RGBA"):
-        return picture
-    if picture.mode.startswith("I;16"):
-        picture = upper_half(picture)
-    return picture.convert("LA" if picture.mode in ("1", "L") else "RGBA")
-
-
-def _padded(picture: Image.Image, size: Size, *, transparent: bool) -> Image.Image:
-    if picture.size == size:
-        return picture
-    at = (size[0] - picture.width) // 2, (size[1] - picture.height) // 2
-    if transparent or has_transparency(picture):
-        picture = _with_transparency(picture)
-        result = Image.new(picture.mode, size)
-    else:
-        picture = picture.convert("RGB") if picture.mode == "P" else picture
-        result = Image.new(picture.mode, size, border_colour(picture))
-    result.paste(picture, at)
+def _padded(picture: Image.Image, size: Size) -> Image.Image:
+    """Put a picture into the middle of its border's colour, or of nothing if it has transparency."""
+    result = Image.new(picture.mode, size, 0 if has_transparency(picture) else border_colour(picture))
+    result.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
     return result
-
-
-def _kept(picture: Image.Image, result: Image.Image) -> tuple[str, ...]:
-    """Return which of a picture's metadata still hold."""
-    if picture.mode == result.mode:
-        return ("icc_profile", "transparency")
-    return ("icc_profile",) if picture.mode != "CMYK" else ()
