@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from imagerouter_mcp.gallery.answers import Answers
     from imagerouter_mcp.gallery.browsing import Browsing
     from imagerouter_mcp.gallery.database import Database
+    from imagerouter_mcp.gallery.deletion import Deletion
     from imagerouter_mcp.gallery.journal import Journal
     from imagerouter_mcp.gallery.ledger import Ledger
     from imagerouter_mcp.gallery.records import Gallery
     from imagerouter_mcp.gallery.signed_links import Links
+    from imagerouter_mcp.gallery.thumbnails import Thumbnails
     from imagerouter_mcp.gallery.uploads import Uploads
     from imagerouter_mcp.generation.calls.calls import Calls
     from imagerouter_mcp.generation.calls.collect import Collector
@@ -83,6 +85,20 @@ class App:
         from imagerouter_mcp.gallery.database import Database
 
         return Browsing(Database(self.settings.data_dir))
+
+    @cached_property
+    def thumbnails(self) -> "Thumbnails":
+        """Small copies of pictures, for people who look through them."""
+        from imagerouter_mcp.gallery.thumbnails import Thumbnails
+
+        return Thumbnails(self.settings.data_dir)
+
+    @cached_property
+    def deletion(self) -> "Deletion":
+        """Removes pictures."""
+        from imagerouter_mcp.gallery.deletion import Deletion
+
+        return Deletion(self._database, self.thumbnails, self.settings)
 
     @cached_property
     def journal(self) -> "Journal":

@@ -16,6 +16,8 @@ from imagerouter_mcp.cli.main import BY_HAND, main, parser
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
 
+OTHERS = ("serve", "http", "studio", "delete", "sandbox", "demo", "setup", "key", "doctor")
+
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -40,11 +42,11 @@ def test_help_names_every_command(run: Run) -> None:
     status, out, _ = run("--help")
     assert status == 0
     named = set(re.findall(r"^    (\w+) ", out, re.MULTILINE))
-    assert named == {*BY_HAND, "serve", "http", "sandbox", "demo", "setup", "key", "doctor"}
+    assert named == {*BY_HAND, *OTHERS}
     assert "--sandbox" in out
 
 
-@pytest.mark.parametrize("command", ["serve", "http", "sandbox", "demo", "setup", "key", "doctor"])
+@pytest.mark.parametrize("command", OTHERS)
 def test_each_command_has_help_of_its_own(run: Run, command: str) -> None:
     status, out, _ = run(command, "--help")
     assert status == 0

@@ -1,6 +1,7 @@
 """Who gets into the studio: the link that works once, its token, and what is open to nobody else."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,9 +10,8 @@ import httpx
 import pytest
 
 from imagerouter_mcp.http_app.browser_sessions import IDLE_SECONDS, MOST_SESSIONS, BrowserSessions
-from imagerouter_mcp.http_app.studio import one_time_codes
 from imagerouter_mcp.http_app.studio.one_time_codes import LASTS_SECONDS, OneTimeCodes
-from imagerouter_mcp.http_app.studio.routes import studio_codes
+from imagerouter_mcp.http_app.studio.opening_links import studio_codes
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import App
 from support.http_in_process import served
@@ -65,7 +65,7 @@ async def test_a_link_works_once_however_many_open_it_at_once_and_says_how_to_ge
     studio: tuple[httpx.AsyncClient, App],
 ) -> None:
     client, app = studio
-    code = {"code": studio_codes(app).new()}
+    code = {"code": studio_codes(app.settings).new()}
     tries = [client.post("/studio/session", json=code) for _ in range(4)]
     answers = await asyncio.gather(*tries)
     assert sorted(answer.status_code for answer in answers) == [200, 403, 403, 403]
@@ -132,7 +132,7 @@ async def test_scrolling_fast_is_not_slowed_down_by_the_rate_of_other_clients(se
 
 
 def test_a_code_of_another_secret_or_of_yesterday_or_cut_short_opens_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     codes = OneTimeCodes(SECRET, tmp_path)
     code = codes.new()
@@ -140,9 +140,8 @@ def test_a_code_of_another_secret_or_of_yesterday_or_cut_short_opens_nothing(
     assert codes.redeem(code[:-1]) == "wrong"
     assert codes.redeem(f"{code[:-1]}{'A' if code[-1] != 'A' else 'B'}") == "wrong"
     assert codes.redeem("é" * 48) == "wrong"
-    now = one_time_codes.time.time()
-    monkeypatch.setattr(one_time_codes.time, "time", lambda: now + LASTS_SECONDS + 1)
-    assert codes.redeem(code) == "expired"
+    later = OneTimeCodes(SECRET, tmp_path, lambda: time.time() + LASTS_SECONDS + 1)
+    assert later.redeem(code) == "expired"
 
 
 def test_another_process_with_the_same_data_folder_makes_codes_too_and_none_is_kept_readable(

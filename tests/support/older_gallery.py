@@ -12,7 +12,7 @@ def go_back_to_version_3(connection: sqlite3.Connection) -> None:
     for kind, name in added:
         connection.execute(f"DROP {kind} {name}")
     connection.execute("DROP TABLE deleted")
-    for index in ("images_original_of", "images_own"):
+    for index in ("images_original_of", "images_own", "images_path"):
         connection.execute(f"DROP INDEX {index}")
     for column in ("original_of", "finishing"):
         connection.execute(f"ALTER TABLE images DROP COLUMN {column}")

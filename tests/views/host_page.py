@@ -33,6 +33,7 @@ ABILITIES: dict[str, Any] = {
     "message": {"text": {}},
     "updateModelContext": {"text": {}},
 }
+PAID = ("generate_image", "edit_image", "compare_models", "generate_video")
 RESULT, INPUT, PARTIAL, CANCELLED = (
     f"ui/notifications/tool-{name}" for name in ("result", "input", "input-partial", "cancelled")
 )
@@ -50,6 +51,8 @@ class Host:
         csp: Its policy, with the view's domains at `{0}`.
         partial: Whether the arguments arrive piece by piece.
         empties: Whether an empty result follows the true one.
+        loses: How many of the view's paid calls it makes and loses the answer of.
+        declines: What it answers the view's paid calls with, instead of making them.
         context: What it tells of itself: theme, width, locale.
     """
 
@@ -60,6 +63,8 @@ class Host:
     csp: str = SPEC_CSP
     partial: bool = False
     empties: bool = False
+    loses: int = 0
+    declines: str = ""
     context: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -94,6 +99,7 @@ class Chat:
     client: Client
     host: Host
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list[tuple[str, dict[str, Any]]])
+    _lost: int = 0
 
     @property
     def view(self) -> FrameLocator:
@@ -143,11 +149,21 @@ class Chat:
     async def _result_of(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
         match method:
             case "tools/call":
-                return as_json(await self.client.call_tool(parameters["name"], parameters["arguments"]))
+                return await self._call(parameters["name"], parameters["arguments"])
             case "resources/read":
                 return as_json(await self.client.read_resource(parameters["uri"]))
             case _:
                 return {}
+
+    async def _call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        is_paid = tool in PAID and not arguments.get("dry_run")
+        if is_paid and self.host.declines:
+            raise MCPError(-32603, self.host.declines)
+        result = await self.client.call_tool(tool, arguments)
+        if is_paid and self._lost < self.host.loses:
+            self._lost += 1
+            raise MCPError(-32001, "Request timed out")
+        return as_json(result)
 
     async def _document(self) -> str:
         """Return the view as our server gives it, under the host's policy."""
@@ -194,6 +210,12 @@ class Chat:
 def as_json(answer: Any) -> dict[str, Any]:  # noqa: ANN401 - any answer of the SDK
     """Return an answer of our server as a host passes it on."""
     return json.loads(answer.model_dump_json(by_alias=True, exclude_none=True))
+
+
+def images_of(result: CallToolResult) -> list[dict[str, Any]]:
+    """Return the images of a tool's result."""
+    fields: dict[str, Any] = result.structured_content or {}
+    return fields["images"]
 
 
 @asynccontextmanager

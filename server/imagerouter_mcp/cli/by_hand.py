@@ -6,11 +6,9 @@ Each command line is built from the tool's own schema, and the tool's own answer
 import argparse
 import json
 import re
-import subprocess
 import sys
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -20,6 +18,7 @@ import anyio
 from mcp import Client
 from mcp.types import CallToolResult, ImageContent
 
+from imagerouter_mcp.cli.browser import open_in_browser
 from imagerouter_mcp.cli.chart import chart
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.cli.grammar import TYPED_WRONGLY, Grammar
@@ -34,7 +33,7 @@ from imagerouter_mcp.images.finish.step_words import is_step
 from imagerouter_mcp.images.pixels.preview import make_preview
 from imagerouter_mcp.images.source_images import is_data
 from imagerouter_mcp.server import build_server
-from imagerouter_mcp.settings import Settings, expand, program_environment
+from imagerouter_mcp.settings import Settings, expand
 from imagerouter_mcp.tools import all_tools
 from imagerouter_mcp.tools.declare import explained
 from imagerouter_mcp.wiring import open_app
@@ -331,7 +330,7 @@ def _tell(result: CallToolResult, options: argparse.Namespace, *, makes: bool) -
     paths = [Path(image["path"]) for image in images if "path" in image]
     if getattr(options, "open", False):
         for path in paths:
-            _open(path)
+            open_in_browser(path.as_uri())
     try:
         _print(result, content, options, paths)
     except OSError:  # a closed pipe, a full disk
@@ -339,15 +338,6 @@ def _tell(result: CallToolResult, options: argparse.Namespace, *, makes: bool) -
     if content.get("error", {}).get("kind") == "arguments":
         return TYPED_WRONGLY
     return int(bool(result.is_error))
-
-
-def _open(path: Path) -> None:
-    """Show a file in the person's browser, which gets none of the secrets in the environment."""
-    program = "import sys, webbrowser; webbrowser.open(sys.argv[1])"
-    with suppress(OSError):
-        subprocess.run(  # noqa: S603 - our own program, and a file of our own
-            [sys.executable, "-P", "-c", program, path.as_uri()], env=program_environment(), check=False
-        )
 
 
 def _print(

@@ -13,6 +13,8 @@ _SENTENCES = (
     (re.compile(r"unrecognized arguments: (.*)"), r"\1 is not known here"),
     (re.compile(r"the following arguments are required: (.*)"), r"\1 is missing"),
     (re.compile(r"argument (\S+): ignored explicit argument '?(.*?)'?"), r"\1 takes no value"),
+    (re.compile(r"one of the arguments (\S+) (\S+) is required"), r"\1 or \2 is missing"),
+    (re.compile(r"argument (\S+): not allowed with argument (\S+)"), r"\1 does not go with \2"),
     (re.compile(r"argument \S+: (.*)"), r"\1"),
 )
 

@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import partial
 from itertools import takewhile
 
@@ -46,6 +47,8 @@ for whoever types.
       make a picture
   imagerouter-mcp edit fox.png "at dusk"
       change one
+  imagerouter-mcp studio
+      see them in the browser
 
 Add --sandbox to try it without a key,
 for nothing. --help lists all commands.
@@ -114,13 +117,35 @@ def parser() -> argparse.ArgumentParser:
     http = commands.add_parser("http", help="serve MCP over streamable HTTP")
     http.add_argument("--host", default="127.0.0.1", help="address to bind to (default %(default)s)")
     http.add_argument("--port", type=_port, default=8300, help="port to bind to (default %(default)s)")
+    http.add_argument(
+        "--studio", action="store_true", help="print a link to the studio page; a terminal always gets one"
+    )
     _add_sandbox_option(http)
+    _add_gallery(commands.add_parser)
     _add_sandbox(commands.add_parser)
     demo = commands.add_parser("demo", help="make and edit a picture through a real MCP client")
     demo.add_argument("--live", action="store_true", help="use the real service's free test model")
     demo.add_argument("--output", default="demo-output", help="folder for the pictures (default %(default)s)")
     _add_setting_up(commands.add_parser)
     return top
+
+
+def _add_gallery(add: Callable[..., argparse.ArgumentParser]) -> None:
+    studio = add("studio", help="open the gallery in the browser, to look, make and edit")
+    studio.add_argument("--port", type=_port, default=0, help="port to bind to (default: a free one)")
+    studio.add_argument("--no-browser", action="store_true", help="only print the link")
+    studio.add_argument(
+        "--link", action="store_true", help="print a link to a studio that is being served already"
+    )
+    _add_sandbox_option(studio)
+    delete = add("delete", help="delete pictures, with their files")
+    which = delete.add_mutually_exclusive_group(required=True)
+    which.add_argument("handles", nargs="*", metavar="HANDLE", default=[], help="such as img_7f3a")
+    which.add_argument(
+        "--before", type=_day, metavar="DATE", help="all pictures made before a day, such as 2026-11-23"
+    )
+    delete.add_argument("--yes", action="store_true", help="delete without asking")
+    _add_sandbox_option(delete)
 
 
 class _SandboxHelp(argparse.Action):
@@ -173,6 +198,13 @@ def _port(word: str) -> int:
     if not word.isdecimal() or int(word) > _LAST_PORT:
         raise argparse.ArgumentTypeError(f"{word!r} is not a port from 0 to {_LAST_PORT}")
     return int(word)
+
+
+def _day(word: str) -> date:
+    try:
+        return date.fromisoformat(word)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{word!r} is no day such as 2026-11-23") from None
 
 
 def _address(text: str) -> str:
@@ -231,7 +263,11 @@ def _served(options: argparse.Namespace) -> Callable[[], int]:
         case "http":
             from imagerouter_mcp.cli.serve_http import serve_http  # noqa: PLC0415 - see `_command`
 
-            return partial(serve_http, options.host, options.port, sandbox=_sandbox(options))
+            return partial(
+                serve_http, options.host, options.port, sandbox=_sandbox(options), studio=options.studio
+            )
+        case "studio" | "delete":
+            return _for_the_gallery(options)
         case "sandbox":
             from imagerouter_mcp.cli.sandbox import run_sandbox  # noqa: PLC0415 - see `_command`
 
@@ -246,6 +282,23 @@ def _served(options: argparse.Namespace) -> Callable[[], int]:
             from imagerouter_mcp.cli.serve_stdio import serve_stdio  # noqa: PLC0415 - see `_command`
 
             return partial(serve_stdio, sandbox=_sandbox(options))
+
+
+def _for_the_gallery(options: argparse.Namespace) -> Callable[[], int]:
+    from imagerouter_mcp.cli.screen import speak_any_language  # noqa: PLC0415 - see `_command`
+
+    speak_any_language()
+    if options.command == "delete":
+        from imagerouter_mcp.cli.delete import run_delete  # noqa: PLC0415 - see `_command`
+
+        return partial(
+            run_delete, options.handles, options.before, yes=options.yes, sandbox=_sandbox(options)
+        )
+    from imagerouter_mcp.cli.serve_studio import print_studio_link, run_studio  # noqa: PLC0415 - see `_command`
+
+    if options.link:
+        return partial(print_studio_link, sandbox=_sandbox(options))
+    return partial(run_studio, options.port, sandbox=_sandbox(options), browser=not options.no_browser)
 
 
 def _setting_up(options: argparse.Namespace) -> Callable[[], int]:

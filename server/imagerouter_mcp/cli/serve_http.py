@@ -8,6 +8,7 @@ from types import FrameType
 
 import anyio
 import uvicorn
+from starlette.types import ASGIApp
 
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.descriptor_limit import raise_descriptor_limit
@@ -17,6 +18,7 @@ from imagerouter_mcp.http_app.app import build_http_app
 from imagerouter_mcp.http_app.connections import ACCEPTED_AT_ONCE, Connection, Server
 from imagerouter_mcp.http_app.exposure import EVERYWHERE, check_exposure, is_loopback
 from imagerouter_mcp.http_app.request_log import log_requests
+from imagerouter_mcp.http_app.studio.opening_links import noted_address, opening_link
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
 
@@ -24,48 +26,42 @@ CLOSING_SECONDS = 2
 """Seconds that open streams may last after a signal."""
 
 
-def serve_http(host: str, port: int, *, sandbox: bool) -> int:
+def serve_http(host: str, port: int, *, sandbox: bool, studio: bool) -> int:
     """Serve until a signal arrives.
 
     Args:
         host: The address to bind to; any but loopback needs `IMAGEROUTER_MCP_TOKEN`.
         port: The port to bind to.
         sandbox: Whether to make pictures with the sandbox.
+        studio: Whether to print a link to the studio, even if no terminal shows it.
 
     Raises:
         ConfigurationError: The address needs a token, and there is none.
     """
-    # uvicorn raises the signal that ended it once more; by then the work is done.
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, _ignore)
+    let_signals_pass()
     log_requests()
     raise_descriptor_limit()
     with chosen_settings(sandbox=sandbox) as settings:
         check_exposure(settings, host)
-        with _listen(host, port) as listener:
-            anyio.run(_serve, settings.model_copy(update={"remote": True}), host, listener)
+        with listen("MCP", host, port) as listener:
+            shows_link = studio or bool(sys.stderr and sys.stderr.isatty())
+            anyio.run(_serve, settings.model_copy(update={"remote": True}), host, listener, shows_link)
     return 0
 
 
+def let_signals_pass() -> None:
+    """Have the signals that end a server do nothing more: uvicorn raises them again when its work is done."""
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, _ignore)
+
+
 def _ignore(_number: int, _frame: FrameType | None) -> None:
-    """Let a signal pass."""
+    pass
 
 
-async def _serve(settings: Settings, host: str, listener: socket.socket) -> None:
+async def _serve(settings: Settings, host: str, listener: socket.socket, shows_link: bool) -> None:  # noqa: FBT001 - anyio passes no names
     links = Links(settings.public_url or _reached(listener), link_secret(settings))
     async with open_app(settings, links) as app:
-        config = uvicorn.Config(
-            build_http_app(app, host),
-            http=Connection,
-            backlog=ACCEPTED_AT_ONCE,
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=bool(settings.http_proxies),
-            forwarded_allow_ips=list(settings.http_proxies),
-            timeout_graceful_shutdown=CLOSING_SECONDS,
-        )
         print(f"Serving MCP at http://{_shown(listener)}/mcp", file=sys.stderr, flush=True)
         if not settings.public_url and not is_loopback(host):
             print(
@@ -73,11 +69,43 @@ async def _serve(settings: Settings, host: str, listener: socket.socket) -> None
                 file=sys.stderr,
                 flush=True,
             )
-        await Server(config).serve(sockets=[listener])
+        if shows_link:
+            link = opening_link(links.base_url, settings)
+            print(f"The studio, once within ten minutes: {link}", file=sys.stderr, flush=True)
+        with noted_address(links.base_url, settings):
+            await serve(build_http_app(app, host), settings, listener)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+async def serve(served: ASGIApp, settings: Settings, listener: socket.socket) -> None:
+    """Serve an application until a signal arrives.
+
+    Args:
+        served: What answers.
+        settings: The proxies that are believed.
+        listener: Where requests arrive.
+    """
+    config = uvicorn.Config(
+        served,
+        http=Connection,
+        backlog=ACCEPTED_AT_ONCE,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.http_proxies),
+        forwarded_allow_ips=list(settings.http_proxies),
+        timeout_graceful_shutdown=CLOSING_SECONDS,
+    )
+    await Server(config).serve(sockets=[listener])
+
+
+def listen(what: str, host: str, port: int) -> socket.socket:
     """Return a listening socket.
+
+    Args:
+        what: What is served there, for the error.
+        host: The address to bind to.
+        port: The port, 0 for a free one.
 
     Raises:
         ConfigurationError: The address or the port cannot be used.
@@ -96,8 +124,8 @@ def _listen(host: str, port: int) -> socket.socket:
             raise
     except OSError as error:
         raise ConfigurationError(
-            f"MCP cannot be served at {host} port {port}: {error.strerror or error}.",
-            "Choose another --port or --host; --port 0 takes a free port.",
+            f"{what} cannot be served at {host} port {port}: {error.strerror or error}.",
+            "Choose another address; --port 0 takes a free port.",
         ) from None
     return listener
 

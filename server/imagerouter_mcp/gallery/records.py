@@ -40,6 +40,9 @@ class Gallery:
 
         Returns:
             The image as it is recorded now: another process may have been faster.
+
+        Raises:
+            NotFoundError: It was deleted meanwhile.
         """
         with self._database.transaction("IMMEDIATE") as connection:
             return rows.update(connection, handle, image)
@@ -56,10 +59,9 @@ class Gallery:
         Args:
             handle: As a person may write it: `img_7f3a`, `IMG 7F3A`, `7f3a`.
         """
-        written = _HANDLE.fullmatch("".join(handle.split()))
-        if written is None:
+        wanted = picture_handle(handle)
+        if wanted is None:
             return None
-        wanted = f"img_{written[1].lower()}"
         with self._database.transaction() as connection:
             where = "id = (SELECT generation_id FROM images WHERE handle = ?)"
             for record in rows.select(connection, where, (wanted,), 1):
@@ -67,6 +69,13 @@ class Gallery:
                     if image.handle == wanted:
                         return image, record
         return None
+
+    def was_deleted(self, handle: str) -> bool:
+        """Return whether a picture or a generation of this handle was there once."""
+        names = rows.storable(handle.strip().lower()), picture_handle(handle)
+        with self._database.transaction() as connection:
+            found = connection.execute("SELECT 1 FROM deleted WHERE handle IN (?, ?)", names)
+            return found.fetchone() is not None
 
     def delivered(self, limit: int) -> list[Record]:
         """Return the newest records that somebody got.
@@ -114,7 +123,7 @@ class Gallery:
         """Return the median duration of a model's latest results, in seconds; None if there are none."""
         with self._database.transaction() as connection:
             found = connection.execute(
-                "SELECT latency_ms FROM generations WHERE model = ? AND latency_ms IS NOT NULL"
+                "SELECT latency_ms FROM generations WHERE model = ? AND typeof(latency_ms) = 'integer'"
                 " ORDER BY id DESC LIMIT ?",
                 (model, _LATENCIES),
             ).fetchall()
@@ -137,3 +146,9 @@ class Gallery:
         """Return True if records can be written now; else raise."""
         with self._database.transaction("IMMEDIATE"):
             return True
+
+
+def picture_handle(text: str) -> str | None:
+    """Return a picture's handle as the gallery has it, such as `img_7f3a`; None if the text is none."""
+    written = _HANDLE.fullmatch("".join(text.split()))
+    return f"img_{written[1].lower()}" if written else None

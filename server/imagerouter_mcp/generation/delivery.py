@@ -368,11 +368,13 @@ class Delivery:
 
     async def _updated(self, image: GalleryImage, stored: StoredImage) -> GalleryImage:
         """Enter the new file of an image, unless another process was faster; then the new files go."""
-        recorded = await to_thread.run_sync(self._gallery.update, image.handle, stored)
+        try:
+            recorded = await to_thread.run_sync(self._gallery.update, image.handle, stored)
+        except NotFoundError:  # it was deleted meanwhile
+            await to_thread.run_sync(_discard_files, stored)
+            raise
         if recorded.path != stored.path:
-            for needless in (stored, stored.original):
-                if needless and needless.path:
-                    await to_thread.run_sync(discard, needless.path)
+            await to_thread.run_sync(_discard_files, stored)
         return recorded
 
     def _usual_place(self, record: Record) -> Destination:
@@ -426,6 +428,12 @@ class Delivery:
             what,
             f"{came}Do not make it again: open {image.url} (kept for about {LINK_DAYS} days){again}.",
         )
+
+
+def _discard_files(stored: StoredImage) -> None:
+    for needless in (stored, stored.original):
+        if needless and needless.path:
+            discard(needless.path)
 
 
 def _part(handle: str, number: int) -> str:

@@ -11,6 +11,7 @@ from anyio import to_thread
 from imagerouter_mcp.errors import NotFoundError
 from imagerouter_mcp.gallery.entries import GalleryImage, Record
 from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.gallery.rows import was_deleted
 from imagerouter_mcp.lines import cut_middle
 from imagerouter_mcp.settings import expand
 
@@ -65,6 +66,8 @@ async def find_image(gallery: Gallery, handle: str) -> tuple[GalleryImage, Recor
     if handle[:4].lower() == "gen_":
         return await to_thread.run_sync(_of_generation, gallery, handle.lower())
     found = await find_file(gallery, handle) or await to_thread.run_sync(gallery.find, handle)
+    if found is None and await to_thread.run_sync(gallery.was_deleted, handle):
+        raise was_deleted(handle.strip())
     if found is None:
         raise NotFoundError(
             f"There is no picture {cut_middle(handle, _SHOWN)!r} in the gallery.",
@@ -91,6 +94,8 @@ async def find_file(gallery: Gallery, text: str) -> tuple[GalleryImage, Record] 
 
 def _of_generation(gallery: Gallery, handle: str) -> tuple[GalleryImage, Record]:
     record = gallery.generation(handle)
+    if record is None and gallery.was_deleted(handle):
+        raise was_deleted(handle)
     if record is None:
         raise NotFoundError(
             f"{handle[:40]} has made no picture yet.", "Call get_generation with it, or give another handle."

@@ -19,7 +19,8 @@ from imagerouter_mcp.http_app.probes import add_probes
 from imagerouter_mcp.http_app.request_ids import RequestIds
 from imagerouter_mcp.http_app.request_log import REQUEST_ID_HEADER, RequestLog
 from imagerouter_mcp.http_app.sessions import Sessions
-from imagerouter_mcp.http_app.studio.routes import add_studio, studio_codes
+from imagerouter_mcp.http_app.studio.opening_links import studio_codes
+from imagerouter_mcp.http_app.studio.routes import add_studio
 from imagerouter_mcp.http_app.upload_page import add_uploads
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.wiring import App
@@ -53,7 +54,7 @@ def build_http_app(app: App, host: str, *, studio_only: bool = False) -> ASGIApp
     check_exposure(settings, host)
     server = build_server(app)
     sessions = BrowserSessions()
-    add_studio(server, app, studio_codes(app), sessions)
+    add_studio(server, app, studio_codes(settings), sessions)
     if not studio_only:
         add_probes(server, app)
     if app.links:

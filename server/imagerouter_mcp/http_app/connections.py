@@ -17,7 +17,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from imagerouter_mcp.descriptor_limit import descriptor_limit
-from imagerouter_mcp.http_app.exposure import MCP_PATH
+from imagerouter_mcp.http_app.exposure import MCP_PATH, STUDIO_CHANGES
 from imagerouter_mcp.http_app.household import household
 
 ARRIVAL_SECONDS = 15
@@ -75,8 +75,8 @@ class Connection(H11Protocol):
 
     @property
     def only_listens(self) -> bool:
-        """Whether the request is one for the events of a session, which has no end."""
-        return self.scope["method"] == "GET" and self.scope["path"] == MCP_PATH
+        """Whether the request is one for a stream of events, which has no end."""
+        return self.scope["method"] == "GET" and self.scope["path"] in (MCP_PATH, STUDIO_CHANGES)
 
     @property
     def _is_incomplete(self) -> bool:

@@ -43,8 +43,10 @@ def add_downloads(server: MCPServer[App], app: App, links: Links) -> None:
         if refused:
             return refused
         found = await to_thread.run_sync(app.gallery.find, handle)
+        if found is None and await to_thread.run_sync(app.gallery.was_deleted, handle):
+            return error_response(410, "This picture was deleted.")
         path = found[0].path if found else None
-        seen = await to_thread.run_sync(_inspected, path) if path else None
+        seen = await to_thread.run_sync(inspected, path) if path else None
         if path is None or seen is None:
             return error_response(
                 404, f"The file of this picture is not there. Ask show_image for {handle} again."
@@ -83,7 +85,7 @@ def refuse_link(links: Links, purpose: Purpose, name: str, request: Request) -> 
             )
 
 
-def _inspected(path: Path) -> tuple[str, os.stat_result] | None:
+def inspected(path: Path) -> tuple[str, os.stat_result] | None:
     """Return a file's media type, read from its bytes, and its status; None if it is no picture or video."""
     from imagerouter_mcp.images.inspect.formats import HEAD_BYTES, sniff  # noqa: PLC0415 - for the first download
 

@@ -20,6 +20,7 @@ STUDIO = f"{STUDIO_PAGE}/"
 """Prefix of all other paths of the studio."""
 STUDIO_FILES = f"{STUDIO}views/"
 STUDIO_SESSION = f"{STUDIO}session"
+STUDIO_CHANGES = f"{STUDIO}changes"
 STUDIO_OPEN = (STUDIO_PAGE, STUDIO, STUDIO_SESSION)
 """Paths of the studio that need no token, beside its files: the page, and where a code becomes a token."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

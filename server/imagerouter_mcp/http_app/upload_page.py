@@ -62,10 +62,17 @@ def add_uploads(server: MCPServer[App], app: App, links: Links) -> None:
             return _used()
         if request.method not in ("POST", "PUT"):
             return _page(_FORM)
-        return await _take(app, name, request)
+        return await take_upload(app, name, request)
 
 
-async def _take(app: App, name: str, request: Request) -> Response:
+async def take_upload(app: App, name: str, request: Request) -> Response:
+    """Receive a picture, keep it under a name from `Uploads.new_name`, and describe it.
+
+    Args:
+        app: Keeps the uploads.
+        name: Not used before.
+        request: Brings the picture as its body, or as a form's file.
+    """
     from imagerouter_mcp.images.confined import scratch_file  # noqa: PLC0415 - loaded at the first upload
     from imagerouter_mcp.images.workers import decode  # noqa: PLC0415 - as above
 
@@ -91,7 +98,7 @@ def _keep(uploads: Uploads, name: str, file: BinaryIO) -> "SourceImage | None":
         InvalidSourceError: It is not a picture.
         ConfigurationError: It cannot be kept.
     """
-    from imagerouter_mcp.images.prepare import prepare  # noqa: PLC0415 - see `_take`
+    from imagerouter_mcp.images.prepare import prepare  # noqa: PLC0415 - see `take_upload`
 
     prepared = prepare(file, "sent here")
     with prepared.file:

@@ -12,10 +12,10 @@ from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.cost import is_heavy
 from imagerouter_mcp.images.inspect.inspection import inspect
 
-Queue = Literal["sources", "previews", "heavy"]
+Queue = Literal["sources", "previews", "thumbnails", "heavy"]
 """Light work waits by its purpose; heavy work, whose thread waits for a child process, by itself."""
 
-_THREADS: dict[Queue, int] = {"sources": 1, "previews": 2, "heavy": 1}
+_THREADS: dict[Queue, int] = {"sources": 1, "previews": 2, "thumbnails": 1, "heavy": 1}
 _LIMITERS: RunVar[dict[Queue, CapacityLimiter]] = RunVar("threads that decode")
 
 T = TypeVar("T")

@@ -83,7 +83,7 @@ def description(image: "GalleryImage") -> str:
     kind = {"WEBP": "WebP", "X-ICON": "ICO"}.get(kind, kind)
     size = f"{image.width}×{image.height} " if image.width and image.height else ""
     length = f"{image.seconds:.1f} s, " if image.seconds else ""
-    return f"{size}{kind}, {length}{_file_size(image.bytes or 0)}"
+    return f"{size}{kind}, {length}{file_size(image.bytes or 0)}"
 
 
 def summary(made: "Result") -> str:
@@ -101,6 +101,7 @@ def cost_words(cost_usd: Decimal | None) -> str:
     return dollars(cost_usd) if cost_usd else "free"
 
 
-def _file_size(count: int) -> str:
+def file_size(count: int) -> str:
+    """Return a number of bytes in kilobytes or megabytes."""
     kilobytes, megabytes = count / 1000, count / 1_000_000
     return f"{megabytes:.1f} MB" if megabytes >= 1 else f"{max(1, round(kilobytes))} kB"

@@ -10,6 +10,7 @@ from imagerouter_mcp.errors import DeliveryError, ImageRouterError, NotFoundErro
 from imagerouter_mcp.gallery.entries import OPEN_STATES, Entry, GalleryImage, Record
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.gallery.rows import was_deleted
 from imagerouter_mcp.generation.calls.outcome import Finished, Outcome, Pending, Result, summed_up
 from imagerouter_mcp.generation.delivery import Delivery
 from imagerouter_mcp.generation.planning.plan import Plan
@@ -44,6 +45,8 @@ class Collector:
             NotFoundError: There is no such generation.
         """
         entries = await to_thread.run_sync(self._journal.call, handle.strip().lower())
+        if not entries and await to_thread.run_sync(self._gallery.was_deleted, handle):
+            raise was_deleted(handle.strip())
         if not entries:
             raise NotFoundError(
                 f"There is no generation {handle.strip()[:40]!r}.",
@@ -103,13 +106,17 @@ class Collector:
 
     async def _result(self, entry: Entry) -> Result:
         record = await to_thread.run_sync(self._gallery.generation, entry.handle)
+        if record is None and await to_thread.run_sync(self._gallery.was_deleted, entry.handle):
+            raise was_deleted(entry.handle)
         if record is None:
             raise DeliveryError(
                 f"{entry.handle} was made, and its record is gone.", "Look for the file in the output folder."
             )
         record, notes = await self._completed(record)
         plan = plan_of(entry)
-        return Result(record, plan.why if plan else "", plan and plan.estimate, (*entry.notes, *notes))
+        return Result(
+            record, plan.why if plan else "", plan and plan.estimate, (*entry.notes, *notes, *record.damage)
+        )
 
     async def _completed(self, record: Record) -> tuple[Record, tuple[str, ...]]:
         """Return a record with all files that can be had, and sentences about the late and the lost ones."""

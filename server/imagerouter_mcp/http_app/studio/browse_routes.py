@@ -13,7 +13,7 @@ from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.gallery.browsing import MOST_ON_A_PAGE, Kind, Shown, Wanted
 from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.http_app.exposure import STUDIO
-from imagerouter_mcp.http_app.studio.small_json import answer
+from imagerouter_mcp.http_app.studio.small_json import answer, unusable
 from imagerouter_mcp.wiring import App
 
 _USUAL_LIMIT = 120
@@ -50,11 +50,6 @@ def add_browsing(server: MCPServer[App], app: App) -> None:
         except ImageRouterError as error:
             return unusable(app, error)
         return answer({"models": [{"model": model, "generations": made} for model, made in models]})
-
-
-def unusable(app: App, error: ImageRouterError) -> Response:
-    """Return the answer to a request for which the gallery cannot be used."""
-    return error_response(503, app.settings.for_callers(f"{error.what} {error.remedy}"))
 
 
 def _page(app: App, which: Wanted, anchor: int | None, offset: int, limit: int) -> dict[str, object]:

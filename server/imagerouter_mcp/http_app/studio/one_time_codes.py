@@ -12,6 +12,7 @@ import hmac
 import re
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -33,15 +34,17 @@ class OneTimeCodes:
     Args:
         secret: Anyone who knows it can make codes.
         data_dir: Holds `studio-codes`, with a file for each code that was redeemed lately.
+        clock: Returns the time in seconds since 1970.
     """
 
-    def __init__(self, secret: bytes, data_dir: Path) -> None:
+    def __init__(self, secret: bytes, data_dir: Path, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._key = hmac.digest(secret, b"studio code", "sha256")
         self._folder = data_dir / "studio-codes"
 
     def new(self) -> str:
         """Return a code that works once within ten minutes."""
-        expires = int(time.time()) + LASTS_SECONDS
+        expires = int(self._clock()) + LASTS_SECONDS
         told = expires.to_bytes(_TIME_BYTES) + secrets.token_bytes(_RANDOM_BYTES)
         return base64.urlsafe_b64encode(told + self._signature(told)).decode()
 
@@ -57,7 +60,7 @@ class OneTimeCodes:
         told, signature = decoded[:-_SIGNATURE_BYTES], decoded[-_SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, self._signature(told)):
             return "wrong"
-        if time.time() >= int.from_bytes(told[:_TIME_BYTES]):
+        if self._clock() >= int.from_bytes(told[:_TIME_BYTES]):
             return "expired"
         return "good" if self._mark(code) else "used"
 

@@ -2,11 +2,13 @@
 
 from mcp.server import MCPServer
 
-from imagerouter_mcp.gallery.signed_links import link_secret
 from imagerouter_mcp.http_app.browser_sessions import BrowserSessions
 from imagerouter_mcp.http_app.studio.browse_routes import add_browsing
+from imagerouter_mcp.http_app.studio.deletion_routes import add_deletion
 from imagerouter_mcp.http_app.studio.entrance import add_entrance
+from imagerouter_mcp.http_app.studio.live_changes import add_changes
 from imagerouter_mcp.http_app.studio.one_time_codes import OneTimeCodes
+from imagerouter_mcp.http_app.studio.picture_routes import add_pictures
 from imagerouter_mcp.http_app.studio.static_page import add_studio_page
 from imagerouter_mcp.wiring import App
 
@@ -23,12 +25,6 @@ def add_studio(server: MCPServer[App], app: App, codes: OneTimeCodes, sessions: 
     add_studio_page(server)
     add_entrance(server, app, codes, sessions)
     add_browsing(server, app)
-
-
-def studio_codes(app: App) -> OneTimeCodes:
-    """Return what makes and redeems the studio's codes.
-
-    Raises:
-        ConfigurationError: The data folder cannot keep the secret that signs them.
-    """
-    return OneTimeCodes(link_secret(app.settings), app.settings.data_dir)
+    add_pictures(server, app)
+    add_deletion(server, app)
+    add_changes(server, app, sessions)

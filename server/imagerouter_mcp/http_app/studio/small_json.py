@@ -7,8 +7,10 @@ import pydantic_core
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
+from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.http_app.downloads import HARMLESS
 from imagerouter_mcp.tools.structured import as_json
+from imagerouter_mcp.wiring import App
 
 MOST_BYTES = 64 * 1024
 
@@ -30,3 +32,8 @@ async def read_object(request: Request) -> dict[str, Any] | None:
 def answer(content: Mapping[str, object], status: int = 200) -> JSONResponse:
     """Return an answer whose texts are as harmless as those of the tools."""
     return JSONResponse(as_json(content), status, HARMLESS)
+
+
+def unusable(app: App, error: ImageRouterError) -> JSONResponse:
+    """Return the answer to a request for which the gallery cannot be used."""
+    return answer({"error": app.settings.for_callers(f"{error.what} {error.remedy}")}, 503)

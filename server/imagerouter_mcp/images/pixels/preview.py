@@ -22,7 +22,7 @@ from imagerouter_mcp.images.pixels.decode import fitted, loaded, upper_half, upr
 from imagerouter_mcp.images.pixels.draw_svg import can_draw, draw_svg
 from imagerouter_mcp.images.pixels.scale import in_bands
 
-PreviewSize = Literal["auto", "large"]
+PreviewSize = Literal["auto", "large", "tile_160", "tile_320", "tile_640"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,9 @@ class Budget:
 BUDGETS: dict[PreviewSize, Budget] = {
     "auto": Budget(512, 60_000, (75, 55, 40)),
     "large": Budget(2048, 700_000, (85, 70, 50)),
+    "tile_160": Budget(160, 20_000, (80, 60, 40)),
+    "tile_320": Budget(320, 60_000, (80, 60, 40)),
+    "tile_640": Budget(640, 160_000, (80, 60, 40)),
 }
 """Claude Desktop takes 1,048,576 bytes in all; 60 kB leaves room for several pictures and a long text."""
 

@@ -1,0 +1,105 @@
+"""Tell the studio's page when the gallery or the journal has changed, whichever process changed it."""
+
+import json
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+from dataclasses import asdict
+
+import anyio
+from anyio import to_thread
+from mcp.server import MCPServer
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from imagerouter_mcp.errors import ImageRouterError
+from imagerouter_mcp.gallery.browsing import Browsing, State
+from imagerouter_mcp.http_app.admission import CLIENT, SESSION
+from imagerouter_mcp.http_app.browser_sessions import BrowserSessions
+from imagerouter_mcp.http_app.downloads import HARMLESS
+from imagerouter_mcp.http_app.error_response import error_response
+from imagerouter_mcp.http_app.exposure import STUDIO_CHANGES
+from imagerouter_mcp.http_app.shares import Shares
+from imagerouter_mcp.wiring import App
+
+MOST_STREAMS = 32
+"""One session can take half of them."""
+LOOK_SECONDS = 0.4
+"""How often somebody looks, however many pages are open, and nobody while none is."""
+HEARTBEAT_SECONDS = 15
+"""How long a stream is silent at most, so that one that nobody reads is noticed."""
+_HEADERS = {**HARMLESS, "X-Accel-Buffering": "no"}
+
+
+def add_changes(server: MCPServer[App], app: App, sessions: BrowserSessions) -> None:
+    """Add `/studio/changes`, a stream of events; each has the state of the gallery as JSON.
+
+    Args:
+        server: The server being built.
+        app: Holds the gallery.
+        sessions: Tells when a session has ended; its streams end too.
+    """
+    watch = Watch(app.browsing)
+    streams = Shares(MOST_STREAMS)
+
+    @server.custom_route(STUDIO_CHANGES, methods=["GET"])
+    async def changes(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
+        client, session = request.scope[CLIENT], request.scope[SESSION]
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream", headers=_HEADERS)
+        if not streams.take(client):
+            return error_response(503, "Too many pages follow the changes. Close some.", {"Retry-After": "5"})
+        lasts = (lambda: sessions.lasts(session)) if session else (lambda: True)
+        return _Counted(_events(watch, lasts), lambda: streams.give_back(client))
+
+
+class Watch:
+    """Looks for changes for all streams together.
+
+    Args:
+        browsing: Reads the state.
+    """
+
+    def __init__(self, browsing: Browsing) -> None:
+        self._browsing = browsing
+        self._one_at_a_time = anyio.Lock()
+        self._seen_at = 0.0
+        self._state: State | None = None
+
+    async def state(self) -> State | None:
+        """Return the state, at most `LOOK_SECONDS` old; the last one known if it cannot be read."""
+        async with self._one_at_a_time:
+            if time.monotonic() - self._seen_at >= LOOK_SECONDS or self._state is None:
+                with suppress(ImageRouterError):
+                    self._state = await to_thread.run_sync(self._browsing.state)
+                self._seen_at = time.monotonic()
+            return self._state
+
+
+class _Counted(StreamingResponse):
+    """A stream of events that says when it has ended, however that came."""
+
+    def __init__(self, events: AsyncGenerator[str], ended: Callable[[], None]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers=_HEADERS)
+        self._ended = ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._ended()
+
+
+async def _events(watch: Watch, lasts: Callable[[], bool]) -> AsyncGenerator[str]:
+    told: State | None = None
+    spoke_at = time.monotonic()
+    while lasts():
+        state = await watch.state()
+        if state is not None and state != told:
+            told, spoke_at = state, time.monotonic()
+            yield f"data: {json.dumps(asdict(state))}\n\n"
+        elif time.monotonic() - spoke_at >= HEARTBEAT_SECONDS:
+            spoke_at = time.monotonic()
+            yield ": nothing new\n\n"
+        await anyio.sleep(LOOK_SECONDS)

@@ -1,0 +1,224 @@
+"""What costs money in the view: its price is named first, and one click pays once."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.async_api import Locator, expect
+
+from views.conftest import Chats
+from views.host_page import CLAUDE_DESKTOP, GOOD, INSPECTOR, SUNPEAK, Chat, Host, images_of
+
+FOX = {"prompt": "A fox", "model": "test/test"}
+PRICE = re.compile(r"for (about|up to) \$0\.\d+$")
+Journal = Callable[[], list[dict[str, Any]]]
+
+
+async def open_fox(chat: Chat) -> Locator:
+    """Draw a picture, and return the line that changes it."""
+    await chat.call("generate_image", **FOX)
+    return chat.view.get_by_role("textbox", name="What to change")
+
+
+async def priced(chat: Chat) -> Locator:
+    """Return the button that changes the picture, once it names a price."""
+    button = chat.view.get_by_role("button", name=re.compile("^Change for"))
+    await expect(button).to_have_text(PRICE)
+    return button
+
+
+def said(chat: Chat) -> Locator:
+    """Return what is said below the line."""
+    return chat.view.locator(".change-said")
+
+
+def paid_edits(journal: Journal) -> int:
+    return sum(entry["paid"] for entry in journal() if entry["path"].endswith("/edits"))
+
+
+def calls(chat: Chat, tool: str = "edit_image") -> list[dict[str, Any]]:
+    """Return the arguments of the view's calls of a tool."""
+    asked = chat.asked_for("tools/call")
+    return [each["arguments"] for each in asked if each["name"] == tool]
+
+
+@pytest.mark.parametrize(
+    "host", [GOOD, CLAUDE_DESKTOP, SUNPEAK, INSPECTOR], ids=["good", "claude desktop", "sunpeak", "inspector"]
+)
+async def test_a_change_names_its_price_and_is_paid_for_by_the_click(
+    chat: Chats, journal: Journal, host: Host
+) -> None:
+    async with chat(host) as page:
+        line = await open_fox(page)
+        await line.fill("Make the sky orange")
+        button = await priced(page)
+        assert paid_edits(journal) == 0
+        assert [call["dry_run"] for call in calls(page)] == [True]
+        await button.click()
+        await expect(page.view.get_by_text("Make the sky orange").first).to_be_visible()
+        await expect(line).to_have_value("")
+    assert paid_edits(journal) == 1
+    asked, made = calls(page)
+    assert made["images"] == asked["images"] == [made["images"][0]]
+    assert made["confirm_cost"] is True
+    assert made["model"] == "google/gemini-2.5-flash"
+
+
+async def test_the_model_is_told_what_was_made(chat: Chats) -> None:
+    async with chat() as page:
+        line = await open_fox(page)
+        await line.fill("Add a hat")
+        await (await priced(page)).click()
+        await expect(line).to_have_value("")
+        (context,) = page.asked_for("ui/update-model-context")
+        newest = await page.client.call_tool("show_image", {"handle": "last", "preview": "none"})
+    (source,) = calls(page)[-1]["images"]
+    made = images_of(newest)[0]["handle"]
+    text = context["content"][0]["text"]
+    assert source in text
+    assert made in text
+    assert "Add a hat" in text
+
+
+async def test_typing_asks_for_one_price_and_for_none_twice(chat: Chats) -> None:
+    async with chat() as page:
+        line = await open_fox(page)
+        await line.press_sequentially("Add a hat", delay=5)
+        await priced(page)
+        await line.press("End")
+        await line.press("s")
+        await line.press("Backspace")
+        await priced(page)
+    assert [call["prompt"] for call in calls(page)] == ["Add a hat"]
+
+
+async def test_enter_pays_only_once_the_price_is_shown_and_never_twice(
+    chat: Chats, journal: Journal, change_sandbox: Callable[..., None]
+) -> None:
+    async with chat() as page:
+        line = await open_fox(page)
+        change_sandbox(latency_seconds=0.6)
+        await line.fill("Add a hat")
+        await line.press("Enter")
+        await priced(page)
+        assert paid_edits(journal) == 0
+        await line.press("Enter")
+        await line.press("Enter")
+        await expect(page.view.get_by_role("button", name=re.compile("^Changing …"))).to_be_visible()
+        await line.press("Enter")
+        await expect(line).to_have_value("")
+    assert paid_edits(journal) == 1
+    assert sum("dry_run" not in call for call in calls(page)) == 1
+
+
+async def test_a_double_click_pays_once_and_never_for_a_price_not_yet_seen(
+    chat: Chats, journal: Journal
+) -> None:
+    async with chat() as page:
+        line = await open_fox(page)
+        await page.view.get_by_role("button", name="4 more like this").dblclick()
+        await expect(page.view.get_by_role("button", name="Make 4 more for free")).to_be_visible()
+        assert not calls(page, "generate_image")[1:]
+        await line.fill("Add a hat")
+        await (await priced(page)).dblclick()
+        await expect(line).to_have_value("")
+    assert paid_edits(journal) == 1
+
+
+async def test_more_like_this_makes_four_new_pictures_for_the_price_named(
+    chat: Chats, journal: Journal
+) -> None:
+    async with chat() as page:
+        await open_fox(page)
+        await page.view.get_by_role("button", name="4 more like this").click()
+        button = page.view.get_by_role("button", name="Make 4 more for free")
+        await button.click()
+        await expect(page.view.get_by_role("button", name="Use number 4")).to_be_visible()
+    asked, made = calls(page, "generate_image")
+    assert asked.pop("dry_run")
+    assert made == asked | {"confirm_cost": True}
+    assert made["n"] == 4
+    assert made["again"] is True
+    assert sum(entry["paid"] for entry in journal()) == 5
+
+
+async def test_a_lost_answer_is_asked_for_again_and_paid_for_once(chat: Chats, journal: Journal) -> None:
+    async with chat(Host(loses=1)) as page:
+        await open_fox(page)
+        await page.view.get_by_role("button", name="4 more like this").click()
+        await page.view.get_by_role("button", name="Make 4 more for free").click()
+        again = page.view.get_by_role("button", name="Ask again for free, paid once")
+        await expect(again).to_be_visible()
+        await expect(said(page)).to_contain_text("The picture may have been made and charged.")
+        await again.click()
+        await expect(page.view.get_by_role("button", name="Use number 4")).to_be_visible()
+    assert sum(entry["paid"] for entry in journal()) == 5
+
+
+async def test_a_host_that_cannot_ask_the_person_leaves_the_wish_to_the_model(
+    chat: Chats, journal: Journal
+) -> None:
+    async with chat(Host(declines="Unsupported result type 'input_required' for tools/call")) as page:
+        line = await open_fox(page)
+        await line.fill("Add a hat")
+        await (await priced(page)).click()
+        await expect(said(page)).to_contain_text("The assistant was asked to do this.")
+        (message,) = page.asked_for("ui/message")
+    assert re.search(r"img_\w+: Add a hat", message["content"][0]["text"])
+    assert paid_edits(journal) == 0
+
+
+async def test_a_free_failure_can_be_tried_again_for_the_price_named(chat: Chats, journal: Journal) -> None:
+    async with chat(edit_model="sandbox/free-failure") as page:
+        line = await open_fox(page)
+        await line.fill("Add a hat")
+        await page.view.get_by_role("button", name="Change (price unknown)").click()
+        again = page.view.get_by_role("button", name="Try again (price unknown)")
+        await expect(again).to_be_visible()
+        await expect(said(page)).to_contain_text("Nothing was charged.")
+        await again.click()
+        await expect(again).to_be_hidden()
+        await expect(again).to_be_visible()
+        await expect(line).to_have_value("Add a hat")
+    tried = [entry for entry in journal() if entry["path"].endswith("/edits")]
+    assert [entry["paid"] for entry in tried] == [False, False]
+
+
+@pytest.mark.parametrize("model", ["sandbox/charged-failure", "sandbox/refusal"])
+async def test_what_was_charged_or_refused_is_not_offered_again(chat: Chats, model: str) -> None:
+    async with chat(edit_model=model) as page:
+        line = await open_fox(page)
+        await line.fill("Add a hat")
+        await page.view.get_by_role("button", name="Change (price unknown)").click()
+        await expect(said(page)).to_contain_text("charged")
+        await expect(page.view.get_by_role("button", name="Change", exact=True)).to_be_visible()
+        await expect(page.view.get_by_role("button", name="Try again")).to_be_hidden()
+
+
+async def test_a_call_of_the_model_that_failed_is_tried_again_where_the_host_names_its_tool(
+    chat: Chats, journal: Journal
+) -> None:
+    host = Host(context={"toolInfo": {"tool": {"name": "generate_image", "inputSchema": {}}}})
+    async with chat(host) as page:
+        await page.call("generate_image", prompt="A fox", model="sandbox/free-failure")
+        await page.view.get_by_role("button", name="Try again", exact=True).click()
+        again = page.view.get_by_role("button", name="Try again (price unknown)")
+        await again.click()
+        await expect(again).to_be_hidden()
+        await expect(again).to_be_visible()
+    assert [entry["paid"] for entry in journal() if entry["method"] == "POST"] == [False, False]
+
+
+async def test_an_older_price_is_asked_for_again_before_it_is_paid(chat: Chats, journal: Journal) -> None:
+    async with chat() as page:
+        await page.page.clock.install()
+        line = await open_fox(page)
+        await line.fill("Add a hat")
+        await page.page.clock.run_for(1000)
+        button = await priced(page)
+        await page.page.clock.fast_forward(31_000)
+        await button.click()
+        await expect(line).to_have_value("")
+    assert ["dry_run" in call for call in calls(page)] == [True, True, False]
+    assert paid_edits(journal) == 1
