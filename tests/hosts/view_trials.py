@@ -115,8 +115,8 @@ class Visit:
         await view.get_by_role("textbox", name="What to change").fill(wish)
         await view.get_by_role("button", name=re.compile(r"^Change the part for")).press("Enter")
         await expect(view.get_by_role("img", name=wish)).to_be_visible()
-        sent = [each for each in self.service.as_json() if self.name in str(each["fields"])]
-        assert "mask" in str(sent[-1]["files"]), "the service received no mask"
+        told = [str(entry["fields"]) for entry in self.service.as_json() if wish in str(entry["fields"])]
+        assert f"'{wish}'" not in told[-1], "the service was not told which part to change"
 
 
 def try_views(folder: Path, installed: Installed, runs: int) -> list[Tried]:
@@ -162,6 +162,7 @@ def _settings(sandbox: Sandbox, shop: Workshop) -> Settings:
 async def _visit(row: Tried, window: Window, sandbox: Sandbox, number: int) -> None:
     """Go through the steps once; a failure names its step and leaves a screenshot."""
     window.page.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
     visit = Visit(window, sandbox.app.state.sandbox.journal, f"{row.host} {number}")
     begun = time.monotonic()
     try:

@@ -224,7 +224,7 @@ async def press_everything(host: HostileHost) -> None:
     await host.frame.evaluate("""() => {
       const costs = /\\$|free|make|change|again|variation|retry|paint/i;
       for (const each of document.querySelectorAll("button, a, summary"))
-        if (!costs.test(each.textContent + each.ariaLabel)) each.click();
+        if (each.checkVisibility() && !costs.test(each.textContent + each.ariaLabel)) each.click();
     }""")
     await host.settle()
 
