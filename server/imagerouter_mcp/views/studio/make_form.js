@@ -13,7 +13,7 @@ const SIZES = [["", "Automatic"], ["1K", "1K"], ["2K", "2K"], ["4K", "4K"]];
 const QUALITIES = [["", "Automatic"], ["low", "Low"], ["medium", "Medium"], ["high", "High"]];
 const LONGEST_PROMPT = 10_000;
 const MOST = 8;
-/** What is asked for until the models are known. */
+/** What is asked for while the models are not known, and for several sources, which few models take. */
 const FREE = { id: "free", free: true, output: "image" };
 
 export class MakeForm {
@@ -109,8 +109,8 @@ export class MakeForm {
   }
 
   #sourced() {
-    const edits = this.sources.count > 0;
-    if (!this.#chosen) this.#choose(freeModel(this.#models, { edits }) ?? FREE);
+    const { count } = this.sources;
+    if (!this.#chosen) this.#choose((count < 2 && freeModel(this.#models, { edits: count > 0 })) || FREE);
     this.#meant();
   }
 
