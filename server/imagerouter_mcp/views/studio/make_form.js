@@ -122,7 +122,7 @@ export class MakeForm {
     this.modelButton.setAttribute("aria-label", `Model: ${name}, ${priceWords(model)}`);
     fill(this.seconds, [["", "Automatic"], ...(model.seconds ?? []).map((each) => [String(each), `${each} s`])].map(([value, text]) => el("option", { value }, text)));
     this.seconds.field.hidden = !model.seconds?.length;
-    this.quality.field.hidden = !model.takes?.includes("quality");
+    this.quality.field.hidden = video || !model.takes?.includes("quality");
     this.count.field.hidden = this.clear.hidden = video;
     this.#meant();
   }
@@ -156,7 +156,7 @@ export class MakeForm {
     const given = { aspect_ratio: this.shape.value, size: this.size.value };
     if (video) Object.assign(given, { seconds: Number(this.seconds.value) });
     else Object.assign(given, { n: Number(this.count.value) - 1 && Number(this.count.value), background: this.transparent.checked && "transparent" });
-    if (!this.quality.field.hidden && !video) given.quality = this.quality.value;
+    if (!this.quality.field.hidden) given.quality = this.quality.value;
     return Object.fromEntries(Object.entries(given).filter(([, value]) => value));
   }
 
