@@ -27,7 +27,7 @@ const REFUSALS = ["budget", "moderation"];
  *   state: "pictures"|"list"|"pending"|"error"|"refused"|"empty"|"price"|"cancelled",
  *   pictures: Object[], sheet: string, generation: string, heading: string, notes: string[],
  *   failures: string[], sources: string[], text: string, prompt: string, model: string,
- *   cost: number|null, elapsed: number|null, askAgain: number|null, total: number|null,
+ *   cost: number|null, elapsed: number|null, usual: number|null, total: number|null,
  *   unfinished: Object[], price: {low, likely, high}|null, why: string,
  *   error: {kind, what, money, next}|null,
  * }}
@@ -76,7 +76,7 @@ function stateOf(isError, fields, text, content, lines, shown) {
 export function nothingShown(state = "empty") {
   const texts = { heading: "", text: "", sheet: "", generation: "", prompt: "", model: "", why: "" };
   const lists = { pictures: [], notes: [], failures: [], sources: [], unfinished: [] };
-  return { state, ...texts, ...lists, cost: null, elapsed: null, askAgain: null, total: null, price: null, error: null };
+  return { state, ...texts, ...lists, cost: null, elapsed: null, usual: null, total: null, price: null, error: null };
 }
 
 /** Return what to show of a failure that a view met itself. */
@@ -112,8 +112,8 @@ function priceOf(fields) {
 }
 
 function pending(fields) {
-  const [elapsed, askAgain] = [asNumber(fields.elapsed_seconds), asNumber(fields.ask_again_seconds)];
-  return { state: "pending", elapsed, askAgain };
+  const { elapsed_seconds: elapsed, usual_seconds: usual } = fields;
+  return { state: "pending", elapsed: asNumber(elapsed), usual: asNumber(usual) };
 }
 
 function listed(pictures, entries, total) {
