@@ -72,6 +72,25 @@ def corrupted_meanwhile(scene: Scene) -> Generator[Interrupt]:
     scene.lose_records(places.move_database_away)
 
 
+_OF_RECORDS = ("created_at", "parameters", "sources", "latency_ms", "revised_prompt")
+_OF_ENTRIES = ("owner", "created_at", "reserved_usd", "job", "notes")
+
+
+@contextmanager
+def records_damaged(scene: Scene) -> Generator[None]:
+    """What is kept of earlier pictures cannot be read any more, when a server begins."""
+    _begun(scene)
+    scene.end_shared_host()
+    places.damage_rows(scene.data, "generations", _OF_RECORDS)
+    yield
+
+
+@contextmanager
+def entry_damaged_meanwhile(scene: Scene) -> Generator[Interrupt]:
+    """What the journal keeps of the call is overwritten while the service works."""
+    yield lambda: places.damage_rows(scene.data, "journal", _OF_ENTRIES)
+
+
 @contextmanager
 def newer(scene: Scene) -> Generator[None]:
     """The database was changed by a later release, before the server began."""

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -137,6 +137,20 @@ def come_from_a_newer_version(data: Path) -> None:
     connection = sqlite3.connect(data / DATABASE)
     connection.execute("PRAGMA user_version = 999")
     connection.close()
+
+
+def damage_rows(data: Path, table: str, columns: Sequence[str]) -> None:
+    """Put something that is neither a number nor JSON nor text into columns of all rows."""
+    with closing(sqlite3.connect(data / DATABASE, isolation_level=None)) as connection:
+        watching = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        connection.execute("BEGIN IMMEDIATE")
+        for name, _ in watching:
+            connection.execute(f"DROP TRIGGER {name}")
+        for column in columns:
+            connection.execute(f"UPDATE {table} SET {column} = ?", (b'{"half\xff',))  # noqa: S608 - the test's own words
+        for _, statement in watching:
+            connection.execute(statement)
+        connection.execute("COMMIT")
 
 
 def move_database_away(data: Path) -> None:

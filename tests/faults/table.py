@@ -264,6 +264,15 @@ FAULTS = (
         stage="corrupted",
         anew=True,
     ),
+    Fault("rows of earlier pictures damaged", MADE, setting=database.records_damaged, stage="damaged"),
+    Fault(
+        "the call's row damaged meanwhile",
+        MADE,
+        SOON,
+        setting=database.entry_damaged_meanwhile,
+        stage="damaged",
+        anew=True,
+    ),
     Fault("database from a newer version", NOT_SENT, setting=database.newer, stage="newer"),
     Fault("clock set back an hour before", MADE, setting=database.clock_set_back, stage="database"),
     Fault(

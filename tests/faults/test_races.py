@@ -143,7 +143,7 @@ class Caller(threading.Thread):
         """Delete a picture's file, then ask for the picture."""
         source = self._story.recent(self._story.images)
         if source:
-            told = self._host.call("show_image", image=source, preview="none")
+            told = self._host.call("show_image", handle=source, preview="none")
             self._heard(told, "show_image")
             for image in told.images:
                 if image.get("download_url") or image.get("url"):
@@ -231,7 +231,7 @@ def _restore(witness: RawHost, prompt: str) -> None:
     """Fetch again what was deleted."""
     for image in witness.call("list_images", query=prompt, limit=200).images:
         if image.get("missing"):
-            witness.call("show_image", image=image["handle"], preview="none")
+            witness.call("show_image", handle=image["handle"], preview="none")
 
 
 def _first(witness: RawHost, told: Sequence[Told]) -> Told | None:

@@ -56,10 +56,10 @@ async def everything_kept(settings: Settings, call: Call) -> dict[str, int]:
     uploads = Uploads(settings.data_dir)
     with tempfile.TemporaryFile() as file:
         uploads.keep(uploads.new_name(), file)
-    async with kept_answer(answers.file(handles[0]), httpx.Response(200), bytes) as keep:
+    with kept_answer(answers.file(handles[0]), httpx.Response(200)) as keep:
         keep(b"{}")
     answers.keep(handles[0])
-    async with kept_answer(answers.file(handles[0]), httpx.Response(200), bytes) as keep:
+    with kept_answer(answers.file(handles[0]), httpx.Response(200)) as keep:
         keep(b"{}")
     found = modes(settings.data_dir)
     journal.close()

@@ -126,6 +126,10 @@ class ImageRouterClient:
         answer = self._service.read_kept(call)
         return read_generation(answer.body, sandbox=answer.sandbox)
 
+    def clean_kept(self, kept: Path) -> None:
+        """Remove the API key from an answer that stays on disk; see `kept_answer`."""
+        self._service.clean_kept(kept)
+
     async def models(
         self, shape: Literal["v1", "v2", "v3"] = "v1", query: Mapping[str, str] | None = None
     ) -> object:

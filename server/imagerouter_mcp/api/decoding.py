@@ -7,6 +7,7 @@ bounded length and without the API key.
 import json
 import secrets
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from imagerouter_mcp.api.decoded import as_list, as_object
 from imagerouter_mcp.lines import one_line
@@ -47,21 +48,26 @@ def decode(body: bytes | bytearray, redact: Callable[[str], str]) -> object:
             long[f"{mark}{number}"] = part.decode("utf-8", "replace")
             parts[number] = f"{mark}{number}".encode()
     decoded = json.loads(b'"'.join(parts), parse_int=_integer)
-    return _safe(decoded, long, redact)
+
+    @cache  # a list repeats most of its texts
+    def clean(text: str) -> str:
+        return one_line(redact(text), _LONGEST_TEXT)
+
+    return _safe(decoded, long, clean)
 
 
-def _safe(value: object, long: Mapping[str, str], redact: Callable[[str], str], name: str = "") -> object:
+def _safe(value: object, long: Mapping[str, str], clean: Callable[[str], str], name: str = "") -> object:
     """Return a decoded value whose texts are safe to repeat; pictures in base64 stay as they are."""
     if isinstance(value, str):
         text = long.get(value, value)
         if name == "b64_json" or (name == "url" and text[:5].lower() == "data:"):
             return text
-        return one_line(redact(text[: _LONGEST_TEXT + 1]), _LONGEST_TEXT)
+        return clean(text[: _LONGEST_TEXT + 1])
     if parts := as_list(value):
-        return [_safe(part, long, redact) for part in parts]
+        return [_safe(part, long, clean) for part in parts]
     if fields := as_object(value):
         items = fields.items()
-        return {str(_safe(key, long, redact)): _safe(part, long, redact, key) for key, part in items}
+        return {str(_safe(key, long, clean)): _safe(part, long, clean, key) for key, part in items}
     return value
 
 

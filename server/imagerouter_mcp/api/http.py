@@ -5,6 +5,7 @@ three seconds while a picture is made; and a request that was sent can complete 
 answer arrives.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from pydantic import SecretStr
 
 from imagerouter_mcp.api.decoding import MAX_VALUES, TooManyValuesError, decode
 from imagerouter_mcp.api.error_objects import LOOK_FIRST, has_error_object, read_error
-from imagerouter_mcp.api.kept import Head, kept_answer, read_answer
+from imagerouter_mcp.api.kept import Head, clean_answer, kept_answer, read_answer
 from imagerouter_mcp.api.liveness import SilenceError, Watch, watched
 from imagerouter_mcp.api.quoting import quoted
 from imagerouter_mcp.api.rate import RateLimits
@@ -31,6 +32,8 @@ from imagerouter_mcp.errors import (
 )
 from imagerouter_mcp.fetch import is_readable
 from imagerouter_mcp.settings import KEYS_PAGE, key_complaint
+
+logger = logging.getLogger(__name__)
 
 Heartbeat = Callable[[], Awaitable[None]]
 """Called at each sign of life while the service works."""
@@ -148,7 +151,7 @@ class ServiceHTTP:
             )
         most = MAX_ANSWER_BYTES if call.paid else MAX_LIST_BYTES
         body = bytearray()
-        async with kept_answer(call.kept, response, self._redactor.blot) as keep:
+        with kept_answer(call.kept, response) as keep:
             async for chunk in response.aiter_bytes():
                 watch.alive()
                 if not body and chunk.isspace():
@@ -179,6 +182,13 @@ class ServiceHTTP:
             return self._decode(call, *found)
         except UnexpectedResponseError:  # JSON that was cut short
             raise _no_answer(call, "the server ended before the whole answer came") from None
+
+    def clean_kept(self, kept: Path) -> None:
+        """Remove the key from a stored answer that stays. A failure to write is logged and ignored."""
+        try:
+            clean_answer(kept, self._redactor.blot)
+        except OSError as error:
+            logger.warning("%s could not be searched for the API key: %s.", kept, error.strerror or error)
 
     def authorization(self) -> dict[str, str]:
         """Return the header with the API key.

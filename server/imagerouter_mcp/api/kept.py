@@ -1,15 +1,13 @@
 """Store an answer on disk as it arrives, because the process may end before it is complete."""
 
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-import anyio
 import httpx
-from anyio import to_thread
 
 from imagerouter_mcp.api.decoded import as_object
 from imagerouter_mcp.private_files import open_private, private_folder
@@ -35,18 +33,16 @@ class Head:
         return cls(response.status_code, told)
 
 
-@asynccontextmanager
-async def kept_answer(
-    path: Path | None, response: httpx.Response, blot: Callable[[bytes], bytes]
-) -> AsyncGenerator[Callable[[bytes], None]]:
+@contextmanager
+def kept_answer(path: Path | None, response: httpx.Response) -> Generator[Callable[[bytes], None]]:
     """Open the file of an answer. A failure to write is ignored: the answer is read all the same.
 
-    The file has the head as one line of JSON, then the body's bytes.
+    The file has the head as one line of JSON, then the bytes of the body as they come. Most files are gone a
+    moment later; `clean_answer` is for those that stay.
 
     Args:
         path: The file, or None to store nothing.
         response: Its head is written first.
-        blot: Returns bytes with others in place of the API key; applied to the file at the end.
 
     Yields:
         A function that stores a piece of the body.
@@ -69,9 +65,6 @@ async def kept_answer(
     finally:
         if file:
             _close(file)
-        if path:
-            with anyio.CancelScope(shield=True), suppress(OSError):
-                await to_thread.run_sync(_blot, path, blot)
 
 
 def read_answer(path: Path, blot: Callable[[bytes], bytes]) -> tuple[Head, bytes] | None:
@@ -79,10 +72,10 @@ def read_answer(path: Path, blot: Callable[[bytes], bytes]) -> tuple[Head, bytes
 
     Args:
         path: The file.
-        blot: As in `kept_answer`; a process that died may have left the key in the file.
+        blot: As in `clean_answer`; a process that died may have left the key in the file.
     """
     try:
-        _blot(path, blot)
+        clean_answer(path, blot)
         with path.open("rb") as file:
             line, body = file.readline(), file.read()
     except OSError:
@@ -93,8 +86,16 @@ def read_answer(path: Path, blot: Callable[[bytes], bytes]) -> tuple[Head, bytes
     return Head(cast("int", head["status"]), cast("Mapping[str, str]", head["headers"])), body
 
 
-def _blot(path: Path, blot: Callable[[bytes], bytes]) -> None:
-    """Remove the key from a file in place, a piece at a time; each piece begins within the one before it."""
+def clean_answer(path: Path, blot: Callable[[bytes], bytes]) -> None:
+    """Remove the key from a file in place, a piece at a time; each piece begins within the one before it.
+
+    Args:
+        path: The file.
+        blot: Returns as many bytes, with others in place of the API key.
+
+    Raises:
+        OSError: It cannot be read or written.
+    """
     with path.open("r+b") as file:
         for start in range(0, path.stat().st_size, _PIECE):
             file.seek(start)

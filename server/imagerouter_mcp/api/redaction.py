@@ -45,6 +45,7 @@ class Redactor:
         secret = key.get_secret_value() if key else ""
         known = len(secret) >= _SHORTEST_KEY
         self._spellings = _spellings(secret) if known else ()
+        self._chunks = tuple({chunk for spelling in self._spellings for chunk in _chunks(spelling)})
         self._key = secret.encode() if known else None
         self._in_bytes = _pattern(secret) if known else None
 
@@ -79,6 +80,8 @@ class Redactor:
             return []
         plain, starts = _plain(text)
         plain = _lower(plain)
+        if not any(chunk in plain for chunk in self._chunks):
+            return []
         spans: list[tuple[int, int]] = []
         for first, last in sorted(span for spelling in self._spellings for span in _pieces(plain, spelling)):
             if spans and starts[first] < spans[-1][1]:
@@ -129,13 +132,18 @@ def _pattern(secret: str) -> re.Pattern[bytes]:
 def _pieces(plain: str, spelling: str) -> Iterator[tuple[int, int]]:
     """Find pieces of a spelling that are long enough to be removed, as spans."""
     enough = min(_SHORTEST_PIECE, len(spelling))
-    for offset in range(0, len(spelling) - _CHUNK + 1, _CHUNK):
-        at = plain.find(spelling[offset : offset + _CHUNK])
+    for number, chunk in enumerate(_chunks(spelling)):
+        at = plain.find(chunk)
         while at >= 0:
-            first, last = _extended(plain, spelling, at, offset)
+            first, last = _extended(plain, spelling, at, number * _CHUNK)
             if last - first >= enough:
                 yield first, last
-            at = plain.find(spelling[offset : offset + _CHUNK], last)
+            at = plain.find(chunk, last)
+
+
+def _chunks(spelling: str) -> list[str]:
+    """Divide a spelling; what is left over at its end is in no chunk."""
+    return [spelling[at : at + _CHUNK] for at in range(0, len(spelling) - _CHUNK + 1, _CHUNK)]
 
 
 def _extended(plain: str, spelling: str, at: int, offset: int) -> tuple[int, int]:

@@ -40,6 +40,11 @@ class Answers:
         kept = self._kept(handle)
         return kept if kept.is_file() else self.file(handle)
 
+    def left(self, handle: str) -> Path | None:
+        """Return what `arrived` does, or None if nothing is left."""
+        arrived = self.arrived(handle)
+        return arrived if arrived.is_file() else None
+
     def discard(self, handle: str) -> None:
         """Remove an answer that is no longer needed. A failure is logged and ignored."""
         discard(self.file(handle))

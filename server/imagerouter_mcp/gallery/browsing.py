@@ -1,12 +1,11 @@
 """Browse the gallery picture by picture: pages of a list that stays as it was while new pictures arrive."""
 
-import os
 import sqlite3
 from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from typing import Any, Literal
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.days import start_of
 from imagerouter_mcp.gallery.query import CONDITION, wanted
+from imagerouter_mcp.gallery.stored_values import StoredRow
 
 MOST_ON_A_PAGE = 500
 _LISTS_KEPT = 4
@@ -225,6 +225,10 @@ def _shown(connection: sqlite3.Connection, places: Sequence[int]) -> list[Shown]
     return [_picture(row) for row in read if row]
 
 
+_SHOWN = (
+    "handle, number, generation, call, created_at, prompt, model, cost_usd, path, media_type, width, height,"
+    " bytes, seconds"
+)
 _ONE = """
     SELECT images.handle, position + 1 + coalesce((
             SELECT count(*) FROM journal AS other WHERE other.call = journal.call AND other.id < journal.id
@@ -236,17 +240,23 @@ _ONE = """
 """
 
 
-def _picture(row: Sequence[Any]) -> Shown:
-    handle, number, generation, call, created_at, prompt, model, cost_usd, path, *measured = row
-    return Shown(
-        handle,
-        number,
-        generation,
-        call,
-        datetime.fromtimestamp(created_at, UTC),
-        prompt,
-        model,
-        None if cost_usd is None else Decimal(cost_usd),
-        None if path is None else Path(os.fsdecode(path)),
-        *measured,
+def _picture(values: Sequence[Any]) -> Shown:
+    row = StoredRow(_SHOWN, values)
+    shown = Shown(
+        row.text("handle"),
+        row.whole_number("number") or 1,
+        row.text("generation"),
+        row.text("call"),
+        row.moment("created_at"),
+        row.text("prompt"),
+        row.text("model"),
+        row.amount("cost_usd"),
+        row.path("path"),
+        row.optional_text("media_type"),
+        row.whole_number("width"),
+        row.whole_number("height"),
+        row.whole_number("bytes"),
+        row.number("seconds"),
     )
+    row.name_damage()
+    return shown

@@ -49,10 +49,17 @@ class StoredImage:
 
 @dataclass(frozen=True, kw_only=True)
 class GalleryImage(StoredImage):
-    """An image in the gallery, with its handle, such as `img_7f3a`."""
+    """An image in the gallery.
+
+    Attributes:
+        handle: Such as `img_7f3a`.
+        original: The model's own picture, if this one was made of it here.
+        damaged: The columns of its row that could not be read.
+    """
 
     handle: str
     original: "GalleryImage | None" = None
+    damaged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +98,23 @@ class Record(Metadata):
         generation: The generation's own handle, such as `gen_7f3a`.
         created_at: In UTC.
         images: At least one.
+        damaged: The columns of its row that could not be read.
     """
 
     generation: str
     created_at: datetime
     images: tuple[GalleryImage, ...]
+    damaged: tuple[str, ...] = ()
+
+    @property
+    def damage(self) -> tuple[str, ...]:
+        """A sentence about each row of it that is damaged."""
+        rows = {self.generation: self.damaged} | {image.handle: image.damaged for image in self.images}
+        return tuple(
+            f"What the gallery keeps of {handle} is damaged, and its {' and '.join(columns)} not known."
+            for handle, columns in rows.items()
+            if columns
+        )
 
     @property
     def originals(self) -> tuple[GalleryImage, ...]:
@@ -137,6 +156,7 @@ class Entry:
         plan: What is needed to deliver its answer, as JSON; None until it is planned.
         notes: Sentences for the person.
         error: Why there is no result.
+        damaged: The columns of its row that could not be read.
     """
 
     handle: str
@@ -151,6 +171,7 @@ class Entry:
     plan: str | None
     notes: tuple[str, ...]
     error: dict[str, Any] | None
+    damaged: tuple[str, ...] = ()
 
     @property
     def open(self) -> bool:

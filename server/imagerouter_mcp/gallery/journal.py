@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from imagerouter_mcp.gallery import rows
 from imagerouter_mcp.gallery.database import Database
@@ -26,6 +26,8 @@ from imagerouter_mcp.gallery.entries import (
 )
 from imagerouter_mcp.gallery.ledger import committed
 from imagerouter_mcp.gallery.owners import Owners
+from imagerouter_mcp.gallery.schema import error_field
+from imagerouter_mcp.gallery.stored_values import StoredRow
 
 JOINED_FOR = timedelta(minutes=10)
 """How long after its end a call answers the same call, if it may have cost money or was delivered."""
@@ -237,14 +239,15 @@ class Journal:
             handle: The handle of any of them.
         """
         return self._select(
-            "call = (SELECT call FROM journal WHERE handle = ?) ORDER BY id", rows.storable(handle)
+            "call = (SELECT call FROM journal WHERE handle = ?1) OR handle = ?1 ORDER BY id",
+            rows.storable(handle),
         )
 
     def unfinished(self, limit: int) -> list[Entry]:
         """Return open generations, unknown outcomes and unreported failures, newest first."""
         return self._select(
             f"(state IN ({_OPEN}, 'unknown') OR NOT delivered) AND state != 'done'"  # the first is an index's
-            " AND coalesce(json_extract(error, '$.kind'), '') != 'not_needed'"
+            f" AND coalesce({error_field('kind')}, '') != 'not_needed'"
             f" AND (state IN ({_OPEN}) OR created_at >= ?) ORDER BY id DESC LIMIT ?",
             (datetime.now(UTC) - LISTED_FOR).timestamp(),
             limit,
@@ -289,7 +292,7 @@ class Journal:
     def _others(self) -> list[str]:
         with self._database.transaction() as connection:
             found = connection.execute(
-                f"SELECT DISTINCT owner FROM journal WHERE state IN ({_OPEN}) AND owner != ?",  # noqa: S608 - our own words
+                f"SELECT DISTINCT owner FROM journal WHERE state IN ({_OPEN}) AND owner IS NOT ?",  # noqa: S608 - our own words
                 (self._owners.name,),
             )
             return [name for (name,) in found]
@@ -301,12 +304,12 @@ class Journal:
             owner = self._owners.hold()
             with self._database.transaction("IMMEDIATE") as connection:
                 connection.execute(
-                    f"UPDATE journal SET state = 'not_sent', {_ENDS}, error = ? WHERE owner = ? AND state"  # noqa: S608 - our own words
+                    f"UPDATE journal SET state = 'not_sent', {_ENDS}, error = ? WHERE owner IS ? AND state"  # noqa: S608 - our own words
                     " IN ('preparing', 'queued')",
                     (*_now(), json.dumps(NEVER_SENT), name),
                 )
                 sent = connection.execute(
-                    "UPDATE journal SET owner = ? WHERE owner = ? AND state = 'working' RETURNING handle",
+                    "UPDATE journal SET owner = ? WHERE owner IS ? AND state = 'working' RETURNING handle",
                     (owner, name),
                 ).fetchall()
         return [entry for (handle,) in sent for entry in self._select("handle = ?", handle)]
@@ -326,12 +329,21 @@ NEVER_SENT = {
 """The error of a request that a dead process had not sent."""
 
 
+_HAS_ERROR = ("failed", "unknown", "not_sent")
+_ERROR_FIELDS = {"kind", "what", "remedy", "charged"}
+_UNREADABLE = {
+    "kind": "damaged",
+    "what": "What the gallery keeps of this call is damaged, so nobody knows what became of it.",
+    "remedy": "Look at https://imagerouter.io before you ask for it again.",
+}
+
+
 def _sweep(connection: sqlite3.Connection, before: datetime) -> None:
     """Forget ended generations that cost nothing, and the plans of the others, which their records repeat."""
     ended = (before.timestamp(),)
     connection.execute(
-        "DELETE FROM journal WHERE state IN ('failed', 'not_sent') AND ended_at < ?"
-        " AND json_extract(error, '$.charged') = 'no'",
+        "DELETE FROM journal WHERE state IN ('failed', 'not_sent') AND ended_at < ?"  # noqa: S608 - our own words
+        f" AND {error_field('charged')} = 'no'",
         ended,
     )
     connection.execute("UPDATE journal SET job = NULL WHERE ended_at < ? AND job IS NOT NULL", ended)
@@ -351,25 +363,33 @@ def _same(connection: sqlite3.Connection, fingerprint: str, *, join_delivered: b
     found = connection.execute(
         f"SELECT call FROM journal WHERE fingerprint = ? AND (state IN ({_OPEN}) OR {_LATELY}"  # noqa: S608 - our own words
         " AND (? OR NOT delivered) AND (state IN ('done', 'unknown') OR state = 'failed' AND"
-        " json_extract(error, '$.charged') != 'no')) ORDER BY id DESC LIMIT 1",
+        f" coalesce({error_field('charged')}, 'unknown') != 'no')) ORDER BY id DESC LIMIT 1",
         (fingerprint, *_joined_since(), join_delivered),
     ).fetchone()
     return found[0] if found else None
 
 
-def _entry(row: Sequence[Any]) -> Entry:
-    handle, call, owner, state, delivered, created_at, prompt, model, reserved_usd, plan, notes, error = row
+def _entry(values: Sequence[Any]) -> Entry:
+    """Read an entry; what became of it is unknown if that cannot be read."""
+    row = StoredRow(_COLUMNS, values)
+    handle, call, state = row.text("handle"), row.text("call"), row.text("state")
+    error = row.json_object("error")
+    known = state in get_args(State)
+    if not known or (state in _HAS_ERROR and not (error and error.keys() >= _ERROR_FIELDS)):
+        charged = "no" if state == "not_sent" else "unknown"
+        error, state = {**_UNREADABLE, "charged": charged}, state if known else "unknown"
     return Entry(
         handle=handle,
-        call=call,
-        owner=owner,
-        state=state,
-        delivered=bool(delivered),
-        created_at=datetime.fromtimestamp(created_at, UTC),
-        prompt=prompt,
-        model=model,
-        reserved_usd=None if reserved_usd is None else Decimal(reserved_usd),
-        plan=plan,
-        notes=tuple(json.loads(notes)),
-        error=None if error is None else json.loads(error),
+        call=call if call.startswith("gen_") else handle,
+        owner=row.text("owner"),
+        state=cast("State", state),
+        delivered=bool(row.number("delivered")),
+        created_at=row.moment("created_at"),
+        prompt=row.text("prompt"),
+        model=row.text("model"),
+        reserved_usd=row.amount("reserved_usd"),
+        plan=row.optional_text("job"),
+        notes=row.json_texts("notes"),
+        error=error,
+        damaged=row.name_damage(),
     )

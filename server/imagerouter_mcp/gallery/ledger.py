@@ -13,7 +13,9 @@ from decimal import Decimal
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.days import start_of
 from imagerouter_mcp.gallery.entries import MADE_HERE
+from imagerouter_mcp.gallery.stored_values import StoredRow
 
+_RESERVED = "handle, created_at, model, reserved_usd"
 _QUARTER_SECONDS = 900
 _MICRO = -6
 """The exponent of a micro-dollar."""
@@ -85,7 +87,8 @@ def committed(connection: sqlite3.Connection, day: date) -> Decimal:
 def _between(connection: sqlite3.Connection, first: date, last: date) -> Iterator[Spent]:
     kept = connection.execute(
         "SELECT quarter, model, micro_usd, results, certain FROM spent"
-        " WHERE quarter >= ? AND quarter < ? AND results > 0 AND model != ?",
+        " WHERE quarter >= ? AND quarter < ? AND results > 0 AND model != ?"
+        " AND typeof(micro_usd) = 'integer'",
         (_quarter(start_of(first)), _quarter(start_of(last + timedelta(days=1))), MADE_HERE),
     )
     for quarter, model, micro_usd, results, certain in kept:
@@ -94,12 +97,15 @@ def _between(connection: sqlite3.Connection, first: date, last: date) -> Iterato
 
 
 def _under_way(connection: sqlite3.Connection) -> Iterator[Spent]:
-    reserved = connection.execute(
-        "SELECT created_at, model, reserved_usd FROM journal"
+    found = connection.execute(
+        f"SELECT {_RESERVED} FROM journal"  # noqa: S608 - our own words
         " WHERE state IN ('queued', 'working') AND reserved_usd IS NOT NULL"
     )
-    for at, model, usd in reserved:
-        yield Spent(datetime.fromtimestamp(at, UTC), model, Decimal(usd), 1, certain=False, under_way=True)
+    for values in found:
+        row = StoredRow(_RESERVED, values)
+        usd = row.amount("reserved_usd") or Decimal()
+        yield Spent(row.moment("created_at"), row.text("model"), usd, 1, certain=False, under_way=True)
+        row.name_damage()
 
 
 def _quarter(moment: datetime) -> int:

@@ -1,6 +1,7 @@
 """Tell which processes are alive: each holds a lock that the operating system releases when it ends."""
 
 import os
+import re
 import secrets
 import time
 from collections.abc import Generator
@@ -12,6 +13,8 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.private_files import private_folder
+
+_NAME = re.compile(r"[\w-]{1,100}", re.ASCII)
 
 
 class Owners:
@@ -63,8 +66,11 @@ class Owners:
         """Yield whether a process has ended; its lock is then held during the block.
 
         Args:
-            name: What `hold` returned in that process.
+            name: What `hold` returned in that process. Anything else is no process, and nothing is locked.
         """
+        if not _NAME.fullmatch(str(name)):
+            yield True
+            return
         lock = self._lock(name)
         try:
             lock.acquire(timeout=0)

@@ -123,7 +123,7 @@ class Gallery:
         """Return the median duration of a model's latest results, in seconds; None if there are none."""
         with self._database.transaction() as connection:
             found = connection.execute(
-                "SELECT latency_ms FROM generations WHERE model = ? AND latency_ms IS NOT NULL"
+                "SELECT latency_ms FROM generations WHERE model = ? AND typeof(latency_ms) = 'integer'"
                 " ORDER BY id DESC LIMIT ?",
                 (model, _LATENCIES),
             ).fetchall()

@@ -7,18 +7,19 @@ import sqlite3
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from decimal import Decimal
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 from imagerouter_mcp.errors import NotFoundError
 from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, StoredImage
+from imagerouter_mcp.gallery.stored_values import StoredRow
 
 _HANDLE_DIGITS = 4
 _TRIES_PER_LENGTH = 4
 """Collisions before a handle gets another digit. With a tenth of the handles of a length taken, that happens
 once in 10,000."""
+_RECORD = "handle, created_at, prompt, revised_prompt, model, parameters, sources, cost_usd, latency_ms"
+_IMAGE = "handle, path, url, media_type, width, height, bytes, seconds, finishing"
 _MAX_SOURCE = 2000
 """Characters of a source that a record keeps; paths and working addresses are shorter."""
 
@@ -111,11 +112,11 @@ def select(connection: sqlite3.Connection, where: str, values: Sequence[object],
         limit: The maximum number of records.
     """
     found = connection.execute(
-        "SELECT id, handle, created_at, prompt, revised_prompt, model, parameters, sources, cost_usd,"  # noqa: S608 - see `where`
-        f" latency_ms FROM generations WHERE {where} ORDER BY id DESC LIMIT ?",
+        f"SELECT id, {_RECORD} FROM generations WHERE {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - see `where`
         (*values, limit),
     ).fetchall()
-    return [_record(row, _images(connection, "generation_id = ?", row[0])) for row in found]
+    records = (_record(row, _images(connection, "generation_id = ?", number)) for number, *row in found)
+    return [record for record in records if record.images]
 
 
 def by_call(connection: sqlite3.Connection, records: Sequence[Record]) -> list[Record]:
@@ -134,27 +135,27 @@ def by_call(connection: sqlite3.Connection, records: Sequence[Record]) -> list[R
     return sorted(records, key=order)
 
 
-def _record(row: tuple[Any, ...], images: tuple[GalleryImage, ...]) -> Record:
-    _, handle, created_at, prompt, revised_prompt, model, parameters, sources, cost_usd, latency_ms = row
+def _record(values: Sequence[Any], images: tuple[GalleryImage, ...]) -> Record:
+    row = StoredRow(_RECORD, values)
     return Record(
-        generation=handle,
-        created_at=datetime.fromtimestamp(created_at, UTC),
-        prompt=prompt,
-        revised_prompt=revised_prompt,
-        model=model,
-        parameters=json.loads(parameters),
-        sources=tuple(json.loads(sources)),
-        cost_usd=None if cost_usd is None else Decimal(cost_usd),
-        latency_ms=latency_ms,
+        generation=row.text("handle"),
+        created_at=row.moment("created_at"),
+        prompt=row.text("prompt"),
+        revised_prompt=row.optional_text("revised_prompt"),
+        model=row.text("model"),
+        parameters=row.json_object("parameters") or {},
+        sources=row.json_texts("sources"),
+        cost_usd=row.amount("cost_usd"),
+        latency_ms=row.whole_number("latency_ms"),
         images=images,
+        damaged=row.name_damage(),
     )
 
 
 def _images(connection: sqlite3.Connection, where: str, value: object) -> tuple[GalleryImage, ...]:
     """Read images, each with its original if that is among them too."""
     rows = connection.execute(
-        "SELECT original_of, handle, path, url, media_type, width, height, bytes, seconds, finishing"  # noqa: S608 - our own words
-        f" FROM images WHERE {where} ORDER BY position",
+        f"SELECT original_of, {_IMAGE} FROM images WHERE {where} ORDER BY position",  # noqa: S608 - our own words
         (value,),
     )
     found = [(original_of, _image(columns)) for original_of, *columns in rows]
@@ -167,18 +168,19 @@ def _images(connection: sqlite3.Connection, where: str, value: object) -> tuple[
     )
 
 
-def _image(columns: Sequence[Any]) -> GalleryImage:
-    handle, path, url, media_type, width, height, size, seconds, finishing = columns
+def _image(values: Sequence[Any]) -> GalleryImage:
+    row = StoredRow(_IMAGE, values)
     return GalleryImage(
-        handle=handle,
-        path=None if path is None else Path(os.fsdecode(path)),
-        url=url,
-        media_type=media_type,
-        width=width,
-        height=height,
-        bytes=size,
-        seconds=seconds,
-        finishing=finishing,
+        handle=row.text("handle"),
+        path=row.path("path"),
+        url=row.optional_text("url"),
+        media_type=row.optional_text("media_type"),
+        width=row.whole_number("width"),
+        height=row.whole_number("height"),
+        bytes=row.whole_number("bytes"),
+        seconds=row.number("seconds"),
+        finishing=row.optional_text("finishing"),
+        damaged=row.name_damage(),
     )
 
 

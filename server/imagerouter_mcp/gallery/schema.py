@@ -1,5 +1,6 @@
 """Open the gallery's database, migrate it, and explain its failures."""
 
+import logging
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from pathlib import Path
 
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.private_files import close_file, open_private, private_folder
+
+logger = logging.getLogger(__name__)
 
 _BUSY_SECONDS = 20.0
 """How long to wait for another process; a write takes only a few milliseconds."""
@@ -35,6 +38,16 @@ def _spent(sign: str, condition: str) -> str:
         ON CONFLICT (quarter, model, certain)
         DO UPDATE SET micro_usd = micro_usd + excluded.micro_usd, results = results + excluded.results;
     """  # noqa: S608 - our own words
+
+
+def error_field(name: str) -> str:
+    """Return the expression for a field of an entry's error; NULL where that is damaged."""
+    return f"CASE WHEN json_valid(error) THEN json_extract(error, '$.{name}') END"
+
+
+def _usd(amount: str) -> str:
+    """Return the expression for an amount; NULL where it is damaged."""
+    return f"CASE WHEN {amount} GLOB '[0-9]*' AND {amount} + 0 < 1000000 THEN {amount} END"
 
 
 _KEEP_SUMS = "".join(
@@ -159,6 +172,20 @@ _MIGRATIONS = (
     DROP TRIGGER generations_before_DELETE; -- who deletes a picture has paid for it all the same
     DROP TRIGGER generations_after_DELETE;
     """,
+    f"""
+    DROP VIEW charges;
+    CREATE VIEW charges AS          -- as before, from damaged rows too: what is not known counts as reserved
+        SELECT generations.handle, coalesce(generations.created_at, 0) AS created_at,
+            coalesce(generations.model, '') AS model, {_usd("cost_usd")} IS NOT NULL AS certain,
+            coalesce({_usd("cost_usd")}, {_usd("reserved_usd")}, 0) AS usd
+        FROM generations LEFT JOIN journal USING (handle)
+        UNION ALL
+        SELECT handle, coalesce(created_at, 0), coalesce(model, ''),
+            {_usd(error_field("cost_usd"))} IS NOT NULL AND NOT coalesce({error_field("kept")}, 0),
+            coalesce({_usd(error_field("cost_usd"))}, {_usd("reserved_usd")}, 0)
+        FROM journal WHERE reserved_usd IS NOT NULL
+            AND (state = 'unknown' OR state = 'failed' AND coalesce({error_field("charged")}, 'yes') = 'yes');
+    """,  # noqa: S608 - our own words
 )
 """The statements that migrate each schema version (`PRAGMA user_version`) to the next.
 
@@ -189,7 +216,9 @@ def open_database(path: Path) -> sqlite3.Connection:
         _use_wal(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.text_factory = _read_text
         _migrate(connection, path)
+        _mend_sums(connection)
     except sqlite3.Error as error:
         connection.close()
         raise gallery_error(path, error) from None
@@ -197,6 +226,32 @@ def open_database(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _read_text(text: bytes) -> str:
+    """Read a text; a damaged one must not make its whole table unreadable."""
+    return text.decode(errors="replace")
+
+
+def _mend_sums(connection: sqlite3.Connection) -> None:
+    """Add up damaged sums anew. What was deleted from the gallery since is missing in these."""
+    if connection.execute(f"SELECT 1 FROM spent WHERE {_DAMAGED_SUM} LIMIT 1").fetchone() is None:  # noqa: S608 - our own words
+        return
+    logger.warning(
+        "Some sums of what was spent were damaged and are added up anew, without deleted pictures."
+    )
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"DELETE FROM spent WHERE {_DAMAGED_SUM}")  # noqa: S608 - our own words
+        connection.execute(
+            "INSERT OR IGNORE INTO spent SELECT CAST(created_at / 900 AS INTEGER), model, certain,"
+            " sum(CAST(round(usd * 1000000) AS INTEGER)), count(*) FROM charges GROUP BY 1, 2, 3"
+        )
+
+
+_DAMAGED_SUM = "typeof(model) != 'text' OR " + " OR ".join(
+    f"typeof({column}) != 'integer'" for column in ("quarter", "certain", "micro_usd", "results")
+)
 
 
 def _make_private(path: Path) -> None:
@@ -207,11 +262,21 @@ def _make_private(path: Path) -> None:
         close_file(file)
 
 
+_DAMAGED = (
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_ERROR,  # a table or a column is missing
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+)
+"""What SQLite says of a file that is not, or no longer, a gallery."""
+
+
 def gallery_error(path: Path, error: OSError | sqlite3.Error) -> ConfigurationError:
     """Turn a failure of the gallery into an error that says what to do."""
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     code = _primary_code(error)
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if code in _DAMAGED:
         return ConfigurationError(
             f"The gallery {path} is damaged ({reason}).",
             "Move that file away: a new gallery is started, and the pictures themselves are kept.",

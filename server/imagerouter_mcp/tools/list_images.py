@@ -67,6 +67,7 @@ async def list_images(
         *unfinished_lines(entries),
         *(_line(image, record, links) for image, record in pairs),
         *_more(total - len(records), query),
+        *(sentence for record in records for sentence in record.damage),
     ]
     content = ImagesContent(images=images, unfinished=list(map(unfinished, entries)), total=total)
     return tool_result(lines or [_nothing(query, await to_thread.run_sync(gallery.count))], content)

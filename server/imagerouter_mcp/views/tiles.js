@@ -6,11 +6,12 @@ import { button, el, icon } from "./dom.js";
 import { copyOf, Stage } from "./stage.js";
 
 const NARROWEST_TILE = 128;
-const COMFORTABLE_TILE = 160;
+const COMFORTABLE_TILE = 140;
 const TILE_GAP = 12;
-/** Pixels of height that hosts like inside a chat, and what of it is for what stands below the tiles. */
-const INLINE_HEIGHT = 500;
+/** Pixels for what stands below the tiles. */
 const UNDER_TILES = 24;
+/** Pixels of height inside a chat, if the host does not say. */
+const CHAT_HEIGHT = 500;
 /** Pixels of a preview's longer side. */
 const PREVIEW = 512;
 const LOADED_AT_ONCE = 3;
@@ -75,11 +76,12 @@ export class Tiles {
   #item(picture, index) {
     const stage = new Stage(picture);
     const { number, prompt, handle } = picture;
+    const name = number ? `Picture ${number}: ` : "";
     const props = {
       type: "button",
       class: "tile",
       tabIndex: index ? -1 : 0,
-      "aria-label": `${number ? `Picture ${number}: ` : ""}${prompt || handle}`,
+      "aria-label": name + (prompt || handle),
       onclick: () => this.#around.press(picture, tile),
       onfocus: () => this.#items.forEach((each) => (each.tile.tabIndex = each.tile === tile ? 0 : -1)),
     };
@@ -118,8 +120,9 @@ export class Tiles {
   #arrange() {
     this.#width = this.element.clientWidth;
     const count = this.#items.length;
-    const isFull = this.#around.host.context.displayMode === "fullscreen";
-    const height = this.#isShort && !isFull ? INLINE_HEIGHT - this.element.offsetTop - UNDER_TILES : Infinity;
+    const { displayMode, containerDimensions } = this.#around.host.context;
+    const room = (containerDimensions?.maxHeight ?? CHAT_HEIGHT) - this.element.offsetTop - UNDER_TILES;
+    const height = this.#isShort && displayMode !== "fullscreen" ? room : Infinity;
     const below = this.#items[0].item.lastChild.offsetHeight + TILE_GAP;
     const columnsOf = (tile) => Math.max(1, Math.min(count, Math.floor((this.#width + TILE_GAP) / (tile + TILE_GAP))));
     const across = (columns) => (this.#width - TILE_GAP * (columns - 1)) / columns;

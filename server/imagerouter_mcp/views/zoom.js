@@ -26,12 +26,12 @@ export class Zoom {
     for (const { element } of stages) this.#listen(element);
   }
 
-  /** Multiply the scale, and keep a point, counted from the middle of the stage, where it is. */
-  by(factor, [x, y] = [0, 0]) {
+  /** Multiply the scale, and bring the picture from under one point under another, from the stage's middle. */
+  by(factor, from = [0, 0], to = from) {
     const scale = Math.min(CLOSEST, Math.max(1, this.#scale * factor));
     const grown = scale / this.#scale;
     this.#scale = scale;
-    this.#moveTo(x - (x - this.#x) * grown, y - (y - this.#y) * grown);
+    this.#moveTo(to[0] - (from[0] - this.#x) * grown, to[1] - (from[1] - this.#y) * grown);
   }
 
   #moveTo(x, y) {
@@ -73,7 +73,7 @@ export class Zoom {
     const move = this.#scale > 1 && MOVES[event.key];
     if (factor === undefined && !move) return;
     event.preventDefault();
-    if (move) this.#moveTo(this.#x + move[0], this.#y + move[1]);
+    if (move) this.by(1, [0, 0], move);
     else this.by(factor);
   }
 
@@ -88,8 +88,7 @@ export class Zoom {
     const [was, apart] = spread(this.#fingers);
     this.#fingers.set(event.pointerId, fromMiddle(event, stage));
     const [is, apartNow] = spread(this.#fingers);
-    if (this.#scale > 1) this.#moveTo(this.#x + is[0] - was[0], this.#y + is[1] - was[1]);
-    if (apart) this.by(apartNow / apart, is);
+    this.by(apart ? apartNow / apart : 1, was, is);
   }
 }
 

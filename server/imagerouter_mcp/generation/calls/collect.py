@@ -114,7 +114,9 @@ class Collector:
             )
         record, notes = await self._completed(record)
         plan = plan_of(entry)
-        return Result(record, plan.why if plan else "", plan and plan.estimate, (*entry.notes, *notes))
+        return Result(
+            record, plan.why if plan else "", plan and plan.estimate, (*entry.notes, *notes, *record.damage)
+        )
 
     async def _completed(self, record: Record) -> tuple[Record, tuple[str, ...]]:
         """Return a record with all files that can be had, and sentences about the late and the lost ones."""

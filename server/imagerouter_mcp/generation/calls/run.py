@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import anyio
 from anyio import to_thread
 
 from imagerouter_mcp.api.wire import GenerationAnswer
@@ -212,6 +213,8 @@ class Runner:
         finally:
             call.one_done()
             call.unrecorded |= self._delivery.holds(handle)
+            with anyio.CancelScope(shield=True):
+                await self._sender.clean_kept(handle)
 
     async def _end_all(self, handles: Sequence[str], error: ImageRouterError, call: RunningCall) -> None:
         for handle in handles:

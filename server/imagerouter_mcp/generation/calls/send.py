@@ -97,6 +97,11 @@ class Sender:
         """Read the answer that a process kept before it ended; raises as `send` does."""
         return self._client.kept_answer(self._answers.arrived(handle))
 
+    async def clean_kept(self, handle: str) -> None:
+        """Remove the API key from what stays on disk of an answer; most answers are gone by then."""
+        if kept := self._answers.left(handle):
+            await to_thread.run_sync(self._client.clean_kept, kept)
+
     async def send(
         self, handle: str, plan: Plan, sources: OpenSources, call: RunningCall
     ) -> GenerationAnswer:
