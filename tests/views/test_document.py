@@ -25,7 +25,7 @@ LIMIT = 60_000
 CHECK_SYNTAX = Path(__file__).with_name("check_syntax.mjs")
 SINKS = (
     r"\.(inner|outer)HTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setAttribute\(\"on"
-    r"|srcdoc|DOMParser|createContextualFragment|setTimeout\(\"|javascript:|\bimport\("
+    r"|srcdoc|DOMParser|createContextualFragment|setTimeout\(\"|javascript:|(?<![{|])\bimport\("
 )
 """What could turn text of others into markup or code."""
 
@@ -77,7 +77,7 @@ def test_joining_changes_no_text_and_no_pattern(tmp_path: Path, monkeypatch: pyt
     assert joined("a.js") == (
         "const b=[1,];\nasync function say(a,b=1){"
         "const text=\"a, b = { c }\" + `: ${a ? `x : ${y}` : b} ; ` + '( d )';"
-        "if(a / b>2&&!a)return [text,/[/ ] = \\/ { }/g.exec(text)];return /[ ]( b )/.test(a);}\n"
+        "if(a / b>2&&!a)return[text,/[/ ] = \\/ { }/g.exec(text)];return /[ ]( b )/.test(a);}\n"
     )
 
 
