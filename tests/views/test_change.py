@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ def calls(chat: Chat, tool: str = "edit_image") -> list[dict[str, Any]]:
 async def test_a_change_names_its_price_and_is_paid_for_by_the_click(
     chat: Chats, journal: Journal, host: Host
 ) -> None:
-    async with chat(host) as page:
+    async with chat(host, confirm_usd=Decimal("0.01")) as page:
         line = await open_fox(page)
         await line.fill("Make the sky orange")
         button = await priced(page)
@@ -170,6 +171,15 @@ async def test_a_host_that_cannot_ask_the_person_leaves_the_wish_to_the_model(
         (message,) = page.asked_for("ui/message")
     assert re.search(r"img_\w+: Add a hat", message["content"][0]["text"])
     assert paid_edits(journal) == 0
+
+
+async def test_a_host_that_lets_views_call_no_tools_leaves_the_wish_to_the_model(chat: Chats) -> None:
+    async with chat(Host(refuses=("tools/call",))) as page:
+        line = await open_fox(page)
+        await line.fill("Add a hat")
+        await page.view.get_by_role("button", name="Leave it to the assistant").click()
+        await expect(said(page)).to_contain_text("The assistant was asked to do this.")
+    assert len(page.asked_for("ui/message")) == 1
 
 
 async def test_a_free_failure_can_be_tried_again_for_the_price_named(chat: Chats, journal: Journal) -> None:

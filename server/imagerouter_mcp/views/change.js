@@ -166,7 +166,7 @@ export function paidButton({ host, server, signal, words, call, isMeant = () => 
   let pressed = -SECOND_PRESS;
   let timer;
   const onkeydown = (event) => event.repeat && event.preventDefault();
-  const element = button("", press, { class: "pay", onkeydown });
+  const element = button("", press, { class: "pay", dir: "auto", onkeydown });
   forget();
   return { element, forget, press, hold: (on) => (isHeld = on) };
 

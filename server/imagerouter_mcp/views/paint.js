@@ -230,14 +230,14 @@ export function painter(surface, picture, { onChange, onClose }) {
     act("invert", "Invert: change everything else"),
   ];
   const soft = button("Soft edge", () => alter(() => (mask.isSoft = !mask.isSoft)));
-  const state = el("span", { id: "paint-state" });
+  const state = el("span", { id: "paint-state", dir: "auto" });
   const tools = el(
     "div",
     { class: "paint-tools", role: "group", "aria-label": "Painting tools", hidden: true },
     el("div", { class: "joined" }, choices),
     slider,
     el("div", { class: "joined" }, undo, redo, clear, invert, soft),
-    el("p", {}, state, el("span", { id: "paint-hint" }, HINT)),
+    el("p", {}, state, el("span", { id: "paint-hint", dir: "auto" }, HINT)),
   );
   return {
     tools,
