@@ -20,7 +20,7 @@ MCPB ?= dist/imagerouter-mcp.mcpb
 MCPB_TOOL = $(shell command -v mcpb || echo npx --yes @anthropic-ai/mcpb@2.1.2)
 BUNDLED := manifest.json pyproject.toml uv.lock README.md LICENSE server .claude-plugin/icon.png
 
-.PHONY: demo test test-tools check suite coverage mutants bench faults regions security fuzz conformance hosts mcpb docs recording lock audit snapshots clean
+.PHONY: demo test test-tools check suite coverage mutants bench faults regions views security fuzz conformance hosts mcpb docs recording lock audit snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -63,6 +63,9 @@ faults: .venv/dev ## break everything around the server, repeatedly, and count w
 
 regions: .venv/dev ## try sixty masked edits with the sandbox, and draw sheets of them to look at in `regions/`
 	REGIONS_SHEETS=regions $(BIN)/pytest tests/regions -m "long or not long"
+
+views: .venv/dev ## draw every state of the view in the chat, in `views-shots/`, to be looked at
+	PYTHONPATH=tests $(BIN)/python tests/views/screenshots.py
 
 security: .venv/dev ## try what attackers try, and write docs/security-tests.md
 	$(BIN)/pytest tests/security --accept-security --quiet

@@ -76,10 +76,10 @@ test("several pictures keep their numbers, models and prices without structured 
 
 test("a pending call names its generation in the text alone", () => {
   const text =
-    "Not done yet: being made. It goes on, and is paid for only once.\n" +
+    "Not done yet: test/test is working (it usually takes about 12 s), 5 s so far. It is paid for only once.\n" +
     "Call get_generation with gen_7f3a in about 5 s to collect it (no charge).";
-  const { state, generation } = readResult({ content: [{ type: "text", text }] });
-  assert.deepEqual([state, generation], ["pending", "gen_7f3a"]);
+  const { state, generation, elapsed, usual } = readResult({ content: [{ type: "text", text }] });
+  assert.deepEqual([state, generation, elapsed, usual], ["pending", "gen_7f3a", 5, 12]);
 });
 
 test("an error is told in three parts, and a forged price in a quoted text is not taken for ours", () => {

@@ -3,10 +3,11 @@
  */
 
 import { toDataUri } from "./dom.js";
+import { asList, asObject, asText } from "./result.js";
 
-const PROTOCOL = "2026-01-26";
-/** Seconds until the host is taken to be deaf to a request; a person may have to confirm the last two. */
-const LIMITS = { connect: 3, quick: 5, message: 20, link: 60, download: 120 };
+/** Seconds until a host is taken to be deaf to a request, and until a person has confirmed one. */
+const QUICK = 5;
+const CONFIRMED = 120;
 
 /** The surroundings inside a chat; `PageHost` is the same for the studio page. */
 export class ChatHost extends EventTarget {
@@ -21,11 +22,11 @@ export class ChatHost extends EventTarget {
   async connect() {
     addEventListener("message", (event) => this.#receive(event));
     const about = {
-      protocolVersion: PROTOCOL,
+      protocolVersion: "2026-01-26",
       appInfo: { name: "imagerouter-view", version: "1" },
       appCapabilities: { availableDisplayModes: ["inline", "fullscreen"] },
     };
-    const told = await this.#ask("ui/initialize", about, { seconds: LIMITS.connect }).catch(() => ({}));
+    const told = await this.#request("ui/initialize", about).catch(() => ({}));
     this.#abilities = told.hostCapabilities ?? {};
     this.#changeContext(told.hostContext);
     this.#tell("ui/notifications/initialized");
@@ -51,29 +52,25 @@ export class ChatHost extends EventTarget {
    * @returns {Promise<string>} How it was saved, as a sentence.
    */
   async save({ handle, name, mediaType, url, path, bytes }) {
+    let error = new Error(`This host saves no files. ${path ? `The file is ${path}.` : `The link is ${url}.`}`);
     if (this.#abilities.downloadFile || !(url || path)) {
       try {
         const [, blob] = (await toDataUri(await bytes())).split(",", 2);
         const resource = { uri: `file:///${name || handle}`, mimeType: mediaType, blob };
-        const contents = [{ type: "resource", resource }];
-        accepted(await this.#ask("ui/download-file", { contents }, { seconds: LIMITS.download }));
-        return "The file was handed to the host to be saved.";
-      } catch (error) {
-        if (!(url || path)) throw new Error(`The file could not be saved: ${error.message}`, { cause: error });
+        await this.#request("ui/download-file", { contents: [{ type: "resource", resource }] }, CONFIRMED);
+        return "The host has the file to save.";
+      } catch (failure) {
+        if (!(url || path)) error = failure;
       }
     }
-    if (url) {
-      const opened = await this.open(url).then(() => true, () => false);
-      if (opened) return "The file was opened in the browser, to be saved there.";
-    }
-    if (path) return `This host cannot save files. The file is at ${path}.`;
-    throw new Error(`This host can neither save files nor open links. The link is ${url}.`);
+    if (url && (await this.open(url).then(() => true, () => false))) return "It opened in the browser, to be saved there.";
+    throw error;
   }
 
   /** Open a link in the browser. */
   async open(url) {
     if (!isOpenable(url)) throw new Error("Only https links can be opened.");
-    accepted(await this.#ask("ui/open-link", { url }, { seconds: LIMITS.link }));
+    await this.#request("ui/open-link", { url }, CONFIRMED);
   }
 
   /** Put text on the clipboard. */
@@ -86,27 +83,31 @@ export class ChatHost extends EventTarget {
   }
 
   /** Say something to the model in the person's name. */
-  async say(text) {
-    const message = { role: "user", content: [{ type: "text", text }] };
-    accepted(await this.#ask("ui/message", message, { seconds: LIMITS.message }));
+  say(text) {
+    return this.#request("ui/message", { role: "user", content: [{ type: "text", text }] }, CONFIRMED);
   }
 
   /** Let the model know something with the next message; rejects if the host does not take it. */
-  async setContext(text) {
-    const context = { content: [{ type: "text", text }] };
-    accepted(await this.#ask("ui/update-model-context", context, { seconds: LIMITS.quick }));
+  setContext(text) {
+    return this.#request("ui/update-model-context", { content: [{ type: "text", text }] });
   }
 
   /** Whether the host can show the view on the whole screen. */
   get canFullscreen() {
-    return Boolean(this.context.availableDisplayModes?.includes("fullscreen"));
+    return Boolean(asList(this.context.availableDisplayModes).includes("fullscreen"));
   }
 
   /** Ask for the whole screen, or for the place in the chat again. */
   async setFullscreen(on) {
     const mode = on ? "fullscreen" : "inline";
-    const told = await this.#ask("ui/request-display-mode", { mode }, { seconds: LIMITS.quick });
-    this.#changeContext({ displayMode: told.mode ?? mode });
+    this.#changeContext({ displayMode: (await this.#request("ui/request-display-mode", { mode })).mode ?? mode });
+  }
+
+  /** Ask the host something; rejects if it refuses or does not answer. */
+  async #request(method, params, seconds = QUICK) {
+    const result = await this.#ask(method, params, { seconds });
+    if (result.isError) throw new Error("The host refused it.");
+    return result;
   }
 
   #receive({ source, data }) {
@@ -115,31 +116,36 @@ export class ChatHost extends EventTarget {
     else this.#settle(data);
   }
 
-  #hear({ id, method, params = {} }) {
-    const notifications = {
-      "ui/notifications/tool-input": () => this.#raise("input", params?.arguments),
-      "ui/notifications/tool-result": () => this.#raise("result", params),
-      "ui/notifications/tool-cancelled": () => this.#raise("cancelled", params?.reason),
-      "ui/notifications/host-context-changed": () => this.#changeContext(params),
-    };
-    if (id === undefined) return Object.hasOwn(notifications, method) && notifications[method]();
-    if (method === "ui/resource-teardown") this.#raise("teardown");
-    const known = method === "ping" || method === "ui/resource-teardown";
-    const refusal = { code: -32601, message: `Unknown method ${method}` };
-    this.#post(known ? { id, result: {} } : { id, error: refusal });
+  #hear({ id, method, params }) {
+    const told = asObject(params);
+    switch (method.replace("ui/notifications/", "")) {
+      case "tool-input":
+        return this.#raise("input", told.arguments);
+      case "tool-result":
+        return this.#raise("result", told);
+      case "tool-cancelled":
+        return this.#raise("cancelled");
+      case "host-context-changed":
+        return this.#changeContext(told);
+      case "ui/resource-teardown":
+        this.#raise("teardown");
+      // Falls through: it is answered like a ping.
+      case "ping":
+        return this.#post({ id, result: {} });
+    }
+    if (id !== undefined) this.#post({ id, error: { code: -32601, message: "Unknown method" } });
   }
 
   #settle({ id, result, error }) {
     const waiting = this.#waiting.get(id);
-    if (!waiting) return;
-    if (error) waiting.reject(new Error(error.message || "The host refused the request."));
-    else waiting.resolve(result ?? {});
+    const refusal = error?.code === -32601 ? "This host cannot do that." : asText(error?.message);
+    if (error) waiting?.reject(new Error(refusal || "The host refused it."));
+    else waiting?.resolve(asObject(result));
   }
 
-  #changeContext(context) {
-    if (typeof context !== "object" || context === null) return;
-    this.context = { ...this.context, ...context };
-    this.context.maxWidth = this.context.containerDimensions?.maxWidth;
+  #changeContext(told) {
+    this.context = { ...this.context, ...asObject(told) };
+    this.context.maxWidth = asObject(this.context.containerDimensions).maxWidth;
     this.#raise("context", this.context);
   }
 
@@ -198,11 +204,6 @@ export function copySelected(text) {
   field.remove();
   before?.focus();
   return done;
-}
-
-function accepted(result) {
-  if (result?.isError) throw new Error("The host refused it.");
-  return result;
 }
 
 function gaveUp(signal) {

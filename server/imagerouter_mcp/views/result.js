@@ -5,16 +5,14 @@
 
 const HANDLE = /^(?:img|gen|up)_\w{1,40}$/;
 const SHOWN_INLINE = /^image\/(?:png|jpeg|webp|gif)$/;
-const MONEY = new RegExp(
-  [
-    String.raw`Nothing was charged\.`,
-    String.raw`(?:Up to )?\$[\d.]+ was (?:charged|kept)(?: in all)?\.`,
-    String.raw`(?:It|Another) (?:may still complete and be charged|may have been charged)\.`,
-    String.raw`(?:It|Another) (?:was charged up to the model's highest price|has been paid for)\.`,
-    String.raw`This is the failure of the same call made before; nothing was sent or charged again\.`,
-  ].join("|"),
-  "g",
-);
+/** What our errors say about money, a sentence each. */
+const MONEY = [
+  String.raw`Nothing was charged`,
+  String.raw`(?:Up to )?\$[\d.]+ was (?:charged|kept)(?: in all)?`,
+  String.raw`(?:It|Another) (?:may still complete and be|may have been) charged`,
+  String.raw`(?:It|Another) (?:was charged up to the model's highest price|has been paid for)`,
+  String.raw`This is the failure of the same call made before; nothing was sent or charged again`,
+];
 /** Kinds of errors in which a person's limit or a content filter said no. */
 const REFUSALS = ["budget", "moderation"];
 
@@ -27,7 +25,7 @@ const REFUSALS = ["budget", "moderation"];
  *   state: "pictures"|"list"|"pending"|"error"|"refused"|"empty"|"price"|"cancelled",
  *   pictures: Object[], sheet: string, generation: string, heading: string, notes: string[],
  *   failures: string[], sources: string[], text: string, prompt: string, model: string,
- *   cost: number|null, elapsed: number|null, askAgain: number|null, total: number|null,
+ *   cost: number|null, elapsed: number|null, usual: number|null, total: number|null,
  *   unfinished: Object[], price: {low, likely, high}|null, why: string,
  *   error: {kind, what, money, next}|null,
  * }}
@@ -60,7 +58,10 @@ function stateOf(isError, fields, text, content, lines, shown) {
   const { error, dry_run: dryRun, state, unfinished, images } = fields;
   if (isError || isObject(error)) return failed(asObject(error), text);
   if (dryRun || text.startsWith("This would ask ")) return { state: "price", price: priceOf(fields) };
-  if (typeof state === "string" ? state !== "done" : text.startsWith("Not done yet:")) return pending(fields);
+  if (typeof state === "string" ? state !== "done" : text.startsWith("Not done yet:")) {
+    const [elapsed, usual] = [/(\d+) s so far/, /usually takes about (\d+) s/].map((words) => secondsIn(text, words));
+    return { state: "pending", elapsed: asNumber(fields.elapsed_seconds) ?? elapsed, usual: asNumber(fields.usual_seconds) ?? usual };
+  }
   const shared = { ...shown, latencyMs: fields.latency_ms, sourceHandle: firstHandle(shown.sources) };
   if (asList(images).length > 1) shared.cost = null;
   const pictures = asList(images).map((image) => pictureFrom(asObject(image), shared));
@@ -74,9 +75,9 @@ function stateOf(isError, fields, text, content, lines, shown) {
 
 /** Return what a view shows before there is a result, or of a call that was cancelled. */
 export function nothingShown(state = "empty") {
-  const texts = { heading: "", text: "", sheet: "", generation: "", prompt: "", model: "", why: "" };
-  const lists = { pictures: [], notes: [], failures: [], sources: [], unfinished: [] };
-  return { state, ...texts, ...lists, cost: null, elapsed: null, askAgain: null, total: null, price: null, error: null };
+  const texts = taken({}, asText, "heading text sheet generation prompt model why");
+  const numbers = taken({}, asNumber, "cost elapsed usual total price error");
+  return { state, ...texts, ...numbers, pictures: [], notes: [], failures: [], sources: [], unfinished: [] };
 }
 
 /** Return what to show of a failure that a view met itself. */
@@ -97,7 +98,7 @@ function failed({ kind, message }, text) {
 
 /** Split an error into what happened, what was charged and what to do; they come in this order. */
 function sentencesOf(text) {
-  const found = [...text.matchAll(MONEY)];
+  const found = [...text.matchAll(new RegExp(`(?:${MONEY.join("|")})\\.`, "g"))];
   if (!found.length) return { what: text, money: "", next: "" };
   const end = ({ 0: words, index }) => index + words.length;
   let first = found.length - 1;
@@ -107,51 +108,33 @@ function sentencesOf(text) {
 }
 
 function priceOf(fields) {
-  const [low, likely, high] = ["low", "likely", "high"].map((name) => asNumber(asObject(fields.estimate_usd)[name]));
-  return low === null || high === null ? null : { low, likely, high };
-}
-
-function pending(fields) {
-  const [elapsed, askAgain] = [asNumber(fields.elapsed_seconds), asNumber(fields.ask_again_seconds)];
-  return { state: "pending", elapsed, askAgain };
+  const price = taken(asObject(fields.estimate_usd), asNumber, "low likely high");
+  return price.low === null || price.high === null ? null : price;
 }
 
 function listed(pictures, entries, total) {
   const unfinished = entries.map(asObject).map((entry) => ({
+    ...taken(entry, asText, "state prompt model created error"),
     generation: asHandle(entry.generation),
-    state: asText(entry.state),
-    prompt: asText(entry.prompt),
-    model: asText(entry.model),
-    created: asText(entry.created),
     mayCost: asNumber(entry.may_cost_usd),
-    error: asText(entry.error),
     next: asText(entry.next_step),
   }));
   return { state: pictures.length + unfinished.length ? "list" : "empty", pictures, unfinished, total: asNumber(total) };
 }
 
 function pictureFrom(image, shared) {
-  const path = asText(image.path);
+  const own = taken(image, asText, "media_type model prompt revised_prompt path name url download_url created");
   return {
+    ...own,
+    ...taken(image, asNumber, "number width height bytes seconds"),
     handle: asHandle(image.handle),
-    number: asNumber(image.number),
-    mediaType: asText(image.media_type),
-    width: asNumber(image.width),
-    height: asNumber(image.height),
-    bytes: asNumber(image.bytes),
-    seconds: asNumber(image.seconds),
-    model: asText(image.model) || asText(shared.model),
+    model: own.model || asText(shared.model),
+    prompt: own.prompt || asText(shared.prompt),
+    name: own.name || own.path.split(/[/\\]/).pop(),
     cost: asNumber(image.cost_usd) ?? asNumber(shared.cost),
     latencyMs: asNumber(image.latency_ms) ?? asNumber(shared.latencyMs),
-    prompt: asText(image.prompt) || asText(shared.prompt),
-    revisedPrompt: asText(image.revised_prompt),
-    path,
-    name: asText(image.name) || path.split(/[/\\]/).pop(),
-    url: asText(image.url),
-    downloadUrl: asText(image.download_url),
     originalHandle: asHandle(asObject(image.original).handle),
     sourceHandle: firstHandle(asTexts(image.sources) ?? []) || asText(shared.sourceHandle),
-    created: asText(image.created),
     missing: image.missing === true,
   };
 }
@@ -202,6 +185,10 @@ function placeOf(line) {
   return { [kind === "Saved" ? "path" : "downloadUrl"]: where, ...size };
 }
 
+function secondsIn(text, words) {
+  return asNumber(Number.parseFloat(words.exec(text)?.[1]));
+}
+
 function amountOf(words) {
   return words === "free" ? 0 : asNumber(Number.parseFloat(words?.replace("$", "")));
 }
@@ -217,11 +204,17 @@ function firstHandle(sources) {
   return asHandle((sources[0] ?? "").split(" · ")[0]);
 }
 
+/** Return some fields of an object under names as JavaScript writes them, each read by `read`. */
+function taken(fields, read, names) {
+  const spoken = (name) => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
+  return Object.fromEntries(names.split(" ").map((name) => [spoken(name), read(fields[name])]));
+}
+
 function asHandle(value) {
   return HANDLE.test(asText(value)) ? value : "";
 }
 
-function asText(value) {
+export function asText(value) {
   return typeof value === "string" ? value : "";
 }
 
@@ -233,7 +226,7 @@ function asNumber(value) {
   return Number.isFinite(value) ? value : null;
 }
 
-function asList(value) {
+export function asList(value) {
   return Array.isArray(value) ? value : [];
 }
 
@@ -241,6 +234,6 @@ function isObject(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function asObject(value) {
+export function asObject(value) {
   return isObject(value) ? value : {};
 }

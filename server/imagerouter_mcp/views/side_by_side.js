@@ -28,5 +28,5 @@ export function sideBySide(pair, { server, signal, pickButton }) {
     const facts = theirs("span", factsOf(picture), { class: "quiet" });
     return el("figure", {}, stages[index].element, el("figcaption", {}, facts, pickButton(picture)));
   });
-  return el("section", { class: "pair" }, figures);
+  return el("section", { class: "pair", style: { "--ratio": stages[0].ratio || 1 } }, figures);
 }

@@ -42,9 +42,15 @@ function toolOf({ context }) {
   return context.toolInfo?.tool?.name;
 }
 
-/** Dress as the host does: its theme and colours. */
-function wear({ theme, styles, locale }) {
+/** Dress as the host does: its theme, its colours and its room. */
+function wear({ theme, styles, locale, displayMode, containerDimensions, safeAreaInsets }) {
   const root = document.documentElement;
+  root.classList.toggle("fullscreen", displayMode === "fullscreen");
+  const { maxHeight } = containerDimensions ?? {};
+  if (maxHeight > 0) root.style.setProperty("--room", `${maxHeight}px`);
+  for (const [side, pixels] of Object.entries(safeAreaInsets ?? {})) {
+    if (pixels >= 0) root.style.setProperty(`--inset-${side}`, `${pixels}px`);
+  }
   if (theme === "dark" || theme === "light") {
     root.dataset.theme = theme;
     root.style.colorScheme = theme;

@@ -10,28 +10,23 @@ const MOVES = { ArrowLeft: [PAN, 0], ArrowRight: [-PAN, 0], ArrowUp: [0, PAN], A
 /** What a person has zoomed and moved: one picture, or several alike. */
 export class Zoom {
   #stages;
-  #changed;
   #fingers = new Map();
   #scale = 1;
   #x = 0;
   #y = 0;
 
-  /**
-   * @param {Stage[]} stages
-   * @param {(scale: number) => void} [changed] Called after each change.
-   */
-  constructor(stages, changed = () => {}) {
+  /** @param {Stage[]} stages */
+  constructor(stages) {
     this.#stages = stages;
-    this.#changed = changed;
     for (const { element } of stages) this.#listen(element);
   }
 
-  /** Multiply the scale, and keep a point, counted from the middle of the stage, where it is. */
-  by(factor, [x, y] = [0, 0]) {
+  /** Multiply the scale, and bring the picture from under one point under another, from the stage's middle. */
+  by(factor, from = [0, 0], to = from) {
     const scale = Math.min(CLOSEST, Math.max(1, this.#scale * factor));
     const grown = scale / this.#scale;
     this.#scale = scale;
-    this.#moveTo(x - (x - this.#x) * grown, y - (y - this.#y) * grown);
+    this.#moveTo(to[0] - (from[0] - this.#x) * grown, to[1] - (from[1] - this.#y) * grown);
   }
 
   #moveTo(x, y) {
@@ -46,7 +41,6 @@ export class Zoom {
       each.surface.style.transform = `translate(${this.#x}px, ${this.#y}px) scale(${this.#scale})`;
       each.element.classList.toggle("zoomed", this.#scale > 1);
     }
-    this.#changed(this.#scale);
   }
 
   #listen(stage) {
@@ -73,7 +67,7 @@ export class Zoom {
     const move = this.#scale > 1 && MOVES[event.key];
     if (factor === undefined && !move) return;
     event.preventDefault();
-    if (move) this.#moveTo(this.#x + move[0], this.#y + move[1]);
+    if (move) this.by(1, [0, 0], move);
     else this.by(factor);
   }
 
@@ -88,8 +82,7 @@ export class Zoom {
     const [was, apart] = spread(this.#fingers);
     this.#fingers.set(event.pointerId, fromMiddle(event, stage));
     const [is, apartNow] = spread(this.#fingers);
-    if (this.#scale > 1) this.#moveTo(this.#x + is[0] - was[0], this.#y + is[1] - was[1]);
-    if (apart) this.by(apartNow / apart, is);
+    this.by(apart ? apartNow / apart : 1, was, is);
   }
 }
 
