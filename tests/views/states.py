@@ -113,6 +113,9 @@ STATES = {
         make=_call("generate_image", prompt="A lake at dawn", model=MODEL, size="1024x1536"),
         show=_sees("[data-sharp]"),
     ),
+    "the whole screen": State(
+        make=_call("generate_image", prompt=LIGHTHOUSE, model=MODEL), show=_presses("Full screen")
+    ),
     "a transparent picture": State(
         make=_call("generate_image", prompt="A sticker of a cat", model=MODEL, background="transparent"),
         show=_sees("[data-sharp]"),
