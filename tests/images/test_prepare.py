@@ -1126,6 +1126,17 @@ def test_a_large_png_that_fits_keeps_its_size_and_format() -> None:
     assert (made.format, made.width, made.reduced) == (formats.PNG, 4200, False)
 
 
+def test_a_picture_that_has_exactly_the_bytes_that_are_allowed_is_not_reduced_further() -> None:
+    with io.BytesIO() as file:
+        noise("RGB", (300, 200)).save(file, "PNG")
+        for limit in (10**6, 100_000):
+            seen = inspect(file)
+            with encode.encode(file, seen, formats.PNG, max_bytes=limit).file as made:
+                size = encode.file_size(made)
+            with encode.encode(file, seen, formats.PNG, max_bytes=size).file as made:
+                assert encode.file_size(made) == size
+
+
 def test_a_grey_transparent_picture_that_is_scaled_down_stays_grey() -> None:
     with io.BytesIO() as file:
         grey = noise("L", (300, 200))

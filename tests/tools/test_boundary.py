@@ -292,6 +292,8 @@ async def test_all_that_is_wrong_with_a_call_is_told_at_once(connect: Hosts) -> 
             {"supports": ["edit", "video", "sound"]},
             "must be a list of any of edit, mask",
         ),
+        ("generate_image", {"n": 0, "prompt": "A fox", "size": "huge"}, "(give it as WIDTHxHEIGHT in pixels"),
+        ("generate_image", {"n": 0, "prompt": "A fox", "aspect_ratio": "big"}, "(give it as W:H, such as"),
         ("search_models", {"max_price": "cheap"}, "'max_price' must be a number from 0."),
         ("get_generation", {"generation": "gen_0000", "wait": -1}, "'wait' must be a number from 0."),
         ("generate_video", {"prompt": "A fox", "seconds": [5]}, "'seconds' must be a number from 0."),

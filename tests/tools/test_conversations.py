@@ -1,7 +1,7 @@
 """Conversations of an agent: every fact that it needs is in an answer that it has had.
 
-Each is held twice: with an agent that gets the text alone, as opencode and Gemini CLI give it, and with one
-that gets the structured content alone, as Claude Code and Codex do. Nothing else passes from call to call.
+Some hosts give it the text alone, as opencode and Gemini CLI do, others the structured content alone, as
+Claude Code and Codex do: both have to tell it the same. Nothing else passes from call to call.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from PIL import Image, ImageChops
@@ -33,94 +33,77 @@ class Model:
 
 @dataclass(frozen=True)
 class Answer:
-    """What an agent learns from an answer, of which its host passes on one part.
-
-    Attributes:
-        told: The whole answer.
-        text_only: Whether the agent gets its text, else its structured content.
-    """
+    """What an agent learns from an answer: the same from its text as from its structured content."""
 
     told: Told
-    text_only: bool
 
     def handle(self, number: int = 1) -> str:
         """Return the handle of a picture."""
-        if not self.text_only:
-            return self._picture(number)["handle"]
         numbered = re.search(rf"^{number} · (img_\w+)", self.told.text, re.MULTILINE)
-        return (numbered or self._found(r"^Handle: (img_\w+)"))[1]
+        return _both((numbered or self._found(r"^Handle: (img_\w+)"))[1], self._picture(number)["handle"])
 
     def path(self, number: int = 1) -> Path:
         """Return where a picture is."""
-        if not self.text_only:
-            return Path(self._picture(number)["path"])
-        return Path(self._found(r"^Saved: (.+) \(", number - 1)[1])
+        return Path(_both(self._found(r"^Saved: (.+) \(", number - 1)[1], self._picture(number)["path"]))
 
     def size(self, number: int = 1) -> tuple[int, int]:
         """Return a picture's width and height."""
-        if not self.text_only:
-            return self._picture(number)["width"], self._picture(number)["height"]
-        found = self._found(r"^Saved: .+ \((\d+)×(\d+) ", number - 1)
-        return int(found[1]), int(found[2])
+        found, picture = self._found(r"^Saved: .+ \((\d+)×(\d+) ", number - 1), self._picture(number)
+        return _both((int(found[1]), int(found[2])), (picture["width"], picture["height"]))
 
     def model(self) -> str:
         """Return the model that made it, or that would."""
-        if not self.text_only:
-            return self.told.fields["model"]
-        return self._found(r"(?:made|Made \d+ \w+|would ask) (?:with )?(\S+/\S+) for ")[1]
+        found = self._found(r"(?:made|Made \d+ \w+|would ask) (?:with )?(\S+/\S+) for ")
+        return _both(found[1], self.told.fields["model"])
 
     def cost(self) -> float:
         """Return what it cost."""
-        if not self.text_only:
-            return self.told.fields["cost_usd"]
-        return float(self._found(r"^Made .*?(?: for \$([\d.]+)|free)(?: in|\.)")[1] or 0)
+        found = self._found(r"^Made .*?(?: for \$([\d.]+)|free)(?: in|\.)")
+        return _both(float(found[1] or 0), self.told.fields["cost_usd"])
 
     def highest_cost(self) -> float:
         """Return what it would cost at most."""
-        if not self.text_only:
-            return self.told.fields["estimate_usd"]["high"]
-        return float(self._found(r"^It would cost .*?\$([\d.]+)\)?\.$")[1])
+        found = self._found(r"^It would cost .*?\$([\d.]+)\)?\.$")
+        return _both(float(found[1]), self.told.fields["estimate_usd"]["high"])
 
     def planned_size(self) -> str:
         """Return the size that would be asked for."""
-        if not self.text_only:
-            return self.told.fields["size"]
-        return self._found(r"^This would ask .* at (\d+x\d+)")[1]
+        return _both(self._found(r"^This would ask .* at (\d+x\d+)")[1], self.told.fields["size"])
 
     def models(self) -> list[Model]:
         """Return the models that were found."""
-        if not self.text_only:
-            listed = self.told.fields["models"]
-            return [
-                Model(each["id"], each["price_usd"]["likely"], each.get("seconds", [])) for each in listed
-            ]
         lines = re.findall(r"^(\S+/\S+): (?:free|\$([\d.]+))(.*)$", self.told.text, re.MULTILINE)
-        return [Model(name, float(price or 0), _lengths(rest)) for name, price, rest in lines]
+        return _both(
+            [Model(name, float(price or 0), _lengths(rest)) for name, price, rest in lines],
+            [
+                Model(each["id"], each["price_usd"]["likely"], each.get("seconds", []))
+                for each in self.told.fields["models"]
+            ],
+        )
 
     def sources(self) -> str:
         """Return what it was made from."""
-        if not self.text_only:
-            return "; ".join(self.told.fields["sources"])
-        return self._found(r"^From: (.*)$")[1]
+        return _both(self._found(r"^From: (.*)$")[1], "; ".join(self.told.fields["sources"]))
 
     def notes(self) -> str:
         """Return the notes."""
-        if not self.text_only:
-            return "\n".join(self.told.fields["notes"])
-        return "\n".join(re.findall(r"^Note: (.*)$", self.told.text, re.MULTILINE))
+        notes = re.findall(r"^Note: (.*)$", self.told.text, re.MULTILINE)
+        return "\n".join(_both(notes, self.told.fields["notes"]))
 
     def next_step(self) -> str:
         """Return what to do to get what is not done yet; "" if it is done."""
-        if not self.text_only:
-            return self.told.fields["next_step"] if self.told.fields.get("state") != "done" else ""
-        return self.told.text if self.told.text.startswith("Not done yet") else ""
+        done = self.told.fields.get("state", "done") == "done"
+        _both(not self.told.text.startswith("Not done yet"), done)
+        if done:
+            return ""
+        assert self.told.fields["next_step"] in self.told.text
+        return self.told.fields["next_step"]
 
     def spent(self) -> float:
         """Return what was spent in a week."""
-        if not self.text_only:
-            assert self.told.fields["period"] == "week"
-            return self.told.fields["total_usd"]
-        return float(self._found(r"^\$([\d.]+) was spent in the last 7 days")[1])
+        assert self.told.fields["period"] == "week"
+        found = self._found(r"^\$([\d.]+) was spent in the last 7 days")
+        return _both(float(found[1]), self.told.fields["total_usd"])
 
     def _picture(self, number: int) -> dict[str, Any]:
         return next(each for each in self.told.fields["images"] if each.get("number", 1) == number)
@@ -129,6 +112,15 @@ class Answer:
         found = list(re.finditer(pattern, self.told.text, re.MULTILINE))
         assert len(found) > place, f"{pattern} is not in {self.told.text}"
         return found[place]
+
+
+T = TypeVar("T")
+
+
+def _both(in_text: T, in_fields: T) -> T:
+    """Return what text and structured content agree on."""
+    assert in_text == in_fields
+    return in_fields
 
 
 def _lengths(words: str) -> list[float]:
@@ -141,7 +133,6 @@ class Agent:
     """Calls tools, and counts its calls and what they cost."""
 
     host: Any
-    text_only: bool
     calls: int = 0
     costs: list[float] = field(default_factory=list[float])
 
@@ -150,7 +141,7 @@ class Agent:
         told = await self.host(tool, **arguments)
         assert not told.failed, told.text
         self.calls += 1
-        return Answer(told, self.text_only)
+        return Answer(told)
 
     async def made(self, tool: str, **arguments: object) -> Answer:
         """Call a tool that makes pictures, and note what it cost."""
@@ -170,14 +161,14 @@ class Agent:
 Begin = Callable[..., AbstractAsyncContextManager[Agent]]
 
 
-@pytest.fixture(params=["text", "structured content"])
-def begin(request: pytest.FixtureRequest, connect: Hosts) -> Begin:
-    """Begin a conversation with an agent that reads one part of the answers."""
+@pytest.fixture
+def begin(connect: Hosts) -> Begin:
+    """Begin a conversation with an agent."""
 
     @asynccontextmanager
     async def conversation(**settings: object) -> AsyncGenerator[Agent]:
         async with connect(**settings) as host:
-            yield Agent(host, text_only=request.param == "text")
+            yield Agent(host)
 
     return conversation
 

@@ -1,7 +1,7 @@
 """Calls as agents and people really make them: what each kind of spelling, slip and habit must come to.
 
 A row is a tool, its arguments, and what must come: fields of the answer or words of its text. All rows of a
-kind go to one server, in both protocol eras.
+kind go to one server.
 """
 
 import base64
@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 from PIL import Image
-
-from support.eras import in_both_eras
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 
@@ -270,7 +268,6 @@ KINDS: dict[str, list[Row]] = {
 }
 
 
-@in_both_eras
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_call_comes_to_what_it_means(connect: Hosts, kind: str) -> None:
     async with connect() as host:

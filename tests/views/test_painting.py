@@ -46,6 +46,18 @@ async def painted(chat: Chat) -> float:
     return float(text.split("%")[0]) if "%" in text else 0
 
 
+async def is_tinted(canvas: Locator, across: float, down: float) -> bool:
+    """Return whether the overlay shows at a place, in shares of the canvas, once it is drawn."""
+    return await canvas.evaluate(
+        """async (canvas, [across, down]) => {
+            await new Promise(requestAnimationFrame);
+            const pen = canvas.getContext("2d");
+            return pen.getImageData(across * canvas.width, down * canvas.height, 1, 1).data[3] > 0;
+        }""",
+        [across, down],
+    )
+
+
 async def sent_mask(chat: Chat, prompt: str = "Paint it red") -> Image.Image:
     """Type what to change, and return the mask that the price is asked with."""
     await chat.view.get_by_role("textbox", name="What to change").fill(prompt)
@@ -105,9 +117,12 @@ async def test_brush_eraser_box_undo_redo_invert_and_clear_do_what_they_say(chat
         await drag(page, canvas, (0.25, 0.5), (0.75, 0.5))
         line = await painted(page)
         assert 5 < line < 9
+        assert await is_tinted(canvas, 0.6, 0.5)
+        assert not await is_tinted(canvas, 0.6, 0.1)
         await page.view.get_by_role("button", name="Eraser").click()
         await drag(page, canvas, (0.5, 0.5), (0.75, 0.5))
         assert 0 < await painted(page) < line
+        assert not await is_tinted(canvas, 0.6, 0.5)
         await page.view.get_by_role("button", name="Undo").click()
         assert await painted(page) == line
         await page.view.get_by_role("button", name="Redo").click()

@@ -1,5 +1,7 @@
 """Serve MCP over streamable HTTP until a signal ends it."""
 
+import asyncio
+import logging
 import os
 import signal
 import socket
@@ -96,7 +98,14 @@ async def serve(served: ASGIApp, settings: Settings, listener: socket.socket) ->
         forwarded_allow_ips=list(settings.http_proxies),
         timeout_graceful_shutdown=CLOSING_SECONDS,
     )
+    logging.getLogger("uvicorn.error").addFilter(_is_no_late_ending)
     await Server(config).serve(sockets=[listener])
+
+
+def _is_no_late_ending(record: logging.LogRecord) -> bool:
+    """Leave out what uvicorn logs, at length, of requests that are under way when it ends."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, asyncio.CancelledError) and "graceful shutdown" not in str(record.msg)
 
 
 def listen(what: str, host: str, port: int) -> socket.socket:

@@ -54,6 +54,13 @@ class Server(uvicorn.Server):
         for each in sockets or ():
             each.listen(QUEUED)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Shut down, after closing the streams of events, for which there would be no end to wait."""
+        for each in cast("list[Connection]", list(self.server_state.connections)):
+            if not each.expects and each.only_listens:
+                each.close()
+        await super().shutdown(sockets)
+
 
 class Connection(H11Protocol):
     """uvicorn's protocol, which also gives up slow requests, and closes after refused ones."""

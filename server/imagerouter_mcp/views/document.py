@@ -1,32 +1,26 @@
 """Join the view's files into the one self-contained document that hosts draw.
 
 Hosts fetch a view as a single file and block everything else. So `viewer.html` may name style sheets and
-one module with `src`; each `import` stands alone in its statement and names a file of this folder; and no
-module exports by default or renames. Comments, indentation and spaces beside punctuation are left out.
-That is done with patterns: a comment has its lines to itself; no template literal spans lines; and a
-regular expression begins with no space, and after no word but `return`.
+one module with `src`; each `import` stands alone in its statement and names a file of this folder; a comment
+that is left out has its lines to itself; no module exports by default or renames, and no template literal
+spans lines. The joined script is packed, because the document travels as one string: `loader.js` unpacks it.
 """
 
+import base64
 import hashlib
 import re
+import zlib
 from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-PAGE = "viewer.html"
+PAGE, LOADER = "viewer.html", "loader.js"
 
 # Patterns are compiled when the document is joined: a server that is started does not wait for it.
 _IMPORT = r'(?m)^import\s[^;]*?\sfrom\s+"\./([\w.-]+\.js)";\n'
 _EXPORT = r"(?m)^export (?=async |function |class |const |let )"
 _COMMENT = r"(?ms)^[ \t]*(?:/\*.*?\*/|<!--.*?-->|//[^\n]*)\n"
 _INDENTATION = r"(?m)^[ \t]+|\n(?=\s*\n)"
-_TEMPLATE = r"`(?:\\.|\$\{(?:`(?:\\.|[^`\\\n])*`|[^`}\n])*\}|[^`\\\n])*`"
-_TEXT = rf"""("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|{_TEMPLATE})"""
-_REGEX = r"(/(?![/* ])(?:\\.|\[(?:\\.|[^\]\n])*\]|[^/\\\[\n])+/)"
-_IN_SCRIPT = (
-    rf"{_TEXT}|\b(return ){_REGEX}| *([{{(\[,;:=<>?&|!*])\s*{_REGEX}?| ([+/-]) (?![+/*-])|\s*([)\]}}]) *"
-)
-_IN_SHEET = rf"{_TEXT}|\s*([{{}};,>])\s*()|(:)\s+"
 _SHEET = r'<link rel="stylesheet" href="([\w.-]+\.css)">'
 _MODULE = r'<script type="module" src="([\w.-]+\.js)"></script>'
 
@@ -43,14 +37,13 @@ def address() -> str:
 @cache
 def document() -> str:
     """Return the view as one document."""
-    page = _without_comments(_text(PAGE))
-    page = re.sub(_SHEET, lambda found: f"<style>{_sheet(found[1])}</style>", page)
-    return re.sub(_MODULE, lambda found: f'<script type="module">{joined(found[1])}</script>', page)
+    page = re.sub(_SHEET, lambda found: f"<style>\n{_short(found[1])}</style>", _short(PAGE))
+    return re.sub(_MODULE, lambda found: f'<script type="module">\n{_packed(found[1])}</script>', page)
 
 
 def joined(entry: str) -> str:
     """Return a module and all that it imports as one, each after what it needs."""
-    return "".join(map(_script, modules(entry)))
+    return "".join(re.sub(_EXPORT, "", re.sub(_IMPORT, "", _short(name))) for name in modules(entry))
 
 
 def modules(entry: str) -> list[str]:
@@ -68,22 +61,15 @@ def modules(entry: str) -> list[str]:
     return list(order)
 
 
+def _packed(entry: str) -> str:
+    data = base64.b64encode(zlib.compress(joined(entry).encode(), 9)).decode()
+    return _short(LOADER).replace("PACKED", data)
+
+
+def _short(name: str) -> str:
+    """Return a file without comments and indentation."""
+    return re.sub(_INDENTATION, "", re.sub(_COMMENT, "", _text(name)))
+
+
 def _text(name: str) -> str:
     return (FOLDER / name).read_text("utf-8")
-
-
-def _script(name: str) -> str:
-    text = re.sub(_EXPORT, "", re.sub(_IMPORT, "", _text(name)))
-    return re.sub(_IN_SCRIPT, _tight, _without_comments(text))
-
-
-def _sheet(name: str) -> str:
-    return re.sub(_IN_SHEET, _tight, _without_comments(_text(name)))
-
-
-def _without_comments(text: str) -> str:
-    return re.sub(_INDENTATION, "", re.sub(_COMMENT, "", text))
-
-
-def _tight(found: re.Match[str]) -> str:
-    return "".join(filter(None, found.groups()))

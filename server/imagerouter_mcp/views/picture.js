@@ -15,8 +15,6 @@ const PICTURE_ICONS = {
   copy: ["M9 9h11v11H9zM5 15H4V4h11v1"],
   open: ["M14 4h6v6M20 4l-9 9M18 14v6H4V6h6"],
 };
-/** Width by height from which the tools stand below a picture even if there is room beside it. */
-const WIDE = 1.25;
 
 /** A picture and its tools. `actions` is the place for what changes it. */
 export class Picture {
@@ -48,8 +46,7 @@ export class Picture {
     const caption = el("div", {}, theirs("p", picture.prompt, { class: "prompt" }), facts);
     const head = el("div", { class: "head" }, caption, this.#tools);
     const beside = el("div", { class: "beside" }, head, this.#said, this.actions, details(picture, shown, around.show));
-    const form = this.#stage.ratio > WIDE ? "wide" : "tall";
-    this.element = el("article", { class: "picture" }, el("div", { class: form }, this.#stage.element, beside));
+    this.element = el("article", { class: "picture" }, this.#stage.element, beside);
     if (!this.#plays) this.#addZoom();
     this.#addFullscreen();
   }
@@ -117,15 +114,7 @@ export class Picture {
     stage.element.tabIndex = 0;
     stage.element.role = "group";
     stage.element.ariaLabel = "Picture. Plus and minus zoom, arrow keys move.";
-    let isWhole = false;
-    const zoom = new Zoom([stage], async (scale) => {
-      const { server, signal } = this.#around;
-      const { handle, width } = this.#picture;
-      const isEnough = stage.pixels >= width || stage.surface.offsetWidth * scale * devicePixelRatio <= stage.pixels;
-      if (isWhole || scale === 1 || isEnough) return;
-      isWhole = true;
-      await server.whole(handle, { signal }).then((whole) => stage.draw(whole), () => {});
-    });
+    const zoom = new Zoom([stage]);
     this.#over.append(
       button("−", () => zoom.by(1 / ZOOM_STEP), { label: "Zoom out" }),
       button("+", () => zoom.by(ZOOM_STEP), { label: "Zoom in" }),

@@ -1,0 +1,219 @@
+"""The studio's data over HTTP: pictures, thumbnails, uploads, changes, deletion."""
+
+import io
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, closing
+from datetime import date
+
+import anyio
+import httpx
+import pytest
+from PIL import Image
+
+from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.gallery.days import today
+from imagerouter_mcp.gallery.entries import StoredImage
+from imagerouter_mcp.http_app.studio import live_changes
+from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import App
+from support.http_in_process import served
+from support.recording import RecordingGallery
+from support.studio import entered
+
+Studio = tuple[httpx.AsyncClient, App]
+
+
+@pytest.fixture
+async def studio(settings: Settings) -> AsyncGenerator[Studio]:
+    """Serve a studio, with a client that was let in."""
+    async with AsyncExitStack() as running:
+        links, app = await running.enter_async_context(served(settings, studio_only=True))
+        client = httpx.AsyncClient(base_url=links.base_url, trust_env=False)
+        await running.enter_async_context(client)
+        yield await entered(client, app), app
+
+
+def record(settings: Settings, *images: StoredImage) -> list[str]:
+    """Record pictures as another process does; return their handles."""
+    with closing(Database(settings.data_dir)) as database:
+        made = RecordingGallery(database).record(images, prompt="a fox <b>", model="m")
+    return [image.handle for image in made.images]
+
+
+def file(settings: Settings, name: str, content: bytes) -> StoredImage:
+    settings.output_dir.mkdir(exist_ok=True)
+    path = settings.output_dir / name
+    path.write_bytes(content)
+    kind = {"mp4": "video/mp4", "svg": "image/svg+xml"}.get(path.suffix[1:], "image/png")
+    return StoredImage(path=path, media_type=kind, bytes=len(content), width=900, height=600)
+
+
+def png(colour: tuple[int, int, int] = (200, 30, 30)) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (900, 600), colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+async def test_a_picture_is_listed_shown_small_and_shown_whole(studio: Studio, settings: Settings) -> None:
+    client, _ = studio
+    (handle,) = record(settings, file(settings, "fox.png", png()))
+    (listed,) = (await client.get("/studio/gallery", params={"query": "fox"})).json()["pictures"]
+    assert (listed["handle"], listed["kind"], listed["missing"]) == (handle, "image", False)
+    assert listed["prompt"] == "a fox <b>"
+    assert "path" not in listed
+
+    small = await client.get(f"/studio/pictures/{handle}?size=320")
+    assert (small.status_code, small.headers["content-type"]) == (200, "image/jpeg")
+    assert Image.open(io.BytesIO(small.content)).size == (320, 213)
+    whole = await client.get(f"/studio/pictures/{handle}", headers={"Range": "bytes=0-7"})
+    assert (whole.status_code, whole.content) == (206, png()[:8])
+    for answer in (small, whole):
+        assert "sandbox" in answer.headers["content-security-policy"], "an SVG must run no script"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "no-store" in answer.headers["cache-control"]
+    head = await client.head(f"/studio/pictures/{handle}")
+    assert (head.status_code, head.content) == (200, b"")
+    assert (await client.put(f"/studio/pictures/{handle}", content=b"")).status_code == 405
+
+
+async def test_a_thumbnail_is_made_once_and_anew_when_the_file_changes(
+    studio: Studio, settings: Settings
+) -> None:
+    client, _ = studio
+    image = file(settings, "fox.png", png())
+    (handle,) = record(settings, image)
+    address = f"/studio/pictures/{handle}?size=160"
+    first = (await client.get(address)).content
+    (kept,) = (settings.data_dir / "thumbnails").iterdir()
+    assert (await client.get(address)).content == first == kept.read_bytes()
+    assert kept.stat().st_mode & 0o077 == 0
+    file(settings, "fox.png", png((0, 0, 250)) + b"\0")
+    changed = (await client.get(address)).content
+    assert changed != first
+    assert changed[:2] == b"\xff\xd8"
+
+
+async def test_what_has_no_thumbnail_says_so_in_a_sentence(studio: Studio, settings: Settings) -> None:
+    client, _ = studio
+    gone = file(settings, "gone.png", png())
+    handles = record(
+        settings,
+        file(settings, "broken.png", png()[:100]),
+        file(settings, "fox.mp4", b"\0\0\0\x18ftypmp42"),
+        gone,
+    )
+    assert gone.path
+    gone.path.unlink()
+    answers = [await client.get(f"/studio/pictures/{handle}?size=320") for handle in (*handles, "img_ffff")]
+    assert [answer.status_code for answer in answers] == [422, 415, 404, 404]
+    assert all(answer.json()["error"].endswith(".") for answer in answers)
+    assert answers[1].json()["media_type"] == "video/mp4"
+    assert (await client.get(f"/studio/pictures/{handles[0]}?size=large")).status_code == 400
+
+
+async def test_an_upload_gets_a_handle_and_junk_none(studio: Studio) -> None:
+    client, app = studio
+    taken = await client.post("/studio/uploads", content=png())
+    assert taken.status_code == 201
+    assert app.uploads.find(taken.json()["handle"])
+    as_form = await client.post("/studio/uploads", files={"file": ("fox.png", png())})
+    assert as_form.status_code == 201
+    assert (await client.post("/studio/uploads", content=b"<script>")).status_code == 415
+
+
+async def _events(answer: httpx.Response) -> AsyncIterator[dict[str, int]]:
+    async for line in answer.aiter_lines():
+        if line.startswith("data: "):
+            yield json.loads(line.removeprefix("data: "))
+
+
+async def test_what_another_process_makes_is_told_while_somebody_looks(
+    studio: Studio, settings: Settings
+) -> None:
+    client, _ = studio
+    with anyio.fail_after(20):
+        async with client.stream("GET", "/studio/changes") as answer:
+            events = aiter(_events(answer))
+            first = await anext(events)
+            record(settings, file(settings, "fox.png", png()))
+            second = await anext(events)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert second["newest"] > first["newest"]
+    assert second["version"] != first["version"]
+
+
+async def test_one_browser_cannot_take_all_streams_and_gives_them_back(
+    studio: Studio,
+) -> None:
+    client, _ = studio
+    with anyio.fail_after(30):
+        async with AsyncExitStack() as streams:
+            statuses: list[int] = []
+            for _ in range(live_changes.MOST_STREAMS // 2 + 1):
+                answer = await streams.enter_async_context(client.stream("GET", "/studio/changes"))
+                statuses.append(answer.status_code)
+            assert statuses == [200] * (live_changes.MOST_STREAMS // 2) + [503]
+        while (await _status_of_a_stream(client)) != 200:  # until the server has noticed
+            await anyio.lowlevel.checkpoint()
+
+
+async def _status_of_a_stream(client: httpx.AsyncClient) -> int:
+    async with client.stream("GET", "/studio/changes") as answer:
+        return answer.status_code
+
+
+async def test_a_deleted_picture_is_gone_everywhere_and_its_link_says_so(
+    settings: Settings,
+) -> None:
+    async with (
+        served(settings) as (links, app),
+        httpx.AsyncClient(base_url=links.base_url, trust_env=False) as client,
+    ):
+        await entered(client, app)
+        image = file(settings, "fox.png", png())
+        (handle,) = record(settings, image)
+        link = links.download(handle)
+        assert (await client.get(link)).status_code == 200
+        deleted = (await client.delete(f"/studio/pictures/{handle}")).json()
+        assert (deleted["pictures"], deleted["bytes"]) == (1, image.bytes)
+        assert image.path
+        assert not image.path.exists()
+        assert (await client.get(link)).status_code == 410
+        gone = await client.get(f"/studio/pictures/{handle}")
+        assert (gone.status_code, gone.json()["error"]) == (410, "This picture was deleted.")
+        again = await client.delete(f"/studio/pictures/{handle}")
+        assert (again.status_code, again.json()["error"]) == (404, f"{handle} was deleted already.")
+
+
+async def test_deleting_by_date_first_says_how_much_and_deletes_only_when_told(
+    studio: Studio, settings: Settings
+) -> None:
+    client, app = studio
+    image = file(settings, "fox.png", png())
+    record(settings, image)
+    tomorrow = date.fromordinal(today().toordinal() + 1).isoformat()
+    for unclear in ({"before": tomorrow}, {"before": tomorrow, "confirm": "true"}):
+        told = (await client.post("/studio/delete", json=unclear)).json()
+        assert told == {"pictures": 1, "bytes": image.bytes, "deleted": False}
+    assert (await client.post("/studio/delete", json={"before": "soon", "confirm": True})).status_code == 400
+    assert app.gallery.count() == 1
+    done = await client.post("/studio/delete", json={"before": tomorrow, "confirm": True})
+    assert (done.json()["pictures"], app.gallery.count()) == (1, 0)
+
+
+async def test_what_cannot_be_read_is_refused_with_a_sentence(studio: Studio) -> None:
+    client, _ = studio
+    for query in (
+        "offset=-1",
+        "offset=1e3",
+        "limit=x",
+        "anchor=99999999999999999999",
+        "kind=audio",
+        "since=May",
+    ):
+        answer = await client.get(f"/studio/gallery?{query}")
+        assert answer.status_code == 400, query
+        assert answer.json()["error"].endswith("."), query
+    many = await client.post("/studio/delete", content=b'{"before": "' + b"1" * 100_000 + b'"}')
+    assert many.status_code == 400
