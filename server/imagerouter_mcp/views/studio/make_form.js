@@ -5,7 +5,7 @@ import { button, el, fill, icon, theirs } from "../dom.js";
 import { nothingShown } from "../result.js";
 import { CHEVRON } from "./icons.js";
 import { pickModel } from "./model_picker.js";
-import { freeModel, priceWords } from "./offered_models.js";
+import { freeModel, offeredModels, priceWords } from "./offered_models.js";
 import { Sources } from "./sources.js";
 
 const SHAPES = [["", "Automatic"], ["1:1", "Square 1:1"], ["3:2", "Landscape 3:2"], ["2:3", "Portrait 2:3"], ["16:9", "Wide 16:9"], ["9:16", "Tall 9:16"]];
@@ -17,7 +17,9 @@ const MOST = 8;
 const FREE = { id: "free", free: true, output: "image" };
 
 export class MakeForm {
+  #host;
   #models = [];
+  #loading = null;
   #model = FREE;
   #chosen = false;
 
@@ -29,6 +31,7 @@ export class MakeForm {
    * @param {(call: {tool: string, args: Object}) => void} around.onMake Makes what was paid for.
    */
   constructor({ host, session, server, onMake }) {
+    this.#host = host;
     this.prompt = el("textarea", { id: "prompt", rows: 3, dir: "auto", maxLength: LONGEST_PROMPT, placeholder: "A red fox in fresh snow, soft morning light", oninput: () => this.#meant(), onkeydown: (event) => this.#press(event) });
     this.sources = new Sources(session, () => this.#sourced());
     this.shape = this.#select("Shape", SHAPES);
@@ -64,10 +67,10 @@ export class MakeForm {
     this.#choose(FREE);
   }
 
-  /** Offer models; a free one is chosen until the person chooses another. */
-  offer(models) {
-    this.#models = models;
-    this.#sourced();
+  /** Return the models on offer, asked for once; a free one is chosen until the person chooses another. */
+  models() {
+    this.#loading ??= this.#load();
+    return this.#loading;
   }
 
   /** Put the cursor into the prompt. */
@@ -86,9 +89,20 @@ export class MakeForm {
     return Object.assign(select, { field: el("label", { class: "field" }, el("span", {}, label), select) });
   }
 
+  async #load() {
+    try {
+      this.#models = await offeredModels(this.#host);
+    } catch (error) {
+      this.#loading = null;
+      throw error;
+    }
+    this.#sourced();
+    return this.#models;
+  }
+
   async #pick() {
     const needed = this.sources.handles.length ? ["edits"] : [];
-    const model = await pickModel(this.#models, this.#model.id, needed);
+    const model = await pickModel(this.models(), this.#model.id, needed);
     if (!model) return;
     this.#chosen = true;
     this.#choose(model);

@@ -12,7 +12,7 @@ const WORDS = { edits: "Edits", masks: "Masks", transparent: "Transparent", vide
 
 /**
  * Let the person choose a model.
- * @param {Object[]} models All that are on offer.
+ * @param {Promise<Object[]>} models All that are on offer.
  * @param {string} current The id of the present choice.
  * @param {string[]} abilities What it has to be able to do, to begin with.
  * @returns {Promise<Object|undefined>} The chosen model.
@@ -22,14 +22,13 @@ export function pickModel(models, current, abilities = []) {
 }
 
 class ModelPicker {
-  #models;
+  #models = [];
   #current;
   #shown = [];
   #active = -1;
   #chosen;
 
   constructor(models, current, abilities, resolve) {
-    this.#models = models;
     this.#current = current;
     this.list = el("div", { role: "listbox", id: "models", "aria-label": "Models", class: "model-list", onclick: ({ target }) => this.#click(target) });
     this.words = el("input", { type: "search", role: "combobox", "aria-expanded": "true", "aria-controls": "models", "aria-autocomplete": "list", "aria-label": "Search models", placeholder: "Search models", autofocus: true, oninput: () => this.#search(), onkeydown: (event) => this.#press(event) });
@@ -39,8 +38,18 @@ class ModelPicker {
     const choices = el("div", { class: "filters", role: "group", "aria-label": "Abilities" }, this.abilities.map(({ label }) => label), this.order);
     this.dialog = openDialog("Choose a model", "sheet picker", el("label", { class: "search" }, icon(SEARCH), this.words), choices, this.count, this.list);
     this.dialog.addEventListener("close", () => resolve(this.#chosen));
-    this.#search();
     this.words.focus();
+    this.#take(models);
+  }
+
+  async #take(models) {
+    fill(this.count, "Asking for the models …");
+    try {
+      this.#models = await models;
+      this.#search();
+    } catch (error) {
+      fill(this.count, theirs("span", error.message, { class: "wrong" }));
+    }
   }
 
   #toggle(name, text, checked) {

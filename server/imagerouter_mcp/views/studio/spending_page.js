@@ -2,6 +2,7 @@
 
 import { button, el, fill, theirs } from "../dom.js";
 import { counted, dollars } from "../wording.js";
+import { amount } from "./amounts.js";
 import { dayBefore } from "./address.js";
 import { barChart } from "./bar_chart.js";
 import { openDialog } from "./dialogs.js";
@@ -87,7 +88,7 @@ export class SpendingPage {
 }
 
 function figures(spending, { value: credits, reason }) {
-  const budget = spending && figure(dollars(spending.budget_left_usd) === "free" ? "$0.00" : dollars(spending.budget_left_usd), `left of today's ${dollars(spending.budget_usd)}`, meter(spending));
+  const budget = spending && figure(amount(spending.budget_left_usd), `left of today's ${amount(spending.budget_usd)}`, meter(spending));
   const account = credits
     ? figure(amount(credits.remaining_usd), "credits at ImageRouter")
     : figure("–", reason?.message ?? "The credits are not known.");
@@ -134,15 +135,12 @@ function byModel({ by_model: models }) {
   const most = Math.max(...models.map(({ usd }) => usd), Number.MIN_VALUE);
   const rows = models.map(({ model, usd, count }) => {
     const bar = el("span", { class: "model-bar", style: { "inline-size": `${(100 * usd) / most}%` } });
-    return el("tr", {}, el("th", { scope: "row" }, theirs("span", model), bar), el("td", {}, count), el("td", {}, amount(usd)));
+    return el("tr", {}, el("th", { scope: "row" }, theirs("span", model), bar), el("td", {}, count.toLocaleString()), el("td", {}, amount(usd)));
   });
   const head = ["Model", "Results", "Spent"].map((text) => el("th", { scope: "col" }, text));
   return el("table", { class: "models" }, el("caption", {}, "By model"), el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows));
 }
 
-function amount(usd) {
-  return usd ? dollars(usd) : usd === 0 ? "$0.00" : "–";
-}
 
 function shortDay(day) {
   return new Date(`${day}T12:00:00`).toLocaleDateString([], { day: "numeric", month: "short" });

@@ -9,6 +9,7 @@ import { StudioPage } from "./studio_page.js";
 const place = document.getElementById("studio");
 const session = new Session(new URL("../../../", import.meta.url));
 session.addEventListener("ended", () => showEnd("This session has ended: the server was restarted, or twelve hours passed."));
+addEventListener("hashchange", () => codeIn(location.hash) && location.reload());
 enter(codeIn(location.hash));
 
 /** Let the tab in with the link's code, which is taken out of the address bar first. */

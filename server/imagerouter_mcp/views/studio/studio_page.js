@@ -2,16 +2,16 @@
 
 import { announce, button, el, fill, icon } from "../dom.js";
 import { Server } from "../server.js";
-import { dollars } from "../wording.js";
+import { amount } from "./amounts.js";
 import { isFiltered, readAddress, serverFilters, writeAddress } from "./address.js";
 import { ChangesStream } from "./changes_stream.js";
 import { deleteOlder, deletePicture } from "./deleting.js";
 import { Filters } from "./filters.js";
+import { FormPlace } from "./form_place.js";
 import { GalleryGrid } from "./gallery_grid.js";
 import { GalleryPages } from "./gallery_pages.js";
-import { CHART, CLOSE, DELETE, PLUS, SPARK, UP } from "./icons.js";
+import { CHART, DELETE, PLUS, SPARK, UP } from "./icons.js";
 import { MakeForm } from "./make_form.js";
-import { offeredModels } from "./offered_models.js";
 import { PageHost } from "./page_host.js";
 import { PictureDialog } from "./picture_dialog.js";
 import { RunningCalls } from "./running_calls.js";
@@ -19,8 +19,6 @@ import { receiveFiles } from "./sources.js";
 import { SpendingPage } from "./spending_page.js";
 import { THUMBNAIL, Thumbnails } from "./gallery_thumbnails.js";
 
-/** From this width on the form stands beside the gallery. */
-const DOCKED = matchMedia("(min-width: 1080px)");
 /** Milliseconds within which changes count as one. */
 const TOGETHER = 250;
 const TYPED_INTO = "input, textarea, select, [contenteditable]";
@@ -59,13 +57,12 @@ export class StudioPage {
 
   /** Put the page into an element, and begin. */
   async show(place) {
-    fill(place, this.header, this.body, this.viewer.element);
+    fill(place, this.header, this.body, this.formPlace.dialog, this.viewer.element);
     this.#filters.show(this.#address.filters);
-    this.#dock();
     this.#listen();
     await this.#load();
     this.#route();
-    this.#offerModels();
+    this.form.models().catch((error) => announce(error.message));
     this.#offerFilters();
     this.#refreshMoney();
     this.#follow();
@@ -81,21 +78,17 @@ export class StudioPage {
     this.older = button([icon(DELETE), "Delete old pictures"], () => deleteOlder(this.#session), { class: "link quiet", hidden: true });
     this.pill = button("", () => this.#renew({ toTop: true }), { class: "pill", hidden: true });
     this.lost = el("p", { class: "lost", role: "alert", hidden: true });
-    this.empty = el("div", { class: "empty", hidden: true });
+    this.empty = el("div", { class: "empty", hidden: true }, nothingFound(() => this.#filter({})));
     const head = el("div", { class: "gallery-head" }, this.count, this.clear, el("span", { class: "space" }), this.older);
-    this.main = el("main", {}, this.lost, this.running.element, head, this.empty, this.grid.element, this.pill);
-    const close = button(icon(CLOSE), () => this.panel.close(), { label: "Close the form", class: "icon-button" });
-    const panelHead = el("div", { class: "dialog-head" }, el("h2", { id: "make-title" }, "New picture"), close);
-    this.panel = el("dialog", { class: "panel", "aria-labelledby": "make-title" }, panelHead, this.form.element);
-    this.panel.addEventListener("close", () => this.#address.place === "make" && this.#leave());
-    this.body = el("div", { class: "body" }, this.panel, this.main);
+    this.formPlace = new FormPlace(this.form, () => this.#address.place === "make" && this.#leave());
+    const main = el("main", {}, this.lost, this.running.element, head, this.formPlace.welcome, this.empty, this.grid.element, this.pill);
+    this.body = el("div", { class: "body" }, this.formPlace.aside, main);
   }
 
   #listen() {
     addEventListener("popstate", () => this.#route());
     addEventListener("keydown", (event) => this.#press(event));
     addEventListener("scroll", () => this.#fresh && this.grid.atTop && this.#renew({ toTop: true }), { passive: true });
-    DOCKED.addEventListener("change", () => this.#dock());
     this.#filters.addEventListener("change", () => this.#filter(this.#filters.values));
     this.pages.addEventListener("loaded", () => this.#tellCount());
     this.pages.addEventListener("failed", ({ detail }) => announce(detail.message));
@@ -142,14 +135,6 @@ export class StudioPage {
     return (await this.#session.fetch(path, { signal, priority: "low" })).blob();
   }
 
-  async #offerModels() {
-    try {
-      this.form.offer(await offeredModels(this.#host));
-    } catch (error) {
-      announce(error.message);
-    }
-  }
-
   async #offerFilters() {
     const { models } = await this.#session.json("studio/filters").catch(() => ({ models: [] }));
     this.#filters.offerModels(models.map(({ model }) => model));
@@ -160,8 +145,7 @@ export class StudioPage {
     const { structuredContent: spending } = await this.#host.callTool("spending", {}).catch(() => ({}));
     if (!spending) return;
     const others = spending.unfinished.filter(({ state }) => ["preparing", "queued", "working"].includes(state)).length - this.running.count;
-    const left = spending.budget_left_usd ? dollars(spending.budget_left_usd) : "$0.00";
-    const words = others > 0 ? `${others} under way` : `${left} left today`;
+    const words = others > 0 ? `${others} under way` : `${amount(spending.budget_left_usd)} left today`;
     fill(this.money, icon(CHART), el("span", {}, words));
     this.money.setAttribute("aria-label", `Spending: ${words}`);
     if (this.#spendingDialog?.open) this.spending.refresh();
@@ -173,24 +157,8 @@ export class StudioPage {
     fill(this.count, total ? `${total.toLocaleString()} ${total === 1 ? "picture" : "pictures"}${filtered ? " found" : ""}` : "");
     this.clear.hidden = !filtered || !total;
     this.older.hidden = filtered || !total;
-    this.#tellEmpty(!total, filtered);
-  }
-
-  #tellEmpty(empty, filtered) {
-    const welcome = empty && !filtered;
-    if (this.empty.hidden === !empty && this.body.classList.contains("welcome") === welcome) return;
-    this.empty.hidden = !empty;
-    this.body.classList.toggle("welcome", welcome);
-    fill(this.empty, welcome ? this.#welcome() : nothingFound(() => this.#filter({})));
-    if (!welcome && !this.panel.contains(this.form.element)) this.panel.append(this.form.element);
-    this.#dock();
-  }
-
-  #welcome() {
-    const title = el("h2", {}, "Make your first picture");
-    const text = el("p", {}, "Describe it, and look at the button: it always says what a picture costs. A free model is chosen to begin with.");
-    queueMicrotask(() => this.form.focus());
-    return [title, text, this.form.element];
+    this.empty.hidden = total > 0 || !filtered;
+    this.formPlace.alone = !total && !filtered;
   }
 
   #tellLost(seconds) {
@@ -206,23 +174,9 @@ export class StudioPage {
     this.#renew();
   }
 
-  /** Have the form beside the gallery where there is room. */
-  #dock() {
-    const beside = DOCKED.matches && !this.body.classList.contains("welcome");
-    if (this.panel.open) this.panel.close();
-    this.panel.classList.toggle("docked", beside);
-    if (!beside) return;
-    const before = document.activeElement;
-    this.panel.show();
-    if (before === document.body) document.activeElement.blur();
-    else before.focus();
-  }
-
   #new() {
-    if (this.body.classList.contains("welcome")) return this.form.focus();
-    if (!DOCKED.matches) return this.#go("make");
-    if (!this.panel.open) this.panel.show();
-    this.form.focus();
+    if (this.formPlace.isOver) this.#go("make");
+    else this.formPlace.open();
   }
 
   #make(call) {
@@ -247,17 +201,17 @@ export class StudioPage {
     const name = this.#pictureOf(handle).prompt ?? handle;
     const blob = await this.#thumbnail(handle).catch(() => new Blob());
     this.viewer.close();
-    if (DOCKED.matches) {
-      this.#leave();
-      this.#new();
-    } else {
+    if (this.formPlace.isOver) {
       this.#go("make", { replace: true });
+    } else {
+      this.#leave();
+      this.formPlace.open();
     }
     this.form.use({ handle, name, blob });
   }
 
   #receive(files) {
-    if (document.querySelector("dialog:modal") && !this.panel.open) return;
+    if (document.querySelector("dialog:modal:not(.panel)")) return;
     this.#new();
     this.form.sources.take(files);
   }
@@ -311,13 +265,8 @@ export class StudioPage {
     else this.viewer.close();
     if (place === "spending") this.#openSpending();
     else this.#spendingDialog?.close();
-    if (place === "make" && !DOCKED.matches && !this.panel.open) this.#openPanel();
-    else if (place !== "make" && !DOCKED.matches && this.panel.open) this.panel.close();
-  }
-
-  #openPanel() {
-    this.panel.showModal();
-    this.form.focus();
+    if (place === "make") this.formPlace.open();
+    else this.formPlace.close();
   }
 
   #openSpending() {

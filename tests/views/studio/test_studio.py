@@ -1,0 +1,146 @@
+"""What a person does in the studio."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Locator, Page, expect
+
+from views.studio.conftest import SMALL, Studio, generations, photo
+
+Journal = Callable[[], list[dict[str, Any]]]
+FOX, OWL = "A red fox in snow", "An owl at night"
+
+
+def tile(page: Page, prompt: str) -> Locator:
+    return page.get_by_role("gridcell").get_by_role("button", name=prompt)
+
+
+def viewer(page: Page) -> Locator:
+    return page.get_by_role("dialog", name="Picture", exact=True)
+
+
+async def made(studio: Studio, *prompts: str) -> None:
+    async with studio.agent() as agent:
+        for prompt in prompts:
+            await agent.call_tool("generate_image", {"prompt": prompt, **SMALL})
+
+
+async def test_a_first_picture_is_made_with_a_free_model_and_nothing_is_sent_before_the_click(
+    page: Page, journal: Journal
+) -> None:
+    await expect(page.get_by_role("heading", name="Make your first picture")).to_be_visible()
+    await expect(page.get_by_label("Prompt")).to_be_focused()
+    await page.get_by_label("Prompt").fill(FOX)
+    make = page.get_by_role("button", name="Make for free")
+    await expect(make).to_be_enabled()
+    assert generations(journal()) == []
+    await make.click()
+    await expect(tile(page, FOX)).to_be_visible()
+    assert [request["fields"]["model"].endswith(":free") for request in generations(journal())] == [True]
+
+
+async def test_a_picture_is_found_by_its_words_and_the_back_button_closes_it(
+    page: Page, studio: Studio
+) -> None:
+    await made(studio, FOX, OWL)
+    await expect(tile(page, OWL)).to_be_visible()
+    await page.get_by_label("Search the gallery").fill("fox")
+    await expect(tile(page, OWL)).to_be_hidden()
+    await tile(page, FOX).click()
+    await expect(viewer(page).get_by_role("img", name=FOX)).to_be_visible()
+    await page.go_back()
+    await expect(viewer(page)).to_be_hidden()
+    await page.reload()
+    await expect(page.get_by_label("Search the gallery")).to_have_value("fox")
+
+
+async def test_what_an_agent_makes_appears_while_one_looks_and_what_is_deleted_goes(
+    page: Page, studio: Studio
+) -> None:
+    await made(studio, FOX)
+    await expect(tile(page, FOX)).to_be_visible()
+    await tile(page, FOX).click()
+    await viewer(page).get_by_role("button", name="Delete").click()
+    asked = page.get_by_role("dialog", name="Delete this picture?")
+    await expect(asked).to_contain_text("stays")
+    await asked.get_by_role("button", name="Delete picture").click()
+    await expect(page.get_by_role("heading", name="Make your first picture")).to_be_visible()
+
+
+async def test_old_pictures_are_deleted_after_a_word_on_how_many(page: Page, studio: Studio) -> None:
+    await made(studio, FOX, OWL)
+    await page.get_by_role("button", name="Delete old pictures").click()
+    asked = page.get_by_role("dialog", name="Delete old pictures")
+    await asked.get_by_label("Older than").fill("2999-01-01")
+    await expect(asked).to_contain_text("What was spent stays recorded.")
+    await asked.get_by_role("button", name="Delete 2 pictures").click()
+    await expect(page.get_by_role("heading", name="Make your first picture")).to_be_visible()
+
+
+async def test_a_photo_becomes_the_source_of_an_edit(page: Page, journal: Journal, tmp_path: Path) -> None:
+    await page.locator("input[type=file]").set_input_files(photo(tmp_path))
+    await page.get_by_label("Prompt").fill("Make it night")
+    await page.get_by_role("button", name="Make for free").click()
+    await expect(tile(page, "Make it night")).to_be_visible()
+    assert [request["path"].rpartition("/")[2] for request in generations(journal())] == ["edits"]
+
+
+async def test_a_painted_part_is_changed_and_the_result_takes_its_place(
+    page: Page, studio: Studio, journal: Journal
+) -> None:
+    await made(studio, FOX)
+    await tile(page, FOX).click()
+    view = viewer(page)
+    await expect(view.locator("[data-sharp]")).to_be_visible()
+    await view.get_by_role("button", name="Paint the part").click()
+    box = await view.locator("canvas.paint-canvas").bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    await page.mouse.move(x, y)
+    await page.mouse.down()
+    await page.mouse.move(x + 40, y + 20, steps=4)
+    await page.mouse.up()
+    await view.get_by_label("What to change").fill("a red hat")
+    price = view.get_by_role("button", name="Change the part for")
+    await expect(price).to_be_visible()
+    assert len(generations(journal())) == 1
+    await price.click()
+    await expect(view.get_by_role("img", name="a red hat").first).to_be_visible()
+    assert len(generations(journal())) == 2
+
+
+async def test_everything_works_by_keyboard_alone(page: Page, studio: Studio) -> None:
+    await made(studio, FOX, OWL)
+    await expect(tile(page, OWL)).to_be_visible()
+    press = page.keyboard.press
+    await press("n")
+    await page.keyboard.type("A cat")
+    await expect(page.get_by_role("button", name="Make for free")).to_be_visible()
+    await press("Control+Enter")
+    await expect(tile(page, "A cat")).to_be_visible()
+    await page.get_by_label("Prompt").blur()
+    await press("/")
+    await expect(page.get_by_label("Search the gallery")).to_be_focused()
+    await page.get_by_label("Search the gallery").blur()
+    await press("ArrowDown")
+    await press("ArrowRight")
+    await expect(tile(page, OWL)).to_be_focused()
+    await press("Enter")
+    await expect(viewer(page).get_by_role("img", name=OWL)).to_be_visible()
+    await press("Escape")
+    await expect(tile(page, OWL)).to_be_focused()
+    await press("Delete")
+    await press("Enter")
+    await expect(tile(page, OWL)).to_be_hidden()
+
+
+async def test_a_used_link_says_what_to_run(page: Page, studio: Studio) -> None:
+    link = studio.link()
+    await page.goto(link)  # in the same tab, whose session goes on
+    await expect(page).to_have_url(re.compile("#/$"))
+    await page.evaluate("sessionStorage.clear()")
+    await page.goto(link)
+    await expect(page.get_by_role("heading", name="The studio is closed")).to_be_visible()
+    await expect(page.get_by_role("main")).to_contain_text("imagerouter-mcp studio --link")
