@@ -2,10 +2,12 @@
 
 import math
 import ssl
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib.util import find_spec
 from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
@@ -37,6 +39,11 @@ _PIECE_BYTES = 2**20
 """Downloads are written to disk in pieces of this size, outside the event loop."""
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 """Statuses after which another try may succeed."""
+
+
+if find_spec("sniffio") is None:
+    # httpcore tries to import it eight times a call, and each time Python searches its whole path for it.
+    sys.modules["sniffio"] = None  # pyright: ignore[reportArgumentType] - Python's way to say that there is none
 
 
 class FetchError(Exception):

@@ -97,7 +97,14 @@ class Caller(threading.Thread):
         weights, acts = zip(*self._acts, strict=True)
         with suppress(ConnectionResetError):
             while not self._story.over.is_set():
-                self._story.chance.choices(acts, weights)[0]()
+                act = self._story.chance.choices(acts, weights)[0]
+                try:
+                    act()
+                except TimeoutError:
+                    self._story.problems.append(
+                        f"{act.__name__} of process {self._host.process.pid} got no answer"
+                    )
+                    return
 
     def _make(self) -> None:
         prompt, chance = new_prompt("a fox"), self._story.chance

@@ -1,11 +1,10 @@
 """What a person does with pictures in the chat: look closer, compare, choose, find, wait."""
 
-import re
 from collections.abc import Callable
 
 import pytest
 from mcp.types import CallToolResult
-from playwright.async_api import FrameLocator, Locator, expect
+from playwright.async_api import Locator, expect
 
 from views.conftest import Chats
 from views.host_page import CLAUDE_DESKTOP, GOOD, INSPECTOR, Host, as_json
@@ -99,13 +98,12 @@ async def test_a_list_loads_only_the_pictures_that_come_into_view(chat: Chats) -
         for number in range(9):
             await page.client.call_tool("generate_image", {"prompt": f"Fox {number}", "model": "test/test"})
         await page.call("list_images")
-        await expect(page.view.locator(".tile img").first).to_be_visible()
-        await expect(page.view.locator(".tile img")).to_have_count(await _tiles_in_view(page.view))
-        seen = {call["arguments"]["handle"] for call in page.asked_for("tools/call")}
-        await page.view.get_by_role("button", name=re.compile("Show . more")).press("Enter")
+        await expect(page.view.get_by_role("img", name="Fox 8")).to_be_visible()
+        await page.page.frames[-1].evaluate(_TEN_FRAMES)
+        loaded = {call["arguments"]["handle"] for call in page.asked_for("tools/call")}
         await page.view.get_by_role("button", name="Fox 0").scroll_into_view_if_needed()
         await expect(page.view.get_by_role("img", name="Fox 0")).to_be_visible()
-    assert len(seen) < 9
+    assert len(loaded) < 9
 
 
 async def test_waiting_ends_with_the_view(chat: Chats, change_sandbox: Callable[..., None]) -> None:
@@ -158,5 +156,25 @@ async def _transform(stage: Locator) -> str:
     return await stage.locator(".surface").evaluate("surface => surface.style.transform")
 
 
-async def _tiles_in_view(view: FrameLocator) -> int:
-    return await view.locator(".tile:visible").count()
+async def test_a_host_that_plays_no_video_is_named_with_what_else_to_do(chat: Chats) -> None:
+    async with chat(INSPECTOR) as page:
+        await page.call("generate_video", prompt="Waves at the beach")
+        await expect(page.view.get_by_text("Save or open it to see it.").first).to_be_visible()
+
+
+async def test_looking_closer_loads_all_pixels_of_a_large_picture(chat: Chats) -> None:
+    async with chat(GOOD) as page:
+        await page.call(
+            "generate_image",
+            prompt="A meadow, watercolour",
+            model=MODEL,
+            size="2600x800",
+            output_format="png",
+        )
+        stage = page.view.get_by_role("group", name="Picture")
+        await expect(stage).to_have_attribute("data-sharp", "", timeout=20_000)
+        for _ in range(5):
+            await stage.press("+")
+        await expect(page.view.locator(".surface img")).to_have_js_property(
+            "naturalWidth", 2600, timeout=20_000
+        )

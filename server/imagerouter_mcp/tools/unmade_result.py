@@ -23,6 +23,7 @@ class PendingContent(GenerationContent):
     prompt: str
     ask_again_seconds: int
     elapsed_seconds: int
+    usual_seconds: int | None
 
 
 class PlanContent(GenerationContent):
@@ -48,6 +49,7 @@ def pending_result(pending: Pending) -> CallToolResult:
         "next_step": collect,
         "ask_again_seconds": pending.ask_again,
         "elapsed_seconds": round(pending.elapsed),
+        "usual_seconds": None if pending.usual is None else round(pending.usual),
         "notes": [paid_once, *pending.notes],
     }
     notes = (f"Note: {note}" for note in pending.notes)

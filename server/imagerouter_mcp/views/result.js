@@ -60,7 +60,7 @@ function stateOf(isError, fields, text, content, lines, shown) {
   if (dryRun || text.startsWith("This would ask ")) return { state: "price", price: priceOf(fields) };
   if (typeof state === "string" ? state !== "done" : text.startsWith("Not done yet:")) {
     const [elapsed, usual] = [/(\d+) s so far/, /usually takes about (\d+) s/].map((words) => secondsIn(text, words));
-    return { state: "pending", elapsed: asNumber(fields.elapsed_seconds) ?? elapsed, usual };
+    return { state: "pending", elapsed: asNumber(fields.elapsed_seconds) ?? elapsed, usual: asNumber(fields.usual_seconds) ?? usual };
   }
   const shared = { ...shown, latencyMs: fields.latency_ms, sourceHandle: firstHandle(shown.sources) };
   if (asList(images).length > 1) shared.cost = null;

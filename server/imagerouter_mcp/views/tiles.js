@@ -3,31 +3,28 @@
  */
 
 import { button, el, icon } from "./dom.js";
+import { isVideo } from "./result.js";
 import { copyOf, Stage } from "./stage.js";
 
-const NARROWEST_TILE = 128;
-const COMFORTABLE_TILE = 140;
+const NARROWEST_TILE = 132;
 const TILE_GAP = 12;
-/** Pixels for what stands below the tiles. */
-const UNDER_TILES = 24;
-/** Pixels of height inside a chat, if the host does not say. */
+/** Pixels of height inside a chat, if the host does not say, and what of it stands around the tiles. */
 const CHAT_HEIGHT = 500;
+const AROUND_TILES = 100;
+/** Tiles that are shown at first. */
+const FIRST_TILES = 12;
 /** Pixels of a preview's longer side. */
 const PREVIEW = 512;
 const LOADED_AT_ONCE = 3;
 const PLAY = "M8 5l11 7-11 7z";
 const NO_PICTURE = "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4";
 
-/** Tiles, each a button with something below it. Inside a chat, those that need too much height wait. */
+/** Tiles, each a button with something below it. */
 export class Tiles {
   list = el("ul", { class: "tiles" });
   element = el("div", {}, this.list);
   #around;
   #items;
-  #more = button("", () => this.#showAll(), { class: "more" });
-  #isShort = true;
-  #columns = 1;
-  #width = 0;
   #turns = Array(LOADED_AT_ONCE).fill(Promise.resolve());
 
   /**
@@ -36,20 +33,16 @@ export class Tiles {
    * @param {ChatHost} around.host
    * @param {Server} around.server
    * @param {AbortSignal} around.signal Stops loading.
-   * @param {(picture: Object, tile: HTMLElement) => void} around.press Called when a tile is pressed.
+   * @param {(picture: Object) => void} around.press Called when a tile is pressed.
    * @param {(picture: Object) => Node[]} around.below Returns what stands below a tile.
    */
   constructor(pictures, around) {
     this.#around = around;
-    const ratios = pictures.map(({ width, height }) => (height ? width / height : 1));
-    this.ratio = Math.min(2, Math.max(0.6, ratios.reduce((sum, ratio) => sum + ratio) / ratios.length));
-    this.list.style.setProperty("--tile", this.ratio);
     this.#items = pictures.map((picture, index) => this.#item(picture, index));
     this.list.append(...this.#items.map(({ item }) => item));
     this.list.addEventListener("keydown", (event) => this.#walk(event));
-    this.element.append(this.#more);
-    const resized = new ResizeObserver(() => this.#width !== this.element.clientWidth && this.#arrange());
-    resized.observe(this.element);
+    this.#shape(pictures);
+    this.#showFirst();
     this.#loadWhenSeen();
   }
 
@@ -104,9 +97,9 @@ export class Tiles {
 
   async #load({ picture, stage }) {
     const { server, signal } = this.#around;
-    const { handle, mediaType, missing } = picture;
+    const { handle, missing } = picture;
     if (signal.aborted) return;
-    if (missing || mediaType.startsWith("video/")) return stage.put(icon(missing ? NO_PICTURE : PLAY));
+    if (missing || isVideo(picture)) return stage.put(icon(missing ? NO_PICTURE : PLAY));
     const isLarge = stage.element.clientWidth * devicePixelRatio > PREVIEW;
     try {
       const copy = await (isLarge ? server.sharp(handle, { signal }) : server.preview(handle, { signal }));
@@ -116,56 +109,43 @@ export class Tiles {
     }
   }
 
-  /** Choose the columns that make the tiles largest; if they would be too small, show not all of them. */
-  #arrange() {
-    this.#width = this.element.clientWidth;
-    const count = this.#items.length;
-    const { displayMode, containerDimensions } = this.#around.host.context;
-    const room = (containerDimensions?.maxHeight ?? CHAT_HEIGHT) - this.element.offsetTop - UNDER_TILES;
-    const height = this.#isShort && displayMode !== "fullscreen" ? room : Infinity;
-    const below = this.#items[0].item.lastChild.offsetHeight + TILE_GAP;
-    const columnsOf = (tile) => Math.max(1, Math.min(count, Math.floor((this.#width + TILE_GAP) / (tile + TILE_GAP))));
-    const across = (columns) => (this.#width - TILE_GAP * (columns - 1)) / columns;
-    const tile = (columns) => Math.min(across(columns), (height / Math.ceil(count / columns) - below) * this.ratio);
-    let best = columnsOf(NARROWEST_TILE);
-    for (let columns = best; columns; columns -= 1) if (tile(columns) > tile(best)) best = columns;
-    const isFitting = height < Infinity && tile(best) >= NARROWEST_TILE;
-    this.#columns = isFitting ? best : columnsOf(COMFORTABLE_TILE);
-    const size = isFitting ? tile(best) : across(this.#columns);
-    this.list.style.setProperty("--columns", this.#columns);
-    this.list.style.setProperty("--widest-tile", `${Math.floor(size)}px`);
-    const rows = Math.max(1, Math.floor(height / (size / this.ratio + below)));
-    this.#showFirst(isFitting ? count : Math.min(count, rows * this.#columns));
+  /** Give all tiles a shape that suits the pictures, and the largest size at which they fit the chat. */
+  #shape(pictures) {
+    const ratios = pictures.map(({ width, height }) => (height ? width / height : 1));
+    const ratio = Math.min(2, Math.max(0.6, ratios.reduce((sum, each) => sum + each) / ratios.length));
+    const { maxHeight = CHAT_HEIGHT } = this.#around.host.context.containerDimensions ?? {};
+    this.list.style.setProperty("--tile", ratio);
+    new ResizeObserver(([{ contentRect }]) => {
+      const below = this.#items[0].item.lastChild.offsetHeight + TILE_GAP;
+      const tile = (rows) => {
+        const columns = Math.ceil(pictures.length / rows);
+        const across = (contentRect.width - TILE_GAP * (columns - 1)) / columns;
+        return Math.min(across, ((maxHeight - AROUND_TILES) / rows - below) * ratio);
+      };
+      const largest = Math.max(NARROWEST_TILE, tile(1), tile(2), tile(3));
+      this.list.style.setProperty("--wide", `${Math.min(contentRect.width, Math.floor(largest))}px`);
+    }).observe(this.element);
   }
 
-  #showFirst(shown) {
-    const hidden = this.#items.length - shown;
-    this.#items.forEach(({ item }, index) => (item.hidden = index >= shown));
-    this.#more.hidden = !hidden;
-    this.#more.textContent = `Show ${hidden} more`;
+  #showFirst() {
+    const rest = this.#items.slice(FIRST_TILES);
+    if (!rest.length) return;
+    for (const { item } of rest) item.hidden = true;
+    const more = button(`Show ${rest.length} more`, () => {
+      for (const { item } of rest) item.hidden = false;
+      more.remove();
+      rest[0].tile.focus();
+    }, { class: "more" });
+    this.element.append(more);
   }
 
-  #showAll() {
-    const { tile } = this.#items.find(({ item }) => item.hidden);
-    this.#isShort = false;
-    this.#arrange();
-    tile.focus();
-  }
-
-  #walk(event) {
-    const index = this.#items.indexOf(this.#itemOf("tile", event.target));
+  #walk({ target, key }) {
+    const index = this.#items.indexOf(this.#itemOf("tile", target));
     const onwards = getComputedStyle(this.list).direction === "rtl" ? -1 : 1;
-    const steps = {
-      ArrowLeft: -onwards,
-      ArrowRight: onwards,
-      ArrowUp: -this.#columns,
-      ArrowDown: this.#columns,
-      Home: -index,
-      End: this.#items.length - 1 - index,
-    };
-    const next = this.#items[index + steps[event.key]];
-    if (index < 0 || !next || next.item.hidden) return;
-    event.preventDefault();
-    next.tile.focus();
+    const top = this.#items[0].item.offsetTop;
+    const columns = this.#items.filter(({ item }) => item.offsetTop === top).length;
+    const steps = { ArrowLeft: -onwards, ArrowRight: onwards, ArrowUp: -columns, ArrowDown: columns };
+    const next = this.#items[index + steps[key]];
+    if (index >= 0 && next && !next.item.hidden) next.tile.focus();
   }
 }

@@ -94,6 +94,7 @@ class Collector:
             elapsed=elapsed,
             ask_again=round(min(max(left, SOONEST), LATEST)),
             words=words,
+            usual=usual,
         )
 
     async def _outcome(self, entry: Entry) -> Result | ImageRouterError:

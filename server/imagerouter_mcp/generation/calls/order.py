@@ -113,7 +113,8 @@ class Planner:
             pictures = handles[: len(order.requests)]
             whole, mask = sources.whole.file, sources.mask.file
             await to_thread.run_sync(self._delivery.keep_source, pictures, whole, mask)
-        await to_thread.run_sync(self._journal.drop, handles[len(plans) :])
+        if needless := handles[len(plans) :]:
+            await to_thread.run_sync(self._journal.drop, needless)
         await self._reserve(handles[: len(plans)], plans, amounts)
         return plans, amounts, sources
 

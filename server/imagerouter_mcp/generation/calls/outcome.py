@@ -98,6 +98,7 @@ class Pending:
         elapsed: Seconds since the call began.
         ask_again: Seconds after which it is worth asking again.
         words: How it goes, as the beginning of a sentence.
+        usual: Seconds that the model usually takes, if that is known.
         notes: Sentences for whoever asked.
     """
 
@@ -108,6 +109,7 @@ class Pending:
     elapsed: float
     ask_again: int
     words: str
+    usual: float | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -158,7 +158,9 @@ class Sender:
             if call.withdrawn:
                 raise NotSentError("The call was cancelled before this request left.", "Ask for it again.")
             with self._descriptors.reserve(), ExitStack() as opened:
-                mask = await decode("sources", None, _open_mask, plan, sources, opened)
+                mask = None
+                if sources.mask and plan.sends_mask:
+                    mask = await decode("sources", None, _open_mask, plan, sources, opened)
                 call.sent = True
                 await to_thread.run_sync(self._journal.mark, handle, "working")
                 call.status = f"Asking {plan.model}"
@@ -204,8 +206,6 @@ class Sender:
 
 
 def _open_mask(plan: Plan, sources: OpenSources, opened: ExitStack) -> Upload | None:
-    if not plan.sends_mask:
-        return None
     try:
         mask = sources.mask_upload(plan.convention, plan.cut)
     except OSError as error:
