@@ -22,6 +22,7 @@ BAD = {
     "negative": -1,
     "endless": 1e300,
     "null": None,
+    "long": "é" * 3000,
 }
 VALUES = [
     pytest.param(value, marks=() if name in ("half JSON", "bytes", "null") else pytest.mark.long, id=name)
