@@ -155,6 +155,21 @@ async def test_a_damaged_sum_is_added_up_anew(connect: Hosts, gallery: Made) -> 
     assert after["total_usd"] > 0
 
 
+async def test_a_gallery_with_damaged_pages_says_how_to_replace_it(connect: Hosts, gallery: Made) -> None:
+    with closing(sqlite3.connect(gallery.database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    with gallery.database.open("r+b") as file:
+        file.seek(2 * size)
+        file.write(bytes(range(256)) * ((pages - 2) * size // 256))
+    async with connect() as host:
+        for tool, arguments in (("list_images", {}), ("generate_image", {"prompt": "a bear", **WISH})):
+            told = await host(tool, **arguments)
+            assert told.fields["error"]["kind"] == "configuration", told.text
+            assert "Move that file away: a new gallery is started" in told.text
+
+
 async def test_a_gallery_without_one_of_its_tables_says_how_to_replace_it(
     connect: Hosts, gallery: Made
 ) -> None:
