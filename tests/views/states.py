@@ -80,6 +80,26 @@ async def _opens_details(view: FrameLocator) -> None:
     await view.get_by_text("Details").click()
 
 
+async def _names_a_price(view: FrameLocator) -> None:
+    await _sees("[data-sharp]")(view)
+    await view.get_by_role("textbox", name="What to change").fill("Make it a snowy winter night")
+    await _sees(".pay.priced")(view)
+
+
+async def _paints(view: FrameLocator) -> None:
+    await _presses("Paint the part")(view)
+    canvas = view.get_by_role("application")
+    for key in ("Shift+ArrowLeft", "Enter", *["Shift+ArrowRight"] * 3, "Shift+ArrowDown", "Enter"):
+        await canvas.press(key)
+    await _names_a_price(view)
+    await canvas.focus()
+
+
+async def _asks_for_more(view: FrameLocator) -> None:
+    await _presses("4 more like this")(view)
+    await _sees(".pay.priced")(view)
+
+
 STATES = {
     "before the result": State(make=_nothing, show=_sees("main > *")),
     "a picture": State(
@@ -101,6 +121,13 @@ STATES = {
         show=_sees("[data-sharp]"),
     ),
     "details": State(make=_call("generate_image", prompt=LIGHTHOUSE, model=MODEL), show=_opens_details),
+    "a change and its price": State(
+        make=_call("generate_image", prompt=LIGHTHOUSE, model=MODEL), show=_names_a_price
+    ),
+    "painting": State(make=_call("generate_image", prompt=LIGHTHOUSE, model=MODEL), show=_paints),
+    "four more and their price": State(
+        make=_call("generate_image", prompt=LIGHTHOUSE, model=MODEL), show=_asks_for_more
+    ),
     "before and after": State(make=_edit, show=_presses("Compare")),
     "four pictures": State(make=_call("generate_image", **FOUR_FOXES), show=_sees(".tile img")),
     "one of four": State(make=_call("generate_image", **FOUR_FOXES), show=_presses("Picture 3")),

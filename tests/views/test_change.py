@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ def calls(chat: Chat, tool: str = "edit_image") -> list[dict[str, Any]]:
 async def test_a_change_names_its_price_and_is_paid_for_by_the_click(
     chat: Chats, journal: Journal, host: Host
 ) -> None:
-    async with chat(host) as page:
+    async with chat(host, confirm_usd=Decimal("0.01")) as page:
         line = await open_fox(page)
         await line.fill("Make the sky orange")
         button = await priced(page)
@@ -100,8 +101,11 @@ async def test_enter_pays_only_once_the_price_is_shown_and_never_twice(
         line = await open_fox(page)
         change_sandbox(latency_seconds=0.6)
         await line.fill("Add a hat")
-        await line.press("Enter")
+        for _ in range(3):
+            await page.page.keyboard.down("Enter")
         await priced(page)
+        await page.page.keyboard.down("Enter")
+        await page.page.keyboard.up("Enter")
         assert paid_edits(journal) == 0
         await line.press("Enter")
         await line.press("Enter")
@@ -169,6 +173,15 @@ async def test_a_host_that_cannot_ask_the_person_leaves_the_wish_to_the_model(
     assert paid_edits(journal) == 0
 
 
+async def test_a_host_that_lets_views_call_no_tools_leaves_the_wish_to_the_model(chat: Chats) -> None:
+    async with chat(Host(refuses=("tools/call",))) as page:
+        line = await open_fox(page)
+        await line.fill("Add a hat")
+        await page.view.get_by_role("button", name="Leave it to the assistant").click()
+        await expect(said(page)).to_contain_text("The assistant was asked to do this.")
+    assert len(page.asked_for("ui/message")) == 1
+
+
 async def test_a_free_failure_can_be_tried_again_for_the_price_named(chat: Chats, journal: Journal) -> None:
     async with chat(edit_model="sandbox/free-failure") as page:
         line = await open_fox(page)
@@ -204,10 +217,19 @@ async def test_a_call_of_the_model_that_failed_is_tried_again_where_the_host_nam
         await page.call("generate_image", prompt="A fox", model="sandbox/free-failure")
         await page.view.get_by_role("button", name="Try again", exact=True).click()
         again = page.view.get_by_role("button", name="Try again (price unknown)")
-        await again.click()
+        await again.dblclick()
         await expect(again).to_be_hidden()
         await expect(again).to_be_visible()
     assert [entry["paid"] for entry in journal() if entry["method"] == "POST"] == [False, False]
+
+
+async def test_the_model_is_asked_to_try_again_where_the_host_does_not_name_the_tool(chat: Chats) -> None:
+    async with chat() as page:
+        await page.call("generate_image", prompt="A fox", model="sandbox/free-failure")
+        await page.view.get_by_role("button", name="Ask the assistant to try again").click()
+        await expect(said(page)).to_contain_text("The assistant was asked to do this.")
+    assert len(page.asked_for("ui/message")) == 1
+    assert not page.asked_for("tools/call")
 
 
 async def test_an_older_price_is_asked_for_again_before_it_is_paid(chat: Chats, journal: Journal) -> None:

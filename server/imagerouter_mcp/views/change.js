@@ -4,7 +4,7 @@
  */
 
 import { announce, button, el, fill, icon, theirs } from "./dom.js";
-import { painter } from "./paint.js";
+import { BRUSH_ICON, painter } from "./paint.js";
 import { isVideo } from "./result.js";
 import { dollars } from "./wording.js";
 
@@ -20,7 +20,6 @@ const MORE = 4;
 const LONGEST_PROMPT = 4000;
 const PAID_TOOLS = ["generate_image", "edit_image", "compare_models", "generate_video"];
 const PART_ICON = ["M4 8V4h4", "M16 4h4v4", "M20 16v4h-4", "M8 20H4v-4"];
-const BRUSH_ICON = ["M9 14l9-9a2 2 0 0 1 3 3l-9 9z", "M9 14c-3 0-4 2-4 4 0 1-1 2-2 2 3 1.500 9 1 9-3"];
 
 /**
  * Return what changes a picture: a line of text, painting, variations; null for what cannot be changed.
@@ -129,19 +128,15 @@ export function withCall(shown, args, tool) {
  * @param {Object} around As for `changePanel`.
  */
 export function retryButton({ error, call }, { host, server, signal, onResult }) {
-  if (!call || !canRetry(error)) return null;
+  if (!canRetry(error)) return null;
+  const wish = () => "Please try that again.";
   const said = el("div", { class: "change-said" });
-  const retry = paidButton({
-    host,
-    server,
-    signal,
-    say: (lines, failed) => sayIn(said, lines, failed),
-    words: () => ({ act: "Try again", doing: "Trying again" }),
-    call: () => call,
-    wish: () => "Please try that again.",
-    onMade: onResult,
-  });
-  return el("div", { class: "change" }, el("div", { class: "change-more" }, retry.element), said);
+  const say = (lines, failed) => sayIn(said, lines, failed);
+  const words = () => ({ act: "Try again", doing: "Trying again" });
+  const retry = call
+    ? paidButton({ host, server, signal, words, call: () => call, say, wish, onMade: onResult }).element
+    : host.canSay && button("Ask the assistant to try again", async () => say([await leaveToModel(host, wish())]));
+  return retry && el("div", { class: "change" }, el("div", { class: "change-more" }, retry), said);
 }
 
 /** Whether a failed call may succeed at another time, without being paid for twice. */
@@ -170,7 +165,8 @@ export function paidButton({ host, server, signal, words, call, isMeant = () => 
   let isHeld = false;
   let pressed = -SECOND_PRESS;
   let timer;
-  const element = button("", press, { class: "pay" });
+  const onkeydown = (event) => event.repeat && event.preventDefault();
+  const element = button("", press, { class: "pay", dir: "auto", onkeydown });
   forget();
   return { element, forget, press, hold: (on) => (isHeld = on) };
 
@@ -189,9 +185,9 @@ export function paidButton({ host, server, signal, words, call, isMeant = () => 
     if (ask && isMeant()) timer = setTimeout(askPrice, TYPED);
   }
 
-  /** Do what the button says; held keys and the second press of a double click do nothing. */
+  /** Do what the button says; a held key does it once. */
   function press(event) {
-    if (event.repeat || event.detail > 1 || isHeld) return;
+    if (event.repeat || isHeld) return;
     pressed = performance.now();
     act?.();
   }
@@ -284,16 +280,22 @@ export function paidButton({ host, server, signal, words, call, isMeant = () => 
     offer(same, [`No answer came. ${error.message}`, "The picture may have been made and charged."], true);
   }
 
-  /** Ask the model to do what this view cannot. */
   async function handOver() {
     show("Leaving it to the assistant …");
-    const asked = host.canSay ? host.say(wish()) : Promise.reject(new Error("There is no assistant."));
-    const lines = await asked.then(
-      () => ["The assistant was asked to do this. It tells you the price first."],
-      () => ["This chat lets no view do this. Ask your assistant:", wish()],
-    );
+    const told = await leaveToModel(host, wish());
     forget();
-    say(lines);
+    say([told]);
+  }
+}
+
+/** Ask the model to do what this view cannot, and return what to say of it. */
+async function leaveToModel(host, wish) {
+  try {
+    if (!host.canSay) throw new Error("There is no assistant.");
+    await host.say(wish);
+    return "The assistant was asked to do this. It tells you the price first.";
+  } catch {
+    return `This chat lets no view do this. Ask your assistant: ${wish}`;
   }
 }
 

@@ -17,8 +17,9 @@ const OUTLINE = [
 ];
 /** How far outline and soft edge reach beyond what is painted. */
 const AROUND = 24;
+export const BRUSH_ICON = ["M9 14l9-9a2 2 0 0 1 3 3l-9 9z", "M9 14c-3 0-4 2-4 4 0 1-1 2-2 2 3 1.500 9 1 9-3"];
 const TOOLS = {
-  brush: { label: "Brush", key: "b", icon: ["M9 14l9-9a2 2 0 0 1 3 3l-9 9z", "M9 14c-3 0-4 2-4 4 0 1-1 2-2 2 3 1.500 9 1 9-3"] },
+  brush: { label: "Brush", key: "b", icon: BRUSH_ICON },
   eraser: { label: "Eraser", key: "e", icon: ["M8 20l-5-5L14 4l6 6-10 10z", "M8 20h12", "M9 9l6 6"] },
   box: { label: "Box", key: "x", icon: ["M4 5h16v14H4z"] },
 };
@@ -229,14 +230,14 @@ export function painter(surface, picture, { onChange, onClose }) {
     act("invert", "Invert: change everything else"),
   ];
   const soft = button("Soft edge", () => alter(() => (mask.isSoft = !mask.isSoft)));
-  const state = el("span", { id: "paint-state" });
+  const state = el("span", { id: "paint-state", dir: "auto" });
   const tools = el(
     "div",
     { class: "paint-tools", role: "group", "aria-label": "Painting tools", hidden: true },
     el("div", { class: "joined" }, choices),
     slider,
     el("div", { class: "joined" }, undo, redo, clear, invert, soft),
-    el("p", {}, state, el("span", { id: "paint-hint" }, HINT)),
+    el("p", {}, state, el("span", { id: "paint-hint", dir: "auto" }, HINT)),
   );
   return {
     tools,
