@@ -1,5 +1,6 @@
 """What a person does with pictures in the chat: look closer, compare, choose, find, wait."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -154,3 +155,35 @@ def _handles(made: CallToolResult) -> list[str]:
 
 async def _transform(stage: Locator) -> str:
     return await stage.locator(".surface").evaluate("surface => surface.style.transform")
+
+
+async def test_a_host_that_plays_no_video_is_named_with_what_else_to_do(chat: Chats) -> None:
+    async with chat(INSPECTOR) as page:
+        await page.call("generate_video", prompt="Waves at the beach")
+        await expect(page.view.get_by_text("Save or open it to see it.").first).to_be_visible()
+
+
+async def test_looking_closer_loads_all_pixels_of_a_large_picture(chat: Chats) -> None:
+    async with chat(GOOD) as page:
+        await page.call(
+            "generate_image",
+            prompt="A meadow, watercolour",
+            model=MODEL,
+            size="2600x800",
+            output_format="png",
+        )
+        stage = page.view.get_by_role("group", name="Picture")
+        await expect(stage).to_have_attribute("data-sharp", "", timeout=20_000)
+        for _ in range(5):
+            await stage.press("+")
+        await expect(page.view.locator(".surface img")).to_have_js_property(
+            "naturalWidth", 2600, timeout=20_000
+        )
+
+
+async def test_a_list_is_completed_where_the_host_hands_over_its_text_alone(chat: Chats) -> None:
+    async with chat(CLAUDE_DESKTOP) as page:
+        await page.client.call_tool("generate_image", FOX)
+        await page.client.call_tool("generate_image", {"prompt": "An owl", "model": "test/test"})
+        await page.call("list_images", query="fox")
+        await expect(page.view.locator(".below .quiet")).to_have_text(re.compile(r"\d"))
