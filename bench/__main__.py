@@ -19,6 +19,7 @@ from bench import (
     regions,
     sources,
     start,
+    studio,
     views,
 )
 from bench.figures import Figure, table
@@ -35,6 +36,7 @@ _MEASUREMENTS: dict[str, tuple[Callable[[], list[Figure]], ...]] = {
     "crowds": (lambda: anyio.run(crowds.measure),),
     "load": (lambda: anyio.run(load.measure),),
     "views": (views.measure,),
+    "studio": (studio.measure,),
 }
 
 

@@ -17,7 +17,7 @@ from imagerouter_mcp.cli.main import main
 from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import StoredImage
 from imagerouter_mcp.settings import Settings
-from support.http_serving import COMMAND, bare_environment
+from support.http_serving import COMMAND, bare_environment, serving
 from support.recording import RecordingGallery
 
 ENDING_SECONDS = 20
@@ -112,6 +112,14 @@ def test_the_browser_opens_and_its_arguments_tell_other_users_no_code(tmp_path: 
         process.send_signal(signal.SIGINT)
         process.wait(ENDING_SECONDS)
     assert not page.exists()
+
+
+def test_a_server_for_clients_prints_a_link_when_asked(tmp_path: Path) -> None:
+    environment = {**bare_environment(tmp_path), "IMAGEROUTER_DATA_DIR": str(tmp_path / "data")}
+    with serving(environment, "--studio") as server:
+        (line,) = server.logged(1)
+        assert status(server.base, line.rpartition("#")[2]) == 200
+        assert httpx.get(f"{server.base}/health", trust_env=False).status_code == 200
 
 
 def test_without_a_running_studio_there_is_no_link(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,8 @@ from support.held_port import held_port
 from views.host_page import open_chat
 
 START_SECONDS = 60
+EDITOR = "//*[text()='Edit as JSON']/following::textarea[contains(@class, 'ace_text-input')][1]"
+"""Where the Inspector takes a tool's arguments."""
 WINDOW: ViewportSize = {"width": 1400, "height": 1000}
 
 
@@ -105,16 +107,14 @@ async def inspector(shop: Workshop, settings: Settings) -> AsyncGenerator[Window
             await _answers(url)
 
             async def call(page: Page, tool: str, arguments: Mapping[str, object]) -> None:
-                if not page.url.startswith(url):
-                    await page.goto(url)
-                    await page.get_by_role("switch").first.click(force=True)
-                    await page.get_by_text("Connected").first.wait_for()
-                await page.get_by_text("Servers", exact=True).first.click()
+                await page.goto(url)
+                await page.get_by_role("switch").first.click(force=True)
+                await page.get_by_text("Connected").first.wait_for()
                 await page.get_by_text("Apps", exact=True).first.click()
                 title = tool.replace("_", " ").capitalize()
                 await page.get_by_text(title, exact=True).first.click()
                 await page.get_by_role("switch").last.check(force=True)  # "Edit as JSON"
-                await page.get_by_role("textbox").nth(1).press("ControlOrMeta+A")
+                await page.locator(EDITOR).press("ControlOrMeta+A")
                 await page.keyboard.insert_text(json.dumps(arguments))
                 await page.get_by_role("button", name="Open App").click()
 

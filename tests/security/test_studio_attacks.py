@@ -1,17 +1,22 @@
 """Attacks on the studio: stolen and guessed links, pages of other sites, paths, values, uploads, streams."""
 
 import asyncio
+import io
 import logging
 import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import pytest
+from mcp import Client
+from PIL import Image
 
 from imagerouter_mcp.http_app.studio.one_time_codes import OneTimeCodes
-from imagerouter_mcp.http_app.studio.routes import studio_codes
+from imagerouter_mcp.http_app.studio.opening_links import studio_codes
+from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import App
 from support.http_in_process import served
@@ -40,7 +45,6 @@ class Studio:
 
     client: httpx.AsyncClient
     app: App
-    picture: str = ""
     headers: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
@@ -65,11 +69,12 @@ async def studio(settings: Settings) -> AsyncGenerator[Studio]:
         )
         await entered(client, app)
         token = client.headers.pop("Authorization")
-        yield Studio(client, app, "img_1", {"Authorization": token})
+        yield Studio(client, app, {"Authorization": token})
 
 
 async def test_nobody_gets_in_without_a_token(studio: Studio, row: Row) -> None:
     token = studio.headers["Authorization"].removeprefix("Bearer ")
+    code = studio_codes(studio.app.settings).new()
     shown: dict[str, tuple[str, dict[str, str]]] = {
         "no token": ("", {}),
         "the token in the query": (f"?token={token}&access_token={token}&authorization={token}", {}),
@@ -78,7 +83,7 @@ async def test_nobody_gets_in_without_a_token(studio: Studio, row: Row) -> None:
         "the token without its last character": ("", {"Authorization": f"Bearer {token[:-1]}"}),
         "the token in capitals": ("", {"Authorization": f"Bearer {token.upper()}"}),
         "the token of another server": ("", {"Authorization": f"Bearer {'A' * len(token)}"}),
-        "a code in place of a token": ("", {"Authorization": f"Bearer {studio_codes(studio.app).new()}"}),
+        "a code in place of a token": ("", {"Authorization": f"Bearer {code}"}),
     }
     for tried, (query, headers) in shown.items():
         for method, path in DATA:
@@ -88,7 +93,7 @@ async def test_nobody_gets_in_without_a_token(studio: Studio, row: Row) -> None:
 
 
 async def test_a_link_opens_the_studio_once_and_only_its_own(studio: Studio, row: Row) -> None:
-    codes = studio_codes(studio.app)
+    codes = studio_codes(studio.app.settings)
     used, good = codes.new(), codes.new()
     codes.redeem(used)
     stranger = OneTimeCodes(
@@ -109,11 +114,9 @@ async def test_a_link_opens_the_studio_once_and_only_its_own(studio: Studio, row
 
 
 async def test_of_twenty_that_redeem_a_link_at_once_one_gets_in(studio: Studio, row: Row) -> None:
-    code = studio_codes(studio.app).new()
-    codes = OneTimeCodes(b"", studio.app.settings.data_dir)
-    del codes
+    code = studio_codes(studio.app.settings).new()
     verdicts = await asyncio.gather(
-        *(asyncio.to_thread(studio_codes(studio.app).redeem, code) for _ in range(20))
+        *(asyncio.to_thread(studio_codes(studio.app.settings).redeem, code) for _ in range(20))
     )
     assert sorted(verdicts) == ["good", *["used"] * 19]
     row(SECTION, "stolen link: twenty redeem it at the same moment", "one gets in, 19 are refused")
@@ -137,7 +140,7 @@ async def test_guessing_is_slow_and_odd_bodies_are_refused(studio: Studio, row: 
 
 async def test_a_code_leaves_no_trace(studio: Studio, row: Row, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    code = studio_codes(studio.app).new()
+    code = studio_codes(studio.app.settings).new()
     for query in (f"/studio?code={code}", f"/studio/session?code={code}"):
         await studio.client.get(query)
     answer = await studio.client.post("/studio/session", json={"code": code})
@@ -226,6 +229,7 @@ async def test_no_answer_can_be_framed_kept_or_taken_for_another_type(studio: St
         "/studio/views/viewer.js",
         "/studio/gallery",
         "/studio/filters",
+        "/studio/pictures/img_1",
     ):
         answer = await studio.send("GET", path)
         headers = answer.headers
@@ -270,7 +274,7 @@ ESCAPES = (
 async def test_no_path_leads_out_of_the_page_s_files(studio: Studio, row: Row, path: str) -> None:
     for below in ("views/", "", "pictures/"):
         answer = await studio.send("GET", f"/studio/{below}{path}")
-        assert answer.status_code in REFUSED, below
+        assert answer.status_code in (307, *REFUSED), below  # 307: the same path without its slash
         assert b"root:" not in answer.content
         assert b"import " not in answer.content
     row(SECTION, f"`/studio/views/{path}`, and the same among pictures", "refused")
@@ -332,16 +336,142 @@ async def test_websockets_and_other_upgrades_are_not_served(studio: Studio, row:
     row(SECTION, "a websocket from another site, which no preflight guards", "refused")
 
 
-async def test_nothing_is_deleted_by_a_request_that_does_not_mean_it(studio: Studio, row: Row) -> None:
-    unmeant: tuple[tuple[str, str, dict[str, str]], ...] = (
-        ("GET", "/studio/delete?before=2100-01-01&confirm=true", {}),
-        ("GET", f"/studio/pictures/{studio.picture}?_method=DELETE", {"X-HTTP-Method-Override": "DELETE"}),
-        ("POST", f"/studio/pictures/{studio.picture}", {"X-HTTP-Method-Override": "DELETE"}),
-        ("HEAD", "/studio/delete", {}),
-    )
-    for method, path, headers in unmeant:
-        answer = await studio.send(method, path, **headers)
-        assert answer.status_code in (200, *REFUSED)
-        row(
-            SECTION, f"deleting by `{method} {re.sub(r'img_[0-9a-f]+', 'img_…', path)}`", "nothing is deleted"
+@pytest.fixture
+async def picture(studio: Studio) -> str:
+    """Make a picture, an SVG with scripts; return its handle."""
+    async with Client(build_server(studio.app)) as client:
+        result = await client.call_tool(
+            "generate_image", {"prompt": "A fox", "model": "sandbox/svg-external"}
         )
+    made: dict[str, Any] = result.structured_content or {}
+    return made["images"][0]["handle"]
+
+
+async def test_what_is_in_the_gallery_is_served_as_nothing_but_pictures(
+    studio: Studio, row: Row, picture: str
+) -> None:
+    answer = await studio.send("GET", f"/studio/pictures/{picture}")
+    assert answer.headers["content-type"].startswith("image/svg+xml")
+    assert "sandbox" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    row(SECTION, "an SVG with scripts, opened as a page", "in a sandbox without scripts or loading")
+    found = studio.app.gallery.find(picture)
+    assert found
+    assert found[0].path
+    found[0].path.write_text("<!doctype html><script>alert(1)</script>", "utf-8")
+    for size in ("", "?size=320"):
+        answer = await studio.send("GET", f"/studio/pictures/{picture}{size}")
+        assert answer.status_code in (404, 415, 422)
+        assert "html" not in answer.headers["content-type"]
+    row(SECTION, "a file in the gallery that became HTML", "not served")
+
+
+SIZES = ("0", "-1", "1e9", "999999999999", "٣", "320.5", "320;640", "../320", "", "%00")
+
+
+async def test_no_size_makes_the_server_work_more(studio: Studio, row: Row, picture: str) -> None:
+    for size in SIZES:
+        answer = await studio.send("GET", f"/studio/pictures/{picture}?size={size}")
+        assert answer.status_code in (200, 400, 415, 422), size
+        assert len(answer.content) < 200_000
+    kept = [file for file in studio.app.settings.data_dir.rglob("*") if "thumb" in str(file)]
+    assert len([file for file in kept if file.is_file()]) <= 3
+    row(SECTION, f"{len(SIZES)} odd sizes of a thumbnail", "400, or one of three sizes")
+
+
+async def test_a_range_of_a_thousand_pieces_is_no_more_than_the_file(
+    studio: Studio, row: Row, picture: str
+) -> None:
+    ranges = "bytes=" + ",".join(f"{n}-{n}" for n in range(0, 2000, 2))
+    for asked in (ranges, "bytes=0-0,0-0,0-0", "bytes=-0", "bytes=9-1", "bytes=0-99999999999999999999"):
+        answer = await studio.send("GET", f"/studio/pictures/{picture}", Range=asked)
+        assert answer.status_code in (200, 206, 400, 416), asked
+        assert len(answer.content) < 300_000
+    row(SECTION, "ranges of a thousand pieces, and senseless ones", "little more than the file, or refused")
+
+
+UPLOADS: dict[str, bytes] = {
+    "HTML": b"<!doctype html><script>alert(1)</script>",
+    "HTML that begins as a GIF": b"GIF89a/*<script>alert(1)</script>*/",
+    "a zip": b"PK\x03\x04" + b"\0" * 100,
+    "nothing": b"",
+}
+
+
+async def test_only_pictures_can_be_uploaded(studio: Studio, row: Row) -> None:
+    for tried, content in UPLOADS.items():
+        for media_type in ("image/png", "text/html", "multipart/form-data; boundary=x"):
+            answer = await studio.client.post(
+                "/studio/uploads", content=content, headers={**studio.headers, "Content-Type": media_type}
+            )
+            assert answer.status_code in (400, 415, 422), (tried, media_type)
+        row(SECTION, f"upload: {tried}", "refused")
+    drawing = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload="x()"><script/></svg>'
+    drawn = await studio.client.post("/studio/uploads", content=drawing, headers=studio.headers)
+    assert "svg" not in drawn.json().get("media_type", "")
+    row(SECTION, "upload: an SVG with scripts", "drawn, and kept as pixels")
+    small = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(small, "PNG")
+    files = {"file": ("../../../../tmp/<script>.png", small.getvalue(), "text/html")}
+    kept = await studio.client.post("/studio/uploads", files=files, headers=studio.headers)
+    assert kept.status_code == 201
+    assert re.fullmatch(r"up(?:load)?_[0-9a-f]+", kept.json()["handle"])
+    row(SECTION, "upload: a picture whose name leads elsewhere", "kept under a handle of ours")
+
+
+UNMEANT: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("GET", "/studio/delete?before=2100-01-01&confirm=true", {}),
+    ("GET", "/studio/pictures/HANDLE?_method=DELETE", {"X-HTTP-Method-Override": "DELETE"}),
+    ("POST", "/studio/pictures/HANDLE", {"X-HTTP-Method-Override": "DELETE"}),
+    ("HEAD", "/studio/delete", {}),
+    ("DELETE", "/studio/pictures/last", {}),
+    ("DELETE", "/studio/pictures/*", {}),
+    ("DELETE", "/studio/pictures/", {}),
+    ("DELETE", "/studio/gallery", {}),
+)
+BODIES: tuple[object, ...] = (
+    {"before": "2100-01-01"},
+    {"before": "2100-01-01", "confirm": "true"},
+    {"before": "2100-01-01", "confirm": 1},
+    {"before": ["2100-01-01"], "confirm": True},
+    {"before": "' OR 1=1", "confirm": True},
+    {"before": "0001-01-01", "confirm": True},
+    {"confirm": True},
+    [{"before": "2100-01-01", "confirm": True}],
+)
+
+
+async def test_nothing_is_deleted_by_a_request_that_does_not_mean_it(
+    studio: Studio, row: Row, picture: str
+) -> None:
+    for method, path, headers in UNMEANT:
+        answer = await studio.send(method, path.replace("HANDLE", picture), **headers)
+        assert answer.status_code in (200, *REFUSED), path
+        row(SECTION, f"deleting by `{method} {path}`", "nothing is deleted")
+    for body in BODIES:
+        answer = await studio.client.post("/studio/delete", json=body, headers=studio.headers)
+        assert answer.status_code in (200, 400), body
+        row(SECTION, f"deleting by `{body}`", "nothing is deleted")
+    assert studio.app.gallery.find(picture)
+
+
+async def test_streams_that_nobody_reads_keep_no_one_else_out(studio: Studio, row: Row) -> None:
+    async with AsyncExitStack() as opened:
+        statuses = [
+            (
+                await opened.enter_async_context(
+                    studio.client.stream("GET", "/studio/changes", headers=studio.headers)
+                )
+            ).status_code
+            for _ in range(40)
+        ]
+        assert statuses.count(200) <= 20
+        assert statuses[-1] == 503
+        assert (await studio.send("GET", "/studio/gallery")).status_code == 200
+        other = studio.client.headers.copy()
+        code = studio_codes(studio.app.settings).new()
+        answer = await studio.client.post("/studio/session", json={"code": code})
+        other["Authorization"] = f"Bearer {answer.json()['token']}"
+        async with studio.client.stream("GET", "/studio/changes", headers=other) as stream:
+            assert stream.status_code == 200
+    row(SECTION, "one browser opens 40 streams of changes", "503 from a share on; others are served")

@@ -8,8 +8,10 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio import to_thread
 
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import open_app
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
@@ -252,3 +254,29 @@ async def test_a_gallery_outlives_its_server(connect: Hosts) -> None:
         edited = await host("edit_image", images=["last"], prompt="After", model="test/test")
     assert again.image == first.image
     assert not edited.failed
+
+
+async def test_what_a_person_deleted_is_told_as_deleted_and_costs_nothing_to_name(
+    connect: Hosts, settings: Settings, made: Journal
+) -> None:
+    async with connect() as host, open_app(settings) as person:
+        first = await host("generate_image", prompt="A red fox", **TINY)
+        await host("generate_image", prompt="An owl", **TINY)
+        handle, generation = first.image["handle"], first.fields["generation"]
+        await to_thread.run_sync(person.deletion.delete, [handle])
+        sent = len(made())
+        named = [
+            await host("show_image", handle=handle),
+            await host("get_generation", generation=generation),
+            await host("edit_image", prompt="Make it blue", images=[handle], **TINY),
+        ]
+        listed = await host("list_images")
+        again = await host("generate_image", prompt="A red fox", **TINY)
+    for told in named:
+        assert told.failed
+        assert "was deleted" in told.text
+        assert "Nothing was charged" in told.text
+    assert len(made()) == sent + 1, "only the last call was sent"
+    assert [image["prompt"] for image in listed.fields["images"]] == ["An owl"]
+    assert again.path.is_file(), "the same call again is a new one"
+    assert again.image["handle"] != handle

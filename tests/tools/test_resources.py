@@ -55,11 +55,11 @@ async def test_the_templates_and_the_model_list_are_offered(connect: Hosts) -> N
     assert {str(each.uri) for each in resources} == {"imagerouter://models", address()}
     assert {each.uri_template for each in templates} == {
         "imagerouter://images/{handle}",
-        "imagerouter://images/{handle}/before",
-        "imagerouter://images/{handle}/parts/{number}",
+        "imagerouter://images/{handle}/{+file}",
         "imagerouter://images/{handle}/record",
         "imagerouter://models/{+id}",
     }
+    assert f"above {picture_files.MAX_RESOURCE_BYTES // 1000} kB" in str(templates[0].description)
     assert all(each.description for each in (*resources, *templates))
 
 
@@ -96,7 +96,7 @@ async def test_a_picture_that_is_too_large_is_read_smaller_and_its_file_in_parts
     assert f"has 2 parts, and no part '{len(parts) + 1}'" in str(error)
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "1.0", "x", "٣", "1" * 400])
+@pytest.mark.parametrize("number", ["0", "before", "1/2", "-1", "1.0", "x", "٣", "1" * 400])
 async def test_a_part_that_does_not_exist_is_named(connect: Hosts, number: str) -> None:
     async with connect() as host:
         await host("generate_image", prompt="A fox", **TINY)

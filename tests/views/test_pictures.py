@@ -154,3 +154,27 @@ def _handles(made: CallToolResult) -> list[str]:
 
 async def _transform(stage: Locator) -> str:
     return await stage.locator(".surface").evaluate("surface => surface.style.transform")
+
+
+async def test_a_host_that_plays_no_video_is_named_with_what_else_to_do(chat: Chats) -> None:
+    async with chat(INSPECTOR) as page:
+        await page.call("generate_video", prompt="Waves at the beach")
+        await expect(page.view.get_by_text("Save or open it to see it.").first).to_be_visible()
+
+
+async def test_looking_closer_loads_all_pixels_of_a_large_picture(chat: Chats) -> None:
+    async with chat(GOOD) as page:
+        await page.call(
+            "generate_image",
+            prompt="A meadow, watercolour",
+            model=MODEL,
+            size="2600x800",
+            output_format="png",
+        )
+        stage = page.view.get_by_role("group", name="Picture")
+        await expect(stage).to_have_attribute("data-sharp", "", timeout=20_000)
+        for _ in range(5):
+            await stage.press("+")
+        await expect(page.view.locator(".surface img")).to_have_js_property(
+            "naturalWidth", 2600, timeout=20_000
+        )

@@ -32,8 +32,8 @@ def open_in_browser(address: str) -> None:
 
 
 @contextmanager
-def hidden_from_others(link: str, folder: Path) -> Generator[str]:
-    """Yield an address that leads to a secret link, for a browser that is started with it.
+def hidden_from_others(link: str, folder: Path) -> Generator[str | None]:
+    """Yield an address that leads to a secret link, for a browser that is started with it; None if it cannot.
 
     Other users of the machine can read the arguments of every process. So the address is that of a page that
     only this user can read, and that goes on to the link; it is removed at the end of the block. Where Linux
@@ -57,7 +57,7 @@ def hidden_from_others(link: str, folder: Path) -> Generator[str]:
         with open_private(page, "xb") as file:
             file.write(content.encode())
     except OSError:
-        yield link
+        yield None
         return
     try:
         yield page.as_uri()

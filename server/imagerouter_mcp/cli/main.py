@@ -14,6 +14,7 @@ from imagerouter_mcp import __version__
 from imagerouter_mcp.cli.grammar import Grammar
 from imagerouter_mcp.cli.patient_log import PatientHandler
 from imagerouter_mcp.errors import ImageRouterError
+from imagerouter_mcp.gallery.days import named_day
 from imagerouter_mcp.lines import VisibleFormatter
 
 BY_HAND = {
@@ -202,7 +203,7 @@ def _port(word: str) -> int:
 
 def _day(word: str) -> date:
     try:
-        return date.fromisoformat(word)
+        return named_day(word)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{word!r} is no day such as 2026-11-23") from None
 

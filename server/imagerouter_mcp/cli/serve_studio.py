@@ -55,7 +55,8 @@ def run_studio(port: int, *, sandbox: bool, browser: bool) -> int:
             if browser:
                 link = opening_link(base_url, own)
                 page = opened.enter_context(hidden_from_others(link, own.output_dir))
-                threading.Thread(target=open_in_browser, args=(page,), daemon=True).start()
+                if page:
+                    threading.Thread(target=open_in_browser, args=(page,), daemon=True).start()
             anyio.run(_serve, own, listener, base_url)
     print("The studio is closed.", flush=True)
     return 0

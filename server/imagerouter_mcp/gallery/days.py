@@ -2,6 +2,21 @@
 
 from datetime import date, datetime, time
 
+FIRST, LAST = date(1970, 1, 2), date(9999, 12, 30)
+"""Between them, each day begins and ends at a moment that a computer can name in every time zone."""
+
+
+def named_day(text: str) -> date:
+    """Return the day that a text such as `2026-11-23` names.
+
+    Raises:
+        ValueError: It names none, or one before `FIRST` or after `LAST`.
+    """
+    day = date.fromisoformat(text)
+    if not FIRST <= day <= LAST:
+        raise ValueError(f"{text} is before {FIRST} or after {LAST}")
+    return day
+
 
 def today() -> date:
     """Return today's date on this computer."""

@@ -38,8 +38,8 @@ BYTES_OF_A_REQUEST = 128 * 1024
 """JSON counts as one more request for each of these amounts, up to `_MOST_REQUESTS` in all."""
 _MOST_REQUESTS = 33
 NO_SESSION = (
-    "The studio does not know this browser, or no longer: open a new link, which `imagerouter-mcp studio` "
-    "prints, or `imagerouter-mcp studio --link` for a server that runs."
+    "The studio does not know this browser, or no longer. Open a new link: imagerouter-mcp studio prints "
+    "one, and imagerouter-mcp studio --link for a server that runs."
 )
 _BEARER = {"WWW-Authenticate": "Bearer"}
 MAX_CLIENTS = 10_000

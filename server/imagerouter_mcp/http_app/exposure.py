@@ -31,6 +31,10 @@ MIN_TOKEN = 32
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[^:\[\]/@\s]+))(?::\d{1,5})?")
 _OWN_SITE = ("same-origin", "none")
 """What browsers call a request of our own page, and one that a person typed."""
+_NOT_THE_PAGE = (
+    "Only the studio's own page may ask for this. If this is the page, IMAGEROUTER_PUBLIC_URL or "
+    "IMAGEROUTER_HTTP_HOSTS must have the name that its address begins with."
+)
 _LOCAL_ORIGIN = re.compile(r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?")
 
 
@@ -111,7 +115,7 @@ class KnownNames:
             if self._is_the_page(headers):
                 await self._app(scope, receive, send)
                 return
-            answer = error_response(403, "Only the studio's own page may ask for this.")
+            answer = error_response(403, _NOT_THE_PAGE)
         elif not scope["path"].startswith(LINKS) and not all(
             self._knows_origin(origin, headers) for origin in headers.getlist("origin")
         ):

@@ -13,6 +13,11 @@ const NO_SIGN = "M12 11v6M12 7.500v.01M12 3a9 9 0 1 0 .01 0z";
 const HEADINGS = {
   budget: "Over a limit",
   moderation: "Refused by a content filter",
+  insufficient_credits: "Not enough credits",
+  daily_limit: "Today’s free requests are used up",
+  not_found: "Not found",
+  delivery: "The picture could not be fetched",
+  outcome_unknown: "No answer came",
 };
 const STOPPED = "If the request had left already, the picture is still made and paid for. It will be among your pictures.";
 

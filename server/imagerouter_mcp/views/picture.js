@@ -1,11 +1,12 @@
 /**
- * Show one picture, video or sound with its tools: at once from the preview, then sharp.
+ * Show one picture or video with its tools: at once from the preview, then sharp.
  */
 
 import { beforeAfter } from "./before_after.js";
 import { details, factsOf } from "./details.js";
 import { announce, button, el, icon, theirs, toDataUri } from "./dom.js";
 import { isOpenable } from "./host.js";
+import { isVideo } from "./result.js";
 import { Stage } from "./stage.js";
 import { Zoom, ZOOM_STEP } from "./zoom.js";
 
@@ -25,6 +26,7 @@ export class Picture {
   #around;
   #stage;
   #tools;
+  #isWhole = false;
 
   /**
    * @param {Object} picture As in `readResult`.
@@ -57,7 +59,7 @@ export class Picture {
   }
 
   get #plays() {
-    return /^(video|audio)\//.test(this.#picture.mediaType);
+    return isVideo(this.#picture);
   }
 
   /**
@@ -72,7 +74,7 @@ export class Picture {
       else if (preview && !this.#plays) await this.#stage.draw(preview, { isPreview: true });
       await this.#loadSharp();
     } catch (error) {
-      if (!signal.aborted) this.say(this.#stage.drawing ? `This is only a preview. ${error.message}` : error.message);
+      if (!signal.aborted) this.say(`${this.#stage.drawing ? "This is only a preview." : "Save or open it to see it."} ${error.message}`);
     }
     if (!this.#plays && !signal.aborted) await this.#offerBefore();
   }
@@ -88,7 +90,7 @@ export class Picture {
     const { server, signal } = this.#around;
     const { handle, mediaType, seconds } = this.#picture;
     const stage = this.#stage;
-    if (this.#plays) stage.put(player(await server.whole(handle, { signal }), stage.label));
+    if (this.#plays) stage.put(await player(await server.whole(handle, { signal }), stage.label));
     else if (mediaType === "image/gif" || seconds) await stage.draw(await server.whole(handle, { signal }));
     else await stage.draw(await server.sharp(handle, { signal }));
   }
@@ -114,11 +116,22 @@ export class Picture {
     stage.element.tabIndex = 0;
     stage.element.role = "group";
     stage.element.ariaLabel = "Picture. Plus and minus zoom, arrow keys move.";
-    const zoom = new Zoom([stage]);
+    const zoom = new Zoom([stage], (scale) => this.#loadWhole(scale));
     this.#over.append(
       button("−", () => zoom.by(1 / ZOOM_STEP), { label: "Zoom out" }),
       button("+", () => zoom.by(ZOOM_STEP), { label: "Zoom in" }),
     );
+  }
+
+  /** Replace a fitted copy by the whole picture, once the person looks closer than the copy is sharp. */
+  async #loadWhole(scale) {
+    const { server, signal } = this.#around;
+    const { handle, width } = this.#picture;
+    const stage = this.#stage;
+    const needed = Math.min(width, stage.surface.offsetWidth * scale * devicePixelRatio);
+    if (this.#isWhole || scale === 1 || !stage.pixels || stage.pixels >= needed) return;
+    this.#isWhole = true;
+    await server.whole(handle, { signal }).then((whole) => stage.draw(whole), () => {});
   }
 
   #addFullscreen() {
@@ -156,12 +169,17 @@ export class Picture {
 }
 
 /** Return a player: silent at first, and still if the person wants little motion. */
-function player(blob, label) {
-  const isSound = blob.type.startsWith("audio/");
-  const media = el(isSound ? "audio" : "video", { controls: true, playsInline: true, "aria-label": label });
-  media.muted = media.loop = !isSound;
-  media.autoplay = !isSound && !matchMedia("(prefers-reduced-motion: reduce)").matches;
-  media.addEventListener("error", async () => (media.src = await toDataUri(blob)), { once: true });
-  media.src = URL.createObjectURL(blob);
-  return media;
+async function player(blob, label) {
+  const media = el("video", { controls: true, loop: true, playsInline: true, "aria-label": label });
+  media.muted = true;
+  media.autoplay = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+  for (const address of [URL.createObjectURL(blob), await toDataUri(blob)]) {
+    media.src = address;
+    const isLoaded = await new Promise((resolve) => {
+      media.onloadedmetadata = () => resolve(true);
+      media.onerror = () => resolve(false);
+    });
+    if (isLoaded) return media;
+  }
+  throw new Error("This chat does not play videos.");
 }

@@ -36,15 +36,14 @@ export class Server {
     ]);
   }
 
-  /** Return a picture's whole file; rejects where the host reads no resources. */
+  /** Return a picture's whole file; rejects with what to do instead where the host reads no resources. */
   async whole(handle, { signal } = {}) {
-    const record = JSON.parse((await this.#contents(`${IMAGES}${handle}/record`, signal)).text ?? "null");
-    const { parts = 1, media_type: type } = record?.images?.find((image) => image.handle === handle) ?? {};
-    const pieces = [];
-    for (let part = 1; part <= parts; part += 1) {
-      pieces.push(await this.#resource(`${IMAGES}${handle}/parts/${part}`, signal));
+    try {
+      return await this.#joined(handle, signal);
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw new Error("This host does not hand over the whole file. Open its link or path instead.", { cause: error });
     }
-    return new Blob(pieces, { type });
   }
 
   /** Return what an edit was made from, or null if it cannot be shown. */
@@ -120,6 +119,18 @@ export class Server {
     const { blob, mimeType } = await this.#contents(uri, signal);
     if (typeof blob !== "string") throw new Error("The host did not return the file.");
     return fromBase64(blob, mimeType);
+  }
+
+  /** Return a file joined from its parts, of which the record tells the number. */
+  async #joined(handle, signal) {
+    const { images } = JSON.parse((await this.#contents(`${IMAGES}${handle}/record`, signal)).text);
+    const files = images.flatMap((image) => [image, image.original ?? image]);
+    const { parts, media_type: type } = files.find((file) => file.handle === handle);
+    const pieces = [];
+    for (let part = 1; part <= parts; part += 1) {
+      pieces.push(await this.#resource(`${IMAGES}${handle}/parts/${part}`, signal));
+    }
+    return new Blob(pieces, { type });
   }
 
   /** Return what the first of several ways brings; a slow one gets a head start before the next. */

@@ -19,6 +19,11 @@ export class Stage {
     this.#shape(width, height);
   }
 
+  /** How many pixels wide the copy is that is drawn. */
+  get pixels() {
+    return this.drawing ? sizeOf(this.drawing)[0] : 0;
+  }
+
   /** Draw a copy in place of the last one. Previews have their chessboard painted in. */
   async draw(source, { isPreview = false } = {}) {
     const drawing = await pictureElement(source, this.label);

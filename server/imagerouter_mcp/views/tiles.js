@@ -3,6 +3,7 @@
  */
 
 import { button, el, icon } from "./dom.js";
+import { isVideo } from "./result.js";
 import { copyOf, Stage } from "./stage.js";
 
 const NARROWEST_TILE = 132;
@@ -96,9 +97,9 @@ export class Tiles {
 
   async #load({ picture, stage }) {
     const { server, signal } = this.#around;
-    const { handle, mediaType, missing } = picture;
+    const { handle, missing } = picture;
     if (signal.aborted) return;
-    if (missing || mediaType.startsWith("video/")) return stage.put(icon(missing ? NO_PICTURE : PLAY));
+    if (missing || isVideo(picture)) return stage.put(icon(missing ? NO_PICTURE : PLAY));
     const isLarge = stage.element.clientWidth * devicePixelRatio > PREVIEW;
     try {
       const copy = await (isLarge ? server.sharp(handle, { signal }) : server.preview(handle, { signal }));

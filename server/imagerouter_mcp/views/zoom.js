@@ -10,14 +10,19 @@ const MOVES = { ArrowLeft: [PAN, 0], ArrowRight: [-PAN, 0], ArrowUp: [0, PAN], A
 /** What a person has zoomed and moved: one picture, or several alike. */
 export class Zoom {
   #stages;
+  #changed;
   #fingers = new Map();
   #scale = 1;
   #x = 0;
   #y = 0;
 
-  /** @param {Stage[]} stages */
-  constructor(stages) {
+  /**
+   * @param {Stage[]} stages
+   * @param {(scale: number) => void} [changed] Called after each change.
+   */
+  constructor(stages, changed = () => {}) {
     this.#stages = stages;
+    this.#changed = changed;
     for (const { element } of stages) this.#listen(element);
   }
 
@@ -41,6 +46,7 @@ export class Zoom {
       each.surface.style.transform = `translate(${this.#x}px, ${this.#y}px) scale(${this.#scale})`;
       each.element.classList.toggle("zoomed", this.#scale > 1);
     }
+    this.#changed(this.#scale);
   }
 
   #listen(stage) {

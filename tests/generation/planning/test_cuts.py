@@ -4,6 +4,7 @@ import pytest
 
 from imagerouter_mcp.api.model_list import ModelEntry
 from imagerouter_mcp.generation.planning.cuts import cut_around, guided
+from imagerouter_mcp.generation.planning.finishing import Cut
 
 PHOTO = (4000, 3000)
 ANY = ModelEntry("black-forest-labs/FLUX-2-flex", takes_image=True)
@@ -41,6 +42,9 @@ def test_a_cut_holds_the_region_its_context_and_the_shape_that_the_model_makes(
     assert height <= cut.size[1]
     assert (right - left) / width == pytest.approx((lower - upper) / height, rel=0.02)
     assert width / (right - left) <= 2.01
+    for side, length in ((0, width), (1, height)):
+        bars = cut.size[side] - length
+        assert cut.inner[side] == bars // 2
 
 
 def test_a_small_region_of_a_large_photo_keeps_its_detail() -> None:
@@ -74,3 +78,43 @@ def test_a_prompt_at_the_models_limit_stays_as_it_is() -> None:
     cut = cut_around(region, PHOTO, runware)
     assert guided("x" * 3000, runware, cut, region, (0, 0, *PHOTO)) == "x" * 3000
     assert guided("", runware, cut, region, (0, 0, *PHOTO)) == ""
+
+
+@pytest.mark.parametrize(
+    ("across", "down", "place"),
+    [
+        (0, 0, "upper left"),
+        (1, 0, "upper"),
+        (2, 0, "upper right"),
+        (0, 1, "left"),
+        (1, 1, "middle"),
+        (2, 1, "right"),
+        (0, 2, "lower left"),
+        (1, 2, "lower"),
+        (2, 2, "lower right"),
+    ],
+)
+def test_the_place_is_named_as_people_name_it(across: int, down: int, place: str) -> None:
+    whole = Cut(box=(0, 0, *PHOTO), size=(1200, 900), inner=(0, 0, 1200, 900))
+    left, upper = 100 + 1350 * across, 100 + 950 * down
+    region = (left, upper, left + 1100, upper + 900)
+    told = guided("Paint a balloon", ANY, whole, region, (0, 0, *PHOTO))
+    assert f"in the {place} of the picture" in told
+
+
+def test_bars_beside_a_part_count_where_its_area_is_named() -> None:
+    framed = Cut(box=(0, 0, *PHOTO), size=(1200, 1200), inner=(0, 150, 1200, 1050))
+    told = guided("Paint a balloon", ANY, framed, (1000, 0, 2000, 1500), None)
+    assert "from 25% to 50% of the width and from 12% to 50% of the height" in told
+
+
+def test_a_prompt_is_guided_up_to_the_models_limit() -> None:
+    runware = ModelEntry("stabilityai/sd3", takes_image=True, providers=("runware",))
+    region = REGIONS["in the middle"]
+    cut = cut_around(region, PHOTO, runware)
+
+    def told(length: int) -> int:
+        return len(guided("x" * length, runware, cut, region, (0, 0, *PHOTO)))
+
+    room = 3000 - (told(10) - 10)
+    assert (told(room), told(room + 1)) == (3000, room + 1)

@@ -78,3 +78,25 @@ def test_a_balance_below_the_highest_prices_together_is_said_and_one_that_covers
         "They were made one after the other: side by side they need $0.24 at first, and the account has "
         "$0.2399."
     )
+
+
+def test_what_the_person_agreed_to_holds_up_to_that_price() -> None:
+    def check(price: str | None, agreed: str | None) -> None:
+        order = Order(
+            tool="generate_image",
+            requests=(Request(prompt="a fox"),),
+            agreed_usd=None if agreed is None else Decimal(agreed),
+        )
+        check_order(Settings(confirm_usd=Decimal("0.05")), order, [plan(price)])
+
+    check("0.05", None)
+    check("0.10", "0.10")
+    check(None, "Infinity")
+    for price, agreed, said in (
+        ("0.06", None, r"up to \$0.06, and above \$0.05 the person wants to be asked"),
+        (None, None, "an amount that nobody knows beforehand"),
+        ("0.10", "0.09", r"price told was up to \$0.09; by now this may cost up to \$0.10"),
+        (None, "0.10", "by now this may cost an amount that nobody knows"),
+    ):
+        with pytest.raises(BudgetError, match=said):
+            check(price, agreed)

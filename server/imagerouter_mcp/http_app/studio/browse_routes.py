@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.gallery.browsing import MOST_ON_A_PAGE, Kind, Shown, Wanted
+from imagerouter_mcp.gallery.days import named_day
 from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.http_app.exposure import STUDIO
 from imagerouter_mcp.http_app.studio.small_json import answer, unusable
@@ -18,8 +19,6 @@ from imagerouter_mcp.wiring import App
 
 _USUAL_LIMIT = 120
 _LONGEST_QUERY = 1000
-_FIRST_DAY, _LAST_DAY = date(1970, 1, 2), date(9999, 12, 30)
-"""Between them, days begin and end at moments that a computer can name in every time zone."""
 _PROMPT = 400
 """Characters of a prompt in a list; the record's resource has all of it."""
 
@@ -118,9 +117,6 @@ def _number(query: QueryParams, name: str, usual: int) -> int:
 def _day(query: QueryParams, name: str) -> date | None:
     text = query.get(name)
     try:
-        day = date.fromisoformat(text) if text else None
+        return named_day(text) if text else None
     except ValueError:
-        day = date.min
-    if day and not _FIRST_DAY <= day <= _LAST_DAY:
-        raise ValueError(f"{name} is a day such as 2026-11-23.")
-    return day
+        raise ValueError(f"{name} is a day such as 2026-11-23.") from None

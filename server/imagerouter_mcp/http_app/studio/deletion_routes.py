@@ -1,6 +1,5 @@
 """Delete pictures for the studio's page, which asks the person first."""
 
-from datetime import date
 from typing import Any
 
 from anyio import to_thread
@@ -9,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from imagerouter_mcp.errors import ImageRouterError
+from imagerouter_mcp.gallery.days import named_day
 from imagerouter_mcp.gallery.deletion import Deleted
 from imagerouter_mcp.http_app.exposure import STUDIO
 from imagerouter_mcp.http_app.studio.small_json import answer, read_object, unusable
@@ -27,7 +27,7 @@ def add_deletion(server: MCPServer[App], app: App) -> None:
     async def delete(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
         asked = await read_object(request) or {}
         try:
-            before = date.fromisoformat(str(asked.get("before")))
+            before = named_day(str(asked.get("before")))
         except ValueError:
             return answer({"error": 'Send {"before": "2026-11-23", "confirm": false}.'}, 400)
         try:

@@ -20,11 +20,12 @@ from imagerouter_mcp.wiring import App
 TRIES_PER_SECOND = 0.5
 """Of each address; five at once."""
 _ANOTHER = (
-    "Get another: press Enter where `imagerouter-mcp studio` runs, or type `imagerouter-mcp studio --link` "
-    "on the machine of the server."
+    "For another one, press Enter where imagerouter-mcp studio runs, or type imagerouter-mcp studio --link "
+    "on the server's machine."
 )
 _REFUSALS: dict[Verdict, str] = {
-    "used": f"This link has been used already, and works only once. {_ANOTHER}",
+    "used": "This link has been used already, and works only once. If it was not you who used it, end the "
+    f"server. {_ANOTHER}",
     "expired": f"This link is more than ten minutes old. {_ANOTHER}",
     "wrong": f"This link is incomplete, or not from this server. {_ANOTHER}",
 }
