@@ -1,11 +1,12 @@
 """What costs money in the view: its price is named first, and one click pays once."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from mcp.types import CallToolResult
 from playwright.async_api import Locator, expect
 
 from views.conftest import Chats
@@ -14,6 +15,7 @@ from views.host_page import CLAUDE_DESKTOP, GOOD, INSPECTOR, Chat, Host, images_
 FOX = {"prompt": "A fox", "model": "test/test"}
 PRICE = re.compile(r"for (about|up to) \$0\.\d+$")
 Journal = Callable[[], list[dict[str, Any]]]
+CallTool = Callable[[str, dict[str, Any]], Awaitable[CallToolResult]]
 
 
 async def open_fox(chat: Chat) -> Locator:
@@ -245,3 +247,34 @@ async def test_an_older_price_is_asked_for_again_before_it_is_paid(chat: Chats, 
         await expect(line).to_have_value("")
     assert ["dry_run" in call for call in calls(page)] == [True, True, False]
     assert paid_edits(journal) == 1
+
+
+async def test_a_price_that_rose_is_named_before_it_is_paid(
+    chat: Chats, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with chat() as page:
+        await page.page.clock.install()
+        line = await open_fox(page)
+        await line.fill("Add a hat")
+        await page.page.clock.run_for(1000)
+        button = await priced(page)
+        monkeypatch.setattr(page.client, "call_tool", _dearer(page.client.call_tool))
+        await page.page.clock.fast_forward(31_000)
+        await button.click()
+        await expect(button).to_have_text("Change for $0.08")
+        assert paid_edits(journal) == 0
+        await button.click()
+        await expect(line).to_have_value("")
+    assert paid_edits(journal) == 1
+
+
+def _dearer(call_tool: CallTool) -> CallTool:
+    """Return the same, but with a model list by which everything costs $0.08."""
+
+    async def call(name: str, arguments: dict[str, Any]) -> CallToolResult:
+        result = await call_tool(name, arguments)
+        if arguments.get("dry_run") and result.structured_content:
+            result.structured_content["estimate_usd"] = dict.fromkeys(("low", "likely", "high"), 0.08)
+        return result
+
+    return call
