@@ -112,7 +112,7 @@ async def test_what_a_format_does_to_the_source_is_said(
         (
             scenery(),
             saved(scenery("F"), "TIFF"),
-            "could not be laid into the source, because The source image has 32",
+            "could not be laid into the source, because the source image has 32",
         ),
     ],
 )
@@ -122,6 +122,7 @@ async def test_where_nothing_can_be_laid_in_the_models_picture_is_the_result(
     made = await laid_in(tmp_path, answer, source)
     assert made.file is None
     assert said in made.note
+    assert "charged" not in made.note, "the picture was paid for"
 
 
 async def test_a_source_that_is_gone_leaves_the_part_as_it_came(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageFilter, ImageStat
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
 from PIL.PngImagePlugin import PngInfo
 
 from imagerouter_mcp.errors import InvalidSourceError
@@ -17,6 +17,7 @@ from imagerouter_mcp.images.composite.frame import Frame
 from imagerouter_mcp.images.composite.lay_in import lay_in
 from imagerouter_mcp.images.composite.original import Original, decoded, framed
 from imagerouter_mcp.images.confined import TooLargeError
+from support.colour_profiles import swapped_profile
 from support.models_at_work import RED, Habit, answered
 from support.regions import STEP, apart, colour_at, outside, seam
 
@@ -293,15 +294,20 @@ def test_a_turned_photo_is_edited_upright(tmp_path: Path) -> None:
 
 
 def test_a_colour_profile_is_kept(tmp_path: Path) -> None:
-    own = ImageCms.createProfile("sRGB")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - untyped
-    profile = ImageCms.ImageCmsProfile(own).tobytes()  # pyright: ignore[reportUnknownArgumentType] - as above
+    profile = swapped_profile()
     path = tmp_path / "profiled.png"
     scenery().save(path, icc_profile=profile)
     result, _ = laid(tmp_path, path)
     with path.open("rb") as file:
-        assert "icc_profile" not in framed(file, FRAME).info, "the model gets plain sRGB"
+        sent = framed(file, FRAME)
+    assert "icc_profile" not in sent.info, "the model gets plain sRGB"
+    green, red, _ = FRAME.holding(scenery().crop(FRAME.box)).split()
+    for one, other in zip(sent.split(), (red, green), strict=False):
+        assert ImageStat.Stat(ImageChops.difference(one, other)).mean[0] < 3
     assert result.info["icc_profile"] == profile
     assert outside(scenery(), result, masked()) == 0
+    red, green, blue = RED
+    assert apart((green, red, blue), colour_at(result, (320, 245))) < 12, "in the source's own colours"
 
 
 def test_thin_strokes_are_edited_too(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult
 from playwright.async_api import Locator, expect
 
@@ -247,6 +248,26 @@ async def test_an_older_price_is_asked_for_again_before_it_is_paid(chat: Chats, 
         await expect(line).to_have_value("")
     assert ["dry_run" in call for call in calls(page)] == [True, True, False]
     assert paid_edits(journal) == 1
+
+
+async def test_a_price_that_cannot_be_asked_for_again_is_not_paid(
+    chat: Chats, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lose(name: str, arguments: dict[str, Any]) -> CallToolResult:
+        del name, arguments
+        raise MCPError(-32001, "Request timed out")
+
+    async with chat() as page:
+        await page.page.clock.install()
+        line = await open_fox(page)
+        await line.fill("Add a hat")
+        await page.page.clock.run_for(1000)
+        button = await priced(page)
+        monkeypatch.setattr(page.client, "call_tool", lose)
+        await page.page.clock.fast_forward(31_000)
+        await button.click()
+        await expect(said(page)).to_contain_text("Nothing was sent.")
+    assert paid_edits(journal) == 0
 
 
 async def test_a_price_that_rose_is_named_before_it_is_paid(

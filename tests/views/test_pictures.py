@@ -1,5 +1,6 @@
 """What a person does with pictures in the chat: look closer, compare, choose, find, wait."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -178,3 +179,11 @@ async def test_looking_closer_loads_all_pixels_of_a_large_picture(chat: Chats) -
         await expect(page.view.locator(".surface img")).to_have_js_property(
             "naturalWidth", 2600, timeout=20_000
         )
+
+
+async def test_a_list_is_completed_where_the_host_hands_over_its_text_alone(chat: Chats) -> None:
+    async with chat(CLAUDE_DESKTOP) as page:
+        await page.client.call_tool("generate_image", FOX)
+        await page.client.call_tool("generate_image", {"prompt": "An owl", "model": "test/test"})
+        await page.call("list_images", query="fox")
+        await expect(page.view.locator(".below .quiet")).to_have_text(re.compile(r"\d"))

@@ -111,7 +111,9 @@ class Postprocessing:
 
 
 def _because(error: Exception) -> str:
-    """Return why something could not be done; of a system's error without the path, which may not be told."""
+    """Return why something could not be done; without the path of a file, and without words about money."""
+    if isinstance(error, InvalidSourceError):
+        return f"because {error.what[0].lower()}{error.what[1:].rstrip('.')}"
     return f"because {error.strerror if isinstance(error, OSError) and error.strerror else error}"
 
 

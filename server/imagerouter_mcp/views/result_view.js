@@ -20,9 +20,11 @@ import { waiting } from "./waiting.js";
  * @param {Server} around.server
  * @param {AbortSignal} around.signal Stops everything that is under way.
  * @param {(shown: Object) => void} around.onResult Shows another result instead.
+ * @param {Object} [around.input] The arguments of the call.
  * @param {(picture: Object) => void} [around.onPick] Takes the chosen picture where there is no chat to tell.
  */
 export function resultView(shown, around) {
+  if (shown.state === "list" && shown.total === null) askForAll(around);
   switch (shown.state) {
     case "pictures":
     case "list":
@@ -35,6 +37,11 @@ export function resultView(shown, around) {
     default:
       return notice(shown, shown.error && retryButton(shown, around));
   }
+}
+
+/** Ask again for a list of which the host handed over the text alone. */
+function askForAll({ server, signal, onResult, input = {} }) {
+  server.list(input.query, input.limit, { signal }).then((all) => all.total !== null && onResult(all), () => {});
 }
 
 /** Pictures, and the way from all of them to one or two and back. */

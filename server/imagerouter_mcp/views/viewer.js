@@ -34,7 +34,7 @@ function show(shown) {
   work.abort();
   work = new AbortController();
   current = shown;
-  fill(place, resultView(shown, { host, server, signal: work.signal, onResult: show }));
+  fill(place, resultView(shown, { host, server, signal: work.signal, onResult: show, input }));
 }
 
 /** Return which tool made the result, where the host tells. */

@@ -1,7 +1,6 @@
 """In which format a result is saved, how large it is, and what of its source it keeps."""
 
 import io
-from typing import Any, cast
 
 import pytest
 from PIL import Image, ImageChops, ImageCms, ImageStat
@@ -11,6 +10,7 @@ from imagerouter_mcp.images.finish.measure import decoded_size
 from imagerouter_mcp.images.finish.pipeline import Job, Source, foreseen
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.inspection import inspect
+from support.colour_profiles import swapped_profile
 from support.finishing import alpha_at, finished, joined, resized
 from support.hostile_pictures import saved, svg
 
@@ -244,10 +244,3 @@ def test_an_icon_is_measured_by_its_directory_and_its_pictures() -> None:
     for damaged in (data[:-20], data.replace(b"\x40\x40", b"\x20\x20", 1)):
         with pytest.raises(ValueError, match=r"cut short|damaged"):
             inspect(io.BytesIO(damaged))
-
-
-def swapped_profile() -> bytes:
-    """Return sRGB's profile with red and green exchanged, which no viewer takes for sRGB."""
-    srgb = cast("Any", ImageCms).createProfile("sRGB")  # the annotation does not say what it returns
-    profile = ImageCms.ImageCmsProfile(srgb).tobytes()
-    return profile.replace(b"rXYZ", b"xxxx").replace(b"gXYZ", b"rXYZ").replace(b"xxxx", b"gXYZ")

@@ -1,8 +1,8 @@
 """A studio that serves, as the command starts it, and pages of it in the browser."""
 
 import subprocess
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from mcp import Client
 from PIL import Image
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 from pydantic import SecretStr
 
 from imagerouter_mcp.sandbox.service.accounts import KEY
@@ -23,7 +23,7 @@ from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
 from support.http_serving import COMMAND, bare_environment, sandbox_environment
 
-WIDE = {"width": 1280, "height": 800}
+WIDE: ViewportSize = {"width": 1280, "height": 800}
 SMALL = {"size": "256x256", "model": "test/test"}
 """What agents ask for here, because it is quick."""
 
@@ -57,7 +57,7 @@ class Studio:
             (await client.post("/studio/delete", json=everything)).raise_for_status()
 
     @asynccontextmanager
-    async def agent(self) -> AsyncIterator[Client]:
+    async def agent(self) -> AsyncGenerator[Client]:
         """Connect an agent to a server of its own, another process than the studio's, on the same gallery."""
         async with open_app(self.settings) as app, Client(build_server(app)) as client:
             yield client
@@ -98,9 +98,6 @@ async def studio(studio_process: Studio, sandbox: Sandbox) -> Studio:
     del sandbox  # resets its journal
     await studio_process.empty()
     return studio_process
-
-
-Open = Callable[..., AbstractAsyncContextManager[Page]]
 
 
 @pytest_asyncio.fixture(loop_scope="session")

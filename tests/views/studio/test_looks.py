@@ -2,17 +2,16 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from pathlib import Path
+from importlib.resources import files
 from typing import Any
 
-import axe_playwright_python
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, ViewportSize, expect
 
 from support.large_gallery import fill_gallery
 from views.studio.conftest import SMALL, WIDE, Studio
 
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
-PHONE = {"width": 320, "height": 640}
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+PHONE: ViewportSize = {"width": 320, "height": 640}
 MANY = 3000
 
 

@@ -17,7 +17,7 @@ _JUDGED_UP_TO = 192
 _FIRST_STEP, _FINEST_STEP = 1.0, 0.25
 """Pixels of a copy; smaller steps do not show. A larger copy doubles what was found in the one before."""
 _MOST_TRIES = 60
-"""Of one level, after which it has wandered off."""
+"""Steps at one level; a search that takes more has wandered off."""
 _MOST_SHIFT, _MOST_SCALING = 0.06, 0.09
 """Shares of the sides; a model that moves more than this has drawn another picture."""
 _MARGIN = 0.2

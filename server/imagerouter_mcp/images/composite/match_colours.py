@@ -19,9 +19,9 @@ _RING = 0.07
 """How far from the region its surroundings are compared, as a share of the longer side of the copies."""
 _DRIFT, _CHANGE = 40, 90
 """Levels of 255. Up to the first, a difference is a drift of colours; from the second on, something else is
-shown there, of which nothing must spread."""
+shown there, which must not spread."""
 _UNSEEN = 1
-"""Levels of 255; that much comes of scaling alone."""
+"""Levels of 255 by which scaling alone changes a picture."""
 
 
 class Correction:

@@ -31,12 +31,12 @@ from imagerouter_mcp.images.pixels.encode import colour_chunks
 Box = tuple[int, int, int, int]
 
 _IDLE_BYTES = 60 << 20
-"""Of a child that has decoded nothing."""
+"""Memory of a child that has decoded nothing."""
 _BYTES_OF_MODE = {"L": 1, "I;16": 2}
 _CONVERTED = 5
 """Bytes of a pixel that is converted before it is scaled, as Pillow does with opacity."""
 _ANSWER_BYTES = 28
-"""Of each pixel of an answer while it is laid in: the answer, with margins, and what is made of it."""
+"""For each pixel of an answer while it is laid in: the answer with margins, and the copies made of it."""
 _LEAST_ROOM = 1 << 19
 """Pixels of an answer; a smaller one would be enlarged until it is of no use."""
 _PROFILE_SPACES = {"L": b"GRAY", "LA": b"GRAY", "I;16": b"GRAY", "CMYK": b"CMYK"}

@@ -7,7 +7,7 @@ from imagerouter_mcp.images.composite.arithmetic import LEVELS, mapped
 _SHARE = 0.18
 """Width of the edge, as a share of the region's thickness."""
 _SMOOTH, _MOST_SHARE = 9, 0.4
-"""Pixels in which the edge of the strongest change does not show, and the largest share that they may be."""
+"""Pixels over which even the strongest change shows no edge, and the most of the thickness that they take."""
 _WIDEST = 0.04
 """Width of the edge at most, as a share of the mask's longer side."""
 _WIDE_SHARE, _WIDEST_WIDE = 0.5, 0.12

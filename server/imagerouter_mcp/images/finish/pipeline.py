@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _LIGHT_PIXELS = 4_500_000
-"""What a thread works on; more takes a child process. Most models make up to 2048×2048."""
+"""A child process works on larger pictures. Most models make up to 2048×2048."""
 _ONE_CALL_PIXELS = 120_000_000
-"""Of all pictures that one call makes."""
+"""Limit for all pictures of one call together."""
 _AVIF_PIXELS = 8_000_000
-"""Its encoder takes 24 bytes for each, and more than a child process has for twice as many."""
+"""Its encoder takes 24 bytes for each; a child process has not enough memory for twice as many."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,22 +25,22 @@ _BY_NAME: dict[FormatName, Format] = {
     "ico": formats.ICO,
 }
 _BECOMES = {formats.HEIC: formats.JPEG, formats.HEIF: formats.JPEG}
-"""What else than PNG a picture is saved as whose own format is not written here."""
+"""What to save formats as that are not written here; all others become PNG."""
 _ICON_SIDES = (16, 32, 48, 256)
 
 _QUALITY = {"jpeg": 90, "webp": 85, "avif": 75}
 _LOWEST_QUALITY, _HIGHEST_QUALITY = 40, 95
-"""Between which a target in bytes is looked for, before the picture is made smaller."""
+"""The qualities that are tried for a target in bytes, before the picture is made smaller."""
 _TRIES = 4
-"""More encodings, once one fits, to come nearer to the target."""
+"""Further encodings, once one fits, to come nearer to the target."""
 _SAFE_SHARE = 0.95
-"""Of the sides that would just fit, because smaller pictures have more bytes a pixel."""
+"""Share of the sides that would just fit: smaller pictures take more bytes a pixel."""
 _COLOURS = 256
 _SAMPLED = 128
 """Pixels a side of the copy that a palette is chosen from."""
 _THOROUGH, _QUICK, _THOROUGH_PIXELS = 4, 2, 4_500_000
 _SMALLEST = 16
-"""Pixels of the longer side; below it a target is given up."""
+"""Pixels of the longer side; a picture is not made smaller than this to reach a target."""
 
 
 def kind_for(convert: Convert, source: Format) -> Format:

@@ -47,7 +47,7 @@ _LAYER, _SEEN, _SAFE, _LEGACY = 108, 72, 66, 48
 """In dp: a layer of an adaptive icon, the part that a mask may show, the circle that each mask shows
 (developer.android.com, "Adaptive icons"), and an icon before Android 8."""
 _MEASURED = 96
-"""Pixels at which it is measured how far a picture reaches from its middle."""
+"""Pixels of the longer side of the copy in which `_reach` measures."""
 _SEEN_ALPHA = 16
 _SOCIAL: dict[str, Size] = {
     "open-graph": (1200, 630),

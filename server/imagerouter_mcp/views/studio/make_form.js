@@ -13,7 +13,7 @@ const SIZES = [["", "Automatic"], ["1K", "1K"], ["2K", "2K"], ["4K", "4K"]];
 const QUALITIES = [["", "Automatic"], ["low", "Low"], ["medium", "Medium"], ["high", "High"]];
 const LONGEST_PROMPT = 10_000;
 const MOST = 8;
-/** What is asked for until the models are known. */
+/** What is asked for while the models are not known, and for several sources, which few models take. */
 const FREE = { id: "free", free: true, output: "image" };
 
 export class MakeForm {
@@ -109,8 +109,8 @@ export class MakeForm {
   }
 
   #sourced() {
-    const edits = this.sources.count > 0;
-    if (!this.#chosen) this.#choose(freeModel(this.#models, { edits }) ?? FREE);
+    const { count } = this.sources;
+    if (!this.#chosen) this.#choose((count < 2 && freeModel(this.#models, { edits: count > 0 })) || FREE);
     this.#meant();
   }
 
@@ -122,7 +122,7 @@ export class MakeForm {
     this.modelButton.setAttribute("aria-label", `Model: ${name}, ${priceWords(model)}`);
     fill(this.seconds, [["", "Automatic"], ...(model.seconds ?? []).map((each) => [String(each), `${each} s`])].map(([value, text]) => el("option", { value }, text)));
     this.seconds.field.hidden = !model.seconds?.length;
-    this.quality.field.hidden = !model.takes?.includes("quality");
+    this.quality.field.hidden = video || !model.takes?.includes("quality");
     this.count.field.hidden = this.clear.hidden = video;
     this.#meant();
   }
@@ -156,7 +156,7 @@ export class MakeForm {
     const given = { aspect_ratio: this.shape.value, size: this.size.value };
     if (video) Object.assign(given, { seconds: Number(this.seconds.value) });
     else Object.assign(given, { n: Number(this.count.value) - 1 && Number(this.count.value), background: this.transparent.checked && "transparent" });
-    if (!this.quality.field.hidden && !video) given.quality = this.quality.value;
+    if (!this.quality.field.hidden) given.quality = this.quality.value;
     return Object.fromEntries(Object.entries(given).filter(([, value]) => value));
   }
 

@@ -8,7 +8,6 @@ import { abilitiesOf, chosenModels, priceWords } from "./offered_models.js";
 
 const ABILITIES = [["free", "Free"], ["edits", "Edits pictures"], ["masks", "Takes masks"], ["transparent", "Transparent"], ["video", "Videos"]];
 const ORDERS = [["popularity", "Most used"], ["price", "Cheapest"], ["date", "Newest"]];
-const WORDS = { edits: "Edits", masks: "Masks", transparent: "Transparent", video: "Video" };
 
 /**
  * Let the person choose a model.
@@ -68,7 +67,7 @@ class ModelPicker {
 
   #option(model, place) {
     const [vendor, ...rest] = model.id.split("/");
-    const able = abilitiesOf(model).map((name) => el("span", { class: "ability" }, WORDS[name]));
+    const able = abilitiesOf(model).map((word) => el("span", { class: "ability" }, word));
     return el(
       "div",
       { role: "option", id: `model-${place}`, class: "model", "aria-selected": String(model.id === this.#current), "data-place": place },

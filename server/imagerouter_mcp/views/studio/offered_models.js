@@ -10,6 +10,7 @@ const ABILITIES = {
   transparent: (model) => Boolean(model.transparent),
   video: (model) => model.output === "video",
 };
+const WORDS = { edits: "Edits", masks: "Masks", transparent: "Transparent" };
 const ORDERS = {
   popularity: (one, other) => one.rank - other.rank,
   price: (one, other) => (one.price_usd?.likely ?? Infinity) - (other.price_usd?.likely ?? Infinity) || one.rank - other.rank,
@@ -49,9 +50,10 @@ export function freeModel(models, { edits = false } = {}) {
   return models.find(fits);
 }
 
-/** Return what a model can do, in words. */
+/** Return what a model can do, in a word or two each. */
 export function abilitiesOf(model) {
-  return ["edits", "masks", "transparent", "video"].filter((name) => ABILITIES[name](model));
+  if (model.output === "video") return [ABILITIES.edits(model) && "From a picture", "Video"].filter(Boolean);
+  return Object.entries(WORDS).flatMap(([name, word]) => (ABILITIES[name](model) ? [word] : []));
 }
 
 /** Return a model's price in words. */

@@ -28,10 +28,10 @@ export class PictureDialog {
     this.position = el("span", { class: "quiet viewer-place" });
     this.previous = button(icon(BACK), () => this.#step(-1), { label: "Newer picture", class: "icon-button flips" });
     this.next = button(icon(FORWARD), () => this.#step(1), { label: "Older picture", class: "icon-button flips" });
-    const use = button([icon(PLUS), "Use in a new picture"], () => around.onUse(this.#handle), { class: "viewer-use" });
+    this.use = button([icon(PLUS), "Use in a new picture"], () => around.onUse(this.#handle), { class: "viewer-use" });
     const remove = button(icon(DELETE), () => around.onDelete(this.#handle), { label: "Delete", class: "icon-button" });
     const close = button(icon(CLOSE), () => this.element.close(), { label: "Close", class: "icon-button" });
-    const head = el("div", { class: "viewer-head" }, this.previous, this.next, this.position, el("span", { class: "space" }), use, remove, close);
+    const head = el("div", { class: "viewer-head" }, this.previous, this.next, this.position, el("span", { class: "space" }), this.use, remove, close);
     this.body = el("div", { class: "viewer-body" });
     around.host.surface = this.body;
     this.element = el("dialog", { class: "viewer", "aria-label": "Picture" }, head, this.body);
@@ -72,6 +72,7 @@ export class PictureDialog {
     const { pages } = this.#around;
     const index = pages.placeOf(this.#handle);
     fill(this.position, index < 0 ? null : `${(index + 1).toLocaleString()} of ${pages.total.toLocaleString()}`);
+    this.use.hidden = pages.at(index)?.kind === "video";
     this.previous.disabled = !this.#neighbour(-1);
     this.next.disabled = !this.#neighbour(1);
   }

@@ -1,6 +1,6 @@
 /** What the person has asked for and is not done yet, each as a card above the gallery. */
 
-import { announce, button, el, icon, theirs } from "../dom.js";
+import { announce, button, el, fill, icon, theirs } from "../dom.js";
 import { nothingShown, shownError } from "../result.js";
 import { resultView } from "../result_view.js";
 import { waiting } from "../waiting.js";
@@ -86,8 +86,8 @@ export class RunningCalls {
   #explain(card, shown) {
     const away = button(icon(CLOSE), () => (card.remove(), this.#arrange()), { label: "Put away", class: "icon-button" });
     const view = resultView(shown, { host: this.#host, server: this.#server, signal: new AbortController().signal, onResult: (next) => this.#end(card, next) });
-    const title = shown.prompt && theirs("p", shown.prompt, { class: "running-title" });
-    card.replaceChildren(...[title, view, away].filter(Boolean));
+    const title = shown.prompt && theirs("h2", shown.prompt, { class: "running-title" });
+    fill(card, title, view, away);
     card.classList.add("ended");
   }
 

@@ -57,6 +57,7 @@ export class StudioPage {
 
   /** Put the page into an element, and begin. */
   async show(place) {
+    history.scrollRestoration = "manual";
     fill(place, this.header, this.body, this.formPlace.dialog, this.viewer.element);
     this.#filters.show(this.#address.filters);
     this.#listen();
