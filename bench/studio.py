@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 from PIL import Image
@@ -131,8 +131,8 @@ async def _click(page: "Page", number: int) -> float:
 async def _memory(browser: "Browser") -> float:
     """Return the MB that the largest process of a page holds for itself."""
     session = await browser.new_browser_cdp_session()
-    told: dict[str, Any] = await session.send("SystemInfo.getProcessInfo")  # pyright: ignore[reportUnknownMemberType] - Playwright's own
-    processes: list[dict[str, Any]] = told["processInfo"]
+    asked = session.send("SystemInfo.getProcessInfo")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - Playwright's own
+    processes = cast("list[dict[str, Any]]", (await asked)["processInfo"])
     own = [mib(process["id"], "RssAnon") for process in processes if process["type"] == "renderer"]
     return max(own) * 1.048576
 

@@ -164,9 +164,16 @@ def date_an_hour_ahead(data: Path) -> None:
     _move(data, 3600, "_at")
 
 
-def date_back(data: Path, seconds: float) -> None:
-    """Make everything recorded look as if the clock had been set ahead by so much since then."""
-    _move(data, -seconds, "_at")
+def date_back(data: Path, prompt: str, seconds: float) -> None:
+    """Make what is recorded of a prompt look as if the clock had been set ahead by so much since then."""
+    with closing(sqlite3.connect(data / DATABASE)) as connection, connection:
+        moments = {"generations": ("created_at",), "journal": ("created_at", "ended_at")}
+        for table, columns in moments.items():
+            for column in columns:
+                connection.execute(
+                    f"UPDATE {table} SET {column} = {column} - ? WHERE prompt = ?",  # noqa: S608 - its own names
+                    (seconds, prompt),
+                )
 
 
 def _move(data: Path, seconds: float, *endings: str) -> None:

@@ -77,7 +77,7 @@ def _after(scene: Scene, prompt: str, seconds: float, older: float = 0) -> None:
 def _an_hour_ahead(scene: Scene, prompt: str) -> None:
     """Once the clock was set ahead by an hour after the end."""
     scene.wait_until(lambda: places.has_ended(scene.data, prompt), f"{prompt} does not end")
-    places.date_back(scene.data, 3600)
+    places.date_back(scene.data, prompt, 3600)
 
 
 MOMENTS = (

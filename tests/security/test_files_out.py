@@ -148,6 +148,14 @@ async def test_no_picture_is_saved_where_it_may_not_be(
     row(FOLDERS, f"`{form.replace('{base}', '…').replace('{{', '{').replace('}}', '}')}`", why(told))
 
 
+async def test_two_thousand_folders_within_one_another_are_too_many(
+    home: Path, refused: Refused, row: Row
+) -> None:
+    told = await refused(output_dir=f"~/project/{'a/' * 2000}")
+    assert not (home / "project" / "a").exists()
+    row(FOLDERS, "`~/project/` and 2000 folders within one another", why(told))
+
+
 def test_half_a_character_is_no_folder(home: Path, row: Row) -> None:
     with pytest.raises(PlanError) as caught:
         permitted("~/project/\ud800", output_places(Settings(output_dir=home / "pictures")))

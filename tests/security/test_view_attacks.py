@@ -13,26 +13,13 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from imagerouter_mcp.views.document import document
-from support.hostile_host import PNG, HostileHost, hostile_host
+from support.hostile_host import BIDI, MARKUP, PNG, HostileHost, hostile_host
 
 Row = Callable[[str, str, str], None]
 Json = dict[str, Any]
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 SECTION = "The view inside the chat"
-MARKUP = """"'></title></style></script></textarea></p>
-<script>parent.postMessage('script','*')</script>
-<img src=x onerror="parent.postMessage('img','*')">
-<svg onload="parent.postMessage('svg','*')"><script>parent.postMessage('svg','*')</script></svg>
-<iframe srcdoc="<script>top.postMessage('iframe','*')</script>"></iframe>
-<math><mtext><table><mglyph><style><!--</style><img title='--><img src=x onerror=alert(1)>'>
-<a href="javascript:parent.postMessage('link','*')" autofocus onfocus="alert(1)">click</a>
-<style>@import 'https://evil.invalid/x.css';*{background:url(https://evil.invalid/y)}</style>
-<meta http-equiv=refresh content='0;url=https://evil.invalid/'><base href='https://evil.invalid/'>
-<form action='https://evil.invalid/'><button>x</button></form>${alert(1)}{{alert(1)}}"""
-"""Markup of every kind; each would tell of itself, or ask for something elsewhere."""
-BIDI = "\u202egnp.exe\u202c \u2066\u200b\u200d\u00ad\ufeff\u0000\u0008 a" + "\u0301" * 500
-"""Turned text, unseen characters, controls, and a letter with five hundred accents."""
 LONG = "W" * 20_000
 HANDLE = "img_7f3a"
 SVG = f"""<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"

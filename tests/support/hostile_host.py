@@ -12,6 +12,19 @@ from typing import Any
 from playwright.async_api import Browser, Dialog, Frame, Page, Route
 
 HOST = "http://host.invalid/"
+MARKUP = """"'></title></style></script></textarea></p>
+<script>parent.postMessage('script','*')</script>
+<img src=x onerror="parent.postMessage('img','*')">
+<svg onload="parent.postMessage('svg','*')"><script>parent.postMessage('svg','*')</script></svg>
+<iframe srcdoc="<script>top.postMessage('iframe','*')</script>"></iframe>
+<math><mtext><table><mglyph><style><!--</style><img title='--><img src=x onerror=alert(1)>'>
+<a href="javascript:parent.postMessage('link','*')" autofocus onfocus="alert(1)">click</a>
+<style>@import 'https://evil.invalid/x.css';*{background:url(https://evil.invalid/y)}</style>
+<meta http-equiv=refresh content='0;url=https://evil.invalid/'><base href='https://evil.invalid/'>
+<form action='https://evil.invalid/'><button>x</button></form>${alert(1)}{{alert(1)}}"""
+"""Markup of every kind; each would tell of itself, or ask for something elsewhere."""
+BIDI = "\u202egnp.exe\u202c \u2066\u200b\u200d\u00ad\ufeff\u0000\u0008 a" + "\u0301" * 500
+"""Turned text, unseen characters, controls, and a letter with five hundred accents."""
 _PAGE = """<!doctype html><meta charset="utf-8"><title>Host</title>
 <style>iframe { width: 600px; height: 600px; }</style>
 <iframe id="view" sandbox="allow-scripts allow-popups allow-top-navigation"></iframe>
@@ -52,7 +65,7 @@ _PAGE = """<!doctype html><meta charset="utf-8"><title>Host</title>
   const ready = () => asked.some(({ method }) => method === "ui/notifications/initialized");
 </script>"""
 _ALIVE = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-_TAKEN_EFFECT = """() => [...document.querySelectorAll("*")].flatMap((element) => {
+TAKEN_EFFECT = """() => [...document.querySelectorAll("*")].flatMap((element) => {
   const name = element.localName;
   const odd = ["iframe", "object", "embed", "form", "base", "frame", "portal", "foreignobject"].includes(name)
     || (name === "script" && element.type !== "module") || (name === "meta" && element.httpEquiv);
@@ -170,7 +183,7 @@ class HostileHost:
             *self._left,
             *self._failed,
             *strange,
-            *await self.frame.evaluate(_TAKEN_EFFECT),
+            *await self.frame.evaluate(TAKEN_EFFECT),
             *(f"called {name}" for name in spent),
             *(["polluted"] if polluted else []),
         ]

@@ -22,6 +22,7 @@ BAD = {
     "negative": -1,
     "endless": 1e300,
     "null": None,
+    "long": "é" * 3000,
 }
 VALUES = [
     pytest.param(value, marks=() if name in ("half JSON", "bytes", "null") else pytest.mark.long, id=name)
@@ -152,6 +153,21 @@ async def test_a_damaged_sum_is_added_up_anew(connect: Hosts, gallery: Made) -> 
         after = (await host("spending", period="all")).fields
     assert (after["total_usd"], after["uncertain_usd"]) == (before["total_usd"], before["uncertain_usd"])
     assert after["total_usd"] > 0
+
+
+async def test_a_gallery_with_damaged_pages_says_how_to_replace_it(connect: Hosts, gallery: Made) -> None:
+    with closing(sqlite3.connect(gallery.database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    with gallery.database.open("r+b") as file:
+        file.seek(2 * size)
+        file.write(bytes(range(256)) * ((pages - 2) * size // 256))
+    async with connect() as host:
+        for tool, arguments in (("list_images", {}), ("generate_image", {"prompt": "a bear", **WISH})):
+            told = await host(tool, **arguments)
+            assert told.fields["error"]["kind"] == "configuration", told.text
+            assert "Move that file away: a new gallery is started" in told.text
 
 
 async def test_a_gallery_without_one_of_its_tables_says_how_to_replace_it(

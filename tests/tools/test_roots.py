@@ -68,6 +68,20 @@ async def test_roots_may_be_read_from_beside_the_folders_that_the_person_named(
             assert "not in a folder that this server may read from" in refused.text
 
 
+async def test_a_root_that_leads_to_the_whole_machine_or_nowhere_is_none(
+    connect: Hosts, project: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "all").symlink_to("/")
+    (tmp_path / "loop").symlink_to("loop")
+    Image.new("RGB", (64, 64)).save(tmp_path / "outside.png")
+    everywhere = Telling(tmp_path / "all", tmp_path / "loop", Path("/", "x" * 300), Path("/proc/self/root"))
+    async with connect(roots=everywhere, input_dirs=(project,), output_dirs=(project,)) as host:
+        refused = await host("edit_image", images=[str(tmp_path / "outside.png")], **TEST)
+        assert "not in a folder that this server may read from" in refused.text
+        refused = await host("generate_image", output_dir=str(tmp_path / "elsewhere"), **TEST)
+        assert "outside of the folders that may be saved in" in refused.text
+
+
 @pytest.mark.parametrize("era", ["legacy"])
 async def test_a_host_that_tells_no_roots_after_all_is_answered_as_one_without(
     connect: Hosts, project: Path

@@ -1,5 +1,6 @@
 """Browse the gallery picture by picture: pages of a list that stays as it was while new pictures arrive."""
 
+import os
 import sqlite3
 from array import array
 from collections import OrderedDict
@@ -94,6 +95,11 @@ class Shown:
     height: int | None
     bytes: int | None
     seconds: float | None
+
+    @property
+    def here(self) -> bool:
+        """Whether its file is there, and may be looked at."""
+        return self.path is not None and os.path.isfile(self.path)  # noqa: PTH113 - `is_file` raises if it may not be
 
     @property
     def kind(self) -> Kind:

@@ -117,22 +117,23 @@ class Deletion:
         Args:
             handles: From `named` or `before`.
         """
+        self._thumbnails.discard(set(handles))  # they are made again for what is kept
         pictures = removed = 0
         notes: list[str] = []
+        gone: set[str] = set()
         for first in range(0, len(handles), _AT_ONCE):
-            gone: list[str] = []
             with self._database.transaction("IMMEDIATE") as connection:
                 connection.execute("PRAGMA secure_delete = ON")  # prompts are overwritten too
                 for handle in handles[first : first + _AT_ONCE]:
                     one = _One(connection, handle, self._only_in)
                     removed += one.delete()
-                    gone += one.gone
+                    gone.update(one.gone)
                     notes += one.notes
                     pictures += bool(one.gone)
-            self._thumbnails.discard(set(gone))
-            for handle in gone:
-                if handle.startswith("gen_"):
-                    self._kept_sources.discard(handle)
+        self._thumbnails.discard(gone)
+        for handle in gone:
+            if handle.startswith("gen_"):
+                self._kept_sources.discard(handle)
         return Deleted(pictures, removed, tuple(notes))
 
 

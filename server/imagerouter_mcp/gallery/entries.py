@@ -1,5 +1,6 @@
 """What the gallery holds: records with their images, and the journal's entries."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,6 +46,11 @@ class StoredImage:
     seconds: float | None = None
     finishing: str | None = None
     original: "StoredImage | None" = None
+
+    @property
+    def here(self) -> bool:
+        """Whether its file is there, and may be looked at."""
+        return self.path is not None and os.path.isfile(self.path)  # noqa: PTH113 - `is_file` raises if it may not be
 
 
 @dataclass(frozen=True, kw_only=True)

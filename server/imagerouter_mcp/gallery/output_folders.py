@@ -31,6 +31,8 @@ _PROGRAMS = frozenset({"appdata", "library"})
 _OPENCLAW = ("media", "workspace")
 _LONGEST = 4096
 """Characters of a path; Linux takes no longer one, and following a very long one takes minutes."""
+_DEEPEST = 100
+"""Parts of a path: making folders one within another takes a call of a function for each."""
 _HIDDEN = getattr(stat, "FILE_ATTRIBUTE_HIDDEN", 0)
 
 
@@ -82,7 +84,8 @@ def permitted(text: str, places: Places) -> Path:
     """
     try:
         folder = expand(text[:_LONGEST])
-        too_long = "its path is too long" if len(text) > _LONGEST else None
+        long = len(text) > _LONGEST or len(folder.parts) > _DEEPEST
+        too_long = "its path is too long" if long else None
         complaint = too_long or _complaint(folder, places) or _file_complaint(folder)
         if complaint is None:
             return folder.resolve()

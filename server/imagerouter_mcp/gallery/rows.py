@@ -68,7 +68,7 @@ def update(connection: sqlite3.Connection, handle: str, image: StoredImage) -> G
     if not found:
         raise was_deleted(handle)
     (recorded,) = found
-    if recorded.path and recorded.path.is_file():
+    if recorded.here:
         return recorded
     connection.execute(
         "UPDATE images SET path = ?, url = ?, media_type = ?, width = ?, height = ?, bytes = ?,"

@@ -55,14 +55,14 @@ class Thumbnails:
         """Keep a thumbnail. If that fails, it will be made again."""
         with suppress(OSError):
             private_folder(self._folder)
-            self._unswept += len(content)
-            if self._unswept > _SWEPT_AFTER_BYTES:
-                self._unswept = 0
-                self._sweep()
             with partial_file(self._folder, private=True) as partial:
                 partial.file.write(content)
                 partial.file.close()
                 partial.path.replace(self._path(handle, size, file))
+            self._unswept += len(content)
+            if self._unswept > _SWEPT_AFTER_BYTES:
+                self._unswept = 0
+                self._sweep()
 
     def discard(self, handles: Collection[str]) -> None:
         """Remove the thumbnails of pictures."""

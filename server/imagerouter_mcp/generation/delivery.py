@@ -273,7 +273,7 @@ class Delivery:
             ConfigurationError: The gallery cannot be read, or the output folder not be written to.
         """
         image, record = await find_image(self._gallery, handle)
-        if image.path and image.path.is_file():
+        if image.here:
             return image, record, ()
         gone = "no longer there" if self._settings.remote else f"no longer at {image.path}"
         try:
@@ -353,9 +353,9 @@ class Delivery:
     ) -> GalleryImage | None:
         """Make a result whose file is gone of its original once more; None if that cannot be done."""
         postprocessing = self._postprocessing(_finishing(image), record.model, record.generation)
-        if not (original.path and original.path.is_file()) and original.url:
+        if not original.here and original.url:
             original, _ = await self._refetch(original, record)
-        if postprocessing is None or not (original.path and original.path.is_file()):
+        if postprocessing is None or original.path is None or not original.here:
             return None
         made = await postprocessing.finish(original.path)
         if made.file is None:

@@ -414,7 +414,7 @@ class Sources:
         if own is None:
             return None, shown(text) if is_data(text) else text.strip()
         image, _ = own
-        if image.path is None or not image.path.is_file():
+        if image.path is None or not image.here:
             raise InvalidSourceError(
                 f"The file of {image.handle} is not there any more.",
                 f"Call show_image with {image.handle} to fetch it again, or give another picture.",

@@ -29,7 +29,7 @@ def _readings(text: str) -> Iterator[Path]:
 
 
 def _of_the_same_look(path: Path) -> Path | None:
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113 - `is_file` raises for a name that is too long
         return path
     try:
         with os.scandir(path.parent) as entries:

@@ -102,7 +102,7 @@ def _listed(image: "GalleryImage", record: "Record", links: "Links | None") -> L
         "cost_usd": record.cost_usd,
         "created": record.created_at.isoformat(timespec="seconds"),
         "sources": [source[:PROMPT_IN_FIELDS] for source in record.sources],
-        "missing": is_missing(image) or None,
+        "missing": not image.here or None,
     }
 
 
@@ -122,9 +122,4 @@ def _place(image: "GalleryImage", links: "Links | None") -> str:
     named = place(image, links)
     if named is None:
         return f"not fetched yet: call show_image with {image.handle}"
-    return f"{named} (the file is gone)" if is_missing(image) else named
-
-
-def is_missing(image: "GalleryImage") -> bool:
-    """Return whether the picture's file is not where it was stored."""
-    return image.path is None or not image.path.is_file()
+    return f"{named} (the file is gone)" if not image.here else named

@@ -4,6 +4,7 @@ Relative paths begin there, and pictures may be read and saved there. A host is 
 paths depend on it, and only over stdio: over HTTP its folders are on another machine.
 """
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -89,7 +90,11 @@ def _folders(told: ListRootsResult) -> tuple[Path, ...]:
     """Return the roots that are folders of this machine; the whole machine is none."""
     addresses = [urlsplit(str(root.uri)) for root in told.roots]
     paths = [Path(url2pathname(parts.path)) for parts in addresses if parts.netloc in ("", "localhost")]
-    return tuple(path for path in paths if path != Path(path.anchor) and path.is_dir())
+    return tuple(path for path in paths if _is_folder(path) and path.resolve() != Path(path.anchor))
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - `is_dir` raises for a name that is too long
 
 
 def _located(request: Request, roots: Sequence[Path]) -> Request:
@@ -97,7 +102,7 @@ def _located(request: Request, roots: Sequence[Path]) -> Request:
     folder = request.output_dir
     if folder and _is_relative(folder):
         places = [root / expand(folder) for root in roots]
-        folder = str(next((place for place in places if place.is_dir()), places[0]))
+        folder = str(next((place for place in places if _is_folder(place)), places[0]))
     images = tuple(_found(text, roots) or _missing(text, roots) for text in request.images)
     mask = _found(request.mask, roots) or request.mask
     return replace(request, images=images, mask=mask, output_dir=folder)

@@ -71,7 +71,7 @@ def _fields(picture: Shown) -> dict[str, Any]:
         "model": picture.model,
         "cost_usd": picture.cost_usd,
         "created": picture.created_at.isoformat(timespec="seconds"),
-        "missing": picture.path is None or not picture.path.is_file(),
+        "missing": not picture.here,
         "generation": picture.generation,
         "call": picture.call,
     }
