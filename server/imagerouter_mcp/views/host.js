@@ -159,6 +159,7 @@ export class ChatHost extends EventTarget {
     return new Promise((resolve, reject) => {
       if (stop?.aborted) return reject(gaveUp(stop));
       const onabort = () => {
+        if (!this.#waiting.has(id)) return;
         this.#tell("notifications/cancelled", { requestId: id });
         reject(gaveUp(stop));
       };

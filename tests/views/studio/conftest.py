@@ -23,7 +23,6 @@ from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
 from support.http_serving import COMMAND, bare_environment, sandbox_environment
 
-expect.set_options(timeout=20_000)
 WIDE: ViewportSize = {"width": 1280, "height": 800}
 SMALL = {"size": "256x256", "model": "test/test"}
 """What agents ask for here, because it is quick."""
