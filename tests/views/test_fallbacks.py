@@ -75,7 +75,7 @@ async def test_a_closed_view_answers_and_stops_asking(
         assert (await page.request("ui/resource-teardown"))["result"] == {}
         assert (await page.request("ui/unheard-of"))["error"]["code"] == -32601
         cancelled = "heard.filter(({method}) => method === 'notifications/cancelled')"
-        await page.page.wait_for_function(f"{cancelled}.length", timeout=4000)
+        await page.page.wait_for_function(f"{cancelled}.length")
         (only,) = await page.page.evaluate(cancelled)
         assert only["params"] == {"requestId": 2}, "the call; the first request introduced the view"
 

@@ -12,7 +12,7 @@ const TILE_GAP = 12;
 const CHAT_HEIGHT = 500;
 const AROUND_TILES = 100;
 /** Tiles that are shown at first. */
-const FIRST_TILES = 12;
+const FIRST_TILES = 8;
 /** Pixels of a preview's longer side. */
 const PREVIEW = 512;
 const LOADED_AT_ONCE = 3;
