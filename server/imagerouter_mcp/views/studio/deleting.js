@@ -12,8 +12,8 @@ import { openDialog } from "./dialogs.js";
  */
 export function deletePicture(session, { handle, kind, prompt, cost_usd: cost }) {
   const thing = kind === "video" ? "video" : "picture";
-  const paid = cost ? `That it cost ${dollars(cost)} stays recorded` : "Its record in your spending stays";
-  const text = `“${shortened(prompt)}” is removed from the gallery, and its file from the disk. ${paid}.`;
+  const paid = cost ? `Its cost (${dollars(cost)}) stays recorded` : "It stays listed under Spending";
+  const text = `“${shortened(prompt)}” is removed from the gallery, and its file from the disk. ${paid}. This cannot be undone.`;
   return confirmed(`Delete this ${thing}?`, text, `Delete ${thing}`, async () => {
     await session.fetch(`studio/pictures/${encodeURIComponent(handle)}`, { method: "DELETE" });
     announce(`The ${thing} was deleted.`);
