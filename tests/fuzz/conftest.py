@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -17,7 +17,9 @@ SECONDS = 20.0
 CPU_SECONDS = 1.0
 """For one attempt, child processes included."""
 MEBIBYTES = 400
-"""Over what the process had before the first attempt; child processes are held to less than that."""
+"""Over what the process had before the attempt; child processes are held to less than that."""
+ROUND = 5000
+"""Values drawn in one go: hypothesis remembers each of them, and grows slow and large."""
 
 Fuzz = Callable[..., None]
 
@@ -27,12 +29,18 @@ def cpu_seconds() -> float:
     return sum(os.times()[:4])
 
 
-def peak_mebibytes() -> int:
-    """The most that this process ever held; 0 where the system does not tell as Linux does."""
+def forget_peak() -> None:
+    """Have the system measure this process's peak memory from now on, where it can."""
+    if sys.platform == "linux":
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def mebibytes(what: Literal["VmRSS", "VmHWM"]) -> int:
+    """Return what this process holds, or its peak; 0 where the system does not tell as Linux does."""
     if sys.platform != "linux":
         return 0
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith(what))
 
 
 @pytest.fixture
@@ -42,10 +50,13 @@ def fuzz(pytestconfig: pytest.Config) -> Fuzz:
 
     def run(strategy: SearchStrategy[Any], attempt: Callable[[Any], None], usual: int = USUAL) -> None:
         """Try `usual` values, or as many as were asked for; fewer where the usual number is low."""
-        before = peak_mebibytes()
+        wanted = min(asked, asked * usual // USUAL) if asked else usual
+        for done in range(0, wanted, ROUND):
+            one_round(strategy, attempt, min(ROUND, wanted - done))
 
+    def one_round(strategy: SearchStrategy[Any], attempt: Callable[[Any], None], values: int) -> None:
         @settings(
-            max_examples=min(asked, asked * usual // USUAL) if asked else usual,
+            max_examples=values,
             derandomize=asked is None,
             database=None,
             deadline=None,
@@ -58,11 +69,12 @@ def fuzz(pytestconfig: pytest.Config) -> Fuzz:
         )
         @given(strategy)
         def limited(drawn: object) -> None:
-            began, used = time.monotonic(), cpu_seconds()
+            forget_peak()
+            before, began, used = mebibytes("VmRSS"), time.monotonic(), cpu_seconds()
             attempt(drawn)
             assert cpu_seconds() - used < CPU_SECONDS
             assert time.monotonic() - began < SECONDS
-            assert peak_mebibytes() - before < MEBIBYTES
+            assert mebibytes("VmHWM") - before < MEBIBYTES
 
         limited()
 

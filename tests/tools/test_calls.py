@@ -406,6 +406,9 @@ async def test_an_edit_of_last_is_not_answered_with_that_of_a_picture_which_was_
         await host("generate_image", prompt="A wolf", **FAST)
         with closing(sqlite3.connect(settings.data_dir / "gallery.sqlite3")) as gallery, gallery:
             gallery.execute("UPDATE generations SET created_at = created_at - 3600")
+            gallery.execute(
+                "UPDATE journal SET ended_at = ended_at - 3600, ended_uptime = ended_uptime - 3600"
+            )
         first = await host("edit_image", images=[oldest.image["handle"]], **edit)
         second = await host("edit_image", images=["last"], **edit)
     assert second.path != first.path
