@@ -95,8 +95,8 @@ export function changePanel(picture, { shown, surface, host, server, signal, onR
 
   function onWork(on) {
     section.ariaBusy = String(on);
-    line.readOnly = paintButton.disabled = on;
     if (on && paintButton.ariaPressed === "true") paintButton.click();
+    line.readOnly = paintButton.disabled = on;
     for (const each of [change, more]) each?.hold(on);
   }
 

@@ -81,7 +81,9 @@ export class PictureDialog {
     const { host, server } = this.#around;
     const { signal } = this.#work;
     const onPick = ({ handle }) => this.#around.onUse(handle);
-    fill(this.body, resultView(shown, { host, server, signal, onPick, onResult: (made) => this.#replace(made) }));
+    // If the person has moved on meanwhile, they stay where they are; the gallery shows what was made.
+    const onResult = (made) => signal.aborted || this.#replace(made);
+    fill(this.body, resultView(shown, { host, server, signal, onPick, onResult }));
   }
 
   /** Show what was made of the picture. */
