@@ -135,7 +135,7 @@ def _add_gallery(add: Callable[..., argparse.ArgumentParser]) -> None:
     studio = add(
         "studio",
         help="open the gallery in the browser, to look, make and edit",
-        description="Serve the gallery as a page on this machine, and open it in the browser. Runs until Ctrl+C.",
+        description="Serve the gallery on this machine only, and open it in the browser. Ctrl+C ends it.",
     )
     studio.add_argument("--port", type=_port, default=0, help="port to bind to (default: a free one)")
     studio.add_argument("--no-browser", action="store_true", help="only print the link")
