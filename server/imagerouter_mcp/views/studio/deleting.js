@@ -17,8 +17,8 @@ const MOST_NOTES = 10;
  */
 export async function deletePicture(session, { handle, kind, prompt, cost_usd: cost }) {
   const thing = kind === "video" ? "video" : "picture";
-  const paid = cost ? `That it cost ${dollars(cost)} stays recorded` : "Its record in your spending stays";
-  const text = `“${shortened(prompt)}” is removed from the gallery, and its file from the disk. ${paid}.`;
+  const paid = cost ? `Its cost (${dollars(cost)}) stays recorded` : "It stays listed under Spending";
+  const text = `“${shortened(prompt)}” is removed from the gallery, and its file from the disk. ${paid}. This cannot be undone.`;
   let notes = [];
   const done = await confirmed(`Delete this ${thing}?`, text, `Delete ${thing}`, async () => {
     const answer = await session.fetch(`studio/pictures/${encodeURIComponent(handle)}`, { method: "DELETE" });
