@@ -174,6 +174,7 @@ async def test_a_painted_part_is_changed_and_the_result_takes_its_place(
     assert len(generations(journal())) == 1
     await price.click()
     await expect(view.get_by_role("img", name="a red hat").first).to_be_visible()
+    await expect(view.get_by_label("What to change")).to_be_focused()
     assert len(generations(journal())) == 2
 
 
