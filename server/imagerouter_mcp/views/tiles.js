@@ -118,7 +118,7 @@ export class Tiles {
     new ResizeObserver(([{ contentRect }]) => {
       const below = this.#items[0].item.lastChild.offsetHeight + TILE_GAP;
       const layout = (rows) => {
-        const columns = Math.ceil(pictures.length / rows);
+        const columns = Math.ceil(Math.min(pictures.length, FIRST_TILES) / rows);
         const across = (contentRect.width - TILE_GAP * (columns - 1)) / columns;
         return { columns, wide: Math.floor(Math.min(across, ((maxHeight - AROUND_TILES) / rows - below) * ratio)) };
       };
