@@ -8,7 +8,8 @@ from typing import Any
 from playwright.async_api import Page, ViewportSize, expect
 
 from support.large_gallery import fill_gallery
-from views.studio.conftest import SMALL, WIDE, Studio
+from support.running_studio import Studio
+from views.studio.conftest import SMALL, WIDE
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 PHONE: ViewportSize = {"width": 320, "height": 640}
