@@ -2,9 +2,11 @@
 
 import io
 import json
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack, closing, suppress
 from datetime import date
+from pathlib import Path
 
 import anyio
 import httpx
@@ -92,6 +94,33 @@ async def test_a_thumbnail_is_made_once_and_anew_when_the_file_changes(
     changed = (await client.get(address)).content
     assert changed != first
     assert changed[:2] == b"\xff\xd8"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which files are open")
+async def test_a_picture_deleted_while_its_thumbnail_is_made_leaves_none(
+    studio: Studio, settings: Settings
+) -> None:
+    client, _ = studio
+    content = io.BytesIO()
+    Image.effect_noise((4000, 4000), 80).save(content, "PNG", compress_level=1)
+    large = file(settings, "large.png", content.getvalue())
+    (handle,) = record(settings, large)
+    address = f"/studio/pictures/{handle}"
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.get, f"{address}?size=320")
+            while str(large.path) not in _open_files():
+                await anyio.lowlevel.checkpoint()
+            assert (await client.delete(address)).json()["pictures"] == 1
+    assert list((settings.data_dir / "thumbnails").glob("*")) == []
+
+
+def _open_files() -> set[str]:
+    found: set[str] = set()
+    for opened in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found.add(str(opened.readlink()))
+    return found
 
 
 async def test_what_has_no_thumbnail_says_so_in_a_sentence(studio: Studio, settings: Settings) -> None:

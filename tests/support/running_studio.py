@@ -5,12 +5,11 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import httpx
 from mcp import Client
 from pydantic import SecretStr
 
+from imagerouter_mcp.gallery.days import LAST
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.server import build_server
@@ -40,12 +39,8 @@ class Studio:
 
     async def empty(self) -> None:
         """Delete all pictures."""
-        address = urlsplit(link := self.link())
-        async with httpx.AsyncClient(base_url=f"{address.scheme}://{address.netloc}") as client:
-            entered = await client.post("/studio/session", json={"code": link.rpartition("#")[2]})
-            client.headers["Authorization"] = f"Bearer {entered.raise_for_status().json()['token']}"
-            everything = {"before": "2999-01-01", "confirm": True}
-            (await client.post("/studio/delete", json=everything)).raise_for_status()
+        async with open_app(self.settings) as app:
+            app.deletion.delete(app.deletion.before(LAST).handles)
 
     @asynccontextmanager
     async def agent(self) -> AsyncGenerator[Client]:

@@ -19,7 +19,7 @@ for (const [money, next] of [
   ["", "Try again."],
   [FREE, "Use other words or another source image."],
   [FREE, "Correct this and call it again."],
-  [FREE, "Ask again tomorrow, or leave off “:free” from the model's id to pay for it."],
+  [FREE, "Try again tomorrow, or use the paid model: the same name without “:free”."],
 ]) {
   test(`not tried again: ${money} ${next}`, () => assert.equal(canRetry({ money, next }), false));
 }

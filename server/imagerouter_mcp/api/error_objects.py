@@ -299,7 +299,7 @@ def _too_many(told: _Told, seconds: float | None) -> APIError:
         return told.as_error(
             DailyLimitError,
             "Today's free requests of this account are used up",
-            "Ask again tomorrow, or leave off “:free” from the model's id to pay for it.",
+            "Try again tomorrow, or use the paid model: the same name without “:free”.",
         )
     error = RateLimitError(
         f"ImageRouter limits how often this account may ask: it says {told.message}.",

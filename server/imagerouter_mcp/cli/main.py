@@ -132,14 +132,23 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_gallery(add: Callable[..., argparse.ArgumentParser]) -> None:
-    studio = add("studio", help="open the gallery in the browser, to look, make and edit")
+    studio = add(
+        "studio",
+        help="open the gallery in the browser, to look, make and edit",
+        description="Serve the gallery on this machine only, and open it in the browser. Ctrl+C ends it.",
+    )
     studio.add_argument("--port", type=_port, default=0, help="port to bind to (default: a free one)")
     studio.add_argument("--no-browser", action="store_true", help="only print the link")
     studio.add_argument(
         "--link", action="store_true", help="print a link to a studio that is being served already"
     )
     _add_sandbox_option(studio)
-    delete = add("delete", help="delete pictures, with their files")
+    delete = add(
+        "delete",
+        help="delete pictures, with their files",
+        description="Delete pictures from the gallery, with their files. This cannot be undone. "
+        "What was spent stays recorded.",
+    )
     which = delete.add_mutually_exclusive_group(required=True)
     which.add_argument("handles", nargs="*", metavar="HANDLE", default=[], help="such as img_7f3a")
     which.add_argument(

@@ -83,7 +83,7 @@ async def _serve(settings: Settings, listener: socket.socket, base_url: str) -> 
 
 def _tell(link: str, settings: Settings, *, sandbox: bool) -> None:
     if sandbox:
-        about = "The sandbox draws the pictures here. They cost nothing, and are kept apart from yours.\n"
+        about = "The sandbox draws the pictures here, at no cost. Its gallery is kept apart from yours.\n"
     elif settings.key is None:
         about = "There is no API key yet: `imagerouter-mcp key` stores one, --sandbox does without.\n"
     else:

@@ -95,8 +95,8 @@ export function changePanel(picture, { shown, surface, host, server, signal, onR
 
   function onWork(on) {
     section.ariaBusy = String(on);
-    line.readOnly = paintButton.disabled = on;
     if (on && paintButton.ariaPressed === "true") paintButton.click();
+    line.readOnly = paintButton.disabled = on;
     for (const each of [change, more]) each?.hold(on);
   }
 
@@ -203,7 +203,7 @@ export function paidButton({ host, server, signal, words, call, isMeant = () => 
       await new Promise((resolve) => setTimeout(resolve, pressed + SECOND_PRESS - performance.now()));
       if (asked.aborted) return;
       if (price.refused) refuse(price.refused);
-      else offer({ call: meant, price, verb, at: performance.now() }, [...told, price.model], told.length > 0);
+      else offer({ call: meant, price, verb, at: performance.now() }, [...told, price.model && `With ${price.model}`], told.length > 0);
     } catch (error) {
       if (asked.aborted || signal?.aborted) return;
       say([`The price could not be asked for. ${error.message} Nothing was charged.`], true);

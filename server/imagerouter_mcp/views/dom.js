@@ -30,6 +30,16 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** Replace what an element holds. If the focus was in there, it goes to what a person probably uses next. */
+export function refill(element, ...children) {
+  const { activeElement } = document;
+  const hadFocus = element !== activeElement && element.contains(activeElement);
+  fill(element, ...children);
+  if (!hadFocus) return;
+  const next = [".change-line", ".tile", "button"].map((each) => element.querySelector(each)).find(Boolean);
+  (next ?? element).focus({ preventScroll: true });
+}
+
 /** Return an icon drawn with lines on a grid of 24 by 24; it has no name of its own. */
 export function icon(...paths) {
   const svg = document.createElementNS(SVG, "svg");

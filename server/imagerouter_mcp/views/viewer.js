@@ -3,7 +3,7 @@
  */
 
 import { withCall } from "./change.js";
-import { el, fill } from "./dom.js";
+import { el, fill, refill } from "./dom.js";
 import { ChatHost } from "./host.js";
 import { nothingShown, readResult } from "./result.js";
 import { resultView } from "./result_view.js";
@@ -34,7 +34,7 @@ function show(shown) {
   work.abort();
   work = new AbortController();
   current = shown;
-  fill(place, resultView(shown, { host, server, signal: work.signal, onResult: show, input }));
+  refill(place, resultView(shown, { host, server, signal: work.signal, onResult: show, input }));
 }
 
 /** Return which tool made the result, where the host tells. */

@@ -1,11 +1,12 @@
 """What a person does in the studio."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from support.running_studio import Studio
 from views.studio.conftest import SMALL, generations, photo
@@ -80,6 +81,71 @@ async def test_old_pictures_are_deleted_after_a_word_on_how_many(page: Page, stu
     await expect(page.get_by_role("heading", name="Make your first picture")).to_be_visible()
 
 
+async def test_the_count_of_another_day_never_stands_for_the_chosen_one(page: Page, studio: Studio) -> None:
+    await made(studio, FOX)
+    late = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        if "2999" in (route.request.post_data or ""):
+            await late.wait()
+        await route.continue_()
+
+    await page.route("**/studio/delete", hold)
+    await page.get_by_role("button", name="Delete old pictures").click()
+    asked = page.get_by_role("dialog", name="Delete old pictures")
+    await asked.get_by_label("Older than").fill("2999-01-01")
+    async with page.expect_response("**/studio/delete") as counted:
+        await asked.get_by_label("Older than").fill("2000-01-01")
+    await (await counted.value).finished()
+    async with page.expect_response("**/studio/delete") as counted:
+        late.set()
+    await (await counted.value).finished()
+    await expect(asked).to_contain_text("No picture is older than that.")
+    await expect(asked.get_by_role("button", name="Delete", exact=True)).to_be_disabled()
+
+
+async def test_a_file_that_is_kept_is_named(page: Page, studio: Studio) -> None:
+    await made(studio, FOX)
+    (path,) = (path for path in studio.settings.output_dir.rglob("*") if path.is_file())
+    path.write_bytes(b"my own drawing")
+    await tile(page, FOX).focus()
+    await page.keyboard.press("Delete")
+    await page.get_by_role("button", name="Delete picture").click()
+    told = page.get_by_role("dialog", name="The picture was deleted.")
+    await expect(told).to_contain_text(f"{path} was kept: it has changed since it was saved.")
+    path.unlink()
+
+
+async def test_while_a_change_is_paid_for_painting_rests_and_the_picture_can_be_closed(
+    page: Page, studio: Studio
+) -> None:
+    await made(studio, FOX)
+    await tile(page, FOX).click()
+    view = viewer(page)
+    await view.get_by_label("What to change").fill("a red hat")
+    paint = view.get_by_role("button", name="Paint the part")
+    await paint.click()
+    await page.keyboard.press("Space")
+    await page.keyboard.press("Space")
+    pay = view.get_by_role("button", name=re.compile("^Change the part for"))
+    await expect(pay).to_be_visible()
+    late = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await late.wait()
+        await route.continue_()
+
+    await page.route("**/mcp", hold)
+    await pay.click()
+    await expect(view.get_by_role("button", name="Changing")).to_be_visible()
+    await expect(paint).to_have_attribute("aria-pressed", "false")
+    await page.keyboard.press("Escape")
+    await expect(view).to_be_hidden()
+    late.set()
+    await expect(tile(page, "a red hat")).to_be_visible()
+    await expect(view).to_be_hidden()
+
+
 async def test_a_photo_becomes_the_source_of_an_edit(page: Page, journal: Journal, tmp_path: Path) -> None:
     await page.locator("input[type=file]").set_input_files(photo(tmp_path))
     await page.get_by_label("Prompt").fill("Make it night")
@@ -109,6 +175,7 @@ async def test_a_painted_part_is_changed_and_the_result_takes_its_place(
     assert len(generations(journal())) == 1
     await price.click()
     await expect(view.get_by_role("img", name="a red hat").first).to_be_visible()
+    await expect(view.get_by_label("What to change")).to_be_focused()
     assert len(generations(journal())) == 2
 
 

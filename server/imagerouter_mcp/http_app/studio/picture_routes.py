@@ -56,14 +56,14 @@ def add_pictures(server: MCPServer[App], app: App) -> None:
             if request.method == "DELETE":
                 return await delete_one(app, handle)
             found = await to_thread.run_sync(_looked_up, app, handle, request.query_params.get("size"))
+            if isinstance(found, Response):
+                return found
+            async with turns:
+                if await request.is_disconnected():
+                    return Response(status_code=400)  # nobody waits for it any more
+                return await _made(app, found)
         except ImageRouterError as error:
             return unusable(app, error)
-        if isinstance(found, Response):
-            return found
-        async with turns:
-            if await request.is_disconnected():
-                return Response(status_code=400)  # nobody waits for it any more
-            return await _made(app, found)
 
     @server.custom_route(f"{STUDIO}uploads", methods=["POST"])
     async def upload(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
@@ -129,8 +129,15 @@ async def _made(app: App, wanted: _Wanted) -> Response:
     if made is None:
         return answer({"error": "This file is damaged, or of a type that cannot be drawn here."}, 422)
     content = made.data
-    await to_thread.run_sync(app.thumbnails.keep, wanted.handle, wanted.size, wanted.status, content)
+    await to_thread.run_sync(_keep, app, wanted, content)
     return Response(content, media_type=made.media_type, headers=_HEADERS)
+
+
+def _keep(app: App, wanted: _Wanted, content: bytes) -> None:
+    """Keep a thumbnail, unless its picture was deleted while it was made."""
+    app.thumbnails.keep(wanted.handle, wanted.size, wanted.status, content)
+    if app.gallery.was_deleted(wanted.handle):
+        app.thumbnails.discard({wanted.handle})
 
 
 def _missing(image: GalleryImage) -> Response:

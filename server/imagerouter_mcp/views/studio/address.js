@@ -24,7 +24,7 @@ export function writeAddress(place, filters) {
 
 /** Return the one-time code that the address brings, "" if there is none. */
 export function codeIn(fragment) {
-  return /^#[^/]/.test(fragment) ? decodeURIComponent(fragment.slice(1)) : "";
+  return /^#[^/]/.test(fragment) ? fragment.slice(1) : "";
 }
 
 /** Tell whether any filter is set. */

@@ -3,7 +3,9 @@
 import { el } from "../dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const [WIDTH, HEIGHT, TOP, BOTTOM] = [640, 180, 14, 22];
+const [WIDE, NARROW, HEIGHT, TOP, BOTTOM] = [640, 320, 180, 14, 22];
+/** The width that a day's name takes at most, with the space around it. */
+const LABEL = 106;
 
 /**
  * Return a chart.
@@ -13,10 +15,11 @@ const [WIDTH, HEIGHT, TOP, BOTTOM] = [640, 180, 14, 22];
  */
 export function barChart(bars, { title, head, top }) {
   const highest = Math.max(...bars.map(({ value }) => value), 0);
-  const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", "aria-hidden": "true" });
-  const [floor, step] = [HEIGHT - BOTTOM, WIDTH / bars.length];
+  const width = matchMedia("(max-width: 560px)").matches ? NARROW : WIDE;
+  const picture = svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, class: "chart", "aria-hidden": "true" });
+  const [floor, step] = [HEIGHT - BOTTOM, width / bars.length];
   const scale = highest ? (floor - TOP) / highest : 0;
-  for (const y of [TOP, (TOP + floor) / 2, floor]) picture.append(svg("line", { x1: 0, x2: WIDTH, y1: y, y2: y, class: "chart-line" }));
+  for (const y of [TOP, (TOP + floor) / 2, floor]) picture.append(svg("line", { x1: 0, x2: width, y1: y, y2: y, class: "chart-line" }));
   bars.forEach((bar, place) => {
     const height = bar.value ? Math.max(bar.value * scale, 2) : 0;
     const wide = Math.min(step * 0.7, 44);
@@ -24,7 +27,7 @@ export function barChart(bars, { title, head, top }) {
     const hover = svg("rect", { x: place * step, y: TOP, width: step, height: floor - TOP, class: "chart-column" });
     const shape = svg("rect", { x, y: floor - height, width: wide, height, rx: Math.min(3, wide / 2), class: "chart-bar" });
     picture.append(svg("g", {}, svg("title", {}, `${bar.label}: ${bar.words}`), hover, shape));
-    if (isNamed(place, bars.length)) picture.append(svg("text", { x: x + wide / 2, y: HEIGHT - 5, class: "chart-text", "text-anchor": anchor(place, bars.length) }, bar.label));
+    if (isNamed(place, bars.length, width / LABEL)) picture.append(svg("text", { x: x + wide / 2, y: HEIGHT - 5, class: "chart-text", "text-anchor": anchor(place, bars.length) }, bar.label));
   });
   picture.append(svg("text", { x: 0, y: TOP - 4, class: "chart-text" }, top));
   return el("figure", { class: "chart-figure" }, el("figcaption", {}, title), picture, table(bars, head));
@@ -37,8 +40,8 @@ function table(bars, head) {
 }
 
 /** Tell whether a bar has its label beneath: the first, the last and some between. */
-function isNamed(place, count) {
-  const every = Math.ceil(count / 6);
+function isNamed(place, count, most) {
+  const every = Math.ceil(count / most);
   return place === count - 1 || (place % every === 0 && count - 1 - place >= every * 0.7);
 }
 

@@ -1,8 +1,13 @@
 /** Deleting: one picture, or all that are older than a day. What was spent stays recorded. */
 
-import { announce, button, el, fill } from "../dom.js";
+import { announce, button, el, fill, theirs } from "../dom.js";
 import { dollars, fileSize } from "../wording.js";
 import { openDialog } from "./dialogs.js";
+
+const CHOOSE = "Choose a day to see how many pictures are older.";
+/** The first day of which the server knows in every time zone when it began. */
+const FIRST_DAY = "1970-01-02";
+const MOST_NOTES = 10;
 
 /**
  * Ask before a picture is deleted, and delete it.
@@ -10,20 +15,23 @@ import { openDialog } from "./dialogs.js";
  * @param {Object} picture As the gallery lists it.
  * @returns {Promise<boolean>} Whether it was deleted.
  */
-export function deletePicture(session, { handle, kind, prompt, cost_usd: cost }) {
+export async function deletePicture(session, { handle, kind, prompt, cost_usd: cost }) {
   const thing = kind === "video" ? "video" : "picture";
-  const paid = cost ? `That it cost ${dollars(cost)} stays recorded` : "Its record in your spending stays";
-  const text = `“${shortened(prompt)}” is removed from the gallery, and its file from the disk. ${paid}.`;
-  return confirmed(`Delete this ${thing}?`, text, `Delete ${thing}`, async () => {
-    await session.fetch(`studio/pictures/${encodeURIComponent(handle)}`, { method: "DELETE" });
-    announce(`The ${thing} was deleted.`);
+  const paid = cost ? `Its cost (${dollars(cost)}) stays recorded` : "It stays listed under Spending";
+  const text = `“${shortened(prompt)}” is removed from the gallery, and its file from the disk. ${paid}. This cannot be undone.`;
+  let notes = [];
+  const done = await confirmed(`Delete this ${thing}?`, text, `Delete ${thing}`, async () => {
+    const answer = await session.fetch(`studio/pictures/${encodeURIComponent(handle)}`, { method: "DELETE" });
+    ({ notes } = await answer.json());
   });
+  if (done) tellDeleted(`The ${thing} was deleted.`, notes);
+  return done;
 }
 
 /** Ask for a day, say how many pictures are older, and delete them. */
 export function deleteOlder(session) {
-  const day = el("input", { type: "date", id: "delete-before", required: true });
-  const told = el("p", { class: "quiet", role: "status" }, "Choose a day to see how many pictures are older.");
+  const day = el("input", { type: "date", id: "delete-before", required: true, min: FIRST_DAY });
+  const told = el("p", { class: "quiet", role: "status" }, CHOOSE);
   const wrong = el("p", { class: "wrong", role: "alert" });
   const go = button("Delete", () => sure(), { class: "danger", disabled: true });
   const label = el("label", { for: day.id, htmlFor: day.id }, "Older than");
@@ -31,11 +39,14 @@ export function deleteOlder(session) {
   const ask = (confirm) => session.json("studio/delete", { post: { before: day.value, confirm } });
 
   async function count() {
+    const asked = day.value;
     fill(wrong);
+    fill(go, "Delete");
     go.disabled = true;
-    if (!day.value) return;
+    if (!day.validity.valid) return fill(told, CHOOSE);
     await reporting(wrong, async () => {
       const { pictures, bytes } = await ask(false);
+      if (day.value !== asked) return;
       fill(told, pictures ? olderWords(pictures, bytes) : "No picture is older than that.");
       fill(go, pictures ? `Delete ${picturesIn(pictures)}` : "Delete");
       go.disabled = !pictures;
@@ -45,14 +56,23 @@ export function deleteOlder(session) {
   async function sure() {
     go.disabled = true;
     await reporting(wrong, async () => {
-      const { pictures } = await ask(true);
-      announce(`${picturesIn(pictures)} deleted.`);
+      const { pictures, notes } = await ask(true);
       dialog.close();
+      tellDeleted(`${picturesIn(pictures)} deleted.`, notes);
     });
   }
 
-  day.addEventListener("change", count);
+  day.addEventListener("input", count);
   day.focus();
+}
+
+/** Say that pictures were deleted, and show which of them, or of their files, were kept. */
+function tellDeleted(sentence, notes) {
+  announce(sentence);
+  if (!notes.length) return;
+  const more = notes.length - MOST_NOTES;
+  const shown = notes.slice(0, MOST_NOTES).map((note) => theirs("li", note));
+  openDialog(sentence, "ask", el("ul", { class: "kept" }, shown, more > 0 && el("li", {}, `${more.toLocaleString()} more were kept.`)));
 }
 
 function olderWords(pictures, bytes) {

@@ -106,7 +106,7 @@ export class GalleryPages extends EventTarget {
     } catch (error) {
       if (!signal.aborted) this.dispatchEvent(new CustomEvent("failed", { detail: error }));
     } finally {
-      this.#asked.delete(page);
+      if (this.#asked.get(page)?.signal === signal) this.#asked.delete(page);
     }
   }
 

@@ -51,7 +51,8 @@ export class Thumbnails {
     try {
       this.#keep(handle, URL.createObjectURL(await this.#load(handle, asked.signal)));
     } catch {
-      this.#settle(handle, (image) => image.dispatchEvent(new Event("error")));
+      // What was stopped is asked for again if another element wants it by now.
+      if (!asked.signal.aborted) this.#settle(handle, (image) => image.dispatchEvent(new Event("error")));
     } finally {
       this.#loading.delete(handle);
     }

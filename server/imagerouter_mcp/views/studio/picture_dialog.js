@@ -1,6 +1,6 @@
 /** One picture of the gallery, large, with all that can be done with it. */
 
-import { button, el, fill, icon } from "../dom.js";
+import { button, el, fill, icon, refill } from "../dom.js";
 import { shownError } from "../result.js";
 import { resultView } from "../result_view.js";
 import { BACK, CLOSE, DELETE, FORWARD, PLUS } from "./icons.js";
@@ -32,7 +32,7 @@ export class PictureDialog {
     const remove = button(icon(DELETE), () => around.onDelete(this.#handle), { label: "Delete", class: "icon-button" });
     const close = button(icon(CLOSE), () => this.element.close(), { label: "Close", class: "icon-button" });
     const head = el("div", { class: "viewer-head" }, this.previous, this.next, this.position, el("span", { class: "space" }), this.use, remove, close);
-    this.body = el("div", { class: "viewer-body" });
+    this.body = el("div", { class: "viewer-body", tabIndex: -1 });
     around.host.surface = this.body;
     this.element = el("dialog", { class: "viewer", "aria-label": "Picture" }, head, this.body);
     around.pages.addEventListener("loaded", () => this.#place());
@@ -46,7 +46,7 @@ export class PictureDialog {
     if (handle === this.#handle) return;
     this.#begin(handle);
     const { signal } = this.#work;
-    fill(this.body, el("p", { class: "quiet" }, "Loading …"));
+    refill(this.body, el("p", { class: "quiet" }, "Loading …"));
     try {
       this.#show(await this.#around.server.show(handle, { signal }));
     } catch (error) {
@@ -81,7 +81,9 @@ export class PictureDialog {
     const { host, server } = this.#around;
     const { signal } = this.#work;
     const onPick = ({ handle }) => this.#around.onUse(handle);
-    fill(this.body, resultView(shown, { host, server, signal, onPick, onResult: (made) => this.#replace(made) }));
+    // If the person has moved on meanwhile, they stay where they are; the gallery shows what was made.
+    const onResult = (made) => signal.aborted || this.#replace(made);
+    refill(this.body, resultView(shown, { host, server, signal, onPick, onResult }));
   }
 
   /** Show what was made of the picture. */

@@ -82,12 +82,12 @@ export class RunningCalls {
     this.#arrange();
   }
 
-  /** Say in a card what went wrong, until the person puts it away. */
+  /** Say in a card what went wrong, until the person dismisses it. */
   #explain(card, shown) {
-    const away = button(icon(CLOSE), () => (card.remove(), this.#arrange()), { label: "Put away", class: "icon-button" });
+    const away = button(icon(CLOSE), () => (card.remove(), this.#arrange()), { label: "Dismiss", class: "icon-button" });
     const view = resultView(shown, { host: this.#host, server: this.#server, signal: new AbortController().signal, onResult: (next) => this.#end(card, next) });
     const title = shown.prompt && theirs("h2", shown.prompt, { class: "running-title" });
-    fill(card, title, view, away);
+    fill(card, title, away, view);
     card.classList.add("ended");
   }
 

@@ -100,7 +100,7 @@ function figure(number, words, ...more) {
 }
 
 function meter({ budget_usd: budget, budget_left_usd: left }) {
-  return budget ? el("meter", { min: 0, max: budget, value: budget - left, "aria-label": "Spent of today's budget" }) : null;
+  return budget ? el("meter", { min: 0, max: budget, value: left, "aria-label": "Left of today's budget" }) : null;
 }
 
 function keyLine({ name, limit_usd: limit, period, period_used_usd: used }) {
@@ -134,7 +134,7 @@ function byModel({ by_model: models }) {
   if (!models.length) return null;
   const most = Math.max(...models.map(({ usd }) => usd), Number.MIN_VALUE);
   const rows = models.map(({ model, usd, count }) => {
-    const bar = el("span", { class: "model-bar", style: { "inline-size": `${(100 * usd) / most}%` } });
+    const bar = usd > 0 && el("span", { class: "model-bar", style: { "inline-size": `${(100 * usd) / most}%` } });
     return el("tr", {}, el("th", { scope: "row" }, theirs("span", model), bar), el("td", {}, count.toLocaleString()), el("td", {}, amount(usd)));
   });
   const head = ["Model", "Results", "Spent"].map((text) => el("th", { scope: "col" }, text));

@@ -288,5 +288,5 @@ export class StudioPage {
 }
 
 function nothingFound(clear) {
-  return [el("h2", {}, "Nothing found"), el("p", {}, "No picture has all these words, or passes all these filters."), button("Clear filters", clear)];
+  return [el("h2", {}, "Nothing found"), el("p", {}, "No picture matches your search and filters."), button("Clear filters", clear)];
 }
