@@ -56,3 +56,18 @@ test("a page that was left and come back to is stopped when other pictures are l
   await opened({ query: "fox" });
   assert.ok(signal.aborted);
 });
+
+test("the newest picture, deleted, is not taken for a new one", async () => {
+  const { calls, load } = loading();
+  const pages = new GalleryPages(load);
+  const answer = (...handles) => calls.at(-1).answer({ total: handles.length, anchor: 1, pictures: handles.map((handle) => ({ handle })) });
+  const opened = pages.open({});
+  answer("img_2", "img_1");
+  await opened;
+  const fresh = pages.renew(false);
+  answer("img_1");
+  assert.equal(await fresh, 0);
+  const later = pages.renew(false);
+  answer("img_4", "img_3", "img_1");
+  assert.equal(await later, 2);
+});

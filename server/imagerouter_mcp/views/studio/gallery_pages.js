@@ -12,6 +12,8 @@ export class GalleryPages extends EventTarget {
   #load;
   #filters = {};
   #anchor = "";
+  /** The handles of the newest pictures when the list was opened. */
+  #newest = new Set();
   #pages = new Map();
   #asked = new Map();
   #stale = new Set();
@@ -39,6 +41,7 @@ export class GalleryPages extends EventTarget {
     this.#drop();
     this.#anchor = anchor;
     this.total = total;
+    this.#newest = new Set(pictures.map(({ handle }) => handle));
     this.#pages.set(0, pictures);
     this.dispatchEvent(new Event("loaded"));
   }
@@ -56,8 +59,7 @@ export class GalleryPages extends EventTarget {
       this.#adopt(head);
       return 0;
     }
-    const first = this.at(0)?.handle;
-    const place = head.pictures.findIndex((picture) => picture.handle === first);
+    const place = head.pictures.findIndex(({ handle }) => this.#newest.has(handle));
     const fresh = place < 0 ? Math.max(head.total - this.total, head.pictures.length && 1) : place;
     if (head.total - fresh !== this.total) this.refetch();
     return fresh;
