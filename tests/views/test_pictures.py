@@ -146,6 +146,16 @@ async def test_the_view_stops_growing(chat: Chats) -> None:
     assert max(heights) <= 520
 
 
+async def test_four_pictures_stand_in_even_rows(chat: Chats) -> None:
+    async with chat(page={"viewport": {"width": 768, "height": 700}}) as page:
+        await page.call("generate_image", **{**FOX, "size": "1024x768"}, n=4)
+        await expect(page.view.locator(".tile img")).to_have_count(4)
+        tops = await page.view.locator(".tile").evaluate_all(
+            "tiles => tiles.map((tile) => tile.getBoundingClientRect().top)"
+        )
+    assert [tops.count(top) for top in tops] == [2, 2, 2, 2]
+
+
 _TEN_FRAMES = "async () => { for (let n = 0; n < 10; n += 1) await new Promise(requestAnimationFrame); }"
 
 

@@ -117,13 +117,15 @@ export class Tiles {
     this.list.style.setProperty("--tile", ratio);
     new ResizeObserver(([{ contentRect }]) => {
       const below = this.#items[0].item.lastChild.offsetHeight + TILE_GAP;
-      const tile = (rows) => {
+      const layout = (rows) => {
         const columns = Math.ceil(pictures.length / rows);
         const across = (contentRect.width - TILE_GAP * (columns - 1)) / columns;
-        return Math.min(across, ((maxHeight - AROUND_TILES) / rows - below) * ratio);
+        return { columns, wide: Math.floor(Math.min(across, ((maxHeight - AROUND_TILES) / rows - below) * ratio)) };
       };
-      const largest = Math.max(NARROWEST_TILE, tile(1), tile(2), tile(3));
-      this.list.style.setProperty("--wide", `${Math.min(contentRect.width, Math.floor(largest))}px`);
+      const { columns, wide } = [1, 2, 3].map(layout).reduce((best, each) => (each.wide > best.wide ? each : best));
+      const { style } = this.list;
+      style.setProperty("--wide", `${Math.min(contentRect.width, Math.max(NARROWEST_TILE, wide))}px`);
+      style.maxInlineSize = wide < NARROWEST_TILE ? "" : `${columns * wide + TILE_GAP * (columns - 1)}px`;
     }).observe(this.element);
   }
 
