@@ -87,8 +87,8 @@ mcpb: ## pack the bundle for Claude Desktop; needs npm
 docs: .venv/dev ## write docs/tools.md from the tools themselves
 	$(BIN)/python tests/documents/tools_page.py
 
-recording: .venv/dev ## make the README's pictures from a real run with the sandbox
-	$(BIN)/python tests/documents/recording.py
+recording: .venv/dev ## make the README's pictures from real runs with the sandbox; needs Chromium
+	PYTHONPATH=tests $(BIN)/python tests/documents/recording.py
 
 snapshots: .venv/dev ## accept the current names, descriptions and schemas of tools and prompts as the contract
 	$(BIN)/pytest tests/contract --accept-contract --quiet

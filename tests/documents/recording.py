@@ -1,9 +1,11 @@
-"""The pictures of the README: a terminal and what it made, from a real run. `make recording` makes them.
+"""The pictures of the README, from real runs. `make recording` makes them.
 
-Runs the command three times with the sandbox, in a home folder of its own. The recording calls that folder
-`~`, and changes nothing else.
+The terminal and what it made: the command runs three times with the sandbox, in a home folder of its own. The
+recording calls that folder `~`, and changes nothing else. `screens.py` draws the view in the chat and the
+studio.
 """
 
+import asyncio
 import os
 import re
 import subprocess
@@ -15,6 +17,8 @@ from PIL import Image, ImageOps
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
+
+from documents.screens import draw_screens
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 COMMAND = "imagerouter-mcp"
@@ -29,7 +33,7 @@ SIDE = 236
 
 
 def main() -> None:
-    """Run, and write the terminal and the pictures."""
+    """Write all the pictures."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         terminal = Console(record=True, width=COLUMNS, file=Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - ends with the process
@@ -44,6 +48,7 @@ def main() -> None:
             title="imagerouter-mcp", code_format=without_remote_fonts(), unique_id="recording"
         )
         (IMAGES / "terminal.svg").write_text(svg, "utf-8")
+    asyncio.run(draw_screens(IMAGES))
 
 
 def typed(words: tuple[str, ...]) -> str:

@@ -139,7 +139,7 @@ def test_the_readme_is_short_and_shows_what_was_made() -> None:
     assert "make demo" in first_screen
     assert "make test" in first_screen
     shown = re.findall(r"!\[([^\]]+)\]\((docs/images/[^)]+)\)", readme)
-    assert len(shown) == 2
+    assert len(shown) == 5
     for alt, target in shown:
         assert "sandbox" in alt, "whose pictures these are"
         assert (ROOT / target).stat().st_size < 60_000, target

@@ -1,8 +1,8 @@
 """Delete pictures: their files, thumbnails and records. What was spent on them stays in the sums.
 
 Only files that the gallery recorded are removed, and only while they are as they were saved: a regular file
-of the same size. A file that has changed since is the person's own work and is kept, and so is one that
-another record names too. For callers on other machines, only files in the output folders are removed.
+of the same size. A file of another size is the person's own work and is kept, and so is one that another
+record names too. For callers on other machines, only files in the output folders are removed.
 
 Files go first, within the transaction that removes their records: nothing that is gone from the gallery is
 still on disk. If the process dies in between, the record says that its file is missing, and can be deleted

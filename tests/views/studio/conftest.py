@@ -1,61 +1,20 @@
 """A studio that serves, as the command starts it, and pages of it in the browser."""
 
-import subprocess
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from mcp import Client
 from PIL import Image
 from playwright.async_api import Browser, Page, ViewportSize, expect
-from pydantic import SecretStr
 
-from imagerouter_mcp.gallery.days import LAST
-from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
-from imagerouter_mcp.server import build_server
-from imagerouter_mcp.settings import Settings
-from imagerouter_mcp.wiring import open_app
-from support.http_serving import COMMAND, bare_environment, sandbox_environment
+from support.running_studio import Studio, running_studio
 
 WIDE: ViewportSize = {"width": 1280, "height": 800}
 SMALL = {"size": "256x256", "model": "test/test"}
 """What agents ask for here, because it is quick."""
-
-
-@dataclass(frozen=True)
-class Studio:
-    """A running `imagerouter-mcp studio`, and the settings with which others work on the same gallery."""
-
-    process: "subprocess.Popen[str]"
-    settings: Settings
-
-    def link(self) -> str:
-        """Press Enter where the command runs, and return the link that it prints."""
-        assert self.process.stdin
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return self.printed_link()
-
-    def printed_link(self) -> str:
-        """Return the next link that the command prints."""
-        assert self.process.stdout
-        return next(line.strip() for line in self.process.stdout if "/studio#" in line)
-
-    async def empty(self) -> None:
-        """Delete all pictures."""
-        async with open_app(self.settings) as app:
-            app.deletion.delete(app.deletion.before(LAST).handles)
-
-    @asynccontextmanager
-    async def agent(self) -> AsyncGenerator[Client]:
-        """Connect an agent to a server of its own, another process than the studio's, on the same gallery."""
-        async with open_app(self.settings) as app, Client(build_server(app)) as client:
-            yield client
 
 
 @pytest.fixture(scope="session")
@@ -63,28 +22,8 @@ def studio_process(
     session_sandbox: tuple[Sandbox, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Studio]:
     """Run the command for all tests; they use `studio`."""
-    home = tmp_path_factory.mktemp("studio")
-    sandbox = session_sandbox[0]
-    environment = {**bare_environment(home), **sandbox_environment(sandbox, home)}
-    with subprocess.Popen(  # noqa: S603 - our own command
-        [*COMMAND, "studio", "--no-browser"],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd="/",
-    ) as process:
-        settings = Settings(
-            base_url=sandbox.base_url,
-            api_key=SecretStr(KEY),
-            output_dir=home / "pictures",
-            data_dir=home / "data",
-        )
-        studio = Studio(process, settings)
-        studio.printed_link()
+    with running_studio(session_sandbox[0], tmp_path_factory.mktemp("studio")) as studio:
         yield studio
-        process.terminate()
-        process.communicate()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -8,7 +8,8 @@ from typing import Any
 
 from playwright.async_api import Locator, Page, Route, expect
 
-from views.studio.conftest import SMALL, Studio, generations, photo
+from support.running_studio import Studio
+from views.studio.conftest import SMALL, generations, photo
 
 Journal = Callable[[], list[dict[str, Any]]]
 FOX, OWL = "A red fox in snow", "An owl at night"

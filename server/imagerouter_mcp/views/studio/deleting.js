@@ -34,7 +34,7 @@ export function deleteOlder(session) {
   const told = el("p", { class: "quiet", role: "status" }, CHOOSE);
   const wrong = el("p", { class: "wrong", role: "alert" });
   const go = button("Delete", () => sure(), { class: "danger", disabled: true });
-  const label = el("label", { for: day.id, htmlFor: day.id }, "Older than");
+  const label = el("label", { htmlFor: day.id }, "Older than");
   const dialog = openDialog("Delete old pictures", "ask", el("div", { class: "field" }, label, day), told, wrong, choices(() => dialog.close(), go));
   const ask = (confirm) => session.json("studio/delete", { post: { before: day.value, confirm } });
 

@@ -30,7 +30,7 @@ function showEnd(why) {
     ["Where imagerouter-mcp http runs", "imagerouter-mcp studio --link"],
   ];
   const list = commands.map(([where, command]) => [el("dt", {}, where), el("dd", {}, el("code", {}, command))]);
-  const text = "For another link, press Enter in the terminal where the studio runs, or type the command again. Nothing is lost: the gallery is as you left it.";
+  const text = "For another link, press Enter in the terminal where the studio runs, or type the command again. Nothing is lost: what was made is in the gallery, and what was under way is listed under Spending.";
   showNotice("The studio is closed", theirs("p", why), el("p", {}, text), el("dl", { class: "commands" }, list));
 }
 
