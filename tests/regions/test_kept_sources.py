@@ -3,8 +3,11 @@
 import base64
 import io
 import json
+import os
 import stat
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -193,3 +196,14 @@ async def test_a_mask_whose_refusal_was_charged_is_not_sent_again(
     assert len([entry for entry in journal() if entry["path"] == "/v1/openai/images/edits"]) == 1
     assert "$0.01 was charged" in text
     assert told["error"]["charged"] == "yes"
+
+
+def test_a_sweep_removes_only_what_is_older(tmp_path: Path) -> None:
+    sources = KeptSources(tmp_path)
+    for handle, hours in (("gen_new", 1), ("gen_old", 3)):
+        sources.keep([handle], png(scenery(SMALL)), png(masked()))
+        ended = time.time() - hours * 3600
+        os.utime(sources.source(handle), (ended, ended))
+    sources.sweep(timedelta(hours=2))
+    assert sources.source("gen_new").is_file()
+    assert not sources.source("gen_old").exists()

@@ -47,6 +47,18 @@ def check_rescued(told: Any, elsewhere: Path, why: str) -> None:  # noqa: ANN401
         assert picture.size == (256, 256)
 
 
+async def test_nothing_is_sent_while_the_data_folder_cannot_keep_its_answer(
+    connect: Hosts, made: Journal, settings: Settings
+) -> None:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    (settings.data_dir / "arriving").touch()
+    async with connect() as host:
+        told = await host("generate_image", **WISH)
+    assert told.failed
+    assert "IMAGEROUTER_DATA_DIR" in told.text
+    assert made() == []
+
+
 async def test_a_folder_that_was_deleted_is_made_again(
     connect: Hosts, made: Journal, settings: Settings
 ) -> None:
