@@ -108,7 +108,9 @@ async def inspector(shop: Workshop, settings: Settings) -> AsyncGenerator[Window
 
             async def call(page: Page, tool: str, arguments: Mapping[str, object]) -> None:
                 await page.goto(url)
-                await page.get_by_role("switch").first.click(force=True)
+                await page.get_by_role("switch").first.press(
+                    "Space"
+                )  # it cannot be clicked while it moves in
                 await page.get_by_text("Connected").first.wait_for()
                 await page.get_by_text("Apps", exact=True).first.click()
                 title = tool.replace("_", " ").capitalize()
