@@ -64,7 +64,8 @@ faults: .venv/dev ## break everything around the server, repeatedly, and count w
 regions: .venv/dev ## try sixty masked edits with the sandbox, and draw sheets of them to look at in `regions/`
 	REGIONS_SHEETS=regions $(BIN)/pytest tests/regions -m "long or not long"
 
-views: .venv/dev ## draw every state of the view in the chat, in `views-shots/`, to be looked at
+views: .venv/dev ## check every state of the view in the chat with axe, and draw it in `views-shots/`, to be looked at
+	$(BIN)/pytest tests/views -m "long or not long" --numprocesses auto
 	PYTHONPATH=tests $(BIN)/python tests/views/screenshots.py
 
 security: .venv/dev ## try what attackers try, and write docs/security-tests.md

@@ -57,6 +57,19 @@ test("a page that was left and come back to is stopped when other pictures are l
   assert.ok(signal.aborted);
 });
 
+test("an older answer that comes later does not take the place of a newer one", async () => {
+  const { calls, load } = loading();
+  const pages = new GalleryPages(load);
+  const opened = pages.open({});
+  const renewed = pages.renew(true);
+  calls[1].answer({ total: 1, anchor: 1, pictures: [{ handle: "img_1" }] });
+  await renewed;
+  calls[0].answer({ total: 0, anchor: 0, pictures: [] });
+  await opened;
+  assert.equal(pages.total, 1);
+  assert.equal(pages.at(0).handle, "img_1");
+});
+
 test("the newest picture, deleted, is not taken for a new one", async () => {
   const { calls, load } = loading();
   const pages = new GalleryPages(load);

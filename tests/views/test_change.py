@@ -74,6 +74,7 @@ async def test_a_change_names_its_price_is_paid_by_the_click_and_told_to_the_mod
         assert all(word in text for word in (source, images_of(newest)[0]["handle"], "Make the sky orange"))
 
 
+@pytest.mark.long
 async def test_typing_asks_for_one_price_and_for_none_twice(chat: Chats) -> None:
     async with chat() as page:
         line = await open_fox(page)
@@ -119,6 +120,7 @@ async def test_a_double_click_pays_once(chat: Chats, journal: Journal) -> None:
     assert sum("dry_run" not in call for call in calls(page)) == 1
 
 
+@pytest.mark.long
 async def test_the_second_press_of_a_double_click_comes_before_the_price(chat: Chats) -> None:
     async with chat() as page:
         await open_fox(page)
@@ -134,6 +136,7 @@ _MILLISECONDS_TO_PRICE = """button => new Promise((resolve) => {
 })"""
 
 
+@pytest.mark.long
 async def test_more_like_this_makes_four_new_pictures_for_the_price_named(
     chat: Chats, journal: Journal
 ) -> None:
@@ -177,6 +180,7 @@ async def test_a_host_that_cannot_ask_the_person_leaves_the_wish_to_the_model(
     assert paid_edits(journal) == 0
 
 
+@pytest.mark.long
 async def test_a_host_that_lets_views_call_no_tools_leaves_the_wish_to_the_model(chat: Chats) -> None:
     async with chat(Host(refuses=("tools/call",))) as page:
         line = await open_fox(page)
@@ -202,6 +206,7 @@ async def test_a_free_failure_can_be_tried_again_for_the_price_named(chat: Chats
     assert [entry["paid"] for entry in tried] == [False, False]
 
 
+@pytest.mark.long
 async def test_what_was_charged_is_not_offered_again(chat: Chats) -> None:
     async with chat(edit_model="sandbox/charged-failure") as page:
         line = await open_fox(page)
@@ -212,6 +217,7 @@ async def test_what_was_charged_is_not_offered_again(chat: Chats) -> None:
         await expect(page.view.get_by_role("button", name="Try again")).to_be_hidden()
 
 
+@pytest.mark.long
 async def test_a_call_of_the_model_that_failed_is_tried_again_where_the_host_names_its_tool(
     chat: Chats, journal: Journal
 ) -> None:
@@ -227,6 +233,7 @@ async def test_a_call_of_the_model_that_failed_is_tried_again_where_the_host_nam
     assert sum("dry_run" not in call for call in calls(page, "generate_image")) == 1
 
 
+@pytest.mark.long
 async def test_the_model_is_asked_to_try_again_where_the_host_does_not_name_the_tool(chat: Chats) -> None:
     async with chat() as page:
         await page.call("generate_image", prompt="A fox", model="sandbox/free-failure")
@@ -236,6 +243,7 @@ async def test_the_model_is_asked_to_try_again_where_the_host_does_not_name_the_
     assert not page.asked_for("tools/call")
 
 
+@pytest.mark.long
 async def test_an_older_price_is_asked_for_again_before_it_is_paid(chat: Chats, journal: Journal) -> None:
     async with chat() as page:
         await page.page.clock.install()

@@ -96,6 +96,7 @@ async def test_a_painted_edit_changes_the_painted_part_and_leaves_the_rest_alone
     assert 270 < bottom <= 290
 
 
+@pytest.mark.long
 async def test_the_part_of_a_result_is_outlined_on_demand(chat: Chats) -> None:
     async with chat() as page:
         canvas = await begin_painting(page)
@@ -163,6 +164,7 @@ async def test_painting_works_by_keyboard_alone(chat: Chats) -> None:
     assert 2 < stroke < 6
 
 
+@pytest.mark.long
 async def test_a_zoomed_picture_is_painted_where_it_is_seen(chat: Chats) -> None:
     async with chat() as page:
         canvas = await begin_painting(page)
@@ -190,6 +192,7 @@ async def test_a_finger_paints_without_scrolling(chat: Chats) -> None:
         assert await canvas.evaluate("canvas => getComputedStyle(canvas).touchAction") == "none"
 
 
+@pytest.mark.long
 async def test_masks_are_opaque_and_small_however_much_is_painted(chat: Chats) -> None:
     async with chat() as page:
         canvas = await begin_painting(page)
@@ -207,6 +210,7 @@ async def test_masks_are_opaque_and_small_however_much_is_painted(chat: Chats) -
     assert len(levels) > 4
 
 
+@pytest.mark.long
 async def test_nothing_painted_and_all_painted_change_the_whole_picture(chat: Chats) -> None:
     async with chat() as page:
         await begin_painting(page)

@@ -29,6 +29,7 @@ async def test_keys_zoom_and_move_a_picture(chat: Chats) -> None:
     assert shown_whole == "translate(0px, 0px) scale(1)"
 
 
+@pytest.mark.long
 async def test_two_fingers_zoom_and_one_finger_moves(chat: Chats) -> None:
     async with chat(page={"has_touch": True, "viewport": {"width": 400, "height": 700}}) as page:
         await page.call("generate_image", **FOX)
@@ -94,6 +95,7 @@ async def test_several_are_seen_from_the_contact_sheet_before_one_of_them_is_loa
         await expect(page.view.locator(".tile canvas")).to_have_count(4)
 
 
+@pytest.mark.long
 async def test_a_list_loads_only_the_pictures_that_come_into_view(chat: Chats) -> None:
     async with chat(page={"viewport": {"width": 320, "height": 400}}) as page:
         for number in range(8):
@@ -107,6 +109,7 @@ async def test_a_list_loads_only_the_pictures_that_come_into_view(chat: Chats) -
     assert len(loaded) < 8
 
 
+@pytest.mark.long
 async def test_waiting_ends_with_the_view(chat: Chats, change_sandbox: Callable[..., None]) -> None:
     change_sandbox(latency_seconds=3)
     async with chat(wait_seconds=1) as page:
@@ -173,6 +176,7 @@ async def test_a_host_that_plays_no_video_is_named_with_what_else_to_do(chat: Ch
         await expect(page.view.get_by_text("Save or open it to see it.").first).to_be_visible()
 
 
+@pytest.mark.long
 async def test_looking_closer_loads_all_pixels_of_a_large_picture(chat: Chats) -> None:
     async with chat(GOOD) as page:
         await page.call(

@@ -3,6 +3,7 @@
 from importlib.resources import files
 from typing import Any
 
+import pytest
 from playwright.async_api import Frame, Page, ViewportSize
 
 from views.conftest import Chats
@@ -15,6 +16,7 @@ CONTRASTS = {**RULES, "runOnly": ["color-contrast"]}
 NARROW, USUAL = ViewportSize(width=320, height=800), ViewportSize(width=700, height=800)
 
 
+@pytest.mark.long
 async def test_every_state_is_accessible_in_light_and_dark_and_fits_a_narrow_chat(chat: Chats) -> None:
     async with chat(page={"viewport": USUAL, "reduced_motion": "reduce"}, wait_seconds=1) as page:
         for name, state in STATES.items():

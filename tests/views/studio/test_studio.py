@@ -206,9 +206,10 @@ async def test_everything_works_by_keyboard_alone(page: Page, studio: Studio) ->
 
 async def test_a_used_link_says_what_to_run(page: Page, studio: Studio) -> None:
     link = studio.link()
-    await page.goto(link)  # in the same tab, whose session goes on
-    await expect(page).to_have_url(re.compile("#/$"))
-    await page.evaluate("sessionStorage.clear()")
-    await page.goto(link)
-    await expect(page.get_by_role("heading", name="The studio is closed")).to_be_visible()
-    await expect(page.get_by_role("main")).to_contain_text("imagerouter-mcp studio --link")
+    async with page.expect_response("**/studio/session"):
+        await page.goto(link)  # in the same tab, whose session goes on
+    await expect(page.get_by_role("heading", name="Studio", exact=True)).to_be_visible()
+    another = await page.context.new_page()
+    await another.goto(link)
+    await expect(another.get_by_role("heading", name="The studio is closed")).to_be_visible()
+    await expect(another.get_by_role("main")).to_contain_text("imagerouter-mcp studio --link")

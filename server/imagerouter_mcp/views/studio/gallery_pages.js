@@ -12,6 +12,9 @@ export class GalleryPages extends EventTarget {
   #load;
   #filters = {};
   #anchor = "";
+  /** How often the first page was asked for, and which of these is shown: answers may overtake each other. */
+  #heads = 0;
+  #shown = 0;
   /** The handles of the newest pictures when the list was opened. */
   #newest = new Set();
   #pages = new Map();
@@ -27,8 +30,9 @@ export class GalleryPages extends EventTarget {
   /** Begin anew with the newest pictures that pass the filters. */
   async open(filters) {
     this.#filters = filters;
+    const turn = ++this.#heads;
     const head = await this.head();
-    if (this.#filters === filters) this.#adopt(head);
+    if (this.#filters === filters) this.#adopt(head, turn);
   }
 
   /** Return the first page as it is now, whatever is shown. */
@@ -36,8 +40,10 @@ export class GalleryPages extends EventTarget {
     return this.#load({ ...this.#filters, offset: 0, limit: PAGE });
   }
 
-  /** Show a first page from now on. */
-  #adopt({ total, anchor, pictures }) {
+  /** Show a first page from now on, unless one that was asked for later is shown. */
+  #adopt({ total, anchor, pictures }, turn) {
+    if (turn < this.#shown) return;
+    this.#shown = turn;
     this.#drop();
     this.#anchor = anchor;
     this.total = total;
@@ -53,10 +59,11 @@ export class GalleryPages extends EventTarget {
    */
   async renew(atTop) {
     const filters = this.#filters;
+    const turn = ++this.#heads;
     const head = await this.head();
     if (this.#filters !== filters) return 0;
     if (atTop) {
-      this.#adopt(head);
+      this.#adopt(head, turn);
       return 0;
     }
     const place = head.pictures.findIndex(({ handle }) => this.#newest.has(handle));
