@@ -243,14 +243,19 @@ async def test_the_model_is_asked_to_try_again_where_the_host_does_not_name_the_
     assert not page.asked_for("tools/call")
 
 
+async def _priced_by_the_clock(page: Chat) -> tuple[Locator, Locator]:
+    """Ask for a price in a page whose clock stands still; return the line and the button that names it."""
+    await page.page.clock.install()
+    line = await open_fox(page)
+    await line.fill("Add a hat")
+    await page.page.clock.run_for(1000)
+    return line, await priced(page)
+
+
 @pytest.mark.long
 async def test_an_older_price_is_asked_for_again_before_it_is_paid(chat: Chats, journal: Journal) -> None:
     async with chat() as page:
-        await page.page.clock.install()
-        line = await open_fox(page)
-        await line.fill("Add a hat")
-        await page.page.clock.run_for(1000)
-        button = await priced(page)
+        line, button = await _priced_by_the_clock(page)
         await page.page.clock.fast_forward(31_000)
         await button.click()
         await expect(line).to_have_value("")
@@ -266,11 +271,7 @@ async def test_a_price_that_cannot_be_asked_for_again_is_not_paid(
         raise MCPError(-32001, "Request timed out")
 
     async with chat() as page:
-        await page.page.clock.install()
-        line = await open_fox(page)
-        await line.fill("Add a hat")
-        await page.page.clock.run_for(1000)
-        button = await priced(page)
+        _, button = await _priced_by_the_clock(page)
         monkeypatch.setattr(page.client, "call_tool", lose)
         await page.page.clock.fast_forward(31_000)
         await button.click()
