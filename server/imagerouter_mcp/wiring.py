@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from imagerouter_mcp.api.catalogue import Catalogue
     from imagerouter_mcp.api.client import ImageRouterClient
     from imagerouter_mcp.api.popularity import Popularity
+    from imagerouter_mcp.database.schema import Database
     from imagerouter_mcp.fetch import Fetcher
     from imagerouter_mcp.gallery.answers import Answers
     from imagerouter_mcp.gallery.browsing import Browsing
-    from imagerouter_mcp.gallery.database import Database
     from imagerouter_mcp.gallery.deletion import Deletion
     from imagerouter_mcp.gallery.journal import Journal
     from imagerouter_mcp.gallery.ledger import Ledger
@@ -67,9 +67,9 @@ class App:
 
     @cached_property
     def _database(self) -> "Database":
-        from imagerouter_mcp.gallery.database import Database
+        from imagerouter_mcp.gallery.tables import gallery_database
 
-        return Database(self.settings.data_dir)
+        return gallery_database(self.settings.data_dir)
 
     @cached_property
     def gallery(self) -> "Gallery":
@@ -82,9 +82,9 @@ class App:
     def browsing(self) -> "Browsing":
         """The same, as people look through it."""
         from imagerouter_mcp.gallery.browsing import Browsing
-        from imagerouter_mcp.gallery.database import Database
+        from imagerouter_mcp.gallery.tables import gallery_database
 
-        return Browsing(Database(self.settings.data_dir))
+        return Browsing(gallery_database(self.settings.data_dir))
 
     @cached_property
     def thumbnails(self) -> "Thumbnails":
