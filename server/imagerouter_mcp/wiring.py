@@ -282,13 +282,19 @@ class App:
     async def _fetch_popular(self) -> object:
         return await self.client.popular()
 
-    async def close(self) -> None:
-        """Send nothing more, wait for what was sent as long as the person allows, and close everything."""
+    async def end_calls(self, seconds: float) -> None:
+        """Send nothing more, and give what was sent some seconds to arrive and be stored."""
         built = self.__dict__
         if "_pace" in built:
             self._pace.stop()
         if "calls" in built:
-            await self.calls.close(self.settings.grace_seconds)
+            await self.calls.close(seconds)
+
+    async def close(self) -> None:
+        """Send nothing more, wait for what was sent as long as the person allows, and close everything."""
+        built = self.__dict__
+        if "calls" in built:
+            await self.end_calls(self.settings.grace_seconds)
         if "_http" in built:
             await self._http.aclose()
         if "fetcher" in built:

@@ -13,6 +13,7 @@ from imagerouter_mcp.http_app.admission import Admission
 from imagerouter_mcp.http_app.browser_sessions import BrowserSessions
 from imagerouter_mcp.http_app.connections import connection_limit
 from imagerouter_mcp.http_app.downloads import add_downloads
+from imagerouter_mcp.http_app.draining import Draining
 from imagerouter_mcp.http_app.exposure import KnownNames, check_exposure
 from imagerouter_mcp.http_app.json_bodies import MAX_BODY_BYTES, JsonBodies
 from imagerouter_mcp.http_app.probes import add_probes
@@ -39,13 +40,16 @@ _EXPOSED_HEADERS = (
 )
 
 
-def build_http_app(app: App, host: str, *, studio_only: bool = False) -> ASGIApp:
+def build_http_app(
+    app: App, host: str, *, studio_only: bool = False, draining: Draining | None = None
+) -> ASGIApp:
     """Build the application that serves one host address.
 
     Args:
         app: What the tools work with; the caller closes it.
         host: The address the server binds to.
         studio_only: Whether only browsers that were let into the studio have access.
+        draining: Tells when the server is about to end.
 
     Raises:
         ConfigurationError: Others can reach the server, and no token is set or a short one.
@@ -56,7 +60,7 @@ def build_http_app(app: App, host: str, *, studio_only: bool = False) -> ASGIApp
     sessions = BrowserSessions()
     add_studio(server, app, studio_codes(settings), sessions)
     if not studio_only:
-        add_probes(server, app)
+        add_probes(server, app, draining or Draining(0))
     if app.links:
         add_downloads(server, app, app.links)
         add_uploads(server, app, app.links)
