@@ -7,6 +7,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import anyio
+
 from imagerouter_mcp.people.person import LOCAL, Person
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import App
@@ -42,6 +44,10 @@ class Apps(Protocol):
 
     async def find(self, person: str, /) -> Person | None:
         """Return the person with an id, or None if there is nobody of that id, or no longer."""
+        ...
+
+    async def end_calls(self, seconds: float, /) -> None:
+        """Send nothing more, and give what was sent some seconds to arrive and be stored."""
         ...
 
     def using(self, person: Person, /) -> AbstractAsyncContextManager[App]:
@@ -108,6 +114,12 @@ class PersonalApps:
             self._present.reset(before)
             opened.users -= 1
             await self._close_idle()
+
+    async def end_calls(self, seconds: float) -> None:
+        """Send nothing more, and give what was sent some seconds to arrive and be stored."""
+        async with anyio.create_task_group() as ending:
+            for app in (self._local, *(opened.app for opened in self._opened.values())):
+                ending.start_soon(app.end_calls, seconds)
 
     async def close(self) -> None:
         """Close the Apps of all people but the local one."""

@@ -281,6 +281,8 @@ class Settings(BaseSettings):
     """Requests per second that each HTTP client may make on average."""
     http_requests: Annotated[int, Field(gt=0)] = 500
     """How many HTTP requests are served at the same time, streams of events not included."""
+    drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 0
+    """Seconds that the HTTP server goes on accepting requests after a signal, while `/ready` says 503."""
     http_stateless: bool = False
     """Keep no sessions, so that several HTTP servers can serve one client of the older protocol."""
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from imagerouter_mcp.api.catalogue import Catalogue
     from imagerouter_mcp.api.client import ImageRouterClient
     from imagerouter_mcp.api.popularity import Popularity
+    from imagerouter_mcp.database.schema import Database
     from imagerouter_mcp.fetch import Fetcher
     from imagerouter_mcp.gallery.answers import Answers
     from imagerouter_mcp.gallery.browsing import Browsing
-    from imagerouter_mcp.gallery.database import Database
     from imagerouter_mcp.gallery.deletion import Deletion
     from imagerouter_mcp.gallery.journal import Journal
     from imagerouter_mcp.gallery.ledger import Ledger
@@ -200,9 +200,9 @@ class App:
 
     @cached_property
     def _database(self) -> "Database":
-        from imagerouter_mcp.gallery.database import Database
+        from imagerouter_mcp.gallery.tables import gallery_database
 
-        return Database(self.settings.data_dir)
+        return gallery_database(self.settings.data_dir)
 
     @cached_property
     def gallery(self) -> "Gallery":
@@ -215,9 +215,9 @@ class App:
     def browsing(self) -> "Browsing":
         """The same, as people look through it."""
         from imagerouter_mcp.gallery.browsing import Browsing
-        from imagerouter_mcp.gallery.database import Database
+        from imagerouter_mcp.gallery.tables import gallery_database
 
-        return Browsing(Database(self.settings.data_dir))
+        return Browsing(gallery_database(self.settings.data_dir))
 
     @cached_property
     def thumbnails(self) -> "Thumbnails":
@@ -379,13 +379,19 @@ class App:
     async def _is_newer(self) -> bool:
         return await self.client.is_newer()
 
-    async def close(self) -> None:
-        """Send nothing more, wait for what was sent as long as the person allows, and close everything."""
+    async def end_calls(self, seconds: float) -> None:
+        """Send nothing more, and give what was sent some seconds to arrive and be stored."""
         built = self.__dict__
         if self._owns_shared:
             self.shared.stop()
         if "calls" in built:
-            await self.calls.close(self.settings.grace_seconds)
+            await self.calls.close(seconds)
+
+    async def close(self) -> None:
+        """Send nothing more, wait for what was sent as long as the person allows, and close everything."""
+        built = self.__dict__
+        if "calls" in built:
+            await self.end_calls(self.settings.grace_seconds)
         if "journal" in built:
             self.journal.close()
         if "browsing" in built:

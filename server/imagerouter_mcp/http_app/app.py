@@ -14,6 +14,7 @@ from imagerouter_mcp.http_app.admission import Admission, People
 from imagerouter_mcp.http_app.browser_sessions import BrowserSessions
 from imagerouter_mcp.http_app.connections import connection_limit
 from imagerouter_mcp.http_app.downloads import add_downloads
+from imagerouter_mcp.http_app.draining import Draining
 from imagerouter_mcp.http_app.exposure import KnownNames, check_exposure
 from imagerouter_mcp.http_app.json_bodies import MAX_BODY_BYTES, JsonBodies
 from imagerouter_mcp.http_app.present_app import PresentApp
@@ -41,7 +42,12 @@ _EXPOSED_HEADERS = (
 
 
 def build_http_app(
-    apps: Apps, host: str, *, people: People | None = None, studio_only: bool = False
+    apps: Apps,
+    host: str,
+    *,
+    people: People | None = None,
+    studio_only: bool = False,
+    draining: Draining | None = None,
 ) -> ASGIApp:
     """Build the application that serves one host address.
 
@@ -50,6 +56,7 @@ def build_http_app(
         host: The address the server binds to.
         people: Recognises several people; None if there is only the local one.
         studio_only: Whether only browsers that were let into the studio have access.
+        draining: Tells when the server is about to end.
 
     Raises:
         ConfigurationError: Others can reach the server, and no token is set or a short one.
@@ -60,7 +67,7 @@ def build_http_app(
     sessions = BrowserSessions()
     add_studio(server, apps, studio_codes(settings), sessions)
     if not studio_only:
-        add_probes(server, apps)
+        add_probes(server, apps, draining or Draining(0))
     if apps.links:
         add_downloads(server, apps, apps.links)
         add_uploads(server, apps, apps.links)

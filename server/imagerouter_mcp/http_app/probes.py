@@ -12,6 +12,7 @@ from imagerouter_mcp import __version__
 from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.gallery.files import prepare_folder
+from imagerouter_mcp.http_app.draining import Draining
 from imagerouter_mcp.wiring import App
 
 PROBE_SECONDS = 0.8
@@ -20,12 +21,13 @@ _HEADERS = {"Cache-Control": "no-store", "Connection": "close"}
 """A probe is not limited in rate; each one costs a connection instead."""
 
 
-def add_probes(server: MCPServer[Apps], apps: Apps) -> None:
+def add_probes(server: MCPServer[Apps], apps: Apps, draining: Draining) -> None:
     """Add `/health` and `/ready`, which need no token and reveal no secret.
 
     Args:
         server: The server being built.
         apps: What the tools work with.
+        draining: Whether the server is about to end; then it is not ready.
     """
 
     @server.custom_route("/health", methods=["GET"])
@@ -37,6 +39,8 @@ def add_probes(server: MCPServer[Apps], apps: Apps) -> None:
 
     @server.custom_route("/ready", methods=["GET"])
     async def ready(_: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
+        if draining.begun:
+            return JSONResponse({"status": "draining", "lacking": []}, 503, _HEADERS)
         lacking = ["an answer in time"]
         with anyio.move_on_after(PROBE_SECONDS):
             lacking = await to_thread.run_sync(
