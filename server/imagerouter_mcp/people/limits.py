@@ -1,9 +1,11 @@
 """What one person may spend and use, as the operator decides."""
 
-import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
 from fnmatch import fnmatchcase
+from functools import cache
+
+from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +32,18 @@ class Limits:
         return not self.models or any(fnmatchcase(lowered, pattern.lower()) for pattern in self.models)
 
     def to_json(self) -> str:
-        """Return the limits that there are, as JSON."""
-        kept = {name: value for name, value in asdict(self).items() if value not in (None, ())}
-        return json.dumps(kept, default=str)
+        """Return the limits as JSON."""
+        return _form().dump_json(self).decode()
 
     @classmethod
     def from_json(cls, text: str) -> "Limits":
         """Read the limits from JSON."""
-        kept = json.loads(text)
-        amounts = {each.name for each in fields(cls) if each.name.endswith("_usd")}
-        read = {name: Decimal(value) if name in amounts else value for name, value in kept.items()}
-        return cls(**{**read, "models": tuple(read.get("models", ()))})
+        return _form().validate_json(text)
+
+
+@cache
+def _form() -> TypeAdapter[Limits]:
+    return TypeAdapter(Limits)
 
 
 NO_LIMITS = Limits()

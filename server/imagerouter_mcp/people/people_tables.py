@@ -19,7 +19,7 @@ _MIGRATIONS = (
         person TEXT NOT NULL REFERENCES people (id) ON DELETE CASCADE
     );
     CREATE INDEX tokens_person ON tokens (person);
-    CREATE TABLE committed (            -- of each person's own journal, the sums that everybody's budget needs
+    CREATE TABLE committed (            -- sums of each person's own journal, for the budget of all
         person TEXT PRIMARY KEY,
         day TEXT NOT NULL,
         spent_usd TEXT NOT NULL,        -- on that day

@@ -107,7 +107,9 @@ class People:
         token = f"imagerouter_{secrets.token_urlsafe(32)}"
         with self._database.writing() as connection:
             connection.execute("DELETE FROM tokens WHERE person = ?", (person.id,))
-            connection.execute("INSERT INTO tokens (token, person) VALUES (?, ?)", (_digest(token), person.id))
+            connection.execute(
+                "INSERT INTO tokens (token, person) VALUES (?, ?)", (_digest(token), person.id)
+            )
         return token
 
     def limits(self, person: str) -> Limits:
