@@ -12,7 +12,7 @@ import anyio
 import uvicorn
 from starlette.types import ASGIApp
 
-from imagerouter_mcp.apps import Apps
+from imagerouter_mcp.apps import Apps, open_apps
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.descriptor_limit import raise_descriptor_limit
 from imagerouter_mcp.errors import ConfigurationError
@@ -65,7 +65,7 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 
 async def _serve(settings: Settings, host: str, listener: socket.socket, shows_link: bool) -> None:  # noqa: FBT001 - anyio passes no names
     links = Links(settings.public_url or _reached(listener), link_secret(settings))
-    async with open_app(settings, links) as app:
+    async with open_app(settings, links) as app, open_apps(app) as apps:
         print(f"Serving MCP at http://{_shown(listener)}/mcp", file=sys.stderr, flush=True)
         if not settings.public_url and not is_loopback(host):
             print(
@@ -78,7 +78,7 @@ async def _serve(settings: Settings, host: str, listener: socket.socket, shows_l
             print(f"The studio, once within ten minutes: {link}", file=sys.stderr, flush=True)
         draining = Draining(settings.drain_seconds)
         with noted_address(links.base_url, settings):
-            await serve(build_http_app(app, host, draining=draining), app, listener, draining)
+            await serve(build_http_app(apps, host, draining=draining), apps, listener, draining)
 
 
 async def serve(served: ASGIApp, apps: Apps, listener: socket.socket, draining: Draining) -> None:
