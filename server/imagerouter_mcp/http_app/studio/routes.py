@@ -10,6 +10,7 @@ from imagerouter_mcp.http_app.studio.live_changes import add_changes
 from imagerouter_mcp.http_app.studio.one_time_codes import OneTimeCodes
 from imagerouter_mcp.http_app.studio.picture_routes import add_pictures
 from imagerouter_mcp.http_app.studio.static_page import add_studio_page
+from imagerouter_mcp.http_app.studio.thumbnail_routes import add_thumbnails
 from imagerouter_mcp.wiring import App
 
 
@@ -26,5 +27,6 @@ def add_studio(server: MCPServer[App], app: App, codes: OneTimeCodes, sessions: 
     add_entrance(server, app, codes, sessions)
     add_browsing(server, app)
     add_pictures(server, app)
+    add_thumbnails(server, app)
     add_deletion(server, app)
     add_changes(server, app, sessions)
