@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 100
 MAX_KEPT_ALIVE = 20
+FRESH = "fresh"
+"""The request extension that asks for a new connection, which serves no other request."""
 _LOOPBACK = re.compile(r"localhost\.?|127(?:\.\d+){3}|::1", re.IGNORECASE)
 """Hosts on this machine are never reached through a proxy."""
 _SHOWN = 60
@@ -35,10 +37,14 @@ class Proxies:
         self._tls = tls
         self._urls = {scheme: url for scheme, url in urllib.request.getproxies().items() if url}
         self._excepted = _networks(self._urls.get("no", ""))
-        self._built: dict[str, httpx.AsyncHTTPTransport] = {}
+        self._built: dict[tuple[str, bool], httpx.AsyncHTTPTransport] = {}
 
-    def transport(self, url: httpx.URL) -> httpx.AsyncHTTPTransport | None:
+    def transport(self, url: httpx.URL, *, fresh: bool = False) -> httpx.AsyncHTTPTransport | None:
         """Return the connections of the proxy that leads to an address; None if none does.
+
+        Args:
+            url: The address.
+            fresh: Whether the connection must be a new one.
 
         Raises:
             ConfigurationError: The proxy cannot be used.
@@ -46,9 +52,9 @@ class Proxies:
         proxy = self._urls.get(url.scheme, self._urls.get("all"))
         if not proxy or self._is_excepted(url.host, url.port):
             return None
-        if proxy not in self._built:
-            self._built[proxy] = self._build(proxy)
-        return self._built[proxy]
+        if (proxy, fresh) not in self._built:
+            self._built[proxy, fresh] = self._build(proxy, fresh=fresh)
+        return self._built[proxy, fresh]
 
     def _is_excepted(self, host: str, port: int | None) -> bool:
         if _LOOPBACK.fullmatch(host) or urllib.request.proxy_bypass(f"{host}:{port}" if port else host):
@@ -59,9 +65,10 @@ class Proxies:
             return False
         return any(address in network for network in self._excepted)
 
-    def _build(self, proxy: str) -> httpx.AsyncHTTPTransport:
+    def _build(self, proxy: str, *, fresh: bool) -> httpx.AsyncHTTPTransport:
         try:
-            return plain_transport(self._tls, httpx.Proxy(proxy if "://" in proxy else f"http://{proxy}"))
+            address = httpx.Proxy(proxy if "://" in proxy else f"http://{proxy}")
+            return _connections(self._tls, address, fresh=fresh)
         except ImportError:
             remedy = "Install imagerouter-mcp with the extra `socks`, or set HTTPS_PROXY to an http:// proxy."
             raise _unusable("is a SOCKS proxy, which needs a package that is not installed", remedy) from None
@@ -78,12 +85,14 @@ class Proxies:
 class ProxiedTransport(httpx.AsyncBaseTransport):
     """Sends each request through the environment's proxy for it, or directly.
 
+    Requests with the extension `FRESH` have connections of their own.
+
     Args:
         tls: The TLS settings.
     """
 
     def __init__(self, tls: ssl.SSLContext) -> None:
-        self._direct = plain_transport(tls)
+        self._direct = {fresh: _connections(tls, fresh=fresh) for fresh in (False, True)}
         self._proxies = Proxies(tls)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -92,18 +101,23 @@ class ProxiedTransport(httpx.AsyncBaseTransport):
         Raises:
             ConfigurationError: It needs a proxy that cannot be used.
         """
-        transport = self._proxies.transport(request.url) or self._direct
+        fresh = bool(request.extensions.get(FRESH))
+        transport = self._proxies.transport(request.url, fresh=fresh) or self._direct[fresh]
         return await transport.handle_async_request(request)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._direct.aclose()
         await self._proxies.aclose()
+        for connections in self._direct.values():
+            await connections.aclose()
 
 
-def plain_transport(tls: ssl.SSLContext, proxy: httpx.Proxy | None = None) -> httpx.AsyncHTTPTransport:
-    """Return a pool of connections, all of them through a proxy if there is one."""
-    limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_KEPT_ALIVE)
+def _connections(
+    tls: ssl.SSLContext, proxy: httpx.Proxy | None = None, *, fresh: bool
+) -> httpx.AsyncHTTPTransport:
+    """Return a pool of connections, all of them through a proxy if there is one; `fresh` ones serve once."""
+    kept_alive = 0 if fresh else MAX_KEPT_ALIVE
+    limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=kept_alive)
     return httpx.AsyncHTTPTransport(verify=tls, limits=limits, proxy=proxy)
 
 

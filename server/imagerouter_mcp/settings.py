@@ -281,6 +281,8 @@ class Settings(BaseSettings):
     """Requests per second that each HTTP client may make on average."""
     http_requests: Annotated[int, Field(gt=0)] = 500
     """How many HTTP requests are served at the same time, streams of events not included."""
+    drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 0
+    """Seconds that the HTTP server goes on accepting requests after a signal, while `/ready` says 503."""
     http_stateless: bool = False
     """Keep no sessions, so that several HTTP servers can serve one client of the older protocol."""
 
@@ -326,6 +328,17 @@ class Settings(BaseSettings):
     def source_folders(self) -> tuple[Path, ...] | None:
         """Folders that source images may be read from: empty means none, None means any."""
         return self.input_dirs or (() if self.remote else None)
+
+    def for_person(self, person: str) -> "Settings":
+        """Return the settings of one of several people: the same, with folders of their own.
+
+        Args:
+            person: The person's id.
+        """
+        folders = {"data_dir": self.data_dir / "people" / person, "output_dir": self.output_dir / person}
+        own = self.model_copy(update=folders)
+        vars(own).pop("_folders", None)  # a copy brings along what was computed from the folders before
+        return own
 
     def for_callers(self, text: str) -> str:
         """Return a text as callers may read it: without this machine's folders, if they are on another one.

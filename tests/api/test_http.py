@@ -15,6 +15,7 @@ What is not tested here, and why:
 import asyncio
 import json
 import logging
+import re
 import socket
 import threading
 import time
@@ -643,6 +644,57 @@ async def test_calls_in_a_row_share_one_connection(loopback: Loopback, settings:
         for _ in range(3):
             await http.send(lookup(url))
     assert connections == [3]
+
+
+@pytest.mark.parametrize("read_before_closing", [False, True])
+async def test_an_idle_connection_that_is_closed_as_the_next_request_arrives_loses_no_request(
+    loopback: Loopback, settings: Settings, *, read_before_closing: bool
+) -> None:
+    answered: list[bytes] = []
+
+    async def one_request_each(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answered.append(await request_line(reader))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n  {}")
+        await writer.drain()
+        if read_before_closing:
+            await request_line(reader)
+        else:
+            await reader.read(1)
+            writer.transport.abort()
+
+    url = await loopback(one_request_each)
+    async with service(settings) as http:
+        for call in (lookup(url), lookup(url), paid(url), paid(url), lookup(url)):
+            assert (await http.send(call)).body == {}
+    assert [line.split()[0] for line in answered] == [b"GET", b"GET", b"POST", b"POST", b"GET"]
+
+
+async def test_a_paid_call_through_a_proxy_has_a_connection_of_its_own(
+    loopback: Loopback, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections: list[list[bytes]] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests: list[bytes] = []
+        connections.append(requests)
+        while True:
+            requests.append((await request_line(reader)).split()[0])
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n  {}")
+            await writer.drain()
+
+    monkeypatch.setenv("HTTP_PROXY", await loopback(proxy))
+    url = "http://service.invalid/v1"
+    async with service(settings) as http:
+        for call in (lookup(url), paid(url), paid(url), lookup(url)):
+            await http.send(call)
+    assert connections == [[b"GET", b"GET"], [b"POST"], [b"POST"]]
+
+
+async def request_line(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
+    await reader.readexactly(int(length[1]) if length else 0)
+    return head.splitlines()[0]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 import struct
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -38,6 +38,7 @@ class Door:
     Attributes:
         certificate: A PEM file with key and certificate, for TLS; None for plain HTTP.
         deaf: Whether connections are accepted and then left alone.
+        one_request_each: Whether a connection is closed when a second request arrives on it.
         port: Its own while it is shut too.
         callers: How many have come.
     """
@@ -51,6 +52,7 @@ class Door:
         self._loss: Loss = "closed"
         self.certificate: Path | None = None
         self.deaf = False
+        self.one_request_each = False
         self.callers = 0
         self.port = port
 
@@ -101,9 +103,13 @@ class Door:
             if self.deaf:
                 await asyncio.Event().wait()
             from_behind, to_behind = await asyncio.open_connection(*self._behind)
+            answered = asyncio.Event()
             with closing(to_behind):
                 try:
-                    await asyncio.gather(_pump(reader, to_behind), _pump(from_behind, writer))
+                    await asyncio.gather(
+                        _pump(reader, to_behind, lambda: not (self.one_request_each and answered.is_set())),
+                        _pump(from_behind, writer, lambda: not answered.set()),
+                    )
                 except asyncio.CancelledError:
                     await self._lost(to_behind)
                     raise
@@ -119,9 +125,11 @@ class Door:
             to_behind.transport.abort()
 
 
-async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+async def _pump(
+    source: asyncio.StreamReader, target: asyncio.StreamWriter, is_wanted: Callable[[], bool]
+) -> None:
     with suppress(OSError):
-        while piece := await source.read(_PIECE):
+        while (piece := await source.read(_PIECE)) and is_wanted():
             target.write(piece)
             await target.drain()
     target.close()

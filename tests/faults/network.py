@@ -38,6 +38,18 @@ def shut_once_the_models_are_known(scene: Scene) -> Generator[None]:
 
 
 @contextmanager
+def closing_idle_connections(scene: Scene) -> Generator[None]:
+    """An idle connection is closed at the moment when the next request arrives on it."""
+    with _behind_door(scene) as made:
+        made.one_request_each = True
+        made.open()
+        for _ in range(2):
+            scene.shared_host().call("get_credits")
+        yield
+        made.one_request_each = False
+
+
+@contextmanager
 def deaf(scene: Scene) -> Generator[None]:
     """Connections come about, and nobody is there."""
     with _behind_door(scene) as made:

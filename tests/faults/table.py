@@ -87,6 +87,12 @@ FAULTS = (
         setting=network.shut_once_the_models_are_known,
         stage="network",
     ),
+    Fault(
+        "idle connection closed as the next request arrives",
+        MADE,
+        setting=network.closing_idle_connections,
+        stage="network",
+    ),
     Fault("DNS failure", NOT_SENT, setting=network.no_such_name, stage="names"),
     Fault("TLS: unknown certificate", NOT_SENT, setting=network.unknown_certificate, stage="TLS"),
     Fault("TLS: none behind the port", NOT_SENT, setting=network.no_tls, stage="TLS"),

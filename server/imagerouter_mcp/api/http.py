@@ -6,7 +6,8 @@ answer arrives.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from imagerouter_mcp.errors import (
     UnexpectedResponseError,
 )
 from imagerouter_mcp.fetch import is_readable
+from imagerouter_mcp.proxies import FRESH
 from imagerouter_mcp.settings import KEYS_PAGE, key_complaint
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ MAX_LIST_BYTES = 16 * 2**20
 """Upper bound on any other answer; the model list has some 100 kB."""
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 _OK, _TOO_MANY = 200, 429
 _SANDBOX = "imagerouter-sandbox"
 """What our own sandbox calls itself in its `Server` header."""
@@ -115,18 +118,10 @@ class ServiceHTTP:
             APIError: The service refused; the subclass says why.
         """
         _host(call)  # refuses what is no address
-        content = dict(call.content or {})
-        headers = {**(self.authorization() if call.authorized else {}), **content.pop("headers", {})}
+        authorization = self.authorization() if call.authorized else {}
         try:
             with watched(self._stall_seconds, call.seconds) as watch:
-                async with self._http.stream(
-                    call.method,
-                    call.url,
-                    headers=headers,
-                    timeout=self._timeout,
-                    extensions={"trace": watch.trace},
-                    **content,
-                ) as response:
+                async with self._open(call, authorization, watch) as response:
                     watch.alive()
                     if call.paid:
                         self.rate.learn(response.status_code, response.headers)
@@ -139,6 +134,43 @@ class ServiceHTTP:
             reason = self._reason(error)
             raise _no_answer(call, f"the connection broke ({reason})") from error
         return await to_thread.run_sync(self._decode, call, Head.of(response), body, limiter=self._decoding)
+
+    @asynccontextmanager
+    async def _open(
+        self, call: Call, authorization: Mapping[str, str], watch: Watch
+    ) -> AsyncGenerator[httpx.Response]:
+        """Send the request and return the answer's beginning.
+
+        The service closes idle connections, sometimes at the moment when one is used again. A paid request
+        therefore has a new connection, and a free request is sent again.
+        """
+        try:
+            response = await self._http.send(
+                self._request(call, authorization, watch, fresh=call.paid), stream=True
+            )
+        except _BROKEN:
+            if call.paid:
+                raise
+            response = await self._http.send(
+                self._request(call, authorization, watch, fresh=True), stream=True
+            )
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    def _request(
+        self, call: Call, authorization: Mapping[str, str], watch: Watch, *, fresh: bool
+    ) -> httpx.Request:
+        content = dict(call.content or {})
+        return self._http.build_request(
+            call.method,
+            call.url,
+            headers={**authorization, **content.pop("headers", {})},
+            timeout=self._timeout,
+            extensions={"trace": watch.trace, FRESH: fresh},
+            **content,
+        )
 
     async def _read(
         self, response: httpx.Response, call: Call, watch: Watch, heartbeat: Heartbeat

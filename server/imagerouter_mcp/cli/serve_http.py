@@ -12,12 +12,14 @@ import anyio
 import uvicorn
 from starlette.types import ASGIApp
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.descriptor_limit import raise_descriptor_limit
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.signed_links import Links, link_secret
 from imagerouter_mcp.http_app.app import build_http_app
 from imagerouter_mcp.http_app.connections import ACCEPTED_AT_ONCE, Connection, Server
+from imagerouter_mcp.http_app.draining import Draining
 from imagerouter_mcp.http_app.exposure import EVERYWHERE, check_exposure, is_loopback
 from imagerouter_mcp.http_app.request_log import log_requests
 from imagerouter_mcp.http_app.studio.opening_links import noted_address, opening_link
@@ -25,7 +27,7 @@ from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
 
 CLOSING_SECONDS = 2
-"""Seconds that open streams may last after a signal."""
+"""Seconds that other requests may still take once the calls under way are done."""
 
 
 def serve_http(host: str, port: int, *, sandbox: bool, studio: bool) -> int:
@@ -74,18 +76,21 @@ async def _serve(settings: Settings, host: str, listener: socket.socket, shows_l
         if shows_link:
             link = opening_link(links.base_url, settings)
             print(f"The studio, once within ten minutes: {link}", file=sys.stderr, flush=True)
+        draining = Draining(settings.drain_seconds)
         with noted_address(links.base_url, settings):
-            await serve(build_http_app(app, host), settings, listener)
+            await serve(build_http_app(app, host, draining=draining), app, listener, draining)
 
 
-async def serve(served: ASGIApp, settings: Settings, listener: socket.socket) -> None:
-    """Serve an application until a signal arrives.
+async def serve(served: ASGIApp, apps: Apps, listener: socket.socket, draining: Draining) -> None:
+    """Serve an application until a signal arrives, and what is under way is done.
 
     Args:
         served: What answers.
-        settings: The proxies that are believed.
+        apps: What it works with; their settings name the proxies that are believed.
         listener: Where requests arrive.
+        draining: How long to go on accepting requests after the signal.
     """
+    settings = apps.settings
     config = uvicorn.Config(
         served,
         http=Connection,
@@ -99,7 +104,8 @@ async def serve(served: ASGIApp, settings: Settings, listener: socket.socket) ->
         timeout_graceful_shutdown=CLOSING_SECONDS,
     )
     logging.getLogger("uvicorn.error").addFilter(_is_no_late_ending)
-    await Server(config).serve(sockets=[listener])
+    server = Server(config, draining, apps.end_calls, settings.grace_seconds)
+    await server.serve(sockets=[listener])
 
 
 def _is_no_late_ending(record: logging.LogRecord) -> bool:

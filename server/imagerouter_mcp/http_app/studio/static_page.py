@@ -9,10 +9,10 @@ from mcp.server import MCPServer
 from starlette.requests import Request
 from starlette.responses import Response
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.http_app.exposure import STUDIO_FILES, STUDIO_PAGE
 from imagerouter_mcp.views.document import joined, joined_sheet, short
-from imagerouter_mcp.wiring import App
 
 FOLDER = "studio/"
 PAGE, SHEET, SCRIPT = "studio.html", "studio.css", "studio.js"
@@ -47,7 +47,7 @@ class _File:
         return hashlib.sha256(self.content).hexdigest()[:32]
 
 
-def add_studio_page(server: MCPServer[App]) -> None:
+def add_studio_page(server: MCPServer[Apps]) -> None:
     """Add `/studio`, and below `/studio/views/` the sheet and the script that the page names.
 
     Args:

@@ -17,6 +17,7 @@ from mcp.server import MCPServer
 from starlette.requests import Request
 from starlette.responses import Response
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.http_app.downloads import PICTURE
 from imagerouter_mcp.http_app.error_response import error_response
@@ -58,7 +59,7 @@ class _Wanted:
     status: os.stat_result
 
 
-def add_thumbnails(server: MCPServer[App], app: App) -> None:
+def add_thumbnails(server: MCPServer[Apps], apps: Apps) -> None:
     """Add `/studio/thumbnails`, which answers with thumbnails one after the other.
 
     A header names them with their sizes in bytes, 0 where there can be none. So the page need not look into
@@ -66,12 +67,13 @@ def add_thumbnails(server: MCPServer[App], app: App) -> None:
 
     Args:
         server: The server being built.
-        app: Holds the gallery.
+        apps: Hold the galleries.
     """
     turns = anyio.Semaphore(MADE_AT_ONCE)
 
     @server.custom_route(f"{STUDIO}thumbnails", methods=["GET"])
     async def thumbnails(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
+        app = apps.present()
         asked = request.query_params.get("handles", "").split(",")
         size = _tile(request.query_params.get("size", ""))
         if size is None:
