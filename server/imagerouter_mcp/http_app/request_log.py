@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from imagerouter_mcp.events import RequestServed
 from imagerouter_mcp.lines import VisibleFormatter
 
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -53,18 +54,14 @@ class RequestLog:
         try:
             await self._app(scope, receive, with_id)
         finally:
-            took = 1000 * (time.perf_counter() - began)
-            client = scope["client"][0] if scope.get("client") else "-"
-            logger.info(
-                "%s %s %s %s %.0f ms",
-                *(
-                    _plain(client),
-                    _plain(scope["method"]),
-                    _plain(scope["path"]),
-                    status or "unanswered",
-                    took,
-                ),
+            served = RequestServed(
+                client=_plain(scope["client"][0] if scope.get("client") else "-"),
+                method=_plain(scope["method"]),
+                path=_plain(scope["path"]),
+                status=status,
+                seconds=time.perf_counter() - began,
             )
+            logger.info("%s", served)
             request_id.reset(before)
 
 
