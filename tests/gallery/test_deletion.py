@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from imagerouter_mcp.errors import NotFoundError
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.deletion import Deletion
 from imagerouter_mcp.gallery.entries import Metadata, Record, Reservation, StoredImage
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.ledger import Ledger
+from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.gallery.thumbnails import Thumbnails
 from imagerouter_mcp.settings import Settings
 from support.recording import RecordingGallery
@@ -31,7 +31,7 @@ class Place:
 
     def __init__(self, folder: Path, *, remote: bool = False) -> None:
         self.folder = folder
-        self.database = Database(folder / "data")
+        self.database = gallery_database(folder / "data")
         self.gallery = RecordingGallery(self.database)
         self.thumbnails = Thumbnails(folder / "data")
         settings = Settings(data_dir=folder / "data", output_dir=folder / "pictures")

@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import Metadata, Reservation, State, StoredImage
 from imagerouter_mcp.gallery.journal import (
@@ -29,6 +28,7 @@ from imagerouter_mcp.gallery.journal import (
 from imagerouter_mcp.gallery.ledger import Ledger, Spent
 from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.money import dollars
 from support.older_gallery import go_back_to_version_3
 
@@ -43,7 +43,7 @@ class Process:
     """What one process of a person holds, within this one."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._database = Database(data_dir)
+        self._database = gallery_database(data_dir)
         self.journal = Journal(self._database, data_dir)
         self.gallery = Gallery(self._database)
         self.ledger = Ledger(self._database)

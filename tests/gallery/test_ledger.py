@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.database.sqlite import SQLiteDatabase
 from imagerouter_mcp.gallery.days import start_of, today
 from imagerouter_mcp.gallery.entries import Metadata, Reservation, StoredImage
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.ledger import Ledger
 from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.gallery.tables import gallery_database
 from support.older_gallery import go_back_to_version_3
 
 ROWS = 100_000
@@ -38,8 +39,8 @@ TimeZone = Callable[[str], None]
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with closing(Database(tmp_path)) as opened:
+def database(tmp_path: Path) -> Iterator[SQLiteDatabase]:
+    with closing(gallery_database(tmp_path)) as opened:
         yield opened
 
 
@@ -52,7 +53,7 @@ def add_pictures(connection: sqlite3.Connection, *dates: datetime) -> None:
     )
 
 
-def steps(database: Database, work: Callable[[], object]) -> int:
+def steps(database: SQLiteDatabase, work: Callable[[], object]) -> int:
     """How many hundreds of instructions SQLite carries out for some work."""
     counted = 0
 
@@ -60,18 +61,18 @@ def steps(database: Database, work: Callable[[], object]) -> int:
         nonlocal counted
         counted += 1
 
-    with database.transaction() as connection:
+    with database.reading() as connection:
         connection.set_progress_handler(count, 100)
     work()
-    with database.transaction() as connection:
+    with database.reading() as connection:
         connection.set_progress_handler(None, 0)
     return counted
 
 
 def test_a_hundred_thousand_records_of_today_make_no_call_longer_in_a_gallery_without_sums_too(
-    database: Database, tmp_path: Path
+    database: SQLiteDatabase, tmp_path: Path
 ) -> None:
-    with database.transaction("IMMEDIATE") as connection:
+    with database.writing() as connection:
         go_back_to_version_3(connection)
         for statement in MANY.split(";")[:-1]:
             connection.execute(statement, {"rows": ROWS, "now": start_of(today()).timestamp() + 3600})
@@ -98,7 +99,7 @@ def test_a_hundred_thousand_records_of_today_make_no_call_longer_in_a_gallery_wi
 
 
 def test_the_sums_agree_with_the_records_whatever_happens_to_these(
-    database: Database, tmp_path: Path
+    database: SQLiteDatabase, tmp_path: Path
 ) -> None:
     chance = random.Random(1)  # noqa: S311 - amounts, not secrets
     journal = Journal(database, tmp_path)
@@ -129,18 +130,18 @@ def test_the_sums_agree_with_the_records_whatever_happens_to_these(
         "UPDATE generations SET cost_usd = '0.1' WHERE cost_usd IS NULL",
         "DELETE FROM journal WHERE id % 5 = 0",
     ):
-        with database.transaction("IMMEDIATE") as connection:
+        with database.writing() as connection:
             connection.execute(change)
         agree(database)
-    with database.transaction("IMMEDIATE") as connection:
+    with database.writing() as connection:
         before = connection.execute("SELECT * FROM spent").fetchall()
         connection.execute("DELETE FROM generations WHERE id % 2")
         assert connection.execute("SELECT * FROM spent").fetchall() == before, "it was paid for all the same"
 
 
-def agree(database: Database) -> None:
+def agree(database: SQLiteDatabase) -> None:
     """Compare the sums with the charges one by one, added up as decimal numbers."""
-    with database.transaction() as connection:
+    with database.reading() as connection:
         kept = connection.execute(
             "SELECT quarter, model, certain, micro_usd, results FROM spent WHERE results ORDER BY 1, 2, 3"
         ).fetchall()
@@ -156,22 +157,22 @@ def agree(database: Database) -> None:
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows cannot be given a time zone")
 def test_a_day_of_25_hours_counts_its_last_hour_and_the_next_day_does_not(
-    database: Database, time_zone: TimeZone
+    database: SQLiteDatabase, time_zone: TimeZone
 ) -> None:
     time_zone("CET-1CEST,M3.5.0,M10.5.0/3")
     sunday = date(2026, 10, 25)
     made = datetime(2026, 10, 25, 22, 30, tzinfo=UTC)  # 23:30, half an hour before midnight
     assert made - start_of(sunday) > timedelta(hours=24)
-    with database.transaction("IMMEDIATE") as connection:
+    with database.writing() as connection:
         add_pictures(connection, made)
     ledger = Ledger(database)
     days = [sunday + timedelta(days=days) for days in (-1, 0, 1)]
     assert [ledger.committed(day) for day in days] == [0, Decimal("0.04"), 0]
 
 
-def test_a_day_begins_with_its_first_second_and_ends_with_its_last(database: Database) -> None:
+def test_a_day_begins_with_its_first_second_and_ends_with_its_last(database: SQLiteDatabase) -> None:
     begins, ends = (start_of(today() + timedelta(days=days)) for days in (0, 1))
-    with database.transaction("IMMEDIATE") as connection:
+    with database.writing() as connection:
         add_pictures(connection, begins, ends - timedelta(seconds=1), ends, begins - timedelta(seconds=1))
     ledger = Ledger(database)
     assert ledger.committed(today()) == 2 * Decimal("0.04")
@@ -179,9 +180,11 @@ def test_a_day_begins_with_its_first_second_and_ends_with_its_last(database: Dat
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows cannot be given a time zone")
-def test_who_travels_finds_the_day_of_the_new_time_zone(database: Database, time_zone: TimeZone) -> None:
+def test_who_travels_finds_the_day_of_the_new_time_zone(
+    database: SQLiteDatabase, time_zone: TimeZone
+) -> None:
     began = datetime(2026, 1, 1, 0, 50, tzinfo=UTC)
-    with database.transaction("IMMEDIATE") as connection:
+    with database.writing() as connection:
         add_pictures(connection, *(began + timedelta(hours=hour) for hour in range(72)))
     for rule in ("UTC0", "NPT-5:45", "NZDT-13", "HST10"):
         time_zone(rule)

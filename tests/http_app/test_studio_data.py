@@ -13,9 +13,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import StoredImage
+from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.http_app.studio import live_changes
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import App
@@ -38,7 +38,7 @@ async def studio(settings: Settings) -> AsyncGenerator[Studio]:
 
 def record(settings: Settings, *images: StoredImage) -> list[str]:
     """Record pictures as another process does; return their handles."""
-    with closing(Database(settings.data_dir)) as database:
+    with closing(gallery_database(settings.data_dir)) as database:
         made = RecordingGallery(database).record(images, prompt="a fox <b>", model="m")
     return [image.handle for image in made.images]
 

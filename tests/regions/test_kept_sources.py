@@ -17,11 +17,11 @@ from mcp import Client
 from PIL import Image
 
 from imagerouter_mcp.gallery.answers import Answers
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.days import start_of, today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.kept_sources import KeptSources
+from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.generation.planning.finishing import Cut, Finishing
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.server import build_server
@@ -63,7 +63,7 @@ def photo(tmp_path: Path) -> Path:
 
 def left_by_another_process(settings: Settings) -> str:
     """Leave a masked edit whose answer has arrived and whose process is gone; return its handle."""
-    database = Database(settings.data_dir)
+    database = gallery_database(settings.data_dir)
     journal = Journal(database, settings.data_dir)
     (handle,), _ = journal.begin("of an edit", [("A balloon", MODEL)], again=True)
     plan = Plan(

@@ -16,10 +16,10 @@ from PIL import Image
 
 from imagerouter_mcp.fetch import tls_context
 from imagerouter_mcp.gallery.answers import Answers
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.days import start_of, today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.generation.planning.finishing import Finishing
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.prices import Estimate
@@ -50,7 +50,7 @@ def leave(settings: Settings) -> Callable[..., str]:
     """Leaves a generation as a server does that ends in the middle of it; gives its handle."""
 
     def left(state: str, kept: bytes | None = None, finishing: Finishing | None = None) -> str:
-        database = Database(settings.data_dir)
+        database = gallery_database(settings.data_dir)
         journal = Journal(database, settings.data_dir)
         (handle,), _ = journal.begin(f"of {state}", [("A fox", "vendor/x")], again=True)
         plan = Plan(

@@ -14,6 +14,7 @@ import anyio
 import uvicorn
 from starlette.types import ASGIApp
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.descriptor_limit import raise_descriptor_limit
 from imagerouter_mcp.errors import ConfigurationError
@@ -25,7 +26,7 @@ from imagerouter_mcp.http_app.exposure import EVERYWHERE, check_exposure, is_loo
 from imagerouter_mcp.http_app.request_log import log_requests
 from imagerouter_mcp.http_app.studio.opening_links import noted_address, opening_link
 from imagerouter_mcp.settings import Settings
-from imagerouter_mcp.wiring import App, open_app
+from imagerouter_mcp.wiring import open_app
 
 logger = logging.getLogger(__name__)
 
@@ -120,16 +121,16 @@ def _say(settings: Settings, sentence: str) -> None:
         print(sentence, file=sys.stderr, flush=True)
 
 
-async def serve(served: ASGIApp, app: App, listener: socket.socket, draining: Draining) -> None:
+async def serve(served: ASGIApp, apps: Apps, listener: socket.socket, draining: Draining) -> None:
     """Serve an application until a signal arrives, and what is under way is done.
 
     Args:
         served: What answers.
-        app: What it works with; its settings name the proxies that are believed.
+        apps: What it works with; their settings name the proxies that are believed.
         listener: Where requests arrive.
         draining: How long to go on accepting requests after the signal.
     """
-    settings = app.settings
+    settings = apps.settings
     config = uvicorn.Config(
         served,
         http=Connection,
@@ -143,7 +144,7 @@ async def serve(served: ASGIApp, app: App, listener: socket.socket, draining: Dr
         timeout_graceful_shutdown=CLOSING_SECONDS,
     )
     logging.getLogger("uvicorn.error").addFilter(_is_no_late_ending)
-    server = Server(config, draining, app.end_calls, settings.grace_seconds)
+    server = Server(config, draining, apps.end_calls, settings.grace_seconds)
     await server.serve(sockets=[listener])
 
 

@@ -5,15 +5,14 @@ takes over its entries: it ends those that were never sent, and settles the rest
 """
 
 import json
-import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from imagerouter_mcp.database.schema import Connection, Database
 from imagerouter_mcp.gallery import rows
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.elapsed import clock_name, uptime
 from imagerouter_mcp.gallery.entries import (
     OPEN_STATES,
@@ -26,8 +25,8 @@ from imagerouter_mcp.gallery.entries import (
 )
 from imagerouter_mcp.gallery.ledger import committed
 from imagerouter_mcp.gallery.owners import Owners
-from imagerouter_mcp.gallery.schema import error_field
 from imagerouter_mcp.gallery.stored_values import StoredRow
+from imagerouter_mcp.gallery.tables import error_field
 
 JOINED_FOR = timedelta(minutes=10)
 """How long after its end a call answers the same call, if it may have cost money or was delivered."""
@@ -87,7 +86,7 @@ class Journal:
         """
         owner = self._owners.hold()
         now = datetime.now(UTC)
-        with self._database.transaction("IMMEDIATE") as connection:
+        with self._database.writing() as connection:
             if now >= self._sweep_at:
                 self._sweep_at = now + _SWEPT_EVERY
                 _sweep(connection, now - LISTED_FOR)
@@ -115,7 +114,7 @@ class Journal:
 
     def same_call(self, fingerprint: str, *, join_delivered: bool = True) -> str | None:
         """Return the earlier call that `begin` would answer with, if there is one."""
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return _same(connection, fingerprint, join_delivered=join_delivered)
 
     def lately(self, handle: str) -> list[Entry]:
@@ -138,7 +137,7 @@ class Journal:
             call: The call.
             others: Generations of other calls.
         """
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             found = connection.execute(
                 "SELECT 1 FROM journal WHERE handle IN (SELECT value FROM json_each(?)) AND created_at >"
                 " (SELECT max(coalesce(ended_at, 1e99)) FROM journal WHERE call = ? AND delivered) LIMIT 1",
@@ -160,7 +159,7 @@ class Journal:
             None if the money was reserved; else the amount already spent or reserved, and nothing changed.
         """
         wanted = sum((each.usd for each in reservations), Decimal())
-        with self._database.transaction("IMMEDIATE") as connection:
+        with self._database.writing() as connection:
             if budget_usd is not None:
                 already = committed(connection, day)
                 if already + wanted > budget_usd:
@@ -173,17 +172,17 @@ class Journal:
 
     def drop(self, handles: Collection[str]) -> None:
         """Remove generations of which nobody was told and for which nothing was sent."""
-        with self._database.transaction("IMMEDIATE") as connection:
+        with self._database.writing() as connection:
             connection.executemany("DELETE FROM journal WHERE handle = ?", [(handle,) for handle in handles])
 
     def replan(self, handle: str, plan: str) -> None:
         """Replace the plan of a generation that has not been sent."""
-        with self._database.transaction("IMMEDIATE") as connection:
+        with self._database.writing() as connection:
             connection.execute("UPDATE journal SET job = ? WHERE handle = ?", (plan, handle))
 
     def mark(self, handle: str, state: State) -> None:
         """Set the stage of a generation that has not ended."""
-        with self._database.transaction("IMMEDIATE") as connection:
+        with self._database.writing() as connection:
             connection.execute("UPDATE journal SET state = ? WHERE handle = ?", (state, handle))
 
     def record(
@@ -204,7 +203,7 @@ class Journal:
             metadata: What was sent, and what the service said about it.
         """
         now = datetime.now(UTC)
-        with self._database.transaction("IMMEDIATE") as connection:
+        with self._database.writing() as connection:
             record = rows.insert(connection, handle, now, metadata, images)
             connection.execute(
                 f"UPDATE journal SET state = 'done', {_ENDS}, notes = ? WHERE handle = ?",  # noqa: S608 - our own words
@@ -220,7 +219,7 @@ class Journal:
             state: "failed", "unknown" or "not_sent".
             error: The reason, as JSON fields.
         """
-        with self._database.transaction("IMMEDIATE") as connection:
+        with self._database.writing() as connection:
             connection.execute(
                 f"UPDATE journal SET state = ?, {_ENDS}, error = ? WHERE handle = ?"  # noqa: S608 - our own words
                 f" AND state IN ({_OPEN})",
@@ -229,7 +228,7 @@ class Journal:
 
     def note_delivered(self, call: str) -> None:
         """Note that somebody got the outcome of a call."""
-        with self._database.transaction("IMMEDIATE") as connection:
+        with self._database.writing() as connection:
             connection.execute("UPDATE journal SET delivered = 1 WHERE call = ?", (call,))
 
     def call(self, handle: str) -> list[Entry]:
@@ -290,7 +289,7 @@ class Journal:
         return [entry for entry in stranded if entry.state == "working"]
 
     def _others(self) -> list[str]:
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             found = connection.execute(
                 f"SELECT DISTINCT owner FROM journal WHERE state IN ({_OPEN}) AND owner IS NOT ?",  # noqa: S608 - our own words
                 (self._owners.name,),
@@ -302,7 +301,7 @@ class Journal:
             if not gone:
                 return []
             owner = self._owners.hold()
-            with self._database.transaction("IMMEDIATE") as connection:
+            with self._database.writing() as connection:
                 connection.execute(
                     f"UPDATE journal SET state = 'not_sent', {_ENDS}, error = ? WHERE owner IS ? AND state"  # noqa: S608 - our own words
                     " IN ('preparing', 'queued')",
@@ -315,7 +314,7 @@ class Journal:
         return [entry for (handle,) in sent for entry in self._select("handle = ?", handle)]
 
     def _select(self, where: str, *values: object) -> list[Entry]:
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             found = connection.execute(f"SELECT {_COLUMNS} FROM journal WHERE {where}", values)  # noqa: S608 - our own words
             return [_entry(row) for row in found]
 
@@ -338,7 +337,7 @@ _UNREADABLE = {
 }
 
 
-def _sweep(connection: sqlite3.Connection, before: datetime) -> None:
+def _sweep(connection: Connection, before: datetime) -> None:
     """Forget ended generations that cost nothing, and the plans of the others, which their records repeat."""
     ended = (before.timestamp(),)
     connection.execute(
@@ -358,7 +357,7 @@ def _joined_since() -> tuple[str, float, float]:
     return clock_name(), uptime() - seconds, datetime.now(UTC).timestamp() - seconds
 
 
-def _same(connection: sqlite3.Connection, fingerprint: str, *, join_delivered: bool) -> str | None:
+def _same(connection: Connection, fingerprint: str, *, join_delivered: bool) -> str | None:
     """Return the newest call that asks for the same and need not, or must not, be paid for once more."""
     found = connection.execute(
         f"SELECT call FROM journal WHERE fingerprint = ? AND (state IN ({_OPEN}) OR {_LATELY}"  # noqa: S608 - our own words
