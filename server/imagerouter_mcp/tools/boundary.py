@@ -89,7 +89,7 @@ class SpeakingServer(MCPServer[Apps]):
             tell(ToolCalled(tool=known, seconds=time.perf_counter() - began, **facts))
 
     async def _answer(
-        self, name: str, arguments: dict[str, Any], context: Context[App, Any] | None
+        self, name: str, arguments: dict[str, Any], context: Context[Apps, Any] | None
     ) -> CallToolResult | InputRequiredResult:
         tool = self._declared.get(name)
         if tool is None:
