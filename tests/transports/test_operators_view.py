@@ -86,11 +86,11 @@ async def test_the_log_as_json_tells_of_each_call_and_nothing_private(
         ids = [call["request_id"] for call in logged(running, " answered: ")]
         assert len(set(ids)) == len(ids) == 8
         assert set(ids) <= {line["request_id"] for line in logged(running, "POST /mcp 200")}
-        assert (called["tool"], called["outcome"]) == ("generate_image", "ok")
+        assert (called["person"], called["tool"], called["outcome"]) == ("local", "generate_image", "ok")
         assert called["generation"] == made.structured_content["generation"]
         (ended, *_) = logged(running, "ended: ok")
         assert float(ended["cost_usd"]) == made.structured_content["cost_usd"]
-        assert ended["model"] == PAID
+        assert (ended["model"], ended["request_id"]) == (PAID, called["request_id"])
         (request, *_) = logged(running, "/files/img_0000")
         assert (request["status"], request["path"]) == (403, "/files/img_0000")
         said = running.log.read_text("utf-8")

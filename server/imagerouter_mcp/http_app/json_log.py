@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from imagerouter_mcp import events
 from imagerouter_mcp.errors import ConfigurationError, ImageRouterError
-from imagerouter_mcp.http_app.request_log import request_id
+from imagerouter_mcp.http_app.request_log import person_id, request_id
 from imagerouter_mcp.lines import one_line
 from imagerouter_mcp.settings import Settings
 
@@ -43,6 +43,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": one_line(_message(record)),
             "request_id": request_id.get(),
+            "person": person_id.get(),
             **_facts(record),
             **_exception(record),
         }

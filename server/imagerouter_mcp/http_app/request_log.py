@@ -19,6 +19,8 @@ _MAX_PATH = 120
 
 logger = logging.getLogger(__name__)
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
+person_id: ContextVar[str | None] = ContextVar("person_id", default=None)
+"""The person who sent the request, once they are recognised."""
 
 
 class RequestLog:
@@ -50,7 +52,7 @@ class RequestLog:
             await send(message)
 
         began = time.perf_counter()
-        before = request_id.set(own)
+        before, nobody = request_id.set(own), person_id.set(None)
         try:
             await self._app(scope, receive, with_id)
         finally:
@@ -63,6 +65,7 @@ class RequestLog:
             )
             logger.info("%s", served)
             request_id.reset(before)
+            person_id.reset(nobody)
 
 
 def log_requests() -> None:
