@@ -266,6 +266,8 @@ class Settings(BaseSettings):
     """The most that all calls of a day may cost together, over all of the person's processes."""
     confirm_usd: _Usd | None = None
     """The most that a call may cost without asking the person; unset, nobody is asked."""
+    people: bool = False
+    """Serve several people over HTTP, each with a gallery of their own; whoever is not known is refused."""
     mcp_token: Annotated[tuple[SecretStr, ...], NoDecode, _Listed] = ()
     """Bearer tokens that HTTP clients must send, separated by commas: two while one is being replaced."""
     public_url: _WebAddress | None = None

@@ -144,6 +144,7 @@ class App:
         links: Makes links for callers on other machines; None if callers are on this one.
         typed: Whether a person types each call, so that a repeated one asks for another result.
         shared: What the Apps of several people use together; None for an App that has it to itself.
+        person: Whom it works for.
     """
 
     def __init__(
@@ -153,10 +154,12 @@ class App:
         *,
         typed: bool = False,
         shared: Shared | None = None,
+        person: Person = LOCAL,
     ) -> None:
         self._settings = settings
         self.links = links
         self.typed = typed
+        self.person = person
         self._owns_shared = shared is None
         self.shared = shared or Shared(settings)
 
@@ -169,9 +172,13 @@ class App:
         """Return this App: it has one person, who sends every request."""
         return self
 
-    async def find(self, person: str) -> Person | None:
+    async def find(self, person: str, /) -> Person | None:
         """Return the one person, if this is the id."""
         return LOCAL if person == LOCAL.id else None
+
+    async def by_token(self, _: str, /) -> Person | None:
+        """Return None: nobody has a token of their own."""
+        return None
 
     def using(self, _: Person, /) -> AbstractAsyncContextManager["App"]:
         """Return a block in which this App is the present one, as it always is."""
@@ -180,7 +187,7 @@ class App:
     def for_person(self, person: Person) -> "App":
         """Return an App of another person, with folders and links of their own."""
         links = self.links.for_person(person.id) if self.links else None
-        return App(self.settings.for_person(person.id), links, shared=self.shared)
+        return App(self.settings.for_person(person.id), links, shared=self.shared, person=person)
 
     @property
     def at_work(self) -> bool:
