@@ -9,7 +9,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint c
 INSTALL_HASHED = $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement
 MAKE_VENV = $(PYTHON) -m venv .venv && $(INSTALL_HASHED) requirements-build.txt
 INSTALL_RUNTIME = $(INSTALL_HASHED) requirements.txt && $(INSTALL) --no-deps --no-build-isolation --editable .
-INSTALL_DEV = $(INSTALL) --group dev --no-build-isolation --editable ".[heic,socks,svg,terminal]"
+INSTALL_DEV = $(INSTALL) --group dev --no-build-isolation --editable ".[heic,socks,svg,team,terminal]"
 else
 MAKE_VENV = uv venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON))
 INSTALL_RUNTIME = uv sync --quiet --locked --inexact --no-dev

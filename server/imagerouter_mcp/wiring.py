@@ -104,8 +104,9 @@ class App:
     def journal(self) -> "Journal":
         """The entries of what is being made, and of what became of it."""
         from imagerouter_mcp.gallery.journal import Journal
+        from imagerouter_mcp.gallery.owners import Owners
 
-        return Journal(self._database, self.settings.data_dir)
+        return Journal(self._database, Owners(self.settings.data_dir / "running"))
 
     @cached_property
     def answers(self) -> "Answers":

@@ -17,6 +17,7 @@ from imagerouter_mcp.gallery.deletion import Deletion
 from imagerouter_mcp.gallery.entries import Metadata, Record, Reservation, StoredImage
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.ledger import Ledger
+from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.gallery.thumbnails import Thumbnails
 from imagerouter_mcp.settings import Settings
@@ -182,7 +183,7 @@ def test_names_that_are_no_picture_are_told_one_by_one(place: Place) -> None:
 
 
 def test_a_picture_whose_call_is_under_way_is_kept_whole(place: Place) -> None:
-    journal = Journal(place.database, place.folder / "data")
+    journal = Journal(place.database, Owners(place.folder / "data" / "running"))
     (first, second), _ = journal.begin("call", [("a fox", "m"), ("a fox", "m")], again=True)
     reserved = [Reservation(handle=each, model="m", usd=Decimal(1), plan="") for each in (first, second)]
     journal.reserve(reserved, None, today())

@@ -44,7 +44,7 @@ class Process:
 
     def __init__(self, data_dir: Path) -> None:
         self._database = gallery_database(data_dir)
-        self.journal = Journal(self._database, data_dir)
+        self.journal = Journal(self._database, Owners(data_dir / "running"))
         self.gallery = Gallery(self._database)
         self.ledger = Ledger(self._database)
 
@@ -70,7 +70,7 @@ class Process:
         handles = self.begin(fingerprint, count)
         self.reserve(*handles)
         for handle in handles:
-            self.journal.mark(handle, "working")
+            self.journal.leaves(handle)
         return handles
 
     def record(self, handle: str, notes: tuple[str, ...] = ()) -> None:
@@ -121,7 +121,7 @@ def test_every_stage_is_on_disk_when_it_is_reached(process: Process, data_dir: P
     assert process.reserve(handle) is None
     (row,) = on_disk(data_dir, "state, model, reserved_usd, job")
     assert row == ("queued", "vendor/chosen", "0.04", f"plan of {handle}")
-    process.journal.mark(handle, "working")
+    process.journal.leaves(handle)
     assert on_disk(data_dir) == [(handle, "working")]
     process.record(handle, ("It is small.",))
     assert on_disk(data_dir, "handle, state, notes") == [(handle, "done", '["It is small."]')]
@@ -299,7 +299,7 @@ def test_what_a_generation_counts_depends_on_where_it_is(process: Process) -> No
     assert spent() == ()
     process.reserve(handle)
     assert spent() == ("$0.04 under way",)
-    process.journal.mark(handle, "working")
+    process.journal.leaves(handle)
     assert spent() == ("$0.04 under way",)
     process.record(handle)
     assert spent() == ("$0.01 certain",)

@@ -16,6 +16,7 @@ from imagerouter_mcp.gallery.days import start_of, today
 from imagerouter_mcp.gallery.entries import Metadata, Reservation, StoredImage
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.ledger import Ledger
+from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.tables import gallery_database
 from support.older_gallery import go_back_to_version_3
@@ -77,7 +78,11 @@ def test_a_hundred_thousand_records_of_today_make_no_call_longer_in_a_gallery_wi
         for statement in MANY.split(";")[:-1]:
             connection.execute(statement, {"rows": ROWS, "now": start_of(today()).timestamp() + 3600})
     database.close()
-    journal, gallery, ledger = Journal(database, tmp_path), Gallery(database), Ledger(database)
+    journal, gallery, ledger = (
+        Journal(database, Owners(tmp_path / "running")),
+        Gallery(database),
+        Ledger(database),
+    )
     assert ledger.committed(today()) == Decimal("12.3")
     reservation = Reservation(handle="gen_1", model="m", usd=Decimal(), plan="")
     works: dict[str, Callable[[], object]] = {
@@ -102,7 +107,7 @@ def test_the_sums_agree_with_the_records_whatever_happens_to_these(
     database: SQLiteDatabase, tmp_path: Path
 ) -> None:
     chance = random.Random(1)  # noqa: S311 - amounts, not secrets
-    journal = Journal(database, tmp_path)
+    journal = Journal(database, Owners(tmp_path / "running"))
     for number in range(40):
         ((handle,), _) = journal.begin(f"call {number}", [FOX], again=True)
         usd = Decimal(chance.randrange(10**12)).scaleb(-6)
