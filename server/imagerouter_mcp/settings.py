@@ -329,6 +329,17 @@ class Settings(BaseSettings):
         """Folders that source images may be read from: empty means none, None means any."""
         return self.input_dirs or (() if self.remote else None)
 
+    def for_person(self, person: str) -> "Settings":
+        """Return the settings of one of several people: the same, with folders of their own.
+
+        Args:
+            person: The person's id.
+        """
+        folders = {"data_dir": self.data_dir / "people" / person, "output_dir": self.output_dir / person}
+        own = self.model_copy(update=folders)
+        vars(own).pop("_folders", None)  # a copy brings along what was computed from the folders before
+        return own
+
     def for_callers(self, text: str) -> str:
         """Return a text as callers may read it: without this machine's folders, if they are on another one.
 

@@ -5,11 +5,12 @@ of them. Only this file and the faces (`tools`, `server`, `http_app`, `cli`) kno
 """
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.people.person import LOCAL, Person
 from imagerouter_mcp.settings import Settings, expand
 
 if TYPE_CHECKING:
@@ -38,21 +39,153 @@ if TYPE_CHECKING:
     from imagerouter_mcp.generation.step_runner import StepRunner
 
 
+class Shared:
+    """What all people of a process use together: connections, the model list, the queue of the key.
+
+    Args:
+        settings: The operator's settings, or the error in them, which every use then reports.
+    """
+
+    def __init__(self, settings: Settings | ConfigurationError) -> None:
+        self._settings = settings
+
+    @property
+    def settings(self) -> Settings:
+        """The operator's settings.
+
+        Raises:
+            ConfigurationError: They cannot be used.
+        """
+        if isinstance(self._settings, ConfigurationError):
+            raise self._settings
+        return self._settings
+
+    @cached_property
+    def catalogue(self) -> "Catalogue":
+        """The model list."""
+        from imagerouter_mcp.api.catalogue import Catalogue
+
+        return Catalogue(self._fetch_models)
+
+    @cached_property
+    def popularity(self) -> "Popularity":
+        """The models by how much they are used."""
+        from imagerouter_mcp.api.popularity import Popularity
+
+        return Popularity(self._fetch_popular, self.catalogue)
+
+    @cached_property
+    def client(self) -> "ImageRouterClient":
+        """ImageRouter's endpoints.
+
+        Raises:
+            ConfigurationError: The API key or the proxy settings cannot be used.
+        """
+        from imagerouter_mcp.api.client import ImageRouterClient
+        from imagerouter_mcp.api.http import ServiceHTTP
+
+        service = ServiceHTTP(self._http, self.settings.key, self.settings.stall_seconds)
+        return ImageRouterClient(service, self.settings)
+
+    @cached_property
+    def fetcher(self) -> "Fetcher":
+        """Downloads, without the API key."""
+        from imagerouter_mcp.addresses import Policy, origin_of
+        from imagerouter_mcp.fetch import Fetcher
+
+        policy = Policy(origin_of(self.settings.base_url), self.settings.allow_private_urls)
+        return Fetcher(policy, self.settings.stall_seconds)
+
+    @cached_property
+    def descriptors(self) -> "Descriptors":
+        """How many files may be open."""
+        from imagerouter_mcp.generation.descriptors import Descriptors
+
+        return Descriptors()
+
+    @cached_property
+    def pace(self) -> "Pace":
+        """Whose turn it is to send."""
+        from imagerouter_mcp.generation.calls.pace import Pace
+
+        return Pace(self.settings.concurrency, self.client.rate)
+
+    @cached_property
+    def _http(self):  # noqa: ANN202 - only api/ and fetch.py name httpx
+        from imagerouter_mcp.fetch import http_client
+
+        return http_client()
+
+    async def _fetch_models(self) -> object:
+        return await self.client.models()
+
+    async def _fetch_popular(self) -> object:
+        return await self.client.popular()
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        if "pace" in self.__dict__:
+            self.pace.stop()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        built = self.__dict__
+        if "_http" in built:
+            await self._http.aclose()
+        if "fetcher" in built:
+            await self.fetcher.aclose()
+
+
 class App:
-    """All parts of one process.
+    """All parts that work for one person.
 
     Args:
         settings: The person's settings, or the error in them, which every call then reports.
         links: Makes links for callers on other machines; None if callers are on this one.
         typed: Whether a person types each call, so that a repeated one asks for another result.
+        shared: What the Apps of several people use together; None for an App that has it to itself.
     """
 
     def __init__(
-        self, settings: Settings | ConfigurationError, links: "Links | None" = None, *, typed: bool = False
+        self,
+        settings: Settings | ConfigurationError,
+        links: "Links | None" = None,
+        *,
+        typed: bool = False,
+        shared: Shared | None = None,
     ) -> None:
         self._settings = settings
         self.links = links
         self.typed = typed
+        self._owns_shared = shared is None
+        self.shared = shared or Shared(settings)
+
+    @property
+    def operator(self) -> "App":
+        """This App: the local person is the operator."""
+        return self
+
+    def present(self) -> "App":
+        """Return this App: it has one person, who sends every request."""
+        return self
+
+    async def find(self, person: str) -> Person | None:
+        """Return the one person, if this is the id."""
+        return LOCAL if person == LOCAL.id else None
+
+    def using(self, _: Person, /) -> AbstractAsyncContextManager["App"]:
+        """Return a block in which this App is the present one, as it always is."""
+        return nullcontext(self)
+
+    def for_person(self, person: Person) -> "App":
+        """Return an App of another person, with folders and links of their own."""
+        links = self.links.for_person(person.id) if self.links else None
+        return App(self.settings.for_person(person.id), links, shared=self.shared)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a call is under way."""
+        return "calls" in self.__dict__ and self.calls.under_way
 
     @property
     def settings(self) -> Settings:
@@ -129,41 +262,29 @@ class App:
 
         return Uploads(self.settings.data_dir)
 
-    @cached_property
+    @property
     def catalogue(self) -> "Catalogue":
         """The model list."""
-        from imagerouter_mcp.api.catalogue import Catalogue
+        return self.shared.catalogue
 
-        return Catalogue(self._fetch_models)
-
-    @cached_property
+    @property
     def popularity(self) -> "Popularity":
         """The models by how much they are used."""
-        from imagerouter_mcp.api.popularity import Popularity
+        return self.shared.popularity
 
-        return Popularity(self._fetch_popular, self.catalogue)
-
-    @cached_property
+    @property
     def client(self) -> "ImageRouterClient":
         """ImageRouter's endpoints.
 
         Raises:
             ConfigurationError: The API key or the proxy settings cannot be used.
         """
-        from imagerouter_mcp.api.client import ImageRouterClient
-        from imagerouter_mcp.api.http import ServiceHTTP
+        return self.shared.client
 
-        service = ServiceHTTP(self._http, self.settings.key, self.settings.stall_seconds)
-        return ImageRouterClient(service, self.settings)
-
-    @cached_property
+    @property
     def fetcher(self) -> "Fetcher":
         """Downloads, without the API key."""
-        from imagerouter_mcp.addresses import Policy, origin_of
-        from imagerouter_mcp.fetch import Fetcher
-
-        policy = Policy(origin_of(self.settings.base_url), self.settings.allow_private_urls)
-        return Fetcher(policy, self.settings.stall_seconds)
+        return self.shared.fetcher
 
     @cached_property
     def sources(self) -> "Sources":
@@ -173,7 +294,7 @@ class App:
 
         self._ensure_temporary_folder()
         reader = SourceReader(self.fetcher, expand, self.settings.source_folders)
-        return Sources(reader, self.gallery, self.uploads, self._descriptors, self._is_newer)
+        return Sources(reader, self.gallery, self.uploads, self.shared.descriptors, self._is_newer)
 
     @cached_property
     def delivery(self) -> "Delivery":
@@ -229,32 +350,14 @@ class App:
 
         sender = Sender(
             client=self.client,
-            pace=self._pace,
+            pace=self.shared.pace,
             journal=self.journal,
             answers=self.answers,
             gallery=self.gallery,
             catalogue=self.catalogue,
-            descriptors=self._descriptors,
+            descriptors=self.shared.descriptors,
         )
         return Runner(self.planner, sender, self.delivery, self.journal, self.answers)
-
-    @cached_property
-    def _descriptors(self) -> "Descriptors":
-        from imagerouter_mcp.generation.descriptors import Descriptors
-
-        return Descriptors()
-
-    @cached_property
-    def _pace(self) -> "Pace":
-        from imagerouter_mcp.generation.calls.pace import Pace
-
-        return Pace(self.settings.concurrency, self.client.rate)
-
-    @cached_property
-    def _http(self):  # noqa: ANN202 - only api/ and fetch.py name httpx
-        from imagerouter_mcp.fetch import http_client
-
-        return http_client()
 
     def _ensure_temporary_folder(self) -> None:
         """Have temporary files made in the data folder if the system has no folder for them.
@@ -277,17 +380,11 @@ class App:
     async def _is_newer(self) -> bool:
         return await self.client.is_newer()
 
-    async def _fetch_models(self) -> object:
-        return await self.client.models()
-
-    async def _fetch_popular(self) -> object:
-        return await self.client.popular()
-
     async def end_calls(self, seconds: float) -> None:
         """Send nothing more, and give what was sent some seconds to arrive and be stored."""
         built = self.__dict__
-        if "_pace" in built:
-            self._pace.stop()
+        if self._owns_shared:
+            self.shared.stop()
         if "calls" in built:
             await self.calls.close(seconds)
 
@@ -296,16 +393,14 @@ class App:
         built = self.__dict__
         if "calls" in built:
             await self.end_calls(self.settings.grace_seconds)
-        if "_http" in built:
-            await self._http.aclose()
-        if "fetcher" in built:
-            await self.fetcher.aclose()
         if "journal" in built:
             self.journal.close()
         if "browsing" in built:
             self.browsing.close()
         if "_database" in built:
             self._database.close()
+        if self._owns_shared:
+            await self.shared.close()
 
 
 @asynccontextmanager

@@ -158,7 +158,7 @@ def test_another_process_with_the_same_data_folder_makes_codes_too_and_none_is_k
 def test_a_session_ends_after_twelve_idle_hours_and_only_then() -> None:
     now = [0.0]
     sessions = BrowserSessions(lambda: now[0])
-    shown = f"Bearer {sessions.open()}".encode()
+    shown = f"Bearer {sessions.open('local')}".encode()
     now[0] = IDLE_SECONDS - 1
     name = sessions.recognise(shown)
     assert name
@@ -171,9 +171,9 @@ def test_a_session_ends_after_twelve_idle_hours_and_only_then() -> None:
 
 def test_the_longest_idle_session_gives_way_when_there_are_too_many() -> None:
     sessions = BrowserSessions()
-    first, second = (f"Bearer {sessions.open()}".encode() for _ in range(2))
+    first, second = (f"Bearer {sessions.open('local')}".encode() for _ in range(2))
     sessions.recognise(first)
     for _ in range(MOST_SESSIONS - 1):
-        sessions.open()
+        sessions.open("local")
     assert sessions.recognise(second) is None
     assert sessions.recognise(first)

@@ -12,6 +12,7 @@ import anyio
 import uvicorn
 from starlette.types import ASGIApp
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.descriptor_limit import raise_descriptor_limit
 from imagerouter_mcp.errors import ConfigurationError
@@ -23,7 +24,7 @@ from imagerouter_mcp.http_app.exposure import EVERYWHERE, check_exposure, is_loo
 from imagerouter_mcp.http_app.request_log import log_requests
 from imagerouter_mcp.http_app.studio.opening_links import noted_address, opening_link
 from imagerouter_mcp.settings import Settings
-from imagerouter_mcp.wiring import App, open_app
+from imagerouter_mcp.wiring import open_app
 
 CLOSING_SECONDS = 2
 """Seconds that other requests may still take once the calls under way are done."""
@@ -80,16 +81,16 @@ async def _serve(settings: Settings, host: str, listener: socket.socket, shows_l
             await serve(build_http_app(app, host, draining=draining), app, listener, draining)
 
 
-async def serve(served: ASGIApp, app: App, listener: socket.socket, draining: Draining) -> None:
+async def serve(served: ASGIApp, apps: Apps, listener: socket.socket, draining: Draining) -> None:
     """Serve an application until a signal arrives, and what is under way is done.
 
     Args:
         served: What answers.
-        app: What it works with; its settings name the proxies that are believed.
+        apps: What it works with; their settings name the proxies that are believed.
         listener: Where requests arrive.
         draining: How long to go on accepting requests after the signal.
     """
-    settings = app.settings
+    settings = apps.settings
     config = uvicorn.Config(
         served,
         http=Connection,
@@ -103,7 +104,7 @@ async def serve(served: ASGIApp, app: App, listener: socket.socket, draining: Dr
         timeout_graceful_shutdown=CLOSING_SECONDS,
     )
     logging.getLogger("uvicorn.error").addFilter(_is_no_late_ending)
-    server = Server(config, draining, app.end_calls, settings.grace_seconds)
+    server = Server(config, draining, apps.end_calls, settings.grace_seconds)
     await server.serve(sockets=[listener])
 
 

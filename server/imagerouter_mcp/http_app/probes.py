@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from imagerouter_mcp import __version__
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.gallery.files import prepare_folder
 from imagerouter_mcp.http_app.draining import Draining
@@ -20,12 +21,12 @@ _HEADERS = {"Cache-Control": "no-store", "Connection": "close"}
 """A probe is not limited in rate; each one costs a connection instead."""
 
 
-def add_probes(server: MCPServer[App], app: App, draining: Draining) -> None:
+def add_probes(server: MCPServer[Apps], apps: Apps, draining: Draining) -> None:
     """Add `/health` and `/ready`, which need no token and reveal no secret.
 
     Args:
         server: The server being built.
-        app: What the tools work with.
+        apps: What the tools work with.
         draining: Whether the server is about to end; then it is not ready.
     """
 
@@ -42,7 +43,9 @@ def add_probes(server: MCPServer[App], app: App, draining: Draining) -> None:
             return JSONResponse({"status": "draining", "lacking": []}, 503, _HEADERS)
         lacking = ["an answer in time"]
         with anyio.move_on_after(PROBE_SECONDS):
-            lacking = await to_thread.run_sync(_lacking, app, abandon_on_cancel=True, limiter=one_at_a_time)
+            lacking = await to_thread.run_sync(
+                _lacking, apps.operator, abandon_on_cancel=True, limiter=one_at_a_time
+            )
         state = {"status": "not ready" if lacking else "ready", "lacking": lacking}
         return JSONResponse(state, 503 if lacking else 200, _HEADERS)
 

@@ -23,11 +23,11 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, InputRequiredResult
 from pydantic import AnyUrl, ValidationError
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import BudgetError, Charged, ImageRouterError, NotFoundError, PlanError
 from imagerouter_mcp.lines import one_line
 from imagerouter_mcp.tools.arguments import MAX_FAULTS, read_arguments
 from imagerouter_mcp.tools.structured import tool_result
-from imagerouter_mcp.wiring import App
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class ErrorContent(TypedDict):
     error: Fault
 
 
-class SpeakingServer(MCPServer[App]):
+class SpeakingServer(MCPServer[Apps]):
     """A server that answers every failure with a sentence.
 
     Args:
@@ -73,7 +73,7 @@ class SpeakingServer(MCPServer[App]):
         self._declared = {tool.name: tool for tool in tools}
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[App, Any] | None = None
+        self, name: str, arguments: dict[str, Any], context: Context[Apps, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; a failure becomes a result with `is_error` set."""
         tool = self._declared.get(name)
@@ -92,7 +92,7 @@ class SpeakingServer(MCPServer[App]):
             return _unreadable_consent()
 
     async def read_resource(
-        self, uri: AnyUrl | str, context: Context[App, Any] | None = None
+        self, uri: AnyUrl | str, context: Context[Apps, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         """Read a resource.
 

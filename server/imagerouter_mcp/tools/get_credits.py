@@ -41,7 +41,7 @@ class CreditsContent(TypedDict):
 @tool("Get credits", READS)
 async def get_credits(*, ctx: AppContext) -> Annotated[CallToolResult, CreditsContent]:
     """Tell the credits left, the balance and the limits of the API keys. Free."""
-    app = ctx.request_context.lifespan_context
+    app = ctx.request_context.lifespan_context.present()
     account = await app.client.credits(by_key=True)
     note = credit_note(account, await app.catalogue.known())
     notes = [note] if note else []

@@ -11,6 +11,7 @@ from mcp.server import MCPServer
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.gallery.entries import GalleryImage
 from imagerouter_mcp.http_app.downloads import PICTURE, inspected
@@ -40,18 +41,18 @@ class _Wanted:
     status: os.stat_result
 
 
-def add_pictures(server: MCPServer[App], app: App) -> None:
+def add_pictures(server: MCPServer[Apps], apps: Apps) -> None:
     """Add `/studio/pictures/{handle}` and `/studio/uploads`.
 
     Args:
         server: The server being built.
-        app: Holds the gallery.
+        apps: Hold the galleries.
     """
     turns = anyio.Semaphore(MADE_AT_ONCE)
 
     @server.custom_route(f"{STUDIO}pictures/{{handle}}", methods=["GET", "DELETE"])
     async def picture(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
-        handle = request.path_params["handle"]
+        app, handle = apps.present(), request.path_params["handle"]
         try:
             if request.method == "DELETE":
                 return await delete_one(app, handle)
@@ -67,6 +68,7 @@ def add_pictures(server: MCPServer[App], app: App) -> None:
 
     @server.custom_route(f"{STUDIO}uploads", methods=["POST"])
     async def upload(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
+        app = apps.present()
         return await take_upload(app, app.uploads.new_name(), request)
 
 

@@ -9,9 +9,9 @@ from mcp.server import MCPServer
 from starlette.requests import Request
 from starlette.responses import Response
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.http_app.exposure import STUDIO_FILES, STUDIO_PAGE
-from imagerouter_mcp.wiring import App
 
 VIEWS = Path(__file__).parents[2] / "views"
 PAGE = "studio/studio.html"
@@ -30,7 +30,7 @@ PAGE_HEADERS = {
 }
 
 
-def add_studio_page(server: MCPServer[App]) -> None:
+def add_studio_page(server: MCPServer[Apps]) -> None:
     """Add `/studio`, and below `/studio/views/` the folder with the page's files.
 
     Args:
