@@ -2,14 +2,21 @@
 
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+
+from imagerouter_mcp.database.leases import Leases
+from imagerouter_mcp.database.postgres import PostgresDatabase, PostgresServer
+from imagerouter_mcp.database.schema import Database
+from imagerouter_mcp.gallery.owners import Owners, OwnersAtWork
+from imagerouter_mcp.gallery.tables import SCHEMA, gallery_database
 
 ROLE = "imagerouter"
 SUPERUSER = "postgres"
@@ -60,7 +67,7 @@ class Cluster:
         self._run("pg_ctl", "--wait", "--silent", "--mode=immediate", "stop")
 
     def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run(
+        subprocess.run(  # noqa: S603 - our own words
             [*unprivileged(), str(self._programs / program), f"--pgdata={self.folder}/data", *arguments],
             check=True,
             cwd=self.folder,
@@ -71,11 +78,9 @@ class Cluster:
 
 def unprivileged() -> list[str]:
     """Return how a command begins that must not run as root."""
-    return (
-        ["setpriv", f"--reuid={_UNPRIVILEGED}", f"--regid={_UNPRIVILEGED}", "--clear-groups"]
-        if os.getuid() == 0
-        else []
-    )
+    if os.getuid() != 0:
+        return []
+    return ["setpriv", f"--reuid={_UNPRIVILEGED}", f"--regid={_UNPRIVILEGED}", "--clear-groups"]
 
 
 def postgres_programs() -> Path | None:
@@ -86,7 +91,7 @@ def postgres_programs() -> Path | None:
 
 
 @contextmanager
-def running_cluster(programs: Path) -> Iterator[Cluster]:
+def running_cluster(programs: Path) -> Generator[Cluster]:
     """Run a server for a block."""
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     try:
@@ -101,3 +106,26 @@ def running_cluster(programs: Path) -> Iterator[Cluster]:
             cluster.stop()
     finally:
         shutil.rmtree(folder)
+
+
+class Galleries:
+    """The galleries of a test: one in each data folder, in a file or in PostgreSQL as a person's own.
+
+    Args:
+        server: PostgreSQL; None for files.
+    """
+
+    def __init__(self, server: PostgresServer | None = None) -> None:
+        self._server = server
+        self._people: dict[Path, str] = {}
+
+    def database(self, data_dir: Path) -> Database:
+        """Open the database of a folder's gallery."""
+        if self._server is None:
+            return gallery_database(data_dir)
+        person = self._people.setdefault(data_dir, secrets.token_hex(8))
+        return PostgresDatabase(self._server, SCHEMA, person)
+
+    def owners(self, data_dir: Path) -> OwnersAtWork:
+        """Make what tells another process of this gallery from one that is gone."""
+        return Leases(self._server) if self._server else Owners(data_dir / "running")

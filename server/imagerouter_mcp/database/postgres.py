@@ -146,15 +146,21 @@ class PostgresDatabase:
         server: The database.
         schema: What it holds.
         person: Whose rows are seen and written; "" where the tables belong to all people.
+        alone: Whether nothing else uses the server, so that closing this closes its connections.
     """
 
-    def __init__(self, server: PostgresServer, schema: Schema, person: str = "") -> None:
+    def __init__(
+        self, server: PostgresServer, schema: Schema, person: str = "", *, alone: bool = False
+    ) -> None:
         self._server = server
+        self._alone = alone
         self._schema = schema
         self._person = person
 
     def close(self) -> None:
-        """Do nothing: the server's connections are everybody's."""
+        """Close the server's connections, unless others use them. The next transaction opens them again."""
+        if self._alone:
+            self._server.close()
 
     @contextmanager
     def reading(self) -> Generator["_Statements"]:

@@ -23,7 +23,7 @@ from imagerouter_mcp.gallery.entries import (
 )
 from imagerouter_mcp.gallery.error_fields import error_field
 from imagerouter_mcp.gallery.ledger import committed
-from imagerouter_mcp.gallery.owners import Owners
+from imagerouter_mcp.gallery.owners import OwnersAtWork
 from imagerouter_mcp.gallery.stored_values import StoredRow
 
 JOINED_FOR = timedelta(minutes=10)
@@ -55,7 +55,7 @@ class Journal:
         owners: Tells which processes are at work.
     """
 
-    def __init__(self, database: Database, owners: Owners) -> None:
+    def __init__(self, database: Database, owners: OwnersAtWork) -> None:
         self._database = database
         self._owners = owners
         self._sweep_at = datetime.min.replace(tzinfo=UTC)
