@@ -100,6 +100,8 @@ lock: ## update all dependencies; needs uv
 		--format requirements.txt --output-file constraints.txt
 	uv export --quiet --frozen --no-default-groups --no-header --no-annotate --no-emit-project \
 		--format requirements.txt --output-file requirements.txt
+	uv export --quiet --frozen --no-default-groups --extra team --no-header --no-annotate --no-emit-project \
+		--format requirements.txt --output-file requirements-team.txt
 	uv export --quiet --frozen --only-group build --no-header --no-annotate --no-emit-project \
 		--format requirements.txt --output-file requirements-build.txt
 

@@ -88,6 +88,7 @@ _OF_PROGRAMS = re.compile(
 """Where programs find their files, their configuration, the screen and the network."""
 
 PreviewSize = Literal["auto", "none", "large"]
+LogFormat = Literal["text", "json"]
 ResponseFormat = Literal["url", "b64_json", "b64_ephemeral"]
 
 
@@ -274,6 +275,8 @@ class Settings(BaseSettings):
     """The most that all calls of a day may cost together, over all of the person's processes."""
     confirm_usd: _Usd | None = None
     """The most that a call may cost without asking the person; unset, nobody is asked."""
+    people: bool = False
+    """Serve several people over HTTP, each with a gallery of their own; whoever is not known is refused."""
     mcp_token: Annotated[tuple[SecretStr, ...], NoDecode, _Listed] = ()
     """Bearer tokens that HTTP clients must send, separated by commas: two while one is being replaced."""
     public_url: _WebAddress | None = None
@@ -290,6 +293,12 @@ class Settings(BaseSettings):
     """Requests per second that each HTTP client may make on average."""
     http_requests: Annotated[int, Field(gt=0)] = 500
     """How many HTTP requests are served at the same time, streams of events not included."""
+    log_format: LogFormat = "text"
+    """How the HTTP server logs: lines for people, or an object of JSON a line."""
+    metrics_port: Annotated[int, Field(gt=0, le=65535)] | None = None
+    """Where the HTTP server serves metrics for Prometheus; unset, there are none."""
+    metrics_host: str = "127.0.0.1"
+    """The address that metrics are served at; whoever reaches it can read them."""
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 0
     """Seconds that the HTTP server goes on accepting requests after a signal, while `/ready` says 503."""
     http_stateless: bool = False

@@ -173,8 +173,8 @@ class App:
         settings: The person's settings, or the error in them, which every call then reports.
         links: Makes links for callers on other machines; None if callers are on this one.
         typed: Whether a person types each call, so that a repeated one asks for another result.
-        person: Whose App it is.
         shared: What the Apps of several people use together; None for an App that has it to itself.
+        person: Whom it works for.
     """
 
     def __init__(
@@ -183,13 +183,13 @@ class App:
         links: "Links | None" = None,
         *,
         typed: bool = False,
-        person: Person = LOCAL,
         shared: Shared | None = None,
+        person: Person = LOCAL,
     ) -> None:
-        self._person = person
         self._settings = settings
         self.links = links
         self.typed = typed
+        self.person = person
         self._owns_shared = shared is None
         self.shared = shared or Shared(settings)
 
@@ -202,9 +202,13 @@ class App:
         """Return this App: it has one person, who sends every request."""
         return self
 
-    async def find(self, person: str) -> Person | None:
+    async def find(self, person: str, /) -> Person | None:
         """Return the one person, if this is the id."""
         return LOCAL if person == LOCAL.id else None
+
+    async def by_token(self, _: str, /) -> Person | None:
+        """Return None: nobody has a token of their own."""
+        return None
 
     def using(self, _: Person, /) -> AbstractAsyncContextManager["App"]:
         """Return a block in which this App is the present one, as it always is."""
@@ -213,7 +217,7 @@ class App:
     def for_person(self, person: Person) -> "App":
         """Return an App of another person, with folders and links of their own."""
         links = self.links.for_person(person.id) if self.links else None
-        return App(self.settings.for_person(person.id), links, person=person, shared=self.shared)
+        return App(self.settings.for_person(person.id), links, shared=self.shared, person=person)
 
     @property
     def at_work(self) -> bool:
@@ -242,7 +246,7 @@ class App:
             return gallery_database(self.settings.data_dir)
         from imagerouter_mcp.database.postgres import PostgresDatabase
 
-        return PostgresDatabase(self.shared.postgres, SCHEMA, self._person.id)
+        return PostgresDatabase(self.shared.postgres, SCHEMA, self.person.id)
 
     @cached_property
     def gallery(self) -> "Gallery":

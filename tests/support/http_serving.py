@@ -1,5 +1,6 @@
 """Start the HTTP server as a separate process on a loopback port."""
 
+import json
 import os
 import signal
 import subprocess
@@ -75,11 +76,16 @@ def serving(
         ) as process,
     ):
         try:
-            first = _first_line(process, Path(log.name))
+            first = _said(_first_line(process, Path(log.name)))
             assert first.startswith(_READY), first
             yield Serving(process, first.removeprefix(_READY).strip(), Path(log.name))
         finally:
             process.kill()
+
+
+def _said(line: str) -> str:
+    """Return the sentence of a line of the log, in either of its forms."""
+    return json.loads(line)["message"] if line.startswith("{") else line
 
 
 def _first_line(process: "subprocess.Popen[str]", log: Path) -> str:

@@ -123,6 +123,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_sandbox_option(http)
     _add_gallery(commands.add_parser)
+    _add_people(commands.add_parser)
     _add_sandbox(commands.add_parser)
     demo = commands.add_parser("demo", help="make and edit a picture through a real MCP client")
     demo.add_argument("--live", action="store_true", help="use the real service's free test model")
@@ -156,6 +157,26 @@ def _add_gallery(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     delete.add_argument("--yes", action="store_true", help="delete without asking")
     _add_sandbox_option(delete)
+
+
+def _add_people(add: Callable[..., argparse.ArgumentParser]) -> None:
+    people = add(
+        "people",
+        help="let people use this server, and say what each may spend",
+        description="Manage the people of a server with IMAGEROUTER_PEOPLE=1, while it runs or not.",
+    )
+    _add_sandbox_option(people)
+    what = people.add_subparsers(dest="what", metavar="WHAT", required=True)
+    for word, does in (
+        ("add", "let a person in, and print the token that they send"),
+        ("token", "give a person another token; the one before ends"),
+    ):
+        what.add_parser(word, help=does).add_argument("name", metavar="NAME", help="what you call them")
+    what.add_parser("list", help="show who there is")
+    remove = what.add_parser("remove", help="end a person's access, and delete their pictures and records")
+    remove.add_argument("name", metavar="NAME", help="what you call them")
+    remove.add_argument("--export", metavar="FOLDER", help="first copy their pictures and records there")
+    remove.add_argument("--yes", action="store_true", help="delete without asking")
 
 
 class _SandboxHelp(argparse.Action):
@@ -276,7 +297,7 @@ def _served(options: argparse.Namespace) -> Callable[[], int]:
             return partial(
                 serve_http, options.host, options.port, sandbox=_sandbox(options), studio=options.studio
             )
-        case "studio" | "delete":
+        case "studio" | "delete" | "people":
             return _for_the_gallery(options)
         case "sandbox":
             from imagerouter_mcp.cli.sandbox import run_sandbox  # noqa: PLC0415 - see `_command`
@@ -298,6 +319,10 @@ def _for_the_gallery(options: argparse.Namespace) -> Callable[[], int]:
     from imagerouter_mcp.cli.screen import speak_any_language  # noqa: PLC0415 - see `_command`
 
     speak_any_language()
+    if options.command == "people":
+        from imagerouter_mcp.cli.people import run_people  # noqa: PLC0415 - see `_command`
+
+        return partial(run_people, options, sandbox=_sandbox(options))
     if options.command == "delete":
         from imagerouter_mcp.cli.delete import run_delete  # noqa: PLC0415 - see `_command`
 

@@ -53,7 +53,7 @@ MAX_CLIENTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class People:
+class Recognition:
     """How the people of a server are recognised.
 
     Attributes:
@@ -102,7 +102,7 @@ class Admission:
         per_second: float,
         sessions: BrowserSessions,
         *,
-        people: People | None = None,
+        people: Recognition | None = None,
         studio_only: bool = False,
     ) -> None:
         self._app = app

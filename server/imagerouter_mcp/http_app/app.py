@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from imagerouter_mcp.apps import Apps
-from imagerouter_mcp.http_app.admission import Admission, People
+from imagerouter_mcp.http_app.admission import Admission, Recognition
 from imagerouter_mcp.http_app.browser_sessions import BrowserSessions
 from imagerouter_mcp.http_app.connections import connection_limit
 from imagerouter_mcp.http_app.downloads import add_downloads
@@ -45,7 +45,6 @@ def build_http_app(
     apps: Apps,
     host: str,
     *,
-    people: People | None = None,
     studio_only: bool = False,
     draining: Draining | None = None,
 ) -> ASGIApp:
@@ -54,7 +53,6 @@ def build_http_app(
     Args:
         apps: What the tools work with; the caller closes them.
         host: The address the server binds to.
-        people: Recognises several people; None if there is only the local one.
         studio_only: Whether only browsers that were let into the studio have access.
         draining: Tells when the server is about to end.
 
@@ -86,7 +84,7 @@ def build_http_app(
         settings.mcp_token,
         settings.http_rate,
         sessions,
-        people=people,
+        people=Recognition(apps.by_token, apps.find) if settings.people else None,
         studio_only=studio_only,
     )
     if settings.http_origins:

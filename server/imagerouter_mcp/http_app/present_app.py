@@ -4,6 +4,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.http_app.admission import PERSON
+from imagerouter_mcp.http_app.request_log import person_id
 
 
 class PresentApp:
@@ -24,5 +25,6 @@ class PresentApp:
         if person is None:
             await self._app(scope, receive, send)
             return
+        person_id.set(person.id)  # for the log, which resets it
         async with self._apps.using(person):
             await self._app(scope, receive, send)

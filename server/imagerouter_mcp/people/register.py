@@ -112,6 +112,11 @@ class People:
             )
         return token
 
+    def sign_out(self, person: Person) -> None:
+        """End the token that the operator gave to a person."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM tokens WHERE person = ?", (person.id,))
+
     def limits(self, person: str) -> Limits:
         """Return the limits of the person with an id; the local one has none of their own."""
         with self._database.reading() as connection:

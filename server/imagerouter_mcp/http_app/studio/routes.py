@@ -11,6 +11,7 @@ from imagerouter_mcp.http_app.studio.live_changes import add_changes
 from imagerouter_mcp.http_app.studio.one_time_codes import OneTimeCodes
 from imagerouter_mcp.http_app.studio.picture_routes import add_pictures
 from imagerouter_mcp.http_app.studio.static_page import add_studio_page
+from imagerouter_mcp.http_app.studio.thumbnail_routes import add_thumbnails
 
 
 def add_studio(server: MCPServer[Apps], apps: Apps, codes: OneTimeCodes, sessions: BrowserSessions) -> None:
@@ -26,5 +27,6 @@ def add_studio(server: MCPServer[Apps], apps: Apps, codes: OneTimeCodes, session
     add_entrance(server, apps, codes, sessions)
     add_browsing(server, apps)
     add_pictures(server, apps)
+    add_thumbnails(server, apps)
     add_deletion(server, apps)
     add_changes(server, apps, sessions)
