@@ -33,6 +33,7 @@ FRESH = {
     "popularity": "json-objects-model",
     "models": "normal",
     "service": "february",
+    "held": True,
     "rate_limit": 0,
     "rate_window_seconds": 1,
 }
