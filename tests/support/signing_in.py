@@ -5,7 +5,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -58,11 +58,8 @@ class SignInServer:
 
     def person(self, name: str) -> Person:
         """Return a person, who is added if there is none of the name."""
-        register = open_register(self.settings.data_dir)
-        try:
+        with closing(open_register(self.settings)) as register:
             return register.add(BY_OPERATOR, name, name)
-        finally:
-            register.close()
 
     def visitor(self) -> "Visitor":
         """Return a browser that nobody is signed in with."""
