@@ -37,12 +37,14 @@ class Reply:
         headers: Its headers, by their names in lower case.
         body: The beginning of its body.
         gap: Seconds between its first bytes and its end.
+        cookies: What it sets, as a browser sends it back.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
     gap: float = 0.0
+    cookies: str = ""
 
     @property
     def json(self) -> dict[str, Any]:
@@ -91,7 +93,9 @@ def ask(request: Request) -> Reply:
         first = answer.read1(_MOST_BYTES)
         arrived = time.monotonic()
         rest = answer.read(_MOST_BYTES)
-        return Reply(answer.status, headers, first + rest, time.monotonic() - arrived)
+        gap = time.monotonic() - arrived
+        cookies = "; ".join(each.partition(";")[0] for each in answer.headers.get_all("set-cookie", []))
+        return Reply(answer.status, headers, first + rest, gap, cookies)
 
 
 def post_json(url: str, content: object, **headers: str) -> Reply:
