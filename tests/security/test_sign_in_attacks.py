@@ -589,6 +589,7 @@ async def test_a_document_cannot_lead_elsewhere_or_say_too_much(
         address = f"https://{SITE}/client{number}.json"
         named = content.replace(client, address) if isinstance(content, str) else content
         site.answer(f"/client{number}.json", named, **how)
+        site.answer("/other.json", json.dumps({**good, "client_id": address}))
         answer = await ann.authorize(address, Pkce())
         assert answer.status_code == 400, tried
         row(SECTION, f"a client's document that {tried}", _said(answer))
