@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from imagerouter_mcp.gallery.signed_links import Links
     from imagerouter_mcp.gallery.thumbnails import Thumbnails
     from imagerouter_mcp.gallery.uploads import Uploads
+    from imagerouter_mcp.generation.allowance import Allowance
     from imagerouter_mcp.generation.calls.calls import Calls
     from imagerouter_mcp.generation.calls.collect import Collector
     from imagerouter_mcp.generation.calls.order import Planner
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from imagerouter_mcp.generation.descriptors import Descriptors
     from imagerouter_mcp.generation.sources import Sources
     from imagerouter_mcp.generation.step_runner import StepRunner
+    from imagerouter_mcp.people.register import People
 
 
 class Shared:
@@ -48,6 +50,8 @@ class Shared:
 
     def __init__(self, settings: Settings | ConfigurationError) -> None:
         self._settings = settings
+        self.people: People | None = None
+        """Who there is, if there are several."""
 
     @property
     def settings(self) -> Settings:
@@ -328,7 +332,15 @@ class App:
             sources=self.sources,
             delivery=self.delivery,
             journal=self.journal,
+            allowance=self.allowance,
         )
+
+    @cached_property
+    def allowance(self) -> "Allowance":
+        """What the person may spend."""
+        from imagerouter_mcp.generation.allowance import Allowance
+
+        return Allowance(self.person, self.settings, self.journal, self.ledger, self.shared.people)
 
     @cached_property
     def calls(self) -> "Calls":
@@ -340,6 +352,7 @@ class App:
             self._collector,
             lambda: self.sources,
             lambda: self._runner,
+            recount=self.allowance.recount if self.shared.people else None,
             repeats_are_meant=self.typed,
         )
 

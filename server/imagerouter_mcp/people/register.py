@@ -13,9 +13,9 @@ from typing import Any
 from imagerouter_mcp.database.schema import Connection, Database
 from imagerouter_mcp.database.sqlite import SQLiteDatabase
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.people.limits import NO_LIMITS, Limits
 from imagerouter_mcp.people.people_tables import PEOPLE
 from imagerouter_mcp.people.person import LOCAL, Person, person_id
+from imagerouter_mcp.people.personal_limits import NO_LIMITS, Limits
 
 BY_OPERATOR = "operator"
 """The issuer of people whom the operator names."""
