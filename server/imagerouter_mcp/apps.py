@@ -186,7 +186,7 @@ async def open_apps(local: App) -> AsyncGenerator[Apps]:
         return
     from imagerouter_mcp.people.register import open_register
 
-    apps = PersonalApps(local, open_register(local.settings.data_dir))
+    apps = PersonalApps(local, open_register(local.settings))
     try:
         await apps.recount()
         yield apps

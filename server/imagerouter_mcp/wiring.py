@@ -9,6 +9,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from anyio import to_thread
+
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.people.person import LOCAL, Person
 from imagerouter_mcp.settings import Settings, expand
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from imagerouter_mcp.api.catalogue import Catalogue
     from imagerouter_mcp.api.client import ImageRouterClient
     from imagerouter_mcp.api.popularity import Popularity
+    from imagerouter_mcp.database.leases import Leases
+    from imagerouter_mcp.database.postgres import PostgresServer
     from imagerouter_mcp.database.schema import Database
     from imagerouter_mcp.fetch import Fetcher
     from imagerouter_mcp.gallery.answers import Answers
@@ -120,6 +124,28 @@ class Shared:
 
         return http_client()
 
+    @cached_property
+    def postgres(self) -> "PostgresServer | None":
+        """Where all galleries are kept; None if each is in a file.
+
+        Raises:
+            ConfigurationError: It is named, but what connects to it is not installed.
+        """
+        if self.settings.database_url is None:
+            return None
+        from imagerouter_mcp.database.opening import postgres_server
+
+        return postgres_server(self.settings.database_url)
+
+    @cached_property
+    def leases(self) -> "Leases | None":
+        """Which servers are at work on the database; None without one."""
+        if self.postgres is None:
+            return None
+        from imagerouter_mcp.database.leases import Leases
+
+        return Leases(self.postgres)
+
     async def _fetch_models(self) -> object:
         return await self.client.models()
 
@@ -138,6 +164,10 @@ class Shared:
             await self._http.aclose()
         if "fetcher" in built:
             await self.fetcher.aclose()
+        if built.get("leases"):
+            await to_thread.run_sync(built["leases"].release)
+        if built.get("postgres"):
+            await to_thread.run_sync(built["postgres"].close)
 
 
 class App:
@@ -211,9 +241,16 @@ class App:
 
     @cached_property
     def _database(self) -> "Database":
-        from imagerouter_mcp.gallery.tables import gallery_database
+        return self._opened_database()
 
-        return gallery_database(self.settings.data_dir)
+    def _opened_database(self) -> "Database":
+        from imagerouter_mcp.gallery.tables import SCHEMA, gallery_database
+
+        if self.shared.postgres is None:
+            return gallery_database(self.settings.data_dir)
+        from imagerouter_mcp.database.postgres import PostgresDatabase
+
+        return PostgresDatabase(self.shared.postgres, SCHEMA, self.person.id)
 
     @cached_property
     def gallery(self) -> "Gallery":
@@ -226,9 +263,8 @@ class App:
     def browsing(self) -> "Browsing":
         """The same, as people look through it."""
         from imagerouter_mcp.gallery.browsing import Browsing
-        from imagerouter_mcp.gallery.tables import gallery_database
 
-        return Browsing(gallery_database(self.settings.data_dir))
+        return Browsing(self._opened_database())
 
     @cached_property
     def thumbnails(self) -> "Thumbnails":
@@ -248,8 +284,9 @@ class App:
     def journal(self) -> "Journal":
         """The entries of what is being made, and of what became of it."""
         from imagerouter_mcp.gallery.journal import Journal
+        from imagerouter_mcp.gallery.owners import Owners
 
-        return Journal(self._database, self.settings.data_dir)
+        return Journal(self._database, self.shared.leases or Owners(self.settings.data_dir / "running"))
 
     @cached_property
     def answers(self) -> "Answers":
@@ -412,7 +449,7 @@ class App:
         built = self.__dict__
         if "calls" in built:
             await self.end_calls(self.settings.grace_seconds)
-        if "journal" in built:
+        if "journal" in built and not self.shared.leases:  # which other people's Apps hold too
             self.journal.close()
         if "browsing" in built:
             self.browsing.close()

@@ -14,12 +14,12 @@ from imagerouter_mcp.apps import open_apps
 from imagerouter_mcp.people.personal_limits import Limits
 from imagerouter_mcp.people.register import open_register
 from imagerouter_mcp.settings import Settings
-from imagerouter_mcp.wiring import open_app
+from imagerouter_mcp.wiring import App, open_app
 from patience import until
 from support.http_in_process import served
 from support.people import Home, let_in
 
-CENT = {"prompt": "A fox", "model": "sandbox/slow-0", "size": "256x256"}
+CENT: dict[str, Any] = {"prompt": "A fox", "model": "sandbox/slow-0", "size": "256x256"}
 """A picture for $0.01 by the list."""
 Journal = Callable[[], list[dict[str, Any]]]
 
@@ -39,8 +39,8 @@ async def people_of(settings: Settings, *names: str) -> AsyncGenerator[list[Home
         yield [await running.enter_async_context(let_in(settings, links.base_url, name)) for name in names]
 
 
-def limit(home: Home, limits: Limits) -> None:
-    with closing(open_register(home.settings.data_dir.parents[1])) as people:
+def limit(settings: Settings, home: Home, limits: Limits) -> None:
+    with closing(open_register(settings)) as people:
         people.limit(home.person, limits)
 
 
@@ -48,7 +48,7 @@ def sent(journal: Journal) -> int:
     return sum(entry["path"].startswith("/v1/openai/") for entry in journal())
 
 
-REFUSALS: tuple[tuple[Limits, dict[str, object], tuple[str, ...]], ...] = (
+REFUSALS: tuple[tuple[Limits, dict[str, Any], tuple[str, ...]], ...] = (
     (Limits(day_usd=Decimal("0.015")), CENT, ("this person's budget of $0.015 for today", "$0.01 is spent")),
     (Limits(month_usd=Decimal("0.015")), CENT, ("budget of $0.015 for this month", "until next month")),
     (Limits(call_usd=Decimal("0.015")), {**CENT, "n": 2}, ("one call may cost $0.015", "people limit")),
@@ -65,7 +65,7 @@ async def test_a_limit_of_a_person_refuses_in_a_sentence_and_holds_for_nobody_el
     async with people_of(rich, "Ben", *names) as (ben, *homes):
         for home, (limits, call, words) in zip(homes, REFUSALS, strict=True):
             assert not (await home.call("generate_image", **CENT))["is_error"]
-            limit(home, limits)
+            limit(rich, home, limits)
             asked = sent(journal)
             refused = await home.call("generate_image", **call, again=True)
             assert sent(journal) == asked
@@ -81,7 +81,7 @@ async def test_a_person_with_as_many_calls_under_way_as_allowed_collects_one_fir
     change_sandbox(latency_seconds=600)
     slow = team.model_copy(update={"grace_seconds": 0})
     async with people_of(slow, "Anna") as (anna,):
-        limit(anna, Limits(calls=1))
+        limit(slow, anna, Limits(calls=1))
         waiting = asyncio.create_task(anna.call("generate_image", **CENT))
         await until(lambda: sent(journal) == 1)
         refused = await anna.call("generate_image", **CENT, again=True)
@@ -113,7 +113,7 @@ async def test_what_others_spent_counts_although_a_process_died_before_it_was_no
         for number in range(5):
             await anna.call("generate_image", **{**CENT, "prompt": f"Fox {number}"})
     with (
-        closing(open_register(team.data_dir)) as people,
+        closing(open_register(team)) as people,
         people.committing(anna.person.id, date(2020, 1, 1)) as committed,
     ):
         committed.note(Decimal(), Decimal())
@@ -122,17 +122,18 @@ async def test_what_others_spent_counts_although_a_process_died_before_it_was_no
 
 
 async def test_apps_that_nobody_uses_are_closed_and_opened_again(team: Settings) -> None:
-    with closing(open_register(team.data_dir)) as people:
+    with closing(open_register(team)) as people:
         everybody = [people.add("operator", str(number), f"Person {number}") for number in range(60)]
+    opened: list[App] = []
     async with open_app(team) as local, open_apps(local) as apps:
         for person in everybody:
             async with apps.using(person) as app:
                 assert apps.present() is app
                 assert app.gallery.count() == 0
-        async with apps.using(everybody[-1]) as again:
-            assert again is app
-        async with apps.using(everybody[0]) as anew:
-            assert anew.settings.data_dir.name == everybody[0].id
+                opened.append(app)
+        async with apps.using(everybody[-1]) as again, apps.using(everybody[0]) as anew:
+            assert again is opened[-1]
+            assert anew is not opened[0]
             assert anew.gallery.count() == 0
 
 
@@ -140,6 +141,6 @@ async def test_a_person_who_is_removed_is_not_known_from_the_next_request_on(tea
     own = team.model_copy(update={"mcp_token": (SecretStr("of-the-operator"),)})
     async with people_of(own, "Anna") as (anna,):
         assert (await anna.client.get("/studio/gallery")).status_code == 200
-        with closing(open_register(own.data_dir)) as people:
+        with closing(open_register(own)) as people:
             people.remove(anna.person)
         assert (await anna.client.get("/studio/gallery")).status_code == 401

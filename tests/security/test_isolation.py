@@ -520,7 +520,7 @@ async def test_the_session_and_the_token_of_another_open_nothing(house: House, r
 
 def open_removed(house: House) -> str:
     """Return the token of a person who was let in and removed since."""
-    with closing(open_register(house.settings.data_dir)) as people:
+    with closing(open_register(house.settings)) as people:
         person = people.add("operator", "Carl", "Carl")
         token = people.new_token(person)
         people.remove(person)

@@ -66,7 +66,7 @@ class Home:
 @asynccontextmanager
 async def let_in(settings: Settings, base_url: str, name: str) -> AsyncGenerator[Home]:
     """Let a person in, as the operator does while the server runs."""
-    with closing(open_register(settings.data_dir)) as people:
+    with closing(open_register(settings)) as people:
         person = people.add("operator", name, name)
         token = people.new_token(person)
     headers = {"Authorization": f"Bearer {token}"}

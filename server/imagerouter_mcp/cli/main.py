@@ -236,6 +236,12 @@ def _add_setting_up(add: Callable[..., argparse.ArgumentParser]) -> None:
     key.add_argument("--remove", action="store_true", help="remove the stored key instead")
     doctor = add("doctor", help="check everything that making a picture depends on")
     doctor.add_argument("--generate", action="store_true", help="make a picture with the free test model too")
+    doctor.add_argument(
+        "--remote",
+        type=_address,
+        metavar="URL",
+        help="look at a server from outside instead, as hosts on the web see it: https://…/mcp",
+    )
     doctor.add_argument("--json", action="store_true", help="print JSON, for scripts")
     _add_sandbox_option(doctor)
 
@@ -254,7 +260,13 @@ def _day(word: str) -> date:
 
 
 def _address(text: str) -> str:
-    if not re.match(r"https?://[^\s/]", text, re.IGNORECASE):
+    from urllib.parse import urlsplit  # noqa: PLC0415 - serving does not need it
+
+    try:
+        usable = re.match(r"https?://[^\s/]", text, re.IGNORECASE) and urlsplit(text).port != 0
+    except ValueError:
+        usable = False
+    if not usable:
         raise argparse.ArgumentTypeError(f"{text!r} is no http or https address")
     return text
 
@@ -364,8 +376,10 @@ def _setting_up(options: argparse.Namespace) -> Callable[[], int]:
 
             return partial(run_key, remove=options.remove)
         case _:
-            from imagerouter_mcp.cli.doctor import run_doctor  # noqa: PLC0415 - see `_command`
+            from imagerouter_mcp.cli.doctor import run_doctor, run_remote_doctor  # noqa: PLC0415 - see `_command`
 
+            if options.remote:
+                return partial(run_remote_doctor, options.remote, as_json=options.json)
             return partial(
                 run_doctor, sandbox=_sandbox(options), generate=options.generate, as_json=options.json
             )

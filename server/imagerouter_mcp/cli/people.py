@@ -54,7 +54,7 @@ def run_people(options: argparse.Namespace, *, sandbox: bool) -> int:
             partial(_remove, people, settings, options.name, export=options.export, yes=options.yes)
         ),
     }
-    with closing(open_register(settings.data_dir)) as people:
+    with closing(open_register(settings)) as people:
         return commands[options.what](people)
 
 
