@@ -147,7 +147,7 @@ class PersonalApps:
         everybody = await to_thread.run_sync(self._people.everybody)
         for person in (LOCAL, *(person for person, _ in everybody)):
             async with self.using(person) as app:
-                if app.settings.data_dir.exists():
+                if app.has_records:
                     await to_thread.run_sync(app.allowance.recount)
 
     async def end_calls(self, seconds: float) -> None:

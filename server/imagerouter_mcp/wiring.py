@@ -224,6 +224,11 @@ class App:
         return App(self.settings.for_person(person.id), links, shared=self.shared, person=person)
 
     @property
+    def has_records(self) -> bool:
+        """Whether the person may have records; looking for them must not make their folders."""
+        return self.shared.postgres is not None or self.settings.data_dir.exists()
+
+    @property
     def at_work(self) -> bool:
         """Whether a call is under way."""
         return "calls" in self.__dict__ and self.calls.under_way

@@ -4,8 +4,8 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager, closing
 from dataclasses import asdict
 from decimal import Decimal
 from functools import partial
@@ -124,25 +124,38 @@ def _limit_words(limits: Limits) -> str:
 async def _spending(people: People, settings: Settings) -> int:
     """Print what everybody has spent, or may have spent, the local person included."""
     day, sums = today(), (Decimal(), Decimal())
-    everybody = [(LOCAL, settings), *((each, settings.for_person(each.id)) for each, _ in people.everybody())]
-    for person, own in everybody:
-        async with open_app(own) as app:
-            here = await to_thread.run_sync(own.data_dir.exists)
-            spent = [
-                await to_thread.run_sync(app.ledger.committed, first, day) if here else Decimal()
-                for first in (day, day.replace(day=1))
-            ]
-        print(f"{person.name}: {dollars(spent[0])} today, {dollars(spent[1])} this month")
-        sums = sums[0] + spent[0], sums[1] + spent[1]
+    async with open_app(settings) as local:
+        for person in (LOCAL, *(each for each, _ in people.everybody())):
+            async with _app_of(person, local) as app:
+                spent = [
+                    await to_thread.run_sync(app.ledger.committed, first, day)
+                    if app.has_records
+                    else Decimal()
+                    for first in (day, day.replace(day=1))
+                ]
+            print(f"{person.name}: {dollars(spent[0])} today, {dollars(spent[1])} this month")
+            sums = sums[0] + spent[0], sums[1] + spent[1]
     budget = dollars(settings.budget_usd)
     print(f"All: {dollars(sums[0])} today of {budget}, {dollars(sums[1])} this month")
     return 0
 
 
+@asynccontextmanager
+async def _app_of(person: Person, local: App) -> AsyncGenerator[App]:
+    if person == LOCAL:
+        yield local
+        return
+    app = local.for_person(person)
+    try:
+        yield app
+    finally:
+        await app.close()
+
+
 async def _remove(people: People, settings: Settings, name: str, *, export: str | None, yes: bool) -> int:
     person = people.named(name)
-    own = settings.for_person(person.id)
-    async with open_app(own) as app:
+    async with open_app(settings) as local, _app_of(person, local) as app:
+        own = app.settings
         made = await to_thread.run_sync(app.gallery.count)
         if not yes and not _agreed(person, made, export):
             print("Nothing was changed.")
@@ -156,6 +169,7 @@ async def _remove(people: People, settings: Settings, name: str, *, export: str 
             )
         if export:
             await to_thread.run_sync(_export, app, expand(export))
+        await to_thread.run_sync(app.deletion.forget_everything)
     people.remove(person)
     for folder in (own.output_dir, own.data_dir):
         _delete(folder)
