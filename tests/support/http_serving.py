@@ -15,8 +15,8 @@ from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
-CLOSING_SECONDS = 3
-"""How long an idle server may take to exit."""
+ENDS_WITHIN = 15
+"""Seconds; less than the grace that a server gives to what was sent, for which an idle one does not wait."""
 ACCEPT = {"Accept": "application/json, text/event-stream"}
 _READY = "Serving MCP at "
 
@@ -46,7 +46,7 @@ class Serving:
                 self.process.wait(timeout=0.02)
         return found
 
-    def end(self, how: signal.Signals, seconds: float = CLOSING_SECONDS) -> tuple[int, str]:
+    def end(self, how: signal.Signals, seconds: float = ENDS_WITHIN) -> tuple[int, str]:
         """Send a signal and return the exit status and the log."""
         self.process.send_signal(how)
         self.process.wait(timeout=seconds)
@@ -104,7 +104,7 @@ def bare_environment(home: Path) -> dict[str, str]:
 
 
 def _is_needed(name: str) -> bool:
-    return name in ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR") or name.startswith("COVERAGE_")
+    return name in ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "TZ") or name.startswith("COVERAGE_")
 
 
 def sandbox_environment(sandbox: Sandbox, home: Path) -> dict[str, str]:
