@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +55,10 @@ class Serving:
 
 @contextmanager
 def serving(
-    environment: Mapping[str, str], *options: str, descriptors: int | None = None
+    environment: Mapping[str, str],
+    *options: str,
+    descriptors: int | None = None,
+    within: Sequence[str] = (),
 ) -> Generator[Serving]:
     """Run a server on a free port; kill it at the end of the block if it still runs.
 
@@ -63,8 +66,9 @@ def serving(
         environment: All of its variables.
         options: Further words of the command.
         descriptors: How many it may have, if that is not to be the system's choice.
+        within: A command that is to start it.
     """
-    command = [*COMMAND, "http", "--port", "0", *options]
+    command = [*within, *COMMAND, "http", "--port", "0", *options]
     if descriptors:
         command = ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh", *command]
     # A pipe that nobody reads would fill and hold up the server.
