@@ -431,6 +431,7 @@ class App:
 
         sender = Sender(
             client=self.client,
+            person=self.person.id,
             pace=self.shared.pace,
             journal=self.journal,
             answers=self.answers,
