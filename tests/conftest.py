@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ from support.faulty_sandbox import running_faulty_sandbox
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
+    from support.postgres import Cluster
+
 HEARTBEAT_SECONDS = 0.05
 FRESH = {
     "heartbeat_seconds": HEARTBEAT_SECONDS,
@@ -33,6 +36,7 @@ FRESH = {
     "popularity": "json-objects-model",
     "models": "normal",
     "service": "february",
+    "held": True,
     "rate_limit": 0,
     "rate_window_seconds": 1,
 }
@@ -145,6 +149,18 @@ async def browser() -> AsyncGenerator["Browser"]:
         yield browser
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["Cluster"]:
+    """Run one PostgreSQL server for the session; skip without one."""
+    from support.postgres import postgres_programs, running_cluster  # noqa: PLC0415 - few tests need it
+
+    programs = postgres_programs()
+    if programs is None:
+        pytest.skip("what is kept in PostgreSQL: `make test-tools` installs it")
+    with running_cluster(programs) as cluster:
+        yield cluster
+
+
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -220,9 +236,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Let the processes that tests start react to SIGINT; a shell has its background jobs ignore it."""
+    """Make the tests independent of who starts them, and when.
+
+    A shell has its background jobs ignore SIGINT, and so would the processes that tests start. And what was
+    spent an hour ago was spent today only while no midnight is near.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(time, "tzset"):
+        os.environ["TZ"] = f"Noon{datetime.now(UTC).hour - 12:+}"
+        time.tzset()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
+from anyio import to_thread
 
+from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.people.person import LOCAL, Person
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import App
 
 if TYPE_CHECKING:
     from imagerouter_mcp.gallery.signed_links import Links
+    from imagerouter_mcp.people.register import People
 
 MOST_IDLE = 50
 """How many Apps stay open that nobody uses; the longest idle one is closed first."""
+_THREADS = 4
 
 
 class Apps(Protocol):
@@ -46,6 +50,10 @@ class Apps(Protocol):
         """Return the person with an id, or None if there is nobody of that id, or no longer."""
         ...
 
+    async def by_token(self, token: str, /) -> Person | None:
+        """Return the person to whom the operator gave a bearer token, or None."""
+        ...
+
     async def end_calls(self, seconds: float, /) -> None:
         """Send nothing more, and give what was sent some seconds to arrive and be stored."""
         ...
@@ -66,10 +74,18 @@ class PersonalApps:
 
     Args:
         local: The operator's own App, which whoever opened it closes.
+        people: Who there is.
+
+    Raises:
+        ConfigurationError: A folder that everybody may read from has the pictures of people in it.
     """
 
-    def __init__(self, local: App) -> None:
+    def __init__(self, local: App, people: "People") -> None:
+        _check_folders(local.settings)
         self._local = local
+        self._people = people
+        # A gallery that is locked may hold up all threads of the tools, and must not hold up who is who.
+        self._threads = anyio.CapacityLimiter(_THREADS)
         self._opened: OrderedDict[str, _Opened] = OrderedDict()
         """By the person's id, the longest unused first."""
         self._present: ContextVar[App] = ContextVar("present_app")
@@ -96,6 +112,16 @@ class PersonalApps:
             LookupError: No person was recognised; a route that anybody may ask for must not need an App.
         """
         return self._present.get()
+
+    async def find(self, person: str) -> Person | None:
+        """Return the person with an id, or None if there is nobody of that id, or no longer."""
+        if person == LOCAL.id:
+            return LOCAL
+        return await to_thread.run_sync(self._people.by_id, person, limiter=self._threads)
+
+    async def by_token(self, token: str) -> Person | None:
+        """Return the person to whom the operator gave a bearer token, or None."""
+        return await to_thread.run_sync(self._people.by_token, token, limiter=self._threads)
 
     @asynccontextmanager
     async def using(self, person: Person) -> AsyncGenerator[App]:
@@ -126,6 +152,7 @@ class PersonalApps:
         while self._opened:
             _, opened = self._opened.popitem()
             await opened.app.close()
+        self._people.close()
 
     async def _close_idle(self) -> None:
         idle = [
@@ -133,3 +160,37 @@ class PersonalApps:
         ]
         for person in idle[:-MOST_IDLE]:
             await self._opened.pop(person).app.close()
+
+
+@asynccontextmanager
+async def open_apps(local: App) -> AsyncGenerator[Apps]:
+    """Open what serves all people that the settings ask for, and close it at the end of the block.
+
+    Args:
+        local: The operator's own App, which whoever opened it closes.
+
+    Raises:
+        ConfigurationError: A folder that everybody may read from has the pictures of people in it.
+    """
+    if not local.settings.people:
+        yield local
+        return
+    from imagerouter_mcp.people.register import open_register
+
+    apps = PersonalApps(local, open_register(local.settings))
+    try:
+        yield apps
+    finally:
+        await apps.close()
+
+
+def _check_folders(settings: Settings) -> None:
+    own = [folder.resolve() for folder in (settings.data_dir, settings.output_dir)]
+    for folder in settings.input_dirs:
+        real = folder.resolve()
+        if any(real.is_relative_to(each) or each.is_relative_to(real) for each in own):
+            raise ConfigurationError(
+                f"Everybody may read from {folder} (IMAGEROUTER_INPUT_DIRS), and the pictures of people are "
+                "kept there.",
+                "Choose a folder without them.",
+            )

@@ -193,6 +193,13 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _postgres_address(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        msg = "it must begin with postgresql://"
+        raise ValueError(msg)
+    return url
+
+
 _Folder = Annotated[Path, AfterValidator(_absolute)]
 _Folders = Annotated[tuple[_Folder, ...], NoDecode, BeforeValidator(_split_at(os.pathsep))]
 _Listed = BeforeValidator(_split_at(","))
@@ -234,6 +241,8 @@ class Settings(BaseSettings):
     """Further folders that callers may save in, separated as in PATH; none means the usual ones."""
     data_dir: _Folder = Field(default_factory=lambda: platformdirs.user_data_path(APP, appauthor=False))
     """Where the gallery keeps its records."""
+    database_url: Annotated[SecretStr, AfterValidator(_postgres_address)] | None = None
+    """The PostgreSQL database that keeps the records in place of `data_dir`, for several servers."""
     model: str | None = None
     """The model for calls that name none."""
     edit_model: str | None = None
@@ -266,6 +275,8 @@ class Settings(BaseSettings):
     """The most that all calls of a day may cost together, over all of the person's processes."""
     confirm_usd: _Usd | None = None
     """The most that a call may cost without asking the person; unset, nobody is asked."""
+    people: bool = False
+    """Serve several people over HTTP, each with a gallery of their own; whoever is not known is refused."""
     mcp_token: Annotated[tuple[SecretStr, ...], NoDecode, _Listed] = ()
     """Bearer tokens that HTTP clients must send, separated by commas: two while one is being replaced."""
     public_url: _WebAddress | None = None

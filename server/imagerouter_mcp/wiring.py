@@ -9,6 +9,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from anyio import to_thread
+
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.people.person import LOCAL, Person
 from imagerouter_mcp.settings import Settings, expand
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from imagerouter_mcp.api.catalogue import Catalogue
     from imagerouter_mcp.api.client import ImageRouterClient
     from imagerouter_mcp.api.popularity import Popularity
+    from imagerouter_mcp.database.leases import Leases
+    from imagerouter_mcp.database.postgres import PostgresServer
     from imagerouter_mcp.database.schema import Database
     from imagerouter_mcp.fetch import Fetcher
     from imagerouter_mcp.gallery.answers import Answers
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from imagerouter_mcp.generation.descriptors import Descriptors
     from imagerouter_mcp.generation.sources import Sources
     from imagerouter_mcp.generation.step_runner import StepRunner
+    from imagerouter_mcp.sign_in.sign_in import SignIn
 
 
 class Shared:
@@ -59,6 +64,21 @@ class Shared:
         if isinstance(self._settings, ConfigurationError):
             raise self._settings
         return self._settings
+
+    @cached_property
+    def sign_in(self) -> "SignIn":
+        """How several people sign in."""
+        from imagerouter_mcp.sign_in.sign_in import open_sign_in
+
+        return open_sign_in(self.settings.data_dir, lambda: self._document_fetcher)
+
+    @cached_property
+    def _document_fetcher(self) -> "Fetcher":
+        """Downloads what whoever begins a sign-in names, and never from a private address."""
+        from imagerouter_mcp.addresses import Policy
+        from imagerouter_mcp.fetch import Fetcher
+
+        return Fetcher(Policy(), self.settings.stall_seconds)
 
     @cached_property
     def catalogue(self) -> "Catalogue":
@@ -116,6 +136,28 @@ class Shared:
 
         return http_client()
 
+    @cached_property
+    def postgres(self) -> "PostgresServer | None":
+        """Where all galleries are kept; None if each is in a file.
+
+        Raises:
+            ConfigurationError: It is named, but what connects to it is not installed.
+        """
+        if self.settings.database_url is None:
+            return None
+        from imagerouter_mcp.database.opening import postgres_server
+
+        return postgres_server(self.settings.database_url)
+
+    @cached_property
+    def leases(self) -> "Leases | None":
+        """Which servers are at work on the database; None without one."""
+        if self.postgres is None:
+            return None
+        from imagerouter_mcp.database.leases import Leases
+
+        return Leases(self.postgres)
+
     async def _fetch_models(self) -> object:
         return await self.client.models()
 
@@ -130,10 +172,18 @@ class Shared:
     async def close(self) -> None:
         """Close all connections."""
         built = self.__dict__
+        if "sign_in" in built:
+            self.sign_in.close()
+        if "_document_fetcher" in built:
+            await self._document_fetcher.aclose()
         if "_http" in built:
             await self._http.aclose()
         if "fetcher" in built:
             await self.fetcher.aclose()
+        if built.get("leases"):
+            await to_thread.run_sync(built["leases"].release)
+        if built.get("postgres"):
+            await to_thread.run_sync(built["postgres"].close)
 
 
 class App:
@@ -144,6 +194,7 @@ class App:
         links: Makes links for callers on other machines; None if callers are on this one.
         typed: Whether a person types each call, so that a repeated one asks for another result.
         shared: What the Apps of several people use together; None for an App that has it to itself.
+        person: Whom it works for.
     """
 
     def __init__(
@@ -153,10 +204,12 @@ class App:
         *,
         typed: bool = False,
         shared: Shared | None = None,
+        person: Person = LOCAL,
     ) -> None:
         self._settings = settings
         self.links = links
         self.typed = typed
+        self.person = person
         self._owns_shared = shared is None
         self.shared = shared or Shared(settings)
 
@@ -169,9 +222,13 @@ class App:
         """Return this App: it has one person, who sends every request."""
         return self
 
-    async def find(self, person: str) -> Person | None:
+    async def find(self, person: str, /) -> Person | None:
         """Return the one person, if this is the id."""
         return LOCAL if person == LOCAL.id else None
+
+    async def by_token(self, _: str, /) -> Person | None:
+        """Return None: nobody has a token of their own."""
+        return None
 
     def using(self, _: Person, /) -> AbstractAsyncContextManager["App"]:
         """Return a block in which this App is the present one, as it always is."""
@@ -180,7 +237,7 @@ class App:
     def for_person(self, person: Person) -> "App":
         """Return an App of another person, with folders and links of their own."""
         links = self.links.for_person(person.id) if self.links else None
-        return App(self.settings.for_person(person.id), links, shared=self.shared)
+        return App(self.settings.for_person(person.id), links, shared=self.shared, person=person)
 
     @property
     def at_work(self) -> bool:
@@ -200,9 +257,16 @@ class App:
 
     @cached_property
     def _database(self) -> "Database":
-        from imagerouter_mcp.gallery.tables import gallery_database
+        return self._opened_database()
 
-        return gallery_database(self.settings.data_dir)
+    def _opened_database(self) -> "Database":
+        from imagerouter_mcp.gallery.tables import SCHEMA, gallery_database
+
+        if self.shared.postgres is None:
+            return gallery_database(self.settings.data_dir)
+        from imagerouter_mcp.database.postgres import PostgresDatabase
+
+        return PostgresDatabase(self.shared.postgres, SCHEMA, self.person.id)
 
     @cached_property
     def gallery(self) -> "Gallery":
@@ -215,9 +279,8 @@ class App:
     def browsing(self) -> "Browsing":
         """The same, as people look through it."""
         from imagerouter_mcp.gallery.browsing import Browsing
-        from imagerouter_mcp.gallery.tables import gallery_database
 
-        return Browsing(gallery_database(self.settings.data_dir))
+        return Browsing(self._opened_database())
 
     @cached_property
     def thumbnails(self) -> "Thumbnails":
@@ -237,8 +300,9 @@ class App:
     def journal(self) -> "Journal":
         """The entries of what is being made, and of what became of it."""
         from imagerouter_mcp.gallery.journal import Journal
+        from imagerouter_mcp.gallery.owners import Owners
 
-        return Journal(self._database, self.settings.data_dir)
+        return Journal(self._database, self.shared.leases or Owners(self.settings.data_dir / "running"))
 
     @cached_property
     def answers(self) -> "Answers":
@@ -392,7 +456,7 @@ class App:
         built = self.__dict__
         if "calls" in built:
             await self.end_calls(self.settings.grace_seconds)
-        if "journal" in built:
+        if "journal" in built and not self.shared.leases:  # which other people's Apps hold too
             self.journal.close()
         if "browsing" in built:
             self.browsing.close()

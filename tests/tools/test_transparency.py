@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from imagerouter_mcp.gallery import journal as gallery_journal
+from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.generation.calls.collect import plan_of
 from imagerouter_mcp.sandbox.service.accounts import KEY
@@ -208,7 +209,7 @@ async def test_another_process_can_tell_what_a_second_step_under_way_works_on(
         await until(lambda: len(made()) > 1)
         listed = (await host("list_images")).fields
         with closing(gallery_database(settings.data_dir)) as database:
-            picture, step = gallery_journal.Journal(database, settings.data_dir).call(
+            picture, step = gallery_journal.Journal(database, Owners(settings.data_dir / "running")).call(
                 listed["unfinished"][0]["generation"]
             )
         assert (picture.state, step.state) == ("done", "working")

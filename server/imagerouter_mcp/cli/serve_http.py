@@ -14,7 +14,7 @@ import anyio
 import uvicorn
 from starlette.types import ASGIApp
 
-from imagerouter_mcp.apps import Apps
+from imagerouter_mcp.apps import Apps, open_apps
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.descriptor_limit import raise_descriptor_limit
 from imagerouter_mcp.errors import ConfigurationError
@@ -94,7 +94,7 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 
 async def _serve(settings: Settings, host: str, listener: socket.socket, shows_link: bool) -> None:  # noqa: FBT001 - anyio passes no names
     links = Links(settings.public_url or _reached(listener), link_secret(settings))
-    async with open_app(settings, links) as app:
+    async with open_app(settings, links) as app, open_apps(app) as apps:
         _say(settings, f"Serving MCP at http://{_shown(listener)}/mcp")
         if not settings.public_url and not is_loopback(host):
             _say(
@@ -110,7 +110,7 @@ async def _serve(settings: Settings, host: str, listener: socket.socket, shows_l
             _say(settings, f"The studio, once within ten minutes: {link}")
         draining = Draining(settings.drain_seconds)
         with noted_address(links.base_url, settings):
-            await serve(build_http_app(app, host, draining=draining), app, listener, draining)
+            await serve(build_http_app(apps, host, draining=draining), apps, listener, draining)
 
 
 def _say(settings: Settings, sentence: str) -> None:

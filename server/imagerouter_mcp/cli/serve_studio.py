@@ -23,6 +23,7 @@ from imagerouter_mcp.wiring import open_app
 _HOST = "127.0.0.1"
 _ONLY_THIS_MACHINE = {
     "mcp_token": (),
+    "people": False,
     "public_url": None,
     "http_hosts": (),
     "http_origins": (),

@@ -59,10 +59,13 @@ class Schema:
         migrations: The statements that migrate each version to the next. Released entries never change; a
             new version is a new entry.
         when_damaged: What to do about a damaged file, as a sentence.
-        mend: Puts right what can be, each time the database is opened.
+        mend: Puts right what can be, each time a file is opened.
+        postgres: The migrations for PostgreSQL; none if the same statements serve both. Rows that belong to
+            one person have a column `person`, whose default is `current_setting('imagerouter.person')`.
     """
 
     name: str
     migrations: tuple[str, ...]
     when_damaged: str
     mend: Callable[[Connection], None] | None = None
+    postgres: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from imagerouter_mcp.database.elapsed import clock_name, uptime
 from imagerouter_mcp.database.schema import Schema
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.private_files import close_file, open_private, private_folder
@@ -124,6 +125,9 @@ def _open(path: Path, schema: Schema) -> sqlite3.Connection:
         _use_wal(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # prompts that are deleted are overwritten
+        connection.create_function("clock_name", 0, clock_name)
+        connection.create_function("uptime", 0, uptime)
         connection.text_factory = _read_text
         _migrate(connection, schema, path)
         if schema.mend:

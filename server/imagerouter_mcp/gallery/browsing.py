@@ -206,7 +206,8 @@ def _state(connection: Connection) -> State:
     newest, deleted = connection.execute(
         "SELECT (SELECT coalesce(max(id), 0) FROM generations), (SELECT coalesce(max(id), 0) FROM deleted)"
     ).fetchone()
-    return State(newest, deleted, int(connection.execute("PRAGMA data_version").fetchone()[0]))
+    (version,) = connection.execute("SELECT data_version FROM pragma_data_version").fetchone()
+    return State(newest, deleted, int(version))
 
 
 def _of_all(connection: Connection, anchor: int, offset: int, limit: int) -> tuple[int, Sequence[int]]:

@@ -122,7 +122,6 @@ class Deletion:
         gone: set[str] = set()
         for first in range(0, len(handles), _AT_ONCE):
             with self._database.writing() as connection:
-                connection.execute("PRAGMA secure_delete = ON")  # prompts are overwritten too
                 for handle in handles[first : first + _AT_ONCE]:
                     one = _One(connection, handle, self._only_in)
                     removed += one.delete()
@@ -236,8 +235,9 @@ def _files(connection: Connection, handle: str) -> list[_File]:
 
 def _bytes(connection: Connection, handles: Iterable[str]) -> int:
     (total,) = connection.execute(
-        "WITH chosen AS (SELECT value AS handle FROM json_each(?)) SELECT total(bytes) FROM images"
-        " WHERE path IS NOT NULL AND (handle IN chosen OR original_of IN chosen)",
+        "WITH chosen AS (SELECT value FROM json_each(?)) SELECT coalesce(sum(bytes), 0) FROM images"
+        " WHERE path IS NOT NULL"
+        " AND (handle IN (SELECT value FROM chosen) OR original_of IN (SELECT value FROM chosen))",
         (json.dumps(list(handles)),),
     ).fetchone()
     return int(total)

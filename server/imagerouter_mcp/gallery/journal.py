@@ -8,12 +8,10 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, cast, get_args
 
 from imagerouter_mcp.database.schema import Connection, Database
 from imagerouter_mcp.gallery import rows
-from imagerouter_mcp.gallery.elapsed import clock_name, uptime
 from imagerouter_mcp.gallery.entries import (
     OPEN_STATES,
     Entry,
@@ -23,10 +21,10 @@ from imagerouter_mcp.gallery.entries import (
     State,
     StoredImage,
 )
+from imagerouter_mcp.gallery.error_fields import error_field
 from imagerouter_mcp.gallery.ledger import committed
-from imagerouter_mcp.gallery.owners import Owners
+from imagerouter_mcp.gallery.owners import OwnersAtWork
 from imagerouter_mcp.gallery.stored_values import StoredRow
-from imagerouter_mcp.gallery.tables import error_field
 
 JOINED_FOR = timedelta(minutes=10)
 """How long after its end a call answers the same call, if it may have cost money or was delivered."""
@@ -40,9 +38,11 @@ of one that is sent has the whole prompt, until its record has it."""
 
 _COLUMNS = "handle, call, owner, state, delivered, created_at, prompt, model, reserved_usd, job, notes, error"
 _OPEN = ", ".join(f"'{state}'" for state in OPEN_STATES)
-_ENDS = "ended_at = ?, clock = ?, ended_uptime = ?"
-"""Sets when a generation ended; `_now` gives the values."""
-_LATELY = "CASE WHEN clock = ? THEN ended_uptime >= ? ELSE ended_at >= ? END"
+_OWNED = "coalesce(owner, '') = coalesce(?, '')"
+"""Whether an entry belongs to an owner, whose name may be damaged."""
+_ENDS = "ended_at = ?, clock = clock_name(), ended_uptime = uptime()"
+"""Sets when a generation ended; `_now` gives the value."""
+_LATELY = "CASE WHEN clock = clock_name() THEN ended_uptime >= uptime() - ? ELSE ended_at >= ? END"
 """Whether a generation ended within `JOINED_FOR`, whatever was done to the time of day while the machine ran;
 `_joined_since` gives the values."""
 
@@ -52,12 +52,12 @@ class Journal:
 
     Args:
         database: Holds the entries.
-        data_dir: Holds the processes' locks.
+        owners: Tells which processes are at work.
     """
 
-    def __init__(self, database: Database, data_dir: Path) -> None:
+    def __init__(self, database: Database, owners: OwnersAtWork) -> None:
         self._database = database
-        self._owners = Owners(data_dir / "running")
+        self._owners = owners
         self._sweep_at = datetime.min.replace(tzinfo=UTC)
 
     def close(self) -> None:
@@ -96,7 +96,7 @@ class Journal:
             handles = rows.new_handles(connection, "gen", len(requests))
             connection.executemany(
                 "INSERT INTO journal (handle, call, fingerprint, owner, state, delivered, created_at, prompt,"
-                " model, notes) VALUES (?, ?, ?, ?, 'preparing', 0, ?, ?, ?, '[]')",
+                " model, notes) VALUES (?, ?, ?, ?, 'preparing', false, ?, ?, ?, '[]')",
                 [
                     (
                         handle,
@@ -180,10 +180,26 @@ class Journal:
         with self._database.writing() as connection:
             connection.execute("UPDATE journal SET job = ? WHERE handle = ?", (plan, handle))
 
-    def mark(self, handle: str, state: State) -> None:
-        """Set the stage of a generation that has not ended."""
+    def leaves(self, handle: str) -> bool:
+        """Note that a queued generation's request is about to leave.
+
+        Returns:
+            Whether it may leave: False if another process has taken the generation over meanwhile.
+        """
+        return self._moves(handle, "queued", "working")
+
+    def returned(self, handle: str) -> None:
+        """Note that a request came to nothing before it began; the generation is queued again."""
+        self._moves(handle, "working", "queued")
+
+    def _moves(self, handle: str, before: State, after: State) -> bool:
+        owner = self._owners.hold()
         with self._database.writing() as connection:
-            connection.execute("UPDATE journal SET state = ? WHERE handle = ?", (state, handle))
+            moved = connection.execute(
+                "UPDATE journal SET state = ? WHERE handle = ? AND owner = ? AND state = ? RETURNING handle",
+                (after, handle, owner, before),
+            )
+            return moved.fetchone() is not None
 
     def record(
         self,
@@ -194,7 +210,8 @@ class Journal:
     ) -> Record:
         """Record a generation's result and end its entry, in one transaction.
 
-        Once this returns, the record survives any end of the process.
+        Once this returns, the record survives any end of the process. An entry that ended as unknown is done
+        now, and one that another process has recorded stays as it is.
 
         Args:
             handle: The generation's handle.
@@ -204,10 +221,12 @@ class Journal:
         """
         now = datetime.now(UTC)
         with self._database.writing() as connection:
+            for recorded in rows.select(connection, "handle = ?", (handle,), 1):
+                return recorded
             record = rows.insert(connection, handle, now, metadata, images)
             connection.execute(
-                f"UPDATE journal SET state = 'done', {_ENDS}, notes = ? WHERE handle = ?",  # noqa: S608 - our own words
-                (*_now(), json.dumps(list(notes)), handle),
+                f"UPDATE journal SET state = 'done', {_ENDS}, error = NULL, notes = ? WHERE handle = ?",  # noqa: S608 - our own words
+                (_now(), json.dumps(list(notes)), handle),
             )
         return record
 
@@ -223,13 +242,13 @@ class Journal:
             connection.execute(
                 f"UPDATE journal SET state = ?, {_ENDS}, error = ? WHERE handle = ?"  # noqa: S608 - our own words
                 f" AND state IN ({_OPEN})",
-                (state, *_now(), json.dumps(dict(error)), handle),
+                (state, _now(), rows.storable_json(dict(error)), handle),
             )
 
     def note_delivered(self, call: str) -> None:
         """Note that somebody got the outcome of a call."""
         with self._database.writing() as connection:
-            connection.execute("UPDATE journal SET delivered = 1 WHERE call = ?", (call,))
+            connection.execute("UPDATE journal SET delivered = true WHERE call = ?", (call,))
 
     def call(self, handle: str) -> list[Entry]:
         """Return all generations of a call, in their order; none if the handle is unknown.
@@ -291,7 +310,7 @@ class Journal:
     def _others(self) -> list[str]:
         with self._database.reading() as connection:
             found = connection.execute(
-                f"SELECT DISTINCT owner FROM journal WHERE state IN ({_OPEN}) AND owner IS NOT ?",  # noqa: S608 - our own words
+                f"SELECT DISTINCT owner FROM journal WHERE state IN ({_OPEN}) AND coalesce(owner, '') != ?",  # noqa: S608 - our own words
                 (self._owners.name,),
             )
             return [name for (name,) in found]
@@ -303,12 +322,12 @@ class Journal:
             owner = self._owners.hold()
             with self._database.writing() as connection:
                 connection.execute(
-                    f"UPDATE journal SET state = 'not_sent', {_ENDS}, error = ? WHERE owner IS ? AND state"  # noqa: S608 - our own words
+                    f"UPDATE journal SET state = 'not_sent', {_ENDS}, error = ? WHERE {_OWNED} AND state"  # noqa: S608 - our own words
                     " IN ('preparing', 'queued')",
-                    (*_now(), json.dumps(NEVER_SENT), name),
+                    (_now(), rows.storable_json(NEVER_SENT), name),
                 )
                 sent = connection.execute(
-                    "UPDATE journal SET owner = ? WHERE owner IS ? AND state = 'working' RETURNING handle",
+                    f"UPDATE journal SET owner = ? WHERE {_OWNED} AND state = 'working' RETURNING handle",  # noqa: S608 - our own words
                     (owner, name),
                 ).fetchall()
         return [entry for (handle,) in sent for entry in self._select("handle = ?", handle)]
@@ -348,13 +367,13 @@ def _sweep(connection: Connection, before: datetime) -> None:
     connection.execute("UPDATE journal SET job = NULL WHERE ended_at < ? AND job IS NOT NULL", ended)
 
 
-def _now() -> tuple[float, str, float]:
-    return datetime.now(UTC).timestamp(), clock_name(), uptime()
+def _now() -> float:
+    return datetime.now(UTC).timestamp()
 
 
-def _joined_since() -> tuple[str, float, float]:
+def _joined_since() -> tuple[float, float]:
     seconds = JOINED_FOR.total_seconds()
-    return clock_name(), uptime() - seconds, datetime.now(UTC).timestamp() - seconds
+    return seconds, _now() - seconds
 
 
 def _same(connection: Connection, fingerprint: str, *, join_delivered: bool) -> str | None:

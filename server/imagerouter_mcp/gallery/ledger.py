@@ -87,7 +87,7 @@ def _between(connection: Connection, first: date, last: date) -> Iterator[Spent]
     kept = connection.execute(
         "SELECT quarter, model, micro_usd, results, certain FROM spent"
         " WHERE quarter >= ? AND quarter < ? AND results > 0 AND model != ?"
-        " AND typeof(micro_usd) = 'integer'",
+        " AND micro_usd BETWEEN -1e15 AND 1e15",
         (_quarter(start_of(first)), _quarter(start_of(last + timedelta(days=1))), MADE_HERE),
     )
     for quarter, model, micro_usd, results, certain in kept:

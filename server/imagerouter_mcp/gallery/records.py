@@ -123,7 +123,7 @@ class Gallery:
         """Return the median duration of a model's latest results, in seconds; None if there are none."""
         with self._database.reading() as connection:
             found = connection.execute(
-                "SELECT latency_ms FROM generations WHERE model = ? AND typeof(latency_ms) = 'integer'"
+                "SELECT latency_ms FROM generations WHERE model = ? AND latency_ms BETWEEN 0 AND 1e15"
                 " ORDER BY id DESC LIMIT ?",
                 (model, _LATENCIES),
             ).fetchall()

@@ -230,12 +230,18 @@ def was_deleted(handle: str) -> NotFoundError:
 
 def folded(text: str) -> str:
     """Return text in the form in which it is searched: case-folded and in one Unicode normal form."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", storable(text)).casefold())
+    whole = storable(text).replace("\0", "\ufffd")
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", whole).casefold())
 
 
 def storable(text: str) -> str:
     """Replace lone surrogates, which JSON and command lines can carry and UTF-8 cannot."""
     return text.encode(errors="replace").decode()
+
+
+def storable_json(value: object) -> str:
+    """Write JSON whose texts every database can store and look into."""
+    return storable(json.dumps(value, ensure_ascii=False)).replace("\\u0000", "\\ufffd")
 
 
 def _short_source(source: str) -> str:

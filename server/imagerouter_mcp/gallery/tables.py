@@ -5,6 +5,8 @@ from pathlib import Path
 
 from imagerouter_mcp.database.schema import Connection, Schema
 from imagerouter_mcp.database.sqlite import SQLiteDatabase
+from imagerouter_mcp.gallery.error_fields import error_field
+from imagerouter_mcp.gallery.postgres_tables import POSTGRES_MIGRATIONS
 
 logger = logging.getLogger(__name__)
 
@@ -28,11 +30,6 @@ def _spent(sign: str, condition: str) -> str:
         ON CONFLICT (quarter, model, certain)
         DO UPDATE SET micro_usd = micro_usd + excluded.micro_usd, results = results + excluded.results;
     """  # noqa: S608 - our own words
-
-
-def error_field(name: str) -> str:
-    """Return the expression for a field of an entry's error; NULL where that is damaged."""
-    return f"CASE WHEN json_valid(error) THEN json_extract(error, '$.{name}') END"
 
 
 def _usd(amount: str) -> str:
@@ -205,6 +202,7 @@ SCHEMA = Schema(
     _MIGRATIONS,
     "Move that file away: a new gallery is started, and the pictures themselves are kept.",
     _mend_sums,
+    POSTGRES_MIGRATIONS,
 )
 
 

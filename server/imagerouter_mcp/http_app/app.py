@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from imagerouter_mcp.apps import Apps
-from imagerouter_mcp.http_app.admission import Admission, People
+from imagerouter_mcp.http_app.admission import Admission, Recognition
 from imagerouter_mcp.http_app.browser_sessions import BrowserSessions
 from imagerouter_mcp.http_app.connections import connection_limit
 from imagerouter_mcp.http_app.downloads import add_downloads
@@ -45,7 +45,6 @@ def build_http_app(
     apps: Apps,
     host: str,
     *,
-    people: People | None = None,
     studio_only: bool = False,
     draining: Draining | None = None,
 ) -> ASGIApp:
@@ -54,7 +53,6 @@ def build_http_app(
     Args:
         apps: What the tools work with; the caller closes them.
         host: The address the server binds to.
-        people: Recognises several people; None if there is only the local one.
         studio_only: Whether only browsers that were let into the studio have access.
         draining: Tells when the server is about to end.
 
@@ -86,7 +84,7 @@ def build_http_app(
         settings.mcp_token,
         settings.http_rate,
         sessions,
-        people=people,
+        people=_recognition(apps),
         studio_only=studio_only,
     )
     if settings.http_origins:
@@ -97,5 +95,18 @@ def build_http_app(
             allow_headers=_ALLOWED_HEADERS,
             expose_headers=_EXPOSED_HEADERS,
         )
+    if settings.people and apps.links:
+        from imagerouter_mcp.http_app.sign_in.sign_in_app import SignInApp  # noqa: PLC0415 - few servers need it
+
+        served = SignInApp(served, apps, apps.operator.shared.sign_in, apps.links)
     served = KnownNames(served, settings, host)
     return RequestLog(served)
+
+
+def _recognition(apps: Apps) -> Recognition | None:
+    """Return how several people are recognised, or None if there is only one."""
+    if not apps.settings.people or apps.links is None:
+        return None
+    from imagerouter_mcp.http_app.sign_in.recognition import recognition  # noqa: PLC0415 - few servers need it
+
+    return recognition(apps, apps.operator.shared.sign_in, apps.links.base_url)

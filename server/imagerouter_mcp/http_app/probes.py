@@ -1,12 +1,12 @@
 """Health probes for supervisors and load balancers: is the process alive, and can it work?"""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 
 import anyio
 from anyio import to_thread
 from mcp.server import MCPServer
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from imagerouter_mcp import __version__
 from imagerouter_mcp.apps import Apps
@@ -19,6 +19,8 @@ PROBE_SECONDS = 0.8
 """Time limit for `/ready`, so that probes are answered within a second."""
 _HEADERS = {"Cache-Control": "no-store", "Connection": "close"}
 """A probe is not limited in rate; each one costs a connection instead."""
+_STREAM_HEADERS = {**_HEADERS, "X-Accel-Buffering": "no"}
+"""As the streams of MCP have them."""
 
 
 def add_probes(server: MCPServer[Apps], apps: Apps, draining: Draining) -> None:
@@ -31,7 +33,9 @@ def add_probes(server: MCPServer[Apps], apps: Apps, draining: Draining) -> None:
     """
 
     @server.custom_route("/health", methods=["GET"])
-    async def health(_: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
+    async def health(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
+        if "text/event-stream" in request.headers.get("accept", ""):
+            return StreamingResponse(_two_events(), 200, _STREAM_HEADERS, "text/event-stream")
         return JSONResponse({"status": "ok", "version": __version__}, headers=_HEADERS)
 
     # One check at a time: with a locked gallery, probes must not use up the tools' threads.
@@ -48,6 +52,13 @@ def add_probes(server: MCPServer[Apps], apps: Apps, draining: Draining) -> None:
             )
         state = {"status": "not ready" if lacking else "ready", "lacking": lacking}
         return JSONResponse(state, 503 if lacking else 200, _HEADERS)
+
+
+async def _two_events() -> AsyncGenerator[bytes]:
+    """Yield two events, a second apart, which show whether a proxy holds events back."""
+    yield b"data: first\n\n"
+    await anyio.sleep(1)
+    yield b"data: second\n\n"
 
 
 def _lacking(app: App) -> list[str]:

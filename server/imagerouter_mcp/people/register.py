@@ -7,15 +7,15 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
+from imagerouter_mcp.database.opening import open_database
 from imagerouter_mcp.database.schema import Connection, Database
-from imagerouter_mcp.database.sqlite import SQLiteDatabase
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.people.limits import NO_LIMITS, Limits
 from imagerouter_mcp.people.people_tables import PEOPLE
 from imagerouter_mcp.people.person import LOCAL, Person, person_id
+from imagerouter_mcp.settings import Settings
 
 BY_OPERATOR = "operator"
 """The issuer of people whom the operator names."""
@@ -112,6 +112,11 @@ class People:
             )
         return token
 
+    def sign_out(self, person: Person) -> None:
+        """End the token that the operator gave to a person."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM tokens WHERE person = ?", (person.id,))
+
     def limits(self, person: str) -> Limits:
         """Return the limits of the person with an id; the local one has none of their own."""
         with self._database.reading() as connection:
@@ -182,9 +187,9 @@ class Committed:
         )
 
 
-def open_register(data_dir: Path) -> People:
-    """Return the register of a data folder."""
-    return People(SQLiteDatabase(data_dir / "people.sqlite3", PEOPLE))
+def open_register(settings: Settings) -> People:
+    """Return the register that the operator's settings name."""
+    return People(open_database(settings.database_url, settings.data_dir / "people.sqlite3", PEOPLE))
 
 
 def checked_name(name: str) -> str:

@@ -125,6 +125,7 @@ class Sender:
         except ImageRouterError as error:
             if not (plan.cut and plan.sends_mask and _is_about_mask(error)):
                 raise
+        await to_thread.run_sync(self._journal.returned, handle)
         note = f"{plan.model} took no mask; it was told in words which part to change."
         call.notes += [] if note in call.notes else [note]
         return await self._send_patiently(handle, replace(plan, sends_mask=False), sources, call)
@@ -163,13 +164,17 @@ class Sender:
                 if sources.mask and plan.sends_mask:
                     mask = await decode("sources", None, _open_mask, plan, sources, opened)
                 call.sent = True
-                await to_thread.run_sync(self._journal.mark, handle, "working")
+                if not await to_thread.run_sync(self._journal.leaves, handle):
+                    raise NotSentError(
+                        "Another process took this call over, or its journal entry was removed.",
+                        "Ask for it again.",
+                    )
                 call.status = f"Asking {plan.model}"
                 try:
                     with stage("service"):
                         return await self._ask(handle, plan, sources, mask, call)
                 except (ServiceUnreachableError, RateLimitError):
-                    await to_thread.run_sync(self._journal.mark, handle, "queued")
+                    await to_thread.run_sync(self._journal.returned, handle)
                     raise
 
     @asynccontextmanager
