@@ -54,7 +54,7 @@ def address() -> str:
     with os.scandir(_FOLDER) as entries:
         files = sorted((each.name, each.stat()) for each in entries if each.name.endswith(_PARTS))
     state = repr([(name, status.st_size, status.st_mtime_ns) for name, status in files])
-    return f"ui://imagerouter/viewer-{zlib.crc32(state.encode()):08x}.html"
+    return f"ui://imagerouter/viewer-{zlib.crc32(state.encode()) & 0xFFFF:04x}.html"
 
 
 class ViewExtension(Extension):

@@ -148,6 +148,15 @@ async def test_while_a_change_is_paid_for_painting_rests_and_the_picture_can_be_
 
 
 @pytest.mark.long
+async def test_a_video_shows_a_still_frame_of_itself(page: Page, studio: Studio) -> None:
+    async with studio.agent() as agent:
+        await agent.call_tool("generate_video", {"prompt": "Waves at the beach"})
+    still = page.locator(".thumb.video img[src^='blob:']")
+    await expect(still).to_be_visible()
+    assert await still.evaluate("still => still.decode().then(() => still.naturalWidth)") > 0
+
+
+@pytest.mark.long
 async def test_a_change_that_fails_after_its_picture_was_closed_is_told_in_the_page(
     page: Page, studio: Studio, journal: Journal
 ) -> None:
