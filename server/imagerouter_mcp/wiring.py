@@ -140,7 +140,7 @@ class Shared:
             return None
         from imagerouter_mcp.database.leases import Leases
 
-        return Leases(self.postgres)
+        return Leases(self.postgres, self.settings.lease_seconds)
 
     async def _fetch_models(self) -> object:
         return await self.client.models()

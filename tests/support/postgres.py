@@ -19,6 +19,8 @@ from imagerouter_mcp.gallery.owners import Owners, OwnersAtWork
 from imagerouter_mcp.gallery.tables import SCHEMA, gallery_database
 
 ROLE = "imagerouter"
+LEASE_SECONDS = 600.0
+"""Longer than a test, so that none ends in one by itself."""
 SUPERUSER = "postgres"
 _UNPRIVILEGED = "postgres"
 """The system user whom its package adds; PostgreSQL refuses root."""
@@ -128,4 +130,4 @@ class Galleries:
 
     def owners(self, data_dir: Path) -> OwnersAtWork:
         """Make what tells another process of this gallery from one that is gone."""
-        return Leases(self._server) if self._server else Owners(data_dir / "running")
+        return Leases(self._server, LEASE_SECONDS) if self._server else Owners(data_dir / "running")
