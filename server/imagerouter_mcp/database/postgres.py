@@ -200,6 +200,7 @@ class PostgresDatabase:
 
 _BEFORE_WRITING = f"""
     SELECT set_config('imagerouter.person', $1, true), set_config('lock_timeout', '{_LOCK_SECONDS}s', true),
+        set_config('synchronous_commit', 'on', true),
         set_config('idle_in_transaction_session_timeout', '{_IDLE_SECONDS}s', true),
         pg_advisory_xact_lock(hashtextextended($2, 0))
 """.encode()
