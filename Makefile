@@ -10,7 +10,9 @@ INSTALL_HASHED = $(BIN)/pip install --quiet --disable-pip-version-check --requir
 MAKE_VENV = $(PYTHON) -m venv .venv && $(INSTALL_HASHED) requirements-build.txt
 INSTALL_RUNTIME = $(INSTALL_HASHED) requirements.txt && $(INSTALL) --no-deps --no-build-isolation --editable .
 INSTALL_DEV = $(INSTALL) --group dev --no-build-isolation --editable ".[heic,socks,svg,team,terminal]"
+INSTALL_DEPLOY = $(INSTALL) --group deploy
 else
+INSTALL_DEPLOY = uv sync --quiet --locked --inexact --all-extras --group deploy
 MAKE_VENV = uv venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON))
 INSTALL_RUNTIME = uv sync --quiet --locked --inexact --no-dev
 INSTALL_DEV = uv sync --quiet --locked --inexact --all-extras
@@ -20,7 +22,7 @@ MCPB ?= dist/imagerouter-mcp.mcpb
 MCPB_TOOL = $(shell command -v mcpb || echo npx --yes @anthropic-ai/mcpb@2.1.2)
 BUNDLED := manifest.json pyproject.toml uv.lock README.md LICENSE server .claude-plugin/icon.png
 
-.PHONY: demo test test-tools check suite coverage mutants bench faults team regions views security fuzz conformance hosts mcpb docs recording lock audit snapshots clean
+.PHONY: demo test test-tools check suite coverage mutants bench faults team regions views deploy security fuzz conformance hosts mcpb docs recording lock audit snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -70,6 +72,10 @@ regions: .venv/dev ## try sixty masked edits with the sandbox, and draw sheets o
 views: .venv/dev ## check every state of the view in the chat with axe, and draw it in `views-shots/`, to be looked at
 	$(BIN)/pytest tests/views -m "long or not long" --numprocesses auto
 	PYTHONPATH=tests $(BIN)/python tests/views/screenshots.py
+
+deploy: .venv/dev ## try `deploy/`: what Kubernetes takes, two servers behind Caddy, traces
+	@$(INSTALL_DEPLOY)
+	$(BIN)/pytest tests/deploy -m "long or not long"
 
 security: .venv/dev ## try what attackers try, and write docs/security-tests.md
 	$(BIN)/pytest tests/security --accept-security --quiet

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ FRESH = {
     "popularity": "json-objects-model",
     "models": "normal",
     "service": "february",
+    "held": True,
     "rate_limit": 0,
     "rate_window_seconds": 1,
 }
@@ -244,9 +246,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Let the processes that tests start react to SIGINT; a shell has its background jobs ignore it."""
+    """Make the tests independent of who starts them, and when.
+
+    A shell has its background jobs ignore SIGINT, and so would the processes that tests start. And what was
+    spent an hour ago was spent today only while no midnight is near.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(time, "tzset"):
+        os.environ["TZ"] = f"Noon{datetime.now(UTC).hour - 12:+}"
+        time.tzset()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -219,7 +219,7 @@ def test_the_sandbox_of_a_command_names_no_link_that_ends_with_it(run: Run) -> N
 @posix
 @pytest.mark.parametrize(
     ("size", "variables_of_the_terminal"),
-    [((0, 0), {}), ((24, 3), {}), ((24, 80), {"TERM": "dumb"}), ((24, 80), {"NO_COLOR": "1"})],
+    [((0, 0), {}), ((24, 3), {"NO_COLOR": "1"}), ((24, 80), {"TERM": "dumb"})],
 )
 def test_no_terminal_makes_a_paid_call_fail(
     variables: Mapping[str, str],

@@ -56,7 +56,9 @@ class Scene:
     _shared: "tuple[Mapping[str, str], Sequence[str], SdkHost] | None" = None
 
     def __post_init__(self) -> None:
-        kept = {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COV")}
+        kept = {
+            name: value for name, value in os.environ.items() if name in ("PATH", "TZ") or name[:3] == "COV"
+        }
         self.environment = {
             **kept,
             "HOME": str(self.folder),

@@ -18,6 +18,7 @@ from imagerouter_mcp.http_app.app import build_http_app
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings, load_settings
 from imagerouter_mcp.wiring import open_app
+from patience import wait_until
 from support.http_serving import COMMAND, Serving, serving
 
 TOKEN = "team-token-0123456789abcdef012345"  # noqa: S105 - it guards nothing
@@ -147,15 +148,15 @@ def test_a_setting_that_would_open_too_much_or_nothing_is_refused(
 
 
 def test_who_asks_too_fast_is_told_how_long_to_wait(team: dict[str, str]) -> None:
-    with serving({**team, "IMAGEROUTER_HTTP_RATE": "0.2"}) as running:
-        statuses = [post(running.url).status_code for _ in range(2)]
+    with serving({**team, "IMAGEROUTER_HTTP_RATE": "0.05"}) as running:
+        first = post(running.url)
         refused = post(running.url)
-        wrong = [post(running.url, Authorization="Bearer guess").status_code for _ in range(3)]
+        wrong = [post(running.url, Authorization="Bearer guess").status_code for _ in range(2)]
         probes = {httpx.get(f"{running.base}/health", trust_env=False).status_code for _ in range(5)}
-    assert statuses == [200] * 2
+    assert first.status_code == 200
     assert refused.status_code == 429
-    assert 1 <= int(refused.headers["retry-after"]) <= 5
-    assert wrong == [401] * 2 + [429], "guessing is slow, and holds up nobody who knows the token"
+    assert 1 <= int(refused.headers["retry-after"]) <= 20
+    assert wrong == [401, 429], "guessing is slow, and holds up nobody who knows the token"
     assert probes == {200}
 
 
@@ -183,7 +184,8 @@ def test_nobody_has_every_request_under_way_and_probes_are_served(team: dict[str
         assert client.get(f"{running.base}/health").status_code == 200
         assert client.get(f"{running.base}/ready").status_code == 200
         streams.close()
-        assert _served_again(client, running)
+        # once the server has noticed that the streams are closed
+        wait_until(lambda: client.post(running.url, json=INITIALIZE).status_code == 200)
 
 
 def slow_call() -> dict[str, Any]:
@@ -197,11 +199,6 @@ def slow_call() -> dict[str, Any]:
     }
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": parameters}
     return {"json": message, "headers": named}
-
-
-def _served_again(client: httpx.Client, running: Serving) -> bool:
-    """Whether a request is served once the server has noticed that the streams are closed."""
-    return any(client.post(running.url, json=INITIALIZE).status_code == 200 for _ in range(100))
 
 
 def test_ready_says_what_is_lacking_and_no_secret(environment: dict[str, str], tmp_path: Path) -> None:
