@@ -22,7 +22,7 @@ MCPB ?= dist/imagerouter-mcp.mcpb
 MCPB_TOOL = $(shell command -v mcpb || echo npx --yes @anthropic-ai/mcpb@2.1.2)
 BUNDLED := manifest.json pyproject.toml uv.lock README.md LICENSE server .claude-plugin/icon.png
 
-.PHONY: demo test test-tools check suite coverage mutants bench faults regions views deploy security fuzz conformance hosts mcpb docs recording lock audit snapshots clean
+.PHONY: demo test test-tools check suite coverage mutants bench faults team regions views deploy security fuzz conformance hosts mcpb docs recording lock audit snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -44,6 +44,8 @@ check: .venv/dev ## check format, lint, types and import contracts
 	$(BIN)/lint-imports
 	$(BIN)/pyright
 
+# Each process compiles all tests, unless it may keep what another one has compiled.
+suite: export PYTHONDONTWRITEBYTECODE =
 suite: .venv/dev ## run all tests, spread over the cores
 	$(BIN)/pytest --numprocesses auto
 
@@ -62,6 +64,9 @@ bench: .venv/dev ## measure time and memory, side by side with the bare librarie
 
 faults: .venv/dev ## break everything around the server, repeatedly, and count what is lost or paid for twice
 	$(BIN)/pytest tests/faults -m long
+
+team: .venv/dev ## run several servers on one PostgreSQL database: killed, frozen, the database and its pooler restarted
+	$(BIN)/pytest tests/team tests/database -m "long or not long"
 
 regions: .venv/dev ## try sixty masked edits with the sandbox, and draw sheets of them to look at in `regions/`
 	REGIONS_SHEETS=regions $(BIN)/pytest tests/regions -m "long or not long"

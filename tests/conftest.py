@@ -7,7 +7,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from support.faulty_sandbox import running_faulty_sandbox
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
+    from imagerouter_mcp.database.postgres import PostgresServer
     from support.postgres import Cluster
 
 HEARTBEAT_SECONDS = 0.05
@@ -82,7 +83,7 @@ def session_sandbox() -> Iterator[tuple[Sandbox, httpx.Client]]:
     """Run one sandbox for the session, with a client for its control endpoints; tests use `sandbox`."""
     with (
         running_faulty_sandbox(heartbeat_seconds=HEARTBEAT_SECONDS) as running,
-        httpx.Client(base_url=running.base_url, timeout=10, trust_env=False) as client,
+        httpx.Client(base_url=running.base_url, timeout=60, trust_env=False) as client,
     ):
         yield running, client
 
@@ -106,7 +107,7 @@ def settings(sandbox: Sandbox, tmp_path: Path) -> Settings:
         output_dir=tmp_path / "pictures",
         data_dir=tmp_path / "data",
         stall_seconds=5,
-        timeout=20,
+        timeout=60,
     )
 
 
@@ -159,6 +160,15 @@ def postgres() -> Iterator["Cluster"]:
         pytest.skip("what is kept in PostgreSQL: `make test-tools` installs it")
     with running_cluster(programs) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def postgres_server(postgres: "Cluster") -> Iterator["PostgresServer"]:
+    """Connect to it as a role that row-level security holds."""
+    from imagerouter_mcp.database.postgres import PostgresServer  # noqa: PLC0415 - few tests need it
+
+    with closing(PostgresServer(postgres.url)) as server:
+        yield server
 
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -74,7 +74,7 @@ class Shared:
         """How several people sign in."""
         from imagerouter_mcp.sign_in.sign_in import open_sign_in
 
-        return open_sign_in(self.settings.data_dir, lambda: self._document_fetcher)
+        return open_sign_in(self.settings, lambda: self._document_fetcher)
 
     @cached_property
     def _document_fetcher(self) -> "Fetcher":
@@ -160,7 +160,7 @@ class Shared:
             return None
         from imagerouter_mcp.database.leases import Leases
 
-        return Leases(self.postgres)
+        return Leases(self.postgres, self.settings.lease_seconds)
 
     async def _fetch_models(self) -> object:
         return await self.client.models()
