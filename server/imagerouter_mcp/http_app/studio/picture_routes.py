@@ -1,6 +1,7 @@
 """Serve the gallery's files and their thumbnails to the studio's page."""
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,7 +108,7 @@ def _thumbnail(app: App, image: GalleryImage, size: str) -> _Wanted | Response:
         status = image.path.stat() if image.path else None
     except OSError:
         status = None
-    if image.path is None or status is None:
+    if image.path is None or status is None or not stat.S_ISREG(status.st_mode):
         return _missing(image)
     kept = app.thumbnails.find(image.handle, named, status)
     if kept:
