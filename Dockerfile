@@ -4,10 +4,10 @@ ARG PYTHON=python:3.12-slim
 FROM ${PYTHON} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
-COPY requirements.txt requirements-build.txt ./
+COPY requirements-team.txt requirements-build.txt ./
 RUN python -m venv /build && /build/bin/pip install --quiet --require-hashes --requirement requirements-build.txt
 RUN python -m venv --without-pip .venv \
-    && /build/bin/pip --python .venv install --quiet --require-hashes --requirement requirements.txt
+    && /build/bin/pip --python .venv install --quiet --require-hashes --requirement requirements-team.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY server ./server
 RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels . \

@@ -9,8 +9,10 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint c
 INSTALL_HASHED = $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement
 MAKE_VENV = $(PYTHON) -m venv .venv && $(INSTALL_HASHED) requirements-build.txt
 INSTALL_RUNTIME = $(INSTALL_HASHED) requirements.txt && $(INSTALL) --no-deps --no-build-isolation --editable .
-INSTALL_DEV = $(INSTALL) --group dev --no-build-isolation --editable ".[heic,socks,svg,terminal]"
+INSTALL_DEV = $(INSTALL) --group dev --no-build-isolation --editable ".[heic,socks,svg,team,terminal]"
+INSTALL_DEPLOY = $(INSTALL) --group deploy
 else
+INSTALL_DEPLOY = uv sync --quiet --locked --inexact --all-extras --group deploy
 MAKE_VENV = uv venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON))
 INSTALL_RUNTIME = uv sync --quiet --locked --inexact --no-dev
 INSTALL_DEV = uv sync --quiet --locked --inexact --all-extras
@@ -20,7 +22,7 @@ MCPB ?= dist/imagerouter-mcp.mcpb
 MCPB_TOOL = $(shell command -v mcpb || echo npx --yes @anthropic-ai/mcpb@2.1.2)
 BUNDLED := manifest.json pyproject.toml uv.lock README.md LICENSE server .claude-plugin/icon.png
 
-.PHONY: demo test test-tools check suite coverage mutants bench faults regions views security fuzz conformance hosts mcpb docs recording lock audit snapshots clean
+.PHONY: demo test test-tools check suite coverage mutants bench faults regions views deploy security fuzz conformance hosts mcpb docs recording lock audit snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -29,7 +31,7 @@ help: ## list the targets
 demo: .venv/runtime ## make and edit a picture through a real MCP client; LIVE=1 uses the real service
 	$(BIN)/imagerouter-mcp demo $(if $(LIVE),--live)
 
-test-tools: ## install the system packages that tests need: Chromium
+test-tools: ## install the system packages that tests need: Chromium, PostgreSQL, PgBouncer
 	@tests/install_tools.sh
 
 # Type checking keeps one core busy, and the tests wait often: side by side they are done sooner.
@@ -68,6 +70,10 @@ views: .venv/dev ## check every state of the view in the chat with axe, and draw
 	$(BIN)/pytest tests/views -m "long or not long" --numprocesses auto
 	PYTHONPATH=tests $(BIN)/python tests/views/screenshots.py
 
+deploy: .venv/dev ## try `deploy/`: what Kubernetes takes, two servers behind Caddy, traces
+	@$(INSTALL_DEPLOY)
+	$(BIN)/pytest tests/deploy -m "long or not long"
+
 security: .venv/dev ## try what attackers try, and write docs/security-tests.md
 	$(BIN)/pytest tests/security --accept-security --quiet
 
@@ -100,6 +106,8 @@ lock: ## update all dependencies; needs uv
 		--format requirements.txt --output-file constraints.txt
 	uv export --quiet --frozen --no-default-groups --no-header --no-annotate --no-emit-project \
 		--format requirements.txt --output-file requirements.txt
+	uv export --quiet --frozen --no-default-groups --extra team --no-header --no-annotate --no-emit-project \
+		--format requirements.txt --output-file requirements-team.txt
 	uv export --quiet --frozen --only-group build --no-header --no-annotate --no-emit-project \
 		--format requirements.txt --output-file requirements-build.txt
 

@@ -22,8 +22,8 @@ from PIL import Image
 from bench.figures import Figure
 from bench.processes import mib, sandbox_process, sandbox_variables
 from imagerouter_mcp.gallery import rows
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import Metadata, StoredImage
+from imagerouter_mcp.gallery.tables import gallery_database
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
@@ -151,9 +151,9 @@ def _fill(folder: Path) -> None:
         )
         for path in sorted(pictures.iterdir())
     ]
-    database = Database(folder / "data")
+    database = gallery_database(folder / "data")
     begun = datetime.now(UTC) - timedelta(days=400)
-    with database.transaction("IMMEDIATE") as connection:
+    with database.writing() as connection:
         for number in range(PICTURES):
             words = f"A {_WORDS[number % len(_WORDS)]}, number {number}"
             metadata = Metadata(

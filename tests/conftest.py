@@ -26,6 +26,8 @@ from support.faulty_sandbox import running_faulty_sandbox
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
+    from support.postgres import Cluster
+
 HEARTBEAT_SECONDS = 0.05
 FRESH = {
     "heartbeat_seconds": HEARTBEAT_SECONDS,
@@ -143,6 +145,18 @@ async def browser() -> AsyncGenerator["Browser"]:
         pytest.skip("the views in a browser: `make test-tools` installs Chromium")
     async with running_browser(chromium) as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["Cluster"]:
+    """Run one PostgreSQL server for the session; skip without one."""
+    from support.postgres import postgres_programs, running_cluster  # noqa: PLC0415 - few tests need it
+
+    programs = postgres_programs()
+    if programs is None:
+        pytest.skip("what is kept in PostgreSQL: `make test-tools` installs it")
+    with running_cluster(programs) as cluster:
+        yield cluster
 
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

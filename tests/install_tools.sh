@@ -24,21 +24,30 @@ install() {
     fi
 }
 
-has_chromium && { echo 'Chromium is installed.'; exit 0; }
-echo 'Installing Chromium …'
+# Debian keeps initdb out of PATH; its packages bring pg_createcluster instead.
+has_postgres() { has initdb pg_createcluster; }
+
+if has_chromium && has_postgres && has pgbouncer; then
+    echo 'Chromium, PostgreSQL and PgBouncer are installed.'
+    exit 0
+fi
+echo 'Installing Chromium, PostgreSQL and PgBouncer …'
 if has apt-get; then
     install apt-get update --quiet=2
-    install env DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends chromium
+    has_chromium || set -- chromium
+    install env DEBIAN_FRONTEND=noninteractive \
+        apt-get install --quiet=2 --yes --no-install-recommends "$@" postgresql pgbouncer
 elif has dnf; then
-    install dnf install --quiet --assumeyes chromium
+    install dnf install --quiet --assumeyes chromium postgresql-server pgbouncer
 elif has apk; then
-    install apk add --quiet chromium
+    install apk add --quiet chromium postgresql pgbouncer
 elif has pacman; then
-    install pacman --sync --noconfirm chromium
+    install pacman --sync --noconfirm chromium postgresql pgbouncer
 elif has brew; then
     brew install --quiet --cask google-chrome
+    brew install --quiet postgresql pgbouncer
 else
-    echo 'No package manager that is known here: install Chromium or Chrome, so that `chromium` is in PATH.' >&2
+    echo 'No package manager that is known here: install Chromium or Chrome, PostgreSQL and PgBouncer.' >&2
     exit 1
 fi
 has_chromium || { echo 'Chromium was installed, but no command of it is in PATH.' >&2; exit 1; }

@@ -14,12 +14,12 @@ from mcp.types import InputRequiredResult
 from pydantic import AnyUrl
 
 from imagerouter_mcp import __version__
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.tools import all_tools
 from imagerouter_mcp.tools.boundary import SpeakingServer
 from imagerouter_mcp.tools.prompts import add_prompts
 from imagerouter_mcp.tools.resources import add_resources
 from imagerouter_mcp.tools.views import ViewExtension, present_address, with_view
-from imagerouter_mcp.wiring import App
 
 NAME = "imagerouter"
 INSTRUCTIONS = (
@@ -40,7 +40,7 @@ class ImageServer(SpeakingServer):
     """A server whose resources have their bytes' media type, and whose earlier views are its present one."""
 
     async def read_resource(
-        self, uri: AnyUrl | str, context: Context[App, Any] | None = None
+        self, uri: AnyUrl | str, context: Context[Apps, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         """Read a resource.
 
@@ -58,35 +58,38 @@ def _truly_typed(item: ReadResourceContents) -> ReadResourceContents:
     return replace(item, mime_type=found.media_type) if found else item
 
 
-def build_server(app: App) -> MCPServer[App]:
+def build_server(apps: Apps) -> MCPServer[Apps]:
     """Build a server.
 
     Args:
-        app: What its tools work with; whoever opened it closes it, after the server has ended.
+        apps: What its tools work with; whoever opened it closes it, after the server has ended.
     """
 
     @asynccontextmanager
-    async def lifespan(_: MCPServer[App]) -> AsyncGenerator[App]:
-        yield app
+    async def lifespan(_: MCPServer[Apps]) -> AsyncGenerator[Apps]:
+        yield apps
+
+    def for_callers(text: str) -> str:
+        return apps.present().settings.for_callers(text)
 
     server = ImageServer(
         NAME,
         title="ImageRouter",
-        instructions=INSTRUCTIONS + REMOTE_INSTRUCTIONS if app.links else INSTRUCTIONS,
+        instructions=INSTRUCTIONS + REMOTE_INSTRUCTIONS if apps.links else INSTRUCTIONS,
         version=__version__,
-        tools=with_view(all_tools(remote=app.links is not None)),
+        tools=with_view(all_tools(remote=apps.links is not None)),
         extensions=[ViewExtension()],
-        for_callers=app.settings.for_callers if app.links else str,
+        for_callers=for_callers if apps.links else str,
         lifespan=lifespan,
         log_level="WARNING",
-        request_state_security=_shared_by_equals(app),
+        request_state_security=_shared_by_equals(apps),
         cache_hints={"tools/list": CacheHint(ttl_ms=_DAY_MS, scope="public")},
     )
-    add_resources(server, app)
+    add_resources(server, apps)
     add_prompts(server)
     return server
 
 
-def _shared_by_equals(app: App) -> RequestStateSecurity | None:
+def _shared_by_equals(apps: Apps) -> RequestStateSecurity | None:
     """What seals a question's state so that each of several equal processes can take the answer."""
-    return RequestStateSecurity(keys=[app.links.derive("request state")]) if app.links else None
+    return RequestStateSecurity(keys=[apps.links.derive("request state")]) if apps.links else None

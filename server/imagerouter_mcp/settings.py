@@ -88,6 +88,7 @@ _OF_PROGRAMS = re.compile(
 """Where programs find their files, their configuration, the screen and the network."""
 
 PreviewSize = Literal["auto", "none", "large"]
+LogFormat = Literal["text", "json"]
 ResponseFormat = Literal["url", "b64_json", "b64_ephemeral"]
 
 
@@ -192,6 +193,13 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _postgres_address(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        msg = "it must begin with postgresql://"
+        raise ValueError(msg)
+    return url
+
+
 _Folder = Annotated[Path, AfterValidator(_absolute)]
 _Folders = Annotated[tuple[_Folder, ...], NoDecode, BeforeValidator(_split_at(os.pathsep))]
 _Listed = BeforeValidator(_split_at(","))
@@ -233,6 +241,8 @@ class Settings(BaseSettings):
     """Further folders that callers may save in, separated as in PATH; none means the usual ones."""
     data_dir: _Folder = Field(default_factory=lambda: platformdirs.user_data_path(APP, appauthor=False))
     """Where the gallery keeps its records."""
+    database_url: Annotated[SecretStr, AfterValidator(_postgres_address)] | None = None
+    """The PostgreSQL database that keeps the records in place of `data_dir`, for several servers."""
     model: str | None = None
     """The model for calls that name none."""
     edit_model: str | None = None
@@ -265,6 +275,8 @@ class Settings(BaseSettings):
     """The most that all calls of a day may cost together, over all of the person's processes."""
     confirm_usd: _Usd | None = None
     """The most that a call may cost without asking the person; unset, nobody is asked."""
+    people: bool = False
+    """Serve several people over HTTP, each with a gallery of their own; whoever is not known is refused."""
     mcp_token: Annotated[tuple[SecretStr, ...], NoDecode, _Listed] = ()
     """Bearer tokens that HTTP clients must send, separated by commas: two while one is being replaced."""
     public_url: _WebAddress | None = None
@@ -281,6 +293,14 @@ class Settings(BaseSettings):
     """Requests per second that each HTTP client may make on average."""
     http_requests: Annotated[int, Field(gt=0)] = 500
     """How many HTTP requests are served at the same time, streams of events not included."""
+    log_format: LogFormat = "text"
+    """How the HTTP server logs: lines for people, or an object of JSON a line."""
+    metrics_port: Annotated[int, Field(gt=0, le=65535)] | None = None
+    """Where the HTTP server serves metrics for Prometheus; unset, there are none."""
+    metrics_host: str = "127.0.0.1"
+    """The address that metrics are served at; whoever reaches it can read them."""
+    drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 0
+    """Seconds that the HTTP server goes on accepting requests after a signal, while `/ready` says 503."""
     http_stateless: bool = False
     """Keep no sessions, so that several HTTP servers can serve one client of the older protocol."""
 
@@ -326,6 +346,17 @@ class Settings(BaseSettings):
     def source_folders(self) -> tuple[Path, ...] | None:
         """Folders that source images may be read from: empty means none, None means any."""
         return self.input_dirs or (() if self.remote else None)
+
+    def for_person(self, person: str) -> "Settings":
+        """Return the settings of one of several people: the same, with folders of their own.
+
+        Args:
+            person: The person's id.
+        """
+        folders = {"data_dir": self.data_dir / "people" / person, "output_dir": self.output_dir / person}
+        own = self.model_copy(update=folders)
+        vars(own).pop("_folders", None)  # a copy brings along what was computed from the folders before
+        return own
 
     def for_callers(self, text: str) -> str:
         """Return a text as callers may read it: without this machine's folders, if they are on another one.

@@ -5,21 +5,26 @@ of them. Only this file and the faces (`tools`, `server`, `http_app`, `cli`) kno
 """
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from anyio import to_thread
+
 from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.people.person import LOCAL, Person
 from imagerouter_mcp.settings import Settings, expand
 
 if TYPE_CHECKING:
     from imagerouter_mcp.api.catalogue import Catalogue
     from imagerouter_mcp.api.client import ImageRouterClient
     from imagerouter_mcp.api.popularity import Popularity
+    from imagerouter_mcp.database.leases import Leases
+    from imagerouter_mcp.database.postgres import PostgresServer
+    from imagerouter_mcp.database.schema import Database
     from imagerouter_mcp.fetch import Fetcher
     from imagerouter_mcp.gallery.answers import Answers
     from imagerouter_mcp.gallery.browsing import Browsing
-    from imagerouter_mcp.gallery.database import Database
     from imagerouter_mcp.gallery.deletion import Deletion
     from imagerouter_mcp.gallery.journal import Journal
     from imagerouter_mcp.gallery.ledger import Ledger
@@ -38,25 +43,19 @@ if TYPE_CHECKING:
     from imagerouter_mcp.generation.step_runner import StepRunner
 
 
-class App:
-    """All parts of one process.
+class Shared:
+    """What all people of a process use together: connections, the model list, the queue of the key.
 
     Args:
-        settings: The person's settings, or the error in them, which every call then reports.
-        links: Makes links for callers on other machines; None if callers are on this one.
-        typed: Whether a person types each call, so that a repeated one asks for another result.
+        settings: The operator's settings, or the error in them, which every use then reports.
     """
 
-    def __init__(
-        self, settings: Settings | ConfigurationError, links: "Links | None" = None, *, typed: bool = False
-    ) -> None:
+    def __init__(self, settings: Settings | ConfigurationError) -> None:
         self._settings = settings
-        self.links = links
-        self.typed = typed
 
     @property
     def settings(self) -> Settings:
-        """The person's settings.
+        """The operator's settings.
 
         Raises:
             ConfigurationError: They cannot be used.
@@ -64,69 +63,6 @@ class App:
         if isinstance(self._settings, ConfigurationError):
             raise self._settings
         return self._settings
-
-    @cached_property
-    def _database(self) -> "Database":
-        from imagerouter_mcp.gallery.database import Database
-
-        return Database(self.settings.data_dir)
-
-    @cached_property
-    def gallery(self) -> "Gallery":
-        """The records of what was made."""
-        from imagerouter_mcp.gallery.records import Gallery
-
-        return Gallery(self._database)
-
-    @cached_property
-    def browsing(self) -> "Browsing":
-        """The same, as people look through it."""
-        from imagerouter_mcp.gallery.browsing import Browsing
-        from imagerouter_mcp.gallery.database import Database
-
-        return Browsing(Database(self.settings.data_dir))
-
-    @cached_property
-    def thumbnails(self) -> "Thumbnails":
-        """Small copies of pictures, for people who look through them."""
-        from imagerouter_mcp.gallery.thumbnails import Thumbnails
-
-        return Thumbnails(self.settings.data_dir)
-
-    @cached_property
-    def deletion(self) -> "Deletion":
-        """Removes pictures."""
-        from imagerouter_mcp.gallery.deletion import Deletion
-
-        return Deletion(self._database, self.thumbnails, self.settings)
-
-    @cached_property
-    def journal(self) -> "Journal":
-        """The entries of what is being made, and of what became of it."""
-        from imagerouter_mcp.gallery.journal import Journal
-
-        return Journal(self._database, self.settings.data_dir)
-
-    @cached_property
-    def answers(self) -> "Answers":
-        """The service's answers on disk."""
-        from imagerouter_mcp.gallery.answers import Answers
-
-        return Answers(self.settings.data_dir)
-
-    @cached_property
-    def ledger(self) -> "Ledger":
-        """What was spent."""
-        from imagerouter_mcp.gallery.ledger import Ledger
-
-        return Ledger(self._database)
-
-    @cached_property
-    def uploads(self) -> "Uploads":
-        """Pictures that were sent to this server to be edited."""
-        from imagerouter_mcp.gallery.uploads import Uploads
-
-        return Uploads(self.settings.data_dir)
 
     @cached_property
     def catalogue(self) -> "Catalogue":
@@ -165,6 +101,235 @@ class App:
         return Fetcher(policy, self.settings.stall_seconds)
 
     @cached_property
+    def descriptors(self) -> "Descriptors":
+        """How many files may be open."""
+        from imagerouter_mcp.generation.descriptors import Descriptors
+
+        return Descriptors()
+
+    @cached_property
+    def pace(self) -> "Pace":
+        """Whose turn it is to send."""
+        from imagerouter_mcp.generation.calls.pace import Pace
+
+        return Pace(self.settings.concurrency, self.client.rate)
+
+    @cached_property
+    def _http(self):  # noqa: ANN202 - only api/ and fetch.py name httpx
+        from imagerouter_mcp.fetch import http_client
+
+        return http_client()
+
+    @cached_property
+    def postgres(self) -> "PostgresServer | None":
+        """Where all galleries are kept; None if each is in a file.
+
+        Raises:
+            ConfigurationError: It is named, but what connects to it is not installed.
+        """
+        if self.settings.database_url is None:
+            return None
+        from imagerouter_mcp.database.opening import postgres_server
+
+        return postgres_server(self.settings.database_url)
+
+    @cached_property
+    def leases(self) -> "Leases | None":
+        """Which servers are at work on the database; None without one."""
+        if self.postgres is None:
+            return None
+        from imagerouter_mcp.database.leases import Leases
+
+        return Leases(self.postgres)
+
+    async def _fetch_models(self) -> object:
+        return await self.client.models()
+
+    async def _fetch_popular(self) -> object:
+        return await self.client.popular()
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        if "pace" in self.__dict__:
+            self.pace.stop()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        built = self.__dict__
+        if "_http" in built:
+            await self._http.aclose()
+        if "fetcher" in built:
+            await self.fetcher.aclose()
+        if built.get("leases"):
+            await to_thread.run_sync(built["leases"].release)
+        if built.get("postgres"):
+            await to_thread.run_sync(built["postgres"].close)
+
+
+class App:
+    """All parts that work for one person.
+
+    Args:
+        settings: The person's settings, or the error in them, which every call then reports.
+        links: Makes links for callers on other machines; None if callers are on this one.
+        typed: Whether a person types each call, so that a repeated one asks for another result.
+        shared: What the Apps of several people use together; None for an App that has it to itself.
+        person: Whom it works for.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | ConfigurationError,
+        links: "Links | None" = None,
+        *,
+        typed: bool = False,
+        shared: Shared | None = None,
+        person: Person = LOCAL,
+    ) -> None:
+        self._settings = settings
+        self.links = links
+        self.typed = typed
+        self.person = person
+        self._owns_shared = shared is None
+        self.shared = shared or Shared(settings)
+
+    @property
+    def operator(self) -> "App":
+        """This App: the local person is the operator."""
+        return self
+
+    def present(self) -> "App":
+        """Return this App: it has one person, who sends every request."""
+        return self
+
+    async def find(self, person: str, /) -> Person | None:
+        """Return the one person, if this is the id."""
+        return LOCAL if person == LOCAL.id else None
+
+    async def by_token(self, _: str, /) -> Person | None:
+        """Return None: nobody has a token of their own."""
+        return None
+
+    def using(self, _: Person, /) -> AbstractAsyncContextManager["App"]:
+        """Return a block in which this App is the present one, as it always is."""
+        return nullcontext(self)
+
+    def for_person(self, person: Person) -> "App":
+        """Return an App of another person, with folders and links of their own."""
+        links = self.links.for_person(person.id) if self.links else None
+        return App(self.settings.for_person(person.id), links, shared=self.shared, person=person)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a call is under way."""
+        return "calls" in self.__dict__ and self.calls.under_way
+
+    @property
+    def settings(self) -> Settings:
+        """The person's settings.
+
+        Raises:
+            ConfigurationError: They cannot be used.
+        """
+        if isinstance(self._settings, ConfigurationError):
+            raise self._settings
+        return self._settings
+
+    @cached_property
+    def _database(self) -> "Database":
+        return self._opened_database()
+
+    def _opened_database(self) -> "Database":
+        from imagerouter_mcp.gallery.tables import SCHEMA, gallery_database
+
+        if self.shared.postgres is None:
+            return gallery_database(self.settings.data_dir)
+        from imagerouter_mcp.database.postgres import PostgresDatabase
+
+        return PostgresDatabase(self.shared.postgres, SCHEMA, self.person.id)
+
+    @cached_property
+    def gallery(self) -> "Gallery":
+        """The records of what was made."""
+        from imagerouter_mcp.gallery.records import Gallery
+
+        return Gallery(self._database)
+
+    @cached_property
+    def browsing(self) -> "Browsing":
+        """The same, as people look through it."""
+        from imagerouter_mcp.gallery.browsing import Browsing
+
+        return Browsing(self._opened_database())
+
+    @cached_property
+    def thumbnails(self) -> "Thumbnails":
+        """Small copies of pictures, for people who look through them."""
+        from imagerouter_mcp.gallery.thumbnails import Thumbnails
+
+        return Thumbnails(self.settings.data_dir)
+
+    @cached_property
+    def deletion(self) -> "Deletion":
+        """Removes pictures."""
+        from imagerouter_mcp.gallery.deletion import Deletion
+
+        return Deletion(self._database, self.thumbnails, self.settings)
+
+    @cached_property
+    def journal(self) -> "Journal":
+        """The entries of what is being made, and of what became of it."""
+        from imagerouter_mcp.gallery.journal import Journal
+        from imagerouter_mcp.gallery.owners import Owners
+
+        return Journal(self._database, self.shared.leases or Owners(self.settings.data_dir / "running"))
+
+    @cached_property
+    def answers(self) -> "Answers":
+        """The service's answers on disk."""
+        from imagerouter_mcp.gallery.answers import Answers
+
+        return Answers(self.settings.data_dir)
+
+    @cached_property
+    def ledger(self) -> "Ledger":
+        """What was spent."""
+        from imagerouter_mcp.gallery.ledger import Ledger
+
+        return Ledger(self._database)
+
+    @cached_property
+    def uploads(self) -> "Uploads":
+        """Pictures that were sent to this server to be edited."""
+        from imagerouter_mcp.gallery.uploads import Uploads
+
+        return Uploads(self.settings.data_dir)
+
+    @property
+    def catalogue(self) -> "Catalogue":
+        """The model list."""
+        return self.shared.catalogue
+
+    @property
+    def popularity(self) -> "Popularity":
+        """The models by how much they are used."""
+        return self.shared.popularity
+
+    @property
+    def client(self) -> "ImageRouterClient":
+        """ImageRouter's endpoints.
+
+        Raises:
+            ConfigurationError: The API key or the proxy settings cannot be used.
+        """
+        return self.shared.client
+
+    @property
+    def fetcher(self) -> "Fetcher":
+        """Downloads, without the API key."""
+        return self.shared.fetcher
+
+    @cached_property
     def sources(self) -> "Sources":
         """Source images and masks."""
         from imagerouter_mcp.generation.sources import Sources
@@ -172,7 +337,7 @@ class App:
 
         self._ensure_temporary_folder()
         reader = SourceReader(self.fetcher, expand, self.settings.source_folders)
-        return Sources(reader, self.gallery, self.uploads, self._descriptors, self._is_newer)
+        return Sources(reader, self.gallery, self.uploads, self.shared.descriptors, self._is_newer)
 
     @cached_property
     def delivery(self) -> "Delivery":
@@ -228,32 +393,14 @@ class App:
 
         sender = Sender(
             client=self.client,
-            pace=self._pace,
+            pace=self.shared.pace,
             journal=self.journal,
             answers=self.answers,
             gallery=self.gallery,
             catalogue=self.catalogue,
-            descriptors=self._descriptors,
+            descriptors=self.shared.descriptors,
         )
         return Runner(self.planner, sender, self.delivery, self.journal, self.answers)
-
-    @cached_property
-    def _descriptors(self) -> "Descriptors":
-        from imagerouter_mcp.generation.descriptors import Descriptors
-
-        return Descriptors()
-
-    @cached_property
-    def _pace(self) -> "Pace":
-        from imagerouter_mcp.generation.calls.pace import Pace
-
-        return Pace(self.settings.concurrency, self.client.rate)
-
-    @cached_property
-    def _http(self):  # noqa: ANN202 - only api/ and fetch.py name httpx
-        from imagerouter_mcp.fetch import http_client
-
-        return http_client()
 
     def _ensure_temporary_folder(self) -> None:
         """Have temporary files made in the data folder if the system has no folder for them.
@@ -276,29 +423,27 @@ class App:
     async def _is_newer(self) -> bool:
         return await self.client.is_newer()
 
-    async def _fetch_models(self) -> object:
-        return await self.client.models()
-
-    async def _fetch_popular(self) -> object:
-        return await self.client.popular()
+    async def end_calls(self, seconds: float) -> None:
+        """Send nothing more, and give what was sent some seconds to arrive and be stored."""
+        built = self.__dict__
+        if self._owns_shared:
+            self.shared.stop()
+        if "calls" in built:
+            await self.calls.close(seconds)
 
     async def close(self) -> None:
         """Send nothing more, wait for what was sent as long as the person allows, and close everything."""
         built = self.__dict__
-        if "_pace" in built:
-            self._pace.stop()
         if "calls" in built:
-            await self.calls.close(self.settings.grace_seconds)
-        if "_http" in built:
-            await self._http.aclose()
-        if "fetcher" in built:
-            await self.fetcher.aclose()
-        if "journal" in built:
+            await self.end_calls(self.settings.grace_seconds)
+        if "journal" in built and not self.shared.leases:  # which other people's Apps hold too
             self.journal.close()
         if "browsing" in built:
             self.browsing.close()
         if "_database" in built:
             self._database.close()
+        if self._owns_shared:
+            await self.shared.close()
 
 
 @asynccontextmanager

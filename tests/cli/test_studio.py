@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from imagerouter_mcp.cli.main import main
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import StoredImage
+from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.settings import Settings
 from support.http_serving import COMMAND, bare_environment, serving
 from support.recording import RecordingGallery
@@ -133,7 +133,7 @@ def picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Path]
     monkeypatch.setenv("IMAGEROUTER_DATA_DIR", str(tmp_path / "data"))
     path = tmp_path / "fox.png"
     path.write_bytes(b"0" * 2_000_000)
-    with closing(Database(Settings().data_dir)) as database:
+    with closing(gallery_database(Settings().data_dir)) as database:
         image = StoredImage(path=path, media_type="image/png", bytes=2_000_000)
         record = RecordingGallery(database).record([image], prompt="a red fox", model="m")
     return record.images[0].handle, path

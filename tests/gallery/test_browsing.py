@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from imagerouter_mcp.gallery.browsing import Browsing, Page, Wanted
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import StoredImage
+from support.postgres import Galleries
 from support.recording import RecordingGallery
 
 PNG = StoredImage(path=Path("/pictures/fox.png"), media_type="image/png", width=4, height=3, bytes=9)
@@ -18,14 +18,14 @@ VIDEO = StoredImage(path=Path("/pictures/fox.mp4"), media_type="video/mp4", seco
 
 
 @pytest.fixture
-def gallery(tmp_path: Path) -> Iterator[RecordingGallery]:
-    with contextlib.closing(Database(tmp_path)) as database:
+def gallery(tmp_path: Path, galleries: Galleries) -> Iterator[RecordingGallery]:
+    with contextlib.closing(galleries.database(tmp_path)) as database:
         yield RecordingGallery(database)
 
 
 @pytest.fixture
-def browsing(tmp_path: Path) -> Iterator[Browsing]:
-    with contextlib.closing(Browsing(Database(tmp_path))) as opened:
+def browsing(tmp_path: Path, galleries: Galleries) -> Iterator[Browsing]:
+    with contextlib.closing(Browsing(galleries.database(tmp_path))) as opened:
         yield opened
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from imagerouter_mcp.errors import NotFoundError
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.deletion import Deletion
 from imagerouter_mcp.gallery.entries import Metadata, Record, Reservation, StoredImage
@@ -20,6 +19,7 @@ from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.ledger import Ledger
 from imagerouter_mcp.gallery.thumbnails import Thumbnails
 from imagerouter_mcp.settings import Settings
+from support.postgres import Galleries
 from support.recording import RecordingGallery
 
 spawn = multiprocessing.get_context("spawn")
@@ -29,9 +29,9 @@ BYTES = b"a picture's bytes"
 class Place:
     """A gallery with files, and what deletes them."""
 
-    def __init__(self, folder: Path, *, remote: bool = False) -> None:
+    def __init__(self, folder: Path, galleries: Galleries | None = None, *, remote: bool = False) -> None:
         self.folder = folder
-        self.database = Database(folder / "data")
+        self.database = (galleries or Galleries()).database(folder / "data")
         self.gallery = RecordingGallery(self.database)
         self.thumbnails = Thumbnails(folder / "data")
         settings = Settings(data_dir=folder / "data", output_dir=folder / "pictures")
@@ -57,13 +57,20 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def place(tmp_path: Path, galleries: Galleries) -> Iterator[Place]:
+    made = Place(tmp_path, galleries)
+    with contextlib.closing(made.database):
+        yield made
+
+
+@pytest.fixture
+def in_file(tmp_path: Path) -> Iterator[Place]:
     made = Place(tmp_path)
     with contextlib.closing(made.database):
         yield made
 
 
-def test_a_picture_goes_with_its_original_its_thumbnail_and_its_words_and_its_cost_stays(
+def test_a_picture_goes_with_its_original_its_thumbnail_and_its_cost_stays(
     place: Place,
 ) -> None:
     original = place.file("fox-original.png")
@@ -82,11 +89,16 @@ def test_a_picture_goes_with_its_original_its_thumbnail_and_its_words_and_its_co
     assert list((place.folder / "data" / "thumbnails").iterdir()) == []
     assert place.gallery.list() == []
     assert place.spent() == Decimal("0.04")
-    place.database.close()
-    assert b"secret fox" not in (place.folder / "data" / "gallery.sqlite3").read_bytes()
     for handle in (record.generation, record.images[0].handle, record.originals[0].handle):
         assert place.gallery.was_deleted(handle)
     assert not place.gallery.was_deleted("img_ffff")
+
+
+def test_the_words_of_a_deleted_picture_are_overwritten(in_file: Place) -> None:
+    record = in_file.record(in_file.file())
+    in_file.deletion.delete([record.images[0].handle])
+    in_file.database.close()
+    assert b"secret fox" not in (in_file.folder / "data" / "gallery.sqlite3").read_bytes()
 
 
 def test_one_of_several_pictures_goes_alone(place: Place) -> None:
@@ -181,8 +193,8 @@ def test_names_that_are_no_picture_are_told_one_by_one(place: Place) -> None:
     assert all("no picture" in sentence for sentence in chosen.unknown[1:])
 
 
-def test_a_picture_whose_call_is_under_way_is_kept_whole(place: Place) -> None:
-    journal = Journal(place.database, place.folder / "data")
+def test_a_picture_whose_call_is_under_way_is_kept_whole(place: Place, galleries: Galleries) -> None:
+    journal = Journal(place.database, galleries.owners(place.folder / "data"))
     (first, second), _ = journal.begin("call", [("a fox", "m"), ("a fox", "m")], again=True)
     reserved = [Reservation(handle=each, model="m", usd=Decimal(1), plan="") for each in (first, second)]
     journal.reserve(reserved, None, today())
@@ -212,11 +224,11 @@ def delete_all(
     place.database.close()
 
 
-def test_two_processes_that_delete_the_same_count_each_picture_once(place: Place) -> None:
-    handles = [place.record(place.file(f"{number}.png")).images[0].handle for number in range(150)]
+def test_two_processes_that_delete_the_same_count_each_picture_once(in_file: Place) -> None:
+    handles = [in_file.record(in_file.file(f"{number}.png")).images[0].handle for number in range(150)]
     start, counts = spawn.Barrier(2), spawn.Queue()
     processes = [
-        spawn.Process(target=delete_all, args=(place.folder, handles, start, counts)) for _ in range(2)
+        spawn.Process(target=delete_all, args=(in_file.folder, handles, start, counts)) for _ in range(2)
     ]
     for process in processes:
         process.start()
@@ -224,6 +236,6 @@ def test_two_processes_that_delete_the_same_count_each_picture_once(place: Place
     for process in processes:
         process.join()
         assert process.exitcode == 0
-    assert place.gallery.count() == 0
-    assert list((place.folder / "pictures").iterdir()) == []
-    assert place.spent() == Decimal("0.04") * len(handles)
+    assert in_file.gallery.count() == 0
+    assert list((in_file.folder / "pictures").iterdir()) == []
+    assert in_file.spent() == Decimal("0.04") * len(handles)

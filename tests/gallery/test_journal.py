@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import Metadata, Reservation, State, StoredImage
 from imagerouter_mcp.gallery.journal import (
@@ -31,6 +30,7 @@ from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.money import dollars
 from support.older_gallery import go_back_to_version_3
+from support.postgres import Galleries
 
 spawn = multiprocessing.get_context("spawn")
 FOX = ("a fox", "vendor/model")
@@ -42,16 +42,32 @@ RESULT = Metadata(prompt="a fox", model="vendor/model", cost_usd=Decimal("0.01")
 class Process:
     """What one process of a person holds, within this one."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self._database = Database(data_dir)
-        self.journal = Journal(self._database, data_dir)
-        self.gallery = Gallery(self._database)
-        self.ledger = Ledger(self._database)
+    def __init__(self, data_dir: Path, galleries: Galleries | None = None) -> None:
+        self._data_dir = data_dir
+        self._galleries = galleries or Galleries()
+        self.database = self._galleries.database(data_dir)
+        self.journal = Journal(self.database, self._galleries.owners(data_dir))
+        self.gallery = Gallery(self.database)
+        self.ledger = Ledger(self.database)
+
+    def another(self) -> "Process":
+        """Return another process of the same person."""
+        return Process(self._data_dir, self._galleries)
+
+    def on_disk(self, columns: str = "handle, state") -> list[tuple[Any, ...]]:
+        """Return what the journal's table has."""
+        with self.database.reading() as connection:
+            return connection.execute(f"SELECT {columns} FROM journal ORDER BY id").fetchall()  # noqa: S608
+
+    def change(self, what: str, *values: object) -> None:
+        """Change the journal's table."""
+        with self.database.writing() as connection:
+            connection.execute(f"UPDATE journal SET {what}", values)  # noqa: S608
 
     def close(self) -> None:
         """Let go of everything, as at its end."""
         self.journal.close()
-        self._database.close()
+        self.database.close()
 
     def begin(self, fingerprint: str = "same", count: int = 1, *, again: bool = False) -> list[str]:
         """Enter a call; the handles of its generations."""
@@ -70,7 +86,7 @@ class Process:
         handles = self.begin(fingerprint, count)
         self.reserve(*handles)
         for handle in handles:
-            self.journal.mark(handle, "working")
+            self.journal.leaves(handle)
         return handles
 
     def record(self, handle: str, notes: tuple[str, ...] = ()) -> None:
@@ -92,48 +108,43 @@ def data_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def process(data_dir: Path) -> Iterator[Process]:
+def process(data_dir: Path, galleries: Galleries) -> Iterator[Process]:
+    with contextlib.closing(Process(data_dir, galleries)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def in_file(data_dir: Path) -> Iterator[Process]:
     with contextlib.closing(Process(data_dir)) as opened:
         yield opened
 
 
-def on_disk(data_dir: Path, columns: str = "handle, state") -> list[tuple[Any, ...]]:
-    """The journal as another program sees it."""
-    with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection:
-        return connection.execute(f"SELECT {columns} FROM journal ORDER BY id").fetchall()  # noqa: S608
-
-
-def change(data_dir: Path, what: str, *values: object) -> None:
-    with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection, connection:
-        connection.execute(f"UPDATE journal SET {what}", values)  # noqa: S608
-
-
-def test_nothing_is_opened_or_made_before_it_is_needed(process: Process, data_dir: Path) -> None:
-    del process
+def test_nothing_is_opened_or_made_before_it_is_needed(in_file: Process, data_dir: Path) -> None:
+    del in_file
     assert not data_dir.exists()
 
 
-def test_every_stage_is_on_disk_when_it_is_reached(process: Process, data_dir: Path) -> None:
+def test_every_stage_is_on_disk_when_it_is_reached(process: Process) -> None:
     (handle,) = process.begin()
-    assert on_disk(data_dir, "handle, call, state, delivered, prompt, model, reserved_usd, job") == [
-        (handle, handle, "preparing", 0, "a fox", "vendor/model", None, None)
-    ]
+    assert process.on_disk(
+        "handle, call, state, delivered, prompt, model, CAST(reserved_usd AS text), job"
+    ) == [(handle, handle, "preparing", 0, "a fox", "vendor/model", None, None)]
     assert process.reserve(handle) is None
-    (row,) = on_disk(data_dir, "state, model, reserved_usd, job")
+    (row,) = process.on_disk("state, model, CAST(reserved_usd AS text), job")
     assert row == ("queued", "vendor/chosen", "0.04", f"plan of {handle}")
-    process.journal.mark(handle, "working")
-    assert on_disk(data_dir) == [(handle, "working")]
+    process.journal.leaves(handle)
+    assert process.on_disk() == [(handle, "working")]
     process.record(handle, ("It is small.",))
-    assert on_disk(data_dir, "handle, state, notes") == [(handle, "done", '["It is small."]')]
+    assert process.on_disk("handle, state, notes") == [(handle, "done", '["It is small."]')]
     record = process.gallery.generation(handle)
     assert record
     assert record.generation == handle
 
 
-def test_a_failure_is_on_disk_with_its_reason(process: Process, data_dir: Path) -> None:
+def test_a_failure_is_on_disk_with_its_reason(process: Process) -> None:
     (handle,) = process.work()
     process.journal.end(handle, "failed", ERROR)
-    ((state, error),) = on_disk(data_dir, "state, error")
+    ((state, error),) = process.on_disk("state, error")
     assert (state, json.loads(error)) == ("failed", ERROR)
 
 
@@ -216,40 +227,38 @@ def test_what_ended_without_cost_is_carried_out_anew(process: Process, earlier: 
     assert not joins(process, FREE[earlier](process))
 
 
-def test_ten_minutes_after_its_end_nothing_is_joined(process: Process, data_dir: Path) -> None:
+def test_ten_minutes_after_its_end_nothing_is_joined(process: Process) -> None:
     handle = _ended("done")(process)
-    change(data_dir, "ended_uptime = ended_uptime - ?", JOINED_FOR.total_seconds() - 5)
+    process.change("ended_uptime = ended_uptime - ?", JOINED_FOR.total_seconds() - 5)
     assert process.begin() == [handle]
     assert process.journal.lately(handle)
-    change(data_dir, "ended_uptime = ended_uptime - 10")
+    process.change("ended_uptime = ended_uptime - 10")
     assert not process.journal.lately(handle)
     assert process.begin() != [handle]
     assert timedelta(minutes=10) == JOINED_FOR
 
 
-def test_setting_the_clock_does_not_change_how_long_ago_a_call_ended(
-    process: Process, data_dir: Path
-) -> None:
+def test_setting_the_clock_does_not_change_how_long_ago_a_call_ended(process: Process) -> None:
     handle = _ended("done")(process)
-    change(data_dir, "ended_at = ended_at - 86400")
+    process.change("ended_at = ended_at - 86400")
     assert process.begin() == [handle], "the clock was set ahead by a day"
-    change(data_dir, "ended_at = ended_at + 172800, ended_uptime = ended_uptime - 660")
+    process.change("ended_at = ended_at + 172800, ended_uptime = ended_uptime - 660")
     assert process.begin() != [handle], "the clock was set back by a day, and eleven minutes passed"
 
 
 def test_after_a_restart_of_the_machine_the_time_of_day_says_how_long_ago_a_call_ended(
-    process: Process, data_dir: Path
+    process: Process,
 ) -> None:
     handle = _ended("done")(process)
-    change(data_dir, "clock = 'the run of the machine before', ended_uptime = 1e6")
+    process.change("clock = 'the run of the machine before', ended_uptime = 1e6")
     assert process.begin() == [handle]
-    change(data_dir, "ended_at = ended_at - ?", JOINED_FOR.total_seconds() + 5)
+    process.change("ended_at = ended_at - ?", JOINED_FOR.total_seconds() + 5)
     assert process.begin() != [handle]
 
 
-def test_what_an_earlier_version_noted_as_told_counts_as_delivered(process: Process, data_dir: Path) -> None:
-    handles = [process.work(str(told))[0] for told in range(4)]
-    process.close()
+def test_what_an_earlier_version_noted_as_told_counts_as_delivered(in_file: Process, data_dir: Path) -> None:
+    handles = [in_file.work(str(told))[0] for told in range(4)]
+    in_file.close()
     with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection, connection:
         go_back_to_version_3(connection)
         connection.execute("ALTER TABLE journal RENAME COLUMN delivered TO told")
@@ -278,12 +287,12 @@ def test_a_passed_budget_refuses_even_what_claims_to_be_free(process: Process) -
     assert process.reserve(*free, usd="0", budget="0.50") is None
 
 
-def test_a_record_of_another_day_does_not_block_today(process: Process, data_dir: Path) -> None:
+def test_a_record_of_another_day_does_not_block_today(process: Process) -> None:
     (handle,), today = process.begin("1"), process.begin("2")
     process.reserve(handle)
     process.record(handle)
     ahead = (datetime.now(UTC) + timedelta(days=3)).timestamp()
-    with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection, connection:
+    with process.database.writing() as connection:
         connection.execute("UPDATE generations SET created_at = ?", (ahead,))
     assert process.reserve(*today, usd="0.01", budget="0.01") is None
 
@@ -299,7 +308,7 @@ def test_what_a_generation_counts_depends_on_where_it_is(process: Process) -> No
     assert spent() == ()
     process.reserve(handle)
     assert spent() == ("$0.04 under way",)
-    process.journal.mark(handle, "working")
+    process.journal.leaves(handle)
     assert spent() == ("$0.04 under way",)
     process.record(handle)
     assert spent() == ("$0.01 certain",)
@@ -339,9 +348,7 @@ def test_a_result_without_a_price_counts_as_what_was_set_aside(process: Process)
     assert (spent.usd, spent.certain, spent.under_way) == (Decimal("0.04"), False, False)
 
 
-def test_what_is_unfinished_is_listed_the_newest_first_and_not_for_ever(
-    process: Process, data_dir: Path
-) -> None:
+def test_what_is_unfinished_is_listed_the_newest_first_and_not_for_ever(process: Process) -> None:
     preparing = process.begin("1")[0]
     working = process.work("2")[0]
     ends: list[tuple[State, str]] = [("unknown", "3"), ("failed", "4"), ("not_sent", "5")]
@@ -356,13 +363,11 @@ def test_what_is_unfinished_is_listed_the_newest_first_and_not_for_ever(
     for handle in ended:
         process.journal.note_delivered(handle)
     assert [entry.state for entry in process.journal.unfinished(20)] == ["unknown", "working", "preparing"]
-    change(data_dir, "created_at = created_at - ?", LISTED_FOR.total_seconds() + 5)
+    process.change("created_at = created_at - ?", LISTED_FOR.total_seconds() + 5)
     assert [entry.state for entry in process.journal.unfinished(20)] == ["working", "preparing"]
 
 
-def test_after_a_week_what_cost_nothing_is_forgotten_and_no_prompt_is_kept_twice(
-    process: Process, data_dir: Path
-) -> None:
+def test_after_a_week_what_cost_nothing_is_forgotten_and_no_prompt_is_kept_twice(process: Process) -> None:
     free, charged, unknown, done, working = (process.work(str(number))[0] for number in range(5))
     process.journal.end(free, "failed", ERROR)
     process.journal.end(charged, "failed", {**ERROR, "charged": "yes", "cost_usd": "0.02"})
@@ -371,14 +376,14 @@ def test_after_a_week_what_cost_nothing_is_forgotten_and_no_prompt_is_kept_twice
 
     def left_at_the_next_start() -> dict[str, bool]:
         """The generations that are known, and whether their plans are."""
-        with contextlib.closing(Process(data_dir)) as other:
+        with contextlib.closing(process.another()) as other:
             other.begin("next", again=True)
             entries = [other.journal.call(handle) for handle in (free, charged, unknown, done, working)]
         return {entry.handle: entry.plan is not None for (entry,) in filter(None, entries)}
 
-    change(data_dir, "ended_at = ended_at - ?", LISTED_FOR.total_seconds() - 60)
+    process.change("ended_at = ended_at - ?", LISTED_FOR.total_seconds() - 60)
     assert left_at_the_next_start() == dict.fromkeys((free, charged, unknown, done, working), True)
-    change(data_dir, "ended_at = ended_at - 120")
+    process.change("ended_at = ended_at - 120")
     assert left_at_the_next_start() == {charged: False, unknown: False, done: False, working: True}
     assert sum(spent.usd for spent in spent_today(process)) == Decimal("0.02") + Decimal(
         "0.04"
@@ -395,9 +400,9 @@ def test_of_what_was_asked_for_the_journal_keeps_the_beginning(process: Process,
 # Two processes
 
 
-def test_what_a_live_process_works_on_is_left_to_it(process: Process, data_dir: Path) -> None:
+def test_what_a_live_process_works_on_is_left_to_it(process: Process) -> None:
     handles = process.work(count=2)
-    with contextlib.closing(Process(data_dir)) as other:
+    with contextlib.closing(process.another()) as other:
         assert other.journal.adopt([]) == []
         assert other.states(handles[0]) == ["working"] * 2
         assert other.begin() == [handles[0]], "it joins"
@@ -414,7 +419,7 @@ def _stage_and_wait(data_dir: str, pipe: Connection) -> None:
 
 
 def test_another_process_is_left_alone_while_it_lives_and_taken_over_when_it_was_killed(
-    process: Process, data_dir: Path
+    in_file: Process, data_dir: Path
 ) -> None:
     here, there = spawn.Pipe()
     other = spawn.Process(target=_stage_and_wait, args=(str(data_dir), there))
@@ -423,29 +428,29 @@ def test_another_process_is_left_alone_while_it_lives_and_taken_over_when_it_was
     try:
         handles: tuple[str, str, str] = here.recv()
         working, queued, preparing = handles
-        assert process.journal.adopt([]) == []
-        assert [process.states(handle) for handle in handles] == [["working"], ["queued"], ["preparing"]]
-        assert process.begin("working") == [working]
+        assert in_file.journal.adopt([]) == []
+        assert [in_file.states(handle) for handle in handles] == [["working"], ["queued"], ["preparing"]]
+        assert in_file.begin("working") == [working]
     finally:
         other.kill()
         other.join()
-    (adopted,) = process.journal.adopt([])
+    (adopted,) = in_file.journal.adopt([])
     assert adopted.handle == working
-    assert process.states(working) == ["working"], "whose it is now"
+    assert in_file.states(working) == ["working"], "whose it is now"
     for handle in (queued, preparing):
-        (entry,) = process.journal.call(handle)
+        (entry,) = in_file.journal.call(handle)
         assert entry.state == "not_sent"
         assert entry.error
         assert entry.error["charged"] == "no"
-    assert process.journal.adopt([working]) == []
+    assert in_file.journal.adopt([working]) == []
     with contextlib.closing(Process(data_dir)) as third:
-        assert third.journal.adopt([]) == [], "it belongs to the process that took it over"
+        assert third.journal.adopt([]) == [], "it belongs to the in_file that took it over"
     locks = {path.name for path in (data_dir / "running").iterdir()}
-    assert len(locks) == 1, "the dead process's lock file is gone"
+    assert len(locks) == 1, "the dead in_file's lock file is gone"
 
 
-def test_what_is_left_by_a_process_that_closed_is_taken_over(process: Process, data_dir: Path) -> None:
-    with contextlib.closing(Process(data_dir)) as other:
+def test_what_is_left_by_a_process_that_closed_is_taken_over(process: Process) -> None:
+    with contextlib.closing(process.another()) as other:
         (handle,) = other.work()
     assert [entry.handle for entry in process.journal.adopt([])] == [handle]
 
@@ -549,51 +554,51 @@ VERSION_1 = """
 
 
 def test_a_gallery_of_the_first_version_is_brought_up_to_date_and_keeps_everything(
-    process: Process, data_dir: Path
+    in_file: Process, data_dir: Path
 ) -> None:
     data_dir.mkdir()
     with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection:
         connection.executescript(VERSION_1)
-    (record,) = process.gallery.list()
+    (record,) = in_file.gallery.list()
     assert (record.generation, record.prompt, record.cost_usd) == ("gen_7f3a", "a fox", Decimal("0.04"))
     assert record.parameters == {"size": "1024x768"}
     (image,) = record.images
     assert (image.handle, image.path, image.seconds) == ("img_1a2b", Path("/pictures/fox.png"), None)
-    assert process.gallery.usual_seconds("vendor/model") == 6.942
-    assert process.gallery.delivered(1) == [record], "what is older than the journal counts as delivered"
-    assert [spent.usd for spent in process.ledger.between(date(2020, 1, 1), today())] == [Decimal("0.04")]
-    (handle,) = process.work()
-    process.record(handle)
-    assert [each.generation for each in process.gallery.list()] == [handle, "gen_7f3a"]
+    assert in_file.gallery.usual_seconds("vendor/model") == 6.942
+    assert in_file.gallery.delivered(1) == [record], "what is older than the journal counts as delivered"
+    assert [spent.usd for spent in in_file.ledger.between(date(2020, 1, 1), today())] == [Decimal("0.04")]
+    (handle,) = in_file.work()
+    in_file.record(handle)
+    assert [each.generation for each in in_file.gallery.list()] == [handle, "gen_7f3a"]
 
 
 def test_a_record_from_before_the_journal_that_has_no_price_counts_as_nothing(
-    process: Process, data_dir: Path
+    in_file: Process, data_dir: Path
 ) -> None:
     data_dir.mkdir()
     with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection:
         connection.executescript(VERSION_1.replace("'0.04'", "NULL"))
-    (spent,) = process.ledger.between(date(2020, 1, 1), today())
+    (spent,) = in_file.ledger.between(date(2020, 1, 1), today())
     assert (spent.usd, spent.certain) == (0, False)
 
 
-def test_a_newer_version_is_left_as_it_is(process: Process, data_dir: Path) -> None:
+def test_a_newer_version_is_left_as_it_is(in_file: Process, data_dir: Path) -> None:
     data_dir.mkdir()
     with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(ConfigurationError, match="newer version"):
-        process.begin()
+        in_file.begin()
     with contextlib.closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection:
         assert connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
 
 
-def test_a_database_that_is_deleted_while_running_is_begun_anew(process: Process, data_dir: Path) -> None:
-    (handle,) = process.work()
+def test_a_database_that_is_deleted_while_running_is_begun_anew(in_file: Process, data_dir: Path) -> None:
+    (handle,) = in_file.work()
     for file in data_dir.glob("gallery.sqlite3*"):
         file.unlink()
-    assert process.journal.call(handle) == []
-    process.record(handle)  # what was made is recorded all the same
-    record = process.gallery.generation(handle)
+    assert in_file.journal.call(handle) == []
+    in_file.record(handle)  # what was made is recorded all the same
+    record = in_file.gallery.generation(handle)
     assert record
     assert record.images[0].url == "https://storage.example/fox.png"
-    assert process.begin("other") != [handle]
+    assert in_file.begin("other") != [handle]

@@ -1,7 +1,6 @@
 """What was spent: kept as sums that agree with the records, whatever happens to these, and read at once."""
 
 import random
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -11,13 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.database.schema import Connection, Database
+from imagerouter_mcp.database.sqlite import SQLiteDatabase
 from imagerouter_mcp.gallery.days import start_of, today
 from imagerouter_mcp.gallery.entries import Metadata, Reservation, StoredImage
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.ledger import Ledger
+from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.gallery.tables import gallery_database
 from support.older_gallery import go_back_to_version_3
+from support.postgres import Galleries
 
 ROWS = 100_000
 FOX = ("a fox", "vendor/model")
@@ -38,12 +41,18 @@ TimeZone = Callable[[str], None]
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with closing(Database(tmp_path)) as opened:
+def database(tmp_path: Path) -> Iterator[SQLiteDatabase]:
+    with closing(gallery_database(tmp_path)) as opened:
         yield opened
 
 
-def add_pictures(connection: sqlite3.Connection, *dates: datetime) -> None:
+@pytest.fixture
+def any_database(tmp_path: Path, galleries: Galleries) -> Iterator[Database]:
+    with closing(galleries.database(tmp_path)) as opened:
+        yield opened
+
+
+def add_pictures(connection: Connection, *dates: datetime) -> None:
     """Record pictures at $0.04."""
     connection.executemany(
         "INSERT INTO generations (handle, created_at, prompt, model, parameters, sources, cost_usd, words)"
@@ -52,7 +61,7 @@ def add_pictures(connection: sqlite3.Connection, *dates: datetime) -> None:
     )
 
 
-def steps(database: Database, work: Callable[[], object]) -> int:
+def steps(database: SQLiteDatabase, work: Callable[[], object]) -> int:
     """How many hundreds of instructions SQLite carries out for some work."""
     counted = 0
 
@@ -60,23 +69,27 @@ def steps(database: Database, work: Callable[[], object]) -> int:
         nonlocal counted
         counted += 1
 
-    with database.transaction() as connection:
+    with database.reading() as connection:
         connection.set_progress_handler(count, 100)
     work()
-    with database.transaction() as connection:
+    with database.reading() as connection:
         connection.set_progress_handler(None, 0)
     return counted
 
 
 def test_a_hundred_thousand_records_of_today_make_no_call_longer_in_a_gallery_without_sums_too(
-    database: Database, tmp_path: Path
+    database: SQLiteDatabase, tmp_path: Path
 ) -> None:
-    with database.transaction("IMMEDIATE") as connection:
+    with database.writing() as connection:
         go_back_to_version_3(connection)
         for statement in MANY.split(";")[:-1]:
             connection.execute(statement, {"rows": ROWS, "now": start_of(today()).timestamp() + 3600})
     database.close()
-    journal, gallery, ledger = Journal(database, tmp_path), Gallery(database), Ledger(database)
+    journal, gallery, ledger = (
+        Journal(database, Owners(tmp_path / "running")),
+        Gallery(database),
+        Ledger(database),
+    )
     assert ledger.committed(today()) == Decimal("12.3")
     reservation = Reservation(handle="gen_1", model="m", usd=Decimal(), plan="")
     works: dict[str, Callable[[], object]] = {
@@ -98,10 +111,10 @@ def test_a_hundred_thousand_records_of_today_make_no_call_longer_in_a_gallery_wi
 
 
 def test_the_sums_agree_with_the_records_whatever_happens_to_these(
-    database: Database, tmp_path: Path
+    any_database: Database, tmp_path: Path, galleries: Galleries
 ) -> None:
     chance = random.Random(1)  # noqa: S311 - amounts, not secrets
-    journal = Journal(database, tmp_path)
+    journal = Journal(any_database, galleries.owners(tmp_path))
     for number in range(40):
         ((handle,), _) = journal.begin(f"call {number}", [FOX], again=True)
         usd = Decimal(chance.randrange(10**12)).scaleb(-6)
@@ -122,30 +135,30 @@ def test_the_sums_agree_with_the_records_whatever_happens_to_these(
             journal.record(handle, [image], (), Metadata(prompt="", model=f"m/{number % 3}", cost_usd=cost))
         elif number % 4 < 3:
             journal.end(handle, "failed" if number % 3 else "unknown", error)
-    agree(database)
+    agree(any_database)
     for change in (
         "UPDATE generations SET created_at = created_at - 86400 * (id % 3)",
         "UPDATE journal SET created_at = created_at - 900 * id",
         "UPDATE generations SET cost_usd = '0.1' WHERE cost_usd IS NULL",
         "DELETE FROM journal WHERE id % 5 = 0",
     ):
-        with database.transaction("IMMEDIATE") as connection:
+        with any_database.writing() as connection:
             connection.execute(change)
-        agree(database)
-    with database.transaction("IMMEDIATE") as connection:
+        agree(any_database)
+    with any_database.writing() as connection:
         before = connection.execute("SELECT * FROM spent").fetchall()
-        connection.execute("DELETE FROM generations WHERE id % 2")
+        connection.execute("DELETE FROM generations WHERE id % 2 = 1")
         assert connection.execute("SELECT * FROM spent").fetchall() == before, "it was paid for all the same"
 
 
 def agree(database: Database) -> None:
     """Compare the sums with the charges one by one, added up as decimal numbers."""
-    with database.transaction() as connection:
+    with database.reading() as connection:
         kept = connection.execute(
-            "SELECT quarter, model, certain, micro_usd, results FROM spent WHERE results ORDER BY 1, 2, 3"
+            "SELECT quarter, model, certain, micro_usd, results FROM spent WHERE results > 0 ORDER BY 1, 2, 3"
         ).fetchall()
         charges = connection.execute("SELECT created_at, model, certain, usd FROM charges").fetchall()
-        assert connection.execute("SELECT * FROM spent WHERE NOT results AND micro_usd").fetchall() == []
+        assert connection.execute("SELECT * FROM spent WHERE results = 0 AND micro_usd != 0").fetchall() == []
     sums: dict[tuple[int, str, int], tuple[int, int]] = {}
     for created_at, model, certain, usd in charges:
         key = (int(created_at // 900), model, certain)
@@ -156,33 +169,33 @@ def agree(database: Database) -> None:
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows cannot be given a time zone")
 def test_a_day_of_25_hours_counts_its_last_hour_and_the_next_day_does_not(
-    database: Database, time_zone: TimeZone
+    any_database: Database, time_zone: TimeZone
 ) -> None:
     time_zone("CET-1CEST,M3.5.0,M10.5.0/3")
     sunday = date(2026, 10, 25)
     made = datetime(2026, 10, 25, 22, 30, tzinfo=UTC)  # 23:30, half an hour before midnight
     assert made - start_of(sunday) > timedelta(hours=24)
-    with database.transaction("IMMEDIATE") as connection:
+    with any_database.writing() as connection:
         add_pictures(connection, made)
-    ledger = Ledger(database)
+    ledger = Ledger(any_database)
     days = [sunday + timedelta(days=days) for days in (-1, 0, 1)]
     assert [ledger.committed(day) for day in days] == [0, Decimal("0.04"), 0]
 
 
-def test_a_day_begins_with_its_first_second_and_ends_with_its_last(database: Database) -> None:
+def test_a_day_begins_with_its_first_second_and_ends_with_its_last(any_database: Database) -> None:
     begins, ends = (start_of(today() + timedelta(days=days)) for days in (0, 1))
-    with database.transaction("IMMEDIATE") as connection:
+    with any_database.writing() as connection:
         add_pictures(connection, begins, ends - timedelta(seconds=1), ends, begins - timedelta(seconds=1))
-    ledger = Ledger(database)
+    ledger = Ledger(any_database)
     assert ledger.committed(today()) == 2 * Decimal("0.04")
     assert [spent.results for spent in ledger.between(today(), today())] == [1, 1]
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows cannot be given a time zone")
-def test_who_travels_finds_the_day_of_the_new_time_zone(database: Database, time_zone: TimeZone) -> None:
+def test_who_travels_finds_the_day_of_the_new_time_zone(any_database: Database, time_zone: TimeZone) -> None:
     began = datetime(2026, 1, 1, 0, 50, tzinfo=UTC)
-    with database.transaction("IMMEDIATE") as connection:
+    with any_database.writing() as connection:
         add_pictures(connection, *(began + timedelta(hours=hour) for hour in range(72)))
     for rule in ("UTC0", "NPT-5:45", "NZDT-13", "HST10"):
         time_zone(rule)
-        assert Ledger(database).committed(date(2026, 1, 2)) == 24 * Decimal("0.04"), rule
+        assert Ledger(any_database).committed(date(2026, 1, 2)) == 24 * Decimal("0.04"), rule

@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from imagerouter_mcp.database.sqlite import sqlite_error
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import GalleryImage, Record, StoredImage
-from imagerouter_mcp.gallery.schema import gallery_error
+from imagerouter_mcp.gallery.tables import SCHEMA, gallery_database
+from support.postgres import Galleries
 from support.recording import RecordingGallery
 
 spawn = multiprocessing.get_context("spawn")
@@ -33,8 +34,8 @@ IMAGE = StoredImage(
 
 
 @pytest.fixture
-def gallery(tmp_path: Path):  # noqa: ANN201 - a generator of RecordingGallery
-    with contextlib.closing(Database(tmp_path / "data")) as database:
+def gallery(tmp_path: Path, galleries: Galleries) -> Iterator[RecordingGallery]:
+    with contextlib.closing(galleries.database(tmp_path / "data")) as database:
         opened = RecordingGallery(database)
         yield opened
 
@@ -50,15 +51,15 @@ def prompts(records: list[Record]) -> list[str]:
 
 
 def test_nothing_is_opened_or_made_before_it_is_needed(tmp_path: Path) -> None:
-    database = Database(tmp_path / "data")
+    database = gallery_database(tmp_path / "data")
     RecordingGallery(database)
     database.close()
 
     assert not (tmp_path / "data").exists()
 
 
-def test_a_record_comes_back_as_it_was_given_after_a_restart(tmp_path: Path) -> None:
-    with contextlib.closing(Database(tmp_path)) as database:
+def test_a_record_comes_back_as_it_was_given_after_a_restart(tmp_path: Path, galleries: Galleries) -> None:
+    with contextlib.closing(galleries.database(tmp_path)) as database:
         gallery = RecordingGallery(database)
         record = gallery.record(
             prompt="a red fox 🦊\0 in “snow”",
@@ -72,7 +73,7 @@ def test_a_record_comes_back_as_it_was_given_after_a_restart(tmp_path: Path) -> 
             created_at=datetime(2026, 11, 23, 12, 30, tzinfo=UTC),
         )
 
-    with contextlib.closing(Database(tmp_path)) as database:
+    with contextlib.closing(galleries.database(tmp_path)) as database:
         gallery = RecordingGallery(database)
         assert gallery.list() == [record]
     assert record.cost_usd == Decimal("0.0400")
@@ -331,7 +332,7 @@ def test_how_long_a_model_takes_follows_its_latest_results(gallery: RecordingGal
 
 
 def test_a_failed_record_leaves_no_trace(gallery: RecordingGallery) -> None:
-    with pytest.raises(OverflowError):
+    with pytest.raises((OverflowError, ConfigurationError)):
         gallery.record(prompt="fox", model="m", images=[IMAGE, StoredImage(width=2**70)])
 
     assert gallery.count() == 0
@@ -339,7 +340,10 @@ def test_a_failed_record_leaves_no_trace(gallery: RecordingGallery) -> None:
 
 
 def refused(data_dir: Path) -> ConfigurationError:
-    with contextlib.closing(Database(data_dir)) as database, pytest.raises(ConfigurationError) as refusal:
+    with (
+        contextlib.closing(gallery_database(data_dir)) as database,
+        pytest.raises(ConfigurationError) as refusal,
+    ):
         RecordingGallery(database).count()
     assert str(data_dir) in refusal.value.what
     return refusal.value
@@ -363,7 +367,7 @@ def test_a_gallery_that_cannot_be_used_is_not_held_open_so_that_it_can_be_moved_
     for name in ("gallery", "newer"):
         (tmp_path / name).mkdir()
         (tmp_path / f"{name}.sqlite3").rename(tmp_path / name / "gallery.sqlite3")
-        with contextlib.closing(Database(tmp_path / name)) as database:
+        with contextlib.closing(gallery_database(tmp_path / name)) as database:
             with pytest.raises(ConfigurationError) as refusal:
                 RecordingGallery(database).count()
             caught.append(refusal)
@@ -372,11 +376,11 @@ def test_a_gallery_that_cannot_be_used_is_not_held_open_so_that_it_can_be_moved_
 
 
 def test_a_gallery_that_another_process_writes_to_is_opened_and_read_at_once(tmp_path: Path) -> None:
-    with contextlib.closing(Database(tmp_path)) as writing:
+    with contextlib.closing(gallery_database(tmp_path)) as writing:
         made(RecordingGallery(writing), "fox")
         with (
-            writing.transaction("IMMEDIATE"),
-            contextlib.closing(Database(tmp_path)) as reading,
+            writing.writing(),
+            contextlib.closing(gallery_database(tmp_path)) as reading,
         ):
             assert prompts(RecordingGallery(reading).list()) == ["fox"]
 
@@ -396,12 +400,12 @@ def test_a_gallery_that_another_process_writes_to_is_opened_and_read_at_once(tmp
 def test_each_failure_of_the_database_has_its_sentence(code: int, sentence: str) -> None:
     error = sqlite3.OperationalError("it says why")
     error.sqlite_errorcode = code
-    told = gallery_error(Path("/data/gallery.sqlite3"), error)
+    told = sqlite_error(SCHEMA, Path("/data/gallery.sqlite3"), error)
     assert f"/data/gallery.sqlite3 {sentence} (it says why)" in told.what
 
 
 def test_a_gallery_damaged_while_in_use_is_named_as_well(tmp_path: Path) -> None:
-    with contextlib.closing(Database(tmp_path)) as database:
+    with contextlib.closing(gallery_database(tmp_path)) as database:
         gallery = RecordingGallery(database)
         for number in range(200):
             made(gallery, f"{number} {'word ' * 200}")
@@ -411,7 +415,7 @@ def test_a_gallery_damaged_while_in_use_is_named_as_well(tmp_path: Path) -> None
     path.write_bytes(data)
 
     with (
-        contextlib.closing(Database(tmp_path)) as database,
+        contextlib.closing(gallery_database(tmp_path)) as database,
         pytest.raises(ConfigurationError, match="damaged"),
     ):
         RecordingGallery(database).list(limit=500)
@@ -440,7 +444,7 @@ def test_threads_share_a_gallery(gallery: RecordingGallery) -> None:
 
 
 def _add_many(data_dir: str, mark: int, amount: int, ready: Barrier) -> None:
-    with contextlib.closing(Database(Path(data_dir))) as database:
+    with contextlib.closing(gallery_database(Path(data_dir))) as database:
         gallery = RecordingGallery(database)
         for number in range(amount):
             if number % 10 == 0:  # the processes begin together, and keep together
@@ -457,7 +461,7 @@ def test_two_processes_that_begin_a_gallery_and_write_at_once_lose_nothing(tmp_p
         worker.join()
 
     assert [worker.exitcode for worker in workers] == [0, 0]
-    with contextlib.closing(Database(tmp_path)) as database:
+    with contextlib.closing(gallery_database(tmp_path)) as database:
         gallery = RecordingGallery(database)
         records = gallery.list(limit=1000)
     assert sorted(prompts(records)) == sorted(f"{mark}-{number}" for mark in (1, 2) for number in range(100))
@@ -465,7 +469,7 @@ def test_two_processes_that_begin_a_gallery_and_write_at_once_lose_nothing(tmp_p
 
 
 def _add_until_killed(data_dir: str, answers: str) -> None:
-    gallery = RecordingGallery(Database(Path(data_dir)))
+    gallery = RecordingGallery(gallery_database(Path(data_dir)))
     with Path(answers).open("a", buffering=1, encoding="utf-8") as told:
         while True:
             told.write(made(gallery, "a prompt " * 50).images[0].handle + "\n")
@@ -495,7 +499,7 @@ def answered_handles_survive_kills(folder: Path, kills: int) -> int:
         worker.join()
 
     told = [line for line in answers.read_text("utf-8").split("\n")[:-1] if line]
-    with contextlib.closing(Database(folder)) as database:
+    with contextlib.closing(gallery_database(folder)) as database:
         gallery = RecordingGallery(database)
         assert all(gallery.find(handle) for handle in told)
         assert len(set(told)) == len(told) <= gallery.count() <= len(told) + kills

@@ -5,9 +5,11 @@ from contextlib import closing
 
 import pytest
 
+from imagerouter_mcp.database.schema import Database
 from imagerouter_mcp.gallery.answers import Answers
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.gallery.owners import Owners
+from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.settings import Settings
 from support.recording import RecordingGallery
 
@@ -21,7 +23,7 @@ def person(settings: Settings) -> Settings:
 @pytest.fixture
 def database(person: Settings) -> Iterator[Database]:
     """The person's database."""
-    with closing(Database(person.data_dir)) as opened:
+    with closing(gallery_database(person.data_dir)) as opened:
         yield opened
 
 
@@ -34,7 +36,7 @@ def gallery(database: Database) -> RecordingGallery:
 @pytest.fixture
 def entries(database: Database, person: Settings) -> Iterator[Journal]:
     """The person's journal."""
-    with closing(Journal(database, person.data_dir)) as opened:
+    with closing(Journal(database, Owners(person.data_dir / "running"))) as opened:
         yield opened
 
 

@@ -65,7 +65,7 @@ def handle(entries: Journal) -> str:
     (handle,), _ = entries.begin("a fox", [("a fox", "vendor/x")], again=False)
     reservation = Reservation(handle=handle, model="vendor/x", usd=Decimal("0.04"), plan="{}")
     entries.reserve([reservation], None, start_of(today()))
-    entries.mark(handle, "working")
+    entries.leaves(handle)
     return handle
 
 

@@ -1,6 +1,7 @@
 """Who gets into the studio: the link that works once, its token, and what is open to nobody else."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
@@ -18,7 +19,13 @@ from support.http_in_process import served
 from support.studio import entered
 
 SECRET = b"a secret of this test, long enough to sign with"
-DATA = ("/studio/gallery", "/studio/filters", "/studio/pictures/img_1", "/studio/changes")
+DATA = (
+    "/studio/gallery",
+    "/studio/filters",
+    "/studio/pictures/img_1",
+    "/studio/thumbnails?size=320&handles=img_1",
+    "/studio/changes",
+)
 
 
 @pytest.fixture
@@ -51,6 +58,22 @@ async def test_the_page_and_its_files_are_open_and_nothing_else_is(
         "/studio/views//etc/passwd",
     )
     assert [(await client.get(path)).status_code for path in escaping] == [404] * len(escaping)
+
+
+async def test_the_page_names_one_sheet_and_one_script_that_browsers_may_keep(
+    studio: tuple[httpx.AsyncClient, App],
+) -> None:
+    client, _ = studio
+    page = await client.get("/studio")
+    again = await client.get("/studio", headers={"If-None-Match": page.headers["etag"]})
+    assert (again.status_code, page.headers["cache-control"]) == (304, "no-cache")
+    named = re.findall(r'(?:href|src)="([^"]*\.(?:css|js))"', page.text)
+    assert len(named) == 2
+    for name in named:
+        file = await client.get(f"/{name}")
+        assert file.status_code == 200
+        assert "immutable" in file.headers["cache-control"], "its name changes with its content"
+        assert not re.search(r"(?m)^import |^export |@import", file.text)
 
 
 async def test_a_token_opens_the_gallery_and_mcp(studio: tuple[httpx.AsyncClient, App]) -> None:
@@ -158,7 +181,7 @@ def test_another_process_with_the_same_data_folder_makes_codes_too_and_none_is_k
 def test_a_session_ends_after_twelve_idle_hours_and_only_then() -> None:
     now = [0.0]
     sessions = BrowserSessions(lambda: now[0])
-    shown = f"Bearer {sessions.open()}".encode()
+    shown = f"Bearer {sessions.open('local')}".encode()
     now[0] = IDLE_SECONDS - 1
     name = sessions.recognise(shown)
     assert name
@@ -171,9 +194,9 @@ def test_a_session_ends_after_twelve_idle_hours_and_only_then() -> None:
 
 def test_the_longest_idle_session_gives_way_when_there_are_too_many() -> None:
     sessions = BrowserSessions()
-    first, second = (f"Bearer {sessions.open()}".encode() for _ in range(2))
+    first, second = (f"Bearer {sessions.open('local')}".encode() for _ in range(2))
     sessions.recognise(first)
     for _ in range(MOST_SESSIONS - 1):
-        sessions.open()
+        sessions.open("local")
     assert sessions.recognise(second) is None
     assert sessions.recognise(first)

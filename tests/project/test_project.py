@@ -166,7 +166,10 @@ def hashed(file: str) -> dict[tuple[str, str], set[str]]:
     return {(match[1], match[2]): set(re.findall("sha256:[0-9a-f]+", match[3])) for match in found}
 
 
-@pytest.mark.parametrize(("file", "group"), [("requirements.txt", None), ("requirements-build.txt", "build")])
+@pytest.mark.parametrize(
+    ("file", "group"),
+    [("requirements.txt", None), ("requirements-team.txt", "team"), ("requirements-build.txt", "build")],
+)
 def test_what_is_installed_by_hash_is_what_uv_locks(file: str, group: str | None) -> None:
     packages = tomllib.loads(text("uv.lock"))["package"]
     locked: dict[tuple[str, str], set[str]] = {
@@ -180,7 +183,8 @@ def test_what_is_installed_by_hash_is_what_uv_locks(file: str, group: str | None
     assert {each: locked[each] for each in installed} == installed
 
     (project,) = [each for each in packages if each["name"] == "imagerouter-mcp"]
-    wanted = project["dependencies"] if group is None else project["dev-dependencies"][group]
+    further = {**project["optional-dependencies"], **project["dev-dependencies"]}.get(group, [])
+    wanted = further if group == "build" else [*project["dependencies"], *further]
     names = {name for name, _ in installed}
     needed = {each["name"] for each in wanted}
     while (
@@ -218,6 +222,7 @@ def test_every_dependency_that_the_code_imports_is_declared() -> None:
     imported = {name for path in PACKAGE.rglob("*.py") for name in _imports(path)}
     named = {
         "PIL": "pillow",
+        "prometheus_client": "prometheus-client",
         "pydantic_settings": "pydantic-settings",
         "multipart": "python-multipart",
         "python_multipart": "python-multipart",
@@ -227,6 +232,7 @@ def test_every_dependency_that_the_code_imports_is_declared() -> None:
         "pydantic_core": "pydantic",  # as above
         "h11": "uvicorn",  # as above, and its protocol is built on it
         "mcp_types": "mcp",
+        "psycopg_pool": "psycopg-pool",
     }
     third_party = {named.get(name, name) for name in imported}
     assert third_party <= declared | extra

@@ -17,11 +17,12 @@ from mcp import Client
 from PIL import Image
 
 from imagerouter_mcp.gallery.answers import Answers
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.days import start_of, today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.kept_sources import KeptSources
+from imagerouter_mcp.gallery.owners import Owners
+from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.generation.planning.finishing import Cut, Finishing
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.server import build_server
@@ -63,8 +64,8 @@ def photo(tmp_path: Path) -> Path:
 
 def left_by_another_process(settings: Settings) -> str:
     """Leave a masked edit whose answer has arrived and whose process is gone; return its handle."""
-    database = Database(settings.data_dir)
-    journal = Journal(database, settings.data_dir)
+    database = gallery_database(settings.data_dir)
+    journal = Journal(database, Owners(settings.data_dir / "running"))
     (handle,), _ = journal.begin("of an edit", [("A balloon", MODEL)], again=True)
     plan = Plan(
         kind="image",
@@ -79,7 +80,7 @@ def left_by_another_process(settings: Settings) -> str:
     )
     reservation = Reservation(handle=handle, model=MODEL, usd=Decimal("0.03"), plan=plan.to_json())
     assert journal.reserve([reservation], None, start_of(today())) is None
-    journal.mark(handle, "working")
+    journal.leaves(handle)
     KeptSources(settings.data_dir).keep([handle], png(scenery(SMALL)), png(masked()))
     sent = scenery(SMALL).crop(CUT.box).resize(CUT.size)  # pyright: ignore[reportUnknownMemberType] - its annotation names NumPy
     answer = answered(sent, Habit(shift=(3, -3)), (0.4, 0.3, 0.6, 0.5))

@@ -12,9 +12,10 @@ from mcp.types import CallToolResult
 
 from imagerouter_mcp.api.kept import kept_answer
 from imagerouter_mcp.gallery.answers import Answers
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.signed_links import link_secret
+from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.gallery.uploads import Uploads
 from imagerouter_mcp.private_files import last_resort, private_folder
 from imagerouter_mcp.settings import Settings
@@ -48,8 +49,8 @@ async def everything_kept(settings: Settings, call: Call) -> dict[str, int]:
     """Use everything that writes to the data folder, and return what is there meanwhile."""
     made = await call(settings, "generate_image", **FOX)
     assert not made.is_error
-    database = Database(settings.data_dir)
-    journal = Journal(database, settings.data_dir)
+    database = gallery_database(settings.data_dir)
+    journal = Journal(database, Owners(settings.data_dir / "running"))
     handles, _ = journal.begin("same", [("A fox", "test/test")], again=False)
     link_secret(settings)
     answers = Answers(settings.data_dir)

@@ -25,7 +25,13 @@ from support.studio import entered
 Row = Callable[[str, str, str], None]
 
 SECTION = "The studio"
-READS = ("/studio/gallery", "/studio/filters", "/studio/pictures/img_1", "/studio/changes")
+READS = (
+    "/studio/gallery",
+    "/studio/filters",
+    "/studio/pictures/img_1",
+    "/studio/thumbnails?size=320&handles=img_1",
+    "/studio/changes",
+)
 WRITES = (
     ("DELETE", "/studio/pictures/img_1"),
     ("POST", "/studio/delete"),
@@ -224,12 +230,15 @@ async def test_names_that_others_point_at_this_machine_are_not_served(studio: St
 
 
 async def test_no_answer_can_be_framed_kept_or_taken_for_another_type(studio: Studio, row: Row) -> None:
+    named = re.findall(r"studio/views/[\w.-]+", (await studio.send("GET", "/studio")).text)
+    assert len(named) == 2
     for path in (
         "/studio",
-        "/studio/views/viewer.js",
+        *(f"/{name}" for name in named),
         "/studio/gallery",
         "/studio/filters",
         "/studio/pictures/img_1",
+        "/studio/thumbnails?size=320&handles=img_1",
     ):
         answer = await studio.send("GET", path)
         headers = answer.headers
@@ -359,10 +368,11 @@ async def test_what_is_in_the_gallery_is_served_as_nothing_but_pictures(
     assert found
     assert found[0].path
     found[0].path.write_text("<!doctype html><script>alert(1)</script>", "utf-8")
-    for size in ("", "?size=320"):
-        answer = await studio.send("GET", f"/studio/pictures/{picture}{size}")
-        assert answer.status_code in (404, 415, 422)
-        assert "html" not in answer.headers["content-type"]
+    answer = await studio.send("GET", f"/studio/pictures/{picture}")
+    assert answer.status_code in (404, 415, 422)
+    assert "html" not in answer.headers["content-type"]
+    small = await studio.send("GET", f"/studio/thumbnails?size=320&handles={picture}")
+    assert (small.headers["thumbnails"], small.content) == (f"{picture}=0", b"")
     row(SECTION, "a file in the gallery that became HTML", "not served")
 
 
@@ -371,8 +381,8 @@ SIZES = ("0", "-1", "1e9", "999999999999", "٣", "320.5", "320;640", "../320", "
 
 async def test_no_size_makes_the_server_work_more(studio: Studio, row: Row, picture: str) -> None:
     for size in SIZES:
-        answer = await studio.send("GET", f"/studio/pictures/{picture}?size={size}")
-        assert answer.status_code in (200, 400, 415, 422), size
+        answer = await studio.send("GET", f"/studio/thumbnails?handles={picture}&size={size}")
+        assert answer.status_code in (200, 400), size
         assert len(answer.content) < 200_000
     kept = [file for file in studio.app.settings.data_dir.rglob("*") if "thumb" in str(file)]
     assert len([file for file in kept if file.is_file()]) <= 3

@@ -1,5 +1,6 @@
 """Start the HTTP server as a separate process on a loopback port."""
 
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from imagerouter_mcp.sandbox.service.serve import Sandbox
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
 CLOSING_SECONDS = 3
 """How long an idle server may take to exit."""
+ACCEPT = {"Accept": "application/json, text/event-stream"}
 _READY = "Serving MCP at "
 
 
@@ -74,11 +76,16 @@ def serving(
         ) as process,
     ):
         try:
-            first = _first_line(process, Path(log.name))
+            first = _said(_first_line(process, Path(log.name)))
             assert first.startswith(_READY), first
             yield Serving(process, first.removeprefix(_READY).strip(), Path(log.name))
         finally:
             process.kill()
+
+
+def _said(line: str) -> str:
+    """Return the sentence of a line of the log, in either of its forms."""
+    return json.loads(line)["message"] if line.startswith("{") else line
 
 
 def _first_line(process: "subprocess.Popen[str]", log: Path) -> str:
@@ -108,3 +115,17 @@ def sandbox_environment(sandbox: Sandbox, home: Path) -> dict[str, str]:
         "IMAGEROUTER_OUTPUT_DIR": str(home / "pictures"),
         "IMAGEROUTER_DATA_DIR": str(home / "data"),
     }
+
+
+def modern(method: str, **parameters: object) -> tuple[dict[str, object], dict[str, str]]:
+    """Return the body and the headers of a request of the newer era, which needs no session."""
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "pytest", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "progressToken": 1,
+    }
+    headers = {**ACCEPT, "Mcp-Protocol-Version": "2026-07-28", "Mcp-Method": method}
+    if "name" in parameters:
+        headers["Mcp-Name"] = str(parameters["name"])
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**parameters, "_meta": meta}}, headers

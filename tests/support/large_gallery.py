@@ -13,8 +13,8 @@ from itertools import islice, product
 from pathlib import Path
 
 from imagerouter_mcp.gallery import rows
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import Metadata, StoredImage
+from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.sandbox.pictures.encoding import encode
 from imagerouter_mcp.sandbox.pictures.scene import draw
 
@@ -57,7 +57,7 @@ def fill_gallery(data_dir: Path, output_dir: Path, pictures: int, files: int = F
         files: How many files they share.
     """
     drawn = list(_files(output_dir, files))
-    with closing(Database(data_dir)) as database, database.transaction("IMMEDIATE") as connection:
+    with closing(gallery_database(data_dir)) as database, database.writing() as connection:
         (first,) = rows.new_handles(connection, "gen", 1)
         for number, metadata, image in islice(_records(drawn, pictures), pictures):
             made_at = datetime.now(UTC) - timedelta(minutes=7 * (pictures - number))

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from imagerouter_mcp.database.schema import Database
 from imagerouter_mcp.gallery import rows
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import Metadata, Record, StoredImage
 from imagerouter_mcp.gallery.records import Gallery
 
@@ -25,6 +25,6 @@ class RecordingGallery(Gallery):
     ) -> Record:
         """Record a generation under a new handle."""
         when = created_at or datetime.now(UTC)
-        with self._recorded_in.transaction("IMMEDIATE") as connection:
+        with self._recorded_in.writing() as connection:
             (handle,) = rows.new_handles(connection, "gen", 1)
             return rows.insert(connection, handle, when, Metadata(**metadata), images)

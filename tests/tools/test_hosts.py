@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from mcp.types import ImageContent, TextContent
 
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import GalleryImage, StoredImage
+from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.tools.media_lines import media_lines
 from support.recording import RecordingGallery
@@ -171,7 +171,7 @@ async def test_who_asks_decides_between_public_link_and_path(
     connect: Hosts, settings: Settings, source: Path
 ) -> None:
     url = "https://storage.imagerouter.io/fox.png"
-    with closing(Database(settings.data_dir)) as database:
+    with closing(gallery_database(settings.data_dir)) as database:
         RecordingGallery(database).record(
             prompt="A fox",
             model="test/test",

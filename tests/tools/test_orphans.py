@@ -16,10 +16,11 @@ from PIL import Image
 
 from imagerouter_mcp.fetch import tls_context
 from imagerouter_mcp.gallery.answers import Answers
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.days import start_of, today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.gallery.owners import Owners
+from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.generation.planning.finishing import Finishing
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.prices import Estimate
@@ -50,8 +51,8 @@ def leave(settings: Settings) -> Callable[..., str]:
     """Leaves a generation as a server does that ends in the middle of it; gives its handle."""
 
     def left(state: str, kept: bytes | None = None, finishing: Finishing | None = None) -> str:
-        database = Database(settings.data_dir)
-        journal = Journal(database, settings.data_dir)
+        database = gallery_database(settings.data_dir)
+        journal = Journal(database, Owners(settings.data_dir / "running"))
         (handle,), _ = journal.begin(f"of {state}", [("A fox", "vendor/x")], again=True)
         plan = Plan(
             kind="image",
@@ -69,7 +70,7 @@ def leave(settings: Settings) -> Callable[..., str]:
             reservation = Reservation(handle=handle, model=plan.model, usd=usd, plan=plan.to_json())
             assert journal.reserve([reservation], None, start_of(today())) is None
         if state == "working":
-            journal.mark(handle, "working")
+            journal.leaves(handle)
         if kept is not None:
             arrived = Answers(settings.data_dir).file(handle)
             arrived.parent.mkdir(parents=True, exist_ok=True)

@@ -15,8 +15,8 @@ from mcp import Client, MCPError
 from mcp.types import BlobResourceContents, ResourceTemplateReference, TextResourceContents
 from PIL import Image
 
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import StoredImage
+from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.sandbox.service import offered
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.tools import picture_files
@@ -271,7 +271,7 @@ async def test_handles_are_completed(connect: Hosts) -> None:
 async def test_fifty_handles_are_offered_at_most(
     connect: Hosts, settings: Settings, count: int, *, more: bool
 ) -> None:
-    with closing(Database(settings.data_dir)) as database:
+    with closing(gallery_database(settings.data_dir)) as database:
         RecordingGallery(database).record(
             prompt="Many",
             model="test/test",

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from imagerouter_mcp.gallery import journal as gallery_journal
-from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.gallery.owners import Owners
+from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.generation.calls.collect import plan_of
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
@@ -207,8 +208,8 @@ async def test_another_process_can_tell_what_a_second_step_under_way_works_on(
         call = asyncio.create_task(host("generate_image", **STICKER))
         await until(lambda: len(made()) > 1)
         listed = (await host("list_images")).fields
-        with closing(Database(settings.data_dir)) as database:
-            picture, step = gallery_journal.Journal(database, settings.data_dir).call(
+        with closing(gallery_database(settings.data_dir)) as database:
+            picture, step = gallery_journal.Journal(database, Owners(settings.data_dir / "running")).call(
                 listed["unfinished"][0]["generation"]
             )
         assert (picture.state, step.state) == ("done", "working")

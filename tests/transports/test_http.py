@@ -26,7 +26,7 @@ from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
-from support.http_serving import CLOSING_SECONDS, COMMAND, Serving, serving
+from support.http_serving import ACCEPT, CLOSING_SECONDS, COMMAND, Serving, modern, serving
 
 FIRST_TOKEN, SECOND_TOKEN = "first-token-of-two-0123456789abcdef", "second-token-of-two-0123456789abcde"
 FOX = {"prompt": "A fox", "model": "test/test"}
@@ -40,7 +40,6 @@ INITIALIZE = {
         "clientInfo": {"name": "pytest", "version": "1"},
     },
 }
-ACCEPT = {"Accept": "application/json, text/event-stream"}
 posix = pytest.mark.skipif(os.name != "posix", reason="signals are a matter of POSIX")
 
 Bare = Callable[[Path], dict[str, str]]
@@ -319,20 +318,6 @@ def test_a_signal_waits_no_longer_for_a_generation_than_its_grace(environment: d
     assert "Preparing" in heard
     assert status == 0
     assert "Traceback" not in stderr
-
-
-def modern(method: str, **parameters: object) -> tuple[dict[str, object], dict[str, str]]:
-    """A request of the newer era, which needs no session."""
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientInfo": {"name": "pytest", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {},
-        "progressToken": 1,
-    }
-    headers = {**ACCEPT, "Mcp-Protocol-Version": "2026-07-28", "Mcp-Method": method}
-    if "name" in parameters:
-        headers["Mcp-Name"] = str(parameters["name"])
-    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**parameters, "_meta": meta}}, headers
 
 
 @posix

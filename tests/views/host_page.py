@@ -15,6 +15,7 @@ from playwright.async_api import Browser, FrameLocator, Page
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
+from patience import until
 
 PAGE = Path(__file__).with_name("host_page.html").read_text("utf-8")
 SPEC_CSP = (
@@ -134,9 +135,17 @@ class Chat:
         """Ask the view something, and return its answer."""
         return await self.page.evaluate("([method, params]) => request(method, params)", [method, parameters])
 
-    def asked_for(self, method: str) -> list[dict[str, Any]]:
-        """Return the parameters of each request of this kind."""
-        return [parameters for name, parameters in self.asked if name == method]
+    def asked_for(self, method: str, tool: str = "") -> list[dict[str, Any]]:
+        """Return the parameters of each request of this kind so far, or of each call of one tool."""
+        return [given for name, given in self.asked if name == method and tool in ("", given.get("name"))]
+
+    async def until_asked(self, method: str, tool: str = "", times: int = 1) -> list[dict[str, Any]]:
+        """Wait until the view has asked for this so often, and return the parameters of each request.
+
+        The view does not wait for every answer, so what a person sees tells nothing about such requests.
+        """
+        await until(lambda: len(self.asked_for(method, tool)) >= times)
+        return self.asked_for(method, tool)
 
     async def answer(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """Answer a request of the view, as the host behind the page."""

@@ -29,9 +29,43 @@ test("a picture that moves to another place while it loads is shown there", asyn
   thumbnails.forget(here);
   thumbnails.show(there, "img_1");
   await settled();
-  calls.at(-1).answer(new Blob(["pixels"]));
+  calls.at(-1).answer([["img_1", new Blob(["pixels"])]]);
   await settled();
   assert.match(there.src, /^blob:/);
+});
+
+test("pictures that come into sight together are asked for together, and again if they were not ready", async () => {
+  const { calls, load } = loading();
+  const thumbnails = new Thumbnails(load);
+  const tiles = Array.from({ length: 10 }, picture);
+  let broken = 0;
+  for (const [number, tile] of tiles.entries()) {
+    tile.addEventListener("error", () => (broken += 1));
+    thumbnails.show(tile, `img_${number}`);
+  }
+  await settled();
+  assert.deepEqual(calls.map(({ what }) => what.length), [10]);
+  calls[0].answer(calls[0].what.slice(0, 9).map((handle, place) => [handle, new Blob(place ? ["pixels"] : [])]));
+  await settled();
+  assert.equal(broken, 1, "the empty one");
+  assert.deepEqual(calls[1].what, ["img_9"]);
+  calls[1].answer([]);
+  await settled();
+  assert.equal(broken, 2, "the one that the server did not make");
+  assert.equal(calls.length, 2);
+  assert.equal(tiles.filter(({ src }) => src).length, 8);
+});
+
+test("a flight past many pictures stops what nobody sees any more", async () => {
+  const { calls, load } = loading();
+  const thumbnails = new Thumbnails(load);
+  const [passed, seen] = [picture(), picture()];
+  thumbnails.show(passed, "img_1");
+  await settled();
+  thumbnails.forget(passed);
+  thumbnails.show(seen, "img_2");
+  await settled();
+  assert.deepEqual(calls.map(({ signal }) => signal.aborted), [true, false]);
 });
 
 test("a page that was left and come back to is stopped when other pictures are looked for", async (context) => {

@@ -15,7 +15,7 @@ FOX = {"prompt": "A fox", "model": "test/test", "size": "1024x768"}
 async def test_a_picture_is_seen_and_made_sharp(chat: Chats, host: Host) -> None:
     async with chat(host) as page:
         await page.call("generate_image", **FOX)
-        await expect(page.view.locator("[data-sharp]")).to_be_visible(timeout=10_000)
+        await expect(page.view.locator("[data-sharp]")).to_be_visible()
         shown = page.view.get_by_role("img", name="A fox")
         width = await shown.evaluate("element => element.naturalWidth ?? element.width")
     assert width == 1024
@@ -25,7 +25,7 @@ async def test_a_slow_picture_is_collected_without_the_model(
     chat: Chats, change_sandbox: Callable[..., None]
 ) -> None:
     change_sandbox(latency_seconds=1.5)
-    async with chat(wait_seconds=1) as page:
+    async with chat(wait_seconds=0.2) as page:
         pending = await page.call("generate_image", **FOX)
         assert "Not done yet" in str(pending.content)
         await expect(page.view.get_by_role("img", name="A fox")).to_be_visible()

@@ -42,9 +42,10 @@ def test_the_document_is_small_and_needs_nothing_else() -> None:
     assert not re.search(needed, told + joined("viewer.js"), re.MULTILINE)
 
 
-def test_no_name_is_declared_twice_among_the_modules_that_are_joined() -> None:
+@pytest.mark.parametrize("entry", ["viewer.js", "studio/studio.js"])
+def test_no_name_is_declared_twice_among_the_modules_that_are_joined(entry: str) -> None:
     declared: dict[str, str] = {}
-    for module in modules("viewer.js"):
+    for module in modules(entry):
         text = (FOLDER / module).read_text("utf-8")
         for name in _declared(text):
             assert name not in declared, f"{name} is declared in {declared[name]} and in {module}"

@@ -16,7 +16,7 @@ LINKED = {**FOX, "response_format": "url"}
 
 async def settled(chat: Chat) -> None:
     """Wait until the picture is sharp and nothing more is asked for."""
-    await expect(chat.view.locator("[data-sharp]")).to_be_visible(timeout=20_000)
+    await expect(chat.view.locator("[data-sharp]")).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,13 @@ async def test_a_pending_picture_is_collected_after_the_chat_was_closed(
     chat: Chats, change_sandbox: Callable[..., None]
 ) -> None:
     change_sandbox(latency_seconds=1.2)
-    async with chat(wait_seconds=1) as page:
+    async with chat(wait_seconds=0.2) as page:
         pending = as_json(await page.client.call_tool("generate_image", FOX))
-        change_sandbox(latency_seconds=0)
-        await page.client.call_tool(
-            "get_generation", {"generation": pending["structuredContent"]["generation"]}
-        )
+        asked = {"generation": pending["structuredContent"]["generation"]}
+        while "images" not in (
+            (await page.client.call_tool("get_generation", asked)).structured_content or {}
+        ):
+            pass  # it is still being made
         await page.draw({name: pending[name] for name in ("content",)}, FOX)
         await expect(page.view.get_by_role("img", name="A fox")).to_be_visible()
 
@@ -68,7 +69,7 @@ async def test_a_closed_view_answers_and_stops_asking(
     chat: Chats, change_sandbox: Callable[..., None]
 ) -> None:
     change_sandbox(latency_seconds=1.2)
-    async with chat(replace(GOOD, ignores=("tools/call",)), wait_seconds=1) as page:
+    async with chat(replace(GOOD, ignores=("tools/call",)), wait_seconds=0.2) as page:
         await page.call("generate_image", **FOX)
         await expect(page.view.get_by_text("In the making")).to_be_visible()
         assert (await page.request("ping"))["result"] == {}

@@ -62,7 +62,7 @@ async def sent_mask(chat: Chat, prompt: str = "Paint it red") -> Image.Image:
     """Type what to change, and return the mask that the price is asked with."""
     await chat.view.get_by_role("textbox", name="What to change").fill(prompt)
     await expect(chat.view.get_by_role("button", name=re.compile("^Change the part for"))).to_be_visible()
-    asked = chat.asked_for("tools/call")[-1]["arguments"]
+    asked = chat.asked_for("tools/call", "edit_image")[-1]["arguments"]
     return Image.open(io.BytesIO(base64.b64decode(asked["mask"].removeprefix("data:image/png;base64,"))))
 
 
@@ -170,6 +170,7 @@ async def test_a_zoomed_picture_is_painted_where_it_is_seen(chat: Chats) -> None
         canvas = await begin_painting(page)
         await canvas.hover(position={"x": 100, "y": 100})
         await page.page.mouse.wheel(0, -300)
+        await expect(page.view.locator(".stage")).to_have_class(re.compile("zoomed"))
         wide = await canvas.bounding_box()
         stage = await page.view.locator(".stage").bounding_box()
         assert wide
@@ -200,7 +201,7 @@ async def test_masks_are_opaque_and_small_however_much_is_painted(chat: Chats) -
         await drag(page, canvas, *zigzag)
         await page.view.get_by_role("button", name="Soft edge").click()
         mask = await sent_mask(page)
-        characters = len(page.asked_for("tools/call")[-1]["arguments"]["mask"])
+        characters = len(page.asked_for("tools/call", "edit_image")[-1]["arguments"]["mask"])
     assert characters < 40_000
     assert mask.size == (768, 576)
     assert mask.mode in ("L", "1", "P")
@@ -218,7 +219,7 @@ async def test_nothing_painted_and_all_painted_change_the_whole_picture(chat: Ch
         await expect(page.view.locator("#paint-state")).to_have_text("100% of the picture is painted.")
         await page.view.get_by_role("textbox", name="What to change").fill("Make it blue")
         await expect(page.view.get_by_role("button", name=re.compile("^Change for"))).to_be_visible()
-    assert "mask" not in page.asked_for("tools/call")[-1]["arguments"]
+    assert "mask" not in page.asked_for("tools/call", "edit_image")[-1]["arguments"]
 
 
 async def _handles(chat: Chat) -> list[str]:

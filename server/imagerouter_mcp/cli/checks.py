@@ -9,8 +9,8 @@ import anyio
 
 from imagerouter_mcp.errors import ImageRouterError
 
-Verdict = Literal["ok", "warning", "failure"]
-_MARKS: dict[Verdict, str] = {"ok": "ok", "warning": "note", "failure": "FAIL"}
+Verdict = Literal["ok", "warning", "failure", "unknown"]
+_MARKS: dict[Verdict, str] = {"ok": "ok", "warning": "note", "failure": "FAIL", "unknown": "?"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Finding:
 
     Attributes:
         name: What was checked.
-        state: Whether it is in order.
+        state: Whether it is in order; "unknown" if that cannot be told.
         what: What was found, as a sentence without secrets.
         remedy: What to do about it, as a sentence; empty if nothing is wrong.
     """

@@ -17,6 +17,21 @@ from imagerouter_mcp.errors import ConfigurationError, ImageRouterError
 from imagerouter_mcp.settings import Settings
 
 
+def run_remote_doctor(url: str, *, as_json: bool) -> int:
+    """Look at a server from outside, and print what hosts on the web would find.
+
+    Args:
+        url: Its MCP address.
+        as_json: Whether to print JSON, for scripts.
+
+    Returns:
+        1 if something is wrong, else 0.
+    """
+    from imagerouter_mcp.cli.remote_checks import examine  # noqa: PLC0415 - only this needs TLS
+
+    return _tell(examine(url), as_json=as_json)
+
+
 def run_doctor(*, sandbox: bool, generate: bool, as_json: bool) -> int:
     """Run all checks and print their findings.
 

@@ -123,6 +123,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_sandbox_option(http)
     _add_gallery(commands.add_parser)
+    _add_people(commands.add_parser)
     _add_sandbox(commands.add_parser)
     demo = commands.add_parser("demo", help="make and edit a picture through a real MCP client")
     demo.add_argument("--live", action="store_true", help="use the real service's free test model")
@@ -156,6 +157,26 @@ def _add_gallery(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     delete.add_argument("--yes", action="store_true", help="delete without asking")
     _add_sandbox_option(delete)
+
+
+def _add_people(add: Callable[..., argparse.ArgumentParser]) -> None:
+    people = add(
+        "people",
+        help="let people use this server, and say what each may spend",
+        description="Manage the people of a server with IMAGEROUTER_PEOPLE=1, while it runs or not.",
+    )
+    _add_sandbox_option(people)
+    what = people.add_subparsers(dest="what", metavar="WHAT", required=True)
+    for word, does in (
+        ("add", "let a person in, and print the token that they send"),
+        ("token", "give a person another token; the one before ends"),
+    ):
+        what.add_parser(word, help=does).add_argument("name", metavar="NAME", help="what you call them")
+    what.add_parser("list", help="show who there is")
+    remove = what.add_parser("remove", help="end a person's access, and delete their pictures and records")
+    remove.add_argument("name", metavar="NAME", help="what you call them")
+    remove.add_argument("--export", metavar="FOLDER", help="first copy their pictures and records there")
+    remove.add_argument("--yes", action="store_true", help="delete without asking")
 
 
 class _SandboxHelp(argparse.Action):
@@ -200,6 +221,12 @@ def _add_setting_up(add: Callable[..., argparse.ArgumentParser]) -> None:
     key.add_argument("--remove", action="store_true", help="remove the stored key instead")
     doctor = add("doctor", help="check everything that making a picture depends on")
     doctor.add_argument("--generate", action="store_true", help="make a picture with the free test model too")
+    doctor.add_argument(
+        "--remote",
+        type=_address,
+        metavar="URL",
+        help="look at a server from outside instead, as hosts on the web see it: https://…/mcp",
+    )
     doctor.add_argument("--json", action="store_true", help="print JSON, for scripts")
     _add_sandbox_option(doctor)
 
@@ -218,7 +245,13 @@ def _day(word: str) -> date:
 
 
 def _address(text: str) -> str:
-    if not re.match(r"https?://[^\s/]", text, re.IGNORECASE):
+    from urllib.parse import urlsplit  # noqa: PLC0415 - serving does not need it
+
+    try:
+        usable = re.match(r"https?://[^\s/]", text, re.IGNORECASE) and urlsplit(text).port != 0
+    except ValueError:
+        usable = False
+    if not usable:
         raise argparse.ArgumentTypeError(f"{text!r} is no http or https address")
     return text
 
@@ -276,7 +309,7 @@ def _served(options: argparse.Namespace) -> Callable[[], int]:
             return partial(
                 serve_http, options.host, options.port, sandbox=_sandbox(options), studio=options.studio
             )
-        case "studio" | "delete":
+        case "studio" | "delete" | "people":
             return _for_the_gallery(options)
         case "sandbox":
             from imagerouter_mcp.cli.sandbox import run_sandbox  # noqa: PLC0415 - see `_command`
@@ -298,6 +331,10 @@ def _for_the_gallery(options: argparse.Namespace) -> Callable[[], int]:
     from imagerouter_mcp.cli.screen import speak_any_language  # noqa: PLC0415 - see `_command`
 
     speak_any_language()
+    if options.command == "people":
+        from imagerouter_mcp.cli.people import run_people  # noqa: PLC0415 - see `_command`
+
+        return partial(run_people, options, sandbox=_sandbox(options))
     if options.command == "delete":
         from imagerouter_mcp.cli.delete import run_delete  # noqa: PLC0415 - see `_command`
 
@@ -324,8 +361,10 @@ def _setting_up(options: argparse.Namespace) -> Callable[[], int]:
 
             return partial(run_key, remove=options.remove)
         case _:
-            from imagerouter_mcp.cli.doctor import run_doctor  # noqa: PLC0415 - see `_command`
+            from imagerouter_mcp.cli.doctor import run_doctor, run_remote_doctor  # noqa: PLC0415 - see `_command`
 
+            if options.remote:
+                return partial(run_remote_doctor, options.remote, as_json=options.json)
             return partial(
                 run_doctor, sandbox=_sandbox(options), generate=options.generate, as_json=options.json
             )

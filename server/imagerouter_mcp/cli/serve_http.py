@@ -6,26 +6,32 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from types import FrameType
 
 import anyio
 import uvicorn
 from starlette.types import ASGIApp
 
+from imagerouter_mcp.apps import Apps, open_apps
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.descriptor_limit import raise_descriptor_limit
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.signed_links import Links, link_secret
 from imagerouter_mcp.http_app.app import build_http_app
 from imagerouter_mcp.http_app.connections import ACCEPTED_AT_ONCE, Connection, Server
+from imagerouter_mcp.http_app.draining import Draining
 from imagerouter_mcp.http_app.exposure import EVERYWHERE, check_exposure, is_loopback
 from imagerouter_mcp.http_app.request_log import log_requests
 from imagerouter_mcp.http_app.studio.opening_links import noted_address, opening_link
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
 
+logger = logging.getLogger(__name__)
+
 CLOSING_SECONDS = 2
-"""Seconds that open streams may last after a signal."""
+"""Seconds that other requests may still take once the calls under way are done."""
 
 
 def serve_http(host: str, port: int, *, sandbox: bool, studio: bool) -> int:
@@ -41,14 +47,39 @@ def serve_http(host: str, port: int, *, sandbox: bool, studio: bool) -> int:
         ConfigurationError: The address needs a token, and there is none.
     """
     let_signals_pass()
-    log_requests()
     raise_descriptor_limit()
     with chosen_settings(sandbox=sandbox) as settings:
+        log_requests()
+        if settings.log_format == "json":
+            from imagerouter_mcp.http_app.json_log import log_as_json  # noqa: PLC0415 - only where asked for
+
+            log_as_json(settings)
         check_exposure(settings, host)
-        with listen("MCP", host, port) as listener:
+        with listen("MCP", host, port) as listener, _metrics(settings):
             shows_link = studio or bool(sys.stderr and sys.stderr.isatty())
             anyio.run(_serve, settings.model_copy(update={"remote": True}), host, listener, shows_link)
     return 0
+
+
+@contextmanager
+def _metrics(settings: Settings) -> Generator[None]:
+    """Serve metrics until the block ends, if there is a port for them.
+
+    Raises:
+        ConfigurationError: They cannot be served.
+    """
+    if settings.metrics_port is None:
+        yield
+        return
+    try:
+        from imagerouter_mcp.http_app.metrics import served_metrics  # noqa: PLC0415 - only where asked for
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "IMAGEROUTER_METRICS_PORT needs the package prometheus-client, which is not installed.",
+            "Install imagerouter-mcp[team] in place of imagerouter-mcp, or remove the setting.",
+        ) from None
+    with served_metrics(settings.metrics_host, settings.metrics_port):
+        yield
 
 
 def let_signals_pass() -> None:
@@ -63,29 +94,43 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 
 async def _serve(settings: Settings, host: str, listener: socket.socket, shows_link: bool) -> None:  # noqa: FBT001 - anyio passes no names
     links = Links(settings.public_url or _reached(listener), link_secret(settings))
-    async with open_app(settings, links) as app:
-        print(f"Serving MCP at http://{_shown(listener)}/mcp", file=sys.stderr, flush=True)
+    async with open_app(settings, links) as app, open_apps(app) as apps:
+        _say(settings, f"Serving MCP at http://{_shown(listener)}/mcp")
         if not settings.public_url and not is_loopback(host):
-            print(
-                f"Links begin with {links.base_url}; set IMAGEROUTER_PUBLIC_URL to what others use.",
-                file=sys.stderr,
-                flush=True,
+            _say(
+                settings, f"Links begin with {links.base_url}; set IMAGEROUTER_PUBLIC_URL to what others use."
             )
-        if shows_link:
+        if shows_link and settings.log_format == "json":
+            _say(
+                settings,
+                "A log of JSON holds no link to the studio: imagerouter-mcp studio --link prints one.",
+            )
+        elif shows_link:
             link = opening_link(links.base_url, settings)
-            print(f"The studio, once within ten minutes: {link}", file=sys.stderr, flush=True)
+            _say(settings, f"The studio, once within ten minutes: {link}")
+        draining = Draining(settings.drain_seconds)
         with noted_address(links.base_url, settings):
-            await serve(build_http_app(app, host), settings, listener)
+            await serve(build_http_app(apps, host, draining=draining), apps, listener, draining)
 
 
-async def serve(served: ASGIApp, settings: Settings, listener: socket.socket) -> None:
-    """Serve an application until a signal arrives.
+def _say(settings: Settings, sentence: str) -> None:
+    """Tell the operator something, in the form of the log."""
+    if settings.log_format == "json":
+        logger.info(sentence)
+    else:
+        print(sentence, file=sys.stderr, flush=True)
+
+
+async def serve(served: ASGIApp, apps: Apps, listener: socket.socket, draining: Draining) -> None:
+    """Serve an application until a signal arrives, and what is under way is done.
 
     Args:
         served: What answers.
-        settings: The proxies that are believed.
+        apps: What it works with; their settings name the proxies that are believed.
         listener: Where requests arrive.
+        draining: How long to go on accepting requests after the signal.
     """
+    settings = apps.settings
     config = uvicorn.Config(
         served,
         http=Connection,
@@ -99,7 +144,8 @@ async def serve(served: ASGIApp, settings: Settings, listener: socket.socket) ->
         timeout_graceful_shutdown=CLOSING_SECONDS,
     )
     logging.getLogger("uvicorn.error").addFilter(_is_no_late_ending)
-    await Server(config).serve(sockets=[listener])
+    server = Server(config, draining, apps.end_calls, settings.grace_seconds)
+    await server.serve(sockets=[listener])
 
 
 def _is_no_late_ending(record: logging.LogRecord) -> bool:

@@ -9,6 +9,7 @@ import anyio
 from mcp.server import MCPServer
 from mcp.server.stdio import stdio_server
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.cli.unreadable_lines import Incoming, pass_on
 from imagerouter_mcp.descriptor_limit import raise_descriptor_limit
@@ -49,7 +50,7 @@ async def _serve(settings: Settings | ConfigurationError) -> None:
         tasks.cancel_scope.cancel()
 
 
-async def _speak(server: MCPServer[App]) -> None:
+async def _speak(server: MCPServer[Apps]) -> None:
     """Do as `run_stdio_async`, and answer lines that are no message."""
     spoken = server._lowlevel_server  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see tools/declare.py
     async with stdio_server() as (lines, answers), anyio.create_task_group() as tasks:

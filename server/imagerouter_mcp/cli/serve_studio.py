@@ -15,6 +15,7 @@ from imagerouter_mcp.cli.screen import columns
 from imagerouter_mcp.cli.serve_http import let_signals_pass, listen, serve
 from imagerouter_mcp.descriptor_limit import raise_descriptor_limit
 from imagerouter_mcp.http_app.app import build_http_app
+from imagerouter_mcp.http_app.draining import Draining
 from imagerouter_mcp.http_app.studio.opening_links import noted_address, opening_link, running_studio
 from imagerouter_mcp.settings import Settings, load_settings
 from imagerouter_mcp.wiring import open_app
@@ -22,6 +23,7 @@ from imagerouter_mcp.wiring import open_app
 _HOST = "127.0.0.1"
 _ONLY_THIS_MACHINE = {
     "mcp_token": (),
+    "people": False,
     "public_url": None,
     "http_hosts": (),
     "http_origins": (),
@@ -78,7 +80,7 @@ def print_studio_link(*, sandbox: bool) -> int:
 async def _serve(settings: Settings, listener: socket.socket, base_url: str) -> None:
     async with open_app(settings) as app:
         with noted_address(base_url, settings):
-            await serve(build_http_app(app, _HOST, studio_only=True), settings, listener)
+            await serve(build_http_app(app, _HOST, studio_only=True), app, listener, Draining(0))
 
 
 def _tell(link: str, settings: Settings, *, sandbox: bool) -> None:

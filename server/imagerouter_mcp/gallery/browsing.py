@@ -1,7 +1,6 @@
 """Browse the gallery picture by picture: pages of a list that stays as it was while new pictures arrive."""
 
 import os
-import sqlite3
 from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.database.schema import Connection, Database
 from imagerouter_mcp.gallery.days import start_of
 from imagerouter_mcp.gallery.query import CONDITION, wanted
 from imagerouter_mcp.gallery.stored_values import StoredRow
@@ -162,7 +161,7 @@ class Browsing:
             limit: How many it has at most.
         """
         limit = min(limit, MOST_ON_A_PAGE)
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             state = _state(connection)
             anchor = state.newest if anchor is None else anchor
             if which == Wanted():
@@ -174,19 +173,17 @@ class Browsing:
 
     def models(self) -> list[tuple[str, int]]:
         """Return the models in the gallery with the number of their generations, the most used first."""
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return connection.execute(
                 "SELECT model, count(*) AS made FROM generations GROUP BY model ORDER BY made DESC, model"
             ).fetchall()
 
     def state(self) -> State:
         """Return what tells whether anything has changed."""
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return _state(connection)
 
-    def _listed(
-        self, connection: sqlite3.Connection, which: Wanted, anchor: int, deleted: int
-    ) -> "array[int]":
+    def _listed(self, connection: Connection, which: Wanted, anchor: int, deleted: int) -> "array[int]":
         """Return the places of all pictures of a list. Up to its anchor, it changes only by deletions."""
         key = which, anchor, deleted
         if key not in self._lists:
@@ -205,16 +202,15 @@ class Browsing:
         return self._lists[key]
 
 
-def _state(connection: sqlite3.Connection) -> State:
+def _state(connection: Connection) -> State:
     newest, deleted = connection.execute(
         "SELECT (SELECT coalesce(max(id), 0) FROM generations), (SELECT coalesce(max(id), 0) FROM deleted)"
     ).fetchone()
-    return State(newest, deleted, int(connection.execute("PRAGMA data_version").fetchone()[0]))
+    (version,) = connection.execute("SELECT data_version FROM pragma_data_version").fetchone()
+    return State(newest, deleted, int(version))
 
 
-def _of_all(
-    connection: sqlite3.Connection, anchor: int, offset: int, limit: int
-) -> tuple[int, Sequence[int]]:
+def _of_all(connection: Connection, anchor: int, offset: int, limit: int) -> tuple[int, Sequence[int]]:
     """Return how many pictures there are, and the places of some, from the index alone."""
     own = "FROM images WHERE original_of IS NULL AND generation_id <= ?"
     (total,) = connection.execute(f"SELECT count(*) {own}", (anchor,)).fetchone()
@@ -226,7 +222,7 @@ def _of_all(
     return total, [place for (place,) in found]
 
 
-def _shown(connection: sqlite3.Connection, places: Sequence[int]) -> list[Shown]:
+def _shown(connection: Connection, places: Sequence[int]) -> list[Shown]:
     read = (connection.execute(_ONE, divmod(place, _POSITIONS)).fetchone() for place in places)
     return [_picture(row) for row in read if row]
 

@@ -11,7 +11,6 @@ again.
 
 import json
 import os
-import sqlite3
 import stat
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.database.schema import Connection, Database
 from imagerouter_mcp.gallery.days import start_of
 from imagerouter_mcp.gallery.entries import OPEN_STATES
 from imagerouter_mcp.gallery.files import RESCUED
@@ -90,7 +89,7 @@ class Deletion:
 
     def named(self, names: Sequence[str]) -> Chosen:
         """Choose pictures by their handles, as a person may write them."""
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             handles = dict.fromkeys(filter(None, map(picture_handle, names)))
             known = [handle for handle in handles if _files(connection, handle)]
             unknown = [
@@ -102,7 +101,7 @@ class Deletion:
 
     def before(self, day: date) -> Chosen:
         """Choose all pictures that were made before a day in the person's time zone."""
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             found = connection.execute(
                 "SELECT images.handle FROM images JOIN generations ON generations.id = generation_id"
                 " WHERE original_of IS NULL AND created_at < ?",
@@ -122,8 +121,7 @@ class Deletion:
         notes: list[str] = []
         gone: set[str] = set()
         for first in range(0, len(handles), _AT_ONCE):
-            with self._database.transaction("IMMEDIATE") as connection:
-                connection.execute("PRAGMA secure_delete = ON")  # prompts are overwritten too
+            with self._database.writing() as connection:
                 for handle in handles[first : first + _AT_ONCE]:
                     one = _One(connection, handle, self._only_in)
                     removed += one.delete()
@@ -140,7 +138,7 @@ class Deletion:
 class _One:
     """The deletion of one picture, within a transaction that holds the write lock."""
 
-    def __init__(self, connection: sqlite3.Connection, handle: str, only_in: Sequence[Path] | None) -> None:
+    def __init__(self, connection: Connection, handle: str, only_in: Sequence[Path] | None) -> None:
         self._connection = connection
         self._handle = handle
         self._only_in = only_in
@@ -225,7 +223,7 @@ class _One:
         self.gone = handles
 
 
-def _files(connection: sqlite3.Connection, handle: str) -> list[_File]:
+def _files(connection: Connection, handle: str) -> list[_File]:
     """Return a picture's file and that of its original."""
     found = connection.execute(
         "SELECT handle, path, bytes FROM images WHERE handle = ?1 OR original_of = ?1", (handle,)
@@ -235,16 +233,17 @@ def _files(connection: sqlite3.Connection, handle: str) -> list[_File]:
     ]
 
 
-def _bytes(connection: sqlite3.Connection, handles: Iterable[str]) -> int:
+def _bytes(connection: Connection, handles: Iterable[str]) -> int:
     (total,) = connection.execute(
-        "WITH chosen AS (SELECT value AS handle FROM json_each(?)) SELECT total(bytes) FROM images"
-        " WHERE path IS NOT NULL AND (handle IN chosen OR original_of IN chosen)",
+        "WITH chosen AS (SELECT value FROM json_each(?)) SELECT coalesce(sum(bytes), 0) FROM images"
+        " WHERE path IS NOT NULL"
+        " AND (handle IN (SELECT value FROM chosen) OR original_of IN (SELECT value FROM chosen))",
         (json.dumps(list(handles)),),
     ).fetchone()
     return int(total)
 
 
-def _unknown(connection: sqlite3.Connection, name: str, handle: str | None) -> str:
+def _unknown(connection: Connection, name: str, handle: str | None) -> str:
     was = connection.execute("SELECT 1 FROM deleted WHERE handle = ?", (handle,)).fetchone()
     if was:
         return f"{handle} was deleted already."

@@ -5,16 +5,13 @@ takes over its entries: it ends those that were never sent, and settles the rest
 """
 
 import json
-import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, cast, get_args
 
+from imagerouter_mcp.database.schema import Connection, Database
 from imagerouter_mcp.gallery import rows
-from imagerouter_mcp.gallery.database import Database
-from imagerouter_mcp.gallery.elapsed import clock_name, uptime
 from imagerouter_mcp.gallery.entries import (
     OPEN_STATES,
     Entry,
@@ -24,9 +21,9 @@ from imagerouter_mcp.gallery.entries import (
     State,
     StoredImage,
 )
+from imagerouter_mcp.gallery.error_fields import error_field
 from imagerouter_mcp.gallery.ledger import committed
-from imagerouter_mcp.gallery.owners import Owners
-from imagerouter_mcp.gallery.schema import error_field
+from imagerouter_mcp.gallery.owners import OwnersAtWork
 from imagerouter_mcp.gallery.stored_values import StoredRow
 
 JOINED_FOR = timedelta(minutes=10)
@@ -41,9 +38,11 @@ of one that is sent has the whole prompt, until its record has it."""
 
 _COLUMNS = "handle, call, owner, state, delivered, created_at, prompt, model, reserved_usd, job, notes, error"
 _OPEN = ", ".join(f"'{state}'" for state in OPEN_STATES)
-_ENDS = "ended_at = ?, clock = ?, ended_uptime = ?"
-"""Sets when a generation ended; `_now` gives the values."""
-_LATELY = "CASE WHEN clock = ? THEN ended_uptime >= ? ELSE ended_at >= ? END"
+_OWNED = "coalesce(owner, '') = coalesce(?, '')"
+"""Whether an entry belongs to an owner, whose name may be damaged."""
+_ENDS = "ended_at = ?, clock = clock_name(), ended_uptime = uptime()"
+"""Sets when a generation ended; `_now` gives the value."""
+_LATELY = "CASE WHEN clock = clock_name() THEN ended_uptime >= uptime() - ? ELSE ended_at >= ? END"
 """Whether a generation ended within `JOINED_FOR`, whatever was done to the time of day while the machine ran;
 `_joined_since` gives the values."""
 
@@ -53,12 +52,12 @@ class Journal:
 
     Args:
         database: Holds the entries.
-        data_dir: Holds the processes' locks.
+        owners: Tells which processes are at work.
     """
 
-    def __init__(self, database: Database, data_dir: Path) -> None:
+    def __init__(self, database: Database, owners: OwnersAtWork) -> None:
         self._database = database
-        self._owners = Owners(data_dir / "running")
+        self._owners = owners
         self._sweep_at = datetime.min.replace(tzinfo=UTC)
 
     def close(self) -> None:
@@ -87,7 +86,7 @@ class Journal:
         """
         owner = self._owners.hold()
         now = datetime.now(UTC)
-        with self._database.transaction("IMMEDIATE") as connection:
+        with self._database.writing() as connection:
             if now >= self._sweep_at:
                 self._sweep_at = now + _SWEPT_EVERY
                 _sweep(connection, now - LISTED_FOR)
@@ -97,7 +96,7 @@ class Journal:
             handles = rows.new_handles(connection, "gen", len(requests))
             connection.executemany(
                 "INSERT INTO journal (handle, call, fingerprint, owner, state, delivered, created_at, prompt,"
-                " model, notes) VALUES (?, ?, ?, ?, 'preparing', 0, ?, ?, ?, '[]')",
+                " model, notes) VALUES (?, ?, ?, ?, 'preparing', false, ?, ?, ?, '[]')",
                 [
                     (
                         handle,
@@ -115,7 +114,7 @@ class Journal:
 
     def same_call(self, fingerprint: str, *, join_delivered: bool = True) -> str | None:
         """Return the earlier call that `begin` would answer with, if there is one."""
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return _same(connection, fingerprint, join_delivered=join_delivered)
 
     def lately(self, handle: str) -> list[Entry]:
@@ -138,7 +137,7 @@ class Journal:
             call: The call.
             others: Generations of other calls.
         """
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             found = connection.execute(
                 "SELECT 1 FROM journal WHERE handle IN (SELECT value FROM json_each(?)) AND created_at >"
                 " (SELECT max(coalesce(ended_at, 1e99)) FROM journal WHERE call = ? AND delivered) LIMIT 1",
@@ -160,7 +159,7 @@ class Journal:
             None if the money was reserved; else the amount already spent or reserved, and nothing changed.
         """
         wanted = sum((each.usd for each in reservations), Decimal())
-        with self._database.transaction("IMMEDIATE") as connection:
+        with self._database.writing() as connection:
             if budget_usd is not None:
                 already = committed(connection, day)
                 if already + wanted > budget_usd:
@@ -173,18 +172,34 @@ class Journal:
 
     def drop(self, handles: Collection[str]) -> None:
         """Remove generations of which nobody was told and for which nothing was sent."""
-        with self._database.transaction("IMMEDIATE") as connection:
+        with self._database.writing() as connection:
             connection.executemany("DELETE FROM journal WHERE handle = ?", [(handle,) for handle in handles])
 
     def replan(self, handle: str, plan: str) -> None:
         """Replace the plan of a generation that has not been sent."""
-        with self._database.transaction("IMMEDIATE") as connection:
+        with self._database.writing() as connection:
             connection.execute("UPDATE journal SET job = ? WHERE handle = ?", (plan, handle))
 
-    def mark(self, handle: str, state: State) -> None:
-        """Set the stage of a generation that has not ended."""
-        with self._database.transaction("IMMEDIATE") as connection:
-            connection.execute("UPDATE journal SET state = ? WHERE handle = ?", (state, handle))
+    def leaves(self, handle: str) -> bool:
+        """Note that a queued generation's request is about to leave.
+
+        Returns:
+            Whether it may leave: False if another process has taken the generation over meanwhile.
+        """
+        return self._moves(handle, "queued", "working")
+
+    def returned(self, handle: str) -> None:
+        """Note that a request came to nothing before it began; the generation is queued again."""
+        self._moves(handle, "working", "queued")
+
+    def _moves(self, handle: str, before: State, after: State) -> bool:
+        owner = self._owners.hold()
+        with self._database.writing() as connection:
+            moved = connection.execute(
+                "UPDATE journal SET state = ? WHERE handle = ? AND owner = ? AND state = ? RETURNING handle",
+                (after, handle, owner, before),
+            )
+            return moved.fetchone() is not None
 
     def record(
         self,
@@ -195,7 +210,8 @@ class Journal:
     ) -> Record:
         """Record a generation's result and end its entry, in one transaction.
 
-        Once this returns, the record survives any end of the process.
+        Once this returns, the record survives any end of the process. An entry that ended as unknown is done
+        now, and one that another process has recorded stays as it is.
 
         Args:
             handle: The generation's handle.
@@ -204,11 +220,13 @@ class Journal:
             metadata: What was sent, and what the service said about it.
         """
         now = datetime.now(UTC)
-        with self._database.transaction("IMMEDIATE") as connection:
+        with self._database.writing() as connection:
+            for recorded in rows.select(connection, "handle = ?", (handle,), 1):
+                return recorded
             record = rows.insert(connection, handle, now, metadata, images)
             connection.execute(
-                f"UPDATE journal SET state = 'done', {_ENDS}, notes = ? WHERE handle = ?",  # noqa: S608 - our own words
-                (*_now(), json.dumps(list(notes)), handle),
+                f"UPDATE journal SET state = 'done', {_ENDS}, error = NULL, notes = ? WHERE handle = ?",  # noqa: S608 - our own words
+                (_now(), json.dumps(list(notes)), handle),
             )
         return record
 
@@ -220,17 +238,17 @@ class Journal:
             state: "failed", "unknown" or "not_sent".
             error: The reason, as JSON fields.
         """
-        with self._database.transaction("IMMEDIATE") as connection:
+        with self._database.writing() as connection:
             connection.execute(
                 f"UPDATE journal SET state = ?, {_ENDS}, error = ? WHERE handle = ?"  # noqa: S608 - our own words
                 f" AND state IN ({_OPEN})",
-                (state, *_now(), json.dumps(dict(error)), handle),
+                (state, _now(), rows.storable_json(dict(error)), handle),
             )
 
     def note_delivered(self, call: str) -> None:
         """Note that somebody got the outcome of a call."""
-        with self._database.transaction("IMMEDIATE") as connection:
-            connection.execute("UPDATE journal SET delivered = 1 WHERE call = ?", (call,))
+        with self._database.writing() as connection:
+            connection.execute("UPDATE journal SET delivered = true WHERE call = ?", (call,))
 
     def call(self, handle: str) -> list[Entry]:
         """Return all generations of a call, in their order; none if the handle is unknown.
@@ -290,9 +308,9 @@ class Journal:
         return [entry for entry in stranded if entry.state == "working"]
 
     def _others(self) -> list[str]:
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             found = connection.execute(
-                f"SELECT DISTINCT owner FROM journal WHERE state IN ({_OPEN}) AND owner IS NOT ?",  # noqa: S608 - our own words
+                f"SELECT DISTINCT owner FROM journal WHERE state IN ({_OPEN}) AND coalesce(owner, '') != ?",  # noqa: S608 - our own words
                 (self._owners.name,),
             )
             return [name for (name,) in found]
@@ -302,20 +320,20 @@ class Journal:
             if not gone:
                 return []
             owner = self._owners.hold()
-            with self._database.transaction("IMMEDIATE") as connection:
+            with self._database.writing() as connection:
                 connection.execute(
-                    f"UPDATE journal SET state = 'not_sent', {_ENDS}, error = ? WHERE owner IS ? AND state"  # noqa: S608 - our own words
+                    f"UPDATE journal SET state = 'not_sent', {_ENDS}, error = ? WHERE {_OWNED} AND state"  # noqa: S608 - our own words
                     " IN ('preparing', 'queued')",
-                    (*_now(), json.dumps(NEVER_SENT), name),
+                    (_now(), rows.storable_json(NEVER_SENT), name),
                 )
                 sent = connection.execute(
-                    "UPDATE journal SET owner = ? WHERE owner IS ? AND state = 'working' RETURNING handle",
+                    f"UPDATE journal SET owner = ? WHERE {_OWNED} AND state = 'working' RETURNING handle",  # noqa: S608 - our own words
                     (owner, name),
                 ).fetchall()
         return [entry for (handle,) in sent for entry in self._select("handle = ?", handle)]
 
     def _select(self, where: str, *values: object) -> list[Entry]:
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             found = connection.execute(f"SELECT {_COLUMNS} FROM journal WHERE {where}", values)  # noqa: S608 - our own words
             return [_entry(row) for row in found]
 
@@ -338,7 +356,7 @@ _UNREADABLE = {
 }
 
 
-def _sweep(connection: sqlite3.Connection, before: datetime) -> None:
+def _sweep(connection: Connection, before: datetime) -> None:
     """Forget ended generations that cost nothing, and the plans of the others, which their records repeat."""
     ended = (before.timestamp(),)
     connection.execute(
@@ -349,16 +367,16 @@ def _sweep(connection: sqlite3.Connection, before: datetime) -> None:
     connection.execute("UPDATE journal SET job = NULL WHERE ended_at < ? AND job IS NOT NULL", ended)
 
 
-def _now() -> tuple[float, str, float]:
-    return datetime.now(UTC).timestamp(), clock_name(), uptime()
+def _now() -> float:
+    return datetime.now(UTC).timestamp()
 
 
-def _joined_since() -> tuple[str, float, float]:
+def _joined_since() -> tuple[float, float]:
     seconds = JOINED_FOR.total_seconds()
-    return clock_name(), uptime() - seconds, datetime.now(UTC).timestamp() - seconds
+    return seconds, _now() - seconds
 
 
-def _same(connection: sqlite3.Connection, fingerprint: str, *, join_delivered: bool) -> str | None:
+def _same(connection: Connection, fingerprint: str, *, join_delivered: bool) -> str | None:
     """Return the newest call that asks for the same and need not, or must not, be paid for once more."""
     found = connection.execute(
         f"SELECT call FROM journal WHERE fingerprint = ? AND (state IN ({_OPEN}) OR {_LATELY}"  # noqa: S608 - our own words

@@ -4,13 +4,12 @@ The sums are of quarters of an hour, because every day of every time zone begins
 whatever time zone the person is in, and whatever the clock does.
 """
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from imagerouter_mcp.gallery.database import Database
+from imagerouter_mcp.database.schema import Connection, Database
 from imagerouter_mcp.gallery.days import start_of
 from imagerouter_mcp.gallery.entries import MADE_HERE
 from imagerouter_mcp.gallery.stored_values import StoredRow
@@ -62,17 +61,17 @@ class Ledger:
             first: The first day, in the person's time zone. Unfinished calls count even if they are older.
             last: The last day.
         """
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             spent = [*_between(connection, first, last), *_under_way(connection)]
         return sorted(spent, key=lambda each: each.at)
 
     def committed(self, day: date) -> Decimal:
         """Return the sum that counts against a day's budget, in USD."""
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return committed(connection, day)
 
 
-def committed(connection: sqlite3.Connection, day: date) -> Decimal:
+def committed(connection: Connection, day: date) -> Decimal:
     """Return the sum that counts against a day's budget, in USD.
 
     Args:
@@ -84,11 +83,11 @@ def committed(connection: sqlite3.Connection, day: date) -> Decimal:
     return sum((each.usd for each in spent), Decimal())
 
 
-def _between(connection: sqlite3.Connection, first: date, last: date) -> Iterator[Spent]:
+def _between(connection: Connection, first: date, last: date) -> Iterator[Spent]:
     kept = connection.execute(
         "SELECT quarter, model, micro_usd, results, certain FROM spent"
         " WHERE quarter >= ? AND quarter < ? AND results > 0 AND model != ?"
-        " AND typeof(micro_usd) = 'integer'",
+        " AND micro_usd BETWEEN -1e15 AND 1e15",
         (_quarter(start_of(first)), _quarter(start_of(last + timedelta(days=1))), MADE_HERE),
     )
     for quarter, model, micro_usd, results, certain in kept:
@@ -96,7 +95,7 @@ def _between(connection: sqlite3.Connection, first: date, last: date) -> Iterato
         yield Spent(at, model, Decimal(micro_usd).scaleb(_MICRO), results, certain=bool(certain))
 
 
-def _under_way(connection: sqlite3.Connection) -> Iterator[Spent]:
+def _under_way(connection: Connection) -> Iterator[Spent]:
     found = connection.execute(
         f"SELECT {_RESERVED} FROM journal"  # noqa: S608 - our own words
         " WHERE state IN ('queued', 'working') AND reserved_usd IS NOT NULL"

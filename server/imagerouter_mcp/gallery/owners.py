@@ -5,9 +5,10 @@ import re
 import secrets
 import time
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
 from filelock import BaseFileLock, FileLock, Timeout
 
@@ -15,6 +16,28 @@ from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.private_files import private_folder
 
 _NAME = re.compile(r"[\w-]{1,100}", re.ASCII)
+
+
+class OwnersAtWork(Protocol):
+    """The processes that work on one gallery, by whatever tells that they are alive."""
+
+    name: str
+
+    def hold(self) -> str:
+        """Have others see this process alive until `release` or its end; return its unique name."""
+        ...
+
+    def release(self) -> None:
+        """Have others take this process for ended."""
+        ...
+
+    def gone(self, name: str, /) -> AbstractContextManager[bool]:
+        """Yield whether a process has ended."""
+        ...
+
+    def sweep(self, older_than: timedelta, /) -> None:
+        """Forget processes that ended this long ago."""
+        ...
 
 
 class Owners:

@@ -5,12 +5,13 @@ import re
 from datetime import date, datetime, timedelta
 
 from imagerouter_mcp.gallery.days import start_of, today
-from imagerouter_mcp.gallery.rows import folded
+from imagerouter_mcp.gallery.rows import folded, storable_json
 
 CONDITION = """NOT EXISTS (
     SELECT 1 FROM json_each(?) WHERE NOT (
-        instr(words, json_extract(value, '$[0]'))
-        OR created_at >= json_extract(value, '$[1]') AND created_at < json_extract(value, '$[2]')
+        instr(words, json_extract(value, '$[0]')) > 0
+        OR created_at >= CAST(json_extract(value, '$[1]') AS DOUBLE PRECISION)
+            AND created_at < CAST(json_extract(value, '$[2]') AS DOUBLE PRECISION)
     )
 )"""
 """Of the table `generations`; its value comes from `wanted`. Unlike LIKE, `instr` has no wildcards."""
@@ -27,7 +28,8 @@ def wanted(query: str | None) -> str:
     Args:
         query: What a person typed, or None for everything.
     """
-    return json.dumps([[word.replace("img-", "img_"), *_span(word)] for word in folded(query or "").split()])
+    words = folded(query or "").split()
+    return storable_json([[word.replace("img-", "img_"), *_span(word)] for word in words])
 
 
 def matches(query: str, text: str, created_at: datetime) -> bool:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
+from imagerouter_mcp.database.schema import Database
 from imagerouter_mcp.gallery import rows
-from imagerouter_mcp.gallery.database import Database
 from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, StoredImage
 from imagerouter_mcp.gallery.query import CONDITION, wanted
 
@@ -31,7 +31,7 @@ class Gallery:
 
     def add(self, metadata: Metadata, images: Sequence[StoredImage]) -> Record:
         """Record pictures that were made here for nothing, under a new handle."""
-        with self._database.transaction("IMMEDIATE") as connection:
+        with self._database.writing() as connection:
             (handle,) = rows.new_handles(connection, "gen", 1)
             return rows.insert(connection, handle, datetime.now(UTC), metadata, images)
 
@@ -44,12 +44,12 @@ class Gallery:
         Raises:
             NotFoundError: It was deleted meanwhile.
         """
-        with self._database.transaction("IMMEDIATE") as connection:
+        with self._database.writing() as connection:
             return rows.update(connection, handle, image)
 
     def has(self, path: Path) -> bool:
         """Return whether a file is recorded."""
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             found = connection.execute("SELECT 1 FROM images WHERE path = ?", (os.fsencode(path),))
             return found.fetchone() is not None
 
@@ -62,7 +62,7 @@ class Gallery:
         wanted = picture_handle(handle)
         if wanted is None:
             return None
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             where = "id = (SELECT generation_id FROM images WHERE handle = ?)"
             for record in rows.select(connection, where, (wanted,), 1):
                 for image in (*record.images, *record.originals):
@@ -73,7 +73,7 @@ class Gallery:
     def was_deleted(self, handle: str) -> bool:
         """Return whether a picture or a generation of this handle was there once."""
         names = rows.storable(handle.strip().lower()), picture_handle(handle)
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             found = connection.execute("SELECT 1 FROM deleted WHERE handle IN (?, ?)", names)
             return found.fetchone() is not None
 
@@ -84,14 +84,14 @@ class Gallery:
             limit: The maximum number of records.
         """
         where = "NOT EXISTS (SELECT 1 FROM journal WHERE handle = generations.handle AND NOT delivered)"
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return rows.select(connection, where, (), limit)
 
     def of_call(self, generation: str) -> list[Record]:
         """Return the records of the call that a generation belongs to, in the order of its requests."""
         same = "SELECT handle FROM journal WHERE call = (SELECT call FROM journal WHERE handle = ?)"
         where = f"handle = ? OR handle IN ({same})"
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             asked = [handle for (handle,) in connection.execute(f"{same} ORDER BY id", (generation,))]
             found = rows.select(connection, where, (generation, generation), _OF_CALL)
         return sorted(found, key=lambda record: asked.index(record.generation) if asked else 0)
@@ -104,26 +104,26 @@ class Gallery:
                 computer's time zone). Every word must match, in upper or lower case.
             limit: The maximum number of records.
         """
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             found = rows.select(connection, CONDITION, (wanted(query),), max(0, limit))
             return rows.by_call(connection, found)
 
     def generation(self, handle: str) -> Record | None:
         """Return the record of a generation by its handle, such as `gen_7f3a`."""
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return next(iter(rows.select(connection, "handle = ?", (handle,), 1)), None)
 
     def of_file(self, path: Path) -> Record | None:
         """Return the newest record with a picture whose file has this path."""
         where = "id = (SELECT max(generation_id) FROM images WHERE path = ?)"
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return next(iter(rows.select(connection, where, (os.fsencode(path),), 1)), None)
 
     def usual_seconds(self, model: str) -> float | None:
         """Return the median duration of a model's latest results, in seconds; None if there are none."""
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             found = connection.execute(
-                "SELECT latency_ms FROM generations WHERE model = ? AND typeof(latency_ms) = 'integer'"
+                "SELECT latency_ms FROM generations WHERE model = ? AND latency_ms BETWEEN 0 AND 1e15"
                 " ORDER BY id DESC LIMIT ?",
                 (model, _LATENCIES),
             ).fetchall()
@@ -139,12 +139,12 @@ class Gallery:
         counted, values = (
             (f"{all_of_them} WHERE {CONDITION}", (wanted(query),)) if query else (all_of_them, ())
         )
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return int(connection.execute(counted, values).fetchone()[0])
 
     def check_writable(self) -> bool:
         """Return True if records can be written now; else raise."""
-        with self._database.transaction("IMMEDIATE"):
+        with self._database.writing():
             return True
 
 

@@ -3,13 +3,13 @@
 import json
 import os
 import secrets
-import sqlite3
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from imagerouter_mcp.database.schema import Connection
 from imagerouter_mcp.errors import NotFoundError
 from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, StoredImage
 from imagerouter_mcp.gallery.stored_values import StoredRow
@@ -25,7 +25,7 @@ _MAX_SOURCE = 2000
 
 
 def insert(
-    connection: sqlite3.Connection,
+    connection: Connection,
     handle: str,
     created_at: datetime,
     metadata: Metadata,
@@ -36,9 +36,9 @@ def insert(
     revised_prompt = None if metadata.revised_prompt is None else storable(metadata.revised_prompt)
     originals = sum(image.original is not None for image in images)
     handles = new_handles(connection, "img", len(images) + originals)
-    row = connection.execute(
+    (number,) = connection.execute(
         "INSERT INTO generations (handle, created_at, prompt, revised_prompt, model, parameters, sources,"
-        " cost_usd, latency_ms, words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " cost_usd, latency_ms, words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
         (
             handle,
             created_at.timestamp(),
@@ -51,18 +51,18 @@ def insert(
             metadata.latency_ms,
             folded(" ".join((prompt, revised_prompt or "", model, handle, *handles))),
         ),
-    )
+    ).fetchone()
     own = iter(handles[len(images) :])
     named = list(zip(handles, images, strict=False))
     for handle_of_result, image in named:
-        _insert_image(connection, row.lastrowid, handle_of_result, image)
+        _insert_image(connection, number, handle_of_result, image)
     for handle_of_result, image in named:
         if image.original:
-            _insert_image(connection, row.lastrowid, next(own), image.original, original_of=handle_of_result)
-    return select(connection, "id = ?", (row.lastrowid,), 1)[0]
+            _insert_image(connection, number, next(own), image.original, original_of=handle_of_result)
+    return select(connection, "id = ?", (number,), 1)[0]
 
 
-def update(connection: sqlite3.Connection, handle: str, image: StoredImage) -> GalleryImage:
+def update(connection: Connection, handle: str, image: StoredImage) -> GalleryImage:
     """Replace the row of an image unless its file is there; return the image as its rows have it then."""
     found = _images(connection, "handle = ?1 OR original_of = ?1", handle)
     if not found:
@@ -84,8 +84,8 @@ def update(connection: sqlite3.Connection, handle: str, image: StoredImage) -> G
 
 
 def _insert_image(
-    connection: sqlite3.Connection,
-    generation: int | None,
+    connection: Connection,
+    generation: int,
     handle: str,
     image: StoredImage,
     *,
@@ -100,7 +100,7 @@ def _insert_image(
     )
 
 
-def select(connection: sqlite3.Connection, where: str, values: Sequence[object], limit: int) -> list[Record]:
+def select(connection: Connection, where: str, values: Sequence[object], limit: int) -> list[Record]:
     """Read records, newest first.
 
     They are ordered by insertion, so setting back the clock does not hide the newest.
@@ -119,7 +119,7 @@ def select(connection: sqlite3.Connection, where: str, values: Sequence[object],
     return [record for record in records if record.images]
 
 
-def by_call(connection: sqlite3.Connection, records: Sequence[Record]) -> list[Record]:
+def by_call(connection: Connection, records: Sequence[Record]) -> list[Record]:
     """Return records with those of one call together in the order of its requests, the newest call first."""
     asked = json.dumps([record.generation for record in records])
     found = connection.execute(
@@ -152,7 +152,7 @@ def _record(values: Sequence[Any], images: tuple[GalleryImage, ...]) -> Record:
     )
 
 
-def _images(connection: sqlite3.Connection, where: str, value: object) -> tuple[GalleryImage, ...]:
+def _images(connection: Connection, where: str, value: object) -> tuple[GalleryImage, ...]:
     """Read images, each with its original if that is among them too."""
     rows = connection.execute(
         f"SELECT original_of, {_IMAGE} FROM images WHERE {where} ORDER BY position",  # noqa: S608 - our own words
@@ -191,7 +191,7 @@ def _columns(image: StoredImage) -> tuple[object, ...]:
     return path, url, *measured, image.finishing
 
 
-def new_handles(connection: sqlite3.Connection, prefix: str, amount: int) -> list[str]:
+def new_handles(connection: Connection, prefix: str, amount: int) -> list[str]:
     """Choose free handles; the transaction's write lock keeps them free.
 
     Args:
@@ -230,12 +230,18 @@ def was_deleted(handle: str) -> NotFoundError:
 
 def folded(text: str) -> str:
     """Return text in the form in which it is searched: case-folded and in one Unicode normal form."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", storable(text)).casefold())
+    whole = storable(text).replace("\0", "\ufffd")
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", whole).casefold())
 
 
 def storable(text: str) -> str:
     """Replace lone surrogates, which JSON and command lines can carry and UTF-8 cannot."""
     return text.encode(errors="replace").decode()
+
+
+def storable_json(value: object) -> str:
+    """Write JSON whose texts every database can store and look into."""
+    return storable(json.dumps(value, ensure_ascii=False)).replace("\\u0000", "\\ufffd")
 
 
 def _short_source(source: str) -> str:

@@ -32,11 +32,17 @@ class Links:
     Args:
         base_url: The server's address, without a slash at its end.
         secret: Anyone who knows it can make links.
+        person: The id of the person whose pictures they lead to, where a server has several.
     """
 
-    def __init__(self, base_url: str, secret: bytes) -> None:
+    def __init__(self, base_url: str, secret: bytes, person: str = "") -> None:
         self.base_url = base_url
         self._secret = secret
+        self._person = person
+
+    def for_person(self, person: str) -> "Links":
+        """Return what makes and checks the links of one person; nobody else's links pass it."""
+        return Links(self.base_url, self.derive(f"person\n{person}"), person)
 
     def download(self, handle: str) -> str:
         """Return the address of a picture for a day. It changes once an hour."""
@@ -71,7 +77,8 @@ class Links:
 
     def _link(self, purpose: Purpose, name: str, expires: int) -> str:
         signature = self.sign(purpose, name, str(expires))
-        return f"{self.base_url}/{purpose}/{name}?expires={expires}&signature={signature}"
+        whose = f"person={self._person}&" if self._person else ""
+        return f"{self.base_url}/{purpose}/{name}?{whose}expires={expires}&signature={signature}"
 
 
 def link_secret(settings: Settings) -> bytes:

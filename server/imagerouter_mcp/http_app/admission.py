@@ -1,11 +1,12 @@
-"""Limit access: a token, and a rate for each client."""
+"""Limit access: who sends a request, and a rate for each client."""
 
 import asyncio
 import hmac
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from pydantic import SecretStr
 from starlette.datastructures import Headers
@@ -23,9 +24,12 @@ from imagerouter_mcp.http_app.exposure import (
     holds_studio_data,
 )
 from imagerouter_mcp.http_app.household import household
+from imagerouter_mcp.people.person import LOCAL, Person
 
+PERSON = "imagerouter_mcp.person"
+"""Where a request's scope has the person who sent it; None if anybody may ask for this."""
 CLIENT = "imagerouter_mcp.client"
-"""Where a request's scope says which client sent it: which token it showed, and its household."""
+"""Where it names the client: the person or the session, else the token that it showed and its household."""
 SESSION = "imagerouter_mcp.studio_session"
 """Where it names the session of the studio that sent it, if one did."""
 STUDIO_PER_SECOND = 300
@@ -41,13 +45,45 @@ NO_SESSION = (
     "The studio does not know this browser, or no longer. Open a new link: imagerouter-mcp studio prints "
     "one, and imagerouter-mcp studio --link for a server that runs."
 )
+_TOKEN_OF_ALL = "Send the token of IMAGEROUTER_MCP_TOKEN as 'Authorization: Bearer …'."  # noqa: S105 - a sentence
+_TOKEN_OF_ONE = "Send your own token as 'Authorization: Bearer …'. The operator of this server has it."  # noqa: S105 - as above
 _BEARER = {"WWW-Authenticate": "Bearer"}
 MAX_CLIENTS = 10_000
 """How many clients' rates are remembered; the least recently seen is forgotten first."""
 
 
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """How the people of a server are recognised.
+
+    Attributes:
+        by_token: Returns whose bearer token this is, or None.
+        by_id: Returns the person with an id, or None if there is nobody of that id, or no longer.
+        challenge: `WWW-Authenticate` of the answer to whoever is not recognised.
+    """
+
+    by_token: Callable[[str], Awaitable[Person | None]]
+    by_id: Callable[[str], Awaitable[Person | None]]
+    challenge: str = "Bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """Who sends a request.
+
+    Attributes:
+        person: The person, or None if nobody was recognised.
+        session: The session of the studio, if it is one.
+        client: Whose rate counts.
+    """
+
+    person: Person | None
+    session: str | None
+    client: str
+
+
 class Admission:
-    """Passes on requests that carry a valid token, at the client's rate.
+    """Passes on requests of people who are recognised, at each client's rate.
 
     Args:
         app: The application to protect.
@@ -55,6 +91,7 @@ class Admission:
             server.
         per_second: Requests per second that each client may make on average.
         sessions: Browsers that were let into the studio; their tokens are valid too.
+        people: Recognises several people; None if there is only the local one.
         studio_only: Whether the server is only the studio's, where nobody else has access.
     """
 
@@ -65,6 +102,7 @@ class Admission:
         per_second: float,
         sessions: BrowserSessions,
         *,
+        people: Recognition | None = None,
         studio_only: bool = False,
     ) -> None:
         self._app = app
@@ -72,6 +110,7 @@ class Admission:
         self._rate = Rate(per_second)
         self._studio_rate = Rate(max(per_second, STUDIO_PER_SECOND))
         self._sessions = sessions
+        self._people = people
         self._studio_only = studio_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,14 +118,35 @@ class Admission:
         if scope["type"] != "http" or scope["path"] in PROBES:
             await self._app(scope, receive, send)
             return
-        shown = _authorization(scope)
-        number, session = self._number(shown), self._sessions.recognise(shown)
+        sender = await self._sender(scope)
+        rate = self._studio_rate if _is_of_the_page(scope["path"], sender.session) else self._rate
+        answer = await self._waited(rate, sender.client, _weight(scope)) or self._permitted(scope, sender)
+        known = {PERSON: sender.person, CLIENT: sender.client, SESSION: sender.session}
+        await answer({**scope, **known}, receive, send)
+
+    async def _sender(self, scope: Scope) -> _Sender:
+        shown, house = _authorization(scope), household(scope.get("client"))
+        if session := self._sessions.recognise(shown):
+            person = await self._found(self._sessions.person_of(session))
+            return _Sender(person, session, _client(person, f"{session} {house}"))
+        if number := self._number(shown):
+            return _Sender(LOCAL, None, f"{number} {house}")
         # Clients without a token must not use up the rate of a client with one at the same address.
-        client = f"{session or number} {household(scope.get('client'))}"
-        rate = self._studio_rate if _is_of_the_page(scope["path"], session) else self._rate
-        known = bool(session or number)
-        answer = await self._waited(rate, client, _weight(scope)) or self._permitted(scope, known=known)
-        await answer({**scope, CLIENT: client, SESSION: session}, receive, send)
+        nobody = f"0 {house}"
+        if self._people is None:
+            return _Sender(self._anybody(scope["path"]), None, nobody)
+        person = await self._people.by_token(_token(shown)) if _token(shown) else None
+        return _Sender(person, None, _client(person, nobody))
+
+    async def _found(self, person: str) -> Person | None:
+        if person == LOCAL.id:
+            return LOCAL
+        return await self._people.by_id(person) if self._people else None
+
+    def _anybody(self, path: str) -> Person | None:
+        """Return the local person for what needs no token where only this machine reaches the server."""
+        needs_token = self._expected or self._studio_only or holds_studio_data(path)
+        return None if needs_token else LOCAL
 
     async def _waited(self, rate: "Rate", client: str, weight: int) -> ASGIApp | None:
         """Wait until it is the client's turn; return a refusal if that would take too long.
@@ -102,18 +162,16 @@ class Admission:
             429, "Too many requests. Wait, then go on.", {"Retry-After": str(math.ceil(wait))}
         )
 
-    def _permitted(self, scope: Scope, *, known: bool) -> ASGIApp:
-        """Return the application, or a refusal if the request needs a token."""
+    def _permitted(self, scope: Scope, sender: _Sender) -> ASGIApp:
+        """Return the application, or a refusal if the request needs a person."""
         path = scope["path"]
-        if known or path.startswith((*LINKS, STUDIO_FILES)) or path in STUDIO_OPEN:
+        if sender.person or path.startswith((*LINKS, STUDIO_FILES)) or path in STUDIO_OPEN:
             return self._app
         if self._studio_only or holds_studio_data(path):
             return error_response(401, NO_SESSION, _BEARER)
-        if self._expected:
-            return error_response(
-                401, "Send the token of IMAGEROUTER_MCP_TOKEN as 'Authorization: Bearer …'.", _BEARER
-            )
-        return self._app
+        if self._people:
+            return error_response(401, _TOKEN_OF_ONE, {"WWW-Authenticate": self._people.challenge})
+        return error_response(401, _TOKEN_OF_ALL, _BEARER)
 
     def _number(self, shown: bytes) -> int:
         """Return the number of the token that a request shows, counted from 1; 0 for none."""
@@ -130,6 +188,17 @@ def _is_of_the_page(path: str, session: str | None) -> bool:
 def _authorization(scope: Scope) -> bytes:
     values = Headers(scope=scope).getlist("authorization")
     return values[0].encode() if len(values) == 1 else b""
+
+
+def _token(shown: bytes) -> str:
+    """Return the bearer token that a request shows; "" for none."""
+    scheme, _, token = shown.decode(errors="replace").partition(" ")
+    return token if scheme == "Bearer" else ""
+
+
+def _client(person: Person | None, otherwise: str) -> str:
+    """Return whose rate counts: a person's own, wherever they are; those of the local one are told apart."""
+    return otherwise if person is None or person == LOCAL else person.id
 
 
 def declared_size(scope: Scope) -> int:

@@ -9,12 +9,15 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from imagerouter_mcp.http_app.admission import Admission
+from imagerouter_mcp.apps import Apps
+from imagerouter_mcp.http_app.admission import Admission, Recognition
 from imagerouter_mcp.http_app.browser_sessions import BrowserSessions
 from imagerouter_mcp.http_app.connections import connection_limit
 from imagerouter_mcp.http_app.downloads import add_downloads
+from imagerouter_mcp.http_app.draining import Draining
 from imagerouter_mcp.http_app.exposure import KnownNames, check_exposure
 from imagerouter_mcp.http_app.json_bodies import MAX_BODY_BYTES, JsonBodies
+from imagerouter_mcp.http_app.present_app import PresentApp
 from imagerouter_mcp.http_app.probes import add_probes
 from imagerouter_mcp.http_app.request_ids import RequestIds
 from imagerouter_mcp.http_app.request_log import REQUEST_ID_HEADER, RequestLog
@@ -23,7 +26,6 @@ from imagerouter_mcp.http_app.studio.opening_links import studio_codes
 from imagerouter_mcp.http_app.studio.routes import add_studio
 from imagerouter_mcp.http_app.upload_page import add_uploads
 from imagerouter_mcp.server import build_server
-from imagerouter_mcp.wiring import App
 
 _NAMES_ARE_CHECKED_BEFORE = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 _ALLOWED_HEADERS = (
@@ -39,27 +41,34 @@ _EXPOSED_HEADERS = (
 )
 
 
-def build_http_app(app: App, host: str, *, studio_only: bool = False) -> ASGIApp:
+def build_http_app(
+    apps: Apps,
+    host: str,
+    *,
+    studio_only: bool = False,
+    draining: Draining | None = None,
+) -> ASGIApp:
     """Build the application that serves one host address.
 
     Args:
-        app: What the tools work with; the caller closes it.
+        apps: What the tools work with; the caller closes them.
         host: The address the server binds to.
         studio_only: Whether only browsers that were let into the studio have access.
+        draining: Tells when the server is about to end.
 
     Raises:
         ConfigurationError: Others can reach the server, and no token is set or a short one.
     """
-    settings = app.settings
+    settings = apps.settings
     check_exposure(settings, host)
-    server = build_server(app)
+    server = build_server(apps)
     sessions = BrowserSessions()
-    add_studio(server, app, studio_codes(settings), sessions)
+    add_studio(server, apps, studio_codes(settings), sessions)
     if not studio_only:
-        add_probes(server, app)
-    if app.links:
-        add_downloads(server, app, app.links)
-        add_uploads(server, app, app.links)
+        add_probes(server, apps, draining or Draining(0))
+    if apps.links:
+        add_downloads(server, apps, apps.links)
+        add_uploads(server, apps, apps.links)
     served: ASGIApp = server.streamable_http_app(
         host=host,
         stateless_http=settings.http_stateless,
@@ -70,7 +79,14 @@ def build_http_app(app: App, host: str, *, studio_only: bool = False) -> ASGIApp
     # Each request needs a connection, and some are to be free for those that wait.
     most = min(settings.http_requests, connection_limit() // 2)
     served = JsonBodies(Sessions(RequestIds(served)), most)
-    served = Admission(served, settings.mcp_token, settings.http_rate, sessions, studio_only=studio_only)
+    served = Admission(
+        PresentApp(served, apps),
+        settings.mcp_token,
+        settings.http_rate,
+        sessions,
+        people=Recognition(apps.by_token, apps.find) if settings.people else None,
+        studio_only=studio_only,
+    )
     if settings.http_origins:
         served = CORSMiddleware(
             served,

@@ -19,6 +19,8 @@ MOST_SESSIONS = 100
 class _Session:
     bearer: bytes
     """The hash of what its requests show."""
+    person: str
+    """The id of the person who was let in."""
     used_at: float
 
 
@@ -35,13 +37,19 @@ class BrowserSessions:
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         """By name, the longest idle first."""
 
-    def open(self) -> str:
-        """Open a session and return its token."""
+    def open(self, person: str) -> str:
+        """Open a session and return its token.
+
+        Args:
+            person: The id of the person who is let in.
+        """
         self._end_idle()
         if len(self._sessions) >= MOST_SESSIONS:
             self._sessions.popitem(last=False)
         token = secrets.token_urlsafe(32)
-        self._sessions[next(self._names)] = _Session(_digest(f"Bearer {token}".encode()), self._clock())
+        self._sessions[next(self._names)] = _Session(
+            _digest(f"Bearer {token}".encode()), person, self._clock()
+        )
         return token
 
     def recognise(self, shown: bytes) -> str | None:
@@ -59,6 +67,10 @@ class BrowserSessions:
             self._sessions[found].used_at = self._clock()
             self._sessions.move_to_end(found)
         return found
+
+    def person_of(self, name: str) -> str:
+        """Return the id of the person whose session this is."""
+        return self._sessions[name].person
 
     def lasts(self, name: str) -> bool:
         """Return whether a session has not ended."""

@@ -8,8 +8,9 @@ import heapq
 import json
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from types import FrameType
 from typing import cast
 
 import h11
@@ -17,6 +18,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from imagerouter_mcp.descriptor_limit import descriptor_limit
+from imagerouter_mcp.http_app.draining import Draining
 from imagerouter_mcp.http_app.exposure import MCP_PATH, STUDIO_CHANGES
 from imagerouter_mcp.http_app.household import household
 
@@ -36,6 +38,8 @@ QUEUED = 4096
 """How many connections the system keeps until they are accepted."""
 MIN_CHUNK_BYTES = 256
 """Average size of a body's chunks. Smaller ones would take long to parse."""
+_TICK_SECONDS = 0.1
+"""How often a server that is ending looks whether a second signal has come."""
 _SPARE_BYTES = 100 * MIN_CHUNK_BYTES
 """How far a body may be below that average."""
 
@@ -46,7 +50,30 @@ def connection_limit() -> int:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, with different numbers for accepting connections and for queueing them."""
+    """uvicorn's server, which queues more connections than it accepts at once, and ends in order.
+
+    After a signal it goes on serving until it has drained, then finishes what is under way. A second signal
+    ends it at once.
+
+    Args:
+        config: uvicorn's.
+        draining: How long it goes on accepting requests; `/ready` tells of it.
+        end_calls: Sends nothing more, and waits for what was sent for some seconds.
+        grace_seconds: Those seconds.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        draining: Draining,
+        end_calls: Callable[[float], Awaitable[None]],
+        grace_seconds: float,
+    ) -> None:
+        super().__init__(config)
+        self._draining = draining
+        self._end_calls = end_calls
+        self._grace_seconds = grace_seconds
+        self._hurried = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen. uvicorn's `backlog` sets both numbers; the queue gets its own here."""
@@ -54,12 +81,39 @@ class Server(uvicorn.Server):
         for each in sockets or ():
             each.listen(QUEUED)
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end; a second signal ends at once."""
+        if self.should_exit:
+            self._hurried = True
+            self.config.timeout_graceful_shutdown = 0
+        else:
+            self._draining.begin()
+            super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Return whether to shut down: when drained, or when hurried."""
+        return await super().on_tick(counter) and (self._hurried or self._draining.over)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Shut down, after closing the streams of events, for which there would be no end to wait."""
+        """Accept nothing more, end the streams of events, which have no end of their own, finish the rest."""
+        for listening in (*self.servers, *(sockets or ())):
+            listening.close()
         for each in cast("list[Connection]", list(self.server_state.connections)):
             if not each.expects and each.only_listens:
                 each.close()
+            else:
+                each.shutdown()
+        await self._finish_calls()
         await super().shutdown(sockets)
+
+    async def _finish_calls(self) -> None:
+        """Let the calls that are under way be answered; when hurried, cancel them."""
+        ending = asyncio.ensure_future(self._end_calls(self._grace_seconds))
+        while not (ending.done() or self._hurried):
+            await asyncio.wait((ending,), timeout=_TICK_SECONDS)
+        if self._hurried:
+            await self._end_calls(0)
+        await ending
 
 
 class Connection(H11Protocol):

@@ -8,8 +8,10 @@ from mcp.server import MCPServer
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.gallery.signed_links import Links, Purpose
 from imagerouter_mcp.http_app.error_response import error_response
+from imagerouter_mcp.people.person import LOCAL, Person
 from imagerouter_mcp.wiring import App
 
 HARMLESS = {
@@ -26,62 +28,68 @@ PICTURE = {
 }
 
 
-def add_downloads(server: MCPServer[App], app: App, links: Links) -> None:
+def add_downloads(server: MCPServer[Apps], apps: Apps, links: Links) -> None:
     """Add `/files/{handle}`.
 
     Args:
         server: The server being built.
-        app: Holds the gallery.
+        apps: Hold the galleries.
         links: Checks each request's signature.
     """
 
     @server.custom_route("/files/{handle}", methods=["GET"])
     async def download(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
         handle = request.path_params["handle"]
-        refused = refuse_link(links, "files", handle, request)
-        if refused:
-            return refused
-        found = await to_thread.run_sync(app.gallery.find, handle)
-        if found is None and await to_thread.run_sync(app.gallery.was_deleted, handle):
-            return error_response(410, "This picture was deleted.")
-        path = found[0].path if found else None
-        seen = await to_thread.run_sync(inspected, path) if path else None
-        if path is None or seen is None:
-            return error_response(
-                404, f"The file of this picture is not there. Ask show_image for {handle} again."
-            )
-        media_type, status = seen
-        return FileResponse(
-            path,
-            media_type=media_type,
-            filename=path.name,
-            content_disposition_type="inline",
-            stat_result=status,
-            headers=PICTURE,
+        whose = await read_link(apps, links, "files", handle, request)
+        if isinstance(whose, Response):
+            return whose
+        async with apps.using(whose) as app:
+            return await _file(app, handle)
+
+
+async def _file(app: App, handle: str) -> Response:
+    found = await to_thread.run_sync(app.gallery.find, handle)
+    if found is None and await to_thread.run_sync(app.gallery.was_deleted, handle):
+        return error_response(410, "This picture was deleted.")
+    path = found[0].path if found else None
+    seen = await to_thread.run_sync(inspected, path) if path else None
+    if path is None or seen is None:
+        return error_response(
+            404, f"The file of this picture is not there. Ask show_image for {handle} again."
         )
+    media_type, status = seen
+    return FileResponse(
+        path,
+        media_type=media_type,
+        filename=path.name,
+        content_disposition_type="inline",
+        stat_result=status,
+        headers=PICTURE,
+    )
 
 
-def refuse_link(links: Links, purpose: Purpose, name: str, request: Request) -> Response | None:
-    """Return the error response to an invalid link, or None if the link is valid.
+async def read_link(
+    apps: Apps, links: Links, purpose: Purpose, name: str, request: Request
+) -> Person | Response:
+    """Return whose link a request uses, or the error response to an invalid one.
 
     Args:
+        apps: Know who there is.
         links: Checks the signature.
         purpose: What the link is used for.
         name: The handle or upload that the path names.
-        request: Holds the expiry time and the signature.
+        request: Holds the person's id, the expiry time and the signature.
     """
-    query = request.query_params
-    expires, signatures = query.getlist("expires"), query.getlist("signature")
-    once = len(expires) == len(signatures) == 1
-    match links.judge(purpose, name, expires[0], signatures[0]) if once else "wrong":
-        case "good":
-            return None
-        case "expired":
-            return error_response(410, "This link has expired. Ask the agent for a new one.")
-        case _:
-            return error_response(
-                403, "This link is incomplete, or not from this server. Ask the agent for another."
-            )
+    people, expires, signatures = map(request.query_params.getlist, ("person", "expires", "signature"))
+    once = len(expires) == len(signatures) == 1 and len(people) <= 1
+    own = links.for_person(people[0]) if people else links
+    verdict = own.judge(purpose, name, expires[0], signatures[0]) if once else "wrong"
+    if verdict == "expired":
+        return error_response(410, "This link has expired. Ask the agent for a new one.")
+    person = await apps.find(people[0] if people else LOCAL.id) if verdict == "good" else None
+    return person or error_response(
+        403, "This link is incomplete, or not from this server. Ask the agent for another."
+    )
 
 
 def inspected(path: Path) -> tuple[str, os.stat_result] | None:

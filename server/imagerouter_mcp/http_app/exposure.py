@@ -63,13 +63,13 @@ def check_exposure(settings: Settings, host: str) -> None:
     elsewhere = next((name for name in names if name and not is_loopback(name)), None)
     if settings.http_proxies:
         elsewhere = f"the proxy {settings.http_proxies[0]}"
-    if elsewhere and not settings.mcp_token:
+    if elsewhere and not (settings.mcp_token or settings.people):
         raise ConfigurationError(
             f"Serving {elsewhere} without a token would let anyone who reaches it spend your credits.",
             "Set IMAGEROUTER_MCP_TOKEN to a long random value, which clients send as a bearer token, or bind "
             "to 127.0.0.1 without a public name or a proxy.",
         )
-    if elsewhere and min(len(token.get_secret_value()) for token in settings.mcp_token) < MIN_TOKEN:
+    if elsewhere and any(len(token.get_secret_value()) < MIN_TOKEN for token in settings.mcp_token):
         raise ConfigurationError(
             f"A token shorter than {MIN_TOKEN} characters does not protect {elsewhere}: it can be guessed.",
             "Set IMAGEROUTER_MCP_TOKEN to a long random value, such as the output of `openssl rand -hex 32`.",

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from imagerouter_mcp.events import RequestServed
 from imagerouter_mcp.lines import VisibleFormatter
 
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -18,6 +19,8 @@ _MAX_PATH = 120
 
 logger = logging.getLogger(__name__)
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
+person_id: ContextVar[str | None] = ContextVar("person_id", default=None)
+"""The person who sent the request, once they are recognised."""
 
 
 class RequestLog:
@@ -49,23 +52,20 @@ class RequestLog:
             await send(message)
 
         began = time.perf_counter()
-        before = request_id.set(own)
+        before, nobody = request_id.set(own), person_id.set(None)
         try:
             await self._app(scope, receive, with_id)
         finally:
-            took = 1000 * (time.perf_counter() - began)
-            client = scope["client"][0] if scope.get("client") else "-"
-            logger.info(
-                "%s %s %s %s %.0f ms",
-                *(
-                    _plain(client),
-                    _plain(scope["method"]),
-                    _plain(scope["path"]),
-                    status or "unanswered",
-                    took,
-                ),
+            served = RequestServed(
+                client=_plain(scope["client"][0] if scope.get("client") else "-"),
+                method=_plain(scope["method"]),
+                path=_plain(scope["path"]),
+                status=status,
+                seconds=time.perf_counter() - began,
             )
+            logger.info("%s", served)
             request_id.reset(before)
+            person_id.reset(nobody)
 
 
 def log_requests() -> None:

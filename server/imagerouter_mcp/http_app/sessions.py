@@ -1,12 +1,14 @@
-"""Sessions of the older protocol: how many there are, and whose gives way to a new one."""
+"""Sessions of the older protocol: how many there are, whose they are, and which gives way to a new one."""
 
+import secrets
 from collections import Counter, OrderedDict
+from dataclasses import dataclass
 from typing import Any
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from imagerouter_mcp.http_app.admission import CLIENT
+from imagerouter_mcp.http_app.admission import CLIENT, PERSON
 from imagerouter_mcp.http_app.exposure import MCP_PATH
 
 MAX_SESSIONS = 1000
@@ -14,8 +16,18 @@ MAX_SESSIONS = 1000
 SESSION_ID = "Mcp-Session-Id"
 
 
+@dataclass(frozen=True, slots=True)
+class _Opener:
+    """Who opened a session: the person's id, and the client."""
+
+    person: str
+    client: str
+
+
 class Sessions:
     """Makes room for a new session by ending the longest idle one of the client that has most of them.
+
+    A session serves the person who opened it. To everybody else it does not exist.
 
     Args:
         app: Opens and ends sessions.
@@ -23,8 +35,8 @@ class Sessions:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._client_of: OrderedDict[str, str] = OrderedDict()
-        """The client of each session, the longest idle first."""
+        self._opener_of: OrderedDict[str, _Opener] = OrderedDict()
+        """Who opened each session, the longest idle first."""
         self._working = Counter[str]()
         """How many requests are under way in each session, not counting those that only listen."""
 
@@ -36,43 +48,45 @@ class Sessions:
         session = Headers(scope=scope).get(SESSION_ID)
         if session is None:
             await self._make_room()
-            await self._app(scope, receive, self._noting(scope[CLIENT], send))
-        elif session not in self._client_of:
+            await self._app(scope, receive, self._noting(_Opener(scope[PERSON].id, scope[CLIENT]), send))
+        elif session not in self._opener_of:
             await self._app(scope, receive, send)
+        elif self._opener_of[session].person != scope[PERSON].id:
+            await self._app(_of_unknown_session(scope), receive, send)
         else:
             await self._use(session, scope, receive, send)
 
     async def _use(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
         works = scope["method"] != "GET"
-        self._client_of.move_to_end(session)
+        self._opener_of.move_to_end(session)
         self._working[session] += works
         try:
             await self._app(scope, receive, send)
         finally:
             self._working -= Counter({session: int(works)})
             if scope["method"] == "DELETE":
-                self._client_of.pop(session, None)
+                self._opener_of.pop(session, None)
 
-    def _noting(self, client: str, send: Send) -> Send:
+    def _noting(self, opener: _Opener, send: Send) -> Send:
         """Return a function that notes a session which an answer opens, and sends the answer."""
 
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] < 400:  # noqa: PLR2004 - an error
                 session = Headers(raw=message["headers"]).get(SESSION_ID)
                 if session:
-                    self._client_of[session] = client
+                    self._opener_of[session] = opener
             await send(message)
 
         return noting
 
     async def _make_room(self) -> None:
-        while len(self._client_of) >= MAX_SESSIONS:
-            idle = [session for session in self._client_of if session not in self._working]
+        while len(self._opener_of) >= MAX_SESSIONS:
+            idle = [session for session in self._opener_of if session not in self._working]
             if not idle:
                 return
-            sessions_of = Counter(self._client_of.values())
-            longest = max(idle, key=lambda session: sessions_of[self._client_of[session]])
-            del self._client_of[longest]
+            sessions_of = Counter(opener.client for opener in self._opener_of.values())
+            longest = max(idle, key=lambda session: sessions_of[self._opener_of[session].client])
+            del self._opener_of[longest]
             await self._end(longest)
 
     async def _end(self, session: str) -> None:
@@ -93,3 +107,10 @@ class Sessions:
             pass
 
         await self._app(request, nothing, nowhere)
+
+
+def _of_unknown_session(scope: Scope) -> Scope:
+    """Return a request with the id of a session that nobody has, so that it is answered like any such."""
+    changed = {**scope, "headers": list(scope["headers"])}
+    MutableHeaders(scope=changed)[SESSION_ID] = secrets.token_hex(16)
+    return changed

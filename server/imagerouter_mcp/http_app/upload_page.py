@@ -11,11 +11,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Message, Receive
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError
 from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.gallery.uploads import MAX_UPLOAD_BYTES, Uploads, is_upload
 from imagerouter_mcp.http_app.admission import declared_size
-from imagerouter_mcp.http_app.downloads import HARMLESS, refuse_link
+from imagerouter_mcp.http_app.downloads import HARMLESS, read_link
 from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.wiring import App
 
@@ -41,28 +42,29 @@ class _TooLargeError(Exception):
     """The upload is larger than allowed."""
 
 
-def add_uploads(server: MCPServer[App], app: App, links: Links) -> None:
+def add_uploads(server: MCPServer[Apps], apps: Apps, links: Links) -> None:
     """Add `/uploads/{name}`.
 
     Args:
         server: The server being built.
-        app: Keeps the uploads.
+        apps: Keep the uploads.
         links: Checks each request's signature.
     """
 
     @server.custom_route("/uploads/{name}", methods=["GET", "POST", "PUT"])
     async def upload(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
         name = request.path_params["name"]
-        refused = refuse_link(links, "uploads", name, request)
-        if refused:
-            return refused
+        whose = await read_link(apps, links, "uploads", name, request)
+        if isinstance(whose, Response):
+            return whose
         if not is_upload(name):
             return error_response(404, "There is no such link. Ask the agent for one.")
-        if await to_thread.run_sync(app.uploads.find, name):
-            return _used()
-        if request.method not in ("POST", "PUT"):
-            return _page(_FORM)
-        return await take_upload(app, name, request)
+        async with apps.using(whose) as app:
+            if await to_thread.run_sync(app.uploads.find, name):
+                return _used()
+            if request.method not in ("POST", "PUT"):
+                return _page(_FORM)
+            return await take_upload(app, name, request)
 
 
 async def take_upload(app: App, name: str, request: Request) -> Response:

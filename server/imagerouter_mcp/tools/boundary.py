@@ -5,9 +5,10 @@ arguments in pydantic's words. Here each failure becomes one complete sentence.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, TypedDict
+from typing import Any, Required, TypedDict
 
 from mcp.server import MCPServer
 from mcp.server.lowlevel.helper_types import ReadResourceContents
@@ -23,11 +24,12 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, InputRequiredResult
 from pydantic import AnyUrl, ValidationError
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import BudgetError, Charged, ImageRouterError, NotFoundError, PlanError
+from imagerouter_mcp.events import ToolCalled, tell
 from imagerouter_mcp.lines import one_line
 from imagerouter_mcp.tools.arguments import MAX_FAULTS, read_arguments
 from imagerouter_mcp.tools.structured import tool_result
-from imagerouter_mcp.wiring import App
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ class ErrorContent(TypedDict):
     error: Fault
 
 
-class SpeakingServer(MCPServer[App]):
+class SpeakingServer(MCPServer[Apps]):
     """A server that answers every failure with a sentence.
 
     Args:
@@ -73,9 +75,22 @@ class SpeakingServer(MCPServer[App]):
         self._declared = {tool.name: tool for tool in tools}
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[App, Any] | None = None
+        self, name: str, arguments: dict[str, Any], context: Context[Apps, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; a failure becomes a result with `is_error` set."""
+        began = time.perf_counter()
+        facts: _Facts = {"outcome": "cancelled"}
+        try:
+            result = await self._answer(name, arguments, context)
+            facts = _facts(result)
+            return result
+        finally:
+            known = name if name in self._declared else "unknown"
+            tell(ToolCalled(tool=known, seconds=time.perf_counter() - began, **facts))
+
+    async def _answer(
+        self, name: str, arguments: dict[str, Any], context: Context[Apps, Any] | None
+    ) -> CallToolResult | InputRequiredResult:
         tool = self._declared.get(name)
         if tool is None:
             return _unknown_tool(name, self._declared)
@@ -92,7 +107,7 @@ class SpeakingServer(MCPServer[App]):
             return _unreadable_consent()
 
     async def read_resource(
-        self, uri: AnyUrl | str, context: Context[App, Any] | None = None
+        self, uri: AnyUrl | str, context: Context[Apps, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         """Read a resource.
 
@@ -133,6 +148,23 @@ class SpeakingServer(MCPServer[App]):
             kind="internal",
             charged="unknown",
         )
+
+
+class _Facts(TypedDict, total=False):
+    """What an event tells of a result."""
+
+    outcome: Required[str]
+    generation: str | None
+
+
+def _facts(result: CallToolResult | InputRequiredResult) -> _Facts:
+    if isinstance(result, InputRequiredResult):
+        return {"outcome": "question"}
+    content: dict[str, Any] = result.structured_content or {}
+    if result.is_error:
+        return {"outcome": content["error"]["kind"]}
+    outcome = "unfinished" if "ask_again_seconds" in content else "ok"
+    return {"outcome": outcome, "generation": content.get("generation")}
 
 
 def error_result(

@@ -43,7 +43,7 @@ async def ask_person(ctx: AppContext, order: Order, *, dry_run: bool = False) ->
     Returns:
         The question; without one, an answer that agrees to nothing.
     """
-    app = ctx.request_context.lifespan_context
+    app = ctx.request_context.lifespan_context.present()
     limit = app.settings.confirm_usd
     if dry_run or limit is None or not can_ask(ctx):
         return Consent()

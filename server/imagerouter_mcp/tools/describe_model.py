@@ -56,7 +56,7 @@ async def describe_model(*, model: ModelId, ctx: AppContext) -> Annotated[CallTo
     """Tell all about one model: sizes, prices, abilities, providers, alternatives. Free."""
     from imagerouter_mcp.generation.planning.model_choice import Need, instead, named
 
-    listing = await ctx.request_context.lifespan_context.catalogue.models()
+    listing = await ctx.request_context.lifespan_context.present().catalogue.models()
     entry = named(model.strip(), listing).entry
     if entry is None:
         raise PlanError(

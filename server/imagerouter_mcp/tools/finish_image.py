@@ -48,7 +48,7 @@ async def finish_image(
     from imagerouter_mcp.generation.calls.outcome import Finished, Result
     from imagerouter_mcp.generation.sources import with_last
 
-    app = ctx.request_context.lifespan_context
+    app = ctx.request_context.lifespan_context.present()
     request = Request(prompt="", images=tuple(images), output_dir=output_dir, filename=filename)
     order = await within_roots(Order(tool="finish_image", requests=(request,)), roots)
     order = replace(order, session=session_of(ctx))

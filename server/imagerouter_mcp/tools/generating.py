@@ -53,7 +53,7 @@ async def generate(
     Raises:
         BudgetError: The person did not agree to the price.
     """
-    app = ctx.request_context.lifespan_context
+    app = ctx.request_context.lifespan_context.present()
     agreed_usd = agreed(consent)
     order = replace(await within_roots(order, roots), session=session_of(ctx))
     if dry_run:
@@ -85,7 +85,7 @@ async def outcome_result(
 
     if isinstance(outcome, Pending):
         return pending_result(outcome)
-    app = ctx.request_context.lifespan_context
+    app = ctx.request_context.lifespan_context.present()
     result = await done_result(outcome, await _answer(ctx, outcome, preview, newest=newest))
     if newest:
         app.sources.note_told(session_of(ctx), outcome.call)
@@ -115,7 +115,7 @@ async def _answer(ctx: AppContext, finished: "Finished", preview: PreviewChoice,
     from imagerouter_mcp.tools.generation_result import Answer
     from imagerouter_mcp.tools.media_lines import media_lines
 
-    app = ctx.request_context.lifespan_context
+    app = ctx.request_context.lifespan_context.present()
     settings, links = app.settings, app.links
     client = ctx.session.client_params
     openclaw = client is not None and client.client_info.name == _OPENCLAW

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from mcp.types import CallToolResult
 
+from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.money import dollars
+from imagerouter_mcp.people.person import LOCAL
 from imagerouter_mcp.tools.declare import READS, tool
 from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.structured import tool_result
@@ -41,7 +43,12 @@ class CreditsContent(TypedDict):
 @tool("Get credits", READS)
 async def get_credits(*, ctx: AppContext) -> Annotated[CallToolResult, CreditsContent]:
     """Tell the credits left, the balance and the limits of the API keys. Free."""
-    app = ctx.request_context.lifespan_context
+    app = ctx.request_context.lifespan_context.present()
+    if app.person != LOCAL:
+        raise PlanError(
+            "The account at ImageRouter belongs to the operator of this server.",
+            "spending tells what is left of the person's own budget.",
+        )
     account = await app.client.credits(by_key=True)
     note = credit_note(account, await app.catalogue.known())
     notes = [note] if note else []

@@ -22,7 +22,7 @@ async def get_generation(
     """Collect a picture or video that was not done in time. Free."""
     from imagerouter_mcp.generation.calls.outcome import Finished
 
-    app = ctx.request_context.lifespan_context
+    app = ctx.request_context.lifespan_context.present()
     seconds = min(wait, app.settings.wait_seconds)
     outcome = await app.calls.collect(generation, seconds, progress_of(ctx))
     if isinstance(outcome, Finished):

@@ -54,7 +54,7 @@ async def list_images(
     """List pictures and videos made earlier, newest first, and what is unfinished. Free."""
     from imagerouter_mcp.gallery.query import matches
 
-    app = ctx.request_context.lifespan_context
+    app = ctx.request_context.lifespan_context.present()
     gallery, links = app.gallery, app.links
     await app.calls.settle()
     without_result = await to_thread.run_sync(app.journal.unfinished, _LOOKED_THROUGH)

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 from mcp.server.mcpserver import Context
 from pydantic import Field
 
-from imagerouter_mcp.wiring import App
+from imagerouter_mcp.apps import Apps
 
-AppContext = Context[App]
+AppContext = Context[Apps]
 
 Prompt = Annotated[str, Field(description="What the picture shows; lettering in quotes.")]
 Instruction = Annotated[str, Field(description="What to change and what to keep.")]

@@ -16,7 +16,7 @@ Limit = Annotated[int, Field(ge=1, le=100, description="At most so many. Default
 @tool("Popular models", READS)
 async def popular_models(*, ctx: AppContext, limit: Limit = 10) -> Annotated[CallToolResult, ModelsContent]:
     """List the most used models, with prices and abilities. Free."""
-    app = ctx.request_context.lifespan_context
+    app = ctx.request_context.lifespan_context.present()
     ranking = await app.popularity.ranking()
     listing = await app.catalogue.known()
     notes: list[str] = []

@@ -52,7 +52,7 @@ async def preview_mask(
     from imagerouter_mcp.images.masks.painting import covered_share, mask_preview
     from imagerouter_mcp.images.workers import decode
 
-    app = ctx.request_context.lifespan_context
+    app = ctx.request_context.lifespan_context.present()
     order = Order(tool="preview_mask", requests=(Request(prompt="", images=(image,), mask=mask),))
     order = replace(await within_roots(order, roots), session=session_of(ctx))
     if made := await app.sources.last_of(order):

@@ -11,7 +11,7 @@ from mcp.server.mcpserver.prompts.base import Prompt, PromptArgument
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS
 
-from imagerouter_mcp.wiring import App
+from imagerouter_mcp.apps import Apps
 
 SUGGESTED: Mapping[str, Sequence[str]] = {
     "aspect_ratio": ("square", "landscape", "portrait", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "21:9"),
@@ -176,7 +176,7 @@ OFFERS = (
 )
 
 
-def add_prompts(server: MCPServer[App]) -> None:
+def add_prompts(server: MCPServer[Apps]) -> None:
     """Add the prompts to a server."""
     for offer in OFFERS:
         server.add_prompt(_prompt(offer))

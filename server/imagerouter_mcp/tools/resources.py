@@ -13,6 +13,7 @@ from mcp.types import (
     ResourceTemplateReference,
 )
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import ImageRouterError, NotFoundError
 from imagerouter_mcp.tools.listed_models import listed_model
 from imagerouter_mcp.tools.prompts import SUGGESTED
@@ -26,7 +27,7 @@ _JSON = "application/json"
 _BYTES = "application/octet-stream"
 
 
-def add_resources(server: MCPServer[App], app: App) -> None:
+def add_resources(server: MCPServer[Apps], apps: Apps) -> None:
     """Add the resources and their completions to a server."""
 
     @server.resource(
@@ -39,7 +40,7 @@ def add_resources(server: MCPServer[App], app: App) -> None:
     async def image(handle: str) -> bytes:  # pyright: ignore[reportUnusedFunction] - the server holds it
         from imagerouter_mcp.tools.picture_files import picture_or_fitted
 
-        return await picture_or_fitted(app, handle)
+        return await picture_or_fitted(apps.present(), handle)
 
     @server.resource(
         "imagerouter://images/{handle}/record",
@@ -52,6 +53,7 @@ def add_resources(server: MCPServer[App], app: App) -> None:
         from imagerouter_mcp.generation.handles import find_image
         from imagerouter_mcp.tools.generation_result import record_fields
 
+        app = apps.present()
         found = (await find_image(app.gallery, handle))[1]
         return json.dumps(_with_parts(record_fields(found, app.links)), ensure_ascii=False)
 
@@ -68,8 +70,8 @@ def add_resources(server: MCPServer[App], app: App) -> None:
         from imagerouter_mcp.tools.picture_files import picture_before, picture_part
 
         if file == "before":
-            return await picture_before(app, handle)
-        return await picture_part(app, handle, file.removeprefix("parts/"))
+            return await picture_before(apps.present(), handle)
+        return await picture_part(apps.present(), handle, file.removeprefix("parts/"))
 
     @server.resource(
         "imagerouter://models",
@@ -79,7 +81,7 @@ def add_resources(server: MCPServer[App], app: App) -> None:
         mime_type=_JSON,
     )
     async def models() -> str:  # pyright: ignore[reportUnusedFunction] - the server holds it
-        listing = await app.catalogue.models()
+        listing = await apps.present().catalogue.models()
         return json.dumps([as_json(listed_model(entry)) for entry in listing.models])
 
     @server.resource(
@@ -90,7 +92,7 @@ def add_resources(server: MCPServer[App], app: App) -> None:
         mime_type=_JSON,
     )
     async def model(id: str) -> str:  # noqa: A002 # pyright: ignore[reportUnusedFunction] - named in the template
-        return json.dumps(await _model(app, id))
+        return json.dumps(await _model(apps.present(), id))
 
     @server.completion()
     async def complete(  # pyright: ignore[reportUnusedFunction] - the server holds it
@@ -98,7 +100,8 @@ def add_resources(server: MCPServer[App], app: App) -> None:
         argument: CompletionArgument,
         context: CompletionContext | None,  # noqa: ARG001 - no argument depends on another
     ) -> Completion:
-        values = await _completions(app, argument) if len(argument.value) <= _LONGEST_TYPED else []
+        short = len(argument.value) <= _LONGEST_TYPED
+        values = await _completions(apps.present(), argument) if short else []
         return Completion(
             values=values[:_COMPLETIONS], total=len(values), has_more=len(values) > _COMPLETIONS
         )

@@ -47,7 +47,7 @@ async def ask_roots(ctx: AppContext, sources: Iterable[str], output_dir: str = "
     capabilities = ctx.client_capabilities
     has_roots = capabilities is not None and capabilities.roots is not None
     over_stdio = ctx.request_context.request is None
-    settings = ctx.request_context.lifespan_context.settings
+    settings = ctx.request_context.lifespan_context.present().settings
     if not (has_roots and over_stdio and await to_thread.run_sync(_matter, settings, [*sources], output_dir)):
         return ListRootsResult(roots=[])
     if is_version_at_least(ctx.session.protocol_version, ASKS_IN_THE_RESULT):

@@ -54,7 +54,7 @@ async def search_models(
             'Give it as WIDTHxHEIGHT in pixels, such as "1536x1024", or leave it out: generate_image makes '
             "a size of an aspect_ratio.",
         )
-    app = ctx.request_context.lifespan_context
+    app = ctx.request_context.lifespan_context.present()
     listing = await app.catalogue.models()
     notes = [listing.stale_note] if listing.stale_note else []
     popularity: tuple[str, ...] = ()

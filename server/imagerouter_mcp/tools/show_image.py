@@ -22,7 +22,7 @@ async def show_image(
     from imagerouter_mcp.generation.calls.outcome import Finished, Result
     from imagerouter_mcp.generation.handles import is_last, number_of
 
-    app = ctx.request_context.lifespan_context
+    app = ctx.request_context.lifespan_context.present()
     if number := number_of(handle):
         raise (await app.sources.last_made(session_of(ctx))).numbered(number)
     if is_last(handle):

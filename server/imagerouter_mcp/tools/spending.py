@@ -66,7 +66,7 @@ async def spending(
     *, ctx: AppContext, period: Period = "today"
 ) -> Annotated[CallToolResult, SpendingContent]:
     """Tell what was spent, by model and day, and what is left of today's budget. Free."""
-    app = ctx.request_context.lifespan_context
+    app = ctx.request_context.lifespan_context.present()
     await app.calls.settle()
     spent = await to_thread.run_sync(app.ledger.between, *_days(period))
     committed = await to_thread.run_sync(app.ledger.committed, today())

@@ -28,7 +28,7 @@ async def upload_link(*, ctx: AppContext) -> Annotated[CallToolResult, UploadCon
     from imagerouter_mcp.errors import ConfigurationError
     from imagerouter_mcp.gallery.uploads import MAX_UPLOAD_BYTES
 
-    app = ctx.request_context.lifespan_context
+    app = ctx.request_context.lifespan_context.present()
     if app.links is None:
         raise ConfigurationError(
             "This server is on your own machine and takes no uploads.", "Give the picture's path."

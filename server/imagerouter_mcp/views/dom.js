@@ -2,7 +2,7 @@
  * Build elements. Text of others only ever becomes a text node, so no markup in it takes effect.
  */
 
-const SVG = "http://www.w3.org/2000/svg";
+export const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * Return an element.

@@ -135,6 +135,11 @@ class Calls:
         with suppress(ConfigurationError):
             await to_thread.run_sync(self._journal.note_delivered, call)
 
+    @property
+    def under_way(self) -> bool:
+        """Whether this process carries out a call."""
+        return bool(self._running)
+
     async def settle(self) -> None:
         """Take over and settle what processes left that are gone."""
         async with self._entering:

@@ -24,6 +24,7 @@ from imagerouter_mcp.errors import (
     OutcomeUnknownError,
     UnexpectedResponseError,
 )
+from imagerouter_mcp.events import GenerationEnded, failed, stage, tell
 from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.entries import Entry, State
 from imagerouter_mcp.gallery.journal import Journal
@@ -88,8 +89,9 @@ class Runner:
             try:
                 with _unforeseen("The call could not be prepared", NotSentError):
                     self._sender.require_key()
-                    plans, amounts, sources = await self._planner.prepare(order, handles, opened)
-                    source = await sources.look()
+                    with stage("prepare"):
+                        plans, amounts, sources = await self._planner.prepare(order, handles, opened)
+                        source = await sources.look()
                     short = await self._sender.short_of_credits(plans[: len(order.requests)])
             except ImageRouterError as error:
                 await self._end_all(handles, error, call)
@@ -104,9 +106,8 @@ class Runner:
 
             async def made(handle: str, plan: Plan, amount: Decimal) -> Result:
                 async with turns:
-                    return await self._concluded(
-                        handle, amount, call, self._make(handle, plan, sources, call, source)
-                    )
+                    work = self._make(handle, plan, sources, call, source)
+                    return await self._concluded(handle, plan.model, amount, call, work)
 
             try:
                 outcomes = await gather_outcomes(map(made, handles[:count], plans[:count], amounts[:count]))
@@ -116,7 +117,9 @@ class Runner:
                 raise
         steps = list(zip(handles[count:], plans[count:], amounts[count:], strict=False))
         outcomes += await gather_outcomes(
-            self._concluded(handle, amount, call, self._cut_out(handle, plan, outcomes[place], call))
+            self._concluded(
+                handle, plan.model, amount, call, self._cut_out(handle, plan, outcomes[place], call)
+            )
             for place, (handle, plan, amount) in enumerate(steps)
         )
         follow = {count + place: place for place in range(len(steps))}
@@ -134,7 +137,7 @@ class Runner:
         """
         call.status = "Fetching what had arrived"
         outcomes = await gather_outcomes(
-            self._concluded(entry.handle, entry.reserved_usd, call, self._finish(entry, call))
+            self._concluded(entry.handle, entry.model, entry.reserved_usd, call, self._finish(entry, call))
             for entry in entries
         )
         return summed_up(call.handle, [entry.model for entry in entries], outcomes)
@@ -189,6 +192,19 @@ class Runner:
         *,
         again: bool = False,
     ) -> Result:
+        with stage("deliver"):
+            return await self._store(handle, plan, answer, call, source, again=again)
+
+    async def _store(
+        self,
+        handle: str,
+        plan: Plan,
+        answer: GenerationAnswer,
+        call: RunningCall,
+        source: "Look | None",
+        *,
+        again: bool,
+    ) -> Result:
         with _paid(answer, "The result was made, but it could not be stored"):
             stored = await self._delivery.store(handle, plan, answer, again=again)
         lies = self._delivery.places(each.image.path for each in stored)
@@ -199,17 +215,22 @@ class Runner:
         return Result(record, plan.why, plan.estimate, notes)
 
     async def _concluded(
-        self, handle: str, reserved: Decimal | None, call: RunningCall, work: Awaitable[Result]
+        self, handle: str, model: str, reserved: Decimal | None, call: RunningCall, work: Awaitable[Result]
     ) -> Result:
         """Await a result; a failure ends the generation's entry, unless it can be tried again."""
         try:
-            return await work
+            result = await work
         except ImageRouterError as error:
             if error.kept:
                 error.cost_usd = reserved
+            tell(failed(handle, model, error))
             if not self._delivery.holds(handle):
                 await self._end(handle, error, call)
             raise
+        else:
+            cost = result.record.cost_usd
+            tell(GenerationEnded(generation=handle, model=model, outcome="ok", cost_usd=cost))
+            return result
         finally:
             call.one_done()
             call.unrecorded |= self._delivery.holds(handle)

@@ -1,8 +1,8 @@
 """Send the one request that costs money: in its turn, and again only if it certainly did not begin."""
 
 import re
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 
 import anyio
@@ -20,6 +20,7 @@ from imagerouter_mcp.errors import (
     RateLimitError,
     ServiceUnreachableError,
 )
+from imagerouter_mcp.events import stage
 from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.records import Gallery
@@ -124,6 +125,7 @@ class Sender:
         except ImageRouterError as error:
             if not (plan.cut and plan.sends_mask and _is_about_mask(error)):
                 raise
+        await to_thread.run_sync(self._journal.returned, handle)
         note = f"{plan.model} took no mask; it was told in words which part to change."
         call.notes += [] if note in call.notes else [note]
         return await self._send_patiently(handle, replace(plan, sends_mask=False), sources, call)
@@ -154,7 +156,7 @@ class Sender:
             if not call.sent:  # otherwise what is under way matters more
                 call.status = f"Waiting for its turn{f', {before} before it' if before else ''}"
 
-        async with self._pace.turn(call.handle, on_wait):
+        async with self._turn(call.handle, on_wait):
             if call.withdrawn:
                 raise NotSentError("The call was cancelled before this request left.", "Ask for it again.")
             with self._descriptors.reserve(), ExitStack() as opened:
@@ -162,13 +164,26 @@ class Sender:
                 if sources.mask and plan.sends_mask:
                     mask = await decode("sources", None, _open_mask, plan, sources, opened)
                 call.sent = True
-                await to_thread.run_sync(self._journal.mark, handle, "working")
+                if not await to_thread.run_sync(self._journal.leaves, handle):
+                    raise NotSentError(
+                        "Another process took this call over, or its journal entry was removed.",
+                        "Ask for it again.",
+                    )
                 call.status = f"Asking {plan.model}"
                 try:
-                    return await self._ask(handle, plan, sources, mask, call)
+                    with stage("service"):
+                        return await self._ask(handle, plan, sources, mask, call)
                 except (ServiceUnreachableError, RateLimitError):
-                    await to_thread.run_sync(self._journal.mark, handle, "queued")
+                    await to_thread.run_sync(self._journal.returned, handle)
                     raise
+
+    @asynccontextmanager
+    async def _turn(self, call: str, on_wait: Callable[[int], None]) -> AsyncGenerator[None]:
+        with ExitStack() as waiting:
+            waiting.enter_context(stage("queue"))
+            async with self._pace.turn(call, on_wait):
+                waiting.close()
+                yield
 
     async def _ask(
         self, handle: str, plan: Plan, sources: OpenSources, mask: Upload | None, call: RunningCall

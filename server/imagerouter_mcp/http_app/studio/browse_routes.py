@@ -9,6 +9,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.gallery.browsing import MOST_ON_A_PAGE, Kind, Shown, Wanted
 from imagerouter_mcp.gallery.days import named_day
@@ -23,12 +24,12 @@ _PROMPT = 400
 """Characters of a prompt in a list; the record's resource has all of it."""
 
 
-def add_browsing(server: MCPServer[App], app: App) -> None:
+def add_browsing(server: MCPServer[Apps], apps: Apps) -> None:
     """Add `/studio/gallery` and `/studio/filters`.
 
     Args:
         server: The server being built.
-        app: Holds the gallery.
+        apps: Hold the galleries.
     """
 
     @server.custom_route(f"{STUDIO}gallery", methods=["GET"])
@@ -37,6 +38,7 @@ def add_browsing(server: MCPServer[App], app: App) -> None:
             which, anchor, offset, limit = _read(request.query_params)
         except ValueError as error:
             return error_response(400, f"{error}")
+        app = apps.present()
         try:
             return answer(await to_thread.run_sync(_page, app, which, anchor, offset, limit))
         except ImageRouterError as error:
@@ -44,6 +46,7 @@ def add_browsing(server: MCPServer[App], app: App) -> None:
 
     @server.custom_route(f"{STUDIO}filters", methods=["GET"])
     async def filters(_: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
+        app = apps.present()
         try:
             models = await to_thread.run_sync(app.browsing.models)
         except ImageRouterError as error:

@@ -7,6 +7,7 @@ from mcp.server import MCPServer
 from starlette.requests import Request
 from starlette.responses import Response
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.gallery.days import named_day
 from imagerouter_mcp.gallery.deletion import Deleted
@@ -15,17 +16,17 @@ from imagerouter_mcp.http_app.studio.small_json import answer, read_object, unus
 from imagerouter_mcp.wiring import App
 
 
-def add_deletion(server: MCPServer[App], app: App) -> None:
+def add_deletion(server: MCPServer[Apps], apps: Apps) -> None:
     """Add `/studio/delete`; `/studio/pictures/{handle}` deletes single pictures.
 
     Args:
         server: The server being built.
-        app: Holds the gallery.
+        apps: Hold the galleries.
     """
 
     @server.custom_route(f"{STUDIO}delete", methods=["POST"])
     async def delete(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
-        asked = await read_object(request) or {}
+        app, asked = apps.present(), await read_object(request) or {}
         try:
             before = named_day(str(asked.get("before")))
         except ValueError:

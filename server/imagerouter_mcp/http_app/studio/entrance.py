@@ -7,6 +7,7 @@ from mcp.server import MCPServer
 from starlette.requests import Request
 from starlette.responses import Response
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.http_app.admission import Rate
 from imagerouter_mcp.http_app.browser_sessions import IDLE_SECONDS, BrowserSessions
@@ -15,7 +16,7 @@ from imagerouter_mcp.http_app.exposure import STUDIO_SESSION
 from imagerouter_mcp.http_app.household import household
 from imagerouter_mcp.http_app.studio.one_time_codes import OneTimeCodes, Verdict
 from imagerouter_mcp.http_app.studio.small_json import answer, read_object
-from imagerouter_mcp.wiring import App
+from imagerouter_mcp.people.person import LOCAL
 
 TRIES_PER_SECOND = 0.5
 """Of each address; five at once."""
@@ -31,12 +32,12 @@ _REFUSALS: dict[Verdict, str] = {
 }
 
 
-def add_entrance(server: MCPServer[App], app: App, codes: OneTimeCodes, sessions: BrowserSessions) -> None:
+def add_entrance(server: MCPServer[Apps], apps: Apps, codes: OneTimeCodes, sessions: BrowserSessions) -> None:
     """Add `/studio/session`.
 
     Args:
         server: The server being built.
-        app: Knows which folders callers may not learn.
+        apps: Know which folders callers may not learn.
         codes: Redeems the code of each link.
         sessions: Gives the tokens.
     """
@@ -52,7 +53,7 @@ def add_entrance(server: MCPServer[App], app: App, codes: OneTimeCodes, sessions
         try:
             verdict = await to_thread.run_sync(codes.redeem, str((brought or {}).get("code", "")))
         except ConfigurationError as error:
-            return error_response(507, app.settings.for_callers(f"{error.what} {error.remedy}"))
+            return error_response(507, apps.settings.for_callers(f"{error.what} {error.remedy}"))
         if verdict != "good":
             return error_response(403, _REFUSALS[verdict])
-        return answer({"token": sessions.open(), "expires_in": IDLE_SECONDS})
+        return answer({"token": sessions.open(LOCAL.id), "expires_in": IDLE_SECONDS})

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import asdict
+from weakref import WeakValueDictionary
 
 import anyio
 from anyio import to_thread
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.gallery.browsing import Browsing, State
 from imagerouter_mcp.http_app.admission import CLIENT, SESSION
@@ -21,7 +23,6 @@ from imagerouter_mcp.http_app.downloads import HARMLESS
 from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.http_app.exposure import STUDIO_CHANGES
 from imagerouter_mcp.http_app.shares import Shares
-from imagerouter_mcp.wiring import App
 
 MOST_STREAMS = 32
 """One session can take half of them."""
@@ -32,15 +33,15 @@ HEARTBEAT_SECONDS = 15
 _HEADERS = {**HARMLESS, "X-Accel-Buffering": "no"}
 
 
-def add_changes(server: MCPServer[App], app: App, sessions: BrowserSessions) -> None:
+def add_changes(server: MCPServer[Apps], apps: Apps, sessions: BrowserSessions) -> None:
     """Add `/studio/changes`, a stream of events; each has the state of the gallery as JSON.
 
     Args:
         server: The server being built.
-        app: Holds the gallery.
+        apps: Hold the galleries.
         sessions: Tells when a session has ended; its streams end too.
     """
-    watch = Watch(app.browsing)
+    watches = WeakValueDictionary[Browsing, Watch]()
     streams = Shares(MOST_STREAMS)
 
     @server.custom_route(STUDIO_CHANGES, methods=["GET"])
@@ -50,12 +51,14 @@ def add_changes(server: MCPServer[App], app: App, sessions: BrowserSessions) -> 
             return Response(media_type="text/event-stream", headers=_HEADERS)
         if not streams.take(client):
             return error_response(503, "Too many pages follow the changes. Close some.", {"Retry-After": "5"})
+        browsing = apps.present().browsing
+        watch = watches.setdefault(browsing, Watch(browsing))
         lasts = (lambda: sessions.lasts(session)) if session else (lambda: True)
         return _Counted(_events(watch, lasts), lambda: streams.give_back(client))
 
 
 class Watch:
-    """Looks for changes for all streams together.
+    """Looks for changes in one gallery for all its streams together.
 
     Args:
         browsing: Reads the state.

@@ -2,6 +2,7 @@
 
 from mcp.server import MCPServer
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.http_app.browser_sessions import BrowserSessions
 from imagerouter_mcp.http_app.studio.browse_routes import add_browsing
 from imagerouter_mcp.http_app.studio.deletion_routes import add_deletion
@@ -10,21 +11,22 @@ from imagerouter_mcp.http_app.studio.live_changes import add_changes
 from imagerouter_mcp.http_app.studio.one_time_codes import OneTimeCodes
 from imagerouter_mcp.http_app.studio.picture_routes import add_pictures
 from imagerouter_mcp.http_app.studio.static_page import add_studio_page
-from imagerouter_mcp.wiring import App
+from imagerouter_mcp.http_app.studio.thumbnail_routes import add_thumbnails
 
 
-def add_studio(server: MCPServer[App], app: App, codes: OneTimeCodes, sessions: BrowserSessions) -> None:
+def add_studio(server: MCPServer[Apps], apps: Apps, codes: OneTimeCodes, sessions: BrowserSessions) -> None:
     """Add `/studio` and everything below it.
 
     Args:
         server: The server being built.
-        app: What the studio shows.
+        apps: What the studio shows.
         codes: Redeems the codes of the links that open it.
         sessions: The browsers that were let in.
     """
     add_studio_page(server)
-    add_entrance(server, app, codes, sessions)
-    add_browsing(server, app)
-    add_pictures(server, app)
-    add_deletion(server, app)
-    add_changes(server, app, sessions)
+    add_entrance(server, apps, codes, sessions)
+    add_browsing(server, apps)
+    add_pictures(server, apps)
+    add_thumbnails(server, apps)
+    add_deletion(server, apps)
+    add_changes(server, apps, sessions)

@@ -1,21 +1,21 @@
 """Serve the studio's page and its files, which hold nothing of the person's."""
 
 import hashlib
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from anyio import to_thread
 from mcp.server import MCPServer
 from starlette.requests import Request
 from starlette.responses import Response
 
+from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.http_app.exposure import STUDIO_FILES, STUDIO_PAGE
-from imagerouter_mcp.wiring import App
+from imagerouter_mcp.views.document import joined, joined_sheet, short
 
-VIEWS = Path(__file__).parents[2] / "views"
-PAGE = "studio/studio.html"
-_MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
+FOLDER = "studio/"
+PAGE, SHEET, SCRIPT = "studio.html", "studio.css", "studio.js"
 PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src blob: data:; media-src blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -26,12 +26,29 @@ PAGE_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "X-Robots-Tag": "noindex",
-    "Cache-Control": "no-cache",
 }
 
 
-def add_studio_page(server: MCPServer[App]) -> None:
-    """Add `/studio`, and below `/studio/views/` the folder with the page's files.
+KEPT = "max-age=31536000, immutable"
+"""For files whose names change with their content."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file as it is served."""
+
+    content: bytes
+    media_type: str
+    cache_control: str
+
+    @property
+    def digest(self) -> str:
+        """What changes with the content."""
+        return hashlib.sha256(self.content).hexdigest()[:32]
+
+
+def add_studio_page(server: MCPServer[Apps]) -> None:
+    """Add `/studio`, and below `/studio/views/` the sheet and the script that the page names.
 
     Args:
         server: The server being built.
@@ -39,28 +56,34 @@ def add_studio_page(server: MCPServer[App]) -> None:
 
     @server.custom_route(STUDIO_PAGE, methods=["GET"])
     async def page(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
-        return await _file(PAGE, request)
+        return await _answer(PAGE, request)
 
-    @server.custom_route(f"{STUDIO_FILES}{{name:path}}", methods=["GET"])
+    @server.custom_route(f"{STUDIO_FILES}{{name}}", methods=["GET"])
     async def file(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
-        return await _file(request.path_params["name"], request)
+        return await _answer(request.path_params["name"], request)
 
 
-async def _file(name: str, request: Request) -> Response:
-    path = _files().get(name)
-    if path is None:
+async def _answer(name: str, request: Request) -> Response:
+    file = (await to_thread.run_sync(_files)).get(name)
+    if file is None:
         return error_response(404, "The studio has no such file. Load its page again.")
-    content = await to_thread.run_sync(path.read_bytes)
-    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    headers = {**PAGE_HEADERS, "ETag": tag}
+    tag = f'"{file.digest}"'
+    headers = {**PAGE_HEADERS, "Cache-Control": file.cache_control, "ETag": tag}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    return Response(content, media_type=_MEDIA_TYPES[path.suffix], headers=headers)
+    return Response(file.content, media_type=file.media_type, headers=headers)
 
 
 @cache
-def _files() -> dict[str, Path]:
-    """Return all files that are served, by their names below `views`."""
-    return {
-        path.relative_to(VIEWS).as_posix(): path for path in VIEWS.rglob("*") if path.suffix in _MEDIA_TYPES
-    }
+def _files() -> dict[str, _File]:
+    """Return all files that are served, by their names."""
+    page, files = short(FOLDER + PAGE), dict[str, _File]()
+    for name, content, media_type in (
+        (SHEET, joined_sheet(FOLDER + SHEET), "text/css"),
+        (SCRIPT, joined(FOLDER + SCRIPT), "text/javascript"),
+    ):
+        file = _File(content.encode(), media_type, KEPT)
+        named = name.replace(".", f"-{file.digest}.")
+        page = page.replace(f'"{name}"', f'"{STUDIO_FILES[1:]}{named}"')
+        files[named] = file
+    return {**files, PAGE: _File(page.encode(), "text/html", "no-cache")}

@@ -1,7 +1,7 @@
 /** What the page shows, as the address bar has it: `#/img_7f3a?query=fox&kind=image`. */
 
 const FILTERS = ["query", "kind", "model", "when", "since", "until"];
-const DAYS = { today: 1, week: 7, month: 30 };
+const DAYS_BACK = { today: 1, week: 7, month: 30 };
 
 /**
  * Read the address's fragment.
@@ -34,7 +34,7 @@ export function isFiltered(filters) {
 
 /** Return the filters as the server takes them: a period becomes its first day. */
 export function serverFilters({ query, kind, model, when, since, until }, now = new Date()) {
-  const days = DAYS[when];
+  const days = DAYS_BACK[when];
   const dates = when === "between" ? { since, until } : { since: days ? dayBefore(now, days - 1) : "", until: "" };
   return Object.fromEntries(Object.entries({ query, kind, model, ...dates }).filter(([, value]) => value));
 }

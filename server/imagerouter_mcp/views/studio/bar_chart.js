@@ -1,11 +1,10 @@
 /** A chart of upright bars, with a table that says the same. */
 
-import { el } from "../dom.js";
+import { el, SVG } from "../dom.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const [WIDE, NARROW, HEIGHT, TOP, BOTTOM] = [640, 320, 180, 14, 22];
 /** The width that a day's name takes at most, with the space around it. */
-const LABEL = 106;
+const LABEL_WIDTH = 106;
 
 /**
  * Return a chart.
@@ -27,7 +26,7 @@ export function barChart(bars, { title, head, top }) {
     const hover = svg("rect", { x: place * step, y: TOP, width: step, height: floor - TOP, class: "chart-column" });
     const shape = svg("rect", { x, y: floor - height, width: wide, height, rx: Math.min(3, wide / 2), class: "chart-bar" });
     picture.append(svg("g", {}, svg("title", {}, `${bar.label}: ${bar.words}`), hover, shape));
-    if (isNamed(place, bars.length, width / LABEL)) picture.append(svg("text", { x: x + wide / 2, y: HEIGHT - 5, class: "chart-text", "text-anchor": anchor(place, bars.length) }, bar.label));
+    if (isNamed(place, bars.length, width / LABEL_WIDTH)) picture.append(svg("text", { x: x + wide / 2, y: HEIGHT - 5, class: "chart-text", "text-anchor": anchor(place, bars.length) }, bar.label));
   });
   picture.append(svg("text", { x: 0, y: TOP - 4, class: "chart-text" }, top));
   return el("figure", { class: "chart-figure" }, el("figcaption", {}, title), picture, table(bars, head));

@@ -2,9 +2,9 @@
 
 import { el, icon } from "../dom.js";
 import { dollars } from "../wording.js";
-import { PLAY } from "./icons.js";
+import { FILLED_PLAY } from "./icons.js";
 
-const GAP = 6;
+const CELL_GAP = 6;
 /** Rows beyond the edges that exist already. */
 const BEYOND = 2;
 /** The least width of a cell, by the width of the gallery. */
@@ -36,7 +36,7 @@ export class GalleryGrid {
     new ResizeObserver(() => this.#measure()).observe(this.element);
     addEventListener("scroll", () => this.#plan(), { passive: true });
     addEventListener("resize", () => this.#plan());
-    pages.addEventListener("loaded", () => this.#render());
+    pages.addEventListener("loaded", () => this.#draw());
   }
 
   /** Whether the newest pictures are in sight. */
@@ -56,23 +56,23 @@ export class GalleryGrid {
     if (index < 0 || !this.#columns) return;
     this.#active = index;
     this.#scrollTo(Math.floor(index / this.#columns));
-    this.#render();
+    this.#draw();
   }
 
   /** Scroll to the newest picture. */
   toTop() {
     scrollTo({ top: 0, behavior: "instant" });
     this.#active = 0;
-    this.#render();
+    this.#draw();
   }
 
   #measure() {
     const width = this.element.clientWidth;
     if (!width) return;
     const least = WIDTHS.findLast(([from]) => width >= from)[1];
-    const columns = Math.max(2, Math.floor((width + GAP) / (least + GAP)));
+    const columns = Math.max(2, Math.floor((width + CELL_GAP) / (least + TILE_GAP)));
     const seen = this.#columns ? this.#firstRow() * this.#columns : 0;
-    const cell = (width - GAP * (columns - 1)) / columns;
+    const cell = (width - CELL_GAP * (columns - 1)) / columns;
     if (columns === this.#columns && cell === this.#cell) return;
     const scrolled = this.element.getBoundingClientRect().top < 0;
     if (columns !== this.#columns) this.#clear();
@@ -80,12 +80,12 @@ export class GalleryGrid {
     this.element.style.setProperty("--columns", columns);
     this.element.style.setProperty("--cell", `${cell}px`);
     this.element.setAttribute("aria-colcount", columns);
-    this.#render();
+    this.#draw();
     if (scrolled) scrollTo({ top: this.#topOf(Math.floor(seen / columns)), behavior: "instant" });
   }
 
   get #pitch() {
-    return this.#cell + GAP;
+    return this.#cell + CELL_GAP;
   }
 
   #firstRow() {
@@ -101,39 +101,50 @@ export class GalleryGrid {
     this.#planned = true;
     requestAnimationFrame(() => {
       this.#planned = false;
-      this.#render();
+      this.#follow();
     });
   }
 
-  #render() {
+  /** Draw all rows in sight. */
+  #draw() {
     if (!this.#columns) return;
     const count = Math.ceil(this.#pages.total / this.#columns);
-    this.element.style.setProperty("block-size", `${Math.max(0, count * this.#pitch - GAP)}px`);
+    this.element.style.setProperty("block-size", `${Math.max(0, count * this.#pitch - CELL_GAP)}px`);
     this.element.setAttribute("aria-rowcount", count);
-    const first = Math.max(0, this.#firstRow() - BEYOND);
-    const last = Math.min(count - 1, this.#firstRow() + Math.ceil(innerHeight / this.#pitch) + BEYOND);
+    this.#rows.forEach((row, index) => this.#fill(row, index));
+    this.#follow();
+  }
+
+  /** Have the rows that came into sight in place of those that left it. */
+  #follow() {
+    if (!this.#columns) return;
+    const count = Math.ceil(this.#pages.total / this.#columns);
+    const top = this.#firstRow();
+    const first = Math.max(0, top - BEYOND);
+    const last = Math.min(count - 1, top + Math.ceil(innerHeight / this.#pitch) + BEYOND);
     const focused = this.element.contains(document.activeElement) ? Math.floor(this.#active / this.#columns) : -1;
     for (const [index, row] of this.#rows) {
       if ((index < first || index > last) && index !== focused) this.#release(index, row);
     }
-    for (let index = first; index <= last; index++) this.#draw(index);
-    if (focused >= 0 && focused < count) this.#draw(focused);
+    for (let index = first; index <= last; index++) this.#place(index);
+    if (focused >= 0 && focused < count) this.#place(focused);
+    for (const row of this.#spare) this.#putAway(row);
     if (last >= first) this.#pages.want(first * this.#columns, (last + 1) * this.#columns - 1);
   }
 
-  #draw(index) {
-    const row = this.#rows.get(index) ?? this.#place(index);
+  #fill(row, index) {
     const cells = row.children;
     for (let column = 0; column < this.#columns; column++) this.#show(cells[column], index * this.#columns + column);
   }
 
   #place(index) {
+    if (this.#rows.has(index)) return;
     const row = this.#spare.pop() ?? this.#newRow();
     row.style.setProperty("transform", `translateY(${index * this.#pitch}px)`);
     row.setAttribute("aria-rowindex", index + 1);
     this.#rows.set(index, row);
-    this.element.append(row);
-    return row;
+    this.#fill(row, index);
+    if (!row.isConnected) this.element.append(row);
   }
 
   #newRow() {
@@ -142,16 +153,17 @@ export class GalleryGrid {
 
   #release(index, row) {
     this.#rows.delete(index);
-    row.remove();
-    for (const cell of row.children) this.#blank(cell);
     this.#spare.push(row);
   }
 
+  #putAway(row) {
+    if (!row.isConnected) return;
+    row.remove();
+    for (const cell of row.children) this.#blank(cell);
+  }
+
   #clear() {
-    for (const row of this.#rows.values()) {
-      for (const cell of row.children) this.#blank(cell);
-      row.remove();
-    }
+    for (const row of this.#rows.values()) this.#putAway(row);
     this.#rows.clear();
     this.#spare = [];
   }
@@ -219,8 +231,8 @@ export class GalleryGrid {
     const top = this.#topOf(row);
     const header = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
     if (top < scrollY + header) scrollTo({ top: top - header, behavior: "instant" });
-    else if (top + this.#cell > scrollY + innerHeight - GAP) {
-      scrollTo({ top: top + this.#cell - innerHeight + GAP, behavior: "instant" });
+    else if (top + this.#cell > scrollY + innerHeight - CELL_GAP) {
+      scrollTo({ top: top + this.#cell - innerHeight + CELL_GAP, behavior: "instant" });
     }
   }
 }
@@ -229,7 +241,7 @@ function newCell() {
   const picture = el("img", { alt: "", decoding: "async", draggable: false });
   picture.addEventListener("error", () => picture.closest(".thumb").classList.add("unseen-picture"));
   const [words, price] = [el("span", { class: "thumb-words", dir: "auto" }), el("span", { class: "thumb-price" })];
-  const tile = el("button", { type: "button", class: "thumb" }, picture, icon(PLAY), el("span", { class: "thumb-caption" }, words, price));
+  const tile = el("button", { type: "button", class: "thumb" }, picture, icon(FILLED_PLAY), el("span", { class: "thumb-caption" }, words, price));
   return Object.assign(el("div", { role: "gridcell", class: "cell" }, tile), { tile, picture, words, price });
 }
 

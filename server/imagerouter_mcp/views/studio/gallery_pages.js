@@ -4,7 +4,7 @@ export const PAGE = 120;
 /** Milliseconds that a page has to stay in sight before it is asked for, so that a flight past it costs nothing. */
 const SETTLING = 60;
 /** Pages that are kept. */
-const KEPT = 40;
+const PAGES_KEPT = 40;
 
 /** Dispatches "loaded" when pictures or the total have come, and "failed" (`detail`: an Error). */
 export class GalleryPages extends EventTarget {
@@ -122,7 +122,7 @@ export class GalleryPages extends EventTarget {
   #keep(page, pictures) {
     this.#pages.set(page, pictures);
     this.#stale.delete(page);
-    if (this.#pages.size <= KEPT) return;
+    if (this.#pages.size <= PAGES_KEPT) return;
     const away = (other) => Math.abs(other - page);
     this.#pages.delete([...this.#pages.keys()].reduce((far, other) => (away(other) > away(far) ? other : far)));
   }

@@ -1,19 +1,25 @@
-/** The gallery's small pictures: fetched with the session's token, kept as long as they are likely to be seen again. */
+/** The gallery's small pictures: asked for several at a time, kept as long as they are likely to be seen again. */
 
-/** A browser opens six connections to a server, and the page needs some for other things. */
-const AT_ONCE = 4;
-/** Some 20 kB each. */
-const KEPT = 600;
+/** Requests; a browser opens six connections to a server, and the page needs some for other things. */
+const REQUESTS_AT_ONCE = 2;
+/** Pictures of one request. */
+const IN_A_REQUEST = 18;
+/** Some 25 kB each. */
+const THUMBNAILS_KEPT = 400;
 export const THUMBNAIL = 320;
 
-export class Thumbnails {
+/** Dispatches "settled" when none is waited for any more. */
+export class Thumbnails extends EventTarget {
   #load;
   #urls = new Map();
   #waiting = new Map();
-  #loading = new Map();
+  #requests = new Set();
+  #planned = false;
 
-  /** @param {(handle: string, signal: AbortSignal) => Promise<Blob>} load Fetches one. */
+  /** @param {(handles: string[], signal: AbortSignal) => Promise<[string, Blob][]>} load
+   *   Fetches some, empty where there can be none; those that take longer are left out. */
   constructor(load) {
+    super();
     this.#load = load;
   }
 
@@ -28,44 +34,65 @@ export class Thumbnails {
     }
     image.removeAttribute("src");
     this.#waiting.set(image, handle);
-    this.#next();
+    this.#plan();
   }
 
   /** Ask no longer for what an element was to show. */
   forget(image) {
-    const handle = this.#waiting.get(image);
-    this.#waiting.delete(image);
-    if (handle && ![...this.#waiting.values()].includes(handle)) this.#loading.get(handle)?.abort();
+    if (this.#waiting.delete(image)) this.#plan();
   }
 
-  #next() {
-    for (const handle of this.#waiting.values()) {
-      if (this.#loading.size >= AT_ONCE) return;
-      if (!this.#loading.has(handle)) this.#fetch(handle);
+  /** Ask when all elements of this turn have said what they show, so that few requests do. */
+  #plan() {
+    if (this.#planned) return;
+    this.#planned = true;
+    queueMicrotask(() => {
+      this.#planned = false;
+      this.#ask();
+    });
+  }
+
+  #ask() {
+    const wanted = new Set(this.#waiting.values());
+    for (const { handles, stop } of this.#requests) {
+      if (!handles.some((handle) => wanted.has(handle))) stop.abort();
+      for (const handle of handles) wanted.delete(handle);
     }
+    const next = [...wanted];
+    while (next.length && this.#requests.size < REQUESTS_AT_ONCE) this.#fetch(next.splice(0, IN_A_REQUEST));
+    if (!this.#waiting.size) this.dispatchEvent(new Event("settled"));
   }
 
-  async #fetch(handle) {
-    const asked = new AbortController();
-    this.#loading.set(handle, asked);
+  async #fetch(handles) {
+    const stop = new AbortController();
+    const request = { handles, stop };
+    this.#requests.add(request);
     try {
-      this.#keep(handle, URL.createObjectURL(await this.#load(handle, asked.signal)));
+      const thumbnails = await this.#load(handles, stop.signal);
+      if (!thumbnails.length) throw new Error("The server made none of them.");
+      for (const [handle, content] of thumbnails) {
+        if (content.size) this.#keep(handle, URL.createObjectURL(content));
+        else this.#fail(handle);
+      }
     } catch {
-      // What was stopped is asked for again if another element wants it by now.
-      if (!asked.signal.aborted) this.#settle(handle, (image) => image.dispatchEvent(new Event("error")));
-    } finally {
-      this.#loading.delete(handle);
+      // What was stopped is asked for again if an element wants it by now.
+      if (!stop.signal.aborted) handles.forEach((handle) => this.#fail(handle));
     }
-    this.#next();
+    this.#requests.delete(request);
+    this.#plan();
   }
 
   #keep(handle, url) {
     this.#urls.set(handle, url);
     this.#settle(handle, (image) => (image.src = url));
-    if (this.#urls.size <= KEPT) return;
+    if (this.#urls.size <= THUMBNAILS_KEPT) return;
     const [oldest, unused] = this.#urls.entries().next().value;
     URL.revokeObjectURL(unused);
     this.#urls.delete(oldest);
+  }
+
+  #fail(handle) {
+    this.#settle(handle, (image) => image.dispatchEvent(new Event("error")));
   }
 
   #settle(handle, each) {

@@ -1,6 +1,6 @@
 /** Paths of the studio's icons, for a grid of 24 by 24. */
 
-export const PLAY = "M8 5.5v13l10.5-6.5z";
+export const FILLED_PLAY = "M8 5.5v13l10.5-6.5z";
 export const SEARCH = "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM15.5 15.5L20 20";
 export const PLUS = "M12 5v14M5 12h14";
 export const CLOSE = "M6 6l12 12M18 6L6 18";

@@ -11,8 +11,8 @@ import { Sources } from "./sources.js";
 const SHAPES = [["", "Automatic"], ["1:1", "Square 1:1"], ["3:2", "Landscape 3:2"], ["2:3", "Portrait 2:3"], ["16:9", "Wide 16:9"], ["9:16", "Tall 9:16"]];
 const SIZES = [["", "Automatic"], ["1K", "1K"], ["2K", "2K"], ["4K", "4K"]];
 const QUALITIES = [["", "Automatic"], ["low", "Low"], ["medium", "Medium"], ["high", "High"]];
-const LONGEST_PROMPT = 10_000;
-const MOST = 8;
+const LONGEST_WISH = 10_000;
+const MOST_PICTURES = 8;
 /** What is asked for while the models are not known, and for several sources, which few models take. */
 const FREE = { id: "free", free: true, output: "image" };
 
@@ -32,13 +32,13 @@ export class MakeForm {
    */
   constructor({ host, session, server, onMake }) {
     this.#host = host;
-    this.prompt = el("textarea", { id: "prompt", rows: 3, dir: "auto", maxLength: LONGEST_PROMPT, placeholder: "A red fox in fresh snow, soft morning light", oninput: () => this.#meant(), onkeydown: (event) => this.#press(event) });
+    this.prompt = el("textarea", { id: "prompt", rows: 3, dir: "auto", maxLength: LONGEST_WISH, placeholder: "A red fox in fresh snow, soft morning light", oninput: () => this.#meant(), onkeydown: (event) => this.#press(event) });
     this.sources = new Sources(session, () => this.#sourced());
     this.shape = this.#select("Shape", SHAPES);
     this.size = this.#select("Size", SIZES);
     this.quality = this.#select("Quality", QUALITIES);
     this.seconds = this.#select("Length", []);
-    this.count = this.#select("How many", Array.from({ length: MOST }, (_, before) => [String(before + 1), String(before + 1)]));
+    this.count = this.#select("How many", Array.from({ length: MOST_PICTURES }, (_, before) => [String(before + 1), String(before + 1)]));
     this.transparent = el("input", { type: "checkbox", onchange: () => this.#meant() });
     this.clear = el("label", { class: "toggle" }, this.transparent, "Transparent background");
     this.modelButton = button("", () => this.#pick(), { class: "model-button", "aria-haspopup": "dialog" });

@@ -6,8 +6,8 @@ import { openDialog } from "./dialogs.js";
 import { SEARCH } from "./icons.js";
 import { abilitiesOf, chosenModels, priceWords } from "./offered_models.js";
 
-const ABILITIES = [["free", "Free"], ["edits", "Edits pictures"], ["masks", "Takes masks"], ["transparent", "Transparent"], ["video", "Videos"]];
-const ORDERS = [["popularity", "Most used"], ["price", "Cheapest"], ["date", "Newest"]];
+const ABILITY_CHOICES = [["free", "Free"], ["edits", "Edits pictures"], ["masks", "Takes masks"], ["transparent", "Transparent"], ["video", "Videos"]];
+const ORDER_CHOICES = [["popularity", "Most used"], ["price", "Cheapest"], ["date", "Newest"]];
 
 /**
  * Let the person choose a model.
@@ -31,8 +31,8 @@ class ModelPicker {
     this.#current = current;
     this.list = el("div", { role: "listbox", id: "models", "aria-label": "Models", class: "model-list", onclick: ({ target }) => this.#click(target) });
     this.words = el("input", { type: "search", role: "combobox", "aria-expanded": "true", "aria-controls": "models", "aria-autocomplete": "list", "aria-label": "Search models", placeholder: "Search models", autofocus: true, oninput: () => this.#search(), onkeydown: (event) => this.#press(event) });
-    this.order = el("select", { "aria-label": "Order", onchange: () => this.#search() }, ORDERS.map(([value, text]) => el("option", { value }, text)));
-    this.abilities = ABILITIES.map(([name, text]) => this.#toggle(name, text, abilities.includes(name)));
+    this.order = el("select", { "aria-label": "Order", onchange: () => this.#search() }, ORDER_CHOICES.map(([value, text]) => el("option", { value }, text)));
+    this.abilities = ABILITY_CHOICES.map(([name, text]) => this.#toggle(name, text, abilities.includes(name)));
     this.count = el("p", { class: "quiet", role: "status" });
     const choices = el("div", { class: "filters", role: "group", "aria-label": "Abilities" }, this.abilities.map(({ label }) => label), this.order);
     this.dialog = openDialog("Choose a model", "sheet picker", el("label", { class: "search" }, icon(SEARCH), this.words), choices, this.count, this.list);

@@ -7,7 +7,7 @@ import { waiting } from "../waiting.js";
 import { CLOSE } from "./icons.js";
 
 /** Calls that are sent at once: a browser opens six connections to a server, and the page needs some. */
-const AT_ONCE = 3;
+const CALLS_AT_ONCE = 3;
 
 export class RunningCalls {
   #host;
@@ -59,7 +59,7 @@ export class RunningCalls {
 
   /** Carry out a call once there is a connection for it. */
   async #inTurn(carryOut) {
-    if (this.#sent < AT_ONCE) this.#sent += 1;
+    if (this.#sent < CALLS_AT_ONCE) this.#sent += 1;
     else await new Promise((resolve) => this.#queue.push(resolve));
     try {
       return await carryOut();

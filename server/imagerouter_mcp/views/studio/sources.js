@@ -3,7 +3,7 @@
 import { announce, button, el, fill, icon, theirs } from "../dom.js";
 import { CLOSE, IMAGE } from "./icons.js";
 
-const MOST = 16;
+const MOST_SOURCES = 16;
 
 export class Sources {
   #session;
@@ -39,11 +39,11 @@ export class Sources {
 
   /**
    * Add a picture of the gallery.
-   * @param {{handle: string, name: string, blob: Blob}} source Its handle, what it shows, and its thumbnail.
+   * @param {{handle: string, name: string, picture: HTMLImageElement}} source Its handle, what it shows, and its thumbnail.
    */
-  add({ handle, name, blob }) {
+  add({ handle, name, picture }) {
     if (this.handles.includes(handle) || this.#isFull()) return;
-    this.#append({ handle, name, blob });
+    this.#append({ handle, name, picture });
   }
 
   /** Take files, such as those that were dropped or pasted; those that are no pictures are left. */
@@ -54,8 +54,8 @@ export class Sources {
   }
 
   #isFull() {
-    const full = this.#sources.length >= MOST;
-    if (full) fill(this.wrong, `At most ${MOST} pictures can be used at once.`);
+    const full = this.#sources.length >= MOST_SOURCES;
+    if (full) fill(this.wrong, `At most ${MOST_SOURCES} pictures can be used at once.`);
     return full;
   }
 
@@ -65,7 +65,7 @@ export class Sources {
   }
 
   async #upload(file) {
-    const source = { handle: "", name: file.name || "Pasted picture", blob: file };
+    const source = { handle: "", name: file.name || "Pasted picture", picture: pictureOf(file) };
     this.#append(source);
     try {
       const headers = { "content-type": file.type || "application/octet-stream" };
@@ -81,10 +81,8 @@ export class Sources {
   }
 
   #append(source) {
-    const url = URL.createObjectURL(source.blob);
-    const picture = el("img", { alt: "", src: url, onload: () => URL.revokeObjectURL(url) });
     const remove = button(icon(CLOSE), () => this.#remove(source), { label: `Remove ${source.name}`, class: "source-remove" });
-    source.item = el("li", { class: source.handle ? "source" : "source arriving", title: source.name }, picture, remove);
+    source.item = el("li", { class: source.handle ? "source" : "source arriving", title: source.name }, source.picture, remove);
     this.#sources.push(source);
     this.list.append(source.item);
     this.#changed();
@@ -96,6 +94,11 @@ export class Sources {
     fill(this.wrong);
     this.#changed();
   }
+}
+
+function pictureOf(file) {
+  const url = URL.createObjectURL(file);
+  return el("img", { alt: "", src: url, onload: () => URL.revokeObjectURL(url) });
 }
 
 /**

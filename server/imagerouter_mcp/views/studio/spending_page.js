@@ -8,7 +8,7 @@ import { barChart } from "./bar_chart.js";
 import { openDialog } from "./dialogs.js";
 
 const PERIODS = [["today", "Today"], ["week", "7 days"], ["month", "30 days"], ["all", "All time"]];
-const DAYS = { today: 1, week: 7, month: 30 };
+const PERIOD_DAYS = { today: 1, week: 7, month: 30 };
 const STATES = {
   preparing: "Being prepared",
   queued: "Waiting for its turn",
@@ -125,7 +125,7 @@ function byDay({ by_day: days, period, total_usd: total }) {
 function daysOf(days, period) {
   const known = new Map(days.map((day) => [day.day, day]));
   const first = new Date(`${days[0].day}T12:00:00`);
-  const span = DAYS[period] ?? Math.min(366, Math.round((Date.now() - first) / 86_400_000) + 1);
+  const span = PERIOD_DAYS[period] ?? Math.min(366, Math.round((Date.now() - first) / 86_400_000) + 1);
   const all = Array.from({ length: span }, (_, back) => dayBefore(new Date(), span - 1 - back));
   return all.map((day) => known.get(day) ?? { day, usd: 0, count: 0 });
 }

@@ -6,8 +6,8 @@ import { SPARK } from "./icons.js";
 import { Session, SessionEnded } from "./session.js";
 import { StudioPage } from "./studio_page.js";
 
-const place = document.getElementById("studio");
-const session = new Session(new URL("../../../", import.meta.url));
+const page = document.getElementById("studio");
+const session = new Session(new URL(".", location.href));
 session.addEventListener("ended", () => showEnd("This session has ended: the server was restarted, or twelve hours passed."));
 addEventListener("hashchange", () => codeIn(location.hash) && location.reload());
 enter(codeIn(location.hash));
@@ -21,7 +21,7 @@ async function enter(code) {
     if (error instanceof SessionEnded) return showEnd(error.message);
     return showTrouble(error, () => enter(code));
   }
-  new StudioPage(session).show(place);
+  new StudioPage(session).show(page);
 }
 
 function showEnd(why) {
@@ -40,5 +40,5 @@ function showTrouble(error, again) {
 
 function showNotice(title, ...content) {
   for (const dialog of document.querySelectorAll("dialog")) dialog.remove();
-  fill(place, el("main", { class: "closed" }, icon(SPARK), el("h1", {}, title), content));
+  fill(page, el("main", { class: "closed" }, icon(SPARK), el("h1", {}, title), content));
 }

@@ -21,6 +21,8 @@ import { THUMBNAIL, Thumbnails } from "./gallery_thumbnails.js";
 
 /** Milliseconds within which changes count as one. */
 const TOGETHER = 250;
+/** Milliseconds that other requests wait for the first pictures at most. */
+const FIRST_SCREEN = 500;
 const TYPED_INTO = "input, textarea, select, [contenteditable]";
 
 export class StudioPage {
@@ -38,7 +40,7 @@ export class StudioPage {
     this.#host = new PageHost(session);
     this.#server = new Server(this.#host);
     this.pages = new GalleryPages((query, signal) => session.json(`studio/gallery?${new URLSearchParams(query)}`, { signal }));
-    this.thumbnails = new Thumbnails((handle, signal) => this.#thumbnail(handle, signal));
+    this.thumbnails = new Thumbnails((handles, signal) => this.#loadThumbnails(handles, signal));
     this.grid = new GalleryGrid(this.pages, this.thumbnails, { open: ({ handle }) => this.#go(handle), remove: (picture) => this.#delete(picture) });
     this.running = new RunningCalls(this.#host, this.#server, () => this.#renew({ toTop: true }));
     this.form = new MakeForm({ host: this.#host, session, server: this.#server, onMake: (call) => this.#make(call) });
@@ -63,6 +65,7 @@ export class StudioPage {
     this.#listen();
     await this.#load();
     this.#route();
+    await this.#firstScreen();
     this.form.models().catch((error) => announce(error.message));
     this.#offerFilters();
     this.#refreshMoney();
@@ -94,6 +97,13 @@ export class StudioPage {
     this.pages.addEventListener("loaded", () => this.#tellCount());
     this.pages.addEventListener("failed", ({ detail }) => announce(detail.message));
     receiveFiles((files) => this.#receive(files));
+  }
+
+  /** Wait until the pictures in sight are here, so that what is less in sight does not hold them up. */
+  async #firstScreen() {
+    if (!this.pages.total) return;
+    const seen = new Promise((resolve) => this.thumbnails.addEventListener("settled", resolve, { once: true }));
+    await Promise.race([seen, new Promise((resolve) => setTimeout(resolve, FIRST_SCREEN))]);
   }
 
   #follow() {
@@ -131,9 +141,10 @@ export class StudioPage {
     this.#refreshMoney();
   }
 
-  async #thumbnail(handle, signal) {
-    const path = `studio/pictures/${encodeURIComponent(handle)}?size=${THUMBNAIL}`;
-    return (await this.#session.fetch(path, { signal, priority: "low" })).blob();
+  async #loadThumbnails(handles, signal) {
+    const query = new URLSearchParams({ size: THUMBNAIL, handles });
+    const answer = await this.#session.fetch(`studio/thumbnails?${query}`, { signal });
+    return partsOf(answer.headers.get("thumbnails"), await answer.blob());
   }
 
   async #offerFilters() {
@@ -198,9 +209,10 @@ export class StudioPage {
     this.#go(handle, { replace: true });
   }
 
-  async #use(handle) {
+  #use(handle) {
     const name = this.#pictureOf(handle).prompt ?? handle;
-    const blob = await this.#thumbnail(handle).catch(() => new Blob());
+    const picture = el("img", { alt: "" });
+    this.thumbnails.show(picture, handle);
     this.viewer.close();
     if (this.formPlace.isOver) {
       this.#go("make", { replace: true });
@@ -208,7 +220,7 @@ export class StudioPage {
       this.#leave();
       this.formPlace.open();
     }
-    this.form.use({ handle, name, blob });
+    this.form.use({ handle, name, picture });
   }
 
   #receive(files) {
@@ -289,4 +301,15 @@ export class StudioPage {
 
 function nothingFound(clear) {
   return [el("h2", {}, "Nothing found"), el("p", {}, "No picture matches your search and filters."), button("Clear filters", clear)];
+}
+
+/** Cut an answer with several thumbnails; the header names each with its size. */
+function partsOf(header, bytes) {
+  let end = 0;
+  return header.split(",").map((part) => {
+    const [handle, size] = part.split("=");
+    const start = end;
+    end += Number(size);
+    return [handle, bytes.slice(start, end, "image/jpeg")];
+  });
 }

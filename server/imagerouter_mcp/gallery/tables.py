@@ -1,22 +1,14 @@
-"""Open the gallery's database, migrate it, and explain its failures."""
+"""The gallery's tables: what was made, what is being made, and the sums of what was spent."""
 
 import logging
-import sqlite3
-import time
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
-from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.private_files import close_file, open_private, private_folder
+from imagerouter_mcp.database.schema import Connection, Schema
+from imagerouter_mcp.database.sqlite import SQLiteDatabase
+from imagerouter_mcp.gallery.error_fields import error_field
+from imagerouter_mcp.gallery.postgres_tables import POSTGRES_MIGRATIONS
 
 logger = logging.getLogger(__name__)
-
-_BUSY_SECONDS = 20.0
-"""How long to wait for another process; a write takes only a few milliseconds."""
-_RETRY_SECONDS = 0.02
-_COMPANIONS = ("-wal", "-shm")
-"""The files beside a database in WAL mode."""
 
 _COUNTING = {
     "generations": "created_at, model, cost_usd",
@@ -38,11 +30,6 @@ def _spent(sign: str, condition: str) -> str:
         ON CONFLICT (quarter, model, certain)
         DO UPDATE SET micro_usd = micro_usd + excluded.micro_usd, results = results + excluded.results;
     """  # noqa: S608 - our own words
-
-
-def error_field(name: str) -> str:
-    """Return the expression for a field of an entry's error; NULL where that is damaged."""
-    return f"CASE WHEN json_valid(error) THEN json_extract(error, '$.{name}') END"
 
 
 def _usd(amount: str) -> str:
@@ -187,66 +174,22 @@ _MIGRATIONS = (
             AND (state = 'unknown' OR state = 'failed' AND coalesce({error_field("charged")}, 'yes') = 'yes');
     """,  # noqa: S608 - our own words
 )
-"""The statements that migrate each schema version (`PRAGMA user_version`) to the next.
-
-Released entries never change; a new version is a new entry.
-"""
 
 
-def open_database(path: Path) -> sqlite3.Connection:
-    """Open the gallery; create or migrate it if needed.
-
-    WAL lets several processes read and write at the same time, and a committed transaction survives the death
-    of the process. `synchronous=NORMAL` is enough for that; a power failure may lose the last records, but
-    does not damage the database. WAL needs a local disk: on a network drive, processes on two machines do not
-    see each other.
-
-    Raises:
-        ConfigurationError: It cannot be opened or created, is damaged, or is from a newer version.
-    """
-    try:
-        private_folder(path.parent)
-        _make_private(path)
-        connection = sqlite3.connect(
-            path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-    except (OSError, sqlite3.Error) as error:
-        raise gallery_error(path, error) from None
-    try:
-        _use_wal(connection)
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.text_factory = _read_text
-        _migrate(connection, path)
-        _mend_sums(connection)
-    except sqlite3.Error as error:
-        connection.close()
-        raise gallery_error(path, error) from None
-    except ConfigurationError:
-        connection.close()
-        raise
-    return connection
-
-
-def _read_text(text: bytes) -> str:
-    """Read a text; a damaged one must not make its whole table unreadable."""
-    return text.decode(errors="replace")
-
-
-def _mend_sums(connection: sqlite3.Connection) -> None:
+def _mend_sums(connection: Connection) -> None:
     """Add up damaged sums anew. What was deleted from the gallery since is missing in these."""
     if connection.execute(f"SELECT 1 FROM spent WHERE {_DAMAGED_SUM} LIMIT 1").fetchone() is None:  # noqa: S608 - our own words
         return
     logger.warning(
         "Some sums of what was spent were damaged and are added up anew, without deleted pictures."
     )
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(f"DELETE FROM spent WHERE {_DAMAGED_SUM}")  # noqa: S608 - our own words
-        connection.execute(
-            "INSERT OR IGNORE INTO spent SELECT CAST(created_at / 900 AS INTEGER), model, certain,"
-            " sum(CAST(round(usd * 1000000) AS INTEGER)), count(*) FROM charges GROUP BY 1, 2, 3"
-        )
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"DELETE FROM spent WHERE {_DAMAGED_SUM}")  # noqa: S608 - our own words
+    connection.execute(
+        "INSERT OR IGNORE INTO spent SELECT CAST(created_at / 900 AS INTEGER), model, certain,"
+        " sum(CAST(round(usd * 1000000) AS INTEGER)), count(*) FROM charges GROUP BY 1, 2, 3"
+    )
+    connection.execute("COMMIT")
 
 
 _DAMAGED_SUM = "typeof(model) != 'text' OR " + " OR ".join(
@@ -254,94 +197,19 @@ _DAMAGED_SUM = "typeof(model) != 'text' OR " + " OR ".join(
 )
 
 
-def _make_private(path: Path) -> None:
-    """Create the file for this user alone; SQLite gives its companions the same permissions."""
-    with suppress(FileExistsError):
-        open_private(path, "xb").close()
-    for file in (path, *(path.with_name(f"{path.name}{companion}") for companion in _COMPANIONS)):
-        close_file(file)
-
-
-_DAMAGED = (
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_ERROR,  # a table or a column is missing
-    sqlite3.SQLITE_CONSTRAINT,
-    sqlite3.SQLITE_MISMATCH,
+SCHEMA = Schema(
+    "gallery",
+    _MIGRATIONS,
+    "Move that file away: a new gallery is started, and the pictures themselves are kept.",
+    _mend_sums,
+    POSTGRES_MIGRATIONS,
 )
-"""What SQLite says of a file that is not, or no longer, a gallery."""
 
 
-def gallery_error(path: Path, error: OSError | sqlite3.Error) -> ConfigurationError:
-    """Turn a failure of the gallery into an error that says what to do."""
-    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    code = _primary_code(error)
-    if code in _DAMAGED:
-        return ConfigurationError(
-            f"The gallery {path} is damaged ({reason}).",
-            "Move that file away: a new gallery is started, and the pictures themselves are kept.",
-        )
-    if code == sqlite3.SQLITE_BUSY:
-        return ConfigurationError(
-            f"The gallery {path} is locked by another program ({reason}).", "Close that one, then try again."
-        )
-    return ConfigurationError(
-        f"The gallery {path} cannot be used ({reason}).",
-        "Make its folder writable, or set IMAGEROUTER_DATA_DIR to another one.",
-    )
+def gallery_database(data_dir: Path) -> SQLiteDatabase:
+    """Return the database of a person's gallery, shared by all of that person's servers.
 
-
-def _primary_code(error: OSError | sqlite3.Error) -> int:
-    """Return SQLite's primary result code, without the extension in the higher bytes."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch to WAL mode, which the file remembers.
-
-    The switch needs exclusive access and does not wait for it, so it fails when two processes create a new
-    gallery at the same time. Try again until the busy time is over.
+    Args:
+        data_dir: The folder of its file.
     """
-    deadline = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if _primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(_RETRY_SECONDS)
-        else:
-            return
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _single(statements: str) -> Iterator[str]:
-    """Return one statement after another; a trigger contains semicolons of its own."""
-    statement = ""
-    for part in statements.split(";")[:-1]:
-        statement += f"{part};"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    if _version(connection) < len(_MIGRATIONS):
-        connection.execute("BEGIN IMMEDIATE")  # one process migrates, the others wait and find it done
-        try:
-            for statements in _MIGRATIONS[_version(connection) :]:
-                for statement in _single(statements):
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
-            connection.execute("COMMIT")
-        except sqlite3.Error:
-            connection.execute("ROLLBACK")
-            raise
-    if _version(connection) > len(_MIGRATIONS):
-        raise ConfigurationError(
-            f"The gallery {path} was written by a newer version of imagerouter-mcp.",
-            "Update imagerouter-mcp, or set IMAGEROUTER_DATA_DIR to another folder.",
-        )
+    return SQLiteDatabase(data_dir / "gallery.sqlite3", SCHEMA)

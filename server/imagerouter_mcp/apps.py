@@ -1,0 +1,196 @@
+"""An App for each person: each request works with the parts of the person who sent it, and with no others."""
+
+from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+from anyio import to_thread
+
+from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.people.person import LOCAL, Person
+from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import App
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.gallery.signed_links import Links
+    from imagerouter_mcp.people.register import People
+
+MOST_IDLE = 50
+"""How many Apps stay open that nobody uses; the longest idle one is closed first."""
+_THREADS = 4
+
+
+class Apps(Protocol):
+    """Gives each request the App of its person. An `App` alone does so for the one person it has."""
+
+    @property
+    def settings(self) -> Settings:
+        """The operator's settings."""
+        ...
+
+    @property
+    def links(self) -> "Links | None":
+        """Makes links for callers on other machines; None if callers are on this one."""
+        ...
+
+    @property
+    def operator(self) -> App:
+        """The local person's own App."""
+        ...
+
+    def present(self) -> App:
+        """Return the App of the person whose request is being answered."""
+        ...
+
+    async def find(self, person: str, /) -> Person | None:
+        """Return the person with an id, or None if there is nobody of that id, or no longer."""
+        ...
+
+    async def by_token(self, token: str, /) -> Person | None:
+        """Return the person to whom the operator gave a bearer token, or None."""
+        ...
+
+    async def end_calls(self, seconds: float, /) -> None:
+        """Send nothing more, and give what was sent some seconds to arrive and be stored."""
+        ...
+
+    def using(self, person: Person, /) -> AbstractAsyncContextManager[App]:
+        """Keep the App of a person open for the block, in which it is the present one."""
+        ...
+
+
+@dataclass(slots=True)
+class _Opened:
+    app: App
+    users: int = 0
+
+
+class PersonalApps:
+    """The Apps of several people, opened when they are needed and closed when they are idle.
+
+    Args:
+        local: The operator's own App, which whoever opened it closes.
+        people: Who there is.
+
+    Raises:
+        ConfigurationError: A folder that everybody may read from has the pictures of people in it.
+    """
+
+    def __init__(self, local: App, people: "People") -> None:
+        _check_folders(local.settings)
+        self._local = local
+        self._people = people
+        # A gallery that is locked may hold up all threads of the tools, and must not hold up who is who.
+        self._threads = anyio.CapacityLimiter(_THREADS)
+        self._opened: OrderedDict[str, _Opened] = OrderedDict()
+        """By the person's id, the longest unused first."""
+        self._present: ContextVar[App] = ContextVar("present_app")
+
+    @property
+    def settings(self) -> Settings:
+        """The operator's settings."""
+        return self._local.settings
+
+    @property
+    def links(self) -> "Links | None":
+        """Makes links for callers on other machines."""
+        return self._local.links
+
+    @property
+    def operator(self) -> App:
+        """The local person's own App."""
+        return self._local
+
+    def present(self) -> App:
+        """Return the App of the person whose request is being answered.
+
+        Raises:
+            LookupError: No person was recognised; a route that anybody may ask for must not need an App.
+        """
+        return self._present.get()
+
+    async def find(self, person: str) -> Person | None:
+        """Return the person with an id, or None if there is nobody of that id, or no longer."""
+        if person == LOCAL.id:
+            return LOCAL
+        return await to_thread.run_sync(self._people.by_id, person, limiter=self._threads)
+
+    async def by_token(self, token: str) -> Person | None:
+        """Return the person to whom the operator gave a bearer token, or None."""
+        return await to_thread.run_sync(self._people.by_token, token, limiter=self._threads)
+
+    @asynccontextmanager
+    async def using(self, person: Person) -> AsyncGenerator[App]:
+        """Keep the App of a person open for the block, in which it is the present one."""
+        if person == LOCAL:
+            opened = _Opened(self._local)
+        else:
+            opened = self._opened.get(person.id) or _Opened(self._local.for_person(person))
+            self._opened[person.id] = opened
+            self._opened.move_to_end(person.id)
+        opened.users += 1
+        before = self._present.set(opened.app)
+        try:
+            yield opened.app
+        finally:
+            self._present.reset(before)
+            opened.users -= 1
+            await self._close_idle()
+
+    async def end_calls(self, seconds: float) -> None:
+        """Send nothing more, and give what was sent some seconds to arrive and be stored."""
+        async with anyio.create_task_group() as ending:
+            for app in (self._local, *(opened.app for opened in self._opened.values())):
+                ending.start_soon(app.end_calls, seconds)
+
+    async def close(self) -> None:
+        """Close the Apps of all people but the local one."""
+        while self._opened:
+            _, opened = self._opened.popitem()
+            await opened.app.close()
+        self._people.close()
+
+    async def _close_idle(self) -> None:
+        idle = [
+            person for person, opened in self._opened.items() if not opened.users and not opened.app.at_work
+        ]
+        for person in idle[:-MOST_IDLE]:
+            await self._opened.pop(person).app.close()
+
+
+@asynccontextmanager
+async def open_apps(local: App) -> AsyncGenerator[Apps]:
+    """Open what serves all people that the settings ask for, and close it at the end of the block.
+
+    Args:
+        local: The operator's own App, which whoever opened it closes.
+
+    Raises:
+        ConfigurationError: A folder that everybody may read from has the pictures of people in it.
+    """
+    if not local.settings.people:
+        yield local
+        return
+    from imagerouter_mcp.people.register import open_register
+
+    apps = PersonalApps(local, open_register(local.settings))
+    try:
+        yield apps
+    finally:
+        await apps.close()
+
+
+def _check_folders(settings: Settings) -> None:
+    own = [folder.resolve() for folder in (settings.data_dir, settings.output_dir)]
+    for folder in settings.input_dirs:
+        real = folder.resolve()
+        if any(real.is_relative_to(each) or each.is_relative_to(real) for each in own):
+            raise ConfigurationError(
+                f"Everybody may read from {folder} (IMAGEROUTER_INPUT_DIRS), and the pictures of people are "
+                "kept there.",
+                "Choose a folder without them.",
+            )

@@ -1,0 +1,1 @@
+"""Databases: opened when first needed, migrated, used in transactions, and their failures explained."""

@@ -1,0 +1,109 @@
+"""Tell which servers are alive: each has a lease in the database, by the database's clock alone."""
+
+import logging
+import secrets
+import socket
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from imagerouter_mcp.database.elapsed import uptime
+from imagerouter_mcp.database.postgres import COMMON, PostgresServer
+from imagerouter_mcp.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+LEASE_SECONDS = 30.0
+"""How long a server may be silent before others take its calls over."""
+_RENEWALS = 4
+"""How often a lease is renewed before it would end."""
+
+
+class Leases:
+    """The servers that work on one database, including this one.
+
+    A thread renews this server's lease. What it may do is decided by the database at each step, so a server
+    that stood still, or whose lease could not be renewed, does no harm when it goes on.
+
+    Args:
+        server: The database.
+        seconds: How long a lease lasts.
+    """
+
+    def __init__(self, server: PostgresServer, seconds: float = LEASE_SECONDS) -> None:
+        self._server = server
+        self._seconds = seconds
+        self._renewed_at = 0.0
+        self._lock = threading.Lock()
+        self._ending = threading.Event()
+        self._renewing: threading.Thread | None = None
+        self.name = f"{socket.gethostname()[:40]}-{secrets.token_hex(8)}"
+
+    def hold(self) -> str:
+        """Take this server's lease, and keep it until `release` or the end of the process.
+
+        A lease that its thread failed to renew is renewed here, so nothing is sent without one.
+
+        Returns:
+            This server's unique name.
+
+        Raises:
+            ConfigurationError: The database cannot be reached.
+        """
+        with self._lock:
+            if self._renewing is None or uptime() - self._renewed_at > self._seconds / 2:
+                self._renew()
+            if self._renewing is None:
+                self._ending.clear()
+                self._renewing = threading.Thread(target=self._keep, name="lease", daemon=True)
+                self._renewing.start()
+        return self.name
+
+    def release(self) -> None:
+        """Give this server's lease up, so that others can take over its calls at once."""
+        with self._lock:
+            if self._renewing is None:
+                return
+            self._ending.set()
+            self._renewing.join()
+            self._renewing = None
+        try:
+            with self._server.transaction() as connection:
+                connection.execute("DELETE FROM replicas WHERE name = $1", [self.name])
+        except ConfigurationError as error:
+            logger.warning("The lease of this server ends in %.0f s: %s", self._seconds, error)
+
+    @contextmanager
+    def gone(self, name: str) -> Generator[bool]:
+        """Yield whether a server's lease has ended."""
+        self._server.prepare(COMMON)
+        with self._server.transaction(reading=True) as connection:
+            found = connection.execute(
+                "SELECT 1 FROM replicas WHERE name = $1 AND expires_at > clock_timestamp()", [str(name)]
+            ).fetchone()
+        yield found is None
+
+    def sweep(self, older_than: timedelta) -> None:
+        """Forget servers whose lease ended this long ago."""
+        self._server.prepare(COMMON)
+        with self._server.transaction() as connection:
+            connection.execute("DELETE FROM replicas WHERE expires_at < clock_timestamp() - $1", [older_than])
+
+    def _keep(self) -> None:
+        while not self._ending.wait(self._seconds / _RENEWALS):
+            try:
+                self._renew()
+            except ConfigurationError as error:
+                logger.warning("The lease of this server was not renewed: %s", error)
+
+    def _renew(self) -> None:
+        self._server.prepare(COMMON)
+        began = uptime()
+        with self._server.transaction() as connection:
+            connection.execute(
+                "INSERT INTO replicas VALUES ($1, clock_timestamp() + $2) ON CONFLICT (name)"
+                " DO UPDATE SET expires_at = excluded.expires_at",
+                [self.name, timedelta(seconds=self._seconds)],
+            )
+        self._renewed_at = began

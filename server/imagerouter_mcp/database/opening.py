@@ -1,0 +1,48 @@
+"""Choose where a database is: in a file, or in PostgreSQL where the operator names one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from imagerouter_mcp.database.schema import Database, Schema
+from imagerouter_mcp.database.sqlite import SQLiteDatabase
+from imagerouter_mcp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.database.postgres import PostgresServer
+
+
+def open_database(url: SecretStr | None, path: Path, schema: Schema) -> Database:
+    """Return a database that belongs to nobody in particular.
+
+    Args:
+        url: Of PostgreSQL; None for a file.
+        path: The file.
+        schema: What it holds.
+
+    Raises:
+        ConfigurationError: PostgreSQL is named, but what connects to it is not installed.
+    """
+    if url is None:
+        return SQLiteDatabase(path, schema)
+    server = postgres_server(url)
+    from imagerouter_mcp.database.postgres import PostgresDatabase  # noqa: PLC0415 - loads psycopg
+
+    return PostgresDatabase(server, schema, alone=True)
+
+
+def postgres_server(url: SecretStr) -> "PostgresServer":
+    """Return the PostgreSQL server at an address.
+
+    Raises:
+        ConfigurationError: What connects to it is not installed.
+    """
+    try:
+        from imagerouter_mcp.database.postgres import PostgresServer  # noqa: PLC0415 - loads psycopg
+    except ImportError:
+        raise ConfigurationError(
+            "IMAGEROUTER_DATABASE_URL is set, but what connects to PostgreSQL is not installed.",
+            "Install imagerouter-mcp[team].",
+        ) from None
+    return PostgresServer(url.get_secret_value())

@@ -1,0 +1,288 @@
+"""A PostgreSQL database, shared by several servers, each person's rows apart from the others'.
+
+It works behind a pooler that lends a connection for one transaction only: what a transaction needs is set
+within it, nothing is prepared, and nothing is listened for.
+
+Statements are written for SQLite. They run here too, because `COMMON` gives PostgreSQL those few of its
+functions that they use.
+"""
+
+import re
+import threading
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, NoReturn
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from imagerouter_mcp.database.schema import Schema
+from imagerouter_mcp.errors import ConfigurationError
+
+CONNECTIONS = 10
+"""How many transactions run at the same time; each takes a few milliseconds."""
+_REACHED_SECONDS = 15.0
+"""How long to wait for a connection: a database that is restarted is back by then."""
+_LOCK_SECONDS = 20
+"""How long to wait for other writers of the same person."""
+_IDLE_SECONDS = 30
+"""How long a server that stands still in a transaction may keep the other writers waiting."""
+_PLACE = re.compile(r"\?(\d*)")
+
+COMMON = Schema(
+    "database",
+    (
+        """
+        CREATE FUNCTION instr(text, text) RETURNS integer LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+            RETURN strpos($1, $2);
+        CREATE FUNCTION json_each(text) RETURNS TABLE (value text) LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+            AS 'SELECT json_array_elements_text($1::json)';
+        CREATE FUNCTION json_extract(text, text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+            RETURN jsonb_path_query_first($1::jsonb, $2::jsonpath) #>> '{}';
+        CREATE FUNCTION json_valid(text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+            RETURN true;  -- the tables admit nothing else
+        CREATE FUNCTION clock_name() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+            RETURN 'database';
+        CREATE FUNCTION uptime() RETURNS double precision LANGUAGE sql VOLATILE
+            RETURN extract(epoch FROM clock_timestamp());
+        CREATE TABLE replicas (                 -- the servers at work, for leases.py
+            name text PRIMARY KEY,
+            expires_at timestamptz NOT NULL
+        );
+        """,
+    ),
+    "Restore it from a backup.",
+)
+"""What every database of ours holds, beside the tables of its parts."""
+
+
+class PostgresServer:
+    """A PostgreSQL database and this process's connections to it, opened when first needed.
+
+    Args:
+        url: Where it is, with user and password: `postgresql://…`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]] | None = None
+        self._lock = threading.Lock()
+        self._migrated: set[str] = set()
+
+    @property
+    def name(self) -> str:
+        """What sentences call it: its name and machine, without user and password."""
+        try:
+            parts = conninfo_to_dict(self._url)
+        except psycopg.ProgrammingError:
+            return "of IMAGEROUTER_DATABASE_URL"
+        host, database = (parts.get(part) for part in ("host", "dbname"))
+        return f"{database or 'postgres'} at {host or 'localhost'}"
+
+    def close(self) -> None:
+        """Close all connections. The next transaction opens them again."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool:
+            pool.close()
+
+    def prepare(self, schema: Schema) -> None:
+        """Create or migrate what a database holds, unless this process has done so already.
+
+        Raises:
+            ConfigurationError: It cannot be done, the role sees every person's rows, or a newer version wrote
+                the tables.
+        """
+        with self._lock:
+            if schema.name in self._migrated:
+                return
+        with self.transaction() as connection:
+            _refuse_powerful_role(connection, self.name)
+            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('imagerouter-mcp', 0))")
+            for each in dict.fromkeys((COMMON, schema)):
+                _migrate(connection, each, self.name)
+        with self._lock:
+            self._migrated.add(schema.name)
+
+    @contextmanager
+    def transaction(self, *, reading: bool = False) -> Generator[psycopg.Connection[tuple[Any, ...]]]:
+        """Run a block in a transaction.
+
+        Args:
+            reading: Whether it only reads, and sees one state of the database.
+
+        Raises:
+            ConfigurationError: The database cannot be reached or used.
+        """
+        try:
+            with self._opened().connection(_REACHED_SECONDS) as connection:
+                connection.read_only = reading
+                connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ if reading else None
+                yield connection
+        except (psycopg.Error, PoolTimeout) as error:
+            _explain(self.name, error)
+
+    def _opened(self) -> ConnectionPool[psycopg.Connection[tuple[Any, ...]]]:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ConnectionPool(
+                    self._url,
+                    kwargs={"prepare_threshold": None, "cursor_factory": psycopg.RawCursor},
+                    min_size=1,
+                    max_size=CONNECTIONS,
+                    check=ConnectionPool.check_connection,
+                    open=True,
+                    name="imagerouter-mcp",
+                )
+            return self._pool
+
+
+class PostgresDatabase:
+    """What one person has in a PostgreSQL database.
+
+    Args:
+        server: The database.
+        schema: What it holds.
+        person: Whose rows are seen and written; "" where the tables belong to all people.
+        alone: Whether nothing else uses the server, so that closing this closes its connections.
+    """
+
+    def __init__(
+        self, server: PostgresServer, schema: Schema, person: str = "", *, alone: bool = False
+    ) -> None:
+        self._server = server
+        self._alone = alone
+        self._schema = schema
+        self._person = person
+
+    def close(self) -> None:
+        """Close the server's connections, unless others use them. The next transaction opens them again."""
+        if self._alone:
+            self._server.close()
+
+    @contextmanager
+    def reading(self) -> Generator["_Statements"]:
+        """Run a block in a transaction that reads one state of the database.
+
+        Raises:
+            ConfigurationError: The database cannot be reached or used.
+        """
+        self._server.prepare(self._schema)
+        with self._server.transaction(reading=True) as connection:
+            connection.execute("SELECT set_config('imagerouter.person', $1, true)", [self._person])
+            yield _Statements(connection)
+
+    @contextmanager
+    def writing(self) -> Generator["_Statements"]:
+        """Run a block in a transaction that nobody else writes beside for the same person.
+
+        Raises:
+            ConfigurationError: The database cannot be reached or used.
+        """
+        self._server.prepare(self._schema)
+        with self._server.transaction() as connection:
+            connection.execute(_BEFORE_WRITING, [self._person, f"{self._schema.name} {self._person}"])
+            yield _Statements(connection)
+
+
+_BEFORE_WRITING = f"""
+    SELECT set_config('imagerouter.person', $1, true), set_config('lock_timeout', '{_LOCK_SECONDS}s', true),
+        set_config('idle_in_transaction_session_timeout', '{_IDLE_SECONDS}s', true),
+        pg_advisory_xact_lock(hashtextextended($2, 0))
+""".encode()
+
+
+class _Statements:
+    """A connection that takes statements with question marks."""
+
+    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, values: Sequence[Any] = (), /) -> psycopg.Cursor[tuple[Any, ...]]:
+        """Run a statement."""
+        return self._connection.execute(_numbered(statement), _storable(values))
+
+    def executemany(
+        self, statement: str, values: Iterable[Sequence[Any]], /
+    ) -> psycopg.Cursor[tuple[Any, ...]]:
+        """Run a statement once for each of some values."""
+        cursor = self._connection.cursor()
+        cursor.executemany(_numbered(statement), [_storable(each) for each in values])
+        return cursor
+
+
+@lru_cache
+def _numbered(statement: str) -> bytes:
+    """Write the places of a statement's values as PostgreSQL has them: `?` and `?1` become `$1`."""
+    place = 0
+
+    def number(found: re.Match[str]) -> str:
+        nonlocal place
+        place += 1
+        return f"${found[1] or place}"
+
+    return _PLACE.sub(number, statement).encode()
+
+
+def _storable(values: Sequence[Any]) -> list[Any]:
+    """Replace the character NUL, which PostgreSQL has in no text."""
+    return [each.replace("\0", "\ufffd") if isinstance(each, str) else each for each in values]
+
+
+def _refuse_powerful_role(connection: psycopg.Connection[tuple[Any, ...]], name: str) -> None:
+    """Refuse a role that row-level security does not hold.
+
+    Raises:
+        ConfigurationError: It is one.
+    """
+    role = connection.execute(
+        "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"
+    ).fetchone()
+    if role:
+        raise ConfigurationError(
+            f"The role {role[0]} may read and change every person's rows in the database {name}.",
+            "Name a role in IMAGEROUTER_DATABASE_URL that is neither superuser nor BYPASSRLS.",
+        )
+
+
+def _migrate(connection: psycopg.Connection[tuple[Any, ...]], schema: Schema, name: str) -> None:
+    """Migrate a schema, within a transaction that holds the lock for it."""
+    (known,) = connection.execute("SELECT to_regclass('schema_versions')").fetchone() or (None,)
+    if known is None:
+        connection.execute("CREATE TABLE schema_versions (name text PRIMARY KEY, version integer NOT NULL)")
+    found = connection.execute(
+        "SELECT version FROM schema_versions WHERE name = $1", [schema.name]
+    ).fetchone()
+    version, migrations = found[0] if found else 0, schema.postgres or schema.migrations
+    if version > len(migrations):
+        raise ConfigurationError(
+            f"The {schema.name} in the database {name} was written by a newer version of imagerouter-mcp.",
+            "Update imagerouter-mcp on this machine too.",
+        )
+    for statements in migrations[version:]:
+        connection.execute(statements.encode())
+    connection.execute(
+        "INSERT INTO schema_versions VALUES ($1, $2)"
+        " ON CONFLICT (name) DO UPDATE SET version = excluded.version",
+        [schema.name, len(migrations)],
+    )
+
+
+def _explain(name: str, error: Exception) -> NoReturn:
+    """Raise an error that says what to do about a failure of the database."""
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        raise ConfigurationError(
+            f"The database {name} is locked by another server ({reason}).", "Try again in a minute."
+        ) from None
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        raise ConfigurationError(
+            f"The database {name} cannot be reached ({reason}).",
+            "See that it runs, and that IMAGEROUTER_DATABASE_URL is right; then try again.",
+        ) from None
+    raise ConfigurationError(
+        f"The database {name} cannot be used ({reason}).",
+        "Have the operator look at its tables and at the rights of its role.",
+    ) from None

@@ -1,0 +1,49 @@
+"""What one person may spend and use, as the operator decides."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from functools import cache
+
+from pydantic import TypeAdapter
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A person's limits, beside those of the operator's settings, which hold too. None is no limit.
+
+    Attributes:
+        day_usd: The most that a day's calls may cost together.
+        month_usd: The same for a calendar month.
+        call_usd: The most that one call may cost.
+        calls: How many calls may be under way.
+        models: Patterns of the ids of models that may be used, such as `openai/*`; none allow every model.
+    """
+
+    day_usd: Decimal | None = None
+    month_usd: Decimal | None = None
+    call_usd: Decimal | None = None
+    calls: int | None = None
+    models: tuple[str, ...] = ()
+
+    def permits(self, model: str) -> bool:
+        """Return whether a model may be used."""
+        lowered = model.lower()
+        return not self.models or any(fnmatchcase(lowered, pattern.lower()) for pattern in self.models)
+
+    def to_json(self) -> str:
+        """Return the limits as JSON."""
+        return _form().dump_json(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> "Limits":
+        """Read the limits from JSON."""
+        return _form().validate_json(text)
+
+
+@cache
+def _form() -> TypeAdapter[Limits]:
+    return TypeAdapter(Limits)
+
+
+NO_LIMITS = Limits()

@@ -1,0 +1,35 @@
+"""The tables of the people who use a server. Tokens are kept as hashes only."""
+
+from imagerouter_mcp.database.schema import Schema
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE people (
+        id TEXT PRIMARY KEY,
+        issuer TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        name TEXT NOT NULL,             -- as the operator writes it
+        folded_name TEXT NOT NULL UNIQUE,
+        limits TEXT NOT NULL,           -- a JSON object
+        added_at BIGINT NOT NULL,       -- seconds since 1970, UTC
+        UNIQUE (issuer, subject)
+    );
+    CREATE TABLE tokens (               -- that the operator gave to people
+        token TEXT PRIMARY KEY,
+        person TEXT NOT NULL REFERENCES people (id) ON DELETE CASCADE
+    );
+    CREATE INDEX tokens_person ON tokens (person);
+    CREATE TABLE committed (            -- sums of each person's own journal, for the budget of all
+        person TEXT PRIMARY KEY,
+        day TEXT NOT NULL,
+        spent_usd TEXT NOT NULL,        -- on that day
+        under_way_usd TEXT NOT NULL     -- reserved on any day
+    );
+    """,
+)
+
+PEOPLE = Schema(
+    "list of people",
+    _MIGRATIONS,
+    "Move that file away, and add the people again, under the same names: their pictures are kept.",
+)

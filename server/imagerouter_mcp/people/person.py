@@ -1,0 +1,36 @@
+"""A person whose requests are served."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+PERSON_ID = re.compile(r"p_[0-9a-f]{20}")
+"""What the ids of people look like, but for that of local use."""
+_DIGITS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person, named by whoever vouches for them.
+
+    Attributes:
+        id: Names their folders and rows.
+        issuer: Who vouches for them.
+        subject: What the issuer calls them; it never changes.
+        name: What the operator calls them.
+    """
+
+    id: str
+    issuer: str
+    subject: str
+    name: str
+
+
+LOCAL = Person("local", "", "", "local")
+"""The person who uses this machine, or shows the token of `IMAGEROUTER_MCP_TOKEN`."""
+
+
+def person_id(issuer: str, subject: str) -> str:
+    """Return the id of a person, the same on every machine."""
+    named = f"{len(issuer)}:{issuer}{subject}"
+    return f"p_{hashlib.sha256(named.encode()).hexdigest()[:_DIGITS]}"

@@ -1,0 +1,221 @@
+"""The people whom the operator lets use a server."""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from imagerouter_mcp.database.opening import open_database
+from imagerouter_mcp.database.schema import Connection, Database
+from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.people.limits import NO_LIMITS, Limits
+from imagerouter_mcp.people.people_tables import PEOPLE
+from imagerouter_mcp.people.person import LOCAL, Person, person_id
+from imagerouter_mcp.settings import Settings
+
+BY_OPERATOR = "operator"
+"""The issuer of people whom the operator names."""
+_LONGEST_NAME = 60
+_COLUMNS = "id, issuer, subject, name"
+
+
+class People:
+    """The register. Every method raises `ConfigurationError` if it cannot be used.
+
+    Args:
+        database: What `PEOPLE` describes.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def close(self) -> None:
+        """Close the database. The next method opens it again."""
+        self._database.close()
+
+    def add(self, issuer: str, subject: str, name: str) -> Person:
+        """Add a person, or return the one who is known by this issuer and subject.
+
+        Args:
+            issuer: Who vouches for them.
+            subject: What the issuer calls them.
+            name: What the operator calls them.
+
+        Raises:
+            ConfigurationError: The name cannot be used, or is somebody else's.
+        """
+        person = Person(person_id(issuer, subject), issuer, subject, checked_name(name))
+        with self._database.writing() as connection:
+            if known := _one(connection, "id = ?", person.id):
+                return known
+            if _one(connection, "folded_name = ?", _folded(name)):
+                raise ConfigurationError(
+                    f"There is somebody called {person.name} already.", "Choose another name."
+                )
+            connection.execute(
+                "INSERT INTO people (id, issuer, subject, name, folded_name, limits, added_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    person.id,
+                    issuer,
+                    subject,
+                    person.name,
+                    _folded(name),
+                    NO_LIMITS.to_json(),
+                    int(time.time()),
+                ),
+            )
+        return person
+
+    def by_id(self, person: str) -> Person | None:
+        """Return the person with an id."""
+        with self._database.reading() as connection:
+            return _one(connection, "id = ?", person)
+
+    def named(self, name: str) -> Person:
+        """Return the person whom the operator calls so, in capitals or not.
+
+        Raises:
+            ConfigurationError: There is nobody of this name.
+        """
+        with self._database.reading() as connection:
+            found = _one(connection, "folded_name = ?", _folded(name))
+        if found is None:
+            raise ConfigurationError(
+                f"There is nobody called {name[:_LONGEST_NAME]!r}.",
+                "imagerouter-mcp people list shows who there is.",
+            )
+        return found
+
+    def by_token(self, token: str) -> Person | None:
+        """Return the person to whom the operator gave a token."""
+        with self._database.reading() as connection:
+            return _one(connection, "id = (SELECT person FROM tokens WHERE token = ?)", _digest(token))
+
+    def everybody(self) -> list[tuple[Person, Limits]]:
+        """Return all people in the order of their names, each with their limits."""
+        with self._database.reading() as connection:
+            found = connection.execute(f"SELECT {_COLUMNS}, limits FROM people ORDER BY folded_name")  # noqa: S608 - our own words
+            return [(Person(*row[:-1]), Limits.from_json(row[-1])) for row in found.fetchall()]
+
+    def new_token(self, person: Person) -> str:
+        """Return a new bearer token of a person; the one that the operator gave before no longer holds."""
+        token = f"imagerouter_{secrets.token_urlsafe(32)}"
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM tokens WHERE person = ?", (person.id,))
+            connection.execute(
+                "INSERT INTO tokens (token, person) VALUES (?, ?)", (_digest(token), person.id)
+            )
+        return token
+
+    def sign_out(self, person: Person) -> None:
+        """End the token that the operator gave to a person."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM tokens WHERE person = ?", (person.id,))
+
+    def limits(self, person: str) -> Limits:
+        """Return the limits of the person with an id; the local one has none of their own."""
+        with self._database.reading() as connection:
+            found = connection.execute("SELECT limits FROM people WHERE id = ?", (person,)).fetchone()
+        return Limits.from_json(found[0]) if found else NO_LIMITS
+
+    def limit(self, person: Person, limits: Limits) -> None:
+        """Set the limits of a person; they hold from the next call on."""
+        with self._database.writing() as connection:
+            connection.execute("UPDATE people SET limits = ? WHERE id = ?", (limits.to_json(), person.id))
+
+    def remove(self, person: Person) -> None:
+        """Remove a person with their tokens, so that no request of theirs is answered any more."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM people WHERE id = ?", (person.id,))
+
+    @contextmanager
+    def committing(self, person: str, day: date) -> Generator["Committed"]:
+        """Keep everybody else from committing money until the block ends.
+
+        Args:
+            person: The id of the person who commits some.
+            day: Today, in the operator's time zone.
+        """
+        with self._database.writing() as connection:
+            yield Committed(connection, person, day)
+
+
+class Committed:
+    """What people have committed of the budget that they share.
+
+    Args:
+        connection: Within a transaction that nobody else writes beside.
+        person: The id of the person who commits more.
+        day: The day of the budget.
+    """
+
+    def __init__(self, connection: Connection, person: str, day: date) -> None:
+        self._connection = connection
+        self._person = person
+        self._day = day.isoformat()
+
+    def by_others(self) -> Decimal:
+        """Return what everybody else has spent that day, or reserved on any, in USD."""
+        found = self._connection.execute(
+            "SELECT day, spent_usd, under_way_usd FROM committed WHERE person != ?", (self._person,)
+        )
+        return sum(
+            (
+                Decimal(under_way) + (Decimal(spent) if day == self._day else 0)
+                for day, spent, under_way in found
+            ),
+            Decimal(),
+        )
+
+    def note(self, spent_usd: Decimal, under_way_usd: Decimal) -> None:
+        """Replace what is known of the person.
+
+        Args:
+            spent_usd: What the person spent that day.
+            under_way_usd: What is reserved for calls under way, of any day.
+        """
+        self._connection.execute(
+            "INSERT INTO committed (person, day, spent_usd, under_way_usd) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (person) DO UPDATE SET day = excluded.day, spent_usd = excluded.spent_usd,"
+            " under_way_usd = excluded.under_way_usd",
+            (self._person, self._day, str(spent_usd), str(under_way_usd)),
+        )
+
+
+def open_register(settings: Settings) -> People:
+    """Return the register that the operator's settings name."""
+    return People(open_database(settings.database_url, settings.data_dir / "people.sqlite3", PEOPLE))
+
+
+def checked_name(name: str) -> str:
+    """Return a name without spaces around it.
+
+    Raises:
+        ConfigurationError: It is empty, too long, or no name.
+    """
+    stripped = " ".join(name.split())
+    usable = 0 < len(stripped) <= _LONGEST_NAME and stripped.isprintable() and stripped[0].isalnum()
+    if not usable or _folded(stripped) == LOCAL.name:
+        raise ConfigurationError(
+            "This name cannot be used.",
+            f"Give one of at most {_LONGEST_NAME} characters that begins with a letter or a digit.",
+        )
+    return stripped
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.split()).casefold()
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
+
+
+def _one(connection: Connection, where: str, value: str) -> Person | None:
+    found: Any = connection.execute(f"SELECT {_COLUMNS} FROM people WHERE {where}", (value,)).fetchone()  # noqa: S608 - our own words
+    return Person(*found) if found else None

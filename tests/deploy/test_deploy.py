@@ -1,0 +1,88 @@
+"""Each file in `deploy/` passes the checker of its kind, and they agree with the server and each other."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from imagerouter_mcp.settings import Settings
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+Checked = Callable[..., str]
+DOMAIN = {"DOMAIN": "pictures.example"}
+
+
+def test_compose_takes_its_file(checked: Checked, tmp_path: Path) -> None:
+    shutil.copytree(DEPLOY, tmp_path / "deploy")
+    (tmp_path / "deploy/imagerouter-mcp.env").write_text("IMAGEROUTER_API_KEY=0123\n")
+    file = str(tmp_path / "deploy/compose.yaml")
+    told = checked("docker-compose", "--file", file, "--profile", "two", "config", **DOMAIN)
+    assert "IMAGEROUTER_PUBLIC_URL: https://pictures.example" in told
+    assert told.count("stop_grace_period: 5m20s") == 2
+
+
+def test_caddy_takes_its_file(checked: Checked) -> None:
+    told = checked("caddy", "validate", "--config", "Caddyfile", "--adapter", "caddyfile", **DOMAIN)
+    assert "Valid configuration" in told
+    checked("caddy", "fmt", "--diff", "Caddyfile")
+
+
+def test_hadolint_has_nothing_against_the_dockerfile(checked: Checked) -> None:
+    assert checked("hadolint", "../Dockerfile") == ""
+
+
+def test_kustomize_builds_what_kubernetes_takes(checked: Checked) -> None:
+    built = checked("kubectl", "kustomize", "kubernetes")
+    assert "image: images.example/imagerouter-mcp:" in built
+    assert built.count("app.kubernetes.io/name: imagerouter-mcp") >= 8, "each part carries the label"
+
+
+@pytest.mark.long
+def test_kubernetes_takes_every_part(checked: Checked, tmp_path: Path) -> None:
+    built = tmp_path / "built.yaml"
+    built.write_text(checked("kubectl", "kustomize", "kubernetes"))
+    told = checked("kubernetes-validate", "--strict", str(built))
+    assert told.count(" passed ") == 5
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="the unit for systemd: there is none here"
+)
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    unit = (DEPLOY / "imagerouter-mcp.service").read_text("utf-8")
+    here = tmp_path / "imagerouter-mcp.service"
+    here.write_text(unit.replace("/usr/local/bin/imagerouter-mcp", str(shutil.which("env"))))
+    command = [str(shutil.which("systemd-analyze")), "verify", str(here)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the system's own
+    assert (ended.returncode, ended.stdout + ended.stderr) == (0, "")
+
+
+def test_every_setting_in_it_is_one() -> None:
+    named = {
+        name
+        for file in DEPLOY.rglob("*")
+        if file.is_file()
+        for name in re.findall(r"IMAGEROUTER_[A-Z_]+", file.read_text("utf-8"))
+    }
+    assert len(named) > 8
+    assert named <= {f"IMAGEROUTER_{field.upper()}" for field in Settings.model_fields}
+
+
+def test_each_waits_longer_than_the_server_drains_and_finishes() -> None:
+    for file, waits, drain in (
+        ("compose.yaml", r"stop_grace_period: (\d+)s", r'DRAIN_SECONDS: "(\d+)"'),
+        ("kubernetes/deployment.yaml", r"terminationGracePeriodSeconds: (\d+)", None),
+        ("imagerouter-mcp.service", r"TimeoutStopSec=(\d+)", None),
+    ):
+        text = (DEPLOY / file).read_text("utf-8")
+        drained = _number(drain, text) if drain else 10
+        assert _number(waits, text) >= drained + 300 + 10
+
+
+def _number(pattern: str, text: str) -> int:
+    found = re.search(pattern, text)
+    assert found
+    return int(found[1])

@@ -1,0 +1,172 @@
+"""What an operator sees of an HTTP server: metrics on a port of their own, and a log as JSON."""
+
+import asyncio
+import json
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, closing
+from typing import Any
+
+import anyio
+import httpx
+import httpx2
+import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from imagerouter_mcp.sandbox.service.accounts import KEY
+from patience import PATIENCE_SECONDS, until
+from support.http_serving import COMMAND, Serving, serving
+
+TOKEN = "operators-token-0123456789abcdef0123456789"  # noqa: S105 - of these tests
+LINK_SECRET = "operators-link-secret-0123456789abcdef"  # noqa: S105 - of these tests
+PLANTED = "PLANTED"
+"""In every text that a caller sends."""
+PAID = "openai/gpt-image-1.5"
+SAMPLE = re.compile(r"^(imagerouter_mcp_\w+?)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
+
+
+@pytest.fixture
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    """Return an environment with secrets that must not be told."""
+    return {**environment, "IMAGEROUTER_MCP_TOKEN": TOKEN, "IMAGEROUTER_LINK_SECRET": LINK_SECRET}
+
+
+@pytest.fixture
+def port() -> int:
+    """Return a port that was free a moment ago."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        return free.getsockname()[1]
+
+
+@asynccontextmanager
+async def connection(running: Serving, era: str = "auto") -> AsyncGenerator[Client]:
+    """Connect with the token."""
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=30) as http,
+        Client(streamable_http_client(running.url, http_client=http), mode=era) as client,
+    ):
+        yield client
+
+
+def logged(running: Serving, message: str) -> list[dict[str, Any]]:
+    """Return the lines of the log, all of them JSON, whose message contains a text."""
+    lines = [json.loads(line) for line in running.log.read_text("utf-8").splitlines()]
+    assert all({"time", "level", "logger", "message"} <= line.keys() for line in lines)
+    return [line for line in lines if message in line["message"]]
+
+
+async def test_the_log_as_json_tells_of_each_call_and_nothing_private(
+    environment: dict[str, str], era: str
+) -> None:
+    environment["IMAGEROUTER_LOG_FORMAT"] = "json"
+    with serving(environment) as running:
+        async with connection(running, era) as client:
+            prompt = f"{PLANTED} fox"
+            made = await client.call_tool("generate_image", {"prompt": prompt, "model": PAID})
+            for model in ("sandbox/charged-failure", "sandbox/refused", PLANTED):
+                await client.call_tool("generate_image", {"prompt": prompt, "model": model})
+            await client.call_tool("generate_image", {"prompt": [PLANTED], PLANTED: PLANTED})
+            await client.call_tool("list_images", {"query": PLANTED, "cursor": PLANTED})
+            await client.call_tool("show_image", {"image": PLANTED})
+            source = f"http://127.0.0.1:9/{PLANTED}.png?signature={PLANTED}"
+            await client.call_tool(
+                "edit_image", {"images": [source], "prompt": PLANTED, "model": "test/test"}
+            )
+        for headers in ({"Authorization": f"Bearer {PLANTED}"}, {"X-Api-Key": PLANTED}):
+            link = f"{running.base}/files/img_0000?signature={PLANTED}"
+            await get(link, **headers)
+        await until(lambda: len(logged(running, "/files/img_0000")) == 2)
+        (called, *_) = logged(running, "generate_image answered: ok")
+        assert made.structured_content
+        ids = [call["request_id"] for call in logged(running, " answered: ")]
+        assert len(set(ids)) == len(ids) == 8
+        assert set(ids) <= {line["request_id"] for line in logged(running, "POST /mcp 200")}
+        assert (called["person"], called["tool"], called["outcome"]) == ("local", "generate_image", "ok")
+        assert called["generation"] == made.structured_content["generation"]
+        (ended, *_) = logged(running, "ended: ok")
+        assert float(ended["cost_usd"]) == made.structured_content["cost_usd"]
+        assert (ended["model"], ended["request_id"]) == (PAID, called["request_id"])
+        (request, *_) = logged(running, "/files/img_0000")
+        assert (request["status"], request["path"]) == (403, "/files/img_0000")
+        said = running.log.read_text("utf-8")
+    for private in (PLANTED, TOKEN, LINK_SECRET, KEY):
+        assert private not in said
+
+
+async def get(address: str, **headers: str) -> httpx.Response:
+    """Request an address without the token."""
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+        return await http.get(address, headers=headers)
+
+
+async def samples(port: int) -> dict[str, float]:
+    """Return what is measured, by name and labels as they are written."""
+    text = (await get(f"http://127.0.0.1:{port}/metrics")).raise_for_status().text
+    return {f"{name}{{{labels or ''}}}": float(value) for name, labels, value in SAMPLE.findall(text)}
+
+
+async def test_metrics_tell_of_calls_money_refusals_and_what_is_under_way(
+    environment: dict[str, str], port: int
+) -> None:
+    environment |= {"IMAGEROUTER_METRICS_PORT": str(port), "IMAGEROUTER_CONCURRENCY": "1"}
+    environment["IMAGEROUTER_MAX_COST_USD"] = "0.5"
+    with serving(environment) as running:
+        async with connection(running) as client, anyio.create_task_group() as calls:
+            made = await client.call_tool("generate_image", {"prompt": "A fox", "model": PAID})
+            assert made.structured_content
+            failing = {"prompt": "A fox", "model": "sandbox/charged-failure"}
+            await client.call_tool("generate_image", failing)
+            await client.call_tool("generate_image", {"prompt": "A fox", "model": PAID, "n": 8})
+            await client.call_tool(PLANTED, {})
+            await get(running.url)
+            found = await samples(port)
+            assert found['imagerouter_mcp_tool_calls_total{outcome="ok",tool="generate_image"}'] == 1
+            assert found['imagerouter_mcp_tool_calls_total{outcome="budget",tool="generate_image"}'] == 1
+            assert found['imagerouter_mcp_tool_calls_total{outcome="arguments",tool="unknown"}'] == 1
+            cost = found[f'imagerouter_mcp_cost_usd_total{{model="{PAID}"}}']
+            assert cost == pytest.approx(made.structured_content["cost_usd"])
+            assert found['imagerouter_mcp_cost_usd_total{model="sandbox/charged-failure"}'] == 0.04
+            assert found['imagerouter_mcp_generations_total{outcome="ok"}'] == 1
+            for stage in ("prepare", "queue", "service", "deliver"):
+                assert found[f'imagerouter_mcp_stage_seconds_count{{stage="{stage}"}}'] >= 1
+                assert found[f'imagerouter_mcp_stages_under_way{{stage="{stage}"}}'] == 0
+            assert found['imagerouter_mcp_http_requests_total{path="/mcp",status="401"}'] == 1
+            slow = {"prompt": "A fox", "model": "sandbox/slow-600"}
+            for prompt in ("A fox", "An owl"):
+                calls.start_soon(client.call_tool, "generate_image", {**slow, "prompt": prompt})
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while await under_way(port) != (1, 1):
+                    pass
+            calls.cancel_scope.cancel()
+        assert PLANTED not in str(await samples(port))
+        assert " answered: " not in running.said, "the text of the log stays as it is"
+
+
+async def under_way(port: int) -> tuple[float, float]:
+    """Return how many requests the service works on, and how many wait for their turn."""
+    found = await samples(port)
+    return (
+        found['imagerouter_mcp_stages_under_way{stage="service"}'],
+        found['imagerouter_mcp_stages_under_way{stage="queue"}'],
+    )
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_served(environment: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        environment["IMAGEROUTER_METRICS_PORT"] = str(taken.getsockname()[1])
+        ended = subprocess.run(  # noqa: S603 - our own command
+            [*COMMAND, "http", "--port", "0"], env=environment, capture_output=True, text=True, check=False
+        )
+    assert ended.returncode == 1
+    assert "Set IMAGEROUTER_METRICS_PORT to another port." in ended.stderr
+
+
+def test_nothing_of_it_is_imported_where_it_is_not_asked_for(environment: dict[str, str]) -> None:
+    words = "import sys, imagerouter_mcp.cli.serve_http; print('prometheus_client' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", words], env=environment, capture_output=True, check=True)  # noqa: S603 - ours
+    assert told.stdout.strip() == b"False"
