@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ FRESH = {
     "popularity": "json-objects-model",
     "models": "normal",
     "service": "february",
+    "held": True,
     "rate_limit": 0,
     "rate_window_seconds": 1,
 }
@@ -80,7 +82,7 @@ def session_sandbox() -> Iterator[tuple[Sandbox, httpx.Client]]:
     """Run one sandbox for the session, with a client for its control endpoints; tests use `sandbox`."""
     with (
         running_faulty_sandbox(heartbeat_seconds=HEARTBEAT_SECONDS) as running,
-        httpx.Client(base_url=running.base_url, timeout=10, trust_env=False) as client,
+        httpx.Client(base_url=running.base_url, timeout=60, trust_env=False) as client,
     ):
         yield running, client
 
@@ -104,7 +106,7 @@ def settings(sandbox: Sandbox, tmp_path: Path) -> Settings:
         output_dir=tmp_path / "pictures",
         data_dir=tmp_path / "data",
         stall_seconds=5,
-        timeout=20,
+        timeout=60,
     )
 
 
@@ -234,9 +236,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Let the processes that tests start react to SIGINT; a shell has its background jobs ignore it."""
+    """Make the tests independent of who starts them, and when.
+
+    A shell has its background jobs ignore SIGINT, and so would the processes that tests start. And what was
+    spent an hour ago was spent today only while no midnight is near.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(time, "tzset"):
+        os.environ["TZ"] = f"Noon{datetime.now(UTC).hour - 12:+}"
+        time.tzset()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -124,7 +124,14 @@ class Fetcher:
         await self._http.aclose()
 
     async def download(
-        self, url: str, target: BinaryIO, *, max_bytes: int, seconds: float, purpose: Purpose = "source"
+        self,
+        url: str,
+        target: BinaryIO,
+        *,
+        max_bytes: int,
+        seconds: float,
+        purpose: Purpose = "source",
+        max_redirects: int = MAX_REDIRECTS,
     ) -> int:
         """Download an address into a file, replacing the file's content.
 
@@ -134,6 +141,7 @@ class Fetcher:
             max_bytes: The largest accepted size.
             seconds: Time limit for the whole download.
             purpose: What it is for; a result may also come from the service's own origin if that is private.
+            max_redirects: How many redirects are followed.
 
         Returns:
             The size in bytes.
@@ -145,7 +153,7 @@ class Fetcher:
         target.truncate()
         try:
             with anyio.fail_after(seconds):
-                async with self._open(url, purpose) as response:
+                async with self._open(url, purpose, max_redirects) as response:
                     return await _copy(response, target, max_bytes)
         except TimeoutError:
             raise FetchError(f"it takes longer than {seconds:g} seconds", passing=True) from None
@@ -163,9 +171,9 @@ class Fetcher:
             raise FetchError(f"the connection failed ({reason})", passing=True) from error
 
     @asynccontextmanager
-    async def _open(self, url: str, purpose: Purpose) -> AsyncGenerator[httpx.Response]:
+    async def _open(self, url: str, purpose: Purpose, max_redirects: int) -> AsyncGenerator[httpx.Response]:
         """Send the request and follow redirects one by one, checking each address before it is requested."""
-        for _ in range(MAX_REDIRECTS + 1):
+        for _ in range(max_redirects + 1):
             _check(url)
             async with self._http.stream(
                 "GET", url, timeout=self._timeout, extensions={PURPOSE: purpose}
@@ -178,7 +186,9 @@ class Fetcher:
                     raise FetchError(f"it answers with status {status}", passing=status in _PASSING)
                 yield response
                 return
-        raise FetchError(f"it redirects more than {MAX_REDIRECTS} times")
+        raise FetchError(
+            f"it redirects more than {max_redirects} times" if max_redirects else "it redirects elsewhere"
+        )
 
 
 async def _check_redirect(response: httpx.Response) -> None:
@@ -222,4 +232,5 @@ async def _copy(response: httpx.Response, target: BinaryIO, max_bytes: int) -> i
 
 
 def _too_large(max_bytes: int) -> str:
-    return f"it is larger than {math.ceil(max_bytes / 2**20)} MiB"
+    shown = f"{math.ceil(max_bytes / 2**20)} MiB" if max_bytes >= 2**20 else f"{max_bytes // 1024} KiB"
+    return f"it is larger than {shown}"

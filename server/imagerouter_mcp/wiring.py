@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from imagerouter_mcp.generation.descriptors import Descriptors
     from imagerouter_mcp.generation.sources import Sources
     from imagerouter_mcp.generation.step_runner import StepRunner
+    from imagerouter_mcp.sign_in.sign_in import SignIn
 
 
 class Shared:
@@ -63,6 +64,21 @@ class Shared:
         if isinstance(self._settings, ConfigurationError):
             raise self._settings
         return self._settings
+
+    @cached_property
+    def sign_in(self) -> "SignIn":
+        """How several people sign in."""
+        from imagerouter_mcp.sign_in.sign_in import open_sign_in
+
+        return open_sign_in(self.settings.data_dir, lambda: self._document_fetcher)
+
+    @cached_property
+    def _document_fetcher(self) -> "Fetcher":
+        """Downloads what whoever begins a sign-in names, and never from a private address."""
+        from imagerouter_mcp.addresses import Policy
+        from imagerouter_mcp.fetch import Fetcher
+
+        return Fetcher(Policy(), self.settings.stall_seconds)
 
     @cached_property
     def catalogue(self) -> "Catalogue":
@@ -156,6 +172,10 @@ class Shared:
     async def close(self) -> None:
         """Close all connections."""
         built = self.__dict__
+        if "sign_in" in built:
+            self.sign_in.close()
+        if "_document_fetcher" in built:
+            await self._document_fetcher.aclose()
         if "_http" in built:
             await self._http.aclose()
         if "fetcher" in built:

@@ -102,7 +102,13 @@ def authorize(asked: Asked) -> Said:
     if asked.query["response_type"] != ["code"]:
         back = f"{asked.query['redirect_uri'][0]}?error=unsupported_response_type&iss={asked.base}"
         return Said(302, headers={"Location": back})
-    return Said(302, headers={"Location": "/consent?handle=1"})
+    return Said(302, headers={"Location": "/consent?handle=1", "Set-Cookie": "handle=2; HttpOnly; Path=/"})
+
+
+def consent(asked: Asked) -> Said:
+    if asked.headers.get("Cookie") != "handle=2":
+        return Said(400)
+    return Said(200, {}, {"Content-Security-Policy": "frame-ancestors 'none'"})
 
 
 IN_ORDER: dict[str, Answer] = {
@@ -116,7 +122,7 @@ IN_ORDER: dict[str, Answer] = {
     "/register": register,
     "/token": token,
     "/authorize": authorize,
-    "/consent": lambda _: Said(200, {}, {"Content-Security-Policy": "frame-ancestors 'none'"}),
+    "/consent": consent,
 }
 """A server that does all that web hosts need."""
 

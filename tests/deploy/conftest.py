@@ -20,6 +20,12 @@ def program(name: str) -> str:
 
 
 @pytest.fixture
+def caddy() -> str:
+    """Return the path of Caddy."""
+    return program("caddy")
+
+
+@pytest.fixture
 def checked(tmp_path: Path) -> Checked:
     """Return a function that runs a checker in `deploy/`, requires success, and returns what it says."""
 

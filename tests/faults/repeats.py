@@ -178,7 +178,7 @@ def _cases() -> Iterator[Case]:
                 f"{transport} {loss}, the same call {moment.when}",
                 f"the same call over {transport}",
                 partial(_repeat, transport=transport, loss=loss, moment=moment, asked=asked, form=form),
-                ("auto", "legacy"),
+                ("auto", "legacy") if transport == "HTTP" else ("auto",),
                 long=(transport, loss, moment.when, asked, form) not in short,
                 variant=f"{asked}, {form}",
             )

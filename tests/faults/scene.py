@@ -25,7 +25,7 @@ STALL_SECONDS = 2.0
 QUICK, SOON = "sandbox/slow-0", "sandbox/slow-1"
 """Models that work, at once and after a second."""
 COMMAND = (sys.executable, "-m", "imagerouter_mcp")
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 120.0
 _LOOK_SECONDS = 0.005
 _GENERATIONS = "/v1/openai/"
 _Kept = TypeVar("_Kept")
@@ -56,7 +56,9 @@ class Scene:
     _shared: "tuple[Mapping[str, str], Sequence[str], SdkHost] | None" = None
 
     def __post_init__(self) -> None:
-        kept = {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COV")}
+        kept = {
+            name: value for name, value in os.environ.items() if name in ("PATH", "TZ") or name[:3] == "COV"
+        }
         self.environment = {
             **kept,
             "HOME": str(self.folder),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
-USUAL = 150
+USUAL = 300
 SECONDS = 20.0
 """An attempt that takes longer counts as a hang, even on two shared cores."""
 CPU_SECONDS = 1.0

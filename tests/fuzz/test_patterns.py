@@ -28,5 +28,5 @@ def test_no_text_keeps_a_pattern_busy(fuzz: Fuzz) -> None:
     fuzz(
         st.tuples(st.sampled_from(uses()), numbers).map(lambda drawn: (drawn[0], *drawn[1])),
         attempt,
-        usual=100,
+        usual=200,
     )

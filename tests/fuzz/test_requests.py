@@ -124,4 +124,4 @@ def test_every_source_becomes_a_picture_or_a_sentence(fuzz: Fuzz) -> None:
     def attempt(texts: list[str]) -> None:
         anyio.run(open_all, texts)
 
-    fuzz(st.lists(sources, min_size=1, max_size=8), attempt, usual=75)
+    fuzz(st.lists(sources, min_size=1, max_size=8), attempt, usual=150)

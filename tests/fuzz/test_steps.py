@@ -36,4 +36,4 @@ def test_steps_in_any_words_are_understood_or_refused(fuzz: Fuzz) -> None:
             assert is_visible(str(error))  # noqa: PT017 - either outcome is right, and each is looked at
             assert len(str(error)) < 6000  # noqa: PT017 - as above
 
-    fuzz(st.tuples(st.lists(steps, max_size=6), st.integers(1, 4), sides, sides), attempt, usual=500)
+    fuzz(st.tuples(st.lists(steps, max_size=6), st.integers(1, 4), sides, sides), attempt, usual=1000)

@@ -17,7 +17,7 @@ Fuzz = Callable[..., None]
 KEY = "sk-7f3a/Qx9+Zb2Lm8Vt5Kd4Rw1Hy6Np0Cs3Ge"
 REDACTOR = Redactor(SecretStr(KEY))
 LONGEST = 50_000
-USUAL = 15
+USUAL = 30
 
 pieces = st.sampled_from(
     [

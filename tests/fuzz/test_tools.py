@@ -132,4 +132,4 @@ def test_every_call_is_answered_in_words(
         for block in result.content:
             assert not STEERING.search(getattr(block, "text", ""))
 
-    fuzz(calls(tools, source), attempt, usual=300)
+    fuzz(calls(tools, source), attempt, usual=600)

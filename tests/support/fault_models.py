@@ -7,6 +7,7 @@ videos. "Charged" marks those where the money stays spent although no result arr
 | `sandbox/…` | what happens |
 |---|---|
 | `slow-N` | takes N seconds (any number, such as `slow-0.5`), with heartbeats |
+| `held` | takes until `PUT /sandbox/settings` says `{"held": false}`, with heartbeats |
 | `status-500` | status 500, JSON error |
 | `html-502` | status 502, a gateway's HTML page |
 | `html-504` | status 504, a gateway's HTML page; charged |
@@ -103,7 +104,16 @@ _GROUPS: Final[dict[Group, tuple[str, ...]]] = {
         "refund-failure",
     ),
     "stream": ("stalled", "vanished", "stalled-after-heartbeats", "cut", "garbage", "huge-b64"),
-    "answer": ("dear", "three-pictures", "empty-data", "no-url", "data-prefix", "bad-base64", "public-link"),
+    "answer": (
+        "held",
+        "dear",
+        "three-pictures",
+        "empty-data",
+        "no-url",
+        "data-prefix",
+        "bad-base64",
+        "public-link",
+    ),
     "picture": (
         "wrong-type",
         "truncated-image",

@@ -23,10 +23,11 @@ SLOW_LIST_SECONDS: Final = 5.0
 """How long the model list takes when it is set to be slow."""
 _LONGEST_PAUSE: Final = 3600
 """Seconds."""
-_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+_CHOICES: Final[Mapping[str, tuple[str | bool, ...]]] = {
     "popularity": POPULARITY,
     "models": MODELS,
     "service": SERVICE,
+    "held": (True, False),
 }
 _DURATIONS: Final = ("heartbeat_seconds", "latency_seconds", "rate_window_seconds")
 _RATE: Final = "rate_limit"
@@ -86,7 +87,7 @@ def _problem(wanted: Any) -> str | None:  # noqa: ANN401 - JSON
         return "The settings are an object."
     for name, value in wanted.items():  # pyright: ignore[reportUnknownVariableType] - JSON
         if name in _CHOICES and value not in _CHOICES[name]:
-            return f"'{name}' is one of: {', '.join(_CHOICES[name])}"
+            return f"'{name}' is one of: {', '.join(map(str, _CHOICES[name]))}"
         if name in _DURATIONS and not (isinstance(value, int | float) and 0 <= value <= _LONGEST_PAUSE):
             return f"'{name}' is a number of seconds from 0 to {_LONGEST_PAUSE}"
         if name == _RATE and not (isinstance(value, int) and value >= 0):

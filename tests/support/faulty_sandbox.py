@@ -47,6 +47,8 @@ HUGE_BASE64_BYTES: Final = 192 * 2**20
 _MIB: Final = 2**20
 _BEATS_BEFORE_TROUBLE: Final = 2
 _DEAR: Final = 0.03
+_LOOK_SECONDS: Final = 0.01
+"""How often `held` looks whether it may answer."""
 _GATEWAY_PAGE: Final = (
     "<html>\r\n<head><title>{status}</title></head>\r\n<body>\r\n<center><h1>{status}</h1></center>\r\n"
     "<hr><center>cloudflare</center>\r\n</body>\r\n</html>\r\n"
@@ -100,6 +102,8 @@ class _FaultyProviders(dict[str, Provider]):
 def _provider(fault: Fault, state: SandboxState) -> Provider:
     async def provide(request: ValidRequest, provider_id: str) -> ProviderAnswer:
         await state.pause(fault.seconds)
+        while fault.name == "held" and _is_held(state):
+            await state.pause(_LOOK_SECONDS)
         if fault.group == "error":
             return await _fail(fault, state)
         if fault.group == "picture":
@@ -116,6 +120,11 @@ def _provider(fault: Fault, state: SandboxState) -> Provider:
         )
 
     return provide
+
+
+def _is_held(state: SandboxState) -> bool:
+    assert isinstance(state.settings, FaultySettings)
+    return state.settings.held and not state.closing.is_set()
 
 
 async def _fail(fault: Fault, state: SandboxState) -> ProviderAnswer:

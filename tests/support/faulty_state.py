@@ -38,11 +38,13 @@ class FaultySettings(SandboxSettings):
         popularity: How `POST /operations/get-popular-models` answers.
         models: How `GET /v1/models` answers: in which shape, or how it fails.
         service: Which generation of the service it is.
+        held: Whether `sandbox/held` waits with its answers.
     """
 
     popularity: Popularity = "json-objects-model"
     models: Models = "normal"
     service: Service = "february"
+    held: bool = True
 
 
 def first_time(app: Starlette, what: str) -> bool:

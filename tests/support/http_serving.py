@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,8 @@ from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
-CLOSING_SECONDS = 3
-"""How long an idle server may take to exit."""
+ENDS_WITHIN = 15
+"""Seconds; less than the grace that a server gives to what was sent, for which an idle one does not wait."""
 ACCEPT = {"Accept": "application/json, text/event-stream"}
 _READY = "Serving MCP at "
 
@@ -46,7 +46,7 @@ class Serving:
                 self.process.wait(timeout=0.02)
         return found
 
-    def end(self, how: signal.Signals, seconds: float = CLOSING_SECONDS) -> tuple[int, str]:
+    def end(self, how: signal.Signals, seconds: float = ENDS_WITHIN) -> tuple[int, str]:
         """Send a signal and return the exit status and the log."""
         self.process.send_signal(how)
         self.process.wait(timeout=seconds)
@@ -55,7 +55,10 @@ class Serving:
 
 @contextmanager
 def serving(
-    environment: Mapping[str, str], *options: str, descriptors: int | None = None
+    environment: Mapping[str, str],
+    *options: str,
+    descriptors: int | None = None,
+    within: Sequence[str] = (),
 ) -> Generator[Serving]:
     """Run a server on a free port; kill it at the end of the block if it still runs.
 
@@ -63,8 +66,9 @@ def serving(
         environment: All of its variables.
         options: Further words of the command.
         descriptors: How many it may have, if that is not to be the system's choice.
+        within: A command that is to start it.
     """
-    command = [*COMMAND, "http", "--port", "0", *options]
+    command = [*within, *COMMAND, "http", "--port", "0", *options]
     if descriptors:
         command = ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh", *command]
     # A pipe that nobody reads would fill and hold up the server.
@@ -104,7 +108,7 @@ def bare_environment(home: Path) -> dict[str, str]:
 
 
 def _is_needed(name: str) -> bool:
-    return name in ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR") or name.startswith("COVERAGE_")
+    return name in ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "TZ") or name.startswith("COVERAGE_")
 
 
 def sandbox_environment(sandbox: Sandbox, home: Path) -> dict[str, str]:

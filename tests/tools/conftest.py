@@ -165,6 +165,12 @@ def made(journal: Callable[[], list[dict[str, Any]]]) -> Callable[[], list[dict[
 
 
 @pytest.fixture
+def let_go(change_sandbox: Callable[..., None]) -> Callable[[], None]:
+    """Has `sandbox/held` give all its answers."""
+    return lambda: change_sandbox(held=False)
+
+
+@pytest.fixture
 def photo() -> Image.Image:
     """A picture without two equal neighbours, and without grey that an inversion would leave as it is."""
     ramp = Image.linear_gradient("L")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from mcp import Client
+from mcp.types import CallToolResult
 from PIL import Image
 
 from imagerouter_mcp.gallery.entries import OPEN_STATES
@@ -19,13 +20,16 @@ from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
-from patience import at_once, until
+from patience import PATIENCE_SECONDS, at_once, until
 from support.eras import in_both_eras
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Change = Callable[..., None]
+LetGo = Callable[[], None]
 
 SLOW = {"model": "sandbox/slow-0.3", "size": "256x256"}
+HELD = {"model": "sandbox/held", "size": "256x256"}
+"""Answered once the test lets it go."""
 FAST = {"model": "sandbox/slow-0", "size": "256x256"}
 EACH_ITS_OWN = {"handle", "path", "url", "generation", "latency_ms", "bytes"}
 """What differs between two results of the same wish."""
@@ -79,6 +83,16 @@ async def under_way(
         await cancel(task)
 
 
+async def listening(host: Any, told: list[str], **wish: object) -> CallToolResult:  # noqa: ANN401 - conftest's Host
+    """Have a picture made, and note what is told meanwhile."""
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        del progress, total
+        told.append(message or "")
+
+    return await host.client.call_tool("generate_image", wish, progress_callback=note)
+
+
 async def cancel(task: "asyncio.Task[Any]") -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
@@ -87,41 +101,42 @@ async def cancel(task: "asyncio.Task[Any]") -> None:
 
 async def collected(host: Any, handle: str) -> Any:  # noqa: ANN401 - conftest's Host and Told
     """What a host that keeps asking is told in the end."""
-    for _ in range(50):
-        told = await host("get_generation", generation=handle)
-        assert not told.failed, (told.text, told.fields)
-        if "ask_again_seconds" not in told.fields:
-            return told
-    raise TimeoutError
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            told = await host("get_generation", generation=handle)
+            assert not told.failed, (told.text, told.fields)
+            if "ask_again_seconds" not in told.fields:
+                return told
 
 
 NOT_CHARGED_AGAIN = "This is the result of the same call made before; nothing was charged again."
 
 KINDS: dict[str, tuple[str, dict[str, object]]] = {
-    "one": ("generate_image", {**SLOW, "quality": "low"}),
+    "one": ("generate_image", {**HELD, "quality": "low"}),
     "the person's model": ("generate_image", {"size": "256x256"}),
-    "three": ("generate_image", {**SLOW, "n": 3}),
+    "three": ("generate_image", {**HELD, "n": 3}),
     "several models": (
         "compare_models",
-        {"models": ["sandbox/slow-0.3", "test/test", "sandbox/moderated"], "size": "256x256"},
+        {"models": ["sandbox/held", "test/test", "sandbox/moderated"], "size": "256x256"},
     ),
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_what_is_handed_off_is_collected_as_it_would_have_been_answered(
-    connect: Hosts, sandbox: Sandbox, kind: str
+    connect: Hosts, sandbox: Sandbox, let_go: LetGo, kind: str
 ) -> None:
     tool, arguments = KINDS[kind]
-    wish = {"prompt": "A fox", "model": "sandbox/slow-0.3", **arguments}
+    wish = {"prompt": "A fox", "model": "sandbox/held", **arguments}
     if tool == "compare_models" or kind == "the person's model":
         del wish["model"]
-    async with connect(wait_seconds=0.1, model="sandbox/slow-0.3") as host:
+    async with connect(wait_seconds=0.1, model="sandbox/held") as host:
         handed_off = await host(tool, **wish)
         assert not handed_off.failed, handed_off.text
+        let_go()
         late = await collected(host, handed_off.fields["generation"])
     sandbox.app.state.sandbox.takes.clear()  # the same prompt would give another picture
-    async with connect(model="sandbox/slow-0.3") as host:
+    async with connect(model="sandbox/held") as host:
         direct = await host(tool, **wish, again=True)
         by_another = await host("get_generation", generation=late.fields["generation"])
     assert handed_off.fields["state"] in ("preparing", "queued", "working")
@@ -141,10 +156,11 @@ async def test_what_is_handed_off_is_collected_as_it_would_have_been_answered(
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 async def test_collecting_costs_nothing_however_often_and_by_whichever_handle(
-    connect: Hosts, sandbox: Sandbox
+    connect: Hosts, sandbox: Sandbox, let_go: LetGo
 ) -> None:
     async with connect(wait_seconds=0.1) as host:
-        handed_off = await host("generate_image", prompt="A fox", n=2, **SLOW)
+        handed_off = await host("generate_image", prompt="A fox", n=2, **HELD)
+        let_go()
         first = await collected(host, handed_off.fields["generation"])
         again = [
             await host("get_generation", generation=handle)
@@ -154,18 +170,16 @@ async def test_collecting_costs_nothing_however_often_and_by_whichever_handle(
     assert len(asked(sandbox)) == 2
 
 
-@pytest.mark.parametrize(("wait", "most"), [(0, 1), (3600, 3)])
+@pytest.mark.parametrize(("wait", "may"), [(0, 3600), (3600, 0.1)])
 async def test_collecting_waits_no_longer_than_it_was_told_or_the_server_may(
-    connect: Hosts, sandbox: Sandbox, wait: float, most: float
+    connect: Hosts, sandbox: Sandbox, wait: float, may: float
 ) -> None:
-    async with connect(wait_seconds=0.1, grace_seconds=0) as host:
-        handed_off = await host("generate_image", prompt="A fox", model="sandbox/slow-5", size="256x256")
+    async with connect(wait_seconds=0.1, grace_seconds=0) as host, connect(wait_seconds=may) as other:
+        handed_off = await host("generate_image", prompt="A fox", **HELD)
         await until(lambda: asked(sandbox))
-        began = asyncio.get_running_loop().time()
-        told = await host("get_generation", generation=handed_off.fields["generation"], wait=wait)
-        took = asyncio.get_running_loop().time() - began
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            told = await other("get_generation", generation=handed_off.fields["generation"], wait=wait)
     assert told.fields["state"] == "working"
-    assert took < most
 
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
@@ -198,13 +212,14 @@ async def test_the_same_call_joins_while_the_first_runs(connect: Hosts, sandbox:
 
 @in_both_eras
 async def test_a_call_that_was_cancelled_is_answered_when_it_is_made_again(
-    connect: Hosts, sandbox: Sandbox
+    connect: Hosts, sandbox: Sandbox, let_go: LetGo
 ) -> None:
     async with connect() as host:
-        async with under_way(sandbox, host, "generate_image", prompt="A fox", **SLOW):
+        async with under_way(sandbox, host, "generate_image", prompt="A fox", **HELD):
             pass
-        joined = await host("generate_image", prompt="A fox", **SLOW)
-        afterwards = await host("generate_image", prompt="A fox", **SLOW)
+        let_go()
+        joined = await host("generate_image", prompt="A fox", **HELD)
+        afterwards = await host("generate_image", prompt="A fox", **HELD)
     assert not joined.failed, joined.text
     assert "was cancelled after the request had left" in joined.text
     assert afterwards.path == joined.path
@@ -212,13 +227,14 @@ async def test_a_call_that_was_cancelled_is_answered_when_it_is_made_again(
 
 
 async def test_what_arrived_after_its_call_was_cancelled_is_stored_and_answers_the_same_call(
-    connect: Hosts, sandbox: Sandbox
+    connect: Hosts, sandbox: Sandbox, let_go: LetGo
 ) -> None:
     async with connect() as host:
-        async with under_way(sandbox, host, "generate_image", prompt="A fox", **SLOW):
+        async with under_way(sandbox, host, "generate_image", prompt="A fox", **HELD):
             pass
+        let_go()
         listed = await _recorded(host)
-        joined = await host("generate_image", prompt="A fox", **SLOW)
+        joined = await host("generate_image", prompt="A fox", **HELD)
     assert joined.image["handle"] == listed["images"][0]["handle"]
     assert len(asked(sandbox)) == 1
 
@@ -232,19 +248,20 @@ async def _recorded(host: Any) -> dict[str, Any]:  # noqa: ANN401 - conftest's H
             if not any(entry["state"] in OPEN_STATES for entry in listed["unfinished"]):
                 return listed
 
-    return await asyncio.wait_for(look(), 5)
+    return await asyncio.wait_for(look(), PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 async def test_what_was_handed_off_and_not_collected_answers_the_same_call(
-    connect: Hosts, sandbox: Sandbox
+    connect: Hosts, sandbox: Sandbox, let_go: LetGo
 ) -> None:
     async with connect(wait_seconds=0.1) as host:
-        handed_off = await host("generate_image", prompt="A fox", **SLOW)
+        handed_off = await host("generate_image", prompt="A fox", **HELD)
+        let_go()
         await until(lambda: [entry["outcome"] for entry in asked(sandbox)] == ["made"])
-        told = await host("generate_image", prompt="A fox", **SLOW)
+        told = await host("generate_image", prompt="A fox", **HELD)
         told = await collected(host, told.fields["generation"])
-        another = await host("generate_image", prompt="A fox", again=True, **SLOW)
+        another = await host("generate_image", prompt="A fox", again=True, **HELD)
     assert told.fields["generation"] == handed_off.fields["generation"]
     assert another.fields["generation"] != handed_off.fields["generation"]
     assert len(asked(sandbox)) == 2
@@ -325,13 +342,17 @@ def _half_white(left: int) -> bytes:
 
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
-async def test_another_is_made_where_another_is_asked_for(connect: Hosts, sandbox: Sandbox) -> None:
+async def test_another_is_made_where_another_is_asked_for(
+    connect: Hosts, sandbox: Sandbox, let_go: LetGo
+) -> None:
     async with (
         connect() as host,
-        under_way(sandbox, host, "generate_image", prompt="A fox", **SLOW) as first,
+        under_way(sandbox, host, "generate_image", prompt="A fox", **HELD) as first,
     ):
-        other = await host("generate_image", prompt="A fox", again=True, **SLOW)
-        one = await first
+        second = asyncio.create_task(host("generate_image", prompt="A fox", again=True, **HELD))
+        await until(lambda: len(asked(sandbox)) == 2)
+        let_go()
+        one, other = await first, await second
     assert one.path != other.path
     assert len(asked(sandbox)) == 2
 
@@ -374,13 +395,14 @@ async def test_a_failure_that_cost_nothing_is_tried_anew_by_the_same_call(
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 async def test_an_edit_of_last_whose_answer_was_lost_does_not_build_on_its_own_result(
-    connect: Hosts, sandbox: Sandbox
+    connect: Hosts, sandbox: Sandbox, let_go: LetGo
 ) -> None:
-    edit = {"images": ["last"], "prompt": "Invert", "model": "sandbox/slow-0.3"}
+    edit = {"images": ["last"], "prompt": "Invert", "model": "sandbox/held"}
     async with connect() as host:
         source = await host("generate_image", prompt="A fox", **FAST)
         async with under_way(sandbox, host, "edit_image", **edit):
             pass
+        let_go()
         await _recorded(host)
         joined = await host("edit_image", **edit)
         repeated = await host("edit_image", **edit)
@@ -417,21 +439,22 @@ async def test_an_edit_of_last_is_not_answered_with_that_of_a_picture_which_was_
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 async def test_edits_of_last_at_once_whose_answers_were_lost_are_each_found_again(
-    connect: Hosts, sandbox: Sandbox
+    connect: Hosts, sandbox: Sandbox, let_go: LetGo
 ) -> None:
-    edits = [
-        {"images": ["last"], "prompt": prompt, "model": "sandbox/slow-0.3"} for prompt in ("Invert", "Blur")
-    ]
+    edits = [{"images": ["last"], "prompt": prompt, "model": "sandbox/held"} for prompt in ("Invert", "Blur")]
     async with connect() as host:
         source = await host("generate_image", prompt="A fox", **FAST)
         for edit in edits:
             async with under_way(sandbox, host, "edit_image", **edit):
                 pass
+        let_go()
         await _recorded(host)
         found = [await host("edit_image", **edit) for edit in edits]
         listed = (await host("list_images")).fields["images"]
     assert len(asked(sandbox)) == 3
-    assert [told.image["handle"] for told in found] == [image["handle"] for image in listed[1::-1]]
+    assert {edit["prompt"]: told.image["handle"] for edit, told in zip(edits, found, strict=True)} == {
+        image["prompt"]: image["handle"] for image in listed[:2]
+    }
     assert all(NOT_CHARGED_AGAIN in told.text for told in found)
     assert {tuple(image["sources"]) for image in listed[:2]} <= {
         (source.image["handle"],),
@@ -441,27 +464,30 @@ async def test_edits_of_last_at_once_whose_answers_were_lost_are_each_found_agai
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 async def test_an_edit_of_ones_own_last_picture_is_not_answered_with_the_edit_of_another_host(
-    connect: Hosts, sandbox: Sandbox
+    connect: Hosts, sandbox: Sandbox, let_go: LetGo
 ) -> None:
-    edit = {"images": ["last"], "prompt": "Invert", "model": "sandbox/slow-0.3"}
+    edit = {"images": ["last"], "prompt": "Invert", "model": "sandbox/held"}
     async with connect() as host, connect() as other:
         await host("generate_image", prompt="A fox", **FAST)
         async with under_way(sandbox, host, "edit_image", **edit) as first:
             await other("generate_image", prompt="A wolf", **FAST)
-            second = await other("edit_image", **edit)
-            assert (await first).path != second.path
+            second = asyncio.create_task(other("edit_image", **edit))
+            await until(lambda: len(asked(sandbox)) == 4)
+            let_go()
+            assert (await first).path != (await second).path
     assert sorted(prompts(sandbox)) == ["A fox", "A wolf", "Invert", "Invert"]
 
 
 async def test_a_typed_edit_of_last_that_was_interrupted_is_found_again(
-    settings: Settings, sandbox: Sandbox
+    settings: Settings, sandbox: Sandbox, let_go: LetGo
 ) -> None:
-    edit = {"images": ["last"], "prompt": "Invert", "model": "sandbox/slow-0.3"}
+    edit = {"images": ["last"], "prompt": "Invert", "model": "sandbox/held"}
     async with open_app(settings, typed=True) as app, Client(build_server(app)) as client:
         await client.call_tool("generate_image", {"prompt": "A fox", **FAST})
         task = asyncio.create_task(client.call_tool("edit_image", edit))
         await until(lambda: len(asked(sandbox)) == 2)
         await cancel(task)
+        let_go()
     async with open_app(settings, typed=True) as app, Client(build_server(app)) as client:
         found, another = [(await client.call_tool("edit_image", edit)).structured_content for _ in range(2)]
     assert found
@@ -471,11 +497,14 @@ async def test_a_typed_edit_of_last_that_was_interrupted_is_found_again(
 
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
-async def test_a_changed_source_file_is_another_wish(connect: Hosts, sandbox: Sandbox, source: Path) -> None:
-    edit = {"images": [str(source)], "prompt": "Invert", "model": "sandbox/slow-0.3"}
+async def test_a_changed_source_file_is_another_wish(
+    connect: Hosts, sandbox: Sandbox, source: Path, let_go: LetGo
+) -> None:
+    edit = {"images": [str(source)], "prompt": "Invert", "model": "sandbox/held"}
     async with connect() as host:
         async with under_way(sandbox, host, "edit_image", **edit):
             pass
+        let_go()
         Image.new("RGB", (30, 20), "teal").save(source)
         await host("edit_image", **edit)
     widths = [entry["files"][0]["width"] for entry in asked(sandbox)]
@@ -483,47 +512,46 @@ async def test_a_changed_source_file_is_another_wish(connect: Hosts, sandbox: Sa
 
 
 async def test_a_call_that_waits_for_its_turn_goes_on_when_one_of_its_two_callers_leaves(
-    connect: Hosts, sandbox: Sandbox
+    connect: Hosts, sandbox: Sandbox, let_go: LetGo
 ) -> None:
     told: list[str] = []
 
-    async def note(progress: float, total: float | None, message: str | None) -> None:
-        del progress, total
-        told.append(message or "")
-
-    wish = {"prompt": "Second", **SLOW}
+    wish = {"prompt": "Second", **HELD}
     async with connect(concurrency=1) as host:
-        async with under_way(sandbox, host, "generate_image", prompt="First", **SLOW):
+        async with under_way(sandbox, host, "generate_image", prompt="First", **HELD):
             staying = asyncio.create_task(host("generate_image", **wish))
             await _is_queued(host, "Second")
-            leaving = asyncio.create_task(
-                host.client.call_tool("generate_image", wish, progress_callback=note)
-            )
+            leaving = asyncio.create_task(listening(host, told, **wish))
             await until(lambda: any("Waiting for its turn" in line for line in told))
             await cancel(leaving)
+            let_go()
         stayed = await staying
     assert not stayed.failed, stayed.text
     assert prompts(sandbox) == ["First", "Second"]
 
 
-async def test_a_request_is_noted_as_sent_before_it_leaves(connect: Hosts, sandbox: Sandbox) -> None:
-    async with connect() as host, under_way(sandbox, host, "generate_image", prompt="Fox", **SLOW) as made:
+async def test_a_request_is_noted_as_sent_before_it_leaves(
+    connect: Hosts, sandbox: Sandbox, let_go: LetGo
+) -> None:
+    async with connect() as host, under_way(sandbox, host, "generate_image", prompt="Fox", **HELD) as made:
         (entry,) = (await host("spending")).fields["unfinished"]
+        let_go()
         await made
     assert entry["state"] == "working"
 
 
 @in_both_eras
 async def test_a_call_that_was_cancelled_before_it_was_sent_is_withdrawn(
-    connect: Hosts, sandbox: Sandbox
+    connect: Hosts, sandbox: Sandbox, let_go: LetGo
 ) -> None:
     async with connect(concurrency=1) as host:
-        async with under_way(sandbox, host, "generate_image", prompt="First", **SLOW) as first:
-            second = asyncio.create_task(host("generate_image", prompt="Second", **SLOW))
+        async with under_way(sandbox, host, "generate_image", prompt="First", **HELD) as first:
+            second = asyncio.create_task(host("generate_image", prompt="Second", **HELD))
             await _is_queued(host, "Second")
             await cancel(second)
             withdrawn, _ = await _once_given_up(host)
             assert asked(sandbox)[0]["outcome"] != "made", "it had no need to wait for its turn"
+            let_go()
             await first
         spent = (await host("spending")).fields
         told = await host("generate_image", prompt="Second", **FAST)
@@ -544,7 +572,7 @@ async def _once_given_up(host: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - c
             if any(entry["state"] == "not_sent" for entry in unfinished):
                 return unfinished
 
-    return await asyncio.wait_for(look(), 5)
+    return await asyncio.wait_for(look(), PATIENCE_SECONDS)
 
 
 async def _is_queued(host: Any, prompt: str) -> None:  # noqa: ANN401 - conftest's Host
@@ -557,18 +585,21 @@ async def _is_queued(host: Any, prompt: str) -> None:  # noqa: ANN401 - conftest
         ):
             pass
 
-    await asyncio.wait_for(look(), 5)
+    await asyncio.wait_for(look(), PATIENCE_SECONDS)
 
 
 @in_both_eras
-async def test_a_cancelled_call_for_eight_does_not_send_the_rest(connect: Hosts, sandbox: Sandbox) -> None:
+async def test_a_cancelled_call_for_eight_does_not_send_the_rest(
+    connect: Hosts, sandbox: Sandbox, let_go: LetGo
+) -> None:
     async with connect(concurrency=2) as host:
-        async with under_way(sandbox, host, "generate_image", prompt="A fox", n=8, **SLOW):
+        async with under_way(sandbox, host, "generate_image", prompt="A fox", n=8, **HELD):
             await until(lambda: len(asked(sandbox)) == 2)
+        let_go()
         # What is asked for now has its turn after those of the cancelled call.
         await host("generate_image", prompt="A wolf", **FAST)
         listed = await _recorded(host)
-        joined = await host("generate_image", prompt="A fox", n=8, **SLOW)
+        joined = await host("generate_image", prompt="A fox", n=8, **HELD)
     assert prompts(sandbox) == ["A fox", "A fox", "A wolf"]
     assert [image["prompt"] for image in listed["images"]].count("A fox") == 2
     assert [entry["state"] for entry in listed["unfinished"]] == ["not_sent"] * 6
@@ -577,16 +608,19 @@ async def test_a_cancelled_call_for_eight_does_not_send_the_rest(connect: Hosts,
 
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
-async def test_a_joined_call_goes_on_when_one_of_its_callers_leaves(connect: Hosts, sandbox: Sandbox) -> None:
+async def test_a_joined_call_goes_on_when_one_of_its_callers_leaves(
+    connect: Hosts, sandbox: Sandbox, let_go: LetGo
+) -> None:
     async with (
         connect(concurrency=1) as host,
-        under_way(sandbox, host, "generate_image", prompt="First", model="sandbox/slow-1", size="256x256"),
+        under_way(sandbox, host, "generate_image", prompt="First", **HELD),
     ):
         leaving = asyncio.create_task(host("generate_image", prompt="A fox", **FAST))
         await _is_queued(host, "A fox")
         staying = asyncio.create_task(host("generate_image", prompt="A fox", **FAST))
         await _is_queued(host, "A fox")  # which asks the server later than the call before it
         await cancel(leaving)
+        let_go()
         told = await staying
     assert not told.failed, told.text
     assert prompts(sandbox) == ["First", "A fox"]
@@ -594,22 +628,24 @@ async def test_a_joined_call_goes_on_when_one_of_its_callers_leaves(connect: Hos
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 async def test_what_one_server_gives_up_before_it_left_is_made_by_the_other_that_joined_it(
-    connect: Hosts, sandbox: Sandbox, change_sandbox: Change
+    connect: Hosts, sandbox: Sandbox, change_sandbox: Change, let_go: LetGo
 ) -> None:
     change_sandbox(models="with-faults")  # where each costs $0.01
     async with (
         connect(concurrency=1) as host,
         connect() as other,
-        under_way(sandbox, host, "generate_image", prompt="First", model="sandbox/slow-1", size="256x256"),
+        under_way(sandbox, host, "generate_image", prompt="First", **HELD),
     ):
         leaving = asyncio.create_task(host("generate_image", prompt="A fox", **FAST))
         await _is_queued(other, "A fox")
-        joining = asyncio.create_task(other("generate_image", prompt="A fox", **FAST))
-        await asyncio.wait([joining], timeout=0.2)  # in which it finds what it joins
+        told: list[str] = []
+        joining = asyncio.create_task(listening(other, told, prompt="A fox", **FAST))
+        await until(lambda: any("Another process of yours works on it" in line for line in told))
         await cancel(leaving)
-        told = await joining
+        let_go()
+        joined = await joining
         spent = (await other("spending")).fields
-    assert not told.failed, told.text
+    assert not joined.is_error, joined.content
     assert prompts(sandbox) == ["First", "A fox"]
     assert spent["under_way_usd"] + spent["total_usd"] == 0.02, "nothing is set aside for the other"
 
@@ -627,13 +663,14 @@ async def test_two_servers_that_are_asked_the_same_at_once_ask_the_service_once(
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 async def test_another_server_collects_what_is_under_way_in_the_first(
-    connect: Hosts, sandbox: Sandbox
+    connect: Hosts, sandbox: Sandbox, let_go: LetGo
 ) -> None:
     async with connect(wait_seconds=0.1) as host, connect(wait_seconds=0.05) as other:
-        handed_off = await host("generate_image", prompt="A fox", **SLOW)
+        handed_off = await host("generate_image", prompt="A fox", **HELD)
         handle = handed_off.fields["generation"]
         early = await other("get_generation", generation=handle)
         listed = await other("list_images")
+        let_go()
         late = await collected(other, handle)
         here = await host("get_generation", generation=handle)
     assert early.fields["state"] == "working"
@@ -647,16 +684,19 @@ async def test_another_server_collects_what_is_under_way_in_the_first(
 
 @in_both_eras
 async def test_a_person_sees_at_once_and_again_and_again_that_it_goes_on(
-    connect: Hosts, change_sandbox: Change, monkeypatch: pytest.MonkeyPatch
+    connect: Hosts, change_sandbox: Change, let_go: LetGo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert calls.REPORT_SECONDS + calls.LOOK_SECONDS <= 5
-    monkeypatch.setattr(calls, "REPORT_SECONDS", 0.2)
+    monkeypatch.setattr(calls, "REPORT_SECONDS", 0.1)
     monkeypatch.setattr(calls, "LOOK_SECONDS", 0.05)
     change_sandbox(heartbeat_seconds=60)  # nothing is heard of the service meanwhile
+    told: list[str] = []
     async with connect() as host:
-        told = await host("generate_image", prompt="A fox", model="sandbox/slow-1", size="256x256")
-    assert told.progress[0] == "Preparing, 0 s"
-    assert [line for line in told.progress if line.startswith("Asking sandbox/slow-1, ")][3:]
+        asking = asyncio.create_task(listening(host, told, prompt="A fox", **HELD))
+        await until(lambda: sum(line.startswith("Asking sandbox/held, ") for line in told) > 3)
+        let_go()
+        await asking
+    assert told[0] == "Preparing, 0 s"
 
 
 @pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it

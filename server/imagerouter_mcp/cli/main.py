@@ -58,6 +58,8 @@ Without a command it serves MCP to the
 host that starts it, not to a terminal."""
 """What the command alone says on a terminal, in lines that fit any."""
 FAILED = 1
+_MOST_DAYS = 90
+"""How long an invitation may hold."""
 """Exit status of a command that failed; 2 means that it was typed wrongly."""
 _LAST_PORT = 65535
 _SANDBOX = "--sandbox"
@@ -172,6 +174,9 @@ def _add_people(add: Callable[..., argparse.ArgumentParser]) -> None:
         ("token", "give a person another token; the one before ends"),
     ):
         what.add_parser(word, help=does).add_argument("name", metavar="NAME", help="what you call them")
+    invite = what.add_parser("invite", help="let a person in who signs in with a browser, and print a link")
+    invite.add_argument("name", metavar="NAME", help="what you call them")
+    invite.add_argument("--days", type=_days, default=7, help="how long the link holds (default %(default)s)")
     what.add_parser("list", help="show who there is")
     remove = what.add_parser("remove", help="end a person's access, and delete their pictures and records")
     remove.add_argument("name", metavar="NAME", help="what you call them")
@@ -229,6 +234,13 @@ def _add_setting_up(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     doctor.add_argument("--json", action="store_true", help="print JSON, for scripts")
     _add_sandbox_option(doctor)
+
+
+def _days(text: str) -> int:
+    """Read how many days an invitation holds."""
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 1 to {_MOST_DAYS}")
+    return int(text)
 
 
 def _port(word: str) -> int:

@@ -14,10 +14,12 @@ from anyio import to_thread
 
 from imagerouter_mcp.cli.chosen_settings import sandbox_records
 from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.http_app.sign_in_paths import INVITATION
+from imagerouter_mcp.http_app.studio.opening_links import running_studio
 from imagerouter_mcp.people.person import Person, person_id
 from imagerouter_mcp.people.register import BY_OPERATOR, People, open_register
 from imagerouter_mcp.settings import Settings, expand, load_settings
-from imagerouter_mcp.wiring import App, open_app
+from imagerouter_mcp.wiring import App, Shared, open_app
 
 _ALL = 10**9
 """More records than anybody has."""
@@ -38,6 +40,7 @@ def run_people(options: argparse.Namespace, *, sandbox: bool) -> int:
         settings = settings.model_copy(update={"data_dir": sandbox_records(settings)})
     commands: Mapping[str, Callable[[People], int]] = {
         "add": lambda people: _add(people, options.name),
+        "invite": lambda people: _invite(people, settings, options.name, options.days),
         "token": lambda people: _token(people, options.name),
         "list": _list,
         "remove": lambda people: anyio.run(
@@ -55,6 +58,30 @@ def _add(people: People, name: str) -> int:
         )
     person = people.add(BY_OPERATOR, name, name)
     return _tell_token(people, person, f"{person.name} may use this server")
+
+
+def _invite(people: People, settings: Settings, name: str, days: int) -> int:
+    person = people.by_id(person_id(BY_OPERATOR, name)) or people.add(BY_OPERATOR, name, name)
+    with closing(Shared(settings).sign_in) as sign_in:
+        code = sign_in.invitations.invite(person.id, days)
+    address = _address(settings)
+    print(
+        f"{person.name} is invited for {days} {'day' if days == 1 else 'days'}. This link signs one browser "
+        f"in, once:\n\n  {address}{INVITATION}#{code}\n\n"
+        f"Then {person.name} adds {address}/mcp to an app, which opens that browser to be allowed. For "
+        "another browser, run this command again."
+    )
+    return 0
+
+
+def _address(settings: Settings) -> str:
+    """Return where people reach the server."""
+    if settings.public_url:
+        return settings.public_url
+    try:
+        return running_studio(settings)
+    except ConfigurationError:
+        return "http://ADDRESS-OF-YOUR-SERVER"
 
 
 def _token(people: People, name: str) -> int:
@@ -89,6 +116,8 @@ async def _remove(people: People, settings: Settings, name: str, *, export: str 
             print("Nothing was changed.")
             return 0
         people.sign_out(person)
+        with closing(Shared(settings).sign_in) as sign_in:
+            await to_thread.run_sync(sign_in.end_all, person.id)
         under_way = [each for each in await to_thread.run_sync(app.journal.unfinished, _ALL) if each.open]
         if under_way:
             raise ConfigurationError(

@@ -42,6 +42,7 @@ _GAP_SECONDS = 0.1
 """The probe's two events are a second apart; what a buffer holds back arrives at once."""
 _TRIES = 3
 _LARGEST_UPLOAD = 25 * 2**20
+_UPLOAD_SECONDS = 3.0
 _WEB_AGENT = "Claude-User"
 """What claude.ai calls itself."""
 
@@ -170,12 +171,18 @@ def _request_id(parts: SplitResult) -> Finding:
 def _uploads(parts: SplitResult) -> Finding:
     """Announce the largest upload, to an address that no upload has; nothing of it is sent."""
     name = "uploads"
-    url = _at(parts, "/uploads/none")
+    announced = Request(
+        _at(parts, "/uploads/none"),
+        "POST",
+        {"Content-Type": "image/png"},
+        announced=_LARGEST_UPLOAD,
+        seconds=_UPLOAD_SECONDS,
+    )
     try:
-        reply = ask(Request(url, "POST", {"Content-Type": "image/png"}, announced=_LARGEST_UPLOAD))
+        reply = ask(announced)
     except NoReplyError:
-        remedy = "If it waits for the whole request, turn that off (nginx: proxy_request_buffering off)."
-        return Finding(name, "unknown", "The proxy does not pass on a request before its body.", remedy)
+        what = "The proxy waits for the body, so its limit cannot be told without sending 25 MiB."
+        return Finding(name, "unknown", what, "Try it once with an upload link.")
     if reply.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         what = "The proxy refuses uploads of 25 MiB."
         return Finding(name, "failure", what, "Raise its limit (nginx: client_max_body_size 26m).")

@@ -37,12 +37,14 @@ class Reply:
         headers: Its headers, by their names in lower case.
         body: The beginning of its body.
         gap: Seconds between its first bytes and its end.
+        cookies: What it sets, as a browser sends it back.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
     gap: float = 0.0
+    cookies: str = ""
 
     @property
     def json(self) -> dict[str, Any]:
@@ -69,6 +71,7 @@ class Request:
         headers: Its headers.
         body: Its body.
         announced: The size that it announces of a body that is then not sent.
+        seconds: The time limit for each step.
     """
 
     url: str
@@ -76,6 +79,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: bytes | None = None
     announced: int | None = None
+    seconds: float = SECONDS
 
 
 def ask(request: Request) -> Reply:
@@ -89,7 +93,9 @@ def ask(request: Request) -> Reply:
         first = answer.read1(_MOST_BYTES)
         arrived = time.monotonic()
         rest = answer.read(_MOST_BYTES)
-        return Reply(answer.status, headers, first + rest, time.monotonic() - arrived)
+        gap = time.monotonic() - arrived
+        cookies = "; ".join(each.partition(";")[0] for each in answer.headers.get_all("set-cookie", []))
+        return Reply(answer.status, headers, first + rest, gap, cookies)
 
 
 def post_json(url: str, content: object, **headers: str) -> Reply:
@@ -115,7 +121,7 @@ def _answered(request: Request) -> Generator[HTTPResponse]:
     parts = urlsplit(request.url)
     target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
     size = len(request.body or b"") if request.announced is None else request.announced
-    with _told(parts), closing(_connection(parts)) as connection:
+    with _told(parts), closing(_connection(parts, request.seconds)) as connection:
         connection.putrequest(request.method, target, skip_accept_encoding=True)
         for name, value in {"User-Agent": AGENT, "Content-Length": str(size), **request.headers}.items():
             connection.putheader(name, value)
@@ -123,11 +129,11 @@ def _answered(request: Request) -> Generator[HTTPResponse]:
         yield connection.getresponse()
 
 
-def _connection(parts: SplitResult) -> HTTPConnection:
+def _connection(parts: SplitResult, seconds: float) -> HTTPConnection:
     host = parts.hostname or ""
     if parts.scheme == "https":
-        return HTTPSConnection(host, parts.port, timeout=SECONDS, context=ssl.create_default_context())
-    return HTTPConnection(host, parts.port, timeout=SECONDS)
+        return HTTPSConnection(host, parts.port, timeout=seconds, context=ssl.create_default_context())
+    return HTTPConnection(host, parts.port, timeout=seconds)
 
 
 @contextmanager

@@ -207,13 +207,13 @@ def _authorize(endpoint: str, client: str, url: str, issuer: str) -> Iterator[Fi
 
 
 def _page(address: str) -> Reply:
-    """Return what an address shows, after redirects within its origin, as a browser follows them."""
+    """Return what an address shows, after redirects within its origin, with cookies as a browser has them."""
     shown = ask(Request(address))
     for _ in range(_REDIRECTS):
         there = urljoin(address, shown.headers.get("location", address))
         if there == address or urlsplit(there).netloc != urlsplit(address).netloc:
             break
-        address, shown = there, ask(Request(there))
+        address, shown = there, ask(Request(there, headers={"Cookie": shown.cookies}))
     return shown
 
 

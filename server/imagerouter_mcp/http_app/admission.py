@@ -47,6 +47,7 @@ NO_SESSION = (
 )
 _TOKEN_OF_ALL = "Send the token of IMAGEROUTER_MCP_TOKEN as 'Authorization: Bearer …'."  # noqa: S105 - a sentence
 _TOKEN_OF_ONE = "Send your own token as 'Authorization: Bearer …'. The operator of this server has it."  # noqa: S105 - as above
+_METHODS = "GET, POST, DELETE"
 _BEARER = {"WWW-Authenticate": "Bearer"}
 MAX_CLIENTS = 10_000
 """How many clients' rates are remembered; the least recently seen is forgotten first."""
@@ -169,6 +170,8 @@ class Admission:
             return self._app
         if self._studio_only or holds_studio_data(path):
             return error_response(401, NO_SESSION, _BEARER)
+        if self._people and scope["method"] == "OPTIONS":
+            return error_response(405, "Pages of this origin may not call the server.", {"Allow": _METHODS})
         if self._people:
             return error_response(401, _TOKEN_OF_ONE, {"WWW-Authenticate": self._people.challenge})
         return error_response(401, _TOKEN_OF_ALL, _BEARER)

@@ -84,7 +84,7 @@ def build_http_app(
         settings.mcp_token,
         settings.http_rate,
         sessions,
-        people=Recognition(apps.by_token, apps.find) if settings.people else None,
+        people=_recognition(apps),
         studio_only=studio_only,
     )
     if settings.http_origins:
@@ -95,5 +95,18 @@ def build_http_app(
             allow_headers=_ALLOWED_HEADERS,
             expose_headers=_EXPOSED_HEADERS,
         )
+    if settings.people and apps.links:
+        from imagerouter_mcp.http_app.sign_in.sign_in_app import SignInApp  # noqa: PLC0415 - few servers need it
+
+        served = SignInApp(served, apps, apps.operator.shared.sign_in, apps.links)
     served = KnownNames(served, settings, host)
     return RequestLog(served)
+
+
+def _recognition(apps: Apps) -> Recognition | None:
+    """Return how several people are recognised, or None if there is only one."""
+    if not apps.settings.people or apps.links is None:
+        return None
+    from imagerouter_mcp.http_app.sign_in.recognition import recognition  # noqa: PLC0415 - few servers need it
+
+    return recognition(apps, apps.operator.shared.sign_in, apps.links.base_url)

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.http_app.error_response import error_response
+from imagerouter_mcp.http_app.sign_in_paths import FOR_CLIENTS
 from imagerouter_mcp.settings import Settings
 
 MCP_PATH = "/mcp"
@@ -59,6 +60,8 @@ def check_exposure(settings: Settings, host: str) -> None:
         ConfigurationError: Others can reach the server, directly or through a proxy, and no token is set,
             or a short one.
     """
+    if settings.people:
+        _check_sign_in(settings, host)
     names = [host, *settings.http_hosts, _public_host(settings)]
     elsewhere = next((name for name in names if name and not is_loopback(name)), None)
     if settings.http_proxies:
@@ -73,6 +76,31 @@ def check_exposure(settings: Settings, host: str) -> None:
         raise ConfigurationError(
             f"A token shorter than {MIN_TOKEN} characters does not protect {elsewhere}: it can be guessed.",
             "Set IMAGEROUTER_MCP_TOKEN to a long random value, such as the output of `openssl rand -hex 32`.",
+        )
+
+
+def _check_sign_in(settings: Settings, host: str) -> None:
+    """Require one address, which nobody can listen in on: it is what tokens are for.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    url = settings.public_url
+    parts = urlsplit(url or f"http://{host}")
+    if url is None and not is_loopback(host):
+        raise ConfigurationError(
+            "People sign in at the one address that they all use, and it is not known.",
+            "Set IMAGEROUTER_PUBLIC_URL to it, such as https://pictures.example.",
+        )
+    if parts.scheme != "https" and not is_loopback(parts.hostname or host):
+        raise ConfigurationError(
+            "Over http, others in the network could read the tokens of people who sign in.",
+            "Set IMAGEROUTER_PUBLIC_URL to an https address; docs/hosting.md shows how to get one.",
+        )
+    if parts.path:
+        raise ConfigurationError(
+            "People sign in at the root of a host, and IMAGEROUTER_PUBLIC_URL has a path.",
+            "Give this server a host name of its own, such as https://pictures.example.",
         )
 
 
@@ -116,7 +144,7 @@ class KnownNames:
                 await self._app(scope, receive, send)
                 return
             answer = error_response(403, _NOT_THE_PAGE)
-        elif not scope["path"].startswith(LINKS) and not all(
+        elif not _is_for_any_page(scope["path"]) and not all(
             self._knows_origin(origin, headers) for origin in headers.getlist("origin")
         ):
             answer = error_response(
@@ -151,6 +179,11 @@ class KnownNames:
         return origin == self._public_origin or (
             bool(self._names) and origin in (f"http://{host}", f"https://{host}")
         )
+
+
+def _is_for_any_page(path: str) -> bool:
+    """Return whether pages of any origin may request a path: no cookie and no address protects it."""
+    return path.startswith(LINKS) or path in FOR_CLIENTS
 
 
 def _public_host(settings: Settings) -> str | None:

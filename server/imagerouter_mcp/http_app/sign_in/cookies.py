@@ -1,0 +1,60 @@
+"""The two cookies of sign-in: who is signed in, and which browser brought a request.
+
+Over https their names begin with `__Host-`, so that no other host can set them. Over http, which only serves
+this machine, browsers would not keep such names.
+"""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from imagerouter_mcp.sign_in.authorization_requests import DECIDE_SECONDS, Asked
+from imagerouter_mcp.sign_in.invitations import BROWSER_SECONDS
+
+_NAMED_BY = 16
+"""Characters of a handle that name its cookie, so that several requests can wait in one browser."""
+
+
+class Cookies:
+    """Sets the cookies and reads them.
+
+    Args:
+        secure: Whether browsers come by https.
+    """
+
+    def __init__(self, *, secure: bool) -> None:
+        self._secure = secure
+        self._prefix = "__Host-imagerouter" if secure else "imagerouter"
+
+    def bind(self, answer: Response, asked: Asked) -> None:
+        """Bind a request to the browser that brought it."""
+        self._set(answer, self._of_request(asked.handle), asked.browser, DECIDE_SECONDS)
+
+    def asked(self, request: Request, handle: str) -> Asked:
+        """Return what a browser says that it brought."""
+        return Asked(handle, request.cookies.get(self._of_request(handle), ""))
+
+    def unbind(self, answer: Response, handle: str) -> None:
+        """Forget a request that was decided."""
+        self._set(answer, self._of_request(handle), "", 0)
+
+    def sign_in(self, answer: Response, secret: str) -> None:
+        """Have the browser stay signed in."""
+        self._set(answer, f"{self._prefix}-person", secret, BROWSER_SECONDS)
+
+    def signed_in(self, request: Request) -> str:
+        """Return the secret of a browser that is signed in; empty if there is none."""
+        return request.cookies.get(f"{self._prefix}-person", "")
+
+    def sign_out(self, answer: Response) -> None:
+        """Have the browser forget who was signed in."""
+        self._set(answer, f"{self._prefix}-person", "", 0)
+
+    def _of_request(self, handle: str) -> str:
+        # A handle comes from the address; anything but its own letters would end the cookie's name.
+        letters = "".join(c for c in handle[:_NAMED_BY] if c.isascii() and (c.isalnum() or c in "-_"))
+        return f"{self._prefix}-request-{letters}"
+
+    def _set(self, answer: Response, name: str, value: str, seconds: int) -> None:
+        answer.set_cookie(
+            name, value, max_age=seconds, path="/", secure=self._secure, httponly=True, samesite="lax"
+        )

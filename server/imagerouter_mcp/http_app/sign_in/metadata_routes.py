@@ -1,0 +1,84 @@
+"""The documents that tell clients where and how to sign in (RFC 8414, RFC 9728)."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from imagerouter_mcp.http_app.exposure import MCP_PATH
+from imagerouter_mcp.http_app.sign_in.registered_client import SCOPE, SCOPES
+from imagerouter_mcp.http_app.sign_in_paths import (
+    AUTHORIZE,
+    REGISTER,
+    RESOURCE_METADATA,
+    RESOURCE_METADATA_ROOT,
+    REVOKE,
+    SERVER_METADATA,
+    TOKEN,
+)
+
+_HEADERS = {"Cache-Control": "public, max-age=300"}
+"""Hosts keep what they discover for some five minutes."""
+_METHODS = ["none", "client_secret_post"]
+
+
+def metadata_routes(issuer: str, authorization_server: str | None = None) -> list[Route]:
+    """Return the routes of the metadata.
+
+    Args:
+        issuer: The server's own origin.
+        authorization_server: Who gives tokens, if that is not this server.
+    """
+    resource = _fixed(resource_metadata(issuer, authorization_server or issuer))
+    routes = [Route(path, resource, methods=["GET"]) for path in (RESOURCE_METADATA, RESOURCE_METADATA_ROOT)]
+    if authorization_server is None:
+        routes.append(Route(SERVER_METADATA, _fixed(server_metadata(issuer)), methods=["GET"]))
+    return routes
+
+
+def server_metadata(issuer: str) -> dict[str, Any]:
+    """Return what this authorization server can do.
+
+    `client_secret_basic` is not named: the SDK's handler wants `client_id` in the form too, where clients
+    that authenticate in the header leave it out.
+    """
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": issuer + AUTHORIZE,
+        "token_endpoint": issuer + TOKEN,
+        "registration_endpoint": issuer + REGISTER,
+        "revocation_endpoint": issuer + REVOKE,
+        "scopes_supported": list(SCOPES),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "token_endpoint_auth_methods_supported": _METHODS,
+        "revocation_endpoint_auth_methods_supported": _METHODS,
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+        "client_id_metadata_document_supported": True,
+    }
+
+
+def resource_metadata(issuer: str, authorization_server: str) -> dict[str, Any]:
+    """Return who gives tokens for our MCP endpoint."""
+    return {
+        "resource": issuer + MCP_PATH,
+        "authorization_servers": [authorization_server],
+        "scopes_supported": [SCOPE],
+        "bearer_methods_supported": ["header"],
+        "resource_name": "ImageRouter pictures",
+    }
+
+
+def challenge(issuer: str) -> str:
+    """Return the `WWW-Authenticate` that tells a client to sign in, and where (RFC 9728)."""
+    return f'Bearer scope="{SCOPE}", resource_metadata="{issuer}{RESOURCE_METADATA}"'
+
+
+def _fixed(document: dict[str, Any]) -> Any:  # noqa: ANN401 - a route's endpoint
+    async def answer(_: Request) -> Response:
+        return JSONResponse(document, headers=_HEADERS)
+
+    return answer

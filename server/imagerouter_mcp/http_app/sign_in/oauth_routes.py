@@ -1,0 +1,155 @@
+"""What clients request: the SDK's handlers, behind what these do not check."""
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import urljoin
+
+from mcp.server.auth.handlers.authorize import AuthorizationHandler
+from mcp.server.auth.handlers.register import RegistrationHandler
+from mcp.server.auth.handlers.revoke import RevocationHandler
+from mcp.server.auth.handlers.token import TokenHandler
+from mcp.server.auth.middleware.client_auth import ClientAuthenticator
+from mcp.server.auth.settings import ClientRegistrationOptions
+from starlette.datastructures import FormData, QueryParams
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from imagerouter_mcp.http_app.sign_in.cookies import Cookies
+from imagerouter_mcp.http_app.sign_in.limit import Limit
+from imagerouter_mcp.http_app.sign_in.pages import notice_page
+from imagerouter_mcp.http_app.sign_in.provider import AuthorizationServer, is_same_resource
+from imagerouter_mcp.http_app.sign_in.registered_client import with_parameters
+from imagerouter_mcp.http_app.sign_in_paths import AUTHORIZE, CONSENT, REGISTER, REVOKE, TOKEN
+from imagerouter_mcp.sign_in.authorization_requests import Asked
+from imagerouter_mcp.sign_in.client_documents import DocumentError, is_document_address
+
+LONGEST_QUERY = 10_000
+REQUESTS_PER_SECOND = 10.0
+"""Of one client from one network; ten seconds' worth at once. All people of a web host share these."""
+REGISTRATIONS_PER_SECOND = 1.0
+"""From one network; ten at once. Some hosts register for each connection."""
+_NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+_FORM = "application/x-www-form-urlencoded"
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def oauth_routes(server: AuthorizationServer, issuer: str, resource: str, cookies: Cookies) -> list[Route]:
+    """Return the routes of the authorization server.
+
+    Args:
+        server: Answers the handlers.
+        issuer: The server's own origin.
+        resource: The address of our MCP endpoint.
+        cookies: Binds a request to the browser that brought it.
+    """
+    authenticator = ClientAuthenticator(server)
+    limit = Limit(REQUESTS_PER_SECOND)
+    options = ClientRegistrationOptions(enabled=True)
+    return [
+        Route(AUTHORIZE, _authorizing(server, issuer, cookies), methods=["GET"]),
+        Route(TOKEN, _checked(TokenHandler(server, authenticator).handle, resource, limit), methods=["POST"]),
+        Route(
+            REVOKE,
+            _checked(RevocationHandler(server, authenticator).handle, resource, limit),
+            methods=["POST"],
+        ),
+        Route(REGISTER, _registering(RegistrationHandler(server, options).handle), methods=["POST"]),
+    ]
+
+
+def _authorizing(server: AuthorizationServer, issuer: str, cookies: Cookies) -> Endpoint:
+    limit = Limit(REQUESTS_PER_SECOND)
+
+    async def authorize(request: Request) -> Response:
+        client = request.query_params.get("client_id", "")
+        if limit.refuses(request, client):
+            return notice_page(429, "Too many sign-ins", "Wait a minute, then begin again in your app.")
+        if complaint := await _complaint(server, request, client):
+            return notice_page(400, "This app cannot sign in", complaint)
+        asked = Asked()
+        answer = await AuthorizationHandler(server.asking(asked)).handle(request)
+        location = answer.headers.get("location")
+        if location is None:
+            return notice_page(
+                400,
+                "This app cannot sign in",
+                "It is not registered here, or not with the address that it asks to be answered at. "
+                "Remove this server in your app and add it again; it then registers anew.",
+            )
+        if location.startswith(f"{CONSENT}?"):
+            answer.headers["location"] = urljoin(issuer, location)
+            cookies.bind(answer, asked)
+        else:
+            answer.headers["location"] = with_parameters(location, iss=issuer)
+        return answer
+
+    return authorize
+
+
+async def _complaint(server: AuthorizationServer, request: Request, client: str) -> str | None:
+    """Return why a request is not even answered with a redirect, or None."""
+    if len(request.scope["query_string"]) > LONGEST_QUERY:
+        return "Its request is too long."
+    if repeated := _repeated(request.query_params):
+        return f"Its request names “{repeated}” more than once."
+    if request.query_params.get("code_challenge_method") != "S256":
+        return "It does not protect the sign-in with PKCE and SHA-256 (code_challenge_method=S256)."
+    if is_document_address(client):
+        try:
+            await server.described_client(client)
+        except DocumentError as error:
+            return f"The document that describes it cannot be used: {error}."
+    return None
+
+
+def _checked(handler: Endpoint, resource: str, limit: Limit) -> Endpoint:
+    """Return an endpoint that checks a form before the SDK's handler reads it."""
+
+    async def answer(request: Request) -> Response:
+        if _media_type(request) != _FORM:
+            return _refusal(400, "invalid_request", f"Send a form as {_FORM}.")
+        form = await request.form()
+        if limit.refuses(request, str(form.get("client_id", ""))):
+            return _too_many()
+        if repeated := _repeated(form):
+            return _refusal(400, "invalid_request", f"The form has {repeated} more than once.")
+        asked = form.get("resource")
+        if asked is not None and not is_same_resource(str(asked), resource):
+            return _refusal(400, "invalid_target", f"Tokens are given for {resource} only.")
+        return await handler(request)
+
+    return answer
+
+
+def _registering(handler: Endpoint) -> Endpoint:
+    limit = Limit(REGISTRATIONS_PER_SECOND)
+
+    async def register(request: Request) -> Response:
+        if limit.refuses(request):
+            return _too_many()
+        answer = await handler(request)
+        answer.headers.update(_NO_STORE)
+        return answer
+
+    return register
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _repeated(fields: FormData | QueryParams) -> str | None:
+    """Return a parameter that is named more than once, which OAuth forbids."""
+    names = [name for name, _ in fields.multi_items()]
+    return next((name for name in names if names.count(name) > 1), None)
+
+
+def _too_many() -> Response:
+    return _refusal(
+        429, "temporarily_unavailable", "Too many requests. Wait, then go on.", {"Retry-After": "10"}
+    )
+
+
+def _refusal(status: int, error: str, sentence: str, headers: dict[str, str] | None = None) -> Response:
+    content = {"error": error, "error_description": sentence}
+    return JSONResponse(content, status, {**_NO_STORE, **(headers or {})})

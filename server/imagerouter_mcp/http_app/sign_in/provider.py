@@ -1,0 +1,244 @@
+"""What the SDK's handlers ask of an authorization server, answered by the stores of `sign_in/`."""
+
+import re
+from collections.abc import Callable
+
+from anyio import to_thread
+from mcp.server.auth.provider import (
+    AccessToken,
+    AuthorizationCode,
+    AuthorizationParams,
+    AuthorizeError,
+    OAuthAuthorizationServerProvider,
+    RefreshToken,
+    RegistrationError,
+    TokenError,
+)
+from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
+from pydantic import AnyUrl
+
+from imagerouter_mcp.http_app.sign_in.registered_client import (
+    SCOPE,
+    RegisteredClient,
+    from_document,
+    redirects_complaint,
+)
+from imagerouter_mcp.http_app.sign_in_paths import CONSENT
+from imagerouter_mcp.sign_in.authorization_requests import Asked, AuthorizationRequest
+from imagerouter_mcp.sign_in.client_documents import DocumentError, is_document_address
+from imagerouter_mcp.sign_in.grants import Shown, Tokens
+from imagerouter_mcp.sign_in.sign_in import SignIn
+
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+"""A SHA-256 in base64url (RFC 7636)."""
+LONGEST_STATE = 4_000
+LONGEST_METADATA = 16_000
+
+
+SecretOf = Callable[[str], str]
+"""A function that makes the secret of a client from its id, so that none has to be kept."""
+
+
+class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken, AccessToken]):
+    """Answers the SDK's handlers.
+
+    Args:
+        sign_in: The stores.
+        resource: The address of our MCP endpoint, for which alone tokens are given.
+        secret_of: Makes a client's secret from its id, so that none has to be kept.
+        asked: What the one request to come is kept as; None if it is none for a person to decide.
+    """
+
+    def __init__(
+        self,
+        sign_in: SignIn,
+        resource: str,
+        secret_of: SecretOf,
+        asked: Asked | None = None,
+    ) -> None:
+        self._sign_in = sign_in
+        self._resource = resource
+        self._secret_of = secret_of
+        self._asked = asked
+
+    def asking(self, asked: Asked) -> "AuthorizationServer":
+        """Return the same for one request for which a person is asked."""
+        return AuthorizationServer(self._sign_in, self._resource, self._secret_of, asked)
+
+    async def described_client(self, client_id: str) -> RegisteredClient:
+        """Return the client whose id is the address of a document.
+
+        Raises:
+            DocumentError: The document cannot be used.
+        """
+        try:
+            return from_document(await self._sign_in.documents.find(client_id))
+        except ValueError as error:
+            reason = str(error)
+            raise DocumentError(
+                reason
+                if "\n" not in reason
+                else "it does not describe a client"  # pydantic's has several lines
+            ) from None
+
+    async def get_client(self, client_id: str) -> RegisteredClient | None:
+        """Return a client, or None."""
+        if is_document_address(client_id):
+            try:
+                return await self.described_client(client_id)
+            except DocumentError:
+                return None
+        metadata = await to_thread.run_sync(self._sign_in.clients.find, client_id)
+        if metadata is None:
+            return None
+        client = RegisteredClient.model_validate_json(metadata)
+        if client.token_endpoint_auth_method != "none":  # noqa: S105 - a method's name
+            client.client_secret = self._secret_of(client_id)
+        return client
+
+    async def register_client(self, client_info: OAuthClientInformationFull) -> None:
+        """Keep a client that registers itself.
+
+        Raises:
+            RegistrationError: Its redirect URIs cannot be used, or it says too much of itself.
+        """
+        if complaint := redirects_complaint(client_info):
+            raise RegistrationError("invalid_redirect_uri", f"The client is refused: {complaint}.")
+        metadata = client_info.model_dump_json(exclude_none=True, exclude={"client_secret"})
+        if len(metadata) > LONGEST_METADATA:
+            raise RegistrationError(
+                "invalid_client_metadata", f"The metadata has more than {LONGEST_METADATA} characters."
+            )
+        if client_info.client_secret:
+            client_info.client_secret = self._secret_of(client_info.client_id)
+        client_info.client_secret_expires_at = 0
+        await to_thread.run_sync(self._sign_in.clients.add, client_info.client_id, metadata)
+
+    async def authorize(self, client: OAuthClientInformationFull, params: AuthorizationParams) -> str:
+        """Keep what a client asks for, and return the address of the page on which the person decides.
+
+        Raises:
+            AuthorizeError: It asks for what it cannot get.
+        """
+        if self._asked is None:
+            raise AuthorizeError("server_error", "No browser is known for this request.")
+        if params.resource is not None and not is_same_resource(params.resource, self._resource):
+            raise AuthorizeError("invalid_target", f"Tokens are given for {self._resource} only.")
+        if not _CHALLENGE.fullmatch(params.code_challenge):
+            raise AuthorizeError("invalid_request", "code_challenge must be a SHA-256 in base64url.")
+        if len(params.state or "") > LONGEST_STATE:
+            raise AuthorizeError("invalid_request", f"state has more than {LONGEST_STATE} characters.")
+        request = AuthorizationRequest(
+            client=client.client_id,
+            redirect_uri=str(params.redirect_uri),
+            redirect_uri_given=params.redirect_uri_provided_explicitly,
+            state=params.state,
+            scopes=tuple(params.scopes or ()),
+            challenge=params.code_challenge,
+            resource=self._resource,
+        )
+        await to_thread.run_sync(self._sign_in.requests.keep, self._asked, request)
+        return consent_address(self._asked)
+
+    async def load_authorization_code(
+        self, client: OAuthClientInformationFull, authorization_code: str
+    ) -> AuthorizationCode | None:
+        """Return what a code stands for, or None."""
+        code = await to_thread.run_sync(self._sign_in.grants.find_code, authorization_code, client.client_id)
+        if code is None:
+            return None
+        request = code.request
+        return AuthorizationCode(
+            code=authorization_code,
+            scopes=list(request.scopes),
+            expires_at=code.expires_at,
+            client_id=request.client,
+            code_challenge=request.challenge,
+            redirect_uri=AnyUrl(request.redirect_uri),
+            redirect_uri_provided_explicitly=request.redirect_uri_given,
+            resource=request.resource,
+            subject=code.person,
+        )
+
+    async def exchange_authorization_code(
+        self, client: OAuthClientInformationFull, authorization_code: AuthorizationCode
+    ) -> OAuthToken:
+        """Exchange a code for tokens.
+
+        Raises:
+            TokenError: Another request was quicker.
+        """
+        tokens = await to_thread.run_sync(self._sign_in.grants.exchange_code, authorization_code.code)
+        return await self._given(client, tokens)
+
+    async def load_refresh_token(
+        self, client: OAuthClientInformationFull, refresh_token: str
+    ) -> RefreshToken | None:
+        """Return what a refresh token stands for, or None."""
+        shown = await to_thread.run_sync(self._sign_in.grants.find_refresh, refresh_token, client.client_id)
+        if shown is None:
+            return None
+        return RefreshToken(
+            token=refresh_token,
+            client_id=shown.client,
+            scopes=list(shown.scopes),
+            expires_at=shown.expires_at,
+            resource=shown.resource,
+            subject=shown.person,
+        )
+
+    async def exchange_refresh_token(
+        self, client: OAuthClientInformationFull, refresh_token: RefreshToken, scopes: list[str]
+    ) -> OAuthToken:
+        """Exchange a refresh token for a successor and an access token.
+
+        Raises:
+            TokenError: It ended in between, or the access token would be for nothing.
+        """
+        if SCOPE not in scopes:
+            raise TokenError("invalid_scope", f"Without the scope {SCOPE} a token is for nothing.")
+        tokens = await to_thread.run_sync(
+            self._sign_in.grants.exchange_refresh, refresh_token.token, client.client_id, tuple(scopes)
+        )
+        return await self._given(client, tokens)
+
+    async def load_access_token(self, token: str) -> AccessToken | None:
+        """Return what an access token stands for, or None."""
+        shown = await to_thread.run_sync(self._sign_in.grants.find_access, token)
+        return _access_token(token, shown) if shown else None
+
+    async def revoke_token(self, token: AccessToken | RefreshToken) -> None:
+        """End what a token belongs to."""
+        await to_thread.run_sync(self._sign_in.grants.revoke, token.token)
+
+    async def _given(self, client: OAuthClientInformationFull, tokens: Tokens | None) -> OAuthToken:
+        if tokens is None:
+            raise TokenError("invalid_grant", "It was used already. Sign in again.")
+        await to_thread.run_sync(self._sign_in.clients.note_use, client.client_id)
+        return OAuthToken(
+            access_token=tokens.access,
+            expires_in=tokens.expires_in,
+            refresh_token=tokens.refresh,
+            scope=" ".join(tokens.scopes),
+        )
+
+
+def consent_address(asked: Asked) -> str:
+    """Return where a person decides about a request."""
+    return f"{CONSENT}?request={asked.handle}"
+
+
+def is_same_resource(asked: str, ours: str) -> bool:
+    """Return whether a resource that a client names is ours; some add a slash to its end."""
+    return asked.removesuffix("/") == ours
+
+
+def _access_token(token: str, shown: Shown) -> AccessToken:
+    return AccessToken(
+        token=token,
+        client_id=shown.client,
+        scopes=list(shown.scopes),
+        expires_at=shown.expires_at,
+        resource=shown.resource,
+        subject=shown.person,
+    )

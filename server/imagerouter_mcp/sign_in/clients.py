@@ -1,0 +1,77 @@
+"""The programs that registered themselves (RFC 7591). Many register anew for each connection."""
+
+import time
+from collections.abc import Callable
+
+from imagerouter_mcp.database.schema import Database
+
+UNUSED_SECONDS = 24 * 3600
+"""How long a client stays registered that no person has let in."""
+USED_SECONDS = 90 * 24 * 3600
+"""How long one stays after it was last used."""
+MOST_UNUSED = 5_000
+"""The oldest unused ones give way to new ones, so that a flood of them cannot fill the disk."""
+RENEWED_AFTER_SECONDS = 3600
+"""Use is noted at most this often."""
+
+
+class Clients:
+    """Keeps what clients registered.
+
+    Args:
+        database: Where.
+        clock: Returns the time in seconds since 1970.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+
+    def add(self, client: str, metadata: str) -> None:
+        """Keep a new client, and forget those that expired.
+
+        Args:
+            client: Its id.
+            metadata: A JSON object that describes it.
+
+        Raises:
+            ConfigurationError: The database cannot be used.
+        """
+        now = int(self._clock())
+        with self._database.writing() as connection:
+            connection.execute(
+                "DELETE FROM clients WHERE used_at IS NULL AND registered_at <= ? OR used_at <= ?",
+                (now - UNUSED_SECONDS, now - USED_SECONDS),
+            )
+            connection.execute(
+                "DELETE FROM clients WHERE id IN (SELECT id FROM clients WHERE used_at IS NULL"
+                " ORDER BY registered_at DESC, id LIMIT 1000 OFFSET ?)",
+                (MOST_UNUSED - 1,),
+            )
+            connection.execute(
+                "INSERT INTO clients (id, metadata, registered_at) VALUES (?, ?, ?)", (client, metadata, now)
+            )
+
+    def find(self, client: str) -> str | None:
+        """Return what a client registered, or None if it is not registered, or no longer."""
+        now = int(self._clock())
+        with self._database.reading() as connection:
+            found = connection.execute(
+                "SELECT metadata FROM clients WHERE id = ? AND coalesce(used_at > ?, registered_at > ?)",
+                (client, now - USED_SECONDS, now - UNUSED_SECONDS),
+            ).fetchone()
+        return str(found[0]) if found else None
+
+    def note_use(self, client: str) -> None:
+        """Note that a client is in use, which keeps it registered."""
+        now = int(self._clock())
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE clients SET used_at = ? WHERE id = ? AND (used_at IS NULL OR used_at <= ?)",
+                (now, client, now - RENEWED_AFTER_SECONDS),
+            )
+
+    def remove(self, client: str) -> None:
+        """Forget a client."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM clients WHERE id = ?", (client,))

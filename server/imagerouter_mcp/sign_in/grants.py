@@ -1,0 +1,220 @@
+"""What people let clients do: codes, access tokens and refresh tokens.
+
+A code becomes a grant once. A grant has access tokens, which last an hour, and refresh tokens, each of which
+is exchanged for a successor. The exchanged one holds until a successor is used, because answers get lost and
+two processes of one client may refresh at once. Whoever shows a superseded one has a copy: the grant ends.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from imagerouter_mcp.database.schema import Connection, Database
+from imagerouter_mcp.sign_in.authorization_requests import AuthorizationRequest
+from imagerouter_mcp.sign_in.secrets_kept import digest, new_secret
+
+CODE_SECONDS = 5 * 60
+ACCESS_SECONDS = 3600
+REFRESH_SECONDS = 90 * 24 * 3600
+"""How long a refresh token lasts; a successor lasts as long again."""
+SUPERSEDED_SECONDS = 14 * 24 * 3600
+"""How long a superseded one is remembered, to notice a copy."""
+MOST_SUCCESSORS = 20
+"""Of one refresh token; the client that asks for more than this has lost control of itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code that was not exchanged yet: who decided, and what for."""
+
+    person: str
+    request: AuthorizationRequest
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a client gets."""
+
+    scopes: tuple[str, ...]
+    access: str = field(default_factory=new_secret)
+    refresh: str = field(default_factory=new_secret)
+    expires_in: int = ACCESS_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a token stands for."""
+
+    person: str
+    client: str
+    resource: str
+    scopes: tuple[str, ...]
+    expires_at: int
+
+
+class Grants:
+    """Gives codes and tokens, of which it keeps only hashes, and recognises them.
+
+    Args:
+        database: Where.
+        clock: Returns the time in seconds since 1970.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+
+    def give_code(self, person: str, request: AuthorizationRequest) -> str:
+        """Return a code for what a person allowed."""
+        code, now = new_secret(), int(self._clock())
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM authorization_codes WHERE expires_at <= ?", (now,))
+            connection.execute(
+                "INSERT INTO authorization_codes (code, person, request, expires_at) VALUES (?, ?, ?, ?)",
+                (digest(code), person, request.as_json(), now + CODE_SECONDS),
+            )
+        return code
+
+    def find_code(self, code: str, client: str) -> Code | None:
+        """Return what a code stands for, or None. A code that was exchanged before ends what it began."""
+        with self._database.reading() as connection:
+            found = connection.execute(
+                "SELECT person, request, expires_at FROM authorization_codes"
+                " WHERE code = ? AND expires_at > ?",
+                (digest(code), int(self._clock())),
+            ).fetchone()
+        if not found:
+            with self._database.writing() as connection:
+                connection.execute("DELETE FROM grants WHERE code = ? AND client = ?", (digest(code), client))
+            return None
+        return Code(found[0], AuthorizationRequest.from_json(found[1]), found[2])
+
+    def exchange_code(self, code: str) -> Tokens | None:
+        """Exchange a code for tokens. Of several who try at once, one gets them and the others None."""
+        now, grant = int(self._clock()), new_secret()
+        with self._database.writing() as connection:
+            found = connection.execute(
+                "DELETE FROM authorization_codes WHERE code = ? AND expires_at > ? RETURNING person, request",
+                (digest(code), now),
+            ).fetchone()
+            if not found:
+                return None
+            request = AuthorizationRequest.from_json(found[1])
+            _forget_expired(connection, now)
+            connection.execute(
+                "INSERT INTO grants (id, code, person, client, resource, begun_at, used_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (grant, digest(code), found[0], request.client, request.resource, now, now),
+            )
+            tokens = Tokens(request.scopes)
+            _give(connection, grant, tokens, now, parent=None, refreshes=" ".join(request.scopes))
+        return tokens
+
+    def find_refresh(self, token: str, client: str) -> Shown | None:
+        """Return what a refresh token stands for, or None. A superseded one ends its grant."""
+        with self._database.reading() as connection:
+            found = connection.execute(
+                f"SELECT {_SHOWN}, superseded, grant_id FROM refresh_tokens AS tokens"  # noqa: S608 - our own words
+                " JOIN grants ON grants.id = grant_id WHERE token = ? AND client = ? AND expires_at > ?",
+                (digest(token), client, int(self._clock())),
+            ).fetchone()
+        if found and found[5]:
+            with self._database.writing() as connection:
+                connection.execute("DELETE FROM grants WHERE id = ?", (found[6],))
+            return None
+        return _shown(found) if found else None
+
+    def exchange_refresh(self, token: str, client: str, scopes: tuple[str, ...]) -> Tokens | None:
+        """Exchange a refresh token for a successor and an access token, or return None.
+
+        Args:
+            token: The refresh token.
+            client: Who shows it.
+            scopes: What the access token is for, some or all of the refresh token's.
+        """
+        now, shown = int(self._clock()), digest(token)
+        with self._database.writing() as connection:
+            found = connection.execute(
+                "SELECT grant_id, parent, tokens.scopes FROM refresh_tokens AS tokens JOIN grants"
+                " ON grants.id = grant_id"
+                " WHERE token = ? AND client = ? AND expires_at > ? AND superseded = 0",
+                (shown, client, now),
+            ).fetchone()
+            successors = connection.execute(
+                "SELECT count(*) FROM refresh_tokens WHERE parent = ?", (shown,)
+            ).fetchone()
+            if not found or successors[0] >= MOST_SUCCESSORS:
+                return None
+            grant, parent, kept = found
+            connection.execute("UPDATE refresh_tokens SET superseded = 1 WHERE token = ?", (parent,))
+            connection.execute(
+                "DELETE FROM refresh_tokens WHERE grant_id = ? AND superseded = 1 AND expires_at <= ?",
+                (grant, now + REFRESH_SECONDS - SUPERSEDED_SECONDS),
+            )
+            connection.execute("UPDATE grants SET used_at = ? WHERE id = ?", (now, grant))
+            tokens = Tokens(scopes)
+            _give(connection, grant, tokens, now, parent=shown, refreshes=kept)
+        return tokens
+
+    def find_access(self, token: str) -> Shown | None:
+        """Return what an access token stands for, or None if it is none, or no longer."""
+        with self._database.reading() as connection:
+            found = connection.execute(
+                f"SELECT {_SHOWN} FROM access_tokens AS tokens JOIN grants ON grants.id = grant_id"  # noqa: S608 - as above
+                " WHERE token = ? AND expires_at > ?",
+                (digest(token), int(self._clock())),
+            ).fetchone()
+        return _shown(found) if found else None
+
+    def revoke(self, token: str) -> None:
+        """End the grant of an access token or a refresh token (RFC 7009)."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "DELETE FROM grants WHERE id IN (SELECT grant_id FROM access_tokens WHERE token = ?"
+                " UNION SELECT grant_id FROM refresh_tokens WHERE token = ?)",
+                (digest(token), digest(token)),
+            )
+
+    def end_all(self, person: str) -> None:
+        """End everything that a person has let in, such as when the person is removed."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM authorization_codes WHERE person = ?", (person,))
+            connection.execute("DELETE FROM grants WHERE person = ?", (person,))
+
+
+_SHOWN = "person, client, resource, tokens.scopes, expires_at"
+
+
+def _shown(row: tuple[str, str, str, str, int]) -> Shown:
+    return Shown(row[0], row[1], row[2], tuple(row[3].split()), row[4])
+
+
+def _give(
+    connection: Connection, grant: str, tokens: Tokens, now: int, *, parent: str | None, refreshes: str
+) -> None:
+    """Keep the tokens of a grant.
+
+    Args:
+        connection: Within a transaction.
+        grant: The grant's id.
+        tokens: What the client gets.
+        now: The time.
+        parent: The hash of the refresh token that these were asked for with.
+        refreshes: What the refresh token is for, which may be more than the access token.
+    """
+    connection.execute("DELETE FROM access_tokens WHERE grant_id = ? AND expires_at <= ?", (grant, now))
+    connection.execute(
+        "INSERT INTO access_tokens (token, grant_id, scopes, expires_at) VALUES (?, ?, ?, ?)",
+        (digest(tokens.access), grant, " ".join(tokens.scopes), now + ACCESS_SECONDS),
+    )
+    connection.execute(
+        "INSERT INTO refresh_tokens (token, grant_id, parent, scopes, superseded, expires_at)"
+        " VALUES (?, ?, ?, ?, 0, ?)",
+        (digest(tokens.refresh), grant, parent, refreshes, now + REFRESH_SECONDS),
+    )
+
+
+def _forget_expired(connection: Connection, now: int) -> None:
+    """Forget grants that nobody has refreshed for so long that nothing of them holds."""
+    connection.execute("DELETE FROM grants WHERE used_at <= ?", (now - REFRESH_SECONDS - ACCESS_SECONDS,))

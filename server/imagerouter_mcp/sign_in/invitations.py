@@ -1,0 +1,108 @@
+"""Invitations, by which a person's browser is signed in, and the browsers that are."""
+
+import time
+from collections.abc import Callable
+
+from imagerouter_mcp.database.schema import Database
+from imagerouter_mcp.sign_in.secrets_kept import digest, new_code, new_secret, typed_code
+
+DAY_SECONDS = 24 * 3600
+BROWSER_SECONDS = 180 * DAY_SECONDS
+"""How long after its last visit a browser stays signed in."""
+
+
+class Invitations:
+    """Gives invitations, each of which signs one browser in.
+
+    Args:
+        database: Where they are kept, as hashes.
+        clock: Returns the time in seconds since 1970.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+
+    def invite(self, person: str, days: int) -> str:
+        """Return the code of a new invitation; earlier ones of the same person no longer hold.
+
+        Args:
+            person: Who is invited, for the first time or with another browser.
+            days: How long it holds.
+        """
+        code, now = new_code(), int(self._clock())
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM invitations WHERE person = ? OR expires_at <= ?", (person, now))
+            connection.execute(
+                "INSERT INTO invitations (code, person, expires_at) VALUES (?, ?, ?)",
+                (digest(code), person, now + days * DAY_SECONDS),
+            )
+        return code
+
+    def accept(self, code: str) -> str | None:
+        """Return whom an invitation is for, and forget it; None if it does not hold.
+
+        Args:
+            code: Its code, as a person types it.
+        """
+        with self._database.writing() as connection:
+            found = connection.execute(
+                "DELETE FROM invitations WHERE code = ? AND expires_at > ? RETURNING person",
+                (digest(typed_code(code)), int(self._clock())),
+            ).fetchone()
+        return str(found[0]) if found else None
+
+    def withdraw(self, person: str) -> None:
+        """Withdraw a person's invitations."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM invitations WHERE person = ?", (person,))
+
+
+class Browsers:
+    """The browsers in which people are signed in. Each has a secret in a cookie.
+
+    Args:
+        database: Where the secrets' hashes are kept.
+        clock: Returns the time in seconds since 1970.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+
+    def sign_in(self, person: str) -> str:
+        """Sign a person in and return the browser's secret, which is always a new one."""
+        secret, now = new_secret(), int(self._clock())
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM browsers WHERE expires_at <= ?", (now,))
+            connection.execute(
+                "INSERT INTO browsers (token, person, expires_at) VALUES (?, ?, ?)",
+                (digest(secret), person, now + BROWSER_SECONDS),
+            )
+        return secret
+
+    def find(self, secret: str) -> str | None:
+        """Return who is signed in; each visit on another day lets the browser stay signed in longer."""
+        now = int(self._clock())
+        with self._database.reading() as connection:
+            found = connection.execute(
+                "SELECT person, expires_at FROM browsers WHERE token = ? AND expires_at > ?",
+                (digest(secret), now),
+            ).fetchone()
+        if found and found[1] < now + BROWSER_SECONDS - DAY_SECONDS:
+            with self._database.writing() as connection:
+                connection.execute(
+                    "UPDATE browsers SET expires_at = ? WHERE token = ?",
+                    (now + BROWSER_SECONDS, digest(secret)),
+                )
+        return str(found[0]) if found else None
+
+    def sign_out(self, secret: str) -> None:
+        """Sign one browser out."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM browsers WHERE token = ?", (digest(secret),))
+
+    def end_all(self, person: str) -> None:
+        """Sign a person out of every browser."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM browsers WHERE person = ?", (person,))

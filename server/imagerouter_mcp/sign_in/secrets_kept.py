@@ -1,0 +1,32 @@
+"""Make random secrets, of which only hashes are kept."""
+
+import hashlib
+import re
+import secrets
+
+_LETTERS = "abcdefghjkmnpqrstvwxyz23456789"
+"""Without those that look like others."""
+_GROUPS, _GROUP = 5, 5
+_NOT_LETTERS = re.compile(r"[^a-z0-9]+")
+
+
+def new_secret() -> str:
+    """Return a random text of 43 characters, 256 bits."""
+    return secrets.token_urlsafe(32)
+
+
+def new_code() -> str:
+    """Return a random code that a person can type, such as `k3fwm-…`; it has 122 bits."""
+    letters = [secrets.choice(_LETTERS) for _ in range(_GROUPS * _GROUP)]
+    return "-".join("".join(letters[at : at + _GROUP]) for at in range(0, len(letters), _GROUP))
+
+
+def typed_code(text: str) -> str:
+    """Return a code as it was given out, however a person types it."""
+    letters = _NOT_LETTERS.sub("", text.lower())
+    return "-".join(letters[at : at + _GROUP] for at in range(0, len(letters), _GROUP))
+
+
+def digest(secret: str) -> str:
+    """Return what is kept of a secret. Random secrets need no salt and no slow hash."""
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()

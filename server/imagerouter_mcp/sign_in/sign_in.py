@@ -1,0 +1,52 @@
+"""All that sign-in keeps, in one database."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from imagerouter_mcp.database.schema import Database
+from imagerouter_mcp.database.sqlite import SQLiteDatabase
+from imagerouter_mcp.fetch import Fetcher
+from imagerouter_mcp.sign_in.authorization_requests import AuthorizationRequests
+from imagerouter_mcp.sign_in.client_documents import ClientDocuments
+from imagerouter_mcp.sign_in.clients import Clients
+from imagerouter_mcp.sign_in.grants import Grants
+from imagerouter_mcp.sign_in.invitations import Browsers, Invitations
+from imagerouter_mcp.sign_in.sign_in_tables import SIGN_IN
+
+
+class SignIn:
+    """The stores of sign-in.
+
+    Args:
+        database: What `SIGN_IN` describes.
+        fetcher: Returns what downloads the documents that describe clients.
+    """
+
+    def __init__(self, database: Database, fetcher: Callable[[], Fetcher]) -> None:
+        self._database = database
+        self.clients = Clients(database)
+        self.documents = ClientDocuments(database, fetcher)
+        self.requests = AuthorizationRequests(database)
+        self.grants = Grants(database)
+        self.invitations = Invitations(database)
+        self.browsers = Browsers(database)
+
+    def end_all(self, person: str) -> None:
+        """Sign a person out everywhere: programs, browsers and invitations."""
+        self.grants.end_all(person)
+        self.browsers.end_all(person)
+        self.invitations.withdraw(person)
+
+    def close(self) -> None:
+        """Close the database. What needs it opens it again."""
+        self._database.close()
+
+
+def open_sign_in(data_dir: Path, fetcher: Callable[[], Fetcher]) -> SignIn:
+    """Return the stores of a data folder.
+
+    Args:
+        data_dir: The folder.
+        fetcher: Returns what downloads the documents that describe clients.
+    """
+    return SignIn(SQLiteDatabase(data_dir / "sign_in.sqlite3", SIGN_IN), fetcher)
