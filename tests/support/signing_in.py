@@ -58,7 +58,7 @@ class SignInServer:
 
     def person(self, name: str) -> Person:
         """Return a person, who is added if there is none of the name."""
-        register = open_register(self.settings.data_dir)
+        register = open_register(self.settings)
         try:
             return register.add(BY_OPERATOR, name, name)
         finally:
