@@ -44,6 +44,8 @@ check: .venv/dev ## check format, lint, types and import contracts
 	$(BIN)/lint-imports
 	$(BIN)/pyright
 
+# Each process compiles all tests, unless it may keep what another one has compiled.
+suite: export PYTHONDONTWRITEBYTECODE =
 suite: .venv/dev ## run all tests, spread over the cores
 	$(BIN)/pytest --numprocesses auto
 

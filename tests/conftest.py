@@ -82,7 +82,7 @@ def session_sandbox() -> Iterator[tuple[Sandbox, httpx.Client]]:
     """Run one sandbox for the session, with a client for its control endpoints; tests use `sandbox`."""
     with (
         running_faulty_sandbox(heartbeat_seconds=HEARTBEAT_SECONDS) as running,
-        httpx.Client(base_url=running.base_url, timeout=10, trust_env=False) as client,
+        httpx.Client(base_url=running.base_url, timeout=60, trust_env=False) as client,
     ):
         yield running, client
 
@@ -106,7 +106,7 @@ def settings(sandbox: Sandbox, tmp_path: Path) -> Settings:
         output_dir=tmp_path / "pictures",
         data_dir=tmp_path / "data",
         stall_seconds=5,
-        timeout=20,
+        timeout=60,
     )
 
 

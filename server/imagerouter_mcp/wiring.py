@@ -70,7 +70,7 @@ class Shared:
         """How several people sign in."""
         from imagerouter_mcp.sign_in.sign_in import open_sign_in
 
-        return open_sign_in(self.settings.data_dir, lambda: self._document_fetcher)
+        return open_sign_in(self.settings, lambda: self._document_fetcher)
 
     @cached_property
     def _document_fetcher(self) -> "Fetcher":

@@ -35,6 +35,7 @@ from imagerouter_mcp.api.wire import read_generation
 from imagerouter_mcp.fetch import http_client, tls_context
 from imagerouter_mcp.sandbox.service import accounts
 from imagerouter_mcp.settings import KEYS_PAGE, Settings
+from patience import until
 
 Journal = Callable[[], list[dict[str, Any]]]
 Answering = Callable[..., Awaitable[str]]
@@ -95,11 +96,15 @@ async def failure(
 # Heartbeats, and errors with status 200
 
 
-async def test_heartbeats_are_signs_of_life_and_do_not_disturb_the_answer(settings: Settings) -> None:
+async def test_heartbeats_are_signs_of_life_and_do_not_disturb_the_answer(
+    settings: Settings, change_sandbox: Callable[..., None]
+) -> None:
     pulse = Pulse()
     async with service(settings) as http:
-        answer = await http.send(generation(settings, "sandbox/slow-0.4"), pulse)
-    assert pulse.beats >= 2
+        asking = asyncio.create_task(http.send(generation(settings, "sandbox/held"), pulse))
+        await until(lambda: pulse.beats >= 2)
+        change_sandbox(held=False)
+        answer = await asking
     assert read_generation(answer.body, sandbox=True).items[0].url
 
 
@@ -452,10 +457,10 @@ async def test_a_process_that_was_suspended_reads_what_came_meanwhile(settings: 
 
 async def test_the_deadline_ends_a_slow_model_whatever_its_signs_of_life(settings: Settings) -> None:
     pulse = Pulse()
-    call = generation(settings.model_copy(update={"timeout": 0.6}), "sandbox/slow-30")
+    call = generation(settings.model_copy(update={"timeout": 1.5}), "sandbox/held")
     error = await failure(settings, call, pulse)
     assert type(error) is errors.OutcomeUnknownError
-    assert "no answer came within 0.6 seconds" in error.what
+    assert "no answer came within 1.5 seconds" in error.what
     assert "IMAGEROUTER_TIMEOUT" in error.remedy
     assert pulse.beats >= 2
 

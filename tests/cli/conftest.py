@@ -53,7 +53,7 @@ def command(at_home: dict[str, str], tmp_path: Path) -> Command:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
         )
 
     return run

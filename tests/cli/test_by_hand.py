@@ -269,7 +269,7 @@ def test_an_output_that_takes_nothing_does_not_make_a_paid_call_fail(
             stdout=full if out == "full disk" else unread,
             stderr=subprocess.PIPE,
             check=False,
-            timeout=60,
+            timeout=120,
         )
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == b""
@@ -282,7 +282,7 @@ def test_an_output_that_lacks_letters_replaces_them(variables: Mapping[str, str]
         env={**process_environment(variables, tmp_path), "PYTHONIOENCODING": "ascii"},
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert ended.returncode == 0, ended.stderr
     assert b"F?chse" in ended.stdout
@@ -545,7 +545,7 @@ def test_the_lines_that_the_sandbox_prints_can_be_pasted_and_keep_its_records_ap
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=30,
+                timeout=120,
             )
         finally:
             sandbox.terminate()
@@ -569,7 +569,7 @@ def test_a_real_process_prints_json_alone_and_unicode_as_it_is(
         env=process_environment(variables, tmp_path),
         capture_output=True,
         check=False,
-        timeout=30,
+        timeout=120,
     )
     assert ended.returncode == 0
     assert json.loads(ended.stdout)["prompt"] == "Ein Fuchs 🦊"
@@ -595,7 +595,7 @@ def test_a_terminal_shows_progress_and_an_interrupt_ends_with_130(
             while b"is working" not in shown:
                 shown += os.read(screen, 4096)
             process.send_signal(signal.SIGINT)
-            out, _ = process.communicate(timeout=10)
+            out, _ = process.communicate(timeout=120)
             shown += _rest(screen)
         finally:
             process.kill()

@@ -52,7 +52,7 @@ def demo(tmp_path: Path) -> Demo:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
         )
 
     return run
@@ -145,9 +145,9 @@ def test_the_sandbox_says_where_it_is_and_stops_on_a_signal(
             said = process.stdout.readline()
             assert said.startswith(READY)
             address = said.removeprefix(READY).strip()
-            assert httpx.get(f"{address}/v1/models", trust_env=False).json()["test/test"]
+            assert httpx.get(f"{address}/v1/models", trust_env=False, timeout=60).json()["test/test"]
             process.send_signal(how)
-            _, stderr = process.communicate(timeout=3)
+            _, stderr = process.communicate(timeout=60)
         finally:
             process.kill()
     assert address == f"http://127.0.0.1:{port}"

@@ -285,12 +285,12 @@ async def test_a_host_that_hangs_is_given_up_with_all_that_it_started(
 ) -> None:
     program("claude", f"sleep 600 & echo $! > {tmp_path / 'child'}; wait")
     monkeypatch.setenv("PATH", at_home["PATH"])
-    monkeypatch.setattr(host_checks, "ASK_SECONDS", 1.0)
+    monkeypatch.setattr(host_checks, "ASK_SECONDS", 3.0)
     found = await check_host(hosts()["claude-code"])
     assert found.state == "warning"
     assert "claude mcp list" in found.remedy
     child = int((tmp_path / "child").read_text())
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         while _lives(child):
             await anyio.lowlevel.checkpoint()
 

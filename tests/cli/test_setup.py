@@ -131,7 +131,7 @@ def test_a_person_at_a_terminal_is_asked(
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=120,
     )
     os.close(ours)
     os.close(theirs)
@@ -210,7 +210,7 @@ def test_a_command_that_runs_from_a_cache_is_not_registered(
     )
     passing.chmod(0o755)
     ended = subprocess.run(  # noqa: S603 - our own command
-        [passing, "setup", "cursor"], env=at_home, capture_output=True, text=True, check=False, timeout=30
+        [passing, "setup", "cursor"], env=at_home, capture_output=True, text=True, check=False, timeout=120
     )
     assert ended.returncode == 1
     assert "uv tool install imagerouter-mcp" in ended.stderr

@@ -20,7 +20,7 @@ from imagerouter_mcp.settings import Settings
 from support.http_serving import COMMAND, bare_environment, serving
 from support.recording import RecordingGallery
 
-ENDING_SECONDS = 20
+ENDING_SECONDS = 60
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def next_link(process: "subprocess.Popen[str]") -> tuple[str, str]:
 
 def status(base: str, code: str) -> int:
     """Try a code as the page does."""
-    return httpx.post(f"{base}/studio/session", json={"code": code}, trust_env=False).status_code
+    return httpx.post(f"{base}/studio/session", json={"code": code}, trust_env=False, timeout=60).status_code
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
@@ -79,9 +79,11 @@ def test_each_link_works_once_also_those_of_enter_and_of_another_process(tmp_pat
 def test_ctrl_c_ends_it_at_once_and_calmly_while_a_page_follows_the_changes(tmp_path: Path) -> None:
     with studio(tmp_path, "--no-browser") as process:
         base, code = next_link(process)
-        let_in = httpx.post(f"{base}/studio/session", json={"code": code}, trust_env=False).json()
+        let_in = httpx.post(f"{base}/studio/session", json={"code": code}, trust_env=False, timeout=60).json()
         bearer = {"Authorization": f"Bearer {let_in['token']}"}
-        with httpx.stream("GET", f"{base}/studio/changes", headers=bearer, trust_env=False) as changes:
+        with httpx.stream(
+            "GET", f"{base}/studio/changes", headers=bearer, trust_env=False, timeout=60
+        ) as changes:
             assert next(changes.iter_lines()).startswith("data: ")
             process.send_signal(signal.SIGINT)
             said, _ = process.communicate(timeout=ENDING_SECONDS)
@@ -119,7 +121,7 @@ def test_a_server_for_clients_prints_a_link_when_asked(tmp_path: Path) -> None:
     with serving(environment, "--studio") as server:
         (line,) = server.logged(1)
         assert status(server.base, line.rpartition("#")[2]) == 200
-        assert httpx.get(f"{server.base}/health", trust_env=False).status_code == 200
+        assert httpx.get(f"{server.base}/health", trust_env=False, timeout=60).status_code == 200
 
 
 def test_without_a_running_studio_there_is_no_link(capsys: pytest.CaptureFixture[str]) -> None:

@@ -260,7 +260,7 @@ def _is_whole(image: Mapping[str, Any]) -> bool:
 
 
 def _downloaded(url: str) -> bytes:
-    return httpx.get(url, trust_env=False).content
+    return httpx.get(url, trust_env=False, timeout=60).content
 
 
 def _miscounted(expected: Expected, counted: Counted) -> Iterable[str]:

@@ -25,7 +25,7 @@ STALL_SECONDS = 2.0
 QUICK, SOON = "sandbox/slow-0", "sandbox/slow-1"
 """Models that work, at once and after a second."""
 COMMAND = (sys.executable, "-m", "imagerouter_mcp")
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 120.0
 _LOOK_SECONDS = 0.005
 _GENERATIONS = "/v1/openai/"
 _Kept = TypeVar("_Kept")

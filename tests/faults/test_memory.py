@@ -198,10 +198,10 @@ def test_a_large_body_takes_at_most_400_mebibytes(sandbox: Sandbox, pictures: Pa
     body = b'{"jsonrpc": "2.0", "id": 1, "method": "x", "params": "' + b"A" * (39 << 20) + b'"}'
     with server(sandbox, tmp_path, pictures) as running, Watch(running.process.pid) as watch:
         with suppress(httpx.WriteError):
-            assert httpx.post(running.url, content=body, trust_env=False).status_code == 413
+            assert httpx.post(running.url, content=body, trust_env=False, timeout=60).status_code == 413
         values = json.dumps([0] * 9_990).encode()
         values = b'{"jsonrpc": "2.0", "id": 1, "method": "x", "params": [' + values + b"]}"
-        httpx.post(running.url, content=values, trust_env=False)
+        httpx.post(running.url, content=values, trust_env=False, timeout=60)
     assert watch.over_idle < MOST_MIB
 
 

@@ -322,7 +322,7 @@ def _store_many(folder: str, mark: int, links: bool, ready: Barrier) -> None:  #
         os.link = no_hard_links
     for number in range(50):
         if number % 10 == 0:  # the processes begin together, and keep together
-            ready.wait(timeout=30)
+            ready.wait(timeout=120)
         stored(Path(folder), "same", f"{mark}-{number}:".encode() + bytes(20_000) + b"end")
 
 

@@ -448,7 +448,7 @@ def _add_many(data_dir: str, mark: int, amount: int, ready: Barrier) -> None:
         gallery = RecordingGallery(database)
         for number in range(amount):
             if number % 10 == 0:  # the processes begin together, and keep together
-                ready.wait(timeout=30)
+                ready.wait(timeout=120)
             made(gallery, f"{mark}-{number}")
 
 

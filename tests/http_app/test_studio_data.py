@@ -33,7 +33,7 @@ async def studio(settings: Settings) -> AsyncGenerator[Studio]:
     """Serve a studio, with a client that was let in."""
     async with AsyncExitStack() as running:
         links, app = await running.enter_async_context(served(settings, studio_only=True))
-        client = httpx.AsyncClient(base_url=links.base_url, trust_env=False)
+        client = httpx.AsyncClient(base_url=links.base_url, trust_env=False, timeout=60)
         await running.enter_async_context(client)
         yield await entered(client, app), app
 
@@ -112,7 +112,7 @@ async def test_a_picture_deleted_while_its_thumbnail_is_made_leaves_none(
     large = file(settings, "large.png", content.getvalue())
     (handle,) = record(settings, large)
     address = f"/studio/pictures/{handle}"
-    with anyio.fail_after(20):
+    with anyio.fail_after(120):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(client.get, thumbnails(320, handle))
             while str(large.path) not in _open_files():
@@ -177,7 +177,7 @@ async def test_what_another_process_makes_is_told_while_somebody_looks(
     studio: Studio, settings: Settings
 ) -> None:
     client, _ = studio
-    with anyio.fail_after(20):
+    with anyio.fail_after(120):
         async with client.stream("GET", "/studio/changes") as answer:
             events = aiter(_events(answer))
             first = await anext(events)
@@ -192,7 +192,7 @@ async def test_one_browser_cannot_take_all_streams_and_gives_them_back(
     studio: Studio,
 ) -> None:
     client, _ = studio
-    with anyio.fail_after(30):
+    with anyio.fail_after(120):
         async with AsyncExitStack() as streams:
             statuses: list[int] = []
             for _ in range(live_changes.MOST_STREAMS // 2 + 1):
@@ -213,7 +213,7 @@ async def test_a_deleted_picture_is_gone_everywhere_and_its_link_says_so(
 ) -> None:
     async with (
         served(settings) as (links, app),
-        httpx.AsyncClient(base_url=links.base_url, trust_env=False) as client,
+        httpx.AsyncClient(base_url=links.base_url, trust_env=False, timeout=60) as client,
     ):
         await entered(client, app)
         image = file(settings, "fox.png", png())

@@ -33,7 +33,7 @@ async def studio(settings: Settings) -> AsyncGenerator[tuple[httpx.AsyncClient, 
     """Serve a studio, with a client that has not entered it."""
     async with AsyncExitStack() as running:
         links, app = await running.enter_async_context(served(settings, studio_only=True))
-        client = httpx.AsyncClient(base_url=links.base_url, trust_env=False)
+        client = httpx.AsyncClient(base_url=links.base_url, trust_env=False, timeout=60)
         yield await running.enter_async_context(client), app
 
 
@@ -134,7 +134,7 @@ async def test_beside_other_clients_the_studio_has_a_token_and_they_need_none_as
 ) -> None:
     async with (
         served(settings) as (links, app),
-        httpx.AsyncClient(base_url=links.base_url, trust_env=False) as client,
+        httpx.AsyncClient(base_url=links.base_url, trust_env=False, timeout=60) as client,
     ):
         assert (await client.get("/studio/gallery")).status_code == 401
         ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
@@ -147,7 +147,7 @@ async def test_scrolling_fast_is_not_slowed_down_by_the_rate_of_other_clients(se
     slow = settings.model_copy(update={"http_rate": 0.2})
     async with (
         served(slow, studio_only=True) as (links, app),
-        httpx.AsyncClient(base_url=links.base_url, trust_env=False) as client,
+        httpx.AsyncClient(base_url=links.base_url, trust_env=False, timeout=60) as client,
     ):
         await entered(client, app)
         answers = [await client.get("/studio/filters") for _ in range(10)]

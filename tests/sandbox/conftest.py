@@ -22,7 +22,7 @@ def shared_sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def shared_client(shared_sandbox: Sandbox) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=shared_sandbox.base_url, timeout=10, trust_env=False) as client:
+    with httpx.Client(base_url=shared_sandbox.base_url, timeout=60, trust_env=False) as client:
         yield client
 
 

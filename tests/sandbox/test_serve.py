@@ -16,10 +16,10 @@ from support.faulty_sandbox import running_faulty_sandbox
 def test_a_sandbox_answers_as_soon_as_it_is_given_and_no_longer_afterwards() -> None:
     with running_sandbox(build_app()) as sandbox:
         assert sandbox.popular_url == f"{sandbox.base_url}/operations/get-popular-models"
-        assert httpx.get(f"{sandbox.base_url}/v1/models", trust_env=False).status_code == 200
+        assert httpx.get(f"{sandbox.base_url}/v1/models", trust_env=False, timeout=60).status_code == 200
 
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{sandbox.base_url}/v1/models", trust_env=False)
+        httpx.get(f"{sandbox.base_url}/v1/models", trust_env=False, timeout=60)
 
 
 def test_a_sandbox_stops_while_a_request_is_stalled() -> None:
@@ -29,7 +29,7 @@ def test_a_sandbox_stops_while_a_request_is_stalled() -> None:
         headers = {"Authorization": "Bearer " + "x" * 64}
         body = {"model": "sandbox/stalled-after-heartbeats"}
         url = f"{base_url}/v1/openai/images/generations"
-        with httpx.Client(trust_env=False, headers=headers) as client:
+        with httpx.Client(trust_env=False, timeout=60, headers=headers) as client:
             try:
                 with client.stream("POST", url, json=body) as answer:
                     for _ in answer.iter_raw():
@@ -68,9 +68,11 @@ def test_the_command_announces_its_address_and_stops_on_request() -> None:
     ) as process:
         assert process.stdout
         url = process.stdout.readline().removeprefix("Sandbox at ").strip()
-        assert httpx.get(f"{url}/v3/models", trust_env=False).status_code == 200, "it is the live service"
+        assert httpx.get(f"{url}/v3/models", trust_env=False, timeout=60).status_code == 200, (
+            "it is the live service"
+        )
         process.terminate()
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=60)
 
     assert err == ""
 

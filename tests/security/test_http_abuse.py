@@ -248,10 +248,12 @@ def test_an_upload_that_is_no_picture_leaves_nothing(
     *, server: Serving, row: Row, tried: str, media_type: str, body: bytes, expected: set[int]
 ) -> None:
     url = Links(server.base, SECRET.encode()).upload("upload_00000000000000cc")
-    answer = httpx.post(url, content=body, headers={"Content-Type": media_type}, trust_env=False)
+    answer = httpx.post(url, content=body, headers={"Content-Type": media_type}, trust_env=False, timeout=60)
     assert answer.status_code in expected
     assert is_served(server)
-    assert httpx.get(url, trust_env=False).status_code == 200, "the link still waits for a picture"
+    assert httpx.get(url, trust_env=False, timeout=60).status_code == 200, (
+        "the link still waits for a picture"
+    )
     row(SECTION, f"upload: {tried}", f"{' or '.join(map(str, sorted(expected)))}; nothing is kept")
 
 

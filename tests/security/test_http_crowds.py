@@ -174,7 +174,7 @@ def test_with_few_descriptors_beside_many_connections_pictures_are_made_and_edit
         sources = [handle.decode()] * 16
         edited = send(server.url, call("edit_image", prompt="Invert", model="test/test", images=sources[:1]))
         (link,) = set(re.findall(rb'"download_url":\s*"([^"]+)"', edited))
-        assert httpx.get(link.decode(), trust_env=False).status_code == 200
+        assert httpx.get(link.decode(), trust_env=False, timeout=60).status_code == 200
     row(SECTION, "225 idle connections beside an edit, with 256 descriptors", "the edit arrives")
 
 
@@ -321,6 +321,7 @@ async def two_clients(
                 base_url=links.base_url,
                 headers={**ACCEPT, "Authorization": f"Bearer {token}"},
                 trust_env=False,
+                timeout=60,
             )
             for token in tokens
         )

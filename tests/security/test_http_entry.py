@@ -66,7 +66,7 @@ def target(
 ) -> Iterator[Target]:
     home = tmp_path_factory.mktemp("home")
     with serving(guarded(session_sandbox[0], home)) as server:
-        began = httpx.post(server.url, json=INITIALIZE, headers=with_token(JSON), trust_env=False)
+        began = httpx.post(server.url, json=INITIALIZE, headers=with_token(JSON), trust_env=False, timeout=60)
         session = began.headers["mcp-session-id"]
         call = {"name": "generate_image", "arguments": {"prompt": "A fox", "model": "test/test"}}
         made = httpx.post(
@@ -74,6 +74,7 @@ def target(
             json={"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call},
             headers={**with_token(JSON), "Mcp-Session-Id": session},
             trust_env=False,
+            timeout=60,
         )
         (line,) = [line for line in made.text.splitlines() if line.startswith('data: {"jsonrpc"')][-1:]
         (image,) = json.loads(line.removeprefix("data: "))["result"]["structuredContent"]["images"]
@@ -200,11 +201,11 @@ def test_with_the_token_the_same_request_is_served(target: Target) -> None:
 def test_a_token_opens_nothing_once_it_has_been_replaced(sandbox: Sandbox, tmp_path: Path, row: Row) -> None:
     shown = {**JSON, "Authorization": f"Bearer {OLD_TOKEN}"}
     with serving(guarded(sandbox, tmp_path, TOKEN, OLD_TOKEN)) as meanwhile:
-        answer = httpx.post(meanwhile.url, json=INITIALIZE, headers=shown, trust_env=False)
+        answer = httpx.post(meanwhile.url, json=INITIALIZE, headers=shown, trust_env=False, timeout=60)
         session = answer.headers["mcp-session-id"]
     with serving(guarded(sandbox, tmp_path)) as after:
         for headers, tried in ((shown, ""), ({**shown, "Mcp-Session-Id": session}, ", with its session")):
-            answer = httpx.post(after.url, json=PING, headers=headers, trust_env=False)
+            answer = httpx.post(after.url, json=PING, headers=headers, trust_env=False, timeout=60)
             assert answer.status_code == 401
             row(SECTION, f"bearer: a token that was replaced{tried}", "401, refused")
 

@@ -325,7 +325,7 @@ async def test_no_value_makes_the_gallery_tell_more_or_fail(studio: Studio, row:
 async def test_a_session_that_ended_opens_nothing(studio: Studio, row: Row, settings: Settings) -> None:
     async with (
         served(settings, studio_only=True) as (links, _),
-        httpx.AsyncClient(base_url=links.base_url, trust_env=False) as later,
+        httpx.AsyncClient(base_url=links.base_url, trust_env=False, timeout=60) as later,
     ):
         answer = await later.get("/studio/gallery", headers=studio.headers)
     assert answer.status_code == 401

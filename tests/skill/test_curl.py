@@ -58,7 +58,7 @@ def run(sandbox: Sandbox, tmp_path: Path) -> Callable[..., str]:
             },
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert ended.returncode == 0, f"{block}\n{ended.stdout}{ended.stderr}"
@@ -116,7 +116,7 @@ def test_several_source_pictures_reach_the_service_as_it_is_today(
     run: Callable[..., str], sandbox: Sandbox, tmp_path: Path, journal: Callable[[], list[dict[str, Any]]]
 ) -> None:
     httpx.put(
-        f"{sandbox.base_url}/sandbox/settings", json={"service": "live"}, trust_env=False
+        f"{sandbox.base_url}/sandbox/settings", json={"service": "live"}, trust_env=False, timeout=60
     ).raise_for_status()
     shutil.copy(tmp_path / "hat.png", tmp_path / "fox.png")
     (block,) = sections()[SEVERAL]

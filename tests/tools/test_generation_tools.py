@@ -35,7 +35,7 @@ def contents(path: Path) -> bytes:
 
 
 def fetched(url: str) -> bytes:
-    return httpx.get(url, trust_env=False).raise_for_status().content
+    return httpx.get(url, trust_env=False, timeout=60).raise_for_status().content
 
 
 def differ(one: Image.Image, other: Image.Image, box: tuple[int, int, int, int]) -> bool:

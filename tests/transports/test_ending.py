@@ -22,7 +22,7 @@ from imagerouter_mcp.wiring import App, open_app
 from patience import wait_until
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
-ENDS_WITHIN = 10
+ENDS_WITHIN = 15
 posix = pytest.mark.skipif(os.name != "posix", reason="signals are a matter of POSIX")
 
 

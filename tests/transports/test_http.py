@@ -52,7 +52,12 @@ ForSandbox = Callable[[Sandbox, Path], Mapping[str, str]]
 def refused_start(environment: Mapping[str, str], *options: str) -> str:
     """What a server that does not start says."""
     ended = subprocess.run(  # noqa: S603 - our own command
-        [*COMMAND, "http", *options], env=environment, capture_output=True, text=True, check=False, timeout=30
+        [*COMMAND, "http", *options],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert ended.returncode == 1
     assert ended.stdout == ""
@@ -88,7 +93,7 @@ def guarded(everything: dict[str, str]) -> Iterator[Serving]:
 
 def post(url: str, **headers: str) -> httpx.Response:
     """A first request to the endpoint, with headers of the caller's."""
-    return httpx.post(url, json=INITIALIZE, headers={**ACCEPT, **headers}, trust_env=False)
+    return httpx.post(url, json=INITIALIZE, headers={**ACCEPT, **headers}, trust_env=False, timeout=60)
 
 
 def downloaded(result: CallToolResult) -> httpx.Response:
@@ -96,7 +101,7 @@ def downloaded(result: CallToolResult) -> httpx.Response:
     assert result.structured_content
     (image,) = result.structured_content["images"]
     assert "path" not in image
-    return httpx.get(image["download_url"], trust_env=False).raise_for_status()
+    return httpx.get(image["download_url"], trust_env=False, timeout=60).raise_for_status()
 
 
 async def test_pictures_are_made_and_edited(shared: Serving, sandbox: Sandbox, era: str) -> None:
@@ -131,7 +136,7 @@ async def test_two_clients_are_served_at_once(shared: Serving, sandbox: Sandbox,
 
 
 def test_health_tells_the_version(shared: Serving) -> None:
-    answer = httpx.get(shared.url.removesuffix("/mcp") + "/health", trust_env=False)
+    answer = httpx.get(shared.url.removesuffix("/mcp") + "/health", trust_env=False, timeout=60)
     assert answer.status_code == 200
     assert answer.json() == {"status": "ok", "version": __version__}
 
@@ -163,7 +168,7 @@ def test_a_source_image_as_a_data_uri_fits_into_a_request_or_is_told_to_come_by_
     def answer(size: int) -> httpx.Response:
         call = {"name": "edit_image", "arguments": {"images": ["data:image/png;base64," + "A" * size]}}
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
-        return httpx.post(shared.url, json=message, headers=ACCEPT, trust_env=False)
+        return httpx.post(shared.url, json=message, headers=ACCEPT, trust_env=False, timeout=60)
 
     assert answer(3 * 2**20).status_code != 413
     refused = answer(5 * 2**20)
@@ -193,14 +198,14 @@ def test_without_the_token_nothing_is_served(guarded: Serving, shown: str | None
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS"])
 def test_without_the_token_no_method_is_served(guarded: Serving, method: str) -> None:
-    assert httpx.request(method, guarded.url, trust_env=False).status_code == 401
+    assert httpx.request(method, guarded.url, trust_env=False, timeout=60).status_code == 401
 
 
 def test_health_needs_no_token(guarded: Serving) -> None:
     health = guarded.url.removesuffix("/mcp") + "/health"
-    assert httpx.get(health, trust_env=False).status_code == 200
+    assert httpx.get(health, trust_env=False, timeout=60).status_code == 200
     for beside in ("/", "z", "/mcp", "/../mcp"):
-        assert httpx.get(f"{health}{beside}", trust_env=False).status_code == 401
+        assert httpx.get(f"{health}{beside}", trust_env=False, timeout=60).status_code == 401
 
 
 @pytest.mark.parametrize("token", [FIRST_TOKEN, SECOND_TOKEN])
@@ -208,7 +213,7 @@ async def test_either_of_two_tokens_opens(guarded: Serving, sandbox: Sandbox, er
     del sandbox
     headers = {"Authorization": f"Bearer {token}"}
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=30) as http,
+        httpx2.AsyncClient(headers=headers, timeout=120) as http,
         Client(streamable_http_client(guarded.url, http_client=http), mode=era) as client,
     ):
         made = await client.call_tool("generate_image", FOX)
@@ -278,13 +283,13 @@ async def test_the_sandbox_inside_needs_no_key(bare: Bare, tmp_path: Path) -> No
 def test_a_signal_ends_an_idle_server_although_a_client_is_connected(
     environment: dict[str, str], how: signal.Signals
 ) -> None:
-    with serving(environment) as running, httpx.Client(headers=ACCEPT, trust_env=False) as client:
+    with serving(environment) as running, httpx.Client(headers=ACCEPT, trust_env=False, timeout=60) as client:
         began = client.post(running.url, json=INITIALIZE)
         session = {"Mcp-Session-Id": began.headers["mcp-session-id"], "Mcp-Protocol-Version": "2025-11-25"}
         client.post(
             running.url, json={"jsonrpc": "2.0", "method": "notifications/initialized"}, headers=session
         ).raise_for_status()
-        with client.stream("GET", running.url, headers=session, timeout=30) as stream:
+        with client.stream("GET", running.url, headers=session, timeout=120) as stream:
             assert stream.status_code == 200
             status, stderr = running.end(how)
     assert status == 0
@@ -294,7 +299,7 @@ def test_a_signal_ends_an_idle_server_although_a_client_is_connected(
 
 @posix
 def test_a_signal_ends_a_server_that_modern_clients_have_used(environment: dict[str, str]) -> None:
-    with serving(environment) as running, httpx.Client(trust_env=False) as client:
+    with serving(environment) as running, httpx.Client(trust_env=False, timeout=60) as client:
         body, headers = modern("tools/list")
         listed = client.post(running.url, json=body, headers=headers)
         assert '"generate_image"' in listed.text
@@ -311,7 +316,7 @@ def test_a_signal_waits_no_longer_for_a_generation_than_its_grace(environment: d
     body, headers = modern("tools/call", name="generate_image", arguments=arguments)
     with (
         serving(environment) as running,
-        httpx.stream("POST", running.url, json=body, headers=headers, timeout=30, trust_env=False) as stream,
+        httpx.stream("POST", running.url, json=body, headers=headers, timeout=120, trust_env=False) as stream,
     ):
         heard = next(stream.iter_text())
         status, stderr = running.end(signal.SIGTERM)
@@ -335,7 +340,7 @@ def test_a_log_that_nobody_reads_stops_nothing(bare: Bare, tmp_path: Path) -> No
             url = process.stderr.readline().removeprefix("Serving MCP at ").strip().removesuffix("mcp")
             long = {"X-Request-Id": "x" * 64}  # each line repeats it
             lines = 2 * (PIPE_BYTES if sys.platform == "linux" else 64 * 1024) // 128
-            with httpx.Client(base_url=url, headers=long, timeout=30) as client:
+            with httpx.Client(base_url=url, headers=long, timeout=120) as client:
                 assert {client.get("/health").status_code for _ in range(lines)} == {200}
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=ENDS_WITHIN) == 0

@@ -41,11 +41,11 @@ def server(
 
 def fetch(url: str, **headers: str) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.get(url, headers=named, trust_env=False)
+    return httpx.get(url, headers=named, trust_env=False, timeout=60)
 
 
 def send(method: str, url: str, **sent: Any) -> httpx.Response:  # noqa: ANN401 - as httpx's own
-    return httpx.request(method, url, trust_env=False, **sent)
+    return httpx.request(method, url, trust_env=False, timeout=60, **sent)
 
 
 def fields(result: CallToolResult) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def team(environment: dict[str, str]) -> dict[str, str]:
 
 def post(url: str, body: object = INITIALIZE, **headers: str) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.post(url, json=body, headers={**HEADERS, **named}, trust_env=False)
+    return httpx.post(url, json=body, headers={**HEADERS, **named}, trust_env=False, timeout=60)
 
 
 def test_pages_of_named_origins_may_call_it_and_others_may_not(team: dict[str, str]) -> None:
@@ -59,7 +59,7 @@ def test_pages_of_named_origins_may_call_it_and_others_may_not(team: dict[str, s
             "Access-Control-Request-Method": "POST",
             "Access-Control-Request-Headers": "authorization, content-type, mcp-protocol-version, mcp-method",
         }
-        preflight = httpx.options(running.url, headers=asked, trust_env=False)
+        preflight = httpx.options(running.url, headers=asked, trust_env=False, timeout=60)
         assert preflight.status_code == 200
         assert preflight.headers["access-control-allow-origin"] == PAGE
         served = post(running.url, Origin=PAGE)
@@ -70,7 +70,9 @@ def test_pages_of_named_origins_may_call_it_and_others_may_not(team: dict[str, s
         unknown = post(running.url, Origin=PAGE, Authorization="Bearer wrong")
         assert (unknown.status_code, unknown.headers["access-control-allow-origin"]) == (401, PAGE)
         for other in ("https://chat.example.attacker.example", "http://chat.example", f"{PAGE}:8443", "null"):
-            refused = httpx.options(running.url, headers={**asked, "Origin": other}, trust_env=False)
+            refused = httpx.options(
+                running.url, headers={**asked, "Origin": other}, trust_env=False, timeout=60
+            )
             assert (refused.status_code, "access-control-allow-origin" in refused.headers) == (403, False)
             assert post(running.url, Origin=other).status_code == 403
 
@@ -152,7 +154,9 @@ def test_who_asks_too_fast_is_told_how_long_to_wait(team: dict[str, str]) -> Non
         first = post(running.url)
         refused = post(running.url)
         wrong = [post(running.url, Authorization="Bearer guess").status_code for _ in range(2)]
-        probes = {httpx.get(f"{running.base}/health", trust_env=False).status_code for _ in range(5)}
+        probes = {
+            httpx.get(f"{running.base}/health", trust_env=False, timeout=60).status_code for _ in range(5)
+        }
     assert first.status_code == 200
     assert refused.status_code == 429
     assert 1 <= int(refused.headers["retry-after"]) <= 20
@@ -170,7 +174,7 @@ def test_nobody_has_every_request_under_way_and_probes_are_served(team: dict[str
     tokens = {**team, "IMAGEROUTER_MCP_TOKEN": f"{TOKEN},{OTHER_TOKEN}", "IMAGEROUTER_HTTP_REQUESTS": "4"}
     with (
         serving(tokens) as running,
-        httpx.Client(headers=HEADERS, trust_env=False, timeout=10) as client,
+        httpx.Client(headers=HEADERS, trust_env=False, timeout=60) as client,
         ExitStack() as streams,
     ):
         answers = [
@@ -203,15 +207,15 @@ def slow_call() -> dict[str, Any]:
 
 def test_ready_says_what_is_lacking_and_no_secret(environment: dict[str, str], tmp_path: Path) -> None:
     with serving(environment) as running:
-        ready = httpx.get(f"{running.base}/ready", trust_env=False)
+        ready = httpx.get(f"{running.base}/ready", trust_env=False, timeout=60)
         assert (ready.status_code, ready.json()) == (200, {"status": "ready", "lacking": []})
         with sqlite3.connect(tmp_path / "data" / "gallery.sqlite3") as gallery:
             gallery.execute("PRAGMA user_version = 999")
     unset = {name: value for name, value in environment.items() if name != "IMAGEROUTER_API_KEY"}
     (tmp_path / "file").touch()
     with serving({**unset, "IMAGEROUTER_OUTPUT_DIR": str(tmp_path / "file")}) as running:
-        answer = httpx.get(f"{running.base}/ready", trust_env=False)
-        assert httpx.get(f"{running.base}/health", trust_env=False).status_code == 200
+        answer = httpx.get(f"{running.base}/ready", trust_env=False, timeout=60)
+        assert httpx.get(f"{running.base}/health", trust_env=False, timeout=60).status_code == 200
     assert answer.status_code == 503
     assert answer.json() == {"status": "not ready", "lacking": ["key", "gallery", "output folder"]}
     assert str(tmp_path) not in answer.text
@@ -287,7 +291,10 @@ def test_each_call_may_come_to_another_of_equal_servers(
         handles.append(handle)
         other = equals[number % 2]
         assert (
-            httpx.get(f"{other.base}{httpx.URL(link).raw_path.decode()}", trust_env=False).status_code == 200
+            httpx.get(
+                f"{other.base}{httpx.URL(link).raw_path.decode()}", trust_env=False, timeout=60
+            ).status_code
+            == 200
         )
     assert handles[::2] == handles[1::2]
 
@@ -324,7 +331,7 @@ def test_a_start_that_would_let_others_in_is_refused_before_anything_listens(
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=120,
     )
     assert ended.returncode == 1
     assert ended.stderr.startswith(

@@ -14,7 +14,7 @@ from views.host_page import GOOD, Chat, Host, open_chat
 
 FOLDER = Path(__file__).parent
 # On a machine that has much else to do, an edit takes seconds.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -58,7 +58,7 @@ async def _nothing(_: Client) -> Result:
 def _sees(*selectors: str) -> Callable[[FrameLocator], Awaitable[None]]:
     async def show(view: FrameLocator) -> None:
         for selector in selectors:
-            await expect(view.locator(selector).first).to_be_visible(timeout=20_000)
+            await expect(view.locator(selector).first).to_be_visible()
 
     return show
 

@@ -76,7 +76,7 @@ async def test_a_turn_that_was_given_to_somebody_who_leaves_is_passed_on() -> No
     for left in (first, leaving):
         with suppress(asyncio.CancelledError):
             await left
-    await asyncio.wait_for(line.finish(last), 1)
+    await asyncio.wait_for(line.finish(last), 60)
     assert line.turns[-1] == "last"
 
 

@@ -42,7 +42,7 @@ async def test_the_end_of_the_server_stops_what_has_not_been_sent_though_somebod
     call.task = asyncio.create_task(never())
     call.waiting = 1
     call.stop()
-    await asyncio.wait([call.task], timeout=1)
+    await asyncio.wait([call.task], timeout=60)
     assert call.task.cancelled()
 
 
