@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.http_serving import bare_environment, serving
+from support.http_serving import Serving, bare_environment, serving
+from support.person_at_browser import PersonAtBrowser, invited
 
 CACHE = Path(__file__).parents[2] / ".cache" / "conformance"
 NODE = "node@22"
@@ -43,6 +44,11 @@ UNTESTABLE = {
     }
 }
 """Checks that call a tool made for the suite, which no real server has."""
+AUTHORIZATION = ("authorization-server-metadata-endpoint", "authorization-code-grant")
+"""Scenarios of the authorization server, in which a person allows what the suite asks for."""
+_CALLBACK_PORT = 3917
+_AUTHORIZE = re.compile(r"http://\S+/authorize\?\S+")
+_SUMMARY = re.compile(r"^\S+ (\S+): (\d+) passed, (\d+) failed", re.MULTILINE)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _FAILURE = re.compile(r"^\S+ \[(\S+) *\] FAILURE", re.MULTILINE)
 _PASSED = re.compile(r"^Passed: (\d+/\d+)", re.MULTILINE)
@@ -93,6 +99,12 @@ def main() -> int:
         }
         with serving(environment, "--sandbox") as server:
             outcomes = [_outcome(node, suites[run.version], server.url, run) for run in runs()]
+        for_people = {**environment, "IMAGEROUTER_PEOPLE": "1"}
+        with (
+            serving(for_people, "--sandbox") as server,
+            invited(server, for_people, "--sandbox") as person,
+        ):
+            outcomes += _authorization(node, suites[NEXT], server, person)
     print(_table(outcomes))  # noqa: T201 - this is what the command is for
     return 1 if any(outcome.failed for outcome in outcomes) else 0
 
@@ -131,6 +143,35 @@ def _outcome(node: Path, modules: Path, url: str, run: Run) -> Outcome:
     if counted is None or (ended.returncode and not failures):
         failed.append(said[-300:].replace("\n", " ") or f"exit status {ended.returncode}")
     return Outcome(run, counted[1] if counted else "none", tuple(failed))
+
+
+def _authorization(node: Path, modules: Path, server: Serving, person: PersonAtBrowser) -> list[Outcome]:
+    """Run the scenarios of the authorization server."""
+    script = modules / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
+    redirect = f"http://127.0.0.1:{_CALLBACK_PORT}/callback"
+    registered = person.http.post(
+        "/register", json={"redirect_uris": [redirect], "token_endpoint_auth_method": "none"}
+    ).raise_for_status()
+    options = {
+        "--url": server.base,
+        "--client-id": registered.json()["client_id"],
+        "--resource": server.url,
+        "--port": str(_CALLBACK_PORT),
+    }
+    command = [str(node), str(script), "authorization", *(word for pair in options.items() for word in pair)]
+    said = ""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as suite:  # noqa: S603 - as above
+        for line in suite.stdout or ():
+            said += _COLOUR.sub("", line)
+            if address := _AUTHORIZE.search(said.splitlines()[-1]):
+                person.allow(address[0])
+    found = {name: (int(passed), int(failed)) for name, passed, failed in _SUMMARY.findall(said)}
+    outcomes: list[Outcome] = []
+    for scenario in AUTHORIZATION:
+        passed, failed = found.get(scenario, (0, 1))
+        failures = (said[-300:].replace("\n", " "),) if failed else ()
+        outcomes.append(Outcome(Run(NEXT, scenario), f"{passed}/{passed + failed}", failures))
+    return outcomes
 
 
 def _table(outcomes: list[Outcome]) -> str:

@@ -5,6 +5,7 @@ import json
 import re
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -292,11 +293,10 @@ async def test_cookies_cannot_be_fixed_read_or_kept(ann: Visitor, server: SignIn
         row(SECTION, "the chosen cookie is used afterwards", "nobody is signed in")
     async with server.visitor() as visitor:
         await visitor.signed_in("Carol")
-        register = open_register(server.settings.data_dir)
         client = await visitor.client_id()
         tokens = await visitor.tokens(client)
-        register.remove(server.person("Carol"))
-        register.close()
+        with closing(open_register(server.settings)) as register:
+            register.remove(server.person("Carol"))
         assert "You are signed in" not in (await visitor.http.get("/sign-in")).text
         row(SECTION, "the cookie of somebody who was removed", "nobody is signed in")
         row(SECTION, "their access token", f"{(await visitor.call(tokens['access_token'])).status_code}")

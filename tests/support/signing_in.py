@@ -5,7 +5,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -58,11 +58,8 @@ class SignInServer:
 
     def person(self, name: str) -> Person:
         """Return a person, who is added if there is none of the name."""
-        register = open_register(self.settings.data_dir)
-        try:
+        with closing(open_register(self.settings)) as register:
             return register.add(BY_OPERATOR, name, name)
-        finally:
-            register.close()
 
     def visitor(self) -> "Visitor":
         """Return a browser that nobody is signed in with."""
@@ -187,18 +184,22 @@ _INITIALIZE = {
 
 
 @asynccontextmanager
-async def sign_in_server(folder: Path, *, per_second: float = 10_000) -> AsyncGenerator[SignInServer]:
+async def sign_in_server(
+    folder: Path, *, per_second: float = 10_000, database_url: str | None = None
+) -> AsyncGenerator[SignInServer]:
     """Run a server that people sign in to.
 
     Args:
         folder: Where it keeps everything.
         per_second: How many requests each limit of sign-in allows; tests send more than people do.
+        database_url: PostgreSQL, if it keeps its records there.
     """
     settings = Settings(
         api_key=SecretStr("sk-a-test"),
         output_dir=folder / "pictures",
         data_dir=folder / "data",
         http_rate=10_000,
+        database_url=SecretStr(database_url) if database_url else None,
         people=True,
         remote=True,
     )

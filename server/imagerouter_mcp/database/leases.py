@@ -14,8 +14,6 @@ from imagerouter_mcp.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
-LEASE_SECONDS = 30.0
-"""How long a server may be silent before others take its calls over."""
 _RENEWALS = 4
 """How often a lease is renewed before it would end."""
 
@@ -28,10 +26,10 @@ class Leases:
 
     Args:
         server: The database.
-        seconds: How long a lease lasts.
+        seconds: How long a server may be silent before others take its calls over.
     """
 
-    def __init__(self, server: PostgresServer, seconds: float = LEASE_SECONDS) -> None:
+    def __init__(self, server: PostgresServer, seconds: float) -> None:
         self._server = server
         self._seconds = seconds
         self._renewed_at = 0.0

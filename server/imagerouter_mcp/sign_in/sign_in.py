@@ -1,11 +1,11 @@
 """All that sign-in keeps, in one database."""
 
 from collections.abc import Callable
-from pathlib import Path
 
+from imagerouter_mcp.database.opening import open_database
 from imagerouter_mcp.database.schema import Database
-from imagerouter_mcp.database.sqlite import SQLiteDatabase
 from imagerouter_mcp.fetch import Fetcher
+from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.sign_in.authorization_requests import AuthorizationRequests
 from imagerouter_mcp.sign_in.client_documents import ClientDocuments
 from imagerouter_mcp.sign_in.clients import Clients
@@ -42,11 +42,12 @@ class SignIn:
         self._database.close()
 
 
-def open_sign_in(data_dir: Path, fetcher: Callable[[], Fetcher]) -> SignIn:
-    """Return the stores of a data folder.
+def open_sign_in(settings: Settings, fetcher: Callable[[], Fetcher]) -> SignIn:
+    """Return the stores that the operator's settings name.
 
     Args:
-        data_dir: The folder.
+        settings: The settings.
         fetcher: Returns what downloads the documents that describe clients.
     """
-    return SignIn(SQLiteDatabase(data_dir / "sign_in.sqlite3", SIGN_IN), fetcher)
+    file = settings.data_dir / "sign_in.sqlite3"
+    return SignIn(open_database(settings.database_url, file, SIGN_IN), fetcher)
