@@ -1,6 +1,6 @@
 """What is no picture, is damaged or cannot be decoded here is refused with the reason."""
 
-import importlib.util
+import importlib
 import io
 import random
 import struct
