@@ -468,10 +468,14 @@ class App:
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings | ConfigurationError, links: "Links | None" = None, *, typed: bool = False
+    settings: Settings | ConfigurationError,
+    links: "Links | None" = None,
+    *,
+    typed: bool = False,
+    person: Person = LOCAL,
 ) -> AsyncGenerator[App]:
     """Open an app and close it at the end of the block."""
-    app = App(settings, links, typed=typed)
+    app = App(settings, links, typed=typed, person=person)
     try:
         yield app
     finally:

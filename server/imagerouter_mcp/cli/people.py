@@ -110,7 +110,7 @@ def _list(people: People) -> int:
 async def _remove(people: People, settings: Settings, name: str, *, export: str | None, yes: bool) -> int:
     person = people.named(name)
     own = settings.for_person(person.id)
-    async with open_app(own) as app:
+    async with open_app(own, person=person) as app:
         made = await to_thread.run_sync(app.gallery.count)
         if not yes and not _agreed(person, made, export):
             print("Nothing was changed.")
@@ -126,6 +126,7 @@ async def _remove(people: People, settings: Settings, name: str, *, export: str 
             )
         if export:
             await to_thread.run_sync(_export, app, expand(export))
+        await to_thread.run_sync(app.deletion.forget_everything)
     people.remove(person)
     for folder in (own.output_dir, own.data_dir):
         _delete(folder)
