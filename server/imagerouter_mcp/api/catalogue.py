@@ -44,6 +44,14 @@ class Listing:
     models: tuple[ModelEntry, ...]
     stale_note: str | None = None
 
+    def restricted(self, permits: Callable[[str], bool]) -> "Listing":
+        """Return the models of the list that may be used.
+
+        Args:
+            permits: Tells of an id whether it may.
+        """
+        return replace(self, models=tuple(entry for entry in self.models if permits(entry.id)))
+
     @cached_property
     def by_id(self) -> Mapping[str, ModelEntry]:
         """Return the models by their ids; `find` knows the aliases too."""
