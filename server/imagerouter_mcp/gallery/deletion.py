@@ -29,7 +29,6 @@ from imagerouter_mcp.settings import Settings
 
 _AT_ONCE = 100
 """Pictures in one transaction, so that other processes wait only briefly."""
-_TABLES = ("images", "generations", "journal", "deleted", "spent")
 _OPEN = ", ".join(f"'{state}'" for state in OPEN_STATES)
 
 
@@ -140,12 +139,6 @@ class Deletion:
             if handle.startswith("gen_"):
                 self._kept_sources.discard(handle)
         return Deleted(pictures, removed, tuple(notes))
-
-    def forget_everything(self) -> None:
-        """Remove all records, those of what was spent too; the files stay."""
-        with self._database.writing() as connection:
-            for table in _TABLES:
-                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own words
 
 
 class _One:
