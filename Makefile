@@ -22,7 +22,7 @@ MCPB ?= dist/imagerouter-mcp.mcpb
 MCPB_TOOL = $(shell command -v mcpb || echo npx --yes @anthropic-ai/mcpb@2.1.2)
 BUNDLED := manifest.json pyproject.toml uv.lock README.md LICENSE server .claude-plugin/icon.png
 
-.PHONY: demo test test-tools check suite coverage mutants bench faults regions views deploy security fuzz conformance hosts mcpb docs recording lock audit snapshots clean
+.PHONY: demo test test-tools check suite coverage mutants bench faults team regions views deploy security fuzz conformance hosts mcpb docs recording lock audit snapshots clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -64,6 +64,9 @@ bench: .venv/dev ## measure time and memory, side by side with the bare librarie
 
 faults: .venv/dev ## break everything around the server, repeatedly, and count what is lost or paid for twice
 	$(BIN)/pytest tests/faults -m long
+
+team: .venv/dev ## run several servers on one PostgreSQL database: killed, frozen, the database and its pooler restarted
+	$(BIN)/pytest tests/team tests/database -m "long or not long"
 
 regions: .venv/dev ## try sixty masked edits with the sandbox, and draw sheets of them to look at in `regions/`
 	REGIONS_SHEETS=regions $(BIN)/pytest tests/regions -m "long or not long"

@@ -7,7 +7,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from support.faulty_sandbox import running_faulty_sandbox
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
+    from imagerouter_mcp.database.postgres import PostgresServer
     from support.postgres import Cluster
 
 HEARTBEAT_SECONDS = 0.05
@@ -159,6 +160,15 @@ def postgres() -> Iterator["Cluster"]:
         pytest.skip("what is kept in PostgreSQL: `make test-tools` installs it")
     with running_cluster(programs) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def postgres_server(postgres: "Cluster") -> Iterator["PostgresServer"]:
+    """Connect to it as a role that row-level security holds."""
+    from imagerouter_mcp.database.postgres import PostgresServer  # noqa: PLC0415 - few tests need it
+
+    with closing(PostgresServer(postgres.url)) as server:
+        yield server
 
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -83,6 +83,7 @@ class PersonalApps:
     def __init__(self, local: App, people: "People") -> None:
         _check_folders(local.settings)
         self._local = local
+        local.shared.people = people
         self._people = people
         # A gallery that is locked may hold up all threads of the tools, and must not hold up who is who.
         self._threads = anyio.CapacityLimiter(_THREADS)
@@ -141,6 +142,14 @@ class PersonalApps:
             opened.users -= 1
             await self._close_idle()
 
+    async def recount(self) -> None:
+        """Count anew what everybody has committed, in case a process died before it had noted that."""
+        everybody = await to_thread.run_sync(self._people.everybody)
+        for person in (LOCAL, *(person for person, _ in everybody)):
+            async with self.using(person) as app:
+                if app.has_records:
+                    await to_thread.run_sync(app.allowance.recount)
+
     async def end_calls(self, seconds: float) -> None:
         """Send nothing more, and give what was sent some seconds to arrive and be stored."""
         async with anyio.create_task_group() as ending:
@@ -179,6 +188,7 @@ async def open_apps(local: App) -> AsyncGenerator[Apps]:
 
     apps = PersonalApps(local, open_register(local.settings))
     try:
+        await apps.recount()
         yield apps
     finally:
         await apps.close()

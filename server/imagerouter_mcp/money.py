@@ -1,5 +1,7 @@
 """Amounts in USD, as people read them."""
 
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 _LEAST = Decimal("0.000001")
@@ -19,3 +21,35 @@ def usd(amount: float | Decimal) -> Decimal:
     """
     rounded = Decimal(f"{amount:.6f}")
     return max(rounded, _LEAST) if amount > 0 else rounded
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What may be spent from one day to another, both included, in the person's time zone.
+
+    Attributes:
+        usd: The most that may be spent.
+        first: The first day.
+        last: The last day.
+        own: Whether it is one person's own, beside the budget of all people.
+        others_usd: What other people have committed of it; None if there are none.
+    """
+
+    usd: Decimal
+    first: date
+    last: date
+    own: bool = False
+    others_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exceeded:
+    """What a call does not fit into.
+
+    Attributes:
+        budget: The budget; None if too many calls are under way.
+        committed: What the person has spent or reserved of it, or may have spent, in USD.
+    """
+
+    budget: Budget | None
+    committed: Decimal = Decimal()

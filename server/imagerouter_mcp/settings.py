@@ -243,6 +243,8 @@ class Settings(BaseSettings):
     """Where the gallery keeps its records."""
     database_url: Annotated[SecretStr, AfterValidator(_postgres_address)] | None = None
     """The PostgreSQL database that keeps the records in place of `data_dir`, for several servers."""
+    lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 30
+    """Seconds of silence, by that database's clock, after which others take a server's calls over."""
     model: str | None = None
     """The model for calls that name none."""
     edit_model: str | None = None

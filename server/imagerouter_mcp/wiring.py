@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from imagerouter_mcp.gallery.signed_links import Links
     from imagerouter_mcp.gallery.thumbnails import Thumbnails
     from imagerouter_mcp.gallery.uploads import Uploads
+    from imagerouter_mcp.generation.allowance import Allowance
     from imagerouter_mcp.generation.calls.calls import Calls
     from imagerouter_mcp.generation.calls.collect import Collector
     from imagerouter_mcp.generation.calls.order import Planner
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from imagerouter_mcp.generation.descriptors import Descriptors
     from imagerouter_mcp.generation.sources import Sources
     from imagerouter_mcp.generation.step_runner import StepRunner
+    from imagerouter_mcp.people.register import People
     from imagerouter_mcp.sign_in.sign_in import SignIn
 
 
@@ -53,6 +55,8 @@ class Shared:
 
     def __init__(self, settings: Settings | ConfigurationError) -> None:
         self._settings = settings
+        self.people: People | None = None
+        """Who there is, if there are several."""
 
     @property
     def settings(self) -> Settings:
@@ -156,7 +160,7 @@ class Shared:
             return None
         from imagerouter_mcp.database.leases import Leases
 
-        return Leases(self.postgres)
+        return Leases(self.postgres, self.settings.lease_seconds)
 
     async def _fetch_models(self) -> object:
         return await self.client.models()
@@ -238,6 +242,11 @@ class App:
         """Return an App of another person, with folders and links of their own."""
         links = self.links.for_person(person.id) if self.links else None
         return App(self.settings.for_person(person.id), links, shared=self.shared, person=person)
+
+    @property
+    def has_records(self) -> bool:
+        """Whether the person may have records; looking for them must not make their folders."""
+        return self.shared.postgres is not None or self.settings.data_dir.exists()
 
     @property
     def at_work(self) -> bool:
@@ -385,7 +394,15 @@ class App:
             sources=self.sources,
             delivery=self.delivery,
             journal=self.journal,
+            allowance=self.allowance,
         )
+
+    @cached_property
+    def allowance(self) -> "Allowance":
+        """What the person may spend."""
+        from imagerouter_mcp.generation.allowance import Allowance
+
+        return Allowance(self.person, self.settings, self.journal, self.ledger, self.shared.people)
 
     @cached_property
     def calls(self) -> "Calls":
@@ -397,6 +414,7 @@ class App:
             self._collector,
             lambda: self.sources,
             lambda: self._runner,
+            recount=self.allowance.recount if self.shared.people else None,
             repeats_are_meant=self.typed,
         )
 
@@ -413,6 +431,7 @@ class App:
 
         sender = Sender(
             client=self.client,
+            person=self.person.id,
             pace=self.shared.pace,
             journal=self.journal,
             answers=self.answers,

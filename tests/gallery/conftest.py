@@ -1,19 +1,8 @@
 """Galleries in files and in PostgreSQL, which behave alike."""
 
-from collections.abc import Iterator
-from contextlib import closing
-
 import pytest
 
-from imagerouter_mcp.database.postgres import PostgresServer
-from support.postgres import Cluster, Galleries
-
-
-@pytest.fixture(scope="session")
-def postgres_server(postgres: Cluster) -> Iterator[PostgresServer]:
-    """Connect to PostgreSQL."""
-    with closing(PostgresServer(postgres.url)) as server:
-        yield server
+from support.postgres import Galleries
 
 
 @pytest.fixture(params=["in a file", "in PostgreSQL"])

@@ -197,7 +197,7 @@ def test_a_picture_whose_call_is_under_way_is_kept_whole(place: Place, galleries
     journal = Journal(place.database, galleries.owners(place.folder / "data"))
     (first, second), _ = journal.begin("call", [("a fox", "m"), ("a fox", "m")], again=True)
     reserved = [Reservation(handle=each, model="m", usd=Decimal(1), plan="") for each in (first, second)]
-    journal.reserve(reserved, None, today())
+    journal.reserve(reserved)
     record = journal.record(first, [place.file()], (), Metadata(prompt="a fox", model="m"))
     handle = record.images[0].handle
 

@@ -28,7 +28,7 @@ from imagerouter_mcp.gallery.journal import (
 from imagerouter_mcp.gallery.ledger import Ledger, Spent
 from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.records import Gallery
-from imagerouter_mcp.money import dollars
+from imagerouter_mcp.money import Budget, dollars
 from support.older_gallery import go_back_to_version_3
 from support.postgres import Galleries
 
@@ -79,7 +79,9 @@ class Process:
             Reservation(handle=handle, model="vendor/chosen", usd=Decimal(usd), plan=f"plan of {handle}")
             for handle in handles
         ]
-        return self.journal.reserve(reservations, Decimal(budget) if budget else None, today())
+        budgets = [Budget(Decimal(budget), today(), today())] if budget else []
+        exceeded = self.journal.reserve(reservations, budgets)
+        return exceeded.committed if exceeded else None
 
     def work(self, fingerprint: str = "same", count: int = 1) -> list[str]:
         """A call whose requests have left."""

@@ -19,6 +19,7 @@ from imagerouter_mcp.gallery.ledger import Ledger
 from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.tables import gallery_database
+from imagerouter_mcp.money import Budget
 from support.older_gallery import go_back_to_version_3
 from support.postgres import Galleries
 
@@ -94,7 +95,7 @@ def test_a_hundred_thousand_records_of_today_make_no_call_longer_in_a_gallery_wi
     reservation = Reservation(handle="gen_1", model="m", usd=Decimal(), plan="")
     works: dict[str, Callable[[], object]] = {
         "begin": lambda: journal.begin("same", [FOX], again=False),
-        "reserve": lambda: journal.reserve([reservation], Decimal(20), today()),
+        "reserve": lambda: journal.reserve([reservation], [Budget(Decimal(20), today(), today())]),
         "adopt": lambda: journal.adopt([]),
         "spending": lambda: ledger.between(date(2020, 1, 1), today()),
         "unfinished": lambda: journal.unfinished(200),
@@ -118,9 +119,7 @@ def test_the_sums_agree_with_the_records_whatever_happens_to_these(
     for number in range(40):
         ((handle,), _) = journal.begin(f"call {number}", [FOX], again=True)
         usd = Decimal(chance.randrange(10**12)).scaleb(-6)
-        journal.reserve(
-            [Reservation(handle=handle, model=f"m/{number % 3}", usd=usd, plan="")], None, today()
-        )
+        journal.reserve([Reservation(handle=handle, model=f"m/{number % 3}", usd=usd, plan="")])
         error = {
             "kind": "x",
             "what": "",

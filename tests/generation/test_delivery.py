@@ -16,7 +16,6 @@ from imagerouter_mcp.api.wire import GenerationAnswer, ResultItem
 from imagerouter_mcp.errors import DeliveryError
 from imagerouter_mcp.fetch import Fetcher
 from imagerouter_mcp.gallery.answers import Answers
-from imagerouter_mcp.gallery.days import start_of, today
 from imagerouter_mcp.gallery.entries import Record, Reservation
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.records import Gallery
@@ -64,7 +63,7 @@ def handle(entries: Journal) -> str:
     """A generation whose request has left."""
     (handle,), _ = entries.begin("a fox", [("a fox", "vendor/x")], again=False)
     reservation = Reservation(handle=handle, model="vendor/x", usd=Decimal("0.04"), plan="{}")
-    entries.reserve([reservation], None, start_of(today()))
+    entries.reserve([reservation])
     entries.leaves(handle)
     return handle
 

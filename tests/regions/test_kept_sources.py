@@ -17,7 +17,6 @@ from mcp import Client
 from PIL import Image
 
 from imagerouter_mcp.gallery.answers import Answers
-from imagerouter_mcp.gallery.days import start_of, today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.kept_sources import KeptSources
@@ -79,7 +78,7 @@ def left_by_another_process(settings: Settings) -> str:
         finishing=Finishing(cut=CUT),
     )
     reservation = Reservation(handle=handle, model=MODEL, usd=Decimal("0.03"), plan=plan.to_json())
-    assert journal.reserve([reservation], None, start_of(today())) is None
+    assert journal.reserve([reservation]) is None
     journal.leaves(handle)
     KeptSources(settings.data_dir).keep([handle], png(scenery(SMALL)), png(masked()))
     sent = scenery(SMALL).crop(CUT.box).resize(CUT.size)  # pyright: ignore[reportUnknownMemberType] - its annotation names NumPy

@@ -6,28 +6,25 @@ import io
 import json
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
-import httpx2
 import pytest
 import pytest_asyncio
-from mcp import Client, MCPError
-from mcp.client.streamable_http import streamable_http_client
 from mcp.types import PromptReference, ResourceTemplateReference
 from PIL import Image
 from pydantic import SecretStr
 
 from imagerouter_mcp.gallery.signed_links import Links
-from imagerouter_mcp.people.person import Person
 from imagerouter_mcp.people.register import open_register
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from support.http_in_process import SECRET, served
+from support.people import Home, let_in
 
 Row = Callable[[str, str, str], None]
 
@@ -49,48 +46,6 @@ UNKNOWN = {
 
 
 @dataclass
-class Home:
-    """A person of the server, with the client that shows their token."""
-
-    person: Person
-    token: str
-    client: httpx.AsyncClient
-    settings: Settings
-    names: dict[str, str] = field(default_factory=dict[str, str])
-    """What they have, by what it is."""
-    _connected: dict[str, Client] = field(default_factory=dict[str, Client])
-
-    async def call(self, tool: str, era: str = "auto", **arguments: object) -> dict[str, Any]:
-        """Call a tool as a host does, and return the whole answer."""
-        async with self.agent(era) as agent:
-            return (await agent.call_tool(tool, arguments)).model_dump(mode="json")
-
-    async def read(self, uri: str, era: str = "auto") -> str:
-        """Read a resource; an error is returned as its sentence."""
-        async with self.agent(era) as agent:
-            try:
-                return (await agent.read_resource(uri)).model_dump_json()
-            except MCPError as error:
-                return str(error)
-
-    @asynccontextmanager
-    async def agent(self, era: str = "auto") -> AsyncGenerator[Client]:
-        """Connect a host that shows the person's token, unless one is connected already."""
-        if era in self._connected:
-            yield self._connected[era]
-            return
-        async with (
-            httpx2.AsyncClient(headers={"Authorization": f"Bearer {self.token}"}, timeout=30) as http,
-            Client(
-                streamable_http_client(f"{self.client.base_url}/mcp", http_client=http), mode=era
-            ) as agent,
-        ):
-            self._connected[era] = agent
-            yield agent
-            del self._connected[era]
-
-
-@dataclass
 class House:
     """A server with several people: Anna has everything that somebody can have, Ben looks for it."""
 
@@ -102,17 +57,7 @@ class House:
 
     async def let_in(self, name: str) -> Home:
         """Let a person in, who has nothing yet."""
-        with closing(open_register(self.settings)) as people:
-            person = people.add("operator", name, name)
-            token = people.new_token(person)
-        client = httpx.AsyncClient(
-            base_url=self.links.base_url,
-            headers={"Authorization": f"Bearer {token}"},
-            trust_env=False,
-            timeout=30,
-        )
-        await self.running.enter_async_context(client)
-        return Home(person, token, client, self.settings.for_person(person.id))
+        return await self.running.enter_async_context(let_in(self.settings, self.links.base_url, name))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -212,7 +157,7 @@ CALLS: tuple[tuple[str, dict[str, object], str], ...] = (
 
 async def test_no_tool_takes_what_another_person_has(house: House, row: Row) -> None:
     ben = house.ben
-    async with ben.agent():
+    async with ben.staying():
         (await ben.client.put(await upload_link(ben), content=png())).raise_for_status()
         for tool, arguments, kinds in CALLS:
             await try_names(house, row, tool, arguments, kinds.split())
@@ -253,7 +198,7 @@ async def upload_link(home: Home) -> str:
 
 
 async def test_no_path_and_no_address_leads_to_what_another_person_has(house: House, row: Row) -> None:
-    async with house.ben.agent():
+    async with house.ben.staying():
         await try_folders(house, row)
         await try_files(house, row)
 
@@ -398,7 +343,7 @@ def paid(journal: Callable[[], list[dict[str, Any]]]) -> int:
 async def test_no_resource_and_no_completion_names_what_another_person_has(house: House, row: Row) -> None:
     anna, ben = house.anna, house.ben
     for era in ("auto", "legacy"):
-        async with ben.agent(era):
+        async with ben.staying(era):
             for what in ("picture", "original", "picture's call"):
                 for path in ("", "/record", "/parts/1", "/before"):
                     name, unknown = anna.names[what], UNKNOWN[what]

@@ -19,10 +19,12 @@ from imagerouter_mcp.gallery.owners import Owners, OwnersAtWork
 from imagerouter_mcp.gallery.tables import SCHEMA, gallery_database
 
 ROLE = "imagerouter"
+LEASE_SECONDS = 600.0
+"""Longer than a test, so that none ends in one by itself."""
 SUPERUSER = "postgres"
 _UNPRIVILEGED = "postgres"
 """The system user whom its package adds; PostgreSQL refuses root."""
-_QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60")
+_QUICK = ("fsync=off", "full_page_writes=off", "max_connections=60")
 
 
 class Cluster:
@@ -55,6 +57,13 @@ class Cluster:
         with psycopg.connect(self.address(SUPERUSER, "postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE ROLE {ROLE} LOGIN".encode())
             connection.execute(f"CREATE DATABASE {ROLE} OWNER {ROLE}".encode())
+
+    def new_database(self) -> str:
+        """Make an empty database; return its address."""
+        name = f"d{secrets.token_hex(6)}"
+        with psycopg.connect(self.address(SUPERUSER, "postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} OWNER {ROLE}".encode())
+        return self.address(ROLE, name)
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
@@ -128,4 +137,4 @@ class Galleries:
 
     def owners(self, data_dir: Path) -> OwnersAtWork:
         """Make what tells another process of this gallery from one that is gone."""
-        return Leases(self._server) if self._server else Owners(data_dir / "running")
+        return Leases(self._server, LEASE_SECONDS) if self._server else Owners(data_dir / "running")

@@ -123,15 +123,16 @@ async def test_nothing_spent_is_told_as_nothing(connect: Hosts) -> None:
 
 
 async def test_what_is_unknown_and_what_is_under_way_are_told_apart_with_their_prompts(
-    connect: Hosts, made: Journal
+    connect: Hosts, made: Journal, let_go: Callable[[], None]
 ) -> None:
     async with connect(budget_usd=Decimal(1)) as host:
         await host("generate_image", prompt="It vanished", model="sandbox/vanished")
         working = asyncio.create_task(
-            host("generate_image", prompt="It takes long", model="sandbox/slow-1", **SMALL)
+            host("generate_image", prompt="It takes long", model="sandbox/held", **SMALL)
         )
         await until(lambda: len(made()) == 2)
         told = await host("spending")
+        let_go()
         await working
         after = await host("spending")
     assert told.fields["total_usd"] == 0

@@ -104,16 +104,17 @@ async def test_a_video_may_cost_more_than_a_picture(connect: Hosts, made: Journa
 
 @ONCE
 async def test_what_is_under_way_counts_against_the_day_in_every_server_and_ends_as_what_it_cost(
-    connect: Hosts, made: Journal
+    connect: Hosts, made: Journal, let_go: Callable[[], None]
 ) -> None:
     # At most $0.007, in truth $0.0013.
     cheap = {"model": "black-forest-labs/FLUX-1-schnell", "size": "128x128"}
     budget = {"budget_usd": usd("0.011"), "concurrency": 1}
     async with connect(**budget) as host, connect(**budget) as other:
-        slow = asyncio.create_task(host("generate_image", **{**CENT, "model": "sandbox/slow-1"}))
+        slow = asyncio.create_task(host("generate_image", **{**CENT, "model": "sandbox/held"}))
         await until(made)
         during = (await other("spending")).fields
         refused = await other("generate_image", prompt="A wolf", **cheap)
+        let_go()
         await slow
         after = (await other("spending")).fields
         still = await host("generate_image", prompt="A wolf", **cheap)

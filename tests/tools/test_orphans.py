@@ -16,7 +16,6 @@ from PIL import Image
 
 from imagerouter_mcp.fetch import tls_context
 from imagerouter_mcp.gallery.answers import Answers
-from imagerouter_mcp.gallery.days import start_of, today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.owners import Owners
@@ -68,7 +67,7 @@ def leave(settings: Settings) -> Callable[..., str]:
         if state != "preparing":
             usd = Decimal("0.03")
             reservation = Reservation(handle=handle, model=plan.model, usd=usd, plan=plan.to_json())
-            assert journal.reserve([reservation], None, start_of(today())) is None
+            assert journal.reserve([reservation]) is None
         if state == "working":
             journal.leaves(handle)
         if kept is not None:

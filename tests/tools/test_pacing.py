@@ -54,19 +54,28 @@ async def test_no_more_requests_are_under_way_than_the_person_allows(
 
 
 async def test_a_call_for_eight_does_not_keep_another_from_its_first(
-    connect: Hosts, made: Journal, monkeypatch: pytest.MonkeyPatch
+    connect: Hosts, made: Journal, let_go: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calls, "LOOK_SECONDS", 0.02)
+    heard: list[str] = []
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        del progress, total
+        heard.append(message or "")
+
+    wish = {"model": "sandbox/held", "size": "256x256"}
     async with connect(concurrency=1) as host:
-        many = asyncio.create_task(host("generate_image", prompt="many", n=8, **SMALL))
+        many = asyncio.create_task(host("generate_image", prompt="many", n=8, **wish))
         await until(made)
-        one = await host("generate_image", prompt="one", **SMALL)
-        told = await many
+        call = host.client.call_tool("generate_image", {"prompt": "one", **wish}, progress_callback=note)
+        single = asyncio.create_task(call)
+        await until(lambda: any(line.startswith("Waiting for its turn, 1 before it, ") for line in heard))
+        let_go()
+        one, told = await single, await many
     order = [entry["fields"]["prompt"] for entry in made()]
     assert order.index("one") <= 2
-    assert not one.failed, one.text
+    assert not one.is_error, one.content
     assert len(told.fields["images"]) == 8
-    assert "Waiting for its turn, 1 before it, 0 s" in one.progress
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])

@@ -5,7 +5,7 @@ import base64
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,31 @@ from patience import until
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Journal = Callable[[], list[dict[str, Any]]]
+UnderWay = Callable[..., AbstractAsyncContextManager[Callable[[], Awaitable[Any]]]]
 
-WISH = {"prompt": "A fox", "model": "sandbox/slow-0.5", "size": "256x256"}
+WISH = {"prompt": "A fox", "model": "sandbox/held", "size": "256x256"}
 pytestmark = pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
 
 
-@asynccontextmanager
-async def under_way(host: Any, made: Journal, **wish: object) -> AsyncGenerator["asyncio.Task[Any]"]:  # noqa: ANN401 - conftest's Host
-    """A call whose request has left: the folder was looked at before, and is needed afterwards."""
-    task = asyncio.create_task(host("generate_image", **wish))
-    await until(made)
-    yield task
+@pytest.fixture
+def under_way(made: Journal, let_go: Callable[[], None]) -> UnderWay:
+    """Makes a call, and gives its answer once the request has left and the test has changed the folders.
+
+    A folder was looked at before, and is needed afterwards.
+    """
+
+    @asynccontextmanager
+    async def begin(host: Any, **wish: object) -> AsyncGenerator[Callable[[], Awaitable[Any]]]:  # noqa: ANN401 - conftest's Host
+        task = asyncio.create_task(host("generate_image", **wish))
+        await until(made)
+
+        async def answer() -> Any:  # noqa: ANN401 - conftest's Told
+            let_go()
+            return await task
+
+        yield answer
+
+    return begin
 
 
 def data_uri(file: Path) -> str:
@@ -60,23 +74,23 @@ async def test_nothing_is_sent_while_the_data_folder_cannot_keep_its_answer(
 
 
 async def test_a_folder_that_was_deleted_is_made_again(
-    connect: Hosts, made: Journal, settings: Settings
+    connect: Hosts, under_way: UnderWay, settings: Settings
 ) -> None:
-    async with connect() as host, under_way(host, made, **WISH) as asking:
+    async with connect() as host, under_way(host, **WISH) as asking:
         shutil.rmtree(settings.output_dir)
-        told = await asking
+        told = await asking()
     assert told.path.parent == settings.output_dir
     assert told.path.is_file()
 
 
 async def test_of_another_folder_that_became_a_file_it_goes_to_the_persons_own(
-    connect: Hosts, made: Journal, settings: Settings, tmp_path: Path
+    connect: Hosts, under_way: UnderWay, settings: Settings, tmp_path: Path
 ) -> None:
     chosen = tmp_path / "chosen"
-    async with connect() as host, under_way(host, made, **WISH, output_dir=str(chosen)) as asking:
+    async with connect() as host, under_way(host, **WISH, output_dir=str(chosen)) as asking:
         chosen.rmdir()
         chosen.touch()
-        told = await asking
+        told = await asking()
         shown = await host("show_image", handle=told.image["handle"])
     check_rescued(told, settings.output_dir, f"it could not be written to {chosen}")
     assert shown.path == told.path
@@ -84,18 +98,18 @@ async def test_of_another_folder_that_became_a_file_it_goes_to_the_persons_own(
 
 async def test_a_result_and_its_original_go_to_the_same_other_folder(
     connect: Hosts,
-    made: Journal,
+    under_way: UnderWay,
     settings: Settings,
     tmp_path: Path,
     change_sandbox: Callable[..., None],
 ) -> None:
-    change_sandbox(latency_seconds=0.5)
+    change_sandbox(latency_seconds=2)
     chosen = tmp_path / "chosen"
     wish = {"prompt": "A fox", "model": "openai/gpt-image-1.5", "size": "1200x630"}
-    async with connect() as host, under_way(host, made, **wish, output_dir=str(chosen)) as asking:
+    async with connect() as host, under_way(host, **wish, output_dir=str(chosen)) as asking:
         chosen.rmdir()
         chosen.touch()
-        told = await asking
+        told = await asking()
     names = {"A-fox.webp", "A-fox-original.webp"}
     assert {str(path) for path in settings.output_dir.iterdir()} == {
         told.image["path"],
@@ -106,26 +120,26 @@ async def test_a_result_and_its_original_go_to_the_same_other_folder(
 
 
 async def test_where_the_persons_own_is_a_file_too_it_goes_to_the_data_folder(
-    connect: Hosts, made: Journal, settings: Settings
+    connect: Hosts, under_way: UnderWay, settings: Settings
 ) -> None:
-    async with connect() as host, under_way(host, made, **WISH) as asking:
+    async with connect() as host, under_way(host, **WISH) as asking:
         settings.output_dir.rmdir()
         settings.output_dir.touch()
-        told = await asking
+        told = await asking()
     check_rescued(told, settings.data_dir / "rescued", str(settings.output_dir))
 
 
 async def test_what_comes_in_base64_is_rescued_too_with_every_picture_of_several(
-    connect: Hosts, made: Journal, settings: Settings
+    connect: Hosts, made: Journal, under_way: UnderWay, settings: Settings
 ) -> None:
     async with (
         connect() as host,
-        under_way(host, made, **WISH, n=3, response_format="b64_ephemeral") as asking,
+        under_way(host, **WISH, n=3, response_format="b64_ephemeral") as asking,
     ):
         await until(lambda: len(made()) == 3)
         settings.output_dir.rmdir()
         settings.output_dir.touch()
-        told = await asking
+        told = await asking()
     paths = [Path(image["path"]) for image in told.fields["images"]]
     assert {path.parent for path in paths} == {settings.data_dir / "rescued"}
     assert len(set(paths)) == 3
@@ -133,39 +147,45 @@ async def test_what_comes_in_base64_is_rescued_too_with_every_picture_of_several
 
 
 async def test_a_disk_that_filled_up_meanwhile_costs_nobody_the_picture(
-    connect: Hosts, made: Journal, settings: Settings, tmp_path: Path
+    connect: Hosts, under_way: UnderWay, settings: Settings, tmp_path: Path
 ) -> None:
     disk = tmp_path / "disk"
     with small_disk(disk):
-        async with connect() as host, under_way(host, made, **WISH, output_dir=str(disk)) as asking:
+        async with connect() as host, under_way(host, **WISH, output_dir=str(disk)) as asking:
             fill(disk)
-            told = await asking
+            told = await asking()
         check_rescued(told, settings.output_dir, "No space left on device")
         assert [path.name for path in disk.iterdir()] == ["filling"], "no half of it is left"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the temporary folder of POSIX")
 async def test_where_nothing_of_the_persons_takes_it_it_goes_to_the_temporary_folder(
-    connect: Hosts, made: Journal, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connect: Hosts, under_way: UnderWay, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    async with connect() as host, under_way(host, made, **WISH) as asking:
+    async with connect() as host, under_way(host, **WISH) as asking:
         settings.output_dir.rmdir()
         settings.output_dir.touch()
         (settings.data_dir / "rescued").touch()
-        told = await asking
+        told = await asking()
     check_rescued(told, tmp_path / "temporary" / f"imagerouter-{os.getuid()}", str(settings.output_dir))
 
 
 async def test_where_nothing_takes_it_the_link_is_told_and_nothing_is_made_again(
-    connect: Hosts, made: Journal, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connect: Hosts,
+    made: Journal,
+    under_way: UnderWay,
+    settings: Settings,
+    tmp_path: Path,
+    *,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    async with connect() as host, under_way(host, made, **WISH) as asking:
+    async with connect() as host, under_way(host, **WISH) as asking:
         settings.output_dir.rmdir()
         for place in (settings.output_dir, settings.data_dir / "rescued", tmp_path / "temporary"):
             place.touch()
-        told = await asking
+        told = await asking()
         (listed,) = (await host("list_images")).fields["images"]
         settings.output_dir.unlink()
         shown = await host("show_image", handle=listed["handle"])
@@ -178,15 +198,21 @@ async def test_where_nothing_takes_it_the_link_is_told_and_nothing_is_made_again
 
 
 async def test_what_no_folder_takes_is_stored_by_the_same_server_once_there_is_room(
-    connect: Hosts, made: Journal, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connect: Hosts,
+    made: Journal,
+    under_way: UnderWay,
+    settings: Settings,
+    tmp_path: Path,
+    *,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     taken = (settings.output_dir, settings.data_dir / "rescued", tmp_path / "temporary")
-    async with connect(response_format="b64_ephemeral") as host, under_way(host, made, **WISH) as asking:
+    async with connect(response_format="b64_ephemeral") as host, under_way(host, **WISH) as asking:
         settings.output_dir.rmdir()
         for place in taken:
             place.touch()
-        told = await asking
+        told = await asking()
         (held,) = (await host("list_images")).fields["unfinished"]
         for place in taken:
             place.unlink()

@@ -20,7 +20,7 @@ from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.sandbox.service import offered
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.tools import picture_files
-from imagerouter_mcp.views.document import address
+from imagerouter_mcp.tools.views import address
 from support.recording import RecordingGallery
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]

@@ -203,7 +203,7 @@ async def test_what_is_handed_off_is_cut_out_and_collected(
 async def test_another_process_can_tell_what_a_second_step_under_way_works_on(
     connect: Hosts, made: Journal, change_sandbox: Callable[..., None], settings: Settings
 ) -> None:
-    change_sandbox(latency_seconds=0.5)
+    change_sandbox(latency_seconds=2)
     async with connect() as host:
         call = asyncio.create_task(host("generate_image", **STICKER))
         await until(lambda: len(made()) > 1)
@@ -224,7 +224,7 @@ async def test_another_process_can_tell_what_a_second_step_under_way_works_on(
 async def test_a_caller_who_leaves_between_the_steps_pays_for_no_second_one(
     connect: Hosts, made: Journal, change_sandbox: Callable[..., None]
 ) -> None:
-    change_sandbox(latency_seconds=0.3)
+    change_sandbox(latency_seconds=2)
     async with connect() as host:
         call = asyncio.create_task(host("generate_image", **STICKER))
         await until(made)

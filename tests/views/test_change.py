@@ -12,7 +12,7 @@ from mcp.types import CallToolResult
 from playwright.async_api import Locator, expect
 
 from views.conftest import Chats
-from views.host_page import CLAUDE_DESKTOP, GOOD, INSPECTOR, PAID, Chat, Host, images_of
+from views.host_page import CLAUDE_DESKTOP, GOOD, INSPECTOR, PAID, Chat, Host, as_json, images_of
 
 FOX = {"prompt": "A fox", "model": "test/test"}
 PRICE = re.compile(r"for (about|up to) \$0\.\d+$")
@@ -119,6 +119,27 @@ async def test_enter_pays_only_once_the_price_is_shown_and_never_twice(
         await expect(line).to_have_value("")
     assert paid_edits(journal) == 1
     assert sum("dry_run" not in call for call in calls(page)) == 1
+
+
+@pytest.mark.long
+async def test_a_view_that_is_drawn_anew_during_a_paid_change_pays_nothing_twice_and_gets_the_picture(
+    chat: Chats, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = asyncio.Event()
+    async with chat() as page:
+        fox = await page.client.call_tool("generate_image", FOX)
+        await page.draw(as_json(fox), FOX)
+        monkeypatch.setattr(page.client, "call_tool", _answered_late(page.client.call_tool, late))
+        for _ in range(2):
+            await page.draw(as_json(fox), FOX)
+            line = page.view.get_by_role("textbox", name="What to change")
+            await line.fill("Add a hat")
+            await priced(page)
+            await line.press("Enter")
+            await expect(page.view.get_by_role("button", name=re.compile("^Changing …"))).to_be_visible()
+        late.set()
+        await expect(page.view.get_by_role("img", name="Add a hat").first).to_be_visible()
+    assert paid_edits(journal) == 1
 
 
 def _answered_late(call_tool: CallTool, late: asyncio.Event) -> CallTool:

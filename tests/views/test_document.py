@@ -15,8 +15,8 @@ from mcp.types import TextResourceContents
 
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
-from imagerouter_mcp.tools.views import MEDIA_TYPE, SHOWN, ViewExtension
-from imagerouter_mcp.views.document import FOLDER, address, document, joined, modules
+from imagerouter_mcp.tools.views import MEDIA_TYPE, SHOWN, ViewExtension, address
+from imagerouter_mcp.views.document import FOLDER, document, joined, modules
 from imagerouter_mcp.wiring import open_app
 from support.eras import in_both_eras
 
@@ -40,6 +40,20 @@ def test_the_document_is_small_and_needs_nothing_else() -> None:
     assert told.count("<script") == told.count("</script>") == 1
     needed = r"<link|\bsrc=\"|^import\b|^export\b|@import|https?://(?!www\.w3\.org/2000/svg)"
     assert not re.search(needed, told + joined("viewer.js"), re.MULTILINE)
+
+
+def test_the_address_changes_with_the_files_and_not_from_start_to_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagerouter_mcp.tools.views._FOLDER", tmp_path)
+    seen: list[str] = []
+    for text in ("let a;", "let a;\n"):
+        (tmp_path / "viewer.js").write_text(text, "utf-8")
+        for _ in range(2):
+            address.cache_clear()
+            seen.append(address())
+    address.cache_clear()
+    assert seen[0] == seen[1] != seen[2] == seen[3]
 
 
 @pytest.mark.parametrize("entry", ["viewer.js", "studio/studio.js"])

@@ -44,6 +44,14 @@ class Listing:
     models: tuple[ModelEntry, ...]
     stale_note: str | None = None
 
+    def restricted(self, permits: Callable[[str], bool]) -> "Listing":
+        """Return the models of the list that may be used.
+
+        Args:
+            permits: Tells of an id whether it may.
+        """
+        return replace(self, models=tuple(entry for entry in self.models if permits(entry.id)))
+
     @cached_property
     def by_id(self) -> Mapping[str, ModelEntry]:
         """Return the models by their ids; `find` knows the aliases too."""
@@ -60,7 +68,7 @@ class Listing:
         A name that fits several models means none of them.
         """
         plain = _plain(name[:_LONGEST_ID])
-        fitting = self._plainly.get(plain) or self._plainly.get(_plain(_NICKNAMES.get(plain, ""))) or set()
+        fitting = self._plainly.get(plain) or self._plainly.get(_plain(_NICKNAMES.get(plain, plain))) or set()
         (only,) = fitting if len(fitting) == 1 else (None,)
         return self.find(name) or (self.by_id[only] if only else None)
 

@@ -177,7 +177,22 @@ def _add_people(add: Callable[..., argparse.ArgumentParser]) -> None:
     invite = what.add_parser("invite", help="let a person in who signs in with a browser, and print a link")
     invite.add_argument("name", metavar="NAME", help="what you call them")
     invite.add_argument("--days", type=_days, default=7, help="how long the link holds (default %(default)s)")
-    what.add_parser("list", help="show who there is")
+    what.add_parser("list", help="show who there is, and their limits")
+    what.add_parser("spending", help="show what everybody spent today and this month")
+    limit = what.add_parser(
+        "limit",
+        help="limit what a person may spend and use",
+        description="Set the limits that are given; the others stay. They hold beside those of the settings. "
+        "The word none removes a limit.",
+    )
+    limit.add_argument("name", metavar="NAME", help="what you call them")
+    limit.add_argument("--day", metavar="USD", help="what their calls of a day may cost together")
+    limit.add_argument("--month", metavar="USD", help="the same for a calendar month")
+    limit.add_argument("--call", metavar="USD", help="what one call may cost")
+    limit.add_argument("--calls", metavar="N", help="how many calls may be under way")
+    limit.add_argument(
+        "--models", metavar="PATTERNS", help="which models they may use: openai/*,*:free, separated by commas"
+    )
     remove = what.add_parser("remove", help="end a person's access, and delete their pictures and records")
     remove.add_argument("name", metavar="NAME", help="what you call them")
     remove.add_argument("--export", metavar="FOLDER", help="first copy their pictures and records there")

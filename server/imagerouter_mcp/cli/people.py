@@ -4,23 +4,31 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager, closing
+from dataclasses import asdict
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 from anyio import to_thread
 
 from imagerouter_mcp.cli.chosen_settings import sandbox_records
 from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.http_app.sign_in_paths import INVITATION
 from imagerouter_mcp.http_app.studio.opening_links import running_studio
-from imagerouter_mcp.people.person import Person, person_id
+from imagerouter_mcp.money import dollars
+from imagerouter_mcp.people.person import LOCAL, Person, person_id
+from imagerouter_mcp.people.personal_limits import Limits
 from imagerouter_mcp.people.register import BY_OPERATOR, People, open_register
 from imagerouter_mcp.settings import Settings, expand, load_settings
 from imagerouter_mcp.wiring import App, Shared, open_app
 
+_LIMITS = {"day": "day_usd", "month": "month_usd", "call": "call_usd", "calls": "calls", "models": "models"}
+"""The fields of `Limits` by the options that set them."""
 _ALL = 10**9
 """More records than anybody has."""
 
@@ -43,6 +51,8 @@ def run_people(options: argparse.Namespace, *, sandbox: bool) -> int:
         "invite": lambda people: _invite(people, settings, options.name, options.days),
         "token": lambda people: _token(people, options.name),
         "list": _list,
+        "limit": lambda people: _limit(people, options),
+        "spending": lambda people: anyio.run(_spending, people, settings),
         "remove": lambda people: anyio.run(
             partial(_remove, people, settings, options.name, export=options.export, yes=options.yes)
         ),
@@ -102,15 +112,77 @@ def _list(people: People) -> int:
     everybody = people.everybody()
     if not everybody:
         print("There is nobody yet. imagerouter-mcp people add NAME lets a person in.")
-    for person, _ in everybody:
-        print(f"{person.name} · {person.id}")
+    for person, limits in everybody:
+        print(f"{person.name} · {person.id} · {_limit_words(limits)}")
     return 0
+
+
+def _limit(people: People, options: argparse.Namespace) -> int:
+    person = people.named(options.name)
+    typed = {
+        field: getattr(options, word) for word, field in _LIMITS.items() if getattr(options, word) is not None
+    }
+    given: dict[str, Any] = {field: None if text == "none" else text for field, text in typed.items()}
+    if "models" in given:
+        patterns = (given["models"] or "").split(",")
+        given["models"] = tuple(pattern.strip() for pattern in patterns if pattern.strip())
+    try:
+        limits = Limits.checked({**asdict(people.limits(person.id)), **given})
+    except ValueError:
+        raise ConfigurationError(
+            "A limit cannot be read.", "Give amounts in US dollars such as 0.50, and a whole number of calls."
+        ) from None
+    people.limit(person, limits)
+    print(f"{person.name}: {_limit_words(limits)}.")
+    return 0
+
+
+def _limit_words(limits: Limits) -> str:
+    parts = [
+        f"{dollars(limits.day_usd)} a day" if limits.day_usd is not None else "",
+        f"{dollars(limits.month_usd)} a month" if limits.month_usd is not None else "",
+        f"{dollars(limits.call_usd)} a call" if limits.call_usd is not None else "",
+        f"{limits.calls} at once" if limits.calls is not None else "",
+        f"only {', '.join(limits.models)}" if limits.models else "",
+    ]
+    return "; ".join(filter(None, parts)) or "no limits of their own"
+
+
+async def _spending(people: People, settings: Settings) -> int:
+    """Print what everybody has spent, or may have spent, the local person included."""
+    day, sums = today(), (Decimal(), Decimal())
+    async with open_app(settings) as local:
+        for person in (LOCAL, *(each for each, _ in people.everybody())):
+            async with _app_of(person, local) as app:
+                spent = [
+                    await to_thread.run_sync(app.ledger.committed, first, day)
+                    if app.has_records
+                    else Decimal()
+                    for first in (day, day.replace(day=1))
+                ]
+            print(f"{person.name}: {dollars(spent[0])} today, {dollars(spent[1])} this month")
+            sums = sums[0] + spent[0], sums[1] + spent[1]
+    budget = dollars(settings.budget_usd)
+    print(f"All: {dollars(sums[0])} today of {budget}, {dollars(sums[1])} this month")
+    return 0
+
+
+@asynccontextmanager
+async def _app_of(person: Person, local: App) -> AsyncGenerator[App]:
+    if person == LOCAL:
+        yield local
+        return
+    app = local.for_person(person)
+    try:
+        yield app
+    finally:
+        await app.close()
 
 
 async def _remove(people: People, settings: Settings, name: str, *, export: str | None, yes: bool) -> int:
     person = people.named(name)
-    own = settings.for_person(person.id)
-    async with open_app(own) as app:
+    async with open_app(settings) as local, _app_of(person, local) as app:
+        own = app.settings
         made = await to_thread.run_sync(app.gallery.count)
         if not yes and not _agreed(person, made, export):
             print("Nothing was changed.")
@@ -126,6 +198,7 @@ async def _remove(people: People, settings: Settings, name: str, *, export: str 
             )
         if export:
             await to_thread.run_sync(_export, app, expand(export))
+        await to_thread.run_sync(app.deletion.forget_everything)
     people.remove(person)
     for folder in (own.output_dir, own.data_dir):
         _delete(folder)

@@ -11,11 +11,10 @@ from datetime import timedelta
 from imagerouter_mcp.database.elapsed import uptime
 from imagerouter_mcp.database.postgres import COMMON, PostgresServer
 from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.events import LeaseRenewed, tell_metrics
 
 logger = logging.getLogger(__name__)
 
-LEASE_SECONDS = 30.0
-"""How long a server may be silent before others take its calls over."""
 _RENEWALS = 4
 """How often a lease is renewed before it would end."""
 
@@ -28,10 +27,10 @@ class Leases:
 
     Args:
         server: The database.
-        seconds: How long a lease lasts.
+        seconds: How long a server may be silent before others take its calls over.
     """
 
-    def __init__(self, server: PostgresServer, seconds: float = LEASE_SECONDS) -> None:
+    def __init__(self, server: PostgresServer, seconds: float) -> None:
         self._server = server
         self._seconds = seconds
         self._renewed_at = 0.0
@@ -96,6 +95,7 @@ class Leases:
                 self._renew()
             except ConfigurationError as error:
                 logger.warning("The lease of this server was not renewed: %s", error)
+                tell_metrics(LeaseRenewed(outcome="failed"))
 
     def _renew(self) -> None:
         self._server.prepare(COMMON)
@@ -107,3 +107,4 @@ class Leases:
                 [self.name, timedelta(seconds=self._seconds)],
             )
         self._renewed_at = began
+        tell_metrics(LeaseRenewed(outcome="ok"))

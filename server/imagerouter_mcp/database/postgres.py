@@ -132,11 +132,22 @@ class PostgresServer:
                     kwargs={"prepare_threshold": None, "cursor_factory": psycopg.RawCursor},
                     min_size=1,
                     max_size=CONNECTIONS,
-                    check=ConnectionPool.check_connection,
+                    check=self._check,
                     open=True,
                     name="imagerouter-mcp",
                 )
             return self._pool
+
+    def _check(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        """Check a connection before it is used; if it is lost, such as by a restart, the others are too.
+
+        The pool by itself would find out about one after another, and wait longer each time.
+        """
+        try:
+            ConnectionPool.check_connection(connection)
+        except psycopg.Error:
+            self._opened().check()
+            raise
 
 
 class PostgresDatabase:
@@ -189,6 +200,7 @@ class PostgresDatabase:
 
 _BEFORE_WRITING = f"""
     SELECT set_config('imagerouter.person', $1, true), set_config('lock_timeout', '{_LOCK_SECONDS}s', true),
+        set_config('synchronous_commit', 'on', true),
         set_config('idle_in_transaction_session_timeout', '{_IDLE_SECONDS}s', true),
         pg_advisory_xact_lock(hashtextextended($2, 0))
 """.encode()

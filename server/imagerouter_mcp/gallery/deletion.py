@@ -110,6 +110,12 @@ class Deletion:
             handles = tuple(handle for (handle,) in found)
             return Chosen(handles, _bytes(connection, handles))
 
+    def forget_everything(self) -> None:
+        """Remove all records of a person, also of what was spent; the caller removes the folders."""
+        with self._database.writing() as connection:
+            for table in ("images", "generations", "journal", "deleted", "spent"):
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own words
+
     def delete(self, handles: Sequence[str]) -> Deleted:
         """Delete pictures for ever; those that another process deleted meanwhile are passed over.
 

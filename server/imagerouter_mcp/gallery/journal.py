@@ -6,7 +6,7 @@ takes over its entries: it ends those that were never sent, and settles the rest
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast, get_args
 
@@ -25,6 +25,7 @@ from imagerouter_mcp.gallery.error_fields import error_field
 from imagerouter_mcp.gallery.ledger import committed
 from imagerouter_mcp.gallery.owners import OwnersAtWork
 from imagerouter_mcp.gallery.stored_values import StoredRow
+from imagerouter_mcp.money import Budget, Exceeded
 
 JOINED_FOR = timedelta(minutes=10)
 """How long after its end a call answers the same call, if it may have cost money or was delivered."""
@@ -146,24 +147,29 @@ class Journal:
         return found is not None
 
     def reserve(
-        self, reservations: Sequence[Reservation], budget_usd: Decimal | None, day: date
-    ) -> Decimal | None:
-        """Reserve money for generations that are ready to be sent, if the budget allows it.
+        self,
+        reservations: Sequence[Reservation],
+        budgets: Sequence[Budget] = (),
+        most_calls: int | None = None,
+    ) -> Exceeded | None:
+        """Reserve money for generations that are ready to be sent, if every budget allows it.
 
         Args:
             reservations: One for each generation of a call.
-            budget_usd: The most that may be spent on that day; None for no limit.
-            day: Today, in the person's time zone.
+            budgets: What may be spent.
+            most_calls: How many calls may be under way, this one included; None for any number.
 
         Returns:
-            None if the money was reserved; else the amount already spent or reserved, and nothing changed.
+            None if the money was reserved; else what does not allow it, and nothing changed.
         """
         wanted = sum((each.usd for each in reservations), Decimal())
         with self._database.writing() as connection:
-            if budget_usd is not None:
-                already = committed(connection, day)
-                if already + wanted > budget_usd:
-                    return already
+            if most_calls is not None and _calls_under_way(connection) >= most_calls:
+                return Exceeded(None)
+            for budget in budgets:
+                already = committed(connection, budget.first, budget.last)
+                if already + (budget.others_usd or 0) + wanted > budget.usd:
+                    return Exceeded(budget, already)
             connection.executemany(
                 "UPDATE journal SET state = 'queued', model = ?, reserved_usd = ?, job = ? WHERE handle = ?",
                 [(rows.storable(each.model), str(each.usd), each.plan, each.handle) for each in reservations],
@@ -369,6 +375,11 @@ def _sweep(connection: Connection, before: datetime) -> None:
 
 def _now() -> float:
     return datetime.now(UTC).timestamp()
+
+
+def _calls_under_way(connection: Connection) -> int:
+    counted = "SELECT count(DISTINCT call) FROM journal WHERE state IN ('queued', 'working')"
+    return int(connection.execute(counted).fetchone()[0])
 
 
 def _joined_since() -> tuple[float, float]:

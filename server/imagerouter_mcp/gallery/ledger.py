@@ -4,7 +4,7 @@ The sums are of quarters of an hour, because every day of every time zone begins
 whatever time zone the person is in, and whatever the clock does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -65,21 +65,29 @@ class Ledger:
             spent = [*_between(connection, first, last), *_under_way(connection)]
         return sorted(spent, key=lambda each: each.at)
 
-    def committed(self, day: date) -> Decimal:
-        """Return the sum that counts against a day's budget, in USD."""
+    def committed(self, first: date, last: date | None = None) -> Decimal:
+        """Return the sum that counts against the budget of a day, or of several, in USD."""
         with self._database.reading() as connection:
-            return committed(connection, day)
+            return committed(connection, first, last or first)
+
+    def parts(self, day: date) -> tuple[Decimal, Decimal]:
+        """Return what was spent on a day, and what is reserved for calls under way, in USD."""
+        with self._database.reading() as connection:
+            return _sum(_between(connection, day, day)), _sum(_under_way(connection))
 
 
-def committed(connection: Connection, day: date) -> Decimal:
-    """Return the sum that counts against a day's budget, in USD.
+def committed(connection: Connection, first: date, last: date) -> Decimal:
+    """Return the sum that counts against the budget of some days, in USD.
 
     Args:
         connection: Within a transaction.
-        day: In the person's time zone. What a wrong clock dated after it does not count, except calls that
-            are under way.
+        first: The first day, in the person's time zone.
+        last: The last day. What a wrong clock dated after it does not count, except calls that are under way.
     """
-    spent = (*_between(connection, day, day), *_under_way(connection))
+    return _sum(_between(connection, first, last)) + _sum(_under_way(connection))
+
+
+def _sum(spent: Iterable[Spent]) -> Decimal:
     return sum((each.usd for each in spent), Decimal())
 
 

@@ -4,9 +4,11 @@ import json
 import os
 import secrets
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from imagerouter_mcp.database.schema import Connection
@@ -115,8 +117,8 @@ def select(connection: Connection, where: str, values: Sequence[object], limit: 
         f"SELECT id, {_RECORD} FROM generations WHERE {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - see `where`
         (*values, limit),
     ).fetchall()
-    records = (_record(row, _images(connection, "generation_id = ?", number)) for number, *row in found)
-    return [record for record in records if record.images]
+    images = _images_of(connection, [number for number, *_ in found])
+    return [_record(row, images[number]) for number, *row in found if number in images]
 
 
 def by_call(connection: Connection, records: Sequence[Record]) -> list[Record]:
@@ -152,12 +154,27 @@ def _record(values: Sequence[Any], images: tuple[GalleryImage, ...]) -> Record:
     )
 
 
+def _images_of(connection: Connection, generations: Sequence[int]) -> dict[int, tuple[GalleryImage, ...]]:
+    """Read the images of generations that have some."""
+    numbers = ", ".join(str(int(number)) for number in generations) or "NULL"
+    rows = connection.execute(
+        f"SELECT generation_id, original_of, {_IMAGE} FROM images"  # noqa: S608 - our own words and numbers
+        f" WHERE generation_id IN ({numbers}) ORDER BY generation_id, position"
+    )
+    by_generation = groupby(rows, itemgetter(0))
+    return {number: _with_originals(row[1:] for row in each) for number, each in by_generation}
+
+
 def _images(connection: Connection, where: str, value: object) -> tuple[GalleryImage, ...]:
-    """Read images, each with its original if that is among them too."""
     rows = connection.execute(
         f"SELECT original_of, {_IMAGE} FROM images WHERE {where} ORDER BY position",  # noqa: S608 - our own words
         (value,),
     )
+    return _with_originals(rows)
+
+
+def _with_originals(rows: Iterable[Sequence[Any]]) -> tuple[GalleryImage, ...]:
+    """Read images of one generation, each with its original if that is among them too."""
     found = [(original_of, _image(columns)) for original_of, *columns in rows]
     originals = dict(found)
     handles = {image.handle for _, image in found}

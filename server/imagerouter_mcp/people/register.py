@@ -12,9 +12,9 @@ from typing import Any
 from imagerouter_mcp.database.opening import open_database
 from imagerouter_mcp.database.schema import Connection, Database
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.people.limits import NO_LIMITS, Limits
 from imagerouter_mcp.people.people_tables import PEOPLE
 from imagerouter_mcp.people.person import LOCAL, Person, person_id
+from imagerouter_mcp.people.personal_limits import NO_LIMITS, Limits
 from imagerouter_mcp.settings import Settings
 
 BY_OPERATOR = "operator"

@@ -15,9 +15,11 @@ from imagerouter_mcp.tools.declare import READS_HERE, tool
 from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.structured import tool_result
 from imagerouter_mcp.tools.unfinished import Unfinished, unfinished, unfinished_lines
+from imagerouter_mcp.wiring import App
 
 if TYPE_CHECKING:
     from imagerouter_mcp.gallery.ledger import Spent
+    from imagerouter_mcp.money import Budget
 
 Period = Annotated[
     Literal["today", "week", "month", "all"],
@@ -69,21 +71,21 @@ async def spending(
     app = ctx.request_context.lifespan_context.present()
     await app.calls.settle()
     spent = await to_thread.run_sync(app.ledger.between, *_days(period))
-    committed = await to_thread.run_sync(app.ledger.committed, today())
+    left = await to_thread.run_sync(_left, app)
     entries = await to_thread.run_sync(app.journal.unfinished, _UNFINISHED_SHOWN)
     content = SpendingContent(
         period=period,
         total_usd=_total(spent, lambda each: each.certain),
         uncertain_usd=_total(spent, lambda each: not each.certain and not each.under_way),
         under_way_usd=_total(spent, lambda each: each.under_way),
-        budget_usd=app.settings.budget_usd,
-        budget_left_usd=max(Decimal(), app.settings.budget_usd - committed),
+        budget_usd=left[0][0].usd,
+        budget_left_usd=min(usd for _, usd in left),
         by_model=_by_model(spent),
         by_day=_by_day(spent),
         unfinished=list(map(unfinished, entries)),
     )
     lines = [
-        _heading(content),
+        _heading(content, [pair for pair in left if pair[0].own]),
         *(f"{row['model']}: {dollars(row['usd'])} for {row['count']}" for row in content["by_model"]),
         *(
             f"{row['day']}: {dollars(row['usd'])} for {row['count']}"
@@ -93,6 +95,14 @@ async def spending(
         *unfinished_lines(entries),
     ]
     return tool_result(lines, content)
+
+
+def _left(app: App) -> "list[tuple[Budget, Decimal]]":
+    """Return the budgets that hold for the person, each with what their own calls have left of it."""
+    return [
+        (budget, max(Decimal(), budget.usd - app.ledger.committed(budget.first, budget.last)))
+        for budget in app.allowance.budgets()
+    ]
 
 
 def _days(period: str) -> tuple[date, date]:
@@ -128,12 +138,18 @@ def _sums(spent: "Sequence[Spent]", key: "Callable[[Spent], str]") -> dict[str, 
     return sums
 
 
-def _heading(content: SpendingContent) -> str:
+def _heading(content: SpendingContent, own: "Sequence[tuple[Budget, Decimal]]") -> str:
     parts = [f"{dollars(content['total_usd'])} was spent {_WHEN[content['period']]}."]
     if content["uncertain_usd"]:
         parts.append(f"Up to {dollars(content['uncertain_usd'])} more may have been: the outcome is unknown.")
     if content["under_way_usd"]:
         parts.append(f"{dollars(content['under_way_usd'])} is set aside for what is under way.")
     budget, left = dollars(content["budget_usd"]), dollars(content["budget_left_usd"])
-    parts.append(f"Of today's budget of {budget}, {left} is left.")
+    told = [
+        (f"{'today' if each.first == each.last else 'this month'}'s budget of {dollars(each.usd)}", usd)
+        for each, usd in own
+    ]
+    parts += [f"Of {whose}, {dollars(usd)} is left." for whose, usd in told] or [
+        f"Of today's budget of {budget}, {left} is left."
+    ]
     return " ".join(parts)

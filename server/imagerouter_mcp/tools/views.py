@@ -4,15 +4,17 @@ The view lives on what the tools answer anyway, so hosts that draw nothing miss 
 does the same as `ViewExtension`; importing it would take longer than all else here.
 """
 
+import os
 import re
+import zlib
 from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from mcp.server.extension import Extension, ResourceBinding
 from mcp.server.mcpserver.resources import FunctionResource
 from mcp.server.mcpserver.tools import Tool
-
-from imagerouter_mcp.views.document import address, document
 
 SHOWN = (
     "generate_image",
@@ -39,6 +41,22 @@ draws nothing."""
 _ANY_VERSION = r"ui://imagerouter/viewer-[0-9a-f]{1,64}\.html"
 
 
+_FOLDER = Path(__file__).parents[1] / "views"
+_PARTS = (".html", ".css", ".js")
+
+
+@cache
+def address() -> str:
+    """Return the view's address; it changes with its files, because hosts keep what they fetched.
+
+    Names, sizes and times tell of a change: reading the files would hold up every start.
+    """
+    with os.scandir(_FOLDER) as entries:
+        files = sorted((each.name, each.stat()) for each in entries if each.name.endswith(_PARTS))
+    state = repr([(name, status.st_size, status.st_mtime_ns) for name, status in files])
+    return f"ui://imagerouter/viewer-{zlib.crc32(state.encode()) & 0xFFFF:04x}.html"
+
+
 class ViewExtension(Extension):
     """Announces that tools have a view, and offers it as a resource."""
 
@@ -53,9 +71,15 @@ class ViewExtension(Extension):
             description="Shows pictures inside the chat.",
             mime_type=MEDIA_TYPE,
             meta=_META,
-            fn=document,
+            fn=_document,
         )
         return [ResourceBinding(view)]
+
+
+def _document() -> str:
+    from imagerouter_mcp.views.document import document
+
+    return document()
 
 
 def with_view(tools: Iterable[Tool]) -> list[Tool]:

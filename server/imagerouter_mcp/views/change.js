@@ -5,8 +5,8 @@
 
 import { announce, button, el, fill, icon, theirs } from "./dom.js";
 import { BRUSH_ICON, painter } from "./paint.js";
-import { isVideo } from "./result.js";
-import { dollars } from "./wording.js";
+import { isVideo, lostCall } from "./result.js";
+import { dollars, forPeople } from "./wording.js";
 
 /** Milliseconds without typing until the price is asked. */
 const TYPED = 450;
@@ -32,12 +32,13 @@ const PART_ICON = ["M4 8V4h4", "M16 4h4v4", "M20 16v4h-4", "M8 20H4v-4"];
  * @param {Server} around.server
  * @param {AbortSignal} [around.signal] Stops questions; what is paid for goes on.
  * @param {(shown: Object) => void} around.onResult Shows what was made.
+ * @param {(call: Object, shown: Object) => void} [around.onMissed] Told what went wrong after `signal` was aborted.
  */
-export function changePanel(picture, { shown, surface, host, server, signal, onResult }) {
+export function changePanel(picture, { shown, surface, host, server, signal, onResult, onMissed }) {
   const { handle } = picture;
   if (!handle || isVideo(picture)) return null;
   const said = el("div", { class: "change-said" });
-  const common = { host, server, signal, onWork, say: (lines, failed) => sayIn(said, lines, failed) };
+  const common = { host, server, signal, onWork, onMissed, say: (lines, failed) => sayIn(said, lines, failed) };
   const line = el("input", {
     type: "text",
     class: "change-line",
@@ -156,9 +157,10 @@ export function canRetry({ money, next }) {
  * @param {(lines: string[], failed?: boolean) => void} given.say
  * @param {() => string} given.wish The same for the model, where the host allows no more.
  * @param {(shown: Object) => void} given.onMade
+ * @param {(call: Object, shown: Object) => void} [given.onMissed] Told what went wrong after `signal` was aborted.
  * @param {(on: boolean) => void} [given.onWork] Told when a paid call begins and ends.
  */
-export function paidButton({ host, server, signal, words, call, isMeant = () => true, say, wish, onMade, onWork = () => {} }) {
+export function paidButton({ host, server, signal, words, call, isMeant = () => true, say, wish, onMade, onMissed, onWork = () => {} }) {
   const prices = new Map();
   let question = new AbortController();
   let act = null;
@@ -271,8 +273,9 @@ export function paidButton({ host, server, signal, words, call, isMeant = () => 
     prices.clear();
     forget();
     if (!shown.error) return onMade(shown);
+    if (onMissed && signal.aborted) return onMissed(shown.call, shown);
     const { what, money, next } = shown.error;
-    const told = [what, money, next];
+    const told = [what, money, forPeople(next)];
     say(told, true);
     if (canRetry(shown.error)) askPrice({ verb: "Try again", told });
   }
@@ -280,6 +283,7 @@ export function paidButton({ host, server, signal, words, call, isMeant = () => 
   /** Say that no answer came. For ten minutes the server answers the same call with the same picture. */
   function lose(offered, error) {
     if (/input.?required/i.test(error.message)) return handOver();
+    if (onMissed && signal.aborted) return onMissed(offered.call, lostCall(error));
     const { again: _, ...args } = offered.call.args;
     const same = { ...offered, call: { ...offered.call, args }, verb: "Ask again", once: true, at: performance.now() };
     offer(same, [`No answer came. ${error.message}`, "The picture may have been made and charged."], true);

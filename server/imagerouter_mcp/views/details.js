@@ -3,7 +3,7 @@
  */
 
 import { button, el, theirs } from "./dom.js";
-import { dollars, duration, fileKind, fileSize, pixels } from "./wording.js";
+import { dollars, duration, fileKind, fileSize, forPeople, pixels } from "./wording.js";
 
 /** Return model, price and time in a line. */
 export function factsOf({ model, cost, latencyMs }) {
@@ -29,7 +29,7 @@ export function details(picture, { sources, notes }, show) {
     Link: picture.url || picture.downloadUrl,
     From: sources,
     Original: originalHandle && button(`Show ${originalHandle}`, () => show(originalHandle)),
-    Notes: notes,
+    Notes: notes.map(forPeople),
   };
   const list = el("dl");
   for (const [name, value] of Object.entries(rows)) {

@@ -9,7 +9,6 @@ file costs a round trip.
 """
 
 import base64
-import hashlib
 import posixpath
 import re
 import zlib
@@ -27,15 +26,6 @@ _LAYER = r'(?m)^@import url\("([\w./-]+\.css)"\) layer\((\w+)\);\n'
 _INDENTATION = r"(?m)^[ \t]+|\n(?=\s*\n)"
 _SHEET = r'<link rel="stylesheet" href="([\w.-]+\.css)">'
 _MODULE = r'<script type="module" src="([\w.-]+\.js)"></script>'
-
-
-@cache
-def address() -> str:
-    """Return the view's address; it changes with its content, because hosts keep what they fetched."""
-    digest = hashlib.sha256()
-    for file in sorted(file for file in FOLDER.iterdir() if file.suffix in {".html", ".css", ".js"}):
-        digest.update(file.read_bytes())
-    return f"ui://imagerouter/viewer-{digest.hexdigest()[:4]}.html"
 
 
 @cache

@@ -3,7 +3,7 @@
  */
 
 import { el, icon, theirs } from "./dom.js";
-import { dollarRange } from "./wording.js";
+import { dollarRange, forPeople } from "./wording.js";
 
 const SIGNS = {
   error: "M12 8v5M12 16.500v.01M12 3l9.500 17h-19z",
@@ -37,7 +37,7 @@ export function notice(shown, action) {
 }
 
 function toldOf({ state, error, text, price }) {
-  if (error) return [HEADINGS[error.kind] ?? "That did not work", error.what, error.money, error.next];
+  if (error) return [HEADINGS[error.kind] ?? "That did not work", error.what, error.money, forPeople(error.next)];
   if (state === "cancelled") return ["Stopped", STOPPED];
   if (state === "price") return [price ? dollarRange(price.low, price.high) : "Price unknown", ...text.split("\n")];
   return ["No picture", text || "The answer has no picture."];

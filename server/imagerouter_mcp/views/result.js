@@ -86,6 +86,13 @@ export function shownError(error) {
   return { ...nothingShown(), heading: text, text, ...failed({ kind: "view" }, text) };
 }
 
+/** Return what to show of a paid call whose answer never came. */
+export function lostCall(error) {
+  const shown = shownError(error);
+  const next = "Look among your pictures and under Spending before you make it again.";
+  return { ...shown, error: { ...shown.error, money: "The picture may have been made and charged.", next } };
+}
+
 /** Whether it is a video. */
 export function isVideo({ mediaType }) {
   return mediaType.startsWith("video/");

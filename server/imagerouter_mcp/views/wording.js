@@ -2,6 +2,10 @@
  * Say amounts, times and sizes as people read them.
  */
 
+/** What only a model, or whoever runs the server, can follow: tools, their parameters, settings. */
+const NOT_FOR_PEOPLE =
+  /\b(?:(?:search|popular|compare)_models|(?:edit|show|finish|generate)_image|list_images|get_generation|max_price|max_cost_usd|[a-z_]+=(?:true|false))\b|\bIMAGEROUTER_\w+/;
+
 /** Return an amount of USD: "$0.04", "$0.0035", "free", or "" if it is not known. */
 export function dollars(amount) {
   if (typeof amount !== "number" || !Number.isFinite(amount)) return "";
@@ -20,17 +24,18 @@ export function dollarRange(low, high) {
 /** Return a duration in seconds: "6.9 s", "42 s", "2 min 5 s". */
 export function duration(seconds) {
   if (typeof seconds !== "number" || !Number.isFinite(seconds)) return "";
-  if (seconds < 10) return `${Math.round(seconds * 10) / 10} s`;
+  if (seconds < 10) return `${Math.round(seconds * 10) / 10}\u00a0s`;
   const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
+  if (whole < 60) return `${whole}\u00a0s`;
   const rest = whole % 60;
-  return rest ? `${Math.floor(whole / 60)} min ${rest} s` : `${whole / 60} min`;
+  return rest ? `${Math.floor(whole / 60)}\u00a0min ${rest}\u00a0s` : `${whole / 60}\u00a0min`;
 }
 
-/** Return a number of bytes: "183 kB", "1.2 MB". */
+/** Return a number of bytes: "183 kB", "1.2 MB", "3.1 GB". */
 export function fileSize(bytes) {
   if (typeof bytes !== "number" || !Number.isFinite(bytes)) return "";
-  return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.max(1, Math.round(bytes / 1e3))} kB`;
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)}\u00a0GB`;
+  return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)}\u00a0MB` : `${Math.max(1, Math.round(bytes / 1e3))}\u00a0kB`;
 }
 
 /** Return a media type in a word: "WebP", "PNG", "MP4". */
@@ -47,4 +52,17 @@ export function pixels(width, height) {
 /** Return a count with its noun: "1 picture", "3 pictures". */
 export function counted(number, noun) {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/** Return a text of the server without the parts that people at this page cannot follow. */
+export function forPeople(text) {
+  const kept = (part) => !NOT_FOR_PEOPLE.test(part);
+  const plain = text.replace(/ \([^()]*\)/g, (aside) => (kept(aside) ? aside : ""));
+  const sentences = plain.split(/(?<=[.!?]) /).map((sentence) => {
+    const clauses = sentence.split("; ");
+    const told = clauses.filter(kept).join("; ");
+    return told && clauses.every(kept) ? told : told.replace(/[.!?]?$/, told && ".");
+  });
+  const raised = /IMAGEROUTER_(?:MAX_COST|BUDGET)/.test(text) && "Whoever runs the server can raise the limit.";
+  return [...sentences, raised].filter(Boolean).join(" ");
 }

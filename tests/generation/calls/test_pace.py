@@ -20,9 +20,9 @@ class Line:
         self.told: list[tuple[str, int]] = []
         self._open = asyncio.Event()
 
-    async def want(self, call: str) -> "asyncio.Task[None]":
-        """Let a call stand in the line."""
-        task = asyncio.create_task(self._turn(call))
+    async def want(self, call: str, person: str = "Anna") -> "asyncio.Task[None]":
+        """Let a call of a person stand in the line."""
+        task = asyncio.create_task(self._turn(call, person))
         await asyncio.sleep(0)
         return task
 
@@ -31,8 +31,8 @@ class Line:
         self._open.set()
         await asyncio.gather(*tasks)
 
-    async def _turn(self, call: str) -> None:
-        async with self.pace.turn(call, lambda before: self.told.append((call, before))):
+    async def _turn(self, call: str, person: str) -> None:
+        async with self.pace.turn(person, call, lambda before: self.told.append((call, before))):
             self.turns.append(call)
             await self._open.wait()
 
@@ -44,6 +44,22 @@ async def test_a_call_of_many_takes_its_turns_between_those_of_others() -> None:
     assert line.turns == ["many", "many", "few", "one", "many", "many"]
     assert [before for call, before in line.told if call == "one"] == [2, 1, 0]
     assert [before for call, before in line.told if call == "few"][:4] == [1, 1, 1, 0]
+
+
+async def test_nobody_waits_for_all_that_another_person_asks_for() -> None:
+    line = Line(1)
+    wanted = [
+        ("a", "Anna"),
+        *((f"a{n}", "Anna") for n in range(4)),
+        ("b", "Ben"),
+        ("b", "Ben"),
+        ("c", "Carl"),
+    ]
+    tasks = [await line.want(call, person) for call, person in wanted]
+    told = dict(line.told)
+    await line.finish(*tasks)
+    assert line.turns == ["a", "a0", "b", "c", "a1", "b", "a2", "a3"]
+    assert told == {"a0": 0, "a1": 3, "a2": 5, "a3": 6, "b": 1, "c": 2}
 
 
 async def test_so_many_have_their_turn_at_once_and_no_more() -> None:
@@ -84,7 +100,7 @@ async def test_a_failure_within_a_turn_ends_it() -> None:
     pace = Pace(1, RateLimits())
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
-            async with pace.turn("call", lambda _: None):
+            async with pace.turn("Anna", "call", lambda _: None):
                 raise ZeroDivisionError
 
 

@@ -1,11 +1,13 @@
 """What holds in every state of the studio: axe finds nothing, and nothing is wider than a phone."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any
 
-from playwright.async_api import Page, ViewportSize, expect
+import pytest
+from playwright.async_api import Page, Route, ViewportSize, expect
 
 from support.large_gallery import fill_gallery
 from support.running_studio import Studio
@@ -27,6 +29,12 @@ async def _gallery(page: Page) -> None:
 async def _one_picture(page: Page) -> None:
     await page.get_by_role("gridcell").get_by_role("button").first.click()
     await expect(page.locator(".viewer [data-sharp]")).to_be_visible()
+
+
+async def _painting(page: Page) -> None:
+    await _one_picture(page)
+    await page.get_by_role("button", name="Paint the part").click()
+    await expect(page.get_by_role("group", name="Painting tools")).to_be_visible()
 
 
 async def _models(page: Page) -> None:
@@ -69,6 +77,38 @@ async def test_every_state_is_accessible_and_fits_a_phone(page: Page, studio: St
         await show(page)
         await _check(page, name)
         await page.keyboard.press("Escape")
+
+
+@pytest.mark.long
+async def test_a_call_under_way_its_failure_painting_and_the_closed_page_are_accessible(
+    page: Page, studio: Studio
+) -> None:
+    async with studio.agent() as agent:
+        await agent.call_tool("generate_image", {"prompt": "A red fox", **SMALL})
+    await _painting(page)
+    await _check(page, "painting")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Escape")
+    held = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await held.wait()
+        await route.abort()
+
+    await page.get_by_label("Prompt").fill("An owl")
+    make = page.get_by_role("button", name="Make for free")
+    await expect(make).to_be_enabled()
+    await page.route("**/mcp", hold)
+    await make.click()
+    await expect(page.get_by_role("progressbar", name="In the making")).to_be_visible()
+    await _check(page, "under way")
+    held.set()
+    await expect(page.get_by_role("alert").get_by_text("may have been made and charged")).to_be_visible()
+    await _check(page, "failed")
+    await page.evaluate("sessionStorage.clear()")
+    await page.reload()
+    await expect(page.get_by_role("heading", name="The studio is closed")).to_be_visible()
+    await _check(page, "closed")
 
 
 async def _check(page: Page, name: str) -> None:

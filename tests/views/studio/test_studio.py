@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
 from support.running_studio import Studio
@@ -144,6 +145,44 @@ async def test_while_a_change_is_paid_for_painting_rests_and_the_picture_can_be_
     late.set()
     await expect(tile(page, "a red hat")).to_be_visible()
     await expect(view).to_be_hidden()
+
+
+@pytest.mark.long
+async def test_a_video_shows_a_still_frame_of_itself(page: Page, studio: Studio) -> None:
+    async with studio.agent() as agent:
+        await agent.call_tool("generate_video", {"prompt": "Waves at the beach"})
+    still = page.locator(".thumb.video img[src^='blob:']")
+    await expect(still).to_be_visible()
+    assert await still.evaluate("still => still.decode().then(() => still.naturalWidth)") > 0
+
+
+@pytest.mark.long
+async def test_a_change_that_fails_after_its_picture_was_closed_is_told_in_the_page(
+    page: Page, studio: Studio, journal: Journal
+) -> None:
+    await made(studio, FOX)
+    await tile(page, FOX).click()
+    view = viewer(page)
+    await view.get_by_label("What to change").fill("a red hat")
+    pay = view.get_by_role("button", name=re.compile("^Change for"))
+    await expect(pay).to_be_visible()
+    closed = asyncio.Event()
+
+    async def fail(route: Route) -> None:
+        await closed.wait()
+        await route.abort()
+
+    await page.route("**/mcp", fail)
+    await pay.click()
+    await expect(view.get_by_role("button", name="Changing")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(view).to_be_hidden()
+    closed.set()
+    card = page.locator(".running-card").filter(has_text="a red hat")
+    await expect(card).to_contain_text("The picture may have been made and charged.")
+    assert len(generations(journal())) == 1
+    await card.get_by_role("button", name="Dismiss").click()
+    await expect(card).to_be_hidden()
 
 
 async def test_a_photo_becomes_the_source_of_an_edit(page: Page, journal: Journal, tmp_path: Path) -> None:

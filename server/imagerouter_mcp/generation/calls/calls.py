@@ -52,6 +52,7 @@ class Calls:
         collector: Says what came of a call.
         sources: Returns what compares orders; called with the first order.
         runner: Returns what carries out calls; called with the first one.
+        recount: Counts what was committed, once a call has ended; None where nobody needs the sum.
         repeats_are_meant: Whether a call that is repeated after its result was delivered asks for another
             one, because a person typed it.
     """
@@ -63,12 +64,14 @@ class Calls:
         sources: Callable[[], Sources],
         runner: Callable[[], Runner],
         *,
+        recount: Callable[[], None] | None = None,
         repeats_are_meant: bool = False,
     ) -> None:
         self._journal = journal
         self._collector = collector
         self._sources = sources
         self._runner = runner
+        self._recount = recount
         self._repeats_are_meant = repeats_are_meant
         self._running: dict[str, RunningCall] = {}
         self._unrecorded: set[str] = set()
@@ -264,9 +267,17 @@ class Calls:
 
     def _start(self, call: RunningCall, work: Coroutine[Any, Any, Finished]) -> None:
         """Start a task that carries out a call; it belongs to this process, not to the caller."""
-        call.task = asyncio.create_task(work)
+        call.task = asyncio.create_task(self._recounted(work))
         self._running[call.handle] = call
         call.task.add_done_callback(partial(self._ended, call))
+
+    async def _recounted(self, work: Coroutine[Any, Any, Finished]) -> Finished:
+        try:
+            return await work
+        finally:
+            if self._recount:
+                with suppress(ConfigurationError):  # the person's next call counts it
+                    await to_thread.run_sync(self._recount)
 
     def _ended(self, call: RunningCall, task: asyncio.Task[Finished]) -> None:
         del self._running[call.handle]

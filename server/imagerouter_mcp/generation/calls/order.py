@@ -10,19 +10,20 @@ from anyio import to_thread
 from imagerouter_mcp.api.catalogue import Catalogue
 from imagerouter_mcp.api.popularity import Popularity
 from imagerouter_mcp.errors import BudgetError
-from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.generation.allowance import Allowance
 from imagerouter_mcp.generation.calls.named_prices import NamedPrices
 from imagerouter_mcp.generation.delivery import Delivery
 from imagerouter_mcp.generation.planning.background import cheapest_remover, remover_for
 from imagerouter_mcp.generation.planning.checks import check_different
-from imagerouter_mcp.generation.planning.limits import check_order, over_budget
+from imagerouter_mcp.generation.planning.limits import check_order, check_permitted, does_not_fit
 from imagerouter_mcp.generation.planning.model_choice import WORDS, ModelChoice, Preference
 from imagerouter_mcp.generation.planning.plan import Plan, choose_model, make_plan, plan_cut_out
 from imagerouter_mcp.generation.planning.prices import Estimate, estimate, total
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.generation.sources import OpenSources, Sources
+from imagerouter_mcp.people.personal_limits import Limits
 from imagerouter_mcp.settings import Settings
 
 
@@ -35,7 +36,8 @@ class Planner:
         popularity: Ranks the models.
         sources: Opens source images.
         delivery: Says where results go.
-        journal: Reserves money.
+        journal: Drops generations that are not needed.
+        allowance: Says what the person may use, and reserves money.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Planner:
         sources: Sources,
         delivery: Delivery,
         journal: Journal,
+        allowance: Allowance,
     ) -> None:
         self._settings = settings
         self._catalogue = catalogue
@@ -54,6 +57,7 @@ class Planner:
         self._sources = sources
         self._delivery = delivery
         self._journal = journal
+        self._allowance = allowance
         self._named = NamedPrices()
 
     async def expected_cost(self, order: Order) -> Estimate | None:
@@ -104,7 +108,8 @@ class Planner:
         if order.confirmed:
             order = replace(order, agreed_usd=self._named.last(order))
         try:
-            amounts = check_order(self._settings, order, plans)
+            limits = await to_thread.run_sync(self._allowance.limits)
+            amounts = check_order(self._settings, order, plans, limits)
         except BudgetError:  # which names the price
             self._named.note(order, plans)
             raise
@@ -140,22 +145,32 @@ class Planner:
 
     async def _choose(self, order: Order) -> dict[str, ModelChoice]:
         """Return the choice for each text that the requests give as their model."""
-        settings = self._settings
-        preference = Preference(
-            settings.model, settings.edit_model, settings.video_model, settings.auto_max_usd
-        )
+        limits = await to_thread.run_sync(self._allowance.limits)
+        preference = self._preference(limits)
         choices: dict[str, ModelChoice] = {}
         for request in order.requests:
             if request.model not in choices:
                 automatic = request.model.strip().lower() in WORDS
                 popular = await self._popularity.known_ids() if automatic else ()
                 listing = await self._catalogue.known()
+                if automatic and listing:
+                    listing = listing.restricted(limits.permits)
                 choices[request.model] = choose_model(
                     request, listing, popular, preference, unread=self._catalogue.unread
                 )
+        check_permitted(limits, [choice.id for choice in choices.values()])
         if order.tool == "compare_models":
             check_different(choices)
         return choices
+
+    def _preference(self, limits: Limits) -> Preference:
+        """Return how to choose a model; the operator's own models count where the person may use them."""
+        settings = self._settings
+        model, edit_model, video_model = (
+            named if named and limits.permits(named) else None
+            for named in (settings.model, settings.edit_model, settings.video_model)
+        )
+        return Preference(model, edit_model, video_model, settings.auto_max_usd)
 
     async def _plan(
         self,
@@ -198,12 +213,11 @@ class Planner:
     async def _reserve(
         self, handles: Sequence[str], plans: Sequence[Plan], amounts: Sequence[Decimal]
     ) -> None:
-        """Reserve the money within the day's budget."""
+        """Reserve the money within the budgets."""
         reservations = [
             Reservation(handle=handle, model=plan.model, usd=amount, plan=plan.to_json())
             for handle, plan, amount in zip(handles, plans, amounts, strict=True)
         ]
-        budget = self._settings.budget_usd
-        committed = await to_thread.run_sync(self._journal.reserve, reservations, budget, today())
-        if committed is not None:
-            raise over_budget(self._settings, plans, sum(amounts, Decimal()), committed)
+        exceeded = await to_thread.run_sync(self._allowance.reserve, reservations)
+        if exceeded:
+            raise does_not_fit(exceeded, plans, sum(amounts, Decimal()))

@@ -1,8 +1,8 @@
-"""Decide whose turn it is to send: a few at once, calls in turn, never faster than the account may."""
+"""Decide whose turn it is to send: a few at once, people and calls in turn, at the account's pace."""
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -20,11 +20,40 @@ class _Place:
     on_wait: Callable[[int], None]
 
 
+class _Line:
+    """What one person has in the queue: the requests of each call, whose turns alternate."""
+
+    def __init__(self) -> None:
+        self._places: OrderedDict[str, list[_Place]] = OrderedDict()
+        """By the call's handle, the next one first."""
+
+    def __len__(self) -> int:
+        return sum(map(len, self._places.values()))
+
+    def __iter__(self) -> Iterator[_Place]:
+        return (place for places in self._places.values() for place in places)
+
+    def add(self, call: str, place: _Place) -> None:
+        """Put a request behind the others of its call."""
+        self._places.setdefault(call, []).append(place)
+
+    def firsts(self) -> list[_Place]:
+        """Return the first request of each call, in the order of their turns."""
+        return [places[0] for places in self._places.values()]
+
+    def take(self) -> _Place:
+        """Remove the next request, and put its call behind the others."""
+        call, places = self._places.popitem(last=False)
+        if len(places) > 1:
+            self._places[call] = places[1:]
+        return places[0]
+
+
 class Pace:
     """The queue of one process.
 
-    A call with several requests takes turns with other calls, so that a call for one picture does not wait
-    for eight of another.
+    People take turns, and so do the calls of each: a call for one picture does not wait for eight of another,
+    and nobody waits for all that another person asks for.
 
     Args:
         at_once: How many requests may be under way.
@@ -34,14 +63,16 @@ class Pace:
     def __init__(self, at_once: int, rate: RateLimits) -> None:
         self._free = at_once
         self._rate = rate
-        self._waiting: deque[tuple[str, deque[_Place]]] = deque()
+        self._lines: OrderedDict[str, _Line] = OrderedDict()
+        """By the person's id, the next one first."""
         self._stopped = False
 
     @asynccontextmanager
-    async def turn(self, call: str, on_wait: Callable[[int], None]) -> AsyncGenerator[None]:
+    async def turn(self, person: str, call: str, on_wait: Callable[[int], None]) -> AsyncGenerator[None]:
         """Wait for a turn and keep it until the block ends.
 
         Args:
+            person: The id of the person.
             call: The handle of the call.
             on_wait: Called with the number of requests before this one when it has to wait, and again when
                 that changes; if a call has several waiting, the first one's is called.
@@ -49,7 +80,7 @@ class Pace:
         Raises:
             NotSentError: The server is ending and sends nothing more.
         """
-        await self._enter(call, on_wait)
+        await self._enter(person, call, on_wait)
         try:
             while (pause := self._rate.pause()) and not self._stopped:
                 on_wait(0)
@@ -63,20 +94,20 @@ class Pace:
     def stop(self) -> None:
         """Give no more turns; those who wait for one get an error."""
         self._stopped = True
-        for _, line in self._waiting:
+        for line in self._lines.values():
             for place in line:
                 if not place.turn.done():
                     place.turn.set_exception(_ending())
-        self._waiting.clear()
+        self._lines.clear()
 
-    async def _enter(self, call: str, on_wait: Callable[[int], None]) -> None:
+    async def _enter(self, person: str, call: str, on_wait: Callable[[int], None]) -> None:
         if self._stopped:
             raise _ending()
         if self._free:
             self._free -= 1
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._line_of(call).append(_Place(turn, on_wait))
+        self._lines.setdefault(person, _Line()).add(call, _Place(turn, on_wait))
         self._report()
         try:
             await turn
@@ -85,27 +116,25 @@ class Pace:
                 self._leave()  # the turn had just been given
             raise
 
-    def _line_of(self, call: str) -> deque[_Place]:
-        for waiting, line in self._waiting:
-            if waiting == call:
-                return line
-        line: deque[_Place] = deque()
-        self._waiting.append((call, line))
-        return line
-
     def _report(self) -> None:
         """Report to each waiting call how many turns come before its next."""
-        for before, (_, line) in enumerate(self._waiting):
-            if not line[0].turn.done():
-                line[0].on_wait(before)
+        lines = list(self._lines.values())
+        for number, line in enumerate(lines):
+            for own, place in enumerate(line.firsts()):
+                # Each other person has as many turns before, and one more if theirs comes first.
+                others = sum(
+                    min(len(other), own + (n < number)) for n, other in enumerate(lines) if other is not line
+                )
+                if not place.turn.done():
+                    place.on_wait(own + others)
 
     def _leave(self) -> None:
-        """Pass the turn on to the next call."""
-        while self._waiting:
-            call, line = self._waiting.popleft()
-            place = line.popleft()
+        """Pass the turn on to the next person's next call."""
+        while self._lines:
+            person, line = self._lines.popitem(last=False)
+            place = line.take()
             if line:
-                self._waiting.append((call, line))
+                self._lines[person] = line
             if not place.turn.done():
                 place.turn.set_result(None)
                 self._report()

@@ -47,6 +47,7 @@ class Sender:
 
     Args:
         client: Calls the service.
+        person: The id of the person whose calls these are.
         pace: Gives turns.
         journal: Notes what has been sent.
         answers: Keeps answers as they arrive.
@@ -59,6 +60,7 @@ class Sender:
         self,
         *,
         client: ImageRouterClient,
+        person: str,
         pace: Pace,
         journal: Journal,
         answers: Answers,
@@ -67,6 +69,7 @@ class Sender:
         descriptors: Descriptors,
     ) -> None:
         self._client = client
+        self._person = person
         self._pace = pace
         self._journal = journal
         self._answers = answers
@@ -181,7 +184,7 @@ class Sender:
     async def _turn(self, call: str, on_wait: Callable[[int], None]) -> AsyncGenerator[None]:
         with ExitStack() as waiting:
             waiting.enter_context(stage("queue"))
-            async with self._pace.turn(call, on_wait):
+            async with self._pace.turn(self._person, call, on_wait):
                 waiting.close()
                 yield
 

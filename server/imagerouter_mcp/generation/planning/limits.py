@@ -1,25 +1,30 @@
-"""Spending limits of a call and of a day, checked before anything is sent."""
+"""Spending limits of a call, of a day and of a person, checked before anything is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from imagerouter_mcp.errors import BudgetError
 from imagerouter_mcp.generation.planning.plan import Plan
 from imagerouter_mcp.generation.planning.request import ANY_PRICE, Kind, Order
-from imagerouter_mcp.money import dollars
+from imagerouter_mcp.money import Exceeded, dollars
+from imagerouter_mcp.people.personal_limits import NO_LIMITS, Limits
 from imagerouter_mcp.settings import Settings
 
 MOST_A_CALL: dict[Kind, Decimal] = {"image": Decimal("1.00"), "video": Decimal("5.00")}
 """USD that one call may cost if `IMAGEROUTER_MAX_COST_USD` is not set."""
+_OPERATOR_RAISES = "the operator of this server can raise it (imagerouter-mcp people limit)"
 
 
-def check_order(settings: Settings, order: Order, plans: Sequence[Plan]) -> list[Decimal]:
+def check_order(
+    settings: Settings, order: Order, plans: Sequence[Plan], limits: Limits = NO_LIMITS
+) -> list[Decimal]:
     """Check an order against the limits for one call.
 
     Args:
-        settings: The person's limits.
+        settings: The limits that hold for everybody.
         order: The order.
         plans: One for each of its requests.
+        limits: The person's own.
 
     Returns:
         What to reserve for each request, in USD: its highest price; if that is unknown, an equal share of
@@ -32,20 +37,21 @@ def check_order(settings: Settings, order: Order, plans: Sequence[Plan]) -> list
     unknown = len(plans) - len(known)
     highest = sum(known, Decimal())
     _check_own_limit(order, plans, highest)
-    limit = call_limit(settings, order.kind)
+    limit, raised = call_limit(settings, order.kind), "the person can raise IMAGEROUTER_MAX_COST_USD"
+    if limits.call_usd is not None and limits.call_usd < limit:
+        limit, raised = limits.call_usd, _OPERATOR_RAISES
     if highest > limit:
         raise BudgetError(
             f"This may cost up to {dollars(highest)}, and one call may cost {dollars(limit)}: "
             f"{_prices(plans)}.",
-            f"Ask for less or for a cheaper model (search_models with max_price){_in_one_step(plans)}; the "
-            "person can raise IMAGEROUTER_MAX_COST_USD.",
+            f"Ask for less or for a cheaper model (search_models with max_price){_in_one_step(plans)}; "
+            f"{raised}.",
         )
     if unknown and highest == limit:
         raise BudgetError(
             f"One call may cost {dollars(limit)}, which leaves nothing for a price that nobody knows: "
             f"{_prices(plans)}.",
-            "Choose models whose price is known (search_models); the person can raise "
-            "IMAGEROUTER_MAX_COST_USD.",
+            f"Choose models whose price is known (search_models); {raised}.",
         )
     confirm = settings.confirm_usd
     if confirm is not None and (unknown or highest > confirm):
@@ -54,22 +60,50 @@ def check_order(settings: Settings, order: Order, plans: Sequence[Plan]) -> list
     return [plan.estimate.high if plan.estimate else share for plan in plans]
 
 
-def over_budget(
-    settings: Settings, plans: Sequence[Plan], wanted: Decimal, committed: Decimal
-) -> BudgetError:
-    """Return the error for a call that does not fit into the day's budget.
+def check_permitted(limits: Limits, models: Iterable[str]) -> None:
+    """Check that a person may use all of some models.
+
+    Raises:
+        BudgetError: The operator does not let them use one.
+    """
+    for model in models:
+        if not limits.permits(model):
+            raise BudgetError(
+                f"This person may not use {model}, only models of the form {', '.join(limits.models)}.",
+                "Choose one of those (search_models), or ask the operator of this server.",
+            )
+
+
+def does_not_fit(exceeded: Exceeded, plans: Sequence[Plan], wanted: Decimal) -> BudgetError:
+    """Return the error for a call that does not fit into a budget, or is one too many.
 
     Args:
-        settings: The person's limits.
+        exceeded: What it does not fit into.
         plans: What the call would send.
         wanted: What it may cost, in USD.
-        committed: What is already spent, reserved or of unknown outcome.
     """
+    budget = exceeded.budget
+    if budget is None:
+        return BudgetError(
+            "This person has as many calls under way as the operator of this server allows.",
+            "Collect one with get_generation first (list_images names them), then call again.",
+        )
+    cheaper = f"Choose a cheaper or free model{_in_one_step(plans)}"
+    of_a_day = budget.first == budget.last
+    wait = f"or wait until {'tomorrow' if of_a_day else 'next month'}"
+    if budget.others_usd is not None:
+        return BudgetError(
+            f"This may cost up to {dollars(wanted)}, more than is left of today's budget of all people of "
+            "this server together.",
+            f"{cheaper}, {wait}; the operator of this server can raise IMAGEROUTER_BUDGET_USD.",
+        )
+    whose = f"{'this person' if budget.own else 'today'}'s budget"
+    period = f" for {'today' if of_a_day else 'this month'}" if budget.own else ""
+    raised = _OPERATOR_RAISES if budget.own else "the person can raise IMAGEROUTER_BUDGET_USD"
     return BudgetError(
-        f"This may cost up to {dollars(wanted)}. Of today's budget of {dollars(settings.budget_usd)}, "
-        f"{dollars(committed)} is spent, reserved or of unknown outcome.",
-        f"Choose a cheaper or free model{_in_one_step(plans)}, or wait until tomorrow; spending tells what "
-        "it went to, and the person can raise IMAGEROUTER_BUDGET_USD.",
+        f"This may cost up to {dollars(wanted)}. Of {whose} of {dollars(budget.usd)}{period}, "
+        f"{dollars(exceeded.committed)} is spent, reserved or of unknown outcome.",
+        f"{cheaper}, {wait}; spending tells what it went to, and {raised}.",
     )
 
 

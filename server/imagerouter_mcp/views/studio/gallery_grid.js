@@ -7,6 +7,8 @@ import { FILLED_PLAY } from "./icons.js";
 const CELL_GAP = 6;
 /** Rows beyond the edges that exist already. */
 const BEYOND = 2;
+/** Bytes of a video that is fetched for the sake of its first frame. */
+const LARGEST_VIDEO = 30e6;
 /** The least width of a cell, by the width of the gallery. */
 const WIDTHS = [[0, 96], [560, 148], [1000, 188]];
 const DATE = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "short" });
@@ -14,6 +16,7 @@ const DATE = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "shor
 export class GalleryGrid {
   #pages;
   #thumbnails;
+  #stills;
   #rows = new Map();
   #spare = [];
   #columns = 0;
@@ -24,11 +27,13 @@ export class GalleryGrid {
   /**
    * @param {import("./gallery_pages.js").GalleryPages} pages What there is to show.
    * @param {import("./gallery_thumbnails.js").Thumbnails} thumbnails Fetches the pictures.
+   * @param {import("./gallery_thumbnails.js").Thumbnails} stills Fetches those of videos.
    * @param {{open: (picture: Object) => void, remove: (picture: Object) => void}} actions What keys and clicks do.
    */
-  constructor(pages, thumbnails, { open, remove }) {
+  constructor(pages, thumbnails, stills, { open, remove }) {
     this.#pages = pages;
     this.#thumbnails = thumbnails;
+    this.#stills = stills;
     this.element = el("div", { class: "gallery", role: "grid", "aria-label": "Gallery" });
     this.element.addEventListener("click", ({ target }) => this.#withPicture(target, open));
     this.element.addEventListener("keydown", (event) => this.#press(event, remove));
@@ -170,6 +175,7 @@ export class GalleryGrid {
 
   #blank(cell) {
     this.#thumbnails.forget(cell.picture);
+    this.#stills.forget(cell.picture);
     cell.handle = undefined;
   }
 
@@ -186,8 +192,16 @@ export class GalleryGrid {
     tile.setAttribute("aria-label", record ? nameOf(record) : "Loading");
     cell.words.textContent = record?.prompt ?? "";
     cell.price.textContent = record ? dollars(record.cost_usd) : "";
-    if (record && record.kind === "image" && !record.missing) this.#thumbnails.show(picture, record.handle);
+    const source = this.#sourceOf(record);
+    if (source) source.show(picture, record.handle);
     else picture.removeAttribute("src");
+  }
+
+  /** Return what has a picture's thumbnail; undefined if nothing does. */
+  #sourceOf(record) {
+    if (!record || record.missing) return undefined;
+    if (record.kind === "image") return this.#thumbnails;
+    return record.bytes < LARGEST_VIDEO ? this.#stills : undefined;
   }
 
   #cellOf(index) {
@@ -239,7 +253,7 @@ export class GalleryGrid {
 
 function newCell() {
   const picture = el("img", { alt: "", decoding: "async", draggable: false });
-  picture.addEventListener("error", () => picture.closest(".thumb").classList.add("unseen-picture"));
+  picture.addEventListener("error", () => picture.closest(".thumb:not(.video)")?.classList.add("unseen-picture"));
   const [words, price] = [el("span", { class: "thumb-words", dir: "auto" }), el("span", { class: "thumb-price" })];
   const tile = el("button", { type: "button", class: "thumb" }, picture, icon(FILLED_PLAY), el("span", { class: "thumb-caption" }, words, price));
   return Object.assign(el("div", { role: "gridcell", class: "cell" }, tile), { tile, picture, words, price });

@@ -1,9 +1,5 @@
 /** The gallery's small pictures: asked for several at a time, kept as long as they are likely to be seen again. */
 
-/** Requests; a browser opens six connections to a server, and the page needs some for other things. */
-const REQUESTS_AT_ONCE = 2;
-/** Pictures of one request. */
-const IN_A_REQUEST = 18;
 /** Some 25 kB each. */
 const THUMBNAILS_KEPT = 400;
 export const THUMBNAIL = 320;
@@ -11,16 +7,23 @@ export const THUMBNAIL = 320;
 /** Dispatches "settled" when none is waited for any more. */
 export class Thumbnails extends EventTarget {
   #load;
+  #atOnce;
+  #together;
   #urls = new Map();
   #waiting = new Map();
   #requests = new Set();
   #planned = false;
 
-  /** @param {(handles: string[], signal: AbortSignal) => Promise<[string, Blob][]>} load
-   *   Fetches some, empty where there can be none; those that take longer are left out. */
-  constructor(load) {
+  /**
+   * @param {(handles: string[], signal: AbortSignal) => Promise<[string, Blob][]>} load
+   *   Fetches some, empty where there can be none; those that take longer are left out.
+   * @param {{atOnce: number, together: number}} limits How many requests are under way, and pictures in each; a
+   *   browser opens six connections to a server, and the page needs some for other things.
+   */
+  constructor(load, { atOnce = 2, together = 18 } = {}) {
     super();
     this.#load = load;
+    [this.#atOnce, this.#together] = [atOnce, together];
   }
 
   /** Show a picture in an element as soon as it is here. */
@@ -59,7 +62,7 @@ export class Thumbnails extends EventTarget {
       for (const handle of handles) wanted.delete(handle);
     }
     const next = [...wanted];
-    while (next.length && this.#requests.size < REQUESTS_AT_ONCE) this.#fetch(next.splice(0, IN_A_REQUEST));
+    while (next.length && this.#requests.size < this.#atOnce) this.#fetch(next.splice(0, this.#together));
     if (!this.#waiting.size) this.dispatchEvent(new Event("settled"));
   }
 

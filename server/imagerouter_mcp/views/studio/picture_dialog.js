@@ -22,6 +22,7 @@ export class PictureDialog {
    * @param {() => void} around.onClose
    * @param {(handle: string) => void} around.onUse Takes the picture as a source.
    * @param {(handle: string) => void} around.onDelete
+   * @param {(call: Object, shown: Object) => void} around.onMissed Told what went wrong after the picture was closed.
    */
   constructor(around) {
     this.#around = around;
@@ -83,7 +84,7 @@ export class PictureDialog {
     const onPick = ({ handle }) => this.#around.onUse(handle);
     // If the person has moved on meanwhile, they stay where they are; the gallery shows what was made.
     const onResult = (made) => signal.aborted || this.#replace(made);
-    refill(this.body, resultView(shown, { host, server, signal, onPick, onResult }));
+    refill(this.body, resultView(shown, { host, server, signal, onPick, onResult, onMissed: this.#around.onMissed }));
   }
 
   /** Show what was made of the picture. */

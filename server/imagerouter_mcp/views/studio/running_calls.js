@@ -1,7 +1,7 @@
 /** What the person has asked for and is not done yet, each as a card above the gallery. */
 
 import { announce, button, el, fill, icon, theirs } from "../dom.js";
-import { nothingShown, shownError } from "../result.js";
+import { lostCall, nothingShown } from "../result.js";
 import { resultView } from "../result_view.js";
 import { waiting } from "../waiting.js";
 import { CLOSE } from "./icons.js";
@@ -45,13 +45,22 @@ export class RunningCalls {
     this.#follow(generation, (options) => this.#server.collect(pending, options));
   }
 
+  /** Show what went wrong with a call whose own place is gone. */
+  explain(call, shown) {
+    const card = el("article", { class: "running-card" });
+    this.element.append(card);
+    this.#explain(card, { ...shown, call, prompt: shown.prompt || call.args.prompt });
+    announce(shown.error.what);
+    this.#arrange();
+  }
+
   #follow(title, carryOut, call) {
     const card = el("article", { class: "running-card" });
     const work = new AbortController();
     const server = { collect: (_, options) => this.#inTurn(() => carryOut(options)) };
     const shown = { ...nothingShown("pending"), prompt: title };
     const end = (made) => this.#end(card, call ? { ...made, call } : made);
-    card.append(waiting(shown, { server, signal: work.signal, onDone: end, onError: (error) => end(lost(error)) }));
+    card.append(waiting(shown, { server, signal: work.signal, onDone: end, onError: (error) => end(lostCall(error)) }));
     this.#running.add(card);
     this.element.append(card);
     this.#arrange();
@@ -94,11 +103,4 @@ export class RunningCalls {
   #arrange() {
     this.element.hidden = !this.element.children.length;
   }
-}
-
-/** Return what to show of a call whose answer never came. */
-function lost(error) {
-  const shown = shownError(error);
-  const next = "Look in the gallery and under Spending before you make it again.";
-  return { ...shown, error: { ...shown.error, money: "The picture may have been made and charged.", next } };
 }

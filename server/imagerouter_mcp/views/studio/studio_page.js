@@ -18,6 +18,7 @@ import { RunningCalls } from "./running_calls.js";
 import { receiveFiles } from "./sources.js";
 import { SpendingPage } from "./spending_page.js";
 import { THUMBNAIL, Thumbnails } from "./gallery_thumbnails.js";
+import { stillOf } from "./video_stills.js";
 
 /** Milliseconds within which changes count as one. */
 const TOGETHER = 250;
@@ -41,7 +42,8 @@ export class StudioPage {
     this.#server = new Server(this.#host);
     this.pages = new GalleryPages((query, signal) => session.json(`studio/gallery?${new URLSearchParams(query)}`, { signal }));
     this.thumbnails = new Thumbnails((handles, signal) => this.#loadThumbnails(handles, signal));
-    this.grid = new GalleryGrid(this.pages, this.thumbnails, { open: ({ handle }) => this.#go(handle), remove: (picture) => this.#delete(picture) });
+    this.stills = new Thumbnails((handles, signal) => this.#loadStill(handles, signal), { atOnce: 1, together: 1 });
+    this.grid = new GalleryGrid(this.pages, this.thumbnails, this.stills, { open: ({ handle }) => this.#go(handle), remove: (picture) => this.#delete(picture) });
     this.running = new RunningCalls(this.#host, this.#server, () => this.#renew({ toTop: true }));
     this.form = new MakeForm({ host: this.#host, session, server: this.#server, onMake: (call) => this.#make(call) });
     this.spending = new SpendingPage(this.#host, (generation) => this.#collect(generation));
@@ -53,6 +55,7 @@ export class StudioPage {
       onClose: () => this.#leave(),
       onUse: (handle) => this.#use(handle),
       onDelete: (handle) => this.#delete(this.#pictureOf(handle)),
+      onMissed: (call, shown) => this.running.explain(call, shown),
     });
     this.#build();
   }
@@ -145,6 +148,11 @@ export class StudioPage {
     const query = new URLSearchParams({ size: THUMBNAIL, handles });
     const answer = await this.#session.fetch(`studio/thumbnails?${query}`, { signal });
     return partsOf(answer.headers.get("thumbnails"), await answer.blob());
+  }
+
+  async #loadStill([handle], signal) {
+    const answer = await this.#session.fetch(`studio/pictures/${encodeURIComponent(handle)}`, { signal, priority: "low" });
+    return [[handle, await stillOf(await answer.blob())]];
   }
 
   async #offerFilters() {

@@ -1,11 +1,15 @@
 """What one person may spend and use, as the operator decides."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import cache
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
+
+_Usd = Annotated[Decimal, Field(ge=0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +24,10 @@ class Limits:
         models: Patterns of the ids of models that may be used, such as `openai/*`; none allow every model.
     """
 
-    day_usd: Decimal | None = None
-    month_usd: Decimal | None = None
-    call_usd: Decimal | None = None
-    calls: int | None = None
+    day_usd: _Usd | None = None
+    month_usd: _Usd | None = None
+    call_usd: _Usd | None = None
+    calls: Annotated[int, Field(ge=1)] | None = None
     models: tuple[str, ...] = ()
 
     def permits(self, model: str) -> bool:
@@ -34,6 +38,15 @@ class Limits:
     def to_json(self) -> str:
         """Return the limits as JSON."""
         return _form().dump_json(self).decode()
+
+    @classmethod
+    def checked(cls, fields: Mapping[str, Any]) -> "Limits":
+        """Return the limits that some texts mean.
+
+        Raises:
+            ValueError: One cannot be read.
+        """
+        return _form().validate_python(fields)
 
     @classmethod
     def from_json(cls, text: str) -> "Limits":

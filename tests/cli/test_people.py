@@ -1,0 +1,72 @@
+"""`imagerouter-mcp people`, while a server runs."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+
+from imagerouter_mcp.settings import Settings
+from support.http_in_process import served
+from support.http_serving import COMMAND, bare_environment
+from support.people import let_in
+
+FOX = {"prompt": "A fox", "model": "test/test"}
+
+
+@pytest.fixture
+def team(settings: Settings) -> Settings:
+    return settings.model_copy(update={"people": True, "remote": True})
+
+
+async def people(settings: Settings, *words: str) -> tuple[int, str]:
+    """Type a command; its exit status, and what it says."""
+    environment = {
+        **bare_environment(settings.data_dir.parent),
+        "IMAGEROUTER_DATA_DIR": str(settings.data_dir),
+        "IMAGEROUTER_OUTPUT_DIR": str(settings.output_dir),
+    }
+    done = await anyio.run_process(
+        [*COMMAND, "people", *words], env=environment, check=False, stdin=subprocess.DEVNULL
+    )
+    return done.returncode, (done.stdout + done.stderr).decode()
+
+
+async def test_whoever_is_added_is_known_at_once_and_limited_from_the_next_call_on(team: Settings) -> None:
+    async with served(team) as (links, _):
+        status, told = await people(team, "add", "Anna Berg")
+        assert status == 0
+        (token,) = [line.strip() for line in told.splitlines() if "imagerouter_" in line]
+        async with httpx.AsyncClient(base_url=links.base_url, trust_env=False) as client:
+            shown = {"Authorization": f"Bearer {token}"}
+            assert (await client.get("/studio/gallery", headers=shown)).json()["total"] == 0
+        assert (await people(team, "add", "Anna Berg"))[0] == 1
+        status, told = await people(
+            team, "limit", "anna berg", "--day", "0.50", "--models", "openai/*, *:free"
+        )
+        assert (status, told) == (0, "Anna Berg: $0.50 a day; only openai/*, *:free.\n")
+        assert (await people(team, "limit", "Anna Berg", "--day", "much"))[0] == 1
+        status, told = await people(team, "list")
+        assert "Anna Berg" in told
+        assert "$0.50 a day" in told
+
+
+async def test_whoever_is_removed_leaves_nothing_but_the_copy(team: Settings, tmp_path: Path) -> None:
+    async with served(team) as (links, _), let_in(team, links.base_url, "Anna") as anna:
+        made = await anna.call("generate_image", **FOX)
+        (picture,) = made["structured_content"]["images"]
+        status, told = await people(team, "remove", "Anna")
+        assert (status, "--yes" in told) == (1, True)
+        status, told = await people(team, "remove", "Anna", "--yes", "--export", str(tmp_path / "copy"))
+        assert (status, told) == (0, "Anna is removed, with 1 generation.\n")
+        assert (await anna.client.get("/studio/gallery")).status_code == 401
+        async with httpx.AsyncClient(trust_env=False) as nobody:
+            assert (await nobody.get(picture["download_url"])).status_code == 403
+    assert not anna.settings.output_dir.exists()
+    assert not anna.settings.data_dir.exists()
+    (record,) = json.loads((tmp_path / "copy" / "records.json").read_text("utf-8"))
+    assert record["images"][0]["handle"] == picture["handle"]
+    (copied,) = (tmp_path / "copy" / "pictures").iterdir()
+    assert copied.stat().st_size == picture["bytes"]

@@ -1,0 +1,259 @@
+"""What only PostgreSQL has: people kept apart by it, servers beside each other, lost connections."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from imagerouter_mcp.database.leases import Leases
+from imagerouter_mcp.database.postgres import PostgresDatabase, PostgresServer
+from imagerouter_mcp.database.schema import Schema
+from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.gallery.days import today
+from imagerouter_mcp.gallery.entries import Metadata, Reservation, StoredImage
+from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.gallery.ledger import Ledger
+from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.gallery.tables import SCHEMA
+from support.postgres import ROLE, SUPERUSER, Cluster, Galleries
+
+TABLES = ("generations", "images", "journal", "deleted", "spent", "changes")
+SHORT_SECONDS = 0.4
+RESULT = Metadata(prompt="a fox", model="vendor/model", cost_usd=Decimal("0.01"))
+
+
+@pytest.fixture
+def galleries(postgres_server: PostgresServer) -> Galleries:
+    return Galleries(postgres_server)
+
+
+@pytest.fixture
+def lease(postgres_server: PostgresServer) -> Iterator[Callable[..., Leases]]:
+    """Return a function that makes another server's lease."""
+    made: list[Leases] = []
+
+    def make(seconds: float = 600) -> Leases:
+        made.append(Leases(postgres_server, seconds))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.release()
+
+
+def work(journal: Journal, fingerprint: str = "same") -> str:
+    """Have a request leave; return its handle."""
+    ((handle,), _) = journal.begin(fingerprint, [("a fox", "vendor/model")], again=False)
+    journal.reserve([reservation(handle)], None, today())
+    assert journal.leaves(handle)
+    return handle
+
+
+def reservation(handle: str, usd: str = "0.04") -> Reservation:
+    return Reservation(handle=handle, model="vendor/model", usd=Decimal(usd), plan="{}")
+
+
+def superuser(cluster: Cluster) -> "psycopg.Connection[tuple[object, ...]]":
+    return psycopg.connect(cluster.address(SUPERUSER), autocommit=True)
+
+
+# People
+
+
+def test_a_person_sees_changes_and_makes_rows_of_nobody_else(
+    galleries: Galleries, tmp_path: Path, lease: Callable[..., Leases]
+) -> None:
+    one, other = galleries.database(tmp_path / "one"), galleries.database(tmp_path / "other")
+    journal = Journal(one, lease())
+    handle = work(journal)
+    record = journal.record(handle, [StoredImage(url="https://x")], (), RESULT)
+    with one.writing() as connection:
+        connection.execute("INSERT INTO deleted (handle, deleted_at) VALUES ('gen_0', 0)")
+        (person,) = connection.execute("SELECT DISTINCT person FROM journal").fetchone()
+        everything = [connection.execute(f"SELECT * FROM {table}").fetchall() for table in TABLES]  # noqa: S608
+    assert all(everything)
+
+    with other.writing() as connection:
+        for table in TABLES:
+            assert connection.execute(f"SELECT * FROM {table}").fetchall() == [], table  # noqa: S608
+        for table in TABLES[:-1]:  # the last notes that somebody wrote, even nothing
+            assert connection.execute(f"UPDATE {table} SET person = person RETURNING 1").fetchall() == []  # noqa: S608
+            assert connection.execute(f"DELETE FROM {table} RETURNING 1").fetchall() == [], table  # noqa: S608
+    with pytest.raises(ConfigurationError, match="row-level security"), other.writing() as connection:
+        connection.execute("INSERT INTO deleted (person, handle, deleted_at) VALUES (?, 'x', 0)", (person,))
+    assert Gallery(other).find(record.images[0].handle) is None
+    assert Journal(other, lease()).call(handle) == []
+    assert Journal(other, lease()).adopt([]) == []
+    assert Ledger(other).between(today(), today()) == []
+    with one.reading() as connection:
+        assert [connection.execute(f"SELECT * FROM {table}").fetchall() for table in TABLES] == everything  # noqa: S608
+
+
+def test_every_table_of_the_gallery_is_held_apart(postgres: Cluster, postgres_server: PostgresServer) -> None:
+    postgres_server.prepare(SCHEMA)
+    with superuser(postgres) as connection:
+        open_to_all = connection.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+            " AND NOT (relrowsecurity AND relforcerowsecurity)"
+        ).fetchall()
+    assert {name for (name,) in open_to_all} == {"replicas", "schema_versions"}
+
+
+def test_two_people_may_have_the_same_handle(galleries: Galleries, tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        with galleries.database(tmp_path / name).writing() as connection:
+            connection.execute("INSERT INTO deleted (handle, deleted_at) VALUES ('img_7f3a', 0)")
+
+
+@pytest.mark.parametrize("right", ["SUPERUSER", "BYPASSRLS"])
+def test_a_role_that_sees_everybody_is_refused(postgres: Cluster, right: str) -> None:
+    role = f"all_{right.lower()}"
+    with superuser(postgres) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN {right}".encode())
+    with closing(PostgresServer(postgres.address(role))) as server:
+        gallery = Gallery(PostgresDatabase(server, SCHEMA, "p"))
+        with pytest.raises(ConfigurationError, match=f"The role {role} may read"):
+            gallery.count()
+
+
+# Servers beside each other
+
+
+def test_of_many_equal_calls_at_once_one_begins(
+    galleries: Galleries, tmp_path: Path, lease: Callable[..., Leases]
+) -> None:
+    journals = [Journal(galleries.database(tmp_path), lease()) for _ in range(8)]
+    start = threading.Barrier(len(journals))
+
+    def begin(journal: Journal) -> tuple[list[str], bool]:
+        start.wait()
+        return journal.begin("same", [("a fox", "vendor/model")], again=False)
+
+    with ThreadPoolExecutor(len(journals)) as threads:
+        begun = list(threads.map(begin, journals))
+    assert sorted(joined for _, joined in begun) == [False] + [True] * 7
+    assert len({handles[0] for handles, _ in begun}) == 1
+
+
+def test_many_at_once_pass_no_budget(
+    galleries: Galleries, tmp_path: Path, lease: Callable[..., Leases]
+) -> None:
+    journals = [Journal(galleries.database(tmp_path), lease()) for _ in range(8)]
+    handles = [
+        journal.begin(f"{number}", [("a fox", "m")], again=False)[0][0]
+        for number, journal in enumerate(journals)
+    ]
+    start = threading.Barrier(len(journals))
+
+    def reserve(journal: Journal, handle: str) -> Decimal | None:
+        start.wait()
+        return journal.reserve([reservation(handle)], Decimal("0.12"), today())
+
+    with ThreadPoolExecutor(len(journals)) as threads:
+        refused = [each for each in threads.map(reserve, journals, handles) if each is not None]
+    assert refused == [Decimal("0.12")] * 5
+
+
+def test_what_a_server_works_on_is_left_to_it_until_its_lease_ends(
+    galleries: Galleries, tmp_path: Path, lease: Callable[..., Leases]
+) -> None:
+    alive, silent = lease(), lease()
+    database = galleries.database(tmp_path)
+    first, second = Journal(database, silent), Journal(database, alive)
+    sent = work(first)
+    ((queued,), _) = first.begin("queued", [("a fox", "m")], again=False)
+    first.reserve([reservation(queued)], None, today())
+    assert second.adopt([]) == []
+    silent.release()  # as if it had been silent for long
+
+    assert [entry.handle for entry in second.adopt([])] == [sent]
+    assert [entry.state for entry in second.call(queued)] == ["not_sent"]
+    assert not first.leaves(queued), "the request must not leave any more"
+    second.end(sent, "unknown", {"kind": "x", "what": "", "remedy": "", "charged": "unknown"})
+    late = first.record(sent, [StoredImage(url="https://x")], (), RESULT)
+    (entry,) = second.call(sent)
+    assert (entry.state, entry.error) == ("done", None), "the answer came after all"
+    assert second.record(sent, [StoredImage(url="https://y")], (), RESULT) == late, "it is recorded once"
+    assert [spent.usd for spent in Ledger(database).between(today(), today())] == [Decimal("0.01")]
+
+
+def test_a_lease_is_renewed_while_its_server_lives_and_ends_by_the_clock_of_the_database(
+    postgres: Cluster, lease: Callable[..., Leases]
+) -> None:
+    living, other = lease(SHORT_SECONDS), lease()
+    name = living.hold()
+    with superuser(postgres) as connection:
+
+        def expires() -> object:
+            found = connection.execute("SELECT expires_at FROM replicas WHERE name = %s", [name]).fetchone()
+            return found and found[0]
+
+        first = expires()
+        while expires() == first:
+            pass
+        with other.gone(name) as gone:
+            assert not gone
+        connection.execute(
+            "INSERT INTO replicas VALUES ('silent', clock_timestamp() - interval '1 millisecond')"
+        )
+    with other.gone("silent") as gone:
+        assert gone
+    with other.gone("nobody") as gone:
+        assert gone
+
+
+# Connections
+
+
+def test_a_connection_that_was_lost_is_replaced(
+    postgres: Cluster, galleries: Galleries, tmp_path: Path
+) -> None:
+    gallery = Gallery(galleries.database(tmp_path))
+    assert gallery.count() == 0
+    with superuser(postgres) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [ROLE]
+        )
+    assert gallery.count() == 0
+
+
+def test_a_database_that_is_not_there_is_named_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("imagerouter_mcp.database.postgres._REACHED_SECONDS", 0.1)
+    url = f"postgresql://somebody:secret@/pictures?host={tmp_path}"
+    with closing(PostgresServer(url)) as server, pytest.raises(ConfigurationError) as told:
+        Gallery(PostgresDatabase(server, SCHEMA, "p")).count()
+    assert f"The database pictures at {tmp_path} cannot be reached" in told.value.what
+    assert "secret" not in str(told.value)
+
+
+# Versions
+
+
+def test_many_servers_that_begin_at_once_migrate_once(postgres: Cluster) -> None:
+    with superuser(postgres) as connection:
+        connection.execute(f"CREATE DATABASE fresh OWNER {ROLE}".encode())
+    start = threading.Barrier(4)
+
+    def begin(_: int) -> int:
+        with closing(PostgresServer(postgres.address(ROLE, "fresh"))) as server:
+            start.wait()
+            return Gallery(PostgresDatabase(server, SCHEMA, "p")).count()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(begin, range(4))) == [0] * 4
+
+
+def test_a_newer_version_is_left_as_it_is(postgres: Cluster, postgres_server: PostgresServer) -> None:
+    newer = Schema("letters", ("CREATE TABLE letters (id text)", "ALTER TABLE letters ADD written text"), "")
+    postgres_server.prepare(newer)
+    with closing(PostgresServer(postgres.url)) as older:
+        database = PostgresDatabase(older, Schema("letters", newer.migrations[:1], ""))
+        with pytest.raises(ConfigurationError, match="was written by a newer version"), database.reading():
+            pass

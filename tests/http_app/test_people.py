@@ -1,0 +1,146 @@
+"""A server with several people: what each may spend, and what all of them may together."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from imagerouter_mcp.apps import open_apps
+from imagerouter_mcp.people.personal_limits import Limits
+from imagerouter_mcp.people.register import open_register
+from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import App, open_app
+from patience import until
+from support.http_in_process import served
+from support.people import Home, let_in
+
+CENT: dict[str, Any] = {"prompt": "A fox", "model": "sandbox/slow-0", "size": "256x256"}
+"""A picture for $0.01 by the list."""
+Journal = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def team(settings: Settings, change_sandbox: Callable[..., None]) -> Settings:
+    """Settings of a server with several people, who may spend five cents a day together."""
+    change_sandbox(models="with-faults")
+    return settings.model_copy(update={"people": True, "remote": True, "budget_usd": Decimal("0.05")})
+
+
+@asynccontextmanager
+async def people_of(settings: Settings, *names: str) -> AsyncGenerator[list[Home]]:
+    """Serve some people over HTTP."""
+    async with AsyncExitStack() as running:
+        links, _ = await running.enter_async_context(served(settings))
+        yield [await running.enter_async_context(let_in(settings, links.base_url, name)) for name in names]
+
+
+def limit(settings: Settings, home: Home, limits: Limits) -> None:
+    with closing(open_register(settings)) as people:
+        people.limit(home.person, limits)
+
+
+def sent(journal: Journal) -> int:
+    return sum(entry["path"].startswith("/v1/openai/") for entry in journal())
+
+
+REFUSALS: tuple[tuple[Limits, dict[str, Any], tuple[str, ...]], ...] = (
+    (Limits(day_usd=Decimal("0.015")), CENT, ("this person's budget of $0.015 for today", "$0.01 is spent")),
+    (Limits(month_usd=Decimal("0.015")), CENT, ("budget of $0.015 for this month", "until next month")),
+    (Limits(call_usd=Decimal("0.015")), {**CENT, "n": 2}, ("one call may cost $0.015", "people limit")),
+    (Limits(models=("openai/*",)), CENT, ("may not use sandbox/slow-0", "only models of the form openai/*")),
+)
+"""A limit each, a second call that it refuses, and words of the refusal."""
+
+
+async def test_a_limit_of_a_person_refuses_in_a_sentence_and_holds_for_nobody_else(
+    team: Settings, journal: Journal
+) -> None:
+    names = [str(number) for number in range(len(REFUSALS))]
+    rich = team.model_copy(update={"budget_usd": Decimal(1)})
+    async with people_of(rich, "Ben", *names) as (ben, *homes):
+        for home, (limits, call, words) in zip(homes, REFUSALS, strict=True):
+            assert not (await home.call("generate_image", **CENT))["is_error"]
+            limit(rich, home, limits)
+            asked = sent(journal)
+            refused = await home.call("generate_image", **call, again=True)
+            assert sent(journal) == asked
+            error = refused["structured_content"]["error"]
+            assert (error["kind"], error["charged"]) == ("budget", "no")
+            assert all(each in error["message"] for each in words), error["message"]
+            assert not (await ben.call("generate_image", **call, again=True))["is_error"]
+
+
+async def test_a_person_with_as_many_calls_under_way_as_allowed_collects_one_first(
+    team: Settings, journal: Journal, change_sandbox: Callable[..., None]
+) -> None:
+    change_sandbox(latency_seconds=600)
+    slow = team.model_copy(update={"grace_seconds": 0})
+    async with people_of(slow, "Anna") as (anna,):
+        limit(slow, anna, Limits(calls=1))
+        waiting = asyncio.create_task(anna.call("generate_image", **CENT))
+        await until(lambda: sent(journal) == 1)
+        refused = await anna.call("generate_image", **CENT, again=True)
+        assert "as many calls under way" in refused["content"][0]["text"]
+        assert "Nothing was charged" in refused["content"][0]["text"]
+        assert sent(journal) == 1
+        waiting.cancel()
+
+
+async def test_what_all_people_spend_at_the_same_moment_stays_within_the_budget_of_all(
+    team: Settings, journal: Journal
+) -> None:
+    async with people_of(team, "Anna", "Ben", "Carl") as homes:
+        answers = await asyncio.gather(
+            *(home.call("generate_image", **CENT, again=True) for home in homes for _ in range(4))
+        )
+        refused = [answer for answer in answers if answer["is_error"]]
+        assert sent(journal) == 5
+        assert len(refused) == 12 - 5
+        message = refused[0]["structured_content"]["error"]["message"]
+        assert "today's budget of all people of this server together" in message
+        for home in homes:
+            spent = (await home.call("spending"))["structured_content"]
+            assert spent["total_usd"] <= 0.05
+
+
+async def test_what_others_spent_counts_although_a_process_died_before_it_was_noted(team: Settings) -> None:
+    async with people_of(team, "Anna") as (anna,):
+        for number in range(5):
+            await anna.call("generate_image", **{**CENT, "prompt": f"Fox {number}"})
+    with (
+        closing(open_register(team)) as people,
+        people.committing(anna.person.id, date(2020, 1, 1)) as committed,
+    ):
+        committed.note(Decimal(), Decimal())
+    async with people_of(team, "Ben") as (ben,):
+        assert (await ben.call("generate_image", **CENT))["is_error"]
+
+
+async def test_apps_that_nobody_uses_are_closed_and_opened_again(team: Settings) -> None:
+    with closing(open_register(team)) as people:
+        everybody = [people.add("operator", str(number), f"Person {number}") for number in range(60)]
+    opened: list[App] = []
+    async with open_app(team) as local, open_apps(local) as apps:
+        for person in everybody:
+            async with apps.using(person) as app:
+                assert apps.present() is app
+                assert app.gallery.count() == 0
+                opened.append(app)
+        async with apps.using(everybody[-1]) as again, apps.using(everybody[0]) as anew:
+            assert again is opened[-1]
+            assert anew is not opened[0]
+            assert anew.gallery.count() == 0
+
+
+async def test_a_person_who_is_removed_is_not_known_from_the_next_request_on(team: Settings) -> None:
+    own = team.model_copy(update={"mcp_token": (SecretStr("of-the-operator"),)})
+    async with people_of(own, "Anna") as (anna,):
+        assert (await anna.client.get("/studio/gallery")).status_code == 200
+        with closing(open_register(own)) as people:
+            people.remove(anna.person)
+        assert (await anna.client.get("/studio/gallery")).status_code == 401

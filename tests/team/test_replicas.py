@@ -1,0 +1,202 @@
+"""Several servers on one PostgreSQL database and one folder: calls pass between them, whatever ends."""
+
+import random
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from faults.hosts import RawHost, Told
+from faults.ledger import Expected, check_sums, count, verify
+from faults.moments import begin_queued, begin_sent
+from faults.scene import QUICK, Scene, make, new_prompt, picture, scene
+from support.pooler import pooler_program, running_pooler
+from support.postgres import Cluster
+
+LEASE_SECONDS = 2
+UNKNOWN = Expected(reachable=0, word=None, unknowable=True)
+KEPT = Expected(word=None)
+NEVER_SENT = Expected(asked=0, paid=0, reachable=0, word=None)
+Disturbance = Callable[[RawHost], None]
+"""Does something to a server, or to what it works with."""
+ENDS, FREEZES, PICTURES = 20, 10, 20
+
+
+@pytest.fixture
+def team(tmp_path: Path, postgres: Cluster) -> Iterator[Scene]:
+    """A scene whose servers share a database."""
+    with scene(tmp_path) as made:
+        made.environment |= _team_settings(postgres.new_database())
+        yield made
+
+
+def test_another_server_collects_what_one_began_and_settles_what_a_killed_one_left(team: Scene) -> None:
+    one, other = team.raw_host(IMAGEROUTER_WAIT_SECONDS="0"), team.raw_host()
+    handed_off = make(one, collected := new_prompt("collected"), "sandbox/slow-1")
+    told = other.call("get_generation", generation=handed_off.generation, wait=30)
+    verify(Expected(), count(team, other, collected, Expected(), told), told)
+
+    begin_sent(team, one, lost := new_prompt("lost"))
+    one.signal(signal.SIGKILL)
+    one.wait()
+    again = other.begin("generate_image", **picture(lost, "sandbox/slow-1"))
+    told = again.result(60)
+    assert told.charged == "unknown", told.text
+    verify(UNKNOWN, count(team, other, lost, UNKNOWN), None)
+    assert len(team.requests(lost)) == 1
+    check_sums(team, other)
+    assert not (team.data / "gallery.sqlite3").exists()
+
+
+@pytest.mark.long
+def test_a_server_that_stands_still_longer_than_its_lease_sends_nothing_and_its_answer_still_counts(
+    team: Scene,
+) -> None:
+    frozen, other = team.raw_host(IMAGEROUTER_CONCURRENCY="1"), team.raw_host()
+    other.call("list_images")
+    team.state.settings.latency_seconds = 1
+    begin_queued(team, frozen, queued := new_prompt("queued"))
+    (sent,) = {entry["fields"]["prompt"] for entry in team.journal()}
+    frozen.signal(signal.SIGSTOP)
+    settle(team, other, queued, "not_sent")
+    settle(team, other, sent, "unknown")
+    frozen.signal(signal.SIGCONT)
+
+    team.wait_until(lambda: pictures(other, sent) == 1, "the late answer is not recorded")
+    verify(KEPT, count(team, other, sent, KEPT), None)
+    verify(NEVER_SENT, count(team, other, queued, NEVER_SENT), None)
+    told = frozen.call("list_images")
+    assert not told.failed, told.text
+    check_sums(team, other)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("restarted", ["the database", "the pooler"])
+def test_servers_go_on_when_what_they_keep_records_in_is_restarted(
+    tmp_path: Path, postgres: Cluster, restarted: str
+) -> None:
+    program = pooler_program()
+    if program is None:
+        pytest.skip("a pooler before PostgreSQL: `make test-tools` installs PgBouncer")
+    url = postgres.new_database()
+    with running_pooler(postgres, program, url) as pooler, scene(tmp_path) as made:
+        made.environment |= _team_settings(pooler.address(url))
+
+        def restart(_: RawHost) -> None:
+            if restarted == "the database":
+                postgres.stop()
+                postgres.start()
+            else:
+                pooler.stop()
+                pooler.start(url)
+
+        _play(made, [restart] * 5, [signal.SIGTERM] * 5)
+
+
+@pytest.mark.long
+def test_nothing_is_lost_or_paid_twice_while_servers_are_killed_and_frozen(team: Scene) -> None:
+    def stand_still(host: RawHost) -> None:
+        host.signal(signal.SIGSTOP)
+        threading.Event().wait(LEASE_SECONDS + 1)  # longer than the lease
+        host.signal(signal.SIGCONT)
+
+    _play(team, [stand_still] * FREEZES, [signal.SIGKILL] * ENDS)
+    assert not (team.data / "gallery.sqlite3").exists()
+
+
+def settle(team: Scene, host: RawHost, prompt: str, state: str) -> None:
+    """Have a server take over what others left, until its list says that a call has come to this."""
+
+    def settled() -> bool:
+        unfinished = host.call("list_images").fields.get("unfinished", ())
+        for each in unfinished:
+            host.call("get_generation", generation=each["generation"], wait=0)
+        return any((each["prompt"], each["state"]) == (prompt, state) for each in unfinished)
+
+    team.wait_until(settled, f"{prompt} is never {state}")
+
+
+def pictures(host: RawHost, prompt: str) -> int:
+    """Return how many pictures of a prompt a server lists."""
+    return sum(image["prompt"] == prompt for image in host.call("list_images", query=prompt).images)
+
+
+class Wishes(threading.Thread):
+    """Wants one picture after another, each from one of two servers."""
+
+    def __init__(self, made: Scene, number: int) -> None:
+        super().__init__(daemon=True)
+        self.host = made.raw_host()
+        self.told: dict[str, Told | None] = {}
+        """The answer to each prompt; None where the server ended first."""
+        self._number = number
+        self._enough = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        """Work until it is enough, or the server ends."""
+        while not self._enough.is_set():
+            prompt = new_prompt(f"a fox of {self._number}")
+            self.told[prompt] = None
+            try:
+                self.told[prompt] = self.host.call("generate_image", **picture(prompt, QUICK))
+            except ConnectionResetError:
+                return
+
+    def stop(self) -> None:
+        """Want no more."""
+        self._enough.set()
+        self.join()
+
+
+def _play(made: Scene, disturbances: list[Disturbance], ends: list[signal.Signals]) -> None:
+    """Have pictures made by two servers, of which one is disturbed or ended now and then; count."""
+    made.state.settings.latency_seconds = 0.1
+    made.environment["IMAGEROUTER_BUDGET_USD"] = "1000"
+    chance = random.Random(1)  # noqa: S311 - an order, not secrets
+    steps: list[Disturbance | signal.Signals] = [*disturbances, *ends]
+    chance.shuffle(steps)
+    wishes = [Wishes(made, number) for number in range(2)]
+    everything = list(wishes)
+
+    def answered() -> int:
+        return sum(told is not None for each in everything for told in list(each.told.values()))
+
+    for number, step in enumerate(steps):
+        one = number % 2
+        before = answered()
+        made.wait_until(lambda before=before: answered() >= before + PICTURES // 2, "no more pictures come")
+        if isinstance(step, signal.Signals):
+            wishes[one].host.signal(step)
+            wishes[one].host.wait()
+            wishes[one].join()
+            wishes[one] = Wishes(made, number + 2)
+            everything.append(wishes[one])
+            continue
+        step(wishes[one].host)
+    for each in wishes:
+        each.stop()
+
+    witness = made.raw_host()
+    for each in everything:
+        for prompt, told in each.told.items():
+            if told is None or told.failed:
+                counted = count(made, witness, prompt, UNKNOWN)
+                expected = Expected(None, None, counted.reachable, None, unknowable=True)
+            else:
+                expected = Expected()
+                counted = count(made, witness, prompt, expected)
+            verify(expected, counted, told)
+            assert counted.asked <= 1, prompt
+    check_sums(made, witness)
+
+
+def _team_settings(url: str) -> dict[str, str]:
+    return {
+        "IMAGEROUTER_DATABASE_URL": url,
+        "IMAGEROUTER_LEASE_SECONDS": str(LEASE_SECONDS),
+        "IMAGEROUTER_STALL_SECONDS": "60",
+        "IMAGEROUTER_TIMEOUT": "60",
+    }
