@@ -87,6 +87,22 @@ class GenerationEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenAsked:
+    """An app that a person uses has asked for a token.
+
+    Attributes:
+        grant: What it showed: "authorization_code" signs in, "refresh_token" stays signed in.
+        outcome: "ok" or the code of the error; "invalid_grant" means that the person has to sign in again.
+    """
+
+    grant: str
+    outcome: str
+
+    def __str__(self) -> str:
+        return f"{self.grant} was shown: {self.outcome}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageBegan:
     """A part of a generation has begun."""
 
@@ -101,26 +117,38 @@ class StageEnded:
     seconds: float
 
 
-Event = RequestServed | ToolCalled | GenerationEnded | StageBegan | StageEnded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseRenewed:
+    """This server has renewed its lease in the database, or has failed to."""
+
+    outcome: Literal["ok", "failed"]
 
 
-def tell(event: ToolCalled | GenerationEnded) -> None:
+Event = RequestServed | ToolCalled | GenerationEnded | TokenAsked | StageBegan | StageEnded | LeaseRenewed
+
+
+def tell(event: ToolCalled | GenerationEnded | TokenAsked) -> None:
     """Tell those who listen."""
     logger.info("%s", event)
 
 
+def tell_metrics(event: StageBegan | StageEnded | LeaseRenewed) -> None:
+    """Tell those who count; it happens too often for a log."""
+    logger.debug("%s", event)
+
+
 @contextmanager
 def stage(name: Stage) -> Generator[None]:
-    """Tell when a part of a generation begins and ends; too often for a log, so only metrics listen."""
+    """Tell metrics when a part of a generation begins and ends."""
     if not logger.isEnabledFor(logging.DEBUG):
         yield
         return
     began = time.perf_counter()
-    logger.debug("%s", StageBegan(stage=name))
+    tell_metrics(StageBegan(stage=name))
     try:
         yield
     finally:
-        logger.debug("%s", StageEnded(stage=name, seconds=time.perf_counter() - began))
+        tell_metrics(StageEnded(stage=name, seconds=time.perf_counter() - began))
 
 
 def failed(generation: str, model: str, error: ImageRouterError) -> GenerationEnded:
@@ -144,7 +172,7 @@ def failed(generation: str, model: str, error: ImageRouterError) -> GenerationEn
 def event_of(record: logging.LogRecord) -> Event | None:
     """Return the event that a log record tells of, if it does."""
     match record.args:
-        case (RequestServed() | ToolCalled() | GenerationEnded() | StageBegan() | StageEnded() as event,):
+        case (event,) if isinstance(event, Event):
             return event
         case _:
             return None

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from imagerouter_mcp.database.leases import Leases
+from imagerouter_mcp.database.postgres import PostgresServer
 from imagerouter_mcp.settings import Settings
+from support.postgres import SUPERUSER, Cluster, postgres_programs
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 Checked = Callable[..., str]
@@ -19,7 +22,7 @@ def test_compose_takes_its_file(checked: Checked, tmp_path: Path) -> None:
     shutil.copytree(DEPLOY, tmp_path / "deploy")
     (tmp_path / "deploy/imagerouter-mcp.env").write_text("IMAGEROUTER_API_KEY=0123\n")
     file = str(tmp_path / "deploy/compose.yaml")
-    told = checked("docker-compose", "--file", file, "--profile", "two", "config", **DOMAIN)
+    told = checked("docker-compose", "--file", file, "--profile", "*", "config", **DOMAIN)
     assert "IMAGEROUTER_PUBLIC_URL: https://pictures.example" in told
     assert told.count("stop_grace_period: 5m20s") == 2
 
@@ -38,6 +41,28 @@ def test_kustomize_builds_what_kubernetes_takes(checked: Checked) -> None:
     built = checked("kubectl", "kustomize", "kubernetes")
     assert "image: images.example/imagerouter-mcp:" in built
     assert built.count("app.kubernetes.io/name: imagerouter-mcp") >= 8, "each part carries the label"
+
+
+def test_the_role_that_compose_makes_is_one_that_the_server_takes(postgres: Cluster) -> None:
+    script = (DEPLOY / "postgres-role.sh").read_text("utf-8")
+    programs = postgres_programs()
+    subprocess.run(
+        ["/bin/sh"],
+        input=script.replace("imagerouter", "composed"),  # the cluster has a role of the usual name
+        env={
+            "PATH": f"{programs}:/usr/bin:/bin",
+            "PGHOST": str(postgres.folder),
+            "POSTGRES_USER": SUPERUSER,
+            "DATABASE_PASSWORD": 'it\'s "secret"',
+        },
+        text=True,
+        check=True,
+    )
+    server = PostgresServer(postgres.address("composed", "composed"))
+    leases = Leases(server)
+    assert leases.hold() == leases.name
+    leases.release()
+    server.close()
 
 
 @pytest.mark.long

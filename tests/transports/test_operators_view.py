@@ -2,24 +2,34 @@
 
 import asyncio
 import json
+import logging
 import re
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, closing
+from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx
 import httpx2
 import pytest
+from anyio import to_thread
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from imagerouter_mcp import events
+from imagerouter_mcp.cli.remote_checks import examine
+from imagerouter_mcp.database.leases import Leases
+from imagerouter_mcp.database.postgres import PostgresServer
+from imagerouter_mcp.http_app.metrics import Metrics
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from patience import PATIENCE_SECONDS, until
 from support.http_serving import COMMAND, Serving, serving
+from support.postgres import Cluster
+from support.signing_in import sign_in_server
 
 TOKEN = "operators-token-0123456789abcdef0123456789"  # noqa: S105 - of these tests
 LINK_SECRET = "operators-link-secret-0123456789abcdef"  # noqa: S105 - of these tests
@@ -154,6 +164,47 @@ async def under_way(port: int) -> tuple[float, float]:
         found['imagerouter_mcp_stages_under_way{stage="service"}'],
         found['imagerouter_mcp_stages_under_way{stage="queue"}'],
     )
+
+
+@pytest.fixture
+def metrics() -> Iterator[Metrics]:
+    """Metrics of this process."""
+    counting = Metrics()
+    events.listen(counting, logging.DEBUG)
+    yield counting
+    events.logger.removeHandler(counting)
+
+
+def test_metrics_count_the_renewals_of_a_lease(postgres: Cluster, metrics: Metrics) -> None:
+    server = PostgresServer(postgres.url)
+    leases = Leases(server)
+    leases.hold()
+    leases.release()
+    server.close()
+    sample = metrics.registry.get_sample_value("imagerouter_mcp_lease_renewals_total", {"outcome": "ok"})
+    assert sample == 1
+
+
+async def test_metrics_count_sign_ins_by_what_came_of_them(metrics: Metrics, tmp_path: Path) -> None:
+    async with sign_in_server(tmp_path) as server, server.visitor() as visitor:
+        client = await visitor.client_id()
+        await (await visitor.signed_in("Ann")).tokens(client)
+        await visitor.refresh(client, "dead")
+        await visitor.token(grant_type=PLANTED, client_id=client)
+        found = {finding.name: finding for finding in await to_thread.run_sync(examine, server.resource)}
+    assert [finding.line for finding in found.values() if finding.state == "failure"] == []
+    assert found["sign-in page"].state == "ok"
+    counted = {
+        (grant, outcome): metrics.registry.get_sample_value(
+            "imagerouter_mcp_tokens_asked_total", {"grant": grant, "outcome": outcome}
+        )
+        for grant, outcome in (
+            ("authorization_code", "ok"),
+            ("refresh_token", "invalid_grant"),
+            ("other", "invalid_request"),
+        )
+    }
+    assert list(counted.values()) == [1, 2, 1], counted
 
 
 def test_a_port_that_is_taken_is_told_before_anything_is_served(environment: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from imagerouter_mcp.database.elapsed import uptime
 from imagerouter_mcp.database.postgres import COMMON, PostgresServer
 from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.events import LeaseRenewed, tell_metrics
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +95,7 @@ class Leases:
                 self._renew()
             except ConfigurationError as error:
                 logger.warning("The lease of this server was not renewed: %s", error)
+                tell_metrics(LeaseRenewed(outcome="failed"))
 
     def _renew(self) -> None:
         self._server.prepare(COMMON)
@@ -105,3 +107,4 @@ class Leases:
                 [self.name, timedelta(seconds=self._seconds)],
             )
         self._renewed_at = began
+        tell_metrics(LeaseRenewed(outcome="ok"))

@@ -12,14 +12,23 @@ from prometheus_client import start_http_server as serve_metrics
 
 from imagerouter_mcp import __version__, events
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.events import GenerationEnded, RequestServed, StageBegan, StageEnded, ToolCalled
+from imagerouter_mcp.events import (
+    GenerationEnded,
+    LeaseRenewed,
+    RequestServed,
+    StageBegan,
+    StageEnded,
+    TokenAsked,
+    ToolCalled,
+)
 from imagerouter_mcp.http_app import request_log
 from imagerouter_mcp.http_app.exposure import LINKS, MCP_PATH, PROBES, STUDIO_PAGE
+from imagerouter_mcp.http_app.sign_in_paths import SIGN_IN_PATHS
 
 _PREFIX = "imagerouter_mcp"
 _SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 45, 60, 120, 300, 900)
 """Bounds of the histograms: from what is done here at once to the longest video."""
-_PLACES = (MCP_PATH, *PROBES, STUDIO_PAGE, *(prefix.rstrip("/") for prefix in LINKS))
+_PLACES = (MCP_PATH, *PROBES, STUDIO_PAGE, *(prefix.rstrip("/") for prefix in LINKS), *SIGN_IN_PATHS)
 
 
 class Metrics(logging.Handler):
@@ -45,6 +54,8 @@ class Metrics(logging.Handler):
             namespace=_PREFIX,
             registry=self.registry,
         )
+        self._tokens = self._counter("tokens_asked", "Tokens that apps asked for.", "grant", "outcome")
+        self._leases = self._counter("lease_renewals", "Renewals of this server's lease.", "outcome")
         self._requests = self._counter("http_requests", "HTTP requests.", "path", "status")
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -60,6 +71,10 @@ class Metrics(logging.Handler):
             case StageEnded(stage=stage, seconds=seconds):
                 self._under_way.labels(stage).dec()
                 self._stages.labels(stage).observe(seconds)
+            case TokenAsked() as asked:
+                self._tokens.labels(asked.grant, asked.outcome).inc()
+            case LeaseRenewed(outcome=outcome):
+                self._leases.labels(outcome).inc()
             case RequestServed() as served:
                 self._requests.labels(_place(served.path), str(served.status)).inc()
             case None:

@@ -1,5 +1,6 @@
 """What clients request: the SDK's handlers, behind what these do not check."""
 
+import json
 from collections.abc import Awaitable, Callable
 from urllib.parse import urljoin
 
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from imagerouter_mcp.events import TokenAsked, tell
 from imagerouter_mcp.http_app.sign_in.cookies import Cookies
 from imagerouter_mcp.http_app.sign_in.limit import Limit
 from imagerouter_mcp.http_app.sign_in.pages import notice_page
@@ -24,6 +26,7 @@ from imagerouter_mcp.sign_in.authorization_requests import Asked
 from imagerouter_mcp.sign_in.client_documents import DocumentError, is_document_address
 
 LONGEST_QUERY = 10_000
+GRANTS = ("authorization_code", "refresh_token")
 REQUESTS_PER_SECOND = 10.0
 """Of one client from one network; ten seconds' worth at once. All people of a web host share these."""
 REGISTRATIONS_PER_SECOND = 1.0
@@ -47,7 +50,11 @@ def oauth_routes(server: AuthorizationServer, issuer: str, resource: str, cookie
     options = ClientRegistrationOptions(enabled=True)
     return [
         Route(AUTHORIZE, _authorizing(server, issuer, cookies), methods=["GET"]),
-        Route(TOKEN, _checked(TokenHandler(server, authenticator).handle, resource, limit), methods=["POST"]),
+        Route(
+            TOKEN,
+            _checked(_told(TokenHandler(server, authenticator).handle), resource, limit),
+            methods=["POST"],
+        ),
         Route(
             REVOKE,
             _checked(RevocationHandler(server, authenticator).handle, resource, limit),
@@ -117,6 +124,19 @@ def _checked(handler: Endpoint, resource: str, limit: Limit) -> Endpoint:
         if asked is not None and not is_same_resource(str(asked), resource):
             return _refusal(400, "invalid_target", f"Tokens are given for {resource} only.")
         return await handler(request)
+
+    return answer
+
+
+def _told(handler: Endpoint) -> Endpoint:
+    """Return an endpoint that also tells the log and the metrics what came of each request for a token."""
+
+    async def answer(request: Request) -> Response:
+        reply = await handler(request)
+        shown = str((await request.form()).get("grant_type"))
+        outcome = json.loads(bytes(reply.body)).get("error", "ok")
+        tell(TokenAsked(grant=shown if shown in GRANTS else "other", outcome=outcome))
+        return reply
 
     return answer
 
