@@ -52,11 +52,13 @@ class FetchError(Exception):
     Attributes:
         reason: Why, as the end of a sentence, such as "it answers with status 404".
         passing: Whether another try may succeed.
+        private: Whether its address is one that only this machine or its network should reach.
     """
 
-    def __init__(self, reason: str, *, passing: bool = False) -> None:
+    def __init__(self, reason: str, *, passing: bool = False, private: bool = False) -> None:
         self.reason = reason
         self.passing = passing
+        self.private = private
 
 
 @cache
@@ -156,7 +158,7 @@ class Fetcher:
         except TimeoutError:
             raise FetchError(f"it takes longer than {seconds:g} seconds", passing=True) from None
         except AddressRefusedError as error:
-            raise FetchError(str(error)) from None
+            raise FetchError(str(error), private=True) from None
         except ConfigurationError as error:
             raise FetchError(f"the proxy for it cannot be used ({error.what})") from None
         except (httpx.TimeoutException, httpcore.TimeoutException):

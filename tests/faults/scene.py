@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +31,8 @@ _LOOK_SECONDS = 0.005
 _GENERATIONS = "/v1/openai/"
 _Kept = TypeVar("_Kept")
 _Of = TypeVar("_Of")
+_BEGINS_AT = 6
+"""The hour of the person's day: no clock that is set back or ahead brings a budget of another day."""
 _numbers = itertools.count(1)
 
 
@@ -56,11 +59,10 @@ class Scene:
     _shared: "tuple[Mapping[str, str], Sequence[str], SdkHost] | None" = None
 
     def __post_init__(self) -> None:
-        kept = {
-            name: value for name, value in os.environ.items() if name in ("PATH", "TZ") or name[:3] == "COV"
-        }
+        kept = {name: value for name, value in os.environ.items() if name == "PATH" or name[:3] == "COV"}
         self.environment = {
             **kept,
+            "TZ": f"MORNING{datetime.now(UTC).hour - _BEGINS_AT}",
             "HOME": str(self.folder),
             "TMPDIR": str(self.folder),
             "IMAGEROUTER_API_KEY": KEY,

@@ -91,8 +91,9 @@ def _series(made: Scene, tally: Tally, how: signal.Signals) -> None:
     made.environment |= {"IMAGEROUTER_BUDGET_USD": "1000"}
     workers = [Worker(made.raw_host(), story) for _ in range(2)]
     for number in range(ENDS):
-        enough = len(story.told) + PICTURES // ENDS
-        made.wait_until(lambda enough=enough: len(story.told) >= enough, "no more pictures come")
+        before = len(story.told)
+        for enough in range(before + 1, before + PICTURES // ENDS + 1):
+            made.wait_until(lambda enough=enough: len(story.told) >= enough, "no more pictures come")
         time.sleep(story.chance.uniform(0, 0.3))  # somewhere within a request, not between two
         ended = workers[number % 2]
         ended.host.signal(how)

@@ -68,7 +68,7 @@ class Listing:
         A name that fits several models means none of them.
         """
         plain = _plain(name[:_LONGEST_ID])
-        fitting = self._plainly.get(plain) or self._plainly.get(_plain(_NICKNAMES.get(plain, ""))) or set()
+        fitting = self._plainly.get(plain) or self._plainly.get(_plain(_NICKNAMES.get(plain, plain))) or set()
         (only,) = fitting if len(fitting) == 1 else (None,)
         return self.find(name) or (self.by_id[only] if only else None)
 

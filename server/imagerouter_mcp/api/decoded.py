@@ -43,4 +43,5 @@ def as_usd(value: object, *, written: bool = False, signed: bool = False) -> Dec
         return None
     if value < 0 and not signed:
         return None
-    return usd(value) + 0  # -0.0 is 0
+    amount = usd(value) + 0  # -0.0 is 0
+    return amount if -_BELOW < amount < _BELOW else None  # rounding may have reached the bound

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from imagerouter_mcp.api.decoded import as_object, as_usd
+from imagerouter_mcp.api.decoded import as_list, as_object, as_usd
 from imagerouter_mcp.api.quoting import quoted
 from imagerouter_mcp.api.rate import seconds_of
 from imagerouter_mcp.errors import (
@@ -177,7 +177,7 @@ def read_error(
         The error to raise, or None when the answer is a success.
     """
     whole = as_object(body)
-    if not whole.get("error") and status < _CLIENT_ERROR:
+    if status < _CLIENT_ERROR and (not whole.get("error") or _has_picture(whole)):
         return None
     told = _read(status, whole)
     error = _classified(told, headers)
@@ -186,15 +186,26 @@ def read_error(
     return error
 
 
-def _read(status: int, whole: Mapping[str, object]) -> _Told:
+def _has_picture(whole: Mapping[str, object]) -> bool:
+    """Tell whether an answer holds a result beside its error: it has been made, and paid for."""
+    items = map(as_object, as_list(whole.get("data")))
+    return any(isinstance(item.get(name), str) for item in items for name in ("url", "b64_json"))
+
+
+def message_of(whole: Mapping[str, object]) -> str:
+    """Return the message of an answer's error object, or "" if it has none."""
     fields = as_object(whole.get("error")) or {"message": whole.get("error")}
-    text = str(fields.get("message") or whole.get("message") or f"status {status} without a message")
-    text = text[:_LONGEST_MESSAGE]
+    return str(fields.get("message") or whole.get("message") or "")[:_LONGEST_MESSAGE]
+
+
+def _read(status: int, whole: Mapping[str, object]) -> _Told:
+    fields = as_object(whole.get("error"))
+    text = message_of(whole) or f"status {status} without a message"
     names = (fields.get("type"), fields.get("code"), whole.get("statusText"))
     provider_status = whole.get("status") if status == _OK else None
     return _Told(
         status=status,
-        provider_status=provider_status if isinstance(provider_status, int) else None,
+        provider_status=provider_status if type(provider_status) is int else None,
         error_type=_string(fields.get("type")),
         code=_string(fields.get("code")),
         names=frozenset(

@@ -23,6 +23,8 @@ _LONGEST_NAME = 200
 """Characters of an id, an alias or a provider; the longest real one has some 50."""
 _MOST_MODELS, _MOST_NAMES = 5000, 100
 """Upper bounds on the models that are read, and on the aliases, sizes, lengths and providers of each."""
+_LONGEST_VIDEO = 3600
+"""Seconds; the longest real one has 20."""
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
 
 
@@ -169,7 +171,8 @@ def parse_models(answer: object) -> tuple[ModelEntry, ...]:
         UnexpectedResponseError: The answer is not a model list.
     """
     rows = [(model_id, as_object(row)) for model_id, row in as_object(answer).items()]
-    rows += [(str(row.get("id") or ""), row) for row in map(as_object, as_list(answer))]
+    listed = map(as_object, as_list(answer))
+    rows += [(model_id if isinstance(model_id := row.get("id"), str) else "", row) for row in listed]
     known = [(model_id, row) for model_id, row in rows if _is_model(model_id, row)]
     if not isinstance(answer, dict | list) or (rows and not known):
         raise UnexpectedResponseError(
@@ -181,7 +184,9 @@ def parse_models(answer: object) -> tuple[ModelEntry, ...]:
 
 
 def _is_model(model_id: str, row: Mapping[str, object]) -> bool:
-    return is_name(model_id) and bool(row) and ("/" in model_id or not _TELLING.isdisjoint(row))
+    vendor, slash, name = model_id.rpartition("/")
+    telling = bool(row) and (bool(slash) or not _TELLING.isdisjoint(row))
+    return telling and is_name(model_id) and bool(name) and bool(vendor or not slash)
 
 
 def _entry(model_id: str, row: Mapping[str, object]) -> ModelEntry | None:
@@ -196,7 +201,7 @@ def _entry(model_id: str, row: Mapping[str, object]) -> ModelEntry | None:
 
     made = _strings(row.get("output")) or _strings(architecture.get("output_modalities"))
     lengths = as_list(row.get("seconds") or inputs.get("seconds") or parameters.get("seconds"))
-    seconds = tuple(number for length in lengths[:_MOST_NAMES] if (number := _number(length)) is not None)
+    seconds = tuple(number for length in lengths[:_MOST_NAMES] if (number := _seconds(length)))
     default = row.get("default_seconds") or inputs.get("default_seconds") or parameters.get("default_seconds")
     sizes = _strings(row.get("sizes") or inputs.get("size") or parameters.get("size"))
     output = _output(made, has_seconds=bool(seconds))
@@ -212,7 +217,7 @@ def _entry(model_id: str, row: Mapping[str, object]) -> ModelEntry | None:
         sizes=() if "custom" in sizes else _sizes(sizes),
         any_size="custom" in sizes,
         seconds=seconds,
-        default_seconds=_number(default),
+        default_seconds=_seconds(default),
         price=_price(row),
         release_date=_date(row.get("release_date")),
         score=_number(row.get("arena_score")),
@@ -236,7 +241,7 @@ def _choice(told: object) -> object:
 
 def _sizes(told: list[str]) -> tuple[str, ...]:
     matches = (_SIZE.fullmatch(size) for size in told)
-    return tuple(f"{found[1]}x{found[2]}" for found in matches if found)
+    return tuple(f"{found[1]}x{found[2]}" for found in matches if found and int(found[1]) and int(found[2]))
 
 
 def _price(row: Mapping[str, object]) -> Price | None:
@@ -307,6 +312,12 @@ def _strings(value: object) -> list[str]:
 def is_name(text: str) -> bool:
     """Tell whether a text of the service can stand in a line as a name: short, visible, without spaces."""
     return 0 < len(text) <= _LONGEST_NAME and not re.search(r"\s", one_line(text))
+
+
+def _seconds(value: object) -> float | None:
+    """Return a length that a video can have."""
+    number = _number(value)
+    return number if number is not None and 0 < number <= _LONGEST_VIDEO else None
 
 
 def _number(value: object) -> float | None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Annotated, Any, BinaryIO, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -18,7 +19,7 @@ from pydantic import (
 )
 
 from imagerouter_mcp.api.decoded import as_list, as_object, as_usd
-from imagerouter_mcp.api.error_objects import LOOK_FIRST
+from imagerouter_mcp.api.error_objects import LOOK_FIRST, message_of
 from imagerouter_mcp.api.quoting import quoted
 from imagerouter_mcp.errors import UnexpectedResponseError
 from imagerouter_mcp.lines import one_line
@@ -55,11 +56,17 @@ def _moment(value: object) -> datetime | None:
         return None
 
 
-def _one_word(url: object) -> str | None:
-    """Return a URL that can stand in a sentence; None for text that would break the line."""
-    if not isinstance(url, str) or len(url) > _MAX_URL:
+def _openable(url: object) -> str | None:
+    """Return a web address that a person may be told to open; None for anything else."""
+    if not isinstance(url, str) or len(url) > _MAX_URL or re.search(r"\s", one_line(url)):
         return None
-    return None if re.search(r"\s", one_line(url)) else url
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        return None
+    return url
 
 
 def _short(text: object) -> str | None:
@@ -97,7 +104,7 @@ class ResultItem(BaseModel):
     A `url` that is a data URI counts as base64; a `url` that cannot be opened is left out.
     """
 
-    url: Annotated[str | None, BeforeValidator(_one_word)] = None
+    url: Annotated[str | None, BeforeValidator(_openable)] = None
     b64_json: _Text = None
     revised_prompt: Annotated[str | None, BeforeValidator(_one_line)] = None
 
@@ -119,6 +126,7 @@ class GenerationAnswer(BaseModel):
         created: When it was made, as the service says.
         sandbox: Whether our own sandbox made it.
         left_out: How many more results there were than are stored.
+        failure: What the answer says of a failure beside its pictures, quoted.
     """
 
     items: list[ResultItem]
@@ -127,6 +135,7 @@ class GenerationAnswer(BaseModel):
     created: Annotated[datetime | None, BeforeValidator(_moment)] = None
     sandbox: bool = False
     left_out: int = 0
+    failure: str | None = None
 
 
 def read_generation(body: object, *, sandbox: bool) -> GenerationAnswer:
@@ -141,7 +150,13 @@ def read_generation(body: object, *, sandbox: bool) -> GenerationAnswer:
     usable = [item for item in items if item.url or item.b64_json]
     left_out = max(0, len(told) - _MOST_RESULTS)
     answer = GenerationAnswer.model_validate(
-        {**fields, "items": usable, "sandbox": sandbox, "left_out": left_out}
+        {
+            **fields,
+            "items": usable,
+            "sandbox": sandbox,
+            "left_out": left_out,
+            "failure": quoted(message_of(fields)) if fields.get("error") else None,
+        }
     )
     if not usable:
         raise _without_picture(answer.cost)

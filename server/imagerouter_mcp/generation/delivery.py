@@ -229,7 +229,7 @@ class Delivery:
             *dict.fromkeys(each.note for each in stored if each.note),
             *await _differences(plan, answer, [each.image for each in stored], source),
             *_other_folder(stored),
-            *_left_out(answer),
+            *_also_told(answer),
             *((SANDBOX_NOTE,) if answer.sandbox else ()),
         ]
         record, unrecorded = await to_thread.run_sync(self._record, handle, plan, answer, stored, notes)
@@ -238,7 +238,7 @@ class Delivery:
         elif plan.cut:
             await to_thread.run_sync(self._discard_needless, handle, stored)
         lost = [
-            self._undelivered(image, each.reason, each.kept)
+            self._undelivered(image, each)
             for image, each in zip(record.images, stored, strict=True)
             if each.image.path is None
         ]
@@ -307,7 +307,7 @@ class Delivery:
             return image, ()
         if image.url is None:
             kept = await to_thread.run_sync(self._answers.kept_part, _part_of(image, record))
-            raise self._undelivered(image, "what came is not a whole picture", kept)
+            raise self._undelivered(image, Stored(image, "what came is not a whole picture", kept=kept))
         return await self._refetch(image, record)
 
     async def _store(
@@ -345,7 +345,7 @@ class Delivery:
         postprocessing = self._postprocessing(finishing, record.model, record.generation)
         stored = await self._store(item, place, part, postprocessing)
         if stored.image.path is None:
-            raise self._undelivered(image, stored.reason, stored.kept)
+            raise self._undelivered(image, stored)
         return await self._updated(image, stored.image), (stored.note,) if stored.note else ()
 
     async def _remade(
@@ -363,7 +363,7 @@ class Delivery:
         with made.file:
             stored = await self._files.store_made(made.file, self._usual_place(record))
         if stored.image.path is None:
-            raise self._undelivered(image, stored.reason, None)
+            raise self._undelivered(image, stored)
         return await self._updated(image, replace(stored.image, finishing=image.finishing))
 
     async def _updated(self, image: GalleryImage, stored: StoredImage) -> GalleryImage:
@@ -409,25 +409,24 @@ class Delivery:
         self._answers.discard(handle)
         return record, ()
 
-    def _undelivered(self, image: GalleryImage, reason: str | None, kept: Path | None) -> DeliveryError:
+    def _undelivered(self, image: GalleryImage, stored: Stored) -> DeliveryError:
         """Return the error for a result that was paid for and is not here.
 
         Args:
             image: As far as it is known.
-            reason: Why it is not here, as the end of a sentence.
-            kept: The file with what came in its place, if there is one.
+            stored: What became of it: why there is no file of it.
         """
-        what = f"The picture was made, but {reason}."
-        came = f"What came is kept{self.places([kept])}. " if kept else ""
+        what = f"The picture was made, but {stored.reason}."
+        came = f"What came is kept{self.places([stored.kept])}. " if stored.kept else ""
         if image.url is None:
             return DeliveryError(
                 what, f"{came}It cannot be had again; report it to ImageRouter with the time of the request."
             )
-        again = f", or call show_image with {image.handle} to try again" if image.handle else ""
-        return DeliveryError(
-            what,
-            f"{came}Do not make it again: open {image.url} (kept for about {LINK_DAYS} days){again}.",
+        ways = (
+            "" if stored.private else f"open {image.url} (kept for about {LINK_DAYS} days)",
+            f"call show_image with {image.handle} to try again" if image.handle else "",
         )
+        return DeliveryError(what, f"{came}Do not make it again: {', or '.join(filter(None, ways))}.")
 
 
 def _discard_files(stored: StoredImage) -> None:
@@ -460,10 +459,11 @@ def _unnamed(image: StoredImage) -> GalleryImage:
     return GalleryImage(**own, handle="")
 
 
-def _left_out(answer: GenerationAnswer) -> tuple[str, ...]:
-    if not answer.left_out:
-        return ()
-    return (f"ImageRouter answered with {answer.left_out} more results, which were not fetched.",)
+def _also_told(answer: GenerationAnswer) -> tuple[str, ...]:
+    """Return sentences on what the answer holds beside the pictures that are stored."""
+    more = f"ImageRouter answered with {answer.left_out} more results, which were not fetched."
+    failure = f"ImageRouter also told of a failure: it says {answer.failure}."
+    return (*((more,) if answer.left_out else ()), *((failure,) if answer.failure else ()))
 
 
 def _other_folder(stored: Sequence[Stored]) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ class Stored:
         held: Whether it is complete and in memory, but no folder could take it.
         kept: The file with what came, if that is not a whole picture.
         note: What was done here with the model's own picture, as a sentence; "" for nothing.
+        private: Whether its address leads to this machine or its network, where nobody should be sent.
     """
 
     image: StoredImage
@@ -52,6 +53,7 @@ class Stored:
     held: bool = False
     kept: Path | None = None
     note: str = ""
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,8 @@ class ResultFiles:
         try:
             stored = await self._into_first(destination, into)
         except FetchError as error:
-            return Stored(StoredImage(url=item.url), f"it could not be fetched: {error.reason}")
+            reason = f"it could not be fetched: {error.reason}"
+            return Stored(StoredImage(url=item.url), reason, private=error.private)
         if stored.image.path or stored.kept:
             return stored
         return replace(stored, image=StoredImage(url=item.url), held=item.url is None)

@@ -1,7 +1,6 @@
 """Serve pictures by signed link, for clients on other machines."""
 
 import os
-import stat
 from pathlib import Path
 
 from anyio import to_thread
@@ -95,12 +94,11 @@ async def read_link(
 
 def inspected(path: Path) -> tuple[str, os.stat_result] | None:
     """Return a file's media type, read from its bytes, and its status; None if it is no picture or video."""
-    from imagerouter_mcp.images.inspect.formats import HEAD_BYTES, sniff  # noqa: PLC0415 - for the first download
+    from imagerouter_mcp.images.stored_files import open_stored  # noqa: PLC0415 - for the first download
 
-    try:
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            found = sniff(file.read(HEAD_BYTES)) if stat.S_ISREG(status.st_mode) else None
-    except OSError:
+    opened = open_stored(path)
+    if opened is None:
         return None
-    return (found.media_type, status) if found else None
+    file, found = opened
+    with file:
+        return found.media_type, os.fstat(file.fileno())

@@ -2,7 +2,8 @@
 
 import math
 import os
-from pathlib import Path
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from anyio import to_thread
@@ -31,17 +32,16 @@ async def picture_or_fitted(app: App, handle: str) -> bytes:
         NotFoundError: There is no such picture.
         ResourceError: It is too large, and has no copy: an animation or a video.
     """
-    found, path = await _stored(app, handle)
-    size = (await to_thread.run_sync(path.stat)).st_size
-    if size <= MAX_RESOURCE_BYTES:
-        return await to_thread.run_sync(path.read_bytes)
-    if not await to_thread.run_sync(_is_still, path):
-        raise ResourceError(
-            f"{found.handle} moves and has {size / 1e6:.1f} MB, too much to be read at once. Nothing was "
-            f"charged. Open {place(found, app.links)}, or read {_part_uri(found, 1)} to "
-            f"{_part_uri(found, parts_of(size))} and join them."
-        )
-    with path.open("rb") as file:
+    async with _stored(app, handle) as (found, file):
+        size = os.fstat(file.fileno()).st_size
+        if size <= MAX_RESOURCE_BYTES:
+            return await to_thread.run_sync(file.read, MAX_RESOURCE_BYTES)
+        if not await to_thread.run_sync(_is_still, file):
+            raise ResourceError(
+                f"{found.handle} moves and has {size / 1e6:.1f} MB, too much to be read at once. Nothing was "
+                f"charged. Open {place(found, app.links)}, or read {_part_uri(found, 1)} to "
+                f"{_part_uri(found, parts_of(size))} and join them."
+            )
         copy = await _fitted(file)
     if copy is None:
         raise ResourceError(
@@ -57,14 +57,14 @@ async def picture_part(app: App, handle: str, number: str) -> bytes:
     Raises:
         NotFoundError: There is no such picture or part.
     """
-    found, path = await _stored(app, handle)
-    count = parts_of((await to_thread.run_sync(path.stat)).st_size)
-    if number not in map(str, range(1, count + 1)):
-        have = "1 part" if count == 1 else f"{count} parts"
-        raise NotFoundError(
-            f"{found.handle} has {have}, and no part {number[:20]!r}.", f"Read {_part_uri(found, 1)}."
-        )
-    return await to_thread.run_sync(_read, path, (int(number) - 1) * MAX_RESOURCE_BYTES)
+    async with _stored(app, handle) as (found, file):
+        count = parts_of(os.fstat(file.fileno()).st_size)
+        if number not in map(str, range(1, count + 1)):
+            have = "1 part" if count == 1 else f"{count} parts"
+            raise NotFoundError(
+                f"{found.handle} has {have}, and no part {number[:20]!r}.", f"Read {_part_uri(found, 1)}."
+            )
+        return await to_thread.run_sync(_read, file, (int(number) - 1) * MAX_RESOURCE_BYTES)
 
 
 async def picture_before(app: App, handle: str) -> bytes:
@@ -99,13 +99,24 @@ async def picture_before(app: App, handle: str) -> bytes:
     return copy
 
 
-async def _stored(app: App, handle: str) -> "tuple[GalleryImage, Path]":
+@asynccontextmanager
+async def _stored(app: App, handle: str) -> "AsyncGenerator[tuple[GalleryImage, BinaryIO]]":
+    """Open a picture's file within the block.
+
+    Raises:
+        NotFoundError: There is no such picture, or something else lies in the place of its file.
+    """
+    from imagerouter_mcp.images.stored_files import open_stored
+
     found, _, _ = await app.delivery.restore(handle)
-    if found.path is None:
+    opened = await to_thread.run_sync(open_stored, found.path) if found.path else None
+    if opened is None:
         raise NotFoundError(
-            f"The file of {found.handle} is not here.", f"Call show_image with {found.handle}."
+            f"What lies where the file of {found.handle} was stored is not a picture any more.",
+            "Remove it, and show_image fetches the picture again if it can.",
         )
-    return found, found.path
+    with opened[0] as file:
+        yield found, file
 
 
 async def _fitted(file: BinaryIO) -> bytes | None:
@@ -120,12 +131,12 @@ async def _fitted(file: BinaryIO) -> bytes | None:
     return copy.data if copy else None
 
 
-def _is_still(path: Path) -> bool:
+def _is_still(file: BinaryIO) -> bool:
     from imagerouter_mcp.images.inspect.binary import NotAPictureError
     from imagerouter_mcp.images.inspect.inspection import inspect
 
     try:
-        seen = inspect(path)
+        seen = inspect(file)
     except NotAPictureError:
         return True
     return seen.format.kind != "video" and not seen.animated
@@ -136,10 +147,9 @@ def _is_newer(file: BinaryIO, record: "Record") -> bool:
     return os.fstat(file.fileno()).st_mtime > record.created_at.timestamp()
 
 
-def _read(path: Path, offset: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(offset)
-        return file.read(MAX_RESOURCE_BYTES)
+def _read(file: BinaryIO, offset: int) -> bytes:
+    file.seek(offset)
+    return file.read(MAX_RESOURCE_BYTES)
 
 
 def _part_uri(image: "GalleryImage", number: int) -> str:

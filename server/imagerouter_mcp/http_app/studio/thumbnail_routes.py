@@ -5,6 +5,7 @@ The page shows some thirty at once, and a request for each would take longer tha
 
 import os
 import re
+import stat
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -136,7 +137,7 @@ def _found(app: App, handle: str, size: "PreviewSize") -> _Thumbnail | _Wanted:
         status = image.path.stat() if image.path else None
     except OSError:
         status = None
-    if image.path is None or status is None:
+    if image.path is None or status is None or not stat.S_ISREG(status.st_mode):
         return _Thumbnail(handle, b"")
     kept = app.thumbnails.find(image.handle, size, status)
     return _Thumbnail(handle, kept) if kept else _Wanted(handle, image.path, size, status)
