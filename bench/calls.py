@@ -75,7 +75,7 @@ async def _search() -> Figure:
             output_dir=Path(folder),
         )
         async with open_app(settings) as app:
-            app.catalogue = Catalogue(lambda: _many_models(app))
+            app.shared.catalogue = Catalogue(lambda: _many_models(app))
             async with Client(build_server(app)) as client:
                 times = [await _search_once(client) for _ in range(ROUNDS + 3)][3:]
     milliseconds = median(times) * 1000

@@ -94,9 +94,11 @@ def test_a_person_sees_changes_and_makes_rows_of_nobody_else(
         assert [connection.execute(f"SELECT * FROM {table}").fetchall() for table in TABLES] == everything  # noqa: S608
 
 
-def test_every_table_of_the_gallery_is_held_apart(postgres: Cluster, postgres_server: PostgresServer) -> None:
-    postgres_server.prepare(SCHEMA)
-    with superuser(postgres) as connection:
+def test_every_table_of_the_gallery_is_held_apart(postgres: Cluster) -> None:
+    url = postgres.new_database()
+    with closing(PostgresServer(url)) as server:
+        server.prepare(SCHEMA)
+    with psycopg.connect(url) as connection:
         open_to_all = connection.execute(
             "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
             " AND NOT (relrowsecurity AND relforcerowsecurity)"
@@ -237,12 +239,11 @@ def test_a_database_that_is_not_there_is_named_without_its_password(
 
 
 def test_many_servers_that_begin_at_once_migrate_once(postgres: Cluster) -> None:
-    with superuser(postgres) as connection:
-        connection.execute(f"CREATE DATABASE fresh OWNER {ROLE}".encode())
+    url = postgres.new_database()
     start = threading.Barrier(4)
 
     def begin(_: int) -> int:
-        with closing(PostgresServer(postgres.address(ROLE, "fresh"))) as server:
+        with closing(PostgresServer(url)) as server:
             start.wait()
             return Gallery(PostgresDatabase(server, SCHEMA, "p")).count()
 
@@ -250,10 +251,12 @@ def test_many_servers_that_begin_at_once_migrate_once(postgres: Cluster) -> None
         assert list(threads.map(begin, range(4))) == [0] * 4
 
 
-def test_a_newer_version_is_left_as_it_is(postgres: Cluster, postgres_server: PostgresServer) -> None:
+def test_a_newer_version_is_left_as_it_is(postgres: Cluster) -> None:
+    url = postgres.new_database()
     newer = Schema("letters", ("CREATE TABLE letters (id text)", "ALTER TABLE letters ADD written text"), "")
-    postgres_server.prepare(newer)
-    with closing(PostgresServer(postgres.url)) as older:
+    with closing(PostgresServer(url)) as server:
+        server.prepare(newer)
+    with closing(PostgresServer(url)) as older:
         database = PostgresDatabase(older, Schema("letters", newer.migrations[:1], ""))
         with pytest.raises(ConfigurationError, match="was written by a newer version"), database.reading():
             pass

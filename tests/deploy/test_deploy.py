@@ -59,7 +59,7 @@ def test_the_role_that_compose_makes_is_one_that_the_server_takes(postgres: Clus
         check=True,
     )
     server = PostgresServer(postgres.address("composed", "composed"))
-    leases = Leases(server)
+    leases = Leases(server, 30)
     assert leases.hold() == leases.name
     leases.release()
     server.close()

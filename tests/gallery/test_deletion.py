@@ -101,6 +101,21 @@ def test_the_words_of_a_deleted_picture_are_overwritten(in_file: Place) -> None:
     assert b"secret fox" not in (in_file.folder / "data" / "gallery.sqlite3").read_bytes()
 
 
+def test_everything_of_a_person_is_forgotten_and_nothing_of_another(
+    tmp_path: Path, galleries: Galleries
+) -> None:
+    place, other = (Place(tmp_path / name, galleries) for name in ("one", "other"))
+    for each in (place, other):
+        (each.folder / "pictures").mkdir(parents=True)
+        first, _ = each.record(each.file("1.png")), each.record(each.file("2.png"))
+        each.deletion.delete([first.images[0].handle])
+    place.deletion.forget_everything()
+    assert (place.gallery.count(), place.spent()) == (0, 0)
+    assert (other.gallery.count(), other.spent()) == (1, Decimal("0.08"))
+    for each in (place, other):
+        each.database.close()
+
+
 def test_one_of_several_pictures_goes_alone(place: Place) -> None:
     record = place.record(place.file("1.png"), place.file("2.png"))
     first, second = (image.handle for image in record.images)

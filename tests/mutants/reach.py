@@ -125,8 +125,8 @@ def _nearness(test: str, module: str) -> int:
 
 
 def _is_own(test: str, module: str) -> bool:
-    """Tell whether a test is in a file that is named after a module."""
-    return Path(file_of(test)).name == f"test_{Path(module).name}"
+    """Tell whether a test is in a file named after a module: `test_prepare.py`, `test_prepare_sizes.py`."""
+    return f"{Path(file_of(test)).stem}_".startswith(f"test_{Path(module).stem}_")
 
 
 def _places(module: str, source: str) -> dict[int, Place]:

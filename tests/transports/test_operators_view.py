@@ -177,7 +177,7 @@ def metrics() -> Iterator[Metrics]:
 
 def test_metrics_count_the_renewals_of_a_lease(postgres: Cluster, metrics: Metrics) -> None:
     server = PostgresServer(postgres.url)
-    leases = Leases(server)
+    leases = Leases(server, 30)
     leases.hold()
     leases.release()
     server.close()
