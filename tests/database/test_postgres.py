@@ -20,6 +20,7 @@ from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.ledger import Ledger
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.tables import SCHEMA
+from imagerouter_mcp.money import Budget, Exceeded
 from support.postgres import ROLE, SUPERUSER, Cluster, Galleries
 
 TABLES = ("generations", "images", "journal", "deleted", "spent", "changes")
@@ -49,7 +50,7 @@ def lease(postgres_server: PostgresServer) -> Iterator[Callable[..., Leases]]:
 def work(journal: Journal, fingerprint: str = "same") -> str:
     """Have a request leave; return its handle."""
     ((handle,), _) = journal.begin(fingerprint, [("a fox", "vendor/model")], again=False)
-    journal.reserve([reservation(handle)], None, today())
+    journal.reserve([reservation(handle)])
     assert journal.leaves(handle)
     return handle
 
@@ -152,13 +153,13 @@ def test_many_at_once_pass_no_budget(
     ]
     start = threading.Barrier(len(journals))
 
-    def reserve(journal: Journal, handle: str) -> Decimal | None:
+    def reserve(journal: Journal, handle: str) -> Exceeded | None:
         start.wait()
-        return journal.reserve([reservation(handle)], Decimal("0.12"), today())
+        return journal.reserve([reservation(handle)], [Budget(Decimal("0.12"), today(), today())])
 
     with ThreadPoolExecutor(len(journals)) as threads:
         refused = [each for each in threads.map(reserve, journals, handles) if each is not None]
-    assert refused == [Decimal("0.12")] * 5
+    assert [each.committed for each in refused] == [Decimal("0.12")] * 5
 
 
 def test_what_a_server_works_on_is_left_to_it_until_its_lease_ends(
@@ -169,7 +170,7 @@ def test_what_a_server_works_on_is_left_to_it_until_its_lease_ends(
     first, second = Journal(database, silent), Journal(database, alive)
     sent = work(first)
     ((queued,), _) = first.begin("queued", [("a fox", "m")], again=False)
-    first.reserve([reservation(queued)], None, today())
+    first.reserve([reservation(queued)])
     assert second.adopt([]) == []
     silent.release()  # as if it had been silent for long
 
