@@ -21,7 +21,7 @@ from imagerouter_mcp.sandbox.service import drawn_results
 from imagerouter_mcp.sandbox.service.accounts import KEY, Accounts
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
-from support.distribution import FilesTogether
+from support.distribution import FilesTogether, longest_first
 from support.faulty_sandbox import running_faulty_sandbox
 
 if TYPE_CHECKING:
@@ -256,6 +256,11 @@ def pytest_configure() -> None:
     if hasattr(time, "tzset"):
         os.environ["TZ"] = f"Noon{datetime.now(UTC).hour - 12:+}"
         time.tzset()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the files that take longest run first."""
+    items.sort(key=longest_first)
 
 
 @pytest.hookimpl(optionalhook=True)

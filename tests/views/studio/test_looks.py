@@ -68,6 +68,7 @@ STATES: dict[str, Callable[[Page], Awaitable[None]]] = {
 }
 
 
+@pytest.mark.long
 async def test_every_state_is_accessible_and_fits_a_phone(page: Page, studio: Studio) -> None:
     await _empty(page)
     await _check(page, "empty")

@@ -75,7 +75,7 @@ export class GalleryGrid {
     const width = this.element.clientWidth;
     if (!width) return;
     const least = WIDTHS.findLast(([from]) => width >= from)[1];
-    const columns = Math.max(2, Math.floor((width + CELL_GAP) / (least + TILE_GAP)));
+    const columns = Math.max(2, Math.floor((width + CELL_GAP) / (least + CELL_GAP)));
     const seen = this.#columns ? this.#firstRow() * this.#columns : 0;
     const cell = (width - CELL_GAP * (columns - 1)) / columns;
     if (columns === this.#columns && cell === this.#cell) return;
