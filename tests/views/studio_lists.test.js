@@ -56,6 +56,22 @@ test("pictures that come into sight together are asked for together, and again i
   assert.equal(tiles.filter(({ src }) => src).length, 8);
 });
 
+test("nothing is asked for while pictures fly past, and then what is in sight", async () => {
+  const { calls, load } = loading();
+  const thumbnails = new Thumbnails(load);
+  const [passed, seen] = [picture(), picture()];
+  thumbnails.pause();
+  thumbnails.show(passed, "img_1");
+  await settled();
+  thumbnails.forget(passed);
+  thumbnails.show(seen, "img_2");
+  await settled();
+  assert.equal(calls.length, 0);
+  thumbnails.resume();
+  await settled();
+  assert.deepEqual(calls.map(({ what }) => what), [["img_2"]]);
+});
+
 test("a flight past many pictures stops what nobody sees any more", async () => {
   const { calls, load } = loading();
   const thumbnails = new Thumbnails(load);

@@ -73,7 +73,9 @@ def selected(mask: Image.Image) -> tuple[float, float, float, float]:
     return tuple(side / mask.size[at % 2] for at, side in enumerate(box))  # pyright: ignore[reportReturnType] - four
 
 
-@pytest.mark.parametrize("host", [SUNPEAK, INSPECTOR], ids=["sunpeak", "inspector"])
+@pytest.mark.parametrize(
+    "host", [pytest.param(SUNPEAK, marks=pytest.mark.long), INSPECTOR], ids=["sunpeak", "inspector"]
+)
 async def test_a_painted_edit_changes_the_painted_part_and_leaves_the_rest_alone(
     chat: Chats, host: Host, journal: Journal
 ) -> None:
@@ -112,6 +114,7 @@ async def test_the_part_of_a_result_is_outlined_on_demand(chat: Chats) -> None:
         await expect(outline).to_be_hidden()
 
 
+@pytest.mark.long
 async def test_brush_eraser_box_undo_redo_invert_and_clear_do_what_they_say(chat: Chats) -> None:
     async with chat() as page:
         canvas = await begin_painting(page)
@@ -183,6 +186,7 @@ async def test_a_zoomed_picture_is_painted_where_it_is_seen(chat: Chats) -> None
     assert ((left + right) / 2, (top + bottom) / 2) == pytest.approx((across, down), abs=0.01)
 
 
+@pytest.mark.long
 async def test_a_finger_paints_without_scrolling(chat: Chats) -> None:
     async with chat(page={"has_touch": True, "viewport": {"width": 390, "height": 300}}) as page:
         canvas = await begin_painting(page)

@@ -9,6 +9,10 @@ const CELL_GAP = 6;
 const BEYOND = 2;
 /** Bytes of a video that is fetched for the sake of its first frame. */
 const LARGEST_VIDEO = 30e6;
+/** The share of a screen that passes in one frame when nobody can look at single pictures. */
+const HURRIED = 1 / 16;
+/** Milliseconds without such a frame after which pictures are worth fetching again. */
+const CALM = 100;
 /** The least width of a cell, by the width of the gallery. */
 const WIDTHS = [[0, 96], [560, 148], [1000, 188]];
 const DATE = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "short" });
@@ -23,6 +27,8 @@ export class GalleryGrid {
   #cell = 0;
   #active = 0;
   #planned = false;
+  #scrolled = 0;
+  #calm;
 
   /**
    * @param {import("./gallery_pages.js").GalleryPages} pages What there is to show.
@@ -106,8 +112,20 @@ export class GalleryGrid {
     this.#planned = true;
     requestAnimationFrame(() => {
       this.#planned = false;
+      this.#noteSpeed();
       this.#follow();
     });
+  }
+
+  /** Fetch no pictures while they fly past: decoding them would make the scrolling stutter. */
+  #noteSpeed() {
+    const passed = Math.abs(scrollY - this.#scrolled);
+    this.#scrolled = scrollY;
+    if (passed <= innerHeight * HURRIED) return;
+    const sources = [this.#thumbnails, this.#stills];
+    sources.forEach((source) => source.pause());
+    clearTimeout(this.#calm);
+    this.#calm = setTimeout(() => sources.forEach((source) => source.resume()), CALM);
   }
 
   /** Draw all rows in sight. */

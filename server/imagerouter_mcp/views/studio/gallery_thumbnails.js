@@ -13,6 +13,7 @@ export class Thumbnails extends EventTarget {
   #waiting = new Map();
   #requests = new Set();
   #planned = false;
+  #paused = false;
 
   /**
    * @param {(handles: string[], signal: AbortSignal) => Promise<[string, Blob][]>} load
@@ -45,6 +46,17 @@ export class Thumbnails extends EventTarget {
     if (this.#waiting.delete(image)) this.#plan();
   }
 
+  /** Ask for nothing until `resume`. */
+  pause() {
+    this.#paused = true;
+  }
+
+  /** Ask for what is waited for by now. */
+  resume() {
+    this.#paused = false;
+    this.#plan();
+  }
+
   /** Ask when all elements of this turn have said what they show, so that few requests do. */
   #plan() {
     if (this.#planned) return;
@@ -56,6 +68,7 @@ export class Thumbnails extends EventTarget {
   }
 
   #ask() {
+    if (this.#paused) return;
     const wanted = new Set(this.#waiting.values());
     for (const { handles, stop } of this.#requests) {
       if (!handles.some((handle) => wanted.has(handle))) stop.abort();
