@@ -50,9 +50,9 @@ export class GalleryGrid {
     pages.addEventListener("loaded", () => this.#draw());
   }
 
-  /** Whether the newest pictures are in sight. */
+  /** Whether the newest pictures are in sight, or would be if there were some. */
   get atTop() {
-    return this.element.getBoundingClientRect().top > -this.#cell / 2;
+    return this.element.getBoundingClientRect().top >= -this.#cell / 2;
   }
 
   /** Move the focus to a picture, and scroll it into sight. */
