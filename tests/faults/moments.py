@@ -34,7 +34,7 @@ def begin_preparing(scene: Scene, host: RawHost, prompt: str) -> int:
 def begin_queued(scene: Scene, host: RawHost, prompt: str) -> int:
     """A call that waits for its turn, behind another one."""
     first = new_prompt("the first in the queue")
-    host.begin("generate_image", **picture(first, SOON))
+    host.begin("generate_image", **picture(first, "sandbox/slow-5"))  # a busy machine needs time to look
     scene.wait_asked(first)
     number, _ = host.ask("generate_image", **picture(prompt, QUICK))
     scene.wait_state(host, prompt, "queued")
