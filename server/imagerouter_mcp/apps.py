@@ -167,8 +167,9 @@ class PersonalApps:
         idle = [
             person for person, opened in self._opened.items() if not opened.users and not opened.app.at_work
         ]
-        for person in idle[:-MOST_IDLE]:
-            await self._opened.pop(person).app.close()
+        # All are taken out at once: while one is being closed, a request may come for the person of the next.
+        for closing in [self._opened.pop(person) for person in idle[:-MOST_IDLE]]:
+            await closing.app.close()
 
 
 @asynccontextmanager
