@@ -186,7 +186,12 @@ _INITIALIZE = {
 
 @asynccontextmanager
 async def sign_in_server(
-    folder: Path, *, per_second: float = 10_000, database_url: str | None = None, base_url: str | None = None
+    folder: Path,
+    *,
+    per_second: float = 10_000,
+    database_url: str | None = None,
+    base_url: str | None = None,
+    **changed: object,
 ) -> AsyncGenerator[SignInServer]:
     """Run a server that people sign in to.
 
@@ -195,6 +200,7 @@ async def sign_in_server(
         per_second: How many requests each limit of sign-in allows; tests send more than people do.
         database_url: PostgreSQL, if it keeps its records there.
         base_url: The service that makes pictures, if any are made.
+        changed: Further settings.
     """
     settings = Settings(
         api_key=SecretStr(KEY if base_url else "sk-a-test"),
@@ -207,6 +213,7 @@ async def sign_in_server(
     )
     if base_url:
         settings = settings.model_copy(update={"base_url": base_url})
+    settings = settings.model_copy(update=changed)
     async with AsyncExitStack() as running:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(oauth_routes, "REQUESTS_PER_SECOND", per_second)

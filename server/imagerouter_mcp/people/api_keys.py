@@ -147,7 +147,7 @@ def unreadable_keys(keys: ApiKeys) -> str:
     return f"{what} imagerouter-mcp people keys list shows whose." if unreadable else ""
 
 
-def owner_words(stored: StoredKey | None) -> str:
+def in_words(stored: StoredKey | None) -> str:
     """Describe a person's key, of which at most the last four characters are shown."""
     if stored is None:
         return "no key of their own"

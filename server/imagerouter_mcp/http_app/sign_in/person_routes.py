@@ -11,6 +11,7 @@ from starlette.routing import Route
 from imagerouter_mcp.http_app.exposure import MCP_PATH, STUDIO_CLIENT
 from imagerouter_mcp.http_app.sign_in.cookies import Cookies
 from imagerouter_mcp.http_app.sign_in.limit import Limit
+from imagerouter_mcp.http_app.sign_in.own_key_pages import OwnKeyPages
 from imagerouter_mcp.http_app.sign_in.pages import notice_page, page, shown_if
 from imagerouter_mcp.http_app.sign_in.provider import AuthorizationServer
 from imagerouter_mcp.http_app.sign_in.registered_client import (
@@ -42,16 +43,25 @@ class PersonRoutes:
         issuer: The server's own origin.
         cookies: Binds requests to browsers, and browsers to people.
         name_of: Names people.
+        own_keys: Asks people for ImageRouter keys of their own; None where the operator pays for all.
     """
 
     def __init__(
-        self, sign_in: SignIn, server: AuthorizationServer, issuer: str, cookies: Cookies, name_of: NameOf
+        self,
+        sign_in: SignIn,
+        server: AuthorizationServer,
+        issuer: str,
+        cookies: Cookies,
+        name_of: NameOf,
+        *,
+        own_keys: OwnKeyPages | None = None,
     ) -> None:
         self._sign_in = sign_in
         self._server = server
         self._issuer = issuer
         self._cookies = cookies
         self._name_of = name_of
+        self._own_keys = own_keys
         self._codes = Limit(CODES_PER_SECOND)
         self.routes = [
             Route(CONSENT, self._show_consent, methods=["GET"]),
@@ -60,6 +70,7 @@ class PersonRoutes:
             Route(SIGN_IN_PAGE, self._accept, methods=["POST"]),
             Route(INVITATION, self._show_sign_in, methods=["GET"]),
             Route(SIGN_OUT, self._sign_out, methods=["POST"]),
+            *(own_keys.routes(self) if own_keys else ()),
         ]
 
     async def person(self, request: Request) -> tuple[str, str] | None:
@@ -88,11 +99,13 @@ class PersonRoutes:
             return RedirectResponse(_with_request(SIGN_IN_PAGE, handle), _SEE_OTHER)
         if asked.by_own_page:
             return await self._decided(request, handle, person[0])
+        if self._own_keys and (way := await self._own_keys.ask(request, person[0], handle)):
+            return way
         client = await self._server.get_client(asked.client)
         return _over() if client is None else _consent_page(client, asked, person[1], handle)
 
     async def _decide(self, request: Request) -> Response:
-        if not await self._is_from_our_page(request):
+        if not await self.is_from_our_page(request):
             return _not_ours()
         form = await request.form()
         handle = str(form.get("request", ""))
@@ -127,12 +140,16 @@ class PersonRoutes:
         person = await self.person(request)
         if person and request.url.path == SIGN_IN_PAGE:
             return page(
-                "signed_in", title="You are signed in", name=person[1], address=self._issuer + MCP_PATH
+                "signed_in",
+                title="You are signed in",
+                name=person[1],
+                address=self._issuer + MCP_PATH,
+                own_key=shown_if(self._own_keys),
             )
         return _sign_in_page(handle)
 
     async def _accept(self, request: Request) -> Response:
-        if not await self._is_from_our_page(request):
+        if not await self.is_from_our_page(request):
             return _not_ours()
         form = await request.form()
         handle = str(form.get("request", ""))
@@ -148,7 +165,7 @@ class PersonRoutes:
         return await self.let_in(request, person, handle)
 
     async def _sign_out(self, request: Request) -> Response:
-        if not await self._is_from_our_page(request):
+        if not await self.is_from_our_page(request):
             return _not_ours()
         form = await request.form()
         await to_thread.run_sync(self._sign_in.browsers.sign_out, self._cookies.signed_in(request))
@@ -159,7 +176,7 @@ class PersonRoutes:
     def _go_on(self, handle: str) -> Response:
         return RedirectResponse(_with_request(CONSENT if handle else SIGN_IN_PAGE, handle), _SEE_OTHER)
 
-    async def _is_from_our_page(self, request: Request) -> bool:
+    async def is_from_our_page(self, request: Request) -> bool:
         """Return whether a form can come from our own page, as browsers tell."""
         sites, origins = request.headers.getlist("sec-fetch-site"), request.headers.getlist("origin")
         sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -14,6 +14,7 @@ from imagerouter_mcp.http_app.sign_in.cookies import Cookies
 from imagerouter_mcp.http_app.sign_in.limit import Limit
 from imagerouter_mcp.http_app.sign_in.metadata_routes import metadata_routes
 from imagerouter_mcp.http_app.sign_in.oauth_routes import oauth_routes
+from imagerouter_mcp.http_app.sign_in.own_key_pages import OwnKeyPages
 from imagerouter_mcp.http_app.sign_in.pages import file_routes
 from imagerouter_mcp.http_app.sign_in.person_routes import NameOf, PersonRoutes
 from imagerouter_mcp.http_app.sign_in.provider import AuthorizationServer, SecretOf
@@ -41,7 +42,7 @@ class SignInApp:
         issuer = links.base_url
         cookies = Cookies(secure=issuer.startswith("https://"))
         server = AuthorizationServer(sign_in, issuer + MCP_PATH, _secrets(links))
-        people = PersonRoutes(sign_in, server, issuer, cookies, _names(apps))
+        people = PersonRoutes(sign_in, server, issuer, cookies, _names(apps), own_keys=_own_keys(apps))
         router = Router(
             [
                 *metadata_routes(issuer),
@@ -75,6 +76,13 @@ class SignInApp:
 
 def _secrets(links: Links) -> SecretOf:
     return lambda client: links.derive(f"client secret\n{client}").hex()
+
+
+def _own_keys(apps: Apps) -> OwnKeyPages | None:
+    shared = apps.operator.shared
+    if shared.api_keys is None:
+        return None
+    return OwnKeyPages(shared.api_keys, lambda: shared.keys, required=apps.settings.own_keys == "required")
 
 
 def _names(apps: Apps) -> NameOf:
