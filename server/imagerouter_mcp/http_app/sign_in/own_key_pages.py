@@ -118,6 +118,7 @@ class OwnKeyPages:
             required=shown_if(self._required),
             stored=shown_if(stored),
             state=_state(stored),
+            skip="Go on without a change" if stored else "Go on without a key",
             button="Replace the key" if stored else "Store the key",
             handle=handle,
             complaint=complaint,
