@@ -8,10 +8,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 import obstore
 from obstore.exceptions import BaseError
@@ -62,7 +64,6 @@ class SeaweedFS:
             "AWS_SECRET_ACCESS_KEY": secret,
             "AWS_ENDPOINT": self.endpoint,
             "AWS_REGION": "us-east-1",
-            "AWS_ALLOW_HTTP": "true",
         }
 
     def start(self) -> None:
@@ -143,6 +144,70 @@ class SeaweedFS:
             client_options={"allow_http": True, "timeout": "5s"},
             retry_config={"max_retries": 0},
         )
+
+
+Manner = Literal["open", "shut", "silent", "garbage"]
+
+
+class Gate:
+    """Stands before an object store, and can be in the way; call `close` at the end.
+
+    Args:
+        store: What it leads to.
+    """
+
+    def __init__(self, store: SeaweedFS) -> None:
+        self.manner: Manner = "open"
+        self._target = ("127.0.0.1", int(store.endpoint.rpartition(":")[2]))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._connections: list[socket.socket] = []
+        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def behave(self, manner: Manner) -> None:
+        """Let requests through, refuse them, answer none, or answer nonsense; break what is under way off."""
+        self.manner = manner
+        for each in self._connections:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        self._connections.clear()
+
+    def close(self) -> None:
+        """Listen no longer."""
+        self.behave("shut")
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._connections.append(connection)
+            if self.manner == "shut":
+                connection.close()
+            elif self.manner != "silent":
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        if self.manner == "garbage":
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\nnonsense"
+                )
+            return
+        onward = socket.create_connection(self._target)
+        self._connections.append(onward)
+        threading.Thread(target=_pour, args=(onward, connection), daemon=True).start()
+        _pour(connection, onward)
+
+
+def _pour(source: socket.socket, target: socket.socket) -> None:
+    with source, target, suppress(OSError):
+        while content := source.recv(65536):
+            target.sendall(content)
+        target.shutdown(socket.SHUT_WR)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -39,7 +39,12 @@ _WHOLE_BYTES = 32 * 2**20
 """Up to this size an object is sent in one request, which can say that it must be new."""
 _READ_BYTES = 2**20
 _LOGGED = 300
-_CLIENT_OPTIONS: "ClientConfig" = {"connect_timeout": "5s", "read_timeout": "20s", "timeout": "300s"}
+_CLIENT_OPTIONS: "ClientConfig" = {
+    "connect_timeout": "5s",
+    "read_timeout": "20s",
+    "timeout": "300s",
+    "allow_http": True,  # where the operator names such an address
+}
 _RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
 
 
