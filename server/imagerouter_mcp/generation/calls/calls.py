@@ -230,6 +230,7 @@ class Calls:
             order.generations,
             again=again,
             join_delivered=not self._repeats_are_meant,
+            own_key=payer.own,
         )
         async with self._entering:
             await self._settle()
