@@ -112,6 +112,12 @@ class Visitor:
         """Enter the code of an invitation."""
         return await self.http.post("/sign-in", data={"code": code, "request": handle})
 
+    async def begin(self, handle: str = "") -> str:
+        """Press the button of the provider, and return where the browser is sent."""
+        answer = await self.http.post("/sign-in/openid", data={"request": handle})
+        assert answer.status_code == 303, answer.text
+        return answer.headers["location"]
+
     async def consent_handle(self, asked: httpx.Response) -> str:
         """Open the page of consent and return the handle in its form."""
         page = await self.http.get(asked.headers["location"])
@@ -185,7 +191,11 @@ _INITIALIZE = {
 
 @asynccontextmanager
 async def sign_in_server(
-    folder: Path, *, per_second: float = 10_000, database_url: str | None = None
+    folder: Path,
+    *,
+    per_second: float = 10_000,
+    database_url: str | None = None,
+    **further: Any,  # noqa: ANN401 - settings of any type
 ) -> AsyncGenerator[SignInServer]:
     """Run a server that people sign in to.
 
@@ -193,6 +203,7 @@ async def sign_in_server(
         folder: Where it keeps everything.
         per_second: How many requests each limit of sign-in allows; tests send more than people do.
         database_url: PostgreSQL, if it keeps its records there.
+        further: Further settings.
     """
     settings = Settings(
         api_key=SecretStr("sk-a-test"),
@@ -202,6 +213,7 @@ async def sign_in_server(
         database_url=SecretStr(database_url) if database_url else None,
         people=True,
         remote=True,
+        **further,
     )
     async with AsyncExitStack() as running:
         with pytest.MonkeyPatch.context() as patch:

@@ -3,7 +3,7 @@
 from mcp.server.transport_security import RequestBodyLimitMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.routing import Router
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from imagerouter_mcp.apps import Apps
@@ -14,11 +14,14 @@ from imagerouter_mcp.http_app.sign_in.cookies import Cookies
 from imagerouter_mcp.http_app.sign_in.limit import Limit
 from imagerouter_mcp.http_app.sign_in.metadata_routes import metadata_routes
 from imagerouter_mcp.http_app.sign_in.oauth_routes import oauth_routes
+from imagerouter_mcp.http_app.sign_in.openid_routes import OpenIdRoutes
 from imagerouter_mcp.http_app.sign_in.pages import file_routes
 from imagerouter_mcp.http_app.sign_in.person_routes import NameOf, PersonRoutes
 from imagerouter_mcp.http_app.sign_in.provider import AuthorizationServer, SecretOf
-from imagerouter_mcp.http_app.sign_in_paths import FOR_CLIENTS, SIGN_IN_PATHS
+from imagerouter_mcp.http_app.sign_in_paths import CALLBACK, FOR_CLIENTS, SIGN_IN_PATHS
+from imagerouter_mcp.sign_in.openid import OpenIdProvider
 from imagerouter_mcp.sign_in.sign_in import SignIn
+from imagerouter_mcp.wiring import Shared
 
 MOST_BODY_BYTES = 64 * 1024
 PAGES_PER_SECOND = 10.0
@@ -41,12 +44,15 @@ class SignInApp:
         issuer = links.base_url
         cookies = Cookies(secure=issuer.startswith("https://"))
         server = AuthorizationServer(sign_in, issuer + MCP_PATH, _secrets(links))
-        people = PersonRoutes(sign_in, server, issuer, cookies, _names(apps))
+        provider = _provider(apps.operator.shared, issuer)
+        provided = provider.name if provider else None
+        persons = PersonRoutes(sign_in, server, issuer, cookies, _names(apps), provider=provided)
         router = Router(
             [
                 *metadata_routes(issuer),
                 *oauth_routes(server, issuer, issuer + MCP_PATH, cookies),
-                *people.routes,
+                *persons.routes,
+                *_openid_routes(provider, apps.operator.shared, persons, cookies),
                 *file_routes(),
             ]
         )
@@ -75,6 +81,18 @@ class SignInApp:
 
 def _secrets(links: Links) -> SecretOf:
     return lambda client: links.derive(f"client secret\n{client}").hex()
+
+
+def _provider(shared: Shared, issuer: str) -> OpenIdProvider | None:
+    return OpenIdProvider(shared.issuer, shared.settings, issuer + CALLBACK) if shared.issuer else None
+
+
+def _openid_routes(
+    provider: OpenIdProvider | None, shared: Shared, persons: PersonRoutes, cookies: Cookies
+) -> list[Route]:
+    if provider is None or shared.people is None:
+        return []
+    return OpenIdRoutes(provider, shared.sign_in.openid_sign_ins, shared.people, persons, cookies).routes
 
 
 def _names(apps: Apps) -> NameOf:
