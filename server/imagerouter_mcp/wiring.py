@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from imagerouter_mcp.generation.allowance import Allowance
     from imagerouter_mcp.generation.calls.calls import Calls
     from imagerouter_mcp.generation.calls.collect import Collector
+    from imagerouter_mcp.generation.calls.keys_in_use import KeysInUse
     from imagerouter_mcp.generation.calls.order import Planner
-    from imagerouter_mcp.generation.calls.pace import Pace
+    from imagerouter_mcp.generation.calls.payer import Payer
     from imagerouter_mcp.generation.calls.run import Runner
     from imagerouter_mcp.generation.delivery import Delivery
     from imagerouter_mcp.generation.descriptors import Descriptors
@@ -148,11 +149,11 @@ class Shared:
         return Descriptors()
 
     @cached_property
-    def pace(self) -> "Pace":
-        """Whose turn it is to send."""
-        from imagerouter_mcp.generation.calls.pace import Pace
+    def keys(self) -> "KeysInUse":
+        """The API keys that calls are paid with."""
+        from imagerouter_mcp.generation.calls.keys_in_use import KeysInUse
 
-        return Pace(self.settings.concurrency, self.client.rate)
+        return KeysInUse(self.client, self.settings.key, self.settings.concurrency)
 
     @cached_property
     def _http(self):  # noqa: ANN202 - only api/ and fetch.py name httpx
@@ -190,8 +191,8 @@ class Shared:
 
     def stop(self) -> None:
         """Send nothing more."""
-        if "pace" in self.__dict__:
-            self.pace.stop()
+        if "keys" in self.__dict__:
+            self.keys.stop()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -436,9 +437,16 @@ class App:
             self._collector,
             lambda: self.sources,
             lambda: self._runner,
+            self.payer,
             recount=self.allowance.recount if self.shared.people else None,
             repeats_are_meant=self.typed,
         )
+
+    async def payer(self) -> "Payer":
+        """Return whose key pays for what the present request asks for."""
+        from imagerouter_mcp.generation.calls.payer import Payer
+
+        return Payer(self.shared.keys.operator)
 
     @cached_property
     def _collector(self) -> "Collector":
@@ -452,9 +460,7 @@ class App:
         from imagerouter_mcp.generation.calls.send import Sender
 
         sender = Sender(
-            client=self.client,
             person=self.person.id,
-            pace=self.shared.pace,
             journal=self.journal,
             answers=self.answers,
             gallery=self.gallery,

@@ -293,14 +293,15 @@ class Sources:
         return await self.last_made(order.session, without)
 
     async def fingerprint(self, order: Order) -> str:
-        """Return the same text for orders that ask for the same from the same sources.
+        """Return the same text for orders that ask for the same from the same sources, paid by the same key.
 
         Files are compared by their content, web addresses by their text: see `fetched`.
         """
         first = order.requests[0]
         sources = [[text, await self._content(text, first.roots)] for text in (*first.images, first.mask)]
         requests = [asdict(replace(request, images=(), mask="", roots=())) for request in order.requests]
-        whole = json.dumps([order.tool, requests, sources])
+        own_key = [order.key] if order.key else []
+        whole = json.dumps([order.tool, requests, sources, *own_key])
         return hashlib.sha256(whole.encode()).hexdigest()
 
     async def fetched(self, order: Order) -> tuple[str, ...]:

@@ -30,10 +30,10 @@ PERSON = "imagerouter_mcp.person"
 """Where a request's scope has the person who sent it; None if anybody may ask for this."""
 CLIENT = "imagerouter_mcp.client"
 """Where it names the client: the person or the session, else the token that it showed and its household."""
-SESSION = "imagerouter_mcp.studio_session"
-"""Where it names the session of the studio that sent it, if one did."""
+LASTS = "imagerouter_mcp.lasts"
+"""Where it has a function that returns whether its sender would still be let in."""
 STUDIO_PER_SECOND = 300
-"""Requests per second for the studio's files, and of a session for its data: scrolling needs many."""
+"""Requests per second for the studio's files, and of a person for its data: scrolling needs many."""
 BURST_SECONDS = 10
 """A client may send this many seconds' worth of its rate at once."""
 MAX_WAIT_SECONDS = 1
@@ -74,13 +74,13 @@ class _Sender:
 
     Attributes:
         person: The person, or None if nobody was recognised.
-        session: The session of the studio, if it is one.
         client: Whose rate counts.
+        lasts: Returns whether the person would still be recognised.
     """
 
     person: Person | None
-    session: str | None
     client: str
+    lasts: Callable[[], Awaitable[bool]]
 
 
 class Admission:
@@ -120,24 +120,35 @@ class Admission:
             await self._app(scope, receive, send)
             return
         sender = await self._sender(scope)
-        rate = self._studio_rate if _is_of_the_page(scope["path"], sender.session) else self._rate
+        rate = self._studio_rate if _is_of_the_page(scope["path"], sender.person) else self._rate
         answer = await self._waited(rate, sender.client, _weight(scope)) or self._permitted(scope, sender)
-        known = {PERSON: sender.person, CLIENT: sender.client, SESSION: sender.session}
+        known = {PERSON: sender.person, CLIENT: sender.client, LASTS: sender.lasts}
         await answer({**scope, **known}, receive, send)
 
     async def _sender(self, scope: Scope) -> _Sender:
         shown, house = _authorization(scope), household(scope.get("client"))
         if session := self._sessions.recognise(shown):
             person = await self._found(self._sessions.person_of(session))
-            return _Sender(person, session, _client(person, f"{session} {house}"))
+            return _Sender(person, _client(person, f"{session} {house}"), self._session_lasts(session))
         if number := self._number(shown):
-            return _Sender(LOCAL, None, f"{number} {house}")
+            return _Sender(LOCAL, f"{number} {house}", _always)
         # Clients without a token must not use up the rate of a client with one at the same address.
         nobody = f"0 {house}"
         if self._people is None:
-            return _Sender(self._anybody(scope["path"]), None, nobody)
-        person = await self._people.by_token(_token(shown)) if _token(shown) else None
-        return _Sender(person, None, _client(person, nobody))
+            return _Sender(self._anybody(scope["path"]), nobody, _always)
+        by_token, token = self._people.by_token, _token(shown)
+        person = await by_token(token) if token else None
+
+        async def lasts() -> bool:
+            return await by_token(token) == person
+
+        return _Sender(person, _client(person, nobody), lasts)
+
+    def _session_lasts(self, session: str) -> Callable[[], Awaitable[bool]]:
+        async def lasts() -> bool:
+            return self._sessions.lasts(session)
+
+        return lasts
 
     async def _found(self, person: str) -> Person | None:
         if person == LOCAL.id:
@@ -182,10 +193,14 @@ class Admission:
         return sum(n * hmac.compare_digest(shown, each) for n, each in enumerate(self._expected, 1))
 
 
-def _is_of_the_page(path: str, session: str | None) -> bool:
+async def _always() -> bool:
+    return True
+
+
+def _is_of_the_page(path: str, person: Person | None) -> bool:
     """Return whether a request is one of the many that the studio's page makes."""
     is_file = path.startswith(STUDIO_FILES) or path == STUDIO_PAGE
-    return is_file or (session is not None and holds_studio_data(path))
+    return is_file or (person is not None and holds_studio_data(path))
 
 
 def _authorization(scope: Scope) -> bytes:

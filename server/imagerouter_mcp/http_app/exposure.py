@@ -17,10 +17,13 @@ PROBES = ("/health", "/ready")
 LINKS = ("/files/", "/uploads/")
 """Prefixes of paths that are protected by a signature, so any page may use them."""
 STUDIO_PAGE = "/studio"
+STUDIO_CLIENT = "studio"
+"""What the page is called as a client of sign-in, where several people sign in."""
 STUDIO = f"{STUDIO_PAGE}/"
 """Prefix of all other paths of the studio."""
 STUDIO_FILES = f"{STUDIO}views/"
 STUDIO_SESSION = f"{STUDIO}session"
+STUDIO_PERSON = f"{STUDIO}person"
 STUDIO_CHANGES = f"{STUDIO}changes"
 STUDIO_OPEN = (STUDIO_PAGE, STUDIO, STUDIO_SESSION)
 """Paths of the studio that need no token, beside its files: the page, and where a code becomes a token."""

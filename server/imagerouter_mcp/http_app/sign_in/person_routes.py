@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from imagerouter_mcp.http_app.exposure import MCP_PATH
+from imagerouter_mcp.http_app.exposure import MCP_PATH, STUDIO_CLIENT
 from imagerouter_mcp.http_app.sign_in.cookies import Cookies
 from imagerouter_mcp.http_app.sign_in.limit import Limit
 from imagerouter_mcp.http_app.sign_in.pages import notice_page, page, shown_if
@@ -95,6 +95,8 @@ class PersonRoutes:
         person = await self.person(request)
         if person is None:
             return RedirectResponse(_with_request(SIGN_IN_PAGE, handle), _SEE_OTHER)
+        if asked.by_own_page:
+            return await self._decided(request, handle, person[0])
         client = await self._server.get_client(asked.client)
         return over() if client is None else _consent_page(client, asked, person[1], handle)
 
@@ -106,11 +108,21 @@ class PersonRoutes:
         person = await self.person(request)
         if person is None:
             return RedirectResponse(_with_request(SIGN_IN_PAGE, handle), _SEE_OTHER)
+        return await self._decided(request, handle, person[0] if form.get("decision") == "allow" else None)
+
+    async def _decided(self, request: Request, handle: str, allowed_by: str | None) -> Response:
+        """Answer a client, once.
+
+        Args:
+            request: The browser's.
+            handle: Of what the client asked for.
+            allowed_by: The id of the person who allows it; None if it is refused.
+        """
         asked = await to_thread.run_sync(self._sign_in.requests.take, self._cookies.asked(request, handle))
         if asked is None:
             return over()
-        if form.get("decision") == "allow":
-            code = await to_thread.run_sync(self._sign_in.grants.give_code, person[0], asked)
+        if allowed_by:
+            code = await to_thread.run_sync(self._sign_in.grants.give_code, allowed_by, asked)
             said = {"code": code}
         else:
             said = {"error": "access_denied", "error_description": "The person did not allow it."}
@@ -196,17 +208,17 @@ class PersonRoutes:
 def _consent_page(
     client: RegisteredClient, asked: AuthorizationRequest, person: str, handle: str
 ) -> Response:
-    is_described = is_document_address(client.client_id)
+    is_described, is_own = is_document_address(client.client_id), client.client_id == STUDIO_CLIENT
     host = urlsplit(client.client_id).netloc if is_described else ""
     target = urlsplit(asked.redirect_uri)
-    local = is_loopback_redirect(asked.redirect_uri)
+    local = is_loopback_redirect(asked.redirect_uri) and not is_own
     return page(
         "consent",
         title="Allow this app?",
         client=one_line(client.client_name or host or "An app without a name", LONGEST_NAME),
         described=shown_if(is_described),
         host=host,
-        unchecked=shown_if(not is_described),
+        unchecked=shown_if(not is_described and not is_own),
         target=target.netloc or f"{target.scheme}:",
         local=shown_if(local),
         elsewhere=shown_if(not local),

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from functools import cache
+from html import escape
 
 from anyio import to_thread
 from mcp.server import MCPServer
@@ -47,24 +48,25 @@ class _File:
         return hashlib.sha256(self.content).hexdigest()[:32]
 
 
-def add_studio_page(server: MCPServer[Apps]) -> None:
+def add_studio_page(server: MCPServer[Apps], issuer: str) -> None:
     """Add `/studio`, and below `/studio/views/` the sheet and the script that the page names.
 
     Args:
         server: The server being built.
+        issuer: The origin at which people sign in; empty if there is only the local person.
     """
 
     @server.custom_route(STUDIO_PAGE, methods=["GET"])
     async def page(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
-        return await _answer(PAGE, request)
+        return await _answer(PAGE, request, issuer)
 
     @server.custom_route(f"{STUDIO_FILES}{{name}}", methods=["GET"])
     async def file(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
-        return await _answer(request.path_params["name"], request)
+        return await _answer(request.path_params["name"], request, issuer)
 
 
-async def _answer(name: str, request: Request) -> Response:
-    file = (await to_thread.run_sync(_files)).get(name)
+async def _answer(name: str, request: Request, issuer: str) -> Response:
+    file = (await to_thread.run_sync(_files, issuer)).get(name)
     if file is None:
         return error_response(404, "The studio has no such file. Load its page again.")
     tag = f'"{file.digest}"'
@@ -75,9 +77,9 @@ async def _answer(name: str, request: Request) -> Response:
 
 
 @cache
-def _files() -> dict[str, _File]:
+def _files(issuer: str) -> dict[str, _File]:
     """Return all files that are served, by their names."""
-    page, files = short(FOLDER + PAGE), dict[str, _File]()
+    page, files = short(FOLDER + PAGE).replace("ISSUER", escape(issuer)), dict[str, _File]()
     for name, content, media_type in (
         (SHEET, joined_sheet(FOLDER + SHEET), "text/css"),
         (SCRIPT, joined(FOLDER + SCRIPT), "text/javascript"),
