@@ -53,12 +53,23 @@ MAX_CLIENTS = 10_000
 """How many clients' rates are remembered; the least recently seen is forgotten first."""
 
 
+class NotRecognisedError(Exception):
+    """Whoever shows a token is not recognised, for a reason of its own.
+
+    Attributes:
+        answer: Says why.
+    """
+
+    def __init__(self, answer: ASGIApp) -> None:
+        self.answer = answer
+
+
 @dataclass(frozen=True, slots=True)
 class Recognition:
     """How the people of a server are recognised.
 
     Attributes:
-        by_token: Returns whose bearer token this is, or None.
+        by_token: Returns whose bearer token this is, or None; may raise `NotRecognisedError`.
         by_id: Returns the person with an id, or None if there is nobody of that id, or no longer.
         challenge: `WWW-Authenticate` of the answer to whoever is not recognised.
     """
@@ -76,11 +87,13 @@ class _Sender:
         person: The person, or None if nobody was recognised.
         client: Whose rate counts.
         lasts: Returns whether the person would still be recognised.
+        refusal: The answer if nobody was recognised, unless it is the usual one.
     """
 
     person: Person | None
     client: str
     lasts: Callable[[], Awaitable[bool]]
+    refusal: ASGIApp | None = None
 
 
 class Admission:
@@ -137,10 +150,16 @@ class Admission:
         if self._people is None:
             return _Sender(self._anybody(scope["path"]), nobody, _always)
         by_token, token = self._people.by_token, _token(shown)
-        person = await by_token(token) if token else None
+        try:
+            person = await by_token(token) if token else None
+        except NotRecognisedError as error:
+            return _Sender(None, nobody, _never, error.answer)
 
         async def lasts() -> bool:
-            return await by_token(token) == person
+            try:
+                return await by_token(token) == person
+            except NotRecognisedError:
+                return False
 
         return _Sender(person, _client(person, nobody), lasts)
 
@@ -179,6 +198,8 @@ class Admission:
         path = scope["path"]
         if sender.person or path.startswith((*LINKS, STUDIO_FILES)) or path in STUDIO_OPEN:
             return self._app
+        if sender.refusal:
+            return sender.refusal
         if self._studio_only or holds_studio_data(path):
             return error_response(401, NO_SESSION, _BEARER)
         if self._people and scope["method"] == "OPTIONS":
@@ -195,6 +216,10 @@ class Admission:
 
 async def _always() -> bool:
     return True
+
+
+async def _never() -> bool:
+    return False
 
 
 def _is_of_the_page(path: str, person: Person | None) -> bool:
