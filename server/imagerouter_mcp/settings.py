@@ -215,6 +215,18 @@ def _allow_rule(value: str) -> str:
     return value
 
 
+def _object_store(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("s3", "gs", "az") or not parts.netloc:
+        raise ValueError("it must be s3://bucket/prefix, gs://bucket/prefix or az://container/prefix")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("it must hold no credentials: the variables of its cloud do")
+    return value.rstrip("/")
+
+
 def _postgres_address(url: SecretStr) -> SecretStr:
     if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
         msg = "it must begin with postgresql://"
@@ -267,6 +279,8 @@ class Settings(BaseSettings):
     """Where the gallery keeps its records."""
     database_url: Annotated[SecretStr, AfterValidator(_postgres_address)] | None = None
     """The PostgreSQL database that keeps the records in place of `data_dir`, for several servers."""
+    object_store: Annotated[str, AfterValidator(_object_store)] | None = None
+    """Where pictures are kept in place of `output_dir`, for several servers: `s3://`, `gs://` or `az://`."""
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 30
     """Seconds of silence, by that database's clock, after which others take a server's calls over."""
     model: str | None = None

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from imagerouter_mcp.gallery.browsing import Browsing
     from imagerouter_mcp.gallery.deletion import Deletion
     from imagerouter_mcp.gallery.journal import Journal
+    from imagerouter_mcp.gallery.kept_files import KeptFiles
     from imagerouter_mcp.gallery.ledger import Ledger
+    from imagerouter_mcp.gallery.object_store import ObjectStore
     from imagerouter_mcp.gallery.records import Gallery
     from imagerouter_mcp.gallery.signed_links import Links
     from imagerouter_mcp.gallery.thumbnails import Thumbnails
@@ -175,6 +177,24 @@ class Shared:
         return postgres_server(self.settings.database_url)
 
     @cached_property
+    def objects(self) -> "ObjectStore | None":
+        """Where all files are kept; None if each is in a folder.
+
+        Raises:
+            ConfigurationError: It is named, and what connects to it is not installed or set wrongly.
+        """
+        if self.settings.object_store is None:
+            return None
+        try:
+            from imagerouter_mcp.gallery.object_store import open_object_store
+        except ModuleNotFoundError:
+            raise ConfigurationError(
+                "IMAGEROUTER_OBJECT_STORE is set, but what connects to it is not installed.",
+                "Install imagerouter-mcp[team].",
+            ) from None
+        return open_object_store(self.settings.object_store)
+
+    @cached_property
     def leases(self) -> "Leases | None":
         """Which servers are at work on the database; None without one."""
         if self.postgres is None:
@@ -315,6 +335,16 @@ class App:
         return Browsing(self._opened_database())
 
     @cached_property
+    def files(self) -> "KeptFiles":
+        """The files of finished pictures and videos."""
+        from imagerouter_mcp.gallery.kept_files import KeptFiles
+
+        objects = self.shared.objects
+        if objects and self.person != LOCAL:
+            objects = objects.under(f"people/{self.person.id}")
+        return KeptFiles(self.settings.output_dir, objects)
+
+    @cached_property
     def thumbnails(self) -> "Thumbnails":
         """Small copies of pictures, for people who look through them."""
         from imagerouter_mcp.gallery.thumbnails import Thumbnails
@@ -326,7 +356,7 @@ class App:
         """Removes pictures."""
         from imagerouter_mcp.gallery.deletion import Deletion
 
-        return Deletion(self._database, self.thumbnails, self.settings)
+        return Deletion(self._database, self.thumbnails, self.files, self.settings)
 
     @cached_property
     def journal(self) -> "Journal":
@@ -341,7 +371,7 @@ class App:
         """The service's answers on disk."""
         from imagerouter_mcp.gallery.answers import Answers
 
-        return Answers(self.settings.data_dir)
+        return Answers(self.settings.data_dir, self.files.objects)
 
     @cached_property
     def ledger(self) -> "Ledger":
@@ -355,7 +385,7 @@ class App:
         """Pictures that were sent to this server to be edited."""
         from imagerouter_mcp.gallery.uploads import Uploads
 
-        return Uploads(self.settings.data_dir)
+        return Uploads(self.settings.data_dir, self.files.objects)
 
     @property
     def catalogue(self) -> "Catalogue":
@@ -389,21 +419,25 @@ class App:
 
         self._ensure_temporary_folder()
         reader = SourceReader(self.fetcher, expand, self.settings.source_folders)
-        return Sources(reader, self.gallery, self.uploads, self.shared.descriptors, self._is_newer)
+        return Sources(
+            reader, self.gallery, self.files, self.uploads, self.shared.descriptors, is_newer=self._is_newer
+        )
 
     @cached_property
     def delivery(self) -> "Delivery":
         """Stores results, and restores them."""
         from imagerouter_mcp.generation.delivery import Delivery
 
-        return Delivery(lambda: self.fetcher, self.gallery, self.journal, self.answers, self.settings)
+        return Delivery(
+            lambda: self.fetcher, self.gallery, self.journal, self.answers, self.files, settings=self.settings
+        )
 
     @cached_property
     def step_runner(self) -> "StepRunner":
         """Finishes pictures without a model."""
         from imagerouter_mcp.generation.step_runner import StepRunner
 
-        return StepRunner(self.sources, self.delivery, self.gallery, remote=self.settings.remote)
+        return StepRunner(self.sources, self.delivery, self.gallery, self.files, remote=self.settings.remote)
 
     @cached_property
     def planner(self) -> "Planner":

@@ -4,8 +4,8 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import asdict
 from decimal import Decimal
 from functools import partial
@@ -18,6 +18,7 @@ from anyio import to_thread
 from imagerouter_mcp.cli.chosen_settings import sandbox_records
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.days import today
+from imagerouter_mcp.gallery.entries import Record
 from imagerouter_mcp.http_app.sign_in_paths import INVITATION
 from imagerouter_mcp.http_app.studio.opening_links import running_studio
 from imagerouter_mcp.money import dollars
@@ -232,6 +233,7 @@ async def _remove(people: People, settings: Settings, name: str, *, export: str 
             )
         if export:
             await to_thread.run_sync(_export, app, expand(export))
+        await to_thread.run_sync(_remove_objects, app)
         await to_thread.run_sync(app.deletion.forget_everything)
     comes_back = person.issuer != BY_OPERATOR
     if comes_back:
@@ -276,15 +278,47 @@ def _export(app: App, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise ConfigurationError(f"{folder} is not empty.", "Choose a new folder.")
-        if app.settings.output_dir.is_dir():
+        found = app.gallery.list(None, _ALL)
+        if app.files.objects:
+            _export_objects(app, found, folder)
+        elif app.settings.output_dir.is_dir():
             shutil.copytree(app.settings.output_dir, folder / "pictures")
-        records = [record_fields(record, None) for record in app.gallery.list(None, _ALL)]
+        records = [record_fields(record, None) for record in found]
         text = json.dumps(records, ensure_ascii=False, indent=1)
         (folder / "records.json").write_text(text, "utf-8")
     except OSError as error:
         raise ConfigurationError(
             f"Nothing was deleted: the copy cannot be written to {folder} ({error.strerror or error}).",
             "Choose another folder, or make room there.",
+        ) from None
+
+
+def _export_objects(app: App, records: Sequence[Record], folder: Path) -> None:
+    """Copy the files of records out of the object store, each below its key.
+
+    Raises:
+        OSError: One cannot be had or written.
+    """
+    images = [image for record in records for image in (*record.images, *record.originals)]
+    for path in (image.path for image in images if image.path):
+        target = folder / (path if not path.is_absolute() else Path("pictures", path.name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # it was lost before
+            shutil.copyfile(app.files.bring(path), target)
+
+
+def _remove_objects(app: App) -> None:
+    """Remove what the object store has of a person.
+
+    Raises:
+        ConfigurationError: It does not do it.
+    """
+    try:
+        app.files.remove_all()
+    except OSError as error:
+        raise ConfigurationError(
+            f"The object store may still have pictures: {error.strerror or error}.",
+            "Run this command again when it can be reached; the records are there until then.",
         ) from None
 
 

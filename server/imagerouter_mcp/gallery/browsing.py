@@ -1,6 +1,5 @@
 """Browse the gallery picture by picture: pages of a list that stays as it was while new pictures arrive."""
 
-import os
 from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Any, Literal
 
 from imagerouter_mcp.database.schema import Connection, Database
 from imagerouter_mcp.gallery.days import start_of
+from imagerouter_mcp.gallery.entries import is_here
 from imagerouter_mcp.gallery.query import CONDITION, wanted
 from imagerouter_mcp.gallery.stored_values import StoredRow
 
@@ -98,7 +98,7 @@ class Shown:
     @property
     def here(self) -> bool:
         """Whether its file is there, and may be looked at."""
-        return self.path is not None and os.path.isfile(self.path)  # noqa: PTH113 - `is_file` raises if it may not be
+        return is_here(self.path)
 
     @property
     def kind(self) -> Kind:
