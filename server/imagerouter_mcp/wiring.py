@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from imagerouter_mcp.generation.step_runner import StepRunner
     from imagerouter_mcp.people.api_keys import ApiKeys
     from imagerouter_mcp.people.register import People
+    from imagerouter_mcp.sign_in.issuer import Issuer
     from imagerouter_mcp.sign_in.sign_in import SignIn
 
 
@@ -89,6 +90,25 @@ class Shared:
         from imagerouter_mcp.fetch import Fetcher
 
         return Fetcher(Policy(), self.settings.stall_seconds)
+
+    @cached_property
+    def issuer(self) -> "Issuer | None":
+        """The provider that vouches for people, at which they sign in or whose tokens their apps bring."""
+        address = self.settings.openid_issuer or self.settings.jwt_issuer
+        if address is None:
+            return None
+        from imagerouter_mcp.sign_in.issuer import Issuer
+
+        return Issuer(address, lambda: self._issuer_fetcher)
+
+    @cached_property
+    def _issuer_fetcher(self) -> "Fetcher":
+        """Asks the provider that the operator names, in a private network only if they allow it."""
+        from imagerouter_mcp.addresses import Policy
+        from imagerouter_mcp.fetch import Fetcher
+
+        policy = Policy(allow_private=self.settings.allow_private_issuer)
+        return Fetcher(policy, self.settings.stall_seconds)
 
     @cached_property
     def catalogue(self) -> "Catalogue":
@@ -204,6 +224,8 @@ class Shared:
             self.sign_in.close()
         if "_document_fetcher" in built:
             await self._document_fetcher.aclose()
+        if "_issuer_fetcher" in built:
+            await self._issuer_fetcher.aclose()
         if "_http" in built:
             await self._http.aclose()
         if "fetcher" in built:
@@ -467,8 +489,15 @@ class App:
             lambda: self.shared.keys,
             self.shared.api_keys,
             required=self.settings.own_keys == "required",
-            page=f"{self.links.base_url}{API_KEY_PAGE}" if self.links else "",
+            page=self._api_key_page,
         )
+
+    @property
+    def _api_key_page(self) -> str:
+        """The address where the person stores a key; "" where people sign in elsewhere."""
+        if self.links is None or self.settings.jwt_issuer:
+            return ""
+        return self.links.base_url + API_KEY_PAGE
 
     @cached_property
     def _collector(self) -> "Collector":

@@ -27,6 +27,12 @@ _MIGRATIONS = (
     );
     """,
     """
+    CREATE TABLE blocked_people (       -- who is not let in, whatever they show
+        id TEXT PRIMARY KEY,            -- also of people who were removed
+        name TEXT NOT NULL
+    );
+    """,
+    """
     CREATE TABLE api_keys (             -- ImageRouter keys of people who pay themselves
         person TEXT PRIMARY KEY REFERENCES people (id) ON DELETE CASCADE,
         encrypted TEXT NOT NULL,        -- together with the person's id

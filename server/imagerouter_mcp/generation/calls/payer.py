@@ -43,7 +43,7 @@ class Payers:
         keys: Returns the keys in use.
         stored: Keeps people's own keys; None where the operator pays for all.
         required: Whether people must pay with their own keys.
-        page: The address where people store theirs.
+        page: The address where people store theirs; "" if they do not sign in with a browser.
     """
 
     def __init__(
@@ -100,9 +100,10 @@ class Payers:
 
     @property
     def _next_step(self) -> str:
+        by_themselves = f"store a working key at {self._page} (signed in), or " if self._page else ""
         return (
-            f"They can store a working key at {self._page} (signed in), or have the operator do so "
-            "(imagerouter-mcp people keys set), or send one in the header X-Api-Key."
+            f"They can {by_themselves}have the operator store one (imagerouter-mcp people keys set), or send "
+            "one in the header X-Api-Key."
         )
 
     async def _stored_was_refused(self, stored: StoredKey, error: AuthenticationError) -> AuthenticationError:

@@ -43,6 +43,7 @@ class PersonRoutes:
         issuer: The server's own origin.
         cookies: Binds requests to browsers, and browsers to people.
         name_of: Names people.
+        provider: What people call the provider at which they can sign in too; None if there is none.
         own_keys: Asks people for ImageRouter keys of their own; None where the operator pays for all.
     """
 
@@ -54,6 +55,7 @@ class PersonRoutes:
         cookies: Cookies,
         name_of: NameOf,
         *,
+        provider: str | None,
         own_keys: OwnKeyPages | None = None,
     ) -> None:
         self._sign_in = sign_in
@@ -62,6 +64,7 @@ class PersonRoutes:
         self._cookies = cookies
         self._name_of = name_of
         self._own_keys = own_keys
+        self._provider = provider
         self._codes = Limit(CODES_PER_SECOND)
         self.routes = [
             Route(CONSENT, self._show_consent, methods=["GET"]),
@@ -93,7 +96,7 @@ class PersonRoutes:
         handle = request.query_params.get("request", "")
         asked = await to_thread.run_sync(self._sign_in.requests.find, self._cookies.asked(request, handle))
         if asked is None:
-            return _over()
+            return over()
         person = await self.person(request)
         if person is None:
             return RedirectResponse(_with_request(SIGN_IN_PAGE, handle), _SEE_OTHER)
@@ -102,11 +105,11 @@ class PersonRoutes:
         if self._own_keys and (way := await self._own_keys.ask(request, person[0], handle)):
             return way
         client = await self._server.get_client(asked.client)
-        return _over() if client is None else _consent_page(client, asked, person[1], handle)
+        return over() if client is None else _consent_page(client, asked, person[1], handle)
 
     async def _decide(self, request: Request) -> Response:
         if not await self.is_from_our_page(request):
-            return _not_ours()
+            return not_from_our_page()
         form = await request.form()
         handle = str(form.get("request", ""))
         person = await self.person(request)
@@ -124,7 +127,7 @@ class PersonRoutes:
         """
         asked = await to_thread.run_sync(self._sign_in.requests.take, self._cookies.asked(request, handle))
         if asked is None:
-            return _over()
+            return over()
         if allowed_by:
             code = await to_thread.run_sync(self._sign_in.grants.give_code, allowed_by, asked)
             said = {"code": code}
@@ -146,18 +149,20 @@ class PersonRoutes:
                 address=self._issuer + MCP_PATH,
                 own_key=shown_if(self._own_keys),
             )
-        return _sign_in_page(handle)
+        return self._sign_in_page(handle, opened=request.url.path == INVITATION)
 
     async def _accept(self, request: Request) -> Response:
         if not await self.is_from_our_page(request):
-            return _not_ours()
+            return not_from_our_page()
         form = await request.form()
         handle = str(form.get("request", ""))
         if self._codes.refuses(request):
-            return _sign_in_page(handle, "Too many codes were tried. Wait a minute, then try again.", 429)
+            return self._sign_in_page(
+                handle, "Too many codes were tried. Wait a minute, then try again.", 429
+            )
         person = await to_thread.run_sync(self._sign_in.invitations.accept, str(form.get("code", "")))
         if person is None or await self._name_of(person) is None:
-            return _sign_in_page(
+            return self._sign_in_page(
                 handle,
                 "This code does not hold: it is incomplete, too old, or was used. Ask for a new invitation.",
                 403,
@@ -166,12 +171,36 @@ class PersonRoutes:
 
     async def _sign_out(self, request: Request) -> Response:
         if not await self.is_from_our_page(request):
-            return _not_ours()
+            return not_from_our_page()
         form = await request.form()
         await to_thread.run_sync(self._sign_in.browsers.sign_out, self._cookies.signed_in(request))
         answer = RedirectResponse(_with_request(SIGN_IN_PAGE, str(form.get("request", ""))), _SEE_OTHER)
         self._cookies.sign_out(answer)
         return answer
+
+    def _sign_in_page(
+        self, handle: str, complaint: str = "", status: int = 200, *, opened: bool = False
+    ) -> Response:
+        """Return the page on which people say who they are.
+
+        Args:
+            handle: That of the request to go on with, if any.
+            complaint: What is wrong with the code of an invitation that was entered.
+            status: The HTTP status.
+            opened: Whether the person comes with an invitation.
+        """
+        with_code = opened or bool(complaint) or self._provider is None
+        return page(
+            "sign_in",
+            status,
+            title="Sign in",
+            handle=handle,
+            provider=one_line(self._provider or "", LONGEST_NAME),
+            provided=shown_if(self._provider),
+            opened="open" if with_code else "",
+            complaint=complaint,
+            wrong=shown_if(complaint),
+        )
 
     def _go_on(self, handle: str) -> Response:
         return RedirectResponse(_with_request(CONSENT if handle else SIGN_IN_PAGE, handle), _SEE_OTHER)
@@ -209,17 +238,12 @@ def _consent_page(
     )
 
 
-def _sign_in_page(handle: str, complaint: str = "", status: int = 200) -> Response:
-    return page(
-        "sign_in", status, title="Sign in", handle=handle, complaint=complaint, wrong=shown_if(complaint)
-    )
-
-
 def _with_request(path: str, handle: str) -> str:
     return f"{path}?{urlencode({'request': handle})}" if handle else path
 
 
-def _over() -> Response:
+def over() -> Response:
+    """Return the answer to whoever comes with a sign-in that is not waited for."""
     return notice_page(
         400,
         "This sign-in is over",
@@ -228,5 +252,6 @@ def _over() -> Response:
     )
 
 
-def _not_ours() -> Response:
+def not_from_our_page() -> Response:
+    """Return the answer to a form that cannot have come from our own page."""
     return notice_page(403, "This did not come from our page", "Begin again in your app.")
