@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from imagerouter_mcp.apps import open_apps
+from imagerouter_mcp.http_app import admission
 from imagerouter_mcp.people.personal_limits import Limits
 from imagerouter_mcp.people.register import open_register
 from imagerouter_mcp.settings import Settings
@@ -144,3 +145,27 @@ async def test_a_person_who_is_removed_is_not_known_from_the_next_request_on(tea
         with closing(open_register(own)) as people:
             people.remove(anna.person)
         assert (await anna.client.get("/studio/gallery")).status_code == 401
+
+
+async def test_many_people_behind_one_address_are_told_to_sign_in_and_served_whatever_others_there_send(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "MAX_WAIT_SECONDS", 0.05)
+    own = settings.model_copy(update={"people": True, "remote": True, "http_rate": 1})
+    with closing(open_register(own)) as people:
+        everybody = [people.add("operator", str(number), f"Person {number}") for number in range(10)]
+        tokens = [people.new_token(person) for person in everybody]
+    async with people_of(own, "Anna") as (anna,):
+
+        async def status(token: str) -> int:
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            return (await anna.client.get("/mcp", headers=headers)).status_code
+
+        del anna.client.headers["Authorization"]
+        unknown = await asyncio.gather(*(status(token) for token in ["", "wrong"] * 10))
+        assert set(unknown) == {401}, "each is told to sign in, none to wait"
+        served = await asyncio.gather(*(status(token) for token in tokens * 3))
+        assert not {401, 429} & set(served), "each has a rate of their own"
+        flood = [await status(tokens[0]) for _ in range(2 * admission.BURST_SECONDS)]
+        assert flood[-1] == 429
+        assert await status(tokens[1]) not in {401, 429}
