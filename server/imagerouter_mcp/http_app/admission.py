@@ -57,12 +57,23 @@ PersonOf = Callable[[str], Awaitable[Person | None]]
 """A function that returns a person, or None."""
 
 
+class NotRecognisedError(Exception):
+    """Whoever shows a token is not recognised, for a reason of its own.
+
+    Attributes:
+        answer: Says why.
+    """
+
+    def __init__(self, answer: ASGIApp) -> None:
+        self.answer = answer
+
+
 @dataclass(frozen=True, slots=True)
 class Recognition:
     """How the people of a server are recognised.
 
     Attributes:
-        by_token: Returns whose bearer token this is, or None.
+        by_token: Returns whose bearer token this is, or None; may raise `NotRecognisedError`.
         by_id: Returns the person with an id, or None if there is nobody of that id, or no longer.
         challenge: `WWW-Authenticate` of the answer to whoever is not recognised.
     """
@@ -80,11 +91,13 @@ class _Sender:
         person: The person, or None if nobody was recognised.
         client: Whose rate counts.
         lasts: Returns whether the person would still be recognised.
+        refusal: The answer if nobody was recognised, unless it is the usual one.
     """
 
     person: Person | None
     client: str
     lasts: Callable[[], Awaitable[bool]]
+    refusal: ASGIApp | None = None
 
 
 class Admission:
@@ -151,10 +164,16 @@ class Admission:
         if self._people is None:
             return _Sender(self._anybody(scope["path"]), nobody, _always)
         by_token, token = self._people.by_token, _token(shown)
-        person = await self._found_by_token(by_token, token, nobody) if token else None
+        try:
+            person = await self._found_by_token(by_token, token, nobody) if token else None
+        except NotRecognisedError as error:
+            return _Sender(None, nobody, _never, error.answer)
 
         async def lasts() -> bool:
-            return await by_token(token) == person
+            try:
+                return await by_token(token) == person
+            except NotRecognisedError:
+                return False
 
         return _Sender(person, _client(person, nobody), lasts)
 
@@ -211,6 +230,8 @@ class Admission:
         path = scope["path"]
         if sender.person or path.startswith((*LINKS, STUDIO_FILES)) or path in STUDIO_OPEN:
             return None
+        if sender.refusal:
+            return sender.refusal
         if self._studio_only or holds_studio_data(path):
             return error_response(401, NO_SESSION, _BEARER)
         if self._people and scope["method"] == "OPTIONS":
@@ -227,6 +248,10 @@ class Admission:
 
 async def _always() -> bool:
     return True
+
+
+async def _never() -> bool:
+    return False
 
 
 def _too_many(wait: float) -> ASGIApp:
