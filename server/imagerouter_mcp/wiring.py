@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from imagerouter_mcp.generation.sources import Sources
     from imagerouter_mcp.generation.step_runner import StepRunner
     from imagerouter_mcp.people.register import People
+    from imagerouter_mcp.sign_in.issuer import Issuer
     from imagerouter_mcp.sign_in.sign_in import SignIn
 
 
@@ -86,6 +87,25 @@ class Shared:
         from imagerouter_mcp.fetch import Fetcher
 
         return Fetcher(Policy(), self.settings.stall_seconds)
+
+    @cached_property
+    def issuer(self) -> "Issuer | None":
+        """The provider that vouches for people, at which they sign in or whose tokens their apps bring."""
+        address = self.settings.openid_issuer or self.settings.jwt_issuer
+        if address is None:
+            return None
+        from imagerouter_mcp.sign_in.issuer import Issuer
+
+        return Issuer(address, lambda: self._issuer_fetcher)
+
+    @cached_property
+    def _issuer_fetcher(self) -> "Fetcher":
+        """Asks the provider that the operator names, in a private network only if they allow it."""
+        from imagerouter_mcp.addresses import Policy
+        from imagerouter_mcp.fetch import Fetcher
+
+        policy = Policy(allow_private=self.settings.allow_private_issuer)
+        return Fetcher(policy, self.settings.stall_seconds)
 
     @cached_property
     def catalogue(self) -> "Catalogue":
@@ -201,6 +221,8 @@ class Shared:
             self.sign_in.close()
         if "_document_fetcher" in built:
             await self._document_fetcher.aclose()
+        if "_issuer_fetcher" in built:
+            await self._issuer_fetcher.aclose()
         if "_http" in built:
             await self._http.aclose()
         if "fetcher" in built:

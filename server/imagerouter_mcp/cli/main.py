@@ -178,12 +178,14 @@ def _add_people(add: Callable[..., argparse.ArgumentParser]) -> None:
     for word, does in (
         ("add", "let a person in, and print the token that they send"),
         ("token", "give a person another token; the one before ends"),
+        ("block", "let a person in no more, and keep their pictures"),
+        ("allow", "let a person in again, also one who was removed"),
     ):
         what.add_parser(word, help=does).add_argument("name", metavar="NAME", help="what you call them")
     invite = what.add_parser("invite", help="let a person in who signs in with a browser, and print a link")
     invite.add_argument("name", metavar="NAME", help="what you call them")
     invite.add_argument("--days", type=_days, default=7, help="how long the link holds (default %(default)s)")
-    what.add_parser("list", help="show who there is, and their limits")
+    what.add_parser("list", help="show who there is, where they come from, and their limits")
     what.add_parser("spending", help="show what everybody spent today and this month")
     limit = what.add_parser(
         "limit",

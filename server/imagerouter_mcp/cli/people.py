@@ -52,6 +52,8 @@ def run_people(options: argparse.Namespace, *, sandbox: bool) -> int:
         "invite": lambda people: _invite(people, settings, options.name, options.days),
         "token": lambda people: _token(people, options.name),
         "list": _list,
+        "block": lambda people: _block(people, options.name),
+        "allow": lambda people: _allow(people, options.name),
         "limit": lambda people: _limit(people, options),
         "spending": lambda people: anyio.run(_spending, people, settings),
         "remove": lambda people: anyio.run(
@@ -110,11 +112,43 @@ def _tell_token(people: People, person: Person, what: str) -> int:
 
 
 def _list(people: People) -> int:
-    everybody = people.everybody()
+    everybody, blocked = people.everybody(), people.blocked()
     if not everybody:
         print("There is nobody yet. imagerouter-mcp people add NAME lets a person in.")
     for person, limits in everybody:
-        print(f"{person.name} · {person.id} · {_limit_words(limits)}")
+        parts = [
+            person.name,
+            person.id,
+            "" if person.issuer == BY_OPERATOR else f"{person.subject} at {person.issuer}",
+            _limit_words(limits),
+            "blocked" if blocked.pop(person.id, None) else "",
+        ]
+        print(" · ".join(filter(None, parts)))
+    for removed, name in blocked.items():
+        print(f"{name} · {removed} · removed and blocked")
+    return 0
+
+
+def _block(people: People, name: str) -> int:
+    person = people.named(name)
+    people.block(person)
+    print(
+        f"{person.name} is not let in any more, and keeps their pictures. imagerouter-mcp people allow "
+        f"{person.id} lets them in again."
+    )
+    return 0
+
+
+def _allow(people: People, named: str) -> int:
+    blocked = people.blocked()
+    found = [each for each, name in blocked.items() if named in (each, name)]
+    if len(found) != 1:
+        raise ConfigurationError(
+            f"{len(found)} people of this name are blocked." if found else "Nobody of this name is blocked.",
+            "imagerouter-mcp people list shows who is, with their ids; give an id.",
+        )
+    people.allow(found[0])
+    print(f"{blocked[found[0]]} is let in again.")
     return 0
 
 
@@ -201,10 +235,15 @@ async def _remove(people: People, settings: Settings, name: str, *, export: str 
             await to_thread.run_sync(_export, app, expand(export))
         await to_thread.run_sync(_remove_objects, app)
         await to_thread.run_sync(app.deletion.forget_everything)
+    comes_back = person.issuer != BY_OPERATOR
+    if comes_back:
+        people.block(person)
     people.remove(person)
     for folder in (own.output_dir, own.data_dir):
         _delete(folder)
     print(f"{person.name} is removed, with {_counted(made)}.")
+    if comes_back:
+        print(f"They are blocked at {person.issuer} too; imagerouter-mcp people allow {person.id} ends that.")
     return 0
 
 
