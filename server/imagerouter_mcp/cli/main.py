@@ -126,6 +126,12 @@ def parser() -> argparse.ArgumentParser:
     _add_sandbox_option(http)
     _add_gallery(commands.add_parser)
     _add_people(commands.add_parser)
+    commands.add_parser(
+        "migrate",
+        help="copy the galleries of this machine into PostgreSQL and an object store",
+        description="Copy the galleries of this machine, with their files, into IMAGEROUTER_DATABASE_URL and"
+        " IMAGEROUTER_OBJECT_STORE. It can be broken off and run again, and changes nothing here.",
+    )
     _add_sandbox(commands.add_parser)
     demo = commands.add_parser("demo", help="make and edit a picture through a real MCP client")
     demo.add_argument("--live", action="store_true", help="use the real service's free test model")
@@ -350,7 +356,7 @@ def _served(options: argparse.Namespace) -> Callable[[], int]:
             return partial(
                 serve_http, options.host, options.port, sandbox=_sandbox(options), studio=options.studio
             )
-        case "studio" | "delete" | "people":
+        case "studio" | "delete" | "people" | "migrate":
             return _for_the_gallery(options)
         case "sandbox":
             from imagerouter_mcp.cli.sandbox import run_sandbox  # noqa: PLC0415 - see `_command`
@@ -376,6 +382,10 @@ def _for_the_gallery(options: argparse.Namespace) -> Callable[[], int]:
         from imagerouter_mcp.cli.people import run_people  # noqa: PLC0415 - see `_command`
 
         return partial(run_people, options, sandbox=_sandbox(options))
+    if options.command == "migrate":
+        from imagerouter_mcp.cli.migrate import run_migrate  # noqa: PLC0415 - see `_command`
+
+        return run_migrate
     if options.command == "delete":
         from imagerouter_mcp.cli.delete import run_delete  # noqa: PLC0415 - see `_command`
 
