@@ -94,6 +94,7 @@ def servers(
         "IMAGEROUTER_LINK_SECRET": SECRET,
         "IMAGEROUTER_BUDGET_USD": "1000",
         "IMAGEROUTER_HTTP_RATE": "1000",
+        "IMAGEROUTER_WAIT_SECONDS": "600",
         **store.environment(new_prefix()),
         "AWS_ENDPOINT": gate.endpoint,
     }
