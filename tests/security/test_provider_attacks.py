@@ -171,8 +171,10 @@ async def test_what_a_provider_says_of_itself_leads_nowhere_else(
     for tried, metadata in DESCRIPTIONS:
         provider.told(metadata=metadata)
         answer = await victim.http.post("/sign-in/openid", data={"request": ""})
-        assert answer.status_code == 503
-        row(LOGIN, f"a provider that {tried}", "503, a page: Corp cannot be asked")
+        assert answer.status_code == 503, tried
+        row(LOGIN, f"a provider that {tried}", "503, a page: Corp cannot be reached")
+    provider.told()
+    assert await victim.begin()
 
 
 async def test_a_private_provider_is_not_asked_unless_it_is_allowed(
