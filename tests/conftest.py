@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
     from imagerouter_mcp.database.postgres import PostgresServer
+    from support.object_store import SeaweedFS
     from support.postgres import Cluster
 
 HEARTBEAT_SECONDS = 0.05
@@ -149,6 +150,18 @@ async def browser() -> AsyncGenerator["Browser"]:
         pytest.skip("the views in a browser: `make test-tools` installs Chromium")
     async with running_browser(chromium) as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator["SeaweedFS"]:
+    """Run an S3 server for the session; each test takes a prefix of its own (`new_prefix`)."""
+    from support.object_store import running_object_store, seaweedfs_program  # noqa: PLC0415 - few tests need it
+
+    program = seaweedfs_program()
+    if program is None:
+        pytest.skip("SeaweedFS is not installed; pip brings it on Linux")
+    with running_object_store(program) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

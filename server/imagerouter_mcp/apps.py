@@ -118,7 +118,7 @@ class PersonalApps:
         """Return the person with an id, or None if there is nobody of that id, or no longer."""
         if person == LOCAL.id:
             return LOCAL
-        return await to_thread.run_sync(self._people.by_id, person, limiter=self._threads)
+        return await to_thread.run_sync(self._people.let_in, person, limiter=self._threads)
 
     async def by_token(self, token: str) -> Person | None:
         """Return the person to whom the operator gave a bearer token, or None."""

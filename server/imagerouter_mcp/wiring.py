@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from imagerouter_mcp.gallery.browsing import Browsing
     from imagerouter_mcp.gallery.deletion import Deletion
     from imagerouter_mcp.gallery.journal import Journal
+    from imagerouter_mcp.gallery.kept_files import KeptFiles
     from imagerouter_mcp.gallery.ledger import Ledger
+    from imagerouter_mcp.gallery.object_store import ObjectStore
     from imagerouter_mcp.gallery.records import Gallery
     from imagerouter_mcp.gallery.signed_links import Links
     from imagerouter_mcp.gallery.thumbnails import Thumbnails
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from imagerouter_mcp.generation.sources import Sources
     from imagerouter_mcp.generation.step_runner import StepRunner
     from imagerouter_mcp.people.register import People
+    from imagerouter_mcp.sign_in.issuer import Issuer
     from imagerouter_mcp.sign_in.sign_in import SignIn
 
 
@@ -84,6 +87,25 @@ class Shared:
         from imagerouter_mcp.fetch import Fetcher
 
         return Fetcher(Policy(), self.settings.stall_seconds)
+
+    @cached_property
+    def issuer(self) -> "Issuer | None":
+        """The provider that vouches for people, at which they sign in or whose tokens their apps bring."""
+        address = self.settings.openid_issuer or self.settings.jwt_issuer
+        if address is None:
+            return None
+        from imagerouter_mcp.sign_in.issuer import Issuer
+
+        return Issuer(address, lambda: self._issuer_fetcher)
+
+    @cached_property
+    def _issuer_fetcher(self) -> "Fetcher":
+        """Asks the provider that the operator names, in a private network only if they allow it."""
+        from imagerouter_mcp.addresses import Policy
+        from imagerouter_mcp.fetch import Fetcher
+
+        policy = Policy(allow_private=self.settings.allow_private_issuer)
+        return Fetcher(policy, self.settings.stall_seconds)
 
     @cached_property
     def catalogue(self) -> "Catalogue":
@@ -155,6 +177,24 @@ class Shared:
         return postgres_server(self.settings.database_url)
 
     @cached_property
+    def objects(self) -> "ObjectStore | None":
+        """Where all files are kept; None if each is in a folder.
+
+        Raises:
+            ConfigurationError: It is named, and what connects to it is not installed or set wrongly.
+        """
+        if self.settings.object_store is None:
+            return None
+        try:
+            from imagerouter_mcp.gallery.object_store import open_object_store
+        except ModuleNotFoundError:
+            raise ConfigurationError(
+                "IMAGEROUTER_OBJECT_STORE is set, but what connects to it is not installed.",
+                "Install imagerouter-mcp[team].",
+            ) from None
+        return open_object_store(self.settings.object_store)
+
+    @cached_property
     def leases(self) -> "Leases | None":
         """Which servers are at work on the database; None without one."""
         if self.postgres is None:
@@ -181,6 +221,8 @@ class Shared:
             self.sign_in.close()
         if "_document_fetcher" in built:
             await self._document_fetcher.aclose()
+        if "_issuer_fetcher" in built:
+            await self._issuer_fetcher.aclose()
         if "_http" in built:
             await self._http.aclose()
         if "fetcher" in built:
@@ -293,6 +335,16 @@ class App:
         return Browsing(self._opened_database())
 
     @cached_property
+    def files(self) -> "KeptFiles":
+        """The files of finished pictures and videos."""
+        from imagerouter_mcp.gallery.kept_files import KeptFiles
+
+        objects = self.shared.objects
+        if objects and self.person != LOCAL:
+            objects = objects.under(f"people/{self.person.id}")
+        return KeptFiles(self.settings.output_dir, objects)
+
+    @cached_property
     def thumbnails(self) -> "Thumbnails":
         """Small copies of pictures, for people who look through them."""
         from imagerouter_mcp.gallery.thumbnails import Thumbnails
@@ -304,7 +356,7 @@ class App:
         """Removes pictures."""
         from imagerouter_mcp.gallery.deletion import Deletion
 
-        return Deletion(self._database, self.thumbnails, self.settings)
+        return Deletion(self._database, self.thumbnails, self.files, self.settings)
 
     @cached_property
     def journal(self) -> "Journal":
@@ -319,7 +371,7 @@ class App:
         """The service's answers on disk."""
         from imagerouter_mcp.gallery.answers import Answers
 
-        return Answers(self.settings.data_dir)
+        return Answers(self.settings.data_dir, self.files.objects)
 
     @cached_property
     def ledger(self) -> "Ledger":
@@ -333,7 +385,7 @@ class App:
         """Pictures that were sent to this server to be edited."""
         from imagerouter_mcp.gallery.uploads import Uploads
 
-        return Uploads(self.settings.data_dir)
+        return Uploads(self.settings.data_dir, self.files.objects)
 
     @property
     def catalogue(self) -> "Catalogue":
@@ -367,21 +419,25 @@ class App:
 
         self._ensure_temporary_folder()
         reader = SourceReader(self.fetcher, expand, self.settings.source_folders)
-        return Sources(reader, self.gallery, self.uploads, self.shared.descriptors, self._is_newer)
+        return Sources(
+            reader, self.gallery, self.files, self.uploads, self.shared.descriptors, is_newer=self._is_newer
+        )
 
     @cached_property
     def delivery(self) -> "Delivery":
         """Stores results, and restores them."""
         from imagerouter_mcp.generation.delivery import Delivery
 
-        return Delivery(lambda: self.fetcher, self.gallery, self.journal, self.answers, self.settings)
+        return Delivery(
+            lambda: self.fetcher, self.gallery, self.journal, self.answers, self.files, settings=self.settings
+        )
 
     @cached_property
     def step_runner(self) -> "StepRunner":
         """Finishes pictures without a model."""
         from imagerouter_mcp.generation.step_runner import StepRunner
 
-        return StepRunner(self.sources, self.delivery, self.gallery, remote=self.settings.remote)
+        return StepRunner(self.sources, self.delivery, self.gallery, self.files, remote=self.settings.remote)
 
     @cached_property
     def planner(self) -> "Planner":

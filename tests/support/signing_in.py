@@ -113,6 +113,12 @@ class Visitor:
         """Enter the code of an invitation."""
         return await self.http.post("/sign-in", data={"code": code, "request": handle})
 
+    async def begin(self, handle: str = "") -> str:
+        """Press the button of the provider, and return where the browser is sent."""
+        answer = await self.http.post("/sign-in/openid", data={"request": handle})
+        assert answer.status_code == 303, answer.text
+        return answer.headers["location"]
+
     async def consent_handle(self, asked: httpx.Response) -> str:
         """Open the page of consent and return the handle in its form."""
         page = await self.http.get(asked.headers["location"])
@@ -186,7 +192,12 @@ _INITIALIZE = {
 
 @asynccontextmanager
 async def sign_in_server(
-    folder: Path, *, per_second: float = 10_000, database_url: str | None = None, base_url: str | None = None
+    folder: Path,
+    *,
+    per_second: float = 10_000,
+    database_url: str | None = None,
+    base_url: str | None = None,
+    **further: Any,  # noqa: ANN401 - settings of any type
 ) -> AsyncGenerator[SignInServer]:
     """Run a server that people sign in to.
 
@@ -195,6 +206,7 @@ async def sign_in_server(
         per_second: How many requests each limit of sign-in allows; tests send more than people do.
         database_url: PostgreSQL, if it keeps its records there.
         base_url: The service that makes pictures, if any are made.
+        further: Further settings.
     """
     settings = Settings(
         api_key=SecretStr(KEY if base_url else "sk-a-test"),
@@ -204,6 +216,7 @@ async def sign_in_server(
         database_url=SecretStr(database_url) if database_url else None,
         people=True,
         remote=True,
+        **further,
     )
     if base_url:
         settings = settings.model_copy(update={"base_url": base_url})

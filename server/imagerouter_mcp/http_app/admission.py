@@ -1,6 +1,7 @@
 """Limit access: who sends a request, and a rate for each client."""
 
 import asyncio
+import hashlib
 import hmac
 import math
 import time
@@ -52,19 +53,33 @@ _BEARER = {"WWW-Authenticate": "Bearer"}
 MAX_CLIENTS = 10_000
 """How many clients' rates are remembered; the least recently seen is forgotten first."""
 
+PersonOf = Callable[[str], Awaitable[Person | None]]
+"""A function that returns a person, or None."""
+
+
+class NotRecognisedError(Exception):
+    """Whoever shows a token is not recognised, for a reason of its own.
+
+    Attributes:
+        answer: Says why.
+    """
+
+    def __init__(self, answer: ASGIApp) -> None:
+        self.answer = answer
+
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
     """How the people of a server are recognised.
 
     Attributes:
-        by_token: Returns whose bearer token this is, or None.
+        by_token: Returns whose bearer token this is, or None; may raise `NotRecognisedError`.
         by_id: Returns the person with an id, or None if there is nobody of that id, or no longer.
         challenge: `WWW-Authenticate` of the answer to whoever is not recognised.
     """
 
-    by_token: Callable[[str], Awaitable[Person | None]]
-    by_id: Callable[[str], Awaitable[Person | None]]
+    by_token: PersonOf
+    by_id: PersonOf
     challenge: str = "Bearer"
 
 
@@ -76,15 +91,20 @@ class _Sender:
         person: The person, or None if nobody was recognised.
         client: Whose rate counts.
         lasts: Returns whether the person would still be recognised.
+        refusal: The answer if nobody was recognised, unless it is the usual one.
     """
 
     person: Person | None
     client: str
     lasts: Callable[[], Awaitable[bool]]
+    refusal: ASGIApp | None = None
 
 
 class Admission:
     """Passes on requests of people who are recognised, at each client's rate.
+
+    Where people sign in, many of them can come from one address, such as a web host's. So the rate of an
+    address only slows down those who are not recognised: they are told to sign in, however many they are.
 
     Args:
         app: The application to protect.
@@ -113,6 +133,8 @@ class Admission:
         self._sessions = sessions
         self._people = people
         self._studio_only = studio_only
+        self._good_lately = OrderedDict[bytes, None]()
+        """The hashes of tokens by which people were recognised, the longest unused first."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -121,7 +143,12 @@ class Admission:
             return
         sender = await self._sender(scope)
         rate = self._studio_rate if _is_of_the_page(scope["path"], sender.person) else self._rate
-        answer = await self._waited(rate, sender.client, _weight(scope)) or self._permitted(scope, sender)
+        wait = rate.wait(sender.client, _weight(scope))
+        await self._sleep(wait)
+        refusal = self._refusal(scope, sender)
+        if wait > MAX_WAIT_SECONDS and not (refusal and self._people):
+            refusal = _too_many(wait)
+        answer = refusal or self._app
         known = {PERSON: sender.person, CLIENT: sender.client, LASTS: sender.lasts}
         await answer({**scope, **known}, receive, send)
 
@@ -137,12 +164,42 @@ class Admission:
         if self._people is None:
             return _Sender(self._anybody(scope["path"]), nobody, _always)
         by_token, token = self._people.by_token, _token(shown)
-        person = await by_token(token) if token else None
+        try:
+            person = await self._found_by_token(by_token, token, nobody) if token else None
+        except NotRecognisedError as error:
+            return _Sender(None, nobody, _never, error.answer)
 
         async def lasts() -> bool:
-            return await by_token(token) == person
+            try:
+                return await by_token(token) == person
+            except NotRecognisedError:
+                return False
 
         return _Sender(person, _client(person, nobody), lasts)
+
+    async def _found_by_token(self, by_token: PersonOf, token: str, nobody: str) -> Person | None:
+        """Return whose token this is.
+
+        One that was good lately is looked up at once. Others are looked up later where many came that were
+        wrong, but they are looked up: many people can have one address.
+
+        Args:
+            by_token: Looks it up.
+            token: What the request shows.
+            nobody: The client as which those of the address count that nobody knows.
+        """
+        hashed = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        if hashed not in self._good_lately:
+            await self._sleep(self._rate.wait(nobody, 0))
+        person = await by_token(token)
+        if person is None:
+            self._good_lately.pop(hashed, None)
+        else:
+            self._good_lately[hashed] = None
+            self._good_lately.move_to_end(hashed)
+            if len(self._good_lately) > MAX_CLIENTS:
+                self._good_lately.popitem(last=False)
+        return person
 
     def _session_lasts(self, session: str) -> Callable[[], Awaitable[bool]]:
         async def lasts() -> bool:
@@ -160,25 +217,21 @@ class Admission:
         needs_token = self._expected or self._studio_only or holds_studio_data(path)
         return None if needs_token else LOCAL
 
-    async def _waited(self, rate: "Rate", client: str, weight: int) -> ASGIApp | None:
-        """Wait until it is the client's turn; return a refusal if that would take too long.
+    async def _sleep(self, wait: float) -> None:
+        """Have a request wait for its turn.
 
-        The refusal waits too: a client that floods would answer it at once with the next request.
+        What is refused waits too: a client that floods would answer it at once with the next request.
         """
-        wait = rate.wait(client, weight)
         if wait:
             await asyncio.sleep(min(wait, MAX_WAIT_SECONDS))
-        if wait <= MAX_WAIT_SECONDS:
-            return None
-        return error_response(
-            429, "Too many requests. Wait, then go on.", {"Retry-After": str(math.ceil(wait))}
-        )
 
-    def _permitted(self, scope: Scope, sender: _Sender) -> ASGIApp:
-        """Return the application, or a refusal if the request needs a person."""
+    def _refusal(self, scope: Scope, sender: _Sender) -> ASGIApp | None:
+        """Return why a request is refused, or None if it needs no person, or has one."""
         path = scope["path"]
         if sender.person or path.startswith((*LINKS, STUDIO_FILES)) or path in STUDIO_OPEN:
-            return self._app
+            return None
+        if sender.refusal:
+            return sender.refusal
         if self._studio_only or holds_studio_data(path):
             return error_response(401, NO_SESSION, _BEARER)
         if self._people and scope["method"] == "OPTIONS":
@@ -195,6 +248,14 @@ class Admission:
 
 async def _always() -> bool:
     return True
+
+
+async def _never() -> bool:
+    return False
+
+
+def _too_many(wait: float) -> ASGIApp:
+    return error_response(429, "Too many requests. Wait, then go on.", {"Retry-After": str(math.ceil(wait))})
 
 
 def _is_of_the_page(path: str, person: Person | None) -> bool:

@@ -96,9 +96,9 @@ def build_http_app(
             expose_headers=_EXPOSED_HEADERS,
         )
     if settings.people and apps.links:
-        from imagerouter_mcp.http_app.sign_in.sign_in_app import SignInApp  # noqa: PLC0415 - few servers need it
+        from imagerouter_mcp.http_app.sign_in.sign_in_app import with_sign_in  # noqa: PLC0415 - few servers need it
 
-        served = SignInApp(served, apps, apps.operator.shared.sign_in, apps.links)
+        served = with_sign_in(served, apps, apps.links)
     served = KnownNames(served, settings, host)
     return RequestLog(served)
 
@@ -109,4 +109,4 @@ def _recognition(apps: Apps) -> Recognition | None:
         return None
     from imagerouter_mcp.http_app.sign_in.recognition import recognition  # noqa: PLC0415 - few servers need it
 
-    return recognition(apps, apps.operator.shared.sign_in, apps.links.base_url)
+    return recognition(apps, apps.links.base_url)

@@ -68,6 +68,7 @@ def _lacking(app: App) -> list[str]:
         "key": lambda: settings.key,
         "gallery": app.gallery.check_writable,
         "output folder": lambda: prepare_folder(settings.output_dir) or True,
+        "object store": app.files.check,
     }
     return [what for what, check in checks.items() if not _holds(check)]
 

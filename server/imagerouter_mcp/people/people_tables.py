@@ -26,6 +26,12 @@ _MIGRATIONS = (
         under_way_usd TEXT NOT NULL     -- reserved on any day
     );
     """,
+    """
+    CREATE TABLE blocked_people (       -- who is not let in, whatever they show
+        id TEXT PRIMARY KEY,            -- also of people who were removed
+        name TEXT NOT NULL
+    );
+    """,
 )
 
 PEOPLE = Schema(

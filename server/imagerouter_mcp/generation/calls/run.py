@@ -152,6 +152,9 @@ class Runner:
     ) -> Result:
         with _unforeseen("The request could not be carried out", OutcomeUnknownError):
             answer = await self._sender.send(handle, plan, sources, call)
+            if self._answers.shared:
+                await self._sender.clean_kept(handle, call)
+                await to_thread.run_sync(self._answers.share, handle)
         call.status = "Fetching the result"
         return await self._deliver(handle, plan, answer, call, source)
 
@@ -177,6 +180,7 @@ class Runner:
         with _unforeseen("The answer that had arrived cannot be read", OutcomeUnknownError):
             answer = self._delivery.take_held(entry.handle)
             if answer is None:
+                await to_thread.run_sync(self._answers.bring, entry.handle)
                 answer = await to_thread.run_sync(self._sender.kept_answer, entry.handle, call)
         with _paid(answer, "The result was made, but its journal entry cannot be read"):
             plan = Plan.from_json(entry.plan or "")

@@ -42,16 +42,25 @@ class PersonRoutes:
         issuer: The server's own origin.
         cookies: Binds requests to browsers, and browsers to people.
         name_of: Names people.
+        provider: What people call the provider at which they can sign in too; None if there is none.
     """
 
     def __init__(
-        self, sign_in: SignIn, server: AuthorizationServer, issuer: str, cookies: Cookies, name_of: NameOf
+        self,
+        sign_in: SignIn,
+        server: AuthorizationServer,
+        issuer: str,
+        cookies: Cookies,
+        name_of: NameOf,
+        *,
+        provider: str | None,
     ) -> None:
         self._sign_in = sign_in
         self._server = server
         self._issuer = issuer
         self._cookies = cookies
         self._name_of = name_of
+        self._provider = provider
         self._codes = Limit(CODES_PER_SECOND)
         self.routes = [
             Route(CONSENT, self._show_consent, methods=["GET"]),
@@ -82,18 +91,18 @@ class PersonRoutes:
         handle = request.query_params.get("request", "")
         asked = await to_thread.run_sync(self._sign_in.requests.find, self._cookies.asked(request, handle))
         if asked is None:
-            return _over()
+            return over()
         person = await self.person(request)
         if person is None:
             return RedirectResponse(_with_request(SIGN_IN_PAGE, handle), _SEE_OTHER)
         if asked.by_own_page:
             return await self._decided(request, handle, person[0])
         client = await self._server.get_client(asked.client)
-        return _over() if client is None else _consent_page(client, asked, person[1], handle)
+        return over() if client is None else _consent_page(client, asked, person[1], handle)
 
     async def _decide(self, request: Request) -> Response:
-        if not await self._is_from_our_page(request):
-            return _not_ours()
+        if not await self.is_from_our_page(request):
+            return not_from_our_page()
         form = await request.form()
         handle = str(form.get("request", ""))
         person = await self.person(request)
@@ -111,7 +120,7 @@ class PersonRoutes:
         """
         asked = await to_thread.run_sync(self._sign_in.requests.take, self._cookies.asked(request, handle))
         if asked is None:
-            return _over()
+            return over()
         if allowed_by:
             code = await to_thread.run_sync(self._sign_in.grants.give_code, allowed_by, asked)
             said = {"code": code}
@@ -129,18 +138,20 @@ class PersonRoutes:
             return page(
                 "signed_in", title="You are signed in", name=person[1], address=self._issuer + MCP_PATH
             )
-        return _sign_in_page(handle)
+        return self._sign_in_page(handle, opened=request.url.path == INVITATION)
 
     async def _accept(self, request: Request) -> Response:
-        if not await self._is_from_our_page(request):
-            return _not_ours()
+        if not await self.is_from_our_page(request):
+            return not_from_our_page()
         form = await request.form()
         handle = str(form.get("request", ""))
         if self._codes.refuses(request):
-            return _sign_in_page(handle, "Too many codes were tried. Wait a minute, then try again.", 429)
+            return self._sign_in_page(
+                handle, "Too many codes were tried. Wait a minute, then try again.", 429
+            )
         person = await to_thread.run_sync(self._sign_in.invitations.accept, str(form.get("code", "")))
         if person is None or await self._name_of(person) is None:
-            return _sign_in_page(
+            return self._sign_in_page(
                 handle,
                 "This code does not hold: it is incomplete, too old, or was used. Ask for a new invitation.",
                 403,
@@ -148,18 +159,42 @@ class PersonRoutes:
         return await self.let_in(request, person, handle)
 
     async def _sign_out(self, request: Request) -> Response:
-        if not await self._is_from_our_page(request):
-            return _not_ours()
+        if not await self.is_from_our_page(request):
+            return not_from_our_page()
         form = await request.form()
         await to_thread.run_sync(self._sign_in.browsers.sign_out, self._cookies.signed_in(request))
         answer = RedirectResponse(_with_request(SIGN_IN_PAGE, str(form.get("request", ""))), _SEE_OTHER)
         self._cookies.sign_out(answer)
         return answer
 
+    def _sign_in_page(
+        self, handle: str, complaint: str = "", status: int = 200, *, opened: bool = False
+    ) -> Response:
+        """Return the page on which people say who they are.
+
+        Args:
+            handle: That of the request to go on with, if any.
+            complaint: What is wrong with the code of an invitation that was entered.
+            status: The HTTP status.
+            opened: Whether the person comes with an invitation.
+        """
+        with_code = opened or bool(complaint) or self._provider is None
+        return page(
+            "sign_in",
+            status,
+            title="Sign in",
+            handle=handle,
+            provider=one_line(self._provider or "", LONGEST_NAME),
+            provided=shown_if(self._provider),
+            opened="open" if with_code else "",
+            complaint=complaint,
+            wrong=shown_if(complaint),
+        )
+
     def _go_on(self, handle: str) -> Response:
         return RedirectResponse(_with_request(CONSENT if handle else SIGN_IN_PAGE, handle), _SEE_OTHER)
 
-    async def _is_from_our_page(self, request: Request) -> bool:
+    async def is_from_our_page(self, request: Request) -> bool:
         """Return whether a form can come from our own page, as browsers tell."""
         sites, origins = request.headers.getlist("sec-fetch-site"), request.headers.getlist("origin")
         sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -192,17 +227,12 @@ def _consent_page(
     )
 
 
-def _sign_in_page(handle: str, complaint: str = "", status: int = 200) -> Response:
-    return page(
-        "sign_in", status, title="Sign in", handle=handle, complaint=complaint, wrong=shown_if(complaint)
-    )
-
-
 def _with_request(path: str, handle: str) -> str:
     return f"{path}?{urlencode({'request': handle})}" if handle else path
 
 
-def _over() -> Response:
+def over() -> Response:
+    """Return the answer to whoever comes with a sign-in that is not waited for."""
     return notice_page(
         400,
         "This sign-in is over",
@@ -211,5 +241,6 @@ def _over() -> Response:
     )
 
 
-def _not_ours() -> Response:
+def not_from_our_page() -> Response:
+    """Return the answer to a form that cannot have come from our own page."""
     return notice_page(403, "This did not come from our page", "Begin again in your app.")

@@ -24,7 +24,7 @@ def add_studio(server: MCPServer[Apps], apps: Apps, codes: OneTimeCodes, session
         sessions: The browsers that were let in.
     """
     settings, links = apps.settings, apps.links
-    add_studio_page(server, links.base_url if settings.people and links else "")
+    add_studio_page(server, links.base_url if settings.people and links and not settings.jwt_issuer else "")
     add_entrance(server, apps, codes, sessions)
     add_browsing(server, apps)
     add_pictures(server, apps)

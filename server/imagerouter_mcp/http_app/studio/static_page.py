@@ -1,5 +1,6 @@
 """Serve the studio's page and its files, which hold nothing of the person's."""
 
+import gzip
 import hashlib
 from dataclasses import dataclass
 from functools import cache
@@ -36,11 +37,20 @@ KEPT = "max-age=31536000, immutable"
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file as it is served."""
+    """A file as it is served.
+
+    Attributes:
+        content: What is in it.
+        media_type: What that is.
+        cache_control: For how long browsers may keep it.
+        packed: The same with gzip; empty if it is never sent so. The same for everybody, without a secret in
+            it, so that its size tells nothing.
+    """
 
     content: bytes
     media_type: str
     cache_control: str
+    packed: bytes = b""
 
     @property
     def digest(self) -> str:
@@ -69,11 +79,16 @@ async def _answer(name: str, request: Request, issuer: str) -> Response:
     file = (await to_thread.run_sync(_files, issuer)).get(name)
     if file is None:
         return error_response(404, "The studio has no such file. Load its page again.")
-    tag = f'"{file.digest}"'
+    is_packed = bool(file.packed) and "gzip" in request.headers.get("accept-encoding", "")
+    tag = f'"{file.digest}-gzip"' if is_packed else f'"{file.digest}"'
     headers = {**PAGE_HEADERS, "Cache-Control": file.cache_control, "ETag": tag}
+    if file.packed:
+        headers["Vary"] = "Accept-Encoding"
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    return Response(file.content, media_type=file.media_type, headers=headers)
+    if is_packed:
+        headers["Content-Encoding"] = "gzip"
+    return Response(file.packed if is_packed else file.content, media_type=file.media_type, headers=headers)
 
 
 @cache
@@ -84,7 +99,7 @@ def _files(issuer: str) -> dict[str, _File]:
         (SHEET, joined_sheet(FOLDER + SHEET), "text/css"),
         (SCRIPT, joined(FOLDER + SCRIPT), "text/javascript"),
     ):
-        file = _File(content.encode(), media_type, KEPT)
+        file = _File(content.encode(), media_type, KEPT, gzip.compress(content.encode(), mtime=0))
         named = name.replace(".", f"-{file.digest}.")
         page = page.replace(f'"{name}"', f'"{STUDIO_FILES[1:]}{named}"')
         files[named] = file
