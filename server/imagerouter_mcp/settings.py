@@ -91,6 +91,7 @@ _OF_PROGRAMS = re.compile(
 
 PreviewSize = Literal["auto", "none", "large"]
 LogFormat = Literal["text", "json"]
+OwnKeys = Literal["no", "allowed", "required"]
 ResponseFormat = Literal["url", "b64_json", "b64_ephemeral"]
 
 
@@ -317,6 +318,10 @@ class Settings(BaseSettings):
     """The most that a call may cost without asking the person; unset, nobody is asked."""
     people: bool = False
     """Serve several people over HTTP, each with a gallery of their own; whoever is not known is refused."""
+    own_keys: OwnKeys = "no"
+    """Whether people pay with ImageRouter keys of their own: nobody, those who have one, or everybody."""
+    key_secrets: Annotated[tuple[Annotated[SecretStr, Field(min_length=32)], ...], NoDecode, _Listed] = ()
+    """What those keys are encrypted with, separated by commas: the first encrypts, all decrypt."""
     openid_issuer: _Issuer | None = None
     """The OpenID provider that people sign in with, as its tokens write it."""
     openid_client_id: str | None = None
