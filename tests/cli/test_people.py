@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
 
+from imagerouter_mcp.people.register import open_register
 from imagerouter_mcp.settings import Settings
 from support.http_in_process import served
 from support.http_serving import COMMAND, bare_environment
@@ -51,6 +53,22 @@ async def test_whoever_is_added_is_known_at_once_and_limited_from_the_next_call_
         status, told = await people(team, "list")
         assert "Anna Berg" in told
         assert "$0.50 a day" in told
+
+
+async def test_whoever_a_provider_vouched_for_stays_out_after_they_are_removed_until_allowed(
+    team: Settings,
+) -> None:
+    with closing(open_register(team)) as register:
+        assert register.vouched_for("https://id.example", "ann-1", "Ann")
+        status, told = await people(team, "list")
+        assert "ann-1 at https://id.example" in told
+        status, told = await people(team, "remove", "Ann", "--yes")
+        assert (status, "people allow p_" in told) == (0, True)
+        assert register.vouched_for("https://id.example", "ann-1", "Ann") is None
+        assert "removed and blocked" in (await people(team, "list"))[1]
+        assert (await people(team, "allow", "Ann"))[0] == 0
+        assert register.vouched_for("https://id.example", "ann-1", "Ann")
+        assert (await people(team, "allow", "Ann"))[0] == 1
 
 
 async def test_whoever_is_removed_leaves_nothing_but_the_copy(team: Settings, tmp_path: Path) -> None:

@@ -201,10 +201,22 @@ def _add_people(add: Callable[..., argparse.ArgumentParser]) -> None:
     limit.add_argument(
         "--models", metavar="PATTERNS", help="which models they may use: openai/*,*:free, separated by commas"
     )
+    _add_people_keys(what.add_parser("keys", help="manage the ImageRouter keys of people who pay themselves"))
     remove = what.add_parser("remove", help="end a person's access, and delete their pictures and records")
     remove.add_argument("name", metavar="NAME", help="what you call them")
     remove.add_argument("--export", metavar="FOLDER", help="first copy their pictures and records there")
     remove.add_argument("--yes", action="store_true", help="delete without asking")
+
+
+def _add_people_keys(keys: argparse.ArgumentParser) -> None:
+    action = keys.add_subparsers(dest="action", metavar="ACTION", required=True)
+    action.add_parser("list", help="show who has one, by its last four characters")
+    for word, does in (
+        ("set", "store a key for a person; asks for it without showing it"),
+        ("remove", "remove a person's key"),
+    ):
+        action.add_parser(word, help=does).add_argument("name", metavar="NAME", help="what you call them")
+    action.add_parser("rotate", help="encrypt all keys anew, with the first of IMAGEROUTER_KEY_SECRETS")
 
 
 class _SandboxHelp(argparse.Action):

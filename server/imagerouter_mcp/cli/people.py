@@ -15,7 +15,8 @@ from typing import Any
 import anyio
 from anyio import to_thread
 
-from imagerouter_mcp.cli.chosen_settings import sandbox_records
+from imagerouter_mcp.cli.chosen_settings import chosen_settings
+from imagerouter_mcp.cli.people_keys import run_people_keys
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import Record
@@ -25,7 +26,7 @@ from imagerouter_mcp.money import dollars
 from imagerouter_mcp.people.person import LOCAL, Person, person_id
 from imagerouter_mcp.people.personal_limits import Limits
 from imagerouter_mcp.people.register import BY_OPERATOR, People, open_register
-from imagerouter_mcp.settings import Settings, expand, load_settings
+from imagerouter_mcp.settings import Settings, expand
 from imagerouter_mcp.wiring import App, Shared, open_app
 
 _LIMITS = {"day": "day_usd", "month": "month_usd", "call": "call_usd", "calls": "calls", "models": "models"}
@@ -44,17 +45,20 @@ def run_people(options: argparse.Namespace, *, sandbox: bool) -> int:
     Raises:
         ConfigurationError: The name cannot be used, or the records cannot.
     """
-    settings = load_settings()
-    if sandbox:
-        settings = settings.model_copy(update={"data_dir": sandbox_records(settings)})
+    with chosen_settings(sandbox=sandbox) as settings:
+        return _run(settings, options)
+
+
+def _run(settings: Settings, options: argparse.Namespace) -> int:
     commands: Mapping[str, Callable[[People], int]] = {
         "add": lambda people: _add(people, options.name),
         "invite": lambda people: _invite(people, settings, options.name, options.days),
         "token": lambda people: _token(people, options.name),
-        "list": _list,
+        "list": lambda people: _list(people, settings),
         "block": lambda people: _block(people, options.name),
         "allow": lambda people: _allow(people, options.name),
         "limit": lambda people: _limit(people, options),
+        "keys": lambda people: run_people_keys(people, settings, options),
         "spending": lambda people: anyio.run(_spending, people, settings),
         "remove": lambda people: anyio.run(
             partial(_remove, people, settings, options.name, export=options.export, yes=options.yes)
@@ -111,7 +115,7 @@ def _tell_token(people: People, person: Person, what: str) -> int:
     return 0
 
 
-def _list(people: People) -> int:
+def _list(people: People, settings: Settings) -> int:
     everybody, blocked = people.everybody(), people.blocked()
     if not everybody:
         print("There is nobody yet. imagerouter-mcp people add NAME lets a person in.")
@@ -126,6 +130,8 @@ def _list(people: People) -> int:
         print(" · ".join(filter(None, parts)))
     for removed, name in blocked.items():
         print(f"{name} · {removed} · removed and blocked")
+    if settings.keep_days is not None:
+        print(f"Pictures are deleted after {settings.keep_days} days (IMAGEROUTER_KEEP_DAYS).")
     return 0
 
 
