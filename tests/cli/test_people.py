@@ -76,6 +76,22 @@ async def test_the_operator_stores_a_key_for_a_person_that_is_tried_and_never_sh
     assert b"gAAAA" not in copied
 
 
+async def test_whoever_a_provider_vouched_for_stays_out_after_they_are_removed_until_allowed(
+    team: Settings,
+) -> None:
+    with closing(open_register(team)) as register:
+        assert register.vouched_for("https://id.example", "ann-1", "Ann")
+        status, told = await people(team, "list")
+        assert "ann-1 at https://id.example" in told
+        status, told = await people(team, "remove", "Ann", "--yes")
+        assert (status, "people allow p_" in told) == (0, True)
+        assert register.vouched_for("https://id.example", "ann-1", "Ann") is None
+        assert "removed and blocked" in (await people(team, "list"))[1]
+        assert (await people(team, "allow", "Ann"))[0] == 0
+        assert register.vouched_for("https://id.example", "ann-1", "Ann")
+        assert (await people(team, "allow", "Ann"))[0] == 1
+
+
 async def test_whoever_is_removed_leaves_nothing_but_the_copy(team: Settings, tmp_path: Path) -> None:
     async with served(team) as (links, _), let_in(team, links.base_url, "Anna") as anna:
         made = await anna.call("generate_image", **FOX)

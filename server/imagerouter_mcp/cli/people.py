@@ -54,7 +54,7 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
         "add": lambda people: _add(people, options.name),
         "invite": lambda people: _invite(people, settings, options.name, options.days),
         "token": lambda people: _token(people, options.name),
-        "list": _list,
+        "list": lambda people: _list(people, settings),
         "block": lambda people: _block(people, options.name),
         "allow": lambda people: _allow(people, options.name),
         "limit": lambda people: _limit(people, options),
@@ -115,7 +115,7 @@ def _tell_token(people: People, person: Person, what: str) -> int:
     return 0
 
 
-def _list(people: People) -> int:
+def _list(people: People, settings: Settings) -> int:
     everybody, blocked = people.everybody(), people.blocked()
     if not everybody:
         print("There is nobody yet. imagerouter-mcp people add NAME lets a person in.")
@@ -130,6 +130,8 @@ def _list(people: People) -> int:
         print(" · ".join(filter(None, parts)))
     for removed, name in blocked.items():
         print(f"{name} · {removed} · removed and blocked")
+    if settings.keep_days is not None:
+        print(f"Pictures are deleted after {settings.keep_days} days (IMAGEROUTER_KEEP_DAYS).")
     return 0
 
 
