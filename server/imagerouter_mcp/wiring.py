@@ -4,9 +4,9 @@ Each part is imported and built when it is first needed, so a host that only lis
 of them. Only this file and the faces (`tools`, `server`, `http_app`, `cli`) know it.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
@@ -16,9 +16,12 @@ from imagerouter_mcp.people.person import API_KEY_PAGE, LOCAL, Person
 from imagerouter_mcp.settings import Settings, expand
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from imagerouter_mcp.api.catalogue import Catalogue
     from imagerouter_mcp.api.client import ImageRouterClient
     from imagerouter_mcp.api.popularity import Popularity
+    from imagerouter_mcp.database.key_pauses import KeyPause
     from imagerouter_mcp.database.leases import Leases
     from imagerouter_mcp.database.postgres import PostgresServer
     from imagerouter_mcp.database.schema import Database
@@ -158,7 +161,16 @@ class Shared:
         """The API keys that calls are paid with."""
         from imagerouter_mcp.generation.calls.keys_in_use import KeysInUse
 
-        return KeysInUse(self.client, self.settings.key, self.settings.concurrency)
+        return KeysInUse(self.client, self.settings.key, self.settings.concurrency, self._shared_pause())
+
+    def _shared_pause(self) -> "Callable[[SecretStr], KeyPause] | None":
+        """Return what knows when any server may use a key again; None if there is only this one."""
+        if self.postgres is None:
+            return None
+        from imagerouter_mcp.database.key_pauses import KeyPause
+        from imagerouter_mcp.gallery.signed_links import link_secret
+
+        return partial(KeyPause, self.postgres, link_secret(self.settings))
 
     @cached_property
     def _http(self):  # noqa: ANN202 - only api/ and fetch.py name httpx

@@ -7,10 +7,13 @@ from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
+import anyio
 import psycopg
 import pytest
 from pydantic import SecretStr
 
+from imagerouter_mcp.api.rate import RateLimits
+from imagerouter_mcp.database.key_pauses import KeyPause
 from imagerouter_mcp.database.leases import Leases
 from imagerouter_mcp.database.postgres import PostgresDatabase, PostgresServer
 from imagerouter_mcp.database.schema import Schema
@@ -21,6 +24,7 @@ from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.ledger import Ledger
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.tables import SCHEMA
+from imagerouter_mcp.generation.calls.pace import Pace
 from imagerouter_mcp.money import Budget, Exceeded
 from imagerouter_mcp.people.api_keys import ApiKeys
 from imagerouter_mcp.people.register import open_register
@@ -108,7 +112,7 @@ def test_every_table_of_the_gallery_is_held_apart(postgres: Cluster) -> None:
             "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
             " AND NOT (relrowsecurity AND relforcerowsecurity)"
         ).fetchall()
-    assert {name for (name,) in open_to_all} == {"replicas", "schema_versions"}
+    assert {name for (name,) in open_to_all} == {"key_pauses", "replicas", "schema_versions"}
 
 
 def test_two_people_may_have_the_same_handle(galleries: Galleries, tmp_path: Path) -> None:
@@ -212,6 +216,32 @@ def test_a_lease_is_renewed_while_its_server_lives_and_ends_by_the_clock_of_the_
         assert gone
     with other.gone("nobody") as gone:
         assert gone
+
+
+async def test_a_key_that_the_service_makes_wait_waits_on_every_server(postgres: Cluster) -> None:
+    key, rate = SecretStr("a key"), RateLimits()
+    with closing(PostgresServer(postgres.url)) as one, closing(PostgresServer(postgres.url)) as other:
+        async with Pace(1, rate, KeyPause(one, b"secret", key)).turn("Anna", "a", lambda _: None):
+            rate.learn(429, {"retry-after": "50"})
+        assert KeyPause(other, b"secret", key).left() > 1
+        assert KeyPause(other, b"secret", SecretStr("another key")).left() == 0
+        KeyPause(one, b"secret", key).extend(0)
+        assert KeyPause(other, b"secret", key).left() > 1, "a shorter pause does not end a longer one"
+
+        waits = anyio.Event()
+        pace = Pace(1, RateLimits(), KeyPause(other, b"secret", key))
+
+        async def want() -> None:
+            async with pace.turn("Ben", "b", lambda _: waits.set()):
+                pytest.fail("it was sent while the key had to wait")
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(want)
+            await waits.wait()
+            group.cancel_scope.cancel()
+    with superuser(postgres) as connection:
+        kept = repr(connection.execute("SELECT * FROM key_pauses").fetchall())
+    assert "a key" not in kept
 
 
 # Connections

@@ -52,6 +52,12 @@ COMMON = Schema(
             expires_at timestamptz NOT NULL
         );
         """,
+        """
+        CREATE TABLE key_pauses (               -- which keys may not be used until when, for key_pauses.py
+            name text PRIMARY KEY,
+            ends_at timestamptz NOT NULL
+        );
+        """,
     ),
     "Restore it from a backup.",
 )

@@ -1,6 +1,7 @@
 """The API keys that calls are paid with: the operator's, and those of people who pay with their own."""
 
 import hashlib
+from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 from pydantic import SecretStr
@@ -8,7 +9,7 @@ from pydantic import SecretStr
 from imagerouter_mcp.api.client import ImageRouterClient
 from imagerouter_mcp.api.rate import RateLimits
 from imagerouter_mcp.errors import AuthenticationError
-from imagerouter_mcp.generation.calls.pace import Pace
+from imagerouter_mcp.generation.calls.pace import Pace, SharedPause
 from imagerouter_mcp.settings import KEYS_PAGE
 
 
@@ -36,10 +37,19 @@ class KeysInUse:
         operator: Calls the service with the operator's key.
         operators_key: That key, if there is one.
         at_once: How many requests of one key may be under way.
+        shared: Returns what other servers know of a key's limit; None if this is the only one.
     """
 
-    def __init__(self, operator: ImageRouterClient, operators_key: SecretStr | None, at_once: int) -> None:
-        self.operator = KeyInUse(operator, Pace(at_once, operator.rate))
+    def __init__(
+        self,
+        operator: ImageRouterClient,
+        operators_key: SecretStr | None,
+        at_once: int,
+        shared: Callable[[SecretStr], SharedPause] | None = None,
+    ) -> None:
+        self._shared = shared
+        pause = shared(operators_key) if shared and operators_key else None
+        self.operator = KeyInUse(operator, Pace(at_once, operator.rate, pause))
         self._operators = fingerprint_of(operators_key) if operators_key else None
         self._at_once = at_once
         self._own = WeakValueDictionary[str, KeyInUse]()
@@ -75,7 +85,8 @@ class KeysInUse:
         self._rates = {name: rate for name, rate in self._rates.items() if name in self._own or rate.pause()}
         rate = self._rates.setdefault(fingerprint, RateLimits())
         client = self.operator.client.with_key(key, rate)
-        began = self._own[fingerprint] = KeyInUse(client, Pace(self._at_once, rate), fingerprint)
+        pace = Pace(self._at_once, rate, self._shared(key) if self._shared else None)
+        began = self._own[fingerprint] = KeyInUse(client, pace, fingerprint)
         if self._stopped:
             began.pace.stop()
         return began

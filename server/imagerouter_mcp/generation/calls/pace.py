@@ -1,15 +1,35 @@
 """Decide whose turn it is to send: a few at once, people and calls in turn, at the account's pace."""
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import anyio
+from anyio import to_thread
 
 from imagerouter_mcp.api.rate import RateLimits
-from imagerouter_mcp.errors import NotSentError
+from imagerouter_mcp.errors import ConfigurationError, NotSentError
+
+logger = logging.getLogger(__name__)
+
+
+class SharedPause(Protocol):
+    """What several servers know together of when a key may be used again.
+
+    Its methods raise `ConfigurationError` if nobody can be asked.
+    """
+
+    def left(self) -> float:
+        """Return the seconds until another request may be sent; 0 when it may be sent now."""
+        ...
+
+    def extend(self, seconds: float, /) -> None:
+        """Let no server send anything for some seconds."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +78,13 @@ class Pace:
     Args:
         at_once: How many requests may be under way.
         rate: The account's rate limit, as far as it is known.
+        shared: What other servers know of it; None if this is the only one.
     """
 
-    def __init__(self, at_once: int, rate: RateLimits) -> None:
+    def __init__(self, at_once: int, rate: RateLimits, shared: SharedPause | None = None) -> None:
         self._free = at_once
         self._rate = rate
+        self._shared = shared
         self._lines: OrderedDict[str, _Line] = OrderedDict()
         """By the person's id, the next one first."""
         self._stopped = False
@@ -79,17 +101,34 @@ class Pace:
 
         Raises:
             NotSentError: The server is ending and sends nothing more.
+            ConfigurationError: What other servers know cannot be read.
         """
         await self._enter(person, call, on_wait)
         try:
-            while (pause := self._rate.pause()) and not self._stopped:
+            while (pause := await self._pause()) and not self._stopped:
                 on_wait(0)
                 await anyio.sleep(pause)
             if self._stopped:
                 raise _ending()
-            yield
+            try:
+                yield
+            finally:
+                await self._tell_others()
         finally:
             self._leave()
+
+    async def _pause(self) -> float:
+        own = self._rate.pause()
+        return max(own, await to_thread.run_sync(self._shared.left)) if self._shared else own
+
+    async def _tell_others(self) -> None:
+        """Have other servers wait too if the service asked for it. What was answered counts either way."""
+        if self._shared and (pause := self._rate.pause()):
+            with anyio.CancelScope(shield=True):
+                try:
+                    await to_thread.run_sync(self._shared.extend, pause)
+                except ConfigurationError as error:
+                    logger.warning("Other servers were not told to wait %.0f s: %s", pause, error)
 
     def stop(self) -> None:
         """Give no more turns; those who wait for one get an error."""
