@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -111,6 +113,30 @@ async def test_what_all_people_spend_at_the_same_moment_stays_within_the_budget_
         for home in homes:
             spent = (await home.call("spending"))["structured_content"]
             assert spent["total_usd"] <= 0.05
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kept", ["in files", "in PostgreSQL"])
+async def test_two_servers_together_pass_neither_budget(
+    kept: str, team: Settings, journal: Journal, request: pytest.FixtureRequest
+) -> None:
+    if kept == "in PostgreSQL":
+        url = SecretStr(request.getfixturevalue("postgres").new_database())
+        team = team.model_copy(update={"database_url": url})
+    async with AsyncExitStack() as running:
+        one, other = [(await running.enter_async_context(served(team)))[0].base_url for _ in range(2)]
+        homes: list[Home] = []
+        for name in ("Anna", "Ben", "Carl"):
+            home = await running.enter_async_context(let_in(team, one, name))
+            elsewhere = httpx.AsyncClient(
+                base_url=other, headers=home.client.headers, trust_env=False, timeout=30
+            )
+            homes += [home, replace(home, client=await running.enter_async_context(elsewhere))]
+        limit(team, homes[0], Limits(day_usd=Decimal("0.02")))
+        await asyncio.gather(*(home.call("generate_image", **CENT, again=True) for home in homes[:2] * 6))
+        assert sent(journal) == 2, "the budget of one person"
+        await asyncio.gather(*(home.call("generate_image", **CENT, again=True) for home in homes[2:] * 3))
+        assert sent(journal) == 5, "the budget of all people"
 
 
 async def test_only_models_that_a_person_may_use_are_offered(team: Settings) -> None:
