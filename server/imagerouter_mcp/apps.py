@@ -54,6 +54,10 @@ class Apps(Protocol):
         """Return the person with an id, or None if there is nobody of that id, or no longer."""
         ...
 
+    async def everybody(self) -> list[Person]:
+        """Return all people, the local one first."""
+        ...
+
     async def by_token(self, token: str, /) -> Person | None:
         """Return the person to whom the operator gave a bearer token, or None."""
         ...
@@ -126,6 +130,11 @@ class PersonalApps:
             return LOCAL
         return await to_thread.run_sync(self._people.let_in, person, limiter=self._threads)
 
+    async def everybody(self) -> list[Person]:
+        """Return all people, the local one first."""
+        known = await to_thread.run_sync(self._people.everybody, limiter=self._threads)
+        return [LOCAL, *(person for person, _ in known)]
+
     async def by_token(self, token: str) -> Person | None:
         """Return the person to whom the operator gave a bearer token, or None."""
         return await to_thread.run_sync(self._people.by_token, token, limiter=self._threads)
@@ -150,8 +159,7 @@ class PersonalApps:
 
     async def recount(self) -> None:
         """Count anew what everybody has committed, in case a process died before it had noted that."""
-        everybody = await to_thread.run_sync(self._people.everybody)
-        for person in (LOCAL, *(person for person, _ in everybody)):
+        for person in await self.everybody():
             async with self.using(person) as app:
                 if app.has_records:
                     await to_thread.run_sync(app.allowance.recount)

@@ -368,6 +368,8 @@ class Settings(BaseSettings):
     """The address that metrics are served at; whoever reaches it can read them."""
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 0
     """Seconds that the HTTP server goes on accepting requests after a signal, while `/ready` says 503."""
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """Days that servers keep pictures, which they then delete with their records; unset, they delete none."""
     http_stateless: bool = False
     """Keep no sessions, so that several HTTP servers can serve one client of the older protocol."""
 

@@ -276,6 +276,10 @@ class App:
         """Return the one person, if this is the id."""
         return LOCAL if person == LOCAL.id else None
 
+    async def everybody(self) -> list[Person]:
+        """Return the one person."""
+        return [LOCAL]
+
     async def by_token(self, _: str, /) -> Person | None:
         """Return None: nobody has a token of their own."""
         return None
@@ -343,9 +347,7 @@ class App:
         from imagerouter_mcp.gallery.kept_files import KeptFiles
 
         objects = self.shared.objects
-        if objects and self.person != LOCAL:
-            objects = objects.under(f"people/{self.person.id}")
-        return KeptFiles(self.settings.output_dir, objects)
+        return KeptFiles(self.settings.output_dir, objects and objects.under(f"people/{self.person.id}"))
 
     @cached_property
     def thumbnails(self) -> "Thumbnails":

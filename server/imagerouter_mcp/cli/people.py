@@ -54,7 +54,7 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
         "add": lambda people: _add(people, options.name),
         "invite": lambda people: _invite(people, settings, options.name, options.days),
         "token": lambda people: _token(people, options.name),
-        "list": _list,
+        "list": lambda people: _list(people, settings),
         "block": lambda people: _block(people, options.name),
         "allow": lambda people: _allow(people, options.name),
         "limit": lambda people: _limit(people, options),
@@ -115,7 +115,7 @@ def _tell_token(people: People, person: Person, what: str) -> int:
     return 0
 
 
-def _list(people: People) -> int:
+def _list(people: People, settings: Settings) -> int:
     everybody, blocked = people.everybody(), people.blocked()
     if not everybody:
         print("There is nobody yet. imagerouter-mcp people add NAME lets a person in.")
@@ -130,6 +130,8 @@ def _list(people: People) -> int:
         print(" · ".join(filter(None, parts)))
     for removed, name in blocked.items():
         print(f"{name} · {removed} · removed and blocked")
+    if settings.keep_days is not None:
+        print(f"Pictures are deleted after {settings.keep_days} days (IMAGEROUTER_KEEP_DAYS).")
     return 0
 
 
@@ -189,7 +191,7 @@ def _limit_words(limits: Limits) -> str:
 
 async def _spending(people: People, settings: Settings) -> int:
     """Print what everybody has spent, or may have spent, the local person included."""
-    day, sums = today(), (Decimal(), Decimal())
+    day, sums, by_operator = today(), (Decimal(), Decimal()), Decimal()
     async with open_app(settings) as local:
         for person in (LOCAL, *(each for each, _ in people.everybody())):
             async with _app_of(person, local) as app:
@@ -199,10 +201,12 @@ async def _spending(people: People, settings: Settings) -> int:
                     else Decimal()
                     for first in (day, day.replace(day=1))
                 ]
+                if app.has_records:
+                    by_operator += await to_thread.run_sync(partial(app.ledger.committed, day, own_key=False))
             print(f"{person.name}: {dollars(spent[0])} today, {dollars(spent[1])} this month")
             sums = sums[0] + spent[0], sums[1] + spent[1]
-    budget = dollars(settings.budget_usd)
-    print(f"All: {dollars(sums[0])} today of {budget}, {dollars(sums[1])} this month")
+    print(f"All: {dollars(sums[0])} today, {dollars(sums[1])} this month")
+    print(f"Paid by the operator's key: {dollars(by_operator)} today, of {dollars(settings.budget_usd)}")
     return 0
 
 
