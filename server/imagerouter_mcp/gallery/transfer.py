@@ -23,13 +23,13 @@ _TABLES = {
     "generations": "handle, created_at, prompt, revised_prompt, model, parameters, sources, cost_usd,"
     " latency_ms, words",
     "journal": "handle, call, fingerprint, owner, state, delivered, created_at, ended_at, prompt, model,"
-    " reserved_usd, job, notes, error",
+    " reserved_usd, job, notes, error, own_key",
     "deleted": "handle, deleted_at",
-    "spent": "quarter, model, certain, micro_usd, results",
+    "spent": "quarter, model, certain, own_key, micro_usd, results",
 }
 """What is copied as it is, in this order; `images` follow their generations."""
 _IMAGE = "handle, position, path, url, media_type, width, height, bytes, seconds, original_of, finishing"
-_TRUTHS = {"delivered", "certain"}
+_TRUTHS = {"delivered", "certain", "own_key"}
 _AMOUNTS = {"cost_usd", "reserved_usd"}
 _NUMBERS = {"created_at", "ended_at", "deleted_at", "latency_ms", "position", "width", "height", "bytes"} | {
     *("seconds", "quarter", "micro_usd", "results")
