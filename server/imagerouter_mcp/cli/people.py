@@ -31,6 +31,8 @@ from imagerouter_mcp.wiring import App, Shared, open_app
 
 _LIMITS = {"day": "day_usd", "month": "month_usd", "call": "call_usd", "calls": "calls", "models": "models"}
 """The fields of `Limits` by the options that set them."""
+_Sums = dict[str, Decimal]
+"""USD by the ids of people."""
 _ALL = 10**9
 """More records than anybody has."""
 
@@ -191,21 +193,37 @@ def _limit_words(limits: Limits) -> str:
 
 async def _spending(people: People, settings: Settings) -> int:
     """Print what everybody has spent, or may have spent, the local person included."""
-    day, sums = today(), (Decimal(), Decimal())
+    everybody = [LOCAL, *(each for each, _ in people.everybody())]
     async with open_app(settings) as local:
-        for person in (LOCAL, *(each for each, _ in people.everybody())):
-            async with _app_of(person, local) as app:
-                spent = [
-                    await to_thread.run_sync(app.ledger.committed, first, day)
-                    if app.has_records
-                    else Decimal()
-                    for first in (day, day.replace(day=1))
-                ]
-            print(f"{person.name}: {dollars(spent[0])} today, {dollars(spent[1])} this month")
-            sums = sums[0] + spent[0], sums[1] + spent[1]
-    budget = dollars(settings.budget_usd)
-    print(f"All: {dollars(sums[0])} today of {budget}, {dollars(sums[1])} this month")
+        of_today, of_month = await _committed(everybody, local)
+    for person in everybody:
+        spent, in_month = (dollars(sums.get(person.id, Decimal())) for sums in (of_today, of_month))
+        print(f"{person.name}: {spent} today, {in_month} this month")
+    spent, in_month = (dollars(sum(sums.values(), Decimal())) for sums in (of_today, of_month))
+    print(f"All: {spent} today of {dollars(settings.budget_usd)}, {in_month} this month")
     return 0
+
+
+async def _committed(everybody: Sequence[Person], local: App) -> tuple[_Sums, _Sums]:
+    """Return what some people have spent or reserved today and this month, by their ids."""
+    day = today()
+    month = day.replace(day=1)
+    if local.shared.postgres:
+        from imagerouter_mcp.gallery.spent_by_all import committed_by_all  # noqa: PLC0415 - few have PostgreSQL
+
+        server = local.shared.postgres
+        return (
+            await to_thread.run_sync(committed_by_all, server, day, day),
+            await to_thread.run_sync(committed_by_all, server, month, day),
+        )
+    of_today: _Sums = {}
+    of_month: _Sums = {}
+    for person in everybody:
+        async with _app_of(person, local) as app:
+            if app.has_records:
+                of_today[person.id] = await to_thread.run_sync(app.ledger.committed, day)
+                of_month[person.id] = await to_thread.run_sync(app.ledger.committed, month, day)
+    return of_today, of_month
 
 
 @asynccontextmanager
