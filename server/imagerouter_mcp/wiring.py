@@ -347,9 +347,7 @@ class App:
         from imagerouter_mcp.gallery.kept_files import KeptFiles
 
         objects = self.shared.objects
-        if objects and self.person != LOCAL:
-            objects = objects.under(f"people/{self.person.id}")
-        return KeptFiles(self.settings.output_dir, objects)
+        return KeptFiles(self.settings.output_dir, objects and objects.under(f"people/{self.person.id}"))
 
     @cached_property
     def thumbnails(self) -> "Thumbnails":

@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -31,10 +31,23 @@ from imagerouter_mcp.wiring import App, Shared, open_app
 
 _LIMITS = {"day": "day_usd", "month": "month_usd", "call": "call_usd", "calls": "calls", "models": "models"}
 """The fields of `Limits` by the options that set them."""
-_Sums = dict[str, Decimal]
-"""USD by the ids of people."""
 _ALL = 10**9
 """More records than anybody has."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Committed:
+    """What people have spent or reserved, in USD by their ids.
+
+    Attributes:
+        today: Today.
+        month: This month.
+        by_operator: Today, by the operator's key.
+    """
+
+    today: dict[str, Decimal]
+    month: dict[str, Decimal]
+    by_operator: dict[str, Decimal]
 
 
 def run_people(options: argparse.Namespace, *, sandbox: bool) -> int:
@@ -195,35 +208,40 @@ async def _spending(people: People, settings: Settings) -> int:
     """Print what everybody has spent, or may have spent, the local person included."""
     everybody = [LOCAL, *(each for each, _ in people.everybody())]
     async with open_app(settings) as local:
-        of_today, of_month = await _committed(everybody, local)
+        sums = await _committed(everybody, local)
     for person in everybody:
-        spent, in_month = (dollars(sums.get(person.id, Decimal())) for sums in (of_today, of_month))
+        spent, in_month = (dollars(each.get(person.id, Decimal())) for each in (sums.today, sums.month))
         print(f"{person.name}: {spent} today, {in_month} this month")
-    spent, in_month = (dollars(sum(sums.values(), Decimal())) for sums in (of_today, of_month))
-    print(f"All: {spent} today of {dollars(settings.budget_usd)}, {in_month} this month")
+    spent, in_month, by_operator = (
+        dollars(sum(each.values(), Decimal())) for each in (sums.today, sums.month, sums.by_operator)
+    )
+    print(f"All: {spent} today, {in_month} this month")
+    print(f"Paid by the operator's key: {by_operator} today, of {dollars(settings.budget_usd)}")
     return 0
 
 
-async def _committed(everybody: Sequence[Person], local: App) -> tuple[_Sums, _Sums]:
-    """Return what some people have spent or reserved today and this month, by their ids."""
+async def _committed(everybody: Sequence[Person], local: App) -> _Committed:
+    """Return what some people have spent or reserved."""
     day = today()
     month = day.replace(day=1)
     if local.shared.postgres:
         from imagerouter_mcp.gallery.spent_by_all import committed_by_all  # noqa: PLC0415 - few have PostgreSQL
 
-        server = local.shared.postgres
-        return (
-            await to_thread.run_sync(committed_by_all, server, day, day),
-            await to_thread.run_sync(committed_by_all, server, month, day),
+        read = partial(committed_by_all, local.shared.postgres)
+        return _Committed(
+            await to_thread.run_sync(partial(read, day, day)),
+            await to_thread.run_sync(partial(read, month, day)),
+            await to_thread.run_sync(partial(read, day, day, own_key=False)),
         )
-    of_today: _Sums = {}
-    of_month: _Sums = {}
+    sums = _Committed({}, {}, {})
     for person in everybody:
         async with _app_of(person, local) as app:
             if app.has_records:
-                of_today[person.id] = await to_thread.run_sync(app.ledger.committed, day)
-                of_month[person.id] = await to_thread.run_sync(app.ledger.committed, month, day)
-    return of_today, of_month
+                read = app.ledger.committed
+                sums.today[person.id] = await to_thread.run_sync(read, day)
+                sums.month[person.id] = await to_thread.run_sync(read, month, day)
+                sums.by_operator[person.id] = await to_thread.run_sync(partial(read, day, own_key=False))
+    return sums
 
 
 @asynccontextmanager

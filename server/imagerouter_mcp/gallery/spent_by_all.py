@@ -11,13 +11,16 @@ from imagerouter_mcp.gallery.postgres_tables import EVERYBODY
 from imagerouter_mcp.gallery.tables import SCHEMA
 
 
-def committed_by_all(server: PostgresServer, first: date, last: date) -> dict[str, Decimal]:
+def committed_by_all(
+    server: PostgresServer, first: date, last: date, *, own_key: bool = True
+) -> dict[str, Decimal]:
     """Return what everybody spent on some days, or has reserved for calls under way, in USD.
 
     Args:
         server: The database.
         first: The first day, in the operator's time zone.
         last: The last day.
+        own_key: Whether what people's own API keys pay counts too.
 
     Returns:
         The sums by the ids of the people who have any.
@@ -28,13 +31,14 @@ def committed_by_all(server: PostgresServer, first: date, last: date) -> dict[st
     with PostgresDatabase(server, SCHEMA, EVERYBODY).reading() as connection:
         found = connection.execute(
             "SELECT person, sum(micro_usd) FROM spent WHERE quarter >= ? AND quarter < ? AND results > 0"
-            " AND model != ? AND micro_usd BETWEEN -1e15 AND 1e15 GROUP BY person",
-            (quarter_of(start_of(first)), quarter_of(start_of(last + timedelta(days=1))), MADE_HERE),
+            " AND model != ? AND micro_usd BETWEEN -1e15 AND 1e15 AND (? OR NOT own_key) GROUP BY person",
+            (quarter_of(start_of(first)), quarter_of(start_of(last + timedelta(days=1))), MADE_HERE, own_key),
         )
         sums = {person: Decimal(micro_usd).scaleb(MICRO) for person, micro_usd in found}
         reserved = connection.execute(
             "SELECT person, sum(reserved_usd) FROM journal WHERE state IN ('queued', 'working')"
-            " AND reserved_usd IS NOT NULL GROUP BY person"
+            " AND reserved_usd IS NOT NULL AND (? OR NOT own_key) GROUP BY person",
+            (own_key,),
         )
         for person, usd in reserved:
             sums[person] = sums.get(person, Decimal()) + usd
