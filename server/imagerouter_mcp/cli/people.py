@@ -191,7 +191,7 @@ def _limit_words(limits: Limits) -> str:
 
 async def _spending(people: People, settings: Settings) -> int:
     """Print what everybody has spent, or may have spent, the local person included."""
-    day, sums = today(), (Decimal(), Decimal())
+    day, sums, by_operator = today(), (Decimal(), Decimal()), Decimal()
     async with open_app(settings) as local:
         for person in (LOCAL, *(each for each, _ in people.everybody())):
             async with _app_of(person, local) as app:
@@ -201,10 +201,12 @@ async def _spending(people: People, settings: Settings) -> int:
                     else Decimal()
                     for first in (day, day.replace(day=1))
                 ]
+                if app.has_records:
+                    by_operator += await to_thread.run_sync(partial(app.ledger.committed, day, own_key=False))
             print(f"{person.name}: {dollars(spent[0])} today, {dollars(spent[1])} this month")
             sums = sums[0] + spent[0], sums[1] + spent[1]
-    budget = dollars(settings.budget_usd)
-    print(f"All: {dollars(sums[0])} today of {budget}, {dollars(sums[1])} this month")
+    print(f"All: {dollars(sums[0])} today, {dollars(sums[1])} this month")
+    print(f"Paid by the operator's key: {dollars(by_operator)} today, of {dollars(settings.budget_usd)}")
     return 0
 
 
