@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 PICTURES, FILES, SIDE = 100_000, 200, 512
 ROUNDS, CLICKS = 7, 20
 SCREENS_SCROLLED = 60
+SCREENS_LOOKED_AT = 15
+QUICK_FRAMES, HALF_FRAMES, SLOW_FRAMES = 12, 24, 40
+"""Frames in which a screen passes; at the slow speed thumbnails are fetched and drawn meanwhile."""
 FIRST_MS, FRAME_MS, PAGE_MB, CLICK_MS = 300, 50, 200, 20
 _WORDS = ("fox", "lighthouse", "harbour", "owl", "orchard", "comet", "glacier", "violin")
 _WATCH = """
@@ -45,14 +48,14 @@ _WATCH = """
     else requestAnimationFrame(look);
   }));
 """
-_SCROLL = """async (screens) => {
+_SCROLL = """async ([screens, frames]) => {
   const long = [];
   const note = (list) => long.push(...list.getEntries().map(({ duration }) => duration));
   const observer = new PerformanceObserver(note);
   observer.observe({ type: "long-animation-frame" });
   let [longest, last] = [0, performance.now()];
-  for (let frame = 0; frame < screens * 12; frame++) {
-    scrollBy({ top: innerHeight / 12, behavior: "instant" });
+  for (let frame = 0; frame < screens * frames; frame++) {
+    scrollBy({ top: innerHeight / frames, behavior: "instant" });
     const now = await new Promise(requestAnimationFrame);
     longest = Math.max(longest, now - last);
     last = now;
@@ -95,7 +98,9 @@ async def _look(link: str) -> list[Figure]:
         await _first_screen(page)
         seconds = [await _again(page) for _ in range(ROUNDS)]
         first = median(seconds)
-        longest = float(await page.evaluate(_SCROLL, SCREENS_SCROLLED))
+        longest = await _scroll(page, SCREENS_SCROLLED, QUICK_FRAMES)
+        half = await _scroll(page, SCREENS_LOOKED_AT, HALF_FRAMES)
+        slow = await _scroll(page, SCREENS_LOOKED_AT, SLOW_FRAMES)
         memory = await _memory(browser)
         await page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
         click = median([await _click(page, number) for number in range(CLICKS)])
@@ -103,6 +108,8 @@ async def _look(link: str) -> list[Figure]:
     return [
         Figure(f"{what}: first screen", f"{first:.0f} ms", "", first, FIRST_MS, "ms"),
         Figure(f"{what}: longest frame while scrolling", f"{longest:.0f} ms", "", longest, FRAME_MS, "ms"),
+        Figure(f"{what}: longest frame at half that speed", f"{half:.0f} ms", "", half, FRAME_MS, "ms"),
+        Figure(f"{what}: longest frame as pictures appear", f"{slow:.0f} ms", "", slow, FRAME_MS, "ms"),
         Figure(f"{what}: memory of the page after that", f"{memory:.0f} MB", "", memory, PAGE_MB, "MB"),
         Figure("studio: from a click to its request", f"{click:.1f} ms", "", click, CLICK_MS, "ms"),
     ]
@@ -116,6 +123,11 @@ async def _again(page: "Page") -> float:
 async def _first_screen(page: "Page") -> float:
     """Return when the first screen was drawn, in milliseconds since the navigation began."""
     return float(await page.evaluate("self.firstScreen"))
+
+
+async def _scroll(page: "Page", screens: int, frames: int) -> float:
+    """Scroll on over pictures that were not seen before; return the longest frame, in milliseconds."""
+    return float(await page.evaluate(_SCROLL, [screens, frames]))
 
 
 async def _click(page: "Page", number: int) -> float:

@@ -1,12 +1,13 @@
 """Fixtures for every test: a running sandbox, settings for it, small servers, and an empty environment."""
 
 import asyncio
+import gc
 import os
 import re
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
     from imagerouter_mcp.database.postgres import PostgresServer
+    from support.object_store import SeaweedFS
     from support.postgres import Cluster
 
 HEARTBEAT_SECONDS = 0.05
@@ -151,6 +153,18 @@ async def browser() -> AsyncGenerator["Browser"]:
 
 
 @pytest.fixture(scope="session")
+def object_store() -> Iterator["SeaweedFS"]:
+    """Run an S3 server for the session; each test takes a prefix of its own (`new_prefix`)."""
+    from support.object_store import running_object_store, seaweedfs_program  # noqa: PLC0415 - few tests need it
+
+    program = seaweedfs_program()
+    if program is None:
+        pytest.skip("SeaweedFS is not installed; pip brings it on Linux")
+    with running_object_store(program) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator["Cluster"]:
     """Run one PostgreSQL server for the session; skip without one."""
     from support.postgres import postgres_programs, running_cluster  # noqa: PLC0415 - few tests need it
@@ -256,6 +270,17 @@ def pytest_configure() -> None:
     if hasattr(time, "tzset"):
         os.environ["TZ"] = f"Noon{datetime.now(UTC).hour - 12:+}"
         time.tzset()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Leave the thousands of tests, which stay until the end, out of every garbage collection."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -188,6 +188,7 @@ class _Direct(httpx.AsyncBaseTransport):
                 request.method,
                 httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
                 headers=request.headers.raw,
+                content=cast("httpx.AsyncByteStream", request.stream),
                 extensions=request.extensions,
             )
         )

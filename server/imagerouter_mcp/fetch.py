@@ -3,11 +3,12 @@
 import math
 import ssl
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.util import find_spec
+from io import BytesIO
 from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
@@ -151,24 +152,45 @@ class Fetcher:
         """
         target.seek(0)
         target.truncate()
-        try:
-            with anyio.fail_after(seconds):
-                async with self._open(url, purpose, max_redirects) as response:
-                    return await _copy(response, target, max_bytes)
-        except TimeoutError:
-            raise FetchError(f"it takes longer than {seconds:g} seconds", passing=True) from None
-        except AddressRefusedError as error:
-            raise FetchError(str(error), private=True) from None
-        except ConfigurationError as error:
-            raise FetchError(f"the proxy for it cannot be used ({error.what})") from None
-        except (httpx.TimeoutException, httpcore.TimeoutException):
-            raise FetchError("it does not answer", passing=True) from None
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
-            raise FetchError("it is not a web address") from None
-        except (httpx.HTTPError, httpcore.NetworkError, httpcore.ProtocolError) as error:
-            # The message may repeat what the server sent in place of an answer.
-            reason = one_line(str(error) or type(error).__name__, _MAX_REASON)
-            raise FetchError(f"the connection failed ({reason})", passing=True) from error
+        async with _told(seconds), self._open(url, purpose, max_redirects) as response:
+            return await _copy(response, target, max_bytes)
+
+    async def ask(
+        self,
+        url: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int,
+        seconds: float,
+    ) -> tuple[int, bytes]:
+        """Send a request and return the status and the body of its answer. No redirect is followed.
+
+        Args:
+            url: An http or https address.
+            form: What is posted; None for a GET.
+            headers: Further headers.
+            max_bytes: The largest accepted body.
+            seconds: Time limit for the whole answer.
+
+        Raises:
+            FetchError: There is no answer, or one that is too large.
+        """
+        _check(url)
+        body = BytesIO()
+        async with (
+            _told(seconds),
+            self._http.stream(
+                "GET" if form is None else "POST",
+                url,
+                data=form,
+                headers=headers,
+                timeout=self._timeout,
+                extensions={PURPOSE: "source"},
+            ) as response,
+        ):
+            await _copy(response, body, max_bytes)
+            return response.status_code, body.getvalue()
 
     @asynccontextmanager
     async def _open(self, url: str, purpose: Purpose, max_redirects: int) -> AsyncGenerator[httpx.Response]:
@@ -189,6 +211,28 @@ class Fetcher:
         raise FetchError(
             f"it redirects more than {max_redirects} times" if max_redirects else "it redirects elsewhere"
         )
+
+
+@asynccontextmanager
+async def _told(seconds: float) -> AsyncGenerator[None]:
+    """Limit the time of a block, and tell what goes wrong in it as a `FetchError`."""
+    try:
+        with anyio.fail_after(seconds):
+            yield
+    except TimeoutError:
+        raise FetchError(f"it takes longer than {seconds:g} seconds", passing=True) from None
+    except AddressRefusedError as error:
+        raise FetchError(str(error), private=True) from None
+    except ConfigurationError as error:
+        raise FetchError(f"the proxy for it cannot be used ({error.what})") from None
+    except (httpx.TimeoutException, httpcore.TimeoutException):
+        raise FetchError("it does not answer", passing=True) from None
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
+        raise FetchError("it is not a web address") from None
+    except (httpx.HTTPError, httpcore.NetworkError, httpcore.ProtocolError) as error:
+        # The message may repeat what the server sent in place of an answer.
+        reason = one_line(str(error) or type(error).__name__, _MAX_REASON)
+        raise FetchError(f"the connection failed ({reason})", passing=True) from error
 
 
 async def _check_redirect(response: httpx.Response) -> None:

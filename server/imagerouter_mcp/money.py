@@ -31,7 +31,8 @@ class Budget:
         usd: The most that may be spent.
         first: The first day.
         last: The last day.
-        own: Whether it is one person's own, beside the budget of all people.
+        own: Whether it is one person's own, beside the budget of all people, which only counts what the
+            operator's API key pays.
         others_usd: What other people have committed of it; None if there are none.
     """
 

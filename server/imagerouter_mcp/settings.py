@@ -73,6 +73,8 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(rf"https?://(?:{_HOST_NAME.pattern})(?::\d{{1,5}})?", re.IGNORECASE)
 
+_ALLOW_RULE = re.compile(r"everybody|[^\s@=]*@[^\s@=]+|[^\s=]+=\S.*")
+
 _OF_PYTHON = (
     *("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR"),
     *("SYSTEMROOT", "TEMP", "TMP"),  # Windows
@@ -89,6 +91,7 @@ _OF_PROGRAMS = re.compile(
 
 PreviewSize = Literal["auto", "none", "large"]
 LogFormat = Literal["text", "json"]
+OwnKeys = Literal["no", "allowed", "required"]
 ResponseFormat = Literal["url", "b64_json", "b64_ephemeral"]
 
 
@@ -193,6 +196,38 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _issuer(value: str) -> str:
+    """Return the address of a provider as it is: its tokens repeat it to the letter, final slash included."""
+    address = _web_address(value)
+    parts = urlsplit(address)
+    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise ValueError("it must be an https address")
+    if parts.query or parts.fragment or not value.isprintable() or " " in value:
+        raise ValueError("it must be an address without spaces, a query or a fragment")
+    return value
+
+
+def _allow_rule(value: str) -> str:
+    if not _ALLOW_RULE.fullmatch(value):
+        raise ValueError(
+            "it must be addresses such as ann@corp.example, domains such as @corp.example, claims such as "
+            "groups=designers, or the word everybody"
+        )
+    return value
+
+
+def _object_store(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("s3", "gs", "az") or not parts.netloc:
+        raise ValueError("it must be s3://bucket/prefix, gs://bucket/prefix or az://container/prefix")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("it must hold no credentials: the variables of its cloud do")
+    return value.rstrip("/")
+
+
 def _postgres_address(url: SecretStr) -> SecretStr:
     if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
         msg = "it must begin with postgresql://"
@@ -204,6 +239,8 @@ _Folder = Annotated[Path, AfterValidator(_absolute)]
 _Folders = Annotated[tuple[_Folder, ...], NoDecode, BeforeValidator(_split_at(os.pathsep))]
 _Listed = BeforeValidator(_split_at(","))
 _WebAddress = Annotated[str, AfterValidator(_web_address)]
+_Issuer = Annotated[str, AfterValidator(_issuer)]
+_AllowRules = Annotated[tuple[Annotated[str, AfterValidator(_allow_rule)], ...], NoDecode, _Listed]
 _Usd = Annotated[Decimal, Field(ge=0)]
 
 
@@ -243,6 +280,8 @@ class Settings(BaseSettings):
     """Where the gallery keeps its records."""
     database_url: Annotated[SecretStr, AfterValidator(_postgres_address)] | None = None
     """The PostgreSQL database that keeps the records in place of `data_dir`, for several servers."""
+    object_store: Annotated[str, AfterValidator(_object_store)] | None = None
+    """Where pictures are kept in place of `output_dir`, for several servers: `s3://`, `gs://` or `az://`."""
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 30
     """Seconds of silence, by that database's clock, after which others take a server's calls over."""
     model: str | None = None
@@ -279,6 +318,32 @@ class Settings(BaseSettings):
     """The most that a call may cost without asking the person; unset, nobody is asked."""
     people: bool = False
     """Serve several people over HTTP, each with a gallery of their own; whoever is not known is refused."""
+    own_keys: OwnKeys = "no"
+    """Whether people pay with ImageRouter keys of their own: nobody, those who have one, or everybody."""
+    key_secrets: Annotated[tuple[Annotated[SecretStr, Field(min_length=32)], ...], NoDecode, _Listed] = ()
+    """What those keys are encrypted with, separated by commas: the first encrypts, all decrypt."""
+    openid_issuer: _Issuer | None = None
+    """The OpenID provider that people sign in with, as its tokens write it."""
+    openid_client_id: str | None = None
+    """What this server is called there."""
+    openid_client_secret: SecretStr | None = None
+    """What this server shows there, unless it is a public client."""
+    openid_allow: _AllowRules = ()
+    """Who of them is let in: addresses, @domains, CLAIM=VALUE, or everybody; separated by commas."""
+    openid_scope: str = "openid profile email"
+    """What is asked for there."""
+    openid_name: str | None = None
+    """What the sign-in page calls it; unset, the host of its address."""
+    jwt_issuer: _Issuer | None = None
+    """The authorization server whose JWTs are accepted in place of tokens that this server gives out."""
+    jwt_audience: str | None = None
+    """What these JWTs are for; unset, the address of `/mcp`."""
+    jwt_scope: str | None = None
+    """A scope that they must have."""
+    jwt_allow: _AllowRules = ()
+    """Who is let in with them, as for `openid_allow`."""
+    allow_private_issuer: bool = False
+    """Whether these two providers may have private addresses."""
     mcp_token: Annotated[tuple[SecretStr, ...], NoDecode, _Listed] = ()
     """Bearer tokens that HTTP clients must send, separated by commas: two while one is being replaced."""
     public_url: _WebAddress | None = None
@@ -303,6 +368,8 @@ class Settings(BaseSettings):
     """The address that metrics are served at; whoever reaches it can read them."""
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 0
     """Seconds that the HTTP server goes on accepting requests after a signal, while `/ready` says 503."""
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """Days that servers keep pictures, which they then delete with their records; unset, they delete none."""
     http_stateless: bool = False
     """Keep no sessions, so that several HTTP servers can serve one client of the older protocol."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from anyio import to_thread
 
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.people.person import LOCAL, Person
+from imagerouter_mcp.people.person import API_KEY_PAGE, LOCAL, Person
 from imagerouter_mcp.settings import Settings, expand
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from imagerouter_mcp.gallery.browsing import Browsing
     from imagerouter_mcp.gallery.deletion import Deletion
     from imagerouter_mcp.gallery.journal import Journal
+    from imagerouter_mcp.gallery.kept_files import KeptFiles
     from imagerouter_mcp.gallery.ledger import Ledger
+    from imagerouter_mcp.gallery.object_store import ObjectStore
     from imagerouter_mcp.gallery.records import Gallery
     from imagerouter_mcp.gallery.signed_links import Links
     from imagerouter_mcp.gallery.thumbnails import Thumbnails
@@ -35,14 +37,17 @@ if TYPE_CHECKING:
     from imagerouter_mcp.generation.allowance import Allowance
     from imagerouter_mcp.generation.calls.calls import Calls
     from imagerouter_mcp.generation.calls.collect import Collector
+    from imagerouter_mcp.generation.calls.keys_in_use import KeysInUse
     from imagerouter_mcp.generation.calls.order import Planner
-    from imagerouter_mcp.generation.calls.pace import Pace
+    from imagerouter_mcp.generation.calls.payer import Payers
     from imagerouter_mcp.generation.calls.run import Runner
     from imagerouter_mcp.generation.delivery import Delivery
     from imagerouter_mcp.generation.descriptors import Descriptors
     from imagerouter_mcp.generation.sources import Sources
     from imagerouter_mcp.generation.step_runner import StepRunner
+    from imagerouter_mcp.people.api_keys import ApiKeys
     from imagerouter_mcp.people.register import People
+    from imagerouter_mcp.sign_in.issuer import Issuer
     from imagerouter_mcp.sign_in.sign_in import SignIn
 
 
@@ -57,6 +62,8 @@ class Shared:
         self._settings = settings
         self.people: People | None = None
         """Who there is, if there are several."""
+        self.api_keys: ApiKeys | None = None
+        """Their own ImageRouter keys, if they may pay with these."""
 
     @property
     def settings(self) -> Settings:
@@ -83,6 +90,25 @@ class Shared:
         from imagerouter_mcp.fetch import Fetcher
 
         return Fetcher(Policy(), self.settings.stall_seconds)
+
+    @cached_property
+    def issuer(self) -> "Issuer | None":
+        """The provider that vouches for people, at which they sign in or whose tokens their apps bring."""
+        address = self.settings.openid_issuer or self.settings.jwt_issuer
+        if address is None:
+            return None
+        from imagerouter_mcp.sign_in.issuer import Issuer
+
+        return Issuer(address, lambda: self._issuer_fetcher)
+
+    @cached_property
+    def _issuer_fetcher(self) -> "Fetcher":
+        """Asks the provider that the operator names, in a private network only if they allow it."""
+        from imagerouter_mcp.addresses import Policy
+        from imagerouter_mcp.fetch import Fetcher
+
+        policy = Policy(allow_private=self.settings.allow_private_issuer)
+        return Fetcher(policy, self.settings.stall_seconds)
 
     @cached_property
     def catalogue(self) -> "Catalogue":
@@ -128,11 +154,11 @@ class Shared:
         return Descriptors()
 
     @cached_property
-    def pace(self) -> "Pace":
-        """Whose turn it is to send."""
-        from imagerouter_mcp.generation.calls.pace import Pace
+    def keys(self) -> "KeysInUse":
+        """The API keys that calls are paid with."""
+        from imagerouter_mcp.generation.calls.keys_in_use import KeysInUse
 
-        return Pace(self.settings.concurrency, self.client.rate)
+        return KeysInUse(self.client, self.settings.key, self.settings.concurrency)
 
     @cached_property
     def _http(self):  # noqa: ANN202 - only api/ and fetch.py name httpx
@@ -154,6 +180,24 @@ class Shared:
         return postgres_server(self.settings.database_url)
 
     @cached_property
+    def objects(self) -> "ObjectStore | None":
+        """Where all files are kept; None if each is in a folder.
+
+        Raises:
+            ConfigurationError: It is named, and what connects to it is not installed or set wrongly.
+        """
+        if self.settings.object_store is None:
+            return None
+        try:
+            from imagerouter_mcp.gallery.object_store import open_object_store
+        except ModuleNotFoundError:
+            raise ConfigurationError(
+                "IMAGEROUTER_OBJECT_STORE is set, but what connects to it is not installed.",
+                "Install imagerouter-mcp[team].",
+            ) from None
+        return open_object_store(self.settings.object_store)
+
+    @cached_property
     def leases(self) -> "Leases | None":
         """Which servers are at work on the database; None without one."""
         if self.postgres is None:
@@ -170,8 +214,8 @@ class Shared:
 
     def stop(self) -> None:
         """Send nothing more."""
-        if "pace" in self.__dict__:
-            self.pace.stop()
+        if "keys" in self.__dict__:
+            self.keys.stop()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -180,6 +224,8 @@ class Shared:
             self.sign_in.close()
         if "_document_fetcher" in built:
             await self._document_fetcher.aclose()
+        if "_issuer_fetcher" in built:
+            await self._issuer_fetcher.aclose()
         if "_http" in built:
             await self._http.aclose()
         if "fetcher" in built:
@@ -229,6 +275,10 @@ class App:
     async def find(self, person: str, /) -> Person | None:
         """Return the one person, if this is the id."""
         return LOCAL if person == LOCAL.id else None
+
+    async def everybody(self) -> list[Person]:
+        """Return the one person."""
+        return [LOCAL]
 
     async def by_token(self, _: str, /) -> Person | None:
         """Return None: nobody has a token of their own."""
@@ -292,6 +342,14 @@ class App:
         return Browsing(self._opened_database())
 
     @cached_property
+    def files(self) -> "KeptFiles":
+        """The files of finished pictures and videos."""
+        from imagerouter_mcp.gallery.kept_files import KeptFiles
+
+        objects = self.shared.objects
+        return KeptFiles(self.settings.output_dir, objects and objects.under(f"people/{self.person.id}"))
+
+    @cached_property
     def thumbnails(self) -> "Thumbnails":
         """Small copies of pictures, for people who look through them."""
         from imagerouter_mcp.gallery.thumbnails import Thumbnails
@@ -303,7 +361,7 @@ class App:
         """Removes pictures."""
         from imagerouter_mcp.gallery.deletion import Deletion
 
-        return Deletion(self._database, self.thumbnails, self.settings)
+        return Deletion(self._database, self.thumbnails, self.files, self.settings)
 
     @cached_property
     def journal(self) -> "Journal":
@@ -318,7 +376,7 @@ class App:
         """The service's answers on disk."""
         from imagerouter_mcp.gallery.answers import Answers
 
-        return Answers(self.settings.data_dir)
+        return Answers(self.settings.data_dir, self.files.objects)
 
     @cached_property
     def ledger(self) -> "Ledger":
@@ -332,7 +390,7 @@ class App:
         """Pictures that were sent to this server to be edited."""
         from imagerouter_mcp.gallery.uploads import Uploads
 
-        return Uploads(self.settings.data_dir)
+        return Uploads(self.settings.data_dir, self.files.objects)
 
     @property
     def catalogue(self) -> "Catalogue":
@@ -366,21 +424,25 @@ class App:
 
         self._ensure_temporary_folder()
         reader = SourceReader(self.fetcher, expand, self.settings.source_folders)
-        return Sources(reader, self.gallery, self.uploads, self.shared.descriptors, self._is_newer)
+        return Sources(
+            reader, self.gallery, self.files, self.uploads, self.shared.descriptors, is_newer=self._is_newer
+        )
 
     @cached_property
     def delivery(self) -> "Delivery":
         """Stores results, and restores them."""
         from imagerouter_mcp.generation.delivery import Delivery
 
-        return Delivery(lambda: self.fetcher, self.gallery, self.journal, self.answers, self.settings)
+        return Delivery(
+            lambda: self.fetcher, self.gallery, self.journal, self.answers, self.files, settings=self.settings
+        )
 
     @cached_property
     def step_runner(self) -> "StepRunner":
         """Finishes pictures without a model."""
         from imagerouter_mcp.generation.step_runner import StepRunner
 
-        return StepRunner(self.sources, self.delivery, self.gallery, remote=self.settings.remote)
+        return StepRunner(self.sources, self.delivery, self.gallery, self.files, remote=self.settings.remote)
 
     @cached_property
     def planner(self) -> "Planner":
@@ -414,9 +476,30 @@ class App:
             self._collector,
             lambda: self.sources,
             lambda: self._runner,
+            self.payers,
             recount=self.allowance.recount if self.shared.people else None,
             repeats_are_meant=self.typed,
         )
+
+    @cached_property
+    def payers(self) -> "Payers":
+        """Whose key pays for what the person asks for."""
+        from imagerouter_mcp.generation.calls.payer import Payers
+
+        return Payers(
+            self.person,
+            lambda: self.shared.keys,
+            self.shared.api_keys,
+            required=self.settings.own_keys == "required",
+            page=self._api_key_page,
+        )
+
+    @property
+    def _api_key_page(self) -> str:
+        """The address where the person stores a key; "" where people sign in elsewhere."""
+        if self.links is None or self.settings.jwt_issuer:
+            return ""
+        return self.links.base_url + API_KEY_PAGE
 
     @cached_property
     def _collector(self) -> "Collector":
@@ -430,9 +513,7 @@ class App:
         from imagerouter_mcp.generation.calls.send import Sender
 
         sender = Sender(
-            client=self.client,
             person=self.person.id,
-            pace=self.shared.pace,
             journal=self.journal,
             answers=self.answers,
             gallery=self.gallery,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 from imagerouter_mcp.database.leases import Leases
 from imagerouter_mcp.database.postgres import PostgresDatabase, PostgresServer
@@ -21,6 +22,9 @@ from imagerouter_mcp.gallery.ledger import Ledger
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.tables import SCHEMA
 from imagerouter_mcp.money import Budget, Exceeded
+from imagerouter_mcp.people.api_keys import ApiKeys
+from imagerouter_mcp.people.register import open_register
+from imagerouter_mcp.settings import Settings
 from support.postgres import ROLE, SUPERUSER, Cluster, Galleries
 
 TABLES = ("generations", "images", "journal", "deleted", "spent", "changes")
@@ -261,3 +265,25 @@ def test_a_newer_version_is_left_as_it_is(postgres: Cluster) -> None:
         database = PostgresDatabase(older, Schema("letters", newer.migrations[:1], ""))
         with pytest.raises(ConfigurationError, match="was written by a newer version"), database.reading():
             pass
+
+
+def test_peoples_own_api_keys_are_there_for_every_server_and_bound_to_their_people(postgres: Cluster) -> None:
+    settings = Settings(database_url=SecretStr(postgres.url))
+    older, newer = (SecretStr(f"{each}-secret-0123456789abcdef0123456789") for each in ("older", "newer"))
+    with closing(open_register(settings)) as one, closing(open_register(settings)) as two:
+        anna, ben = (one.add("operator", name, name) for name in ("Anna of keys", "Ben of keys"))
+        keys, elsewhere = ApiKeys(one.database, [older]), ApiKeys(two.database, [newer, older])
+        keys.store(anna.id, SecretStr("a key"))
+        assert elsewhere.rotate() == (1, [])
+        found = ApiKeys(two.database, [newer]).find(anna.id)
+        assert found
+        assert found.key == SecretStr("a key")
+        elsewhere.refuse(anna.id, found)
+        with two.database.writing() as connection:
+            connection.execute("UPDATE api_keys SET person = ?", (ben.id,))
+        moved = elsewhere.find(ben.id)
+        assert moved
+        assert (moved.key, moved.refused) == (None, True)
+        two.remove(ben)
+        assert keys.unreadable() == (0, 0)
+        two.remove(anna)

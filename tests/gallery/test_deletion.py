@@ -16,8 +16,9 @@ from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.deletion import Deletion
 from imagerouter_mcp.gallery.entries import Metadata, Record, Reservation, StoredImage
 from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.ledger import Ledger
-from imagerouter_mcp.gallery.thumbnails import Thumbnails
+from imagerouter_mcp.gallery.thumbnails import Thumbnails, state_of
 from imagerouter_mcp.settings import Settings
 from support.postgres import Galleries
 from support.recording import RecordingGallery
@@ -36,7 +37,7 @@ class Place:
         self.thumbnails = Thumbnails(folder / "data")
         settings = Settings(data_dir=folder / "data", output_dir=folder / "pictures")
         settings = settings.model_copy(update={"remote": remote})
-        self.deletion = Deletion(self.database, self.thumbnails, settings)
+        self.deletion = Deletion(self.database, self.thumbnails, KeptFiles(settings.output_dir), settings)
 
     def file(self, name: str = "fox.png") -> StoredImage:
         """Write a file, and describe it."""
@@ -76,7 +77,7 @@ def test_a_picture_goes_with_its_original_its_thumbnail_and_its_cost_stays(
     original = place.file("fox-original.png")
     image = StoredImage(path=place.file().path, bytes=len(BYTES), original=original)
     record = place.record(image)
-    status = (place.folder / "pictures" / "fox.png").stat()
+    status = state_of(place.folder / "pictures" / "fox.png") or ""
     place.thumbnails.keep(record.images[0].handle, "tile_320", status, b"small")
     assert place.thumbnails.find(record.images[0].handle, "tile_320", status) == b"small"
 

@@ -6,19 +6,19 @@ from pathlib import Path
 import pytest
 
 from imagerouter_mcp.gallery import thumbnails
-from imagerouter_mcp.gallery.thumbnails import Thumbnails
+from imagerouter_mcp.gallery.thumbnails import Thumbnails, state_of
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> os.stat_result:
-    """Return the status of a picture's file."""
+def picture(tmp_path: Path) -> str:
+    """Return the state of a picture's file."""
     file = tmp_path / "fox.png"
     file.write_bytes(b"a fox")
-    return file.stat()
+    return state_of(file) or ""
 
 
 def test_the_least_recently_used_give_way(
-    tmp_path: Path, picture: os.stat_result, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, picture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(thumbnails, "MOST_BYTES", 1000)
     monkeypatch.setattr(thumbnails, "_SWEPT_AFTER_BYTES", 0)
@@ -37,19 +37,17 @@ def test_the_least_recently_used_give_way(
     assert kept.find("img_0000", "tile_320", picture), "it was used lately"
 
 
-def test_a_changed_file_and_another_size_have_thumbnails_of_their_own(
-    tmp_path: Path, picture: os.stat_result
-) -> None:
+def test_a_changed_file_and_another_size_have_thumbnails_of_their_own(tmp_path: Path, picture: str) -> None:
     kept = Thumbnails(tmp_path)
     kept.keep("img_1", "tile_320", picture, b"small")
     assert kept.find("img_1", "tile_320", picture) == b"small"
     assert kept.find("img_1", "tile_640", picture) is None
     (tmp_path / "fox.png").write_bytes(b"an owl")
-    assert kept.find("img_1", "tile_320", (tmp_path / "fox.png").stat()) is None
+    assert kept.find("img_1", "tile_320", state_of(tmp_path / "fox.png") or "") is None
     assert (tmp_path / "thumbnails").stat().st_mode & 0o077 == 0
 
 
-def test_a_folder_that_takes_none_stops_nobody(tmp_path: Path, picture: os.stat_result) -> None:
+def test_a_folder_that_takes_none_stops_nobody(tmp_path: Path, picture: str) -> None:
     (tmp_path / "thumbnails").write_text("in the way")
     kept = Thumbnails(tmp_path)
     kept.keep("img_1", "tile_320", picture, b"small")

@@ -18,6 +18,7 @@ from imagerouter_mcp.fetch import Fetcher
 from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.entries import Record, Reservation
 from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation import result_files
 from imagerouter_mcp.generation.delivery import Delivery
@@ -55,7 +56,9 @@ async def deliver(
     person: Settings, gallery: Gallery, entries: Journal, answers: Answers
 ) -> AsyncIterator[Delivery]:
     async with aclosing(Fetcher(Policy(allow_private=True), 2)) as fetcher:
-        yield Delivery(lambda: fetcher, gallery, entries, answers, person)
+        yield Delivery(
+            lambda: fetcher, gallery, entries, answers, KeptFiles(person.output_dir), settings=person
+        )
 
 
 @pytest.fixture

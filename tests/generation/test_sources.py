@@ -12,6 +12,7 @@ from PIL import Image
 from imagerouter_mcp.addresses import Policy
 from imagerouter_mcp.fetch import Fetcher
 from imagerouter_mcp.gallery.entries import StoredImage
+from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.uploads import Uploads
 from imagerouter_mcp.generation.descriptors import Descriptors
@@ -36,7 +37,8 @@ async def reading(person: Settings, gallery: Gallery) -> AsyncIterator[Reading]:
 
         def make(folders: tuple[Path, ...] | None = None) -> Sources:
             reader = SourceReader(fetcher, expand, folders)
-            return Sources(reader, gallery, Uploads(person.data_dir), Descriptors(), newer)
+            files, uploads = KeptFiles(person.output_dir), Uploads(person.data_dir)
+            return Sources(reader, gallery, files, uploads, Descriptors(), is_newer=newer)
 
         yield make
 

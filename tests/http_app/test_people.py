@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from imagerouter_mcp.apps import open_apps
+from imagerouter_mcp.http_app import admission
 from imagerouter_mcp.people.personal_limits import Limits
 from imagerouter_mcp.people.register import open_register
 from imagerouter_mcp.settings import Settings
@@ -52,7 +53,11 @@ REFUSALS: tuple[tuple[Limits, dict[str, Any], tuple[str, ...]], ...] = (
     (Limits(day_usd=Decimal("0.015")), CENT, ("this person's budget of $0.015 for today", "$0.01 is spent")),
     (Limits(month_usd=Decimal("0.015")), CENT, ("budget of $0.015 for this month", "until next month")),
     (Limits(call_usd=Decimal("0.015")), {**CENT, "n": 2}, ("one call may cost $0.015", "people limit")),
-    (Limits(models=("openai/*",)), CENT, ("may not use sandbox/slow-0", "only models of the form openai/*")),
+    (
+        Limits(models=("openai/*",)),
+        CENT,
+        ("may not use sandbox/slow-0", "only models of the form openai/*", "such as openai/"),
+    ),
 )
 """A limit each, a second call that it refuses, and words of the refusal."""
 
@@ -108,6 +113,21 @@ async def test_what_all_people_spend_at_the_same_moment_stays_within_the_budget_
             assert spent["total_usd"] <= 0.05
 
 
+async def test_only_models_that_a_person_may_use_are_offered(team: Settings) -> None:
+    async with people_of(team, "Anna", "Ben") as (anna, ben):
+        limit(team, anna, Limits(models=("openai/*",)))
+        for tool in ("search_models", "popular_models"):
+            found = (await anna.call(tool, limit=100))["structured_content"]
+            assert {model["id"].split("/")[0] for model in found["models"]} == {"openai"}, tool
+            assert found["total"] == len(found["models"])
+            assert any("only models of the form openai/*" in note for note in found["notes"]), tool
+            everything = (await ben.call(tool, limit=100))["structured_content"]
+            assert len({model["id"].split("/")[0] for model in everything["models"]}) > 1, tool
+        assert "sandbox/slow-0" not in await anna.read("imagerouter://models")
+        described = await anna.call("describe_model", model="sandbox/slow-0")
+        assert "This person may not use it" in described["content"][0]["text"]
+
+
 async def test_what_others_spent_counts_although_a_process_died_before_it_was_noted(team: Settings) -> None:
     async with people_of(team, "Anna") as (anna,):
         for number in range(5):
@@ -144,3 +164,27 @@ async def test_a_person_who_is_removed_is_not_known_from_the_next_request_on(tea
         with closing(open_register(own)) as people:
             people.remove(anna.person)
         assert (await anna.client.get("/studio/gallery")).status_code == 401
+
+
+async def test_many_people_behind_one_address_are_told_to_sign_in_and_served_whatever_others_there_send(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "MAX_WAIT_SECONDS", 0.05)
+    own = settings.model_copy(update={"people": True, "remote": True, "http_rate": 1})
+    with closing(open_register(own)) as people:
+        everybody = [people.add("operator", str(number), f"Person {number}") for number in range(10)]
+        tokens = [people.new_token(person) for person in everybody]
+    async with people_of(own, "Anna") as (anna,):
+
+        async def status(token: str) -> int:
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            return (await anna.client.get("/mcp", headers=headers)).status_code
+
+        del anna.client.headers["Authorization"]
+        unknown = await asyncio.gather(*(status(token) for token in ["", "wrong"] * 10))
+        assert set(unknown) == {401}, "each is told to sign in, none to wait"
+        served = await asyncio.gather(*(status(token) for token in tokens * 3))
+        assert not {401, 429} & set(served), "each has a rate of their own"
+        flood = [await status(tokens[0]) for _ in range(2 * admission.BURST_SECONDS)]
+        assert flood[-1] == 429
+        assert await status(tokens[1]) not in {401, 429}

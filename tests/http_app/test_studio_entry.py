@@ -74,6 +74,11 @@ async def test_the_page_names_one_sheet_and_one_script_that_browsers_may_keep(
         assert file.status_code == 200
         assert "immutable" in file.headers["cache-control"], "its name changes with its content"
         assert not re.search(r"(?m)^import |^export |@import", file.text)
+        assert file.headers["content-encoding"] == "gzip"
+        plain = await client.get(f"/{name}", headers={"Accept-Encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+        assert plain.text == file.text
+        assert plain.headers["etag"] != file.headers["etag"]
 
 
 async def test_a_token_opens_the_gallery_and_mcp(studio: tuple[httpx.AsyncClient, App]) -> None:

@@ -232,6 +232,7 @@ def test_every_dependency_that_the_code_imports_is_declared() -> None:
         "pydantic_core": "pydantic",  # as above
         "h11": "uvicorn",  # as above, and its protocol is built on it
         "mcp_types": "mcp",
+        "jwt": "mcp",  # which brings it
         "psycopg_pool": "psycopg-pool",
     }
     third_party = {named.get(name, name) for name in imported}

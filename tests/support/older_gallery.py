@@ -16,7 +16,7 @@ def go_back_to_version_3(connection: sqlite3.Connection) -> None:
         connection.execute(f"DROP INDEX {index}")
     for column in ("original_of", "finishing"):
         connection.execute(f"ALTER TABLE images DROP COLUMN {column}")
-    for column in ("clock", "ended_uptime"):
+    for column in ("clock", "ended_uptime", "own_key"):
         connection.execute(f"ALTER TABLE journal DROP COLUMN {column}")
     connection.execute("CREATE INDEX journal_state ON journal (state)")
     connection.execute("PRAGMA user_version = 3")

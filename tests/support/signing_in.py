@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from imagerouter_mcp.http_app.sign_in import oauth_routes, person_routes, sign_in_app
 from imagerouter_mcp.people.person import Person
 from imagerouter_mcp.people.register import BY_OPERATOR, open_register
+from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.sign_in.sign_in import SignIn
 from support.http_in_process import served
@@ -112,6 +113,12 @@ class Visitor:
         """Enter the code of an invitation."""
         return await self.http.post("/sign-in", data={"code": code, "request": handle})
 
+    async def begin(self, handle: str = "") -> str:
+        """Press the button of the provider, and return where the browser is sent."""
+        answer = await self.http.post("/sign-in/openid", data={"request": handle})
+        assert answer.status_code == 303, answer.text
+        return answer.headers["location"]
+
     async def consent_handle(self, asked: httpx.Response) -> str:
         """Open the page of consent and return the handle in its form."""
         page = await self.http.get(asked.headers["location"])
@@ -185,7 +192,12 @@ _INITIALIZE = {
 
 @asynccontextmanager
 async def sign_in_server(
-    folder: Path, *, per_second: float = 10_000, database_url: str | None = None
+    folder: Path,
+    *,
+    per_second: float = 10_000,
+    database_url: str | None = None,
+    base_url: str | None = None,
+    **further: Any,  # noqa: ANN401 - settings of any type
 ) -> AsyncGenerator[SignInServer]:
     """Run a server that people sign in to.
 
@@ -193,16 +205,21 @@ async def sign_in_server(
         folder: Where it keeps everything.
         per_second: How many requests each limit of sign-in allows; tests send more than people do.
         database_url: PostgreSQL, if it keeps its records there.
+        base_url: The service that makes pictures, if any are made.
+        further: Further settings.
     """
     settings = Settings(
-        api_key=SecretStr("sk-a-test"),
+        api_key=SecretStr(KEY if base_url else "sk-a-test"),
         output_dir=folder / "pictures",
         data_dir=folder / "data",
         http_rate=10_000,
         database_url=SecretStr(database_url) if database_url else None,
         people=True,
         remote=True,
+        **further,
     )
+    if base_url:
+        settings = settings.model_copy(update={"base_url": base_url})
     async with AsyncExitStack() as running:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(oauth_routes, "REQUESTS_PER_SECOND", per_second)

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 from pydantic import SecretStr
 
 from imagerouter_mcp.sandbox.service.accounts import KEY
@@ -21,6 +21,8 @@ WIDTHS = (320, 700, 1600)
 THEMES = ("light", "dark")
 HEIGHT = 1400
 """So that all of a view is in sight."""
+PATIENCE_MS = 60_000
+"""An upper bound; even a busy machine needs far less."""
 _GAP = 24
 
 
@@ -35,6 +37,7 @@ async def main() -> int:
         print("This needs Chromium, which `make test-tools` installs.", file=sys.stderr)
         return 1
     FOLDER.mkdir(exist_ok=True)
+    expect.set_options(timeout=PATIENCE_MS)
     with running_faulty_sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
         settings = Settings(
             base_url=sandbox.base_url,

@@ -60,16 +60,39 @@ test("nothing is asked for while pictures fly past, and then what is in sight", 
   const { calls, load } = loading();
   const thumbnails = new Thumbnails(load);
   const [passed, seen] = [picture(), picture()];
-  thumbnails.pause();
+  thumbnails.pace(0);
   thumbnails.show(passed, "img_1");
   await settled();
   thumbnails.forget(passed);
   thumbnails.show(seen, "img_2");
   await settled();
   assert.equal(calls.length, 0);
-  thumbnails.resume();
+  thumbnails.pace(Infinity);
   await settled();
   assert.deepEqual(calls.map(({ what }) => what), [["img_2"]]);
+});
+
+test("pictures appear a few in each frame while the gallery is scrolled, and all at once when it stands", async (context) => {
+  const frames = [];
+  globalThis.requestAnimationFrame = (draw) => frames.push(draw);
+  context.after(() => delete globalThis.requestAnimationFrame);
+  const { calls, load } = loading();
+  const thumbnails = new Thumbnails(load);
+  const tiles = Array.from({ length: 7 }, picture);
+  const appeared = () => tiles.filter(({ src }) => src).length;
+  thumbnails.pace(2);
+  tiles.forEach((tile, number) => thumbnails.show(tile, `img_${number}`));
+  await settled();
+  calls[0].answer(calls[0].what.map((handle) => [handle, new Blob(["pixels"])]));
+  await settled();
+  const seen = [appeared()];
+  frames.shift()();
+  seen.push(appeared());
+  thumbnails.pace(Infinity);
+  frames.shift()();
+  seen.push(appeared());
+  assert.deepEqual(seen, [2, 4, 7]);
+  assert.equal(calls.length, 1, "those that wait for their frame are not fetched again");
 });
 
 test("a flight past many pictures stops what nobody sees any more", async () => {

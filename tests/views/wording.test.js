@@ -13,6 +13,7 @@ const TOLD = [
   ],
   ["Choose cheaper models (search_models with max_price), or allow more.", "Choose cheaper models, or allow more."],
   ["Wait until tomorrow (or ask for less); free models work.", "Wait until tomorrow (or ask for less); free models work."],
+  ["Nothing was sent. Call it again without dry_run to make it.", "Nothing was sent."],
   ["find one with search_models", ""],
   ["", ""],
 ];

@@ -1,10 +1,13 @@
 """ImageRouter's endpoints, one method each."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import anyio
+from pydantic import SecretStr
 
 from imagerouter_mcp.api.http import Call, Heartbeat, ServiceHTTP, no_heartbeat
 from imagerouter_mcp.api.rate import RateLimits
@@ -29,6 +32,14 @@ POPULAR_SECONDS = 8.0
 _VIDEOS = "videos/generations"
 
 
+@dataclass(slots=True)
+class _Service:
+    """What is known of the service itself, whichever key asks."""
+
+    newer: bool | None = None
+    asking: anyio.Lock = field(default_factory=anyio.Lock)
+
+
 class ImageRouterClient:
     """Calls the service.
 
@@ -45,13 +56,23 @@ class ImageRouterClient:
         self._base = settings.base_url
         self._popular_url = settings.popular_url
         self._timeout = settings.timeout
-        self._newer: bool | None = None
-        self._asking = anyio.Lock()
+        self._known = _Service()
 
     @property
     def rate(self) -> RateLimits:
         """Return how often the account may ask for pictures and videos."""
         return self._service.rate
+
+    def with_key(self, key: SecretStr, rate: RateLimits) -> "ImageRouterClient":
+        """Return a client that sends another key.
+
+        Args:
+            key: The key.
+            rate: What is known of that key's limit.
+        """
+        other = copy(self)
+        other._service = self._service.with_key(key, rate)  # noqa: SLF001 - of its own class
+        return other
 
     def require_key(self) -> None:
         """Check before any other work that there is an API key.
@@ -144,16 +165,17 @@ class ImageRouterClient:
 
         It is asked once. While it does not answer, it counts as the older one and is asked again next time.
         """
-        async with self._asking:
-            if self._newer is None:
+        known = self._known
+        async with known.asking:
+            if known.newer is None:
                 try:
                     await self.models("v3", {"limit": "1"})
-                    self._newer = True
+                    known.newer = True
                 except (UnexpectedResponseError, InvalidRequestError):
-                    self._newer = False
+                    known.newer = False
                 except ImageRouterError:
                     return False
-            return self._newer
+            return known.newer
 
     async def popular(self) -> object:
         """Return the service's ranking, in whatever shape; `popularity` reads it."""

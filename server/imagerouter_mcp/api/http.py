@@ -8,6 +8,7 @@ answer arrives.
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,17 @@ class ServiceHTTP:
         self._decoding = anyio.CapacityLimiter(1)  # an answer is in memory several times while it is decoded
         self._stall_seconds = stall_seconds
         self._timeout = httpx.Timeout(None, connect=min(CONNECT_SECONDS, stall_seconds), write=stall_seconds)
+
+    def with_key(self, key: SecretStr, rate: RateLimits) -> "ServiceHTTP":
+        """Return one that sends another key over the same connections.
+
+        Args:
+            key: The key.
+            rate: What is known of that key's limit.
+        """
+        other = copy(self)
+        other.rate, other._key, other._redactor = rate, key, Redactor(key)  # noqa: SLF001 - of its own class
+        return other
 
     async def send(self, call: Call, heartbeat: Heartbeat = no_heartbeat) -> Answer:
         """Send one call and decode its answer.

@@ -4,8 +4,8 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import asdict
 from decimal import Decimal
 from functools import partial
@@ -15,16 +15,18 @@ from typing import Any
 import anyio
 from anyio import to_thread
 
-from imagerouter_mcp.cli.chosen_settings import sandbox_records
+from imagerouter_mcp.cli.chosen_settings import chosen_settings
+from imagerouter_mcp.cli.people_keys import run_people_keys
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.days import today
+from imagerouter_mcp.gallery.entries import Record
 from imagerouter_mcp.http_app.sign_in_paths import INVITATION
 from imagerouter_mcp.http_app.studio.opening_links import running_studio
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.people.person import LOCAL, Person, person_id
 from imagerouter_mcp.people.personal_limits import Limits
 from imagerouter_mcp.people.register import BY_OPERATOR, People, open_register
-from imagerouter_mcp.settings import Settings, expand, load_settings
+from imagerouter_mcp.settings import Settings, expand
 from imagerouter_mcp.wiring import App, Shared, open_app
 
 _LIMITS = {"day": "day_usd", "month": "month_usd", "call": "call_usd", "calls": "calls", "models": "models"}
@@ -43,15 +45,20 @@ def run_people(options: argparse.Namespace, *, sandbox: bool) -> int:
     Raises:
         ConfigurationError: The name cannot be used, or the records cannot.
     """
-    settings = load_settings()
-    if sandbox:
-        settings = settings.model_copy(update={"data_dir": sandbox_records(settings)})
+    with chosen_settings(sandbox=sandbox) as settings:
+        return _run(settings, options)
+
+
+def _run(settings: Settings, options: argparse.Namespace) -> int:
     commands: Mapping[str, Callable[[People], int]] = {
         "add": lambda people: _add(people, options.name),
         "invite": lambda people: _invite(people, settings, options.name, options.days),
         "token": lambda people: _token(people, options.name),
-        "list": _list,
+        "list": lambda people: _list(people, settings),
+        "block": lambda people: _block(people, options.name),
+        "allow": lambda people: _allow(people, options.name),
         "limit": lambda people: _limit(people, options),
+        "keys": lambda people: run_people_keys(people, settings, options),
         "spending": lambda people: anyio.run(_spending, people, settings),
         "remove": lambda people: anyio.run(
             partial(_remove, people, settings, options.name, export=options.export, yes=options.yes)
@@ -108,12 +115,46 @@ def _tell_token(people: People, person: Person, what: str) -> int:
     return 0
 
 
-def _list(people: People) -> int:
-    everybody = people.everybody()
+def _list(people: People, settings: Settings) -> int:
+    everybody, blocked = people.everybody(), people.blocked()
     if not everybody:
         print("There is nobody yet. imagerouter-mcp people add NAME lets a person in.")
     for person, limits in everybody:
-        print(f"{person.name} · {person.id} · {_limit_words(limits)}")
+        parts = [
+            person.name,
+            person.id,
+            "" if person.issuer == BY_OPERATOR else f"{person.subject} at {person.issuer}",
+            _limit_words(limits),
+            "blocked" if blocked.pop(person.id, None) else "",
+        ]
+        print(" · ".join(filter(None, parts)))
+    for removed, name in blocked.items():
+        print(f"{name} · {removed} · removed and blocked")
+    if settings.keep_days is not None:
+        print(f"Pictures are deleted after {settings.keep_days} days (IMAGEROUTER_KEEP_DAYS).")
+    return 0
+
+
+def _block(people: People, name: str) -> int:
+    person = people.named(name)
+    people.block(person)
+    print(
+        f"{person.name} is not let in any more, and keeps their pictures. imagerouter-mcp people allow "
+        f"{person.id} lets them in again."
+    )
+    return 0
+
+
+def _allow(people: People, named: str) -> int:
+    blocked = people.blocked()
+    found = [each for each, name in blocked.items() if named in (each, name)]
+    if len(found) != 1:
+        raise ConfigurationError(
+            f"{len(found)} people of this name are blocked." if found else "Nobody of this name is blocked.",
+            "imagerouter-mcp people list shows who is, with their ids; give an id.",
+        )
+    people.allow(found[0])
+    print(f"{blocked[found[0]]} is let in again.")
     return 0
 
 
@@ -150,7 +191,7 @@ def _limit_words(limits: Limits) -> str:
 
 async def _spending(people: People, settings: Settings) -> int:
     """Print what everybody has spent, or may have spent, the local person included."""
-    day, sums = today(), (Decimal(), Decimal())
+    day, sums, by_operator = today(), (Decimal(), Decimal()), Decimal()
     async with open_app(settings) as local:
         for person in (LOCAL, *(each for each, _ in people.everybody())):
             async with _app_of(person, local) as app:
@@ -160,10 +201,12 @@ async def _spending(people: People, settings: Settings) -> int:
                     else Decimal()
                     for first in (day, day.replace(day=1))
                 ]
+                if app.has_records:
+                    by_operator += await to_thread.run_sync(partial(app.ledger.committed, day, own_key=False))
             print(f"{person.name}: {dollars(spent[0])} today, {dollars(spent[1])} this month")
             sums = sums[0] + spent[0], sums[1] + spent[1]
-    budget = dollars(settings.budget_usd)
-    print(f"All: {dollars(sums[0])} today of {budget}, {dollars(sums[1])} this month")
+    print(f"All: {dollars(sums[0])} today, {dollars(sums[1])} this month")
+    print(f"Paid by the operator's key: {dollars(by_operator)} today, of {dollars(settings.budget_usd)}")
     return 0
 
 
@@ -198,11 +241,17 @@ async def _remove(people: People, settings: Settings, name: str, *, export: str 
             )
         if export:
             await to_thread.run_sync(_export, app, expand(export))
+        await to_thread.run_sync(_remove_objects, app)
         await to_thread.run_sync(app.deletion.forget_everything)
+    comes_back = person.issuer != BY_OPERATOR
+    if comes_back:
+        people.block(person)
     people.remove(person)
     for folder in (own.output_dir, own.data_dir):
         _delete(folder)
     print(f"{person.name} is removed, with {_counted(made)}.")
+    if comes_back:
+        print(f"They are blocked at {person.issuer} too; imagerouter-mcp people allow {person.id} ends that.")
     return 0
 
 
@@ -237,15 +286,47 @@ def _export(app: App, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise ConfigurationError(f"{folder} is not empty.", "Choose a new folder.")
-        if app.settings.output_dir.is_dir():
+        found = app.gallery.list(None, _ALL)
+        if app.files.objects:
+            _export_objects(app, found, folder)
+        elif app.settings.output_dir.is_dir():
             shutil.copytree(app.settings.output_dir, folder / "pictures")
-        records = [record_fields(record, None) for record in app.gallery.list(None, _ALL)]
+        records = [record_fields(record, None) for record in found]
         text = json.dumps(records, ensure_ascii=False, indent=1)
         (folder / "records.json").write_text(text, "utf-8")
     except OSError as error:
         raise ConfigurationError(
             f"Nothing was deleted: the copy cannot be written to {folder} ({error.strerror or error}).",
             "Choose another folder, or make room there.",
+        ) from None
+
+
+def _export_objects(app: App, records: Sequence[Record], folder: Path) -> None:
+    """Copy the files of records out of the object store, each below its key.
+
+    Raises:
+        OSError: One cannot be had or written.
+    """
+    images = [image for record in records for image in (*record.images, *record.originals)]
+    for path in (image.path for image in images if image.path):
+        target = folder / (path if not path.is_absolute() else Path("pictures", path.name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # it was lost before
+            shutil.copyfile(app.files.bring(path), target)
+
+
+def _remove_objects(app: App) -> None:
+    """Remove what the object store has of a person.
+
+    Raises:
+        ConfigurationError: It does not do it.
+    """
+    try:
+        app.files.remove_all()
+    except OSError as error:
+        raise ConfigurationError(
+            f"The object store may still have pictures: {error.strerror or error}.",
+            "Run this command again when it can be reached; the records are there until then.",
         ) from None
 
 

@@ -23,8 +23,10 @@ from imagerouter_mcp.http_app.app import build_http_app
 from imagerouter_mcp.http_app.connections import ACCEPTED_AT_ONCE, Connection, Server
 from imagerouter_mcp.http_app.draining import Draining
 from imagerouter_mcp.http_app.exposure import EVERYWHERE, check_exposure, is_loopback
+from imagerouter_mcp.http_app.moving_in import moving_in
 from imagerouter_mcp.http_app.request_log import log_requests
 from imagerouter_mcp.http_app.studio.opening_links import noted_address, opening_link
+from imagerouter_mcp.retention import retention
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
 
@@ -94,7 +96,11 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 
 async def _serve(settings: Settings, host: str, listener: socket.socket, shows_link: bool) -> None:  # noqa: FBT001 - anyio passes no names
     links = Links(settings.public_url or _reached(listener), link_secret(settings))
-    async with open_app(settings, links) as app, open_apps(app) as apps:
+    async with (
+        open_app(settings, links) as app,
+        open_apps(app) as apps,
+        retention(apps, settings.keep_days),
+    ):
         _say(settings, f"Serving MCP at http://{_shown(listener)}/mcp")
         if not settings.public_url and not is_loopback(host):
             _say(
@@ -110,7 +116,8 @@ async def _serve(settings: Settings, host: str, listener: socket.socket, shows_l
             _say(settings, f"The studio, once within ten minutes: {link}")
         draining = Draining(settings.drain_seconds)
         with noted_address(links.base_url, settings):
-            await serve(build_http_app(apps, host, draining=draining), apps, listener, draining)
+            async with moving_in(apps):
+                await serve(build_http_app(apps, host, draining=draining), apps, listener, draining)
 
 
 def _say(settings: Settings, sentence: str) -> None:

@@ -2,10 +2,19 @@
 
 import shutil
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagerouter_mcp.gallery.files import RESCUED, discard, prepare_folder
+from imagerouter_mcp.gallery.kept_files import fetched
 from imagerouter_mcp.private_files import open_private, private_folder
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.gallery.object_store import ObjectStore
+
+
+_SHARED = "answers"
 
 
 class Answers:
@@ -13,9 +22,12 @@ class Answers:
 
     Args:
         data_dir: Holds `arriving`, for answers of generations that have not ended, and `rescued`.
+        objects: Keeps whole answers until they are delivered, for other servers; None without an object
+            store.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, objects: "ObjectStore | None" = None) -> None:
+        self._objects = objects
         self._arriving = data_dir / "arriving"
         self._rescued = data_dir / RESCUED
 
@@ -40,6 +52,26 @@ class Answers:
         kept = self._kept(handle)
         return kept if kept.is_file() else self.file(handle)
 
+    @property
+    def shared(self) -> bool:
+        """Whether other servers can have whole answers."""
+        return self._objects is not None
+
+    def share(self, handle: str) -> None:
+        """Have other servers find a whole answer, in case this one ends before it is delivered.
+
+        A failure is ignored: the answer is here.
+        """
+        if self._objects:
+            with suppress(OSError):
+                self._objects.put(f"{_SHARED}/{handle}", self.file(handle))
+
+    def bring(self, handle: str) -> None:
+        """Bring a whole answer here that another server received. If there is none, nothing happens."""
+        if self._objects and self.left(handle) is None:
+            with suppress(OSError):
+                fetched(self._objects, f"{_SHARED}/{handle}", self.file(handle))
+
     def left(self, handle: str) -> Path | None:
         """Return what `arrived` does, or None if nothing is left."""
         arrived = self.arrived(handle)
@@ -48,6 +80,15 @@ class Answers:
     def discard(self, handle: str) -> None:
         """Remove an answer that is no longer needed. A failure is logged and ignored."""
         discard(self.file(handle))
+        if self._objects:
+            with suppress(OSError):
+                self._objects.delete(f"{_SHARED}/{handle}")
+
+    def sweep(self, older_than: timedelta) -> None:
+        """Remove answers that other servers could have had, and that nobody asked for in this time."""
+        if self._objects:
+            with suppress(OSError):
+                self._objects.delete(*self._objects.sizes(_SHARED, older_than))
 
     def arriving(self) -> list[str]:
         """Return the generations of which something arrived and was neither stored nor kept yet."""

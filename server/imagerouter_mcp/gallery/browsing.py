@@ -1,6 +1,6 @@
 """Browse the gallery picture by picture: pages of a list that stays as it was while new pictures arrive."""
 
-import os
+import json
 from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from imagerouter_mcp.database.schema import Connection, Database
 from imagerouter_mcp.gallery.days import start_of
+from imagerouter_mcp.gallery.entries import is_here
 from imagerouter_mcp.gallery.query import CONDITION, wanted
 from imagerouter_mcp.gallery.stored_values import StoredRow
 
@@ -98,7 +99,7 @@ class Shown:
     @property
     def here(self) -> bool:
         """Whether its file is there, and may be looked at."""
-        return self.path is not None and os.path.isfile(self.path)  # noqa: PTH113 - `is_file` raises if it may not be
+        return is_here(self.path)
 
     @property
     def kind(self) -> Kind:
@@ -223,23 +224,27 @@ def _of_all(connection: Connection, anchor: int, offset: int, limit: int) -> tup
 
 
 def _shown(connection: Connection, places: Sequence[int]) -> list[Shown]:
-    read = (connection.execute(_ONE, divmod(place, _POSITIONS)).fetchone() for place in places)
-    return [_picture(row) for row in read if row]
+    """Return the pictures at some places of a list, in its order."""
+    found = connection.execute(_AT_PLACES, (json.dumps(list(places)),))
+    return [_picture(row) for row in found.fetchall()]
 
 
 _SHOWN = (
     "handle, number, generation, call, created_at, prompt, model, cost_usd, path, media_type, width, height,"
     " bytes, seconds"
 )
-_ONE = """
+# CROSS JOIN has SQLite begin with the places, of which there are few.
+_AT_PLACES = f"""
+    WITH places AS (SELECT CAST(value AS BIGINT) AS place FROM json_each(?))
     SELECT images.handle, position + 1 + coalesce((
             SELECT count(*) FROM journal AS other WHERE other.call = journal.call AND other.id < journal.id
         ), 0), generations.handle, coalesce(call, generations.handle), generations.created_at,
         generations.prompt, generations.model, cost_usd, path, media_type, width, height, bytes, seconds
-    FROM images JOIN generations ON generations.id = generation_id
+    FROM places CROSS JOIN images JOIN generations ON generations.id = generation_id
         LEFT JOIN journal ON journal.handle = generations.handle
-    WHERE generation_id = ? AND position = ?
-"""
+    WHERE generation_id = place / {_POSITIONS} AND position = place % {_POSITIONS}
+    ORDER BY generation_id DESC, position
+"""  # noqa: S608 - our own words
 
 
 def _picture(values: Sequence[Any]) -> Shown:

@@ -4,6 +4,8 @@ Only files that the gallery recorded are removed, and only while they are as the
 of the same size. A file of another size is the person's own work and is kept, and so is one that another
 record names too. For callers on other machines, only files in the output folders are removed.
 
+Objects in an object store never change, and go with their record.
+
 Files go first, within the transaction that removes their records: nothing that is gone from the gallery is
 still on disk. If the process dies in between, the record says that its file is missing, and can be deleted
 again.
@@ -22,6 +24,7 @@ from imagerouter_mcp.database.schema import Connection, Database
 from imagerouter_mcp.gallery.days import start_of
 from imagerouter_mcp.gallery.entries import OPEN_STATES
 from imagerouter_mcp.gallery.files import RESCUED
+from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.kept_sources import KeptSources
 from imagerouter_mcp.gallery.records import picture_handle
 from imagerouter_mcp.gallery.thumbnails import Thumbnails
@@ -77,13 +80,17 @@ class Deletion:
     Args:
         database: Holds the records.
         thumbnails: Go with their pictures.
+        files: The pictures' files.
         settings: The folders.
     """
 
-    def __init__(self, database: Database, thumbnails: Thumbnails, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, thumbnails: Thumbnails, files: KeptFiles, settings: Settings
+    ) -> None:
         self._database = database
         self._thumbnails = thumbnails
-        self._kept_sources = KeptSources(settings.data_dir)
+        self._files = files
+        self._kept_sources = KeptSources(settings.data_dir, files.objects)
         own = (settings.output_dir, *settings.output_dirs, settings.data_dir / RESCUED)
         self._only_in = own if settings.remote else None
 
@@ -129,7 +136,7 @@ class Deletion:
         for first in range(0, len(handles), _AT_ONCE):
             with self._database.writing() as connection:
                 for handle in handles[first : first + _AT_ONCE]:
-                    one = _One(connection, handle, self._only_in)
+                    one = _One(connection, handle, self._files, self._only_in)
                     removed += one.delete()
                     gone.update(one.gone)
                     notes += one.notes
@@ -144,9 +151,12 @@ class Deletion:
 class _One:
     """The deletion of one picture, within a transaction that holds the write lock."""
 
-    def __init__(self, connection: Connection, handle: str, only_in: Sequence[Path] | None) -> None:
+    def __init__(
+        self, connection: Connection, handle: str, kept: KeptFiles, only_in: Sequence[Path] | None
+    ) -> None:
         self._connection = connection
         self._handle = handle
+        self._kept = kept
         self._only_in = only_in
         self.notes: list[str] = []
         self.gone: list[str] = []
@@ -189,6 +199,9 @@ class _One:
         path = file.path
         if path is None or self._is_of_another(path, files):
             return 0
+        if not path.is_absolute():
+            self._kept.remove(path)
+            return file.size or 0
         try:
             status = path.lstat()
         except (FileNotFoundError, NotADirectoryError):

@@ -20,12 +20,18 @@ MADE_HERE = "no model"
 """What a record calls its model whose pictures were made without one, for nothing."""
 
 
+def is_here(path: Path | None) -> bool:
+    """Return whether a recorded file is there; one in an object store counts as there."""
+    return path is not None and (not path.is_absolute() or os.path.isfile(path))  # noqa: PTH113 - `is_file` raises if it may not be
+
+
 @dataclass(frozen=True, kw_only=True)
 class StoredImage:
     """A generated image, before it is recorded.
 
     Attributes:
-        path: Its file, or None if it could not be fetched.
+        path: Its file, or None if it could not be fetched. In an object store it is the key, which is no
+            absolute path.
         url: Where the service keeps it, or None.
         media_type: Determined from its bytes; None without a file.
         width: In pixels, as displayed.
@@ -49,8 +55,8 @@ class StoredImage:
 
     @property
     def here(self) -> bool:
-        """Whether its file is there, and may be looked at."""
-        return self.path is not None and os.path.isfile(self.path)  # noqa: PTH113 - `is_file` raises if it may not be
+        """Whether its file is there, and may be looked at; nobody asks the object store for that."""
+        return is_here(self.path)
 
 
 @dataclass(frozen=True, kw_only=True)

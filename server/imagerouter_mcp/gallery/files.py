@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -307,3 +308,30 @@ def sweep_partials(folder: Path, older_than: timedelta) -> None:
             with contextlib.suppress(OSError):
                 if path.lstat().st_mtime <= latest:
                     discard_folder(path) if path.is_dir() else path.unlink()
+
+
+_LEFT = 0.9
+"""How much of the limit a sweep leaves."""
+
+
+def sweep_least_used(folder: Path, most_bytes: int) -> None:
+    """Remove the files below a folder that were not used for the longest time, if all together are too large.
+
+    Args:
+        folder: Where to look; it need not exist.
+        most_bytes: What they may take together.
+    """
+    found: list[tuple[float, int, Path]] = []
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # another process removed it
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode):
+                found.append((status.st_mtime, status.st_size, path))
+    taken = sum(size for _, size, _ in found)
+    if taken <= most_bytes:
+        return
+    for _, size, path in sorted(found):
+        if taken <= most_bytes * _LEFT:
+            return
+        discard(path)
+        taken -= size

@@ -72,6 +72,7 @@ class Journal:
         *,
         again: bool,
         join_delivered: bool = True,
+        own_key: bool = False,
     ) -> tuple[list[str], bool]:
         """Enter a call, unless the same call is running, or ended lately and may have cost money.
 
@@ -80,6 +81,7 @@ class Journal:
             requests: The requested prompt and model of each generation.
             again: Enter the call in any case.
             join_delivered: Whether to join a call even if its result was delivered.
+            own_key: Whether the person's own API key pays.
 
         Returns:
             The handles of the new generations, of which the first is the call's, and False; or the handle of
@@ -97,7 +99,7 @@ class Journal:
             handles = rows.new_handles(connection, "gen", len(requests))
             connection.executemany(
                 "INSERT INTO journal (handle, call, fingerprint, owner, state, delivered, created_at, prompt,"
-                " model, notes) VALUES (?, ?, ?, ?, 'preparing', false, ?, ?, ?, '[]')",
+                " model, notes, own_key) VALUES (?, ?, ?, ?, 'preparing', false, ?, ?, ?, '[]', ?)",
                 [
                     (
                         handle,
@@ -107,6 +109,7 @@ class Journal:
                         now.timestamp(),
                         rows.storable(prompt[:_PROMPT_KEPT]),
                         rows.storable(model[:_MODEL_KEPT]),
+                        own_key,
                     )
                     for handle, (prompt, model) in zip(handles, requests, strict=True)
                 ],
@@ -167,7 +170,7 @@ class Journal:
             if most_calls is not None and _calls_under_way(connection) >= most_calls:
                 return Exceeded(None)
             for budget in budgets:
-                already = committed(connection, budget.first, budget.last)
+                already = committed(connection, budget.first, budget.last, own_key=budget.own)
                 if already + (budget.others_usd or 0) + wanted > budget.usd:
                     return Exceeded(budget, already)
             connection.executemany(

@@ -6,11 +6,16 @@ import time
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from imagerouter_mcp.gallery.files import discard
+from imagerouter_mcp.gallery.kept_files import fetched
 from imagerouter_mcp.private_files import open_private, private_folder
 
+if TYPE_CHECKING:
+    from imagerouter_mcp.gallery.object_store import ObjectStore
+
+_FOLDER = "sources"
 _SOURCE, _MASK = ".source", ".mask"
 
 
@@ -19,10 +24,12 @@ class KeptSources:
 
     Args:
         data_dir: Holds `sources`, which only this user can enter.
+        objects: Keeps them too, for other servers; None without an object store.
     """
 
-    def __init__(self, data_dir: Path) -> None:
-        self._folder = data_dir / "sources"
+    def __init__(self, data_dir: Path, objects: "ObjectStore | None" = None) -> None:
+        self._folder = data_dir / _FOLDER
+        self._objects = objects
 
     def keep(self, handles: list[str], source: BinaryIO, mask: BinaryIO) -> None:
         """Keep a source and its mask for generations of one call.
@@ -39,6 +46,16 @@ class KeptSources:
             file.seek(0)
             for other in others:
                 _link(first, other)
+            if self._objects:
+                for handle in handles:
+                    self._objects.put(f"{_FOLDER}/{handle}{ending}", first)
+
+    def bring(self, handle: str) -> None:
+        """Bring what another server kept for a generation here. What cannot be had stays away."""
+        for file in (self.source(handle), self.mask(handle)):
+            if self._objects and not file.exists():
+                with suppress(OSError):
+                    fetched(self._objects, f"{_FOLDER}/{file.name}", file)
 
     def source(self, handle: str) -> Path:
         """Return where the source of a generation is kept, if it is."""
@@ -52,9 +69,15 @@ class KeptSources:
         """Remove what is kept for a generation. A failure is logged and ignored."""
         for file in (self.source(handle), self.mask(handle)):
             discard(file)
+            if self._objects:
+                with suppress(OSError):  # then it goes with what nobody asked for
+                    self._objects.delete(f"{_FOLDER}/{file.name}")
 
     def sweep(self, older_than: timedelta) -> None:
         """Remove what nobody asked for in this time."""
+        if self._objects:
+            with suppress(OSError):
+                self._objects.delete(*self._objects.sizes(_FOLDER, older_than))
         for file in self._folder.glob("*.*"):
             with suppress(OSError):
                 if time.time() - file.stat().st_mtime > older_than.total_seconds():

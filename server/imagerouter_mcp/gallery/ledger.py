@@ -65,48 +65,52 @@ class Ledger:
             spent = [*_between(connection, first, last), *_under_way(connection)]
         return sorted(spent, key=lambda each: each.at)
 
-    def committed(self, first: date, last: date | None = None) -> Decimal:
-        """Return the sum that counts against the budget of a day, or of several, in USD."""
+    def committed(self, first: date, last: date | None = None, *, own_key: bool = True) -> Decimal:
+        """Return the sum that counts against the budget of a day, or of several; see `committed`."""
         with self._database.reading() as connection:
-            return committed(connection, first, last or first)
+            return committed(connection, first, last or first, own_key=own_key)
 
     def parts(self, day: date) -> tuple[Decimal, Decimal]:
-        """Return what was spent on a day, and what is reserved for calls under way, in USD."""
+        """Return what the operator's key paid on a day, and what is reserved for calls under way, in USD."""
         with self._database.reading() as connection:
-            return _sum(_between(connection, day, day)), _sum(_under_way(connection))
+            spent = _between(connection, day, day, own_key=False)
+            return _sum(spent), _sum(_under_way(connection, own_key=False))
 
 
-def committed(connection: Connection, first: date, last: date) -> Decimal:
+def committed(connection: Connection, first: date, last: date, *, own_key: bool) -> Decimal:
     """Return the sum that counts against the budget of some days, in USD.
 
     Args:
         connection: Within a transaction.
         first: The first day, in the person's time zone.
         last: The last day. What a wrong clock dated after it does not count, except calls that are under way.
+        own_key: Whether what the person's own API key pays counts too.
     """
-    return _sum(_between(connection, first, last)) + _sum(_under_way(connection))
+    spent = _between(connection, first, last, own_key=own_key)
+    return _sum(spent) + _sum(_under_way(connection, own_key=own_key))
 
 
 def _sum(spent: Iterable[Spent]) -> Decimal:
     return sum((each.usd for each in spent), Decimal())
 
 
-def _between(connection: Connection, first: date, last: date) -> Iterator[Spent]:
+def _between(connection: Connection, first: date, last: date, *, own_key: bool = True) -> Iterator[Spent]:
     kept = connection.execute(
         "SELECT quarter, model, micro_usd, results, certain FROM spent"
         " WHERE quarter >= ? AND quarter < ? AND results > 0 AND model != ?"
-        " AND micro_usd BETWEEN -1e15 AND 1e15",
-        (_quarter(start_of(first)), _quarter(start_of(last + timedelta(days=1))), MADE_HERE),
+        " AND micro_usd BETWEEN -1e15 AND 1e15 AND (? OR NOT own_key)",
+        (_quarter(start_of(first)), _quarter(start_of(last + timedelta(days=1))), MADE_HERE, own_key),
     )
     for quarter, model, micro_usd, results, certain in kept:
         at = datetime.fromtimestamp(quarter * _QUARTER_SECONDS, UTC)
         yield Spent(at, model, Decimal(micro_usd).scaleb(_MICRO), results, certain=bool(certain))
 
 
-def _under_way(connection: Connection) -> Iterator[Spent]:
+def _under_way(connection: Connection, *, own_key: bool = True) -> Iterator[Spent]:
     found = connection.execute(
         f"SELECT {_RESERVED} FROM journal"  # noqa: S608 - our own words
-        " WHERE state IN ('queued', 'working') AND reserved_usd IS NOT NULL"
+        " WHERE state IN ('queued', 'working') AND reserved_usd IS NOT NULL AND (? OR NOT own_key)",
+        (own_key,),
     )
     for values in found:
         row = StoredRow(_RESERVED, values)

@@ -163,5 +163,29 @@ POSTGRES_MIGRATIONS = (
     CREATE VIEW pragma_data_version AS SELECT coalesce(max(version), 0) AS data_version FROM changes;
     {"".join(map(_apart, _TABLES))}
     """,  # noqa: S608 - our own words
+    f"""
+    ALTER TABLE journal ADD COLUMN own_key boolean NOT NULL DEFAULT false;
+    ALTER TABLE spent ADD COLUMN own_key boolean NOT NULL DEFAULT false;
+    ALTER TABLE spent DROP CONSTRAINT spent_pkey;
+    ALTER TABLE spent ADD PRIMARY KEY (person, quarter, model, certain, own_key);
+    CREATE OR REPLACE VIEW charges AS
+        SELECT person, handle, generations.created_at, generations.model, cost_usd IS NOT NULL AS certain,
+            coalesce(cost_usd, reserved_usd, 0) AS usd, coalesce(own_key, false) AS own_key
+        FROM generations LEFT JOIN journal USING (person, handle)
+        UNION ALL
+        SELECT person, handle, created_at, model,
+            {_COST} IS NOT NULL AND coalesce({error_field("kept")}, 'false') != 'true',
+            coalesce({_COST}, reserved_usd, 0), own_key
+        FROM journal WHERE reserved_usd IS NOT NULL
+            AND (state = 'unknown' OR state = 'failed' AND coalesce({error_field("charged")}, 'yes') = 'yes');
+    CREATE OR REPLACE FUNCTION count_charges(generation text, times integer) RETURNS void LANGUAGE sql AS $$
+        INSERT INTO spent (quarter, model, certain, own_key, micro_usd, results)
+        SELECT floor(created_at / 900), model, certain, own_key, times * sum(round(usd * 1000000)),
+            times * count(*)
+        FROM charges WHERE handle = generation GROUP BY 1, 2, 3, 4
+        ON CONFLICT (person, quarter, model, certain, own_key) DO UPDATE
+        SET micro_usd = spent.micro_usd + excluded.micro_usd, results = spent.results + excluded.results
+    $$;
+    """,  # noqa: S608 - our own words
 )
 """As `migrations` of a `Schema`."""

@@ -47,6 +47,22 @@ class Gallery:
         with self._database.writing() as connection:
             return rows.update(connection, handle, image)
 
+    def forget_file(self, handle: str, path: Path) -> None:
+        """Note that the file of an image is gone, so that it can be fetched again."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE images SET path = NULL WHERE handle = ? AND path = ?", (handle, os.fsencode(path))
+            )
+
+    def move_file(self, path: Path, new: Path) -> bool:
+        """Note that a file is elsewhere now; return whether a record still named it."""
+        with self._database.writing() as connection:
+            moved = connection.execute(
+                "UPDATE images SET path = ? WHERE path = ? RETURNING handle",
+                (os.fsencode(new), os.fsencode(path)),
+            )
+            return moved.fetchone() is not None
+
     def has(self, path: Path) -> bool:
         """Return whether a file is recorded."""
         with self._database.reading() as connection:

@@ -17,17 +17,22 @@ _COUNTING = {
 """The columns that a charge depends on, by table; handles never change."""
 
 
-def _spent(sign: str, condition: str) -> str:
+def _spent(sign: str, condition: str, told_apart: str) -> str:
     """Return the statement that adds charges to the sums, or takes them away.
 
     Amounts have at most six decimals and are below 10⁶, so rounding gives the exact micro-dollars.
+
+    Args:
+        sign: Plus or minus.
+        condition: Which charges.
+        told_apart: The columns that tell the sums of a quarter apart.
     """
     return f"""
         INSERT INTO spent
-        SELECT CAST(created_at / 900 AS INTEGER), model, certain,
+        SELECT CAST(created_at / 900 AS INTEGER), {told_apart},
             {sign}CAST(round(usd * 1000000) AS INTEGER), {sign}1
         FROM charges WHERE {condition}
-        ON CONFLICT (quarter, model, certain)
+        ON CONFLICT (quarter, {told_apart})
         DO UPDATE SET micro_usd = micro_usd + excluded.micro_usd, results = results + excluded.results;
     """  # noqa: S608 - our own words
 
@@ -37,23 +42,38 @@ def _usd(amount: str) -> str:
     return f"CASE WHEN {amount} GLOB '[0-9]*' AND {amount} + 0 < 1000000 THEN {amount} END"
 
 
-_KEEP_SUMS = "".join(
-    f"""
+def _keep_sums(told_apart: str) -> str:
+    """Return the triggers that take a generation's charges away before a change and add them after it."""
+    return "".join(
+        f"""
     CREATE TRIGGER {table}_before_{event} BEFORE {event}{columns} ON {table} BEGIN
-        {_spent("-", f"handle = {row}.handle")}
+        {_spent("-", f"handle = {row}.handle", told_apart)}
     END;
     CREATE TRIGGER {table}_after_{event} AFTER {event}{columns} ON {table} BEGIN
-        {_spent("+", f"handle = {row}.handle")}
+        {_spent("+", f"handle = {row}.handle", told_apart)}
     END;
     """
-    for table, columns_that_count in _COUNTING.items()
-    for event, row, columns in (
-        ("INSERT", "NEW", ""),
-        ("UPDATE", "OLD", f" OF {columns_that_count}"),
-        ("DELETE", "OLD", ""),
+        for table, columns_that_count in _COUNTING.items()
+        for event, row, columns in (
+            ("INSERT", "NEW", ""),
+            ("UPDATE", "OLD", f" OF {columns_that_count}"),
+            ("DELETE", "OLD", ""),
+        )
     )
-)
-"""The triggers that take a generation's charges away before a change and add them after it."""
+
+
+_NO_SUM_IS_TAKEN_BACK = """
+    DROP TRIGGER generations_before_DELETE; -- who deletes a picture has paid for it all the same
+    DROP TRIGGER generations_after_DELETE;
+"""
+
+_TRIGGERS = [
+    (table, when, event)
+    for table, events in (("generations", ("INSERT", "UPDATE")), ("journal", ("INSERT", "UPDATE", "DELETE")))
+    for event in events
+    for when in ("before", "after")
+]
+"""Those that keep the sums."""
 
 _MIGRATIONS = (
     """
@@ -131,8 +151,8 @@ _MIGRATIONS = (
         results INTEGER NOT NULL,
         PRIMARY KEY (quarter, model, certain)
     ) WITHOUT ROWID;
-    {_spent("+", "true")}
-    {_KEEP_SUMS}
+    {_spent("+", "true", "model, certain")}
+    {_keep_sums("model, certain")}
     CREATE INDEX journal_unfinished ON journal (id)
         WHERE state IN ('preparing', 'queued', 'working', 'unknown') OR NOT delivered;
     DROP INDEX journal_state;
@@ -148,7 +168,7 @@ _MIGRATIONS = (
     ALTER TABLE journal ADD COLUMN clock TEXT;          -- which steady clock was read at the end (elapsed.py)
     ALTER TABLE journal ADD COLUMN ended_uptime REAL;   -- its seconds
     """,
-    """
+    f"""
     CREATE INDEX images_own ON images (generation_id DESC, position, original_of) WHERE original_of IS NULL;
     CREATE INDEX images_path ON images (path) WHERE path IS NOT NULL;
     CREATE TABLE deleted (          -- of what was deleted, only this is kept
@@ -156,8 +176,7 @@ _MIGRATIONS = (
         handle TEXT NOT NULL UNIQUE,
         deleted_at REAL NOT NULL
     );
-    DROP TRIGGER generations_before_DELETE; -- who deletes a picture has paid for it all the same
-    DROP TRIGGER generations_after_DELETE;
+    {_NO_SUM_IS_TAKEN_BACK}
     """,
     f"""
     DROP VIEW charges;
@@ -173,6 +192,37 @@ _MIGRATIONS = (
         FROM journal WHERE reserved_usd IS NOT NULL
             AND (state = 'unknown' OR state = 'failed' AND coalesce({error_field("charged")}, 'yes') = 'yes');
     """,  # noqa: S608 - our own words
+    f"""
+    ALTER TABLE journal ADD COLUMN own_key INTEGER NOT NULL DEFAULT 0;  -- whether the person's own key pays
+    {"".join(f"DROP TRIGGER {table}_{when}_{event};" for table, when, event in _TRIGGERS)}
+    DROP VIEW charges;
+    CREATE VIEW charges AS          -- as before, with whose key paid
+        SELECT generations.handle, coalesce(generations.created_at, 0) AS created_at,
+            coalesce(generations.model, '') AS model, {_usd("cost_usd")} IS NOT NULL AS certain,
+            coalesce({_usd("cost_usd")}, {_usd("reserved_usd")}, 0) AS usd,
+            coalesce(own_key = 1, 0) AS own_key
+        FROM generations LEFT JOIN journal USING (handle)
+        UNION ALL
+        SELECT handle, coalesce(created_at, 0), coalesce(model, ''),
+            {_usd(error_field("cost_usd"))} IS NOT NULL AND NOT coalesce({error_field("kept")}, 0),
+            coalesce({_usd(error_field("cost_usd"))}, {_usd("reserved_usd")}, 0), own_key = 1
+        FROM journal WHERE reserved_usd IS NOT NULL
+            AND (state = 'unknown' OR state = 'failed' AND coalesce({error_field("charged")}, 'yes') = 'yes');
+    ALTER TABLE spent RENAME TO spent_before;
+    CREATE TABLE spent (
+        quarter INTEGER NOT NULL,
+        model TEXT NOT NULL,
+        certain INTEGER NOT NULL,
+        own_key INTEGER NOT NULL,   -- whether the person's own key paid it
+        micro_usd INTEGER NOT NULL,
+        results INTEGER NOT NULL,
+        PRIMARY KEY (quarter, model, certain, own_key)
+    ) WITHOUT ROWID;
+    INSERT INTO spent SELECT quarter, model, certain, 0, micro_usd, results FROM spent_before;
+    DROP TABLE spent_before;
+    {_keep_sums("model, certain, own_key")}
+    {_NO_SUM_IS_TAKEN_BACK}
+    """,  # noqa: S608 - our own words
 )
 
 
@@ -186,14 +236,14 @@ def _mend_sums(connection: Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(f"DELETE FROM spent WHERE {_DAMAGED_SUM}")  # noqa: S608 - our own words
     connection.execute(
-        "INSERT OR IGNORE INTO spent SELECT CAST(created_at / 900 AS INTEGER), model, certain,"
-        " sum(CAST(round(usd * 1000000) AS INTEGER)), count(*) FROM charges GROUP BY 1, 2, 3"
+        "INSERT OR IGNORE INTO spent SELECT CAST(created_at / 900 AS INTEGER), model, certain, own_key,"
+        " sum(CAST(round(usd * 1000000) AS INTEGER)), count(*) FROM charges GROUP BY 1, 2, 3, 4"
     )
     connection.execute("COMMIT")
 
 
 _DAMAGED_SUM = "typeof(model) != 'text' OR " + " OR ".join(
-    f"typeof({column}) != 'integer'" for column in ("quarter", "certain", "micro_usd", "results")
+    f"typeof({column}) != 'integer'" for column in ("quarter", "certain", "own_key", "micro_usd", "results")
 )
 
 

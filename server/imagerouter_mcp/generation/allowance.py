@@ -42,17 +42,22 @@ class Allowance:
         """Return the person's own budgets, and last the one that all people share."""
         return _budgets(self.limits(), self._settings)
 
-    def reserve(self, reservations: Sequence[Reservation]) -> Exceeded | None:
+    def reserve(self, reservations: Sequence[Reservation], *, own_key: bool = False) -> Exceeded | None:
         """Reserve money for a call; return what it does not fit into, if anything.
 
         While one person reserves, nobody else does: two calls must not both take what is left.
+
+        Args:
+            reservations: One for each generation of the call.
+            own_key: Whether the person's own API key pays, so that only their own budgets hold.
         """
         limits = self.limits()
         *own, shared = _budgets(limits, self._settings)
         if self._people is None:
             return self._journal.reserve(reservations, [shared])
         with self._people.committing(self._person, shared.last) as committed:
-            budgets = [*own, replace(shared, others_usd=committed.by_others())]
+            of_all = [] if own_key else [replace(shared, others_usd=committed.by_others())]
+            budgets = [*own, *of_all]
             exceeded = self._journal.reserve(reservations, budgets, limits.calls)
             committed.note(*self._ledger.parts(shared.last))
         return exceeded

@@ -1,17 +1,19 @@
 """From the service's answer to files and records: fetch or decode, check the bytes, store, record."""
 
 import re
+import secrets
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import anyio
 from anyio import to_thread
 
 from imagerouter_mcp.api.wire import GenerationAnswer, ResultItem
-from imagerouter_mcp.errors import ConfigurationError, DeliveryError, NotFoundError
+from imagerouter_mcp.errors import ConfigurationError, DeliveryError, NotFoundError, PlanError
 from imagerouter_mcp.fetch import Fetcher
 from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, StoredImage
@@ -19,10 +21,12 @@ from imagerouter_mcp.gallery.files import (
     RESCUED,
     discard,
     free_series,
+    partial_folder,
     prepare_folder,
     sweep_partials,
 )
 from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.kept_sources import KeptSources
 from imagerouter_mcp.gallery.names import checked_filename, file_stem
 from imagerouter_mcp.gallery.output_folders import output_places, permitted
@@ -40,6 +44,8 @@ from imagerouter_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from imagerouter_mcp.images.pixels.comparison import Look
+
+AnImage = TypeVar("AnImage", bound=StoredImage)
 
 LINK_DAYS = 30
 """How long ImageRouter keeps a result, as others have reported."""
@@ -59,6 +65,7 @@ class Delivery:
         gallery: Holds the records.
         journal: Holds the open entries.
         answers: Keeps what came and is not a picture.
+        kept: Keeps the files.
         settings: The folders.
     """
 
@@ -68,10 +75,13 @@ class Delivery:
         gallery: Gallery,
         journal: Journal,
         answers: Answers,
+        kept: KeptFiles,
+        *,
         settings: Settings,
     ) -> None:
-        self._files = ResultFiles(fetcher, gallery, answers, settings)
-        self._kept_sources = KeptSources(settings.data_dir)
+        self._files = ResultFiles(fetcher, gallery, answers, kept, settings)
+        self._kept = kept
+        self._kept_sources = KeptSources(settings.data_dir, kept.objects)
         self._gallery = gallery
         self._journal = journal
         self._answers = answers
@@ -97,6 +107,8 @@ class Delivery:
             PlanError: The file name cannot be used, or the folder may not be saved in.
         """
         folder = self._settings.output_dir
+        if request.output_dir and self._kept.objects:
+            raise PlanError("Pictures go into an object store without folders.", "Leave output_dir out.")
         if request.output_dir:
             folder = permitted(request.output_dir, output_places(self._settings, request.roots))
         if request.filename:
@@ -115,9 +127,10 @@ class Delivery:
         """Make sure before the paid call that its result can be stored.
 
         Raises:
-            ConfigurationError: The output folder or the data folder cannot be written to, or has no room.
+            ConfigurationError: The output folder, the data folder or the object store takes nothing.
         """
         prepare_folder(destination.folder)
+        self._kept.check()
         self._answers.prepare()
         if not self._swept:
             self._swept = True
@@ -130,6 +143,7 @@ class Delivery:
             sweep_partials(folder, _ABANDONED)
         self._journal.sweep(_ABANDONED)
         self._kept_sources.sweep(timedelta(days=LINK_DAYS))
+        self._answers.sweep(timedelta(days=LINK_DAYS))
         for handle in self._journal.needless(self._answers.arriving()):
             self._answers.discard(handle)
 
@@ -176,6 +190,8 @@ class Delivery:
         Raises:
             DeliveryError: The answer is held in memory.
         """
+        if again:
+            await to_thread.run_sync(self._kept_sources.bring, handle)
         stored = [
             await self._store(
                 item,
@@ -227,8 +243,8 @@ class Delivery:
             *plan.notes,
             *notes,
             *dict.fromkeys(each.note for each in stored if each.note),
-            *await _differences(plan, answer, [each.image for each in stored], source),
-            *_other_folder(stored),
+            *await _differences(plan, answer, [self._local(each.image) for each in stored], source),
+            *self._other_place(stored),
             *_also_told(answer),
             *((SANDBOX_NOTE,) if answer.sandbox else ()),
         ]
@@ -244,12 +260,74 @@ class Delivery:
         ]
         if len(lost) == len(stored):
             raise lost[0].costing(answer.cost)
-        return record, (*notes, *unrecorded, *map(str, lost))
+        images = tuple(map(self._local, record.images))
+        return replace(record, images=images), (*notes, *unrecorded, *map(str, lost))
+
+    def _local(self, image: AnImage) -> AnImage:
+        """Return an image with the path that its file has on this machine, and its original too."""
+        path = image.path and self._kept.copy(image.path)
+        return replace(image, path=path, original=image.original and self._local(image.original))
+
+    async def _brought(self, image: GalleryImage) -> GalleryImage:
+        """Return an image with its file on this machine. A file that is gone is noted as gone.
+
+        Raises:
+            DeliveryError: The object store cannot be asked for it.
+        """
+        if image.path is None:
+            return image
+        try:
+            await to_thread.run_sync(self._kept.bring, image.path)
+        except FileNotFoundError:
+            await to_thread.run_sync(self._gallery.forget_file, image.handle, image.path)
+        except OSError as error:
+            raise DeliveryError(
+                f"{image.handle} is kept in the object store, and that failed: {error.strerror or error}.",
+                "Do not make it again: ask for it in a minute.",
+            ) from None
+        return self._local(image)
+
+    def move_in(self) -> int:
+        """Move what was saved on this machine for want of the object store into it; return how many files.
+
+        Raises:
+            OSError: The object store takes nothing yet.
+            ConfigurationError: The gallery cannot be used.
+        """
+        if self._kept.objects is None:
+            return 0
+        moved = 0
+        for file in self._rescued():
+            if not self._gallery.has(file):
+                continue
+            with partial_folder(self._settings.output_dir) as folder:
+                copy = folder / file.name
+                shutil.copyfile(file, copy)
+                key = self._kept.keep(copy, secrets.token_hex(4))  # another server may be moving it too
+            if self._gallery.move_file(file, key):
+                moved += 1
+            else:  # it was deleted meanwhile, or fetched anew
+                self._kept.discard(key)
+            discard(file)
+        return moved
+
+    def _rescued(self) -> list[Path]:
+        folder = self._settings.data_dir / RESCUED
+        return [each for each in folder.glob("*") if each.is_file()]
 
     def _discard_needless(self, handle: str, stored: Sequence[Stored]) -> None:
         """Remove what is kept of an edit's source, unless a result is still to be laid into it."""
         if all(each.image.path or each.kept for each in stored):
             self._kept_sources.discard(handle)
+
+    def _other_place(self, stored: Sequence[Stored]) -> tuple[str, ...]:
+        """Return a sentence if files are not where they should be."""
+        for each in stored:
+            if each.reason and each.image.path and self._kept.objects:
+                return (f"It waits on the server, because {each.reason}; it is moved there later.",)
+            if each.reason and each.image.path:
+                return (f"It was saved in {each.image.path.parent}, because {each.reason}.",)
+        return ()
 
     def places(self, files: Iterable[Path | None]) -> str:
         """Say where files lie, as the end of a sentence: " in /pictures/fox.png"; "" for none."""
@@ -273,8 +351,17 @@ class Delivery:
             ConfigurationError: The gallery cannot be read, or the output folder not be written to.
         """
         image, record = await find_image(self._gallery, handle)
+        try:
+            image = await self._brought(image)
+        except DeliveryError as error:
+            raise error.costing(record.cost_usd) from None
         if image.here:
             return image, record, ()
+        if self._kept.objects and image.path and image.path.parent.name == RESCUED and image.url is None:
+            raise NotFoundError(
+                f"The file of {image.handle} waits on another server: the object store did not take it.",
+                "Do not make it again: it is moved there once the store takes files.",
+            )
         gone = "no longer there" if self._settings.remote else f"no longer at {image.path}"
         try:
             if image.original and (made := await self._remade(image, image.original, record)):
@@ -304,7 +391,10 @@ class Delivery:
             DeliveryError: It cannot be downloaded.
         """
         if image.path:
-            return image, ()
+            try:
+                return await self._brought(image), ()
+            except DeliveryError as error:
+                return image, (str(error),)
         if image.url is None:
             kept = await to_thread.run_sync(self._answers.kept_part, _part_of(image, record))
             raise self._undelivered(image, Stored(image, "what came is not a whole picture", kept=kept))
@@ -340,6 +430,7 @@ class Delivery:
         item, finishing = ResultItem(url=image.url), _finishing(image)
         part = _part_of(image, record)
         place = self._usual_place(record)
+        await to_thread.run_sync(self._kept_sources.bring, record.generation)
         if image in record.originals:
             place = replace(place, stem=f"{place.stem}{ORIGINAL}")
         postprocessing = self._postprocessing(finishing, record.model, record.generation)
@@ -352,7 +443,9 @@ class Delivery:
         self, image: GalleryImage, original: GalleryImage, record: Record
     ) -> GalleryImage | None:
         """Make a result whose file is gone of its original once more; None if that cannot be done."""
+        await to_thread.run_sync(self._kept_sources.bring, record.generation)
         postprocessing = self._postprocessing(_finishing(image), record.model, record.generation)
+        original = await self._brought(original)
         if not original.here and original.url:
             original, _ = await self._refetch(original, record)
         if postprocessing is None or original.path is None or not original.here:
@@ -361,7 +454,8 @@ class Delivery:
         if made.file is None:
             return None
         with made.file:
-            stored = await self._files.store_made(made.file, self._usual_place(record))
+            part = _part_of(image, record)
+            stored = await self._files.store_made(made.file, self._usual_place(record), part)
         if stored.image.path is None:
             raise self._undelivered(image, stored)
         return await self._updated(image, replace(stored.image, finishing=image.finishing))
@@ -371,11 +465,16 @@ class Delivery:
         try:
             recorded = await to_thread.run_sync(self._gallery.update, image.handle, stored)
         except NotFoundError:  # it was deleted meanwhile
-            await to_thread.run_sync(_discard_files, stored)
+            await to_thread.run_sync(self._discard_files, stored)
             raise
         if recorded.path != stored.path:
-            await to_thread.run_sync(_discard_files, stored)
-        return recorded
+            await to_thread.run_sync(self._discard_files, stored)
+        return await self._brought(recorded)
+
+    def _discard_files(self, stored: StoredImage) -> None:
+        for needless in (stored, stored.original):
+            if needless and needless.path and not self._gallery.has(needless.path):
+                self._kept.discard(needless.path)
 
     def _usual_place(self, record: Record) -> Destination:
         return Destination(self._settings.output_dir, file_stem(record.prompt))
@@ -429,12 +528,6 @@ class Delivery:
         return DeliveryError(what, f"{came}Do not make it again: {', or '.join(filter(None, ways))}.")
 
 
-def _discard_files(stored: StoredImage) -> None:
-    for needless in (stored, stored.original):
-        if needless and needless.path:
-            discard(needless.path)
-
-
 def _part(handle: str, number: int) -> str:
     """Name the file for what came in place of a generation's picture, without its extension."""
     return f"{handle}-{number + 1}"
@@ -464,14 +557,6 @@ def _also_told(answer: GenerationAnswer) -> tuple[str, ...]:
     more = f"ImageRouter answered with {answer.left_out} more results, which were not fetched."
     failure = f"ImageRouter also told of a failure: it says {answer.failure}."
     return (*((more,) if answer.left_out else ()), *((failure,) if answer.failure else ()))
-
-
-def _other_folder(stored: Sequence[Stored]) -> tuple[str, ...]:
-    """Return a sentence if files are not where they should be."""
-    for each in stored:
-        if each.reason and each.image.path:
-            return (f"It was saved in {each.image.path.parent}, because {each.reason}.",)
-    return ()
 
 
 async def _differences(

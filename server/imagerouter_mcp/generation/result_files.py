@@ -17,6 +17,7 @@ from imagerouter_mcp.fetch import Fetcher, FetchError
 from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.entries import StoredImage
 from imagerouter_mcp.gallery.files import RESCUED, PartialFile, discard, partial_file, store
+from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.planning.plan import Destination
 from imagerouter_mcp.generation.postprocess import Finish, Made
@@ -62,7 +63,8 @@ class _Place:
 
     Attributes:
         folder: Makes the folder, if it is not there, and returns it.
-        private: Whether files in it are for this user alone.
+        private: Whether files in it are for this user alone. They stay on this machine, and have no other
+            place for now.
     """
 
     folder: Callable[[], Path]
@@ -71,10 +73,18 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Name:
-    """Where and under which name a file is stored; for `claim` see `files.store`."""
+    """Where and under which name a file is stored.
+
+    Attributes:
+        folder: The folder on this machine.
+        stem: The name without its extension.
+        keep: Keeps the file for good; returns what a record names it by.
+        claim: See `files.store`.
+    """
 
     folder: Path
     stem: str
+    keep: Callable[[Path], Path]
     claim: Callable[[Path], bool] | None = None
 
 
@@ -85,12 +95,19 @@ class ResultFiles:
         fetcher: Returns what downloads them; called when something has to be fetched.
         gallery: Tells which files are recorded.
         answers: Keeps what came and is not a picture.
+        kept: Keeps the files.
         settings: The folders.
     """
 
     def __init__(
-        self, fetcher: Callable[[], Fetcher], gallery: Gallery, answers: Answers, settings: Settings
+        self,
+        fetcher: Callable[[], Fetcher],
+        gallery: Gallery,
+        answers: Answers,
+        kept: KeptFiles,
+        settings: Settings,
     ) -> None:
+        self._kept = kept
         self._fetcher = fetcher
         self._gallery = gallery
         self._answers = answers
@@ -127,14 +144,14 @@ class ResultFiles:
             return stored
         return replace(stored, image=StoredImage(url=item.url), held=item.url is None)
 
-    async def store_made(self, made: BinaryIO, destination: Destination) -> Stored:
+    async def store_made(self, made: BinaryIO, destination: Destination, part: str) -> Stored:
         """Store a result that was made again of its original, in the first folder that takes it."""
 
         async def into(place: _Place) -> Stored:
             folder = await to_thread.run_sync(place.folder)
             with partial_file(folder, private=place.private) as result:
                 await to_thread.run_sync(_copy, made, result)
-                name = _Name(folder, destination.stem)
+                name = _Name(folder, destination.stem, self._keeping(place, part))
                 return Stored(await to_thread.run_sync(_store, result, None, name))
 
         return await self._into_first(destination, into)
@@ -148,12 +165,15 @@ class ResultFiles:
             try:
                 stored = await into(place)
             except OSError as error:
-                reason = (
-                    reason or f"it could not be written to {destination.folder}: {error.strerror or error}"
-                )
+                reason = reason or self._not_stored(destination, error)
             else:
                 return stored if stored.kept else replace(stored, reason=reason or None)
         return Stored(StoredImage(), reason)
+
+    def _not_stored(self, destination: Destination, error: OSError) -> str:
+        """Return why a result is not where it should be, as the end of a sentence."""
+        place = destination.folder if self._kept.objects is None else "the object store"
+        return f"it could not be written to {place}: {error.strerror or error}"
 
     def _places(self, destination: Destination) -> list[_Place]:
         """Return where a result may go, the right folder first."""
@@ -175,7 +195,8 @@ class ResultFiles:
         again: bool,
     ) -> Stored:
         folder = await to_thread.run_sync(place.folder)
-        name = _Name(folder, stem, partial(self._claim, part) if again else None)
+        claim = partial(self._claim, part) if again else None
+        name = _Name(folder, stem, self._keeping(place, part), claim)
         with partial_file(folder, private=place.private) as unfinished:
             if not item.b64_json:
                 await self._download(item.url or "", unfinished)
@@ -196,6 +217,10 @@ class ResultFiles:
                 return Stored(
                     StoredImage(url=item.url), f"what came is not a whole picture: {error}", kept=kept
                 )
+
+    def _keeping(self, place: _Place, part: str) -> Callable[[Path], Path]:
+        """Return what keeps a file that was stored in a place."""
+        return Path if place.private else partial(self._kept.keep, owner=part)
 
     def _claim(self, part: str, path: Path) -> bool:
         """Return whether a file was stored for a certain result and never recorded."""
@@ -259,7 +284,7 @@ def _store(unfinished: PartialFile, url: str | None, name: _Name) -> StoredImage
     unfinished.file.flush()
     seen = inspect(unfinished.path)
     path = store(unfinished.finish(), name.folder, name.stem, seen.format.extension, name.claim)
-    return _described(path, seen, url)
+    return _described(_kept(path, name), seen, url)
 
 
 def _store_both(result: PartialFile, unfinished: PartialFile, url: str | None, name: _Name) -> StoredImage:
@@ -274,7 +299,16 @@ def _store_both(result: PartialFile, unfinished: PartialFile, url: str | None, n
     except OSError:
         discard(path)
         raise
-    return replace(_described(path, seen, None), original=original)
+    return replace(_described(_kept(path, name), seen, None), original=original)
+
+
+def _kept(path: Path, name: _Name) -> Path:
+    """Keep a stored file for good; return what a record names it by."""
+    try:
+        return name.keep(path)
+    except OSError:
+        discard(path)
+        raise
 
 
 def _copy(made: BinaryIO, result: PartialFile) -> None:

@@ -16,6 +16,7 @@ from anyio import to_thread
 from imagerouter_mcp.api.request_body import MAX_JSON_BYTES, largest_shared
 from imagerouter_mcp.api.wire import Upload
 from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError, NotFoundError
+from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.uploads import Uploads, is_upload
 from imagerouter_mcp.generation.concurrency import gather_outcomes
@@ -157,6 +158,7 @@ class Sources:
     Args:
         reader: Opens paths, addresses and data URIs.
         gallery: Finds handles.
+        kept: Brings their files.
         uploads: Finds pictures that were sent to this server.
         descriptors: Limits how many pictures are open at once.
         is_newer: Tells whether the service is the newer generation, which takes several pictures as JSON.
@@ -166,12 +168,15 @@ class Sources:
         self,
         reader: SourceReader,
         gallery: Gallery,
+        kept: KeptFiles,
         uploads: Uploads,
         descriptors: Descriptors,
+        *,
         is_newer: Callable[[], Awaitable[bool]],
     ) -> None:
         self._reader = reader
         self._gallery = gallery
+        self._kept = kept
         self._uploads = uploads
         self._descriptors = descriptors
         self._is_newer = is_newer
@@ -293,14 +298,15 @@ class Sources:
         return await self.last_made(order.session, without)
 
     async def fingerprint(self, order: Order) -> str:
-        """Return the same text for orders that ask for the same from the same sources.
+        """Return the same text for orders that ask for the same from the same sources, paid by the same key.
 
         Files are compared by their content, web addresses by their text: see `fetched`.
         """
         first = order.requests[0]
         sources = [[text, await self._content(text, first.roots)] for text in (*first.images, first.mask)]
         requests = [asdict(replace(request, images=(), mask="", roots=())) for request in order.requests]
-        whole = json.dumps([order.tool, requests, sources])
+        own_key = [order.key] if order.key else []
+        whole = json.dumps([order.tool, requests, sources, *own_key])
         return hashlib.sha256(whole.encode()).hexdigest()
 
     async def fetched(self, order: Order) -> tuple[str, ...]:
@@ -414,12 +420,21 @@ class Sources:
         if own is None:
             return None, shown(text) if is_data(text) else text.strip()
         image, _ = own
+        gone = InvalidSourceError(
+            f"The file of {image.handle} is not there any more.",
+            f"Call show_image with {image.handle} to fetch it again, or give another picture.",
+        )
         if image.path is None or not image.here:
+            raise gone
+        try:
+            return await to_thread.run_sync(self._kept.bring, image.path), image.handle
+        except FileNotFoundError:
+            raise gone from None
+        except OSError as error:
             raise InvalidSourceError(
-                f"The file of {image.handle} is not there any more.",
-                f"Call show_image with {image.handle} to fetch it again, or give another picture.",
-            )
-        return image.path, image.handle
+                f"{image.handle} is kept in the object store, and that failed: {error.strerror or error}.",
+                "Try again in a minute.",
+            ) from None
 
     def _upload(self, name: str) -> Path:
         path = self._uploads.find(name)

@@ -1,5 +1,6 @@
 """Do the steps of `finish_image`: open the pictures, do what needs no model, store and record the results."""
 
+import secrets
 import shutil
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from imagerouter_mcp.errors import ConfigurationError, PlanError
-from imagerouter_mcp.gallery.entries import MADE_HERE, Metadata, Record, StoredImage
+from imagerouter_mcp.gallery.entries import MADE_HERE, GalleryImage, Metadata, Record, StoredImage
 from imagerouter_mcp.gallery.files import (
     discard,
     discard_folder,
@@ -21,6 +22,7 @@ from imagerouter_mcp.gallery.files import (
     store,
     store_folder,
 )
+from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.delivery import Delivery
 from imagerouter_mcp.generation.planning.plan import Destination
@@ -53,13 +55,17 @@ class StepRunner:
         sources: Opens them.
         delivery: Says where results go.
         gallery: Takes the records.
+        kept: Keeps the files.
         remote: Whether callers are on other machines.
     """
 
-    def __init__(self, sources: Sources, delivery: Delivery, gallery: Gallery, *, remote: bool) -> None:
+    def __init__(
+        self, sources: Sources, delivery: Delivery, gallery: Gallery, kept: KeptFiles, *, remote: bool
+    ) -> None:
         self._sources = sources
         self._delivery = delivery
         self._gallery = gallery
+        self._kept = kept
         self._remote = remote
 
     async def run(self, request: Request, steps: Sequence[str]) -> tuple[Record, tuple[str, ...]]:
@@ -121,13 +127,19 @@ class StepRunner:
         """
         prepare_folder(pairs[0][1].folder)
         stored: list[Path] = []
+        kept: list[Path] = []
         try:
             paths = [path for made, destination in pairs for path in _store(made, destination, stored)]
-            images = [image for path in paths if (image := _stored_image(path))]
-            pictures = {image.path for image in images}
-            beside = [self._beside(path) for path in paths if path not in pictures]
-            return self._gallery.add(metadata, images), beside
+            found = {path: image for path in paths if (image := _stored_image(path))}
+            beside = [self._beside(path) for path in paths if path not in found]
+            owner = secrets.token_hex(4)
+            kept.extend(self._kept.keep(path, owner) for path in found)  # as far as that goes
+            images = [replace(image, path=key) for image, key in zip(found.values(), kept, strict=True)]
+            record = self._gallery.add(metadata, images)
+            return replace(record, images=tuple(map(self._local, record.images))), beside
         except BaseException as error:
+            for path in kept:
+                self._kept.discard(path)
             for path in stored:
                 (discard_folder if path.is_dir() else discard)(path)
             if isinstance(error, OSError):
@@ -137,6 +149,10 @@ class StepRunner:
                     "Make room there, or name another folder in output_dir.",
                 ) from None
             raise
+
+    def _local(self, image: GalleryImage) -> GalleryImage:
+        """Return an image with the path that its file has on this machine."""
+        return replace(image, path=image.path and self._kept.copy(image.path))
 
     def _beside(self, path: Path) -> str:
         """Tell where a text file of a set is; to a caller on another machine, what it says."""

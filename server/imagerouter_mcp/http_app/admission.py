@@ -1,6 +1,7 @@
 """Limit access: who sends a request, and a rate for each client."""
 
 import asyncio
+import hashlib
 import hmac
 import math
 import time
@@ -30,10 +31,10 @@ PERSON = "imagerouter_mcp.person"
 """Where a request's scope has the person who sent it; None if anybody may ask for this."""
 CLIENT = "imagerouter_mcp.client"
 """Where it names the client: the person or the session, else the token that it showed and its household."""
-SESSION = "imagerouter_mcp.studio_session"
-"""Where it names the session of the studio that sent it, if one did."""
+LASTS = "imagerouter_mcp.lasts"
+"""Where it has a function that returns whether its sender would still be let in."""
 STUDIO_PER_SECOND = 300
-"""Requests per second for the studio's files, and of a session for its data: scrolling needs many."""
+"""Requests per second for the studio's files, and of a person for its data: scrolling needs many."""
 BURST_SECONDS = 10
 """A client may send this many seconds' worth of its rate at once."""
 MAX_WAIT_SECONDS = 1
@@ -52,19 +53,33 @@ _BEARER = {"WWW-Authenticate": "Bearer"}
 MAX_CLIENTS = 10_000
 """How many clients' rates are remembered; the least recently seen is forgotten first."""
 
+PersonOf = Callable[[str], Awaitable[Person | None]]
+"""A function that returns a person, or None."""
+
+
+class NotRecognisedError(Exception):
+    """Whoever shows a token is not recognised, for a reason of its own.
+
+    Attributes:
+        answer: Says why.
+    """
+
+    def __init__(self, answer: ASGIApp) -> None:
+        self.answer = answer
+
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
     """How the people of a server are recognised.
 
     Attributes:
-        by_token: Returns whose bearer token this is, or None.
+        by_token: Returns whose bearer token this is, or None; may raise `NotRecognisedError`.
         by_id: Returns the person with an id, or None if there is nobody of that id, or no longer.
         challenge: `WWW-Authenticate` of the answer to whoever is not recognised.
     """
 
-    by_token: Callable[[str], Awaitable[Person | None]]
-    by_id: Callable[[str], Awaitable[Person | None]]
+    by_token: PersonOf
+    by_id: PersonOf
     challenge: str = "Bearer"
 
 
@@ -74,17 +89,22 @@ class _Sender:
 
     Attributes:
         person: The person, or None if nobody was recognised.
-        session: The session of the studio, if it is one.
         client: Whose rate counts.
+        lasts: Returns whether the person would still be recognised.
+        refusal: The answer if nobody was recognised, unless it is the usual one.
     """
 
     person: Person | None
-    session: str | None
     client: str
+    lasts: Callable[[], Awaitable[bool]]
+    refusal: ASGIApp | None = None
 
 
 class Admission:
     """Passes on requests of people who are recognised, at each client's rate.
+
+    Where people sign in, many of them can come from one address, such as a web host's. So the rate of an
+    address only slows down those who are not recognised: they are told to sign in, however many they are.
 
     Args:
         app: The application to protect.
@@ -113,6 +133,8 @@ class Admission:
         self._sessions = sessions
         self._people = people
         self._studio_only = studio_only
+        self._good_lately = OrderedDict[bytes, None]()
+        """The hashes of tokens by which people were recognised, the longest unused first."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -120,24 +142,70 @@ class Admission:
             await self._app(scope, receive, send)
             return
         sender = await self._sender(scope)
-        rate = self._studio_rate if _is_of_the_page(scope["path"], sender.session) else self._rate
-        answer = await self._waited(rate, sender.client, _weight(scope)) or self._permitted(scope, sender)
-        known = {PERSON: sender.person, CLIENT: sender.client, SESSION: sender.session}
+        rate = self._studio_rate if _is_of_the_page(scope["path"], sender.person) else self._rate
+        wait = rate.wait(sender.client, _weight(scope))
+        await self._sleep(wait)
+        refusal = self._refusal(scope, sender)
+        if wait > MAX_WAIT_SECONDS and not (refusal and self._people):
+            refusal = _too_many(wait)
+        answer = refusal or self._app
+        known = {PERSON: sender.person, CLIENT: sender.client, LASTS: sender.lasts}
         await answer({**scope, **known}, receive, send)
 
     async def _sender(self, scope: Scope) -> _Sender:
         shown, house = _authorization(scope), household(scope.get("client"))
         if session := self._sessions.recognise(shown):
             person = await self._found(self._sessions.person_of(session))
-            return _Sender(person, session, _client(person, f"{session} {house}"))
+            return _Sender(person, _client(person, f"{session} {house}"), self._session_lasts(session))
         if number := self._number(shown):
-            return _Sender(LOCAL, None, f"{number} {house}")
+            return _Sender(LOCAL, f"{number} {house}", _always)
         # Clients without a token must not use up the rate of a client with one at the same address.
         nobody = f"0 {house}"
         if self._people is None:
-            return _Sender(self._anybody(scope["path"]), None, nobody)
-        person = await self._people.by_token(_token(shown)) if _token(shown) else None
-        return _Sender(person, None, _client(person, nobody))
+            return _Sender(self._anybody(scope["path"]), nobody, _always)
+        by_token, token = self._people.by_token, _token(shown)
+        try:
+            person = await self._found_by_token(by_token, token, nobody) if token else None
+        except NotRecognisedError as error:
+            return _Sender(None, nobody, _never, error.answer)
+
+        async def lasts() -> bool:
+            try:
+                return await by_token(token) == person
+            except NotRecognisedError:
+                return False
+
+        return _Sender(person, _client(person, nobody), lasts)
+
+    async def _found_by_token(self, by_token: PersonOf, token: str, nobody: str) -> Person | None:
+        """Return whose token this is.
+
+        One that was good lately is looked up at once. Others are looked up later where many came that were
+        wrong, but they are looked up: many people can have one address.
+
+        Args:
+            by_token: Looks it up.
+            token: What the request shows.
+            nobody: The client as which those of the address count that nobody knows.
+        """
+        hashed = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        if hashed not in self._good_lately:
+            await self._sleep(self._rate.wait(nobody, 0))
+        person = await by_token(token)
+        if person is None:
+            self._good_lately.pop(hashed, None)
+        else:
+            self._good_lately[hashed] = None
+            self._good_lately.move_to_end(hashed)
+            if len(self._good_lately) > MAX_CLIENTS:
+                self._good_lately.popitem(last=False)
+        return person
+
+    def _session_lasts(self, session: str) -> Callable[[], Awaitable[bool]]:
+        async def lasts() -> bool:
+            return self._sessions.lasts(session)
+
+        return lasts
 
     async def _found(self, person: str) -> Person | None:
         if person == LOCAL.id:
@@ -149,25 +217,21 @@ class Admission:
         needs_token = self._expected or self._studio_only or holds_studio_data(path)
         return None if needs_token else LOCAL
 
-    async def _waited(self, rate: "Rate", client: str, weight: int) -> ASGIApp | None:
-        """Wait until it is the client's turn; return a refusal if that would take too long.
+    async def _sleep(self, wait: float) -> None:
+        """Have a request wait for its turn.
 
-        The refusal waits too: a client that floods would answer it at once with the next request.
+        What is refused waits too: a client that floods would answer it at once with the next request.
         """
-        wait = rate.wait(client, weight)
         if wait:
             await asyncio.sleep(min(wait, MAX_WAIT_SECONDS))
-        if wait <= MAX_WAIT_SECONDS:
-            return None
-        return error_response(
-            429, "Too many requests. Wait, then go on.", {"Retry-After": str(math.ceil(wait))}
-        )
 
-    def _permitted(self, scope: Scope, sender: _Sender) -> ASGIApp:
-        """Return the application, or a refusal if the request needs a person."""
+    def _refusal(self, scope: Scope, sender: _Sender) -> ASGIApp | None:
+        """Return why a request is refused, or None if it needs no person, or has one."""
         path = scope["path"]
         if sender.person or path.startswith((*LINKS, STUDIO_FILES)) or path in STUDIO_OPEN:
-            return self._app
+            return None
+        if sender.refusal:
+            return sender.refusal
         if self._studio_only or holds_studio_data(path):
             return error_response(401, NO_SESSION, _BEARER)
         if self._people and scope["method"] == "OPTIONS":
@@ -182,10 +246,22 @@ class Admission:
         return sum(n * hmac.compare_digest(shown, each) for n, each in enumerate(self._expected, 1))
 
 
-def _is_of_the_page(path: str, session: str | None) -> bool:
+async def _always() -> bool:
+    return True
+
+
+async def _never() -> bool:
+    return False
+
+
+def _too_many(wait: float) -> ASGIApp:
+    return error_response(429, "Too many requests. Wait, then go on.", {"Retry-After": str(math.ceil(wait))})
+
+
+def _is_of_the_page(path: str, person: Person | None) -> bool:
     """Return whether a request is one of the many that the studio's page makes."""
     is_file = path.startswith(STUDIO_FILES) or path == STUDIO_PAGE
-    return is_file or (session is not None and holds_studio_data(path))
+    return is_file or (person is not None and holds_studio_data(path))
 
 
 def _authorization(scope: Scope) -> bytes:

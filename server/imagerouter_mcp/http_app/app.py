@@ -21,6 +21,7 @@ from imagerouter_mcp.http_app.present_app import PresentApp
 from imagerouter_mcp.http_app.probes import add_probes
 from imagerouter_mcp.http_app.request_ids import RequestIds
 from imagerouter_mcp.http_app.request_log import REQUEST_ID_HEADER, RequestLog
+from imagerouter_mcp.http_app.sent_keys import KEY_HEADER, SentKeys
 from imagerouter_mcp.http_app.sessions import Sessions
 from imagerouter_mcp.http_app.studio.opening_links import studio_codes
 from imagerouter_mcp.http_app.studio.routes import add_studio
@@ -31,6 +32,7 @@ _NAMES_ARE_CHECKED_BEFORE = TransportSecuritySettings(enable_dns_rebinding_prote
 _ALLOWED_HEADERS = (
     *("Authorization", "Last-Event-ID", "Mcp-Session-Id", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name"),
     REQUEST_ID_HEADER,
+    KEY_HEADER,
 )
 _EXPOSED_HEADERS = (
     "Mcp-Session-Id",
@@ -80,7 +82,7 @@ def build_http_app(
     most = min(settings.http_requests, connection_limit() // 2)
     served = JsonBodies(Sessions(RequestIds(served)), most)
     served = Admission(
-        PresentApp(served, apps),
+        SentKeys(PresentApp(served, apps), allowed=settings.own_keys != "no"),
         settings.mcp_token,
         settings.http_rate,
         sessions,
@@ -96,9 +98,9 @@ def build_http_app(
             expose_headers=_EXPOSED_HEADERS,
         )
     if settings.people and apps.links:
-        from imagerouter_mcp.http_app.sign_in.sign_in_app import SignInApp  # noqa: PLC0415 - few servers need it
+        from imagerouter_mcp.http_app.sign_in.sign_in_app import with_sign_in  # noqa: PLC0415 - few servers need it
 
-        served = SignInApp(served, apps, apps.operator.shared.sign_in, apps.links)
+        served = with_sign_in(served, apps, apps.links)
     served = KnownNames(served, settings, host)
     return RequestLog(served)
 
@@ -109,4 +111,4 @@ def _recognition(apps: Apps) -> Recognition | None:
         return None
     from imagerouter_mcp.http_app.sign_in.recognition import recognition  # noqa: PLC0415 - few servers need it
 
-    return recognition(apps, apps.operator.shared.sign_in, apps.links.base_url)
+    return recognition(apps, apps.links.base_url)

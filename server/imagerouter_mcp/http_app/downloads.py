@@ -51,7 +51,12 @@ async def _file(app: App, handle: str) -> Response:
     found = await to_thread.run_sync(app.gallery.find, handle)
     if found is None and await to_thread.run_sync(app.gallery.was_deleted, handle):
         return error_response(410, "This picture was deleted.")
-    path = found[0].path if found else None
+    try:
+        path = await to_thread.run_sync(app.files.bring, found[0].path) if found and found[0].path else None
+    except FileNotFoundError:
+        path = None
+    except OSError:
+        return error_response(503, "The object store does not answer. Try again in a minute.")
     seen = await to_thread.run_sync(inspected, path) if path else None
     if path is None or seen is None:
         return error_response(

@@ -17,10 +17,13 @@ PROBES = ("/health", "/ready")
 LINKS = ("/files/", "/uploads/")
 """Prefixes of paths that are protected by a signature, so any page may use them."""
 STUDIO_PAGE = "/studio"
+STUDIO_CLIENT = "studio"
+"""What the page is called as a client of sign-in, where several people sign in."""
 STUDIO = f"{STUDIO_PAGE}/"
 """Prefix of all other paths of the studio."""
 STUDIO_FILES = f"{STUDIO}views/"
 STUDIO_SESSION = f"{STUDIO}session"
+STUDIO_PERSON = f"{STUDIO}person"
 STUDIO_CHANGES = f"{STUDIO}changes"
 STUDIO_OPEN = (STUDIO_PAGE, STUDIO, STUDIO_SESSION)
 """Paths of the studio that need no token, beside its files: the page, and where a code becomes a token."""
@@ -62,6 +65,7 @@ def check_exposure(settings: Settings, host: str) -> None:
     """
     if settings.people:
         _check_sign_in(settings, host)
+    _check_issuers(settings)
     names = [host, *settings.http_hosts, _public_host(settings)]
     elsewhere = next((name for name in names if name and not is_loopback(name)), None)
     if settings.http_proxies:
@@ -101,6 +105,41 @@ def _check_sign_in(settings: Settings, host: str) -> None:
         raise ConfigurationError(
             "People sign in at the root of a host, and IMAGEROUTER_PUBLIC_URL has a path.",
             "Give this server a host name of its own, such as https://pictures.example.",
+        )
+
+
+def _check_issuers(settings: Settings) -> None:
+    """Require all that a provider needs, above all who of its people is let in.
+
+    Raises:
+        ConfigurationError: Something is lacking.
+    """
+    ways = (
+        ("OPENID", settings.openid_issuer, settings.openid_allow),
+        ("JWT", settings.jwt_issuer, settings.jwt_allow),
+    )
+    for way, issuer, allow in ways:
+        if issuer and not settings.people:
+            raise ConfigurationError(
+                f"IMAGEROUTER_{way}_ISSUER is set, but this server has no people.",
+                "Set IMAGEROUTER_PEOPLE=1.",
+            )
+        if issuer and not allow:
+            raise ConfigurationError(
+                f"Nobody is named whom {issuer} may let in.",
+                f"Set IMAGEROUTER_{way}_ALLOW to e-mail domains such as @corp.example, addresses, or claims "
+                "such as groups=designers, separated by commas. Set it to everybody if every account may "
+                "spend your credits.",
+            )
+    if settings.openid_issuer and not settings.openid_client_id:
+        raise ConfigurationError(
+            "The OpenID provider does not know this server without IMAGEROUTER_OPENID_CLIENT_ID.",
+            "Register this server there, and set what it is called.",
+        )
+    if settings.openid_issuer and settings.jwt_issuer:
+        raise ConfigurationError(
+            "IMAGEROUTER_OPENID_ISSUER and IMAGEROUTER_JWT_ISSUER are both set.",
+            "Set the first one if this server gives tokens to apps, the second one if your provider does.",
         )
 
 

@@ -26,6 +26,20 @@ _MIGRATIONS = (
         under_way_usd TEXT NOT NULL     -- reserved on any day
     );
     """,
+    """
+    CREATE TABLE blocked_people (       -- who is not let in, whatever they show
+        id TEXT PRIMARY KEY,            -- also of people who were removed
+        name TEXT NOT NULL
+    );
+    """,
+    """
+    CREATE TABLE api_keys (             -- ImageRouter keys of people who pay themselves
+        person TEXT PRIMARY KEY REFERENCES people (id) ON DELETE CASCADE,
+        encrypted TEXT NOT NULL,        -- together with the person's id
+        stored_at BIGINT NOT NULL,
+        refused_at BIGINT               -- when ImageRouter refused it; it is out of use since
+    );
+    """,
 )
 
 PEOPLE = Schema(

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -23,6 +23,10 @@ _LONGEST_NAME = 60
 _COLUMNS = "id, issuer, subject, name"
 
 
+class NameNotUsableError(ConfigurationError):
+    """The name is no name, or somebody else's."""
+
+
 class People:
     """The register. Every method raises `ConfigurationError` if it cannot be used.
 
@@ -32,6 +36,11 @@ class People:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    @property
+    def database(self) -> Database:
+        """Where the register is."""
+        return self._database
 
     def close(self) -> None:
         """Close the database. The next method opens it again."""
@@ -46,14 +55,14 @@ class People:
             name: What the operator calls them.
 
         Raises:
-            ConfigurationError: The name cannot be used, or is somebody else's.
+            NameNotUsableError: The name cannot be used, or is somebody else's.
         """
         person = Person(person_id(issuer, subject), issuer, subject, checked_name(name))
         with self._database.writing() as connection:
             if known := _one(connection, "id = ?", person.id):
                 return known
             if _one(connection, "folded_name = ?", _folded(name)):
-                raise ConfigurationError(
+                raise NameNotUsableError(
                     f"There is somebody called {person.name} already.", "Choose another name."
                 )
             connection.execute(
@@ -71,10 +80,35 @@ class People:
             )
         return person
 
+    def vouched_for(self, issuer: str, subject: str, name: str) -> Person | None:
+        """Return a person whom a provider vouches for, added at first sight; None if they are blocked.
+
+        Args:
+            issuer: The provider.
+            subject: What it calls them.
+            name: What it calls them; if that is no name, or somebody else's, another is made of it.
+        """
+        person = person_id(issuer, subject)
+        with self._database.reading() as connection:
+            known = _one(connection, "id = ?", person)
+            if _is_blocked(connection, person):
+                return None
+        for chosen in () if known else _names_like(name, person):
+            try:
+                return self.add(issuer, subject, chosen)
+            except NameNotUsableError:
+                continue
+        return known
+
     def by_id(self, person: str) -> Person | None:
         """Return the person with an id."""
         with self._database.reading() as connection:
             return _one(connection, "id = ?", person)
+
+    def let_in(self, person: str) -> Person | None:
+        """Return the person with an id, unless the operator blocked them."""
+        with self._database.reading() as connection:
+            return None if _is_blocked(connection, person) else _one(connection, "id = ?", person)
 
     def named(self, name: str) -> Person:
         """Return the person whom the operator calls so, in capitals or not.
@@ -92,9 +126,10 @@ class People:
         return found
 
     def by_token(self, token: str) -> Person | None:
-        """Return the person to whom the operator gave a token."""
+        """Return the person to whom the operator gave a token, unless they are blocked."""
         with self._database.reading() as connection:
-            return _one(connection, "id = (SELECT person FROM tokens WHERE token = ?)", _digest(token))
+            found = _one(connection, "id = (SELECT person FROM tokens WHERE token = ?)", _digest(token))
+            return None if found is None or _is_blocked(connection, found.id) else found
 
     def everybody(self) -> list[tuple[Person, Limits]]:
         """Return all people in the order of their names, each with their limits."""
@@ -127,6 +162,25 @@ class People:
         """Set the limits of a person; they hold from the next call on."""
         with self._database.writing() as connection:
             connection.execute("UPDATE people SET limits = ? WHERE id = ?", (limits.to_json(), person.id))
+
+    def block(self, person: Person) -> None:
+        """Let a person in no more, whatever they show; what they have stays."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT INTO blocked_people (id, name) VALUES (?, ?) ON CONFLICT (id) DO NOTHING",
+                (person.id, person.name),
+            )
+
+    def blocked(self) -> dict[str, str]:
+        """Return the names of those who are not let in, by their ids; some were removed."""
+        with self._database.reading() as connection:
+            found = connection.execute("SELECT id, name FROM blocked_people ORDER BY name, id")
+            return dict(found.fetchall())
+
+    def allow(self, person: str) -> None:
+        """Let the person with an id in again."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM blocked_people WHERE id = ?", (person,))
 
     def remove(self, person: Person) -> None:
         """Remove a person with their tokens, so that no request of theirs is answered any more."""
@@ -196,16 +250,31 @@ def checked_name(name: str) -> str:
     """Return a name without spaces around it.
 
     Raises:
-        ConfigurationError: It is empty, too long, or no name.
+        NameNotUsableError: It is empty, too long, or no name.
     """
     stripped = " ".join(name.split())
     usable = 0 < len(stripped) <= _LONGEST_NAME and stripped.isprintable() and stripped[0].isalnum()
     if not usable or _folded(stripped) == LOCAL.name:
-        raise ConfigurationError(
+        raise NameNotUsableError(
             "This name cannot be used.",
             f"Give one of at most {_LONGEST_NAME} characters that begins with a letter or a digit.",
         )
     return stripped
+
+
+def _names_like(name: str, person: str) -> Iterator[str]:
+    """Yield names for somebody whom a provider calls so: this one, then others that tell them apart."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in name)
+    begun = " ".join(shown.split())[: _LONGEST_NAME - 15].strip() or "Somebody"
+    yield begun
+    yield from (f"{begun} {number}" for number in range(2, 10))
+    yield f"{begun} {person[2:12]}"
+    yield f"Somebody {person[2:12]}"
+
+
+def _is_blocked(connection: Connection, person: str) -> bool:
+    found = connection.execute("SELECT 1 FROM blocked_people WHERE id = ?", (person,)).fetchone()
+    return found is not None
 
 
 def _folded(name: str) -> str:

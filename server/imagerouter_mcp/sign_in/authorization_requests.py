@@ -27,6 +27,7 @@ class AuthorizationRequest:
         scopes: What it may do.
         challenge: The PKCE challenge, S256.
         resource: What the tokens are for.
+        by_own_page: Whether our own page sent it, so that nobody has to be asked about the client.
     """
 
     client: str
@@ -36,6 +37,7 @@ class AuthorizationRequest:
     scopes: tuple[str, ...]
     challenge: str
     resource: str
+    by_own_page: bool = False
 
     def as_json(self) -> str:
         """Return the request as a JSON object."""

@@ -65,6 +65,14 @@ _MIGRATIONS = (
         expires_at BIGINT NOT NULL
     );
     """,
+    """
+    CREATE TABLE openid_sign_ins (      -- that go on at an OpenID provider
+        handle TEXT PRIMARY KEY,        -- the hash of `state`
+        browser TEXT NOT NULL,          -- the hash of the cookie that the browser got
+        request TEXT NOT NULL,          -- the handle of what a program asks for; it needs its own cookie
+        expires_at BIGINT NOT NULL
+    );
+    """,
 )
 
 SIGN_IN = Schema(

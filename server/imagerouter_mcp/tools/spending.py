@@ -100,7 +100,10 @@ async def spending(
 def _left(app: App) -> "list[tuple[Budget, Decimal]]":
     """Return the budgets that hold for the person, each with what their own calls have left of it."""
     return [
-        (budget, max(Decimal(), budget.usd - app.ledger.committed(budget.first, budget.last)))
+        (
+            budget,
+            max(Decimal(), budget.usd - app.ledger.committed(budget.first, budget.last, own_key=budget.own)),
+        )
         for budget in app.allowance.budgets()
     ]
 

@@ -10,11 +10,11 @@ import { dollars, forPeople } from "./wording.js";
 
 /** Milliseconds without typing until the price is asked. */
 const TYPED = 450;
-/** Milliseconds from a press to a price, so that the second press of a double click never pays. */
+/** Shortest time from a press to a price, in milliseconds: the second press of a double click never pays. */
 const SECOND_PRESS = 450;
 /** Milliseconds for which a price holds; later it is asked again before paying. */
 const PRICE_HOLDS = 30_000;
-/** Milliseconds in which the server surely answers the same call with the same picture. */
+/** Milliseconds in which the server answers the same call with the same picture. */
 const PAID_ONCE = 9 * 60_000;
 const MORE = 4;
 const LONGEST_PROMPT = 4000;
@@ -140,7 +140,7 @@ export function retryButton({ error, call }, { host, server, signal, onResult })
   return retry && el("div", { class: "change" }, el("div", { class: "change-more" }, retry), said);
 }
 
-/** Whether a failed call may succeed at another time, without being paid for twice. */
+/** Return whether a failed call may succeed at another time, without being paid for twice. */
 export function canRetry({ money, next }) {
   if (!money.startsWith("Nothing was charged.") || next.includes("tomorrow")) return false;
   return /\b(?:try (?:it )?again|try once more|ask (?:for it )?again|on a yes)/i.test(next);
@@ -304,11 +304,11 @@ async function leaveToModel(host, wish) {
     await host.say(wish);
     return "The assistant was asked to do this. It tells you the price first.";
   } catch {
-    return `This chat lets no view do this. Ask your assistant: ${wish}`;
+    return `This chat does not let the view do this. Ask your assistant: ${wish}`;
   }
 }
 
-/** Return a call of the model whose price was named, whatever `auto` means by now. */
+/** Return the call with the model whose price was named, for `auto` may mean another one by now. */
 function ofModel({ tool, args }, model) {
   return { tool, args: model && tool !== "compare_models" ? { ...args, model } : args };
 }
@@ -335,7 +335,7 @@ function variations({ prompt, model, sourceHandle, width, height }, { call, sour
   return { tool: "generate_image", args: { prompt, ...(width && height && { size: `${width}x${height}` }), ...more } };
 }
 
-/** Whether a call's sources mean something else by now. */
+/** Return whether a call names `last`, which means another picture by now. */
 function namesLast({ images = [], mask = "" }) {
   return [images, mask].flat().some((name) => /^last/i.test(name));
 }

@@ -49,7 +49,7 @@ export function grid(shown, around) {
  */
 export function listing({ pictures, unfinished, total }, around) {
   const count = counted(pictures.length, "picture");
-  const heading = el("h2", {}, total > pictures.length ? `${count} of ${total} calls` : count);
+  const heading = el("h2", {}, total > pictures.length ? `${count} · ${total} calls in all` : count);
   const below = ({ prompt, created }) => [
     theirs("span", prompt, { class: "line" }),
     el("span", { class: "line quiet" }, dateWords(created, around.host.context)),

@@ -5,7 +5,7 @@
 import { toDataUri } from "./dom.js";
 import { asList, asObject, asText } from "./result.js";
 
-/** Seconds until a host is taken to be deaf to a request, and until a person has confirmed one. */
+/** Seconds to wait for a host's answer, and for a person's. */
 const QUICK = 5;
 const CONFIRMED = 120;
 
@@ -92,7 +92,7 @@ export class ChatHost extends EventTarget {
     return this.#request("ui/update-model-context", { content: [{ type: "text", text }] });
   }
 
-  /** Whether the host can show the view on the whole screen. */
+  /** Return whether the host can show the view on the whole screen. */
   get canFullscreen() {
     return Boolean(asList(this.context.availableDisplayModes).includes("fullscreen"));
   }
@@ -186,7 +186,7 @@ export class ChatHost extends EventTarget {
   }
 }
 
-/** Whether a link may be opened: https, or a server on this machine. */
+/** Return whether a link may be opened: https, or a server on this machine. */
 export function isOpenable(url) {
   if (!URL.canParse(String(url))) return false;
   const { protocol, hostname } = new URL(url);

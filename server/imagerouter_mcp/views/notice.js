@@ -39,6 +39,6 @@ export function notice(shown, action) {
 function toldOf({ state, error, text, price }) {
   if (error) return [HEADINGS[error.kind] ?? "That did not work", error.what, error.money, forPeople(error.next)];
   if (state === "cancelled") return ["Stopped", STOPPED];
-  if (state === "price") return [price ? dollarRange(price.low, price.high) : "Price unknown", ...text.split("\n")];
+  if (state === "price") return [price ? dollarRange(price.low, price.high) : "Price unknown", ...text.split("\n").map(forPeople)];
   return ["No picture", text || "The answer has no picture."];
 }

@@ -53,7 +53,7 @@ export class Picture {
     this.#addFullscreen();
   }
 
-  /** The element that covers the picture exactly, also when it is zoomed. */
+  /** Return the element that covers the picture exactly, also when it is zoomed. */
   get surface() {
     return this.#stage.surface;
   }

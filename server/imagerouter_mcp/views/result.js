@@ -93,7 +93,7 @@ export function lostCall(error) {
   return { ...shown, error: { ...shown.error, money: "The picture may have been made and charged.", next } };
 }
 
-/** Whether it is a video. */
+/** Return whether a picture is a video. */
 export function isVideo({ mediaType }) {
   return mediaType.startsWith("video/");
 }

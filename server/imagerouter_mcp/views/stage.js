@@ -19,7 +19,7 @@ export class Stage {
     this.#shape(width, height);
   }
 
-  /** How many pixels wide the copy is that is drawn. */
+  /** Return the width of the drawn copy in pixels. */
   get pixels() {
     return this.drawing ? sizeOf(this.drawing)[0] : 0;
   }

@@ -8,7 +8,7 @@ import { copyOf, Stage } from "./stage.js";
 
 const NARROWEST_TILE = 132;
 const TILE_GAP = 12;
-/** Pixels of height inside a chat, if the host does not say, and what of it stands around the tiles. */
+/** Height inside a chat in pixels, if the host does not say, and how much of it is not tiles. */
 const CHAT_HEIGHT = 500;
 const AROUND_TILES = 100;
 /** Tiles that are shown at first. */

@@ -16,7 +16,7 @@ let input = {};
 let current = nothingShown();
 let work = new AbortController();
 
-host.addEventListener("context", () => wear(host.context));
+host.addEventListener("context", () => applyContext(host.context));
 host.addEventListener("input", ({ detail }) => (input = detail ?? {}));
 host.addEventListener("result", ({ detail }) => take(withCall(readResult(detail, input), input, toolOf(host))));
 host.addEventListener("cancelled", () => current.state === "empty" && show(nothingShown("cancelled")));
@@ -42,8 +42,8 @@ function toolOf({ context }) {
   return context.toolInfo?.tool?.name;
 }
 
-/** Dress as the host does: its theme, its colours and its room. */
-function wear({ theme, styles, locale, displayMode, containerDimensions, safeAreaInsets }) {
+/** Apply the host's theme, colours and size. */
+function applyContext({ theme, styles, locale, displayMode, containerDimensions, safeAreaInsets }) {
   const root = document.documentElement;
   root.classList.toggle("fullscreen", displayMode === "fullscreen");
   const { maxHeight } = containerDimensions ?? {};

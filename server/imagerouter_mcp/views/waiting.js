@@ -6,7 +6,7 @@ import { el, theirs } from "./dom.js";
 import { duration } from "./wording.js";
 
 /**
- * Return what a pending call shows until it is collected.
+ * Return a pending call's view.
  *
  * @param {Object} shown As in `readResult`.
  * @param {Object} around

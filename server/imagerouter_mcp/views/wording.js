@@ -4,7 +4,7 @@
 
 /** What only a model, or whoever runs the server, can follow: tools, their parameters, settings. */
 const NOT_FOR_PEOPLE =
-  /\b(?:(?:search|popular|compare)_models|(?:edit|show|finish|generate)_image|list_images|get_generation|max_price|max_cost_usd|[a-z_]+=(?:true|false))\b|\bIMAGEROUTER_\w+/;
+  /\b(?:(?:search|popular|compare)_models|(?:edit|show|finish|generate)_image|list_images|get_generation|dry_run|max_price|max_cost_usd|[a-z_]+=(?:true|false))\b|\bIMAGEROUTER_\w+/;
 
 /** Return an amount of USD: "$0.04", "$0.0035", "free", or "" if it is not known. */
 export function dollars(amount) {

@@ -6,6 +6,7 @@ from imagerouter_mcp.fetch import Fetcher
 from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.entries import StoredImage
 from imagerouter_mcp.gallery.journal import Journal
+from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.generation.calls.collect import Collector
 from imagerouter_mcp.generation.delivery import Delivery
 from imagerouter_mcp.settings import Settings
@@ -33,7 +34,9 @@ async def test_a_caller_is_told_to_ask_again_when_that_is_worth_it_and_within_a_
         image = StoredImage(url="https://storage.example/fox.png")
         gallery.record(prompt="before", model="vendor/x", images=[image], latency_ms=1000 * usual)
     (handle,), _ = entries.begin("a fox", [("a fox", "vendor/x")], again=False)
-    delivery = Delivery(_nothing_to_fetch, gallery, entries, answers, person)
+    delivery = Delivery(
+        _nothing_to_fetch, gallery, entries, answers, KeptFiles(person.output_dir), settings=person
+    )
     collector = Collector(gallery, entries, delivery)
     pending = await collector.pending(await collector.entries(handle), "Preparing")
     assert soonest <= pending.ask_again <= latest

@@ -4,9 +4,21 @@ import asyncio
 
 import pytest
 
+from imagerouter_mcp.api.client import ImageRouterClient
+from imagerouter_mcp.api.http import ServiceHTTP
 from imagerouter_mcp.errors import NotSentError, OutcomeUnknownError
+from imagerouter_mcp.fetch import http_client
+from imagerouter_mcp.generation.calls.keys_in_use import KeyInUse
 from imagerouter_mcp.generation.calls.outcome import Finished
+from imagerouter_mcp.generation.calls.pace import Pace
+from imagerouter_mcp.generation.calls.payer import Payer
 from imagerouter_mcp.generation.calls.running import RunningCall
+from imagerouter_mcp.settings import Settings
+
+
+def running(handle: str, count: int) -> RunningCall:
+    client = ImageRouterClient(ServiceHTTP(http_client(), None, 30), Settings())
+    return RunningCall(handle, count, Payer(KeyInUse(client, Pace(1, client.rate))))
 
 
 async def cancelled(call: RunningCall) -> RunningCall:
@@ -22,14 +34,14 @@ async def cancelled(call: RunningCall) -> RunningCall:
 
 
 async def test_what_the_end_of_the_server_broke_off_after_sending_is_unknown() -> None:
-    call = RunningCall("gen_7f3a", 1)
+    call = running("gen_7f3a", 1)
     call.sent = True
     with pytest.raises(OutcomeUnknownError, match="gen_7f3a"):
         (await cancelled(call)).result()
 
 
 async def test_what_the_servers_end_broke_off_before_sending_cost_nothing() -> None:
-    call = await cancelled(RunningCall("gen_7f3a", 1))
+    call = await cancelled(running("gen_7f3a", 1))
     with pytest.raises(NotSentError):
         call.result()
 
@@ -38,7 +50,7 @@ async def test_the_end_of_the_server_stops_what_has_not_been_sent_though_somebod
     async def never() -> Finished:
         return await asyncio.Future[Finished]()
 
-    call = RunningCall("gen_7f3a", 1)
+    call = running("gen_7f3a", 1)
     call.task = asyncio.create_task(never())
     call.waiting = 1
     call.stop()
@@ -47,11 +59,11 @@ async def test_the_end_of_the_server_stops_what_has_not_been_sent_though_somebod
 
 
 def test_the_time_since_a_call_began_is_counted_from_zero() -> None:
-    assert 0 <= RunningCall("gen_7f3a", 1).elapsed < 60
+    assert 0 <= running("gen_7f3a", 1).elapsed < 60
 
 
 def test_only_a_call_for_several_counts_what_is_done() -> None:
-    one, three = RunningCall("gen_7f3a", 1), RunningCall("gen_7f3b", 3)
+    one, three = running("gen_7f3a", 1), running("gen_7f3b", 3)
     for call in (one, three):
         call.status = "Asking test/test"
         call.one_done()

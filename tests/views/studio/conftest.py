@@ -50,7 +50,7 @@ async def page(browser: Browser, studio: Studio) -> AsyncGenerator[Page]:
 
 def generations(journal: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the requests that the sandbox was asked to make something with."""
-    return [request for request in journal if request["path"].endswith(("generations", "edits"))]
+    return [request for request in journal if request["path"].endswith(("/generations", "/edits"))]
 
 
 def photo(folder: Path) -> Path:

@@ -25,6 +25,7 @@ from imagerouter_mcp.errors import (
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation.calls.collect import Collector, plan_of
 from imagerouter_mcp.generation.calls.outcome import Finished, Pending
+from imagerouter_mcp.generation.calls.payer import Payer, Payers
 from imagerouter_mcp.generation.calls.run import Runner
 from imagerouter_mcp.generation.calls.running import RunningCall
 from imagerouter_mcp.generation.handles import LastMade
@@ -52,6 +53,7 @@ class Calls:
         collector: Says what came of a call.
         sources: Returns what compares orders; called with the first order.
         runner: Returns what carries out calls; called with the first one.
+        payers: Choose whose key pays.
         recount: Counts what was committed, once a call has ended; None where nobody needs the sum.
         repeats_are_meant: Whether a call that is repeated after its result was delivered asks for another
             one, because a person typed it.
@@ -63,6 +65,7 @@ class Calls:
         collector: Collector,
         sources: Callable[[], Sources],
         runner: Callable[[], Runner],
+        payers: Payers,
         *,
         recount: Callable[[], None] | None = None,
         repeats_are_meant: bool = False,
@@ -71,6 +74,7 @@ class Calls:
         self._collector = collector
         self._sources = sources
         self._runner = runner
+        self._payers = payers
         self._recount = recount
         self._repeats_are_meant = repeats_are_meant
         self._running: dict[str, RunningCall] = {}
@@ -93,8 +97,10 @@ class Calls:
             ImageRouterError: There is no result; the message says whether money was spent.
         """
         until = anyio.current_time() + seconds
+        payer = await self._payers.present()
+        order = replace(order, key=payer.key.fingerprint)
         pinned, fingerprint = await self._identified(order)
-        call, joined = await self._begin_or_join(pinned, fingerprint)
+        call, joined = await self._begin_or_join(pinned, fingerprint, payer)
         if not joined:
             outcome = await self._wait_for(call, seconds, progress)
             told = () if self._repeats_are_meant else pinned.notes
@@ -215,7 +221,7 @@ class Calls:
             partial(self._journal.same_call, fingerprint, join_delivered=not self._repeats_are_meant)
         )
 
-    async def _begin_or_join(self, order: Order, fingerprint: str) -> tuple[str, bool]:
+    async def _begin_or_join(self, order: Order, fingerprint: str, payer: Payer) -> tuple[str, bool]:
         """Return the handle of a call, and whether it had begun before."""
         again = order.again or await self._addresses_changed(order, fingerprint)
         begin = partial(
@@ -224,12 +230,13 @@ class Calls:
             order.generations,
             again=again,
             join_delivered=not self._repeats_are_meant,
+            own_key=payer.own,
         )
         async with self._entering:
             await self._settle()
             handles, joined = await to_thread.run_sync(begin)
             if not joined:
-                call = RunningCall(handles[0], len(handles))
+                call = RunningCall(handles[0], len(handles), payer)
                 self._start(call, self._runner().carry_out(order, handles, call))
         return handles[0], joined
 
@@ -248,7 +255,7 @@ class Calls:
         orphans = await to_thread.run_sync(self._journal.adopt, known)
         for handle, entries in groupby(orphans, key=attrgetter("call")):
             left = list(entries)
-            call = RunningCall(handle, len(left))
+            call = RunningCall(handle, len(left), await self._payers.settling())
             call.sent = call.handed_off = True
             self._start(call, self._finish(left, call))
 

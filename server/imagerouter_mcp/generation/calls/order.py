@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 from anyio import to_thread
 
@@ -120,7 +121,7 @@ class Planner:
             await to_thread.run_sync(self._delivery.keep_source, pictures, whole, mask)
         if needless := handles[len(plans) :]:
             await to_thread.run_sync(self._journal.drop, needless)
-        await self._reserve(handles[: len(plans)], plans, amounts)
+        await self._reserve(handles[: len(plans)], plans, amounts, own_key=bool(order.key))
         return plans, amounts, sources
 
     async def prepare_step(
@@ -158,7 +159,7 @@ class Planner:
                 choices[request.model] = choose_model(
                     request, listing, popular, preference, unread=self._catalogue.unread
                 )
-        check_permitted(limits, [choice.id for choice in choices.values()])
+        check_permitted(limits, [choice.id for choice in choices.values()], self._catalogue.peek())
         if order.tool == "compare_models":
             check_different(choices)
         return choices
@@ -211,13 +212,14 @@ class Planner:
         return [*plans, *steps]
 
     async def _reserve(
-        self, handles: Sequence[str], plans: Sequence[Plan], amounts: Sequence[Decimal]
+        self, handles: Sequence[str], plans: Sequence[Plan], amounts: Sequence[Decimal], *, own_key: bool
     ) -> None:
         """Reserve the money within the budgets."""
         reservations = [
             Reservation(handle=handle, model=plan.model, usd=amount, plan=plan.to_json())
             for handle, plan, amount in zip(handles, plans, amounts, strict=True)
         ]
-        exceeded = await to_thread.run_sync(self._allowance.reserve, reservations)
+        reserve = partial(self._allowance.reserve, own_key=own_key)
+        exceeded = await to_thread.run_sync(reserve, reservations)
         if exceeded:
             raise does_not_fit(exceeded, plans, sum(amounts, Decimal()))

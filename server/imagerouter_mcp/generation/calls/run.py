@@ -88,11 +88,11 @@ class Runner:
         async with AsyncExitStack() as opened:
             try:
                 with _unforeseen("The call could not be prepared", NotSentError):
-                    self._sender.require_key()
+                    call.payer.key.client.require_key()
                     with stage("prepare"):
                         plans, amounts, sources = await self._planner.prepare(order, handles, opened)
                         source = await sources.look()
-                    short = await self._sender.short_of_credits(plans[: len(order.requests)])
+                    short = await self._sender.short_of_credits(plans[: len(order.requests)], call)
             except ImageRouterError as error:
                 await self._end_all(handles, error, call)
                 raise
@@ -152,6 +152,9 @@ class Runner:
     ) -> Result:
         with _unforeseen("The request could not be carried out", OutcomeUnknownError):
             answer = await self._sender.send(handle, plan, sources, call)
+            if self._answers.shared:
+                await self._sender.clean_kept(handle, call)
+                await to_thread.run_sync(self._answers.share, handle)
         call.status = "Fetching the result"
         return await self._deliver(handle, plan, answer, call, source)
 
@@ -177,7 +180,8 @@ class Runner:
         with _unforeseen("The answer that had arrived cannot be read", OutcomeUnknownError):
             answer = self._delivery.take_held(entry.handle)
             if answer is None:
-                answer = await to_thread.run_sync(self._sender.kept_answer, entry.handle)
+                await to_thread.run_sync(self._answers.bring, entry.handle)
+                answer = await to_thread.run_sync(self._sender.kept_answer, entry.handle, call)
         with _paid(answer, "The result was made, but its journal entry cannot be read"):
             plan = Plan.from_json(entry.plan or "")
         return await self._deliver(entry.handle, plan, answer, call, again=True)
@@ -235,7 +239,7 @@ class Runner:
             call.one_done()
             call.unrecorded |= self._delivery.holds(handle)
             with anyio.CancelScope(shield=True):
-                await self._sender.clean_kept(handle)
+                await self._sender.clean_kept(handle, call)
 
     async def _end_all(self, handles: Sequence[str], error: ImageRouterError, call: RunningCall) -> None:
         for handle in handles:

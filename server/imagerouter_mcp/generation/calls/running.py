@@ -7,6 +7,7 @@ import anyio
 
 from imagerouter_mcp.errors import NotSentError, OutcomeUnknownError
 from imagerouter_mcp.generation.calls.outcome import Finished
+from imagerouter_mcp.generation.calls.payer import Payer
 
 
 class RunningCall:
@@ -14,6 +15,7 @@ class RunningCall:
 
     Attributes:
         handle: The call's.
+        payer: Whose key pays for it.
         sent: Whether a request has left; that one cannot be stopped any more.
         withdrawn: Whether nobody wants what has not been sent yet.
         handed_off: Whether somebody knows its handle, so that it goes on even if nobody waits.
@@ -27,10 +29,12 @@ class RunningCall:
     Args:
         handle: The call's.
         count: How many results it is to have.
+        payer: Whose key pays for it.
     """
 
-    def __init__(self, handle: str, count: int) -> None:
+    def __init__(self, handle: str, count: int, payer: Payer) -> None:
         self.handle = handle
+        self.payer = payer
         self.sent = False
         self.withdrawn = False
         self.handed_off = False

@@ -9,10 +9,10 @@ import anyio
 from anyio import to_thread
 
 from imagerouter_mcp.api.catalogue import Catalogue
-from imagerouter_mcp.api.client import ImageRouterClient
 from imagerouter_mcp.api.rate import LONGEST_PAUSE
 from imagerouter_mcp.api.wire import GenerationAnswer, Upload
 from imagerouter_mcp.errors import (
+    AuthenticationError,
     ConfigurationError,
     ImageRouterError,
     InvalidRequestError,
@@ -24,7 +24,6 @@ from imagerouter_mcp.events import stage
 from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.records import Gallery
-from imagerouter_mcp.generation.calls.pace import Pace
 from imagerouter_mcp.generation.calls.running import RunningCall
 from imagerouter_mcp.generation.descriptors import Descriptors
 from imagerouter_mcp.generation.planning.limits import highest_total, too_short
@@ -46,9 +45,7 @@ class Sender:
     """Sends requests for pictures and videos.
 
     Args:
-        client: Calls the service.
         person: The id of the person whose calls these are.
-        pace: Gives turns.
         journal: Notes what has been sent.
         answers: Keeps answers as they arrive.
         gallery: Knows how long models usually take.
@@ -59,33 +56,21 @@ class Sender:
     def __init__(
         self,
         *,
-        client: ImageRouterClient,
         person: str,
-        pace: Pace,
         journal: Journal,
         answers: Answers,
         gallery: Gallery,
         catalogue: Catalogue,
         descriptors: Descriptors,
     ) -> None:
-        self._client = client
         self._person = person
-        self._pace = pace
         self._journal = journal
         self._answers = answers
         self._gallery = gallery
         self._catalogue = catalogue
         self._descriptors = descriptors
 
-    def require_key(self) -> None:
-        """Check that there is an API key.
-
-        Raises:
-            ConfigurationError: There is none, or it cannot be one.
-        """
-        self._client.require_key()
-
-    async def short_of_credits(self, plans: Sequence[Plan]) -> str | None:
+    async def short_of_credits(self, plans: Sequence[Plan], call: RunningCall) -> str | None:
         """Return why pictures cannot be sent side by side; None if they can, or if the balance is not told.
 
         ImageRouter takes the highest price of each picture before it is made.
@@ -93,18 +78,18 @@ class Sender:
         if len(plans) == 1 or not highest_total(plans):
             return None
         with anyio.move_on_after(BALANCE_SECONDS), suppress(ImageRouterError):
-            credits_left = (await self._client.credits()).remaining_credits
+            credits_left = (await call.payer.key.client.credits()).remaining_credits
             return None if credits_left is None else too_short(plans, credits_left)
         return None
 
-    def kept_answer(self, handle: str) -> GenerationAnswer:
+    def kept_answer(self, handle: str, call: RunningCall) -> GenerationAnswer:
         """Read the answer that a process kept before it ended; raises as `send` does."""
-        return self._client.kept_answer(self._answers.arrived(handle))
+        return call.payer.key.client.kept_answer(self._answers.arrived(handle))
 
-    async def clean_kept(self, handle: str) -> None:
+    async def clean_kept(self, handle: str, call: RunningCall) -> None:
         """Remove the API key from what stays on disk of an answer; most answers are gone by then."""
         if kept := self._answers.left(handle):
-            await to_thread.run_sync(self._client.clean_kept, kept)
+            await to_thread.run_sync(call.payer.key.client.clean_kept, kept)
 
     async def send(
         self, handle: str, plan: Plan, sources: OpenSources, call: RunningCall
@@ -159,7 +144,7 @@ class Sender:
             if not call.sent:  # otherwise what is under way matters more
                 call.status = f"Waiting for its turn{f', {before} before it' if before else ''}"
 
-        async with self._turn(call.handle, on_wait):
+        async with self._turn(call, on_wait):
             if call.withdrawn:
                 raise NotSentError("The call was cancelled before this request left.", "Ask for it again.")
             with self._descriptors.reserve(), ExitStack() as opened:
@@ -176,15 +161,17 @@ class Sender:
                 try:
                     with stage("service"):
                         return await self._ask(handle, plan, sources, mask, call)
+                except AuthenticationError as error:
+                    raise await call.payer.refused(error) from None
                 except (ServiceUnreachableError, RateLimitError):
                     await to_thread.run_sync(self._journal.returned, handle)
                     raise
 
     @asynccontextmanager
-    async def _turn(self, call: str, on_wait: Callable[[int], None]) -> AsyncGenerator[None]:
+    async def _turn(self, call: RunningCall, on_wait: Callable[[int], None]) -> AsyncGenerator[None]:
         with ExitStack() as waiting:
             waiting.enter_context(stage("queue"))
-            async with self._pace.turn(self._person, call, on_wait):
+            async with call.payer.key.pace.turn(self._person, call.handle, on_wait):
                 waiting.close()
                 yield
 
@@ -200,7 +187,7 @@ class Sender:
                 usual = await to_thread.run_sync(self._usual_words, plan.model)
             call.status = f"{plan.model} is working{usual}"
 
-        client = self._client
+        client = call.payer.key.client
         try:
             uploads = sources.uploads(plan.cut)
             if plan.kind == "video":

@@ -86,6 +86,7 @@ class Order:
         confirmed: Whether the agent says that the person agreed to the price that it was told.
         session: In which `last` is looked for; None where the protocol has no sessions.
         notes: Sentences for the person about how it was understood.
+        key: Tells the person's own API key apart that pays for it; "" if the operator's does.
     """
 
     tool: str
@@ -96,6 +97,7 @@ class Order:
     confirmed: bool = False
     session: str | None = None
     notes: tuple[str, ...] = ()
+    key: str = ""
 
     @property
     def kind(self) -> Kind:

@@ -23,18 +23,28 @@ _HEADERS = {"Cache-Control": "public, max-age=300"}
 _METHODS = ["none", "client_secret_post"]
 
 
-def metadata_routes(issuer: str, authorization_server: str | None = None) -> list[Route]:
-    """Return the routes of the metadata.
+def metadata_routes(issuer: str) -> list[Route]:
+    """Return the routes of the metadata of a server that gives tokens itself.
 
     Args:
         issuer: The server's own origin.
-        authorization_server: Who gives tokens, if that is not this server.
     """
-    resource = _fixed(resource_metadata(issuer, authorization_server or issuer))
-    routes = [Route(path, resource, methods=["GET"]) for path in (RESOURCE_METADATA, RESOURCE_METADATA_ROOT)]
-    if authorization_server is None:
-        routes.append(Route(SERVER_METADATA, _fixed(server_metadata(issuer)), methods=["GET"]))
-    return routes
+    return [
+        *resource_routes(issuer, issuer, SCOPE),
+        Route(SERVER_METADATA, _fixed(server_metadata(issuer)), methods=["GET"]),
+    ]
+
+
+def resource_routes(origin: str, authorization_server: str, scope: str | None) -> list[Route]:
+    """Return the routes that tell clients who gives them tokens.
+
+    Args:
+        origin: The server's own.
+        authorization_server: Who gives tokens.
+        scope: What they must have, if anything.
+    """
+    resource = _fixed(resource_metadata(origin, authorization_server, scope))
+    return [Route(path, resource, methods=["GET"]) for path in (RESOURCE_METADATA, RESOURCE_METADATA_ROOT)]
 
 
 def server_metadata(issuer: str) -> dict[str, Any]:
@@ -61,20 +71,27 @@ def server_metadata(issuer: str) -> dict[str, Any]:
     }
 
 
-def resource_metadata(issuer: str, authorization_server: str) -> dict[str, Any]:
+def resource_metadata(origin: str, authorization_server: str, scope: str | None) -> dict[str, Any]:
     """Return who gives tokens for our MCP endpoint."""
     return {
-        "resource": issuer + MCP_PATH,
+        "resource": origin + MCP_PATH,
         "authorization_servers": [authorization_server],
-        "scopes_supported": [SCOPE],
+        **({"scopes_supported": [scope]} if scope else {}),
         "bearer_methods_supported": ["header"],
         "resource_name": "ImageRouter pictures",
     }
 
 
-def challenge(issuer: str) -> str:
-    """Return the `WWW-Authenticate` that tells a client to sign in, and where (RFC 9728)."""
-    return f'Bearer scope="{SCOPE}", resource_metadata="{issuer}{RESOURCE_METADATA}"'
+def challenge(origin: str, scope: str | None, error: str = "") -> str:
+    """Return the `WWW-Authenticate` that tells a client to sign in, and where (RFC 6750, RFC 9728).
+
+    Args:
+        origin: The server's own.
+        scope: What the token must have, if anything.
+        error: What is wrong with the one that was shown, if anything is.
+    """
+    said = {"error": error, "scope": scope, "resource_metadata": origin + RESOURCE_METADATA}
+    return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in said.items() if value)
 
 
 def _fixed(document: dict[str, Any]) -> Any:  # noqa: ANN401 - a route's endpoint

@@ -6,9 +6,8 @@ from urllib.parse import urljoin
 
 from mcp.server.auth.handlers.authorize import AuthorizationHandler
 from mcp.server.auth.handlers.register import RegistrationHandler
-from mcp.server.auth.handlers.revoke import RevocationHandler
 from mcp.server.auth.handlers.token import TokenHandler
-from mcp.server.auth.middleware.client_auth import ClientAuthenticator
+from mcp.server.auth.middleware.client_auth import AuthenticationError, ClientAuthenticator
 from mcp.server.auth.settings import ClientRegistrationOptions
 from starlette.datastructures import FormData, QueryParams
 from starlette.requests import Request
@@ -16,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from imagerouter_mcp.events import TokenAsked, tell
+from imagerouter_mcp.http_app.exposure import STUDIO_CLIENT
 from imagerouter_mcp.http_app.sign_in.cookies import Cookies
 from imagerouter_mcp.http_app.sign_in.limit import Limit
 from imagerouter_mcp.http_app.sign_in.pages import notice_page
@@ -57,7 +57,7 @@ def oauth_routes(server: AuthorizationServer, issuer: str, resource: str, cookie
         ),
         Route(
             REVOKE,
-            _checked(RevocationHandler(server, authenticator).handle, resource, limit),
+            _checked(_revoking(server, authenticator), resource, limit),
             methods=["POST"],
         ),
         Route(REGISTER, _registering(RegistrationHandler(server, options).handle), methods=["POST"]),
@@ -74,7 +74,8 @@ def _authorizing(server: AuthorizationServer, issuer: str, cookies: Cookies) -> 
         if complaint := await _complaint(server, request, client):
             return notice_page(400, "This app cannot sign in", complaint)
         asked = Asked()
-        answer = await AuthorizationHandler(server.asking(asked)).handle(request)
+        asking = server.asking(asked, by_own_page=client == STUDIO_CLIENT and _is_from_our_page(request))
+        answer = await AuthorizationHandler(asking).handle(request)
         location = answer.headers.get("location")
         if location is None:
             return notice_page(
@@ -91,6 +92,11 @@ def _authorizing(server: AuthorizationServer, issuer: str, cookies: Cookies) -> 
         return answer
 
     return authorize
+
+
+def _is_from_our_page(request: Request) -> bool:
+    """Return whether a page of ours led the browser here, as browsers tell; pages of others cannot say so."""
+    return request.headers.getlist("sec-fetch-site") == ["same-origin"]
 
 
 async def _complaint(server: AuthorizationServer, request: Request, client: str) -> str | None:
@@ -126,6 +132,23 @@ def _checked(handler: Endpoint, resource: str, limit: Limit) -> Endpoint:
         return await handler(request)
 
     return answer
+
+
+def _revoking(server: AuthorizationServer, authenticator: ClientAuthenticator) -> Endpoint:
+    """Return the endpoint of RFC 7009. The SDK's own refuses clients without a secret."""
+
+    async def revoke(request: Request) -> Response:
+        try:
+            client = await authenticator.authenticate_request(request)
+        except AuthenticationError as error:
+            return _refusal(401, "invalid_client", error.message)
+        shown = str((await request.form()).get("token", ""))
+        token = await server.load_access_token(shown) or await server.load_refresh_token(client, shown)
+        if token and token.client_id == client.client_id:
+            await server.revoke_token(token)
+        return Response(headers=_NO_STORE)
+
+    return revoke
 
 
 def _told(handler: Endpoint) -> Endpoint:

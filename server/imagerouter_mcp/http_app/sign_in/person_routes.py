@@ -8,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from imagerouter_mcp.http_app.exposure import MCP_PATH
+from imagerouter_mcp.http_app.exposure import MCP_PATH, STUDIO_CLIENT
 from imagerouter_mcp.http_app.sign_in.cookies import Cookies
 from imagerouter_mcp.http_app.sign_in.limit import Limit
+from imagerouter_mcp.http_app.sign_in.own_key_pages import OwnKeyPages
 from imagerouter_mcp.http_app.sign_in.pages import notice_page, page, shown_if
 from imagerouter_mcp.http_app.sign_in.provider import AuthorizationServer
 from imagerouter_mcp.http_app.sign_in.registered_client import (
@@ -42,16 +43,28 @@ class PersonRoutes:
         issuer: The server's own origin.
         cookies: Binds requests to browsers, and browsers to people.
         name_of: Names people.
+        provider: What people call the provider at which they can sign in too; None if there is none.
+        own_keys: Asks people for ImageRouter keys of their own; None where the operator pays for all.
     """
 
     def __init__(
-        self, sign_in: SignIn, server: AuthorizationServer, issuer: str, cookies: Cookies, name_of: NameOf
+        self,
+        sign_in: SignIn,
+        server: AuthorizationServer,
+        issuer: str,
+        cookies: Cookies,
+        name_of: NameOf,
+        *,
+        provider: str | None,
+        own_keys: OwnKeyPages | None = None,
     ) -> None:
         self._sign_in = sign_in
         self._server = server
         self._issuer = issuer
         self._cookies = cookies
         self._name_of = name_of
+        self._own_keys = own_keys
+        self._provider = provider
         self._codes = Limit(CODES_PER_SECOND)
         self.routes = [
             Route(CONSENT, self._show_consent, methods=["GET"]),
@@ -60,6 +73,7 @@ class PersonRoutes:
             Route(SIGN_IN_PAGE, self._accept, methods=["POST"]),
             Route(INVITATION, self._show_sign_in, methods=["GET"]),
             Route(SIGN_OUT, self._sign_out, methods=["POST"]),
+            *(own_keys.routes(self) if own_keys else ()),
         ]
 
     async def person(self, request: Request) -> tuple[str, str] | None:
@@ -82,26 +96,40 @@ class PersonRoutes:
         handle = request.query_params.get("request", "")
         asked = await to_thread.run_sync(self._sign_in.requests.find, self._cookies.asked(request, handle))
         if asked is None:
-            return _over()
+            return over()
         person = await self.person(request)
         if person is None:
             return RedirectResponse(_with_request(SIGN_IN_PAGE, handle), _SEE_OTHER)
+        if asked.by_own_page:
+            return await self._decided(request, handle, person[0])
+        if self._own_keys and (way := await self._own_keys.ask(request, person[0], handle)):
+            return way
         client = await self._server.get_client(asked.client)
-        return _over() if client is None else _consent_page(client, asked, person[1], handle)
+        return over() if client is None else _consent_page(client, asked, person[1], handle)
 
     async def _decide(self, request: Request) -> Response:
-        if not await self._is_from_our_page(request):
-            return _not_ours()
+        if not await self.is_from_our_page(request):
+            return not_from_our_page()
         form = await request.form()
         handle = str(form.get("request", ""))
         person = await self.person(request)
         if person is None:
             return RedirectResponse(_with_request(SIGN_IN_PAGE, handle), _SEE_OTHER)
+        return await self._decided(request, handle, person[0] if form.get("decision") == "allow" else None)
+
+    async def _decided(self, request: Request, handle: str, allowed_by: str | None) -> Response:
+        """Answer a client, once.
+
+        Args:
+            request: The browser's.
+            handle: Of what the client asked for.
+            allowed_by: The id of the person who allows it; None if it is refused.
+        """
         asked = await to_thread.run_sync(self._sign_in.requests.take, self._cookies.asked(request, handle))
         if asked is None:
-            return _over()
-        if form.get("decision") == "allow":
-            code = await to_thread.run_sync(self._sign_in.grants.give_code, person[0], asked)
+            return over()
+        if allowed_by:
+            code = await to_thread.run_sync(self._sign_in.grants.give_code, allowed_by, asked)
             said = {"code": code}
         else:
             said = {"error": "access_denied", "error_description": "The person did not allow it."}
@@ -115,20 +143,26 @@ class PersonRoutes:
         person = await self.person(request)
         if person and request.url.path == SIGN_IN_PAGE:
             return page(
-                "signed_in", title="You are signed in", name=person[1], address=self._issuer + MCP_PATH
+                "signed_in",
+                title="You are signed in",
+                name=person[1],
+                address=self._issuer + MCP_PATH,
+                own_key=shown_if(self._own_keys),
             )
-        return _sign_in_page(handle)
+        return self._sign_in_page(handle, opened=request.url.path == INVITATION)
 
     async def _accept(self, request: Request) -> Response:
-        if not await self._is_from_our_page(request):
-            return _not_ours()
+        if not await self.is_from_our_page(request):
+            return not_from_our_page()
         form = await request.form()
         handle = str(form.get("request", ""))
         if self._codes.refuses(request):
-            return _sign_in_page(handle, "Too many codes were tried. Wait a minute, then try again.", 429)
+            return self._sign_in_page(
+                handle, "Too many codes were tried. Wait a minute, then try again.", 429
+            )
         person = await to_thread.run_sync(self._sign_in.invitations.accept, str(form.get("code", "")))
         if person is None or await self._name_of(person) is None:
-            return _sign_in_page(
+            return self._sign_in_page(
                 handle,
                 "This code does not hold: it is incomplete, too old, or was used. Ask for a new invitation.",
                 403,
@@ -136,18 +170,42 @@ class PersonRoutes:
         return await self.let_in(request, person, handle)
 
     async def _sign_out(self, request: Request) -> Response:
-        if not await self._is_from_our_page(request):
-            return _not_ours()
+        if not await self.is_from_our_page(request):
+            return not_from_our_page()
         form = await request.form()
         await to_thread.run_sync(self._sign_in.browsers.sign_out, self._cookies.signed_in(request))
         answer = RedirectResponse(_with_request(SIGN_IN_PAGE, str(form.get("request", ""))), _SEE_OTHER)
         self._cookies.sign_out(answer)
         return answer
 
+    def _sign_in_page(
+        self, handle: str, complaint: str = "", status: int = 200, *, opened: bool = False
+    ) -> Response:
+        """Return the page on which people say who they are.
+
+        Args:
+            handle: That of the request to go on with, if any.
+            complaint: What is wrong with the code of an invitation that was entered.
+            status: The HTTP status.
+            opened: Whether the person comes with an invitation.
+        """
+        with_code = opened or bool(complaint) or self._provider is None
+        return page(
+            "sign_in",
+            status,
+            title="Sign in",
+            handle=handle,
+            provider=one_line(self._provider or "", LONGEST_NAME),
+            provided=shown_if(self._provider),
+            opened="open" if with_code else "",
+            complaint=complaint,
+            wrong=shown_if(complaint),
+        )
+
     def _go_on(self, handle: str) -> Response:
         return RedirectResponse(_with_request(CONSENT if handle else SIGN_IN_PAGE, handle), _SEE_OTHER)
 
-    async def _is_from_our_page(self, request: Request) -> bool:
+    async def is_from_our_page(self, request: Request) -> bool:
         """Return whether a form can come from our own page, as browsers tell."""
         sites, origins = request.headers.getlist("sec-fetch-site"), request.headers.getlist("origin")
         sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -161,17 +219,17 @@ class PersonRoutes:
 def _consent_page(
     client: RegisteredClient, asked: AuthorizationRequest, person: str, handle: str
 ) -> Response:
-    is_described = is_document_address(client.client_id)
+    is_described, is_own = is_document_address(client.client_id), client.client_id == STUDIO_CLIENT
     host = urlsplit(client.client_id).netloc if is_described else ""
     target = urlsplit(asked.redirect_uri)
-    local = is_loopback_redirect(asked.redirect_uri)
+    local = is_loopback_redirect(asked.redirect_uri) and not is_own
     return page(
         "consent",
         title="Allow this app?",
         client=one_line(client.client_name or host or "An app without a name", LONGEST_NAME),
         described=shown_if(is_described),
         host=host,
-        unchecked=shown_if(not is_described),
+        unchecked=shown_if(not is_described and not is_own),
         target=target.netloc or f"{target.scheme}:",
         local=shown_if(local),
         elsewhere=shown_if(not local),
@@ -180,17 +238,12 @@ def _consent_page(
     )
 
 
-def _sign_in_page(handle: str, complaint: str = "", status: int = 200) -> Response:
-    return page(
-        "sign_in", status, title="Sign in", handle=handle, complaint=complaint, wrong=shown_if(complaint)
-    )
-
-
 def _with_request(path: str, handle: str) -> str:
     return f"{path}?{urlencode({'request': handle})}" if handle else path
 
 
-def _over() -> Response:
+def over() -> Response:
+    """Return the answer to whoever comes with a sign-in that is not waited for."""
     return notice_page(
         400,
         "This sign-in is over",
@@ -199,5 +252,6 @@ def _over() -> Response:
     )
 
 
-def _not_ours() -> Response:
+def not_from_our_page() -> Response:
+    """Return the answer to a form that cannot have come from our own page."""
     return notice_page(403, "This did not come from our page", "Begin again in your app.")

@@ -17,11 +17,13 @@ from mcp.server.auth.provider import (
 from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 from pydantic import AnyUrl
 
+from imagerouter_mcp.http_app.exposure import MCP_PATH, STUDIO_CLIENT
 from imagerouter_mcp.http_app.sign_in.registered_client import (
     SCOPE,
     RegisteredClient,
     from_document,
     redirects_complaint,
+    studio_page,
 )
 from imagerouter_mcp.http_app.sign_in_paths import CONSENT
 from imagerouter_mcp.sign_in.authorization_requests import Asked, AuthorizationRequest
@@ -47,6 +49,7 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
         resource: The address of our MCP endpoint, for which alone tokens are given.
         secret_of: Makes a client's secret from its id, so that none has to be kept.
         asked: What the one request to come is kept as; None if it is none for a person to decide.
+        by_own_page: Whether our own page sends that request.
     """
 
     def __init__(
@@ -55,15 +58,20 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
         resource: str,
         secret_of: SecretOf,
         asked: Asked | None = None,
+        *,
+        by_own_page: bool = False,
     ) -> None:
         self._sign_in = sign_in
         self._resource = resource
         self._secret_of = secret_of
         self._asked = asked
+        self._by_own_page = by_own_page
 
-    def asking(self, asked: Asked) -> "AuthorizationServer":
-        """Return the same for one request for which a person is asked."""
-        return AuthorizationServer(self._sign_in, self._resource, self._secret_of, asked)
+    def asking(self, asked: Asked, *, by_own_page: bool) -> "AuthorizationServer":
+        """Return the same for one request for which a person is asked, unless our own page sends it."""
+        return AuthorizationServer(
+            self._sign_in, self._resource, self._secret_of, asked, by_own_page=by_own_page
+        )
 
     async def described_client(self, client_id: str) -> RegisteredClient:
         """Return the client whose id is the address of a document.
@@ -83,6 +91,8 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
 
     async def get_client(self, client_id: str) -> RegisteredClient | None:
         """Return a client, or None."""
+        if client_id == STUDIO_CLIENT:
+            return studio_page(self._resource.removesuffix(MCP_PATH))
         if is_document_address(client_id):
             try:
                 return await self.described_client(client_id)
@@ -136,6 +146,7 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
             scopes=tuple(params.scopes or ()),
             challenge=params.code_challenge,
             resource=self._resource,
+            by_own_page=self._by_own_page,
         )
         await to_thread.run_sync(self._sign_in.requests.keep, self._asked, request)
         return consent_address(self._asked)

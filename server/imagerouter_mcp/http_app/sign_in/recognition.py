@@ -1,28 +1,83 @@
-"""Recognise people by the tokens that their clients got when they signed in."""
+"""Recognise people by the tokens that their clients got when they signed in, here or at their company."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 from anyio import to_thread
 
 from imagerouter_mcp.apps import Apps
-from imagerouter_mcp.http_app.admission import Recognition
+from imagerouter_mcp.http_app.admission import NotRecognisedError, Recognition
+from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.http_app.exposure import MCP_PATH
 from imagerouter_mcp.http_app.sign_in.metadata_routes import challenge
+from imagerouter_mcp.http_app.sign_in.registered_client import SCOPE
 from imagerouter_mcp.people.person import Person
+from imagerouter_mcp.people.register import People
+from imagerouter_mcp.sign_in.company_tokens import CompanyTokens, NotLetInError, ScopeLackingError
+from imagerouter_mcp.sign_in.issuer import Issuer, IssuerUnavailableError
 from imagerouter_mcp.sign_in.sign_in import SignIn
+from imagerouter_mcp.sign_in.vouched import vouched_name
+
+_JWT_DOTS = 2
 
 
-def recognition(apps: Apps, sign_in: SignIn, issuer: str) -> Recognition:
+def recognition(apps: Apps, origin: str) -> Recognition:
     """Return how requests are recognised: by an access token, or by a token that the operator gave.
 
     Args:
         apps: Know the people.
-        sign_in: Knows the access tokens.
-        issuer: The server's own origin.
+        origin: The server's own.
     """
+    shared = apps.operator.shared
+    if apps.settings.jwt_issuer and shared.issuer and shared.people:
+        by_token = _by_company_token(apps, shared.issuer, shared.people, origin)
+        return Recognition(by_token, apps.find, challenge(origin, apps.settings.jwt_scope))
+    by_token = _by_own_token(apps, shared.sign_in, origin)
+    return Recognition(by_token, apps.find, challenge(origin, SCOPE))
 
+
+def _by_own_token(apps: Apps, sign_in: SignIn, origin: str) -> Callable[[str], Awaitable[Person | None]]:
     async def by_token(token: str) -> Person | None:
         shown = await to_thread.run_sync(sign_in.grants.find_access, token)
         if shown is None:
             return await apps.by_token(token)
-        return await apps.find(shown.person) if shown.resource == issuer + MCP_PATH else None
+        return await apps.find(shown.person) if shown.resource == origin + MCP_PATH else None
 
-    return Recognition(by_token, apps.find, challenge(issuer))
+    return by_token
+
+
+def _by_company_token(
+    apps: Apps, issuer: Issuer, people: People, origin: str
+) -> Callable[[str], Awaitable[Person | None]]:
+    tokens = CompanyTokens(issuer, apps.settings, origin + MCP_PATH)
+
+    async def by_token(token: str) -> Person | None:
+        if token.count(".") != _JWT_DOTS:
+            return await apps.by_token(token)
+        try:
+            claims = await tokens.claims(token)
+        except IssuerUnavailableError as error:
+            told = (
+                f"Nobody can be recognised, because {issuer.host} cannot be asked for its keys: {error}. "
+                "Nothing was sent. Try again in a minute."
+            )
+            raise NotRecognisedError(
+                error_response(HTTPStatus.SERVICE_UNAVAILABLE, told, {"Retry-After": "30"})
+            ) from None
+        except ScopeLackingError as error:
+            lacking = challenge(origin, apps.settings.jwt_scope, "insufficient_scope")
+            raise NotRecognisedError(
+                error_response(HTTPStatus.FORBIDDEN, str(error), {"WWW-Authenticate": lacking})
+            ) from None
+        except NotLetInError as error:
+            raise NotRecognisedError(error_response(HTTPStatus.FORBIDDEN, str(error))) from None
+        if claims is None:
+            return None
+        name = vouched_name(claims)
+        person = await to_thread.run_sync(people.vouched_for, claims["iss"], claims["sub"], name)
+        if person is None:
+            blocked = "Whoever runs this server has blocked you. Ask them."
+            raise NotRecognisedError(error_response(HTTPStatus.FORBIDDEN, blocked))
+        return person
+
+    return by_token

@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 from mcp.shared.auth import InvalidRedirectUriError, InvalidScopeError, OAuthClientInformationFull
 from pydantic import AnyUrl
 
-from imagerouter_mcp.http_app.exposure import LOOPBACK
+from imagerouter_mcp.http_app.exposure import LOOPBACK, STUDIO_CLIENT, STUDIO_PAGE
 
 SCOPE = "pictures"
 """What a client needs to use the tools."""
@@ -49,6 +49,34 @@ class RegisteredClient(OAuthClientInformationFull):
         if requested and not set(requested) & set(SCOPES):
             raise InvalidScopeError(f"The scopes here are: {' '.join(SCOPES)}.")
         return [scope for scope in SCOPES if scope in (SCOPE, *requested)]
+
+
+class StudioPage(RegisteredClient):
+    """The studio's own page, which is known without having registered."""
+
+    def validate_redirect_uri(self, redirect_uri: AnyUrl | None) -> AnyUrl:
+        """Return the page's address. On loopback, no other port will do: people are not asked about this one.
+
+        Raises:
+            InvalidRedirectUriError: The answer would go elsewhere.
+        """
+        if redirect_uri in (self.redirect_uris or ()):
+            return super().validate_redirect_uri(redirect_uri)
+        raise InvalidRedirectUriError("the studio is answered at its own page only")
+
+
+def studio_page(issuer: str) -> StudioPage:
+    """Return the studio's page as a client.
+
+    Args:
+        issuer: The server's own origin.
+    """
+    return StudioPage(
+        client_id=STUDIO_CLIENT,
+        client_name="The studio of this server",
+        redirect_uris=[AnyUrl(issuer + STUDIO_PAGE)],
+        token_endpoint_auth_method="none",  # noqa: S106 - a method's name
+    )
 
 
 def from_document(document: dict[str, Any]) -> RegisteredClient:

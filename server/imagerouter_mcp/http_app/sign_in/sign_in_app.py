@@ -3,7 +3,7 @@
 from mcp.server.transport_security import RequestBodyLimitMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.routing import Router
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from imagerouter_mcp.apps import Apps
@@ -12,13 +12,15 @@ from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.http_app.exposure import MCP_PATH
 from imagerouter_mcp.http_app.sign_in.cookies import Cookies
 from imagerouter_mcp.http_app.sign_in.limit import Limit
-from imagerouter_mcp.http_app.sign_in.metadata_routes import metadata_routes
+from imagerouter_mcp.http_app.sign_in.metadata_routes import metadata_routes, resource_routes
 from imagerouter_mcp.http_app.sign_in.oauth_routes import oauth_routes
+from imagerouter_mcp.http_app.sign_in.openid_routes import OpenIdRoutes
+from imagerouter_mcp.http_app.sign_in.own_key_pages import OwnKeyPages
 from imagerouter_mcp.http_app.sign_in.pages import file_routes
 from imagerouter_mcp.http_app.sign_in.person_routes import NameOf, PersonRoutes
 from imagerouter_mcp.http_app.sign_in.provider import AuthorizationServer, SecretOf
-from imagerouter_mcp.http_app.sign_in_paths import FOR_CLIENTS, SIGN_IN_PATHS
-from imagerouter_mcp.sign_in.sign_in import SignIn
+from imagerouter_mcp.http_app.sign_in_paths import CALLBACK, FOR_CLIENTS, SIGN_IN_PATHS
+from imagerouter_mcp.sign_in.openid import OpenIdProvider
 
 MOST_BODY_BYTES = 64 * 1024
 PAGES_PER_SECOND = 10.0
@@ -30,27 +32,13 @@ class SignInApp:
 
     Args:
         app: What serves everything else.
-        apps: Know the people.
-        sign_in: The stores.
-        links: Know the server's own origin, and the secret from which those of clients are made.
+        routes: Those of sign-in.
     """
 
-    def __init__(self, app: ASGIApp, apps: Apps, sign_in: SignIn, links: Links) -> None:
+    def __init__(self, app: ASGIApp, routes: list[Route]) -> None:
         self._app = app
         self._pages = Limit(PAGES_PER_SECOND)
-        issuer = links.base_url
-        cookies = Cookies(secure=issuer.startswith("https://"))
-        server = AuthorizationServer(sign_in, issuer + MCP_PATH, _secrets(links))
-        people = PersonRoutes(sign_in, server, issuer, cookies, _names(apps))
-        router = Router(
-            [
-                *metadata_routes(issuer),
-                *oauth_routes(server, issuer, issuer + MCP_PATH, cookies),
-                *people.routes,
-                *file_routes(),
-            ]
-        )
-        self._router: ASGIApp = RequestBodyLimitMiddleware(router, MOST_BODY_BYTES)
+        self._router: ASGIApp = RequestBodyLimitMiddleware(Router(routes), MOST_BODY_BYTES)
         self._for_clients = CORSMiddleware(
             self._router,
             allow_origins="*",
@@ -73,8 +61,51 @@ class SignInApp:
             await self._router(scope, receive, send)
 
 
+def with_sign_in(app: ASGIApp, apps: Apps, links: Links) -> SignInApp:
+    """Return an application that serves sign-in beside what another one serves.
+
+    Args:
+        app: The other one.
+        apps: Know the people.
+        links: Know the server's own origin, and the secret from which those of clients are made.
+    """
+    settings = apps.settings
+    if settings.jwt_issuer:
+        return SignInApp(app, resource_routes(links.base_url, settings.jwt_issuer, settings.jwt_scope))
+    return SignInApp(app, _routes(apps, links))
+
+
+def _routes(apps: Apps, links: Links) -> list[Route]:
+    """Return the routes of a server that gives tokens itself."""
+    issuer, shared = links.base_url, apps.operator.shared
+    cookies = Cookies(secure=issuer.startswith("https://"))
+    server = AuthorizationServer(shared.sign_in, issuer + MCP_PATH, _secrets(links))
+    provider = OpenIdProvider(shared.issuer, shared.settings, issuer + CALLBACK) if shared.issuer else None
+    provided = provider.name if provider else None
+    persons = PersonRoutes(
+        shared.sign_in, server, issuer, cookies, _names(apps), provider=provided, own_keys=_own_keys(apps)
+    )
+    routes = [
+        *metadata_routes(issuer),
+        *oauth_routes(server, issuer, issuer + MCP_PATH, cookies),
+        *persons.routes,
+        *file_routes(),
+    ]
+    if provider and shared.people:
+        sign_ins = shared.sign_in.openid_sign_ins
+        routes += OpenIdRoutes(provider, sign_ins, shared.people, persons, cookies).routes
+    return routes
+
+
 def _secrets(links: Links) -> SecretOf:
     return lambda client: links.derive(f"client secret\n{client}").hex()
+
+
+def _own_keys(apps: Apps) -> OwnKeyPages | None:
+    shared = apps.operator.shared
+    if shared.api_keys is None:
+        return None
+    return OwnKeyPages(shared.api_keys, lambda: shared.keys, required=apps.settings.own_keys == "required")
 
 
 def _names(apps: Apps) -> NameOf:

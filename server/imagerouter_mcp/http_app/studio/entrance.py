@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.http_app.admission import Rate
+from imagerouter_mcp.http_app.admission import PERSON, Rate
 from imagerouter_mcp.http_app.browser_sessions import IDLE_SECONDS, BrowserSessions
 from imagerouter_mcp.http_app.error_response import error_response
-from imagerouter_mcp.http_app.exposure import STUDIO_SESSION
+from imagerouter_mcp.http_app.exposure import STUDIO_PERSON, STUDIO_SESSION
 from imagerouter_mcp.http_app.household import household
 from imagerouter_mcp.http_app.studio.one_time_codes import OneTimeCodes, Verdict
 from imagerouter_mcp.http_app.studio.small_json import answer, read_object
@@ -33,7 +33,7 @@ _REFUSALS: dict[Verdict, str] = {
 
 
 def add_entrance(server: MCPServer[Apps], apps: Apps, codes: OneTimeCodes, sessions: BrowserSessions) -> None:
-    """Add `/studio/session`.
+    """Add `/studio/session`, and `/studio/person`, which tells who is signed in.
 
     Args:
         server: The server being built.
@@ -42,6 +42,10 @@ def add_entrance(server: MCPServer[Apps], apps: Apps, codes: OneTimeCodes, sessi
         sessions: Gives the tokens.
     """
     tries = Rate(TRIES_PER_SECOND)
+
+    @server.custom_route(STUDIO_PERSON, methods=["GET"])
+    async def person(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
+        return answer({"name": request.scope[PERSON].name})
 
     @server.custom_route(STUDIO_SESSION, methods=["POST"])
     async def enter(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it

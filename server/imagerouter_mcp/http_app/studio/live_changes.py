@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict
 from weakref import WeakValueDictionary
@@ -17,8 +17,7 @@ from starlette.types import Receive, Scope, Send
 from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.gallery.browsing import Browsing, State
-from imagerouter_mcp.http_app.admission import CLIENT, SESSION
-from imagerouter_mcp.http_app.browser_sessions import BrowserSessions
+from imagerouter_mcp.http_app.admission import CLIENT, LASTS
 from imagerouter_mcp.http_app.downloads import HARMLESS
 from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.http_app.exposure import STUDIO_CHANGES
@@ -28,33 +27,36 @@ MOST_STREAMS = 32
 """One session can take half of them."""
 LOOK_SECONDS = 0.4
 """How often somebody looks, however many pages are open, and nobody while none is."""
+RECOGNISED_SECONDS = 1
+"""For how long a stream goes on without a look at whether its person is still let in."""
 HEARTBEAT_SECONDS = 15
 """How long a stream is silent at most, so that one that nobody reads is noticed."""
 _HEADERS = {**HARMLESS, "X-Accel-Buffering": "no"}
 
 
-def add_changes(server: MCPServer[Apps], apps: Apps, sessions: BrowserSessions) -> None:
+def add_changes(server: MCPServer[Apps], apps: Apps) -> None:
     """Add `/studio/changes`, a stream of events; each has the state of the gallery as JSON.
+
+    A stream ends with the session or the token with which it was asked for.
 
     Args:
         server: The server being built.
         apps: Hold the galleries.
-        sessions: Tells when a session has ended; its streams end too.
     """
     watches = WeakValueDictionary[Browsing, Watch]()
     streams = Shares(MOST_STREAMS)
 
     @server.custom_route(STUDIO_CHANGES, methods=["GET"])
     async def changes(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
-        client, session = request.scope[CLIENT], request.scope[SESSION]
+        client = request.scope[CLIENT]
         if request.method == "HEAD":
             return Response(media_type="text/event-stream", headers=_HEADERS)
         if not streams.take(client):
             return error_response(503, "Too many pages follow the changes. Close some.", {"Retry-After": "5"})
         browsing = apps.present().browsing
         watch = watches.setdefault(browsing, Watch(browsing))
-        lasts = (lambda: sessions.lasts(session)) if session else (lambda: True)
-        return _Counted(_events(watch, lasts), lambda: streams.give_back(client))
+        events = _events(watch, request.scope[LASTS])
+        return _Counted(events, lambda: streams.give_back(client))
 
 
 class Watch:
@@ -94,10 +96,14 @@ class _Counted(StreamingResponse):
             self._ended()
 
 
-async def _events(watch: Watch, lasts: Callable[[], bool]) -> AsyncGenerator[str]:
+async def _events(watch: Watch, lasts: Callable[[], Awaitable[bool]]) -> AsyncGenerator[str]:
     told: State | None = None
-    spoke_at = time.monotonic()
-    while lasts():
+    spoke_at = recognised_at = time.monotonic()
+    while True:
+        if time.monotonic() - recognised_at >= RECOGNISED_SECONDS:
+            if not await lasts():
+                return
+            recognised_at = time.monotonic()
         state = await watch.state()
         if state is not None and state != told:
             told, spoke_at = state, time.monotonic()

@@ -46,22 +46,28 @@ def _looked_up(app: App, handle: str) -> Response:
     """Return a picture's file, or why there is none."""
     found = app.gallery.find(handle)
     if found:
-        return _whole(found[0])
+        return _whole(app, found[0])
     if app.gallery.was_deleted(handle):
         return answer({"error": "This picture was deleted."}, 410)
     return answer({"error": "There is no such picture in the gallery."}, 404)
 
 
-def _whole(image: GalleryImage) -> Response:
-    seen = inspected(image.path) if image.path else None
-    if image.path is None or seen is None:
-        sentence = "The file of this picture is not there any more."
-        return answer({"error": sentence, "media_type": image.media_type, "handle": image.handle}, 404)
+def _whole(app: App, image: GalleryImage) -> Response:
+    about = {"media_type": image.media_type, "handle": image.handle}
+    try:
+        path = app.files.bring(image.path) if image.path else None
+    except FileNotFoundError:
+        path = None
+    except OSError:
+        return answer({"error": "The object store does not answer. Try again in a minute.", **about}, 503)
+    seen = inspected(path) if path else None
+    if path is None or seen is None:
+        return answer({"error": "The file of this picture is not there any more.", **about}, 404)
     media_type, status = seen
     return FileResponse(
-        image.path,
+        path,
         media_type=media_type,
-        filename=image.path.name,
+        filename=path.name,
         content_disposition_type="inline",
         stat_result=status,
         headers=_HEADERS,

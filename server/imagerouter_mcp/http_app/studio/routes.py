@@ -23,10 +23,11 @@ def add_studio(server: MCPServer[Apps], apps: Apps, codes: OneTimeCodes, session
         codes: Redeems the codes of the links that open it.
         sessions: The browsers that were let in.
     """
-    add_studio_page(server)
+    settings, links = apps.settings, apps.links
+    add_studio_page(server, links.base_url if settings.people and links and not settings.jwt_issuer else "")
     add_entrance(server, apps, codes, sessions)
     add_browsing(server, apps)
     add_pictures(server, apps)
     add_thumbnails(server, apps)
     add_deletion(server, apps)
-    add_changes(server, apps, sessions)
+    add_changes(server, apps)

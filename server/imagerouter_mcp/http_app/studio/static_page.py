@@ -1,8 +1,10 @@
 """Serve the studio's page and its files, which hold nothing of the person's."""
 
+import gzip
 import hashlib
 from dataclasses import dataclass
 from functools import cache
+from html import escape
 
 from anyio import to_thread
 from mcp.server import MCPServer
@@ -35,11 +37,20 @@ KEPT = "max-age=31536000, immutable"
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file as it is served."""
+    """A file as it is served.
+
+    Attributes:
+        content: What is in it.
+        media_type: What that is.
+        cache_control: For how long browsers may keep it.
+        packed: The same with gzip; empty if it is never sent so. The same for everybody, without a secret in
+            it, so that its size tells nothing.
+    """
 
     content: bytes
     media_type: str
     cache_control: str
+    packed: bytes = b""
 
     @property
     def digest(self) -> str:
@@ -47,42 +58,48 @@ class _File:
         return hashlib.sha256(self.content).hexdigest()[:32]
 
 
-def add_studio_page(server: MCPServer[Apps]) -> None:
+def add_studio_page(server: MCPServer[Apps], issuer: str) -> None:
     """Add `/studio`, and below `/studio/views/` the sheet and the script that the page names.
 
     Args:
         server: The server being built.
+        issuer: The origin at which people sign in; empty if there is only the local person.
     """
 
     @server.custom_route(STUDIO_PAGE, methods=["GET"])
     async def page(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
-        return await _answer(PAGE, request)
+        return await _answer(PAGE, request, issuer)
 
     @server.custom_route(f"{STUDIO_FILES}{{name}}", methods=["GET"])
     async def file(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
-        return await _answer(request.path_params["name"], request)
+        return await _answer(request.path_params["name"], request, issuer)
 
 
-async def _answer(name: str, request: Request) -> Response:
-    file = (await to_thread.run_sync(_files)).get(name)
+async def _answer(name: str, request: Request, issuer: str) -> Response:
+    file = (await to_thread.run_sync(_files, issuer)).get(name)
     if file is None:
         return error_response(404, "The studio has no such file. Load its page again.")
-    tag = f'"{file.digest}"'
+    is_packed = bool(file.packed) and "gzip" in request.headers.get("accept-encoding", "")
+    tag = f'"{file.digest}-gzip"' if is_packed else f'"{file.digest}"'
     headers = {**PAGE_HEADERS, "Cache-Control": file.cache_control, "ETag": tag}
+    if file.packed:
+        headers["Vary"] = "Accept-Encoding"
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    return Response(file.content, media_type=file.media_type, headers=headers)
+    if is_packed:
+        headers["Content-Encoding"] = "gzip"
+    return Response(file.packed if is_packed else file.content, media_type=file.media_type, headers=headers)
 
 
 @cache
-def _files() -> dict[str, _File]:
+def _files(issuer: str) -> dict[str, _File]:
     """Return all files that are served, by their names."""
-    page, files = short(FOLDER + PAGE), dict[str, _File]()
+    page, files = short(FOLDER + PAGE).replace("ISSUER", escape(issuer)), dict[str, _File]()
     for name, content, media_type in (
         (SHEET, joined_sheet(FOLDER + SHEET), "text/css"),
         (SCRIPT, joined(FOLDER + SCRIPT), "text/javascript"),
     ):
-        file = _File(content.encode(), media_type, KEPT)
+        file = _File(content.encode(), media_type, KEPT, gzip.compress(content.encode(), mtime=0))
         named = name.replace(".", f"-{file.digest}.")
         page = page.replace(f'"{name}"', f'"{STUDIO_FILES[1:]}{named}"')
         files[named] = file

@@ -3,9 +3,7 @@
 The page shows some thirty at once, and a request for each would take longer than all of the pictures.
 """
 
-import os
 import re
-import stat
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from starlette.responses import Response
 
 from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import ImageRouterError
+from imagerouter_mcp.gallery.thumbnails import state_of
 from imagerouter_mcp.http_app.downloads import PICTURE
 from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.http_app.exposure import STUDIO
@@ -57,7 +56,7 @@ class _Wanted:
     handle: str
     path: Path
     size: "PreviewSize"
-    status: os.stat_result
+    state: str
 
 
 def add_thumbnails(server: MCPServer[Apps], apps: Apps) -> None:
@@ -133,14 +132,11 @@ def _found(app: App, handle: str, size: "PreviewSize") -> _Thumbnail | _Wanted:
     image = picture[0]
     if (image.media_type or "").startswith("video/"):
         return _Thumbnail(handle, b"")
-    try:
-        status = image.path.stat() if image.path else None
-    except OSError:
-        status = None
-    if image.path is None or status is None or not stat.S_ISREG(status.st_mode):
+    state = state_of(image.path)
+    if image.path is None or state is None:
         return _Thumbnail(handle, b"")
-    kept = app.thumbnails.find(image.handle, size, status)
-    return _Thumbnail(handle, kept) if kept else _Wanted(handle, image.path, size, status)
+    kept = app.thumbnails.find(image.handle, size, state)
+    return _Thumbnail(handle, kept) if kept else _Wanted(handle, image.path, size, state)
 
 
 async def _made(app: App, wanted: _Wanted) -> _Thumbnail:
@@ -149,7 +145,8 @@ async def _made(app: App, wanted: _Wanted) -> _Thumbnail:
     from imagerouter_mcp.images.workers import decode  # noqa: PLC0415 - as above
 
     try:
-        made = await decode("thumbnails", wanted.path, make_preview, wanted.path, wanted.size)
+        path = await to_thread.run_sync(app.files.bring, wanted.path)
+        made = await decode("thumbnails", path, make_preview, path, wanted.size)
     except (StoppedError, OSError):
         made = None
     if made is None:
@@ -160,6 +157,6 @@ async def _made(app: App, wanted: _Wanted) -> _Thumbnail:
 
 def _keep(app: App, wanted: _Wanted, content: bytes) -> None:
     """Keep a thumbnail, unless its picture was deleted while it was made."""
-    app.thumbnails.keep(wanted.handle, wanted.size, wanted.status, content)
+    app.thumbnails.keep(wanted.handle, wanted.size, wanted.state, content)
     if app.gallery.was_deleted(wanted.handle):
         app.thumbnails.discard({wanted.handle})

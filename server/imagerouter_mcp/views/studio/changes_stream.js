@@ -27,6 +27,7 @@ export class ChangesStream extends EventTarget {
     for (;;) {
       try {
         await this.#listen();
+        continue; // the server ended it, because the token with which it began has ended
       } catch (error) {
         if (error instanceof SessionEnded) return;
       }

@@ -5,14 +5,16 @@ import { dollars } from "../wording.js";
 import { FILLED_PLAY } from "./icons.js";
 
 const CELL_GAP = 6;
-/** Rows beyond the edges that exist already. */
+/** Rows drawn beyond each edge. */
 const BEYOND = 2;
-/** Bytes of a video that is fetched for the sake of its first frame. */
+/** Size in bytes up to which a video is fetched for its first frame. */
 const LARGEST_VIDEO = 30e6;
-/** The share of a screen that passes in one frame when nobody can look at single pictures. */
-const HURRIED = 1 / 16;
-/** Milliseconds without such a frame after which pictures are worth fetching again. */
+/** Share of a screen per frame above which nobody can look at single pictures. */
+const HURRIED = 1 / 30;
+/** Milliseconds after which the gallery counts as slow again, or as still. */
 const CALM = 100;
+/** Pictures that may appear in one frame while the gallery is scrolled. */
+const SCROLLED_PER_FRAME = 2;
 /** The least width of a cell, by the width of the gallery. */
 const WIDTHS = [[0, 96], [560, 148], [1000, 188]];
 const DATE = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "short" });
@@ -28,7 +30,8 @@ export class GalleryGrid {
   #active = 0;
   #planned = false;
   #scrolled = 0;
-  #calm;
+  #hurried = -Infinity;
+  #still;
 
   /**
    * @param {import("./gallery_pages.js").GalleryPages} pages What there is to show.
@@ -50,7 +53,7 @@ export class GalleryGrid {
     pages.addEventListener("loaded", () => this.#draw());
   }
 
-  /** Whether the newest pictures are in sight, or would be if there were some. */
+  /** Return whether the newest pictures are in sight, or would be if there were some. */
   get atTop() {
     return this.element.getBoundingClientRect().top >= -this.#cell / 2;
   }
@@ -117,15 +120,20 @@ export class GalleryGrid {
     });
   }
 
-  /** Fetch no pictures while they fly past: decoding them would make the scrolling stutter. */
+  /** Have few pictures appear at a time while the gallery is scrolled, and none while they fly past. */
   #noteSpeed() {
     const passed = Math.abs(scrollY - this.#scrolled);
     this.#scrolled = scrollY;
-    if (passed <= innerHeight * HURRIED) return;
-    const sources = [this.#thumbnails, this.#stills];
-    sources.forEach((source) => source.pause());
-    clearTimeout(this.#calm);
-    this.#calm = setTimeout(() => sources.forEach((source) => source.resume()), CALM);
+    if (!passed) return;
+    const now = performance.now();
+    if (passed > innerHeight * HURRIED) this.#hurried = now;
+    this.#pace(now - this.#hurried < CALM ? 0 : SCROLLED_PER_FRAME);
+    clearTimeout(this.#still);
+    this.#still = setTimeout(() => this.#pace(Infinity), CALM);
+  }
+
+  #pace(perFrame) {
+    for (const source of [this.#thumbnails, this.#stills]) source.pace(perFrame);
   }
 
   /** Draw all rows in sight. */

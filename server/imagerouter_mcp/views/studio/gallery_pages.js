@@ -1,7 +1,7 @@
 /** The gallery's list, fetched page by page as it is looked at. */
 
 export const PAGE = 120;
-/** Milliseconds that a page has to stay in sight before it is asked for, so that a flight past it costs nothing. */
+/** Milliseconds that a page stays in sight before it is asked for: scrolling past costs nothing. */
 const SETTLING = 60;
 /** Pages that are kept. */
 const PAGES_KEPT = 40;
@@ -12,7 +12,7 @@ export class GalleryPages extends EventTarget {
   #load;
   #filters = {};
   #anchor = "";
-  /** How often the first page was asked for, and which of these is shown: answers may overtake each other. */
+  /** Number of requests for the first page, and which of them is shown: answers may overtake each other. */
   #heads = 0;
   #shown = 0;
   /** The handles of the newest pictures when the list was opened. */

@@ -1,6 +1,6 @@
 /** The gallery's small pictures: asked for several at a time, kept as long as they are likely to be seen again. */
 
-/** Some 25 kB each. */
+/** Most thumbnails kept, of some 25 kB each. */
 const THUMBNAILS_KEPT = 400;
 export const THUMBNAIL = 320;
 
@@ -13,7 +13,8 @@ export class Thumbnails extends EventTarget {
   #waiting = new Map();
   #requests = new Set();
   #planned = false;
-  #paused = false;
+  #perFrame = Infinity;
+  #revealing = false;
 
   /**
    * @param {(handles: string[], signal: AbortSignal) => Promise<[string, Blob][]>} load
@@ -29,15 +30,9 @@ export class Thumbnails extends EventTarget {
 
   /** Show a picture in an element as soon as it is here. */
   show(image, handle) {
-    const url = this.#urls.get(handle);
-    if (url) {
-      this.#urls.delete(handle);
-      this.#urls.set(handle, url);
-      image.src = url;
-      return;
-    }
     image.removeAttribute("src");
     this.#waiting.set(image, handle);
+    this.#reveal();
     this.#plan();
   }
 
@@ -46,14 +41,14 @@ export class Thumbnails extends EventTarget {
     if (this.#waiting.delete(image)) this.#plan();
   }
 
-  /** Ask for nothing until `resume`. */
-  pause() {
-    this.#paused = true;
-  }
-
-  /** Ask for what is waited for by now. */
-  resume() {
-    this.#paused = false;
+  /**
+   * Spread the work of decoding and drawing, for it makes scrolling stutter.
+   * @param {number} perFrame How many pictures appear in one frame at most; 0 fetches none either.
+   */
+  pace(perFrame) {
+    if (perFrame === this.#perFrame) return;
+    this.#perFrame = perFrame;
+    this.#reveal();
     this.#plan();
   }
 
@@ -68,8 +63,8 @@ export class Thumbnails extends EventTarget {
   }
 
   #ask() {
-    if (this.#paused) return;
-    const wanted = new Set(this.#waiting.values());
+    if (!this.#perFrame) return;
+    const wanted = new Set([...this.#waiting.values()].filter((handle) => !this.#urls.has(handle)));
     for (const { handles, stop } of this.#requests) {
       if (!handles.some((handle) => wanted.has(handle))) stop.abort();
       for (const handle of handles) wanted.delete(handle);
@@ -90,6 +85,7 @@ export class Thumbnails extends EventTarget {
         if (content.size) this.#keep(handle, URL.createObjectURL(content));
         else this.#fail(handle);
       }
+      this.#reveal();
     } catch {
       // What was stopped is asked for again if an element wants it by now.
       if (!stop.signal.aborted) handles.forEach((handle) => this.#fail(handle));
@@ -100,22 +96,39 @@ export class Thumbnails extends EventTarget {
 
   #keep(handle, url) {
     this.#urls.set(handle, url);
-    this.#settle(handle, (image) => (image.src = url));
     if (this.#urls.size <= THUMBNAILS_KEPT) return;
     const [oldest, unused] = this.#urls.entries().next().value;
     URL.revokeObjectURL(unused);
     this.#urls.delete(oldest);
   }
 
-  #fail(handle) {
-    this.#settle(handle, (image) => image.dispatchEvent(new Event("error")));
+  /** Show as many of those that are here as this frame may have, and the rest in the next ones. */
+  #reveal() {
+    if (this.#revealing) return;
+    const here = [...this.#waiting].filter(([, handle]) => this.#urls.has(handle));
+    for (const [image, handle] of here.slice(0, this.#perFrame)) this.#put(image, handle);
+    if (this.#perFrame === Infinity || !here.length) return;
+    this.#revealing = true;
+    requestAnimationFrame(() => {
+      this.#revealing = false;
+      this.#reveal();
+      if (!this.#waiting.size) this.#plan();
+    });
   }
 
-  #settle(handle, each) {
+  #put(image, handle) {
+    const url = this.#urls.get(handle);
+    this.#urls.delete(handle);
+    this.#urls.set(handle, url);
+    this.#waiting.delete(image);
+    image.src = url;
+  }
+
+  #fail(handle) {
     for (const [image, wanted] of this.#waiting) {
       if (wanted !== handle) continue;
       this.#waiting.delete(image);
-      each(image);
+      image.dispatchEvent(new Event("error"));
     }
   }
 }

@@ -11,4 +11,5 @@ export const CHART = "M4 20h16M7 16v-5M12 16V6M17 16v-8";
 export const IMAGE = "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.5 9.5h.01";
 export const CHEVRON = "M6 9.5l6 6 6-6";
 export const SPARK = "M12 3.5l2 6.5 6.5 2-6.5 2-2 6.5-2-6.5-6.5-2 6.5-2z";
+export const LEAVE = "M14 4.5H6v15h8M10.5 12H20M16.5 8.5L20 12l-3.5 3.5";
 export const UP = "M12 19V5M6 11l6-6 6 6";

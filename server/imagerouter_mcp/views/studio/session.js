@@ -1,29 +1,17 @@
-/** The tab's session with its server: a one-time code becomes a token, which goes with every request. */
-
-const TOKEN = "imagerouter-studio-token";
+/** The tab's session with its server: every request shows who is there. */
 
 /** The server knows this tab no longer, or never did. */
 export class SessionEnded extends Error {}
 
 export class Session extends EventTarget {
-  /** @param {URL} base The address that the server's paths are relative to. */
-  constructor(base) {
+  /**
+   * @param {URL} base The address that the server's paths are relative to.
+   * @param {import("./one_time_link.js").OneTimeLink|import("./sign_in.js").SignIn} access Has the token.
+   */
+  constructor(base, access) {
     super();
     this.base = base;
-  }
-
-  /**
-   * Open the session with the link's code, or go on with this tab's token.
-   * @param {string} code The code, "" if the address has none.
-   * @throws {SessionEnded} The code is used up, or there is no token either.
-   */
-  async open(code) {
-    if (code) {
-      const answer = await this.#send("studio/session", { method: "POST", body: JSON.stringify({ code }) });
-      if (answer.ok) sessionStorage.setItem(TOKEN, (await answer.json()).token);
-      else if (!sessionStorage.getItem(TOKEN)) throw new SessionEnded(await reason(answer));
-    }
-    if (!sessionStorage.getItem(TOKEN)) throw new SessionEnded("The studio opens with a link that works once.");
+    this.access = access;
   }
 
   /**
@@ -34,11 +22,15 @@ export class Session extends EventTarget {
    * @throws {Error} A sentence: the server did not answer, or refused.
    */
   async fetch(path, options = {}) {
-    const headers = { ...options.headers, authorization: `Bearer ${sessionStorage.getItem(TOKEN) ?? ""}` };
-    const answer = await this.#send(path, { ...options, headers });
-    if (answer.status === 401) throw this.#ended(await reason(answer));
-    if (!answer.ok && !isRpc(answer)) throw new Error(await reason(answer));
-    return answer;
+    try {
+      const answer = await this.#sent(path, options);
+      if (answer.status === 401) throw new SessionEnded(await reason(answer));
+      if (!answer.ok && !isRpc(answer)) throw new Error(await reason(answer));
+      return answer;
+    } catch (error) {
+      if (error instanceof SessionEnded) this.#end();
+      throw error;
+    }
   }
 
   /** Send a request and return its JSON; an object becomes the body of a POST. */
@@ -47,30 +39,36 @@ export class Session extends EventTarget {
     return (await this.fetch(path, { ...body, signal })).json();
   }
 
-  async #send(path, options) {
-    try {
-      return await fetch(new URL(path, this.base), { ...options, credentials: "omit", referrerPolicy: "no-referrer" });
-    } catch (error) {
-      if (error.name === "AbortError") throw error;
-      if (error.name === "TimeoutError") throw new Error("The server did not answer in time.", { cause: error });
-      throw new Error("The server does not answer. Check that imagerouter-mcp is still running.");
-    }
+  /** Send a request, once more with another token if the server takes this one no longer. */
+  async #sent(path, options) {
+    const token = await this.access.token();
+    const answer = await this.#sendWith(token, path, options);
+    return answer.status === 401 && (await this.access.renew(token)) ? this.#sendWith(await this.access.token(), path, options) : answer;
   }
 
-  #ended(why) {
-    sessionStorage.removeItem(TOKEN);
+  #sendWith(token, path, options) {
+    return send(new URL(path, this.base), { ...options, headers: { ...options.headers, authorization: `Bearer ${token}` } });
+  }
+
+  #end() {
+    this.access.forget();
     this.dispatchEvent(new Event("ended"));
-    return new SessionEnded(why);
   }
 }
 
-/** Tell whether the answer is MCP's own, whose error is in its JSON. */
-function isRpc(answer) {
-  return answer.url.endsWith("/mcp") && [400, 404, 500].includes(answer.status);
+/** Send a request that takes no cookie and no referrer along; what goes wrong is told in a sentence. */
+export async function send(url, options) {
+  try {
+    return await fetch(url, { credentials: "omit", referrerPolicy: "no-referrer", ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    if (error.name === "TimeoutError") throw new Error("The server did not answer in time.", { cause: error });
+    throw new Error("The server does not answer. Check that imagerouter-mcp is still running.");
+  }
 }
 
 /** Return why a request was refused, in the server's words where it gave some. */
-async function reason(answer) {
+export async function reason(answer) {
   const fallback = `The server refused this (status ${answer.status}). Nothing was charged.`;
   const text = await answer.text();
   try {
@@ -79,4 +77,9 @@ async function reason(answer) {
   } catch {
     return fallback;
   }
+}
+
+/** Tell whether the answer is MCP's own, whose error is in its JSON. */
+function isRpc(answer) {
+  return answer.url.endsWith("/mcp") && [400, 404, 500].includes(answer.status);
 }

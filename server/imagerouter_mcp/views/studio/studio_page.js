@@ -13,6 +13,7 @@ import { GalleryPages } from "./gallery_pages.js";
 import { CHART, DELETE, PLUS, SPARK, UP } from "./icons.js";
 import { MakeForm } from "./make_form.js";
 import { PageHost } from "./page_host.js";
+import { PersonMenu } from "./person_menu.js";
 import { PictureDialog } from "./picture_dialog.js";
 import { RunningCalls } from "./running_calls.js";
 import { receiveFiles } from "./sources.js";
@@ -35,9 +36,14 @@ export class StudioPage {
   #spendingDialog = null;
   #fresh = 0;
 
-  /** @param {import("./session.js").Session} session Sends all requests. */
-  constructor(session) {
+  /**
+   * @param {import("./session.js").Session} session Sends all requests.
+   * @param {Object} [options]
+   * @param {() => void} [options.leave] Signs the person out, where people sign in.
+   */
+  constructor(session, { leave } = {}) {
     this.#session = session;
+    this.person = leave && new PersonMenu(session, leave);
     this.#host = new PageHost(session);
     this.#server = new Server(this.#host);
     this.pages = new GalleryPages((query, signal) => session.json(`studio/gallery?${new URLSearchParams(query)}`, { signal }));
@@ -70,6 +76,7 @@ export class StudioPage {
     this.#route();
     await this.#firstScreen();
     this.form.models().catch((error) => announce(error.message));
+    this.person?.refresh().catch((error) => announce(error.message));
     this.#offerFilters();
     this.#refreshMoney();
     this.#follow();
@@ -79,7 +86,7 @@ export class StudioPage {
     this.money = button([icon(CHART), el("span", {}, "Spending")], () => this.#go("spending"), { class: "money" });
     const make = button([icon(PLUS), el("span", {}, "New")], () => this.#new(), { class: "primary new", "aria-keyshortcuts": "n" });
     const mark = el("h1", { class: "mark" }, icon(SPARK), el("span", {}, "Studio"));
-    this.header = el("header", { class: "top" }, mark, el("search", {}, this.#filters.search, this.#filters.choices), el("div", { class: "top-end" }, this.money, make));
+    this.header = el("header", { class: "top" }, mark, el("search", {}, this.#filters.search, this.#filters.choices), el("div", { class: "top-end" }, this.money, make, this.person?.element));
     this.count = el("p", { class: "count", role: "status" });
     this.clear = button("Clear filters", () => this.#filter({}), { class: "link", hidden: true });
     this.older = button([icon(DELETE), "Delete old pictures"], () => deleteOlder(this.#session), { class: "link quiet", hidden: true });

@@ -1,0 +1,228 @@
+"""An object store (S3, Google Cloud Storage, Azure) that keeps what several servers share.
+
+An object appears whole or not at all. Failures are `OSError`s, as those of files are: a
+`FileNotFoundError` for what is not there, else an `ObjectStoreError`.
+"""
+
+import errno
+import logging
+import re
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import obstore
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from obstore.store import from_url
+
+from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.lines import one_line
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+    from obstore.store import ObjectStore as Client
+
+logger = logging.getLogger(__name__)
+
+CHECKED_SECONDS = 30.0
+"""For how long a store that took an object counts as one that takes objects."""
+_WHOLE_BYTES = 32 * 2**20
+"""Up to this size an object is sent in one request, which can say that it must be new."""
+_READ_BYTES = 2**20
+_LOGGED = 300
+_CLIENT_OPTIONS: "ClientConfig" = {
+    "connect_timeout": "5s",
+    "read_timeout": "20s",
+    "timeout": "300s",
+    "allow_http": True,  # where the operator names such an address
+}
+_RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
+
+
+class ObjectStoreError(OSError):
+    """The object store did not do what it was asked for; `strerror` says why, as the end of a sentence."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(errno.EIO, reason)
+
+
+@dataclass(slots=True)
+class _Checked:
+    """When the store last took an object, on a steady clock; shared by all people of a process."""
+
+    at: float = float("-inf")
+
+
+class ObjectStore:
+    """Objects below a prefix of a bucket.
+
+    Args:
+        client: Speaks to the bucket.
+        address: Of the bucket, as the person wrote it.
+        prefix: Begins every key: empty, or it ends with a slash.
+        checked: When it last took an object.
+    """
+
+    def __init__(
+        self, client: "Client", address: str, prefix: str = "", checked: _Checked | None = None
+    ) -> None:
+        self.address = address
+        self._client = client
+        self._prefix = prefix
+        self._checked = checked or _Checked()
+
+    def under(self, folder: str) -> "ObjectStore":
+        """Return the objects below a folder of this one."""
+        return ObjectStore(self._client, self.address, f"{self._prefix}{folder}/", self._checked)
+
+    def check(self) -> bool:
+        """Return True if objects can be written; one is, unless one was a moment ago.
+
+        Raises:
+            ConfigurationError: They cannot; says why.
+        """
+        if time.monotonic() - self._checked.at < CHECKED_SECONDS:
+            return True
+        try:
+            with self._asking():
+                obstore.put(self._client, f"{self._prefix}check", b"")
+        except OSError as error:
+            raise ConfigurationError(
+                f"Pictures cannot be kept in the object store {self.address}: {error.strerror}.",
+                "The person who runs the server must correct IMAGEROUTER_OBJECT_STORE or the store.",
+            ) from None
+        self._checked.at = time.monotonic()
+        return True
+
+    def put(self, key: str, file: Path) -> bool:
+        """Write a file as an object.
+
+        Args:
+            key: Its name. An object over 32 MiB replaces an earlier one, so its key must say what it holds.
+            file: The file.
+
+        Returns:
+            Whether there was no such object before; a smaller one is then left as it was.
+
+        Raises:
+            OSError: It was not written.
+        """
+        whole = file.stat().st_size <= _WHOLE_BYTES
+        try:
+            with self._asking():
+                obstore.put(
+                    self._client,
+                    self._prefix + key,
+                    file,
+                    mode="create" if whole else "overwrite",
+                    use_multipart=not whole,
+                )
+        except FileExistsError:
+            return False
+        return True
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """Yield an object's content, in pieces.
+
+        Raises:
+            FileNotFoundError: There is no such object.
+            OSError: It cannot be read, or not to its end.
+        """
+        with self._asking():
+            found = obstore.get(self._client, self._prefix + key)
+            left = found.meta["size"]
+            for piece in found.stream(min_chunk_size=_READ_BYTES):
+                left -= len(piece)
+                yield bytes(piece)
+        if left:
+            raise ObjectStoreError("it broke off in the middle of an object")
+
+    def delete(self, *keys: str) -> None:
+        """Remove objects; those that are not there are passed over.
+
+        Raises:
+            OSError: They cannot be removed.
+        """
+        for key in keys:
+            with suppress(FileNotFoundError), self._asking():
+                obstore.delete(self._client, self._prefix + key)
+
+    def sizes(self, folder: str, older_than: timedelta = timedelta()) -> dict[str, int]:
+        """Return the objects of a folder, with their sizes in bytes.
+
+        Args:
+            folder: Begins their keys.
+            older_than: Leaves out what was written since.
+
+        Raises:
+            OSError: They cannot be listed.
+        """
+        latest = datetime.now(UTC) - older_than
+        with self._asking():
+            return {
+                each["path"].removeprefix(self._prefix): each["size"]
+                for batch in obstore.list(self._client, f"{self._prefix}{folder}")  # pyright: ignore[reportUnknownMemberType] - its type names a library that is not installed
+                for each in batch
+                if each["last_modified"] <= latest
+            }
+
+    @contextmanager
+    def _asking(self) -> Generator[None]:
+        """Turn what obstore raises into an `OSError` that says why, and log what it said."""
+        try:
+            yield
+        except AlreadyExistsError as error:
+            raise FileExistsError(errno.EEXIST, "it is there already") from error
+        except FileNotFoundError as error:
+            if "NoSuchBucket" not in str(error):
+                raise FileNotFoundError(errno.ENOENT, "there is no such object") from error
+            raise self._failed(error, "there is no such bucket") from error
+        except (PermissionDeniedError, UnauthenticatedError) as error:
+            raise self._failed(error, "it refuses these credentials, or they may not do this") from error
+        except (BaseError, ValueError) as error:
+            raise self._failed(error, _reason(str(error))) from error
+
+    def _failed(self, error: Exception, reason: str) -> ObjectStoreError:
+        self._checked.at = float("-inf")
+        logger.warning("The object store %s: %s: %s", self.address, reason, one_line(str(error))[:_LOGGED])
+        return ObjectStoreError(reason)
+
+
+def open_object_store(address: str) -> ObjectStore:
+    """Return the object store at an address; its credentials come from where the cloud's own tools take them.
+
+    Args:
+        address: Such as `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`.
+
+    Raises:
+        ConfigurationError: What the address needs is not set.
+    """
+    try:
+        client = from_url(address, client_options=_CLIENT_OPTIONS, retry_config=_RETRIES)
+    except (BaseError, ValueError) as error:
+        raise ConfigurationError(
+            f"The object store {address} cannot be used: {_reason(str(error))}.",
+            "Correct IMAGEROUTER_OBJECT_STORE, or the variables of its cloud (docs/hosting.md).",
+        ) from None
+    return ObjectStore(client, address)
+
+
+def _reason(told: str) -> str:
+    """Return why the store did not do something, in few words, from what obstore tells at length."""
+    told = one_line(told)
+    if status := re.search(r"non-2xx status code: (\d{3}) ([\w ]{1,40})", told):
+        return f"it answers {status[1]} ({status[2].strip()})"
+    if "Must be" in told or "must be" in told:
+        return re.sub(r" Debug source.*|Generic \w+ error: ", "", told)[:_LOGGED]
+    if "timed out" in told or "TimedOut" in told or "Timeout" in told:
+        return "it did not answer in time"
+    return "it cannot be reached" if "error sending request" in told else "it did not answer as it should"

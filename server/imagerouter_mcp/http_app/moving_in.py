@@ -1,0 +1,57 @@
+"""Move what waits on this machine into the object store, once that takes files again."""
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+from anyio import to_thread
+
+from imagerouter_mcp.apps import Apps
+from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.gallery.files import RESCUED
+from imagerouter_mcp.people.person import LOCAL
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 30.0
+"""How often to look whether something waits."""
+
+
+@asynccontextmanager
+async def moving_in(apps: Apps) -> AsyncGenerator[None]:
+    """Move what waits into the object store during the block, if there is one."""
+    if apps.settings.object_store is None:
+        yield
+        return
+    async with anyio.create_task_group() as group:
+        group.start_soon(_move_in, apps)
+        yield
+        group.cancel_scope.cancel()
+
+
+async def _move_in(apps: Apps) -> None:
+    while True:
+        try:
+            for person in await to_thread.run_sync(_waiting, apps.settings.data_dir):
+                await _move_in_of(apps, person)
+        except (OSError, ConfigurationError) as error:
+            logger.warning("What waits for the object store still waits: %s", error)
+        await anyio.sleep(LOOK_SECONDS)
+
+
+async def _move_in_of(apps: Apps, person: str) -> None:
+    known = await apps.find(person)
+    if known is None:
+        return
+    async with apps.using(known) as app:
+        if moved := await to_thread.run_sync(app.delivery.move_in):
+            logger.info("Moved %d files into the object store.", moved)
+
+
+def _waiting(data_dir: Path) -> list[str]:
+    """Return the ids of people of whom something was saved on this machine."""
+    folders = {LOCAL.id: data_dir / RESCUED}
+    folders |= {each.parent.name: each for each in (data_dir / "people").glob(f"*/{RESCUED}")}
+    return [person for person, folder in folders.items() if folder.is_dir() and any(folder.iterdir())]

@@ -1,0 +1,51 @@
+"""Access tokens that a company's own authorization server gives to apps: JWTs, only checked here."""
+
+from typing import Any
+
+from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.sign_in.issuer import Issuer, TokenRefusedError
+from imagerouter_mcp.sign_in.vouched import is_let_in, values_of
+
+
+class ScopeLackingError(Exception):
+    """The token is good, and lacks a scope; `str()` says which, as a sentence."""
+
+
+class NotLetInError(Exception):
+    """The token is good, and does not let its person in; `str()` says why, as a sentence."""
+
+
+class CompanyTokens:
+    """Checks the tokens of one issuer.
+
+    Args:
+        issuer: Who signs them.
+        settings: What they must have, and who is let in.
+        resource: The address of our MCP endpoint, which they are for unless the settings name something else.
+    """
+
+    def __init__(self, issuer: Issuer, settings: Settings, resource: str) -> None:
+        self._issuer = issuer
+        self._audience = settings.jwt_audience or resource
+        self._scope = settings.jwt_scope
+        self._rules = settings.jwt_allow
+
+    async def claims(self, token: str) -> dict[str, Any] | None:
+        """Return what a token says of its person; None if it is none of these.
+
+        Raises:
+            IssuerUnavailableError: The keys of the issuer cannot be had.
+            ScopeLackingError: The token lacks the scope.
+            NotLetInError: The operator has not let its person in.
+        """
+        try:
+            claims = await self._issuer.verify(token, self._audience)
+        except TokenRefusedError:
+            return None
+        if "cnf" in claims:  # it only counts together with a proof, which is not asked for here
+            return None
+        if self._scope and self._scope not in [*values_of(claims, "scope"), *values_of(claims, "scp")]:
+            raise ScopeLackingError(f"This token lacks the scope {self._scope}.")
+        if not is_let_in(self._rules, claims):
+            raise NotLetInError("Whoever runs this server has not let you in. Ask them.")
+        return claims

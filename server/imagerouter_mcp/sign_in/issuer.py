@@ -1,0 +1,277 @@
+"""A provider that signs tokens: what it says of itself, its keys, and whether a token is one of its own.
+
+Its documents are fetched as guardedly as a source image. They are kept for an hour. Because providers rotate
+their keys, they are fetched again when a token names an unknown one; but at most once in half a minute,
+because whoever sends a token chooses that name.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import anyio
+import jwt
+
+from imagerouter_mcp.fetch import Fetcher, FetchError
+
+ALGORITHMS = (*("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"),)
+"""Those with a public key. With any other one, whoever knows the public key could sign."""
+CLOCK_SKEW_SECONDS = 60
+FRESH_SECONDS = 3600
+KEPT_SECONDS = 24 * 3600
+"""How long documents are used that cannot be fetched again."""
+AGAIN_SECONDS = 30
+"""How long no further fetch is tried, whatever came of the last."""
+ANSWER_BYTES = 256 * 1024
+ANSWER_SECONDS = 10.0
+LONGEST_TOKEN = 32_000
+LONGEST_SUBJECT = 255
+"""What OpenID Connect allows."""
+_MOST_KEYS = 10
+"""That are tried for a token that names none."""
+_KINDS = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
+"""The kinds of keys by the beginnings of algorithms."""
+_TYPES = (None, "jwt", "at+jwt", "application/at+jwt")
+_DOCUMENTS = (
+    "{origin}{path}/.well-known/openid-configuration",
+    "{origin}/.well-known/oauth-authorization-server{path}",
+)
+"""Where a provider describes itself: OpenID Connect Discovery, RFC 8414."""
+
+
+class IssuerUnavailableError(Exception):
+    """The provider cannot be asked; `str()` says why, as the end of a sentence."""
+
+
+class TokenRefusedError(Exception):
+    """A token is not what it has to be; `str()` says why, as the end of a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Documents:
+    metadata: dict[str, Any]
+    keys: list[dict[str, Any]]
+    fetched_at: float
+
+
+class Issuer:
+    """Knows one provider.
+
+    Args:
+        url: Its address, to the letter.
+        fetcher: Returns what asks it.
+        clock: Returns a time in seconds.
+    """
+
+    def __init__(
+        self, url: str, fetcher: Callable[[], Fetcher], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.url = url
+        self._fetcher = fetcher
+        self._clock = clock
+        self._documents: _Documents | None = None
+        self._tried_at = float("-inf")
+        self._failure = ""
+        self._one_at_a_time = anyio.Lock()
+
+    @property
+    def host(self) -> str:
+        """The name by which people know it."""
+        return urlsplit(self.url).netloc
+
+    async def metadata(self) -> dict[str, Any]:
+        """Return what the provider says of itself.
+
+        Raises:
+            IssuerUnavailableError: It cannot be asked, or says nothing that can be used.
+        """
+        return (await self._current()).metadata
+
+    async def endpoint(self, name: str) -> str:
+        """Return the address of one of the provider's endpoints.
+
+        Args:
+            name: What its metadata calls it.
+
+        Raises:
+            IssuerUnavailableError: It names none, or one that others could listen in on.
+        """
+        return self._checked(await self.metadata(), name)
+
+    async def ask(
+        self, url: str, *, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        """Ask the provider; return the status and the JSON object of its answer.
+
+        Raises:
+            IssuerUnavailableError: It does not answer so.
+        """
+        try:
+            status, body = await self._fetcher().ask(
+                url,
+                form=form,
+                headers={"Accept": "application/json", **(headers or {})},
+                max_bytes=ANSWER_BYTES,
+                seconds=ANSWER_SECONDS,
+            )
+        except FetchError as error:
+            raise IssuerUnavailableError(_PRIVATE if error.private else error.reason) from None
+        try:
+            answer = json.loads(body)
+        except (ValueError, RecursionError):
+            answer = None
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise IssuerUnavailableError(f"it answers with status {status}")
+        if not isinstance(answer, dict):
+            raise IssuerUnavailableError(f"its answer, with status {status}, is not a JSON object")
+        return status, cast("dict[str, Any]", answer)
+
+    async def verify(self, token: str, audience: str) -> dict[str, Any]:
+        """Return the claims of a token that the provider signed for an audience, and that holds now.
+
+        Raises:
+            IssuerUnavailableError: The provider's keys cannot be had.
+            TokenRefusedError: The token is none of these.
+        """
+        header = _header(token)
+        for key in await self._keys(header):
+            try:
+                claims = jwt.decode(
+                    token,
+                    key,
+                    algorithms=[header["alg"]],
+                    audience=audience,
+                    issuer=self.url,
+                    leeway=CLOCK_SKEW_SECONDS,
+                    options={
+                        "require": ["iss", "sub", "aud", "exp", "iat"],
+                        "enforce_minimum_key_length": True,
+                    },
+                )
+            except (jwt.InvalidSignatureError, jwt.InvalidKeyError):
+                continue
+            except (jwt.PyJWTError, ValueError, OverflowError, RecursionError) as error:
+                raise TokenRefusedError(_reason(error)) from None
+            subject = claims["sub"]
+            if not (0 < len(subject) <= LONGEST_SUBJECT and subject.isprintable()):
+                raise TokenRefusedError("its subject is empty, too long, or not printable")
+            return claims
+        raise TokenRefusedError("none of the provider's keys signed it")
+
+    async def _keys(self, header: dict[str, Any]) -> list[jwt.PyJWK]:
+        """Return the keys that may have signed a token, fetched again if the named one is unknown."""
+        found = list(_fitting((await self._current()).keys, header))
+        if not found and "kid" in header:
+            found = list(_fitting((await self._current(newer=True)).keys, header))
+        return found[:_MOST_KEYS]
+
+    async def _current(self, *, newer: bool = False) -> _Documents:
+        """Return the provider's documents.
+
+        Args:
+            newer: Whether those at hand are not enough, though fresh.
+
+        Raises:
+            IssuerUnavailableError: There are none.
+        """
+        async with self._one_at_a_time:
+            now, known = self._clock(), self._documents
+            if known and not newer and now < known.fetched_at + FRESH_SECONDS:
+                return known
+            if now >= self._tried_at + AGAIN_SECONDS:
+                self._tried_at = now
+                try:
+                    self._documents = await self._fetched(now)
+                except IssuerUnavailableError as error:
+                    self._failure = str(error)
+                else:
+                    return self._documents
+            if known and now < known.fetched_at + KEPT_SECONDS:
+                return known
+            raise IssuerUnavailableError(self._failure)
+
+    async def _fetched(self, now: float) -> _Documents:
+        metadata = await self._described()
+        status, found = await self.ask(self._checked(metadata, "jwks_uri"))
+        keys = found.get("keys")
+        if status != HTTPStatus.OK or not isinstance(keys, list):
+            raise IssuerUnavailableError(f"it answers with status {status} and no keys")
+        objects: list[Any] = [key for key in cast("list[Any]", keys) if isinstance(key, dict)]
+        return _Documents(metadata, objects, now)
+
+    async def _described(self) -> dict[str, Any]:
+        parts = urlsplit(self.url)
+        where = {"origin": f"{parts.scheme}://{parts.netloc}", "path": parts.path.rstrip("/")}
+        status, metadata = HTTPStatus.NOT_FOUND, dict[str, Any]()
+        for address in _DOCUMENTS:
+            status, metadata = await self.ask(address.format(**where))
+            if status == HTTPStatus.OK:
+                break
+        if status != HTTPStatus.OK:
+            raise IssuerUnavailableError(f"it answers with status {status} when asked to describe itself")
+        if metadata.get("issuer") != self.url:
+            named = str(metadata.get("issuer"))[:200]
+            raise IssuerUnavailableError(f"it calls itself {named!r}, and not {self.url!r} to the letter")
+        return metadata
+
+    def _checked(self, metadata: dict[str, Any], name: str) -> str:
+        url = metadata.get(name)
+        safe = ("https://", f"http://{self.host}/") if self.url.startswith("http://") else ("https://",)
+        if not isinstance(url, str) or not url.startswith(safe):
+            raise IssuerUnavailableError(f"its {name} is not an https address")
+        return url
+
+
+_PRIVATE = "its address is private (IMAGEROUTER_ALLOW_PRIVATE_ISSUER=1 in this server's settings allows that)"
+
+
+def _header(token: str) -> dict[str, Any]:
+    """Return the header of a token whose signature is to be checked.
+
+    Raises:
+        TokenRefusedError: It is no such token, or signed in a way that proves nothing.
+    """
+    if len(token) > LONGEST_TOKEN:
+        raise TokenRefusedError("it is too long")
+    try:
+        header = jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        raise TokenRefusedError("it is not a signed JWT") from None
+    if header.get("alg") not in ALGORITHMS:
+        raise TokenRefusedError("it is not signed with one of the provider's key pairs")
+    kind = header.get("typ")
+    if (kind.lower() if isinstance(kind, str) else kind) not in _TYPES:
+        raise TokenRefusedError("it is a token of another kind")
+    return header
+
+
+def _fitting(keys: list[dict[str, Any]], header: dict[str, Any]) -> Iterator[jwt.PyJWK]:
+    """Yield the keys that may have signed a token with this header."""
+    algorithm = str(header["alg"])
+    for key in keys:
+        if (
+            key.get("kid") == header.get("kid", key.get("kid"))
+            and key.get("kty") == _KINDS[algorithm[:2]]
+            and key.get("use", "sig") == "sig"
+            and key.get("alg", algorithm) == algorithm
+        ):
+            try:
+                yield jwt.PyJWK(key, algorithm)
+            except (jwt.PyJWTError, ValueError, TypeError):
+                continue  # what cannot be read has signed nothing
+
+
+def _reason(error: Exception) -> str:
+    """Return why a token with a good signature does not count, without what it says."""
+    reasons: dict[type[Exception], str] = {
+        jwt.ExpiredSignatureError: "it has expired",
+        jwt.InvalidAudienceError: "it is meant for another server",
+        jwt.InvalidIssuerError: "another provider gave it out",
+        jwt.ImmatureSignatureError: "it does not hold yet; the clocks of provider and server may differ",
+        jwt.MissingRequiredClaimError: "it lacks one of iss, sub, aud, exp and iat",
+    }
+    return next((said for kind, said in reasons.items() if isinstance(error, kind)), "it cannot be read")

@@ -1,0 +1,137 @@
+"""Have people prove who they are at an OpenID provider: authorization code, PKCE, nonce, ID token."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote_plus, urlencode
+
+from imagerouter_mcp.lines import one_line
+from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.sign_in.authorization_requests import Asked
+from imagerouter_mcp.sign_in.issuer import Issuer, TokenRefusedError
+from imagerouter_mcp.sign_in.vouched import is_let_in, vouched_name
+
+_LONGEST_REASON = 60
+
+
+class OpenIdProvider:
+    """Sends browsers to a provider, and reads what they come back with.
+
+    Args:
+        issuer: The provider.
+        settings: What this server is called there, and who is let in.
+        callback: Where browsers come back to.
+    """
+
+    def __init__(self, issuer: Issuer, settings: Settings, callback: str) -> None:
+        self.issuer = issuer
+        self.name = settings.openid_name or issuer.host
+        self._client = settings.openid_client_id or ""
+        secret = settings.openid_client_secret
+        self._secret = secret.get_secret_value() if secret else ""
+        self._scope = settings.openid_scope
+        self._rules = settings.openid_allow
+        self._callback = callback
+
+    async def address(self, asked: Asked) -> str:
+        """Return where a browser signs in.
+
+        Args:
+            asked: The sign-in. Its handle becomes `state`; its browser's secret makes nonce and verifier.
+
+        Raises:
+            IssuerUnavailableError: The provider cannot be asked where that is.
+        """
+        endpoint = await self.issuer.endpoint("authorization_endpoint")
+        challenge = _base64(hashlib.sha256(_derived(asked, "verifier").encode()).digest())
+        asking = {
+            "response_type": "code",
+            "client_id": self._client,
+            "redirect_uri": self._callback,
+            "scope": self._scope,
+            "state": asked.handle,
+            "nonce": _derived(asked, "nonce"),
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+        }
+        return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asking)}"
+
+    async def claims(self, asked: Asked, answer: Mapping[str, str]) -> dict[str, Any]:
+        """Return what the provider says of whoever signed in.
+
+        Args:
+            asked: The sign-in.
+            answer: The parameters with which the browser came back.
+
+        Raises:
+            IssuerUnavailableError: The provider cannot be asked.
+            TokenRefusedError: It did not sign anybody in, or its answer is not for this sign-in.
+        """
+        metadata = await self.issuer.metadata()
+        expected = [self.issuer.url]
+        if not metadata.get("authorization_response_iss_parameter_supported"):
+            expected.append("")
+        if answer.get("iss", "") not in expected:
+            raise TokenRefusedError("the answer came from another provider")
+        if "code" not in answer:
+            said = one_line(answer.get("error", "no code"), _LONGEST_REASON)
+            raise TokenRefusedError(f"it answers with {said!r}")
+        tokens = await self._tokens(metadata, asked, answer["code"])
+        claims = await self.issuer.verify(str(tokens.get("id_token", "")), self._client)
+        if not hmac.compare_digest(str(claims.get("nonce")).encode(), _derived(asked, "nonce").encode()):
+            raise TokenRefusedError("its token is for another sign-in")
+        if claims.get("azp", self._client) != self._client:
+            raise TokenRefusedError("its token is for another program")
+        return await self._completed(metadata, claims, str(tokens.get("access_token", "")))
+
+    def lets_in(self, claims: Mapping[str, Any]) -> bool:
+        """Return whether the operator lets somebody in."""
+        return is_let_in(self._rules, claims)
+
+    async def _tokens(self, metadata: dict[str, Any], asked: Asked, code: str) -> dict[str, Any]:
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self._callback,
+            "code_verifier": _derived(asked, "verifier"),
+            "client_id": self._client,
+        }
+        headers = dict[str, str]()
+        if self._secret:
+            methods = metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+            if "client_secret_basic" in methods:
+                named = f"{quote_plus(self._client)}:{quote_plus(self._secret)}"
+                headers["Authorization"] = f"Basic {base64.b64encode(named.encode()).decode()}"
+            else:
+                form["client_secret"] = self._secret
+        endpoint = await self.issuer.endpoint("token_endpoint")
+        status, tokens = await self.issuer.ask(endpoint, form=form, headers=headers)
+        if status != HTTPStatus.OK:
+            said = one_line(str(tokens.get("error", status)), _LONGEST_REASON)
+            raise TokenRefusedError(f"it answers with {said!r} in place of a token")
+        return tokens
+
+    async def _completed(
+        self, metadata: dict[str, Any], claims: dict[str, Any], token: str
+    ) -> dict[str, Any]:
+        """Add what the provider tells only when it is asked, if anything is lacking to let a person in."""
+        endpoint = metadata.get("userinfo_endpoint")
+        is_complete = self.lets_in(claims) and vouched_name(claims)
+        if is_complete or not (isinstance(endpoint, str) and token):
+            return claims
+        status, further = await self.issuer.ask(endpoint, headers={"Authorization": f"Bearer {token}"})
+        if status != HTTPStatus.OK or further.get("sub") != claims["sub"]:
+            return claims
+        return {**further, **claims}
+
+
+def _derived(asked: Asked, purpose: str) -> str:
+    """Return a secret of a sign-in that only its browser brings back, so that none is kept here."""
+    return _base64(hmac.digest(asked.browser.encode(), f"openid {purpose}".encode(), "sha256"))
+
+
+def _base64(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).decode().rstrip("=")

@@ -1,0 +1,177 @@
+"""People sign in at an OpenID provider, which is a process of its own."""
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import closing
+
+import httpx
+import pytest
+import pytest_asyncio
+from anyio import to_thread
+from pydantic import SecretStr
+
+from imagerouter_mcp.cli.remote_checks import examine
+from imagerouter_mcp.people.register import open_register
+from imagerouter_mcp.sign_in import issuer
+from support.openid_provider import CLIENT, SECRET, Provider, openid_provider
+from support.signing_in import Pkce, SignInServer, Visitor, sign_in_server
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def provider() -> Generator[Provider]:
+    """Run a provider."""
+    with openid_provider() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(
+    tmp_path_factory: pytest.TempPathFactory, provider: Provider
+) -> AsyncGenerator[SignInServer]:
+    """Run a server whose people sign in there."""
+    async with sign_in_server(
+        tmp_path_factory.mktemp("team"),
+        openid_issuer=provider.issuer,
+        openid_client_id=CLIENT,
+        openid_client_secret=SecretStr(SECRET),
+        openid_allow=("@corp.example", "groups=artists"),
+        openid_name="Corp",
+        allow_private_issuer=True,
+    ) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def honest(provider: Provider) -> None:
+    """Have the provider begin each test as it should be."""
+    provider.told()
+
+
+async def sign_in(visitor: Visitor, provider: Provider, handle: str = "") -> httpx.Response:
+    """Sign in at the provider, and return what our server answers to the browser that comes back."""
+    return await visitor.http.get(provider.authorize(await visitor.begin(handle)))
+
+
+async def test_a_person_signs_in_at_the_provider_and_lets_an_app_in(
+    visitor: Visitor, provider: Provider
+) -> None:
+    client, pkce = await visitor.client_id(), Pkce()
+    asked = await visitor.authorize(client, pkce)
+    consent = await visitor.http.get(asked.headers["location"])
+    page = await visitor.http.get(consent.headers["location"])
+    assert "Sign in with <bdi>Corp</bdi>" in page.text
+    handle = httpx.URL(asked.headers["location"]).params["request"]
+    back = await sign_in(visitor, provider, handle)
+    assert back.headers["location"] == f"/consent?request={handle}"
+    assert (
+        "You are signed in as <strong><bdi>Ann</bdi></strong>"
+        in (await visitor.http.get(back.headers["location"])).text
+    )
+    answer = await visitor.decide(handle)
+    tokens = await visitor.exchange(client, pkce, httpx.URL(answer.headers["location"]).params["code"])
+    assert (await visitor.call(tokens.json()["access_token"])).status_code == 200
+
+
+async def test_somebody_who_comes_twice_is_one_person_and_a_namesake_is_another(
+    server: SignInServer, provider: Provider
+) -> None:
+    for subject in ("bo-1", "bo-1", "bo-2"):
+        provider.told(claims={"sub": subject, "name": "Bo  \u202e\n", "email": "bo@corp.example"})
+        async with server.visitor() as visitor:
+            assert (await sign_in(visitor, provider)).is_redirect
+    with closing(open_register(server.settings)) as people:
+        found = [each for each, _ in people.everybody() if each.name.startswith("Bo")]
+    assert [(each.name, each.issuer, each.subject) for each in found] == [
+        ("Bo", provider.issuer, "bo-1"),
+        ("Bo 2", provider.issuer, "bo-2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("claims", "let_in"),
+    [
+        ({"email": "Ann@CORP.example"}, True),
+        ({"email": "ann@sub.corp.example"}, False),
+        ({"email": "ann@evilcorp.example"}, False),
+        ({"email": "ann@corp.example", "email_verified": False}, False),
+        ({"email": "ann@corp.example", "email_verified": None}, False),
+        ({"email": "ann@evil.example@corp.example"}, False),
+        ({"email": None, "groups": ["artists"]}, True),
+        ({"email": None, "groups": "artists"}, True),
+        ({"email": None, "groups": ["Artists", "artists2"]}, False),
+        ({"email": None, "groups": {"artists": True}}, False),
+    ],
+)
+async def test_only_those_are_let_in_whom_the_operator_names(
+    visitor: Visitor, provider: Provider, claims: dict[str, object], *, let_in: bool
+) -> None:
+    provider.told(claims=claims)
+    answer = await sign_in(visitor, provider)
+    assert answer.status_code == (303 if let_in else 403)
+    assert ("You are not let in here" in answer.text) is not let_in
+
+
+async def test_what_the_token_does_not_say_is_asked_for(visitor: Visitor, provider: Provider) -> None:
+    lacking = {"name": None, "email": None, "email_verified": None}
+    told = {"sub": "eve-1", "name": "Eve", "email": "eve@corp.example", "email_verified": True}
+    provider.told(claims={**lacking, "sub": "eve-1"}, further={**told, "sub": "somebody-else"})
+    assert (await sign_in(visitor, provider)).status_code == 403
+    provider.told(claims={**lacking, "sub": "eve-1"}, further=told)
+    assert (await sign_in(visitor, provider)).is_redirect
+    assert "signed in as <bdi>Eve</bdi>" in (await visitor.http.get("/sign-in")).text
+
+
+async def test_the_provider_may_change_its_keys(
+    visitor: Visitor, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await sign_in(visitor, provider)).is_redirect
+    provider.rotate()
+    monkeypatch.setattr(issuer, "AGAIN_SECONDS", 0)
+    assert (await sign_in(visitor, provider)).is_redirect
+
+
+async def test_a_blocked_person_stays_out_until_allowed(
+    server: SignInServer, visitor: Visitor, provider: Provider
+) -> None:
+    provider.told(claims={"sub": "cy-1", "name": "Cy", "email": "cy@corp.example"})
+    assert (await sign_in(visitor, provider)).is_redirect
+    token = (await visitor.tokens(await visitor.client_id()))["access_token"]
+    with closing(open_register(server.settings)) as people:
+        person = people.named("Cy")
+        people.block(person)
+        assert (await visitor.call(token)).status_code == 401
+        assert "You are signed in" not in (await visitor.http.get("/sign-in")).text
+        people.remove(person)
+        assert "You are no longer let in" in (await sign_in(visitor, provider)).text
+        people.allow(person.id)
+    assert (await sign_in(visitor, provider)).is_redirect
+
+
+async def test_a_provider_that_is_down_is_told_and_the_sign_in_can_go_on_later(
+    visitor: Visitor, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = await visitor.authorize(await visitor.client_id(), Pkce())
+    handle = httpx.URL(asked.headers["location"]).params["request"]
+    address = await visitor.begin(handle)
+    provider.told(down=["/token"])
+    answer = await visitor.http.get(provider.authorize(address))
+    assert answer.status_code == 503
+    assert "Corp cannot be reached" in answer.text
+    provider.told(down=["/.well-known/openid-configuration"])
+    for limit in ("FRESH_SECONDS", "KEPT_SECONDS", "AGAIN_SECONDS"):
+        monkeypatch.setattr(issuer, limit, 0)
+    answer = await visitor.http.post("/sign-in/openid", data={"request": handle})
+    assert answer.status_code == 503
+    assert "status 503" in answer.text
+    provider.told()
+    monkeypatch.undo()
+    assert (await sign_in(visitor, provider, handle)).headers["location"] == f"/consent?request={handle}"
+
+
+async def test_doctor_looks_as_far_as_the_provider(server: SignInServer, provider: Provider) -> None:
+    found = {each.name: each for each in await to_thread.run_sync(examine, server.resource)}
+    assert (found["provider"].state, "too" in found["provider"].what) == ("ok", True)
+    provider.told(down=["/authorize"])
+    found = {each.name: each for each in await to_thread.run_sync(examine, server.resource)}
+    assert "sign-in/callback" in found["provider"].remedy

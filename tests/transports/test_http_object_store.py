@@ -1,0 +1,142 @@
+"""Two servers, each with folders of its own, share pictures by a database and an object store."""
+
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from anyio import to_thread
+from mcp import Client
+from pydantic import SecretStr
+
+from imagerouter_mcp.gallery.signed_links import Links
+from imagerouter_mcp.http_app import moving_in
+from imagerouter_mcp.server import build_server
+from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import App
+from patience import until
+from support.http_in_process import served
+from support.object_store import BUCKET, Gate, SeaweedFS, new_prefix
+
+if TYPE_CHECKING:
+    from support.postgres import Cluster
+
+FOX = {"prompt": "A fox", "model": "openai/gpt-image-1.5", "size": "256x256"}
+Call = Callable[..., Any]
+
+
+class Replica:
+    """One of the servers: its App, its links, and a client of it."""
+
+    def __init__(self, app: App, links: Links, client: Client) -> None:
+        self.app = app
+        self._links = links
+        self._client = client
+
+    async def __call__(self, tool: str, **arguments: object) -> dict[str, Any]:
+        """Call a tool; return its structured content, with the text of all blocks as `text`."""
+        answer = await self._client.call_tool(tool, arguments)
+        text = "\n".join(getattr(block, "text", "") for block in answer.content)
+        return {"failed": answer.is_error, "text": text, **(answer.structured_content or {})}
+
+    async def ready(self) -> httpx.Response:
+        """Ask whether the server can make pictures."""
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            return await client.get(f"{self._links.base_url}/ready")
+
+    async def fetch(self, handle: str, **headers: str) -> httpx.Response:
+        """Follow this server's own link to a picture."""
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            return await client.get(self._links.download(handle), headers=headers)
+
+
+@pytest.fixture
+def prefix() -> str:
+    return new_prefix()
+
+
+@pytest.fixture
+def gate(object_store: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """Put a gate before the store, and have the servers go through it."""
+    gate = Gate(object_store)
+    for name, value in (object_store.credentials() | {"AWS_ENDPOINT": gate.endpoint}).items():
+        monkeypatch.setenv(name, value)
+    yield gate
+    gate.close()
+
+
+@pytest.fixture
+def team(settings: Settings, postgres: "Cluster", prefix: str, gate: Gate) -> Settings:
+    """Return what the servers have in common."""
+    del gate
+    shared = {
+        "database_url": SecretStr(postgres.new_database()),
+        "object_store": f"s3://{BUCKET}/{prefix}",
+        "remote": True,
+    }
+    return settings.model_copy(update=shared)
+
+
+@asynccontextmanager
+async def replica(team: Settings, folder: Path) -> AsyncGenerator[Replica]:
+    own = team.model_copy(update={"data_dir": folder / "data", "output_dir": folder / "pictures"})
+    async with AsyncExitStack() as opened:
+        links, app = await opened.enter_async_context(served(own))
+        client = await opened.enter_async_context(Client(build_server(app)))
+        yield Replica(app, links, client)
+
+
+async def test_what_one_server_made_is_the_other_ones_too_until_it_is_deleted(
+    team: Settings, tmp_path: Path, object_store: SeaweedFS, prefix: str
+) -> None:
+    async with replica(team, tmp_path / "one") as one, replica(team, tmp_path / "other") as other:
+        (made,) = (await one("generate_image", **FOX))["images"]
+        (listed,) = (await other("list_images"))["images"]
+        assert not listed.get("missing")
+        edited = await other("edit_image", **{**FOX, "images": [made["handle"]]})
+        assert not edited["failed"], edited["text"]
+        assert str(tmp_path) not in f"{made} {listed} {edited}"
+        assert BUCKET not in f"{made} {listed} {edited}"
+
+        whole, part = await one.fetch(made["handle"]), await other.fetch(made["handle"], Range="bytes=1-4")
+        assert (whole.status_code, len(whole.content)) == (200, made["bytes"])
+        assert (part.status_code, part.content) == (206, whole.content[1:5])
+        assert "fox" in part.headers["content-disposition"]
+
+        handles = [made["handle"], edited["images"][0]["handle"]]
+        await to_thread.run_sync(one.app.deletion.delete, handles)
+        assert (await other.fetch(made["handle"])).status_code == 410
+        left = [key for key in object_store.keys(prefix) if "/check" not in key]
+        assert left == []
+
+
+async def test_a_store_that_goes_away_after_the_payment_costs_nobody_a_picture(
+    team: Settings, tmp_path: Path, gate: Gate, journal: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moving_in, "LOOK_SECONDS", 0.05)
+    async with replica(team, tmp_path / "one") as one, replica(team, tmp_path / "other") as other:
+        await one("generate_image", **FOX)
+        gate.behave("shut")
+        made = await one("generate_image", **{**FOX, "prompt": "An owl"})
+        (owl,) = made["images"]
+        assert not made["failed"]
+        assert "It waits on the server, because it could not be written to the object store" in made["text"]
+        assert made["cost_usd"]
+        assert (await one.fetch(owl["handle"])).status_code == 200
+
+        paid = len(journal())
+        refused = await one("generate_image", **{**FOX, "prompt": "A bear"})
+        assert refused["failed"]
+        assert "cannot be kept in the object store" in refused["text"]
+        assert "Nothing was charged" in refused["text"]
+        assert len(journal()) == paid
+        assert (await one.ready()).json()["lacking"] == ["object store"]
+
+        gate.behave("open")
+        async with moving_in.moving_in(one.app):
+            rescued = tmp_path / "one" / "data" / "rescued"
+            await until(lambda: not any(rescued.iterdir()))
+        found = await other.fetch(owl["handle"])
+        assert (found.status_code, len(found.content)) == (200, owl["bytes"])
