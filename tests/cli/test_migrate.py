@@ -22,6 +22,7 @@ from imagerouter_mcp.gallery.entries import MADE_HERE, Metadata, Record, StoredI
 from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.tables import gallery_database
+from imagerouter_mcp.gallery.transfer import IMAGE, OF_ITS_DATABASE, TABLES
 from imagerouter_mcp.people.person import Person
 from imagerouter_mcp.people.register import BY_OPERATOR, open_register
 from imagerouter_mcp.server import build_server
@@ -153,6 +154,15 @@ async def test_everything_is_there_afterwards_and_nothing_is_gone_at_the_source(
         assert contents(source) == files
     status, said = await to_thread.run_sync(move.run)
     assert (status, said.count("was moved before")) == (0, 2), said
+
+
+def test_every_column_of_a_gallery_is_copied(tmp_path: Path) -> None:
+    with closing(gallery_database(tmp_path)) as database, database.reading() as connection:
+        for table, columns in {**TABLES, "images": IMAGE}.items():
+            there = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+            assert set(columns.split(", ")) == there - OF_ITS_DATABASE
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        assert {name for (name,) in tables if not name.startswith("sqlite")} == {*TABLES, "images"}
 
 
 @pytest.mark.long
