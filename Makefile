@@ -65,8 +65,9 @@ bench: .venv/dev ## measure time and memory, side by side with the bare librarie
 faults: .venv/dev ## break everything around the server, repeatedly, and count what is lost or paid for twice
 	$(BIN)/pytest tests/faults -m long
 
-team: .venv/dev ## run several servers on one PostgreSQL database: killed, frozen, the database and its pooler restarted
-	$(BIN)/pytest tests/team tests/database -m "long or not long"
+team: .venv/dev ## run several servers on one PostgreSQL database and object store: killed, frozen, restarted, away
+	$(BIN)/pytest tests/team tests/database tests/gallery/test_object_store.py tests/transports/test_http_object_store.py \
+		tests/cli/test_migrate.py -m "long or not long"
 
 regions: .venv/dev ## try sixty masked edits with the sandbox, and draw sheets of them to look at in `regions/`
 	REGIONS_SHEETS=regions $(BIN)/pytest tests/regions -m "long or not long"

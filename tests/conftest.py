@@ -1,12 +1,13 @@
 """Fixtures for every test: a running sandbox, settings for it, small servers, and an empty environment."""
 
 import asyncio
+import gc
 import os
 import re
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -269,6 +270,17 @@ def pytest_configure() -> None:
     if hasattr(time, "tzset"):
         os.environ["TZ"] = f"Noon{datetime.now(UTC).hour - 12:+}"
         time.tzset()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Leave the thousands of tests, which stay until the end, out of every garbage collection."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,5 +1,6 @@
 """An App for each person: each request works with the parts of the person who sent it, and with no others."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -17,7 +18,10 @@ from imagerouter_mcp.wiring import App
 
 if TYPE_CHECKING:
     from imagerouter_mcp.gallery.signed_links import Links
+    from imagerouter_mcp.people.api_keys import ApiKeys
     from imagerouter_mcp.people.register import People
+
+logger = logging.getLogger(__name__)
 
 MOST_IDLE = 50
 """How many Apps stay open that nobody uses; the longest idle one is closed first."""
@@ -48,6 +52,10 @@ class Apps(Protocol):
 
     async def find(self, person: str, /) -> Person | None:
         """Return the person with an id, or None if there is nobody of that id, or no longer."""
+        ...
+
+    async def everybody(self) -> list[Person]:
+        """Return all people, the local one first."""
         ...
 
     async def by_token(self, token: str, /) -> Person | None:
@@ -84,6 +92,8 @@ class PersonalApps:
         _check_folders(local.settings)
         self._local = local
         local.shared.people = people
+        if local.settings.own_keys != "no":
+            local.shared.api_keys = _api_keys(local.settings, people)
         self._people = people
         # A gallery that is locked may hold up all threads of the tools, and must not hold up who is who.
         self._threads = anyio.CapacityLimiter(_THREADS)
@@ -120,6 +130,11 @@ class PersonalApps:
             return LOCAL
         return await to_thread.run_sync(self._people.let_in, person, limiter=self._threads)
 
+    async def everybody(self) -> list[Person]:
+        """Return all people, the local one first."""
+        known = await to_thread.run_sync(self._people.everybody, limiter=self._threads)
+        return [LOCAL, *(person for person, _ in known)]
+
     async def by_token(self, token: str) -> Person | None:
         """Return the person to whom the operator gave a bearer token, or None."""
         return await to_thread.run_sync(self._people.by_token, token, limiter=self._threads)
@@ -144,8 +159,7 @@ class PersonalApps:
 
     async def recount(self) -> None:
         """Count anew what everybody has committed, in case a process died before it had noted that."""
-        everybody = await to_thread.run_sync(self._people.everybody)
-        for person in (LOCAL, *(person for person, _ in everybody)):
+        for person in await self.everybody():
             async with self.using(person) as app:
                 if app.has_records:
                     await to_thread.run_sync(app.allowance.recount)
@@ -180,9 +194,15 @@ async def open_apps(local: App) -> AsyncGenerator[Apps]:
         local: The operator's own App, which whoever opened it closes.
 
     Raises:
-        ConfigurationError: A folder that everybody may read from has the pictures of people in it.
+        ConfigurationError: A folder that everybody may read from has the pictures of people in it, or their
+            API keys cannot be decrypted.
     """
     if not local.settings.people:
+        if local.settings.own_keys != "no":
+            raise ConfigurationError(
+                "IMAGEROUTER_OWN_KEYS is set, and this server has only one person.",
+                "Set IMAGEROUTER_PEOPLE=1 too, or remove it.",
+            )
         yield local
         return
     from imagerouter_mcp.people.register import open_register
@@ -193,6 +213,20 @@ async def open_apps(local: App) -> AsyncGenerator[Apps]:
         yield apps
     finally:
         await apps.close()
+
+
+def _api_keys(settings: Settings, people: "People") -> "ApiKeys":
+    """Return people's own ImageRouter keys; what is wrong with some of them is logged.
+
+    Raises:
+        ConfigurationError: There is no secret, or a wrong one.
+    """
+    from imagerouter_mcp.people.api_keys import open_api_keys, unreadable_keys
+
+    keys = open_api_keys(settings, people)
+    if warning := unreadable_keys(keys):
+        logger.warning(warning)
+    return keys
 
 
 def _check_folders(settings: Settings) -> None:

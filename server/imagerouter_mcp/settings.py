@@ -91,6 +91,7 @@ _OF_PROGRAMS = re.compile(
 
 PreviewSize = Literal["auto", "none", "large"]
 LogFormat = Literal["text", "json"]
+OwnKeys = Literal["no", "allowed", "required"]
 ResponseFormat = Literal["url", "b64_json", "b64_ephemeral"]
 
 
@@ -317,6 +318,10 @@ class Settings(BaseSettings):
     """The most that a call may cost without asking the person; unset, nobody is asked."""
     people: bool = False
     """Serve several people over HTTP, each with a gallery of their own; whoever is not known is refused."""
+    own_keys: OwnKeys = "no"
+    """Whether people pay with ImageRouter keys of their own: nobody, those who have one, or everybody."""
+    key_secrets: Annotated[tuple[Annotated[SecretStr, Field(min_length=32)], ...], NoDecode, _Listed] = ()
+    """What those keys are encrypted with, separated by commas: the first encrypts, all decrypt."""
     openid_issuer: _Issuer | None = None
     """The OpenID provider that people sign in with, as its tokens write it."""
     openid_client_id: str | None = None
@@ -363,6 +368,8 @@ class Settings(BaseSettings):
     """The address that metrics are served at; whoever reaches it can read them."""
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 0
     """Seconds that the HTTP server goes on accepting requests after a signal, while `/ready` says 503."""
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """Days that servers keep pictures, which they then delete with their records; unset, they delete none."""
     http_stateless: bool = False
     """Keep no sessions, so that several HTTP servers can serve one client of the older protocol."""
 

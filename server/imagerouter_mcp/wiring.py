@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from anyio import to_thread
 
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.people.person import LOCAL, Person
+from imagerouter_mcp.people.person import API_KEY_PAGE, LOCAL, Person
 from imagerouter_mcp.settings import Settings, expand
 
 if TYPE_CHECKING:
@@ -39,12 +39,13 @@ if TYPE_CHECKING:
     from imagerouter_mcp.generation.calls.collect import Collector
     from imagerouter_mcp.generation.calls.keys_in_use import KeysInUse
     from imagerouter_mcp.generation.calls.order import Planner
-    from imagerouter_mcp.generation.calls.payer import Payer
+    from imagerouter_mcp.generation.calls.payer import Payers
     from imagerouter_mcp.generation.calls.run import Runner
     from imagerouter_mcp.generation.delivery import Delivery
     from imagerouter_mcp.generation.descriptors import Descriptors
     from imagerouter_mcp.generation.sources import Sources
     from imagerouter_mcp.generation.step_runner import StepRunner
+    from imagerouter_mcp.people.api_keys import ApiKeys
     from imagerouter_mcp.people.register import People
     from imagerouter_mcp.sign_in.issuer import Issuer
     from imagerouter_mcp.sign_in.sign_in import SignIn
@@ -61,6 +62,8 @@ class Shared:
         self._settings = settings
         self.people: People | None = None
         """Who there is, if there are several."""
+        self.api_keys: ApiKeys | None = None
+        """Their own ImageRouter keys, if they may pay with these."""
 
     @property
     def settings(self) -> Settings:
@@ -273,6 +276,10 @@ class App:
         """Return the one person, if this is the id."""
         return LOCAL if person == LOCAL.id else None
 
+    async def everybody(self) -> list[Person]:
+        """Return the one person."""
+        return [LOCAL]
+
     async def by_token(self, _: str, /) -> Person | None:
         """Return None: nobody has a token of their own."""
         return None
@@ -340,9 +347,7 @@ class App:
         from imagerouter_mcp.gallery.kept_files import KeptFiles
 
         objects = self.shared.objects
-        if objects and self.person != LOCAL:
-            objects = objects.under(f"people/{self.person.id}")
-        return KeptFiles(self.settings.output_dir, objects)
+        return KeptFiles(self.settings.output_dir, objects and objects.under(f"people/{self.person.id}"))
 
     @cached_property
     def thumbnails(self) -> "Thumbnails":
@@ -471,16 +476,30 @@ class App:
             self._collector,
             lambda: self.sources,
             lambda: self._runner,
-            self.payer,
+            self.payers,
             recount=self.allowance.recount if self.shared.people else None,
             repeats_are_meant=self.typed,
         )
 
-    async def payer(self) -> "Payer":
-        """Return whose key pays for what the present request asks for."""
-        from imagerouter_mcp.generation.calls.payer import Payer
+    @cached_property
+    def payers(self) -> "Payers":
+        """Whose key pays for what the person asks for."""
+        from imagerouter_mcp.generation.calls.payer import Payers
 
-        return Payer(self.shared.keys.operator)
+        return Payers(
+            self.person,
+            lambda: self.shared.keys,
+            self.shared.api_keys,
+            required=self.settings.own_keys == "required",
+            page=self._api_key_page,
+        )
+
+    @property
+    def _api_key_page(self) -> str:
+        """The address where the person stores a key; "" where people sign in elsewhere."""
+        if self.links is None or self.settings.jwt_issuer:
+            return ""
+        return self.links.base_url + API_KEY_PAGE
 
     @cached_property
     def _collector(self) -> "Collector":

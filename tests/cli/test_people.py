@@ -1,13 +1,15 @@
 """`imagerouter-mcp people`, while a server runs."""
 
 import json
-import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
 
+from imagerouter_mcp.people.register import open_register
+from imagerouter_mcp.sandbox.service.accounts import UNKNOWN_KEY
 from imagerouter_mcp.settings import Settings
 from support.http_in_process import served
 from support.http_serving import COMMAND, bare_environment
@@ -21,15 +23,17 @@ def team(settings: Settings) -> Settings:
     return settings.model_copy(update={"people": True, "remote": True})
 
 
-async def people(settings: Settings, *words: str) -> tuple[int, str]:
-    """Type a command; its exit status, and what it says."""
+async def people(settings: Settings, *words: str, given: str = "") -> tuple[int, str]:
+    """Type a command, and what it asks for; return its exit status, and what it says."""
     environment = {
         **bare_environment(settings.data_dir.parent),
         "IMAGEROUTER_DATA_DIR": str(settings.data_dir),
         "IMAGEROUTER_OUTPUT_DIR": str(settings.output_dir),
+        "IMAGEROUTER_BASE_URL": settings.base_url,
+        "IMAGEROUTER_KEY_SECRETS": "a-secret-of-these-tests-0123456789abcdef",
     }
     done = await anyio.run_process(
-        [*COMMAND, "people", *words], env=environment, check=False, stdin=subprocess.DEVNULL
+        [*COMMAND, "people", *words], env=environment, check=False, input=given.encode()
     )
     return done.returncode, (done.stdout + done.stderr).decode()
 
@@ -51,6 +55,41 @@ async def test_whoever_is_added_is_known_at_once_and_limited_from_the_next_call_
         status, told = await people(team, "list")
         assert "Anna Berg" in told
         assert "$0.50 a day" in told
+
+
+async def test_the_operator_stores_a_key_for_a_person_that_is_tried_and_never_shown(
+    team: Settings, tmp_path: Path
+) -> None:
+    with closing(open_register(team)) as register:
+        register.add("operator", "Anna", "Anna")
+    own = "annas-own-key-".ljust(64, "7")
+    status, told = await people(team, "keys", "set", "anna", given=UNKNOWN_KEY)
+    assert (status, "It was not stored." in told, UNKNOWN_KEY in told) == (1, True, False)
+    status, told = await people(team, "keys", "set", "anna", given=own)
+    assert (status, "Anna has a key that ends in …7777." in told, own in told) == (0, True, False)
+    assert await people(team, "keys", "list") == (0, "Anna · a key that ends in …7777\n")
+    status, _ = await people(team, "remove", "Anna", "--yes", "--export", str(tmp_path / "copy"))
+    assert status == 0
+    copied = b"".join(path.read_bytes() for path in (tmp_path / "copy").rglob("*") if path.is_file())
+    kept = b"".join(path.read_bytes() for path in team.data_dir.rglob("people.sqlite3*"))
+    assert own[:20].encode() not in copied + kept
+    assert b"gAAAA" not in copied
+
+
+async def test_whoever_a_provider_vouched_for_stays_out_after_they_are_removed_until_allowed(
+    team: Settings,
+) -> None:
+    with closing(open_register(team)) as register:
+        assert register.vouched_for("https://id.example", "ann-1", "Ann")
+        status, told = await people(team, "list")
+        assert "ann-1 at https://id.example" in told
+        status, told = await people(team, "remove", "Ann", "--yes")
+        assert (status, "people allow p_" in told) == (0, True)
+        assert register.vouched_for("https://id.example", "ann-1", "Ann") is None
+        assert "removed and blocked" in (await people(team, "list"))[1]
+        assert (await people(team, "allow", "Ann"))[0] == 0
+        assert register.vouched_for("https://id.example", "ann-1", "Ann")
+        assert (await people(team, "allow", "Ann"))[0] == 1
 
 
 async def test_whoever_is_removed_leaves_nothing_but_the_copy(team: Settings, tmp_path: Path) -> None:

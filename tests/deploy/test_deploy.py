@@ -43,6 +43,14 @@ def test_kustomize_builds_what_kubernetes_takes(checked: Checked) -> None:
     assert built.count("app.kubernetes.io/name: imagerouter-mcp") >= 8, "each part carries the label"
 
 
+def test_kustomize_builds_two_servers_that_are_replaced_one_by_one(checked: Checked) -> None:
+    built = checked("kubectl", "kustomize", "kubernetes-replicas")
+    kinds = re.findall(r"^kind: (\w+)$", built, re.MULTILINE)
+    assert sorted(kinds) == ["ConfigMap", "Ingress", "PodDisruptionBudget", "Service", "StatefulSet"]
+    for line in ("replicas: 2", "volumeClaimTemplates:", "path: /ready", "IMAGEROUTER_HTTP_STATELESS"):
+        assert line in built
+
+
 def test_the_role_that_compose_makes_is_one_that_the_server_takes(postgres: Cluster) -> None:
     script = (DEPLOY / "postgres-role.sh").read_text("utf-8")
     programs = postgres_programs()
@@ -66,9 +74,10 @@ def test_the_role_that_compose_makes_is_one_that_the_server_takes(postgres: Clus
 
 
 @pytest.mark.long
-def test_kubernetes_takes_every_part(checked: Checked, tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["kubernetes", "kubernetes-replicas"])
+def test_kubernetes_takes_every_part(checked: Checked, tmp_path: Path, folder: str) -> None:
     built = tmp_path / "built.yaml"
-    built.write_text(checked("kubectl", "kustomize", "kubernetes"))
+    built.write_text(checked("kubectl", "kustomize", folder))
     told = checked("kubernetes-validate", "--strict", str(built))
     assert told.count(" passed ") == 5
 

@@ -9,6 +9,7 @@ from faults.hosts import Era
 from faults.ledger import Tally, Trial
 from faults.scene import scene
 
+TRIES = 3
 _STAGES_AT_ONCE = 4
 
 
@@ -21,7 +22,8 @@ class Case:
         stage: Cases of one stage meet the same person, and mostly the same server, one after another.
         play: Tries it once.
         eras: In which protocol eras `make test` tries it; the long run takes both.
-        long: Whether it is for the long run only.
+        long: Whether to leave it to `make faults`.
+        tries: How often `make faults` tries it in each era.
         variant: What distinguishes it from other cases of the same fault, which share its row.
     """
 
@@ -30,6 +32,7 @@ class Case:
     play: Callable[[Trial], None]
     eras: tuple[Era, ...] = ("auto",)
     long: bool = False
+    tries: int = TRIES
     variant: str = ""
 
 

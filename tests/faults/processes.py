@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 
 from faults import places
-from faults.cases import Case
+from faults.cases import TRIES, Case
 from faults.hosts import Host, RawHost, SdkHost, Told
 from faults.ledger import UNDER_WAY, Expected, Trial
-from faults.moments import MOMENTS, Moment, begin_sent
+from faults.moments import MOMENTS, Moment, begin_preparing, begin_sent
 from faults.scene import QUICK, SOON, STALL_SECONDS, Scene, make, new_prompt, picture
 from faults.table import KEPT, LOST_AND_PAID, MADE
 
@@ -230,14 +230,15 @@ def _suspend(trial: Trial, seconds: float) -> None:
 
 
 def _ends() -> Iterator[Case]:
-    """Each end at each moment; before the request, the hardest alone is for the short run."""
+    """Each end at each moment; `tests/transports/test_ending.py` has the gentle ones too."""
     for how in _ENDS:
         for moment in MOMENTS:
             yield Case(
                 f"{how} while {moment.when}",
                 how,
                 partial(_end_server, how=how, moment=moment),
-                long=how != "SIGKILL" and not moment.expected.asked,
+                long=how != "SIGKILL" or moment.begin is begin_preparing,
+                tries=TRIES if how == "SIGKILL" or moment.expected.asked else 1,
             )
 
 
@@ -251,21 +252,25 @@ CASES = (
         "the client's own timeout, then the same call again",
         "timed out",
         _time_out_and_call_again,
-        ("auto", "legacy"),
     ),
     Case(
         "HTTP connection lost, then the same call again",
         "disconnected",
         _disconnect_and_call_again,
-        ("auto", "legacy"),
+        ("legacy",),  # the newer era is among `repeats`
     ),
     Case("longer than the host waits, then collected", "handed off", _hand_off),
-    Case("a model of 75 s, a host that gives up after 60", "slow", _outlast_the_host, long=True),
+    Case("a model of 75 s, a host that gives up after 60", "slow", _outlast_the_host, long=True, tries=1),
     *_ends(),
-    Case("SIGTERM, grace too short", "impatient", _end_without_grace),
+    Case("SIGTERM, grace too short", "impatient", _end_without_grace, long=True),
     Case("SIGKILL, then the same call again", "SIGKILL", _kill_and_call_again),
     Case("two servers asked for the same at once", "two servers", _ask_two_servers),
-    Case("a late picture collected by four servers at once", "four servers", _collect_late_with_four_servers),
+    Case(
+        "a late picture collected by four servers at once",
+        "four servers",
+        _collect_late_with_four_servers,
+        long=True,
+    ),
     Case("no descriptor free meanwhile, by URL", "descriptors", _run_out_of_descriptors),
     Case(
         "no descriptor free meanwhile, base64",
@@ -276,12 +281,13 @@ CASES = (
         "24 edits of 16 sources, 256 descriptors",
         "descriptors",
         partial(_edit_much_with_few_descriptors, edits=24),
+        long=True,
     ),
     Case(
         "8 edits of 16 sources over HTTP, 256 descriptors, 225 idle connections",
         "connections",
         partial(_edit_much_with_few_descriptors, edits=8, connections=225),
     ),
-    Case("suspended for 6 s", "two servers", partial(_suspend, seconds=3 * STALL_SECONDS)),
-    Case("suspended for a minute", "two servers", partial(_suspend, seconds=60), long=True),
+    Case("suspended for 6 s", "two servers", partial(_suspend, seconds=3 * STALL_SECONDS), long=True),
+    Case("suspended for a minute", "two servers", partial(_suspend, seconds=60), long=True, tries=1),
 )

@@ -12,7 +12,7 @@ from typing import Literal
 from PIL import Image
 
 from faults import places
-from faults.cases import Case
+from faults.cases import TRIES, Case
 from faults.door import Door, Loss, door
 from faults.hosts import Host, HTTPHost, RawHost
 from faults.ledger import Trial
@@ -174,12 +174,13 @@ def _cases() -> Iterator[Case]:
     } | {("stdio", "closed", MOMENTS[-1].when, "edit last", "URL")}
     for transport, loss, moment in itertools.product(_TRANSPORTS, _LOSSES, MOMENTS):
         for asked, form in itertools.product(_ASKED, _FORMATS):
+            is_short = (transport, loss, moment.when, asked, form) in short
             yield Case(
                 f"{transport} {loss}, the same call {moment.when}",
                 f"the same call over {transport}",
                 partial(_repeat, transport=transport, loss=loss, moment=moment, asked=asked, form=form),
-                ("auto", "legacy") if transport == "HTTP" else ("auto",),
-                long=(transport, loss, moment.when, asked, form) not in short,
+                long=not is_short,
+                tries=TRIES if is_short else 1,
                 variant=f"{asked}, {form}",
             )
     for transport in _TRANSPORTS:
@@ -195,6 +196,7 @@ def _cases() -> Iterator[Case]:
                 form="URL",
             ),
             long=True,
+            tries=1,
         )
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from faults import database, disks, network
+from faults.cases import TRIES
 from faults.ledger import Expected
 from faults.scene import QUICK, SOON, Scene, Setting
 from imagerouter_mcp.sandbox.service.accounts import KEY, Account
@@ -65,7 +66,8 @@ class Fault:
         setting: What is done to the person's machine or network.
         stage: Faults of one stage meet the same server, one after another.
         anew: Whether a server that knows nothing but what is on the disk has to find it.
-        long: Whether it takes too long for `make test`.
+        long: Whether to leave it to `make faults`.
+        tries: How often `make faults` tries it in each era.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Fault:
     tool: str = "generate_image"
     anew: bool = False
     long: bool = False
+    tries: int = TRIES
 
 
 FAULTS = (
@@ -93,7 +96,7 @@ FAULTS = (
         setting=network.closing_idle_connections,
         stage="network",
     ),
-    Fault("DNS failure", NOT_SENT, setting=network.no_such_name, stage="names"),
+    Fault("DNS failure", NOT_SENT, setting=network.no_such_name, stage="names", long=True),
     Fault("TLS: unknown certificate", NOT_SENT, setting=network.unknown_certificate, stage="TLS"),
     Fault("TLS: none behind the port", NOT_SENT, setting=network.no_tls, stage="TLS"),
     Fault("status 500", NOT_CHARGED, "sandbox/status-500"),
@@ -191,7 +194,13 @@ FAULTS = (
         stage="disks",
     ),
     Fault("no file above 400 kB", KEPT, "sandbox/noise", LARGE, disks.no_large_file, stage="limit"),
-    Fault("no temporary folder, by URL", MADE, setting=disks.no_temporary_folder, stage="temporary"),
+    Fault(
+        "no temporary folder, by URL",
+        MADE,
+        setting=disks.no_temporary_folder,
+        stage="temporary",
+        long=True,
+    ),
     Fault(
         "no temporary folder, base64",
         MADE,
@@ -206,6 +215,7 @@ FAULTS = (
         tool="edit_image",
         setting=disks.no_temporary_folder,
         stage="temporary",
+        long=True,
     ),
     Fault(
         "output folder turned into a file meanwhile",
@@ -233,7 +243,14 @@ FAULTS = (
         stage="folders",
         anew=True,
     ),
-    Fault("data folder deleted before", MADE, setting=disks.data_deleted_before, stage="folders", anew=True),
+    Fault(
+        "data folder deleted before",
+        MADE,
+        setting=disks.data_deleted_before,
+        stage="folders",
+        anew=True,
+        long=True,
+    ),
     Fault(
         "data folder deleted meanwhile",
         MADE,
@@ -251,15 +268,21 @@ FAULTS = (
         stage="database",
     ),
     Fault(
-        "database locked for a minute", NOT_SENT, setting=database.locked_for(60), long=True, stage="database"
+        "database locked for a minute",
+        NOT_SENT,
+        setting=database.locked_for(60),
+        stage="database",
+        long=True,
+        tries=1,
     ),
     Fault(
         "database locked meanwhile for a minute",
         MADE,
         SOON,
         setting=database.locked_meanwhile_for(60),
-        long=True,
         stage="database",
+        long=True,
+        tries=1,
     ),
     Fault("database corrupt", NOT_SENT, setting=database.corrupt, stage="corrupt"),
     Fault(
@@ -279,7 +302,7 @@ FAULTS = (
         stage="damaged",
         anew=True,
     ),
-    Fault("database from a newer version", NOT_SENT, setting=database.newer, stage="newer"),
+    Fault("database from a newer version", NOT_SENT, setting=database.newer, stage="newer", long=True),
     Fault("clock set back an hour before", MADE, setting=database.clock_set_back, stage="database"),
     Fault(
         "clock set back an hour meanwhile",

@@ -12,7 +12,6 @@ from faults.ledger import Trial
 from faults.scene import clip, picture
 from faults.table import FAULTS, VIDEO_TOOL, Fault
 
-TRIES = 3
 ERAS: tuple[Era, Era] = ("auto", "legacy")
 
 
@@ -33,16 +32,16 @@ def meet(trial: Trial, fault: Fault) -> None:
 
 
 ALL = (
-    *(Case(each.name, each.stage, partial(meet, fault=each), long=each.long) for each in FAULTS),
+    *(
+        Case(each.name, each.stage, partial(meet, fault=each), long=each.long, tries=each.tries)
+        for each in FAULTS
+    ),
     *processes.CASES,
     *repeats.CASES,
 )
 ONCE = [Run(case, era) for case in ALL if not case.long for era in case.eras]
 AGAIN_AND_AGAIN = [
-    Run(case, era, number)
-    for case in ALL
-    for era in ERAS
-    for number in range(1, 2 if case.long else TRIES + 1)
+    Run(case, era, number) for case in ALL for era in ERAS for number in range(1, case.tries + 1)
 ]
 Played = Callable[[Run], None]
 

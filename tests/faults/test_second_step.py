@@ -43,6 +43,7 @@ def test_the_picture_is_kept_and_not_paid_again_when_its_second_step_is_cut_off(
         assert image["handle"] in failure
 
 
+@pytest.mark.long
 def test_nothing_is_sent_for_the_second_step_when_the_picture_is_cut_off(tmp_path: Path) -> None:
     with scene(tmp_path) as made:
         made.state.settings.latency_seconds = 0.5

@@ -14,6 +14,9 @@ from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.kept_sources import KeptSources
 from imagerouter_mcp.gallery.object_store import ObjectStore, open_object_store
 from imagerouter_mcp.gallery.uploads import Uploads
+from imagerouter_mcp.people.person import Person
+from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import App
 from support.object_store import BUCKET, SeaweedFS, new_prefix
 
 BYTES = os.urandom(100_000)
@@ -72,6 +75,20 @@ def test_what_somebody_changed_in_the_store_is_not_taken_for_the_picture(
         kept.bring(key)
     assert not kept.copy(key).exists()
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_each_person_has_objects_of_their_own_which_go_with_them(
+    opened: Open, object_store: SeaweedFS, prefix: str, tmp_path: Path
+) -> None:
+    opened()
+    settings = Settings(data_dir=tmp_path, output_dir=tmp_path, object_store=f"s3://{BUCKET}/{prefix}")
+    local = App(settings)
+    anna = local.for_person(Person("p_1", "", "", "Anna"))
+    key = local.files.keep(written(settings.output_dir), "gen_1-1")
+    assert anna.files.keep(written(anna.settings.output_dir), "gen_1-1") == key
+    assert object_store.keys(prefix) == [f"{prefix}/people/{whose}/{key}" for whose in ("local", "p_1")]
+    anna.files.remove_all()
+    assert object_store.keys(prefix) == [f"{prefix}/people/local/{key}"]
 
 
 def test_a_long_video_goes_and_comes_in_parts(opened: Open, tmp_path: Path) -> None:

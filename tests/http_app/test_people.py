@@ -53,7 +53,11 @@ REFUSALS: tuple[tuple[Limits, dict[str, Any], tuple[str, ...]], ...] = (
     (Limits(day_usd=Decimal("0.015")), CENT, ("this person's budget of $0.015 for today", "$0.01 is spent")),
     (Limits(month_usd=Decimal("0.015")), CENT, ("budget of $0.015 for this month", "until next month")),
     (Limits(call_usd=Decimal("0.015")), {**CENT, "n": 2}, ("one call may cost $0.015", "people limit")),
-    (Limits(models=("openai/*",)), CENT, ("may not use sandbox/slow-0", "only models of the form openai/*")),
+    (
+        Limits(models=("openai/*",)),
+        CENT,
+        ("may not use sandbox/slow-0", "only models of the form openai/*", "such as openai/"),
+    ),
 )
 """A limit each, a second call that it refuses, and words of the refusal."""
 
@@ -107,6 +111,21 @@ async def test_what_all_people_spend_at_the_same_moment_stays_within_the_budget_
         for home in homes:
             spent = (await home.call("spending"))["structured_content"]
             assert spent["total_usd"] <= 0.05
+
+
+async def test_only_models_that_a_person_may_use_are_offered(team: Settings) -> None:
+    async with people_of(team, "Anna", "Ben") as (anna, ben):
+        limit(team, anna, Limits(models=("openai/*",)))
+        for tool in ("search_models", "popular_models"):
+            found = (await anna.call(tool, limit=100))["structured_content"]
+            assert {model["id"].split("/")[0] for model in found["models"]} == {"openai"}, tool
+            assert found["total"] == len(found["models"])
+            assert any("only models of the form openai/*" in note for note in found["notes"]), tool
+            everything = (await ben.call(tool, limit=100))["structured_content"]
+            assert len({model["id"].split("/")[0] for model in everything["models"]}) > 1, tool
+        assert "sandbox/slow-0" not in await anna.read("imagerouter://models")
+        described = await anna.call("describe_model", model="sandbox/slow-0")
+        assert "This person may not use it" in described["content"][0]["text"]
 
 
 async def test_what_others_spent_counts_although_a_process_died_before_it_was_noted(team: Settings) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from anyio import to_thread
 
+from imagerouter_mcp.cli.remote_checks import examine
 from imagerouter_mcp.people.register import open_register
 from imagerouter_mcp.sign_in import issuer
 from support.openid_provider import Provider, openid_provider
@@ -160,3 +162,11 @@ async def test_a_token_that_the_operator_gave_still_lets_its_person_in(
     with closing(open_register(server.settings)) as people:
         token = people.new_token(people.add("operator", "Script", "Script"))
     assert (await visitor.call(token)).status_code == 200
+
+
+async def test_doctor_says_where_apps_get_their_tokens(server: SignInServer, provider: Provider) -> None:
+    found = {each.name: each for each in await to_thread.run_sync(examine, server.resource)}
+    assert "cannot register themselves" in found["company"].what
+    provider.told(metadata={"registration_endpoint": f"{provider.issuer}/register"})
+    found = {each.name: each for each in await to_thread.run_sync(examine, server.resource)}
+    assert found["company"].state == "ok"

@@ -6,8 +6,10 @@ from contextlib import closing
 import httpx
 import pytest
 import pytest_asyncio
+from anyio import to_thread
 from pydantic import SecretStr
 
+from imagerouter_mcp.cli.remote_checks import examine
 from imagerouter_mcp.people.register import open_register
 from imagerouter_mcp.sign_in import issuer
 from support.openid_provider import CLIENT, SECRET, Provider, openid_provider
@@ -155,7 +157,7 @@ async def test_a_provider_that_is_down_is_told_and_the_sign_in_can_go_on_later(
     provider.told(down=["/token"])
     answer = await visitor.http.get(provider.authorize(address))
     assert answer.status_code == 503
-    assert "Corp cannot be asked" in answer.text
+    assert "Corp cannot be reached" in answer.text
     provider.told(down=["/.well-known/openid-configuration"])
     for limit in ("FRESH_SECONDS", "KEPT_SECONDS", "AGAIN_SECONDS"):
         monkeypatch.setattr(issuer, limit, 0)
@@ -165,3 +167,11 @@ async def test_a_provider_that_is_down_is_told_and_the_sign_in_can_go_on_later(
     provider.told()
     monkeypatch.undo()
     assert (await sign_in(visitor, provider, handle)).headers["location"] == f"/consent?request={handle}"
+
+
+async def test_doctor_looks_as_far_as_the_provider(server: SignInServer, provider: Provider) -> None:
+    found = {each.name: each for each in await to_thread.run_sync(examine, server.resource)}
+    assert (found["provider"].state, "too" in found["provider"].what) == ("ok", True)
+    provider.told(down=["/authorize"])
+    found = {each.name: each for each in await to_thread.run_sync(examine, server.resource)}
+    assert "sign-in/callback" in found["provider"].remedy

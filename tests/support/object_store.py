@@ -168,7 +168,7 @@ class Gate:
         """Let requests through, refuse them, answer none, or answer nonsense; break what is under way off."""
         self.manner = manner
         for each in self._connections:
-            with suppress(OSError):
+            with each, suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
         self._connections.clear()
 
@@ -197,7 +197,11 @@ class Gate:
                     b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\nnonsense"
                 )
             return
-        onward = socket.create_connection(self._target)
+        try:
+            onward = socket.create_connection(self._target)
+        except OSError:  # the store is not there
+            connection.close()
+            return
         self._connections.append(onward)
         threading.Thread(target=_pour, args=(onward, connection), daemon=True).start()
         _pour(connection, onward)

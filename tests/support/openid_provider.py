@@ -57,7 +57,8 @@ class Provider:
 
     def token(self, claims: dict[str, Any], **header: object) -> str:
         """Have it sign claims."""
-        return self._http.post("/sign", json={"claims": claims, "header": header}).json()["token"]
+        wanted = json.dumps({"claims": claims, "header": header})  # httpx would refuse an infinity
+        return self._http.post("/sign", content=wanted).json()["token"]
 
     def asked(self) -> dict[str, int]:
         """Return how often each path was requested."""
@@ -132,6 +133,7 @@ class _Service:
                 "userinfo_endpoint": f"{self.issuer}/userinfo",
                 "jwks_uri": f"{self.issuer}/keys",
                 "response_types_supported": ["code"],
+                "code_challenge_methods_supported": ["S256"],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["RS256"],
                 "authorization_response_iss_parameter_supported": True,

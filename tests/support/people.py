@@ -25,6 +25,8 @@ class Home:
     settings: Settings
     names: dict[str, str] = field(default_factory=dict[str, str])
     """What they have, by what it is."""
+    own_key: str | None = None
+    """The ImageRouter key that every request brings, as long as there is one."""
     _connected: dict[str, Client] = field(default_factory=dict[str, Client])
 
     async def call(self, tool: str, era: str = "auto", **arguments: object) -> dict[str, Any]:
@@ -47,12 +49,20 @@ class Home:
             yield self._connected[era]
             return
         async with (
-            httpx2.AsyncClient(headers={"Authorization": f"Bearer {self.token}"}, timeout=30) as http,
+            httpx2.AsyncClient(
+                headers={"Authorization": f"Bearer {self.token}"},
+                timeout=30,
+                event_hooks={"request": [self._add_key]},
+            ) as http,
             Client(
                 streamable_http_client(f"{self.client.base_url}/mcp", http_client=http), mode=era
             ) as agent,
         ):
             yield agent
+
+    async def _add_key(self, request: httpx2.Request) -> None:
+        if self.own_key:
+            request.headers["X-Api-Key"] = self.own_key
 
     @asynccontextmanager
     async def staying(self, era: str = "auto") -> AsyncGenerator[None]:

@@ -41,6 +41,11 @@ class Replica:
         text = "\n".join(getattr(block, "text", "") for block in answer.content)
         return {"failed": answer.is_error, "text": text, **(answer.structured_content or {})}
 
+    async def ready(self) -> httpx.Response:
+        """Ask whether the server can make pictures."""
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            return await client.get(f"{self._links.base_url}/ready")
+
     async def fetch(self, handle: str, **headers: str) -> httpx.Response:
         """Follow this server's own link to a picture."""
         async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
@@ -127,6 +132,7 @@ async def test_a_store_that_goes_away_after_the_payment_costs_nobody_a_picture(
         assert "cannot be kept in the object store" in refused["text"]
         assert "Nothing was charged" in refused["text"]
         assert len(journal()) == paid
+        assert (await one.ready()).json()["lacking"] == ["object store"]
 
         gate.behave("open")
         async with moving_in.moving_in(one.app):

@@ -32,7 +32,7 @@ def run_key(*, remove: bool) -> int:
             file.unlink(missing_ok=True)
             print(f"Removed the key from {file}." if existed else f"There was no key at {file}.")
             return 0
-        store(checked(_given()), file)
+        store(checked(given()), file)
     except OSError as error:
         raise ConfigurationError(
             f"The key file {file} cannot be written: {error.strerror or error}.",
@@ -46,7 +46,8 @@ def run_key(*, remove: bool) -> int:
     return 0
 
 
-def _given() -> str:
+def given() -> str:
+    """Return what a person types, which is not shown, or what is piped in."""
     if not sys.stdin.isatty():
         return sys.stdin.readline()
     return getpass.getpass(f"API key from {KEYS_PAGE} (it is not shown): ")

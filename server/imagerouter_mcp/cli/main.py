@@ -126,6 +126,12 @@ def parser() -> argparse.ArgumentParser:
     _add_sandbox_option(http)
     _add_gallery(commands.add_parser)
     _add_people(commands.add_parser)
+    commands.add_parser(
+        "migrate",
+        help="copy the galleries of this machine into PostgreSQL and an object store",
+        description="Copy the galleries of this machine, with their files, into IMAGEROUTER_DATABASE_URL and"
+        " IMAGEROUTER_OBJECT_STORE. It can be broken off and run again, and changes nothing here.",
+    )
     _add_sandbox(commands.add_parser)
     demo = commands.add_parser("demo", help="make and edit a picture through a real MCP client")
     demo.add_argument("--live", action="store_true", help="use the real service's free test model")
@@ -195,10 +201,22 @@ def _add_people(add: Callable[..., argparse.ArgumentParser]) -> None:
     limit.add_argument(
         "--models", metavar="PATTERNS", help="which models they may use: openai/*,*:free, separated by commas"
     )
+    _add_people_keys(what.add_parser("keys", help="manage the ImageRouter keys of people who pay themselves"))
     remove = what.add_parser("remove", help="end a person's access, and delete their pictures and records")
     remove.add_argument("name", metavar="NAME", help="what you call them")
     remove.add_argument("--export", metavar="FOLDER", help="first copy their pictures and records there")
     remove.add_argument("--yes", action="store_true", help="delete without asking")
+
+
+def _add_people_keys(keys: argparse.ArgumentParser) -> None:
+    action = keys.add_subparsers(dest="action", metavar="ACTION", required=True)
+    action.add_parser("list", help="show who has one, by its last four characters")
+    for word, does in (
+        ("set", "store a key for a person; asks for it without showing it"),
+        ("remove", "remove a person's key"),
+    ):
+        action.add_parser(word, help=does).add_argument("name", metavar="NAME", help="what you call them")
+    action.add_parser("rotate", help="encrypt all keys anew, with the first of IMAGEROUTER_KEY_SECRETS")
 
 
 class _SandboxHelp(argparse.Action):
@@ -338,7 +356,7 @@ def _served(options: argparse.Namespace) -> Callable[[], int]:
             return partial(
                 serve_http, options.host, options.port, sandbox=_sandbox(options), studio=options.studio
             )
-        case "studio" | "delete" | "people":
+        case "studio" | "delete" | "people" | "migrate":
             return _for_the_gallery(options)
         case "sandbox":
             from imagerouter_mcp.cli.sandbox import run_sandbox  # noqa: PLC0415 - see `_command`
@@ -364,6 +382,10 @@ def _for_the_gallery(options: argparse.Namespace) -> Callable[[], int]:
         from imagerouter_mcp.cli.people import run_people  # noqa: PLC0415 - see `_command`
 
         return partial(run_people, options, sandbox=_sandbox(options))
+    if options.command == "migrate":
+        from imagerouter_mcp.cli.migrate import run_migrate  # noqa: PLC0415 - see `_command`
+
+        return run_migrate
     if options.command == "delete":
         from imagerouter_mcp.cli.delete import run_delete  # noqa: PLC0415 - see `_command`
 

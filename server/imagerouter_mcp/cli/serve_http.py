@@ -26,6 +26,7 @@ from imagerouter_mcp.http_app.exposure import EVERYWHERE, check_exposure, is_loo
 from imagerouter_mcp.http_app.moving_in import moving_in
 from imagerouter_mcp.http_app.request_log import log_requests
 from imagerouter_mcp.http_app.studio.opening_links import noted_address, opening_link
+from imagerouter_mcp.retention import retention
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
 
@@ -95,7 +96,11 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 
 async def _serve(settings: Settings, host: str, listener: socket.socket, shows_link: bool) -> None:  # noqa: FBT001 - anyio passes no names
     links = Links(settings.public_url or _reached(listener), link_secret(settings))
-    async with open_app(settings, links) as app, open_apps(app) as apps:
+    async with (
+        open_app(settings, links) as app,
+        open_apps(app) as apps,
+        retention(apps, settings.keep_days),
+    ):
         _say(settings, f"Serving MCP at http://{_shown(listener)}/mcp")
         if not settings.public_url and not is_loopback(host):
             _say(

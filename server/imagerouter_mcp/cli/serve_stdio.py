@@ -14,6 +14,7 @@ from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.cli.unreadable_lines import Incoming, pass_on
 from imagerouter_mcp.descriptor_limit import raise_descriptor_limit
 from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.retention import retention
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import App, open_app
@@ -42,8 +43,13 @@ def serve_stdio(*, sandbox: bool) -> int:
 
 
 async def _serve(settings: Settings | ConfigurationError) -> None:
-    grace_seconds = 0 if isinstance(settings, ConfigurationError) else settings.grace_seconds
-    async with open_app(settings) as app, anyio.create_task_group() as tasks:
+    usable = None if isinstance(settings, ConfigurationError) else settings
+    grace_seconds = usable.grace_seconds if usable else 0
+    async with (
+        open_app(settings) as app,
+        retention(app, usable.keep_days if usable else None),
+        anyio.create_task_group() as tasks,
+    ):
         if os.name == "posix":
             tasks.start_soon(_end_on_signal, app, grace_seconds)
         await _speak(build_server(app))

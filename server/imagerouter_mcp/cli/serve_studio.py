@@ -17,6 +17,7 @@ from imagerouter_mcp.descriptor_limit import raise_descriptor_limit
 from imagerouter_mcp.http_app.app import build_http_app
 from imagerouter_mcp.http_app.draining import Draining
 from imagerouter_mcp.http_app.studio.opening_links import noted_address, opening_link, running_studio
+from imagerouter_mcp.retention import retention
 from imagerouter_mcp.settings import Settings, load_settings
 from imagerouter_mcp.wiring import open_app
 
@@ -78,7 +79,7 @@ def print_studio_link(*, sandbox: bool) -> int:
 
 
 async def _serve(settings: Settings, listener: socket.socket, base_url: str) -> None:
-    async with open_app(settings) as app:
+    async with open_app(settings) as app, retention(app, settings.keep_days):
         with noted_address(base_url, settings):
             await serve(build_http_app(app, _HOST, studio_only=True), app, listener, Draining(0))
 

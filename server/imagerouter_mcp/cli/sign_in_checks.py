@@ -7,10 +7,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 from imagerouter_mcp.cli.checks import Finding
-from imagerouter_mcp.cli.remote_requests import Reply, Request, ask, post_json
+from imagerouter_mcp.cli.remote_requests import NoReplyError, Reply, Request, ask, post_json
 
 _RESOURCE = "/.well-known/oauth-protected-resource"
 _SERVER = "/.well-known/oauth-authorization-server"
+_OPENID = "/.well-known/openid-configuration"
+_PROVIDER = "/sign-in/openid"
+"""Where the sign-in page sends a browser on to an OpenID provider."""
 _GUESSED = ("/authorize", "/token", "/register")
 """Paths that hosts have guessed in place of reading the metadata."""
 _REDIRECTS = 3
@@ -40,6 +43,9 @@ def sign_in_findings(url: str, asked: str) -> Iterator[Finding]:
     issuer = str(servers[0])
     yield _issuer(origin, servers)
     if not issuer.startswith(("https://", "http://")):
+        return
+    if issuer != origin:
+        yield _company(issuer)
         return
     metadata = ask(Request(f"{urlsplit(issuer).scheme}://{urlsplit(issuer).netloc}{_SERVER}")).json
     yield _metadata(issuer, metadata)
@@ -72,6 +78,28 @@ def _issuer(origin: str, servers: list[Any]) -> Finding:
         what = f"People sign in at {str(servers[0])[:100]}, which is another origin."
         return Finding("issuer", "warning", what, "Some hosts only look for it at this origin.")
     return Finding("issuer", "ok", "People sign in at the same origin.")
+
+
+def _company(issuer: str) -> Finding:
+    """Look at a company's own authorization server. No client is registered there: it would stay."""
+    parts = urlsplit(issuer)
+    path = parts.path.rstrip("/")
+    origin = f"{parts.scheme}://{parts.netloc}"
+    described = [
+        ask(Request(address)).json for address in (f"{origin}{_SERVER}{path}", f"{origin}{path}{_OPENID}")
+    ]
+    metadata = next((each for each in described if each.get("issuer") == issuer), None)
+    if metadata is None:
+        what = f"Neither {_SERVER} nor {_OPENID} there names {issuer} as its issuer."
+        return Finding("company", "failure", what, "Correct IMAGEROUTER_JWT_ISSUER, to the letter.")
+    if "S256" not in _list(metadata, "code_challenge_methods_supported"):
+        what = f"{parts.netloc} does not offer PKCE with S256."
+        return Finding("company", "failure", what, "Hosts refuse that. Turn it on there.")
+    if not (metadata.get("registration_endpoint") or metadata.get("client_id_metadata_document_supported")):
+        what = f"Apps cannot register themselves at {parts.netloc}, nor be described by a document."
+        remedy = "Turn that on there, or sign people in here with IMAGEROUTER_OPENID_ISSUER instead."
+        return Finding("company", "failure", what, remedy)
+    return Finding("company", "ok", f"Apps get their tokens at {parts.netloc}, where they can register.")
 
 
 def _metadata(issuer: str, metadata: dict[str, Any]) -> Finding:
@@ -194,6 +222,7 @@ def _authorize(endpoint: str, client: str, url: str, issuer: str) -> Iterator[Fi
         yield Finding("sign-in page", "failure", what, "Have the proxy pass on Content-Security-Policy.")
     else:
         yield Finding("sign-in page", "ok", "A person is asked, on a page that cannot be framed.")
+    yield from _provider(issuer)
     refused = ask(Request(f"{endpoint}?{urlencode({**asking, 'response_type': 'token'})}"))
     answer = parse_qs(refused.location.query)
     if "error" not in answer:
@@ -204,6 +233,28 @@ def _authorize(endpoint: str, client: str, url: str, issuer: str) -> Iterator[Fi
         yield Finding("iss", "failure", what, "ChatGPT needs it in every answer (RFC 9207).")
     else:
         yield Finding("iss", "ok", "Refusals come back to clients with iss.")
+
+
+def _provider(issuer: str) -> Iterator[Finding]:
+    """Begin to sign in at the OpenID provider, as far as its own page; find nothing if there is none."""
+    sent = ask(Request(issuer + _PROVIDER, "POST", _FORM))
+    there = sent.location.netloc
+    if sent.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        what = "The server cannot ask its OpenID provider."
+        yield Finding("provider", "failure", what, "Press the button on the sign-in page: it says why.")
+    elif sent.status == HTTPStatus.SEE_OTHER and there:
+        try:
+            shown = ask(Request(sent.headers["location"])).status
+        except NoReplyError:
+            what = f"People can sign in at {there}, which does not answer here."
+            yield Finding("provider", "unknown", what, "It has to answer where their browsers are.")
+            return
+        if shown >= HTTPStatus.BAD_REQUEST:
+            what = f"{there} refuses this server's sign-ins (status {shown})."
+            remedy = f"Register {issuer}/sign-in/callback there, and check the client id."
+            yield Finding("provider", "failure", what, remedy)
+        else:
+            yield Finding("provider", "ok", f"People can sign in at {there} too.")
 
 
 def _page(address: str) -> Reply:

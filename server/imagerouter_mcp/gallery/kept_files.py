@@ -62,12 +62,32 @@ class KeptFiles:
         """
         if self.objects is None:
             return file
-        key = Path(_PICTURES, f"{_digest(file)}-{owner}", file.name)
+        key = _key(file, owner)
         self.objects.put(key.as_posix(), file)
         copy = self.copy(key)
         private_folder(copy.parent)
         file.replace(copy)
         self._grown(copy.stat().st_size)
+        return key
+
+    def put(self, file: Path, owner: str) -> Path:
+        """Put a copy of a file from elsewhere into the object store, read it back, and return its key.
+
+        Args:
+            file: The file, which stays as it is.
+            owner: As for `keep`.
+
+        Raises:
+            OSError: The object store does not take it, or gives something else back.
+        """
+        if self.objects is None:
+            raise FileNotFoundError(errno.ENOENT, "there is no object store")
+        key = _key(file, owner)
+        self.objects.put(key.as_posix(), file)
+        hashed = hashlib.sha256()
+        for piece in self.objects.read(key.as_posix()):
+            hashed.update(piece)
+        _check(hashed.hexdigest(), key.parent.name[:_HASH_DIGITS])
         return key
 
     def copy(self, path: Path) -> Path:
@@ -144,12 +164,17 @@ def fetched(objects: "ObjectStore", key: str, file: Path, digest: str = "") -> P
         for piece in objects.read(key):
             hashed.update(piece)
             partial.file.write(piece)
-        if not hashed.hexdigest().startswith(digest):
-            raise OSError(errno.EIO, "what the object store gives is not what was stored")
+        _check(hashed.hexdigest(), digest)
         partial.finish().replace(file)
     return file
 
 
-def _digest(file: Path) -> str:
+def _check(found: str, digest: str) -> None:
+    if not found.startswith(digest):
+        raise OSError(errno.EIO, "what the object store gives is not what was stored")
+
+
+def _key(file: Path, owner: str) -> Path:
     with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()[:_HASH_DIGITS]
+        digest = hashlib.file_digest(content, "sha256").hexdigest()[:_HASH_DIGITS]
+    return Path(_PICTURES, f"{digest}-{owner}", file.name)

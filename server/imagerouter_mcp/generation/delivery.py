@@ -1,6 +1,7 @@
 """From the service's answer to files and records: fetch or decode, check the bytes, store, record."""
 
 import re
+import secrets
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -302,7 +303,7 @@ class Delivery:
             with partial_folder(self._settings.output_dir) as folder:
                 copy = folder / file.name
                 shutil.copyfile(file, copy)
-                key = self._kept.keep(copy, "rescued")
+                key = self._kept.keep(copy, secrets.token_hex(4))  # another server may be moving it too
             if self._gallery.move_file(file, key):
                 moved += 1
             else:  # it was deleted meanwhile, or fetched anew
@@ -472,7 +473,7 @@ class Delivery:
 
     def _discard_files(self, stored: StoredImage) -> None:
         for needless in (stored, stored.original):
-            if needless and needless.path:
+            if needless and needless.path and not self._gallery.has(needless.path):
                 self._kept.discard(needless.path)
 
     def _usual_place(self, record: Record) -> Destination:

@@ -21,6 +21,7 @@ from imagerouter_mcp.http_app.present_app import PresentApp
 from imagerouter_mcp.http_app.probes import add_probes
 from imagerouter_mcp.http_app.request_ids import RequestIds
 from imagerouter_mcp.http_app.request_log import REQUEST_ID_HEADER, RequestLog
+from imagerouter_mcp.http_app.sent_keys import KEY_HEADER, SentKeys
 from imagerouter_mcp.http_app.sessions import Sessions
 from imagerouter_mcp.http_app.studio.opening_links import studio_codes
 from imagerouter_mcp.http_app.studio.routes import add_studio
@@ -31,6 +32,7 @@ _NAMES_ARE_CHECKED_BEFORE = TransportSecuritySettings(enable_dns_rebinding_prote
 _ALLOWED_HEADERS = (
     *("Authorization", "Last-Event-ID", "Mcp-Session-Id", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name"),
     REQUEST_ID_HEADER,
+    KEY_HEADER,
 )
 _EXPOSED_HEADERS = (
     "Mcp-Session-Id",
@@ -80,7 +82,7 @@ def build_http_app(
     most = min(settings.http_requests, connection_limit() // 2)
     served = JsonBodies(Sessions(RequestIds(served)), most)
     served = Admission(
-        PresentApp(served, apps),
+        SentKeys(PresentApp(served, apps), allowed=settings.own_keys != "no"),
         settings.mcp_token,
         settings.http_rate,
         sessions,

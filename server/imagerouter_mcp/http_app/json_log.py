@@ -59,7 +59,13 @@ def log_as_json(settings: Settings) -> None:
     Args:
         settings: Hold the secrets that no line may contain.
     """
-    secrets = (settings.key, *settings.mcp_token, settings.link_secret, settings.database_url)
+    secrets = (
+        settings.key,
+        *settings.key_secrets,
+        *settings.mcp_token,
+        settings.link_secret,
+        settings.database_url,
+    )
     logging.getLogger("imagerouter_mcp").setLevel(logging.INFO)
     for handler in logging.getLogger().handlers:
         handler.setFormatter(JsonFormatter(filter(None, secrets)))

@@ -33,19 +33,21 @@ async def moving_in(apps: Apps) -> AsyncGenerator[None]:
 
 async def _move_in(apps: Apps) -> None:
     while True:
-        for person in await to_thread.run_sync(_waiting, apps.settings.data_dir):
-            known = await apps.find(person)
-            if known is None:
-                continue
-            async with apps.using(known) as app:
-                try:
-                    moved = await to_thread.run_sync(app.delivery.move_in)
-                except (OSError, ConfigurationError) as error:
-                    logger.warning("What waits for the object store still waits: %s", error)
-                    break
-            if moved:
-                logger.info("Moved %d files into the object store.", moved)
+        try:
+            for person in await to_thread.run_sync(_waiting, apps.settings.data_dir):
+                await _move_in_of(apps, person)
+        except (OSError, ConfigurationError) as error:
+            logger.warning("What waits for the object store still waits: %s", error)
         await anyio.sleep(LOOK_SECONDS)
+
+
+async def _move_in_of(apps: Apps, person: str) -> None:
+    known = await apps.find(person)
+    if known is None:
+        return
+    async with apps.using(known) as app:
+        if moved := await to_thread.run_sync(app.delivery.move_in):
+            logger.info("Moved %d files into the object store.", moved)
 
 
 def _waiting(data_dir: Path) -> list[str]:

@@ -65,7 +65,7 @@ def _lacking(app: App) -> list[str]:
     """Return what is missing to make a picture."""
     settings = app.settings
     checks: dict[str, Callable[[], object]] = {
-        "key": lambda: settings.key,
+        "key": lambda: settings.own_keys == "required" or settings.key,
         "gallery": app.gallery.check_writable,
         "output folder": lambda: prepare_folder(settings.output_dir) or True,
         "object store": app.files.check,

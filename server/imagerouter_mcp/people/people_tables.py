@@ -32,6 +32,14 @@ _MIGRATIONS = (
         name TEXT NOT NULL
     );
     """,
+    """
+    CREATE TABLE api_keys (             -- ImageRouter keys of people who pay themselves
+        person TEXT PRIMARY KEY REFERENCES people (id) ON DELETE CASCADE,
+        encrypted TEXT NOT NULL,        -- together with the person's id
+        stored_at BIGINT NOT NULL,
+        refused_at BIGINT               -- when ImageRouter refused it; it is out of use since
+    );
+    """,
 )
 
 PEOPLE = Schema(

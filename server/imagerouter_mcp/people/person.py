@@ -7,6 +7,8 @@ from dataclasses import dataclass
 PERSON_ID = re.compile(r"p_[0-9a-f]{20}")
 """What the ids of people look like, but for that of local use."""
 _DIGITS = 20
+API_KEY_PAGE = "/api-key"
+"""The path of the page where a person stores an ImageRouter key of their own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,11 @@ class People:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @property
+    def database(self) -> Database:
+        """Where the register is."""
+        return self._database
+
     def close(self) -> None:
         """Close the database. The next method opens it again."""
         self._database.close()

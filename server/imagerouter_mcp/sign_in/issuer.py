@@ -124,8 +124,10 @@ class Issuer:
             answer = json.loads(body)
         except (ValueError, RecursionError):
             answer = None
-        if not isinstance(answer, dict) or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise IssuerUnavailableError(f"it answers with status {status} and not as it has to")
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise IssuerUnavailableError(f"it answers with status {status}")
+        if not isinstance(answer, dict):
+            raise IssuerUnavailableError(f"its answer, with status {status}, is not a JSON object")
         return status, cast("dict[str, Any]", answer)
 
     async def verify(self, token: str, audience: str) -> dict[str, Any]:
@@ -183,9 +185,11 @@ class Issuer:
             if now >= self._tried_at + AGAIN_SECONDS:
                 self._tried_at = now
                 try:
-                    self._documents = known = await self._fetched(now)
+                    self._documents = await self._fetched(now)
                 except IssuerUnavailableError as error:
                     self._failure = str(error)
+                else:
+                    return self._documents
             if known and now < known.fetched_at + KEPT_SECONDS:
                 return known
             raise IssuerUnavailableError(self._failure)

@@ -16,6 +16,7 @@ from imagerouter_mcp.tools.listed_models import (
     price_range,
     price_span,
 )
+from imagerouter_mcp.tools.offered_models import limits_of, offered
 from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.structured import tool_result
 
@@ -56,14 +57,16 @@ async def describe_model(*, model: ModelId, ctx: AppContext) -> Annotated[CallTo
     """Tell all about one model: sizes, prices, abilities, providers, alternatives. Free."""
     from imagerouter_mcp.generation.planning.model_choice import Need, instead, named
 
-    listing = await ctx.request_context.lifespan_context.present().catalogue.models()
+    app = ctx.request_context.lifespan_context.present()
+    listing, limits = await app.catalogue.models(), await limits_of(app)
+    permitted = offered(listing, limits)
     entry = named(model.strip(), listing).entry
     if entry is None:
         raise PlanError(
             f"{model[:100]!r} is not in ImageRouter's model list.",
-            instead(model, Need(), listing),
+            instead(model, Need(), permitted),
         )
-    others = _alternatives(entry, listing)
+    others = _alternatives(entry, permitted)
     special = entry.facts.does
     offers = [f"{name} {price_span(price)}" for name, price in entry.offers]
     described = DescribedModel(
@@ -73,6 +76,8 @@ async def describe_model(*, model: ModelId, ctx: AppContext) -> Annotated[CallTo
         uses_prompt=entry.takes_prompt if special else None,
     )
     notes = [listing.stale_note] if listing.stale_note else []
+    if not limits.permits(entry.id):
+        notes.append(f"This person may not use it, only models of the form {', '.join(limits.models)}.")
     lines = [
         model_line(entry),
         *(["It uses no prompt."] if special and not entry.takes_prompt else []),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from mcp.types import CallToolResult
 
-from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.errors import AuthenticationError, PlanError
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.people.person import LOCAL
 from imagerouter_mcp.tools.declare import READS, tool
@@ -44,12 +44,16 @@ class CreditsContent(TypedDict):
 async def get_credits(*, ctx: AppContext) -> Annotated[CallToolResult, CreditsContent]:
     """Tell the credits left, the balance and the limits of the API keys. Free."""
     app = ctx.request_context.lifespan_context.present()
-    if app.person != LOCAL:
+    payer = await app.payers.present()
+    if app.person != LOCAL and not payer.own:
         raise PlanError(
             "The account at ImageRouter belongs to the operator of this server.",
             "spending tells what is left of the person's own budget.",
         )
-    account = await app.client.credits(by_key=True)
+    try:
+        account = await payer.key.client.credits(by_key=True)
+    except AuthenticationError as error:
+        raise await payer.refused(error) from None
     note = credit_note(account, await app.catalogue.known())
     notes = [note] if note else []
     keys = account.usage_by_api_key or []

@@ -1,7 +1,7 @@
 """Resources: pictures, their records and the models, and completions of their names."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
 from mcp.server import MCPServer
@@ -16,9 +16,13 @@ from mcp.types import (
 from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import ImageRouterError, NotFoundError
 from imagerouter_mcp.tools.listed_models import listed_model
+from imagerouter_mcp.tools.offered_models import limits_of, offered
 from imagerouter_mcp.tools.prompts import SUGGESTED
 from imagerouter_mcp.tools.structured import as_json
 from imagerouter_mcp.wiring import App
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.api.catalogue import Listing
 
 _COMPLETIONS = 50
 _LONGEST_TYPED = 1000
@@ -81,7 +85,7 @@ def add_resources(server: MCPServer[Apps], apps: Apps) -> None:
         mime_type=_JSON,
     )
     async def models() -> str:  # pyright: ignore[reportUnusedFunction] - the server holds it
-        listing = await apps.present().catalogue.models()
+        listing = await _offered(apps.present())
         return json.dumps([as_json(listed_model(entry)) for entry in listing.models])
 
     @server.resource(
@@ -117,13 +121,17 @@ def _with_parts(record: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
+async def _offered(app: App) -> "Listing":
+    return offered(await app.catalogue.models(), await limits_of(app))
+
+
 async def _model(app: App, model_id: str) -> dict[str, Any]:
     from imagerouter_mcp.api.catalogue import closest_ids
 
     listing = await app.catalogue.models()
     entry = listing.meant(model_id)
     if entry is None:
-        near = closest_ids(listing, model_id)
+        near = closest_ids(offered(listing, await limits_of(app)), model_id)
         raise NotFoundError(
             f"There is no model {model_id[:100]!r} at ImageRouter.",
             f"Closest are {', '.join(near)}." if near else "Find models with search_models.",
@@ -144,10 +152,10 @@ async def _completions(app: App, argument: CompletionArgument) -> list[str]:
             handles = ["last", *(image.handle for record in records for image in record.images)]
             return [handle for handle in handles if handle.startswith(typed)]
         if argument.name in ("id", "model"):
-            return [entry.id for entry in search((await app.catalogue.models()).models, typed)]
+            return [entry.id for entry in search((await _offered(app)).models, typed)]
         if argument.name == "models":
             before, comma, last = argument.value.rpartition(",")
-            found = search((await app.catalogue.models()).models, last.strip().lower())
+            found = search((await _offered(app)).models, last.strip().lower())
             return [f"{before}{comma} {entry.id}" if comma else entry.id for entry in found]
     except ImageRouterError:
         return []

@@ -7,6 +7,7 @@ from pydantic import Field, WithJsonSchema
 
 from imagerouter_mcp.tools.declare import READS, tool
 from imagerouter_mcp.tools.listed_models import ModelsContent, listed_model, model_line
+from imagerouter_mcp.tools.offered_models import limits_of, offered, restriction_notes
 from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.structured import tool_result
 
@@ -55,8 +56,9 @@ async def search_models(
             "a size of an aspect_ratio.",
         )
     app = ctx.request_context.lifespan_context.present()
-    listing = await app.catalogue.models()
-    notes = [listing.stale_note] if listing.stale_note else []
+    limits = await limits_of(app)
+    listing = offered(await app.catalogue.models(), limits)
+    notes = [*([listing.stale_note] if listing.stale_note else []), *restriction_notes(limits)]
     popularity: tuple[str, ...] = ()
     if sort == "popularity" or not query:
         ranking = await app.popularity.ranking()

@@ -25,7 +25,7 @@ from imagerouter_mcp.errors import (
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation.calls.collect import Collector, plan_of
 from imagerouter_mcp.generation.calls.outcome import Finished, Pending
-from imagerouter_mcp.generation.calls.payer import Payer
+from imagerouter_mcp.generation.calls.payer import Payer, Payers
 from imagerouter_mcp.generation.calls.run import Runner
 from imagerouter_mcp.generation.calls.running import RunningCall
 from imagerouter_mcp.generation.handles import LastMade
@@ -53,7 +53,7 @@ class Calls:
         collector: Says what came of a call.
         sources: Returns what compares orders; called with the first order.
         runner: Returns what carries out calls; called with the first one.
-        payer: Returns whose key pays for what the present request asks for.
+        payers: Choose whose key pays.
         recount: Counts what was committed, once a call has ended; None where nobody needs the sum.
         repeats_are_meant: Whether a call that is repeated after its result was delivered asks for another
             one, because a person typed it.
@@ -65,7 +65,7 @@ class Calls:
         collector: Collector,
         sources: Callable[[], Sources],
         runner: Callable[[], Runner],
-        payer: Callable[[], Awaitable[Payer]],
+        payers: Payers,
         *,
         recount: Callable[[], None] | None = None,
         repeats_are_meant: bool = False,
@@ -74,7 +74,7 @@ class Calls:
         self._collector = collector
         self._sources = sources
         self._runner = runner
-        self._payer = payer
+        self._payers = payers
         self._recount = recount
         self._repeats_are_meant = repeats_are_meant
         self._running: dict[str, RunningCall] = {}
@@ -97,7 +97,7 @@ class Calls:
             ImageRouterError: There is no result; the message says whether money was spent.
         """
         until = anyio.current_time() + seconds
-        payer = await self._payer()
+        payer = await self._payers.present()
         order = replace(order, key=payer.key.fingerprint)
         pinned, fingerprint = await self._identified(order)
         call, joined = await self._begin_or_join(pinned, fingerprint, payer)
@@ -255,7 +255,7 @@ class Calls:
         orphans = await to_thread.run_sync(self._journal.adopt, known)
         for handle, entries in groupby(orphans, key=attrgetter("call")):
             left = list(entries)
-            call = RunningCall(handle, len(left), await self._payer())
+            call = RunningCall(handle, len(left), await self._payers.settling())
             call.sent = call.handed_off = True
             self._start(call, self._finish(left, call))
 

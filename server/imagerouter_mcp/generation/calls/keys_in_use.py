@@ -7,7 +7,9 @@ from pydantic import SecretStr
 
 from imagerouter_mcp.api.client import ImageRouterClient
 from imagerouter_mcp.api.rate import RateLimits
+from imagerouter_mcp.errors import AuthenticationError
 from imagerouter_mcp.generation.calls.pace import Pace
+from imagerouter_mcp.settings import KEYS_PAGE
 
 
 class KeyInUse:
@@ -50,6 +52,18 @@ class KeysInUse:
         if fingerprint == self._operators:
             return self.operator
         return self._own.get(fingerprint) or self._begin(key, fingerprint)
+
+    async def check(self, key: SecretStr) -> None:
+        """Ask the service whether it accepts a key, which costs nothing.
+
+        Raises:
+            ImageRouterError: It does not, or it cannot be asked.
+        """
+        try:
+            await self.of(key).client.check_key()
+        except AuthenticationError as error:
+            error.remedy = f"Copy it again from {KEYS_PAGE}. It was not stored."
+            raise
 
     def stop(self) -> None:
         """Send nothing more, with any key."""

@@ -159,7 +159,7 @@ class Planner:
                 choices[request.model] = choose_model(
                     request, listing, popular, preference, unread=self._catalogue.unread
                 )
-        check_permitted(limits, [choice.id for choice in choices.values()])
+        check_permitted(limits, [choice.id for choice in choices.values()], self._catalogue.peek())
         if order.tool == "compare_models":
             check_different(choices)
         return choices

@@ -2,9 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
-from imagerouter_mcp.errors import AuthenticationError
-from imagerouter_mcp.generation.calls.keys_in_use import KeyInUse
+from anyio import to_thread
+
+from imagerouter_mcp.errors import AuthenticationError, ConfigurationError
+from imagerouter_mcp.generation.calls.keys_in_use import KeyInUse, KeysInUse
+from imagerouter_mcp.people.api_keys import ApiKeys, StoredKey
+from imagerouter_mcp.people.person import LOCAL, Person
+from imagerouter_mcp.people.sent_key import sent_key
 
 
 async def _as_it_is(error: AuthenticationError) -> AuthenticationError:
@@ -27,3 +33,94 @@ class Payer:
     def own(self) -> bool:
         """Whether it is not the operator who pays."""
         return bool(self.key.fingerprint)
+
+
+class Payers:
+    """Chooses whose key pays for what one person asks for: the one in the request, their own, the operator's.
+
+    Args:
+        person: Who asks.
+        keys: Returns the keys in use.
+        stored: Keeps people's own keys; None where the operator pays for all.
+        required: Whether people must pay with their own keys.
+        page: The address where people store theirs; "" if they do not sign in with a browser.
+    """
+
+    def __init__(
+        self,
+        person: Person,
+        keys: Callable[[], KeysInUse],
+        stored: ApiKeys | None = None,
+        *,
+        required: bool = False,
+        page: str = "",
+    ) -> None:
+        self._person = person
+        self._keys = keys
+        self._stored = stored
+        self._required = required
+        self._page = page
+
+    async def present(self) -> Payer:
+        """Return whose key pays for what the present request asks for.
+
+        Raises:
+            ConfigurationError: The person must have a key of their own, or has one that cannot be used.
+        """
+        if sent := sent_key():
+            return Payer(self._keys().of(sent), self._sent_was_refused)
+        if self._person == LOCAL:
+            return Payer(self._keys().operator)
+        stored = await to_thread.run_sync(self._stored.find, self._person.id) if self._stored else None
+        if stored is None and self._required:
+            raise ConfigurationError(
+                "Everybody pays with their own ImageRouter key on this server, and this person has none.",
+                self._next_step,
+            )
+        if stored is None:
+            return Payer(self._keys().operator, _operators_was_refused)
+        if stored.refused:
+            raise ConfigurationError(
+                "This person's own API key is out of use: ImageRouter refused it. No other key pays instead.",
+                self._next_step,
+            )
+        if stored.key is None:
+            raise ConfigurationError(
+                "This person's own ImageRouter key cannot be decrypted. No other key pays instead.",
+                self._next_step,
+            )
+        return Payer(self._keys().of(stored.key), partial(self._stored_was_refused, stored))
+
+    async def settling(self) -> Payer:
+        """Return whose key is removed from answers that a server left behind; nothing is sent with it."""
+        try:
+            return await self.present()
+        except ConfigurationError:
+            return Payer(self._keys().operator)
+
+    @property
+    def _next_step(self) -> str:
+        by_themselves = f"store a working key at {self._page} (signed in), or " if self._page else ""
+        return (
+            f"They can {by_themselves}have the operator store one (imagerouter-mcp people keys set), or send "
+            "one in the header X-Api-Key."
+        )
+
+    async def _stored_was_refused(self, stored: StoredKey, error: AuthenticationError) -> AuthenticationError:
+        """Put a stored key out of use."""
+        if self._stored:
+            await to_thread.run_sync(self._stored.refuse, self._person.id, stored)
+        error.remedy = f"It is this person's own key, which is out of use from now on. {self._next_step}"
+        return error
+
+    async def _sent_was_refused(self, error: AuthenticationError) -> AuthenticationError:
+        error.remedy = (
+            "The request brought this key in its header X-Api-Key: send one that works. No other key pays "
+            "instead."
+        )
+        return error
+
+
+async def _operators_was_refused(error: AuthenticationError) -> AuthenticationError:
+    error.remedy = "It is the key of this server's operator: tell them to replace it."
+    return error

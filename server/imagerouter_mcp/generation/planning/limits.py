@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from imagerouter_mcp.api.catalogue import Listing, closest_ids
 from imagerouter_mcp.errors import BudgetError
+from imagerouter_mcp.generation.planning.model_choice import is_choosable
 from imagerouter_mcp.generation.planning.plan import Plan
 from imagerouter_mcp.generation.planning.request import ANY_PRICE, Kind, Order
 from imagerouter_mcp.money import Exceeded, dollars
@@ -12,6 +14,7 @@ from imagerouter_mcp.settings import Settings
 
 MOST_A_CALL: dict[Kind, Decimal] = {"image": Decimal("1.00"), "video": Decimal("5.00")}
 """USD that one call may cost if `IMAGEROUTER_MAX_COST_USD` is not set."""
+_ANY_PERMITTED = "Choose one of those (search_models)"
 _OPERATOR_RAISES = "the operator of this server can raise it (imagerouter-mcp people limit)"
 
 
@@ -60,8 +63,13 @@ def check_order(
     return [plan.estimate.high if plan.estimate else share for plan in plans]
 
 
-def check_permitted(limits: Limits, models: Iterable[str]) -> None:
+def check_permitted(limits: Limits, models: Iterable[str], listing: Listing | None) -> None:
     """Check that a person may use all of some models.
+
+    Args:
+        limits: The person's.
+        models: Their ids.
+        listing: The model list, for naming others; None if it could not be read.
 
     Raises:
         BudgetError: The operator does not let them use one.
@@ -70,8 +78,21 @@ def check_permitted(limits: Limits, models: Iterable[str]) -> None:
         if not limits.permits(model):
             raise BudgetError(
                 f"This person may not use {model}, only models of the form {', '.join(limits.models)}.",
-                "Choose one of those (search_models), or ask the operator of this server.",
+                f"{_permitted_instead(limits, model, listing)}, or ask the operator of this server.",
             )
+
+
+def _permitted_instead(limits: Limits, model: str, listing: Listing | None) -> str:
+    """Return which models to use, as the beginning of a sentence."""
+    if listing is None:
+        return _ANY_PERMITTED
+    permitted, refused = listing.restricted(limits.permits), listing.find(model)
+    near = closest_ids(permitted, model) or [
+        entry.id
+        for entry in permitted.models
+        if is_choosable(entry) and (refused is None or entry.output == refused.output)
+    ]
+    return f"Choose one of those, such as {', '.join(near[:3])}" if near else _ANY_PERMITTED
 
 
 def does_not_fit(exceeded: Exceeded, plans: Sequence[Plan], wanted: Decimal) -> BudgetError:

@@ -90,7 +90,7 @@ class OpenIdRoutes:
             return notice_page(
                 403,
                 f"{name} did not sign you in",
-                f"As this server sees it, {error}. Begin again in your app.",
+                f"This is what went wrong: {error}. Begin again in your app.",
             )
         known_as = verified_address(claims) or vouched_name(claims) or claims["sub"]
         if not self._provider.lets_in(claims):
@@ -114,7 +114,7 @@ class OpenIdRoutes:
     def _unavailable(self, error: IssuerUnavailableError) -> Response:
         return notice_page(
             503,
-            f"{self._provider.name} cannot be asked",
-            f"As this server sees it, {error}. Try again in a minute. If it stays so, tell whoever runs this "
-            "server.",
+            f"{self._provider.name} cannot be reached",
+            f"This server cannot sign you in there: {error}. Try again in a minute. If it stays so, tell "
+            "whoever runs this server.",
         )

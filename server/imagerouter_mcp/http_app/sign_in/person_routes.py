@@ -11,6 +11,7 @@ from starlette.routing import Route
 from imagerouter_mcp.http_app.exposure import MCP_PATH, STUDIO_CLIENT
 from imagerouter_mcp.http_app.sign_in.cookies import Cookies
 from imagerouter_mcp.http_app.sign_in.limit import Limit
+from imagerouter_mcp.http_app.sign_in.own_key_pages import OwnKeyPages
 from imagerouter_mcp.http_app.sign_in.pages import notice_page, page, shown_if
 from imagerouter_mcp.http_app.sign_in.provider import AuthorizationServer
 from imagerouter_mcp.http_app.sign_in.registered_client import (
@@ -43,6 +44,7 @@ class PersonRoutes:
         cookies: Binds requests to browsers, and browsers to people.
         name_of: Names people.
         provider: What people call the provider at which they can sign in too; None if there is none.
+        own_keys: Asks people for ImageRouter keys of their own; None where the operator pays for all.
     """
 
     def __init__(
@@ -54,12 +56,14 @@ class PersonRoutes:
         name_of: NameOf,
         *,
         provider: str | None,
+        own_keys: OwnKeyPages | None = None,
     ) -> None:
         self._sign_in = sign_in
         self._server = server
         self._issuer = issuer
         self._cookies = cookies
         self._name_of = name_of
+        self._own_keys = own_keys
         self._provider = provider
         self._codes = Limit(CODES_PER_SECOND)
         self.routes = [
@@ -69,6 +73,7 @@ class PersonRoutes:
             Route(SIGN_IN_PAGE, self._accept, methods=["POST"]),
             Route(INVITATION, self._show_sign_in, methods=["GET"]),
             Route(SIGN_OUT, self._sign_out, methods=["POST"]),
+            *(own_keys.routes(self) if own_keys else ()),
         ]
 
     async def person(self, request: Request) -> tuple[str, str] | None:
@@ -97,6 +102,8 @@ class PersonRoutes:
             return RedirectResponse(_with_request(SIGN_IN_PAGE, handle), _SEE_OTHER)
         if asked.by_own_page:
             return await self._decided(request, handle, person[0])
+        if self._own_keys and (way := await self._own_keys.ask(request, person[0], handle)):
+            return way
         client = await self._server.get_client(asked.client)
         return over() if client is None else _consent_page(client, asked, person[1], handle)
 
@@ -136,7 +143,11 @@ class PersonRoutes:
         person = await self.person(request)
         if person and request.url.path == SIGN_IN_PAGE:
             return page(
-                "signed_in", title="You are signed in", name=person[1], address=self._issuer + MCP_PATH
+                "signed_in",
+                title="You are signed in",
+                name=person[1],
+                address=self._issuer + MCP_PATH,
+                own_key=shown_if(self._own_keys),
             )
         return self._sign_in_page(handle, opened=request.url.path == INVITATION)
 

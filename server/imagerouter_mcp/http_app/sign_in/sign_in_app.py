@@ -15,6 +15,7 @@ from imagerouter_mcp.http_app.sign_in.limit import Limit
 from imagerouter_mcp.http_app.sign_in.metadata_routes import metadata_routes, resource_routes
 from imagerouter_mcp.http_app.sign_in.oauth_routes import oauth_routes
 from imagerouter_mcp.http_app.sign_in.openid_routes import OpenIdRoutes
+from imagerouter_mcp.http_app.sign_in.own_key_pages import OwnKeyPages
 from imagerouter_mcp.http_app.sign_in.pages import file_routes
 from imagerouter_mcp.http_app.sign_in.person_routes import NameOf, PersonRoutes
 from imagerouter_mcp.http_app.sign_in.provider import AuthorizationServer, SecretOf
@@ -81,7 +82,9 @@ def _routes(apps: Apps, links: Links) -> list[Route]:
     server = AuthorizationServer(shared.sign_in, issuer + MCP_PATH, _secrets(links))
     provider = OpenIdProvider(shared.issuer, shared.settings, issuer + CALLBACK) if shared.issuer else None
     provided = provider.name if provider else None
-    persons = PersonRoutes(shared.sign_in, server, issuer, cookies, _names(apps), provider=provided)
+    persons = PersonRoutes(
+        shared.sign_in, server, issuer, cookies, _names(apps), provider=provided, own_keys=_own_keys(apps)
+    )
     routes = [
         *metadata_routes(issuer),
         *oauth_routes(server, issuer, issuer + MCP_PATH, cookies),
@@ -96,6 +99,13 @@ def _routes(apps: Apps, links: Links) -> list[Route]:
 
 def _secrets(links: Links) -> SecretOf:
     return lambda client: links.derive(f"client secret\n{client}").hex()
+
+
+def _own_keys(apps: Apps) -> OwnKeyPages | None:
+    shared = apps.operator.shared
+    if shared.api_keys is None:
+        return None
+    return OwnKeyPages(shared.api_keys, lambda: shared.keys, required=apps.settings.own_keys == "required")
 
 
 def _names(apps: Apps) -> NameOf:

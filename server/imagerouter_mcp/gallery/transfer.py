@@ -1,0 +1,189 @@
+"""Copy a gallery from its file into another database, and its files into an object store.
+
+Files come first, each read back and compared. The records follow in one transaction, so a gallery is there
+whole or not at all, and whoever is killed in between runs it again. Nothing at the source is changed.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from imagerouter_mcp.database.schema import Connection, Database
+from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.gallery.kept_files import KeptFiles
+
+_AT_ONCE = 500
+"""Rows that are sent together."""
+TABLES = {
+    "generations": "handle, created_at, prompt, revised_prompt, model, parameters, sources, cost_usd,"
+    " latency_ms, words",
+    "journal": "handle, call, fingerprint, owner, state, delivered, created_at, ended_at, prompt, model,"
+    " reserved_usd, job, notes, error, own_key",
+    "deleted": "handle, deleted_at",
+    "spent": "quarter, model, certain, own_key, micro_usd, results",
+}
+"""What is copied as it is, in this order; `images` follow their generations."""
+OF_ITS_DATABASE = {"id", "generation_id", "clock", "ended_uptime"}
+"""Columns that mean something in one database only."""
+IMAGE = "handle, position, path, url, media_type, width, height, bytes, seconds, original_of, finishing"
+_TRUTHS = {"delivered", "certain", "own_key"}
+_AMOUNTS = {"cost_usd", "reserved_usd"}
+_NUMBERS = {"created_at", "ended_at", "deleted_at", "latency_ms", "position", "width", "height", "bytes"} | {
+    *("seconds", "quarter", "micro_usd", "results")
+}
+
+
+@dataclass(slots=True)
+class Transferred:
+    """What was copied.
+
+    Attributes:
+        rows: How many rows of each table.
+        files: How many files are in the object store now.
+        bytes: Their size together.
+        left: A sentence for everything that could not be copied.
+    """
+
+    rows: dict[str, int] = field(default_factory=dict[str, int])
+    files: int = 0
+    bytes: int = 0
+    left: list[str] = field(default_factory=list[str])
+
+
+def transfer_gallery(source: Database, target: Database, kept: KeptFiles) -> Transferred | None:
+    """Copy a gallery; return None if the target has one already, which stays as it is.
+
+    Args:
+        source: Its database.
+        target: The same person's, elsewhere.
+        kept: Keeps the files; without an object store they stay where they are.
+
+    Raises:
+        ConfigurationError: A database cannot be used, or the object store takes nothing.
+    """
+    done = Transferred()
+    if _has_rows(target):
+        return None
+    keys = _put_files(source, kept, done) if kept.objects else {}
+    with source.reading() as reading, target.writing() as writing:
+        for table, columns in TABLES.items():
+            if table == "spent":  # what was deleted is in these sums too, and the rows above have filled them
+                writing.execute("DELETE FROM spent")
+            done.rows[table] = _copy(reading, writing, table, columns, done)
+            if table == "generations":
+                done.rows["images"] = _copy_images(reading, writing, keys, done)
+    return done
+
+
+def untransferred(source: Database, target: Database) -> int:
+    """Return how many generations of a gallery the target does not have, such as later ones."""
+    with source.reading() as reading, target.reading() as there:
+        found = {handle for (handle,) in reading.execute("SELECT handle FROM generations")}
+        found -= {handle for (handle,) in there.execute("SELECT handle FROM generations")}
+        return len(found - {handle for (handle,) in there.execute("SELECT handle FROM deleted")})
+
+
+def _has_rows(target: Database) -> bool:
+    with target.reading() as connection:
+        return any(connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in TABLES)  # noqa: S608 - our own words
+
+
+def _put_files(source: Database, kept: KeptFiles, done: Transferred) -> dict[str, Path]:
+    """Put all files that are there into the object store; return the key of each, by its picture's handle."""
+    keys: dict[str, Path] = {}
+    with source.reading() as connection:
+        found = connection.execute("SELECT handle, path, bytes FROM images WHERE path IS NOT NULL").fetchall()
+    for handle, stored, _ in found:
+        path = Path(os.fsdecode(stored))
+        if not path.is_file():
+            done.left.append(f"The file of {handle} is not at {path}.")
+            continue
+        try:
+            keys[handle] = kept.put(path, handle)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The file of {handle} could not be put into the object store: {error.strerror or error}.",
+                "Run it again: what is there already is not sent again.",
+            ) from None
+        done.files += 1
+        done.bytes += path.stat().st_size
+    return keys
+
+
+def _copy(reading: Connection, writing: Connection, table: str, columns: str, done: Transferred) -> int:
+    order = "quarter" if table == "spent" else "id"
+    rows = reading.execute(f"SELECT {columns} FROM {table} ORDER BY {order}")  # noqa: S608 - our own words
+    names = columns.split(", ")
+    places = ", ".join("?" * len(names))
+    insert = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608 - our own words
+    return _write(writing, insert, _readable(names, rows, table, done))
+
+
+def _copy_images(reading: Connection, writing: Connection, keys: dict[str, Path], done: Transferred) -> int:
+    rows = reading.execute(
+        f"SELECT {IMAGE}, generations.handle AS generation FROM images JOIN generations"  # noqa: S608 - our own words
+        " ON generations.id = generation_id ORDER BY generation_id, position".replace(
+            "handle, ", "images.handle, ", 1
+        )
+    )
+    names = [*IMAGE.split(", "), "generation"]
+    places = ", ".join(f"?{place + 1}" for place in range(len(names) - 1))
+    insert = (
+        f"INSERT INTO images ({IMAGE}, generation_id) SELECT {places}, id FROM generations"  # noqa: S608 - our own words
+        f" WHERE handle = ?{len(names)}"
+    )
+    path = names.index("path")
+    moved = (
+        (*row[:path], os.fsencode(keys[row[0]]) if row[0] in keys else row[path], *row[path + 1 :])
+        for row in _readable(names, rows, "images", done)
+    )
+    return _write(writing, insert, moved)
+
+
+def _write(writing: Connection, insert: str, rows: Iterator[Sequence[Any]]) -> int:
+    count = 0
+    while batch := list(islice(rows, _AT_ONCE)):
+        writing.executemany(insert, batch)
+        count += len(batch)
+    return count
+
+
+def _readable(
+    names: Sequence[str], rows: Iterable[Sequence[Any]], table: str, done: Transferred
+) -> Iterator[Sequence[Any]]:
+    """Yield rows as every database takes them; name those that are damaged."""
+    for row in rows:
+        try:
+            yield [_value(name, value) for name, value in zip(names, row, strict=True)]
+        except (TypeError, ValueError, InvalidOperation):
+            done.left.append(f"A row of {table} is damaged and was left out: {str(row[0])[:40]!r}.")
+
+
+def _value(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever a damaged file has
+    """Return a value in its column's type.
+
+    Raises:
+        TypeError: It is of another kind.
+        ValueError: It does not read as one.
+        InvalidOperation: It is no amount.
+    """
+    if value is None:
+        return None
+    if name in _TRUTHS:
+        return bool(value)
+    if name in _AMOUNTS:
+        return str(Decimal(value))
+    if name in _NUMBERS:
+        return value + 0
+    if name == "path":
+        return bytes(value)
+    if name == "error":
+        json.loads(value)
+    if not isinstance(value, str):
+        raise TypeError
+    return value

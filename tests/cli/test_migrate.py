@@ -1,0 +1,214 @@
+"""`imagerouter-mcp migrate` copies galleries into PostgreSQL and an object store, whole or not at all."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from anyio import to_thread
+from mcp import Client
+from pydantic import SecretStr
+
+from imagerouter_mcp.gallery.days import today
+from imagerouter_mcp.gallery.entries import MADE_HERE, Metadata, Record, StoredImage
+from imagerouter_mcp.gallery.owners import Owners
+from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.gallery.tables import gallery_database
+from imagerouter_mcp.gallery.transfer import IMAGE, OF_ITS_DATABASE, TABLES
+from imagerouter_mcp.people.person import Person
+from imagerouter_mcp.people.register import BY_OPERATOR, open_register
+from imagerouter_mcp.server import build_server
+from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import App, open_app
+from support.object_store import BUCKET, SeaweedFS, new_prefix
+
+if TYPE_CHECKING:
+    from support.postgres import Cluster
+
+FOX = {"prompt": "A fox", "model": "openai/gpt-image-1.5", "size": "256x256"}
+
+
+class Move:
+    """The command, run as the operator would, and what it moved to."""
+
+    def __init__(self, settings: Settings, url: str, store: SeaweedFS, prefix: str) -> None:
+        moved = {"database_url": SecretStr(url), "object_store": f"s3://{BUCKET}/{prefix}"}
+        folder = settings.data_dir.parent / "elsewhere"
+        own = {"data_dir": folder / "data", "output_dir": folder / "pictures"}
+        self.target = settings.model_copy(update=moved | own)
+        self._environment = os.environ | {
+            **store.environment(prefix),
+            "IMAGEROUTER_DATABASE_URL": url,
+            "IMAGEROUTER_DATA_DIR": str(settings.data_dir),
+            "IMAGEROUTER_OUTPUT_DIR": str(settings.output_dir),
+        }
+
+    def start(self) -> "subprocess.Popen[str]":
+        """Start the command."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "imagerouter_mcp", "migrate"],
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self) -> tuple[int, str]:
+        """Run the command; return its status and what it said."""
+        process = self.start()
+        said, _ = process.communicate(timeout=120)
+        return process.returncode, said
+
+
+@pytest.fixture
+def move(
+    settings: Settings, postgres: "Cluster", object_store: SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> Move:
+    for name, value in object_store.credentials().items():
+        monkeypatch.setenv(name, value)
+    return Move(settings, postgres.new_database(), object_store, new_prefix())
+
+
+def add_anna(settings: Settings) -> Person:
+    with closing(open_register(settings)) as people:
+        return people.add(BY_OPERATOR, "anna", "Anna")
+
+
+def filled(settings: Settings, pictures: int) -> list[Record]:
+    """Write pictures into a gallery, of 50 kB each."""
+    settings.output_dir.mkdir(parents=True, exist_ok=True)
+    with closing(gallery_database(settings.data_dir)) as database:
+        return [_add(Gallery(database), settings.output_dir / f"{number}.png") for number in range(pictures)]
+
+
+def _add(gallery: Gallery, file: Path) -> Record:
+    file.write_bytes(os.urandom(50_000))
+    image = StoredImage(path=file, bytes=50_000, media_type="image/png")
+    return gallery.add(Metadata(prompt=file.stem, model=MADE_HERE, cost_usd=Decimal("0.01")), [image])
+
+
+@contextmanager
+def opened(settings: Settings) -> Generator[App]:
+    """Open an App in a test that is not a coroutine."""
+    app = App(settings)
+    yield app
+    if app.shared.postgres:
+        app.shared.postgres.close()
+
+
+def contents(app: App) -> dict[str, bytes]:
+    """Return the bytes of each picture and original of a gallery."""
+    records = app.gallery.list(None, 1000)
+    images = [image for record in records for image in (*record.images, *record.originals)]
+    return {
+        image.handle: app.files.bring(image.path).read_bytes()
+        for image in images
+        if image.path and image.here
+    }
+
+
+def spent(app: App) -> Decimal:
+    return app.ledger.committed(today(), today())
+
+
+async def test_everything_is_there_afterwards_and_nothing_is_gone_at_the_source(
+    settings: Settings, move: Move
+) -> None:
+    anna = add_anna(settings)
+    filled(settings.for_person(anna.id), 2)
+    async with open_app(settings) as before:
+        async with Client(build_server(before)) as client:
+            await client.call_tool("generate_image", FOX)
+            await client.call_tool("generate_image", {**FOX, "size": "300x200"})
+            gone = await client.call_tool("generate_image", {**FOX, "prompt": "An owl"})
+        content: dict[str, Any] = gone.structured_content or {}
+        deleted = str(content["images"][0]["handle"])
+        await to_thread.run_sync(before.deletion.delete, [deleted])
+        files, records, paid = contents(before), before.gallery.list(None, 100), spent(before)
+        entries = before.journal.unfinished(100)
+    status, said = await to_thread.run_sync(move.run)
+    assert status == 0, said
+    assert "local: 2 generations" in said
+    assert "Anna: 2 generations" in said
+
+    async with open_app(move.target) as after:
+        assert contents(after) == files
+        moved = after.gallery.list(None, 100)
+        assert [each.generation for each in moved] == [each.generation for each in records]
+        assert [each.prompt for each in moved] == [each.prompt for each in records]
+        assert spent(after) == paid > 0, "what was deleted was paid for all the same"
+        assert after.journal.unfinished(100) == entries
+        assert after.gallery.was_deleted(deleted)
+        assert len(contents(after.for_person(anna))) == 2
+        with closing(open_register(move.target)) as people:
+            assert people.named("Anna") == anna
+    async with open_app(settings) as source:
+        assert contents(source) == files
+    status, said = await to_thread.run_sync(move.run)
+    assert (status, said.count("was moved before")) == (0, 2), said
+
+
+def test_every_column_of_a_gallery_is_copied(tmp_path: Path) -> None:
+    with closing(gallery_database(tmp_path)) as database, database.reading() as connection:
+        for table, columns in {**TABLES, "images": IMAGE}.items():
+            there = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+            assert set(columns.split(", ")) == there - OF_ITS_DATABASE
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        assert {name for (name,) in tables if not name.startswith("sqlite")} == {*TABLES, "images"}
+
+
+@pytest.mark.long
+def test_what_it_cannot_take_is_named_and_the_rest_is_taken(settings: Settings, move: Move) -> None:
+    first, second = filled(settings, 2)
+    assert first.images[0].path
+    first.images[0].path.unlink()
+    with closing(gallery_database(settings.data_dir)) as database, database.writing() as connection:
+        connection.execute("INSERT INTO deleted (handle, deleted_at) VALUES ('img_1', 'yesterday')")
+    status, said = move.run()
+    assert status == 1
+    assert f"The file of {first.images[0].handle} is not at" in said
+    assert "A row of deleted is damaged and was left out: 'img_1'" in said
+    with opened(move.target) as app:
+        assert app.gallery.count() == 2
+        assert list(contents(app)) == [second.images[0].handle]
+
+
+@pytest.mark.long
+def test_it_waits_for_the_end_of_what_is_at_work(settings: Settings, move: Move) -> None:
+    filled(settings, 1)
+    at_work = Owners(settings.data_dir / "running")
+    at_work.hold()
+    status, said = move.run()
+    assert status != 0
+    assert "A server is at work" in said
+    assert "Nothing was moved" in said
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_at_any_moment_it_is_run_again_and_nothing_is_missing_or_twice(
+    settings: Settings, move: Move, seed: int
+) -> None:
+    records = filled(settings, 400)
+    chance = random.Random(seed)  # noqa: S311 - when to kill
+    for _ in range(8):
+        process = move.start()
+        time.sleep(chance.uniform(0.2, 4))  # any moment
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        with opened(move.target) as app:
+            assert app.gallery.count() in (0, 400), "a gallery is there whole or not at all"
+    status, said = move.run()
+    assert status == 0, said
+    with opened(move.target) as app:
+        found = {each.generation: each.images[0].handle for each in app.gallery.list(None, 1000)}
+        assert found == {each.generation: each.images[0].handle for each in records}
+        assert len(contents(app)) == 400
