@@ -1,7 +1,7 @@
 """`imagerouter-mcp people`, while a server runs."""
 
 import json
-import subprocess
+import os
 from contextlib import closing
 from pathlib import Path
 
@@ -10,9 +10,11 @@ import httpx
 import pytest
 
 from imagerouter_mcp.people.register import open_register
+from imagerouter_mcp.sandbox.service.accounts import UNKNOWN_KEY
 from imagerouter_mcp.settings import Settings
 from support.http_in_process import served
 from support.http_serving import COMMAND, bare_environment
+from support.object_store import BUCKET, SeaweedFS, new_prefix
 from support.people import let_in
 
 FOX = {"prompt": "A fox", "model": "test/test"}
@@ -23,15 +25,19 @@ def team(settings: Settings) -> Settings:
     return settings.model_copy(update={"people": True, "remote": True})
 
 
-async def people(settings: Settings, *words: str) -> tuple[int, str]:
-    """Type a command; its exit status, and what it says."""
+async def people(settings: Settings, *words: str, given: str = "") -> tuple[int, str]:
+    """Type a command, and what it asks for; return its exit status, and what it says."""
     environment = {
         **bare_environment(settings.data_dir.parent),
         "IMAGEROUTER_DATA_DIR": str(settings.data_dir),
         "IMAGEROUTER_OUTPUT_DIR": str(settings.output_dir),
+        "IMAGEROUTER_BASE_URL": settings.base_url,
+        "IMAGEROUTER_KEY_SECRETS": "a-secret-of-these-tests-0123456789abcdef",
+        "IMAGEROUTER_OBJECT_STORE": settings.object_store or "",
+        **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},
     }
     done = await anyio.run_process(
-        [*COMMAND, "people", *words], env=environment, check=False, stdin=subprocess.DEVNULL
+        [*COMMAND, "people", *words], env=environment, check=False, input=given.encode()
     )
     return done.returncode, (done.stdout + done.stderr).decode()
 
@@ -53,6 +59,25 @@ async def test_whoever_is_added_is_known_at_once_and_limited_from_the_next_call_
         status, told = await people(team, "list")
         assert "Anna Berg" in told
         assert "$0.50 a day" in told
+
+
+async def test_the_operator_stores_a_key_for_a_person_that_is_tried_and_never_shown(
+    team: Settings, tmp_path: Path
+) -> None:
+    with closing(open_register(team)) as register:
+        register.add("operator", "Anna", "Anna")
+    own = "annas-own-key-".ljust(64, "7")
+    status, told = await people(team, "keys", "set", "anna", given=UNKNOWN_KEY)
+    assert (status, "It was not stored." in told, UNKNOWN_KEY in told) == (1, True, False)
+    status, told = await people(team, "keys", "set", "anna", given=own)
+    assert (status, "Anna has a key that ends in …7777." in told, own in told) == (0, True, False)
+    assert await people(team, "keys", "list") == (0, "Anna · a key that ends in …7777\n")
+    status, _ = await people(team, "remove", "Anna", "--yes", "--export", str(tmp_path / "copy"))
+    assert status == 0
+    copied = b"".join(path.read_bytes() for path in (tmp_path / "copy").rglob("*") if path.is_file())
+    kept = b"".join(path.read_bytes() for path in team.data_dir.rglob("people.sqlite3*"))
+    assert own[:20].encode() not in copied + kept
+    assert b"gAAAA" not in copied
 
 
 async def test_whoever_a_provider_vouched_for_stays_out_after_they_are_removed_until_allowed(
@@ -88,3 +113,27 @@ async def test_whoever_is_removed_leaves_nothing_but_the_copy(team: Settings, tm
     assert record["images"][0]["handle"] == picture["handle"]
     (copied,) = (tmp_path / "copy" / "pictures").iterdir()
     assert copied.stat().st_size == picture["bytes"]
+
+
+@pytest.mark.long
+async def test_whoever_is_removed_leaves_nothing_in_an_object_store_either(
+    team: Settings, tmp_path: Path, object_store: SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in object_store.credentials().items():
+        monkeypatch.setenv(name, value)
+    prefix = new_prefix()
+    team = team.model_copy(update={"object_store": f"s3://{BUCKET}/{prefix}"})
+    async with served(team) as (links, _):
+        async with (
+            let_in(team, links.base_url, "Anna") as anna,
+            let_in(team, links.base_url, "Ben") as ben,
+        ):
+            (picture,) = (await anna.call("generate_image", **FOX))["structured_content"]["images"]
+            await ben.call("generate_image", **FOX)
+        copy = tmp_path / "copy"
+        status, told = await people(team, "remove", "Anna", "--yes", "--export", str(copy))
+        assert status == 0, told
+    (copied,) = (each for each in (copy / "pictures").rglob("*") if each.is_file())
+    assert copied.stat().st_size == picture["bytes"]
+    (left,) = (key for key in object_store.keys(prefix) if "/pictures/" in key)
+    assert f"/people/{ben.settings.data_dir.name}/" in left

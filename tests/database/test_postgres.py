@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 from imagerouter_mcp.database.leases import Leases
 from imagerouter_mcp.database.postgres import PostgresDatabase, PostgresServer
@@ -18,9 +19,14 @@ from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import Metadata, Reservation, StoredImage
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.ledger import Ledger
+from imagerouter_mcp.gallery.postgres_tables import EVERYBODY
 from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.gallery.spent_by_all import committed_by_all
 from imagerouter_mcp.gallery.tables import SCHEMA
 from imagerouter_mcp.money import Budget, Exceeded
+from imagerouter_mcp.people.api_keys import ApiKeys
+from imagerouter_mcp.people.register import open_register
+from imagerouter_mcp.settings import Settings
 from support.postgres import ROLE, SUPERUSER, Cluster, Galleries
 
 TABLES = ("generations", "images", "journal", "deleted", "spent", "changes")
@@ -105,6 +111,24 @@ def test_every_table_of_the_gallery_is_held_apart(postgres: Cluster) -> None:
             " AND NOT (relrowsecurity AND relforcerowsecurity)"
         ).fetchall()
     assert {name for (name,) in open_to_all} == {"replicas", "schema_versions"}
+
+
+def test_the_operator_reads_the_sums_of_all_at_once_and_nothing_else_of_anybody(
+    postgres: Cluster, lease: Callable[..., Leases]
+) -> None:
+    with closing(PostgresServer(postgres.new_database())) as server:
+        people = {name: PostgresDatabase(server, SCHEMA, name) for name in ("p_1", "p_2")}
+        for database in people.values():
+            journal = Journal(database, lease())
+            journal.record(work(journal), [StoredImage(url="https://x")], (), RESULT)
+        work(Journal(people["p_2"], lease()), "another")
+        sums = committed_by_all(server, today(), today())
+        assert sums == {"p_1": Decimal("0.01"), "p_2": Decimal("0.05")}
+        assert sums == {name: Ledger(database).committed(today()) for name, database in people.items()}
+        with PostgresDatabase(server, SCHEMA, EVERYBODY).reading() as connection:
+            for table in ("generations", "images", "deleted", "changes"):
+                assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table  # noqa: S608 - our own words
+            assert connection.execute("SELECT count(*) FROM journal").fetchone() == (1,)
 
 
 def test_two_people_may_have_the_same_handle(galleries: Galleries, tmp_path: Path) -> None:
@@ -261,3 +285,25 @@ def test_a_newer_version_is_left_as_it_is(postgres: Cluster) -> None:
         database = PostgresDatabase(older, Schema("letters", newer.migrations[:1], ""))
         with pytest.raises(ConfigurationError, match="was written by a newer version"), database.reading():
             pass
+
+
+def test_peoples_own_api_keys_are_there_for_every_server_and_bound_to_their_people(postgres: Cluster) -> None:
+    settings = Settings(database_url=SecretStr(postgres.url))
+    older, newer = (SecretStr(f"{each}-secret-0123456789abcdef0123456789") for each in ("older", "newer"))
+    with closing(open_register(settings)) as one, closing(open_register(settings)) as two:
+        anna, ben = (one.add("operator", name, name) for name in ("Anna of keys", "Ben of keys"))
+        keys, elsewhere = ApiKeys(one.database, [older]), ApiKeys(two.database, [newer, older])
+        keys.store(anna.id, SecretStr("a key"))
+        assert elsewhere.rotate() == (1, [])
+        found = ApiKeys(two.database, [newer]).find(anna.id)
+        assert found
+        assert found.key == SecretStr("a key")
+        elsewhere.refuse(anna.id, found)
+        with two.database.writing() as connection:
+            connection.execute("UPDATE api_keys SET person = ?", (ben.id,))
+        moved = elsewhere.find(ben.id)
+        assert moved
+        assert (moved.key, moved.refused) == (None, True)
+        two.remove(ben)
+        assert keys.unreadable() == (0, 0)
+        two.remove(anna)

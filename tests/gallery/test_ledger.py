@@ -117,7 +117,7 @@ def test_the_sums_agree_with_the_records_whatever_happens_to_these(
     chance = random.Random(1)  # noqa: S311 - amounts, not secrets
     journal = Journal(any_database, galleries.owners(tmp_path))
     for number in range(40):
-        ((handle,), _) = journal.begin(f"call {number}", [FOX], again=True)
+        ((handle,), _) = journal.begin(f"call {number}", [FOX], again=True, own_key=number % 5 < 2)
         usd = Decimal(chance.randrange(10**12)).scaleb(-6)
         journal.reserve([Reservation(handle=handle, model=f"m/{number % 3}", usd=usd, plan="")])
         error = {
@@ -150,17 +150,36 @@ def test_the_sums_agree_with_the_records_whatever_happens_to_these(
         assert connection.execute("SELECT * FROM spent").fetchall() == before, "it was paid for all the same"
 
 
+def test_what_a_persons_own_key_pays_counts_in_their_budgets_but_not_in_that_of_all(
+    any_database: Database, tmp_path: Path, galleries: Galleries
+) -> None:
+    journal, ledger = Journal(any_database, galleries.owners(tmp_path)), Ledger(any_database)
+    for number, own_key in enumerate((True, False, True, False)):
+        ((handle,), _) = journal.begin(f"call {number}", [FOX], again=True, own_key=own_key)
+        usd = Decimal(10) ** -number
+        journal.reserve([Reservation(handle=handle, model="m", usd=usd, plan="")])
+        if number < 2:
+            metadata = Metadata(prompt="", model="m", cost_usd=usd)
+            journal.record(handle, [StoredImage(url="https://x")], (), metadata)
+    assert ledger.committed(today()) == Decimal("1.111")
+    assert ledger.committed(today(), own_key=False) == Decimal("0.101")
+    assert ledger.parts(today()) == (Decimal("0.1"), Decimal("0.001"))
+
+
 def agree(database: Database) -> None:
     """Compare the sums with the charges one by one, added up as decimal numbers."""
     with database.reading() as connection:
         kept = connection.execute(
-            "SELECT quarter, model, certain, micro_usd, results FROM spent WHERE results > 0 ORDER BY 1, 2, 3"
+            "SELECT quarter, model, certain, own_key, micro_usd, results FROM spent WHERE results > 0"
+            " ORDER BY 1, 2, 3, 4"
         ).fetchall()
-        charges = connection.execute("SELECT created_at, model, certain, usd FROM charges").fetchall()
+        charges = connection.execute(
+            "SELECT created_at, model, certain, own_key, usd FROM charges"
+        ).fetchall()
         assert connection.execute("SELECT * FROM spent WHERE results = 0 AND micro_usd != 0").fetchall() == []
-    sums: dict[tuple[int, str, int], tuple[int, int]] = {}
-    for created_at, model, certain, usd in charges:
-        key = (int(created_at // 900), model, certain)
+    sums: dict[tuple[int, str, int, int], tuple[int, int]] = {}
+    for created_at, model, certain, own_key, usd in charges:
+        key = (int(created_at // 900), model, certain, own_key)
         total, results = sums.get(key, (0, 0))
         sums[key] = (total + int(Decimal(usd).scaleb(6)), results + 1)
     assert kept == [(*key, *value) for key, value in sorted(sums.items())]

@@ -105,6 +105,8 @@ def _key(settings: Settings) -> Finding:
             return Finding("key", "ok", found)
         remedy = "Hosts may not pass it on: imagerouter-mcp key stores it for all of them."
         return Finding("key", "warning", found, remedy)
+    if settings.key is None and settings.own_keys == "required":
+        return Finding("key", "ok", "Everybody pays with a key of their own.")
     if settings.key is None:
         remedy = f"Make one at {KEYS_PAGE} and store it: imagerouter-mcp key"
         return Finding("key", "failure", "There is no API key.", remedy)
