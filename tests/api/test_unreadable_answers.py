@@ -51,7 +51,7 @@ async def test_a_redirect_is_not_followed_for_the_key_would_go_with_it(
     assert heard == []
 
 
-@pytest.mark.parametrize(("is_paid", "charged"), [(True, "yes"), (False, "no")])
+@pytest.mark.parametrize(("is_paid", "charged"), [(True, "unknown"), (False, "no")])
 async def test_an_answer_that_is_too_large_is_read_no_further(
     loopback: Loopback, settings: Settings, monkeypatch: pytest.MonkeyPatch, *, is_paid: bool, charged: str
 ) -> None:
