@@ -1,16 +1,8 @@
-"""The tools by hand: what a person types, what is printed, and the exit status."""
+"""Commands that a person types: they call a tool and say what came of it."""
 
-import fcntl
 import json
 import os
-import re
-import signal
-import socket
-import struct
-import subprocess
-import sys
-import termios
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +11,7 @@ from PIL import Image
 
 from imagerouter_mcp.sandbox.service import offered
 from imagerouter_mcp.tools import all_tools
-
-COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
-FAST = ("--model", "test/test", "--size", "1024x1024")
-posix = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are a matter of POSIX")
-
-Run = Callable[..., Any]
+from support.by_hand import FAST, Run
 
 
 def test_generate_saves_a_picture_and_says_where(run: Run, tmp_path: Path) -> None:
@@ -173,11 +160,6 @@ def test_a_picture_may_be_shown_by_its_path_from_here(run: Run) -> None:
     assert run("show", "fox.jpg", "--json").json["images"][0]["handle"] == made["images"][0]["handle"]
 
 
-def test_a_wrong_value_is_answered_without_the_names_that_only_agents_use(run: Run) -> None:
-    told = run("generate", "A fox", "-n", "99").err
-    assert told.endswith("Nothing was charged. Correct this and type it again.\n")
-
-
 def test_the_last_of_several_are_named_in_the_order_of_their_numbers(run: Run) -> None:
     models = ("sandbox/slow-0.5", "test/test", "sandbox/slow-0.2")
     images = run("compare", "A fox", *models, "--size", "256x256", "--json").json["images"]
@@ -188,123 +170,6 @@ def test_a_picture_that_is_shown_again_is_not_said_to_be_made_now(run: Run) -> N
     made = run("generate", "A fox", "--json", *FAST).json
     for again in (run("show"), run("get", made["generation"])):
         assert again.out.startswith("1 picture, made with test/test for free")
-
-
-def test_refusals_and_notes_name_commands_and_options(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    cheap = ("generate", "A fox", "--model", "black-forest-labs/FLUX-1-schnell", "--size", "128x128")
-    monkeypatch.setenv("IMAGEROUTER_CONFIRM_USD", "0.0001")
-    monkeypatch.setenv("IMAGEROUTER_MAX_COST_USD", "0.10")
-    asked, dear = run(*cheap), run("generate", "A fox", "--model", "google/gemini-3-pro")
-    assert "above $0.0001 you want to be asked" in asked.err
-    assert "To agree, add --confirm-cost." in asked.err
-    assert "(`imagerouter-mcp models` with --max-price); you can raise IMAGEROUTER_MAX_COST_USD" in dear.err
-    assert "`imagerouter-mcp images` finds them" in run("show", "img_0000").err
-    assert "file; give its folder as --output-dir" in run("generate", "A fox", "--output-dir", "a.png").err
-
-
-def test_without_a_key_the_sandbox_is_named_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("IMAGEROUTER_API_KEY")
-    said = run("generate", "A fox", *FAST).err
-    assert "to try it without a key, add --sandbox" in said
-    assert "restart" not in said
-
-
-def test_the_sandbox_of_a_command_names_no_link_that_ends_with_it(run: Run) -> None:
-    told = run("generate", "A fox", "--sandbox", "--model", "black-forest-labs/FLUX-1-schnell")
-    listed = run("show", "--sandbox", "--json")
-    assert "127.0.0.1" not in told.out + listed.out
-    assert listed.json["images"][0]["path"] in told.out
-
-
-@posix
-@pytest.mark.parametrize(
-    ("size", "variables_of_the_terminal"),
-    [((0, 0), {}), ((24, 3), {"NO_COLOR": "1"}), ((24, 80), {"TERM": "dumb"})],
-)
-def test_no_terminal_makes_a_paid_call_fail(
-    variables: Mapping[str, str],
-    tmp_path: Path,
-    size: tuple[int, int],
-    variables_of_the_terminal: dict[str, str],
-) -> None:
-    screen, terminal = os.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
-    environment = {**process_environment(variables, tmp_path), "TERM": "xterm", **variables_of_the_terminal}
-    with subprocess.Popen(  # noqa: S603 - our own command
-        [*COMMAND, "generate", "A fox", *FAST],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=terminal,
-        stderr=terminal,
-    ) as process:
-        os.close(terminal)
-        shown = _rest(screen)
-    os.close(screen)
-    assert process.returncode == 0, shown
-    assert b"Saved: " in shown
-    assert b"Traceback" not in shown
-    assert (b"\x1b" in shown) is (environment["TERM"] != "dumb")
-
-
-@posix
-@pytest.mark.parametrize("out", ["closed pipe", "full disk", "none"])
-def test_an_output_that_takes_nothing_does_not_make_a_paid_call_fail(
-    variables: Mapping[str, str], tmp_path: Path, out: str
-) -> None:
-    read, write = os.pipe()
-    os.close(read)
-    with Path("/dev/full").open("w") as full, os.fdopen(write, "w") as unread:
-        ended = subprocess.run(  # noqa: S603 - our own command
-            [
-                "/bin/sh",
-                "-c",
-                f'"$@" {">&-" if out == "none" else ""}',
-                "sh",
-                *COMMAND,
-                "generate",
-                "A fox",
-                *FAST,
-            ],
-            env=process_environment(variables, tmp_path),
-            stdout=full if out == "full disk" else unread,
-            stderr=subprocess.PIPE,
-            check=False,
-            timeout=120,
-        )
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stderr == b""
-    assert len(list((tmp_path / "pictures").iterdir())) == 1
-
-
-def test_an_output_that_lacks_letters_replaces_them(variables: Mapping[str, str], tmp_path: Path) -> None:
-    ended = subprocess.run(  # noqa: S603 - our own command
-        [*COMMAND, "generate", "Füchse 🦊", *FAST],
-        env={**process_environment(variables, tmp_path), "PYTHONIOENCODING": "ascii"},
-        capture_output=True,
-        check=False,
-        timeout=120,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert b"F?chse" in ended.stdout
-
-
-def test_an_edit_without_a_picture_says_how_to_give_one(run: Run) -> None:
-    ended = run("edit", "night")
-    assert ended.status == 1
-    assert "There is no picture to edit" in ended.err
-    assert 'edit "make it night" photo.png' in ended.err
-
-
-@pytest.mark.parametrize(
-    "typed",
-    [("make it night", "foxx.png"), ("foxx.png", "make it night"), ("fox.png", "foxx.png"), ("foxx.png",)],
-)
-def test_a_misspelt_file_is_named_with_its_folder(run: Run, tmp_path: Path, typed: tuple[str, ...]) -> None:
-    Image.new("RGB", (40, 30), "teal").save(tmp_path / "fox.png")
-    ended = run("edit", *typed, "--model", "bria/remove-background")
-    assert ended.status == 1
-    assert "foxx.png cannot be read: there is no such file" in ended.err
-    assert str(tmp_path)[:40] in ended.err
 
 
 def test_a_picture_may_be_edited_by_its_handle_in_another_run(run: Run) -> None:
@@ -368,82 +233,6 @@ def test_popular_lists_the_ranking(run: Run) -> None:
     assert "openai/gpt-image-1.5" in ended.out
 
 
-def test_a_refusal_goes_to_stderr_and_ends_with_1(run: Run) -> None:
-    ended = run("generate", "A fox", "--model", "google/gemeni-3-pro")
-    assert ended.status == 1
-    assert ended.out == ""
-    assert "The closest ids are google/gemini-3-pro" in ended.err
-
-
-def test_a_refusal_is_json_where_json_was_asked_for(run: Run) -> None:
-    ended = run("generate", "A fox", "--size", "big", "--model", "test/test", "--json")
-    assert ended.status == 1
-    assert ended.json["error"]["kind"] == "plan"
-    assert ended.json["error"]["charged"] == "no"
-
-
-def test_a_service_that_cannot_be_reached_is_named_with_the_reason(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    monkeypatch.setenv("IMAGEROUTER_BASE_URL", f"http://127.0.0.1:{port}")
-    ended = run("generate", "A fox")
-    assert ended.status == 1
-    assert "no model can be chosen" in ended.err
-    assert "could not be reached at 127.0.0.1" in ended.err
-
-
-def test_without_a_key_the_variable_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("IMAGEROUTER_API_KEY")
-    ended = run("generate", "A fox", *FAST)
-    assert ended.status == 1
-    assert "IMAGEROUTER_API_KEY" in ended.err
-    assert run("models", "flux").status == 0
-
-
-def test_a_setting_that_cannot_be_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMAGEROUTER_TIMEOUT", "soon")
-    ended = run("models")
-    assert ended.status == 1
-    assert ended.err.startswith("imagerouter-mcp: IMAGEROUTER_TIMEOUT cannot be used")
-
-
-@pytest.mark.parametrize(
-    ("typed", "wrong"),
-    [
-        (("generate",), "'prompt' is missing"),
-        (("edit",), "images is missing"),
-        (("generate", "A fox", "--colour", "red"), "it does not know 'colour'"),
-        (("generate", "A fox", "--seed", "7"), "'seed' (ImageRouter takes no seed)"),
-        (("generate", "A fox", "--width=7"), "'width' (use size)"),
-        (("generate", "A fox", "--quality", "superb"), "'quality' must be one of auto, low, medium, high"),
-        (("generate", "A fox", "-n", "many"), "'n' must be a whole number from 1 to 8"),
-        (("generate", "A fox", "--mod", "test/test"), "'mod' (use model)"),
-        (
-            ("generate", "A fox", "--size"),
-            "--size needs a value. `imagerouter-mcp generate --help` shows how.",
-        ),
-        (("generate", "A fox", "--json=7"), "--json takes no value"),
-        (("models", "--limit", "many"), "'limit' must be a whole number"),
-        (("models", "--supports", "video"), "'supports' must be a list of any of edit, mask, quality"),
-        (("spending", "yesterday"), "'period' must be one of today, week, month, all"),
-        (("popular", "fox"), "fox is not known here"),
-        (("generate", "--promt=A red fox"), "'promt' (use prompt)"),
-        (("edit", "--images=fox.png", "--prompt=Make it night"), "images is typed without --images"),
-    ],
-)
-def test_what_is_typed_wrongly_is_said_in_a_sentence_and_ends_with_2(
-    run: Run, typed: tuple[str, ...], wrong: str
-) -> None:
-    ended = run(*typed)
-    assert ended.status == 2
-    assert ended.err.count("\n") == 1, "a sentence, and no list of options"
-    assert f"imagerouter-mcp {typed[0]}" in ended.err
-    assert wrong in ended.err
-    assert ended.out == ""
-
-
 @pytest.mark.parametrize(
     ("command", "tool"),
     [
@@ -491,132 +280,3 @@ def test_open_opens_the_picture_in_a_browser_that_gets_no_secrets(
     lines = told.read_text().splitlines()
     assert [line for line in lines if line.startswith("file:")] == [Path(image["path"]).as_uri()]
     assert not [line for line in lines if "SECRET" in line or line.startswith("IMAGEROUTER_")]
-
-
-def test_the_sandbox_option_needs_neither_key_nor_network(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for name in ("IMAGEROUTER_API_KEY", "IMAGEROUTER_BASE_URL"):
-        monkeypatch.delenv(name)
-    ended = run("generate", "A fox", "--sandbox", *FAST)
-    assert ended.status == 0
-    assert "Sandbox picture" in ended.out
-    assert run("images").out == "No picture has been made yet.\n", "its records stay apart"
-    assert len(list((tmp_path / "pictures").iterdir())) == 1
-
-
-def test_the_sandbox_option_lists_the_special_models_with_prices_and_never_chooses_one(run: Run) -> None:
-    planned = run("generate", "A fox", "--sandbox", "--dry-run", "--model", "sandbox/charged-failure")
-    kept = run("generate", "A fox", "--sandbox", "--model", "sandbox/kept-charge")
-    cheapest = run("generate", "A fox", "--sandbox", "--dry-run", "--model", "cheapest")
-    assert "It would cost $0.04." in planned.out
-    assert "Up to $0.12 was kept." in kept.err
-    assert "sandbox/kept-charge" in run("models", "kept-charge", "--sandbox").out
-    assert "sandbox/" not in cheapest.out
-
-
-@pytest.mark.parametrize(
-    "typed", [("--sandbox", "spending"), ("--sandbox", "generate", "A fox", *FAST), ("--sandbox", "models")]
-)
-def test_the_sandbox_option_may_stand_before_the_command(
-    run: Run, monkeypatch: pytest.MonkeyPatch, typed: tuple[str, ...]
-) -> None:
-    for name in ("IMAGEROUTER_API_KEY", "IMAGEROUTER_BASE_URL"):
-        monkeypatch.delenv(name)
-    ended = run(*typed)
-    assert ended.status == 0, ended.err
-    assert ended.out
-
-
-@posix
-def test_the_lines_that_the_sandbox_prints_can_be_pasted_and_keep_its_records_apart(
-    at_home: dict[str, str],
-) -> None:
-    with subprocess.Popen(  # noqa: S603 - our own command
-        [*COMMAND, "sandbox", "--port", "0"], env=at_home, stdout=subprocess.PIPE, text=True
-    ) as sandbox:
-        try:
-            assert sandbox.stdout
-            told = [sandbox.stdout.readline() for _ in range(5)]
-            pasted = "".join(line for line in told if "=" in line)
-            ended = subprocess.run(  # noqa: S603 - our own command, after the pasted lines
-                ["/bin/sh", "-ec", f'{pasted}\n"$@" generate "A fox" --model test/test', "sh", *COMMAND],
-                env=at_home,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=120,
-            )
-        finally:
-            sandbox.terminate()
-    assert ended.returncode == 0, ended.stderr
-    records = Path(at_home["HOME"], ".local", "share", "imagerouter-mcp")
-    assert [path.name for path in records.iterdir()] == ["sandbox"]
-
-
-def process_environment(variables: Mapping[str, str], home: Path) -> dict[str, str]:
-    passed = {
-        name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE_")
-    }
-    return {**passed, **variables, "HOME": str(home), "PYTHONUNBUFFERED": "1"}
-
-
-def test_a_real_process_prints_json_alone_and_unicode_as_it_is(
-    variables: Mapping[str, str], tmp_path: Path
-) -> None:
-    ended = subprocess.run(  # noqa: S603 - our own command
-        [*COMMAND, "generate", "Ein Fuchs 🦊", "--json", *FAST],
-        env=process_environment(variables, tmp_path),
-        capture_output=True,
-        check=False,
-        timeout=120,
-    )
-    assert ended.returncode == 0
-    assert json.loads(ended.stdout)["prompt"] == "Ein Fuchs 🦊"
-    assert "🦊" in ended.stdout.decode()
-    assert ended.stderr == b""
-
-
-@posix
-def test_a_terminal_shows_progress_and_an_interrupt_ends_with_130(
-    variables: Mapping[str, str], tmp_path: Path
-) -> None:
-    screen, terminal = os.openpty()
-    with subprocess.Popen(  # noqa: S603 - our own command
-        [*COMMAND, "generate", "A fox", "--model", "sandbox/slow-3"],
-        env=process_environment(variables, tmp_path),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=terminal,
-    ) as process:
-        os.close(terminal)
-        try:
-            shown = b""
-            while b"is working" not in shown:
-                shown += os.read(screen, 4096)
-            process.send_signal(signal.SIGINT)
-            out, _ = process.communicate(timeout=120)
-            shown += _rest(screen)
-        finally:
-            process.kill()
-            os.close(screen)
-    assert process.returncode == 130
-    sentence = (
-        rb"\x1b\[KThe request has left and cannot be stopped: its result will be paid for and stored as gen_"
-    )
-    assert re.search(sentence, shown)
-    assert b"WARNING" not in shown
-    assert list((tmp_path / "pictures").iterdir()), "it ended when the picture was there"
-    assert b"Traceback" not in shown
-    assert out == b""
-
-
-def _rest(screen: int) -> bytes:
-    """What a terminal still shows after its process has ended."""
-    shown = b""
-    try:
-        while piece := os.read(screen, 4096):
-            shown += piece
-    except OSError:  # how Linux says that nobody holds the other end
-        return shown
-    return shown

@@ -92,14 +92,6 @@ def test_the_live_demo_names_the_key_that_it_needs(demo: Demo, live: dict[str, s
     assert "Traceback" not in ended.stderr
 
 
-def test_a_step_that_fails_ends_the_demo_with_1(demo: Demo, live: dict[str, str]) -> None:
-    ended = demo({**live, "IMAGEROUTER_API_KEY": accounts.UNKNOWN_KEY}, "--live")
-    assert ended.returncode == 1
-    assert "The demo failed: generate_image answered with an error" in ended.stderr
-    assert "All four tools work" not in ended.stdout
-    assert "Traceback" not in ended.stderr
-
-
 def test_a_sandbox_that_cannot_draw_ends_the_demo_with_1(
     demo: Demo, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -18,10 +18,11 @@ from mcp import Client
 from pydantic import SecretStr
 
 from imagerouter_mcp.gallery.days import today
-from imagerouter_mcp.gallery.entries import MADE_HERE, Metadata, Record, StoredImage
+from imagerouter_mcp.gallery.entries import MADE_HERE, Metadata, Record, Reservation, StoredImage
 from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.tables import gallery_database
+from imagerouter_mcp.gallery.transfer import IMAGE, OF_ITS_DATABASE, TABLES
 from imagerouter_mcp.people.person import Person
 from imagerouter_mcp.people.register import BY_OPERATOR, open_register
 from imagerouter_mcp.server import build_server
@@ -114,8 +115,17 @@ def contents(app: App) -> dict[str, bytes]:
     }
 
 
-def spent(app: App) -> Decimal:
-    return app.ledger.committed(today(), today())
+def spent(app: App) -> tuple[Decimal, Decimal]:
+    """Return what was paid today, by all keys and by the operator's."""
+    return app.ledger.committed(today()), app.ledger.committed(today(), own_key=False)
+
+
+def pay_with_own_key(app: App) -> None:
+    """Record a picture that the person's own key has paid."""
+    ((handle,), _) = app.journal.begin("own", [("A whale", FOX["model"])], again=True, own_key=True)
+    app.journal.reserve([Reservation(handle=handle, model=FOX["model"], usd=Decimal("0.5"), plan="{}")])
+    metadata = Metadata(prompt="A whale", model=FOX["model"], cost_usd=Decimal("0.5"))
+    app.journal.record(handle, [StoredImage(url="https://x")], (), metadata)
 
 
 async def test_everything_is_there_afterwards_and_nothing_is_gone_at_the_source(
@@ -131,11 +141,12 @@ async def test_everything_is_there_afterwards_and_nothing_is_gone_at_the_source(
         content: dict[str, Any] = gone.structured_content or {}
         deleted = str(content["images"][0]["handle"])
         await to_thread.run_sync(before.deletion.delete, [deleted])
+        await to_thread.run_sync(pay_with_own_key, before)
         files, records, paid = contents(before), before.gallery.list(None, 100), spent(before)
         entries = before.journal.unfinished(100)
     status, said = await to_thread.run_sync(move.run)
     assert status == 0, said
-    assert "local: 2 generations" in said
+    assert "local: 3 generations" in said
     assert "Anna: 2 generations" in said
 
     async with open_app(move.target) as after:
@@ -143,7 +154,10 @@ async def test_everything_is_there_afterwards_and_nothing_is_gone_at_the_source(
         moved = after.gallery.list(None, 100)
         assert [each.generation for each in moved] == [each.generation for each in records]
         assert [each.prompt for each in moved] == [each.prompt for each in records]
-        assert spent(after) == paid > 0, "what was deleted was paid for all the same"
+        assert spent(after) == paid
+        assert paid[0] == paid[1] + Decimal("0.5") > Decimal("0.5"), (
+            "what was deleted was paid for all the same"
+        )
         assert after.journal.unfinished(100) == entries
         assert after.gallery.was_deleted(deleted)
         assert len(contents(after.for_person(anna))) == 2
@@ -153,6 +167,15 @@ async def test_everything_is_there_afterwards_and_nothing_is_gone_at_the_source(
         assert contents(source) == files
     status, said = await to_thread.run_sync(move.run)
     assert (status, said.count("was moved before")) == (0, 2), said
+
+
+def test_every_column_of_a_gallery_is_copied(tmp_path: Path) -> None:
+    with closing(gallery_database(tmp_path)) as database, database.reading() as connection:
+        for table, columns in {**TABLES, "images": IMAGE}.items():
+            there = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+            assert set(columns.split(", ")) == there - OF_ITS_DATABASE
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        assert {name for (name,) in tables if not name.startswith("sqlite")} == {*TABLES, "images"}
 
 
 @pytest.mark.long

@@ -1,6 +1,7 @@
 """`imagerouter-mcp people`, while a server runs."""
 
 import json
+import os
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from imagerouter_mcp.sandbox.service.accounts import UNKNOWN_KEY
 from imagerouter_mcp.settings import Settings
 from support.http_in_process import served
 from support.http_serving import COMMAND, bare_environment
+from support.object_store import BUCKET, SeaweedFS, new_prefix
 from support.people import let_in
 
 FOX = {"prompt": "A fox", "model": "test/test"}
@@ -31,6 +33,8 @@ async def people(settings: Settings, *words: str, given: str = "") -> tuple[int,
         "IMAGEROUTER_OUTPUT_DIR": str(settings.output_dir),
         "IMAGEROUTER_BASE_URL": settings.base_url,
         "IMAGEROUTER_KEY_SECRETS": "a-secret-of-these-tests-0123456789abcdef",
+        "IMAGEROUTER_OBJECT_STORE": settings.object_store or "",
+        **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},
     }
     done = await anyio.run_process(
         [*COMMAND, "people", *words], env=environment, check=False, input=given.encode()
@@ -109,3 +113,27 @@ async def test_whoever_is_removed_leaves_nothing_but_the_copy(team: Settings, tm
     assert record["images"][0]["handle"] == picture["handle"]
     (copied,) = (tmp_path / "copy" / "pictures").iterdir()
     assert copied.stat().st_size == picture["bytes"]
+
+
+@pytest.mark.long
+async def test_whoever_is_removed_leaves_nothing_in_an_object_store_either(
+    team: Settings, tmp_path: Path, object_store: SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in object_store.credentials().items():
+        monkeypatch.setenv(name, value)
+    prefix = new_prefix()
+    team = team.model_copy(update={"object_store": f"s3://{BUCKET}/{prefix}"})
+    async with served(team) as (links, _):
+        async with (
+            let_in(team, links.base_url, "Anna") as anna,
+            let_in(team, links.base_url, "Ben") as ben,
+        ):
+            (picture,) = (await anna.call("generate_image", **FOX))["structured_content"]["images"]
+            await ben.call("generate_image", **FOX)
+        copy = tmp_path / "copy"
+        status, told = await people(team, "remove", "Anna", "--yes", "--export", str(copy))
+        assert status == 0, told
+    (copied,) = (each for each in (copy / "pictures").rglob("*") if each.is_file())
+    assert copied.stat().st_size == picture["bytes"]
+    (left,) = (key for key in object_store.keys(prefix) if "/pictures/" in key)
+    assert f"/people/{ben.settings.data_dir.name}/" in left

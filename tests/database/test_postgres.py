@@ -22,7 +22,9 @@ from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import Metadata, Reservation, StoredImage
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.ledger import Ledger
+from imagerouter_mcp.gallery.postgres_tables import EVERYBODY
 from imagerouter_mcp.gallery.records import Gallery
+from imagerouter_mcp.gallery.spent_by_all import committed_by_all
 from imagerouter_mcp.gallery.tables import SCHEMA
 from imagerouter_mcp.generation.calls.pace import Pace
 from imagerouter_mcp.money import Budget, Exceeded
@@ -113,6 +115,24 @@ def test_every_table_of_the_gallery_is_held_apart(postgres: Cluster) -> None:
             " AND NOT (relrowsecurity AND relforcerowsecurity)"
         ).fetchall()
     assert {name for (name,) in open_to_all} == {"key_pauses", "replicas", "schema_versions"}
+
+
+def test_the_operator_reads_the_sums_of_all_at_once_and_nothing_else_of_anybody(
+    postgres: Cluster, lease: Callable[..., Leases]
+) -> None:
+    with closing(PostgresServer(postgres.new_database())) as server:
+        people = {name: PostgresDatabase(server, SCHEMA, name) for name in ("p_1", "p_2")}
+        for database in people.values():
+            journal = Journal(database, lease())
+            journal.record(work(journal), [StoredImage(url="https://x")], (), RESULT)
+        work(Journal(people["p_2"], lease()), "another")
+        sums = committed_by_all(server, today(), today())
+        assert sums == {"p_1": Decimal("0.01"), "p_2": Decimal("0.05")}
+        assert sums == {name: Ledger(database).committed(today()) for name, database in people.items()}
+        with PostgresDatabase(server, SCHEMA, EVERYBODY).reading() as connection:
+            for table in ("generations", "images", "deleted", "changes"):
+                assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table  # noqa: S608 - our own words
+            assert connection.execute("SELECT count(*) FROM journal").fetchone() == (1,)
 
 
 def test_two_people_may_have_the_same_handle(galleries: Galleries, tmp_path: Path) -> None:

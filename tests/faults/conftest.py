@@ -42,12 +42,14 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> Generator[None]:
-    """Print the table after a whole long run, and put it into the documentation."""
+    """Print the table after a long run, and put that of a whole one into the documentation."""
     yield
     table = config.stash[_TALLY].table()
-    if config.option.markexpr != "long" or config.option.keyword or not config.stash[_TALLY].rows:
+    if config.option.markexpr != "long" or not config.stash[_TALLY].rows:
         return
     terminalreporter.write_line(table)
+    if config.option.keyword or [Path(arg).resolve() for arg in config.args] != [Path(__file__).parent]:
+        return
     text = _DOCUMENT.read_text("utf-8")
     between = re.compile(f"(?<={_BEGIN}\n).*?(?={_END})", re.DOTALL)
     _DOCUMENT.write_text(between.sub(lambda _: table + "\n", text), "utf-8")

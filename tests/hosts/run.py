@@ -9,8 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from installing import CLIENTS, ROOT, Installed, install
+from installing import CLIENTS, PACKAGES, ROOT, Installed, install
 from limits import measure
+from sign_in_trials import SIGN_IN_CLIENTS, SIGN_IN_HEAD, try_sign_in
 from table import HEAD, Row, markdown, write
 from trials import TRIALS
 from view_trials import VIEW_HEAD, try_views
@@ -27,15 +28,17 @@ def main() -> int:
         1 when a client did not show what it should, else 0.
     """
     parser = argparse.ArgumentParser()
-    parser.add_argument("--only", choices=["clients", "views"], help="try a part, and write its table alone")
+    parser.add_argument(
+        "--only", choices=["clients", "sign-in", "views"], help="try a part, and write its table alone"
+    )
     parser.add_argument("--runs", type=int, default=RUNS, help="how often the view is tried in each host")
     asked = parser.parse_args()
-    installed = install()
+    installed = install(SIGN_IN_CLIENTS if asked.only == "sign-in" else tuple(PACKAGES))
     # A client that is ending may still write into its home.
     with tempfile.TemporaryDirectory(prefix="imagerouter-hosts-", ignore_cleanup_errors=True) as folder:
         failed = [
             attempt(Path(folder), installed, asked.runs)
-            for part, attempt in (("clients", _try_clients), ("views", _try_views))
+            for part, attempt in (("clients", _try_clients), ("sign-in", _try_sign_in), ("views", _try_views))
             if asked.only in (None, part)
         ]
     print(f"\nWritten to {PAGE.relative_to(ROOT)}; the clients are in {CLIENTS.relative_to(ROOT)}.")
@@ -61,6 +64,17 @@ def _tried(shop: Workshop, installed: Installed, client: str) -> Row:
     for problem in row.problems:
         print(f"      not {problem}")
     return row
+
+
+def _try_sign_in(folder: Path, installed: Installed, _: int) -> bool:
+    """Have clients sign in; return whether one failed."""
+    rows = try_sign_in(folder / "sign-in", installed)
+    passed = ("no: " + "; ".join(row.problems) if row.problems else "yes" for row in rows)
+    cells = (
+        [row.client, row.version, "; ".join(row.shown), end] for row, end in zip(rows, passed, strict=True)
+    )
+    _publish("sign-in", markdown(SIGN_IN_HEAD, cells))
+    return any(row.problems for row in rows)
 
 
 def _try_views(folder: Path, installed: Installed, runs: int) -> bool:

@@ -16,18 +16,19 @@ from workshop import Workshop
 
 from imagerouter_mcp import __version__
 from imagerouter_mcp.sandbox.service.accounts import KEY
-from imagerouter_mcp.sandbox.service.sandbox_journal import Journal
 from imagerouter_mcp.sandbox.service.serve import Sandbox
+from imagerouter_mcp.sandbox.service.state import SandboxState
 from imagerouter_mcp.settings import Settings
 from support.browser import find_chromium, running_browser
 from support.faulty_sandbox import running_faulty_sandbox
+from support.faulty_state import FaultySettings
 
 VIEW_HEAD = ("host", "version", "runs", "without a failure", "seconds a run", "what failed")
 SCREENSHOTS = CLIENTS / "screenshots"
 """What the browser showed when a step failed."""
 PATIENCE_MS = 30_000
 WAIT_SECONDS = 1.0
-"""How long the server waits for a picture before it hands the call off; the slow model takes longer."""
+"""How long the server waits for a picture before it hands the call off."""
 WIDTH, HEIGHT = 1024, 768
 HOSTS: dict[str, tuple[str, ViewHost]] = {
     "our own page": ("", own_page),
@@ -61,13 +62,13 @@ class Visit:
 
     Attributes:
         window: The host's.
-        service: What the service received.
+        service: What makes the pictures.
         name: Of the visit; no two ask for the same picture.
         step: The step that was begun last.
     """
 
     window: Window
-    service: Journal
+    service: SandboxState
     name: str
     step: str = ""
 
@@ -92,13 +93,20 @@ class Visit:
         await expect(view.get_by_text(re.compile(r"[Cc]hose number 3|use number 3 ")).first).to_be_visible()
 
         self.step = "a slow one collected"
-        view = await self._draw("a slow fox", model=f"sandbox/slow-{2 * WAIT_SECONDS:g}")
+        self._hold(on=True)
+        view = await self._draw("a slow fox", model="sandbox/held")
         await expect(view.get_by_role("progressbar")).to_be_visible()
+        self._hold(on=False)
         await expect(view.get_by_role("img", name=f"a slow fox, {self.name}")).to_be_visible()
 
         self.step = "an error shown"
         view = await self._draw("no fox", model="sandbox/moderated")
         await expect(view.get_by_role("alert")).to_contain_text("Nothing was charged.")
+
+    def _hold(self, *, on: bool) -> None:
+        """Have the slow model wait with its pictures, or not."""
+        assert isinstance(self.service.settings, FaultySettings)
+        self.service.settings.held = on
 
     async def _draw(self, prompt: str, *, model: str = "test/test", **more: object) -> FrameLocator:
         """Have the host ask for a picture; return its view."""
@@ -115,7 +123,9 @@ class Visit:
         await view.get_by_role("textbox", name="What to change").fill(wish)
         await view.get_by_role("button", name=re.compile(r"^Change the part for")).press("Enter")
         await expect(view.get_by_role("img", name=wish)).to_be_visible()
-        told = [str(entry["fields"]) for entry in self.service.as_json() if wish in str(entry["fields"])]
+        told = [
+            str(entry["fields"]) for entry in self.service.journal.as_json() if wish in str(entry["fields"])
+        ]
         assert f"'{wish}'" not in told[-1], "the service was not told which part to change"
 
 
@@ -163,7 +173,7 @@ async def _visit(row: Tried, window: Window, sandbox: Sandbox, number: int) -> N
     """Go through the steps once; a failure names its step and leaves a screenshot."""
     window.page.set_default_timeout(PATIENCE_MS)
     expect.set_options(timeout=PATIENCE_MS)
-    visit = Visit(window, sandbox.app.state.sandbox.journal, f"{row.host} {number}")
+    visit = Visit(window, sandbox.app.state.sandbox, f"{row.host} {number}")
     begun = time.monotonic()
     try:
         await visit.go_through()

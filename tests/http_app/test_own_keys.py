@@ -15,13 +15,16 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
+from starlette.types import Receive, Scope, Send
 
 from imagerouter_mcp.apps import open_apps
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.generation.calls.keys_in_use import KeyInUse
+from imagerouter_mcp.http_app.sent_keys import SentKeys
 from imagerouter_mcp.people.api_keys import ApiKeys
 from imagerouter_mcp.people.personal_limits import Limits
 from imagerouter_mcp.people.register import BY_OPERATOR, open_register
+from imagerouter_mcp.people.sent_key import sent_key
 from imagerouter_mcp.sandbox.service.accounts import KEY, LIMITED_KEY, RATE_LIMITED_KEY, UNKNOWN_KEY
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import App, open_app
@@ -159,8 +162,9 @@ async def test_the_budget_of_all_counts_what_the_operator_pays_and_a_persons_own
             assert not (await anna.call("generate_image", **{**FOX, "prompt": f"Fox {number}"}))["is_error"]
         assert not (await ben.call("generate_image", **FOX))["is_error"]
         assert "all people of this server" in told(await ben.call("generate_image", **FOX, again=True))
+        assert not (await anna.call("generate_image", **{**FOX, "prompt": "A later fox"}))["is_error"]
         with closing(open_register(poor)) as people:
-            people.limit(anna.person, Limits(day_usd=Decimal("0.035")))
+            people.limit(anna.person, Limits(day_usd=Decimal("0.045")))
         assert "this person's budget" in told(await anna.call("generate_image", **FOX, again=True))
 
 
@@ -208,6 +212,24 @@ async def test_a_key_in_the_request_is_refused_in_a_sentence_where_it_cannot_pay
             answer = await anna.client.post("/mcp", json={}, headers={"X-Api-Key": key})
             assert answer.status_code == 400
             assert words in answer.text
+
+
+async def test_nothing_behind_the_first_part_of_the_server_sees_the_header_of_a_key() -> None:
+    seen: list[tuple[Scope, SecretStr | None]] = []
+
+    async def behind(scope: Scope, receive: Receive, send: Send) -> None:
+        del receive, send
+        seen.append((scope, sent_key()))
+
+    async def unused(*_: Any) -> Any:  # noqa: ANN401 - of ASGI
+        raise AssertionError
+
+    headers = [(b"x-api-key", OWN.encode()), (b"accept", b"*/*")]
+    await SentKeys(behind, allowed=True)({"type": "http", "headers": headers}, unused, unused)
+    ((scope, key),) = seen
+    assert scope["headers"] == headers[1:]
+    assert key == SecretStr(OWN)
+    assert sent_key() is None
 
 
 async def test_a_key_that_one_request_brought_is_forgotten_when_its_call_has_ended(team: Settings) -> None:

@@ -8,7 +8,18 @@ from pathlib import Path
 from mutants.accepted import Accepted
 from mutants.faults import Fault, faults_in
 
-PLACES = ("generation", "gallery", "api", "images", "tools", "settings.py", "fetch.py")
+PLACES = (
+    "generation",
+    "gallery",
+    "api",
+    "images",
+    "tools",
+    "people",
+    "sign_in",
+    "database",
+    "settings.py",
+    "fetch.py",
+)
 
 
 def draw(package: Path, number: int, seed: int, left_out: Sequence[Accepted]) -> list[Fault]:

@@ -32,6 +32,7 @@ IN_PROCESS = (
     "api",
     "cli",
     "contract",
+    "database",
     "project",
     "fuzz",
     "gallery",
@@ -40,6 +41,7 @@ IN_PROCESS = (
     "images",
     "regions",
     "security",
+    "sign_in",
     "tools",
     "views/test_document.py",
 )

@@ -105,6 +105,15 @@ async def test_no_other_address_leads_to_a_file(settings: Settings, row: Row) ->
             assert (await client.read_resource(f"imagerouter://images/{name}")).contents
 
 
+@pytest.mark.parametrize("begin", ["imagerouter://images/", "imagerouter://models/", "elsewhere:"])
+async def test_a_refusal_repeats_no_megabyte_of_address(settings: Settings, row: Row, begin: str) -> None:
+    async with open_app(settings) as app, Client(build_server(app)) as client:
+        with pytest.raises(MCPError) as refused:
+            await client.read_resource(begin + "a" * 2**20)
+    assert len(refused.value.error.model_dump_json()) < LONGEST_ECHO
+    row(ADDRESSES, f"`{begin}` and a megabyte", "refused in a short sentence")
+
+
 def links_to(target: str) -> Callable[[Path, Path], None]:
     return lambda file, secret: file.symlink_to(
         target.replace("SECRET", str(secret)).replace("FILE", str(file))

@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from anyio import to_thread
 
-from imagerouter_mcp.cli.remote_checks import examine
 from imagerouter_mcp.people.register import open_register
 from imagerouter_mcp.sign_in import issuer
 from support.openid_provider import Provider, openid_provider
-from support.signing_in import SignInServer, Visitor, sign_in_server
+from support.signing_in import SignInServer, Visitor, examined, sign_in_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -164,9 +162,9 @@ async def test_a_token_that_the_operator_gave_still_lets_its_person_in(
     assert (await visitor.call(token)).status_code == 200
 
 
-async def test_doctor_says_where_apps_get_their_tokens(server: SignInServer, provider: Provider) -> None:
-    found = {each.name: each for each in await to_thread.run_sync(examine, server.resource)}
+async def test_doctor_says_where_apps_get_their_tokens(visitor: Visitor, provider: Provider) -> None:
+    found = await examined(visitor)
     assert "cannot register themselves" in found["company"].what
     provider.told(metadata={"registration_endpoint": f"{provider.issuer}/register"})
-    found = {each.name: each for each in await to_thread.run_sync(examine, server.resource)}
+    found = await examined(visitor)
     assert found["company"].state == "ok"

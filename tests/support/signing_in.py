@@ -12,8 +12,11 @@ from typing import Any, Self
 
 import httpx
 import pytest
+from anyio import to_thread
 from pydantic import SecretStr
 
+from imagerouter_mcp.cli.checks import Finding
+from imagerouter_mcp.cli.sign_in_checks import sign_in_findings
 from imagerouter_mcp.http_app.sign_in import oauth_routes, person_routes, sign_in_app
 from imagerouter_mcp.people.person import Person
 from imagerouter_mcp.people.register import BY_OPERATOR, open_register
@@ -188,6 +191,13 @@ _INITIALIZE = {
     "capabilities": {},
     "clientInfo": {"name": "a test", "version": "1"},
 }
+
+
+async def examined(visitor: Visitor) -> dict[str, Finding]:
+    """Return what `doctor --remote` says of how people sign in, by its names."""
+    asked = (await visitor.call(None)).headers["www-authenticate"]
+    findings = await to_thread.run_sync(lambda: list(sign_in_findings(visitor.server.resource, asked)))
+    return {each.name: each for each in findings}
 
 
 @asynccontextmanager

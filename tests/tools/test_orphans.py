@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, closing
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from imagerouter_mcp.generation.planning.prices import Estimate
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.sandbox.service.store import StoredFile
 from imagerouter_mcp.settings import Settings
+from support.object_store import BUCKET, SeaweedFS, new_prefix
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
 Made = Callable[[], list[dict[str, Any]]]
@@ -407,3 +409,32 @@ async def test_a_paid_call_that_asks_for_something_else_settles_what_was_left_to
         await host("generate_image", prompt="A wolf", model="test/test")
         listed = (await host("list_images")).fields
     assert [(each["generation"], each["state"]) for each in listed["unfinished"]] == [(handle, "unknown")]
+
+
+@pytest.fixture
+def in_its_environment(object_store: SeaweedFS, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Set what the object store's clients read; return a folder for the test."""
+    for name, value in object_store.credentials().items():
+        monkeypatch.setenv(name, value)
+    return tmp_path
+
+
+async def test_a_whole_answer_that_another_server_received_is_found_in_the_object_store(
+    connect: Hosts,
+    made: Made,
+    leave: Callable[..., str],
+    object_store: SeaweedFS,
+    in_its_environment: Path,
+) -> None:
+    handle, prefix = leave("working"), new_prefix()
+    answer = HEAD + answer_of(b64_json=base64.b64encode(_png()).decode())
+    object_store.put(f"{prefix}/people/local/answers/{handle}", answer)
+    pictures = in_its_environment / "elsewhere"
+    async with connect(object_store=f"s3://{BUCKET}/{prefix}", output_dir=pictures) as host:
+        told = await host("get_generation", generation=handle)
+    assert (told.fields["state"], told.fields["cost_usd"]) == ("done", 0.01)
+    assert told.path.read_bytes() == _png()
+    assert told.path.is_relative_to(pictures)
+    assert not made()
+    (key,) = object_store.keys(prefix)
+    assert key.endswith("/a-fox.png")

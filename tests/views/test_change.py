@@ -59,7 +59,7 @@ def calls(chat: Chat, tool: str = "edit_image") -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     "host",
-    [GOOD, pytest.param(CLAUDE_DESKTOP, marks=pytest.mark.long), INSPECTOR],
+    [GOOD, *(pytest.param(host, marks=pytest.mark.long) for host in (CLAUDE_DESKTOP, INSPECTOR))],
     ids=["good", "claude desktop", "inspector"],
 )
 async def test_a_change_names_its_price_is_paid_by_the_click_and_told_to_the_model(

@@ -11,7 +11,15 @@ from views.host_page import HOSTS, Host
 FOX = {"prompt": "A fox", "model": "test/test", "size": "1024x768"}
 
 
-@pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param(
+            host, id=name, marks=[] if name in ("good", "claude desktop", "deaf") else pytest.mark.long
+        )
+        for name, host in HOSTS.items()
+    ],
+)
 async def test_a_picture_is_seen_and_made_sharp(chat: Chats, host: Host) -> None:
     async with chat(host) as page:
         await page.call("generate_image", **FOX)

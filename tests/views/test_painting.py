@@ -141,6 +141,7 @@ async def test_brush_eraser_box_undo_redo_invert_and_clear_do_what_they_say(chat
         await expect(page.view.get_by_text("Nothing is painted yet.").first).to_be_visible()
 
 
+@pytest.mark.long
 async def test_painting_works_by_keyboard_alone(chat: Chats) -> None:
     async with chat() as page:
         canvas = await begin_painting(page)

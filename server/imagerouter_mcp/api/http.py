@@ -206,10 +206,10 @@ class ServiceHTTP:
                 if len(body) > most:
                     raise UnexpectedResponseError(
                         f"ImageRouter's answer is larger than {most // 2**20} MiB.",
-                        "Ask for the picture by URL: response_format=url."
+                        f"{LOOK_FIRST} Ask for the picture by URL: response_format=url."
                         if call.paid
                         else "Try again later.",
-                        charged="yes" if call.paid else "no",
+                        charged="unknown" if call.paid else "no",
                     )
         return body
 

@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,21 @@ _LIMITS = {"day": "day_usd", "month": "month_usd", "call": "call_usd", "calls": 
 """The fields of `Limits` by the options that set them."""
 _ALL = 10**9
 """More records than anybody has."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Committed:
+    """What people have spent or reserved, in USD by their ids.
+
+    Attributes:
+        today: Today.
+        month: This month.
+        by_operator: Today, by the operator's key.
+    """
+
+    today: dict[str, Decimal]
+    month: dict[str, Decimal]
+    by_operator: dict[str, Decimal]
 
 
 def run_people(options: argparse.Namespace, *, sandbox: bool) -> int:
@@ -191,23 +206,42 @@ def _limit_words(limits: Limits) -> str:
 
 async def _spending(people: People, settings: Settings) -> int:
     """Print what everybody has spent, or may have spent, the local person included."""
-    day, sums, by_operator = today(), (Decimal(), Decimal()), Decimal()
+    everybody = [LOCAL, *(each for each, _ in people.everybody())]
     async with open_app(settings) as local:
-        for person in (LOCAL, *(each for each, _ in people.everybody())):
-            async with _app_of(person, local) as app:
-                spent = [
-                    await to_thread.run_sync(app.ledger.committed, first, day)
-                    if app.has_records
-                    else Decimal()
-                    for first in (day, day.replace(day=1))
-                ]
-                if app.has_records:
-                    by_operator += await to_thread.run_sync(partial(app.ledger.committed, day, own_key=False))
-            print(f"{person.name}: {dollars(spent[0])} today, {dollars(spent[1])} this month")
-            sums = sums[0] + spent[0], sums[1] + spent[1]
-    print(f"All: {dollars(sums[0])} today, {dollars(sums[1])} this month")
-    print(f"Paid by the operator's key: {dollars(by_operator)} today, of {dollars(settings.budget_usd)}")
+        sums = await _committed(everybody, local)
+    for person in everybody:
+        spent, in_month = (dollars(each.get(person.id, Decimal())) for each in (sums.today, sums.month))
+        print(f"{person.name}: {spent} today, {in_month} this month")
+    spent, in_month, by_operator = (
+        dollars(sum(each.values(), Decimal())) for each in (sums.today, sums.month, sums.by_operator)
+    )
+    print(f"All: {spent} today, {in_month} this month")
+    print(f"Paid by the operator's key: {by_operator} today, of {dollars(settings.budget_usd)}")
     return 0
+
+
+async def _committed(everybody: Sequence[Person], local: App) -> _Committed:
+    """Return what some people have spent or reserved."""
+    day = today()
+    month = day.replace(day=1)
+    if local.shared.postgres:
+        from imagerouter_mcp.gallery.spent_by_all import committed_by_all  # noqa: PLC0415 - few have PostgreSQL
+
+        read = partial(committed_by_all, local.shared.postgres)
+        return _Committed(
+            await to_thread.run_sync(partial(read, day, day)),
+            await to_thread.run_sync(partial(read, month, day)),
+            await to_thread.run_sync(partial(read, day, day, own_key=False)),
+        )
+    sums = _Committed({}, {}, {})
+    for person in everybody:
+        async with _app_of(person, local) as app:
+            if app.has_records:
+                read = app.ledger.committed
+                sums.today[person.id] = await to_thread.run_sync(read, day)
+                sums.month[person.id] = await to_thread.run_sync(read, month, day)
+                sums.by_operator[person.id] = await to_thread.run_sync(partial(read, day, own_key=False))
+    return sums
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from imagerouter_mcp.gallery.stored_values import StoredRow
 
 _RESERVED = "handle, created_at, model, reserved_usd"
 _QUARTER_SECONDS = 900
-_MICRO = -6
+MICRO = -6
 """The exponent of a micro-dollar."""
 
 
@@ -99,11 +99,11 @@ def _between(connection: Connection, first: date, last: date, *, own_key: bool =
         "SELECT quarter, model, micro_usd, results, certain FROM spent"
         " WHERE quarter >= ? AND quarter < ? AND results > 0 AND model != ?"
         " AND micro_usd BETWEEN -1e15 AND 1e15 AND (? OR NOT own_key)",
-        (_quarter(start_of(first)), _quarter(start_of(last + timedelta(days=1))), MADE_HERE, own_key),
+        (quarter_of(start_of(first)), quarter_of(start_of(last + timedelta(days=1))), MADE_HERE, own_key),
     )
     for quarter, model, micro_usd, results, certain in kept:
         at = datetime.fromtimestamp(quarter * _QUARTER_SECONDS, UTC)
-        yield Spent(at, model, Decimal(micro_usd).scaleb(_MICRO), results, certain=bool(certain))
+        yield Spent(at, model, Decimal(micro_usd).scaleb(MICRO), results, certain=bool(certain))
 
 
 def _under_way(connection: Connection, *, own_key: bool = True) -> Iterator[Spent]:
@@ -119,5 +119,6 @@ def _under_way(connection: Connection, *, own_key: bool = True) -> Iterator[Spen
         row.name_damage()
 
 
-def _quarter(moment: datetime) -> int:
+def quarter_of(moment: datetime) -> int:
+    """Return the number of the quarter of an hour in which a moment is."""
     return int(moment.timestamp() // _QUARTER_SECONDS)

@@ -3,6 +3,8 @@
 from imagerouter_mcp.gallery.error_fields import error_field
 
 _TABLES = ("generations", "images", "journal", "deleted", "spent", "changes")
+EVERYBODY = "everybody"
+"""The person for whom the operator's sums of all people are read. No person has this id."""
 _PERSON = "person text NOT NULL DEFAULT current_setting('imagerouter.person')"
 
 
@@ -187,5 +189,11 @@ POSTGRES_MIGRATIONS = (
         SET micro_usd = spent.micro_usd + excluded.micro_usd, results = spent.results + excluded.results
     $$;
     """,  # noqa: S608 - our own words
+    f"""
+    CREATE POLICY sums_of_all ON spent FOR SELECT
+        USING (current_setting('imagerouter.person') = '{EVERYBODY}');
+    CREATE POLICY sums_of_all ON journal FOR SELECT
+        USING (current_setting('imagerouter.person') = '{EVERYBODY}' AND state IN ('queued', 'working'));
+    """,
 )
 """As `migrations` of a `Schema`."""

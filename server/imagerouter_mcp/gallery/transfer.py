@@ -19,17 +19,19 @@ from imagerouter_mcp.gallery.kept_files import KeptFiles
 
 _AT_ONCE = 500
 """Rows that are sent together."""
-_TABLES = {
+TABLES = {
     "generations": "handle, created_at, prompt, revised_prompt, model, parameters, sources, cost_usd,"
     " latency_ms, words",
     "journal": "handle, call, fingerprint, owner, state, delivered, created_at, ended_at, prompt, model,"
-    " reserved_usd, job, notes, error",
+    " reserved_usd, job, notes, error, own_key",
     "deleted": "handle, deleted_at",
-    "spent": "quarter, model, certain, micro_usd, results",
+    "spent": "quarter, model, certain, own_key, micro_usd, results",
 }
 """What is copied as it is, in this order; `images` follow their generations."""
-_IMAGE = "handle, position, path, url, media_type, width, height, bytes, seconds, original_of, finishing"
-_TRUTHS = {"delivered", "certain"}
+OF_ITS_DATABASE = {"id", "generation_id", "clock", "ended_uptime"}
+"""Columns that mean something in one database only."""
+IMAGE = "handle, position, path, url, media_type, width, height, bytes, seconds, original_of, finishing"
+_TRUTHS = {"delivered", "certain", "own_key"}
 _AMOUNTS = {"cost_usd", "reserved_usd"}
 _NUMBERS = {"created_at", "ended_at", "deleted_at", "latency_ms", "position", "width", "height", "bytes"} | {
     *("seconds", "quarter", "micro_usd", "results")
@@ -69,7 +71,7 @@ def transfer_gallery(source: Database, target: Database, kept: KeptFiles) -> Tra
         return None
     keys = _put_files(source, kept, done) if kept.objects else {}
     with source.reading() as reading, target.writing() as writing:
-        for table, columns in _TABLES.items():
+        for table, columns in TABLES.items():
             if table == "spent":  # what was deleted is in these sums too, and the rows above have filled them
                 writing.execute("DELETE FROM spent")
             done.rows[table] = _copy(reading, writing, table, columns, done)
@@ -88,7 +90,7 @@ def untransferred(source: Database, target: Database) -> int:
 
 def _has_rows(target: Database) -> bool:
     with target.reading() as connection:
-        return any(connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in _TABLES)  # noqa: S608 - our own words
+        return any(connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in TABLES)  # noqa: S608 - our own words
 
 
 def _put_files(source: Database, kept: KeptFiles, done: Transferred) -> dict[str, Path]:
@@ -124,15 +126,15 @@ def _copy(reading: Connection, writing: Connection, table: str, columns: str, do
 
 def _copy_images(reading: Connection, writing: Connection, keys: dict[str, Path], done: Transferred) -> int:
     rows = reading.execute(
-        f"SELECT {_IMAGE}, generations.handle AS generation FROM images JOIN generations"  # noqa: S608 - our own words
+        f"SELECT {IMAGE}, generations.handle AS generation FROM images JOIN generations"  # noqa: S608 - our own words
         " ON generations.id = generation_id ORDER BY generation_id, position".replace(
             "handle, ", "images.handle, ", 1
         )
     )
-    names = [*_IMAGE.split(", "), "generation"]
+    names = [*IMAGE.split(", "), "generation"]
     places = ", ".join(f"?{place + 1}" for place in range(len(names) - 1))
     insert = (
-        f"INSERT INTO images ({_IMAGE}, generation_id) SELECT {places}, id FROM generations"  # noqa: S608 - our own words
+        f"INSERT INTO images ({IMAGE}, generation_id) SELECT {places}, id FROM generations"  # noqa: S608 - our own words
         f" WHERE handle = ?{len(names)}"
     )
     path = names.index("path")

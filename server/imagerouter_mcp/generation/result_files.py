@@ -178,6 +178,8 @@ class ResultFiles:
     def _places(self, destination: Destination) -> list[_Place]:
         """Return where a result may go, the right folder first."""
         asked, usual = destination.folder, self._settings.output_dir
+        if self._kept.objects:  # the plan may be another machine's
+            asked = usual
         return [
             *(_Place(partial(_made, folder)) for folder in dict.fromkeys((asked, usual))),
             _Place(partial(private_folder, self._settings.data_dir / RESCUED), private=True),

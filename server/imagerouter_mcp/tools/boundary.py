@@ -21,7 +21,8 @@ from mcp.server.mcpserver.exceptions import (
     UnexpectedToolError,
 )
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, InputRequiredResult
+from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS, CallToolResult, InputRequiredResult
 from pydantic import AnyUrl, ValidationError
 
 from imagerouter_mcp.apps import Apps
@@ -32,6 +33,9 @@ from imagerouter_mcp.tools.arguments import MAX_FAULTS, read_arguments
 from imagerouter_mcp.tools.structured import tool_result
 
 logger = logging.getLogger(__name__)
+
+_LONGEST_ADDRESS = 4_096
+"""The longest address of a resource that is looked for, in characters."""
 
 _NAME_SHOWN = 40
 
@@ -113,7 +117,14 @@ class SpeakingServer(MCPServer[Apps]):
 
         Raises:
             ResourceError: It cannot be read; the sentence says why and what to do.
+            MCPError: Its address is too long to be one.
         """
+        if len(str(uri)) > _LONGEST_ADDRESS:
+            raise MCPError(  # not ResourceNotFoundError: the SDK repeats the whole address with that
+                INVALID_PARAMS,
+                f"Unknown resource: the address has over {_LONGEST_ADDRESS:,} characters. list_images "
+                "names the pictures, and search_models the models.",
+            )
         try:
             return await super().read_resource(uri, context)
         except UnexpectedResourceError as error:

@@ -64,11 +64,14 @@ def picture_fields(image: "GalleryImage", links: "Links | None") -> Picture:
 
 
 def place(image: "GalleryImage", links: "Links | None") -> str | None:
-    """Return the file's path, or a download link for callers on other machines; None without a file."""
+    """Return the file's path, or a download link for callers on other machines; None without a file.
+
+    A file in an object store has no path, unless it was just made or shown.
+    """
     if image.path is None:
         return None
     if links is None:
-        return str(image.path)
+        return str(image.path) if image.path.is_absolute() else None
     return links.download(image.handle) if image.handle else None
 
 

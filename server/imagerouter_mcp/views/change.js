@@ -208,7 +208,7 @@ export function paidButton({ host, server, signal, words, call, isMeant = () => 
       else offer({ call: meant, price, verb, at: performance.now() }, [...told, price.model && `With ${price.model}`], told.length > 0);
     } catch (error) {
       if (asked.aborted || signal?.aborted) return;
-      say([`The price could not be asked for. ${error.message} Nothing was charged.`], true);
+      say([`The price could not be determined. ${error.message} Nothing was charged.`], true);
       if (host.canSay) show("Leave it to the assistant", handOver);
       else show("Ask for the price again", () => askPrice());
     }
@@ -224,7 +224,7 @@ export function paidButton({ host, server, signal, words, call, isMeant = () => 
   }
 
   async function priceAnew(meant) {
-    const unknown = ({ message }) => ({ refused: `The price could not be asked for again. ${message} Nothing was sent.` });
+    const unknown = ({ message }) => ({ refused: `The price could not be checked again. ${message} Nothing was sent.` });
     return priceOf(meant, new AbortController().signal).catch(unknown);
   }
 

@@ -133,6 +133,7 @@ async def _violations(page: Page, options: dict[str, Any]) -> list[str]:
     return [f"{each['id']}: {[node['html'][:200] for node in each['nodes']]}" for each in found["violations"]]
 
 
+@pytest.mark.long
 async def test_a_large_gallery_is_drawn_only_where_it_is_looked_at(page: Page, studio: Studio) -> None:
     fill_gallery(studio.settings.data_dir, studio.settings.output_dir, MANY, files=4)
     await expect(page.get_by_text("3,000 pictures")).to_be_visible()

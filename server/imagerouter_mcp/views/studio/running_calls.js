@@ -49,7 +49,7 @@ export class RunningCalls {
   explain(call, shown) {
     const card = el("article", { class: "running-card" });
     this.element.append(card);
-    this.#explain(card, { ...shown, call, prompt: shown.prompt || call.args.prompt });
+    this.#explain(card, { ...shown, call });
     announce(shown.error.what);
     this.#arrange();
   }
@@ -95,8 +95,8 @@ export class RunningCalls {
   #explain(card, shown) {
     const away = button(icon(CLOSE), () => (card.remove(), this.#arrange()), { label: "Dismiss", class: "icon-button" });
     const view = resultView(shown, { host: this.#host, server: this.#server, signal: new AbortController().signal, onResult: (next) => this.#end(card, next) });
-    const title = shown.prompt && theirs("h2", shown.prompt, { class: "running-title" });
-    fill(card, title, away, view);
+    const prompt = shown.prompt || shown.call?.args.prompt;
+    fill(card, prompt && theirs("h2", prompt, { class: "running-title" }), away, view);
     card.classList.add("ended");
   }
 

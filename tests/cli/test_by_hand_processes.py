@@ -1,0 +1,185 @@
+"""Commands by hand as real processes: terminals, pipes, full disks, interrupts."""
+
+import fcntl
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from support.by_hand import FAST, posix
+
+COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
+
+
+@posix
+@pytest.mark.parametrize(
+    ("size", "variables_of_the_terminal"),
+    [((0, 0), {}), ((24, 3), {"NO_COLOR": "1"}), ((24, 80), {"TERM": "dumb"})],
+)
+def test_no_terminal_makes_a_paid_call_fail(
+    variables: Mapping[str, str],
+    tmp_path: Path,
+    size: tuple[int, int],
+    variables_of_the_terminal: dict[str, str],
+) -> None:
+    screen, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+    environment = {**process_environment(variables, tmp_path), "TERM": "xterm", **variables_of_the_terminal}
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, "generate", "A fox", *FAST],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=terminal,
+        stderr=terminal,
+    ) as process:
+        os.close(terminal)
+        shown = _rest(screen)
+    os.close(screen)
+    assert process.returncode == 0, shown
+    assert b"Saved: " in shown
+    assert b"Traceback" not in shown
+    assert (b"\x1b" in shown) is (environment["TERM"] != "dumb")
+
+
+@posix
+@pytest.mark.parametrize("out", ["closed pipe", "full disk", "none"])
+def test_an_output_that_takes_nothing_does_not_make_a_paid_call_fail(
+    variables: Mapping[str, str], tmp_path: Path, out: str
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with Path("/dev/full").open("w") as full, os.fdopen(write, "w") as unread:
+        ended = subprocess.run(  # noqa: S603 - our own command
+            [
+                "/bin/sh",
+                "-c",
+                f'"$@" {">&-" if out == "none" else ""}',
+                "sh",
+                *COMMAND,
+                "generate",
+                "A fox",
+                *FAST,
+            ],
+            env=process_environment(variables, tmp_path),
+            stdout=full if out == "full disk" else unread,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=120,
+        )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == b""
+    assert len(list((tmp_path / "pictures").iterdir())) == 1
+
+
+def test_an_output_that_lacks_letters_replaces_them(variables: Mapping[str, str], tmp_path: Path) -> None:
+    ended = subprocess.run(  # noqa: S603 - our own command
+        [*COMMAND, "generate", "Füchse 🦊", *FAST],
+        env={**process_environment(variables, tmp_path), "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert b"F?chse" in ended.stdout
+
+
+@posix
+def test_the_lines_that_the_sandbox_prints_can_be_pasted_and_keep_its_records_apart(
+    at_home: dict[str, str],
+) -> None:
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, "sandbox", "--port", "0"], env=at_home, stdout=subprocess.PIPE, text=True
+    ) as sandbox:
+        try:
+            assert sandbox.stdout
+            told = [sandbox.stdout.readline() for _ in range(5)]
+            pasted = "".join(line for line in told if "=" in line)
+            ended = subprocess.run(  # noqa: S603 - our own command, after the pasted lines
+                ["/bin/sh", "-ec", f'{pasted}\n"$@" generate "A fox" --model test/test', "sh", *COMMAND],
+                env=at_home,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=120,
+            )
+        finally:
+            sandbox.terminate()
+    assert ended.returncode == 0, ended.stderr
+    records = Path(at_home["HOME"], ".local", "share", "imagerouter-mcp")
+    assert [path.name for path in records.iterdir()] == ["sandbox"]
+
+
+def process_environment(variables: Mapping[str, str], home: Path) -> dict[str, str]:
+    passed = {
+        name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE_")
+    }
+    return {**passed, **variables, "HOME": str(home), "PYTHONUNBUFFERED": "1"}
+
+
+def test_a_real_process_prints_json_alone_and_unicode_as_it_is(
+    variables: Mapping[str, str], tmp_path: Path
+) -> None:
+    ended = subprocess.run(  # noqa: S603 - our own command
+        [*COMMAND, "generate", "Ein Fuchs 🦊", "--json", *FAST],
+        env=process_environment(variables, tmp_path),
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    assert ended.returncode == 0
+    assert json.loads(ended.stdout)["prompt"] == "Ein Fuchs 🦊"
+    assert "🦊" in ended.stdout.decode()
+    assert ended.stderr == b""
+
+
+@posix
+def test_a_terminal_shows_progress_and_an_interrupt_ends_with_130(
+    variables: Mapping[str, str], tmp_path: Path
+) -> None:
+    screen, terminal = os.openpty()
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, "generate", "A fox", "--model", "sandbox/slow-3"],
+        env=process_environment(variables, tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+    ) as process:
+        os.close(terminal)
+        try:
+            shown = b""
+            while b"is working" not in shown:
+                shown += os.read(screen, 4096)
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=120)
+            shown += _rest(screen)
+        finally:
+            process.kill()
+            os.close(screen)
+    assert process.returncode == 130
+    sentence = (
+        rb"\x1b\[KThe request has left and cannot be stopped: its result will be paid for and stored as gen_"
+    )
+    assert re.search(sentence, shown)
+    assert b"WARNING" not in shown
+    assert list((tmp_path / "pictures").iterdir()), "it ended when the picture was there"
+    assert b"Traceback" not in shown
+    assert out == b""
+
+
+def _rest(screen: int) -> bytes:
+    """What a terminal still shows after its process has ended."""
+    shown = b""
+    try:
+        while piece := os.read(screen, 4096):
+            shown += piece
+    except OSError:  # how Linux says that nobody holds the other end
+        return shown
+    return shown
