@@ -67,7 +67,7 @@ faults: .venv/dev ## break everything around the server, repeatedly, and count w
 
 team: .venv/dev ## run several servers on one PostgreSQL database and object store: killed, frozen, restarted, away
 	$(BIN)/pytest tests/team tests/database tests/gallery/test_object_store.py tests/transports/test_http_object_store.py \
-		tests/cli/test_migrate.py tests/cli/test_people.py -m "long or not long"
+		tests/cli/test_migrate.py tests/cli/test_people.py tests/sign_in -m "long or not long"
 
 regions: .venv/dev ## try sixty masked edits with the sandbox, and draw sheets of them to look at in `regions/`
 	REGIONS_SHEETS=regions $(BIN)/pytest tests/regions -m "long or not long"

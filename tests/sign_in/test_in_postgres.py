@@ -1,9 +1,15 @@
 """Sign-in with everything in PostgreSQL, where two servers share it."""
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
+from pydantic import SecretStr
+
+from imagerouter_mcp.people.register import open_register
+from support.openid_provider import CLIENT, SECRET, openid_provider
 from support.signing_in import Pkce, sign_in_server
 
 if TYPE_CHECKING:
@@ -37,3 +43,38 @@ async def test_two_servers_give_the_tokens_of_a_code_once_and_know_each_others(
         assert (await ann.call(renewed["access_token"])).status_code == 401
         two.sign_in.end_all(one.person("Ann").id)
         assert "You are signed in" not in (await ann.http.get("/sign-in")).text
+
+
+@pytest.mark.long
+async def test_the_answer_of_a_provider_counts_once_for_several_servers_and_a_block_holds_for_all(
+    postgres: "Cluster", tmp_path: Path
+) -> None:
+    with openid_provider() as provider:
+        provider.told(claims={"sub": "cleo-1", "name": "Cleo"})
+        settings: dict[str, Any] = {
+            "database_url": postgres.url,
+            "openid_issuer": provider.issuer,
+            "openid_client_id": CLIENT,
+            "openid_client_secret": SecretStr(SECRET),
+            "openid_allow": ("@corp.example",),
+            "allow_private_issuer": True,
+        }
+        async with (
+            sign_in_server(tmp_path / "one", **settings) as one,
+            sign_in_server(tmp_path / "two", **settings) as two,
+            one.visitor() as ann,
+            two.visitor() as other,
+        ):
+            back = provider.authorize(await ann.begin())
+            at_once = [ann.http.get(back) for _ in range(8)]
+            answers = [answer.status_code for answer in await asyncio.gather(*at_once)]
+            assert sorted(answers) == [303, *[400] * 7]
+            other.http.cookies.update(ann.http.cookies)
+            assert "You are signed in as <bdi>Cleo</bdi>" in (await other.http.get("/sign-in")).text
+            with closing(open_register(two.settings)) as people:
+                person = people.named("Cleo")
+                people.block(person)
+                people.remove(person)
+            assert "You are signed in" not in (await ann.http.get("/sign-in")).text
+            refused = await ann.http.get(provider.authorize(await ann.begin()))
+            assert "You are no longer let in" in refused.text

@@ -93,7 +93,7 @@ class People:
             known = _one(connection, "id = ?", person)
             if _is_blocked(connection, person):
                 return None
-        for chosen in () if known else _names_like(name, person):
+        for chosen in () if known else _names_like(name or subject, person):
             try:
                 return self.add(issuer, subject, chosen)
             except NameNotUsableError:
