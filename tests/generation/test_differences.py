@@ -71,13 +71,13 @@ def test_another_size_format_and_a_public_link_are_said(path: Path) -> None:
     assert made == [
         "64x64 was asked for; acme/edit made 320x240.",
         "webp was asked for; acme/edit answered PNG.",
-        "b64_ephemeral was asked for, but ImageRouter answered a link, which anyone who has it can open.",
+        "b64_ephemeral was asked for, but ImageRouter answered with a link, which anyone who has it can open.",
     ]
 
 
 def test_one_public_link_among_several_results_is_said(path: Path) -> None:
     (made,) = told(path, ResultItem(url="https://x.test/b.png"), response_format="b64_ephemeral")
-    assert "answered a link" in made
+    assert "answered with a link" in made
 
 
 def test_the_pages_of_a_layered_tiff_are_counted(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ async def test_an_answer_that_disappoints_is_called_what_it_is(
 @pytest.mark.parametrize(
     ("mode", "output_format", "kind", "said"),
     [
-        ("CMYK", "png", ("TIFF", "CMYK"), "Its inks (CMYK) were kept, in a TIFF."),
+        ("CMYK", "png", ("TIFF", "CMYK"), "Its CMYK colours were kept, in a TIFF."),
         ("CMYK", "jpeg", ("JPEG", "RGB"), "JPEG is not exact: only PNG keeps every pixel outside the mask."),
         ("CMYK", "jpeg", ("JPEG", "RGB"), "It was converted from CMYK to RGB."),
         ("RGB", "webp", ("WEBP", "RGB"), "WEBP is not exact"),
@@ -107,7 +107,7 @@ async def test_what_a_format_does_to_the_source_is_said(
 @pytest.mark.parametrize(
     ("answer", "source", "said"),
     [
-        (svg("<rect/>"), None, "acme/fox made no pixels, so nothing could be laid into the source."),
+        (svg("<rect/>"), None, "acme/fox made no pixel image, so nothing could be laid into the source."),
         (scenery(), b"no picture", "could not be laid into the source, because"),
         (
             scenery(),
@@ -140,7 +140,7 @@ async def test_a_source_that_is_gone_leaves_the_part_as_it_came(tmp_path: Path) 
     ("came", "size", "said"),
     [
         (saved(scenery(), "PNG"), SIZE, ""),
-        (svg("<rect/>"), (99, 99), "It was left in its own size: a drawing can be drawn at any."),
+        (svg("<rect/>"), (99, 99), "It was left in its own size: a vector drawing fits any size."),
         (
             saved(scenery(), "GIF", save_all=True, append_images=[changed(scenery())]),
             (99, 99),

@@ -313,4 +313,4 @@ async def test_a_vector_result_is_left_in_its_size_and_said(connect: Hosts) -> N
         told = await host("generate_image", **{**FOX, "model": "recraft-ai/recraft-v3-svg"}, size="1200x630")
     assert told.image["media_type"] == "image/svg+xml"
     assert "original" not in told.image
-    assert any("a drawing can be drawn at any" in note for note in told.fields["notes"])
+    assert any("a vector drawing fits any size" in note for note in told.fields["notes"])

@@ -1,4 +1,4 @@
-"""What one person may spend: within their own limits, and within what all people may spend together."""
+"""Check and reserve what one person may spend, within their own limits and the budget that all share."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,14 +15,14 @@ from imagerouter_mcp.settings import Settings
 
 
 class Allowance:
-    """The allowance of one person. Its methods raise `ConfigurationError` if records cannot be used.
+    """Reserves money for one person's calls. Raises `ConfigurationError` if records cannot be used.
 
     Args:
-        person: Whose it is.
-        settings: Say what all people may spend on a day.
-        journal: Reserves the person's money.
-        ledger: Says what the person spent.
-        people: Knows the limits, and what everybody has committed; None if there is only the local person.
+        person: The person.
+        settings: Hold the daily budget that all people share.
+        journal: Records the reservations.
+        ledger: Sums up what the person has spent.
+        people: Knows the limits and what everybody has committed; None if there is only the local person.
     """
 
     def __init__(
@@ -35,21 +35,21 @@ class Allowance:
         self._people = people
 
     def limits(self) -> Limits:
-        """Return the person's own limits, as they are now."""
+        """Return the person's current limits."""
         return self._people.limits(self._person) if self._people else NO_LIMITS
 
     def budgets(self) -> list[Budget]:
-        """Return the person's own budgets, and last the one that all people share."""
+        """Return the person's own budgets, then the one that all people share."""
         return _budgets(self.limits(), self._settings)
 
     def reserve(self, reservations: Sequence[Reservation], *, own_key: bool = False) -> Exceeded | None:
-        """Reserve money for a call; return what it does not fit into, if anything.
+        """Reserve money for a call; return the limit that it would exceed, if any.
 
-        While one person reserves, nobody else does: two calls must not both take what is left.
+        Reservations are made one at a time, so that two calls cannot both take what is left.
 
         Args:
             reservations: One for each generation of the call.
-            own_key: Whether the person's own API key pays, so that only their own budgets hold.
+            own_key: Whether the person's own API key pays; then only their own budgets apply.
         """
         limits = self.limits()
         *own, shared = _budgets(limits, self._settings)
@@ -63,7 +63,7 @@ class Allowance:
         return exceeded
 
     def recount(self) -> None:
-        """Have the budget of all people count what this person has committed by now."""
+        """Update the shared budget with what this person has committed so far."""
         if self._people:
             with self._people.committing(self._person, today()) as committed:
                 committed.note(*self._ledger.parts(today()))

@@ -1,4 +1,4 @@
-"""Run several things side by side, so that the failure of one does not stop the others."""
+"""Await several things concurrently, so that the failure of one does not stop the others."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 async def gather_outcomes(work: Iterable[Awaitable[T]]) -> list[T | ImageRouterError]:
-    """Await everything side by side and return each result, or the error that it raised, in order.
+    """Await everything concurrently; return, in order, each result or the error that it raised.
 
-    An unforeseen exception is raised once everything has ended, so that it costs no other its result.
+    Any other exception is raised only after everything has ended, so that no other result is lost.
     """
     outcomes = await asyncio.gather(*work, return_exceptions=True)
     foreseen: list[T | ImageRouterError] = []

@@ -1,4 +1,4 @@
-"""Share out the file descriptors of this process, so that what was paid for can always be stored."""
+"""Limit how many file descriptors source images take, so that paid results can always be stored."""
 
 import os
 from collections.abc import AsyncGenerator, Generator
@@ -11,13 +11,13 @@ from imagerouter_mcp.descriptor_limit import descriptor_limit
 from imagerouter_mcp.errors import NotSentError
 
 _RESERVE = 8
-"""What storing an answer opens at most at once: a connection, the picture's file, the database's files."""
+"""Most descriptors open at once to store an answer: a connection, the picture's file, the database's."""
 _ONE_CALL = 2 * 17
-"""Descriptors of 16 sources and a mask while they are prepared, each with its original."""
+"""Descriptors of one call: 16 sources and a mask, each with its original while it is prepared."""
 
 
 class Descriptors:
-    """Gives descriptors to calls in turn."""
+    """Hands out descriptors to calls, first come, first served."""
 
     def __init__(self) -> None:
         self._line = anyio.Lock()
@@ -26,10 +26,10 @@ class Descriptors:
 
     @asynccontextmanager
     async def sources(self, count: int) -> AsyncGenerator[None]:
-        """Wait, first come first served, until so many source images may be open; held until the end.
+        """Wait until this many source images may be open, and hold their descriptors during the block.
 
         Args:
-            count: How many there are, a mask included.
+            count: Number of images, a mask included.
         """
         wanted = min(2 * count, self._share)
         async with self._line:
@@ -45,7 +45,7 @@ class Descriptors:
 
     @contextmanager
     def reserve(self) -> Generator[None]:
-        """Keep free during the block what storing an answer needs.
+        """Reserve during the block the descriptors that storing an answer will need.
 
         Raises:
             NotSentError: Too many files are open.
@@ -57,11 +57,11 @@ class Descriptors:
             except OSError as error:
                 raise NotSentError(
                     f"The result could not be stored: {error.strerror or error}.",
-                    "Ask again when less is under way, or let the server open more files (`ulimit -n`).",
+                    "Ask again when fewer calls run, or let the server open more files (`ulimit -n`).",
                 ) from None
             yield
 
     @cached_property
     def _share(self) -> int:
-        """How many descriptors source images may take: a quarter, as connections of clients may."""
+        """Most descriptors for source images: a quarter, the same share as for client connections."""
         return max(descriptor_limit() // 4, _ONE_CALL)

@@ -1,4 +1,4 @@
-"""Say what came otherwise than asked, and what a look at it shows, a short sentence each."""
+"""Report how results differ from what was asked, and what is visibly wrong, a short sentence each."""
 
 import math
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 _TIFF = "image/tiff"
 _SAME_SHAPE = 0.06
-"""Shapes whose logarithms differ by less look the same; models round their sides to steps."""
+"""Aspect ratios whose logarithms differ by less look the same; models round sides to multiples."""
 _DARK, _LIGHT = 20, 235
-"""Levels of 255 up to which a colour is black, and from which it is white."""
+"""Channel values of 255: a colour up to the first is called black, from the second on white."""
 
 
 def differences(
@@ -29,14 +29,14 @@ def differences(
     looks: Sequence["Look"] = (),
     source: "Look | None" = None,
 ) -> list[str]:
-    """Compare what came with what was asked for. Opens files, so call it in a thread.
+    """Compare results with what was asked for. Opens files, so call it in a thread.
 
     Args:
         plan: What was sent.
-        answer: What came back.
+        answer: The service's answer.
         images: The stored results; those without a file are left out.
-        looks: At the results, as far as they were looked at.
-        source: At the first source image of an edit.
+        looks: What the results look like, of those that were decoded.
+        source: What the first source image of an edit looks like.
     """
     stored = [image for image in images if image.path]
     return [
@@ -79,7 +79,7 @@ def _other_format(plan: Plan, images: Sequence[StoredImage]) -> list[str]:
 
 
 def _format(image: StoredImage) -> str:
-    """Return the name of its format: "svg" for `image/svg+xml`."""
+    """Return the name of an image's format: "svg" for `image/svg+xml`."""
     return (image.media_type or "").partition("/")[2].partition("+")[0]
 
 
@@ -97,7 +97,7 @@ def _count(tiff: Path) -> int:
 
 
 def _echo(plan: Plan, looks: Sequence["Look"], source: "Look | None") -> list[str]:
-    """Return a sentence if the source came back; models that enlarge or convert it are meant to do that."""
+    """Return a sentence if the source came back unchanged; models that enlarge or convert may do that."""
     if source is None or facts_of(plan.model).does or not any(look.equals(source) for look in looks):
         return []
     return [f"{plan.model} returned the source image unchanged; another model may do what the prompt asks."]
@@ -121,7 +121,7 @@ def _colour_name(colour: tuple[int, int, int]) -> str:
 
 
 def _transparency(plan: Plan, looks: Sequence["Look"]) -> list[str]:
-    """Return how much is transparent, where that was asked for; and what gives it, where it is not there."""
+    """Return how much is transparent, if that was asked for, and how to get it if nothing is."""
     if not plan.transparency or not looks:
         return []
     shares = [look.transparent for look in looks]
@@ -140,4 +140,6 @@ def _per_cent(share: float) -> str:
 def _public_link(plan: Plan, answer: GenerationAnswer) -> list[str]:
     if plan.fields.get("response_format") != "b64_ephemeral" or not any(item.url for item in answer.items):
         return []
-    return ["b64_ephemeral was asked for, but ImageRouter answered a link, which anyone who has it can open."]
+    return [
+        "b64_ephemeral was asked for, but ImageRouter answered with a link, which anyone who has it can open."
+    ]

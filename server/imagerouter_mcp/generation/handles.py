@@ -1,4 +1,4 @@
-"""Handles: the short names of stored images, `last` for the newest, and what else names one."""
+"""Find stored images by what names them: a handle, `last` for the newest, a path, a number."""
 
 import os
 import re
@@ -20,14 +20,14 @@ _LONGEST_PATH = 4096
 _LOOKED_THROUGH = 20
 """How many records, newest first, to search for a picture whose file has arrived."""
 _SESSIONS = 1000
-"""How many sessions are remembered; of the others, `last` is the gallery's newest."""
+"""How many sessions are remembered; for any other, `last` is the gallery's newest picture."""
 _HANDLE = re.compile(r"last|(?:img|gen)_[0-9a-z]+", re.IGNORECASE)
 _NUMBER = re.compile(r"(?:(?:last|picture|number|no\.?)[ :#_.-]{0,2})?#?([1-9]\d?)", re.IGNORECASE)
 _RESOURCE = "imagerouter://images/"
 
 
 def is_handle(text: str) -> bool:
-    """Return whether a text is written like a handle or its resource, or is `last`."""
+    """Return whether a text looks like a handle or its resource address, or is `last`."""
     return _HANDLE.fullmatch(_bare(text)) is not None
 
 
@@ -37,13 +37,13 @@ def is_last(text: str) -> bool:
 
 
 def number_of(text: str) -> int | None:
-    """Return which picture of the newest call a text means by its number, such as `3`, `#3` or `last:3`."""
+    """Return the number if a text names a picture of the newest call by one: `3`, `#3`, `last:3`."""
     written = _NUMBER.fullmatch(text.strip())
     return int(written[1]) if written else None
 
 
 def _bare(text: str) -> str:
-    """Return a handle without the address of its resource."""
+    """Strip the resource address from a handle."""
     text = text.strip()
     return text[len(_RESOURCE) :] if text.lower().startswith(_RESOURCE) else text
 
@@ -77,7 +77,7 @@ async def find_image(gallery: Gallery, handle: str) -> tuple[GalleryImage, Recor
 
 
 async def find_file(gallery: Gallery, text: str) -> tuple[GalleryImage, Record] | None:
-    """Return the image whose file a text names by its path, and its record; None if there is none."""
+    """Return the image stored at the path that a text gives, and its record; None if there is none."""
     if len(text) > _LONGEST_PATH:
         return None
     try:
@@ -132,8 +132,8 @@ class LastMade:
     """What the newest call made.
 
     Attributes:
-        records: Of all its generations, at least one, in the order of its requests.
-        elsewhere: Whether it is not known to be of the session that asks.
+        records: The records of its generations, at least one, in the order of its requests.
+        elsewhere: Whether the call may belong to another session than the one that asks.
     """
 
     records: tuple[Record, ...]
@@ -141,15 +141,15 @@ class LastMade:
 
     @property
     def pictures(self) -> list[tuple[GalleryImage, Record]]:
-        """Its pictures with their records, without those that another one of them was made from."""
+        """Its pictures with their records, without first steps that another one was made from."""
         steps = {source for record in self.records for source in record.sources}
         pairs = [(image, record) for record in self.records for image in record.images]
         return [(image, record) for image, record in pairs if image.handle not in steps]
 
     def numbered(self, number: int) -> NotFoundError:
-        """Return the refusal of a number in place of a handle, which names the handle that it means.
+        """Return the error for a number given in place of a handle; it names the handle to give.
 
-        What is the newest call may have changed since the number was read, and a wrong picture is paid for.
+        The newest call may have changed since the number was read, and a wrong picture costs money.
         """
         made = [image.handle for image, _ in self.pictures]
         if number > len(made):
@@ -201,6 +201,6 @@ class Sessions:
             self._told.popitem(last=False)
 
     def newest(self, session: str | None, without: Collection[str] = ()) -> str | None:
-        """Return the call that a session was told about last, but none of some."""
+        """Return the call that a session was told about last, passing over those in `without`."""
         told = self._told.get(session, ()) if session is not None else ()
         return next((call for call in told if call not in without), None)

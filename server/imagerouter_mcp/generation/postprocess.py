@@ -1,4 +1,4 @@
-"""Make results of the models' own pictures, as a plan's `Finishing` says."""
+"""Turn a model's own picture into the result, as a plan's `Finishing` says."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
@@ -28,22 +28,22 @@ class Made:
     note: str = ""
 
 
-_UNCHANGED = {"vector": "a drawing can be drawn at any", "video": "it is a video"}
+_UNCHANGED = {"vector": "a vector drawing fits any size", "video": "it is a video"}
 _SEVERAL = "it has several frames or pages"
 
 Finish = Callable[[Path], Awaitable[Made]]
-"""Makes a result of the model's own picture. It raises `OSError` only if that cannot be read."""
+"""Turns the model's own picture into the result. It raises `OSError` only if that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Postprocessing:
-    """Makes results of a model's own pictures.
+    """Turns a model's own pictures into results.
 
-    What was paid for arrives in any case: where something cannot be done, the model's picture is the result.
+    A paid picture is always delivered: if it cannot be finished, the model's own picture is the result.
 
     Attributes:
         finishing: What to do.
-        model: Its name, for the note.
+        model: Its id, for the note.
         source: Where the source of a masked edit is kept.
         mask: Where its mask is kept.
     """
@@ -54,7 +54,7 @@ class Postprocessing:
     mask: Path
 
     async def finish(self, picture: Path) -> Made:
-        """Make a result of a model's own picture, as `Finish`.
+        """Turn a model's own picture into the result.
 
         Raises:
             NotAPictureError: It is not a whole picture.
@@ -95,7 +95,7 @@ class Postprocessing:
 
         kind = "png" if self.finishing.output_format == "auto" else self.finishing.output_format
         if seen.format.kind != "image":
-            return Made(note=f"{self.model} made no pixels, so nothing could be laid into the source.")
+            return Made(note=f"{self.model} made no pixel image, so nothing could be laid into the source.")
         try:
             with self.source.open("rb") as source:
                 file, told = await decode(
@@ -105,20 +105,21 @@ class Postprocessing:
             return Made(note="The source is no longer kept, so this is the part as the model made it.")
         except (NotAPictureError, StoppedError, InvalidSourceError, OSError) as error:
             return Made(
-                note=f"It could not be laid into the source, {_because(error)}: this is {self.model}'s."
+                note=f"It could not be laid into the source, {_because(error)}: "
+                f"this is what {self.model} made."
             )
         return Made(file, " ".join(_laid_in_words(self.model, kind, cut, told)))
 
 
 def _because(error: Exception) -> str:
-    """Return why something could not be done; without the path of a file, and without words about money."""
+    """Return why something could not be done, leaving out file paths and words about money."""
     if isinstance(error, InvalidSourceError):
         return f"because {error.what[0].lower()}{error.what[1:].rstrip('.')}"
     return f"because {error.strerror if isinstance(error, OSError) and error.strerror else error}"
 
 
 def _laid_in_words(model: str, kind: str, cut: Cut, told: Fields) -> list[str]:
-    """Say what laying an answer into its source did, a sentence each."""
+    """Describe what laying an answer into its source did, a sentence each."""
     words = [f"Outside the mask every pixel is the source's; inside, {told['changed']} % changed."]
     if kind != "png":
         lossy = f"{kind.upper()} is not exact: only PNG keeps every pixel outside the mask."
@@ -131,9 +132,9 @@ def _laid_in_words(model: str, kind: str, cut: Cut, told: Fields) -> list[str]:
         made = f"{cut.size[0]}x{cut.size[1]}, enlarged {told['enlarged']:.1f} times"
         words.append(f"The changed part was made at {made}; size=2K or 4K asks for more detail.")
     if told["mode"] == "CMYK" and kind == "png":
-        words.append("Its inks (CMYK) were kept, in a TIFF.")
+        words.append("Its CMYK colours were kept, in a TIFF.")
     elif told["inks"]:
         words.append("It was converted from CMYK to RGB.")
     if told["reduced"]:
-        words.append("Its 16 bits a channel were worked on and saved in 8.")
+        words.append("Its 16 bits per channel were reduced to 8.")
     return words

@@ -1,4 +1,4 @@
-"""Bring one result into a file: fetched or decoded, checked, in the first folder that takes it."""
+"""Store one result: fetch or decode it, check it, and write it to the first folder that takes it."""
 
 import base64
 import shutil
@@ -31,9 +31,9 @@ DOWNLOAD_SECONDS = 180.0
 RETRY_AFTER_SECONDS = (0.5, 2.0)
 """Waits before the second and the third attempt at a download."""
 _DECODED_AT_ONCE = 2**20
-"""Characters of base64, a multiple of four, to decode before other work gets a turn."""
+"""Characters of base64 to decode at once, a multiple of four; then other work gets a turn."""
 ORIGINAL = "-original"
-"""What follows the result's name in that of the model's own picture."""
+"""Suffix that names the file of the model's own picture after the result's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ class Stored:
     """What became of one item of an answer.
 
     Attributes:
-        image: As far as it is known.
-        reason: Why there is no file, or not where it should be, as the end of a sentence.
+        image: What is known of the stored image.
+        reason: Why there is no file, or why it is in another folder, as the end of a sentence.
         held: Whether it is complete and in memory, but no folder could take it.
-        kept: The file with what came, if that is not a whole picture.
+        kept: The file with the received bytes, if they are not a whole picture.
         note: What was done here with the model's own picture, as a sentence; "" for nothing.
         private: Whether its address leads to this machine or its network, where nobody should be sent.
     """
@@ -62,9 +62,8 @@ class _Place:
     """A folder that may take a result.
 
     Attributes:
-        folder: Makes the folder, if it is not there, and returns it.
-        private: Whether files in it are for this user alone. They stay on this machine, and have no other
-            place for now.
+        folder: Returns the folder, after creating it if it is missing.
+        private: Whether only this user may read its files. They stay on this machine for now.
     """
 
     folder: Callable[[], Path]
@@ -78,7 +77,7 @@ class _Name:
     Attributes:
         folder: The folder on this machine.
         stem: The name without its extension.
-        keep: Keeps the file for good; returns what a record names it by.
+        keep: Keeps the file permanently; returns the path to record.
         claim: See `files.store`.
     """
 
@@ -94,7 +93,7 @@ class ResultFiles:
     Args:
         fetcher: Returns what downloads them; called when something has to be fetched.
         gallery: Tells which files are recorded.
-        answers: Keeps what came and is not a picture.
+        answers: Keeps received bytes that are not a picture.
         kept: Keeps the files.
         settings: The folders.
     """
@@ -125,14 +124,14 @@ class ResultFiles:
     ) -> Stored:
         """Fetch or decode one item into its folder, or into the first other folder that takes it.
 
-        A paid result is worth another folder: the disk may be full, or the folder gone.
+        The disk may be full or the folder gone, and a paid result must still be stored.
 
         Args:
             item: The item.
             destination: Where it should go.
-            part: Names the file for what is not a whole picture.
-            finish: Makes the result of the item, which then lies beside it as its original.
-            again: Whether somebody may have stored it before, and not have recorded it.
+            part: Names the file that keeps the bytes if they are not a whole picture.
+            finish: Turns the item into the result; the item is stored beside it as its original.
+            again: Whether it may have been stored before without being recorded.
         """
         into = partial(self._fetch_into, item, destination.stem, part, finish, again=again)
         try:
@@ -145,7 +144,7 @@ class ResultFiles:
         return replace(stored, image=StoredImage(url=item.url), held=item.url is None)
 
     async def store_made(self, made: BinaryIO, destination: Destination, part: str) -> Stored:
-        """Store a result that was made again of its original, in the first folder that takes it."""
+        """Store a result that was made again from its original, in the first folder that takes it."""
 
         async def into(place: _Place) -> Stored:
             folder = await to_thread.run_sync(place.folder)
@@ -221,20 +220,20 @@ class ResultFiles:
                 )
 
     def _keeping(self, place: _Place, part: str) -> Callable[[Path], Path]:
-        """Return what keeps a file that was stored in a place."""
+        """Return the function that keeps a file stored in a place."""
         return Path if place.private else partial(self._kept.keep, owner=part)
 
     def _claim(self, part: str, path: Path) -> bool:
-        """Return whether a file was stored for a certain result and never recorded."""
+        """Return whether an unrecorded file belongs to this result."""
         try:
             return not self._gallery.has(path) and self._claimed.setdefault(path, part) == part
-        except ConfigurationError:  # then it may be another one's
+        except ConfigurationError:  # it may belong to another result
             return False
 
     async def _download(self, url: str, target: PartialFile) -> None:
         try:
             fetcher = self._fetcher()
-        except ConfigurationError as error:  # the person can correct that, and fetch it then
+        except ConfigurationError as error:  # the person can correct the setting and fetch it later
             raise FetchError(error.what.rstrip(".")) from None
         for wait in (*RETRY_AFTER_SECONDS, None):
             try:
@@ -259,9 +258,9 @@ def _made(folder: Path) -> Path:
 
 
 def _decode(text: str, target: PartialFile) -> bool:
-    """Decode base64 into a file; return False if it is damaged, and then the file has the text as it came.
+    """Decode base64 into a file; if it is damaged, write the text itself and return False.
 
-    It is done in pieces, because each one blocks the interpreter while it is decoded.
+    It is decoded in pieces, because decoding blocks the interpreter.
     """
     packed = "".join(text.split())
     start = packed.find(",") + 1 if packed[:5].lower() == "data:" else 0
@@ -305,7 +304,7 @@ def _store_both(result: PartialFile, unfinished: PartialFile, url: str | None, n
 
 
 def _kept(path: Path, name: _Name) -> Path:
-    """Keep a stored file for good; return what a record names it by."""
+    """Keep a stored file permanently; return the path to record."""
     try:
         return name.keep(path)
     except OSError:

@@ -1,4 +1,4 @@
-"""Do the steps of `finish_image`: open the pictures, do what needs no model, store and record the results."""
+"""Run the steps of `finish_image`: open the pictures, work on them, store and record the results."""
 
 import secrets
 import shutil
@@ -49,10 +49,10 @@ _LONGEST_PROMPT = 500
 
 
 class StepRunner:
-    """Does steps on pictures.
+    """Runs steps on pictures.
 
     Args:
-        sources: Opens them.
+        sources: Opens the pictures.
         delivery: Says where results go.
         gallery: Takes the records.
         kept: Keeps the files.
@@ -69,11 +69,11 @@ class StepRunner:
         self._remote = remote
 
     async def run(self, request: Request, steps: Sequence[str]) -> tuple[Record, tuple[str, ...]]:
-        """Do steps on pictures; after an error nothing is left behind.
+        """Run steps on pictures and record the results; on an error, leave nothing behind.
 
         Args:
-            request: Its source images, and where to save.
-            steps: Such as `crop 16:9`.
+            request: Names the source images and where to save.
+            steps: The steps in order, such as `crop 16:9`.
 
         Returns:
             The record, and sentences for the person.
@@ -100,7 +100,7 @@ class StepRunner:
             )
             with ExitStack() as held:
                 made = [held.enter_context(each) async for each in _made(job, sources)]
-                pairs = list(zip(made, destinations, strict=False))  # one picture of several, where joined
+                pairs = list(zip(made, destinations, strict=False))  # joined pictures make one result
                 record, beside = await to_thread.run_sync(self._keep, pairs, metadata)
         notes = (note for each in made for note in each.notes)
         return record, tuple(dict.fromkeys((*notes, *beside)))
@@ -113,7 +113,7 @@ class StepRunner:
         return replace(found, stem=f"{found.stem}-{made_set.name}")
 
     def _prompt(self, steps: Sequence[str], origin: str) -> str:
-        """Return what was done to which picture, for whoever looks for it."""
+        """Return the prompt to record, so that searches find it: the steps and what they worked on."""
         own = self._gallery.find(origin)
         return cut_middle(f"{', '.join(steps)}: {own[1].prompt if own else origin}", _LONGEST_PROMPT)
 
@@ -123,7 +123,7 @@ class StepRunner:
         """Store and record what was made: all of it, or nothing.
 
         Returns:
-            The record, and sentences about files that are no pictures.
+            The record, and sentences about files that are not pictures.
         """
         prepare_folder(pairs[0][1].folder)
         stored: list[Path] = []
@@ -133,7 +133,7 @@ class StepRunner:
             found = {path: image for path in paths if (image := _stored_image(path))}
             beside = [self._beside(path) for path in paths if path not in found]
             owner = secrets.token_hex(4)
-            kept.extend(self._kept.keep(path, owner) for path in found)  # as far as that goes
+            kept.extend(self._kept.keep(path, owner) for path in found)  # one by one: a failure discards them
             images = [replace(image, path=key) for image, key in zip(found.values(), kept, strict=True)]
             record = self._gallery.add(metadata, images)
             return replace(record, images=tuple(map(self._local, record.images))), beside
@@ -155,12 +155,12 @@ class StepRunner:
         return replace(image, path=image.path and self._kept.copy(image.path))
 
     def _beside(self, path: Path) -> str:
-        """Tell where a text file of a set is; to a caller on another machine, what it says."""
+        """Say where a text file of a set is; for a caller on another machine, return its text."""
         return f"{path.name}: {path.read_text()}" if self._remote else f"Also saved: {path}"
 
 
 async def _made(job: Job, sources: Sequence[Source]) -> AsyncGenerator[Made]:
-    """Do the steps, each picture in the thread whose turn it is."""
+    """Run the steps and yield each result; heavy work waits in its own queue."""
     heavy = await decode("sources", None, foreseen, job, sources)
     queue: Queue = "heavy" if heavy else "sources"
     sizes = await decode("sources", None, cells, job, sources)
@@ -204,7 +204,7 @@ def _store_set(made: Made, destination: Destination) -> Path:
 
 
 def _stored_image(path: Path) -> StoredImage | None:
-    """Describe a stored picture; None for a file beside the pictures of a set."""
+    """Describe a stored picture; return None for a text file of a set."""
     try:
         seen = inspect(path)
     except NotAPictureError:

@@ -1,1 +1,1 @@
-"""Calls: an order planned, sent in its turn, delivered, and collected by whoever asks for it."""
+"""Carry out calls: plan an order, send it in turn, deliver it, let any process collect it."""

@@ -1,4 +1,4 @@
-"""Calls that outlive their callers: begun or joined, waited for, handed off, collected."""
+"""Begin or join calls, wait for them, hand them off, collect them; calls outlive their callers."""
 
 import asyncio
 import logging
@@ -33,11 +33,11 @@ from imagerouter_mcp.generation.planning.request import Order
 from imagerouter_mcp.generation.sources import Sources, with_last
 
 REPORT_SECONDS = 3.0
-"""How often a waiting caller gets a progress report although nothing is new."""
+"""Interval of progress reports, in seconds, while nothing changes."""
 LOOK_SECONDS = 0.5
 """Poll interval in seconds."""
 _LOOKED_BACK = 6
-"""How many calls, newest first, may have made what `last` meant in a repeated call."""
+"""How many calls, newest first, to check for what `last` meant in a repeated call."""
 
 Progress = Callable[[str], Awaitable[None]]
 """Reports progress to a waiting caller in a few words."""
@@ -50,13 +50,12 @@ class Calls:
 
     Args:
         journal: Holds the entries.
-        collector: Says what came of a call.
-        sources: Returns what compares orders; called with the first order.
-        runner: Returns what carries out calls; called with the first one.
+        collector: Returns the outcome of a call.
+        sources: Returns what compares orders; first called on the first order.
+        runner: Returns what carries out calls; first called on the first call.
         payers: Choose whose key pays.
-        recount: Counts what was committed, once a call has ended; None where nobody needs the sum.
-        repeats_are_meant: Whether a call that is repeated after its result was delivered asks for another
-            one, because a person typed it.
+        recount: Updates the sum of committed money once a call has ended; None where nobody needs it.
+        repeats_are_meant: Whether repeating a delivered call makes another one, because a person typed it.
     """
 
     def __init__(
@@ -79,11 +78,11 @@ class Calls:
         self._repeats_are_meant = repeats_are_meant
         self._running: dict[str, RunningCall] = {}
         self._unrecorded: set[str] = set()
-        """Calls that have ended here without the journal knowing; settled when somebody asks for them."""
+        """Calls whose end could not be written to the journal; settled when somebody asks for them."""
         self._entering = anyio.Lock()
 
     async def ask(self, order: Order, seconds: float, progress: Progress) -> Finished | Pending:
-        """Carry out an order, or answer it with the same one if that is under way or has lately ended.
+        """Carry out an order, or join the same order if it is under way or has just ended.
 
         Args:
             order: The order.
@@ -91,7 +90,7 @@ class Calls:
             progress: Called at the start and every few seconds.
 
         Returns:
-            What came of it; if it is not done in time, how to ask for it later.
+            The outcome; if the call is not done in time, how to collect it later.
 
         Raises:
             ImageRouterError: There is no result; the message says whether money was spent.
@@ -121,10 +120,10 @@ class Calls:
         return replace(outcome, notes=notes)
 
     async def collect(self, handle: str, seconds: float, progress: Progress) -> Finished | Pending:
-        """Return what came of a call of this or any other process of the person.
+        """Return the outcome of a call that this or any other process of the person made.
 
         Args:
-            handle: Of any of its generations.
+            handle: The handle of any of its generations.
             seconds: How long the caller waits.
             progress: Called at the start and every few seconds.
 
@@ -134,13 +133,13 @@ class Calls:
         """
         if finished := await self._collector.made_here(handle):
             return finished
-        with _whatever_came_of_it():
+        with _perhaps_charged():
             await self.settle()
             entries = await self._collector.entries(handle)
         return await self._wait_for(entries[0].call, seconds, progress)
 
     async def note_delivered(self, call: str) -> None:
-        """Note that somebody got what came of a call; failure to record this is ignored."""
+        """Note that a call's outcome was delivered; failure to record this is ignored."""
         with suppress(ConfigurationError):
             await to_thread.run_sync(self._journal.note_delivered, call)
 
@@ -150,12 +149,12 @@ class Calls:
         return bool(self._running)
 
     async def settle(self) -> None:
-        """Take over and settle what processes left that are gone."""
+        """Take over and settle the calls of processes that have died."""
         async with self._entering:
             await self._settle()
 
     async def close(self, grace_seconds: float) -> None:
-        """Send nothing more, give what was sent its time to arrive and be stored, then cancel the rest."""
+        """Send nothing more, wait for sent requests to be stored, then cancel what takes too long."""
         for call in self._running.values():
             call.stop()
         tasks = [call.task for call in self._running.values() if call.task]
@@ -180,16 +179,16 @@ class Calls:
         return pinned, await sources.fingerprint(pinned)
 
     async def _repeated(self, order: Order, newest: LastMade) -> tuple[Order, str] | None:
-        """Return what `_identified` does for an order that repeats an earlier call, else None.
+        """Return what `_identified` returns if an order repeats an earlier call, else None.
 
-        What was made since that call began is passed over: its own result, and results of calls that began
-        before somebody was told how it ended. What a session was told itself is passed over for nothing that
-        others made.
+        The search for what `last` meant skips what was made since that call began: its own results, and
+        those of calls that began before its outcome was told. It never skips from what this session was told
+        about to what others made.
         """
         sources = self._sources()
         candidate, passed = newest, set[str]()
         for _ in range(_LOOKED_BACK):
-            with suppress(NotFoundError):  # several pictures, of which `last` names none
+            with suppress(NotFoundError):  # `last` is ambiguous: several pictures
                 before = with_last(order, candidate)
                 fingerprint = await sources.fingerprint(before)
                 earlier = await self._same_call(fingerprint)
@@ -197,7 +196,8 @@ class Calls:
                     own = await to_thread.run_sync(self._journal.call, earlier)
                     others = passed - {entry.handle for entry in own}
                     left_session = candidate.elsewhere and not newest.elsewhere
-                    if others and (left_session or await self._told_before(earlier, others)):
+                    told_before = partial(self._journal.told_before, earlier, others)
+                    if others and (left_session or await to_thread.run_sync(told_before)):
                         return None
                     return before, fingerprint
             made = await to_thread.run_sync(self._journal.lately, candidate.records[0].generation)
@@ -213,16 +213,13 @@ class Calls:
             candidate = older
         return None
 
-    async def _told_before(self, call: str, others: set[str]) -> bool:
-        return await to_thread.run_sync(self._journal.told_before, call, others)
-
     async def _same_call(self, fingerprint: str) -> str | None:
         return await to_thread.run_sync(
             partial(self._journal.same_call, fingerprint, join_delivered=not self._repeats_are_meant)
         )
 
     async def _begin_or_join(self, order: Order, fingerprint: str, payer: Payer) -> tuple[str, bool]:
-        """Return the handle of a call, and whether it had begun before."""
+        """Begin or join a call; return its handle and whether it was joined."""
         again = order.again or await self._addresses_changed(order, fingerprint)
         begin = partial(
             self._journal.begin,
@@ -241,12 +238,12 @@ class Calls:
         return handles[0], joined
 
     async def _addresses_changed(self, order: Order, fingerprint: str) -> bool:
-        """Return whether a source's address gives something else than it gave to the same call before."""
+        """Return whether a source's address returns other content now than for the same call before."""
         earlier = await self._same_call(fingerprint)
         plan = plan_of((await self._collector.entries(earlier))[0]) if earlier else None
         if plan is None or not any(plan.fetched):
             return False
-        with suppress(InvalidSourceError):  # what cannot be fetched any more is not known to have changed
+        with suppress(InvalidSourceError):  # what cannot be fetched counts as unchanged
             return await self._sources().fetched(order) != plan.fetched
         return False
 
@@ -260,16 +257,16 @@ class Calls:
             self._start(call, self._finish(left, call))
 
     async def _finish(self, entries: list[Any], call: RunningCall) -> Finished:
-        with _whatever_came_of_it():
+        with _perhaps_charged():
             try:
                 finished = await self._runner().finish(entries, call)
             except ImageRouterError:
                 if call.unrecorded or any(e.open for e in await self._collector.entries(call.handle)):
                     raise
             else:
-                if call.unrecorded:  # the journal does not know yet
+                if call.unrecorded:  # its end is not in the journal yet
                     return finished
-            # What the call made before the other process ended is told too.
+            # Include what the call made before the other process died.
             return await self._collector.finished(await self._collector.entries(call.handle))
 
     def _start(self, call: RunningCall, work: Coroutine[Any, Any, Finished]) -> None:
@@ -291,7 +288,7 @@ class Calls:
         if call.unrecorded:
             self._unrecorded.add(call.handle)
         if not task.cancelled():
-            task.exception()  # retrieved here because perhaps nobody waits for it
+            task.exception()  # retrieve it: perhaps nobody waits for it
         call.end()
 
     async def _wait_for(self, handle: str, seconds: float, progress: Progress) -> Finished | Pending:
@@ -303,7 +300,7 @@ class Calls:
             raise
 
     async def _fails_for_person(self, handle: str, error: ImageRouterError) -> bool:
-        """Return whether a person who sees this failure may type the call again to ask anew."""
+        """Return whether typing the call again after this failure makes a new call."""
         if not self._repeats_are_meant or error.kind == DeliveryError.kind:
             return False
         with suppress(ConfigurationError, NotFoundError):
@@ -316,7 +313,7 @@ class Calls:
             await self.settle()
         call = self._running.get(handle)
         if call is None:
-            with _whatever_came_of_it():
+            with _perhaps_charged():
                 return await self._watch(handle, seconds, progress)
         call.waiting += 1
         cancelled = True
@@ -333,7 +330,7 @@ class Calls:
         return await self._hand_off(handle, f"{call.words}, {call.elapsed:.0f} s so far")
 
     def _leave(self, call: RunningCall) -> None:
-        """A caller was cancelled."""
+        """Withdraw a cancelled caller from its call."""
         call.withdraw()
         if call.sent:
             logger.warning(
@@ -361,7 +358,7 @@ class Calls:
         return await self._collector.finished(entries)
 
     async def _hand_off(self, handle: str, words: str) -> Finished | Pending:
-        with _whatever_came_of_it():
+        with _perhaps_charged():
             entries = await self._collector.entries(handle)
             if not any(entry.open for entry in entries):  # it has just ended
                 return await self._collector.finished(entries)
@@ -369,8 +366,8 @@ class Calls:
 
 
 @contextmanager
-def _whatever_came_of_it() -> Generator[None]:
-    """Say of a call that was sent that it may have been charged, when the gallery or the settings fail."""
+def _perhaps_charged() -> Generator[None]:
+    """Mark a failure of the gallery or the settings with "may have been charged": the call was sent."""
     try:
         yield
     except ConfigurationError as error:
@@ -394,7 +391,7 @@ async def _reported(call: RunningCall, seconds: float, progress: Progress) -> bo
 
 
 def _repeated_note(outcome: Finished | Pending, *, pinned_last: bool) -> str:
-    """Return what a joined call is told: nothing more was paid, how to get another, how to build on it."""
+    """Return the note for a joined call: nothing more was paid, how to get another, how to build on it."""
     if isinstance(outcome, Pending):
         return (
             "The same call was made before and goes on; this one was not sent. again=true makes another one."

@@ -1,4 +1,4 @@
-"""Collect a call from the journal and the records: the same answer whoever asks, and whenever."""
+"""Collect a call from the journal and the records: every process gets the same answer at any time."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,18 +16,18 @@ from imagerouter_mcp.generation.delivery import Delivery
 from imagerouter_mcp.generation.planning.plan import Plan
 
 ASK_AGAIN_SECONDS = 15
-"""When to ask again if nothing is known about how long a model takes."""
+"""Seconds until asking again, for a model whose usual time is not known."""
 SOONEST, LATEST = 5, 60
-"""Seconds: the bounds of when to ask again."""
+"""Bounds, in seconds, of when to ask again."""
 
 
 class Collector:
-    """Says what came of a call.
+    """Returns the outcome of calls.
 
     Args:
         gallery: Holds the records.
         journal: Holds the entries.
-        delivery: Fetches what has not arrived.
+        delivery: Fetches results that have not arrived.
     """
 
     def __init__(self, gallery: Gallery, journal: Journal, delivery: Delivery) -> None:
@@ -39,7 +39,7 @@ class Collector:
         """Return the journal's entries of a call.
 
         Args:
-            handle: Of any of its generations, as a model may write it.
+            handle: The handle of any of its generations; case and spaces around it are ignored.
 
         Raises:
             NotFoundError: There is no such generation.
@@ -55,20 +55,20 @@ class Collector:
         return entries
 
     async def made_here(self, handle: str) -> Finished | None:
-        """Return pictures that were made without a model, which need no entry; None for any other handle."""
+        """Return pictures made without a model, which have no journal entry; None for any other handle."""
         record = await to_thread.run_sync(self._gallery.generation, handle.strip().lower())
         if record is None or not record.made_here:
             return None
         return Finished(record.generation, (Result(record),))
 
     async def finished(self, entries: Sequence[Entry]) -> Finished:
-        """Return what came of a call that has ended, fetching paid results that have not arrived.
+        """Return the outcome of a call that has ended, fetching paid results that have not arrived.
 
         Args:
             entries: All of its generations, none of them open.
 
         Raises:
-            ImageRouterError: Nothing was made, or nothing of it can be had.
+            ImageRouterError: Nothing was made, or none of it can be retrieved.
         """
         outcomes = [await self._outcome(entry) for entry in entries]
         models = [entry.model for entry in entries]
@@ -79,7 +79,7 @@ class Collector:
 
         Args:
             entries: All of its generations, at least one of them open.
-            words: How it goes, as the beginning of a sentence.
+            words: Its progress, as the beginning of a sentence.
         """
         begun = [entry for entry in entries if not _waits(entry, entries)]
         first = entries[0]
@@ -111,7 +111,7 @@ class Collector:
             raise was_deleted(entry.handle)
         if record is None:
             raise DeliveryError(
-                f"{entry.handle} was made, and its record is gone.", "Look for the file in the output folder."
+                f"{entry.handle} was made, but its record is gone.", "Look for the file in the output folder."
             )
         record, notes = await self._completed(record)
         plan = plan_of(entry)
@@ -120,7 +120,7 @@ class Collector:
         )
 
     async def _completed(self, record: Record) -> tuple[Record, tuple[str, ...]]:
-        """Return a record with all files that can be had, and sentences about the late and the lost ones."""
+        """Return a record with all files that can be retrieved, and sentences on late and lost ones."""
         images: list[GalleryImage] = []
         notes: list[str] = []
         lost: list[DeliveryError] = []
@@ -138,9 +138,9 @@ class Collector:
 
 
 def _steps(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> dict[int, int]:
-    """Return the place of each second step, with that of the picture that it works on.
+    """Map the index of each second step to the index of the picture that it works on.
 
-    A plan says so before the step is made; a record says so for ever, in its sources.
+    Before the step is made, its plan names the picture; afterwards, the sources in its record do.
     """
     places = {entry.handle: place for place, entry in enumerate(entries)}
     made = {
@@ -175,5 +175,5 @@ def plan_of(entry: Entry) -> Plan | None:
     """Return the plan of a generation; None if there is none yet, or none any more."""
     try:
         return Plan.from_json(entry.plan or "")
-    except ValueError:  # of another version; the result is there all the same
+    except ValueError:  # another version wrote it; the result is still there
         return None

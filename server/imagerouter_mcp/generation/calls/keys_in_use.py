@@ -1,4 +1,4 @@
-"""The API keys that calls are paid with: the operator's, and those of people who pay with their own."""
+"""Hold the API keys that pay for calls: the operator's, and those of people who pay with their own."""
 
 import hashlib
 from collections.abc import Callable
@@ -14,12 +14,12 @@ from imagerouter_mcp.settings import KEYS_PAGE
 
 
 class KeyInUse:
-    """A key, and what all calls that it pays for share.
+    """A key with what all calls that it pays for share.
 
     Args:
         client: Calls the service with the key.
         pace: The queue of its requests.
-        fingerprint: Tells keys apart without being one; "" for the operator's.
+        fingerprint: Identifies the key without revealing it; "" for the operator's.
     """
 
     def __init__(self, client: ImageRouterClient, pace: Pace, fingerprint: str = "") -> None:
@@ -29,15 +29,15 @@ class KeyInUse:
 
 
 class KeysInUse:
-    """All keys of a process. One of people's own is kept only as long as a call needs it.
+    """All keys of a process. A person's own key is kept only while a call needs it.
 
-    What the service said of its limit is kept until it no longer holds, whoever comes with the key next.
+    The rate limit that the service reported for a key is kept until it expires, for the key's next call.
 
     Args:
         operator: Calls the service with the operator's key.
         operators_key: That key, if there is one.
         at_once: How many requests of one key may be under way.
-        shared: Returns what other servers know of a key's limit; None if this is the only one.
+        shared: Returns the pause of a key that servers share; None if this is the only server.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class KeysInUse:
         self._stopped = False
 
     def of(self, key: SecretStr) -> KeyInUse:
-        """Return a key as it is in use, the same for everybody who pays with it."""
+        """Return a key in use, the same object for everybody who pays with this key."""
         fingerprint = fingerprint_of(key)
         if fingerprint == self._operators:
             return self.operator
@@ -67,7 +67,7 @@ class KeysInUse:
         """Ask the service whether it accepts a key, which costs nothing.
 
         Raises:
-            ImageRouterError: It does not, or it cannot be asked.
+            ImageRouterError: The service refuses the key, or cannot be asked.
         """
         try:
             await self.of(key).client.check_key()
@@ -93,5 +93,5 @@ class KeysInUse:
 
 
 def fingerprint_of(key: SecretStr) -> str:
-    """Return what tells a key apart, from which nobody can compute it."""
+    """Return a SHA-256 that identifies a key without revealing it."""
     return hashlib.sha256(f"ImageRouter key\n{key.get_secret_value()}".encode()).hexdigest()

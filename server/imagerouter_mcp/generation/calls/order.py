@@ -1,4 +1,4 @@
-"""From an order to plans that may be sent: models chosen, sources opened, limits checked, money reserved."""
+"""Turn an order into plans to send: choose models, open sources, check limits, reserve money."""
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -91,14 +91,14 @@ class Planner:
     ) -> tuple[list[Plan], list[Decimal], OpenSources]:
         """Do everything that comes before the first request is sent.
 
-        Returns:
-            A plan and the reserved amount in USD for each generation, and the sources. The generations of
-            steps that nothing needs are removed; they are the last ones.
-
         Args:
             order: The order.
             handles: The generations' handles, one for each of `Order.generations`.
             opened: Keeps the source images open.
+
+        Returns:
+            A plan and the reserved amount in USD for each generation, and the sources. Generations of steps
+            that are not needed are removed; they come last.
 
         Raises:
             ImageRouterError: It is refused.
@@ -111,7 +111,7 @@ class Planner:
         try:
             limits = await to_thread.run_sync(self._allowance.limits)
             amounts = check_order(self._settings, order, plans, limits)
-        except BudgetError:  # which names the price
+        except BudgetError:  # its message names the price
             self._named.note(order, plans)
             raise
         await to_thread.run_sync(self._delivery.prepare, plans[0].destination)
@@ -127,13 +127,13 @@ class Planner:
     async def prepare_step(
         self, handle: str, plan: Plan, picture: str, opened: AsyncExitStack
     ) -> tuple[Plan, OpenSources]:
-        """Open the picture that a second step works on, and note that in the journal.
+        """Open the picture that a second step works on, and write that into the journal.
 
         Args:
-            handle: Of the step's generation.
-            plan: Of the step.
+            handle: The handle of the step's generation.
+            plan: The step's plan.
             picture: The picture's handle.
-            opened: Keeps it open.
+            opened: Keeps the picture open.
 
         Raises:
             ImageRouterError: It cannot be used.
@@ -145,7 +145,7 @@ class Planner:
         return plan, sources
 
     async def _choose(self, order: Order) -> dict[str, ModelChoice]:
-        """Return the choice for each text that the requests give as their model."""
+        """Return the chosen model for each text that the requests give as their model."""
         limits = await to_thread.run_sync(self._allowance.limits)
         preference = self._preference(limits)
         choices: dict[str, ModelChoice] = {}
@@ -165,7 +165,7 @@ class Planner:
         return choices
 
     def _preference(self, limits: Limits) -> Preference:
-        """Return how to choose a model; the operator's own models count where the person may use them."""
+        """Return the configured models that the person may use, and the limit of "auto"."""
         settings = self._settings
         model, edit_model, video_model = (
             named if named and limits.permits(named) else None

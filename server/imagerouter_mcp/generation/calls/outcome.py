@@ -11,14 +11,14 @@ from imagerouter_mcp.generation.planning.prices import Estimate, total
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one request.
+    """The outcome of one request that succeeded.
 
     Attributes:
-        record: As the gallery holds it, its images with their handles.
+        record: The gallery's record; its images have handles.
         why: Why this model, as the end of a sentence; "" for a named model.
         estimate: What it was expected to cost, if that was known.
         notes: Sentences for the person.
-        number: Of its request within the call, from 1.
+        number: The request's number within the call, from 1.
         first_step: The record of the picture that its background was removed from, in the same call; None
             for a picture that was made in one step.
     """
@@ -48,14 +48,14 @@ class Result:
 
     @property
     def latency_ms(self) -> int | None:
-        """How long its steps took, as far as that was told."""
+        """Milliseconds that its steps took, of those that are known; None if none is."""
         told = [record.latency_ms for record in self.records if record.latency_ms is not None]
         return sum(told) if told else None
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why one request of several came to nothing, or only the second step of one."""
+    """Why one request of several failed, or only its second step."""
 
     model: str
     error: ImageRouterError
@@ -67,7 +67,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What came of a call.
+    """The outcome of a call.
 
     Attributes:
         call: The call's handle, which is that of its first generation; "" for a picture that is shown again.
@@ -97,7 +97,7 @@ class Pending:
         prompt: As the caller wrote it.
         elapsed: Seconds since the call began.
         ask_again: Seconds after which it is worth asking again.
-        words: How it goes, as the beginning of a sentence.
+        words: Its progress, as the beginning of a sentence.
         usual: Seconds that the model usually takes, if that is known.
         notes: Sentences for whoever asked.
     """
@@ -124,11 +124,11 @@ def summed_up(
     Args:
         call: Its handle.
         models: The model of each generation.
-        outcomes: What came of each.
-        steps: The place of each second step among them, with the place of the picture that it works on.
+        outcomes: The outcome of each.
+        steps: Maps the index of each second step to the index of the picture that it works on.
 
     Raises:
-        ImageRouterError: Nothing was made; this failure says most about money and names the others.
+        ImageRouterError: Nothing was made; the failure that says most about money names the others.
     """
     second = {picture: step for step, picture in (steps or {}).items()}
     places = [place for place in range(len(outcomes)) if place not in (steps or {})]
@@ -150,7 +150,7 @@ def summed_up(
 
 
 def _after(made: Result, model: str, step: Outcome) -> tuple[Result, list[Failure]]:
-    """Return what a picture is after its second step, and why that came to nothing."""
+    """Return a picture's result after its second step, and the step's failure if it failed."""
     if isinstance(step, Result):
         price = total([made.estimate, step.estimate])
         notes = (*made.notes, *step.notes, *_others(made.record))
@@ -171,7 +171,7 @@ def _after(made: Result, model: str, step: Outcome) -> tuple[Result, list[Failur
 
 
 def _others(record: Record) -> list[str]:
-    """Return a sentence if a model gave several pictures at once, of which the first was worked on."""
+    """Return a sentence if a model gave several pictures at once; only the first was worked on."""
     handles = ", ".join(image.handle for image in record.images[1:])
     return (
         [f"{record.model} gave {len(record.images)} pictures; the others are {handles}."] if handles else []

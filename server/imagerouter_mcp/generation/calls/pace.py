@@ -1,4 +1,4 @@
-"""Decide whose turn it is to send: a few at once, people and calls in turn, at the account's pace."""
+"""Queue requests: a few are sent at once, people and calls take turns, the rate limit is kept."""
 
 import asyncio
 import logging
@@ -18,9 +18,9 @@ logger = logging.getLogger(__name__)
 
 
 class SharedPause(Protocol):
-    """What several servers know together of when a key may be used again.
+    """The pause of one key, shared by several servers.
 
-    Its methods raise `ConfigurationError` if nobody can be asked.
+    Its methods raise `ConfigurationError` if the shared state cannot be reached.
     """
 
     def left(self) -> float:
@@ -28,24 +28,24 @@ class SharedPause(Protocol):
         ...
 
     def extend(self, seconds: float, /) -> None:
-        """Let no server send anything for some seconds."""
+        """Keep all servers from sending anything for some seconds."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """One request in the queue, and what reports how many are before it."""
+    """One request in the queue, with the callback that reports how many are before it."""
 
     turn: asyncio.Future[None]
     on_wait: Callable[[int], None]
 
 
 class _Line:
-    """What one person has in the queue: the requests of each call, whose turns alternate."""
+    """One person's requests in the queue; their calls take turns."""
 
     def __init__(self) -> None:
         self._places: OrderedDict[str, list[_Place]] = OrderedDict()
-        """By the call's handle, the next one first."""
+        """Requests by the call's handle, the next call first."""
 
     def __len__(self) -> int:
         return sum(map(len, self._places.values()))
@@ -78,7 +78,7 @@ class Pace:
     Args:
         at_once: How many requests may be under way.
         rate: The account's rate limit, as far as it is known.
-        shared: What other servers know of it; None if this is the only one.
+        shared: The pause shared with other servers; None if this is the only one.
     """
 
     def __init__(self, at_once: int, rate: RateLimits, shared: SharedPause | None = None) -> None:
@@ -86,7 +86,7 @@ class Pace:
         self._rate = rate
         self._shared = shared
         self._lines: OrderedDict[str, _Line] = OrderedDict()
-        """By the person's id, the next one first."""
+        """Lines by the person's id, the next person first."""
         self._stopped = False
 
     @asynccontextmanager
@@ -101,7 +101,7 @@ class Pace:
 
         Raises:
             NotSentError: The server is ending and sends nothing more.
-            ConfigurationError: What other servers know cannot be read.
+            ConfigurationError: The shared pause cannot be read.
         """
         await self._enter(person, call, on_wait)
         try:
@@ -122,7 +122,7 @@ class Pace:
         return max(own, await to_thread.run_sync(self._shared.left)) if self._shared else own
 
     async def _tell_others(self) -> None:
-        """Have other servers wait too if the service asked for it. What was answered counts either way."""
+        """Make other servers wait too if the service asked for a pause; a failure is only logged."""
         if self._shared and (pause := self._rate.pause()):
             with anyio.CancelScope(shield=True):
                 try:
@@ -160,7 +160,7 @@ class Pace:
         lines = list(self._lines.values())
         for number, line in enumerate(lines):
             for own, place in enumerate(line.firsts()):
-                # Each other person has as many turns before, and one more if theirs comes first.
+                # Others get a turn for each of this person's, and one more if they are ahead in line.
                 others = sum(
                     min(len(other), own + (n < number)) for n, other in enumerate(lines) if other is not line
                 )

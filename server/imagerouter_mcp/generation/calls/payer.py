@@ -1,4 +1,4 @@
-"""Whose API key pays for a call."""
+"""Choose whose API key pays for a call."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -31,12 +31,12 @@ class Payer:
 
     @property
     def own(self) -> bool:
-        """Whether it is not the operator who pays."""
+        """Whether the person pays with a key of their own."""
         return bool(self.key.fingerprint)
 
 
 class Payers:
-    """Chooses whose key pays for what one person asks for: the one in the request, their own, the operator's.
+    """Chooses the key that pays for a person's calls: the one in the request, their own, or the operator's.
 
     Args:
         person: Who asks.
@@ -62,7 +62,7 @@ class Payers:
         self._page = page
 
     async def present(self) -> Payer:
-        """Return whose key pays for what the present request asks for.
+        """Return whose key pays for the current request.
 
         Raises:
             ConfigurationError: The person must have a key of their own, or has one that cannot be used.
@@ -92,7 +92,7 @@ class Payers:
         return Payer(self._keys().of(stored.key), partial(self._stored_was_refused, stored))
 
     async def settling(self) -> Payer:
-        """Return whose key is removed from answers that a server left behind; nothing is sent with it."""
+        """Return the payer for answers that a dead server left; the key is only removed from them."""
         try:
             return await self.present()
         except ConfigurationError:
@@ -107,7 +107,7 @@ class Payers:
         )
 
     async def _stored_was_refused(self, stored: StoredKey, error: AuthenticationError) -> AuthenticationError:
-        """Put a stored key out of use."""
+        """Disable a stored key that the service refused."""
         if self._stored:
             await to_thread.run_sync(self._stored.refuse, self._person.id, stored)
         error.remedy = f"It is this person's own key, which is out of use from now on. {self._next_step}"

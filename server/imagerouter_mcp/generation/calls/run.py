@@ -49,11 +49,11 @@ _KEEPS_ANSWER = (DeliveryError, OutcomeUnknownError, UnexpectedResponseError)
 
 
 _TRANSPARENT = 0.03
-"""The share of a picture that is transparent, from which its background counts as removed."""
+"""Share of transparent pixels from which a picture's background counts as removed."""
 
 
 class Runner:
-    """Carries out new calls, and finishes those of processes that are gone.
+    """Carries out new calls, and finishes those of processes that have died.
 
     Args:
         planner: Prepares orders.
@@ -73,9 +73,9 @@ class Runner:
         self._answers = answers
 
     async def carry_out(self, order: Order, handles: Sequence[str], call: RunningCall) -> Finished:
-        """Make what an order asks for. Each generation's entry ends before this does.
+        """Carry out an order. Each generation's journal entry has ended when this returns.
 
-        Second steps are sent when all pictures are delivered and their sources are closed.
+        Second steps are sent once all pictures are delivered and their sources are closed.
 
         Args:
             order: The order.
@@ -130,10 +130,10 @@ class Runner:
 
         Args:
             entries: The call's open entries, owned by this process.
-            call: As sent; its status is kept up to date.
+            call: The call, marked as sent; its status is kept up to date.
 
         Raises:
-            ImageRouterError: Nothing was made, or nothing of it can be had.
+            ImageRouterError: Nothing was made, or none of it can be retrieved.
         """
         call.status = "Fetching what had arrived"
         outcomes = await gather_outcomes(
@@ -163,12 +163,12 @@ class Runner:
 
         Args:
             handle: The step's generation.
-            plan: The step's; what it works on is not in it yet.
-            made: What came of the picture.
+            plan: The step's plan, which does not name its picture yet.
+            made: The outcome of the picture.
             call: Its status is kept up to date.
 
         Raises:
-            ImageRouterError: There is nothing to remove, or it came to nothing.
+            ImageRouterError: There is nothing to remove, or the step failed.
         """
         async with AsyncExitStack() as opened:
             with _unforeseen("The second step could not be prepared", NotSentError):
@@ -278,7 +278,7 @@ def _unforeseen(what: str, failure: type[ImageRouterError]) -> Generator[None]:
 
 @contextmanager
 def _paid(answer: GenerationAnswer, what: str) -> Generator[None]:
-    """As `_unforeseen`, once an answer has come: each failure says what the answer cost."""
+    """Do as `_unforeseen` after an answer has come: each failure says what the answer cost."""
     try:
         with _unforeseen(what, DeliveryError):
             yield
@@ -291,8 +291,8 @@ async def _with_background(made: Outcome, remover: str) -> str:
     """Return the handle of a picture whose background is to be removed.
 
     Raises:
-        NotNeededError: It has none.
-        NotSentError: It is not here.
+        NotNeededError: There is no picture, or it has no background.
+        NotSentError: The picture has not arrived.
     """
     from imagerouter_mcp.images.pixels.comparison import look_at  # noqa: PLC0415 - loads Pillow
 

@@ -1,4 +1,4 @@
-"""A call that this process is carrying out, as those who wait for it see it."""
+"""Track a call that this process carries out, for those who wait for it."""
 
 import asyncio
 import time
@@ -14,20 +14,20 @@ class RunningCall:
     """The progress of a call.
 
     Attributes:
-        handle: The call's.
+        handle: The call's handle.
         payer: Whose key pays for it.
-        sent: Whether a request has left; that one cannot be stopped any more.
-        withdrawn: Whether nobody wants what has not been sent yet.
+        sent: Whether a request has left; it can no longer be stopped.
+        withdrawn: Whether nobody wants the requests that have not been sent yet.
         handed_off: Whether somebody knows its handle, so that it goes on even if nobody waits.
         unrecorded: Whether the gallery could not be written when a part of it ended.
         notes: Sentences for the person about how it went.
         waiting: How many callers wait for it.
-        task: What carries it out.
-        status: How it goes, as the beginning of a sentence.
+        task: The task that carries it out.
+        status: Its progress, as the beginning of a sentence.
         count: How many results it is to have, those of second steps included.
 
     Args:
-        handle: The call's.
+        handle: The call's handle.
         count: How many results it is to have.
         payer: Whose key pays for it.
     """
@@ -78,7 +78,7 @@ class RunningCall:
             self.task.cancel()
 
     def stop(self) -> None:
-        """Give up what has not been sent, whoever wants it: nothing would be there to take the answer."""
+        """Give up what has not been sent, whoever wants it: the process ends and cannot take answers."""
         self.withdrawn = True
         if self.task and not self.sent:
             self.task.cancel()
@@ -94,7 +94,7 @@ class RunningCall:
         return self._ended.is_set()
 
     def result(self) -> Finished:
-        """Return what came of it, once it has ended.
+        """Return the outcome, once the call has ended.
 
         Raises:
             ImageRouterError: There is no result.

@@ -1,4 +1,4 @@
-"""Send the one request that costs money: in its turn, and again only if it certainly did not begin."""
+"""Send a paid request in its turn, and send it again only if the service certainly did not begin."""
 
 import re
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -33,12 +33,12 @@ from imagerouter_mcp.generation.sources import OpenSources
 from imagerouter_mcp.images.workers import decode
 
 RETRY_SECONDS = (0.5, 2.0)
-"""Waits before the second and the third try; after a 429, what the service asks for is waited first."""
+"""Seconds before the second and the third try; after a 429, the pause that it asks for comes first."""
 BALANCE_SECONDS = 5.0
-"""Upper bound on asking for the balance; without an answer, pictures are sent side by side."""
+"""Upper bound on asking for the balance, in seconds; without an answer, pictures are sent concurrently."""
 
 _UNKNOWN_MODEL = re.compile(r"model '.*' is not available")
-"""What the service says of an id that it does not know."""
+"""The service's message for an unknown id."""
 
 
 class Sender:
@@ -71,7 +71,7 @@ class Sender:
         self._descriptors = descriptors
 
     async def short_of_credits(self, plans: Sequence[Plan], call: RunningCall) -> str | None:
-        """Return why pictures cannot be sent side by side; None if they can, or if the balance is not told.
+        """Return why pictures cannot be sent concurrently; None if they can, or if the balance is not known.
 
         ImageRouter takes the highest price of each picture before it is made.
         """
@@ -87,7 +87,7 @@ class Sender:
         return call.payer.key.client.kept_answer(self._answers.arrived(handle))
 
     async def clean_kept(self, handle: str, call: RunningCall) -> None:
-        """Remove the API key from what stays on disk of an answer; most answers are gone by then."""
+        """Remove the API key from an answer that is still on disk; most are deleted by then."""
         if kept := self._answers.left(handle):
             await to_thread.run_sync(call.payer.key.client.clean_kept, kept)
 
@@ -96,8 +96,8 @@ class Sender:
     ) -> GenerationAnswer:
         """Send a request when its turn has come.
 
-        A mask that the service refuses for nothing is left out, and the request sent once more: where the
-        answer is laid into its source, the mask only helps the model.
+        If the service refuses the mask at no cost, the request is sent once more without it: where the answer
+        is laid into its source, the mask only helps the model.
 
         Args:
             handle: The generation's.
@@ -106,7 +106,7 @@ class Sender:
             call: Its status is kept up to date.
 
         Raises:
-            ImageRouterError: As the client raises.
+            ImageRouterError: Any error of the client.
         """
         try:
             return await self._send_patiently(handle, plan, sources, call)
@@ -121,11 +121,11 @@ class Sender:
     async def _send_patiently(
         self, handle: str, plan: Plan, sources: OpenSources, call: RunningCall
     ) -> GenerationAnswer:
-        """Send a request, and again where it certainly did not begin.
+        """Send a request, and again if the service certainly did not begin.
 
-        A refused connection, an unknown host name, a failed TLS handshake and a 429 mean that nothing has
-        begun; only then is it sent again. A 429 must also say how long to wait: the service's one without
-        `Retry-After` is the limit of a day. Arguments and errors are those of `send`.
+        That is so after a refused connection, an unknown host name, a failed TLS handshake and a 429. A 429
+        must also say how long to wait: without `Retry-After` it means the daily limit. Arguments and errors
+        are those of `send`.
         """
         for wait in (*RETRY_SECONDS, None):
             try:
@@ -141,7 +141,7 @@ class Sender:
         self, handle: str, plan: Plan, sources: OpenSources, call: RunningCall
     ) -> GenerationAnswer:
         def on_wait(before: int) -> None:
-            if not call.sent:  # otherwise what is under way matters more
+            if not call.sent:  # otherwise the request under way matters more
                 call.status = f"Waiting for its turn{f', {before} before it' if before else ''}"
 
         async with self._turn(call, on_wait):
@@ -205,7 +205,7 @@ class Sender:
         """Return how long a model usually takes, in words; "" if nothing is known."""
         try:
             seconds = self._gallery.usual_seconds(model)
-        except ConfigurationError:  # no reason to break off what is paid for
+        except ConfigurationError:  # no reason to abort a paid request
             return ""
         return "" if seconds is None else f" (it usually takes about {seconds:.0f} s)"
 
