@@ -71,7 +71,7 @@ def test_another_size_format_and_a_public_link_are_said(path: Path) -> None:
     assert made == [
         "64x64 was asked for; acme/edit made 320x240.",
         "webp was asked for; acme/edit answered PNG.",
-        "b64_ephemeral was asked for, but ImageRouter answered with a link, which anyone who has it can open.",
+        "b64_ephemeral was asked for, but ImageRouter answered with a link, which anyone can open.",
     ]
 
 

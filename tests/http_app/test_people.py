@@ -109,7 +109,7 @@ async def test_what_all_people_spend_at_the_same_moment_stays_within_the_budget_
         assert sent(journal) == 5
         assert len(refused) == 12 - 5
         message = refused[0]["structured_content"]["error"]["message"]
-        assert "today's budget of all people of this server together" in message
+        assert "today's budget, which all people of this server share" in message
         for home in homes:
             spent = (await home.call("spending"))["structured_content"]
             assert spent["total_usd"] <= 0.05

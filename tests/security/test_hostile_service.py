@@ -255,7 +255,7 @@ async def test_a_picture_beside_an_error_is_delivered_with_the_error_as_a_note(
     service.answer = made(error={"message": "one of two failed"})
     async with open_app(settings) as app, Client(build_server(app)) as client:
         result = await client.call_tool("generate_image", {"prompt": "two foxes", "model": "test/test"})
-    assert "ImageRouter also told of a failure: it says “one of two failed”." in told(result)
+    assert "ImageRouter also reported a failure: it says “one of two failed”." in told(result)
 
 
 IDS = ["", " ", "/", "evil/", "/evil", "a b/c", "a/b" + FORGED, "a/" + "b" * 5000, "a/b\x00", "\ud800/x"]

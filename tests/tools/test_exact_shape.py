@@ -242,7 +242,7 @@ async def test_a_result_whose_file_is_gone_is_made_again_of_its_original(
         assert again.fields["error"]["kind"] == "delivery"
         return
     assert again.path.read_bytes() == before
-    assert f"made again of {told.image['original']['handle']}" in again.text
+    assert f"made again from {told.image['original']['handle']}" in again.text
     assert again.image["original"] == told.image["original"]
     assert [Path(image["path"]) for image in listed] == [again.path]
 
@@ -258,7 +258,7 @@ async def test_a_result_that_cannot_be_made_again_names_its_original(
         gone = await host("show_image", handle=told.image["handle"])
         original = await host("show_image", handle=told.image["original"]["handle"])
     assert gone.fields["error"]["kind"] == "not_found"
-    assert f"take {told.image['original']['handle']}, what the model made" in gone.text
+    assert f"use {told.image['original']['handle']}, the model's own picture" in gone.text
     assert opened(original.path).size == (1536, 1024)
 
 
@@ -267,7 +267,7 @@ async def test_a_dry_run_tells_what_is_asked_for_and_what_is_done_here(connect: 
         told = await host("generate_image", **FOX, size="1200x630", fit="contain", dry_run=True)
     assert told.fields["size"] == "1536x1024"
     assert (
-        "What comes at 1536x1024 is then padded to 1200x630. That is free, and the original is kept."
+        "The picture made at 1536x1024 is then padded to 1200x630. That is free, and the original is kept."
         in (told.fields["notes"])
     )
     assert not made()

@@ -28,7 +28,7 @@ Change = Callable[..., None]
         ("qwen/qwen-image-layered", "The TIFF has 3 pages, one for each layer."),
         (
             "sandbox/public-link",
-            "b64_ephemeral was asked for, but ImageRouter answered with a link, which anyone who has it can open.",
+            "b64_ephemeral was asked for, but ImageRouter answered with a link, which anyone can open.",
         ),
     ],
 )

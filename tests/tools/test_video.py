@@ -157,7 +157,7 @@ async def test_of_several_pictures_the_person_is_told_that_the_first_counts(
         )
     assert not told.failed, told.text
     assert len(made()[0]["files"]) == 2
-    assert any("the first of its source images alone" in note for note in told.fields["notes"])
+    assert any("only the first of its source images" in note for note in told.fields["notes"])
 
 
 async def test_a_video_that_cannot_be_fetched_is_recorded_and_fetched_later(connect: Hosts) -> None:

@@ -189,7 +189,7 @@ async def test_an_upload_is_a_source_to_be_edited(
         edited = await client.call_tool("edit_image", {**EDIT, "images": [told["handle"]]})
         listed = await client.call_tool("list_images", {"limit": 1})
     assert early.is_error
-    assert "none has come" in early.content[0].model_dump_json()
+    assert "nothing was uploaded" in early.content[0].model_dump_json()
     assert sent.status_code == 201
     assert sent.json() == {
         "handle": told["handle"],

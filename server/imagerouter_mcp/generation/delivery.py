@@ -1,4 +1,4 @@
-"""From the service's answer to files and records: fetch or decode, check the bytes, store, record."""
+"""Deliver the service's answer: fetch or decode it, check the bytes, store the files, record them."""
 
 import re
 import secrets
@@ -48,11 +48,11 @@ if TYPE_CHECKING:
 AnImage = TypeVar("AnImage", bound=StoredImage)
 
 LINK_DAYS = 30
-"""How long ImageRouter keeps a result, as others have reported."""
+"""Days that ImageRouter keeps a result, as others have reported."""
 SANDBOX_NOTE = "Sandbox picture: drawn on this machine in place of ImageRouter's; no money was spent."
 
 _LOOKING_SECONDS = 10.0
-"""How long a result waits to be looked at, while others' pictures are decoded."""
+"""Upper bound on decoding results for a comparison, in seconds; other pictures may come first."""
 _ABANDONED = timedelta(hours=6)
 """Unfinished files of this age were left by processes that were killed."""
 
@@ -61,10 +61,10 @@ class Delivery:
     """Stores results, records them, and fetches them again when their files are missing.
 
     Args:
-        fetcher: Returns what downloads results; called when something has to be fetched.
+        fetcher: Returns the fetcher; called when a result has to be downloaded.
         gallery: Holds the records.
         journal: Holds the open entries.
-        answers: Keeps what came and is not a picture.
+        answers: Keeps received bytes that are not a picture.
         kept: Keeps the files.
         settings: The folders.
     """
@@ -90,10 +90,10 @@ class Delivery:
         self._held: dict[str, GenerationAnswer] = {}
 
     def destinations(self, request: Request, count: int) -> list[Destination]:
-        """Return where each of so many results of a request goes; writes nothing.
+        """Return where each of `count` results of a request goes; write nothing.
 
         Raises:
-            PlanError: The file name cannot be used, or the folder may not be saved in.
+            PlanError: The file name cannot be used, or saving in the folder is not allowed.
         """
         place = self.destination(request)
         if count == 1:
@@ -101,10 +101,10 @@ class Delivery:
         return Destination(place.folder, free_series(place.folder, place.stem, count)).numbered(count)
 
     def destination(self, request: Request) -> Destination:
-        """Return where the result of a request goes; writes nothing.
+        """Return where the result of a request goes; write nothing.
 
         Raises:
-            PlanError: The file name cannot be used, or the folder may not be saved in.
+            PlanError: The file name cannot be used, or saving in the folder is not allowed.
         """
         folder = self._settings.output_dir
         if request.output_dir and self._kept.objects:
@@ -124,10 +124,10 @@ class Delivery:
         return "" if is_data(source) else Path(re.split(r"[/\\]", re.split(r"[?#]", source)[0])[-1]).stem
 
     def prepare(self, destination: Destination) -> None:
-        """Make sure before the paid call that its result can be stored.
+        """Check before the paid call that its result can be stored.
 
         Raises:
-            ConfigurationError: The output folder, the data folder or the object store takes nothing.
+            ConfigurationError: The output folder, the data folder or the object store cannot be written to.
         """
         prepare_folder(destination.folder)
         self._kept.check()
@@ -162,7 +162,7 @@ class Delivery:
             ) from None
 
     def discard_source(self, handle: str) -> None:
-        """Remove what `keep_source` kept for a generation that makes nothing."""
+        """Remove what `keep_source` kept for a generation that has failed."""
         self._kept_sources.discard(handle)
 
     def holds(self, handle: str) -> bool:
@@ -176,16 +176,16 @@ class Delivery:
     async def store(
         self, handle: str, plan: Plan, answer: GenerationAnswer, *, again: bool = False
     ) -> list[Stored]:
-        """Store what was paid for, each result in its folder or in another one that takes it.
+        """Store paid results, each in its folder or in another one that takes it.
 
-        What the plan says is to be done with the model's pictures is done on the way. A result that can be
-        fetched later counts as stored. Another that no folder takes is held in memory.
+        Results are finished on the way, as the plan says. A result that can be fetched later counts as
+        stored; any other that no folder takes is held in memory.
 
         Args:
             handle: The generation's.
-            plan: Where the results go.
-            answer: What came back.
-            again: Whether somebody may have stored it before, and not have recorded it.
+            plan: Says where the results go and how they are finished.
+            answer: The service's answer.
+            again: Whether the results may have been stored before without being recorded.
 
         Raises:
             DeliveryError: The answer is held in memory.
@@ -223,15 +223,15 @@ class Delivery:
         """Record what was stored.
 
         A result that cannot be fetched is recorded too, so that its handle can be used to try again. If the
-        gallery takes no record now, the answer is held in memory.
+        gallery cannot be written to now, the answer is held in memory.
 
         Args:
             handle: The generation's.
             plan: What was sent.
-            answer: What came back.
+            answer: The service's answer.
             stored: From `store`.
             notes: Sentences for the person about how the call went.
-            source: The first source image of an edit, to be compared; see `differences`.
+            source: What the first source image of an edit looks like; see `differences`.
 
         Returns:
             The record, and all sentences for the person.
@@ -269,7 +269,7 @@ class Delivery:
         return replace(image, path=path, original=image.original and self._local(image.original))
 
     async def _brought(self, image: GalleryImage) -> GalleryImage:
-        """Return an image with its file on this machine. A file that is gone is noted as gone.
+        """Return an image with its file on this machine. If the file is gone, write that into the gallery.
 
         Raises:
             DeliveryError: The object store cannot be asked for it.
@@ -288,10 +288,10 @@ class Delivery:
         return self._local(image)
 
     def move_in(self) -> int:
-        """Move what was saved on this machine for want of the object store into it; return how many files.
+        """Move files that were saved here while the object store failed into it; return how many.
 
         Raises:
-            OSError: The object store takes nothing yet.
+            OSError: The object store still cannot be written to.
             ConfigurationError: The gallery cannot be used.
         """
         if self._kept.objects is None:
@@ -316,7 +316,7 @@ class Delivery:
         return [each for each in folder.glob("*") if each.is_file()]
 
     def _discard_needless(self, handle: str, stored: Sequence[Stored]) -> None:
-        """Remove what is kept of an edit's source, unless a result is still to be laid into it."""
+        """Remove the kept source of an edit, unless a result must still be laid into it."""
         if all(each.image.path or each.kept for each in stored):
             self._kept_sources.discard(handle)
 
@@ -330,7 +330,7 @@ class Delivery:
         return ()
 
     def places(self, files: Iterable[Path | None]) -> str:
-        """Say where files lie, as the end of a sentence: " in /pictures/fox.png"; "" for none."""
+        """Return where files are, as the end of a sentence: " in /pictures/fox.png"; "" for none."""
         paths = [str(file) for file in files if file]
         if not paths:
             return ""
@@ -365,11 +365,11 @@ class Delivery:
         gone = "no longer there" if self._settings.remote else f"no longer at {image.path}"
         try:
             if image.original and (made := await self._remade(image, image.original, record)):
-                again = f"it was made again of {image.original.handle}, what the model had made"
+                again = f"it was made again from {image.original.handle}, the model's own picture"
                 return made, record, (f"The file was {gone}; {again}.",)
             if image.url is None:
                 own = (
-                    f"take {image.original.handle}, what the model made"
+                    f"use {image.original.handle}, the model's own picture"
                     if image.original
                     else "make it again"
                 )
@@ -409,7 +409,7 @@ class Delivery:
         *,
         again: bool = False,
     ) -> Stored:
-        """Store one item, finished if that is to be done and can be done."""
+        """Store one item, finished if the plan asks for it and it can be done."""
         if postprocessing is None:
             return await self._files.store(item, destination, part, again=again)
         stored = await self._files.store(item, destination, part, finish=postprocessing.finish, again=again)
@@ -426,7 +426,7 @@ class Delivery:
         return Postprocessing(finishing, model, source, mask)
 
     async def _refetch(self, image: GalleryImage, record: Record) -> tuple[GalleryImage, tuple[str, ...]]:
-        """Fetch an image from its link, finish it if that is still to be done, and return notes on it."""
+        """Fetch an image from its link and finish it if that was not done yet; return it with notes."""
         item, finishing = ResultItem(url=image.url), _finishing(image)
         part = _part_of(image, record)
         place = self._usual_place(record)
@@ -442,7 +442,7 @@ class Delivery:
     async def _remade(
         self, image: GalleryImage, original: GalleryImage, record: Record
     ) -> GalleryImage | None:
-        """Make a result whose file is gone of its original once more; None if that cannot be done."""
+        """Make a result whose file is gone again from its original; return None if that cannot be done."""
         await to_thread.run_sync(self._kept_sources.bring, record.generation)
         postprocessing = self._postprocessing(_finishing(image), record.model, record.generation)
         original = await self._brought(original)
@@ -461,7 +461,7 @@ class Delivery:
         return await self._updated(image, replace(stored.image, finishing=image.finishing))
 
     async def _updated(self, image: GalleryImage, stored: StoredImage) -> GalleryImage:
-        """Enter the new file of an image, unless another process was faster; then the new files go."""
+        """Record the new file of an image; if another process was faster, discard the new files."""
         try:
             recorded = await to_thread.run_sync(self._gallery.update, image.handle, stored)
         except NotFoundError:  # it was deleted meanwhile
@@ -509,17 +509,18 @@ class Delivery:
         return record, ()
 
     def _undelivered(self, image: GalleryImage, stored: Stored) -> DeliveryError:
-        """Return the error for a result that was paid for and is not here.
+        """Return the error for a paid result that could not be delivered.
 
         Args:
-            image: As far as it is known.
-            stored: What became of it: why there is no file of it.
+            image: What is known of it.
+            stored: Says why there is no file of it.
         """
         what = f"The picture was made, but {stored.reason}."
         came = f"What came is kept{self.places([stored.kept])}. " if stored.kept else ""
         if image.url is None:
             return DeliveryError(
-                what, f"{came}It cannot be had again; report it to ImageRouter with the time of the request."
+                what,
+                f"{came}It cannot be fetched again; report it to ImageRouter with the time of the request.",
             )
         ways = (
             "" if stored.private else f"open {image.url} (kept for about {LINK_DAYS} days)",
@@ -529,7 +530,7 @@ class Delivery:
 
 
 def _part(handle: str, number: int) -> str:
-    """Name the file for what came in place of a generation's picture, without its extension."""
+    """Return the file name, without extension, for received bytes that are not a picture."""
     return f"{handle}-{number + 1}"
 
 
@@ -539,7 +540,7 @@ def _part_of(image: GalleryImage, record: Record) -> str:
 
 
 def _finishing(image: GalleryImage) -> Finishing | None:
-    """Return how an image is made of its original; None if it is not, or if a newer version wrote it."""
+    """Return how an image is made from its original; None if it is not, or if a newer version wrote it."""
     try:
         return Finishing.from_json(image.finishing or "")
     except ValueError:
@@ -553,23 +554,25 @@ def _unnamed(image: StoredImage) -> GalleryImage:
 
 
 def _also_told(answer: GenerationAnswer) -> tuple[str, ...]:
-    """Return sentences on what the answer holds beside the pictures that are stored."""
+    """Return sentences on what the answer holds besides the stored pictures."""
     more = f"ImageRouter answered with {answer.left_out} more results, which were not fetched."
-    failure = f"ImageRouter also told of a failure: it says {answer.failure}."
+    failure = f"ImageRouter also reported a failure: it says {answer.failure}."
     return (*((more,) if answer.left_out else ()), *((failure,) if answer.failure else ()))
 
 
 async def _differences(
     plan: Plan, answer: GenerationAnswer, images: Sequence[StoredImage], source: "Look | None"
 ) -> list[str]:
-    """Return what came otherwise than asked; without looking at it, if that would have to wait long."""
+    """Return how results differ from what was asked, without decoding them if that takes too long."""
     from imagerouter_mcp.images.pixels.comparison import look_at  # noqa: PLC0415 - loads Pillow
 
     looks: list[Look] = []
     if plan.kind == "image" and (source or plan.transparency):
         with anyio.move_on_after(_LOOKING_SECONDS):
             for image in images:
-                own = image.original if source and image.original else image  # what is cropped is no echo
+                own = (
+                    image.original if source and image.original else image
+                )  # a cropped result never equals its source
                 if own.path and (look := await decode("previews", own.path, look_at, own.path)):
                     looks.append(look)
     return await to_thread.run_sync(differences, plan, answer, images, looks, source)

@@ -140,6 +140,4 @@ def _per_cent(share: float) -> str:
 def _public_link(plan: Plan, answer: GenerationAnswer) -> list[str]:
     if plan.fields.get("response_format") != "b64_ephemeral" or not any(item.url for item in answer.items):
         return []
-    return [
-        "b64_ephemeral was asked for, but ImageRouter answered with a link, which anyone who has it can open."
-    ]
+    return ["b64_ephemeral was asked for, but ImageRouter answered with a link, which anyone can open."]

@@ -1,4 +1,4 @@
-"""What a request builds on: its source images and its mask, opened, closed and compared together."""
+"""Open, close and compare what a request builds on: its source images and its mask."""
 
 import asyncio
 import hashlib
@@ -50,9 +50,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PART_BYTES = 4 << 20
-"""Of the part of a source that a masked edit sends, as PNG; few have more."""
+"""Bytes to leave for the PNG of the part that a masked edit sends; few are larger."""
 _OPENED_AT_ONCE = 4
-"""Sources of one call, so that it leaves downloads and lookups of names to others."""
+"""Sources of one call to open at once, so that other calls can download and resolve names too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,13 @@ class OpenSources:
     """Open source images, ready to be sent.
 
     Attributes:
-        images: In the order in which they were given, without `whole`.
-        origins: What the record calls them, then the mask: a handle if there is one.
-        mask: In the size of the first source; None without a mask.
+        images: The images in their given order, without `whole`.
+        origins: Their names in the record, then the mask's; a handle where there is one.
+        mask: The mask in the size of the first source; None without a mask.
         notes: What was done to images and mask, a sentence each.
-        fetched: Of each image and the mask, the SHA-256 of what its address gave; "" if it was not fetched.
-        whole: The first source, if it is kept outside the mask; of it, parts are sent.
-        parts: What is sent of it, by where it is cut out; see `cut_out`.
+        fetched: For each image and the mask, the SHA-256 of its download; "" if it was not fetched.
+        whole: The first source, if it must not change outside the mask; only parts of it are sent.
+        parts: The parts to send, by where they are cut out; see `cut_out`.
     """
 
     images: tuple[SourceImage, ...] = ()
@@ -85,7 +85,7 @@ class OpenSources:
 
     @property
     def masked(self) -> MaskedSource | None:
-        """What an edit changes that changes nothing else; None for any other request."""
+        """What an edit changes, if nothing else may change; None for any other request."""
         if self.whole is None or self.mask is None:
             return None
         return MaskedSource((self.whole.width, self.whole.height), self.mask.edited, self.mask.kept)
@@ -112,9 +112,9 @@ class OpenSources:
         return [Upload(_view(image.file), image.filename, image.media_type) for image in images]
 
     async def look(self) -> "Look | None":
-        """Look at the first image, to see what an edit made of it.
+        """Look at the first image, to compare an edit's result with it.
 
-        A masked edit leaves most of it unchanged on purpose, so there None is returned. Call it before the
+        Return None for a masked edit, which leaves most of it unchanged on purpose. Call it before the
         images are sent: they share their files.
         """
         from imagerouter_mcp.images.pixels.comparison import look_at  # noqa: PLC0415 - loads Pillow
@@ -243,7 +243,7 @@ class Sources:
         """Open the source images of a request as they are; they are closed when the block ends.
 
         Returns:
-            Each file with what the record calls it.
+            Each file with its name in the record.
 
         Raises:
             InvalidSourceError: One of them cannot be read; the message names it.
@@ -298,7 +298,7 @@ class Sources:
         return await self.last_made(order.session, without)
 
     async def fingerprint(self, order: Order) -> str:
-        """Return the same text for orders that ask for the same from the same sources, paid by the same key.
+        """Return a SHA-256 that is equal for orders of the same, from the same sources, paid by the same key.
 
         Files are compared by their content, web addresses by their text: see `fetched`.
         """
@@ -310,7 +310,7 @@ class Sources:
         return hashlib.sha256(whole.encode()).hexdigest()
 
     async def fetched(self, order: Order) -> tuple[str, ...]:
-        """Return what `OpenSources.fetched` is for what the addresses of an order give now.
+        """Return `OpenSources.fetched` for what the addresses of an order return now.
 
         Raises:
             InvalidSourceError: One cannot be fetched.
@@ -319,7 +319,7 @@ class Sources:
         return tuple([await self._reader.fetched_digest(text) for text in (*first.images, first.mask)])
 
     async def _content(self, text: str, roots: Sequence[Path]) -> str | None:
-        """Return what identifies the content of a source; None if its text says it all."""
+        """Return a digest of a source's content; None if its text alone identifies it."""
         try:
             stored, _ = await self._stored(text)
             return await self._reader.digest(stored or text, roots)
@@ -339,9 +339,9 @@ class Sources:
     async def _open(
         self, text: str, opened: AsyncExitStack, turns: anyio.Lock, *, turn: bool, roots: Sequence[Path]
     ) -> tuple[SourceImage, str]:
-        """Open a source image, upright if `turn`; also return what the record calls it.
+        """Open a source image, upright if `turn`; return it with its name in the record.
 
-        The pictures of one call are prepared in `turns`, so that other calls come between them.
+        The lock `turns` lets the pictures of a call be prepared one by one, with other calls in between.
         """
         stored, origin = await self._stored(text)
         if stored:
@@ -363,7 +363,7 @@ class Sources:
 
         Args:
             images: The images.
-            origins: What sentences call them.
+            origins: Their names in messages.
             opened: Keeps the files open.
             beside: Bytes of another image of the same request; 0 for none.
 
@@ -411,7 +411,7 @@ class Sources:
         return _Mask(kept, origin, (f"The mask was {understood}.",), given.fetched)
 
     async def _stored(self, text: str) -> tuple[Path | None, str]:
-        """Return the file of a source that this server stored, if it is one, and what the record calls it."""
+        """Return the file of a source that this server stored, or None, and its name in the record."""
         if is_upload(text):
             return await to_thread.run_sync(self._upload, text), text.strip().lower()
         own = (
@@ -440,15 +440,15 @@ class Sources:
         path = self._uploads.find(name)
         if path is None:
             raise NotFoundError(
-                f"There is no picture {name.strip()[:40]!r}: none has come, or it is more than a day old.",
-                "Have it sent to the address that upload_link gave, or call upload_link for a new one.",
+                f"There is no picture {name.strip()[:40]!r}: nothing was uploaded, or more than a day ago.",
+                "Have it uploaded to the address that upload_link gave, or call upload_link for a new one.",
             )
         return path
 
 
 @dataclass(frozen=True, slots=True)
 class _Mask:
-    """A mask, what the record calls it, how it was understood, and its `SourceImage.fetched`."""
+    """A mask, its name in the record, how it was understood, and its `SourceImage.fetched`."""
 
     file: MaskFile
     origin: str

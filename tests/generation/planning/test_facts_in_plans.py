@@ -124,7 +124,7 @@ def test_a_video_is_asked_for_with_its_usual_length_and_where_needed_with_its_fi
 
 def test_further_pictures_of_a_video_are_said_to_be_unused() -> None:
     made = planned(model="acme/film", kind="video", images=(PICTURE,) * 2)
-    assert made.notes == ("acme/film was seen to use the first of its source images alone.",)
+    assert made.notes == ("acme/film is known to use only the first of its source images.",)
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def test_a_size_that_the_model_lacks_is_made_of_the_nearest(asked: str, nearest:
     made = plan(replace(FOX, size=asked))
     assert made.fields["size"] == nearest
     assert made.size == tuple(map(int, asked.split("x")))
-    assert f"What comes at {nearest} is then " in made.expected[0]
+    assert f"The picture made at {nearest} is then " in made.expected[0]
 
 
 def test_a_video_of_a_size_that_the_model_lacks_is_refused_naming_the_nearest() -> None:

@@ -1,1 +1,1 @@
-"""Planning: from a request to what will be sent, or a refusal that costs nothing. Pure functions."""
+"""Plan a request: decide what will be sent, or refuse it at no cost. Pure functions."""

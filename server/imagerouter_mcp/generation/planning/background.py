@@ -1,4 +1,4 @@
-"""Transparent backgrounds: whether one is asked for, in which words to ask a model, what removes another."""
+"""Plan transparent backgrounds: detect the wish, word it for the model, choose a background remover."""
 
 import math
 import re
@@ -12,7 +12,7 @@ from imagerouter_mcp.generation.planning.prices import price_words
 from imagerouter_mcp.generation.planning.request import Request
 
 _ASKING = "The background is transparent: nothing but the subject, with an alpha channel."
-"""What is added to the prompt for a model that follows it."""
+"""Added to the prompt for a model that follows it."""
 _LAYERS = ("svg", "tiff")
 """Formats whose pictures have no background to remove."""
 
@@ -42,7 +42,7 @@ _STICKER = re.compile(
     r"(?!-| (?:on|album|covered|bomb\w*|book|wall)\b)",
     re.IGNORECASE,
 )
-"""A sticker is the picture itself, and not a thing in it: "a laptop covered in stickers"."""
+"""Finds a sticker that is the picture itself, not a thing in it as in "a laptop covered in stickers"."""
 
 
 def asks_for_transparency(request: Request) -> bool:
@@ -63,7 +63,7 @@ def sent_prompt(request: Request, facts: Facts) -> str:
 
 
 def only_removes_background(request: Request) -> bool:
-    """Tell whether nothing else is asked for than a source's background removed."""
+    """Tell whether a request only asks for the removal of a source's background."""
     nothing_else = not request.prompt.strip() and request.model.strip().lower() in WORDS
     return request.background == "transparent" and bool(request.images) and not request.mask and nothing_else
 
@@ -73,7 +73,7 @@ def cheapest_remover(listing: Listing | None, *, free: bool = False) -> ModelEnt
 
     Args:
         listing: The model list, or None if it cannot be read.
-        free: Whether it has to cost nothing; else it is one that has a price, for free ones are rationed.
+        free: Whether to return a free model; else a paid one, because the free ones are limited.
     """
     models = listing.models if listing else ()
     removers = [entry for entry in models if entry.facts.transparency == "always" and entry.free is free]
@@ -81,7 +81,7 @@ def cheapest_remover(listing: Listing | None, *, free: bool = False) -> ModelEnt
 
 
 def remover_for(request: Request, entry: ModelEntry, listing: Listing | None) -> ModelEntry | None:
-    """Return the model that removes the background of a picture once it is made; None if none has to.
+    """Return the model that removes a picture's background in a second step; None if none is needed.
 
     Args:
         request: What is asked for.

@@ -1,4 +1,4 @@
-"""Refuse before paying what a model or the service is known not to do, naming what would work."""
+"""Refuse, before paying, what a model or the service is known not to do, and name what would work."""
 
 from collections.abc import Mapping
 
@@ -22,12 +22,12 @@ from imagerouter_mcp.generation.planning.sizes import (
 MAX_SECONDS = 60
 """The longest video that the service takes."""
 MOST_EXTREME = 20
-"""The ratio of the sides of the narrowest picture that is cut out of a model's; a web banner has 11."""
+"""Most extreme aspect ratio of a result that is cropped here; a web banner has 11:1."""
 _SIZES_TOLD = 12
 
 
 def check_request(request: Request) -> None:
-    """Check what no model can do.
+    """Refuse what no model can do.
 
     Raises:
         PlanError: It cannot work with any model.
@@ -70,7 +70,7 @@ def check_different(choices: Mapping[str, ModelChoice]) -> None:
 
 
 def check_model(request: Request, need: Need, choice: ModelChoice, listing: Listing | None) -> None:
-    """Check what the chosen model can do, as far as the list and the data file tell.
+    """Check that the chosen model can do this, as far as the model list and the data file say.
 
     Args:
         request: What is asked for.
@@ -119,7 +119,7 @@ def _check_size(entry: ModelEntry, need: Need, listing: Listing | None) -> None:
 
 
 def _check_finished_size(entry: ModelEntry, size: str) -> None:
-    """Check that a size which a model does not make can be made here of one that it makes."""
+    """Check that a size which the model does not make can be made here from one that it makes."""
     width, height = sides(size)
     made = size_to_finish((width, height), entry)
     if made == size:
@@ -132,13 +132,13 @@ def _check_finished_size(entry: ModelEntry, size: str) -> None:
         )
     if not 1 / MOST_EXTREME <= width / height <= MOST_EXTREME:
         raise PlanError(
-            f"{size} is so narrow a strip that hardly anything of a picture would be left in it.",
+            f"{size} is too narrow: hardly anything of a picture would be left.",
             f"Ask for a shape of up to {MOST_EXTREME}:1.",
         )
 
 
 def _no_such_size(entry: ModelEntry, need: Need, listing: Listing | None) -> PlanError:
-    """Return the refusal of a video's size."""
+    """Return the error for a video size that the model does not make."""
     own = own_sizes(entry)
     if not own:
         return PlanError(

@@ -1,4 +1,4 @@
-"""Where to cut a masked edit's part out of its picture, and how to tell a model what of it to change."""
+"""Choose which part of a picture a masked edit sends, and tell the model what to change in it."""
 
 import math
 
@@ -8,12 +8,12 @@ from imagerouter_mcp.generation.planning.finishing import Box, Cut, Size
 from imagerouter_mcp.generation.planning.sizes import MAX_RATIO, MEGAPIXEL, sides, size_of_shape
 
 _CONTEXT = 0.5
-"""Share of the region's size that is cut out beside it on each side, for the model to see what it lies in."""
+"""Context to cut out on each side of the region, as a share of the region's size."""
 _MOST_ENLARGED = 2
-"""Times that a part is enlarged to what the model makes; a smaller part takes in more of the picture."""
+"""Most times that a part is enlarged to the model's size; a smaller part takes in more of the picture."""
 _THIRDS = (("left", "middle", "right"), ("upper", "middle", "lower"))
 _NEARLY_ALL = 0.95
-"""Share of the cut; a region as wide and high leaves a part alone that is easier to name."""
+"""Share of the cut's width and height; in a larger region, what is kept is easier to name."""
 
 
 def cut_around(region: Box, picture: Size, entry: ModelEntry, area: int = MEGAPIXEL) -> Cut:
@@ -27,7 +27,7 @@ def cut_around(region: Box, picture: Size, entry: ModelEntry, area: int = MEGAPI
         region: The box around what is to change.
         picture: The size of the picture.
         entry: The model.
-        area: Pixels of what it is to make.
+        area: Pixels that the model should make.
     """
     least = tuple(
         min(side, (1 + 2 * _CONTEXT) * (region[at + 2] - region[at])) for at, side in enumerate(picture)
@@ -47,7 +47,7 @@ def _grown(
     part = _in_shape(least, size)
     if part[0] <= picture[0] and part[1] <= picture[1]:
         return size, part
-    # Another size may suit the shape of what there is.
+    # The picture is too small for this part: another size may suit its shape better.
     size = _nearest_size((min(picture[0], part[0]), min(picture[1], part[1])), entry, area)
     part = _in_shape(least, size)
     return size, (min(picture[0], part[0]), min(picture[1], part[1]))
@@ -59,7 +59,7 @@ def _nearest_size(part: tuple[float, float], entry: ModelEntry, area: int) -> Si
 
 
 def _in_shape(least: tuple[float, float], size: Size) -> tuple[float, float]:
-    """Return the smallest part in the shape of a size that holds another one and is not enlarged too much."""
+    """Return the smallest part that has a size's shape, holds `least` and is not enlarged too much."""
     shape = size[0] / size[1]
     width = max(least[0], least[1] * shape, size[0] / _MOST_ENLARGED)
     return width, width / shape
@@ -70,7 +70,7 @@ def _moved_in(start: int, length: int, side: int) -> int:
 
 
 def _inner(part: Size, size: Size) -> Box:
-    """Return where a part lies in a frame: all over it, or in its middle with bars on two sides."""
+    """Return where a part lies in a frame: filling it, or in the middle with bars on two sides."""
     scale = min(size[0] / part[0], size[1] / part[1])
     width, height = (
         frame if frame - side * scale <= 1 else round(side * scale)
@@ -81,14 +81,14 @@ def _inner(part: Size, size: Size) -> Box:
 
 
 def guided(prompt: str, entry: ModelEntry, cut: Cut, region: Box, kept: Box | None) -> str:
-    """Return a prompt that says which part of the cut to change; as it is if there is no room for that.
+    """Add to a prompt which part of the cut to change; return it unchanged if there is no room for that.
 
     Args:
         prompt: The person's.
         entry: The model, whose facts hold the words.
-        cut: What it gets.
+        cut: The part that the model gets.
         region: The box around what is to change.
-        kept: The box around what is not, within the picture.
+        kept: The box around what must not change, within the picture.
     """
     words = entry.facts.region_words
     if not words or not prompt or not entry.takes_prompt:
@@ -103,7 +103,7 @@ def guided(prompt: str, entry: ModelEntry, cut: Cut, region: Box, kept: Box | No
 
 
 def _within(box: Box, cut: Cut) -> tuple[float, float, float, float]:
-    """Return a box of the picture in shares of what is sent."""
+    """Convert a box of the picture to fractions of the width and height of what is sent."""
     part = cut.box
     left, upper, right, lower = (
         (

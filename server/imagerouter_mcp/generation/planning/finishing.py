@@ -1,4 +1,4 @@
-"""What is done here with each picture that a model makes, free, before it is recorded."""
+"""Describe how a model's picture is finished, for free, before it is recorded."""
 
 import math
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ Size = tuple[int, int]
 Box = tuple[int, int, int, int]
 
 MOST_FINISHED = 1 << 24
-"""Pixels of a result that is made here: 4096x4096, which a child process just encodes as WebP."""
+"""Most pixels of a result made here: 4096x4096, the most that a child process can encode as WebP."""
 MOST_ENLARGED = 2.0
-"""Times; a picture that is enlarged more looks soft, so the person is told."""
+"""Factor; a picture enlarged more than this looks soft, so the person is told."""
 _LITTLE_KEPT = 0.5
-"""Share of the model's picture; where a crop leaves less, the person is told."""
+"""Share of the model's picture; if a crop leaves less, the person is told."""
 _SAME_SHAPE = 0.01
-"""Shapes whose logarithms differ by less are scaled, as nobody sees what is cropped."""
+"""Aspect ratios whose logarithms differ by less count as equal: nobody sees what is cropped."""
 _VERBS: dict[Fit, str] = {"cover": "cropped", "contain": "padded", "stretch": "stretched"}
 
 
@@ -28,8 +28,8 @@ class Cut:
 
     Attributes:
         box: The part, in pixels of the source.
-        size: Of what is sent, which is what the model is asked for.
-        inner: Where the part lies in that; the rest is filled.
+        size: The size of what is sent, and the size that the model is asked for.
+        inner: Where the part lies in what is sent; the rest is filled.
     """
 
     box: Box
@@ -39,12 +39,12 @@ class Cut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finishing:
-    """How a result is made of the model's own picture.
+    """How a result is made from the model's own picture.
 
     Attributes:
-        size: Width and height of the result, in pixels; None leaves them as they come.
+        size: Width and height of the result, in pixels; None keeps the model's.
         fit: How another shape becomes this one: cropped, padded or stretched.
-        output_format: "png", "jpeg" or "webp"; "auto" keeps the one that comes.
+        output_format: "png", "jpeg" or "webp"; "auto" keeps the model's.
         cut: Where a masked edit's answer is laid into its source; None for any other picture.
     """
 
@@ -54,11 +54,11 @@ class Finishing:
     cut: Cut | None = None
 
     def applies(self, came: Size) -> bool:
-        """Tell whether something is to be done, and can be, with a picture of this size."""
+        """Tell whether a picture of this size has to be resized, and can be."""
         return self.size is not None and self.size != came and math.prod(self.size) <= MOST_FINISHED
 
     def words(self, came: Size) -> str:
-        """Return what is done with a picture of this size: "cropped to 1200x630"."""
+        """Return what is done to a picture of this size: "cropped to 1200x630"."""
         width, height = self.size or came
         ratio = abs(math.log((came[0] / came[1]) / (width / height)))
         words = f"{'scaled' if ratio < _SAME_SHAPE else _VERBS[self.fit]} to {width}x{height}"
@@ -90,12 +90,12 @@ def _adapter() -> TypeAdapter[Finishing]:
 
 
 def enlargement(came: Size, size: Size, fit: Fit = "cover") -> float:
-    """Return how many times a picture is enlarged to become one of another size; below 1 it is reduced."""
+    """Return the factor by which a picture is enlarged to reach another size; below 1 it shrinks."""
     scales = size[0] / came[0], size[1] / came[1]
     return min(scales) if fit == "contain" else max(scales)
 
 
 def share_kept(came: Size, size: Size) -> float:
-    """Return which share of a picture a crop to the shape of a size leaves."""
+    """Return the share of a picture that is left by a crop to the shape of a size."""
     scales = size[0] / came[0], size[1] / came[1]
     return min(scales) / max(scales)

@@ -27,7 +27,7 @@ def check_order(
         settings: The limits that hold for everybody.
         order: The order.
         plans: One for each of its requests.
-        limits: The person's own.
+        limits: The person's own limits.
 
     Returns:
         What to reserve for each request, in USD: its highest price; if that is unknown, an equal share of
@@ -96,10 +96,10 @@ def _permitted_instead(limits: Limits, model: str, listing: Listing | None) -> s
 
 
 def does_not_fit(exceeded: Exceeded, plans: Sequence[Plan], wanted: Decimal) -> BudgetError:
-    """Return the error for a call that does not fit into a budget, or is one too many.
+    """Return the error for a call that exceeds a budget, or the number of calls under way.
 
     Args:
-        exceeded: What it does not fit into.
+        exceeded: The limit that it exceeds.
         plans: What the call would send.
         wanted: What it may cost, in USD.
     """
@@ -114,8 +114,8 @@ def does_not_fit(exceeded: Exceeded, plans: Sequence[Plan], wanted: Decimal) -> 
     wait = f"or wait until {'tomorrow' if of_a_day else 'next month'}"
     if budget.others_usd is not None:
         return BudgetError(
-            f"This may cost up to {dollars(wanted)}, more than is left of today's budget of all people of "
-            "this server together.",
+            f"This may cost up to {dollars(wanted)}, more than is left of today's budget, which all people "
+            "of this server share.",
             f"{cheaper}, {wait}; the operator of this server can raise IMAGEROUTER_BUDGET_USD.",
         )
     whose = f"{'this person' if budget.own else 'today'}'s budget"
@@ -196,7 +196,7 @@ def _check_agreed(order: Order, plans: Sequence[Plan], confirm: Decimal) -> None
 
 
 def _in_one_step(plans: Sequence[Plan]) -> str:
-    """Return how to do without a paid second step, as an item of a list; "" where there is none."""
+    """Return how to avoid a paid second step, as an item of a list; "" if there is none."""
     if not any(plan.follows for plan in plans):
         return ""
     return ', or leave out background="transparent" and use finish_image with "cutout", which is free'

@@ -58,7 +58,7 @@ class Need:
     output_format: str = "auto"
 
     def fits(self, entry: ModelEntry) -> bool:
-        """Return whether the model can do this: it takes what is given, and refuses nothing that is asked."""
+        """Return whether the model can do this: it takes every input and refuses none of the settings."""
         facts = entry.facts
         return (
             entry.output == self.kind
@@ -71,7 +71,7 @@ class Need:
         )
 
     def unlisted(self, entry: ModelEntry) -> int:
-        """Count the wishes of which the list does not say that the model can do them."""
+        """Count the wishes that the model cannot meet according to the list."""
         facts = entry.facts
         return sum(
             (
@@ -140,7 +140,7 @@ class ModelChoice:
 
     @property
     def known(self) -> ModelEntry:
-        """Return its entry; for a model that is not listed, one that tells nothing but the id."""
+        """Its entry; for an unlisted model, one that holds only the id."""
         return self.entry or ModelEntry(self.id)
 
 
@@ -181,10 +181,10 @@ def choose(
 
 
 def named(model_id: str, listing: Listing | None) -> ModelChoice:
-    """Return the model with this id, or the only one that the name fits.
+    """Return the model with this id, or the only one that the name matches.
 
-    An id that is not listed is left to the service: it knows more ids than it lists, and refuses one that
-    it does not know at once and for nothing.
+    An id that is not listed is left to the service: it knows more ids than it lists, and refuses an unknown
+    one at once and at no cost.
 
     Raises:
         PlanError: It cannot be an id.
@@ -269,7 +269,7 @@ def _chosen(
 
 
 def _less(need: Need, listing: Listing) -> str:
-    """Return what to ask for where no model can do what is needed."""
+    """Return what to ask for if no model can do what is needed."""
     able = [entry for entry in _fitting(replace(need, seconds=0), listing) if entry.seconds]
     if not need.seconds or not able:
         return "Ask for less: another size, or no mask."
@@ -279,7 +279,7 @@ def _less(need: Need, listing: Listing) -> str:
 
 
 def _fitting(need: Need, listing: Listing, popular: Sequence[str] = ()) -> list[ModelEntry]:
-    """Return the models that may be chosen for a need, those first that list what is asked for."""
+    """Return the models that may be chosen for a need; those that list what is asked for come first."""
     fitting = (entry for entry in _ranked(listing, popular) if is_choosable(entry) and need.fits(entry))
     return sorted(fitting, key=need.unlisted)
 

@@ -1,4 +1,4 @@
-"""What to tell a person about a plan: what was changed, and what the model does otherwise than asked."""
+"""Tell a person about a plan: what was changed, and how the model will differ from what was asked."""
 
 from imagerouter_mcp.generation.planning.finishing import Finishing
 from imagerouter_mcp.generation.planning.model_choice import ModelChoice
@@ -11,13 +11,13 @@ _SAME_FORMAT = {"jpg": "jpeg"}
 def plan_notes(
     request: Request, choice: ModelChoice, size: str, finishing: Finishing | None, *, listed: bool
 ) -> list[str]:
-    """Return what was changed of a request, a sentence each.
+    """Return what was changed in a request, a sentence each.
 
     Args:
         request: What is asked for.
         choice: The model.
         size: What is sent as the size.
-        finishing: What is done here with what comes.
+        finishing: What is done here with the picture that the model makes.
         listed: Whether the model list could be read.
     """
     known = choice.known
@@ -52,20 +52,20 @@ def plan_notes(
         notes.append(f"{choice.id} was asked for {told}, its nearest to {nearest}.")
     used = known.facts.sources_used
     if used is not None and len(request.images) > used:
-        notes.append(f"{choice.id} was seen to use {_first(used)} of its source images alone.")
+        notes.append(f"{choice.id} is known to use only {_first(used)} of its source images.")
     return notes
 
 
 def expectations(request: Request, choice: ModelChoice, size: str, finishing: Finishing | None) -> list[str]:
-    """Return what the model will make otherwise than asked and what is then done here, a sentence each.
+    """Return how the model's picture will differ from what was asked and what is then done here.
 
-    A delivery says what really came, so only a dry run tells these.
+    Each is a sentence. Only a dry run tells these; a delivery says what was really made.
 
     Args:
         request: What is asked for.
         choice: The model.
         size: What is sent as the size.
-        finishing: What is done here with what comes.
+        finishing: What is done here with the picture that the model makes.
     """
     facts = choice.known.facts
     expected: list[str] = []
@@ -80,7 +80,7 @@ def expectations(request: Request, choice: ModelChoice, size: str, finishing: Fi
             expected.append(f"{choice.id} makes {facts.enlarges} times the size of its source.")
     if finishing and finishing.applies(sides(size)):
         done = finishing.words(sides(size))
-        expected.append(f"What comes at {size} is then {done}. That is free, and the original is kept.")
+        expected.append(f"The picture made at {size} is then {done}. That is free, and the original is kept.")
     wanted = _SAME_FORMAT.get(request.format, request.format)
     if facts.output_format and wanted not in ("auto", facts.output_format):
         expected.append(f"{choice.id} answers {facts.output_format.upper()}, whatever is asked for.")

@@ -52,7 +52,7 @@ class Destination:
     stem: str
 
     def numbered(self, count: int) -> "list[Destination]":
-        """Return a place for each of so many results, numbered as the answer numbers them."""
+        """Return `count` destinations, numbered as the answer numbers its results."""
         return [Destination(self.folder, f"{self.stem}-{number}") for number in range(1, count + 1)]
 
 
@@ -69,14 +69,14 @@ class Plan:
         sends_mask: Whether the mask is sent; a model that takes none still gets what lies around it.
         convention: How a mask marks what to edit, for the provider that will serve the model.
         destination: Where to save the results.
-        origins: What the record calls the source images.
-        fetched: Of each source, the SHA-256 of what its address gave; "" if it was not fetched.
-        follows: The generation of the same call whose picture this one works on, a second step; "" for none.
+        origins: The names of the source images in the record.
+        fetched: For each source, the SHA-256 of its download; "" if it was not fetched.
+        follows: For a second step, the generation whose picture it works on; "" for none.
         transparency: Which calls make a background transparent, as a sentence for a result that has none;
             "" where nobody asked for transparency.
         notes: Sentences for the person.
-        expected: What the model is known to make otherwise than asked; told by a dry run, because a delivery
-            tells what came.
+        expected: How the model is known to differ from what was asked. Only a dry run tells it; a delivery
+            tells what was made.
         finishing: What is done here with each picture that the model makes; None for nothing.
     """
 
@@ -200,8 +200,8 @@ def make_plan(
         destination: Where to save the results.
         source: Width and height of the first source image, in pixels, if there is one.
         masked: What the edit changes, if nothing else is to change.
-        origins: What the record calls the source images.
-        fetched: Of each, the SHA-256 of what its address gave.
+        origins: The names of the source images in the record.
+        fetched: For each, the SHA-256 of its download; "" if it was not fetched.
         source_notes: What was done to the source images, a sentence each.
         listed: Whether the model list could be read.
         remover: The cheapest listed model that removes backgrounds.
@@ -244,7 +244,7 @@ def make_plan(
 
 
 def _finishing(request: Request, wish: Wish, size: str, source: tuple[int, int] | None) -> Finishing | None:
-    """Return what brings a picture into exactly the size or, where `fit` says how, the shape asked for."""
+    """Return how to finish a picture in exactly the requested size or, if `fit` is given, shape."""
     if request.kind != "image":
         return None
     exact = wish.size
@@ -260,17 +260,17 @@ def plan_cut_out(request: Request, picture: Plan, handle: str, remover: ModelEnt
     Args:
         request: What is asked for.
         picture: The plan of the picture.
-        handle: Of its generation.
+        handle: The handle of its generation.
         remover: From `remover_for`.
 
     Returns:
-        The picture's plan and that of the step. The file that is most likely the last one has the name that
-        was asked for. What the step builds on is known when the picture has been made.
+        The picture's plan and the step's. Whichever file is more likely the last one has the name that was
+        asked for. The step's source is filled in once the picture has been made.
     """
     place = picture.destination
     price = estimate(remover)
     first, second = Destination(place.folder, f"{place.stem}-uncut"), place
-    if facts_of(picture.model).transparency == "asked":  # then the step is hardly needed
+    if facts_of(picture.model).transparency == "asked":  # the step is seldom needed then
         first, second = place, Destination(place.folder, f"{place.stem}-cutout")
         price = price and replace(price, low=Decimal(), likely=Decimal())
     step = Plan(
@@ -309,7 +309,7 @@ def need_of(request: Request) -> Need:
 
 
 def _fields(request: Request, entry: ModelEntry, size: str, response_format: str) -> dict[str, str]:
-    """Return what is sent, by its API name; what is left to the service is left out."""
+    """Return the fields to send, by their API names, without those left to the service."""
     facts = entry.facts
     output_format = request.format
     if request.background == "transparent" and facts.transparency and output_format == "auto":

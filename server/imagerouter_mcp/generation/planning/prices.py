@@ -1,4 +1,4 @@
-"""Prices: what a call may cost."""
+"""Estimate what a call may cost."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is asked for: one request a picture, one order a tool call."""
+"""Describe what is asked for: one request per picture, one order per tool call."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -7,12 +7,12 @@ from typing import Literal
 
 Kind = Literal["image", "video"]
 Fit = Literal["cover", "contain", "stretch"]
-"""How a picture comes into another shape: cropped, padded, or neither."""
+"""How a picture is brought into another shape: cropped, padded or stretched."""
 THINGS: dict[Kind, str] = {"image": "picture", "video": "video"}
 """What to call each kind in a sentence."""
 
 ANY_PRICE = Decimal("Infinity")
-"""What a person agrees to who was told that nobody knows the price."""
+"""What a person agrees to after being told that the price is not known."""
 
 _FORMATS = {"png": "png", "webp": "webp", "jpg": "jpeg", "jpeg": "jpeg"}
 """The API's name of a format, by the extension of a file."""
@@ -20,7 +20,7 @@ _FORMATS = {"png": "png", "webp": "webp", "jpg": "jpeg", "jpeg": "jpeg"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What one picture or video is asked to be; "auto" leaves the choice to the settings or the service.
+    """One requested picture or video; "auto" leaves a choice to the settings or the service.
 
     Attributes:
         prompt: What to show, or what to change.
@@ -36,7 +36,7 @@ class Request:
         response_format: "auto", "url", "b64_json" or "b64_ephemeral".
         images: Source images: path, `file://`, http(s) address, data URI, handle or `last`.
         background: "transparent", or "auto" for whatever the prompt says.
-        mask: One more of these, regions such as `box:0,0,100%,50%`, or "".
+        mask: An image given as in `images`, regions such as `box:0,0,100%,50%`, or "".
         keep_outside: Whether nothing outside the mask changes; else the model alone decides.
         output_dir: Where to save, or "" for the person's folder.
         filename: The file's name, or "" to name it after the prompt. Its extension decides the format.
@@ -84,9 +84,9 @@ class Order:
         again: Whether to make another one even if an earlier call asked for the same.
         agreed_usd: What the person, asked by the server, agreed to pay at most; None if they did not.
         confirmed: Whether the agent says that the person agreed to the price that it was told.
-        session: In which `last` is looked for; None where the protocol has no sessions.
+        session: The session in which `last` is looked up; None where the protocol has no sessions.
         notes: Sentences for the person about how it was understood.
-        key: Tells the person's own API key apart that pays for it; "" if the operator's does.
+        key: The fingerprint of the person's own API key that pays; "" if the operator's does.
     """
 
     tool: str

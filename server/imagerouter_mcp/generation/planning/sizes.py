@@ -32,13 +32,13 @@ AREAS = {"1k": MEGAPIXEL, "2k": 4 * MEGAPIXEL, "4k": 16 * MEGAPIXEL}
 _NO_WISH = ("", "auto")
 _USUAL = ("1:1", "5:4", "4:3", "3:2", "16:9", "2:1", "21:9", "4:5", "3:4", "2:3", "9:16", "1:2", "9:21")
 _SMALLEST_ASKED = 256
-"""Pixels of a side; models of which no sizes are known make nothing good of less."""
+"""Shortest side, in pixels, that a model without listed sizes is asked for; it draws badly below."""
 _SMALLEST_SIDE = 16
 """Pixels; no picture is so small, so `16x9` is a shape."""
 _LARGEST_TERM = 32
-"""Of a shape that is written like a size: `32x9`."""
+"""Largest number in a shape that is written like a size: `32x9`."""
 _CLOSE = 0.05
-"""Shapes whose logarithms differ by less are the same to a person: 1344x768 is 16:9."""
+"""Aspect ratios whose logarithms differ by less are the same to a person: 1344x768 is 16:9."""
 _SIZE = re.compile(r"([0-9]{1,5})\s*(?:[xX×*]|by)\s*([0-9]{1,5})(?:\s*px)?")
 _RATIO = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,4})?)\s*[:/xX×]\s*([0-9]{1,5}(?:\.[0-9]{1,4})?)")
 _QUOTIENT = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,4})?")
@@ -206,7 +206,7 @@ def size_for(wish: Wish, source: tuple[int, int] | None, entry: ModelEntry) -> s
 
 
 def size_to_finish(size: tuple[int, int], entry: ModelEntry) -> str:
-    """Return the size to ask a model for, of which an exact size can be made with the least loss.
+    """Return the size to ask a model for, from which an exact size can be made with the least loss.
 
     It is the size itself where the model makes it; else the one of its list that has to be cropped and
     enlarged least; else the next larger that suits every model, with at least the pixels that models are
@@ -231,7 +231,7 @@ def size_to_finish(size: tuple[int, int], entry: ModelEntry) -> str:
 
 
 def exact_shape(size: tuple[int, int], ratio: float, fit: Fit) -> tuple[int, int]:
-    """Return the size in which a picture has exactly an aspect ratio, once it is cropped or padded.
+    """Return the size of a picture once it is cropped or padded to exactly an aspect ratio.
 
     Args:
         size: Width and height as made.
@@ -274,7 +274,7 @@ def own_sizes(entry: ModelEntry) -> tuple[str, ...]:
 
 
 def stepped(side: float, entry: ModelEntry, rounded: Callable[[float], int] = round) -> int:
-    """Return the nearest side that suits every model that takes any size, within the model's own bounds.
+    """Round a side to a multiple that suits every model of any size, within this model's own bounds.
 
     Args:
         side: In pixels.
