@@ -54,23 +54,19 @@ if TYPE_CHECKING:
     from imagerouter_mcp.sign_in.sign_in import SignIn
 
 
-class Shared:
-    """What all people of a process use together: connections, the model list, the queue of the key.
+class _Configured:
+    """Parts that need settings.
 
     Args:
-        settings: The operator's settings, or the error in them, which every use then reports.
+        settings: The settings, or the error in them, which every use then reports.
     """
 
     def __init__(self, settings: Settings | ConfigurationError) -> None:
         self._settings = settings
-        self.people: People | None = None
-        """Who there is, if there are several."""
-        self.api_keys: ApiKeys | None = None
-        """Their own ImageRouter keys, if they may pay with these."""
 
     @property
     def settings(self) -> Settings:
-        """The operator's settings.
+        """The settings.
 
         Raises:
             ConfigurationError: They cannot be used.
@@ -78,6 +74,21 @@ class Shared:
         if isinstance(self._settings, ConfigurationError):
             raise self._settings
         return self._settings
+
+
+class Shared(_Configured):
+    """What all people of a process use together: connections, the model list, the queue of the key.
+
+    Args:
+        settings: The operator's settings, or the error in them, which every use then reports.
+    """
+
+    def __init__(self, settings: Settings | ConfigurationError) -> None:
+        super().__init__(settings)
+        self.people: People | None = None
+        """Who there is, if there are several."""
+        self.api_keys: ApiKeys | None = None
+        """Their own ImageRouter keys, if they may pay with these."""
 
     @cached_property
     def sign_in(self) -> "SignIn":
@@ -248,7 +259,7 @@ class Shared:
             await to_thread.run_sync(built["postgres"].close)
 
 
-class App:
+class App(_Configured):
     """All parts that work for one person.
 
     Args:
@@ -268,7 +279,7 @@ class App:
         shared: Shared | None = None,
         person: Person = LOCAL,
     ) -> None:
-        self._settings = settings
+        super().__init__(settings)
         self.links = links
         self.typed = typed
         self.person = person
@@ -314,17 +325,6 @@ class App:
     def at_work(self) -> bool:
         """Whether a call is under way."""
         return "calls" in self.__dict__ and self.calls.under_way
-
-    @property
-    def settings(self) -> Settings:
-        """The person's settings.
-
-        Raises:
-            ConfigurationError: They cannot be used.
-        """
-        if isinstance(self._settings, ConfigurationError):
-            raise self._settings
-        return self._settings
 
     @cached_property
     def _database(self) -> "Database":

@@ -1,1 +1,1 @@
-"""Databases: opened when first needed, migrated, used in transactions, and their failures explained."""
+"""Open databases when first needed, migrate them, run transactions, and explain failures."""

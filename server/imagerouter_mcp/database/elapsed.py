@@ -1,4 +1,4 @@
-"""A clock that setting the time does not move, to tell how long ago something ended."""
+"""Read a clock that is not affected by setting the time, to tell how long ago something ended."""
 
 import secrets
 import time
@@ -17,9 +17,9 @@ def uptime() -> float:
 
 @cache
 def clock_name() -> str:
-    """Return what distinguishes this clock from others: the start of the machine, else this process.
+    """Return an id of this clock: the machine's boot id, else one of this process.
 
-    Only Linux tells processes which start of the machine they belong to.
+    Only Linux gives processes a boot id.
     """
     try:
         return _BOOT_ID.read_text("ascii").strip()

@@ -1,4 +1,4 @@
-"""Share between servers until when ImageRouter wants no request of a key, by the database's clock alone."""
+"""Share each key's pause between servers: until when to send nothing, by the database's clock alone."""
 
 import hashlib
 import hmac
@@ -14,7 +14,7 @@ class KeyPause:
 
     Args:
         server: The database.
-        secret: What all servers know and the database does not: its rows do not tell the key.
+        secret: Known to all servers but not to the database, so that its rows do not reveal keys.
         key: The key.
     """
 
@@ -35,7 +35,7 @@ class KeyPause:
         return max(0.0, found[0]) if found else 0.0
 
     def extend(self, seconds: float) -> None:
-        """Let no server send anything for some seconds; forget the pauses that are over."""
+        """Keep all servers from sending for some seconds; delete pauses that are over."""
         self._server.prepare(COMMON)
         with self._server.transaction() as connection:
             connection.execute(

@@ -1,4 +1,4 @@
-"""Tell which servers are alive: each has a lease in the database, by the database's clock alone."""
+"""Tell which servers are alive: each holds a lease in the database, timed by the database's clock alone."""
 
 import logging
 import secrets
@@ -22,8 +22,8 @@ _RENEWALS = 4
 class Leases:
     """The servers that work on one database, including this one.
 
-    A thread renews this server's lease. What it may do is decided by the database at each step, so a server
-    that stood still, or whose lease could not be renewed, does no harm when it goes on.
+    A thread renews this server's lease. The database decides at each step what the server may do, so a server
+    that was suspended, or could not renew its lease, does no harm when it goes on.
 
     Args:
         server: The database.
@@ -84,7 +84,7 @@ class Leases:
         yield found is None
 
     def sweep(self, older_than: timedelta) -> None:
-        """Forget servers whose lease ended this long ago."""
+        """Delete servers whose lease ended this long ago."""
         self._server.prepare(COMMON)
         with self._server.transaction() as connection:
             connection.execute("DELETE FROM replicas WHERE expires_at < clock_timestamp() - $1", [older_than])

@@ -1,9 +1,9 @@
 """Keep finished files: in their folders, or in an object store that several servers share.
 
 With an object store, a record names a file by its key, a path that is not absolute, such as
-`pictures/5d41402abc4b2a76-gen_7f3a-1/fox.png`: what the file holds (SHA-256), whose it is, and its name. Two
-servers that deliver the same picture so make one object. The output folder then holds copies of what was used
-lately, and any of them may be removed at any time.
+`pictures/5d41402abc4b2a76-gen_7f3a-1/fox.png`: a SHA-256 of its content, its result, and its name. So two
+servers that deliver the same picture make one object. The output folder then holds copies of recently used
+files, and any of them may be removed at any time.
 """
 
 import errno
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from imagerouter_mcp.gallery.object_store import ObjectStore
 
 MOST_COPIED_BYTES = 2 * 2**30
-"""Of all copies of one person's objects together."""
+"""Most bytes of all copies of one person's objects together."""
 _SWEPT_AFTER_BYTES = MOST_COPIED_BYTES // 16
 _PICTURES = "pictures"
 _HASH_DIGITS = 16
@@ -31,7 +31,7 @@ class KeptFiles:
 
     Args:
         folder: The output folder.
-        objects: Where they are kept in place of it; None without an object store.
+        objects: The object store that keeps them instead; None without one.
     """
 
     def __init__(self, folder: Path, objects: "ObjectStore | None" = None) -> None:
@@ -43,22 +43,22 @@ class KeptFiles:
         """Return True if files can be kept now.
 
         Raises:
-            ConfigurationError: The object store takes none.
+            ConfigurationError: The object store cannot be written to.
         """
         return self.objects is None or self.objects.check()
 
     def keep(self, file: Path, owner: str) -> Path:
-        """Keep a finished file for good.
+        """Keep a finished file permanently.
 
         Args:
             file: In the output folder or below; with an object store, it becomes the copy there.
             owner: A handle of the result, of letters, digits, "_" and "-".
 
         Returns:
-            What a record names it by: its path, or its key.
+            The path to record: the file's path, or its key.
 
         Raises:
-            OSError: The object store does not take it; the file is as it was.
+            OSError: The object store did not take it; the file is unchanged.
         """
         if self.objects is None:
             return file
@@ -74,11 +74,11 @@ class KeptFiles:
         """Put a copy of a file from elsewhere into the object store, read it back, and return its key.
 
         Args:
-            file: The file, which stays as it is.
+            file: The file, which is not changed.
             owner: As for `keep`.
 
         Raises:
-            OSError: The object store does not take it, or gives something else back.
+            OSError: The object store did not take it, or returned something else.
         """
         if self.objects is None:
             raise FileNotFoundError(errno.ENOENT, "there is no object store")
@@ -91,21 +91,21 @@ class KeptFiles:
         return key
 
     def copy(self, path: Path) -> Path:
-        """Return where a recorded file is on this machine, or would be once `bring` brings it."""
+        """Return where a recorded file is on this machine, or will be after `bring`."""
         return self._folder / path
 
     def bring(self, path: Path) -> Path:
-        """Return where a recorded file is on this machine, fetched from the object store if it must be.
+        """Return where a recorded file is on this machine, after fetching it from the object store if needed.
 
         Raises:
             FileNotFoundError: It is gone.
-            OSError: The object store cannot be asked, or what it gives is not what was stored.
+            OSError: The object store failed, or returned something else than was stored.
         """
         copy = self.copy(path)
         if path.is_absolute() or self.objects is None or copy.is_file():
             with suppress(OSError):
                 if not path.is_absolute():
-                    os.utime(copy)  # it was used
+                    os.utime(copy)  # note that it was used
             return copy
         if ".." in path.parts:
             raise FileNotFoundError(path)
@@ -125,21 +125,21 @@ class KeptFiles:
             self.copy(path).unlink()
 
     def remove_all(self) -> None:
-        """Remove all objects of this person, whatever they are.
+        """Remove all objects of this person.
 
         Raises:
-            OSError: The object store does not do it.
+            OSError: The object store failed.
         """
         if self.objects:
             self.objects.delete(*self.objects.sizes(""))
 
     def discard(self, path: Path) -> None:
-        """Remove a file that is not needed. A failure is ignored: then it stays, and nobody is shown it."""
+        """Remove a file that is not needed. A failure is ignored: the file stays, but no record shows it."""
         with suppress(OSError):
             self.remove(path)
 
     def _grown(self, size: int) -> None:
-        """Remove the copies that were not used for the longest time, now and then."""
+        """Count a new copy; now and then, remove the least recently used ones."""
         self._unswept += size
         if self._unswept > _SWEPT_AFTER_BYTES:
             self._unswept = 0
@@ -147,17 +147,17 @@ class KeptFiles:
 
 
 def fetched(objects: "ObjectStore", key: str, file: Path, digest: str = "") -> Path:
-    """Bring an object into a file, which appears whole or not at all; return the file.
+    """Fetch an object into a file, which appears whole or not at all; return the file.
 
     Args:
-        objects: Where it is kept.
-        key: Its key.
-        file: Where it goes.
-        digest: The first digits of its SHA-256, if it has to be that.
+        objects: The object store.
+        key: The object's key.
+        file: The file to write.
+        digest: The first hex digits that its SHA-256 must have; "" skips the check.
 
     Raises:
         FileNotFoundError: There is no such object.
-        OSError: It cannot be read, or is something else.
+        OSError: It cannot be read, or has another SHA-256.
     """
     hashed = hashlib.sha256()
     with partial_file(private_folder(file.parent), private=True) as partial:

@@ -1,7 +1,7 @@
-"""An object store (S3, Google Cloud Storage, Azure) that keeps what several servers share.
+"""Use an object store (S3, Google Cloud Storage, Azure) for what several servers share.
 
-An object appears whole or not at all. Failures are `OSError`s, as those of files are: a
-`FileNotFoundError` for what is not there, else an `ObjectStoreError`.
+An object appears whole or not at all. Failures are `OSError`s, like those of files: a `FileNotFoundError` for
+a missing object, else an `ObjectStoreError`.
 """
 
 import errno
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CHECKED_SECONDS = 30.0
-"""For how long a store that took an object counts as one that takes objects."""
+"""Seconds that a store counts as writable after it took an object."""
 _WHOLE_BYTES = 32 * 2**20
-"""Up to this size an object is sent in one request, which can say that it must be new."""
+"""Largest object that is sent in one request, which can require that the object is new."""
 _READ_BYTES = 2**20
 _LOGGED = 300
 _CLIENT_OPTIONS: "ClientConfig" = {
@@ -49,7 +49,7 @@ _RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=
 
 
 class ObjectStoreError(OSError):
-    """The object store did not do what it was asked for; `strerror` says why, as the end of a sentence."""
+    """The object store failed; `strerror` says why, as the end of a sentence."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(errno.EIO, reason)
@@ -66,10 +66,10 @@ class ObjectStore:
     """Objects below a prefix of a bucket.
 
     Args:
-        client: Speaks to the bucket.
-        address: Of the bucket, as the person wrote it.
-        prefix: Begins every key: empty, or it ends with a slash.
-        checked: When it last took an object.
+        client: obstore's client of the bucket.
+        address: The bucket's address, as the operator wrote it.
+        prefix: Prefix of every key: empty, or ends with a slash.
+        checked: When the store last took an object.
     """
 
     def __init__(
@@ -85,10 +85,10 @@ class ObjectStore:
         return ObjectStore(self._client, self.address, f"{self._prefix}{folder}/", self._checked)
 
     def check(self) -> bool:
-        """Return True if objects can be written; one is, unless one was a moment ago.
+        """Return True if objects can be written; write one to find out, unless one was written lately.
 
         Raises:
-            ConfigurationError: They cannot; says why.
+            ConfigurationError: Objects cannot be written; says why.
         """
         if time.monotonic() - self._checked.at < CHECKED_SECONDS:
             return True
@@ -107,11 +107,12 @@ class ObjectStore:
         """Write a file as an object.
 
         Args:
-            key: Its name. An object over 32 MiB replaces an earlier one, so its key must say what it holds.
+            key: The object's key. An object over 32 MiB replaces an earlier one, so derive its key from its
+                content.
             file: The file.
 
         Returns:
-            Whether there was no such object before; a smaller one is then left as it was.
+            Whether the object is new; an existing one of up to 32 MiB is left as it was.
 
         Raises:
             OSError: It was not written.
@@ -131,11 +132,11 @@ class ObjectStore:
         return True
 
     def read(self, key: str) -> Iterator[bytes]:
-        """Yield an object's content, in pieces.
+        """Yield an object's content in pieces.
 
         Raises:
             FileNotFoundError: There is no such object.
-            OSError: It cannot be read, or not to its end.
+            OSError: It cannot be read completely.
         """
         with self._asking():
             found = obstore.get(self._client, self._prefix + key)
@@ -143,7 +144,7 @@ class ObjectStore:
                 yield bytes(piece)
 
     def delete(self, *keys: str) -> None:
-        """Remove objects; those that are not there are passed over.
+        """Remove objects, skipping those that do not exist.
 
         Raises:
             OSError: They cannot be removed.
@@ -156,8 +157,8 @@ class ObjectStore:
         """Return the objects of a folder, with their sizes in bytes.
 
         Args:
-            folder: Begins their keys.
-            older_than: Leaves out what was written since.
+            folder: Prefix of their keys.
+            older_than: Age that objects must have at least.
 
         Raises:
             OSError: They cannot be listed.
@@ -173,7 +174,7 @@ class ObjectStore:
 
     @contextmanager
     def _asking(self) -> Generator[None]:
-        """Turn what obstore raises into an `OSError` that says why, and log what it said."""
+        """Turn obstore's errors into an `OSError` that says why, and log their text."""
         try:
             yield
         except AlreadyExistsError as error:
@@ -194,13 +195,13 @@ class ObjectStore:
 
 
 def open_object_store(address: str) -> ObjectStore:
-    """Return the object store at an address; its credentials come from where the cloud's own tools take them.
+    """Return the object store at an address; credentials are found as the cloud's own tools find them.
 
     Args:
         address: Such as `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`.
 
     Raises:
-        ConfigurationError: What the address needs is not set.
+        ConfigurationError: The address cannot be used, or a setting that it needs is missing.
     """
     try:
         client = from_url(address, client_options=_CLIENT_OPTIONS, retry_config=_RETRIES)
@@ -213,7 +214,7 @@ def open_object_store(address: str) -> ObjectStore:
 
 
 def _reason(told: str) -> str:
-    """Return why the store did not do something, in few words, from what obstore tells at length."""
+    """Shorten obstore's error text to the reason in a few words."""
     told = one_line(told)
     if status := re.search(r"non-2xx status code: (\d{3}) ([\w ]{1,40})", told):
         return f"it answers {status[1]} ({status[2].strip()})"

@@ -1,7 +1,7 @@
 """Copy a gallery from its file into another database, and its files into an object store.
 
-Files come first, each read back and compared. The records follow in one transaction, so a gallery is there
-whole or not at all, and whoever is killed in between runs it again. Nothing at the source is changed.
+Files come first, each read back and compared. The records follow in one transaction, so a gallery is copied
+whole or not at all, and a run that was killed can be repeated. Nothing at the source is changed.
 """
 
 import json
@@ -18,7 +18,7 @@ from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.kept_files import KeptFiles
 
 _AT_ONCE = 500
-"""Rows that are sent together."""
+"""Rows per batch."""
 TABLES = {
     "generations": "handle, created_at, prompt, revised_prompt, model, parameters, sources, cost_usd,"
     " latency_ms, words",
@@ -27,9 +27,9 @@ TABLES = {
     "deleted": "handle, deleted_at",
     "spent": "quarter, model, certain, own_key, micro_usd, results",
 }
-"""What is copied as it is, in this order; `images` follow their generations."""
+"""Tables and columns that are copied unchanged, in this order; `images` follow `generations`."""
 OF_ITS_DATABASE = {"id", "generation_id", "clock", "ended_uptime"}
-"""Columns that mean something in one database only."""
+"""Columns that are meaningful in one database only."""
 IMAGE = "handle, position, path, url, media_type, width, height, bytes, seconds, original_of, finishing"
 _TRUTHS = {"delivered", "certain", "own_key"}
 _AMOUNTS = {"cost_usd", "reserved_usd"}
@@ -45,7 +45,7 @@ class Transferred:
     Attributes:
         rows: How many rows of each table.
         files: How many files are in the object store now.
-        bytes: Their size together.
+        bytes: Their total size.
         left: A sentence for everything that could not be copied.
     """
 
@@ -56,15 +56,15 @@ class Transferred:
 
 
 def transfer_gallery(source: Database, target: Database, kept: KeptFiles) -> Transferred | None:
-    """Copy a gallery; return None if the target has one already, which stays as it is.
+    """Copy a gallery; return None, without a change, if the target has one already.
 
     Args:
-        source: Its database.
-        target: The same person's, elsewhere.
+        source: The gallery's database.
+        target: The same person's database elsewhere.
         kept: Keeps the files; without an object store they stay where they are.
 
     Raises:
-        ConfigurationError: A database cannot be used, or the object store takes nothing.
+        ConfigurationError: A database cannot be used, or the object store cannot be written to.
     """
     done = Transferred()
     if _has_rows(target):
@@ -72,7 +72,7 @@ def transfer_gallery(source: Database, target: Database, kept: KeptFiles) -> Tra
     keys = _put_files(source, kept, done) if kept.objects else {}
     with source.reading() as reading, target.writing() as writing:
         for table, columns in TABLES.items():
-            if table == "spent":  # what was deleted is in these sums too, and the rows above have filled them
+            if table == "spent":  # triggers filled it above, without what was deleted
                 writing.execute("DELETE FROM spent")
             done.rows[table] = _copy(reading, writing, table, columns, done)
             if table == "generations":
@@ -81,7 +81,7 @@ def transfer_gallery(source: Database, target: Database, kept: KeptFiles) -> Tra
 
 
 def untransferred(source: Database, target: Database) -> int:
-    """Return how many generations of a gallery the target does not have, such as later ones."""
+    """Return how many generations the target does not have, such as ones made after the copy."""
     with source.reading() as reading, target.reading() as there:
         found = {handle for (handle,) in reading.execute("SELECT handle FROM generations")}
         found -= {handle for (handle,) in there.execute("SELECT handle FROM generations")}
@@ -94,7 +94,7 @@ def _has_rows(target: Database) -> bool:
 
 
 def _put_files(source: Database, kept: KeptFiles, done: Transferred) -> dict[str, Path]:
-    """Put all files that are there into the object store; return the key of each, by its picture's handle."""
+    """Put all existing files into the object store; return their keys by the pictures' handles."""
     keys: dict[str, Path] = {}
     with source.reading() as connection:
         found = connection.execute("SELECT handle, path, bytes FROM images WHERE path IS NOT NULL").fetchall()
@@ -108,7 +108,7 @@ def _put_files(source: Database, kept: KeptFiles, done: Transferred) -> dict[str
         except OSError as error:
             raise ConfigurationError(
                 f"The file of {handle} could not be put into the object store: {error.strerror or error}.",
-                "Run it again: what is there already is not sent again.",
+                "Run it again: files that are stored already are not sent again.",
             ) from None
         done.files += 1
         done.bytes += path.stat().st_size
@@ -156,7 +156,7 @@ def _write(writing: Connection, insert: str, rows: Iterator[Sequence[Any]]) -> i
 def _readable(
     names: Sequence[str], rows: Iterable[Sequence[Any]], table: str, done: Transferred
 ) -> Iterator[Sequence[Any]]:
-    """Yield rows as every database takes them; name those that are damaged."""
+    """Yield rows with values that every database takes; report damaged rows."""
     for row in rows:
         try:
             yield [_value(name, value) for name, value in zip(names, row, strict=True)]
@@ -168,9 +168,9 @@ def _value(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever a damaged f
     """Return a value in its column's type.
 
     Raises:
-        TypeError: It is of another kind.
-        ValueError: It does not read as one.
-        InvalidOperation: It is no amount.
+        TypeError: It has another type.
+        ValueError: It cannot be parsed.
+        InvalidOperation: It is not an amount.
     """
     if value is None:
         return None

@@ -1,1 +1,1 @@
-"""The people who use one server: who they are, what each may do, and the tokens that they show."""
+"""Keep the people who use a server: who they are, what each may do, and their tokens."""

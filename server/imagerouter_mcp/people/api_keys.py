@@ -1,4 +1,4 @@
-"""People's own ImageRouter keys: encrypted, and each bound to its person."""
+"""Store people's own ImageRouter keys, encrypted and bound to their owners."""
 
 import base64
 import time
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _PURPOSE = b"imagerouter-mcp: API keys of people"
 _KEY_BYTES = 32
-"""What Fernet takes."""
+"""The length of a Fernet key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class StoredKey:
     Attributes:
         key: The key; None if it cannot be decrypted.
         encrypted: As it is in the database.
-        refused: Whether ImageRouter refused it, so that it is out of use.
+        refused: Whether it is disabled because ImageRouter refused it.
     """
 
     key: SecretStr | None
@@ -40,8 +40,8 @@ class ApiKeys:
     """The stored keys. Every method raises `ConfigurationError` if the database cannot be used.
 
     Args:
-        database: What `PEOPLE` describes.
-        secrets: What keys are encrypted with: the first encrypts, all decrypt.
+        database: The database that `PEOPLE` describes.
+        secrets: The first one encrypts keys; each of them decrypts.
     """
 
     def __init__(self, database: Database, secrets: Sequence[SecretStr]) -> None:
@@ -73,7 +73,7 @@ class ApiKeys:
             connection.execute("DELETE FROM api_keys WHERE person = ?", (person,))
 
     def refuse(self, person: str, stored: StoredKey) -> None:
-        """Put a key out of use that ImageRouter refused, unless another one is stored by now."""
+        """Disable a key that ImageRouter refused, unless another one has been stored since."""
         with self._database.writing() as connection:
             connection.execute(
                 "UPDATE api_keys SET refused_at = ? WHERE person = ? AND encrypted = ?",
@@ -81,10 +81,10 @@ class ApiKeys:
             )
 
     def rotate(self) -> tuple[int, list[str]]:
-        """Encrypt all keys anew, with the first secret.
+        """Encrypt all keys again with the first secret.
 
         Returns:
-            How many were, and the ids of the people whose keys cannot be decrypted; these stay as they are.
+            How many were encrypted, and the ids of the people whose keys cannot be decrypted; these stay.
         """
         unreadable: list[str] = []
         with self._database.writing() as connection:
@@ -134,7 +134,7 @@ def unreadable_keys(keys: ApiKeys) -> str:
     """Return a warning about keys that cannot be decrypted; "" if all can.
 
     Raises:
-        ConfigurationError: None of them can be.
+        ConfigurationError: None can be decrypted.
     """
     unreadable, number = keys.unreadable()
     what = f"IMAGEROUTER_KEY_SECRETS does not decrypt {unreadable} of {number} stored API keys of people."
@@ -148,7 +148,7 @@ def unreadable_keys(keys: ApiKeys) -> str:
 
 
 def in_words(stored: StoredKey | None) -> str:
-    """Describe a person's key, of which at most the last four characters are shown."""
+    """Describe a person's key, showing at most its last four characters."""
     if stored is None:
         return "no key of their own"
     if stored.key is None:
@@ -157,7 +157,7 @@ def in_words(stored: StoredKey | None) -> str:
 
 
 def ending(key: SecretStr) -> str:
-    """Return the last four characters of a key; of one that is too short to be one, nothing."""
+    """Return the last four characters of a key; none if the text is too short to be a key."""
     text = key.get_secret_value()
     return f"…{text[-4:]}" if len(text) >= _KEY_BYTES else "…"
 

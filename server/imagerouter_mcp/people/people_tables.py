@@ -1,4 +1,4 @@
-"""The tables of the people who use a server. Tokens are kept as hashes only."""
+"""Define the tables of the people who use a server. Only hashes of tokens are stored."""
 
 from imagerouter_mcp.database.schema import Schema
 

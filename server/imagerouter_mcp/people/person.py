@@ -1,11 +1,11 @@
-"""A person whose requests are served."""
+"""Describe a person whose requests are served."""
 
 import hashlib
 import re
 from dataclasses import dataclass
 
 PERSON_ID = re.compile(r"p_[0-9a-f]{20}")
-"""What the ids of people look like, but for that of local use."""
+"""The form of people's ids, except that of local use."""
 _DIGITS = 20
 API_KEY_PAGE = "/api-key"
 """The path of the page where a person stores an ImageRouter key of their own."""
@@ -13,13 +13,13 @@ API_KEY_PAGE = "/api-key"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person, named by whoever vouches for them.
+    """A person, identified by an issuer and its subject.
 
     Attributes:
         id: Names their folders and rows.
-        issuer: Who vouches for them.
-        subject: What the issuer calls them; it never changes.
-        name: What the operator calls them.
+        issuer: The provider or operator that identifies them.
+        subject: The issuer's name for them; it never changes.
+        name: The operator's name for them.
     """
 
     id: str
@@ -29,7 +29,7 @@ class Person:
 
 
 LOCAL = Person("local", "", "", "local")
-"""The person who uses this machine, or shows the token of `IMAGEROUTER_MCP_TOKEN`."""
+"""The person who uses this machine, or sends the token of `IMAGEROUTER_MCP_TOKEN`."""
 
 
 def person_id(issuer: str, subject: str) -> str:

@@ -1,4 +1,4 @@
-"""What one person may spend and use, as the operator decides."""
+"""Describe what the operator lets one person spend and use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _Usd = Annotated[Decimal, Field(ge=0)]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A person's limits, beside those of the operator's settings, which hold too. None is no limit.
+    """A person's limits, in addition to those of the operator's settings. None means no limit.
 
     Attributes:
         day_usd: The most that a day's calls may cost together.
@@ -41,7 +41,7 @@ class Limits:
 
     @classmethod
     def checked(cls, fields: Mapping[str, Any]) -> "Limits":
-        """Return the limits that some texts mean.
+        """Parse limits from texts.
 
         Raises:
             ValueError: One cannot be read.

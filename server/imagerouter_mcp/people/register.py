@@ -1,4 +1,4 @@
-"""The people whom the operator lets use a server."""
+"""Keep the register of the people who may use a server."""
 
 import hashlib
 import secrets
@@ -24,14 +24,14 @@ _COLUMNS = "id, issuer, subject, name"
 
 
 class NameNotUsableError(ConfigurationError):
-    """The name is no name, or somebody else's."""
+    """The name is invalid or taken."""
 
 
 class People:
     """The register. Every method raises `ConfigurationError` if it cannot be used.
 
     Args:
-        database: What `PEOPLE` describes.
+        database: The database that `PEOPLE` describes.
     """
 
     def __init__(self, database: Database) -> None:
@@ -39,7 +39,7 @@ class People:
 
     @property
     def database(self) -> Database:
-        """Where the register is."""
+        """The database that holds the register."""
         return self._database
 
     def close(self) -> None:
@@ -50,12 +50,12 @@ class People:
         """Add a person, or return the one who is known by this issuer and subject.
 
         Args:
-            issuer: Who vouches for them.
-            subject: What the issuer calls them.
-            name: What the operator calls them.
+            issuer: The provider or operator that identifies them.
+            subject: The issuer's name for them.
+            name: The operator's name for them.
 
         Raises:
-            NameNotUsableError: The name cannot be used, or is somebody else's.
+            NameNotUsableError: The name is invalid or taken.
         """
         person = Person(person_id(issuer, subject), issuer, subject, checked_name(name))
         with self._database.writing() as connection:
@@ -81,12 +81,12 @@ class People:
         return person
 
     def vouched_for(self, issuer: str, subject: str, name: str) -> Person | None:
-        """Return a person whom a provider vouches for, added at first sight; None if they are blocked.
+        """Return a person whom a provider identified, adding a new one; None if they are blocked.
 
         Args:
             issuer: The provider.
-            subject: What it calls them.
-            name: What it calls them; if that is no name, or somebody else's, another is made of it.
+            subject: The provider's identifier for them.
+            name: The provider's name for them; if it is invalid or taken, another is made from it.
         """
         person = person_id(issuer, subject)
         with self._database.reading() as connection:
@@ -111,7 +111,7 @@ class People:
             return None if _is_blocked(connection, person) else _one(connection, "id = ?", person)
 
     def named(self, name: str) -> Person:
-        """Return the person whom the operator calls so, in capitals or not.
+        """Return the person with a name, ignoring case.
 
         Raises:
             ConfigurationError: There is nobody of this name.
@@ -138,7 +138,7 @@ class People:
             return [(Person(*row[:-1]), Limits.from_json(row[-1])) for row in found.fetchall()]
 
     def new_token(self, person: Person) -> str:
-        """Return a new bearer token of a person; the one that the operator gave before no longer holds."""
+        """Create a bearer token for a person; the one that the operator gave before stops working."""
         token = f"imagerouter_{secrets.token_urlsafe(32)}"
         with self._database.writing() as connection:
             connection.execute("DELETE FROM tokens WHERE person = ?", (person.id,))
@@ -148,23 +148,23 @@ class People:
         return token
 
     def sign_out(self, person: Person) -> None:
-        """End the token that the operator gave to a person."""
+        """Revoke the token that the operator gave to a person."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM tokens WHERE person = ?", (person.id,))
 
     def limits(self, person: str) -> Limits:
-        """Return the limits of the person with an id; the local one has none of their own."""
+        """Return the limits of the person with an id; the local person has none."""
         with self._database.reading() as connection:
             found = connection.execute("SELECT limits FROM people WHERE id = ?", (person,)).fetchone()
         return Limits.from_json(found[0]) if found else NO_LIMITS
 
     def limit(self, person: Person, limits: Limits) -> None:
-        """Set the limits of a person; they hold from the next call on."""
+        """Set the limits of a person; they apply from the next call on."""
         with self._database.writing() as connection:
             connection.execute("UPDATE people SET limits = ? WHERE id = ?", (limits.to_json(), person.id))
 
     def block(self, person: Person) -> None:
-        """Let a person in no more, whatever they show; what they have stays."""
+        """Block a person, whatever credentials they send; what they own is kept."""
         with self._database.writing() as connection:
             connection.execute(
                 "INSERT INTO blocked_people (id, name) VALUES (?, ?) ON CONFLICT (id) DO NOTHING",
@@ -172,18 +172,18 @@ class People:
             )
 
     def blocked(self) -> dict[str, str]:
-        """Return the names of those who are not let in, by their ids; some were removed."""
+        """Return the names of blocked people by their ids, including people who were removed."""
         with self._database.reading() as connection:
             found = connection.execute("SELECT id, name FROM blocked_people ORDER BY name, id")
             return dict(found.fetchall())
 
     def allow(self, person: str) -> None:
-        """Let the person with an id in again."""
+        """Unblock the person with an id."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM blocked_people WHERE id = ?", (person,))
 
     def remove(self, person: Person) -> None:
-        """Remove a person with their tokens, so that no request of theirs is answered any more."""
+        """Remove a person and their tokens, so that no request of theirs is answered any more."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM people WHERE id = ?", (person.id,))
 
@@ -192,7 +192,7 @@ class People:
         """Keep everybody else from committing money until the block ends.
 
         Args:
-            person: The id of the person who commits some.
+            person: The id of the person who commits money.
             day: Today, in the operator's time zone.
         """
         with self._database.writing() as connection:
@@ -203,7 +203,7 @@ class Committed:
     """What people have committed of the budget that they share.
 
     Args:
-        connection: Within a transaction that nobody else writes beside.
+        connection: A connection within an exclusive write transaction.
         person: The id of the person who commits more.
         day: The day of the budget.
     """
@@ -214,7 +214,7 @@ class Committed:
         self._day = day.isoformat()
 
     def by_others(self) -> Decimal:
-        """Return what everybody else has spent that day, or reserved on any, in USD."""
+        """Return what everybody else has spent that day or has reserved on any day, in USD."""
         found = self._connection.execute(
             "SELECT day, spent_usd, under_way_usd FROM committed WHERE person != ?", (self._person,)
         )
@@ -227,11 +227,11 @@ class Committed:
         )
 
     def note(self, spent_usd: Decimal, under_way_usd: Decimal) -> None:
-        """Replace what is known of the person.
+        """Replace the sums of the person.
 
         Args:
-            spent_usd: What the person spent that day.
-            under_way_usd: What is reserved for calls under way, of any day.
+            spent_usd: USD that the person spent that day.
+            under_way_usd: USD reserved for their calls under way, of any day.
         """
         self._connection.execute(
             "INSERT INTO committed (person, day, spent_usd, under_way_usd) VALUES (?, ?, ?, ?)"
@@ -250,7 +250,7 @@ def checked_name(name: str) -> str:
     """Return a name without spaces around it.
 
     Raises:
-        NameNotUsableError: It is empty, too long, or no name.
+        NameNotUsableError: It is empty, too long or not a name.
     """
     stripped = " ".join(name.split())
     usable = 0 < len(stripped) <= _LONGEST_NAME and stripped.isprintable() and stripped[0].isalnum()
@@ -263,7 +263,7 @@ def checked_name(name: str) -> str:
 
 
 def _names_like(name: str, person: str) -> Iterator[str]:
-    """Yield names for somebody whom a provider calls so: this one, then others that tell them apart."""
+    """Yield names for somebody with a provider's name: that one first, then distinct variants."""
     shown = "".join(letter if letter.isprintable() else " " for letter in name)
     begun = " ".join(shown.split())[: _LONGEST_NAME - 15].strip() or "Somebody"
     yield begun

@@ -1,4 +1,4 @@
-"""The ImageRouter key that a request brings, known only while it is being answered."""
+"""Hold the ImageRouter key that a request sends, only while the request is being answered."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -18,12 +18,12 @@ _sent: ContextVar[_Sent] = ContextVar("sent_key")
 
 @contextmanager
 def brought(key: SecretStr | None) -> Generator[None]:
-    """Have a key count as that of the present request until the block ends.
+    """Make a key that of the current request until the block ends.
 
-    Tasks that outlive the request keep its context, so the key is taken out of that at the end.
+    Tasks that outlive the request keep its context, so the key is removed from it at the end.
 
     Args:
-        key: The key, or None if the request brings none.
+        key: The key, or None if the request sends none.
     """
     sent = _Sent(key)
     before = _sent.set(sent)
@@ -35,6 +35,6 @@ def brought(key: SecretStr | None) -> Generator[None]:
 
 
 def sent_key() -> SecretStr | None:
-    """Return the key that the present request brings, or None."""
+    """Return the key that the current request sends, or None."""
     sent = _sent.get(None)
     return sent.key if sent else None

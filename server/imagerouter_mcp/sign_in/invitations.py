@@ -1,4 +1,4 @@
-"""Invitations, by which a person's browser is signed in, and the browsers that are."""
+"""Store invitations, which sign a person's browser in, and the browsers that are signed in."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from imagerouter_mcp.sign_in.secrets_kept import digest, new_code, new_secret, t
 
 DAY_SECONDS = 24 * 3600
 BROWSER_SECONDS = 180 * DAY_SECONDS
-"""How long after its last visit a browser stays signed in."""
+"""Seconds that a browser stays signed in after its last visit."""
 
 
 class Invitations:
@@ -24,11 +24,11 @@ class Invitations:
         self._clock = clock
 
     def invite(self, person: str, days: int) -> str:
-        """Return the code of a new invitation; earlier ones of the same person no longer hold.
+        """Create an invitation and return its code; earlier ones of the same person become invalid.
 
         Args:
-            person: Who is invited, for the first time or with another browser.
-            days: How long it holds.
+            person: The id of the person, who may have been invited before with another browser.
+            days: Days that it is valid.
         """
         code, now = new_code(), int(self._clock())
         with self._database.writing() as connection:
@@ -40,7 +40,7 @@ class Invitations:
         return code
 
     def accept(self, code: str) -> str | None:
-        """Return whom an invitation is for, and forget it; None if it does not hold.
+        """Use up an invitation; return the id of its person, or None if it is invalid.
 
         Args:
             code: Its code, as a person types it.
@@ -71,7 +71,7 @@ class Browsers:
         self._clock = clock
 
     def sign_in(self, person: str) -> str:
-        """Sign a person in and return the browser's secret, which is always a new one."""
+        """Sign a person in and return a new secret for the browser."""
         secret, now = new_secret(), int(self._clock())
         with self._database.writing() as connection:
             connection.execute("DELETE FROM browsers WHERE expires_at <= ?", (now,))
@@ -82,7 +82,7 @@ class Browsers:
         return secret
 
     def find(self, secret: str) -> str | None:
-        """Return who is signed in; each visit on another day lets the browser stay signed in longer."""
+        """Return the id of the person who is signed in; a visit on a new day extends the time."""
         now = int(self._clock())
         with self._database.reading() as connection:
             found = connection.execute(

@@ -1,8 +1,8 @@
-"""A provider that signs tokens: what it says of itself, its keys, and whether a token is one of its own.
+"""Know a provider that signs tokens: fetch its metadata and keys, and verify its tokens.
 
-Its documents are fetched as guardedly as a source image. They are kept for an hour. Because providers rotate
-their keys, they are fetched again when a token names an unknown one; but at most once in half a minute,
-because whoever sends a token chooses that name.
+Its documents are fetched as guardedly as a source image. They are cached for an hour. Because providers rotate their
+keys, they are fetched again when a token names an unknown one; but at most once in half a minute, because
+whoever sends a token chooses that name.
 """
 
 import json
@@ -23,18 +23,18 @@ ALGORITHMS = (*("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "
 CLOCK_SKEW_SECONDS = 60
 FRESH_SECONDS = 3600
 KEPT_SECONDS = 24 * 3600
-"""How long documents are used that cannot be fetched again."""
+"""Seconds that documents are used for while they cannot be fetched again."""
 AGAIN_SECONDS = 30
-"""How long no further fetch is tried, whatever came of the last."""
+"""Seconds between fetches, whether the last one succeeded or not."""
 ANSWER_BYTES = 256 * 1024
 ANSWER_SECONDS = 10.0
 LONGEST_TOKEN = 32_000
 LONGEST_SUBJECT = 255
-"""What OpenID Connect allows."""
+"""Characters that OpenID Connect allows."""
 _MOST_KEYS = 10
-"""That are tried for a token that names none."""
+"""Keys that are tried for a token that names none."""
 _KINDS = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
-"""The kinds of keys by the beginnings of algorithms."""
+"""Key types by the prefix of the algorithm."""
 _TYPES = (None, "jwt", "at+jwt", "application/at+jwt")
 _DOCUMENTS = (
     "{origin}{path}/.well-known/openid-configuration",
@@ -44,11 +44,11 @@ _DOCUMENTS = (
 
 
 class IssuerUnavailableError(Exception):
-    """The provider cannot be asked; `str()` says why, as the end of a sentence."""
+    """The provider cannot be reached or its answer used; `str()` says why, as the end of a sentence."""
 
 
 class TokenRefusedError(Exception):
-    """A token is not what it has to be; `str()` says why, as the end of a sentence."""
+    """A token is invalid; `str()` says why, as the end of a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class Issuer:
     """Knows one provider.
 
     Args:
-        url: Its address, to the letter.
-        fetcher: Returns what asks it.
+        url: Its exact address.
+        fetcher: Returns the fetcher of its documents.
         clock: Returns a time in seconds.
     """
 
@@ -84,10 +84,10 @@ class Issuer:
         return urlsplit(self.url).netloc
 
     async def metadata(self) -> dict[str, Any]:
-        """Return what the provider says of itself.
+        """Return the provider's metadata.
 
         Raises:
-            IssuerUnavailableError: It cannot be asked, or says nothing that can be used.
+            IssuerUnavailableError: It cannot be fetched, or cannot be used.
         """
         return (await self._current()).metadata
 
@@ -95,10 +95,10 @@ class Issuer:
         """Return the address of one of the provider's endpoints.
 
         Args:
-            name: What its metadata calls it.
+            name: Its name in the metadata.
 
         Raises:
-            IssuerUnavailableError: It names none, or one that others could listen in on.
+            IssuerUnavailableError: It names none, or one without https.
         """
         return self._checked(await self.metadata(), name)
 
@@ -108,7 +108,7 @@ class Issuer:
         """Ask the provider; return the status and the JSON object of its answer.
 
         Raises:
-            IssuerUnavailableError: It does not answer so.
+            IssuerUnavailableError: It does not answer with a JSON object.
         """
         try:
             status, body = await self._fetcher().ask(
@@ -131,11 +131,11 @@ class Issuer:
         return status, cast("dict[str, Any]", answer)
 
     async def verify(self, token: str, audience: str) -> dict[str, Any]:
-        """Return the claims of a token that the provider signed for an audience, and that holds now.
+        """Return the claims of a valid token that the provider signed for an audience.
 
         Raises:
-            IssuerUnavailableError: The provider's keys cannot be had.
-            TokenRefusedError: The token is none of these.
+            IssuerUnavailableError: The provider's keys cannot be fetched.
+            TokenRefusedError: The token is invalid.
         """
         header = _header(token)
         for key in await self._keys(header):
@@ -173,10 +173,10 @@ class Issuer:
         """Return the provider's documents.
 
         Args:
-            newer: Whether those at hand are not enough, though fresh.
+            newer: Whether to fetch them again even if the cached ones are fresh.
 
         Raises:
-            IssuerUnavailableError: There are none.
+            IssuerUnavailableError: They cannot be fetched, and no usable copy is cached.
         """
         async with self._one_at_a_time:
             now, known = self._clock(), self._documents
@@ -233,7 +233,7 @@ def _header(token: str) -> dict[str, Any]:
     """Return the header of a token whose signature is to be checked.
 
     Raises:
-        TokenRefusedError: It is no such token, or signed in a way that proves nothing.
+        TokenRefusedError: It is not a JWT, or not signed with an accepted algorithm.
     """
     if len(token) > LONGEST_TOKEN:
         raise TokenRefusedError("it is too long")
@@ -262,11 +262,11 @@ def _fitting(keys: list[dict[str, Any]], header: dict[str, Any]) -> Iterator[jwt
             try:
                 yield jwt.PyJWK(key, algorithm)
             except (jwt.PyJWTError, ValueError, TypeError):
-                continue  # what cannot be read has signed nothing
+                continue  # an unreadable key has signed nothing
 
 
 def _reason(error: Exception) -> str:
-    """Return why a token with a good signature does not count, without what it says."""
+    """Return why a correctly signed token is refused, without quoting it."""
     reasons: dict[type[Exception], str] = {
         jwt.ExpiredSignatureError: "it has expired",
         jwt.InvalidAudienceError: "it is meant for another server",

@@ -1,4 +1,4 @@
-"""Have people prove who they are at an OpenID provider: authorization code, PKCE, nonce, ID token."""
+"""Sign people in at an OpenID provider: authorization code, PKCE, nonce, ID token."""
 
 import base64
 import hashlib
@@ -18,12 +18,12 @@ _LONGEST_REASON = 60
 
 
 class OpenIdProvider:
-    """Sends browsers to a provider, and reads what they come back with.
+    """Sends browsers to a provider, and checks the answers that they bring back.
 
     Args:
         issuer: The provider.
-        settings: What this server is called there, and who is let in.
-        callback: Where browsers come back to.
+        settings: The client id and secret at the provider, and who is let in.
+        callback: The address to which browsers return.
     """
 
     def __init__(self, issuer: Issuer, settings: Settings, callback: str) -> None:
@@ -37,13 +37,13 @@ class OpenIdProvider:
         self._callback = callback
 
     async def address(self, asked: Asked) -> str:
-        """Return where a browser signs in.
+        """Return the address at which a browser signs in.
 
         Args:
             asked: The sign-in. Its handle becomes `state`; its browser's secret makes nonce and verifier.
 
         Raises:
-            IssuerUnavailableError: The provider cannot be asked where that is.
+            IssuerUnavailableError: The provider's metadata cannot be fetched.
         """
         endpoint = await self.issuer.endpoint("authorization_endpoint")
         challenge = _base64(hashlib.sha256(_derived(asked, "verifier").encode()).digest())
@@ -60,7 +60,7 @@ class OpenIdProvider:
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asking)}"
 
     async def claims(self, asked: Asked, answer: Mapping[str, str]) -> dict[str, Any]:
-        """Return what the provider says of whoever signed in.
+        """Return the provider's claims about the person who signed in.
 
         Args:
             asked: The sign-in.
@@ -88,7 +88,7 @@ class OpenIdProvider:
         return await self._completed(metadata, claims, str(tokens.get("access_token", "")))
 
     def lets_in(self, claims: Mapping[str, Any]) -> bool:
-        """Return whether the operator lets somebody in."""
+        """Return whether the operator's rules let a person in."""
         return is_let_in(self._rules, claims)
 
     async def _tokens(self, metadata: dict[str, Any], asked: Asked, code: str) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class OpenIdProvider:
     async def _completed(
         self, metadata: dict[str, Any], claims: dict[str, Any], token: str
     ) -> dict[str, Any]:
-        """Add what the provider tells only when it is asked, if anything is lacking to let a person in."""
+        """Add the claims of the userinfo endpoint, if the ID token's alone do not let a person in."""
         endpoint = metadata.get("userinfo_endpoint")
         is_complete = self.lets_in(claims) and vouched_name(claims)
         if is_complete or not (isinstance(endpoint, str) and token):
@@ -129,7 +129,7 @@ class OpenIdProvider:
 
 
 def _derived(asked: Asked, purpose: str) -> str:
-    """Return a secret of a sign-in that only its browser brings back, so that none is kept here."""
+    """Derive a secret of a sign-in from its browser's secret, so that none is stored here."""
     return _base64(hmac.digest(asked.browser.encode(), f"openid {purpose}".encode(), "sha256"))
 
 

@@ -1,4 +1,4 @@
-"""Sign-ins that go on at an OpenID provider, from our page until the browser comes back, once."""
+"""Store sign-ins at an OpenID provider from our page until the browser comes back, once."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ class OpenIdSignIns:
     """Keeps sign-ins, each bound to the browser that began it.
 
     Args:
-        database: Where.
+        database: Where they are stored.
         clock: Returns the time in seconds since 1970.
     """
 
@@ -41,7 +41,7 @@ class OpenIdSignIns:
             )
 
     def take(self, asked: Asked) -> str | None:
-        """Return the handle of the request that a sign-in is for, and forget it; None if it is unknown."""
+        """Use up a sign-in; return the handle of the request that it is for, or None if it is unknown."""
         with self._database.writing() as connection:
             found = connection.execute(
                 "DELETE FROM openid_sign_ins WHERE handle = ? AND browser = ? AND expires_at > ?"

@@ -1,11 +1,11 @@
-"""Make random secrets, of which only hashes are kept."""
+"""Make random secrets; only their hashes are stored."""
 
 import hashlib
 import re
 import secrets
 
 _LETTERS = "abcdefghjkmnpqrstvwxyz23456789"
-"""Without those that look like others."""
+"""Letters and digits that do not look alike."""
 _GROUPS, _GROUP = 5, 5
 _NOT_LETTERS = re.compile(r"[^a-z0-9]+")
 
@@ -22,11 +22,11 @@ def new_code() -> str:
 
 
 def typed_code(text: str) -> str:
-    """Return a code as it was given out, however a person types it."""
+    """Normalise a code that a person typed to the form in which it was given out."""
     letters = _NOT_LETTERS.sub("", text.lower())
     return "-".join(letters[at : at + _GROUP] for at in range(0, len(letters), _GROUP))
 
 
 def digest(secret: str) -> str:
-    """Return what is kept of a secret. Random secrets need no salt and no slow hash."""
+    """Return the hash to store of a secret. Random secrets need no salt and no slow hash."""
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()

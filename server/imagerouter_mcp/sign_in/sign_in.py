@@ -1,4 +1,4 @@
-"""All that sign-in keeps, in one database."""
+"""Group the stores of sign-in, which share one database."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ class SignIn:
     """The stores of sign-in.
 
     Args:
-        database: What `SIGN_IN` describes.
+        database: The database that `SIGN_IN` describes.
         fetcher: Returns what downloads the documents that describe clients.
     """
 
@@ -40,7 +40,7 @@ class SignIn:
         self.invitations.withdraw(person)
 
     def close(self) -> None:
-        """Close the database. What needs it opens it again."""
+        """Close the database. The next use opens it again."""
         self._database.close()
 
 

@@ -1,4 +1,4 @@
-"""What a provider says of somebody: their name and address, and whether the operator's rules let them in."""
+"""Read a provider's claims about a person: name, address, and whether the operator's rules let them in."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -10,14 +10,14 @@ _SPACED = ("scope", "scp")
 
 
 def vouched_name(claims: Mapping[str, Any]) -> str:
-    """Return what a provider calls somebody; empty if it does not say."""
+    """Return a provider's name for a person; "" if there is none."""
     return next(
         (value for name in _NAMES if isinstance(value := claims.get(name), str) and value.strip()), ""
     )
 
 
 def verified_address(claims: Mapping[str, Any]) -> str:
-    """Return somebody's e-mail address, folded, if the provider calls it verified; else ""."""
+    """Return a person's e-mail address, folded, if the provider has verified it; else ""."""
     address = claims.get("email")
     if claims.get("email_verified") is not True or not isinstance(address, str) or address.count("@") != 1:
         return ""
@@ -25,17 +25,17 @@ def verified_address(claims: Mapping[str, Any]) -> str:
 
 
 def is_let_in(rules: Sequence[str], claims: Mapping[str, Any]) -> bool:
-    """Return whether one of the operator's rules lets somebody in.
+    """Return whether one of the operator's rules lets a person in.
 
     Args:
         rules: Each `everybody`, an address, a domain that begins with `@`, or `CLAIM=VALUE`.
-        claims: What the provider says of them.
+        claims: The provider's claims about the person.
     """
     return any(_holds(rule, claims) for rule in rules)
 
 
 def values_of(claims: Mapping[str, Any], name: str) -> list[str]:
-    """Return the values of a claim. A name with dots also leads into claims within claims."""
+    """Return the values of a claim. A name with dots also addresses nested claims."""
     found: Any = claims.get(name)
     if found is None:
         found = claims
