@@ -61,7 +61,7 @@ def _holds(rule: str, claims: Mapping[str, Any]) -> bool:
 def _folded(address: str) -> str:
     """Return an address in small letters, if its letters are ASCII's.
 
-    The small letters of some others are ASCII's, such as that of the Kelvin sign: somebody else's address would
-    become this one.
+    The small letters of some others are ASCII's, such as that of the Kelvin sign: somebody else's address
+    would become this one.
     """
     return "@".join(part.lower() if part.isascii() else part for part in address.split("@"))
