@@ -61,6 +61,7 @@ _FORMS = {
     "int_parsing": "it must be a whole number such as 4",
     "float_parsing": "it must be a plain number such as 45, without a unit",
     "decimal_parsing": "it must be an amount in US dollars such as 0.50, without a sign",
+    "too_short": "it must have at least 32 characters",
 }
 """What values must look like, by pydantic's names of errors, where pydantic does not say it plainly."""
 _QUOTED = re.compile(r"(['\"])(.+)\1", re.DOTALL)

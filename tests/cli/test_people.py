@@ -9,7 +9,7 @@ import anyio
 import httpx
 import pytest
 
-from imagerouter_mcp.people.register import open_register
+from imagerouter_mcp.people.register import NameNotUsableError, open_register
 from imagerouter_mcp.sandbox.service.accounts import UNKNOWN_KEY
 from imagerouter_mcp.settings import Settings
 from support.http_in_process import served
@@ -94,6 +94,17 @@ async def test_whoever_a_provider_vouched_for_stays_out_after_they_are_removed_u
         assert (await people(team, "allow", "Ann"))[0] == 0
         assert register.vouched_for("https://id.example", "ann-1", "Ann")
         assert (await people(team, "allow", "Ann"))[0] == 1
+
+
+@pytest.mark.parametrize(
+    "alike", ["JOSÉ", "Jose\N{COMBINING ACUTE ACCENT}", "\N{FULLWIDTH LATIN CAPITAL LETTER J}osé"]
+)
+def test_a_name_that_is_read_as_somebody_elses_cannot_be_used(team: Settings, alike: str) -> None:
+    with closing(open_register(team)) as register:
+        jose = register.add("operator", "José", "José")
+        with pytest.raises(NameNotUsableError):
+            register.add("operator", alike, alike)
+        assert register.named(alike) == jose
 
 
 async def test_whoever_is_removed_leaves_nothing_but_the_copy(team: Settings, tmp_path: Path) -> None:
