@@ -87,3 +87,16 @@ def test_the_page_of_costs_tells_each_figure_as_it_is() -> None:
 def test_what_is_said_to_lie_on_the_machine_does(name: str) -> None:
     assert re.search(rf"^\| `{name}/?`", text("docs/costs-and-privacy.md"), re.MULTILINE)
     assert name in spoken().splitlines()
+
+
+def test_every_promise_has_its_tests() -> None:
+    promised, _, how = text("SECURITY.md").partition("## What is not promised")
+    promises = re.findall(r"^\*\*(.+?)\.?\*\*", promised, re.MULTILINE)
+    rows = re.findall(r"^\| ([^`|]+) \| (`[^|]+) \|$", how, re.MULTILINE)
+    assert len(rows) >= 20
+    told = "; ".join(label for label, _ in rows)
+    assert [each for each in promises if each.lower() not in told.lower()] == []
+    named = {path for _, paths in rows for path in re.findall(r"`(.+?)`", paths)}
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    attacks = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("tests/security/test_*.py")}
+    assert attacks - named == {"tests/security/test_document.py"}
