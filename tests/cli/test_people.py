@@ -12,6 +12,7 @@ import pytest
 from imagerouter_mcp.people.register import NameNotUsableError, open_register
 from imagerouter_mcp.sandbox.service.accounts import UNKNOWN_KEY
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import open_app
 from support.http_in_process import served
 from support.http_serving import COMMAND, bare_environment
 from support.object_store import BUCKET, SeaweedFS, new_prefix
@@ -94,6 +95,17 @@ async def test_whoever_a_provider_vouched_for_stays_out_after_they_are_removed_u
         assert (await people(team, "allow", "Ann"))[0] == 0
         assert register.vouched_for("https://id.example", "ann-1", "Ann")
         assert (await people(team, "allow", "Ann"))[0] == 1
+
+
+async def test_whoever_a_provider_vouched_for_begins_nothing_while_they_are_removed(team: Settings) -> None:
+    with closing(open_register(team)) as register:
+        ann = register.vouched_for("https://id.example", "ann-1", "Ann")
+        assert ann
+        async with open_app(team.for_person(ann.id)) as app:
+            app.journal.begin("a call", [("A whale", "test/test")], again=True)
+            status, told = await people(team, "remove", "Ann", "--yes")
+            assert (status, "calls of theirs are under way: 1" in told) == (1, True), told
+        assert register.vouched_for("https://id.example", "ann-1", "Ann") is None
 
 
 @pytest.mark.parametrize(
