@@ -100,8 +100,8 @@ def _invite(people: People, settings: Settings, name: str, days: int) -> int:
     print(
         f"{person.name} is invited for {days} {'day' if days == 1 else 'days'}. This link signs one browser "
         f"in, once:\n\n  {address}{INVITATION}#{code}\n\n"
-        f"Then {person.name} adds {address}/mcp to an app, which opens that browser to be allowed. For "
-        "another browser, run this command again."
+        f"Then {person.name} adds {address}/mcp to an app, which opens that browser and asks to be "
+        "allowed. For another browser, run this command again."
     )
     return 0
 
