@@ -51,6 +51,9 @@ async def test_whoever_is_added_is_known_at_once_and_limited_from_the_next_call_
         async with httpx.AsyncClient(base_url=links.base_url, trust_env=False) as client:
             shown = {"Authorization": f"Bearer {token}"}
             assert (await client.get("/studio/gallery", headers=shown)).json()["total"] == 0
+        kept = b"".join(path.read_bytes() for path in team.data_dir.rglob("people.sqlite3*"))
+        assert b"Anna Berg" in kept
+        assert token.encode() not in kept
         assert (await people(team, "add", "Anna Berg"))[0] == 1
         status, told = await people(
             team, "limit", "anna berg", "--day", "0.50", "--models", "openai/*, *:free"

@@ -16,7 +16,9 @@ from imagerouter_mcp.generation.delivery import LINK_DAYS
 from imagerouter_mcp.generation.planning.limits import MOST_A_CALL
 from imagerouter_mcp.generation.planning.model_choice import AUTO_VIDEO_USD
 from imagerouter_mcp.generation.result_files import DOWNLOAD_SECONDS, MAX_RESULT_BYTES
+from imagerouter_mcp.http_app.browser_sessions import IDLE_SECONDS
 from imagerouter_mcp.http_app.exposure import MIN_TOKEN
+from imagerouter_mcp.http_app.studio.one_time_codes import LASTS_SECONDS
 from imagerouter_mcp.images import confined
 from imagerouter_mcp.images.allowed_files import MAX_READ_BYTES
 from imagerouter_mcp.images.source_images import FETCH_SECONDS
@@ -125,3 +127,6 @@ def test_the_promises_tell_each_figure_as_it_is() -> None:
     )
     assert f"ends at {confined.CHILD_BYTES // mebibytes} MiB" in told
     assert f"A bearer token shorter than {MIN_TOKEN} characters is refused" in told
+    assert (LASTS_SECONDS, IDLE_SECONDS) == (10 * 60, 12 * 3600)
+    assert "works once within ten minutes" in told
+    assert "or after twelve idle hours" in told
