@@ -31,7 +31,7 @@ help: ## list the targets
 demo: .venv/runtime ## make and edit a picture through a real MCP client; LIVE=1 uses the real service
 	$(BIN)/imagerouter-mcp demo $(if $(LIVE),--live)
 
-test-tools: ## install the system packages that tests need: Chromium, PostgreSQL, PgBouncer
+test-tools: ## install the system packages that tests need: Chromium, PostgreSQL, PgBouncer, faketime
 	@tests/install_tools.sh
 
 # Type checking keeps one core busy, and the tests wait often: side by side they are done sooner.

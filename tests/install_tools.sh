@@ -27,27 +27,27 @@ install() {
 # Debian keeps initdb out of PATH; its packages bring pg_createcluster instead.
 has_postgres() { has initdb pg_createcluster; }
 
-if has_chromium && has_postgres && has pgbouncer; then
-    echo 'Chromium, PostgreSQL and PgBouncer are installed.'
+if has_chromium && has_postgres && has pgbouncer && has faketime; then
+    echo 'Chromium, PostgreSQL, PgBouncer and faketime are installed.'
     exit 0
 fi
-echo 'Installing Chromium, PostgreSQL and PgBouncer …'
+echo 'Installing Chromium, PostgreSQL, PgBouncer and faketime …'
 if has apt-get; then
     install apt-get update --quiet=2
     has_chromium || set -- chromium
     install env DEBIAN_FRONTEND=noninteractive \
-        apt-get install --quiet=2 --yes --no-install-recommends "$@" postgresql pgbouncer
+        apt-get install --quiet=2 --yes --no-install-recommends "$@" postgresql pgbouncer faketime
 elif has dnf; then
-    install dnf install --quiet --assumeyes chromium postgresql-server pgbouncer
+    install dnf install --quiet --assumeyes chromium postgresql-server pgbouncer libfaketime
 elif has apk; then
-    install apk add --quiet chromium postgresql pgbouncer
+    install apk add --quiet chromium postgresql pgbouncer libfaketime
 elif has pacman; then
-    install pacman --sync --noconfirm chromium postgresql pgbouncer
+    install pacman --sync --noconfirm chromium postgresql pgbouncer libfaketime
 elif has brew; then
     brew install --quiet --cask google-chrome
-    brew install --quiet postgresql pgbouncer
+    brew install --quiet postgresql pgbouncer libfaketime
 else
-    echo 'No package manager that is known here: install Chromium or Chrome, PostgreSQL and PgBouncer.' >&2
+    echo 'No package manager that is known here: install Chromium or Chrome, PostgreSQL, PgBouncer and faketime.' >&2
     exit 1
 fi
 has_chromium || { echo 'Chromium was installed, but no command of it is in PATH.' >&2; exit 1; }

@@ -95,6 +95,19 @@ async def test_no_header_shows_who_asks(answering: Answering) -> None:
     assert names <= {"host", "accept", "accept-encoding", "connection", "user-agent"}
 
 
+async def test_a_cookie_that_was_set_is_not_sent_back(loopback: Loopback) -> None:
+    heard: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        elsewhere = raw(b"", "Location: /there", "Set-Cookie: who=you; Path=/", status="302 Found")
+        writer.write(elsewhere if len(heard) == 1 else raw(b"x"))
+
+    assert await fetched(f"{await loopback(script)}/here") == b"x"
+    assert len(heard) == 2
+    assert b"cookie" not in heard[1].lower()
+
+
 async def test_an_empty_body_is_no_failure_here(answering: Answering) -> None:
     assert await fetched(await answering(raw(b""))) == b""
 

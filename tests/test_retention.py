@@ -57,3 +57,20 @@ async def test_a_server_deletes_what_is_too_old_of_everybody_and_what_was_spent_
 async def _serve(settings: Settings) -> None:
     async with open_app(settings) as local, open_apps(local) as apps, retention.retention(apps, 30):
         await anyio.sleep_forever()
+
+
+async def test_a_gallery_that_cannot_be_read_keeps_nobody_elses_old_pictures(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "FIRST_SECONDS", 0)
+    team = settings.model_copy(update={"people": True})
+    with closing(open_register(team)) as people:
+        ann, bob = (people.add("operator", name, name) for name in ("Ann", "Bob"))
+    damaged = team.for_person(ann.id).data_dir
+    damaged.mkdir(parents=True)
+    (damaged / "gallery.sqlite3").write_bytes(b"no database" * 500)
+    old = record(team.for_person(bob.id), 32)
+    async with anyio.create_task_group() as running:
+        running.start_soon(_serve, team)
+        await until(lambda: not old.exists())
+        running.cancel_scope.cancel()

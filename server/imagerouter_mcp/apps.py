@@ -158,11 +158,17 @@ class PersonalApps:
             await self._close_idle()
 
     async def recount(self) -> None:
-        """Count anew what everybody has committed, in case a process died before it had noted that."""
+        """Count anew what everybody has committed, in case a process died before it had noted that.
+
+        Whoever's records cannot be read can spend nothing, and keeps nobody else from doing so.
+        """
         for person in await self.everybody():
             async with self.using(person) as app:
                 if app.has_records:
-                    await to_thread.run_sync(app.allowance.recount)
+                    try:
+                        await to_thread.run_sync(app.allowance.recount)
+                    except ConfigurationError as error:
+                        logger.warning("What %s has spent cannot be counted: %s", person.id, error)
 
     async def end_calls(self, seconds: float) -> None:
         """Send nothing more, and give what was sent some seconds to arrive and be stored."""

@@ -61,8 +61,11 @@ async def _delete_of_everybody(apps: Apps, before: date, done: set[str]) -> None
     for person in await apps.everybody():
         if person.id not in done:
             async with apps.using(person) as app:
-                if not app.at_work and await _deleted(app, before):
-                    done.add(person.id)
+                try:
+                    if not app.at_work and await _deleted(app, before):
+                        done.add(person.id)
+                except (ImageRouterError, OSError) as error:
+                    logger.warning("Old pictures of %s are not deleted now: %s", person.id, error)
 
 
 async def _deleted(app: App, before: date) -> bool:

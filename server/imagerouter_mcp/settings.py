@@ -61,6 +61,7 @@ _FORMS = {
     "int_parsing": "it must be a whole number such as 4",
     "float_parsing": "it must be a plain number such as 45, without a unit",
     "decimal_parsing": "it must be an amount in US dollars such as 0.50, without a sign",
+    "too_short": "it must have at least 32 characters",
 }
 """What values must look like, by pydantic's names of errors, where pydantic does not say it plainly."""
 _QUOTED = re.compile(r"(['\"])(.+)\1", re.DOTALL)
@@ -229,9 +230,17 @@ def _object_store(value: str) -> str:
 
 
 def _postgres_address(url: SecretStr) -> SecretStr:
-    if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+    """Refuse an address that PostgreSQL would read otherwise: what it then logs has parts of the password."""
+    scheme, _, place = url.get_secret_value().partition("://")
+    credentials = place.partition("?")[0].rpartition("@")[0]
+    if scheme not in ("postgresql", "postgres"):
         msg = "it must begin with postgresql://"
         raise ValueError(msg)
+    if re.search(r"\s|%(?!0[1-9A-F]|[1-9A-F][0-9A-F])", place, re.IGNORECASE) or set("@/") & set(credentials):
+        raise ValueError(
+            "in its user name and password, spaces and the characters @, / and % must be written as %20, "
+            "%40, %2F and %25"
+        )
     return url
 
 

@@ -280,6 +280,21 @@ async def test_a_host_is_asked_by_its_own_command(
 
 
 @posix
+async def test_a_host_that_is_asked_gets_the_token_of_a_server_and_no_other_secret(
+    program: Program, at_home: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program("claude", f'env > "{tmp_path}/environment"')
+    monkeypatch.setenv("PATH", at_home["PATH"])
+    names = ("IMAGEROUTER_MCP_TOKEN", "IMAGEROUTER_API_KEY", "IMAGEROUTER_KEY_SECRETS", "GITHUB_TOKEN")
+    for name in names:
+        monkeypatch.setenv(name, KEY)
+    await check_host(hosts()["claude-code"])
+    got = (tmp_path / "environment").read_text()
+    assert [name for name in names if f"{name}={KEY}\n" in got] == ["IMAGEROUTER_MCP_TOKEN"]
+    assert got.count(KEY) == 1
+
+
+@posix
 async def test_a_host_that_hangs_is_given_up_with_all_that_it_started(
     program: Program, at_home: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -16,7 +16,19 @@ from imagerouter_mcp.cli.main import BY_HAND, main, parser
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
 
-OTHERS = ("serve", "http", "studio", "delete", "people", "sandbox", "demo", "setup", "key", "doctor")
+OTHERS = (
+    "serve",
+    "http",
+    "studio",
+    "delete",
+    "people",
+    "migrate",
+    "sandbox",
+    "demo",
+    "setup",
+    "key",
+    "doctor",
+)
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -169,6 +169,22 @@ async def test_everything_is_there_afterwards_and_nothing_is_gone_at_the_source(
     assert (status, said.count("was moved before")) == (0, 2), said
 
 
+def test_whoever_was_removed_since_and_a_token_that_was_replaced_do_not_come_back(
+    settings: Settings, move: Move
+) -> None:
+    with closing(open_register(settings)) as people:
+        anna, bert = (people.add(BY_OPERATOR, name, name) for name in ("Anna", "Bert"))
+        replaced, removed = people.new_token(anna), people.new_token(bert)
+    assert move.run()[0] == 0
+    with closing(open_register(move.target)) as people:
+        assert (people.by_token(replaced), people.by_token(removed)) == (anna, bert)
+        people.new_token(anna)
+        people.remove(bert)
+        status, said = move.run()
+        assert (status, "Bert is not among the people there" in said) == (1, True)
+        assert (people.by_token(replaced), people.by_token(removed)) == (None, None)
+
+
 def test_every_column_of_a_gallery_is_copied(tmp_path: Path) -> None:
     with closing(gallery_database(tmp_path)) as database, database.reading() as connection:
         for table, columns in {**TABLES, "images": IMAGE}.items():

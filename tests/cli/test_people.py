@@ -9,9 +9,10 @@ import anyio
 import httpx
 import pytest
 
-from imagerouter_mcp.people.register import open_register
+from imagerouter_mcp.people.register import NameNotUsableError, open_register
 from imagerouter_mcp.sandbox.service.accounts import UNKNOWN_KEY
 from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.wiring import open_app
 from support.http_in_process import served
 from support.http_serving import COMMAND, bare_environment
 from support.object_store import BUCKET, SeaweedFS, new_prefix
@@ -50,6 +51,9 @@ async def test_whoever_is_added_is_known_at_once_and_limited_from_the_next_call_
         async with httpx.AsyncClient(base_url=links.base_url, trust_env=False) as client:
             shown = {"Authorization": f"Bearer {token}"}
             assert (await client.get("/studio/gallery", headers=shown)).json()["total"] == 0
+        kept = b"".join(path.read_bytes() for path in team.data_dir.rglob("people.sqlite3*"))
+        assert b"Anna Berg" in kept
+        assert token.encode() not in kept
         assert (await people(team, "add", "Anna Berg"))[0] == 1
         status, told = await people(
             team, "limit", "anna berg", "--day", "0.50", "--models", "openai/*, *:free"
@@ -94,6 +98,28 @@ async def test_whoever_a_provider_vouched_for_stays_out_after_they_are_removed_u
         assert (await people(team, "allow", "Ann"))[0] == 0
         assert register.vouched_for("https://id.example", "ann-1", "Ann")
         assert (await people(team, "allow", "Ann"))[0] == 1
+
+
+async def test_whoever_a_provider_vouched_for_begins_nothing_while_they_are_removed(team: Settings) -> None:
+    with closing(open_register(team)) as register:
+        ann = register.vouched_for("https://id.example", "ann-1", "Ann")
+        assert ann
+        async with open_app(team.for_person(ann.id)) as app:
+            app.journal.begin("a call", [("A whale", "test/test")], again=True)
+            status, told = await people(team, "remove", "Ann", "--yes")
+            assert (status, "calls of theirs are under way: 1" in told) == (1, True), told
+        assert register.vouched_for("https://id.example", "ann-1", "Ann") is None
+
+
+@pytest.mark.parametrize(
+    "alike", ["JOSÉ", "Jose\N{COMBINING ACUTE ACCENT}", "\N{FULLWIDTH LATIN CAPITAL LETTER J}osé"]
+)
+def test_a_name_that_is_read_as_somebody_elses_cannot_be_used(team: Settings, alike: str) -> None:
+    with closing(open_register(team)) as register:
+        jose = register.add("operator", "José", "José")
+        with pytest.raises(NameNotUsableError):
+            register.add("operator", alike, alike)
+        assert register.named(alike) == jose
 
 
 async def test_whoever_is_removed_leaves_nothing_but_the_copy(team: Settings, tmp_path: Path) -> None:

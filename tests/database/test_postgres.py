@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import quote
 
 import anyio
 import psycopg
@@ -30,7 +31,7 @@ from imagerouter_mcp.generation.calls.pace import Pace
 from imagerouter_mcp.money import Budget, Exceeded
 from imagerouter_mcp.people.api_keys import ApiKeys
 from imagerouter_mcp.people.register import open_register
-from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.settings import Settings, load_settings
 from support.postgres import ROLE, SUPERUSER, Cluster, Galleries
 
 TABLES = ("generations", "images", "journal", "deleted", "spent", "changes")
@@ -288,6 +289,18 @@ def test_a_database_that_is_not_there_is_named_without_its_password(
         Gallery(PostgresDatabase(server, SCHEMA, "p")).count()
     assert f"The database pictures at {tmp_path} cannot be reached" in told.value.what
     assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize("password", ["hunter 2", "hunter%2", "hunter2/x", "hunter@2"])
+def test_an_address_that_postgresql_would_read_otherwise_is_refused_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    monkeypatch.setenv("IMAGEROUTER_DATABASE_URL", f"postgresql://somebody:{password}@localhost/pictures")
+    with pytest.raises(ConfigurationError, match="must be written as %20, %40") as told:
+        load_settings()
+    assert "hunter" not in str(told.value)
+    monkeypatch.setenv("IMAGEROUTER_DATABASE_URL", f"postgresql://somebody:{quote(password, '')}@localhost/a")
+    assert load_settings().database_url
 
 
 # Versions

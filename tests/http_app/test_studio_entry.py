@@ -1,6 +1,7 @@
 """Who gets into the studio: the link that works once, its token, and what is open to nobody else."""
 
 import asyncio
+import base64
 import re
 import time
 from collections.abc import AsyncGenerator
@@ -170,6 +171,15 @@ def test_a_code_of_another_secret_or_of_yesterday_or_cut_short_opens_nothing(
     assert codes.redeem("é" * 48) == "wrong"
     later = OneTimeCodes(SECRET, tmp_path, lambda: time.time() + LASTS_SECONDS + 1)
     assert later.redeem(code) == "expired"
+
+
+def test_a_code_has_120_bits_that_nobody_can_foretell(tmp_path: Path) -> None:
+    codes = OneTimeCodes(SECRET, tmp_path, lambda: 1_000.0)
+    first, *others = (int.from_bytes(base64.urlsafe_b64decode(codes.new())[5:20]) for _ in range(80))
+    changing = 0
+    for other in others:
+        changing |= first ^ other
+    assert changing.bit_count() == 120
 
 
 def test_another_process_with_the_same_data_folder_makes_codes_too_and_none_is_kept_readable(

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from PIL import Image
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.images import confined
 from imagerouter_mcp.images.confined import StoppedError, TooLargeError, in_child
+from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
+from imagerouter_mcp.images.inspect.cost import is_heavy
+from imagerouter_mcp.images.inspect.inspection import Inspection
 from imagerouter_mcp.images.pixels.derive import derived
 from support import child_work
 
@@ -38,6 +42,14 @@ def test_a_child_may_take_ten_seconds_and_360_mebibytes_and_gives_way() -> None:
         "nice": min(19, os.nice(0) + 10),
     }
     assert confined.SECONDS == 60
+
+
+def test_one_child_works_at_a_time(tmp_path: Path) -> None:
+    def work(_: int) -> None:
+        in_child(child_work.alone, BytesIO(b"x"), place=str(tmp_path / "place"))[0].close()
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(work, range(2)))
 
 
 @on_linux
@@ -105,3 +117,21 @@ def test_only_what_is_heavy_is_decoded_in_a_child(kind: str, *, elsewhere: bool)
 
     assert (told["process"] != os.getpid()) == elsewhere
     assert (made.size, made.tobytes()) == ((2, 1), b"\7\7")
+
+
+@pytest.mark.parametrize(
+    ("kind", "side", "passes", "heavy"),
+    [
+        (formats.PNG, 4096, 1, False),
+        (formats.PNG, 4097, 1, True),
+        (formats.JPEG, 1000, 16, False),
+        (formats.JPEG, 1000, 17, True),
+        *((kind, 8, 1, True) for kind in (formats.SVG, formats.TIFF, formats.AVIF, formats.HEIC)),
+    ],
+)
+def test_more_than_64_mebibytes_or_16_scans_and_some_formats_of_any_size_are_heavy(
+    kind: formats.Format, side: int, passes: int, *, heavy: bool
+) -> None:
+    seen = Inspection(kind, side, side, animated=False, seconds=None, bytes=1, passes=passes)
+
+    assert is_heavy(seen) == heavy

@@ -30,22 +30,35 @@ def apt_get(folder: Path) -> str:
 
 
 def test_nothing_is_installed_where_everything_is(tmp_path: Path) -> None:
-    there = {"google-chrome": ":", "initdb": ":", "pgbouncer": ":"}
+    there = {"google-chrome": ":", "initdb": ":", "pgbouncer": ":", "faketime": ":"}
     done = installed(tmp_path, **there, **{"apt-get": "echo no; exit 1"})
-    assert (done.returncode, done.stdout) == (0, "Chromium, PostgreSQL and PgBouncer are installed.\n")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "Chromium, PostgreSQL, PgBouncer and faketime are installed.\n",
+    )
 
 
 def test_a_browser_of_another_name_is_left_to_serve(tmp_path: Path) -> None:
     done = installed(tmp_path, **{"google-chrome": ":", "true": ":", "apt-get": apt_get(tmp_path)})
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "log").read_text("utf-8").splitlines()[-1].endswith("recommends postgresql pgbouncer")
+    assert (
+        (tmp_path / "log")
+        .read_text("utf-8")
+        .splitlines()[-1]
+        .endswith("recommends postgresql pgbouncer faketime")
+    )
 
 
 @pytest.mark.parametrize(("user", "sudo"), [(ROOT, "exit 1"), (SOMEBODY, 'shift; "$@"')])
 def test_root_and_whoever_may_become_root_get_it(tmp_path: Path, user: str, sudo: str) -> None:
     done = installed(tmp_path, user=user, sudo=sudo, true=":", **{"apt-get": apt_get(tmp_path)})
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "log").read_text("utf-8").splitlines()[-1].endswith("chromium postgresql pgbouncer")
+    assert (
+        (tmp_path / "log")
+        .read_text("utf-8")
+        .splitlines()[-1]
+        .endswith("chromium postgresql pgbouncer faketime")
+    )
 
 
 def test_everybody_else_reads_what_to_run(tmp_path: Path) -> None:

@@ -7,11 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from imagerouter_mcp import name_lookup
+from imagerouter_mcp.api.http import MAX_ANSWER_BYTES, MAX_LIST_BYTES
 from imagerouter_mcp.api.rate import LONGEST_PAUSE
+from imagerouter_mcp.fetch import MAX_REDIRECTS
 from imagerouter_mcp.generation.calls.send import RETRY_SECONDS
 from imagerouter_mcp.generation.delivery import LINK_DAYS
 from imagerouter_mcp.generation.planning.limits import MOST_A_CALL
 from imagerouter_mcp.generation.planning.model_choice import AUTO_VIDEO_USD
+from imagerouter_mcp.generation.result_files import DOWNLOAD_SECONDS, MAX_RESULT_BYTES
+from imagerouter_mcp.http_app.browser_sessions import IDLE_SECONDS
+from imagerouter_mcp.http_app.exposure import MIN_TOKEN
+from imagerouter_mcp.http_app.studio.one_time_codes import LASTS_SECONDS
+from imagerouter_mcp.images import confined
+from imagerouter_mcp.images.allowed_files import MAX_READ_BYTES
+from imagerouter_mcp.images.source_images import FETCH_SECONDS
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.settings import Settings
 
@@ -87,3 +97,36 @@ def test_the_page_of_costs_tells_each_figure_as_it_is() -> None:
 def test_what_is_said_to_lie_on_the_machine_does(name: str) -> None:
     assert re.search(rf"^\| `{name}/?`", text("docs/costs-and-privacy.md"), re.MULTILINE)
     assert name in spoken().splitlines()
+
+
+def test_every_promise_has_its_tests() -> None:
+    promised, _, how = text("SECURITY.md").partition("## What is not promised")
+    promises = re.findall(r"^\*\*(.+?)\.?\*\*", promised, re.MULTILINE)
+    rows = re.findall(r"^\| ([^`|]+) \| (`[^|]+) \|$", how, re.MULTILINE)
+    assert len(rows) >= 20
+    told = "; ".join(label for label, _ in rows)
+    assert [each for each in promises if each.lower() not in told.lower()] == []
+    named = {path for _, paths in rows for path in re.findall(r"`(.+?)`", paths)}
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    attacks = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("tests/security/test_*.py")}
+    assert attacks - named == {"tests/security/test_document.py"}
+
+
+def test_the_promises_tell_each_figure_as_it_is() -> None:
+    told = " ".join(text("SECURITY.md").split())
+    mebibytes = 2**20
+    assert MAX_REDIRECTS == 5
+    assert "at most five are followed" in told
+    assert MAX_READ_BYTES == MAX_RESULT_BYTES
+    assert f"Downloads end at {MAX_READ_BYTES // mebibytes} MiB" in told
+    assert f"after {FETCH_SECONDS:g} seconds (sources) or {DOWNLOAD_SECONDS:g} (results)" in told
+    assert f"at most {name_lookup.AT_ONCE} at once, {name_lookup.SECONDS:g} seconds each" in told
+    assert f"up to {MAX_ANSWER_BYTES // mebibytes} MiB (lists: {MAX_LIST_BYTES // mebibytes} MiB)" in told
+    assert (
+        f"after {confined.CPU_SECONDS} seconds of computing ({confined.SECONDS:g} on a busy machine)" in told
+    )
+    assert f"ends at {confined.CHILD_BYTES // mebibytes} MiB" in told
+    assert f"A bearer token shorter than {MIN_TOKEN} characters is refused" in told
+    assert (LASTS_SECONDS, IDLE_SECONDS) == (10 * 60, 12 * 3600)
+    assert "works once within ten minutes" in told
+    assert "or after twelve idle hours" in told

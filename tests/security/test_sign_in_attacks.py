@@ -493,8 +493,14 @@ async def test_only_an_access_token_of_this_server_opens_it_and_only_in_the_head
     assert given
     assert (await ann.call(given.access)).status_code == 401
     row(SECTION, "an access token for another server", "401")
+    secrets = (
+        token,
+        tokens["refresh_token"],
+        code,
+        ann.http.cookies["imagerouter-person"],
+        server.invite("Ann"),
+    )
     kept = b"".join(path.read_bytes() for path in server.settings.data_dir.glob("sign_in.sqlite3*"))
-    secrets = (token, tokens["refresh_token"], code, ann.http.cookies["imagerouter-person"])
     assert not any(each.encode() in kept for each in secrets)
     row(SECTION, "the database is searched for codes, tokens and cookies", "it has only their hashes")
     assert (await ann.call(token)).status_code == 200

@@ -113,6 +113,17 @@ async def test_what_the_token_does_not_say_is_asked_for(visitor: Visitor, provid
     assert "signed in as <bdi>Eve</bdi>" in (await visitor.http.get("/sign-in")).text
 
 
+async def test_an_address_counts_only_where_the_same_answer_calls_it_verified(
+    visitor: Visitor, provider: Provider
+) -> None:
+    own = {"sub": "mal-1", "email": "boss@corp.example", "email_verified": None}
+    further = {"sub": "mal-1", "email": "mal@elsewhere.example", "email_verified": True}
+    provider.told(claims=own, further=further)
+    refused = await sign_in(visitor, provider)
+    assert refused.status_code == 403
+    assert "knows you as mal@elsewhere.example" in refused.text
+
+
 async def test_the_provider_may_change_its_keys(
     visitor: Visitor, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import time
 from io import BytesIO
+from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image
@@ -30,6 +32,14 @@ def compute(_file: BinaryIO) -> tuple[None, Fields]:
 def allocate(_file: BinaryIO, *, mebibytes: int) -> tuple[BinaryIO, Fields]:
     """Return so many bytes."""
     return BytesIO(bytes(mebibytes << 20)), {}
+
+
+def alone(_file: BinaryIO, *, place: str) -> tuple[None, Fields]:
+    """Be in a place for a while, and fail if somebody else is there."""
+    Path(place).mkdir()
+    time.sleep(0.2)
+    Path(place).rmdir()
+    return None, {}
 
 
 def die(_file: BinaryIO, *, how: str) -> tuple[None, Fields]:

@@ -3,7 +3,7 @@
 import random
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -106,6 +106,15 @@ def test_nothing_is_lost_or_paid_twice_while_servers_are_killed_and_frozen(team:
     assert not (team.data / "gallery.sqlite3").exists()
 
 
+@pytest.mark.long
+def test_clocks_two_hours_apart_change_nothing(team: Scene) -> None:
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if library is None:
+        pytest.skip("a clock that is wrong: `make test-tools` installs libfaketime")
+    ahead = {"LD_PRELOAD": str(library), "FAKETIME": "+2h", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    _play(team, [], [signal.SIGKILL] * 6, ahead)
+
+
 def settle(team: Scene, host: RawHost, prompt: str, state: str) -> None:
     """Have a server take over what others left, until its list says that a call has come to this."""
 
@@ -126,9 +135,9 @@ def pictures(host: RawHost, prompt: str) -> int:
 class Wishes(threading.Thread):
     """Wants one picture after another, each from one of two servers."""
 
-    def __init__(self, made: Scene, number: int) -> None:
+    def __init__(self, made: Scene, number: int, environment: Mapping[str, str]) -> None:
         super().__init__(daemon=True)
-        self.host = made.raw_host()
+        self.host = made.raw_host("auto", **environment)
         self.told: dict[str, Told | None] = {}
         """The answer to each prompt; None where the server ended first."""
         self._number = number
@@ -151,14 +160,27 @@ class Wishes(threading.Thread):
         self.join()
 
 
-def _play(made: Scene, disturbances: list[Disturbance], ends: list[signal.Signals]) -> None:
-    """Have pictures made by two servers, of which one is disturbed or ended now and then; count."""
+def _play(
+    made: Scene,
+    disturbances: list[Disturbance],
+    ends: list[signal.Signals],
+    of_second: Mapping[str, str] | None = None,
+) -> None:
+    """Have pictures made by two servers, of which one is disturbed or ended now and then; count.
+
+    Args:
+        made: Where it happens.
+        disturbances: What happens to a server.
+        ends: How one is ended that is replaced by another.
+        of_second: More variables of the second server and of those that replace it.
+    """
+    environments: list[Mapping[str, str]] = [{}, of_second or {}]
     made.state.settings.latency_seconds = 0.1
     made.environment["IMAGEROUTER_BUDGET_USD"] = "1000"
     chance = random.Random(1)  # noqa: S311 - an order, not secrets
     steps: list[Disturbance | signal.Signals] = [*disturbances, *ends]
     chance.shuffle(steps)
-    wishes = [Wishes(made, number) for number in range(2)]
+    wishes = [Wishes(made, number, environment) for number, environment in enumerate(environments)]
     everything = list(wishes)
 
     def answered() -> int:
@@ -172,7 +194,7 @@ def _play(made: Scene, disturbances: list[Disturbance], ends: list[signal.Signal
             wishes[one].host.signal(step)
             wishes[one].host.wait()
             wishes[one].join()
-            wishes[one] = Wishes(made, number + 2)
+            wishes[one] = Wishes(made, number + 2, environments[one])
             everything.append(wishes[one])
             continue
         step(wishes[one].host)

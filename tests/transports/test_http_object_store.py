@@ -18,7 +18,7 @@ from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import App
 from patience import until
 from support.http_in_process import served
-from support.object_store import BUCKET, Gate, SeaweedFS, new_prefix
+from support.object_store import BUCKET, SECRET_KEY, Gate, SeaweedFS, new_prefix
 
 if TYPE_CHECKING:
     from support.postgres import Cluster
@@ -132,7 +132,10 @@ async def test_a_store_that_goes_away_after_the_payment_costs_nobody_a_picture(
         assert "cannot be kept in the object store" in refused["text"]
         assert "Nothing was charged" in refused["text"]
         assert len(journal()) == paid
-        assert (await one.ready()).json()["lacking"] == ["object store"]
+        ready = await one.ready()
+        assert ready.json()["lacking"] == ["object store"]
+        told = f"{made} {refused} {ready.text}"
+        assert [each for each in (team.object_store, gate.endpoint, SECRET_KEY) if str(each) in told] == []
 
         gate.behave("open")
         async with moving_in.moving_in(one.app):

@@ -14,14 +14,15 @@ from imagerouter_mcp.gallery.transfer import Transferred, transfer_gallery, untr
 from imagerouter_mcp.http_app.studio.opening_links import running_studio
 from imagerouter_mcp.people.people_tables import PEOPLE
 from imagerouter_mcp.people.person import LOCAL, Person
-from imagerouter_mcp.people.register import open_register
+from imagerouter_mcp.people.register import People, open_register
 from imagerouter_mcp.settings import Settings, load_settings
 from imagerouter_mcp.sign_in.sign_in_tables import SIGN_IN
 from imagerouter_mcp.tools.pictures import file_size
 from imagerouter_mcp.wiring import App, Shared
 
-_SHARED = {"people.sqlite3": PEOPLE, "sign_in.sqlite3": SIGN_IN}
-"""The files that belong to nobody in particular, with what they hold."""
+_PEOPLE = "people.sqlite3"
+_SHARED = {"sign_in.sqlite3": SIGN_IN, _PEOPLE: PEOPLE}
+"""The files that belong to nobody in particular, with what they hold. Once people are there, all is."""
 _WAITING = {"uploads": "uploads", "sources": "sources", "arriving": "answers"}
 """Folders of what is still needed, with those of the object store."""
 _SHOWN = 20
@@ -40,9 +41,7 @@ def run_migrate() -> int:
             "Set it to the PostgreSQL database that the servers will use.",
         )
     _refuse_beside_servers(settings)
-    left: list[str] = []
-    for name, schema in _SHARED.items():
-        _copy_whole(settings, name, schema)
+    left = _move_people(settings)
     with closing(open_register(settings)) as people:
         everybody = [person for person, _ in people.everybody()]
     shared = Shared(settings)
@@ -60,6 +59,28 @@ def run_migrate() -> int:
         "Nothing was changed in the files of this machine: delete them when the servers have what they need."
     )
     return int(bool(left))
+
+
+def _move_people(settings: Settings) -> list[str]:
+    """Copy who there is and how they sign in, once; return a sentence for everybody who was left.
+
+    A second copy would bring back people who were removed since, and tokens that were ended.
+    """
+    with closing(open_register(settings)) as people:
+        there = {person.id for person, _ in people.everybody()}
+    if not there:
+        for name, schema in _SHARED.items():
+            _copy_whole(settings, name, schema)
+        return []
+    file = settings.data_dir / _PEOPLE
+    if not file.is_file():
+        return []
+    with closing(People(SQLiteDatabase(file, PEOPLE))) as before:
+        return [
+            f"{person.name} is not among the people there, and was left: removed since, or added later."
+            for person, _ in before.everybody()
+            if person.id not in there
+        ]
 
 
 def _move(local: App, person: Person) -> list[str]:

@@ -100,8 +100,8 @@ def _invite(people: People, settings: Settings, name: str, days: int) -> int:
     print(
         f"{person.name} is invited for {days} {'day' if days == 1 else 'days'}. This link signs one browser "
         f"in, once:\n\n  {address}{INVITATION}#{code}\n\n"
-        f"Then {person.name} adds {address}/mcp to an app, which opens that browser to be allowed. For "
-        "another browser, run this command again."
+        f"Then {person.name} adds {address}/mcp to an app, which opens that browser and asks to be "
+        "allowed. For another browser, run this command again."
     )
     return 0
 
@@ -264,22 +264,22 @@ async def _remove(people: People, settings: Settings, name: str, *, export: str 
         if not yes and not _agreed(person, made, export):
             print("Nothing was changed.")
             return 0
+        comes_back = person.issuer != BY_OPERATOR
+        if comes_back:  # before they are signed out, for their provider lets them sign in again
+            people.block(person)
         people.sign_out(person)
         with closing(Shared(settings).sign_in) as sign_in:
             await to_thread.run_sync(sign_in.end_all, person.id)
         under_way = [each for each in await to_thread.run_sync(app.journal.unfinished, _ALL) if each.open]
         if under_way:
             raise ConfigurationError(
-                f"{person.name} is signed out, but calls of theirs are under way: {len(under_way)}.",
+                f"{person.name} is not let in any more, but calls of theirs are under way: {len(under_way)}.",
                 "Run this command again in a few minutes.",
             )
         if export:
             await to_thread.run_sync(_export, app, expand(export))
         await to_thread.run_sync(_remove_objects, app)
         await to_thread.run_sync(app.deletion.forget_everything)
-    comes_back = person.issuer != BY_OPERATOR
-    if comes_back:
-        people.block(person)
     people.remove(person)
     for folder in (own.output_dir, own.data_dir):
         _delete(folder)

@@ -97,7 +97,7 @@ class ObjectStore:
                 obstore.put(self._client, f"{self._prefix}check", b"")
         except OSError as error:
             raise ConfigurationError(
-                f"Pictures cannot be kept in the object store {self.address}: {error.strerror}.",
+                f"Pictures cannot be kept in the object store: {error.strerror}.",
                 "The person who runs the server must correct IMAGEROUTER_OBJECT_STORE or the store.",
             ) from None
         self._checked.at = time.monotonic()

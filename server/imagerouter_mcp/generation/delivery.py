@@ -535,8 +535,12 @@ def _part(handle: str, number: int) -> str:
 
 
 def _part_of(image: GalleryImage, record: Record) -> str:
+    """Name the file for what came in place of an image; by its handle where its record is damaged."""
     places = (number for number, each in enumerate(record.images) if image in (each, each.original))
-    return _part(record.generation, next(places))
+    number = next(places, None)
+    if number is None:
+        return image.handle or record.generation
+    return _part(record.generation, number)
 
 
 def _finishing(image: GalleryImage) -> Finishing | None:

@@ -64,6 +64,7 @@ def log_as_json(settings: Settings) -> None:
         *settings.key_secrets,
         *settings.mcp_token,
         settings.link_secret,
+        settings.openid_client_secret,
         settings.database_url,
     )
     logging.getLogger("imagerouter_mcp").setLevel(logging.INFO)

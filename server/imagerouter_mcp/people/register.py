@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import time
+import unicodedata
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -278,7 +279,8 @@ def _is_blocked(connection: Connection, person: str) -> bool:
 
 
 def _folded(name: str) -> str:
-    return " ".join(name.split()).casefold()
+    """Return what names have in common that are read as the same one."""
+    return unicodedata.normalize("NFKC", " ".join(name.split()).casefold())
 
 
 def _digest(token: str) -> str:

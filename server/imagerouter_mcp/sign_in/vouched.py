@@ -21,7 +21,7 @@ def verified_address(claims: Mapping[str, Any]) -> str:
     address = claims.get("email")
     if claims.get("email_verified") is not True or not isinstance(address, str) or address.count("@") != 1:
         return ""
-    return address.casefold()
+    return _folded(address)
 
 
 def is_let_in(rules: Sequence[str], claims: Mapping[str, Any]) -> bool:
@@ -55,4 +55,13 @@ def _holds(rule: str, claims: Mapping[str, Any]) -> bool:
     if equals:
         return value in values_of(claims, name)
     address = verified_address(claims)
-    return address.endswith(rule.casefold()) if rule.startswith("@") else address == rule.casefold()
+    return address.endswith(_folded(rule)) if rule.startswith("@") else address == _folded(rule)
+
+
+def _folded(address: str) -> str:
+    """Return an address in small letters, if its letters are ASCII's.
+
+    The small letters of some others are ASCII's, such as that of the Kelvin sign: somebody else's address
+    would become this one.
+    """
+    return "@".join(part.lower() if part.isascii() else part for part in address.split("@"))

@@ -15,9 +15,10 @@ from imagerouter_mcp.http_app.sign_in.cookies import Cookies
 from imagerouter_mcp.http_app.sign_in.pages import notice_page
 from imagerouter_mcp.http_app.sign_in.person_routes import PersonRoutes, not_from_our_page, over
 from imagerouter_mcp.http_app.sign_in_paths import CALLBACK, OPENID
+from imagerouter_mcp.lines import one_line
 from imagerouter_mcp.people.register import People
 from imagerouter_mcp.sign_in.authorization_requests import Asked
-from imagerouter_mcp.sign_in.issuer import IssuerUnavailableError, TokenRefusedError
+from imagerouter_mcp.sign_in.issuer import LONGEST_SUBJECT, IssuerUnavailableError, TokenRefusedError
 from imagerouter_mcp.sign_in.openid import OpenIdProvider
 from imagerouter_mcp.sign_in.openid_sign_ins import OpenIdSignIns
 from imagerouter_mcp.sign_in.vouched import verified_address, vouched_name
@@ -92,7 +93,9 @@ class OpenIdRoutes:
                 f"{name} did not sign you in",
                 f"This is what went wrong: {error}. Begin again in your app.",
             )
-        known_as = verified_address(claims) or vouched_name(claims) or claims["sub"]
+        known_as = one_line(
+            verified_address(claims) or vouched_name(claims) or claims["sub"], LONGEST_SUBJECT
+        )
         if not self._provider.lets_in(claims):
             return notice_page(
                 403,
