@@ -1,8 +1,8 @@
 """Know a provider that signs tokens: fetch its metadata and keys, and verify its tokens.
 
-Its documents are fetched as guardedly as a source image. They are cached for an hour. Because providers rotate their
-keys, they are fetched again when a token names an unknown one; but at most once in half a minute, because
-whoever sends a token chooses that name.
+Its documents are fetched as guardedly as a source image. They are cached for an hour. Because providers
+rotate their keys, they are fetched again when a token names an unknown one; but at most once in half a
+minute, because whoever sends a token chooses that name.
 """
 
 import json
