@@ -17,7 +17,7 @@ def open_database(url: SecretStr | None, path: Path, schema: Schema) -> Database
     """Return a database that belongs to nobody in particular.
 
     Args:
-        url: Of PostgreSQL; None for a file.
+        url: The address of PostgreSQL; None for a file.
         path: The file.
         schema: What it holds.
 
@@ -36,7 +36,7 @@ def postgres_server(url: SecretStr) -> "PostgresServer":
     """Return the PostgreSQL server at an address.
 
     Raises:
-        ConfigurationError: What connects to it is not installed.
+        ConfigurationError: The PostgreSQL driver is not installed.
     """
     try:
         from imagerouter_mcp.database.postgres import PostgresServer  # noqa: PLC0415 - loads psycopg

@@ -1,4 +1,4 @@
-"""A PostgreSQL database, shared by several servers, each person's rows apart from the others'.
+"""Use a PostgreSQL database that several servers share, with each person's rows kept apart.
 
 It works behind a pooler that lends a connection for one transaction only: what a transaction needs is set
 within it, nothing is prepared, and nothing is listened for.
@@ -22,13 +22,13 @@ from imagerouter_mcp.database.schema import Schema
 from imagerouter_mcp.errors import ConfigurationError
 
 CONNECTIONS = 10
-"""How many transactions run at the same time; each takes a few milliseconds."""
+"""Most transactions at the same time; each takes a few milliseconds."""
 _REACHED_SECONDS = 15.0
-"""How long to wait for a connection: a database that is restarted is back by then."""
+"""Upper bound on waiting for a connection: a restarted database is back by then."""
 _LOCK_SECONDS = 20
-"""How long to wait for other writers of the same person."""
+"""Upper bound on waiting for other writers of the same person."""
 _IDLE_SECONDS = 30
-"""How long a server that stands still in a transaction may keep the other writers waiting."""
+"""How long a server that is suspended in a transaction may keep other writers waiting."""
 _PLACE = re.compile(r"\?(\d*)")
 
 COMMON = Schema(
@@ -79,7 +79,7 @@ class PostgresServer:
 
     @property
     def name(self) -> str:
-        """What sentences call it: its name and machine, without user and password."""
+        """Its name in messages: database and machine, without user and password."""
         try:
             parts = conninfo_to_dict(self._url)
         except psycopg.ProgrammingError:
@@ -245,15 +245,15 @@ def _numbered(statement: str) -> bytes:
 
 
 def _storable(values: Sequence[Any]) -> list[Any]:
-    """Replace the character NUL, which PostgreSQL has in no text."""
+    """Replace the character NUL, which PostgreSQL does not store in texts."""
     return [each.replace("\0", "\ufffd") if isinstance(each, str) else each for each in values]
 
 
 def _refuse_powerful_role(connection: psycopg.Connection[tuple[Any, ...]], name: str) -> None:
-    """Refuse a role that row-level security does not hold.
+    """Refuse a role that bypasses row-level security.
 
     Raises:
-        ConfigurationError: It is one.
+        ConfigurationError: The role bypasses it.
     """
     role = connection.execute(
         "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"

@@ -1,4 +1,4 @@
-"""What a database holds, and how a transaction reads and writes it, whichever database it is."""
+"""Describe schemas, and how a transaction reads and writes any of our databases."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -7,18 +7,18 @@ from typing import Any, Protocol
 
 
 class Rows(Protocol):
-    """What a statement found: rows whose columns the statement names."""
+    """The rows that a statement found, with the columns that it names."""
 
     def fetchone(self) -> Any:  # noqa: ANN401 - see above
         """Return the next row, or None."""
         ...
 
     def fetchall(self) -> list[Any]:
-        """Return all rows that are left."""
+        """Return all remaining rows."""
         ...
 
     def __iter__(self) -> Iterator[Any]:
-        """Return one row after another."""
+        """Iterate over the rows."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What clients ask people for, from the redirect to our page until the person decides, once."""
+"""Store clients' authorization requests from the redirect to our page until the person decides, once."""
 
 import time
 from collections.abc import Callable
@@ -10,9 +10,9 @@ from imagerouter_mcp.database.schema import Database
 from imagerouter_mcp.sign_in.secrets_kept import digest, new_secret
 
 DECIDE_SECONDS = 15 * 60
-"""How long a person may take."""
+"""Seconds that a person may take to decide."""
 MOST_WAITING = 10_000
-"""The oldest give way to new ones."""
+"""Most requests waiting; beyond it, the oldest are deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,10 @@ class AuthorizationRequest:
         client: Its id.
         redirect_uri: Where the answer goes.
         redirect_uri_given: Whether the request named it.
-        state: What the client wants back.
-        scopes: What it may do.
+        state: The client's own value, which is returned to it.
+        scopes: Scopes of the tokens.
         challenge: The PKCE challenge, S256.
-        resource: What the tokens are for.
+        resource: The address that the tokens are valid for.
         by_own_page: Whether our own page sent it, so that nobody has to be asked about the client.
     """
 
@@ -63,7 +63,7 @@ class AuthorizationRequests:
     """Keeps requests, each bound to the browser that brought it.
 
     Args:
-        database: Where.
+        database: Where they are stored.
         clock: Returns the time in seconds since 1970.
     """
 
@@ -88,7 +88,7 @@ class AuthorizationRequests:
             )
 
     def find(self, asked: Asked) -> AuthorizationRequest | None:
-        """Return a request that waits for its person, or None; only the browser that brought it finds it."""
+        """Return a waiting request, or None; only the browser that brought it finds it."""
         with self._database.reading() as connection:
             found = connection.execute(
                 f"SELECT request FROM authorization_requests WHERE {_ASKED}",  # noqa: S608 - our own words
@@ -97,7 +97,7 @@ class AuthorizationRequests:
         return AuthorizationRequest.from_json(found[0]) if found else None
 
     def take(self, asked: Asked) -> AuthorizationRequest | None:
-        """Return a request and forget it; of several who take it at once, one gets it."""
+        """Return a request and delete it; of several concurrent calls, only one gets it."""
         with self._database.writing() as connection:
             found = connection.execute(
                 f"DELETE FROM authorization_requests WHERE {_ASKED} RETURNING request",  # noqa: S608 - as above

@@ -1,8 +1,8 @@
-"""Documents that describe clients, each at the https address that is the client's id (CIMD).
+"""Fetch the documents that describe clients; a document's https address is the client's id (CIMD).
 
 The address is chosen by whoever begins a sign-in, so it is fetched as guardedly as a source image, and more:
-https only, no redirect, little, and not often. A copy holds for a day; if the document cannot be had then,
-the last good copy still does, because some hosts refuse servers in clouds.
+https only, no redirect, few bytes, and not often. A copy is fresh for a day; if the document cannot be
+fetched then, the last good copy is used, because some hosts refuse servers in clouds.
 """
 
 import io
@@ -22,11 +22,11 @@ DOCUMENT_BYTES = 5 * 1024
 FETCH_SECONDS = 10.0
 FRESH_SECONDS = 24 * 3600
 FAILED_SECONDS = 60
-"""How long after a failure the same address is not fetched again."""
+"""Seconds after a failure during which the same address is not fetched again."""
 FETCHES_A_MINUTE = 60
-"""Of all documents together."""
+"""Most fetches of all documents together."""
 MOST_COPIES = 5_000
-"""The oldest copies give way to new ones."""
+"""Most copies; beyond it, the oldest are deleted."""
 _LONGEST_ADDRESS = 2_000
 _SECRETS = ("client_secret", "client_secret_expires_at")
 """What a document that anyone can read must not have."""
@@ -37,7 +37,7 @@ class DocumentError(Exception):
 
 
 def is_document_address(client: str) -> bool:
-    """Return whether a client's id is the address of a document, as the specification wants it."""
+    """Return whether a client's id is a document's address as the specification requires."""
     try:
         parts = urlsplit(client)
         _ = parts.port  # raises ValueError if it is none
@@ -79,7 +79,7 @@ class ClientDocuments:
         """Return the document of a client.
 
         Raises:
-            DocumentError: There is none that can be used.
+            DocumentError: There is no usable document.
         """
         copy, fetched_at = await to_thread.run_sync(self._copy, address)
         if copy and fetched_at > self._clock() - FRESH_SECONDS:
@@ -146,7 +146,7 @@ def _read(address: str, content: bytes) -> dict[str, Any]:
     """Read a document.
 
     Raises:
-        DocumentError: It is not what a client at this address may say of itself.
+        DocumentError: It does not describe a client at this address.
     """
     try:
         document = json.loads(content.decode())

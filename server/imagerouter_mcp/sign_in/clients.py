@@ -1,4 +1,4 @@
-"""The programs that registered themselves (RFC 7591). Many register anew for each connection."""
+"""Store the programs that registered themselves (RFC 7591). Many register again for each connection."""
 
 import time
 from collections.abc import Callable
@@ -6,20 +6,20 @@ from collections.abc import Callable
 from imagerouter_mcp.database.schema import Database
 
 UNUSED_SECONDS = 24 * 3600
-"""How long a client stays registered that no person has let in."""
+"""Seconds that a client stays registered if no person has let it in."""
 USED_SECONDS = 90 * 24 * 3600
-"""How long one stays after it was last used."""
+"""Seconds that a client stays registered after its last use."""
 MOST_UNUSED = 5_000
-"""The oldest unused ones give way to new ones, so that a flood of them cannot fill the disk."""
+"""Most unused clients; beyond it, the oldest are deleted, so that a flood cannot fill the disk."""
 RENEWED_AFTER_SECONDS = 3600
-"""Use is noted at most this often."""
+"""Seconds between two updates of a client's last use."""
 
 
 class Clients:
-    """Keeps what clients registered.
+    """Stores what clients registered.
 
     Args:
-        database: Where.
+        database: Where they are stored.
         clock: Returns the time in seconds since 1970.
     """
 
@@ -28,7 +28,7 @@ class Clients:
         self._clock = clock
 
     def add(self, client: str, metadata: str) -> None:
-        """Keep a new client, and forget those that expired.
+        """Store a new client, and delete expired ones.
 
         Args:
             client: Its id.
@@ -53,7 +53,7 @@ class Clients:
             )
 
     def find(self, client: str) -> str | None:
-        """Return what a client registered, or None if it is not registered, or no longer."""
+        """Return what a client registered; None if it is unknown or expired."""
         now = int(self._clock())
         with self._database.reading() as connection:
             found = connection.execute(
@@ -72,6 +72,6 @@ class Clients:
             )
 
     def remove(self, client: str) -> None:
-        """Forget a client."""
+        """Delete a client."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM clients WHERE id = ?", (client,))

@@ -1,4 +1,4 @@
-"""Access tokens that a company's own authorization server gives to apps: JWTs, only checked here."""
+"""Check access tokens (JWTs) that a company's own authorization server issues to apps."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from imagerouter_mcp.sign_in.vouched import is_let_in, values_of
 
 
 class ScopeLackingError(Exception):
-    """The token is good, and lacks a scope; `str()` says which, as a sentence."""
+    """The token is valid but lacks a scope; `str()` says which, as a sentence."""
 
 
 class NotLetInError(Exception):
-    """The token is good, and does not let its person in; `str()` says why, as a sentence."""
+    """The token is valid but does not let its person in; `str()` says why, as a sentence."""
 
 
 class CompanyTokens:
@@ -31,10 +31,10 @@ class CompanyTokens:
         self._rules = settings.jwt_allow
 
     async def claims(self, token: str) -> dict[str, Any] | None:
-        """Return what a token says of its person; None if it is none of these.
+        """Return a token's claims about its person; None if it is not a valid token of the issuer.
 
         Raises:
-            IssuerUnavailableError: The keys of the issuer cannot be had.
+            IssuerUnavailableError: The keys of the issuer cannot be fetched.
             ScopeLackingError: The token lacks the scope.
             NotLetInError: The operator has not let its person in.
         """

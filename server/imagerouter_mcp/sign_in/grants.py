@@ -1,8 +1,9 @@
-"""What people let clients do: codes, access tokens and refresh tokens.
+"""Store what people let clients do: authorization codes, access tokens and refresh tokens.
 
-A code becomes a grant once. A grant has access tokens, which last an hour, and refresh tokens, each of which
-is exchanged for a successor. The exchanged one holds until a successor is used, because answers get lost and
-two processes of one client may refresh at once. Whoever shows a superseded one has a copy: the grant ends.
+A code is exchanged for a grant once. A grant has access tokens, which last an hour, and refresh tokens, each
+of which is exchanged for a successor. The exchanged one stays valid until a successor is used, because answers
+get lost and two processes of one client may refresh at once. A superseded one that is used again was copied:
+it ends the grant.
 """
 
 import time
@@ -16,16 +17,16 @@ from imagerouter_mcp.sign_in.secrets_kept import digest, new_secret
 CODE_SECONDS = 5 * 60
 ACCESS_SECONDS = 3600
 REFRESH_SECONDS = 90 * 24 * 3600
-"""How long a refresh token lasts; a successor lasts as long again."""
+"""Seconds that a refresh token is valid; a successor is valid as long again."""
 SUPERSEDED_SECONDS = 14 * 24 * 3600
-"""How long a superseded one is remembered, to notice a copy."""
+"""Seconds that a superseded refresh token is remembered, to detect a copy."""
 MOST_SUCCESSORS = 20
-"""Of one refresh token; the client that asks for more than this has lost control of itself."""
+"""Most successors of one refresh token; a client that asks for more is out of control."""
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A code that was not exchanged yet: who decided, and what for."""
+    """An unused authorization code: who allowed it, and for which request."""
 
     person: str
     request: AuthorizationRequest
@@ -34,7 +35,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a client gets."""
+    """The tokens that a client gets."""
 
     scopes: tuple[str, ...]
     access: str = field(default_factory=new_secret)
@@ -44,7 +45,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a token stands for."""
+    """What a token grants, and to whom."""
 
     person: str
     client: str
@@ -54,10 +55,10 @@ class Shown:
 
 
 class Grants:
-    """Gives codes and tokens, of which it keeps only hashes, and recognises them.
+    """Issues codes and tokens and recognises them; only their hashes are stored.
 
     Args:
-        database: Where.
+        database: Where they are stored.
         clock: Returns the time in seconds since 1970.
     """
 
@@ -66,7 +67,7 @@ class Grants:
         self._clock = clock
 
     def give_code(self, person: str, request: AuthorizationRequest) -> str:
-        """Return a code for what a person allowed."""
+        """Create a code for a request that a person allowed."""
         code, now = new_secret(), int(self._clock())
         with self._database.writing() as connection:
             connection.execute("DELETE FROM authorization_codes WHERE expires_at <= ?", (now,))
@@ -77,7 +78,7 @@ class Grants:
         return code
 
     def find_code(self, code: str, client: str) -> Code | None:
-        """Return what a code stands for, or None. A code that was exchanged before ends what it began."""
+        """Return an unused code's content, or None. A code that was exchanged before ends its grant."""
         with self._database.reading() as connection:
             found = connection.execute(
                 "SELECT person, request, expires_at FROM authorization_codes"
@@ -91,7 +92,7 @@ class Grants:
         return Code(found[0], AuthorizationRequest.from_json(found[1]), found[2])
 
     def exchange_code(self, code: str) -> Tokens | None:
-        """Exchange a code for tokens. Of several who try at once, one gets them and the others None."""
+        """Exchange a code for tokens; return None if it is unknown or another request was first."""
         now, grant = int(self._clock()), new_secret()
         with self._database.writing() as connection:
             found = connection.execute(
@@ -112,7 +113,7 @@ class Grants:
         return tokens
 
     def find_refresh(self, token: str, client: str) -> Shown | None:
-        """Return what a refresh token stands for, or None. A superseded one ends its grant."""
+        """Return what a refresh token grants, or None. A superseded one ends its grant."""
         with self._database.reading() as connection:
             found = connection.execute(
                 f"SELECT {_SHOWN}, superseded, grant_id FROM refresh_tokens AS tokens"  # noqa: S608 - our own words
@@ -130,8 +131,8 @@ class Grants:
 
         Args:
             token: The refresh token.
-            client: Who shows it.
-            scopes: What the access token is for, some or all of the refresh token's.
+            client: The client that sends it.
+            scopes: Scopes of the access token, some or all of the refresh token's.
         """
         now, shown = int(self._clock()), digest(token)
         with self._database.writing() as connection:
@@ -158,7 +159,7 @@ class Grants:
         return tokens
 
     def find_access(self, token: str) -> Shown | None:
-        """Return what an access token stands for, or None if it is none, or no longer."""
+        """Return what an access token grants, or None if it is unknown or expired."""
         with self._database.reading() as connection:
             found = connection.execute(
                 f"SELECT {_SHOWN} FROM access_tokens AS tokens JOIN grants ON grants.id = grant_id"  # noqa: S608 - as above
@@ -177,7 +178,7 @@ class Grants:
             )
 
     def end_all(self, person: str) -> None:
-        """End everything that a person has let in, such as when the person is removed."""
+        """End all codes and grants of a person, such as when the person is removed."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM authorization_codes WHERE person = ?", (person,))
             connection.execute("DELETE FROM grants WHERE person = ?", (person,))
@@ -198,10 +199,10 @@ def _give(
     Args:
         connection: Within a transaction.
         grant: The grant's id.
-        tokens: What the client gets.
+        tokens: The tokens that the client gets.
         now: The time.
-        parent: The hash of the refresh token that these were asked for with.
-        refreshes: What the refresh token is for, which may be more than the access token.
+        parent: The hash of the refresh token that was exchanged for these.
+        refreshes: Scopes of the refresh token, which may be more than the access token's.
     """
     connection.execute("DELETE FROM access_tokens WHERE grant_id = ? AND expires_at <= ?", (grant, now))
     connection.execute(
@@ -216,5 +217,5 @@ def _give(
 
 
 def _forget_expired(connection: Connection, now: int) -> None:
-    """Forget grants that nobody has refreshed for so long that nothing of them holds."""
+    """Delete grants whose tokens have all expired."""
     connection.execute("DELETE FROM grants WHERE used_at <= ?", (now - REFRESH_SECONDS - ACCESS_SECONDS,))

@@ -1,1 +1,1 @@
-"""Serve sign-in: what clients ask for on the SDK's handlers, and the pages on which people decide."""
+"""Serve sign-in: the endpoints of clients, on the SDK's handlers, and the pages where people decide."""

@@ -1,4 +1,4 @@
-"""The two cookies of sign-in: who is signed in, and which browser brought a request.
+"""Set and read the two cookies of sign-in: who is signed in, and which browser brought a request.
 
 Over https their names begin with `__Host-`, so that no other host can set them. Over http, which only serves
 this machine, browsers would not keep such names.
@@ -30,15 +30,15 @@ class Cookies:
         self._set(answer, self._of_request(asked.handle), asked.browser, DECIDE_SECONDS)
 
     def asked(self, request: Request, handle: str) -> Asked:
-        """Return what a browser says that it brought."""
+        """Return a request's handle with the secret in the browser's cookie."""
         return Asked(handle, request.cookies.get(self._of_request(handle), ""))
 
     def unbind(self, answer: Response, handle: str) -> None:
-        """Forget a request that was decided."""
+        """Delete the cookie of a request that was decided."""
         self._set(answer, self._of_request(handle), "", 0)
 
     def sign_in(self, answer: Response, secret: str) -> None:
-        """Have the browser stay signed in."""
+        """Keep the browser signed in."""
         self._set(answer, f"{self._prefix}-person", secret, BROWSER_SECONDS)
 
     def signed_in(self, request: Request) -> str:
@@ -46,11 +46,11 @@ class Cookies:
         return request.cookies.get(f"{self._prefix}-person", "")
 
     def sign_out(self, answer: Response) -> None:
-        """Have the browser forget who was signed in."""
+        """Delete the cookie that keeps the browser signed in."""
         self._set(answer, f"{self._prefix}-person", "", 0)
 
     def _of_request(self, handle: str) -> str:
-        # A handle comes from the address; anything but its own letters would end the cookie's name.
+        # A handle comes from the address; any character that no handle has would end the cookie's name.
         letters = "".join(c for c in handle[:_NAMED_BY] if c.isascii() and (c.isalnum() or c in "-_"))
         return f"{self._prefix}-request-{letters}"
 

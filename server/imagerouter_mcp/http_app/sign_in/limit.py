@@ -6,7 +6,7 @@ from imagerouter_mcp.http_app.admission import Rate
 from imagerouter_mcp.http_app.household import household
 
 IN_TOTAL = 20
-"""How many times as much as one client all of them together may ask for."""
+"""Factor between the limit of all clients together and that of one."""
 
 
 class Limit:
@@ -21,6 +21,6 @@ class Limit:
         self._all = Rate(per_second * IN_TOTAL)
 
     def refuses(self, request: Request, client: str = "") -> bool:
-        """Count a request and return whether it is one too many."""
+        """Count a request; return whether it exceeds the limit."""
         key = f"{household(request.scope.get('client'))} {client[:200]}"
         return bool(self._each.wait(key) or self._all.wait("all"))

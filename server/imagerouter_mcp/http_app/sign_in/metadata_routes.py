@@ -1,4 +1,4 @@
-"""The documents that tell clients where and how to sign in (RFC 8414, RFC 9728)."""
+"""Serve the documents that tell clients where and how to sign in (RFC 8414, RFC 9728)."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ _METHODS = ["none", "client_secret_post"]
 
 
 def metadata_routes(issuer: str) -> list[Route]:
-    """Return the routes of the metadata of a server that gives tokens itself.
+    """Return the metadata routes of a server that issues tokens itself.
 
     Args:
         issuer: The server's own origin.
@@ -36,19 +36,19 @@ def metadata_routes(issuer: str) -> list[Route]:
 
 
 def resource_routes(origin: str, authorization_server: str, scope: str | None) -> list[Route]:
-    """Return the routes that tell clients who gives them tokens.
+    """Return the routes that tell clients which authorization server issues tokens.
 
     Args:
-        origin: The server's own.
-        authorization_server: Who gives tokens.
-        scope: What they must have, if anything.
+        origin: The server's own origin.
+        authorization_server: The address of the authorization server.
+        scope: The scope that tokens must have, if any.
     """
     resource = _fixed(resource_metadata(origin, authorization_server, scope))
     return [Route(path, resource, methods=["GET"]) for path in (RESOURCE_METADATA, RESOURCE_METADATA_ROOT)]
 
 
 def server_metadata(issuer: str) -> dict[str, Any]:
-    """Return what this authorization server can do.
+    """Return the metadata of this authorization server.
 
     `client_secret_basic` is not named: the SDK's handler wants `client_id` in the form too, where clients
     that authenticate in the header leave it out.
@@ -72,7 +72,7 @@ def server_metadata(issuer: str) -> dict[str, Any]:
 
 
 def resource_metadata(origin: str, authorization_server: str, scope: str | None) -> dict[str, Any]:
-    """Return who gives tokens for our MCP endpoint."""
+    """Return the metadata of our MCP endpoint, with its authorization server."""
     return {
         "resource": origin + MCP_PATH,
         "authorization_servers": [authorization_server],
@@ -86,9 +86,9 @@ def challenge(origin: str, scope: str | None, error: str = "") -> str:
     """Return the `WWW-Authenticate` that tells a client to sign in, and where (RFC 6750, RFC 9728).
 
     Args:
-        origin: The server's own.
-        scope: What the token must have, if anything.
-        error: What is wrong with the one that was shown, if anything is.
+        origin: The server's own origin.
+        scope: The scope that the token must have, if any.
+        error: The error code for the token that was sent, if there was one.
     """
     said = {"error": error, "scope": scope, "resource_metadata": origin + RESOURCE_METADATA}
     return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in said.items() if value)

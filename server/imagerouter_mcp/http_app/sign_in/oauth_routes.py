@@ -1,4 +1,4 @@
-"""What clients request: the SDK's handlers, behind what these do not check."""
+"""Serve clients' OAuth requests with the SDK's handlers, after checks that these do not make."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -100,7 +100,7 @@ def _is_from_our_page(request: Request) -> bool:
 
 
 async def _complaint(server: AuthorizationServer, request: Request, client: str) -> str | None:
-    """Return why a request is not even answered with a redirect, or None."""
+    """Return why a request must not be answered with a redirect, or None."""
     if len(request.scope["query_string"]) > LONGEST_QUERY:
         return "Its request is too long."
     if repeated := _repeated(request.query_params):
@@ -152,7 +152,7 @@ def _revoking(server: AuthorizationServer, authenticator: ClientAuthenticator) -
 
 
 def _told(handler: Endpoint) -> Endpoint:
-    """Return an endpoint that also tells the log and the metrics what came of each request for a token."""
+    """Return an endpoint that also reports the outcome of each token request to the log and the metrics."""
 
     async def answer(request: Request) -> Response:
         reply = await handler(request)

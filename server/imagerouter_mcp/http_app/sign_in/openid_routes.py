@@ -81,7 +81,7 @@ class OpenIdRoutes:
         return answer
 
     async def _let_in(self, request: Request, asked: Asked, handle: str) -> Response:
-        """Let the person in for whom the provider vouches."""
+        """Sign in the person whom the provider identified."""
         name = self._provider.name
         try:
             claims = await self._provider.claims(asked, request.query_params)

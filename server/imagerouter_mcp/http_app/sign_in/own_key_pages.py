@@ -1,4 +1,4 @@
-"""The page on which people store an ImageRouter key of their own, replace it or remove it.
+"""Serve the page where people store, replace or remove an ImageRouter key of their own.
 
 It comes before the page of consent for whoever has no usable key, and anybody who is signed in can open it.
 """
@@ -23,7 +23,7 @@ from imagerouter_mcp.people.person import API_KEY_PAGE
 from imagerouter_mcp.settings import KEYS_PAGE, key_complaint
 
 KEYS_PER_SECOND = 0.5
-"""Keys that one network may try; five at once."""
+"""Keys per second that one network may try; five at once."""
 _LONGEST = 4096
 _SEE_OTHER = 303
 _LATER = "later"
@@ -37,7 +37,7 @@ class Visits(Protocol):
         ...
 
     async def is_from_our_page(self, request: Request, /) -> bool:
-        """Return whether a form can come from our own page."""
+        """Return whether a form may come from our own page."""
         ...
 
 
@@ -45,8 +45,8 @@ class OwnKeyPages:
     """Asks people for their keys.
 
     Args:
-        stored: Keeps them.
-        keys: Returns what tries them.
+        stored: Stores the keys.
+        keys: Returns the keys in use, which check new ones.
         required: Whether people must pay with their own keys.
     """
 
@@ -85,7 +85,7 @@ class OwnKeyPages:
         ]
 
     async def ask(self, request: Request, person: str, handle: str) -> Response | None:
-        """Return the way to the page, if a person is to be asked for a key before they allow an app."""
+        """Return the page's address, if a person must be asked for a key before they allow an app."""
         if request.query_params.get("key") == _LATER and not self._required:
             return None
         stored = await to_thread.run_sync(self._stored.find, person)
@@ -93,7 +93,7 @@ class OwnKeyPages:
         return None if usable else RedirectResponse(_with(API_KEY_PAGE, request=handle), _SEE_OTHER)
 
     async def _store(self, request: Request, person: str, key: str, handle: str) -> Response:
-        """Try a key, and store it if the service accepts it."""
+        """Check a key, and store it if the service accepts it."""
         if self._tries.refuses(request):
             told = "Too many keys were tried. Wait a minute, then try again."
             return await self._page(person, handle, told, 429)

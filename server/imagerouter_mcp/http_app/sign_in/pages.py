@@ -1,4 +1,4 @@
-"""The pages on which people sign in and decide. Their files are in `views/sign_in/`; texts are escaped."""
+"""Render the pages where people sign in and decide. Files are in `views/sign_in/`; texts are escaped."""
 
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -35,7 +35,7 @@ def page(file: str, /, status: int = 200, **texts: str) -> Response:
     Args:
         file: Its name, without the ending.
         status: The HTTP status.
-        texts: What is put in the places that the file names.
+        texts: Values for the file's placeholders.
     """
     shown = {place: escape(text) for place, text in texts.items()}
     content = _template("frame").substitute(content=_template(file).substitute(shown), title=shown["title"])
@@ -43,7 +43,7 @@ def page(file: str, /, status: int = 200, **texts: str) -> Response:
 
 
 def notice_page(status: int, title: str, sentence: str) -> Response:
-    """Return a page that only says something."""
+    """Return a page with a message only."""
     return page("notice", status, title=title, sentence=sentence)
 
 

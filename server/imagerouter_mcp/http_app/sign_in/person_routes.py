@@ -1,4 +1,4 @@
-"""The pages on which people sign in and decide what a client may do."""
+"""Serve the pages where people sign in and decide what a client may do."""
 
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlencode, urlsplit
@@ -31,7 +31,7 @@ LONGEST_NAME = 60
 _SEE_OTHER = 303
 _FORM = "application/x-www-form-urlencoded"
 NameOf = Callable[[str], Awaitable[str | None]]
-"""A function that returns the name of the person with an id, or None if there is no such person any more."""
+"""Returns the name of the person with an id, or None if there is no such person any more."""
 
 
 class PersonRoutes:
@@ -122,7 +122,7 @@ class PersonRoutes:
 
         Args:
             request: The browser's.
-            handle: Of what the client asked for.
+            handle: The handle of the client's request.
             allowed_by: The id of the person who allows it; None if it is refused.
         """
         asked = await to_thread.run_sync(self._sign_in.requests.take, self._cookies.asked(request, handle))
@@ -181,7 +181,7 @@ class PersonRoutes:
     def _sign_in_page(
         self, handle: str, complaint: str = "", status: int = 200, *, opened: bool = False
     ) -> Response:
-        """Return the page on which people say who they are.
+        """Return the page where people sign in.
 
         Args:
             handle: That of the request to go on with, if any.
@@ -243,7 +243,7 @@ def _with_request(path: str, handle: str) -> str:
 
 
 def over() -> Response:
-    """Return the answer to whoever comes with a sign-in that is not waited for."""
+    """Return the page for a sign-in that is unknown, expired or already decided."""
     return notice_page(
         400,
         "This sign-in is over",

@@ -1,4 +1,4 @@
-"""What the SDK's handlers ask of an authorization server, answered by the stores of `sign_in/`."""
+"""Answer the SDK's authorization handlers from the stores of `sign_in/`."""
 
 import re
 from collections.abc import Callable
@@ -38,7 +38,7 @@ LONGEST_METADATA = 16_000
 
 
 SecretOf = Callable[[str], str]
-"""A function that makes the secret of a client from its id, so that none has to be kept."""
+"""Derives a client's secret from its id, so that none has to be stored."""
 
 
 class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken, AccessToken]):
@@ -46,8 +46,8 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
 
     Args:
         sign_in: The stores.
-        resource: The address of our MCP endpoint, for which alone tokens are given.
-        secret_of: Makes a client's secret from its id, so that none has to be kept.
+        resource: The address of our MCP endpoint; tokens are issued for no other.
+        secret_of: Derives a client's secret from its id.
         asked: What the one request to come is kept as; None if it is none for a person to decide.
         by_own_page: Whether our own page sends that request.
     """
@@ -110,7 +110,7 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
         """Keep a client that registers itself.
 
         Raises:
-            RegistrationError: Its redirect URIs cannot be used, or it says too much of itself.
+            RegistrationError: Its redirect URIs cannot be used, or its metadata is too long.
         """
         if complaint := redirects_complaint(client_info):
             raise RegistrationError("invalid_redirect_uri", f"The client is refused: {complaint}.")
@@ -125,10 +125,10 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
         await to_thread.run_sync(self._sign_in.clients.add, client_info.client_id, metadata)
 
     async def authorize(self, client: OAuthClientInformationFull, params: AuthorizationParams) -> str:
-        """Keep what a client asks for, and return the address of the page on which the person decides.
+        """Store a client's request, and return the address of the page where the person decides.
 
         Raises:
-            AuthorizeError: It asks for what it cannot get.
+            AuthorizeError: The request is invalid.
         """
         if self._asked is None:
             raise AuthorizeError("server_error", "No browser is known for this request.")
@@ -154,7 +154,7 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
     async def load_authorization_code(
         self, client: OAuthClientInformationFull, authorization_code: str
     ) -> AuthorizationCode | None:
-        """Return what a code stands for, or None."""
+        """Return an authorization code's content, or None."""
         code = await to_thread.run_sync(self._sign_in.grants.find_code, authorization_code, client.client_id)
         if code is None:
             return None
@@ -177,7 +177,7 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
         """Exchange a code for tokens.
 
         Raises:
-            TokenError: Another request was quicker.
+            TokenError: Another request used the code first.
         """
         tokens = await to_thread.run_sync(self._sign_in.grants.exchange_code, authorization_code.code)
         return await self._given(client, tokens)
@@ -185,7 +185,7 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
     async def load_refresh_token(
         self, client: OAuthClientInformationFull, refresh_token: str
     ) -> RefreshToken | None:
-        """Return what a refresh token stands for, or None."""
+        """Return what a refresh token grants, or None."""
         shown = await to_thread.run_sync(self._sign_in.grants.find_refresh, refresh_token, client.client_id)
         if shown is None:
             return None
@@ -204,7 +204,7 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
         """Exchange a refresh token for a successor and an access token.
 
         Raises:
-            TokenError: It ended in between, or the access token would be for nothing.
+            TokenError: It ended in between, or the access token would lack the scope that tools need.
         """
         if SCOPE not in scopes:
             raise TokenError("invalid_scope", f"Without the scope {SCOPE} a token is for nothing.")
@@ -214,12 +214,12 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
         return await self._given(client, tokens)
 
     async def load_access_token(self, token: str) -> AccessToken | None:
-        """Return what an access token stands for, or None."""
+        """Return what an access token grants, or None."""
         shown = await to_thread.run_sync(self._sign_in.grants.find_access, token)
         return _access_token(token, shown) if shown else None
 
     async def revoke_token(self, token: AccessToken | RefreshToken) -> None:
-        """End what a token belongs to."""
+        """End the grant that a token belongs to."""
         await to_thread.run_sync(self._sign_in.grants.revoke, token.token)
 
     async def _given(self, client: OAuthClientInformationFull, tokens: Tokens | None) -> OAuthToken:

@@ -1,4 +1,4 @@
-"""Recognise people by the tokens that their clients got when they signed in, here or at their company."""
+"""Recognise people by their clients' access tokens, issued here or by their company."""
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus

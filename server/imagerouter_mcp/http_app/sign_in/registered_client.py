@@ -1,4 +1,4 @@
-"""A client as the SDK's handlers know it, with our rules for redirects and scopes."""
+"""Describe clients to the SDK's handlers, with our rules for redirects and scopes."""
 
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
@@ -9,7 +9,7 @@ from pydantic import AnyUrl
 from imagerouter_mcp.http_app.exposure import LOOPBACK, STUDIO_CLIENT, STUDIO_PAGE
 
 SCOPE = "pictures"
-"""What a client needs to use the tools."""
+"""The scope that the tools require."""
 SCOPES = (SCOPE, "offline_access")
 """Scopes that clients may ask for; the second one changes nothing, as every client gets a refresh token."""
 MOST_REDIRECT_URIS = 20
@@ -52,7 +52,7 @@ class RegisteredClient(OAuthClientInformationFull):
 
 
 class StudioPage(RegisteredClient):
-    """The studio's own page, which is known without having registered."""
+    """The studio's own page, a client that need not register."""
 
     def validate_redirect_uri(self, redirect_uri: AnyUrl | None) -> AnyUrl:
         """Return the page's address. On loopback, no other port will do: people are not asked about this one.
@@ -80,10 +80,10 @@ def studio_page(issuer: str) -> StudioPage:
 
 
 def from_document(document: dict[str, Any]) -> RegisteredClient:
-    """Return the client that a document describes. It is a public client, whatever else it offers to be.
+    """Return the client that a document describes, always as a public client.
 
     Raises:
-        ValueError: It describes none that can sign in here; the reason is the end of a sentence.
+        ValueError: Its client cannot sign in here; the reason is the end of a sentence.
     """
     fields = {
         name: document.get(name) for name in ("client_id", "client_name", "client_uri", "redirect_uris")
@@ -131,7 +131,7 @@ def _complaint(uri: str) -> str | None:
 
 
 def _same(registered: str, asked: str) -> bool:
-    """Compare as RFC 8252 has it: to the character, but for the port of loopback."""
+    """Compare redirect URIs as RFC 8252 requires: exactly, except for the port of loopback."""
     known, wanted = urlsplit(registered), urlsplit(asked)
     if not (_is_loopback(known) and _is_loopback(wanted)):
         return registered == asked

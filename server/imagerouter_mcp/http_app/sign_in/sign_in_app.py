@@ -1,4 +1,4 @@
-"""Serve the paths of sign-in. Whoever requests them has no token yet, so they come before what needs one."""
+"""Serve the paths of sign-in, before the check for tokens: their clients have none yet."""
 
 from mcp.server.transport_security import RequestBodyLimitMiddleware
 from starlette.middleware.cors import CORSMiddleware
@@ -76,7 +76,7 @@ def with_sign_in(app: ASGIApp, apps: Apps, links: Links) -> SignInApp:
 
 
 def _routes(apps: Apps, links: Links) -> list[Route]:
-    """Return the routes of a server that gives tokens itself."""
+    """Return the routes of a server that issues tokens itself."""
     issuer, shared = links.base_url, apps.operator.shared
     cookies = Cookies(secure=issuer.startswith("https://"))
     server = AuthorizationServer(shared.sign_in, issuer + MCP_PATH, _secrets(links))
