@@ -1,9 +1,9 @@
 """Store what people let clients do: authorization codes, access tokens and refresh tokens.
 
 A code is exchanged for a grant once. A grant has access tokens, which last an hour, and refresh tokens, each
-of which is exchanged for a successor. The exchanged one stays valid until a successor is used, because answers
-get lost and two processes of one client may refresh at once. A superseded one that is used again was copied:
-it ends the grant.
+of which is exchanged for a successor. The exchanged one stays valid until a successor is used, because
+answers get lost and two processes of one client may refresh at once. A superseded one that is used again was
+copied: it ends the grant.
 """
 
 import time
