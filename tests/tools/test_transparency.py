@@ -242,7 +242,7 @@ async def test_an_edit_without_words_only_removes_the_background(
     async with connect() as host:
         told = await host("edit_image", images=[str(source)], background="transparent")
     assert models(made) == [REMOVER]
-    assert f"{REMOVER} was chosen, for it is the cheapest that removes backgrounds" in told.text
+    assert f"{REMOVER} was chosen because it is the cheapest that removes backgrounds" in told.text
     assert alpha(told.path)[0] == 0
     assert "was not asked" not in told.text, "there is no second step"
 

@@ -95,7 +95,7 @@ def test_a_generation_is_summed_up(cost: str | None, latency_ms: int | None, wor
 async def test_one_picture_is_told_with_its_handle_and_why_its_model_was_chosen() -> None:
     told = record(image(url="https://x/y.webp"), revised_prompt="a red fox")
     assert await lines(made(told, why="it is cheap")) == [
-        "Made 1 picture with x/y for $0.04 in 6.9 s. x/y was chosen, for it is cheap.",
+        "Made 1 picture with x/y for $0.04 in 6.9 s. x/y was chosen because it is cheap.",
         "Saved: /pictures/img_7f3a.webp (WebP, 1 kB)",
         "Link: https://x/y.webp (anyone who has it can open it)",
         'Handle: img_7f3a (or "last") names it as a source image.',
@@ -261,7 +261,7 @@ async def test_a_picture_in_two_steps_is_told_with_both_models_their_sum_and_the
     cut = record(image("img_0002", original=original), model="b/cut", cost="0.0006", latency_ms=58)
     told = await lines(Result(cut, why="it is cheap", first_step=first))
     assert (
-        told[0] == "Made 1 picture with x/y and b/cut for $0.0406 in 7.0 s. x/y was chosen, for it is cheap."
+        told[0] == "Made 1 picture with x/y and b/cut for $0.0406 in 7.0 s. x/y was chosen because it is cheap."
     )
     assert "Model's own: img_0001 · fox-uncut.png (PNG, 1 kB)" in told
     assert "The model read the prompt as: a red fox" in told

@@ -201,7 +201,7 @@ def _heading(finished: Finished) -> str:
     with_what = first.model if len(models) == 1 else f"{len(models)} models"
     took = max((made.latency_ms or 0 for made in finished.results), default=0)
     time = f" in {took / 1000:.1f} s" if took else ""
-    why = f" {first.records[0].model} was chosen, for {first.why}." if first.why else ""
+    why = f" {first.records[0].model} was chosen because {first.why}." if first.why else ""
     made = f"with {with_what}{_total_words(finished)}{time}.{why}"
     if finished.repeated:
         return f"Made before, not charged again: {count} {made}"

@@ -14,7 +14,7 @@ const HURRIED = 1 / 30;
 /** Milliseconds after which the gallery counts as slow again, or as still. */
 const CALM = 100;
 /** Pictures that may appear in one frame while the gallery is scrolled. */
-const SCROLLED_PER_FRAME = 2;
+const SCROLLED_PER_FRAME = 1;
 /** The least width of a cell, by the width of the gallery. */
 const WIDTHS = [[0, 96], [560, 148], [1000, 188]];
 const DATE = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "short" });
