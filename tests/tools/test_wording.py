@@ -261,7 +261,8 @@ async def test_a_picture_in_two_steps_is_told_with_both_models_their_sum_and_the
     cut = record(image("img_0002", original=original), model="b/cut", cost="0.0006", latency_ms=58)
     told = await lines(Result(cut, why="it is cheap", first_step=first))
     assert (
-        told[0] == "Made 1 picture with x/y and b/cut for $0.0406 in 7.0 s. x/y was chosen because it is cheap."
+        told[0]
+        == "Made 1 picture with x/y and b/cut for $0.0406 in 7.0 s. x/y was chosen because it is cheap."
     )
     assert "Model's own: img_0001 · fox-uncut.png (PNG, 1 kB)" in told
     assert "The model read the prompt as: a red fox" in told
