@@ -192,6 +192,16 @@ async def test_a_person_who_is_removed_is_not_known_from_the_next_request_on(tea
         assert (await anna.client.get("/studio/gallery")).status_code == 401
 
 
+def test_what_a_removed_person_spent_still_counts_in_the_budget_of_all(team: Settings) -> None:
+    with closing(open_register(team)) as people:
+        anna, ben = (people.add("operator", name, name) for name in ("Anna", "Ben"))
+        with people.committing(anna.id, date(2026, 1, 1)) as committed:
+            committed.note(Decimal(5), Decimal(1))
+        people.remove(anna)
+        with people.committing(ben.id, date(2026, 1, 1)) as committed:
+            assert committed.by_others() == Decimal(6)
+
+
 async def test_many_people_behind_one_address_are_told_to_sign_in_and_served_whatever_others_there_send(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

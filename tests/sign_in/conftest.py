@@ -1,10 +1,11 @@
 """A server for each file of tests."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 
 import pytest
 import pytest_asyncio
 
+from support.openid_provider import Provider, openid_provider
 from support.signing_in import SignInServer, Visitor, sign_in_server
 
 
@@ -12,6 +13,13 @@ from support.signing_in import SignInServer, Visitor, sign_in_server
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[SignInServer]:
     """Run a server that people sign in to."""
     async with sign_in_server(tmp_path_factory.mktemp("team")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def provider() -> Generator[Provider]:
+    """Run an OpenID provider, or a company's own authorization server."""
+    with openid_provider() as running:
         yield running
 
 

@@ -1,7 +1,7 @@
 """A company's own authorization server gives tokens, and this server only checks them."""
 
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from contextlib import closing
 from typing import Any
 
@@ -10,17 +10,10 @@ import pytest_asyncio
 
 from imagerouter_mcp.people.register import open_register
 from imagerouter_mcp.sign_in import issuer
-from support.openid_provider import Provider, openid_provider
+from support.openid_provider import Provider
 from support.signing_in import SignInServer, Visitor, examined, sign_in_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def provider() -> Generator[Provider]:
-    """Run a provider."""
-    with openid_provider() as running:
-        yield running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

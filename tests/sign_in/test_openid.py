@@ -1,6 +1,6 @@
 """People sign in at an OpenID provider, which is a process of its own."""
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from contextlib import closing
 
 import httpx
@@ -10,18 +10,11 @@ from pydantic import SecretStr
 
 from imagerouter_mcp.people.register import open_register
 from imagerouter_mcp.sign_in import issuer
-from support.openid_provider import CLIENT, SECRET, Provider, openid_provider
+from support.openid_provider import CLIENT, SECRET, Provider
 from support.sdk_signing_in import Browser, Kept, connected
 from support.signing_in import Pkce, SignInServer, Visitor, examined, sign_in_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def provider() -> Generator[Provider]:
-    """Run a provider."""
-    with openid_provider() as running:
-        yield running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
