@@ -87,10 +87,13 @@ class Door:
 
     async def _shut(self) -> None:
         if self._server:
+            # A process that another thread is starting may hold a copy, which closing alone would leave listening.
+            for listening in self._server.sockets:
+                listening.shutdown(socket.SHUT_RDWR)
             self._server.close()
         self._server = None
         await self._lose("closed")
-        await asyncio.gather(*self._connections)
+        await asyncio.gather(*self._connections, return_exceptions=True)  # some may not have begun
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.callers += 1

@@ -14,10 +14,12 @@ def _behind_door(scene: Scene, scheme: str = "http") -> Generator[Door]:
     made = scene.keep_once(door, scene.sandbox.base_url)
     scene.environment["IMAGEROUTER_BASE_URL"] = f"{scheme}://{made.address}"
     made.shut()
-    yield made
-    made.shut()
-    made.deaf = False
-    made.open()
+    try:
+        yield made
+    finally:
+        made.shut()
+        made.deaf = False
+        made.open()
 
 
 @contextmanager
