@@ -87,7 +87,7 @@ class Door:
 
     async def _shut(self) -> None:
         if self._server:
-            # A process that another thread is starting may hold a copy, which closing alone would leave listening.
+            # A process that another thread starts may hold a copy, which would go on listening.
             for listening in self._server.sockets:
                 listening.shutdown(socket.SHUT_RDWR)
             self._server.close()
