@@ -3,12 +3,15 @@
 import logging
 import os
 import threading
+import time
 from contextlib import suppress
-from queue import Full, Queue
+from queue import Empty, Full, Queue
 
 _STDERR = 2
 _MOST_WAITING = 1000
 """Lines. What is logged while so many wait is dropped."""
+_GATHERING_SECONDS = 0.02
+"""How long lines are gathered before they are written: waking the thread for each slows a busy server."""
 _LAST_SECONDS = 0.5
 """How long the process waits at its end for the last lines to be written."""
 
@@ -35,12 +38,22 @@ class PatientHandler(logging.Handler):
 
     def _write_all(self) -> None:
         while True:
-            line = self._waiting.get()
-            if isinstance(line, threading.Event):
-                line.set()
-                continue
-            # Not by sys.stderr, whose lock a waiting thread would hold when the interpreter ends.
-            left = line.encode("utf-8", "backslashreplace") + b"\n"
-            with suppress(OSError):
-                while left:
-                    left = left[os.write(_STDERR, left) :]
+            first = self._waiting.get()
+            if isinstance(first, str):
+                time.sleep(_GATHERING_SECONDS)
+            waiting = [first]
+            with suppress(Empty):
+                while True:
+                    waiting.append(self._waiting.get_nowait())
+            _write("".join(f"{each}\n" for each in waiting if isinstance(each, str)))
+            for each in waiting:
+                if isinstance(each, threading.Event):
+                    each.set()
+
+
+def _write(lines: str) -> None:
+    # Not by sys.stderr, whose lock a waiting thread would hold when the interpreter ends.
+    left = lines.encode("utf-8", "backslashreplace")
+    with suppress(OSError):
+        while left:
+            left = left[os.write(_STDERR, left) :]

@@ -291,9 +291,11 @@ class Journal:
         Returns:
             The entries that were sent; the caller must settle them.
         """
+        own = self._owners.name
+        owners = self._owners_of_open()
         return [
-            *self._stranded(live),
-            *(entry for name in self._others() for entry in self._adopt_from(name)),
+            *(self._stranded(live) if own in owners else ()),
+            *(entry for name in owners if name != own for entry in self._adopt_from(name)),
         ]
 
     def needless(self, answers: Collection[str]) -> list[str]:
@@ -316,11 +318,10 @@ class Journal:
                 self.end(entry.handle, "not_sent", NEVER_SENT)
         return [entry for entry in stranded if entry.state == "working"]
 
-    def _others(self) -> list[str]:
+    def _owners_of_open(self) -> list[str]:
         with self._database.reading() as connection:
             found = connection.execute(
-                f"SELECT DISTINCT owner FROM journal WHERE state IN ({_OPEN}) AND coalesce(owner, '') != ?",  # noqa: S608 - our own words
-                (self._owners.name,),
+                f"SELECT DISTINCT owner FROM journal WHERE state IN ({_OPEN}) AND coalesce(owner, '') != ''"  # noqa: S608 - our own words
             )
             return [name for (name,) in found]
 

@@ -15,6 +15,8 @@ from imagerouter_mcp.tools.unfinished import Unfinished, unfinished, unfinished_
 
 if TYPE_CHECKING:
     from imagerouter_mcp.gallery.entries import Entry, GalleryImage, Record
+    from imagerouter_mcp.gallery.journal import Journal
+    from imagerouter_mcp.gallery.records import Gallery
     from imagerouter_mcp.gallery.signed_links import Links
 
 Query = Annotated[
@@ -52,25 +54,32 @@ async def list_images(
     *, ctx: AppContext, query: Query = "", limit: Limit = 10
 ) -> Annotated[CallToolResult, ImagesContent]:
     """List pictures and videos made earlier, newest first, and what is unfinished. Free."""
+    app = ctx.request_context.lifespan_context.present()
+    await app.calls.settle()
+    # All in one thread: under load, each change of threads costs milliseconds.
+    return await to_thread.run_sync(_look, app.gallery, app.journal, app.links, query, limit)
+
+
+def _look(
+    gallery: "Gallery", journal: "Journal", links: "Links | None", query: str, limit: int
+) -> CallToolResult:
+    """Return the tool's answer."""
     from imagerouter_mcp.gallery.query import matches
 
-    app = ctx.request_context.lifespan_context.present()
-    gallery, links = app.gallery, app.links
-    await app.calls.settle()
-    without_result = await to_thread.run_sync(app.journal.unfinished, _LOOKED_THROUGH)
+    without_result = journal.unfinished(_LOOKED_THROUGH)
     entries = [entry for entry in without_result if matches(query, _words(entry), entry.created_at)][:limit]
-    records = await to_thread.run_sync(gallery.list, query, limit)
-    total = await to_thread.run_sync(gallery.count, query)
+    records = gallery.list(query, limit)
+    total = gallery.count(query)
     pairs = [(image, record) for record in records for image in record.images]
-    images = await to_thread.run_sync(lambda: [_listed(image, record, links) for image, record in pairs])
     lines = [
         *unfinished_lines(entries),
         *(_line(image, record, links) for image, record in pairs),
         *_more(total - len(records), query),
         *(sentence for record in records for sentence in record.damage),
     ]
+    images = [_listed(image, record, links) for image, record in pairs]
     content = ImagesContent(images=images, unfinished=list(map(unfinished, entries)), total=total)
-    return tool_result(lines or [_nothing(query, await to_thread.run_sync(gallery.count))], content)
+    return tool_result(lines or [_nothing(query, gallery.count())], content)
 
 
 def _nothing(query: str, made: int) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -80,6 +81,7 @@ class Calls:
         self._unrecorded: set[str] = set()
         """Calls whose end could not be written to the journal; settled when somebody asks for them."""
         self._entering = anyio.Lock()
+        self._last_settling_began = -math.inf
 
     async def ask(self, order: Order, seconds: float, progress: Progress) -> Finished | Pending:
         """Carry out an order, or join the same order if it is under way or has just ended.
@@ -150,8 +152,10 @@ class Calls:
 
     async def settle(self) -> None:
         """Take over and settle the calls of processes that have died."""
+        came = anyio.current_time()
         async with self._entering:
-            await self._settle()
+            if self._last_settling_began < came:  # else another caller's look, which began later, will do
+                await self._settle()
 
     async def close(self, grace_seconds: float) -> None:
         """Send nothing more, wait for sent requests to be stored, then cancel what takes too long."""
@@ -248,6 +252,7 @@ class Calls:
         return False
 
     async def _settle(self) -> None:
+        began = anyio.current_time()
         known = {*self._running, *self._unrecorded}
         orphans = await to_thread.run_sync(self._journal.adopt, known)
         for handle, entries in groupby(orphans, key=attrgetter("call")):
@@ -255,6 +260,7 @@ class Calls:
             call = RunningCall(handle, len(left), await self._payers.settling())
             call.sent = call.handed_off = True
             self._start(call, self._finish(left, call))
+        self._last_settling_began = began
 
     async def _finish(self, entries: list[Any], call: RunningCall) -> Finished:
         with _perhaps_charged():
