@@ -132,6 +132,7 @@ def test_uploads_sources_and_answers_of_one_server_are_another_servers_too(
 
 def test_a_store_that_takes_nothing_is_told_before_anything_is_paid(opened: Open) -> None:
     assert opened().check()
+    opened().try_out()
     refused = "refuses these credentials"
     for store, why in (
         (opened(AWS_SECRET_ACCESS_KEY="wrong"), refused),  # noqa: S106 - it is none
@@ -140,6 +141,10 @@ def test_a_store_that_takes_nothing_is_told_before_anything_is_paid(opened: Open
     ):
         with pytest.raises(ConfigurationError, match=why):
             store.check()
+        with pytest.raises(
+            ConfigurationError, match=f"cannot be written in .*{why}.* Correct IMAGEROUTER_OBJECT"
+        ):
+            store.try_out()
 
 
 def test_google_and_azure_are_opened_by_their_own_variables(monkeypatch: pytest.MonkeyPatch) -> None:

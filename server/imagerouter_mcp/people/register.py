@@ -20,6 +20,8 @@ from imagerouter_mcp.settings import Settings
 
 BY_OPERATOR = "operator"
 """The issuer of people whom the operator names."""
+PEOPLE_FILE = "people.sqlite3"
+"""The file that holds the register where there is no PostgreSQL."""
 _LONGEST_NAME = 60
 _COLUMNS = "id, issuer, subject, name"
 
@@ -244,7 +246,7 @@ class Committed:
 
 def open_register(settings: Settings) -> People:
     """Return the register that the operator's settings name."""
-    return People(open_database(settings.database_url, settings.data_dir / "people.sqlite3", PEOPLE))
+    return People(open_database(settings.database_url, settings.data_dir / PEOPLE_FILE, PEOPLE))
 
 
 def checked_name(name: str) -> str:
