@@ -34,8 +34,8 @@ from imagerouter_mcp.wiring import open_app
 logger = logging.getLogger(__name__)
 
 OBJECTS_BETWEEN_COLLECTIONS = 5000
-"""By default Python looks for garbage after 700 objects, and through all of them after a few hundred requests:
-the requests of that moment then wait for a tenth of a second."""
+"""Python's default is 700. It would then look through all objects every few hundred requests, and whoever
+asks at that moment would wait for a tenth of a second."""
 CLOSING_SECONDS = 2
 """Seconds that other requests may still take once the calls under way are done."""
 
