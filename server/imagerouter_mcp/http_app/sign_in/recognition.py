@@ -23,11 +23,11 @@ _UNTIL_CORRECTED = "Whoever runs this server has to correct its settings first."
 
 
 def recognition(apps: Apps, origin: str) -> Recognition:
-    """Return how requests are recognised: by an access token, or by a token that the operator gave.
+    """Return the recognition of requests by an access token, or by a token from the operator.
 
     Args:
-        apps: Know the people.
-        origin: The server's own.
+        apps: The people's Apps.
+        origin: The server's own origin.
     """
     shared = apps.operator.shared
     if apps.settings.jwt_issuer and shared.issuer and shared.people:
@@ -60,7 +60,7 @@ def _by_company_token(
         except IssuerUnavailableError as error:
             lasts = isinstance(error, IssuerSettingsError)
             told = (
-                f"Nobody can be recognised, because {issuer.host} cannot be asked for its keys: {error}. "
+                f"You cannot be recognised now, because {issuer.host}'s keys cannot be fetched: {error}. "
                 f"Nothing was sent. {_UNTIL_CORRECTED if lasts else 'Try again in a minute.'}"
             )
             raise NotRecognisedError(
