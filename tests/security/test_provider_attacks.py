@@ -162,7 +162,6 @@ DESCRIPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("sends browsers to a script", {"authorization_endpoint": "javascript:alert(1)"}),
     ("sends browsers to http elsewhere", {"authorization_endpoint": "http://evil.example/"}),
     ("sends browsers to an address of two lines", {"authorization_endpoint": "https://a.example/\r\nX: y"}),
-    ("sends browsers to half a surrogate pair", {"authorization_endpoint": "https://a.example/\ud800"}),
 )
 
 
@@ -176,7 +175,7 @@ async def test_what_a_provider_says_of_itself_leads_nowhere_else(
         answer = await victim.http.post("/sign-in/openid", data={"request": ""})
         assert answer.status_code == 503, tried
         row(LOGIN, f"a provider that {tried}", "503, a page: Corp cannot be reached")
-    for methods in (5, [{}]):
+    for methods in (5, "none"):
         provider.told(metadata={"token_endpoint_auth_methods_supported": methods})
         assert (await victim.http.get(provider.authorize(await victim.begin()))).status_code < 500
         row(
