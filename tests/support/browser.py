@@ -30,7 +30,7 @@ async def running_browser(chromium: str) -> AsyncGenerator[Browser]:
 
 @asynccontextmanager
 async def open_tab(browser: Browser, **options: Any) -> AsyncGenerator[Page]:  # noqa: ANN401 - Playwright's own
-    """Open a tab in the one context that has these options: making another costs a quarter of a second of CPU.
+    """Open a tab in the one context that has these options: making one takes time.
 
     Its `sessionStorage` is its own; cookies are not.
     """
