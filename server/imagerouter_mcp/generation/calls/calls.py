@@ -368,9 +368,9 @@ class Calls:
         while any(entry.open for entry in entries):
             now = anyio.current_time()
             if now - began >= seconds:
-                return await self._hand_off(handle, "Another process of yours works on it")
+                return await self._hand_off(handle, "Another process or server is working on it")
             if now >= report_at:
-                await progress(f"Another process of yours works on it, {now - began:.0f} s")
+                await progress(f"Another process or server is working on it, {now - began:.0f} s")
                 report_at = now + REPORT_SECONDS
             await anyio.sleep(min(LOOK_SECONDS, max(0.0, began + seconds - now)))
             await self.settle()
