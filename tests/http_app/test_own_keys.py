@@ -122,10 +122,10 @@ async def test_a_key_that_imagerouter_refuses_is_out_of_use_and_no_other_pays_in
             keys.store(anna.person.id, SecretStr(UNKNOWN_KEY))
         refused = told(await anna.call("generate_image", **FOX))
         assert "ImageRouter does not accept the API key" in refused
-        assert "Nothing was charged. It is this person's own key, which is out of use from now on." in refused
+        assert "Nothing was charged. It is your own key, which is not used any more." in refused
         assert "/api-key" in refused
         again = told(await anna.call("generate_image", **FOX, again=True))
-        assert "This person's own API key is out of use: ImageRouter refused it." in again
+        assert "Your own API key no longer works: ImageRouter refused it." in again
         anna.own_key = UNKNOWN_KEY
         assert "brought this key in its header X-Api-Key" in told(await anna.call("generate_image", **FOX))
         anna.own_key = None
@@ -176,7 +176,7 @@ async def test_each_sees_the_balance_of_their_own_key_only(team: Settings) -> No
         assert "belongs to the operator" in told(await ben.call("get_credits"))
         with stored(team) as keys:
             keys.store(anna.person.id, SecretStr(UNKNOWN_KEY))
-        assert "out of use from now on" in told(await anna.call("get_credits"))
+        assert "not used any more" in told(await anna.call("get_credits"))
 
 
 async def test_where_everybody_must_pay_nothing_is_sent_for_whoever_has_no_key(
@@ -186,7 +186,7 @@ async def test_where_everybody_must_pay_nothing_is_sent_for_whoever_has_no_key(
     async with people_of(strict, "Anna") as (_, (anna,)):
         refused = told(await anna.call("generate_image", **FOX))
         assert (
-            "Everybody pays with their own ImageRouter key on this server, and this person has none"
+            "On this server everyone pays with their own ImageRouter key, and you have not stored one"
             in refused
         )
         assert "/api-key" in refused

@@ -83,7 +83,7 @@ async def test_no_other_site_signs_the_studio_in_without_a_question(ann: Visitor
     ann.http.headers.update(OWN_PAGE)
     answer = await ann.authorize(client, Pkce())
     page = await ann.http.get(answer.headers["location"])
-    assert "It gave itself this name" in page.text
+    assert "The app chose this name itself" in page.text
     row(SECTION, "an app calls itself the studio", "the person is asked, and told that nobody checked it")
 
 

@@ -52,7 +52,7 @@ async def test_the_page_names_the_host_of_the_document(ann: Visitor, site: Https
     asked = await ann.authorize(CLIENT, Pkce())
     page = (await ann.http.get(asked.headers["location"])).text
     assert f"<li >It is described at <strong><bdi>{SITE}</bdi>" in page
-    assert "<li hidden>It gave itself this name" in page
+    assert "<li hidden>The app chose this name itself" in page
 
 
 async def test_the_last_good_copy_holds_when_the_document_cannot_be_had(

@@ -143,7 +143,7 @@ async def test_an_issuer_that_is_down_is_told_and_nobody_is_signed_out(
     monkeypatch.setattr(issuer, "KEPT_SECONDS", 0)
     answer = await visitor.call(token)
     assert answer.status_code == 503
-    assert "cannot be asked for its keys: it answers with status 503" in answer.json()["error"]
+    assert "keys cannot be fetched: it answers with status 503" in answer.json()["error"]
     assert answer.headers["retry-after"] == "30"
 
 

@@ -77,4 +77,4 @@ async def test_the_answer_of_a_provider_counts_once_for_several_servers_and_a_bl
                 people.remove(person)
             assert "You are signed in" not in (await ann.http.get("/sign-in")).text
             refused = await ann.http.get(provider.authorize(await ann.begin()))
-            assert "You are no longer let in" in refused.text
+            assert "You no longer have access" in refused.text

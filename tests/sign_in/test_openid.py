@@ -138,7 +138,7 @@ async def test_a_blocked_person_stays_out_until_allowed(
         assert (await visitor.call(token)).status_code == 401
         assert "You are signed in" not in (await visitor.http.get("/sign-in")).text
         people.remove(person)
-        assert "You are no longer let in" in (await sign_in(visitor, provider)).text
+        assert "You no longer have access" in (await sign_in(visitor, provider)).text
         people.allow(person.id)
     assert (await sign_in(visitor, provider)).is_redirect
 

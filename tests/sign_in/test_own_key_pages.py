@@ -62,7 +62,7 @@ async def test_a_key_is_tried_and_stored_before_the_app_is_allowed(
         way = await asked_for_key(ann)
         handle = httpx.URL(way).params["request"]
         page = await ann.http.get(way)
-        assert "Everybody pays for their own pictures here" in page.text
+        assert "Everyone pays for their own pictures here" in page.text
         skipped = await ann.http.get("/consent", params={"request": handle, "key": "later"})
         assert skipped.headers["location"] == way
         for wrong, words in (

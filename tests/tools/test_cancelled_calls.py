@@ -181,7 +181,7 @@ async def test_what_one_server_gives_up_before_it_left_is_made_by_the_other_that
         await _is_queued(other, "A fox")
         told: list[str] = []
         joining = asyncio.create_task(listening(other, told, prompt="A fox", **FAST))
-        await until(lambda: any("Another process of yours works on it" in line for line in told))
+        await until(lambda: any("Another process or server is working on it" in line for line in told))
         await cancel(leaving)
         let_go()
         joined = await joining

@@ -128,8 +128,8 @@ async def test_another_server_collects_what_is_under_way_in_the_first(
         late = await collected(other, handle)
         here = await host("get_generation", generation=handle)
     assert early.fields["state"] == "working"
-    assert "Another process of yours works on it" in early.text
-    assert "Another process of yours works on it, 0 s" in early.progress
+    assert "Another process or server is working on it" in early.text
+    assert "Another process or server is working on it, 0 s" in early.progress
     assert listed.fields["unfinished"][0]["generation"] == handle
     assert f"collect it with get_generation {handle}" in listed.text
     assert late.fields == here.fields

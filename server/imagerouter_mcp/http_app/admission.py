@@ -255,7 +255,9 @@ async def _never() -> bool:
 
 
 def _too_many(wait: float) -> ASGIApp:
-    return error_response(429, "Too many requests. Wait, then go on.", {"Retry-After": str(math.ceil(wait))})
+    return error_response(
+        429, "Too many requests. Wait a moment, then continue.", {"Retry-After": str(math.ceil(wait))}
+    )
 
 
 def _is_of_the_page(path: str, person: Person | None) -> bool:

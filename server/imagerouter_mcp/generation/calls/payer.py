@@ -74,19 +74,19 @@ class Payers:
         stored = await to_thread.run_sync(self._stored.find, self._person.id) if self._stored else None
         if stored is None and self._required:
             raise ConfigurationError(
-                "Everybody pays with their own ImageRouter key on this server, and this person has none.",
+                "On this server everyone pays with their own ImageRouter key, and you have not stored one.",
                 self._next_step,
             )
         if stored is None:
             return Payer(self._keys().operator, _operators_was_refused)
         if stored.refused:
             raise ConfigurationError(
-                "This person's own API key is out of use: ImageRouter refused it. No other key pays instead.",
+                "Your own API key no longer works: ImageRouter refused it. No other key is used instead.",
                 self._next_step,
             )
         if stored.key is None:
             raise ConfigurationError(
-                "This person's own ImageRouter key cannot be decrypted. No other key pays instead.",
+                "Your own ImageRouter key cannot be decrypted. No other key is used instead.",
                 self._next_step,
             )
         return Payer(self._keys().of(stored.key), partial(self._stored_was_refused, stored))
@@ -100,17 +100,17 @@ class Payers:
 
     @property
     def _next_step(self) -> str:
-        by_themselves = f"store a working key at {self._page} (signed in), or " if self._page else ""
+        on_the_page = f"Sign in at {self._page} and store a working key, or ask" if self._page else "Ask"
         return (
-            f"They can {by_themselves}have the operator store one (imagerouter-mcp people keys set), or send "
-            "one in the header X-Api-Key."
+            f"{on_the_page} the operator to store one (imagerouter-mcp people keys set), or send one in the "
+            "X-Api-Key header."
         )
 
     async def _stored_was_refused(self, stored: StoredKey, error: AuthenticationError) -> AuthenticationError:
         """Disable a stored key that the service refused."""
         if self._stored:
             await to_thread.run_sync(self._stored.refuse, self._person.id, stored)
-        error.remedy = f"It is this person's own key, which is out of use from now on. {self._next_step}"
+        error.remedy = f"It is your own key, which is not used any more. {self._next_step}"
         return error
 
     async def _sent_was_refused(self, error: AuthenticationError) -> AuthenticationError:

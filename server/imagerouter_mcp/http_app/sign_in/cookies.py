@@ -1,7 +1,7 @@
-"""Set and read the two cookies of sign-in: who is signed in, and which browser brought a request.
+"""Set and read the two sign-in cookies: who is signed in, and which browser sent a request.
 
-Over https their names begin with `__Host-`, so that no other host can set them. Over http, which only serves
-this machine, browsers would not keep such names.
+Over https their names begin with `__Host-`, so that no other host can set them. Over http, which is used only
+on this machine, browsers reject such names.
 """
 
 from starlette.requests import Request
@@ -18,7 +18,7 @@ class Cookies:
     """Sets the cookies and reads them.
 
     Args:
-        secure: Whether browsers come by https.
+        secure: Whether browsers connect over https.
     """
 
     def __init__(self, *, secure: bool) -> None:
@@ -26,7 +26,7 @@ class Cookies:
         self._prefix = "__Host-imagerouter" if secure else "imagerouter"
 
     def bind(self, answer: Response, asked: Asked) -> None:
-        """Bind a request to the browser that brought it."""
+        """Bind a request to the browser that sent it."""
         self._set(answer, self._of_request(asked.handle), asked.browser, DECIDE_SECONDS)
 
     def asked(self, request: Request, handle: str) -> Asked:
@@ -34,7 +34,7 @@ class Cookies:
         return Asked(handle, request.cookies.get(self._of_request(handle), ""))
 
     def unbind(self, answer: Response, handle: str) -> None:
-        """Delete the cookie of a request that was decided."""
+        """Delete the cookie of a decided request."""
         self._set(answer, self._of_request(handle), "", 0)
 
     def sign_in(self, answer: Response, secret: str) -> None:
@@ -42,7 +42,7 @@ class Cookies:
         self._set(answer, f"{self._prefix}-person", secret, BROWSER_SECONDS)
 
     def signed_in(self, request: Request) -> str:
-        """Return the secret of a browser that is signed in; empty if there is none."""
+        """Return the secret of a signed-in browser, or an empty string."""
         return request.cookies.get(f"{self._prefix}-person", "")
 
     def sign_out(self, answer: Response) -> None:
@@ -50,7 +50,7 @@ class Cookies:
         self._set(answer, f"{self._prefix}-person", "", 0)
 
     def _of_request(self, handle: str) -> str:
-        # A handle comes from the address; any character that no handle has would end the cookie's name.
+        # The handle comes from the URL, so it may hold characters that would end the cookie's name.
         letters = "".join(c for c in handle[:_NAMED_BY] if c.isascii() and (c.isalnum() or c in "-_"))
         return f"{self._prefix}-request-{letters}"
 

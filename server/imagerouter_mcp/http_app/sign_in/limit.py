@@ -1,4 +1,4 @@
-"""Limit requests before anybody has signed in: by client, and in total."""
+"""Limit requests from people who have not signed in yet, per client and in total."""
 
 from starlette.requests import Request
 
@@ -6,14 +6,14 @@ from imagerouter_mcp.http_app.admission import Rate
 from imagerouter_mcp.http_app.household import household
 
 IN_TOTAL = 20
-"""Factor between the limit of all clients together and that of one."""
+"""How many times the limit of one client all clients together may reach."""
 
 
 class Limit:
-    """Limits requests by client and in total.
+    """Limits requests per client and in total.
 
     Args:
-        per_second: Requests per second of one client.
+        per_second: Requests per second that one client may send.
     """
 
     def __init__(self, per_second: float) -> None:

@@ -19,7 +19,7 @@ from imagerouter_mcp.http_app.sign_in_paths import (
 )
 
 _HEADERS = {"Cache-Control": "public, max-age=300"}
-"""Hosts keep what they discover for some five minutes."""
+"""Hosts cache what they discover for about five minutes."""
 _METHODS = ["none", "client_secret_post"]
 
 
@@ -50,8 +50,8 @@ def resource_routes(origin: str, authorization_server: str, scope: str | None) -
 def server_metadata(issuer: str) -> dict[str, Any]:
     """Return the metadata of this authorization server.
 
-    `client_secret_basic` is not named: the SDK's handler wants `client_id` in the form too, where clients
-    that authenticate in the header leave it out.
+    `client_secret_basic` is left out: the SDK's handler requires `client_id` in the form too, and clients
+    that authenticate in the header do not send it there.
     """
     return {
         "issuer": issuer,
@@ -88,7 +88,7 @@ def challenge(origin: str, scope: str | None, error: str = "") -> str:
     Args:
         origin: The server's own origin.
         scope: The scope that the token must have, if any.
-        error: The error code for the token that was sent, if there was one.
+        error: The error code if a token was sent and rejected.
     """
     said = {"error": error, "scope": scope, "resource_metadata": origin + RESOURCE_METADATA}
     return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in said.items() if value)

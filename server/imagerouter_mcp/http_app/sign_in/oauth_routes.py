@@ -1,4 +1,4 @@
-"""Serve clients' OAuth requests with the SDK's handlers, after checks that these do not make."""
+"""Serve clients' OAuth requests with the SDK's handlers, after checks that the SDK omits."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -28,9 +28,9 @@ from imagerouter_mcp.sign_in.client_documents import DocumentError, is_document_
 LONGEST_QUERY = 10_000
 GRANTS = ("authorization_code", "refresh_token")
 REQUESTS_PER_SECOND = 10.0
-"""Of one client from one network; ten seconds' worth at once. All people of a web host share these."""
+"""Per client and network, with bursts of ten seconds' worth. All users of a web host share it."""
 REGISTRATIONS_PER_SECOND = 1.0
-"""From one network; ten at once. Some hosts register for each connection."""
+"""Allowed to one network, with bursts of ten. Some hosts register for each connection."""
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _FORM = "application/x-www-form-urlencoded"
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -43,7 +43,7 @@ def oauth_routes(server: AuthorizationServer, issuer: str, resource: str, cookie
         server: Answers the handlers.
         issuer: The server's own origin.
         resource: The address of our MCP endpoint.
-        cookies: Binds a request to the browser that brought it.
+        cookies: Binds a request to the browser that sent it.
     """
     authenticator = ClientAuthenticator(server)
     limit = Limit(REQUESTS_PER_SECOND)
@@ -70,7 +70,7 @@ def _authorizing(server: AuthorizationServer, issuer: str, cookies: Cookies) -> 
     async def authorize(request: Request) -> Response:
         client = request.query_params.get("client_id", "")
         if limit.refuses(request, client):
-            return notice_page(429, "Too many sign-ins", "Wait a minute, then begin again in your app.")
+            return notice_page(429, "Too many sign-ins", "Wait a minute, then start again in your app.")
         if complaint := await _complaint(server, request, client):
             return notice_page(400, "This app cannot sign in", complaint)
         asked = Asked()
@@ -81,8 +81,8 @@ def _authorizing(server: AuthorizationServer, issuer: str, cookies: Cookies) -> 
             return notice_page(
                 400,
                 "This app cannot sign in",
-                "It is not registered here, or not with the address that it asks to be answered at. "
-                "Remove this server in your app and add it again; it then registers anew.",
+                "It is not registered here, or not with the redirect address that it asks for. "
+                "Remove this server from your app and add it again; the app then registers again.",
             )
         if location.startswith(f"{CONSENT}?"):
             answer.headers["location"] = urljoin(issuer, location)
@@ -95,7 +95,7 @@ def _authorizing(server: AuthorizationServer, issuer: str, cookies: Cookies) -> 
 
 
 def _is_from_our_page(request: Request) -> bool:
-    """Return whether a page of ours led the browser here, as browsers tell; pages of others cannot say so."""
+    """Return whether the browser says that one of our own pages led here; others cannot fake that."""
     return request.headers.getlist("sec-fetch-site") == ["same-origin"]
 
 
@@ -111,7 +111,7 @@ async def _complaint(server: AuthorizationServer, request: Request, client: str)
         try:
             await server.described_client(client)
         except DocumentError as error:
-            return f"The document that describes it cannot be used: {error}."
+            return f"The document that describes the app cannot be used: {error}."
     return None
 
 
@@ -128,14 +128,14 @@ def _checked(handler: Endpoint, resource: str, limit: Limit) -> Endpoint:
             return _refusal(400, "invalid_request", f"The form has {repeated} more than once.")
         asked = form.get("resource")
         if asked is not None and not is_same_resource(str(asked), resource):
-            return _refusal(400, "invalid_target", f"Tokens are given for {resource} only.")
+            return _refusal(400, "invalid_target", f"Tokens are issued for {resource} only.")
         return await handler(request)
 
     return answer
 
 
 def _revoking(server: AuthorizationServer, authenticator: ClientAuthenticator) -> Endpoint:
-    """Return the endpoint of RFC 7009. The SDK's own refuses clients without a secret."""
+    """Return the RFC 7009 endpoint. The SDK's own refuses clients without a secret."""
 
     async def revoke(request: Request) -> Response:
         try:
@@ -152,7 +152,7 @@ def _revoking(server: AuthorizationServer, authenticator: ClientAuthenticator) -
 
 
 def _told(handler: Endpoint) -> Endpoint:
-    """Return an endpoint that also reports the outcome of each token request to the log and the metrics."""
+    """Return an endpoint that also reports each token request's outcome to the log and the metrics."""
 
     async def answer(request: Request) -> Response:
         reply = await handler(request)
@@ -182,14 +182,17 @@ def _media_type(request: Request) -> str:
 
 
 def _repeated(fields: FormData | QueryParams) -> str | None:
-    """Return a parameter that is named more than once, which OAuth forbids."""
+    """Return a parameter that occurs more than once, which OAuth forbids, or None."""
     names = [name for name, _ in fields.multi_items()]
     return next((name for name in names if names.count(name) > 1), None)
 
 
 def _too_many() -> Response:
     return _refusal(
-        429, "temporarily_unavailable", "Too many requests. Wait, then go on.", {"Retry-After": "10"}
+        429,
+        "temporarily_unavailable",
+        "Too many requests. Wait a moment, then continue.",
+        {"Retry-After": "10"},
     )
 
 

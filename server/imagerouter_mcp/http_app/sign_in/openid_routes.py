@@ -1,9 +1,9 @@
 """Send a person's browser to the OpenID provider, and let the person in when it comes back.
 
-`state` names the sign-in, and a cookie of its own proves that the browser is the one that began it. So nobody
-can have a browser come back as somebody else (login CSRF): the attacker's `state` lacks its cookie in the
-victim's browser. The cookie is HttpOnly, counts once, and is SameSite=Lax, which browsers send on the
-provider's redirect, but with no form or script of another site.
+`state` names the sign-in, and its own cookie proves that the browser is the one that started it. This stops
+an attacker from signing a victim's browser in as somebody else (login CSRF): the victim's browser lacks the
+cookie that belongs to the attacker's `state`. The cookie is HttpOnly, works once, and is SameSite=Lax:
+browsers send it on the provider's redirect, but not with forms or scripts of other sites.
 """
 
 from anyio import to_thread
@@ -27,12 +27,12 @@ _SEE_OTHER = 303
 
 
 class OpenIdRoutes:
-    """The two routes of signing in at a provider.
+    """The two routes for signing in with a provider.
 
     Args:
         provider: The provider.
-        sign_ins: Those that go on there.
-        people: Who there is.
+        sign_ins: Stores the sign-ins in progress there.
+        people: The register of people.
         persons: Signs browsers in.
         cookies: Binds sign-ins to browsers.
     """
@@ -91,7 +91,7 @@ class OpenIdRoutes:
             return notice_page(
                 403,
                 f"{name} did not sign you in",
-                f"This is what went wrong: {error}. Begin again in your app.",
+                f"The reason: {error}. Start again in your app.",
             )
         known_as = one_line(
             verified_address(claims) or vouched_name(claims) or claims["sub"], LONGEST_SUBJECT
@@ -99,9 +99,9 @@ class OpenIdRoutes:
         if not self._provider.lets_in(claims):
             return notice_page(
                 403,
-                "You are not let in here",
-                f"{name} knows you as {known_as}, and whoever runs this server has not let that account in. "
-                "Ask them, or sign in with another account.",
+                "You have no access here",
+                f"{name} knows you as {known_as}. Whoever runs this server has not given that account "
+                "access: ask them, or sign in with another account.",
             )
         person = await to_thread.run_sync(
             self._people.vouched_for, claims["iss"], claims["sub"], vouched_name(claims)
@@ -109,7 +109,7 @@ class OpenIdRoutes:
         if person is None:
             return notice_page(
                 403,
-                "You are no longer let in here",
+                "You no longer have access here",
                 f"Whoever runs this server has blocked {known_as}. Ask them.",
             )
         return await self._persons.let_in(request, person.id, handle)
@@ -118,6 +118,6 @@ class OpenIdRoutes:
         return notice_page(
             503,
             f"{self._provider.name} cannot be reached",
-            f"This server cannot sign you in there: {error}. Try again in a minute. If it stays so, tell "
+            f"This server cannot sign you in there: {error}. Try again in a minute. If this continues, tell "
             "whoever runs this server.",
         )

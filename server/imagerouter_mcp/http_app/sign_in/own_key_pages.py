@@ -1,6 +1,6 @@
-"""Serve the page where people store, replace or remove an ImageRouter key of their own.
+"""Serve the page where people store, replace or remove their own ImageRouter key.
 
-It comes before the page of consent for whoever has no usable key, and anybody who is signed in can open it.
+People without a usable key see it before the consent page. Anyone who is signed in can open it.
 """
 
 from collections.abc import Callable
@@ -23,21 +23,21 @@ from imagerouter_mcp.people.person import API_KEY_PAGE
 from imagerouter_mcp.settings import KEYS_PAGE, key_complaint
 
 KEYS_PER_SECOND = 0.5
-"""Keys per second that one network may try; five at once."""
+"""Keys per second that one network may try, with bursts of five."""
 _LONGEST = 4096
 _SEE_OTHER = 303
 _LATER = "later"
 
 
 class Visits(Protocol):
-    """Recognises whoever opens a page."""
+    """Recognises who opens a page."""
 
     async def person(self, request: Request, /) -> tuple[str, str] | None:
-        """Return id and name of the person who is signed in, or None."""
+        """Return the id and name of the signed-in person, or None."""
         ...
 
     async def is_from_our_page(self, request: Request, /) -> bool:
-        """Return whether a form may come from our own page."""
+        """Return whether a form can have come from our own page."""
         ...
 
 
@@ -46,7 +46,7 @@ class OwnKeyPages:
 
     Args:
         stored: Stores the keys.
-        keys: Returns the keys in use, which check new ones.
+        keys: Returns the keys in use, which can check a new one.
         required: Whether people must pay with their own keys.
     """
 
@@ -68,7 +68,7 @@ class OwnKeyPages:
 
         async def change(request: Request) -> Response:
             if not await visits.is_from_our_page(request):
-                return notice_page(403, "This did not come from our page", "Begin again in your app.")
+                return notice_page(403, "This did not come from our page", "Start again in your app.")
             form = await request.form()
             handle = str(form.get("request", ""))
             person = await visits.person(request)
@@ -85,7 +85,7 @@ class OwnKeyPages:
         ]
 
     async def ask(self, request: Request, person: str, handle: str) -> Response | None:
-        """Return the page's address, if a person must be asked for a key before they allow an app."""
+        """Redirect to this page if the person must be asked for a key before they allow an app."""
         if request.query_params.get("key") == _LATER and not self._required:
             return None
         stored = await to_thread.run_sync(self._stored.find, person)
@@ -118,7 +118,7 @@ class OwnKeyPages:
             required=shown_if(self._required),
             stored=shown_if(stored),
             state=_state(stored),
-            skip="Go on without a change" if stored else "Go on without a key",
+            skip="Keep it as it is" if stored else "Continue without a key",
             button="Replace the key" if stored else "Store the key",
             handle=handle,
             complaint=complaint,
@@ -132,9 +132,11 @@ def _state(stored: StoredKey | None) -> str:
     if stored is None:
         return ""
     if stored.key is None:
-        return "Your key cannot be decrypted any more. Store it again."
+        return "Your key can no longer be decrypted. Store it again."
     if stored.refused:
-        return f"ImageRouter refused your key {ending(stored.key)}, so it is out of use. Store another."
+        return (
+            f"ImageRouter refused your key {ending(stored.key)}, so it is no longer used. Store another one."
+        )
     return f"Your key {ending(stored.key)} pays for your pictures."
 
 

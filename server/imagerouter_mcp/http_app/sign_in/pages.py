@@ -1,4 +1,4 @@
-"""Render the pages where people sign in and decide. Files are in `views/sign_in/`; texts are escaped."""
+"""Render the sign-in pages from the files in `views/sign_in/`, with escaped texts."""
 
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -14,8 +14,8 @@ from imagerouter_mcp.http_app.studio.static_page import PAGE_HEADERS
 from imagerouter_mcp.views.document import joined_sheet, short
 
 _FOLDER = "sign_in/"
-# There is no `form-action`: Chromium applies it to every redirect that follows a form, and hosts redirect on
-# from the address that they registered to others of their own, such as `claude://`.
+# There is no `form-action`: Chromium applies it to every redirect after a form, and hosts redirect from their
+# registered address to further ones of their own, such as `claude://`.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; frame-ancestors 'none'; "
     "base-uri 'none'"
@@ -23,7 +23,7 @@ _POLICY = (
 _HEADERS = {
     **PAGE_HEADERS,
     "Content-Security-Policy": _POLICY,
-    # Without a referrer, browsers would send forms of this very page with `Origin: null`.
+    # Without a referrer, browsers would send this page's own forms with `Origin: null`.
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
@@ -33,7 +33,7 @@ def page(file: str, /, status: int = 200, **texts: str) -> Response:
     """Return a page.
 
     Args:
-        file: Its name, without the ending.
+        file: The page's file name without its extension.
         status: The HTTP status.
         texts: Values for the file's placeholders.
     """
@@ -43,12 +43,12 @@ def page(file: str, /, status: int = 200, **texts: str) -> Response:
 
 
 def notice_page(status: int, title: str, sentence: str) -> Response:
-    """Return a page with a message only."""
+    """Return a page that only shows a message."""
     return page("notice", status, title=title, sentence=sentence)
 
 
 def shown_if(condition: object) -> str:
-    """Return the attribute of a part that is shown on a condition."""
+    """Return the attribute that hides a part unless the condition holds."""
     return "" if condition else "hidden"
 
 
@@ -58,7 +58,7 @@ def _template(name: str) -> Template:
 
 
 def file_routes() -> list[Route]:
-    """Return the routes of what the pages consist of beside their text."""
+    """Return the routes of the pages' style sheet and script."""
     return [
         Route(STYLE, _file(joined_sheet, "sign_in.css", "text/css"), methods=["GET"]),
         Route(SCRIPT, _file(short, "invitation.js", "text/javascript"), methods=["GET"]),

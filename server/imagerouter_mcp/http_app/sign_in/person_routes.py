@@ -26,12 +26,12 @@ from imagerouter_mcp.sign_in.client_documents import is_document_address
 from imagerouter_mcp.sign_in.sign_in import SignIn
 
 CODES_PER_SECOND = 0.5
-"""Codes of invitations that one network may try; five at once."""
+"""Invitation codes per second that one network may try, with bursts of five."""
 LONGEST_NAME = 60
 _SEE_OTHER = 303
 _FORM = "application/x-www-form-urlencoded"
 NameOf = Callable[[str], Awaitable[str | None]]
-"""Returns the name of the person with an id, or None if there is no such person any more."""
+"""Returns a person's name by id, or None if that person no longer exists."""
 
 
 class PersonRoutes:
@@ -42,9 +42,9 @@ class PersonRoutes:
         server: Knows the clients.
         issuer: The server's own origin.
         cookies: Binds requests to browsers, and browsers to people.
-        name_of: Names people.
-        provider: What people call the provider at which they can sign in too; None if there is none.
-        own_keys: Asks people for ImageRouter keys of their own; None where the operator pays for all.
+        name_of: Finds people's names.
+        provider: Name of the provider that people can sign in with, or None.
+        own_keys: Asks people for their own ImageRouter keys; None where the operator pays for everyone.
     """
 
     def __init__(
@@ -77,14 +77,14 @@ class PersonRoutes:
         ]
 
     async def person(self, request: Request) -> tuple[str, str] | None:
-        """Return id and name of the person who is signed in with a browser, or None."""
+        """Return the id and name of the person signed in with this browser, or None."""
         secret = self._cookies.signed_in(request)
         person = await to_thread.run_sync(self._sign_in.browsers.find, secret) if secret else None
         name = await self._name_of(person) if person else None
         return (person, name) if person and name is not None else None
 
     async def let_in(self, request: Request, person: str, handle: str) -> Response:
-        """Sign a browser in, and go on with the request that it brought, if any."""
+        """Sign a browser in, and continue with the request that it sent, if any."""
         before = self._cookies.signed_in(request)
         if before:
             await to_thread.run_sync(self._sign_in.browsers.sign_out, before)
@@ -118,10 +118,10 @@ class PersonRoutes:
         return await self._decided(request, handle, person[0] if form.get("decision") == "allow" else None)
 
     async def _decided(self, request: Request, handle: str, allowed_by: str | None) -> Response:
-        """Answer a client, once.
+        """Tell the client what the person decided; each request is answered once.
 
         Args:
-            request: The browser's.
+            request: The browser's request.
             handle: The handle of the client's request.
             allowed_by: The id of the person who allows it; None if it is refused.
         """
@@ -164,7 +164,8 @@ class PersonRoutes:
         if person is None or await self._name_of(person) is None:
             return self._sign_in_page(
                 handle,
-                "This code does not hold: it is incomplete, too old, or was used. Ask for a new invitation.",
+                "This code does not work: it is incomplete, expired or already used. "
+                "Ask for a new invitation.",
                 403,
             )
         return await self.let_in(request, person, handle)
@@ -181,13 +182,13 @@ class PersonRoutes:
     def _sign_in_page(
         self, handle: str, complaint: str = "", status: int = 200, *, opened: bool = False
     ) -> Response:
-        """Return the page where people sign in.
+        """Return the sign-in page.
 
         Args:
-            handle: That of the request to go on with, if any.
-            complaint: What is wrong with the code of an invitation that was entered.
+            handle: Handle of the request to continue with, if any.
+            complaint: What is wrong with the invitation code that was entered.
             status: The HTTP status.
-            opened: Whether the person comes with an invitation.
+            opened: Whether the person arrived with an invitation link.
         """
         with_code = opened or bool(complaint) or self._provider is None
         return page(
@@ -206,7 +207,7 @@ class PersonRoutes:
         return RedirectResponse(_with_request(CONSENT if handle else SIGN_IN_PAGE, handle), _SEE_OTHER)
 
     async def is_from_our_page(self, request: Request) -> bool:
-        """Return whether a form can come from our own page, as browsers tell."""
+        """Return whether a form can have come from our own page, by the browser's headers."""
         sites, origins = request.headers.getlist("sec-fetch-site"), request.headers.getlist("origin")
         sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         return (
@@ -246,12 +247,12 @@ def over() -> Response:
     """Return the page for a sign-in that is unknown, expired or already decided."""
     return notice_page(
         400,
-        "This sign-in is over",
-        "It was decided already, is more than a quarter of an hour old, or began in another browser. "
-        "Begin again in your app.",
+        "This sign-in has ended",
+        "It is already decided, more than 15 minutes old, or was started in another browser. "
+        "Start again in your app.",
     )
 
 
 def not_from_our_page() -> Response:
     """Return the answer to a form that cannot have come from our own page."""
-    return notice_page(403, "This did not come from our page", "Begin again in your app.")
+    return notice_page(403, "This did not come from our page", "Start again in your app.")

@@ -38,7 +38,7 @@ LONGEST_METADATA = 16_000
 
 
 SecretOf = Callable[[str], str]
-"""Derives a client's secret from its id, so that none has to be stored."""
+"""Derives a client's secret from its id, so that no secret has to be stored."""
 
 
 class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken, AccessToken]):
@@ -48,8 +48,8 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
         sign_in: The stores.
         resource: The address of our MCP endpoint; tokens are issued for no other.
         secret_of: Derives a client's secret from its id.
-        asked: What the one request to come is kept as; None if it is none for a person to decide.
-        by_own_page: Whether our own page sends that request.
+        asked: Handle and browser secret for the next authorization request; None if nobody is asked.
+        by_own_page: Whether our own page sent that request.
     """
 
     def __init__(
@@ -68,13 +68,13 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
         self._by_own_page = by_own_page
 
     def asking(self, asked: Asked, *, by_own_page: bool) -> "AuthorizationServer":
-        """Return the same for one request for which a person is asked, unless our own page sends it."""
+        """Return a copy for one authorization request; a person decides it unless our own page sent it."""
         return AuthorizationServer(
             self._sign_in, self._resource, self._secret_of, asked, by_own_page=by_own_page
         )
 
     async def described_client(self, client_id: str) -> RegisteredClient:
-        """Return the client whose id is the address of a document.
+        """Return the client whose id is a document's address.
 
         Raises:
             DocumentError: The document cannot be used.
@@ -133,7 +133,7 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
         if self._asked is None:
             raise AuthorizeError("server_error", "No browser is known for this request.")
         if params.resource is not None and not is_same_resource(params.resource, self._resource):
-            raise AuthorizeError("invalid_target", f"Tokens are given for {self._resource} only.")
+            raise AuthorizeError("invalid_target", f"Tokens are issued for {self._resource} only.")
         if not _CHALLENGE.fullmatch(params.code_challenge):
             raise AuthorizeError("invalid_request", "code_challenge must be a SHA-256 in base64url.")
         if len(params.state or "") > LONGEST_STATE:
@@ -204,10 +204,12 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
         """Exchange a refresh token for a successor and an access token.
 
         Raises:
-            TokenError: It ended in between, or the access token would lack the scope that tools need.
+            TokenError: It has ended meanwhile, or the access token would lack the scope that the tools need.
         """
         if SCOPE not in scopes:
-            raise TokenError("invalid_scope", f"Without the scope {SCOPE} a token is for nothing.")
+            raise TokenError(
+                "invalid_scope", f"A token without the scope {SCOPE} cannot be used for anything here."
+            )
         tokens = await to_thread.run_sync(
             self._sign_in.grants.exchange_refresh, refresh_token.token, client.client_id, tuple(scopes)
         )
@@ -224,7 +226,7 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
 
     async def _given(self, client: OAuthClientInformationFull, tokens: Tokens | None) -> OAuthToken:
         if tokens is None:
-            raise TokenError("invalid_grant", "It was used already. Sign in again.")
+            raise TokenError("invalid_grant", "It has already been used. Sign in again.")
         await to_thread.run_sync(self._sign_in.clients.note_use, client.client_id)
         return OAuthToken(
             access_token=tokens.access,
@@ -235,12 +237,12 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
 
 
 def consent_address(asked: Asked) -> str:
-    """Return where a person decides about a request."""
+    """Return the address of the page where a person decides a request."""
     return f"{CONSENT}?request={asked.handle}"
 
 
 def is_same_resource(asked: str, ours: str) -> bool:
-    """Return whether a resource that a client names is ours; some add a slash to its end."""
+    """Return whether a client's resource is ours; some clients append a slash."""
     return asked.removesuffix("/") == ours
 
 

@@ -22,11 +22,11 @@ _JWT_DOTS = 2
 
 
 def recognition(apps: Apps, origin: str) -> Recognition:
-    """Return how requests are recognised: by an access token, or by a token that the operator gave.
+    """Return the recognition of requests by an access token, or by a token from the operator.
 
     Args:
-        apps: Know the people.
-        origin: The server's own.
+        apps: The people's Apps.
+        origin: The server's own origin.
     """
     shared = apps.operator.shared
     if apps.settings.jwt_issuer and shared.issuer and shared.people:
@@ -58,7 +58,7 @@ def _by_company_token(
             claims = await tokens.claims(token)
         except IssuerUnavailableError as error:
             told = (
-                f"Nobody can be recognised, because {issuer.host} cannot be asked for its keys: {error}. "
+                f"You cannot be recognised now, because {issuer.host}'s keys cannot be fetched: {error}. "
                 "Nothing was sent. Try again in a minute."
             )
             raise NotRecognisedError(

@@ -20,14 +20,14 @@ _NEVER = frozenset(
         *("vbscript", "view-source", "ws", "wss"),
     )
 )
-"""Schemes that a browser or a phone acts on itself, so none is a program's own."""
+"""Schemes that a browser or phone handles itself, so they belong to no program."""
 
 
 class RegisteredClient(OAuthClientInformationFull):
     """A client that registered itself, or that a document describes."""
 
     def validate_redirect_uri(self, redirect_uri: AnyUrl | None) -> AnyUrl:
-        """Return where the answer goes: exactly where the client registered, on any port of loopback.
+        """Return the redirect URI if the client registered it; on loopback any port will do.
 
         Raises:
             InvalidRedirectUriError: The client did not register it.
@@ -40,10 +40,10 @@ class RegisteredClient(OAuthClientInformationFull):
         raise InvalidRedirectUriError("redirect_uri is not one that this client registered")
 
     def validate_scope(self, requested_scope: str | None) -> list[str]:
-        """Return the scopes that a client gets: always `SCOPE`, and no unknown ones (RFC 6749, section 3.3).
+        """Return the scopes to grant: always `SCOPE`, and never unknown ones (RFC 6749, section 3.3).
 
         Raises:
-            InvalidScopeError: It asks for unknown ones only.
+            InvalidScopeError: It asks only for unknown scopes.
         """
         requested = (requested_scope or SCOPE).split()
         if requested and not set(requested) & set(SCOPES):
@@ -55,14 +55,14 @@ class StudioPage(RegisteredClient):
     """The studio's own page, a client that need not register."""
 
     def validate_redirect_uri(self, redirect_uri: AnyUrl | None) -> AnyUrl:
-        """Return the page's address. On loopback, no other port will do: people are not asked about this one.
+        """Return the page's address. Unlike others, it must match even the port, since people are not asked.
 
         Raises:
             InvalidRedirectUriError: The answer would go elsewhere.
         """
         if redirect_uri in (self.redirect_uris or ()):
             return super().validate_redirect_uri(redirect_uri)
-        raise InvalidRedirectUriError("the studio is answered at its own page only")
+        raise InvalidRedirectUriError("the studio may be redirected to its own page only")
 
 
 def studio_page(issuer: str) -> StudioPage:
@@ -83,7 +83,7 @@ def from_document(document: dict[str, Any]) -> RegisteredClient:
     """Return the client that a document describes, always as a public client.
 
     Raises:
-        ValueError: Its client cannot sign in here; the reason is the end of a sentence.
+        ValueError: The client cannot sign in here; the message ends a sentence.
     """
     fields = {
         name: document.get(name) for name in ("client_id", "client_name", "client_uri", "redirect_uris")
@@ -105,12 +105,12 @@ def redirects_complaint(client: OAuthClientInformationFull) -> str | None:
 
 
 def is_loopback_redirect(uri: str) -> bool:
-    """Return whether an answer goes to a program on the person's own machine."""
+    """Return whether a redirect leads to a program on the person's own machine."""
     return _is_loopback(urlsplit(uri))
 
 
 def with_parameters(uri: str, **parameters: str | None) -> str:
-    """Add parameters to a redirect URI, which keeps its own."""
+    """Add parameters to a redirect URI, keeping those it has."""
     given = {name: value for name, value in parameters.items() if value is not None}
     return f"{uri}{'&' if '?' in uri else '?'}{urlencode(given)}"
 
@@ -131,7 +131,7 @@ def _complaint(uri: str) -> str | None:
 
 
 def _same(registered: str, asked: str) -> bool:
-    """Compare redirect URIs as RFC 8252 requires: exactly, except for the port of loopback."""
+    """Compare redirect URIs exactly, except for a loopback port (RFC 8252)."""
     known, wanted = urlsplit(registered), urlsplit(asked)
     if not (_is_loopback(known) and _is_loopback(wanted)):
         return registered == asked

@@ -1,4 +1,4 @@
-"""Serve the paths of sign-in, before the check for tokens: their clients have none yet."""
+"""Serve the sign-in paths ahead of the token check, since clients have no token yet."""
 
 from mcp.server.transport_security import RequestBodyLimitMiddleware
 from starlette.middleware.cors import CORSMiddleware
@@ -24,15 +24,15 @@ from imagerouter_mcp.sign_in.openid import OpenIdProvider
 
 MOST_BODY_BYTES = 64 * 1024
 PAGES_PER_SECOND = 10.0
-"""That one network may open; a hundred at once."""
+"""Pages per second that one network may open, with bursts of a hundred."""
 
 
 class SignInApp:
     """Serves sign-in, and passes everything else on.
 
     Args:
-        app: What serves everything else.
-        routes: Those of sign-in.
+        app: Serves everything else.
+        routes: The sign-in routes.
     """
 
     def __init__(self, app: ASGIApp, routes: list[Route]) -> None:
@@ -54,7 +54,7 @@ class SignInApp:
             await self._for_clients(scope, receive, send)
         elif self._pages.refuses(Request(scope)):
             refusal = error_response(
-                429, "Too many pages were opened. Wait, then go on.", {"Retry-After": "10"}
+                429, "Too many requests. Wait a moment, then continue.", {"Retry-After": "10"}
             )
             await refusal(scope, receive, send)
         else:
@@ -62,12 +62,12 @@ class SignInApp:
 
 
 def with_sign_in(app: ASGIApp, apps: Apps, links: Links) -> SignInApp:
-    """Return an application that serves sign-in beside what another one serves.
+    """Return an application that serves sign-in in front of another one.
 
     Args:
-        app: The other one.
-        apps: Know the people.
-        links: Know the server's own origin, and the secret from which those of clients are made.
+        app: The other application.
+        apps: The people's Apps.
+        links: Holds the server's own origin and the secret that clients' secrets are derived from.
     """
     settings = apps.settings
     if settings.jwt_issuer:

@@ -1,4 +1,4 @@
-/** Put the code of an invitation's link into the form. It stands behind `#`, so no server and no log sees it. */
+/** Copy the code from an invitation link into the form. The code follows `#`, so no server or log sees it. */
 const code = decodeURIComponent(location.hash.slice(1));
 if (code) {
   document.getElementById("code").value = code;
