@@ -95,7 +95,7 @@ class Shared(_Configured):
         """How several people sign in."""
         from imagerouter_mcp.sign_in.sign_in import open_sign_in
 
-        return open_sign_in(self.settings, lambda: self._document_fetcher)
+        return open_sign_in(self.settings, lambda: self._document_fetcher, self.postgres)
 
     @cached_property
     def _document_fetcher(self) -> "Fetcher":

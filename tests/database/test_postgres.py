@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -29,16 +30,21 @@ from imagerouter_mcp.gallery.postgres_tables import EVERYBODY
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.spent_by_all import committed_by_all
 from imagerouter_mcp.gallery.tables import SCHEMA
+from imagerouter_mcp.generation.allowance import Allowance
 from imagerouter_mcp.generation.calls.pace import Pace
 from imagerouter_mcp.money import Budget, Exceeded
 from imagerouter_mcp.people.api_keys import ApiKeys
 from imagerouter_mcp.people.people_tables import PEOPLE
+from imagerouter_mcp.people.person import Person
 from imagerouter_mcp.people.register import open_register
 from imagerouter_mcp.settings import Settings, load_settings
-from support.postgres import ROLE, SUPERUSER, Cluster, Galleries
+from support.pooler import pooler_program, running_pooler
+from support.postgres import LEASE_SECONDS, ROLE, SUPERUSER, Cluster, Galleries
 
 TABLES = ("generations", "images", "journal", "deleted", "spent", "changes")
 SHORT_SECONDS = 0.4
+SPENDERS = 24
+"""More than there are connections."""
 RESULT = Metadata(prompt="a fox", model="vendor/model", cost_usd=Decimal("0.01"))
 
 
@@ -379,3 +385,33 @@ def test_peoples_own_api_keys_are_there_for_every_server_and_bound_to_their_peop
         two.remove(ben)
         assert keys.unreadable() == (0, 0)
         two.remove(anna)
+
+
+def test_many_who_spend_at_once_do_not_keep_each_other_from_the_poolers_connections(
+    postgres: Cluster, tmp_path: Path
+) -> None:
+    program = pooler_program()
+    if program is None:
+        pytest.skip("a pooler before PostgreSQL: `make test-tools` installs PgBouncer")
+    url = postgres.new_database()
+    with ExitStack() as opened:
+        address = opened.enter_context(running_pooler(postgres, program, url)).address(url)
+        settings = Settings(database_url=SecretStr(address), data_dir=tmp_path, budget_usd=Decimal("0.05"))
+        servers = [opened.enter_context(closing(PostgresServer(address))) for _ in range(2)]
+        registers = [open_register(settings, server) for server in servers]
+        leases = [Leases(server, LEASE_SECONDS) for server in servers]
+        for lease in leases:
+            opened.callback(lease.release)
+        spending: list[Callable[[], Exceeded | None]] = []
+        for number in range(SPENDERS):
+            server, register = servers[number % 2], registers[number % 2]
+            database = PostgresDatabase(server, SCHEMA, f"p_{number}")
+            journal = Journal(database, leases[number % 2])
+            (handle,), _ = journal.begin(f"call {number}", [("a fox", "vendor/model")], again=False)
+            person = Person(f"p_{number}", "operator", f"P{number}", f"P{number}")
+            allowance = Allowance(person, settings, journal, Ledger(database), register)
+            reservation = Reservation(handle=handle, model="vendor/model", usd=Decimal("0.01"), plan="{}")
+            spending.append(partial(allowance.reserve, [reservation]))
+        with ThreadPoolExecutor(SPENDERS) as threads:
+            ended = [each.result() for each in [threads.submit(spend) for spend in spending]]
+    assert sum(exceeded is None for exceeded in ended) == 5

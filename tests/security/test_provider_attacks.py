@@ -83,6 +83,7 @@ async def _refused(visitor: Visitor, address: str) -> str:
 
 
 ID_TOKENS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("half a surrogate pair as nonce", {"token": {"nonce": "\ud800"}}),
     ("no signature", {"signature": "none"}),
     ("the public key as the secret of HS256", {"signature": "hmac"}),
     ("a stranger's signature", {"signature": "stranger"}),
@@ -160,6 +161,7 @@ DESCRIPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("has its keys in a file", {"jwks_uri": "file:///etc/passwd"}),
     ("sends browsers to a script", {"authorization_endpoint": "javascript:alert(1)"}),
     ("sends browsers to http elsewhere", {"authorization_endpoint": "http://evil.example/"}),
+    ("sends browsers to an address of two lines", {"authorization_endpoint": "https://a.example/\r\nX: y"}),
 )
 
 
@@ -173,6 +175,14 @@ async def test_what_a_provider_says_of_itself_leads_nowhere_else(
         answer = await victim.http.post("/sign-in/openid", data={"request": ""})
         assert answer.status_code == 500, tried
         row(LOGIN, f"a provider that {tried}", "500, a page: Corp cannot sign you in here")
+    for methods in (5, "none"):
+        provider.told(metadata={"token_endpoint_auth_methods_supported": methods})
+        assert (await victim.http.get(provider.authorize(await victim.begin()))).status_code < 500
+        row(
+            LOGIN,
+            f"a provider that takes secrets in the way {methods!r}",
+            "the sign-in goes on, or is refused",
+        )
     provider.told()
     assert await victim.begin()
 

@@ -98,6 +98,8 @@ class PostgresServer:
         self._url = url
         self._pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]] | None = None
         self._lock = threading.Lock()
+        self._of_thread = threading.local()
+        """`connection`: on which this thread is writing what belongs to all people."""
         self._migrated: set[str] = set()
 
     @property
@@ -153,6 +155,35 @@ class PostgresServer:
         except (psycopg.Error, PoolTimeout) as error:
             _explain(self.name, error)
 
+    @contextmanager
+    def transaction_of(
+        self, person: str, *, reading: bool = False
+    ) -> Generator[psycopg.Connection[tuple[Any, ...]]]:
+        """Run a block in a transaction that is for one person.
+
+        While this thread writes what belongs to all people, it is part of that transaction: no second
+        connection can be had when others, who wait for that transaction to end, have taken them all.
+
+        Args:
+            person: Whose; "" for what belongs to all people.
+            reading: Whether it only reads, and sees one state of the database.
+
+        Raises:
+            ConfigurationError: The database cannot be reached or used.
+        """
+        outer = getattr(self._of_thread, "connection", None)
+        if person and outer:
+            yield outer
+            return
+        with self.transaction(reading=reading) as connection:
+            if not person and not reading:
+                self._of_thread.connection = connection
+            try:
+                yield connection
+            finally:
+                if not person and not reading:
+                    self._of_thread.connection = None
+
     def _opened(self) -> ConnectionPool[psycopg.Connection[tuple[Any, ...]]]:
         with self._lock:
             if self._pool is None:
@@ -199,6 +230,7 @@ class PostgresDatabase:
         self._alone = alone
         self._schema = schema
         self._person = person
+        self._turn = threading.Lock()
 
     def close(self) -> None:
         """Close the server's connections, unless others use them. The next transaction opens them again."""
@@ -213,7 +245,7 @@ class PostgresDatabase:
             ConfigurationError: The database cannot be reached or used.
         """
         self._server.prepare(self._schema)
-        with self._server.transaction(reading=True) as connection:
+        with self._server.transaction_of(self._person, reading=True) as connection:
             connection.execute("SELECT set_config('imagerouter.person', $1, true)", [self._person])
             yield _Statements(connection)
 
@@ -225,9 +257,17 @@ class PostgresDatabase:
             ConfigurationError: The database cannot be reached or used.
         """
         self._server.prepare(self._schema)
-        with self._server.transaction() as connection:
-            connection.execute(_BEFORE_WRITING, [self._person, f"{self._schema.name} {self._person}"])
-            yield _Statements(connection)
+        # One at a time here, so that a process has no more than one connection that waits for a lock.
+        if not self._turn.acquire(timeout=_LOCK_SECONDS):
+            raise ConfigurationError(
+                f"The database {self._server.name} is locked by other calls.", "Try again in a minute."
+            )
+        try:
+            with self._server.transaction_of(self._person) as connection:
+                connection.execute(_BEFORE_WRITING, [self._person, f"{self._schema.name} {self._person}"])
+                yield _Statements(connection)
+        finally:
+            self._turn.release()
 
 
 _BEFORE_WRITING = f"""

@@ -228,7 +228,7 @@ class Issuer:
     def _checked(self, metadata: dict[str, Any], name: str) -> str:
         url = metadata.get(name)
         safe = ("https://", f"http://{self.host}/") if self.url.startswith("http://") else ("https://",)
-        if not isinstance(url, str) or not url.startswith(safe):
+        if not isinstance(url, str) or not url.startswith(safe) or not url.isprintable():
             raise IssuerSettingsError(f"its {name} is not an https address")
         return url
 

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
@@ -93,7 +93,9 @@ class OpenIdProvider:
             raise _refusal(answer.get("error", "no code"), "")
         tokens = await self._tokens(metadata, asked, answer["code"])
         claims = await self.issuer.verify(str(tokens.get("id_token", "")), self._client)
-        if not hmac.compare_digest(str(claims.get("nonce")).encode(), _derived(asked, "nonce").encode()):
+        if not hmac.compare_digest(
+            str(claims.get("nonce")).encode(errors="replace"), _derived(asked, "nonce").encode()
+        ):
             raise TokenRefusedError("its token is for another sign-in")
         if claims.get("azp", self._client) != self._client:
             raise TokenRefusedError("its token is for another program")
@@ -111,7 +113,7 @@ class OpenIdProvider:
         metadata = await self.issuer.metadata()
         await self.issuer.endpoint("authorization_endpoint")
         signed = metadata.get("id_token_signing_alg_values_supported", ALGORITHMS)
-        if not set(signed).intersection(ALGORITHMS):
+        if not isinstance(signed, Sequence) or not any(each in signed for each in ALGORITHMS):
             raise IssuerSettingsError("it signs its tokens with no key pair")
         with suppress(TokenRefusedError):
             await self._tokens(metadata, Asked(), new_secret())
@@ -130,8 +132,10 @@ class OpenIdProvider:
         }
         headers = dict[str, str]()
         if self._secret:
-            methods = metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-            if "client_secret_basic" in methods:
+            methods = metadata.get("token_endpoint_auth_methods_supported")
+            if (
+                not isinstance(methods, list) or "client_secret_basic" in methods
+            ):  # what holds if it says nothing
                 named = f"{quote_plus(self._client)}:{quote_plus(self._secret)}"
                 headers["Authorization"] = f"Basic {base64.b64encode(named.encode()).decode()}"
             else:
@@ -146,10 +150,10 @@ class OpenIdProvider:
         self, metadata: dict[str, Any], claims: dict[str, Any], token: str
     ) -> dict[str, Any]:
         """Add the claims of the userinfo endpoint, if the ID token's alone do not let a person in."""
-        endpoint = metadata.get("userinfo_endpoint")
         is_complete = self.lets_in(claims) and vouched_name(claims)
-        if is_complete or not (isinstance(endpoint, str) and token):
+        if is_complete or not (metadata.get("userinfo_endpoint") and token):
             return claims
+        endpoint = await self.issuer.endpoint("userinfo_endpoint")
         status, further = await self.issuer.ask(endpoint, headers={"Authorization": f"Bearer {token}"})
         if status != HTTPStatus.OK or further.get("sub") != claims["sub"]:
             return claims
