@@ -150,8 +150,8 @@ async def test_everything_is_there_afterwards_and_nothing_is_gone_at_the_source(
         entries = before.journal.unfinished(100)
     status, said = await to_thread.run_sync(move.run)
     assert status == 0, said
-    assert "local: 3 generations" in said
-    assert "Anna: 2 generations" in said
+    assert "local: copied 5 pictures and videos, the course of" in said
+    assert "Anna: copied 2 pictures and videos. The object store has 2 files of them, 100 kB." in said
 
     async with open_app(move.target) as after:
         assert contents(after) == files
@@ -220,7 +220,7 @@ def test_damaged_rows_are_named_and_do_not_stop_the_others(
                 connection.execute(f"UPDATE generations SET {column} = ? WHERE prompt = ?", (value, tried))  # noqa: S608 - our own words
         done = transfer_gallery(source, target, KeptFiles(tmp_path))
     assert done
-    assert sum("A row of generations" in sentence for sentence in done.left) == len(DAMAGED)
+    assert sum("The record of a result is damaged" in sentence for sentence in done.left) == len(DAMAGED)
     assert [record.prompt for record in Gallery(target).list(None, 10)] == ["whole"]
 
 
@@ -234,7 +234,7 @@ def test_what_it_cannot_take_is_named_and_the_rest_is_taken(settings: Settings, 
     status, said = move.run()
     assert status == 1
     assert f"The file of {first.images[0].handle} is not at" in said
-    assert "A row of deleted is damaged and was left out: 'img_1'" in said
+    assert "The trace of a deletion is damaged and was left out: 'img_1'" in said
     with opened(move.target) as app:
         assert app.gallery.count() == 2
         assert list(contents(app)) == [second.images[0].handle]

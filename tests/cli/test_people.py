@@ -3,12 +3,15 @@
 import json
 import os
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
 
+from imagerouter_mcp.gallery.days import today
+from imagerouter_mcp.gallery.entries import Metadata, StoredImage
 from imagerouter_mcp.people.register import NameNotUsableError, open_register
 from imagerouter_mcp.sandbox.service.accounts import UNKNOWN_KEY
 from imagerouter_mcp.settings import Settings
@@ -100,6 +103,39 @@ async def test_whoever_a_provider_vouched_for_stays_out_after_they_are_removed_u
         assert (await people(team, "allow", "Ann"))[0] == 1
 
 
+async def test_what_a_removed_person_spent_stays_in_the_sums_and_their_copy_where_it_is_told(
+    team: Settings, tmp_path: Path
+) -> None:
+    copy, up = tmp_path / "copy", Path(*[".."] * (len(Path.cwd().parts) - 1))
+    relative = str(up / copy.relative_to("/"))
+    with closing(open_register(team)) as register:
+        anna = register.add("operator", "Anna", "Anna")
+        async with open_app(team.for_person(anna.id)) as app:
+            metadata = Metadata(prompt="A fox", model="test/paid", cost_usd=Decimal("0.04"))
+            app.gallery.add(metadata, [StoredImage(url="https://x")])
+        status, told = await people(team, "remove", "Anna", "--yes", "--export", relative)
+        assert (status, f"A copy is in {copy}." in told) == (0, True), told
+        assert (await people(team, "spending"))[1].splitlines() == [
+            "local: $0.00 today, $0.00 this month",
+            "People since removed: $0.04 today, by the operator's key",
+            "All: $0.04 today, $0.04 this month",
+            "Paid by the operator's key: $0.04 today, of $20.00",
+        ]
+        with register.committing("p_of_somebody_else", today()) as committed:
+            assert committed.by_others() == Decimal("0.04"), "as the budget counts"
+
+
+def test_a_name_that_an_earlier_version_stored_is_found(team: Settings) -> None:
+    wide = "\N{FULLWIDTH LATIN CAPITAL LETTER J}osé"
+    with closing(open_register(team)) as register:
+        jose = register.add("operator", wide, wide)
+        with register.database.writing() as connection:
+            connection.execute("UPDATE people SET folded_name = ?", (wide.casefold(),))
+        assert register.named(wide) == register.named("jose\N{COMBINING ACUTE ACCENT}") == jose
+        with pytest.raises(NameNotUsableError):
+            register.add("operator", "José", "José")
+
+
 async def test_whoever_a_provider_vouched_for_begins_nothing_while_they_are_removed(team: Settings) -> None:
     with closing(open_register(team)) as register:
         ann = register.vouched_for("https://id.example", "ann-1", "Ann")
@@ -129,7 +165,7 @@ async def test_whoever_is_removed_leaves_nothing_but_the_copy(team: Settings, tm
         status, told = await people(team, "remove", "Anna")
         assert (status, "--yes" in told) == (1, True)
         status, told = await people(team, "remove", "Anna", "--yes", "--export", str(tmp_path / "copy"))
-        assert (status, told) == (0, "Anna is removed, with 1 generation.\n")
+        assert (status, told) == (0, f"Anna is removed, with 1 generation. A copy is in {tmp_path}/copy.\n")
         assert (await anna.client.get("/studio/gallery")).status_code == 401
         async with httpx.AsyncClient(trust_env=False) as nobody:
             assert (await nobody.get(picture["download_url"])).status_code == 403

@@ -55,6 +55,8 @@ async def test_a_person_signs_in_at_the_provider_and_lets_an_app_in(
     consent = await visitor.http.get(asked.headers["location"])
     page = await visitor.http.get(consent.headers["location"])
     assert "Sign in with <bdi>Corp</bdi>" in page.text
+    assert '<p class="foot" >No account at <bdi>Corp</bdi>?' in page.text
+    assert '<p class="foot" hidden>No access' in page.text
     handle = httpx.URL(asked.headers["location"]).params["request"]
     back = await sign_in(visitor, provider, handle)
     assert back.headers["location"] == f"/consent?request={handle}"

@@ -98,20 +98,33 @@ def _move(local: App, person: Person) -> list[str]:
             later = untransferred(source, target)
             print(f"{person.name}: was moved before.")
             return (
-                [f"{person.name}: {later} generations were made after that, and were left."] if later else []
+                [f"{person.name}: {_counted(later, 'result was', 'results were')} made after that, and left."]
+                if later
+                else []
             )
         print(f"{person.name}: {_told(done, app)}")
         return [f"{person.name}: {sentence}" for sentence in done.left]
 
 
 def _told(done: Transferred, app: App) -> str:
-    counted = ", ".join(f"{count:,} {table}" for table, count in done.rows.items() if table != "spent")
-    files = (
-        f"{done.files:,} files ({file_size(done.bytes)})"
-        if app.files.objects
-        else "files stay in their folders"
-    )
-    return f"{counted}; {files}."
+    """Return what was copied, in an operator's words."""
+    pictures, requests, deleted = (done.rows[table] for table in ("images", "journal", "deleted"))
+    if not (pictures or requests or deleted):
+        return "has made nothing yet."
+    counted = [
+        _counted(pictures, "picture or video", "pictures and videos"),
+        f"the course of {_counted(requests, 'request', 'requests')}" if requests else "",
+        f"the trace of {_counted(deleted, 'deletion', 'deletions')}" if deleted else "",
+    ]
+    said = f"copied {', '.join(filter(None, counted))}."
+    if not app.files.objects:
+        return f"{said} The files stay in their folders."
+    stored = f", {file_size(done.bytes)}" if done.files else ""
+    return f"{said} The object store has {_counted(done.files, 'file', 'files')} of them{stored}."
+
+
+def _counted(number: int, one: str, several: str) -> str:
+    return f"{number:,} {one if number == 1 else several}"
 
 
 def _put_waiting(app: App) -> None:

@@ -25,7 +25,7 @@ from imagerouter_mcp.http_app.studio.opening_links import running_studio
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.people.person import LOCAL, Person, person_id
 from imagerouter_mcp.people.personal_limits import Limits
-from imagerouter_mcp.people.register import BY_OPERATOR, People, open_register
+from imagerouter_mcp.people.register import BY_OPERATOR, People, is_same_name, open_register
 from imagerouter_mcp.settings import Settings, expand
 from imagerouter_mcp.wiring import App, Shared, open_app
 
@@ -162,7 +162,7 @@ def _block(people: People, name: str) -> int:
 
 def _allow(people: People, named: str) -> int:
     blocked = people.blocked()
-    found = [each for each, name in blocked.items() if named in (each, name)]
+    found = [each for each, name in blocked.items() if named == each or is_same_name(named, name)]
     if len(found) != 1:
         raise ConfigurationError(
             f"{len(found)} people of this name are blocked." if found else "Nobody of this name is blocked.",
@@ -209,11 +209,14 @@ async def _spending(people: People, settings: Settings) -> int:
     everybody = [LOCAL, *(each for each, _ in people.everybody())]
     async with open_app(settings) as local:
         sums = await _committed(everybody, local)
+    removed = people.committed_by_removed(today())
     for person in everybody:
         spent, in_month = (dollars(each.get(person.id, Decimal())) for each in (sums.today, sums.month))
         print(f"{person.name}: {spent} today, {in_month} this month")
+    if removed:
+        print(f"People since removed: {dollars(removed)} today, by the operator's key")
     spent, in_month, by_operator = (
-        dollars(sum(each.values(), Decimal())) for each in (sums.today, sums.month, sums.by_operator)
+        dollars(sum(each.values(), removed)) for each in (sums.today, sums.month, sums.by_operator)
     )
     print(f"All: {spent} today, {in_month} this month")
     print(f"Paid by the operator's key: {by_operator} today, of {dollars(settings.budget_usd)}")
@@ -258,10 +261,12 @@ async def _app_of(person: Person, local: App) -> AsyncGenerator[App]:
 
 async def _remove(people: People, settings: Settings, name: str, *, export: str | None, yes: bool) -> int:
     person = people.named(name)
+    copy = expand(export).resolve() if export else None
     async with open_app(settings) as local, _app_of(person, local) as app:
+        local.shared.people = people
         own = app.settings
         made = await to_thread.run_sync(app.gallery.count)
-        if not yes and not _agreed(person, made, export):
+        if not yes and not _agreed(person, made, copy):
             print("Nothing was changed.")
             return 0
         comes_back = person.issuer != BY_OPERATOR
@@ -276,20 +281,21 @@ async def _remove(people: People, settings: Settings, name: str, *, export: str 
                 f"{person.name} is not let in any more, but calls of theirs are under way: {len(under_way)}.",
                 "Run this command again in a few minutes.",
             )
-        if export:
-            await to_thread.run_sync(_export, app, expand(export))
+        if copy:
+            await to_thread.run_sync(_export, app, copy)
+        await to_thread.run_sync(app.allowance.recount)  # what the budget counts of them from now on
         await to_thread.run_sync(_remove_objects, app)
         await to_thread.run_sync(app.deletion.forget_everything)
     people.remove(person)
     for folder in (own.output_dir, own.data_dir):
         _delete(folder)
-    print(f"{person.name} is removed, with {_counted(made)}.")
+    print(f"{person.name} is removed, with {_counted(made)}.{f' A copy is in {copy}.' if copy else ''}")
     if comes_back:
         print(f"They are blocked at {person.issuer} too; imagerouter-mcp people allow {person.id} ends that.")
     return 0
 
 
-def _agreed(person: Person, made: int, export: str | None) -> bool:
+def _agreed(person: Person, made: int, copy: Path | None) -> bool:
     """Ask the operator.
 
     Raises:
@@ -299,7 +305,7 @@ def _agreed(person: Person, made: int, export: str | None) -> bool:
         raise ConfigurationError(
             "Nothing was changed, because nobody can be asked here.", "Add --yes to do it without a question."
         )
-    kept = f" A copy goes to {export}." if export else " No copy is kept; --export FOLDER makes one."
+    kept = f" A copy goes to {copy}." if copy else " No copy is kept; --export FOLDER makes one."
     try:
         answer = input(f"Remove {person.name}, and delete {_counted(made)} for ever?{kept} [y/N] ")
     except EOFError:

@@ -31,6 +31,14 @@ TABLES = {
     "spent": "quarter, model, certain, own_key, micro_usd, results",
 }
 """Tables and columns that are copied unchanged, in this order; `images` follow `generations`."""
+_KINDS = {
+    "generations": "The record of a result",
+    "images": "The record of a picture or video",
+    "journal": "The course of a request",
+    "deleted": "The trace of a deletion",
+    "spent": "A sum of what was spent",
+}
+"""What a row of each table is to a person."""
 OF_ITS_DATABASE = {"id", "generation_id", "clock", "ended_uptime"}
 """Columns that are meaningful in one database only."""
 IMAGE = "handle, position, path, url, media_type, width, height, bytes, seconds, original_of, finishing"
@@ -162,7 +170,7 @@ def _readable(
         try:
             yield [_value(name, value) for name, value in zip(names, row, strict=True)]
         except (TypeError, ValueError, ArithmeticError, RecursionError):
-            done.left.append(f"A row of {table} is damaged and was left out: {str(row[0])[:40]!r}.")
+            done.left.append(f"{_KINDS[table]} is damaged and was left out: {str(row[0])[:40]!r}.")
 
 
 def _value(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever a damaged file has

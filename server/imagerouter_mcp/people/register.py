@@ -4,7 +4,7 @@ import hashlib
 import secrets
 import time
 import unicodedata
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -67,7 +67,7 @@ class People:
         with self._database.writing() as connection:
             if known := _one(connection, "id = ?", person.id):
                 return known
-            if _one(connection, "folded_name = ?", _folded(name)):
+            if _named(connection, name):
                 raise NameNotUsableError(
                     f"There is somebody called {person.name} already.", "Choose another name."
                 )
@@ -123,7 +123,7 @@ class People:
             ConfigurationError: There is nobody of this name.
         """
         with self._database.reading() as connection:
-            found = _one(connection, "folded_name = ?", _folded(name))
+            found = _named(connection, name)
         if found is None:
             raise ConfigurationError(
                 f"There is nobody called {name[:_LONGEST_NAME]!r}.",
@@ -193,6 +193,16 @@ class People:
         with self._database.writing() as connection:
             connection.execute("DELETE FROM people WHERE id = ?", (person.id,))
 
+    def committed_by_removed(self, day: date) -> Decimal:
+        """Return what the budget of a day still counts for people who were removed, in USD."""
+        with self._database.reading() as connection:
+            found = connection.execute(
+                "SELECT day, spent_usd, under_way_usd FROM committed"
+                " WHERE person != ? AND person NOT IN (SELECT id FROM people)",
+                (LOCAL.id,),
+            )
+            return _counted(found, day.isoformat())
+
     @contextmanager
     def committing(self, person: str, day: date) -> Generator["Committed"]:
         """Keep everybody else from committing money until the block ends.
@@ -224,13 +234,7 @@ class Committed:
         found = self._connection.execute(
             "SELECT day, spent_usd, under_way_usd FROM committed WHERE person != ?", (self._person,)
         )
-        return sum(
-            (
-                Decimal(under_way) + (Decimal(spent) if day == self._day else 0)
-                for day, spent, under_way in found
-            ),
-            Decimal(),
-        )
+        return _counted(found, self._day)
 
     def note(self, spent_usd: Decimal, under_way_usd: Decimal) -> None:
         """Replace the sums of the person.
@@ -256,6 +260,14 @@ def open_register(settings: Settings, server: "PostgresServer | None" = None) ->
     """
     file = settings.data_dir / PEOPLE_FILE
     return People(open_database(settings.database_url, file, PEOPLE, server))
+
+
+def _counted(rows: Iterable[tuple[str, str, str]], today: str) -> Decimal:
+    """Return what a day's budget counts of the rows of `committed`: day, spent, under way."""
+    return sum(
+        (Decimal(under_way) + (Decimal(spent) if day == today else 0) for day, spent, under_way in rows),
+        Decimal(),
+    )
 
 
 def checked_name(name: str) -> str:
@@ -287,6 +299,21 @@ def _names_like(name: str, person: str) -> Iterator[str]:
 def _is_blocked(connection: Connection, person: str) -> bool:
     found = connection.execute("SELECT 1 FROM blocked_people WHERE id = ?", (person,)).fetchone()
     return found is not None
+
+
+def _named(connection: Connection, name: str) -> Person | None:
+    """Return the person with a name; what earlier versions stored was folded in another way."""
+    folded = _folded(name)
+    if found := _one(connection, "folded_name = ?", folded):
+        return found
+    everybody = connection.execute(f"SELECT {_COLUMNS} FROM people ORDER BY added_at")  # noqa: S608 - our own words
+    alike = [person for row in everybody if _folded((person := Person(*row)).name) == folded]
+    return next((person for person in alike if person.name == name), alike[0] if alike else None)
+
+
+def is_same_name(one: str, other: str) -> bool:
+    """Return whether two names are read as the same one."""
+    return _folded(one) == _folded(other)
 
 
 def _folded(name: str) -> str:

@@ -165,7 +165,7 @@ class PersonRoutes:
             return self._sign_in_page(
                 handle,
                 "This code does not work: it is incomplete, expired or already used. "
-                "Ask for a new invitation.",
+                f"Ask for a new invitation{f', or sign in with {self._provider}' if self._provider else ''}.",
                 403,
             )
         return await self.let_in(request, person, handle)
@@ -198,6 +198,7 @@ class PersonRoutes:
             handle=handle,
             provider=one_line(self._provider or "", LONGEST_NAME),
             provided=shown_if(self._provider),
+            only_invited=shown_if(not self._provider),
             opened="open" if with_code else "",
             complaint=complaint,
             wrong=shown_if(complaint),
