@@ -48,6 +48,8 @@ _SERVICE = "https://api.imagerouter.io"
 _POPULAR_PATH = "/operations/get-popular-models"
 _UNSET = re.compile(r"\s*+(\$\{[^}]*+\})?+\s*+")
 """An empty value, or a `${VARIABLE}` that a host passed on without expanding it: both mean "not set"."""
+_NEVER_BLANK = ("jwt_audience",)
+"""Settings that are refused when blank: a blank audience could be meant as any audience."""
 _HOME = re.compile(r"(?:~|%USERPROFILE%|\$HOME|\$\{HOME\})(?=[/\\]|\Z)", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"\$\{[\w.:-]{1,40}\}|\{env:\w{1,40}\}|%\w{1,40}%")
 """Where a configuration names a variable that its host does not replace."""
@@ -222,6 +224,23 @@ def _issuer(value: str) -> str:
     return value
 
 
+def _openid_scope(value: str) -> str:
+    if "openid" not in value.split():
+        raise ValueError("it must have the word openid in it, such as: openid profile email groups")
+    return value
+
+
+def _audience(value: str | None) -> str | None:
+    if value is not None and (
+        not value or not value.isprintable() or _PLACEHOLDER.search(value) or set(value) & set(" \"'")
+    ):
+        raise ValueError(
+            "it must be what your provider writes into aud, without spaces or quotes; if the setting is "
+            "removed, that is the address of /mcp"
+        )
+    return value
+
+
 def _allow_rule(value: str) -> str:
     if not _ALLOW_RULE.fullmatch(value):
         raise ValueError(
@@ -355,13 +374,13 @@ class Settings(BaseSettings):
     """What this server shows there, unless it is a public client."""
     openid_allow: _AllowRules = ()
     """Who of them is let in: addresses, @domains, CLAIM=VALUE, or everybody; separated by commas."""
-    openid_scope: str = "openid profile email"
+    openid_scope: Annotated[str, AfterValidator(_openid_scope)] = "openid profile email"
     """What is asked for there."""
     openid_name: str | None = None
     """What the sign-in page calls it; unset, the host of its address."""
     jwt_issuer: _Issuer | None = None
     """The authorization server whose JWTs are accepted in place of tokens that this server gives out."""
-    jwt_audience: str | None = None
+    jwt_audience: Annotated[str | None, AfterValidator(_audience)] = None
     """What these JWTs are for; unset, the address of `/mcp`."""
     jwt_scope: str | None = None
     """A scope that they must have."""
@@ -415,7 +434,7 @@ class Settings(BaseSettings):
         return {
             name: value.strip() if isinstance(value, str) else value
             for name, value in values.items()
-            if not (isinstance(value, str) and _UNSET.fullmatch(value))
+            if name in _NEVER_BLANK or not (isinstance(value, str) and _UNSET.fullmatch(value))
         }
 
     @field_validator("public_url")

@@ -138,6 +138,7 @@ def test_a_store_that_takes_nothing_is_told_before_anything_is_paid_with_the_var
     opened: Open,
 ) -> None:
     assert opened(AWS_SECRET_ACCESS_KEY=f" {SECRET_KEY}\n").check(), "as a file's last line brings it along"
+    opened().try_out()
     for store, why in (
         (opened(AWS_SECRET_ACCESS_KEY="wrong"), r"\(AWS_SECRET_ACCESS_KEY\)"),  # noqa: S106 - it is none
         (opened(AWS_ACCESS_KEY_ID="nobody"), r"\(AWS_ACCESS_KEY_ID\)"),
@@ -146,6 +147,10 @@ def test_a_store_that_takes_nothing_is_told_before_anything_is_paid_with_the_var
     ):
         with pytest.raises(ConfigurationError, match=why):
             store.check()
+        with pytest.raises(
+            ConfigurationError, match=f"cannot be written in .*{why}.* Correct IMAGEROUTER_OBJECT"
+        ):
+            store.try_out()
 
 
 @pytest.mark.parametrize(

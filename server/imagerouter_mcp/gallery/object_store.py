@@ -7,6 +7,7 @@ a missing object, else an `ObjectStoreError`.
 import errno
 import logging
 import re
+import secrets
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -38,6 +39,8 @@ CHECKED_SECONDS = 30.0
 """Seconds that a store counts as writable after it took an object."""
 _WHOLE_BYTES = 32 * 2**20
 """Largest object that is sent in one request, which can require that the object is new."""
+_OF_THE_MACHINE = "169.254.169.254"
+"""Where machines of a cloud get credentials; it is asked when none are set."""
 _READ_BYTES = 2**20
 _LOGGED = 300
 _CLIENT_OPTIONS: "ClientConfig" = {
@@ -119,6 +122,29 @@ class ObjectStore:
             ) from None
         self._checked.at = time.monotonic()
         return True
+
+    def try_out(self) -> None:
+        """Write, list, read and delete an object: the server needs all four.
+
+        Raises:
+            ConfigurationError: One of them fails; says which, and why.
+        """
+        key, what = f"tried-{secrets.token_hex(8)}", "written"
+        try:
+            with self._asking():
+                obstore.put(self._client, self._prefix + key, b"tried")
+            what = "listed"
+            self.sizes(key)
+            what = "read"
+            for _ in self.read(key):
+                pass
+            what = "deleted"
+            self.delete(key)
+        except OSError as error:
+            raise ConfigurationError(
+                f"Objects cannot be {what} in {self.address}: {error.strerror}.",
+                "Correct IMAGEROUTER_OBJECT_STORE, the credentials, or what these may do there.",
+            ) from None
 
     def put(self, key: str, file: Path) -> bool:
         """Write a file as an object.
@@ -245,6 +271,8 @@ def _cause(told: str) -> str | None:
 def _reason(told: str) -> str:
     """Shorten obstore's error text to the reason in a few words."""
     told = one_line(told)
+    if _OF_THE_MACHINE in told:
+        return "no credentials are set, and this machine has none of its own"
     if status := re.search(r"non-2xx status code: (\d{3}) ([\w ]{1,40})", told):
         return f"it answers {status[1]} ({status[2].strip()})"
     if "timed out" in told or "TimedOut" in told or "Timeout" in told:

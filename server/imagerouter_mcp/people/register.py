@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 BY_OPERATOR = "operator"
 """The issuer of people whom the operator names."""
+PEOPLE_FILE = "people.sqlite3"
+"""The file that holds the register where there is no PostgreSQL."""
 _LONGEST_NAME = 60
 _COLUMNS = "id, issuer, subject, name"
 
@@ -252,7 +254,7 @@ def open_register(settings: Settings, server: "PostgresServer | None" = None) ->
         settings: The settings.
         server: What is connected to their PostgreSQL already; None to connect anew.
     """
-    file = settings.data_dir / "people.sqlite3"
+    file = settings.data_dir / PEOPLE_FILE
     return People(open_database(settings.database_url, file, PEOPLE, server))
 
 
