@@ -28,6 +28,7 @@ from imagerouter_mcp.http_app.draining import Draining
 from imagerouter_mcp.http_app.exposure import EVERYWHERE, check_exposure, is_loopback
 from imagerouter_mcp.http_app.moving_in import moving_in
 from imagerouter_mcp.http_app.request_log import log_requests
+from imagerouter_mcp.http_app.stale_copies import dropping_stale_copies
 from imagerouter_mcp.http_app.studio.opening_links import noted_address, opening_link
 from imagerouter_mcp.retention import retention
 from imagerouter_mcp.settings import Settings
@@ -124,7 +125,7 @@ async def _serve(settings: Settings, host: str, listener: socket.socket, shows_l
             _say(settings, f"The studio, once within ten minutes: {link}")
         draining = Draining(settings.drain_seconds)
         with noted_address(links.base_url, settings):
-            async with moving_in(apps):
+            async with moving_in(apps), dropping_stale_copies(apps):
                 await serve(build_http_app(apps, host, draining=draining), apps, listener, draining)
 
 
