@@ -17,6 +17,7 @@ from bench import (
     pictures,
     plans,
     regions,
+    replicas,
     sources,
     start,
     studio,
@@ -35,6 +36,7 @@ _MEASUREMENTS: dict[str, tuple[Callable[[], list[Figure]], ...]] = {
     "clients": (lambda: anyio.run(clients.measure),),
     "crowds": (lambda: anyio.run(crowds.measure),),
     "load": (lambda: anyio.run(load.measure),),
+    "replicas": (lambda: anyio.run(replicas.measure),),
     "views": (views.measure,),
     "studio": (studio.measure,),
 }

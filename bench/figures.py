@@ -12,7 +12,7 @@ class Figure:
         what: What was measured.
         ours: Our own figure, with its unit.
         bare: The same job with the libraries alone.
-        value: What the promise is about: a ratio or a difference.
+        value: What the promise is about: a ratio or a difference; None if it was not measured.
         limit: The most that `value` may be.
         unit: Of value and limit.
     """
@@ -20,14 +20,14 @@ class Figure:
     what: str
     ours: str
     bare: str
-    value: float
+    value: float | None
     limit: float
     unit: str
 
     @property
     def holds(self) -> bool:
-        """Whether the promise holds in this run."""
-        return self.value <= self.limit
+        """Whether the promise holds in this run, or was not measured."""
+        return self.value is None or self.value <= self.limit
 
 
 def table(figures: Sequence[Figure]) -> str:
@@ -35,8 +35,7 @@ def table(figures: Sequence[Figure]) -> str:
     rows = ["| what | ours | bare libraries | compared | promised |", "|---|---|---|---|---|"]
     for figure in figures:
         mark = "" if figure.holds else " **over**"
-        rows.append(
-            f"| {figure.what} | {figure.ours} | {figure.bare} | {figure.value:.2f} {figure.unit}{mark} "
-            f"| ≤ {figure.limit:g} {figure.unit} |"
-        )
+        compared = "" if figure.value is None else f"{figure.value:.2f} {figure.unit}{mark}"
+        promised = f"≤ {figure.limit:g} {figure.unit}"
+        rows.append(f"| {figure.what} | {figure.ours} | {figure.bare} | {compared} | {promised} |")
     return "\n".join(rows)

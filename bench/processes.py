@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 from mcp.client.stdio import StdioServerParameters
 
@@ -23,9 +24,9 @@ _STARTER = (
 
 
 @contextmanager
-def sandbox_process() -> Generator[str]:
+def sandbox_process(module: str = "support.faulty_sandbox", *words: str) -> Generator[str]:
     """A sandbox in a process of its own, so that its drawing holds up nothing here; yields its address."""
-    command = [sys.executable, "-m", "support.faulty_sandbox"]
+    command = [sys.executable, "-m", module, *words]
     environment = {**os.environ, "PYTHONPATH": "tests"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:  # noqa: S603 - our own command
         try:
@@ -49,7 +50,7 @@ def serving(base_url: str, folder: Path, **settings: str) -> Generator[tuple[int
     """A server over HTTP that keeps everything in a folder; yields its process id and its address."""
     command = [sys.executable, "-m", "imagerouter_mcp", "http", "--port", "0"]
     environment = {**os.environ, **sandbox_variables(base_url, folder), **settings}
-    log = folder / "log"
+    log = folder / f"log-{token_hex(4)}"
     with log.open("w") as into, subprocess.Popen(command, env=environment, stderr=into) as process:  # noqa: S603 - our own command
         try:
             while "\n" not in log.read_text():
@@ -57,6 +58,12 @@ def serving(base_url: str, folder: Path, **settings: str) -> Generator[tuple[int
             yield process.pid, log.read_text().partition("\n")[0].rpartition(" ")[2]
         finally:
             process.terminate()
+
+
+def cpu_seconds(process: int) -> float:
+    """Seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def sandbox_variables(base_url: str, folder: Path) -> dict[str, str]:

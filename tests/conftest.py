@@ -47,9 +47,11 @@ FRESH = {
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Unset every variable that we or httpx read, and give the test a home of its own."""
+    """Unset every variable that we, httpx or obstore read, and give the test a home of its own."""
     for name in list(os.environ):
-        if name.startswith(("IMAGEROUTER_", "XDG_")) or name.lower().endswith("_proxy"):
+        if name.startswith(("IMAGEROUTER_", "XDG_", "AWS_", "AZURE_", "GOOGLE_")) or name.lower().endswith(
+            "_proxy"
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))

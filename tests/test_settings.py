@@ -173,6 +173,24 @@ def test_all_values_that_cannot_be_are_told_at_once(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("OPENID_SCOPE", "profile email", "it must have the word openid in it"),
+        ("JWT_AUDIENCE", "", "it must be what your provider writes into aud"),
+        ("JWT_AUDIENCE", '""', "it must be what your provider writes into aud"),
+        ("JWT_AUDIENCE", "${AUDIENCE}", "it contains ${AUDIENCE}, which the host has not replaced"),
+    ],
+)
+def test_what_would_let_nobody_sign_in_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(f"IMAGEROUTER_{name}", value)
+    with pytest.raises(ConfigurationError) as told:
+        load_settings()
+    assert f"IMAGEROUTER_{name} cannot be used: {words}" in told.value.what
+
+
+@pytest.mark.parametrize(
     ("key", "complaint"),
     [
         (f'"{"a" * 64}"', "is in quotes"),

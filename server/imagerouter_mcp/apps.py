@@ -213,7 +213,7 @@ async def open_apps(local: App) -> AsyncGenerator[Apps]:
         return
     from imagerouter_mcp.people.register import open_register
 
-    apps = PersonalApps(local, open_register(local.settings))
+    apps = PersonalApps(local, open_register(local.settings, local.shared.postgres))
     try:
         await apps.recount()
         yield apps

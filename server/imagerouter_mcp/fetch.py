@@ -38,6 +38,8 @@ what is received at once; two would make as much of a single kilobyte."""
 _MAX_REASON = 120
 _PIECE_BYTES = 2**20
 """Downloads are written to disk in pieces of this size, outside the event loop."""
+_WRITTEN_AT_ONCE = 2**16
+"""Up to this size, handing a piece to a thread takes longer than writing it."""
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 """Statuses after which another try may succeed."""
 
@@ -271,7 +273,10 @@ async def _copy(response: httpx.Response, target: BinaryIO, max_bytes: int) -> i
         total += len(piece)
         if total > max_bytes:
             raise FetchError(_too_large(max_bytes))
-        await anyio.to_thread.run_sync(target.write, piece)
+        if len(piece) <= _WRITTEN_AT_ONCE:
+            target.write(piece)
+        else:
+            await anyio.to_thread.run_sync(target.write, piece)
     return total
 
 

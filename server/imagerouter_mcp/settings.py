@@ -48,6 +48,8 @@ _SERVICE = "https://api.imagerouter.io"
 _POPULAR_PATH = "/operations/get-popular-models"
 _UNSET = re.compile(r"\s*+(\$\{[^}]*+\})?+\s*+")
 """An empty value, or a `${VARIABLE}` that a host passed on without expanding it: both mean "not set"."""
+_NEVER_BLANK = ("jwt_audience",)
+"""Settings that are refused when blank: a blank audience could be meant as any audience."""
 _HOME = re.compile(r"(?:~|%USERPROFILE%|\$HOME|\$\{HOME\})(?=[/\\]|\Z)", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"\$\{[\w.:-]{1,40}\}|\{env:\w{1,40}\}|%\w{1,40}%")
 """Where a configuration names a variable that its host does not replace."""
@@ -74,6 +76,8 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(rf"https?://(?:{_HOST_NAME.pattern})(?::\d{{1,5}})?", re.IGNORECASE)
 
+_CLOUDS = {"s3": "aws_", "gs": "google_", "az": "azure_"}
+"""The schemes of object stores, with how the variables of their clouds begin."""
 _ALLOW_RULE = re.compile(r"everybody|[^\s@=]*@[^\s@=]+|[^\s=]+=\S.*")
 
 _OF_PYTHON = (
@@ -197,6 +201,18 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _credential(value: SecretStr) -> SecretStr:
+    """Remove spaces around a credential; refuse any within it, which an HTTP header cannot hold."""
+    word = value.get_secret_value().strip()
+    if not re.fullmatch(r"[!-~]+", word) or _PLACEHOLDER.search(word):
+        raise ValueError("it must be one word of plain letters, digits and signs")
+    return SecretStr(word)
+
+
+def _secret_address(value: SecretStr) -> SecretStr:
+    return SecretStr(_web_address(_credential(value).get_secret_value()))
+
+
 def _issuer(value: str) -> str:
     """Return the address of a provider as it is: its tokens repeat it to the letter, final slash included."""
     address = _web_address(value)
@@ -205,6 +221,23 @@ def _issuer(value: str) -> str:
         raise ValueError("it must be an https address")
     if parts.query or parts.fragment or not value.isprintable() or " " in value:
         raise ValueError("it must be an address without spaces, a query or a fragment")
+    return value
+
+
+def _openid_scope(value: str) -> str:
+    if "openid" not in value.split():
+        raise ValueError("it must have the word openid in it, such as: openid profile email groups")
+    return value
+
+
+def _audience(value: str | None) -> str | None:
+    if value is not None and (
+        not value or not value.isprintable() or _PLACEHOLDER.search(value) or set(value) & set(" \"'")
+    ):
+        raise ValueError(
+            "it must be what your provider writes into aud, without spaces or quotes; if the setting is "
+            "removed, that is the address of /mcp"
+        )
     return value
 
 
@@ -222,7 +255,7 @@ def _object_store(value: str) -> str:
         parts = urlsplit(value)
     except ValueError:
         parts = urlsplit("")
-    if parts.scheme not in ("s3", "gs", "az") or not parts.netloc:
+    if parts.scheme not in _CLOUDS or not parts.netloc:
         raise ValueError("it must be s3://bucket/prefix, gs://bucket/prefix or az://container/prefix")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("it must hold no credentials: the variables of its cloud do")
@@ -251,6 +284,8 @@ _WebAddress = Annotated[str, AfterValidator(_web_address)]
 _Issuer = Annotated[str, AfterValidator(_issuer)]
 _AllowRules = Annotated[tuple[Annotated[str, AfterValidator(_allow_rule)], ...], NoDecode, _Listed]
 _Usd = Annotated[Decimal, Field(ge=0)]
+_Credential = Annotated[SecretStr, AfterValidator(_credential)]
+_Endpoint = Annotated[SecretStr, AfterValidator(_secret_address)]
 
 
 _ALIKE = 0.9
@@ -339,13 +374,13 @@ class Settings(BaseSettings):
     """What this server shows there, unless it is a public client."""
     openid_allow: _AllowRules = ()
     """Who of them is let in: addresses, @domains, CLAIM=VALUE, or everybody; separated by commas."""
-    openid_scope: str = "openid profile email"
+    openid_scope: Annotated[str, AfterValidator(_openid_scope)] = "openid profile email"
     """What is asked for there."""
     openid_name: str | None = None
     """What the sign-in page calls it; unset, the host of its address."""
     jwt_issuer: _Issuer | None = None
     """The authorization server whose JWTs are accepted in place of tokens that this server gives out."""
-    jwt_audience: str | None = None
+    jwt_audience: Annotated[str | None, AfterValidator(_audience)] = None
     """What these JWTs are for; unset, the address of `/mcp`."""
     jwt_scope: str | None = None
     """A scope that they must have."""
@@ -399,7 +434,7 @@ class Settings(BaseSettings):
         return {
             name: value.strip() if isinstance(value, str) else value
             for name, value in values.items()
-            if not (isinstance(value, str) and _UNSET.fullmatch(value))
+            if name in _NEVER_BLANK or not (isinstance(value, str) and _UNSET.fullmatch(value))
         }
 
     @field_validator("public_url")
@@ -474,6 +509,51 @@ class Settings(BaseSettings):
         return self.api_key_file or config_folder() / KEY_FILE
 
 
+class ObjectStoreSettings(BaseSettings):
+    """The clouds' own variables that open the object store; each field is a variable in lower case.
+
+    obstore reads what else its cloud has, such as the variables and the roles that a platform gives a server.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    aws_access_key_id: _Credential | None = None
+    """S3: the access key; unset, the server's role."""
+    aws_secret_access_key: _Credential | None = None
+    """S3: its secret."""
+    aws_session_token: _Credential | None = None
+    """S3: what temporary keys need too."""
+    aws_region: _Credential | None = None
+    """S3: where the bucket is."""
+    aws_endpoint: _Endpoint | None = None
+    """S3: the address of another server than Amazon's."""
+    google_application_credentials: SecretStr | None = None
+    """Google: the file of a service account, or what `gcloud auth application-default login` wrote."""
+    google_service_account_key: SecretStr | None = None
+    """Google: the content of a service account's file."""
+    azure_storage_account_name: _Credential | None = None
+    """Azure: the storage account."""
+    azure_storage_account_key: _Credential | None = None
+    """Azure: its key; unset, an application, or the server's identity."""
+    azure_storage_sas_token: _Credential | None = None
+    """Azure: a shared access signature in place of the key."""
+    azure_tenant_id: _Credential | None = None
+    """Azure: the directory of an application."""
+    azure_client_id: _Credential | None = None
+    """Azure: the application."""
+    azure_client_secret: _Credential | None = None
+    """Azure: its secret."""
+
+    def of(self, address: str) -> dict[str, SecretStr]:
+        """Return the variables of the cloud that an object store is in, those that are set.
+
+        Args:
+            address: The object store's.
+        """
+        cloud = _CLOUDS[address.partition("://")[0]]
+        return {name: value for name, value in self if value is not None and name.startswith(cloud)}
+
+
 class TerminalSettings(BaseSettings):
     """What the environment says of the terminal."""
 
@@ -520,15 +600,30 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # pyright: ignore[reportArgumentType] - pydantic checks them
     except ValidationError as error:
-        reasons = {
-            str(fault["loc"][0]): _reason(fault) for fault in reversed(error.errors(include_url=False))
-        }
-        told = {f"IMAGEROUTER_{field.upper()}": reason for field, reason in sorted(reasons.items())}
-        raise ConfigurationError(
-            ". ".join(f"{name} cannot be used: {reason}" for name, reason in told.items()) + ".",
-            f"Correct or remove {' and '.join(told)} where {'it is' if len(told) == 1 else 'they are'} set, "
-            "and start it again.",
-        ) from None
+        raise _unusable(error, "IMAGEROUTER_") from None
+
+
+def load_object_store_settings() -> ObjectStoreSettings:
+    """Read the clouds' own variables.
+
+    Raises:
+        ConfigurationError: A variable has an invalid value; the message names the variable.
+    """
+    try:
+        return ObjectStoreSettings()
+    except ValidationError as error:
+        raise _unusable(error) from None
+
+
+def _unusable(error: ValidationError, prefix: str = "") -> ConfigurationError:
+    """Return a sentence for each variable with an invalid value, without the values."""
+    reasons = {str(fault["loc"][0]): _reason(fault) for fault in reversed(error.errors(include_url=False))}
+    told = {f"{prefix}{field.upper()}": reason for field, reason in sorted(reasons.items())}
+    return ConfigurationError(
+        ". ".join(f"{name} cannot be used: {reason}" for name, reason in told.items()) + ".",
+        f"Correct or remove {' and '.join(told)} where {'it is' if len(told) == 1 else 'they are'} set, "
+        "and start it again.",
+    )
 
 
 def misspelt_settings() -> dict[str, str]:

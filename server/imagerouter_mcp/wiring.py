@@ -13,7 +13,7 @@ from anyio import to_thread
 
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.people.person import API_KEY_PAGE, LOCAL, Person
-from imagerouter_mcp.settings import Settings, expand
+from imagerouter_mcp.settings import Settings, expand, load_object_store_settings
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -95,7 +95,7 @@ class Shared(_Configured):
         """How several people sign in."""
         from imagerouter_mcp.sign_in.sign_in import open_sign_in
 
-        return open_sign_in(self.settings, lambda: self._document_fetcher)
+        return open_sign_in(self.settings, lambda: self._document_fetcher, self.postgres)
 
     @cached_property
     def _document_fetcher(self) -> "Fetcher":
@@ -218,7 +218,8 @@ class Shared(_Configured):
                 "IMAGEROUTER_OBJECT_STORE is set, but what connects to it is not installed.",
                 "Install imagerouter-mcp[team].",
             ) from None
-        return open_object_store(self.settings.object_store)
+        address = self.settings.object_store
+        return open_object_store(address, load_object_store_settings().of(address))
 
     @cached_property
     def leases(self) -> "Leases | None":

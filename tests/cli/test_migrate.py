@@ -2,6 +2,7 @@
 
 import os
 import random
+import secrets
 import signal
 import subprocess
 import sys
@@ -17,12 +18,14 @@ from anyio import to_thread
 from mcp import Client
 from pydantic import SecretStr
 
+from imagerouter_mcp.database.postgres import PostgresDatabase
 from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import MADE_HERE, Metadata, Record, Reservation, StoredImage
+from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.records import Gallery
-from imagerouter_mcp.gallery.tables import gallery_database
-from imagerouter_mcp.gallery.transfer import IMAGE, OF_ITS_DATABASE, TABLES
+from imagerouter_mcp.gallery.tables import SCHEMA, gallery_database
+from imagerouter_mcp.gallery.transfer import IMAGE, OF_ITS_DATABASE, TABLES, transfer_gallery
 from imagerouter_mcp.people.person import Person
 from imagerouter_mcp.people.register import BY_OPERATOR, open_register
 from imagerouter_mcp.server import build_server
@@ -31,6 +34,7 @@ from imagerouter_mcp.wiring import App, open_app
 from support.object_store import BUCKET, SeaweedFS, new_prefix
 
 if TYPE_CHECKING:
+    from imagerouter_mcp.database.postgres import PostgresServer
     from support.postgres import Cluster
 
 FOX = {"prompt": "A fox", "model": "openai/gpt-image-1.5", "size": "256x256"}
@@ -192,6 +196,32 @@ def test_every_column_of_a_gallery_is_copied(tmp_path: Path) -> None:
             assert set(columns.split(", ")) == there - OF_ITS_DATABASE
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         assert {name for (name,) in tables if not name.startswith("sqlite")} == {*TABLES, "images"}
+
+
+DAMAGED = {
+    "an amount beyond all": ("cost_usd", 9e12),
+    "an amount that is none": ("cost_usd", "NAN"),
+    "a time beyond all": ("created_at", 1e300),
+    "an infinite latency": ("latency_ms", float("inf")),
+    "bytes for a text": ("prompt", b"\xff"),
+}
+
+
+def test_damaged_rows_are_named_and_do_not_stop_the_others(
+    tmp_path: Path, postgres_server: "PostgresServer"
+) -> None:
+    target = PostgresDatabase(postgres_server, SCHEMA, secrets.token_hex(8))
+    with closing(gallery_database(tmp_path)) as source:
+        gallery = Gallery(source)
+        for tried in ("whole", *DAMAGED):
+            gallery.add(Metadata(prompt=tried, model="a/b"), [StoredImage(url="https://x.example")])
+        with source.writing() as connection:
+            for tried, (column, value) in DAMAGED.items():
+                connection.execute(f"UPDATE generations SET {column} = ? WHERE prompt = ?", (value, tried))  # noqa: S608 - our own words
+        done = transfer_gallery(source, target, KeptFiles(tmp_path))
+    assert done
+    assert sum("A row of generations" in sentence for sentence in done.left) == len(DAMAGED)
+    assert [record.prompt for record in Gallery(target).list(None, 10)] == ["whole"]
 
 
 @pytest.mark.long

@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,6 +15,8 @@ import pytest
 from pydantic import SecretStr
 
 from imagerouter_mcp.api.rate import RateLimits
+from imagerouter_mcp.cli.checks import run_checks
+from imagerouter_mcp.cli.team_checks import team_checks
 from imagerouter_mcp.database.key_pauses import KeyPause
 from imagerouter_mcp.database.leases import Leases
 from imagerouter_mcp.database.postgres import PostgresDatabase, PostgresServer
@@ -27,15 +30,21 @@ from imagerouter_mcp.gallery.postgres_tables import EVERYBODY
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.spent_by_all import committed_by_all
 from imagerouter_mcp.gallery.tables import SCHEMA
+from imagerouter_mcp.generation.allowance import Allowance
 from imagerouter_mcp.generation.calls.pace import Pace
 from imagerouter_mcp.money import Budget, Exceeded
 from imagerouter_mcp.people.api_keys import ApiKeys
+from imagerouter_mcp.people.people_tables import PEOPLE
+from imagerouter_mcp.people.person import Person
 from imagerouter_mcp.people.register import open_register
 from imagerouter_mcp.settings import Settings, load_settings
-from support.postgres import ROLE, SUPERUSER, Cluster, Galleries
+from support.pooler import pooler_program, running_pooler
+from support.postgres import LEASE_SECONDS, ROLE, SUPERUSER, Cluster, Galleries
 
 TABLES = ("generations", "images", "journal", "deleted", "spent", "changes")
 SHORT_SECONDS = 0.4
+SPENDERS = 24
+"""More than there are connections."""
 RESULT = Metadata(prompt="a fox", model="vendor/model", cost_usd=Decimal("0.01"))
 
 
@@ -280,15 +289,41 @@ def test_a_connection_that_was_lost_is_replaced(
     assert gallery.count() == 0
 
 
-def test_a_database_that_is_not_there_is_named_without_its_password(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_database_that_is_not_there_is_named_with_the_reason_and_without_its_password(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("imagerouter_mcp.database.postgres._REACHED_SECONDS", 0.1)
     url = f"postgresql://somebody:secret@/pictures?host={tmp_path}"
     with closing(PostgresServer(url)) as server, pytest.raises(ConfigurationError) as told:
         Gallery(PostgresDatabase(server, SCHEMA, "p")).count()
-    assert f"The database pictures at {tmp_path} cannot be reached" in told.value.what
+    assert f"The database pictures at {tmp_path} cannot be reached (connection " in told.value.what
+    assert "No such file or directory" in told.value.what
     assert "secret" not in str(told.value)
+    assert not caplog.records, "one sentence says it"
+
+
+async def test_doctor_looks_at_the_database_and_changes_nothing(postgres: Cluster) -> None:
+    async def told(url: str) -> tuple[str, str]:
+        (found,) = await run_checks(team_checks(Settings(database_url=SecretStr(url))))
+        return found.state, f"{found.what} {found.remedy}"
+
+    url = postgres.new_database()
+    state, text = await told(url)
+    assert (state, "the first server makes the tables" in text) == ("ok", True)
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT to_regclass('schema_versions')").fetchone() == (None,)
+    with closing(PostgresServer(url)) as server:
+        server.prepare(SCHEMA)
+        assert "the next server migrates the tables" in (await told(url))[1]
+        server.prepare(PEOPLE)
+    assert "it has the tables" in (await told(url))[1]
+    for wrong, what, remedy in (
+        (f"{url.partition('?')[0]}?host=/nowhere", "cannot be reached", "See that it runs"),
+        (url.replace("/d", "/x", 1), "does not exist", "Create it as docs/hosting.md shows"),
+        (postgres.address(SUPERUSER), "may read and change every person's rows", "neither superuser"),
+        (postgres.address(ROLE, "template1"), "may not create tables", "owner of the database"),
+    ):
+        state, text = await told(wrong)
+        assert (state, what in text, remedy in text) == ("failure", True, True), text
 
 
 @pytest.mark.parametrize("password", ["hunter 2", "hunter%2", "hunter2/x", "hunter@2"])
@@ -350,3 +385,33 @@ def test_peoples_own_api_keys_are_there_for_every_server_and_bound_to_their_peop
         two.remove(ben)
         assert keys.unreadable() == (0, 0)
         two.remove(anna)
+
+
+def test_many_who_spend_at_once_do_not_keep_each_other_from_the_poolers_connections(
+    postgres: Cluster, tmp_path: Path
+) -> None:
+    program = pooler_program()
+    if program is None:
+        pytest.skip("a pooler before PostgreSQL: `make test-tools` installs PgBouncer")
+    url = postgres.new_database()
+    with ExitStack() as opened:
+        address = opened.enter_context(running_pooler(postgres, program, url)).address(url)
+        settings = Settings(database_url=SecretStr(address), data_dir=tmp_path, budget_usd=Decimal("0.05"))
+        servers = [opened.enter_context(closing(PostgresServer(address))) for _ in range(2)]
+        registers = [open_register(settings, server) for server in servers]
+        leases = [Leases(server, LEASE_SECONDS) for server in servers]
+        for lease in leases:
+            opened.callback(lease.release)
+        spending: list[Callable[[], Exceeded | None]] = []
+        for number in range(SPENDERS):
+            server, register = servers[number % 2], registers[number % 2]
+            database = PostgresDatabase(server, SCHEMA, f"p_{number}")
+            journal = Journal(database, leases[number % 2])
+            (handle,), _ = journal.begin(f"call {number}", [("a fox", "vendor/model")], again=False)
+            person = Person(f"p_{number}", "operator", f"P{number}", f"P{number}")
+            allowance = Allowance(person, settings, journal, Ledger(database), register)
+            reservation = Reservation(handle=handle, model="vendor/model", usd=Decimal("0.01"), plan="{}")
+            spending.append(partial(allowance.reserve, [reservation]))
+        with ThreadPoolExecutor(SPENDERS) as threads:
+            ended = [each.result() for each in [threads.submit(spend) for spend in spending]]
+    assert sum(exceeded is None for exceeded in ended) == 5

@@ -237,7 +237,8 @@ def _ends() -> Iterator[Case]:
                 f"{how} while {moment.when}",
                 how,
                 partial(_end_server, how=how, moment=moment),
-                long=how != "SIGKILL" or moment.begin is begin_preparing,
+                # The case of the same call again ends a server whose request was sent.
+                long=how != "SIGKILL" or moment.begin in (begin_preparing, begin_sent),
                 tries=TRIES if how == "SIGKILL" or moment.expected.asked else 1,
             )
 
@@ -252,6 +253,7 @@ CASES = (
         "the client's own timeout, then the same call again",
         "timed out",
         _time_out_and_call_again,
+        long=True,
     ),
     Case(
         "HTTP connection lost, then the same call again",
@@ -259,7 +261,7 @@ CASES = (
         _disconnect_and_call_again,
         ("legacy",),  # the newer era is among `repeats`
     ),
-    Case("longer than the host waits, then collected", "handed off", _hand_off),
+    Case("longer than the host waits, then collected", "handed off", _hand_off, long=True),
     Case("a model of 75 s, a host that gives up after 60", "slow", _outlast_the_host, long=True, tries=1),
     *_ends(),
     Case("SIGTERM, grace too short", "impatient", _end_without_grace, long=True),
@@ -276,6 +278,7 @@ CASES = (
         "no descriptor free meanwhile, base64",
         "descriptors",
         partial(_run_out_of_descriptors, response_format="b64_ephemeral"),
+        long=True,
     ),
     Case(
         "24 edits of 16 sources, 256 descriptors",
@@ -287,6 +290,7 @@ CASES = (
         "8 edits of 16 sources over HTTP, 256 descriptors, 225 idle connections",
         "connections",
         partial(_edit_much_with_few_descriptors, edits=8, connections=225),
+        long=True,  # `make test` has it among the attacks of many connections
     ),
     Case("suspended for 6 s", "two servers", partial(_suspend, seconds=3 * STALL_SECONDS), long=True),
     Case("suspended for a minute", "two servers", partial(_suspend, seconds=60), long=True, tries=1),

@@ -165,13 +165,16 @@ def _repeat(
 
 
 def _cases() -> Iterator[Case]:
-    """Every combination; the short run takes some of each transport and loss."""
-    moments = itertools.cycle(MOMENTS[:3])
+    """Every combination; the short run takes each transport and loss once."""
+    at_once, at_the_end, after, *_, clock_ahead = (moment.when for moment in MOMENTS)
     short = {
-        (transport, loss, next(moments).when, asked, form)
-        for transport in _TRANSPORTS
-        for loss, asked, form in zip(_LOSSES, _ASKED, ("URL", "base64", "URL"), strict=True)
-    } | {("stdio", "closed", MOMENTS[-1].when, "edit last", "URL")}
+        ("HTTP", "closed", at_once, "generate", "URL"),
+        ("HTTP", "reset", at_the_end, "edit a file", "base64"),
+        ("HTTP", "silent", after, "edit last", "URL"),
+        ("stdio", "closed", clock_ahead, "edit last", "URL"),
+        ("stdio", "reset", at_the_end, "edit a file", "base64"),
+        ("stdio", "silent", after, "edit last", "URL"),
+    }
     for transport, loss, moment in itertools.product(_TRANSPORTS, _LOSSES, MOMENTS):
         for asked, form in itertools.product(_ASKED, _FORMATS):
             is_short = (transport, loss, moment.when, asked, form) in short

@@ -98,7 +98,7 @@ FAULTS = (
     ),
     Fault("DNS failure", NOT_SENT, setting=network.no_such_name, stage="names", long=True),
     Fault("TLS: unknown certificate", NOT_SENT, setting=network.unknown_certificate, stage="TLS"),
-    Fault("TLS: none behind the port", NOT_SENT, setting=network.no_tls, stage="TLS"),
+    Fault("TLS: none behind the port", NOT_SENT, setting=network.no_tls, stage="TLS", long=True),
     Fault("status 500", NOT_CHARGED, "sandbox/status-500"),
     Fault("502 page from a proxy, not charged", LOST_AND_NOT_PAID, "sandbox/html-502"),
     Fault("504 page from a proxy, charged", LOST_AND_PAID, "sandbox/html-504"),
@@ -193,7 +193,9 @@ FAULTS = (
         disks.every_disk_full_meanwhile,
         stage="disks",
     ),
-    Fault("no file above 400 kB", KEPT, "sandbox/noise", LARGE, disks.no_large_file, stage="limit"),
+    Fault(
+        "no file above 400 kB", KEPT, "sandbox/noise", LARGE, disks.no_large_file, stage="limit", long=True
+    ),
     Fault(
         "no temporary folder, by URL",
         MADE,
@@ -207,6 +209,7 @@ FAULTS = (
         arguments={"response_format": "b64_ephemeral"},
         setting=disks.no_temporary_folder,
         stage="temporary",
+        long=True,
     ),
     Fault(
         "no temporary folder, an edit with a mask",
@@ -258,6 +261,7 @@ FAULTS = (
         setting=disks.data_deleted_meanwhile,
         stage="folders",
         anew=True,
+        long=True,
     ),
     Fault("database locked for two seconds", MADE, setting=database.locked_for(2), stage="database"),
     Fault(
@@ -284,7 +288,7 @@ FAULTS = (
         long=True,
         tries=1,
     ),
-    Fault("database corrupt", NOT_SENT, setting=database.corrupt, stage="corrupt"),
+    Fault("database corrupt", NOT_SENT, setting=database.corrupt, stage="corrupt", long=True),
     Fault(
         "database corrupted meanwhile",
         MADE_AND_FORGOTTEN,
@@ -293,7 +297,9 @@ FAULTS = (
         stage="corrupted",
         anew=True,
     ),
-    Fault("rows of earlier pictures damaged", MADE, setting=database.records_damaged, stage="damaged"),
+    Fault(
+        "rows of earlier pictures damaged", MADE, setting=database.records_damaged, stage="damaged", long=True
+    ),
     Fault(
         "the call's row damaged meanwhile",
         MADE,

@@ -1,6 +1,5 @@
 """What the service may answer, whole and broken: a value or an error, never a crash or a second line."""
 
-import copy
 import json
 from collections.abc import Callable
 from typing import Any, cast
@@ -17,19 +16,11 @@ from imagerouter_mcp.sandbox.service.list_shapes import v1, v2, v3
 from imagerouter_mcp.sandbox.service.offered import listed
 from imagerouter_mcp.tools.listed_models import listed_model, model_line
 from imagerouter_mcp.tools.structured import as_json
+from support.broken_json import anything, mutated, texts
 from support.visible import is_visible
 
 Fuzz = Callable[..., None]
 
-texts = st.text(max_size=30) | st.sampled_from(
-    ["\nMEDIA:/x", "\u202e", "\0", "9" * 400, "1e999", "NaN", "-1", "2026-13-45", "a/b", "x" * 9000]
-)
-numbers = st.integers() | st.floats() | st.integers(-(2**70), 2**70)
-anything = st.recursive(
-    st.none() | st.booleans() | numbers | texts,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
-    max_leaves=12,
-)
 MODELS = dict(list(listed().items())[:6])
 LISTS: list[Any] = [v1(MODELS, {}, text=True), v2(MODELS, {}, aliases=True), v3(MODELS, {})]
 ANSWER: dict[str, Any] = {
@@ -54,27 +45,6 @@ POPULAR: list[Any] = [
     {"json": [{"model": "a/b", "count": 3, "_count": {"_all": "5"}}], "meta": {}},
     ["a/b"],
 ]
-
-
-def _keys(place: Any) -> list[Any]:  # noqa: ANN401 - what JSON may be
-    return [*place] if isinstance(place, dict) else [*range(len(place))]
-
-
-@st.composite
-def mutated(draw: st.DrawFn, answers: list[Any]) -> object:
-    """A right answer in which some values, at any depth, have become something else or are gone."""
-    whole: list[Any] = [copy.deepcopy(draw(st.sampled_from(answers)))]
-    for _ in range(draw(st.integers(0, 4))):
-        place: Any = whole
-        key: Any = 0
-        while draw(st.booleans()) and isinstance(place[key], dict | list) and place[key]:
-            place = place[key]
-            key = draw(st.sampled_from(_keys(place)))
-        if place is not whole and draw(st.integers(0, 3)) == 0:
-            del place[key]
-        else:
-            place[key] = draw(anything)
-    return json.loads(json.dumps(whole[0]))  # NaN and the like pass, as they do from the wire
 
 
 def one_word(text: str | None) -> bool:

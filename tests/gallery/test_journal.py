@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -256,6 +256,38 @@ def test_after_a_restart_of_the_machine_the_time_of_day_says_how_long_ago_a_call
     assert process.begin() == [handle]
     process.change("ended_at = ended_at - ?", JOINED_FOR.total_seconds() + 5)
     assert process.begin() != [handle]
+
+
+def test_soon_after_a_restart_of_the_machine_no_clock_makes_what_was_paid_last_look_old(
+    in_file: Process,
+) -> None:
+    handle = _ended("done")(in_file)
+    in_file.change("clock = 'the run of the machine before', ended_uptime = 1e6, ended_at = ended_at - 86400")
+
+    def runs_for(seconds: float) -> None:
+        with in_file.database.reading() as connection:
+            cast("sqlite3.Connection", connection).create_function("uptime", 0, lambda: seconds)
+
+    runs_for(JOINED_FOR.total_seconds() + 5)
+    assert not joins(in_file, handle), "it ended before the machine started, so longer ago"
+    in_file.change("fingerprint = 'other' WHERE handle != ?", handle)
+    runs_for(JOINED_FOR.total_seconds() - 5)
+    assert joins(in_file, handle)
+    assert in_file.journal.lately(handle)
+    (later,) = in_file.work("later")
+    in_file.record(later)
+    in_file.change(
+        "clock = 'the run of the machine before', ended_uptime = 1e6 + 601 WHERE handle = ?", later
+    )
+    assert not joins(in_file, handle), "the machine went on for ten minutes before it was restarted"
+
+
+def test_what_was_given_up_while_it_was_prepared_reserves_nothing(process: Process) -> None:
+    (handle,) = process.begin()
+    process.journal.end(handle, "not_sent", ERROR)
+    process.reserve(handle)
+    assert process.states(handle) == ["not_sent"]
+    assert spent_today(process) == []
 
 
 def test_what_an_earlier_version_noted_as_told_counts_as_delivered(in_file: Process, data_dir: Path) -> None:

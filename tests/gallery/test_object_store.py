@@ -15,9 +15,9 @@ from imagerouter_mcp.gallery.kept_sources import KeptSources
 from imagerouter_mcp.gallery.object_store import ObjectStore, open_object_store
 from imagerouter_mcp.gallery.uploads import Uploads
 from imagerouter_mcp.people.person import Person
-from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.settings import Settings, load_object_store_settings
 from imagerouter_mcp.wiring import App
-from support.object_store import BUCKET, SeaweedFS, new_prefix
+from support.object_store import BUCKET, SECRET_KEY, SeaweedFS, new_prefix
 
 BYTES = os.urandom(100_000)
 Open = Callable[..., ObjectStore]
@@ -35,9 +35,13 @@ def opened(object_store: SeaweedFS, prefix: str, monkeypatch: pytest.MonkeyPatch
     def make(address: str = f"s3://{BUCKET}/{prefix}", **changed: str) -> ObjectStore:
         for name, value in (object_store.credentials() | changed).items():
             monkeypatch.setenv(name, value)
-        return open_object_store(address)
+        return opened_by_environment(address)
 
     return make
+
+
+def opened_by_environment(address: str) -> ObjectStore:
+    return open_object_store(address, load_object_store_settings().of(address))
 
 
 def written(folder: Path, content: bytes = BYTES) -> Path:
@@ -130,21 +134,54 @@ def test_uploads_sources_and_answers_of_one_server_are_another_servers_too(
     assert object_store.keys(prefix) == [f"{prefix}/uploads/{name}"]
 
 
-def test_a_store_that_takes_nothing_is_told_before_anything_is_paid(opened: Open) -> None:
-    assert opened().check()
-    refused = "refuses these credentials"
+def test_a_store_that_takes_nothing_is_told_before_anything_is_paid_with_the_variable_at_fault(
+    opened: Open,
+) -> None:
+    assert opened(AWS_SECRET_ACCESS_KEY=f" {SECRET_KEY}\n").check(), "as a file's last line brings it along"
+    opened().try_out()
     for store, why in (
-        (opened(AWS_SECRET_ACCESS_KEY="wrong"), refused),  # noqa: S106 - it is none
-        (opened("s3://someone-elses/x"), refused),
+        (opened(AWS_SECRET_ACCESS_KEY="wrong"), r"\(AWS_SECRET_ACCESS_KEY\)"),  # noqa: S106 - it is none
+        (opened(AWS_ACCESS_KEY_ID="nobody"), r"\(AWS_ACCESS_KEY_ID\)"),
+        (opened("s3://someone-elses/x"), "they may not do this"),
         (opened(AWS_ENDPOINT="http://127.0.0.1:9"), "cannot be reached"),
     ):
         with pytest.raises(ConfigurationError, match=why):
             store.check()
+        with pytest.raises(
+            ConfigurationError, match=f"cannot be written in .*{why}.* Correct IMAGEROUTER_OBJECT"
+        ):
+            store.try_out()
 
 
-def test_google_and_azure_are_opened_by_their_own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert open_object_store("gs://bucket/pictures").address == "gs://bucket/pictures"
-    with pytest.raises(ConfigurationError, match="Account must be specified"):
-        open_object_store("az://container/pictures")
+@pytest.mark.parametrize(
+    ("address", "variables", "at_fault"),
+    [
+        ("s3://bucket", {"AWS_ACCESS_KEY_ID": "not-to-be-told"}, "and AWS_SECRET_ACCESS_KEY is not"),
+        ("s3://bucket", {"AWS_SECRET_ACCESS_KEY": "not-to-be-told"}, "and AWS_ACCESS_KEY_ID is not"),
+        ("s3://bucket", {"AWS_ACCESS_KEY_ID": "not-to-be-told either"}, "^AWS_ACCESS_KEY_ID cannot be used"),
+        ("s3://bucket", {"AWS_ACCESS_KEY_ID": "${KEY}"}, "the host has not replaced"),
+        ("s3://bucket", {"AWS_ENDPOINT": "not-to-be-told.example"}, "^AWS_ENDPOINT cannot be used"),
+        ("gs://bucket", {"GOOGLE_APPLICATION_CREDENTIALS": "/none.json"}, "GOOGLE_APPLICATION_CREDENTIALS"),
+        ("gs://bucket", {"GOOGLE_SERVICE_ACCOUNT_KEY": "{not-to-be-told"}, "GOOGLE_SERVICE_ACCOUNT_KEY"),
+        ("az://container", {}, "AZURE_STORAGE_ACCOUNT_NAME is not set"),
+        (
+            "az://container",
+            {"AZURE_STORAGE_ACCOUNT_NAME": "a", "AZURE_STORAGE_ACCOUNT_KEY": "!not-to-be-told"},
+            "AZURE_STORAGE_ACCOUNT_KEY",
+        ),
+    ],
+)
+def test_a_credential_that_cannot_be_one_is_told_by_its_variable(
+    address: str, variables: dict[str, str], at_fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=at_fault) as told:
+        opened_by_environment(address)
+    assert "not-to-be-told" not in f"{told.value.what} {told.value.remedy}"
+
+
+def test_without_credentials_the_roles_of_the_platform_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
-    assert open_object_store("az://container/pictures")
+    for address in ("s3://bucket/pictures", "gs://bucket/pictures", "az://container/pictures"):
+        assert opened_by_environment(address).address == address

@@ -18,6 +18,8 @@ from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
 from imagerouter_mcp.apps import open_apps
+from imagerouter_mcp.cli.checks import run_checks
+from imagerouter_mcp.cli.team_checks import team_checks
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.generation.calls.keys_in_use import KeyInUse
 from imagerouter_mcp.http_app.sent_keys import SentKeys
@@ -285,6 +287,10 @@ async def test_a_server_that_cannot_read_the_keys_of_its_people_says_so_at_start
             with pytest.raises(ConfigurationError, match=words):
                 async with open_apps(local):
                     pass
+        told = {
+            each.name: each.what for each in await run_checks(team_checks(team.model_copy(update=changed)))
+        }
+        assert words in told["people's keys"], "doctor says it before"
 
 
 async def test_a_key_moved_to_another_person_or_changed_is_no_key(

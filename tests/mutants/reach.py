@@ -29,6 +29,10 @@ SHARE_OF_TESTS = 0.2
 _OF_IMPORTS = ("tests/contract/", "tests/project/")
 
 
+class RecordError(Exception):
+    """It is not known what the tests reach."""
+
+
 class Place(NamedTuple):
     """A line of code, known by its text so that it stays the same when other lines come or go.
 
@@ -171,10 +175,19 @@ def _where_it_shows(tree: ast.Module, fault: Fault) -> tuple[bool, Iterable[int]
 
 
 def read_recorded(folder: Path, package: Path) -> dict[str, Recorded]:
-    """Read what the processes of a test run recorded."""
+    """Read what the processes of a test run recorded.
+
+    Raises:
+        RecordError: A process ended before it wrote what it recorded, or no test passed.
+    """
+    began, wrote = ({file.stem for file in folder.glob(f"*.{kind}")} for kind in ("test", "json"))
+    if lost := began - wrote:
+        raise RecordError(f"{len(lost)} of {len(began)} test processes ended before they wrote their record.")
     took: dict[str, tuple[float, float]] = {}
     for file in folder.glob("*.json"):
         took |= json.loads(file.read_text("utf-8"))
+    if not took:
+        raise RecordError("No test passed, so it is not known what the tests reach.")
     reached: dict[str, set[Place]] = {name: set() for name in took}
     for file in folder.glob("*.coverage"):
         data = coverage.CoverageData(str(file))
@@ -266,7 +279,8 @@ class _Recorder:
         if report.failed:
             self._failed.add(report.nodeid)
 
-    def pytest_unconfigure(self) -> None:
+    def pytest_sessionfinish(self) -> None:
+        """Write what was recorded while xdist still waits: ten seconds later it kills its processes."""
         self._coverage.stop()
         self._coverage.save()
         passed = {test: taken for test, taken in self._took.items() if test not in self._failed}

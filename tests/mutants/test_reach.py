@@ -14,7 +14,7 @@ import imagerouter_mcp
 from imagerouter_mcp.images.confined import in_child
 from imagerouter_mcp.images.finish.exact_size import made_exact
 from mutants.faults import faults_in
-from mutants.reach import Place, Reach, Record, Recorded, read_recorded
+from mutants.reach import Place, Reach, Record, Recorded, RecordError, read_recorded
 from support.hostile_pictures import saved
 
 SOURCE = """\
@@ -85,9 +85,27 @@ def test_lines_that_run_in_a_child_process_are_recorded_for_its_test(
     test = "tests/api/test_other.py::test_first"
     shutil.copy(Path(__file__).with_name("in_children.py"), tmp_path / "sitecustomize.py")
     (tmp_path / f"{os.getpid()}.test").write_text(test)
-    (tmp_path / "took.json").write_text(json.dumps({test: (1, 1)}))
+    (tmp_path / f"{os.getpid()}.json").write_text(json.dumps({test: (1, 1)}))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), *sys.path)))
     picture = io.BytesIO(saved(Image.new("L", (8, 8)), "PNG"))
     in_child(made_exact, picture, size=(4, 4), fit="stretch", output_format="auto")[0].close()
     places = read_recorded(tmp_path, Path(imagerouter_mcp.__file__).parent)[test].places
     assert {"images/confined.py", "images/finish/exact_size.py"} <= {place.module for place in places}
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ((), "No test passed"),
+        (("1.test", "1.json"), "No test passed"),
+        (("1.test", "1.json", "2.test"), "1 of 2 test processes ended before"),
+    ],
+    ids=["nothing", "nothing but failures", "one process of two"],
+)
+def test_a_run_that_recorded_nothing_or_a_part_is_told(
+    tmp_path: Path, written: tuple[str, ...], said: str
+) -> None:
+    for name in written:
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(RecordError, match=said):
+        read_recorded(tmp_path, tmp_path)

@@ -18,7 +18,7 @@ import pytest
 
 from mutants import reach
 from mutants.faults import Fault
-from mutants.reach import RECORD, Record, Recorded, file_of, read_recorded
+from mutants.reach import RECORD, Record, Recorded, RecordError, file_of, read_recorded
 
 SECONDS_A_TEST = 30.0
 """A test that takes longer than this, and than ten times what it took without a fault, hangs."""
@@ -99,19 +99,27 @@ class Tree:
             record: What was recorded before; it is brought up to date.
             folder: For what the processes write; it must not exist.
             processes: How many run at once.
+
+        Raises:
+            RecordError: What the new tests reach was not recorded.
         """
         tests = self._tests()
+        if not tests:
+            raise RecordError("pytest finds no tests in the copy.")
         recorded = record.read(tests)
         if new := sorted(tests.keys() - recorded.keys()):
             folder.mkdir()
             shutil.copy(_IN_CHILDREN, folder / "sitecustomize.py")
             listed = folder / "tests.txt"
             listed.write_text("\n".join(new), "utf-8")
-            self._pytest(
+            said = self._pytest(
                 *("-p", "mutants.reach", "-n", str(processes), "--dist", "loadfile", "--tb=no", f"@{listed}"),
                 **{RECORD: str(folder), "PYTHONPATH": self._python_path(folder)},
             )
-            recorded |= read_recorded(folder, self.package)
+            try:
+                recorded |= read_recorded(folder, self.package)
+            except RecordError as error:
+                raise RecordError(f"{error} pytest said:\n{said[-2000:]}") from error
             record.write(recorded, tests)
         return recorded
 

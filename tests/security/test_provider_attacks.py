@@ -83,6 +83,7 @@ async def _refused(visitor: Visitor, address: str) -> str:
 
 
 ID_TOKENS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("half a surrogate pair as nonce", {"token": {"nonce": "\ud800"}}),
     ("no signature", {"signature": "none"}),
     ("the public key as the secret of HS256", {"signature": "hmac"}),
     ("a stranger's signature", {"signature": "stranger"}),
@@ -160,6 +161,7 @@ DESCRIPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("has its keys in a file", {"jwks_uri": "file:///etc/passwd"}),
     ("sends browsers to a script", {"authorization_endpoint": "javascript:alert(1)"}),
     ("sends browsers to http elsewhere", {"authorization_endpoint": "http://evil.example/"}),
+    ("sends browsers to an address of two lines", {"authorization_endpoint": "https://a.example/\r\nX: y"}),
 )
 
 
@@ -171,8 +173,16 @@ async def test_what_a_provider_says_of_itself_leads_nowhere_else(
     for tried, metadata in DESCRIPTIONS:
         provider.told(metadata=metadata)
         answer = await victim.http.post("/sign-in/openid", data={"request": ""})
-        assert answer.status_code == 503, tried
-        row(LOGIN, f"a provider that {tried}", "503, a page: Corp cannot be reached")
+        assert answer.status_code == 500, tried
+        row(LOGIN, f"a provider that {tried}", "500, a page: Corp cannot sign you in here")
+    for methods in (5, "none"):
+        provider.told(metadata={"token_endpoint_auth_methods_supported": methods})
+        assert (await victim.http.get(provider.authorize(await victim.begin()))).status_code < 500
+        row(
+            LOGIN,
+            f"a provider that takes secrets in the way {methods!r}",
+            "the sign-in goes on, or is refused",
+        )
     provider.told()
     assert await victim.begin()
 
@@ -188,10 +198,10 @@ async def test_a_private_provider_is_not_asked_unless_it_is_allowed(
         server.visitor() as visitor,
     ):
         answer = await visitor.http.post("/sign-in/openid", data={"request": ""})
-    assert answer.status_code == 503
+    assert answer.status_code == 500
     assert "IMAGEROUTER_ALLOW_PRIVATE_ISSUER=1" in answer.text
     assert provider.asked()["/.well-known/openid-configuration"] == asked
-    row(LOGIN, "a provider at a private address", "503, and nothing is sent there")
+    row(LOGIN, "a provider at a private address", "500, and nothing is sent there")
 
 
 def _public(key: rsa.RSAPrivateKey) -> dict[str, Any]:

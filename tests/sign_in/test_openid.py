@@ -8,6 +8,8 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
+from imagerouter_mcp.cli.checks import run_checks
+from imagerouter_mcp.cli.team_checks import team_checks
 from imagerouter_mcp.people.register import open_register
 from imagerouter_mcp.sign_in import issuer
 from support.openid_provider import CLIENT, SECRET, Provider
@@ -162,6 +164,43 @@ async def test_a_provider_that_is_down_is_told_and_the_sign_in_can_go_on_later(
     provider.told()
     monkeypatch.undo()
     assert (await sign_in(visitor, provider, handle)).headers["location"] == f"/consent?request={handle}"
+
+
+async def test_a_setting_that_is_wrong_is_for_the_operator_to_correct(
+    visitor: Visitor, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.told(answer={"code": None, "error": "redirect_uri_mismatch"})
+    answer = await sign_in(visitor, provider)
+    assert answer.status_code == 500
+    assert "A setting has to be corrected first" in answer.text
+    assert "Try again in a minute" not in answer.text
+    for limit in ("FRESH_SECONDS", "KEPT_SECONDS", "AGAIN_SECONDS"):
+        monkeypatch.setattr(issuer, limit, 0)
+    provider.told(metadata={"issuer": f"{provider.issuer}/"})
+    answer = await visitor.http.post("/sign-in/openid", data={"request": ""})
+    assert (answer.status_code, "A setting has to be corrected" in answer.text) == (500, True)
+
+
+async def test_doctor_asks_the_provider_whether_it_knows_this_server(
+    server: SignInServer, provider: Provider
+) -> None:
+    async def told(**changed: object) -> tuple[str, str]:
+        settings = server.settings.model_copy(update=changed)
+        found = {each.name: each for each in await run_checks(team_checks(settings))}
+        return found["sign-in"].state, f"{found['sign-in'].what} {found['sign-in'].remedy}"
+
+    state, text = await told()
+    assert (state, "/sign-in/callback has to be registered there" in text) == ("ok", True)
+    for changed, what in (
+        ({"openid_client_secret": SecretStr("wrong")}, "'invalid_client' in place of a token; the client id"),
+        ({"allow_private_issuer": False}, "IMAGEROUTER_ALLOW_PRIVATE_ISSUER=1"),
+        ({"openid_issuer": f"{provider.issuer}/"}, "to the letter. Correct the settings IMAGEROUTER_OPENID_"),
+        ({"openid_issuer": "http://127.0.0.1:9"}, "See that this machine reaches it"),
+    ):
+        state, text = await told(**changed)
+        assert (state, what in text) == ("failure", True), text
+    provider.told(metadata={"token_endpoint": "http://elsewhere.example/token"})
+    assert "its token_endpoint is not an https address" in (await told())[1]
 
 
 async def test_doctor_looks_as_far_as_the_provider(visitor: Visitor, provider: Provider) -> None:

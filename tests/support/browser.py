@@ -3,10 +3,15 @@
 import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
 
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+
+_contexts: WeakKeyDictionary[Browser, dict[str, BrowserContext]] = WeakKeyDictionary()
+"""The contexts of each browser, by their options."""
 
 
 def find_chromium() -> str | None:
@@ -21,3 +26,20 @@ async def running_browser(chromium: str) -> AsyncGenerator[Browser]:
         browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser
         await browser.close()
+
+
+@asynccontextmanager
+async def open_tab(browser: Browser, **options: Any) -> AsyncGenerator[Page]:  # noqa: ANN401 - Playwright's own
+    """Open a tab in the one context that has these options: making one takes time.
+
+    Its `sessionStorage` is its own; cookies are not.
+    """
+    contexts = _contexts.setdefault(browser, {})
+    wanted = repr(sorted(options.items()))
+    if wanted not in contexts:
+        contexts[wanted] = await browser.new_context(**options)
+    tab = await contexts[wanted].new_page()
+    try:
+        yield tab
+    finally:
+        await tab.close()

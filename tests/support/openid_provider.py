@@ -49,7 +49,8 @@ class Provider:
 
     def told(self, **changes: object) -> None:
         """Have it behave as it does at first, but for some changes; see `_Behaviour`."""
-        self._http.post("/control", json=changes).raise_for_status()
+        content = json.dumps(changes)  # httpx would refuse half a surrogate pair
+        self._http.post("/control", content=content).raise_for_status()
 
     def rotate(self) -> None:
         """Have it sign with new keys, and publish only these."""

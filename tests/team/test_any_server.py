@@ -1,11 +1,6 @@
 """Behind a proxy that sends each request to the next server, no client notices that there are two."""
 
 import io
-import socket
-import subprocess
-import sys
-from collections.abc import Generator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +13,9 @@ from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 
 from imagerouter_mcp.sandbox.service.serve import Sandbox
-from patience import PATIENCE_SECONDS, wait_until
+from patience import PATIENCE_SECONDS
 from support.http_serving import bare_environment, sandbox_environment, serving
+from support.in_turn import free_port, in_turn
 
 if TYPE_CHECKING:
     from support.postgres import Cluster
@@ -31,39 +27,11 @@ ROUNDS = 3
 """More than one, so that either server is the one that begins."""
 
 
-@contextmanager
-def in_turn(folder: Path, port: int, servers: list[str]) -> Generator[None]:
-    """Run Caddy on a port, which asks the servers in turn."""
-    caddy = Path(sys.executable).with_name("caddy")
-    if not caddy.is_file():
-        pytest.skip("a proxy: pip brings Caddy on Linux")
-    config = folder / "Caddyfile"
-    config.write_text(
-        "{\n admin off\n auto_https off\n}\n"
-        f"http://localhost:{port} {{\n reverse_proxy {' '.join(servers)} {{\n  lb_policy round_robin\n"
-        "  flush_interval -1\n }\n}\n"
-    )
-    command = [str(caddy), "run", "--config", str(config), "--adapter", "caddyfile"]
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
-    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - ours
-        try:
-            wait_until(lambda: _listens(port))
-            yield
-        finally:
-            process.terminate()
-
-
-def _listens(port: int) -> bool:
-    with closing(socket.socket()) as trying:
-        return trying.connect_ex(("127.0.0.1", port)) == 0
-
-
 @pytest.mark.parametrize("era", ["auto", "legacy"])
 async def test_any_server_answers_any_request(
     era: str, sandbox: Sandbox, postgres: "Cluster", tmp_path: Path
 ) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     base = f"http://localhost:{port}"
     environment = {
         **bare_environment(tmp_path),

@@ -16,6 +16,7 @@ from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
 from patience import until
+from support.browser import open_tab
 
 PAGE = Path(__file__).with_name("host_page.html").read_text("utf-8")
 SPEC_CSP = (
@@ -239,12 +240,12 @@ async def open_chat(
         host: How the host behaves.
         page: Of the browser's page, such as `viewport` and `color_scheme`.
     """
-    context = await browser.new_context(**page or {})
-    async with open_app(settings) as app, Client(build_server(app)) as client:
-        chat = Chat(await context.new_page(), client, host)
-        await chat.page.expose_function("ask", chat.answer)  # pyright: ignore[reportUnknownMemberType] - its own
-        await chat.page.set_content(PAGE)
-        try:
-            yield chat
-        finally:
-            await context.close()
+    async with (
+        open_app(settings) as app,
+        Client(build_server(app)) as client,
+        open_tab(browser, **page or {}) as tab,
+    ):
+        chat = Chat(tab, client, host)
+        await tab.expose_function("ask", chat.answer)  # pyright: ignore[reportUnknownMemberType] - its own
+        await tab.set_content(PAGE)
+        yield chat

@@ -47,6 +47,8 @@ MAX_ANSWER_BYTES = 100 * 2**20
 """Upper bound on a paid answer: enough for a 75 MB picture in base64."""
 MAX_LIST_BYTES = 16 * 2**20
 """Upper bound on any other answer; the model list has some 100 kB."""
+_DECODED_AT_ONCE = 2**13
+"""Bytes of an answer up to which handing it to a thread takes longer than decoding it."""
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
@@ -145,7 +147,10 @@ class ServiceHTTP:
         except httpx.HTTPError as error:
             reason = self._reason(error)
             raise _no_answer(call, f"the connection broke ({reason})") from error
-        return await to_thread.run_sync(self._decode, call, Head.of(response), body, limiter=self._decoding)
+        head = Head.of(response)
+        if len(body) <= _DECODED_AT_ONCE:
+            return self._decode(call, head, body)
+        return await to_thread.run_sync(self._decode, call, head, body, limiter=self._decoding)
 
     @asynccontextmanager
     async def _open(

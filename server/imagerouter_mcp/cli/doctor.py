@@ -1,6 +1,7 @@
 """`imagerouter-mcp doctor`: check everything that making a picture depends on, and say what to do."""
 
 import json
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -13,6 +14,7 @@ from imagerouter_mcp.cli.host_checks import host_checks
 from imagerouter_mcp.cli.machine_checks import machine_checks
 from imagerouter_mcp.cli.server_checks import picture_check, start_check
 from imagerouter_mcp.cli.service_checks import ServiceChecks
+from imagerouter_mcp.cli.team_checks import team_checks
 from imagerouter_mcp.errors import ConfigurationError, ImageRouterError
 from imagerouter_mcp.settings import Settings
 
@@ -43,6 +45,7 @@ def run_doctor(*, sandbox: bool, generate: bool, as_json: bool) -> int:
     Returns:
         1 if something is wrong, else 0.
     """
+    logging.disable(logging.WARNING)  # the findings say all of it
     try:
         with chosen_settings(sandbox=sandbox) as settings:
             return anyio.run(_report, settings, sandbox, generate, as_json)
@@ -68,7 +71,9 @@ def _tell(found: Sequence[Finding], *, as_json: bool) -> int:
 async def _examine(settings: Settings, *, sandbox: bool, generate: bool) -> list[Finding]:
     """Check the network first: starting hosts keeps the machine busy and would falsify its latency."""
     async with _service_checks(settings) as service:
-        found = await run_checks([*machine_checks(settings, sandbox=sandbox), *service])
+        found = await run_checks(
+            [*machine_checks(settings, sandbox=sandbox), *team_checks(settings), *service]
+        )
     pictures = [picture_check(settings)] if generate else []
     return [*found, *await run_checks([start_check(sandbox=sandbox), *pictures, *host_checks()], found)]
 

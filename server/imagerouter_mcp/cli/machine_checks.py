@@ -15,14 +15,10 @@ from anyio import to_thread
 from imagerouter_mcp import __version__
 from imagerouter_mcp.cli.checks import Check, Finding
 from imagerouter_mcp.cli.launch import as_typed
-from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.settings import KEYS_PAGE, Settings, misspelt_settings
-from imagerouter_mcp.wiring import Shared
 
 MACHINE_SECONDS = 10.0
 """Time limit. It is generous because a disk may be on the network."""
-STORE_SECONDS = 60.0
-"""Time limit of the object store, which is asked several times."""
 
 
 def machine_checks(settings: Settings, *, sandbox: bool) -> list[Check]:
@@ -37,9 +33,6 @@ def machine_checks(settings: Settings, *, sandbox: bool) -> list[Check]:
         pictures = await to_thread.run_sync(_writable, "pictures folder", settings.output_dir, "OUTPUT_DIR")
         records = await to_thread.run_sync(_writable, "records folder", settings.data_dir, "DATA_DIR")
         return [pictures, records]
-
-    async def objects() -> Sequence[Finding]:
-        return [await to_thread.run_sync(_objects, settings)]
 
     async def key() -> Sequence[Finding]:
         return [await to_thread.run_sync(_key, settings)]
@@ -60,7 +53,6 @@ def machine_checks(settings: Settings, *, sandbox: bool) -> list[Check]:
     return [
         Check("version", version, MACHINE_SECONDS),
         Check("folders", folders, MACHINE_SECONDS),
-        *([Check("object store", objects, STORE_SECONDS)] if settings.object_store else []),
         *([] if sandbox else [Check("key", key, MACHINE_SECONDS)]),
         Check("proxy", proxy, MACHINE_SECONDS),
         Check("settings", names, MACHINE_SECONDS),
@@ -81,16 +73,6 @@ def _writable(name: str, folder: Path, variable: str) -> Finding:
         return Finding(name, "failure", what, remedy)
     made = "" if existing == folder else " as soon as it is needed"
     return Finding(name, "ok", f"{folder} can be written to{made}.")
-
-
-def _objects(settings: Settings) -> Finding:
-    """Try to write an object."""
-    try:
-        objects = Shared(settings).objects
-        _ = objects and objects.check()
-    except ConfigurationError as error:
-        return Finding("object store", "failure", error.what, error.remedy)
-    return Finding("object store", "ok", f"{settings.object_store} can be written to.")
 
 
 def _key(settings: Settings) -> Finding:

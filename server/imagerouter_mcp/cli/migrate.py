@@ -14,14 +14,13 @@ from imagerouter_mcp.gallery.transfer import Transferred, transfer_gallery, untr
 from imagerouter_mcp.http_app.studio.opening_links import running_studio
 from imagerouter_mcp.people.people_tables import PEOPLE
 from imagerouter_mcp.people.person import LOCAL, Person
-from imagerouter_mcp.people.register import People, open_register
+from imagerouter_mcp.people.register import PEOPLE_FILE, People, open_register
 from imagerouter_mcp.settings import Settings, load_settings
 from imagerouter_mcp.sign_in.sign_in_tables import SIGN_IN
 from imagerouter_mcp.tools.pictures import file_size
 from imagerouter_mcp.wiring import App, Shared
 
-_PEOPLE = "people.sqlite3"
-_SHARED = {"sign_in.sqlite3": SIGN_IN, _PEOPLE: PEOPLE}
+_SHARED = {"sign_in.sqlite3": SIGN_IN, PEOPLE_FILE: PEOPLE}
 """The files that belong to nobody in particular, with what they hold. Once people are there, all is."""
 _WAITING = {"uploads": "uploads", "sources": "sources", "arriving": "answers"}
 """Folders of what is still needed, with those of the object store."""
@@ -72,7 +71,7 @@ def _move_people(settings: Settings) -> list[str]:
         for name, schema in _SHARED.items():
             _copy_whole(settings, name, schema)
         return []
-    file = settings.data_dir / _PEOPLE
+    file = settings.data_dir / PEOPLE_FILE
     if not file.is_file():
         return []
     with closing(People(SQLiteDatabase(file, PEOPLE))) as before:

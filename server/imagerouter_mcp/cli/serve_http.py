@@ -7,12 +7,13 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 
 import anyio
 import uvicorn
+from anyio import to_thread
 from starlette.types import ASGIApp
 
 from imagerouter_mcp.apps import Apps, open_apps
@@ -20,6 +21,7 @@ from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.descriptor_limit import raise_descriptor_limit
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.signed_links import Links, link_secret
+from imagerouter_mcp.gallery.tables import SCHEMA
 from imagerouter_mcp.http_app.app import build_http_app
 from imagerouter_mcp.http_app.connections import ACCEPTED_AT_ONCE, Connection, Server
 from imagerouter_mcp.http_app.draining import Draining
@@ -29,7 +31,7 @@ from imagerouter_mcp.http_app.request_log import log_requests
 from imagerouter_mcp.http_app.studio.opening_links import noted_address, opening_link
 from imagerouter_mcp.retention import retention
 from imagerouter_mcp.settings import Settings
-from imagerouter_mcp.wiring import open_app
+from imagerouter_mcp.wiring import App, open_app
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +105,7 @@ async def _serve(settings: Settings, host: str, listener: socket.socket, shows_l
     links = Links(settings.public_url or _reached(listener), link_secret(settings))
     async with (
         open_app(settings, links) as app,
+        _stores(app),
         open_apps(app) as apps,
         retention(apps, settings.keep_days),
     ):
@@ -123,6 +126,19 @@ async def _serve(settings: Settings, host: str, listener: socket.socket, shows_l
         with noted_address(links.base_url, settings):
             async with moving_in(apps):
                 await serve(build_http_app(apps, host, draining=draining), apps, listener, draining)
+
+
+@asynccontextmanager
+async def _stores(app: App) -> AsyncGenerator[None]:
+    """Yield if the database can be used and the object store opened: else no call could succeed.
+
+    Raises:
+        ConfigurationError: One of them cannot.
+    """
+    postgres, _ = app.shared.postgres, app.shared.objects
+    if postgres:
+        await to_thread.run_sync(postgres.prepare, SCHEMA)
+    yield
 
 
 def _say(settings: Settings, sentence: str) -> None:

@@ -13,23 +13,27 @@ if TYPE_CHECKING:
     from imagerouter_mcp.database.postgres import PostgresServer
 
 
-def open_database(url: SecretStr | None, path: Path, schema: Schema) -> Database:
+def open_database(
+    url: SecretStr | None, path: Path, schema: Schema, server: "PostgresServer | None" = None
+) -> Database:
     """Return a database that belongs to nobody in particular.
 
     Args:
         url: The address of PostgreSQL; None for a file.
         path: The file.
         schema: What it holds.
+        server: What is connected to PostgreSQL already; None to connect anew.
 
     Raises:
         ConfigurationError: PostgreSQL is named, but what connects to it is not installed.
     """
     if url is None:
         return SQLiteDatabase(path, schema)
-    server = postgres_server(url)
+    alone = server is None
+    server = server or postgres_server(url)
     from imagerouter_mcp.database.postgres import PostgresDatabase  # noqa: PLC0415 - loads psycopg
 
-    return PostgresDatabase(server, schema, alone=True)
+    return PostgresDatabase(server, schema, alone=alone)
 
 
 def postgres_server(url: SecretStr) -> "PostgresServer":

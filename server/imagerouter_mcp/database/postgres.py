@@ -7,8 +7,10 @@ Statements are written for SQLite. They run here too, because `COMMON` gives Pos
 functions that they use.
 """
 
+import logging
 import re
 import threading
+import time
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -27,8 +29,11 @@ _REACHED_SECONDS = 15.0
 """Upper bound on waiting for a connection: a restarted database is back by then."""
 _LOCK_SECONDS = 20
 """Upper bound on waiting for other writers of the same person."""
+_FIRST_SECONDS = 5
+"""Upper bound on the first connection, which shows whether the address is right."""
 _IDLE_SECONDS = 30
 """How long a server that is suspended in a transaction may keep other writers waiting."""
+_QUIET_SECONDS = 60.0
 _PLACE = re.compile(r"\?(\d*)")
 
 COMMON = Schema(
@@ -64,6 +69,24 @@ COMMON = Schema(
 """What every database of ours holds, beside the tables of its parts."""
 
 
+class _OnceAMinute(logging.Filter):
+    """Let a logger speak once a minute: the pool reports each of its tries to connect."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._spoke_at = float("-inf")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now = time.monotonic()
+        if record.levelno < logging.WARNING or now < self._spoke_at + _QUIET_SECONDS:
+            return False
+        self._spoke_at = now
+        return True
+
+
+logging.getLogger("psycopg.pool").addFilter(_OnceAMinute())
+
+
 class PostgresServer:
     """A PostgreSQL database and this process's connections to it, opened when first needed.
 
@@ -75,6 +98,8 @@ class PostgresServer:
         self._url = url
         self._pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]] | None = None
         self._lock = threading.Lock()
+        self._of_thread = threading.local()
+        """`connection`: on which this thread is writing what belongs to all people."""
         self._migrated: set[str] = set()
 
     @property
@@ -105,7 +130,7 @@ class PostgresServer:
             if schema.name in self._migrated:
                 return
         with self.transaction() as connection:
-            _refuse_powerful_role(connection, self.name)
+            refuse_powerful_role(connection, self.name)
             connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('imagerouter-mcp', 0))")
             for each in dict.fromkeys((COMMON, schema)):
                 _migrate(connection, each, self.name)
@@ -130,9 +155,41 @@ class PostgresServer:
         except (psycopg.Error, PoolTimeout) as error:
             _explain(self.name, error)
 
+    @contextmanager
+    def transaction_of(
+        self, person: str, *, reading: bool = False
+    ) -> Generator[psycopg.Connection[tuple[Any, ...]]]:
+        """Run a block in a transaction that is for one person.
+
+        While this thread writes what belongs to all people, it is part of that transaction: no second
+        connection can be had when others, who wait for that transaction to end, have taken them all.
+
+        Args:
+            person: Whose; "" for what belongs to all people.
+            reading: Whether it only reads, and sees one state of the database.
+
+        Raises:
+            ConfigurationError: The database cannot be reached or used.
+        """
+        outer = getattr(self._of_thread, "connection", None)
+        if person and outer:
+            yield outer
+            return
+        with self.transaction(reading=reading) as connection:
+            if not person and not reading:
+                self._of_thread.connection = connection
+            try:
+                yield connection
+            finally:
+                if not person and not reading:
+                    self._of_thread.connection = None
+
     def _opened(self) -> ConnectionPool[psycopg.Connection[tuple[Any, ...]]]:
         with self._lock:
             if self._pool is None:
+                psycopg.connect(
+                    self._url, connect_timeout=_FIRST_SECONDS
+                ).close()  # unlike the pool, it says why
                 self._pool = ConnectionPool(
                     self._url,
                     kwargs={"prepare_threshold": None, "cursor_factory": psycopg.RawCursor},
@@ -173,6 +230,7 @@ class PostgresDatabase:
         self._alone = alone
         self._schema = schema
         self._person = person
+        self._turn = threading.Lock()
 
     def close(self) -> None:
         """Close the server's connections, unless others use them. The next transaction opens them again."""
@@ -187,7 +245,7 @@ class PostgresDatabase:
             ConfigurationError: The database cannot be reached or used.
         """
         self._server.prepare(self._schema)
-        with self._server.transaction(reading=True) as connection:
+        with self._server.transaction_of(self._person, reading=True) as connection:
             connection.execute("SELECT set_config('imagerouter.person', $1, true)", [self._person])
             yield _Statements(connection)
 
@@ -199,9 +257,17 @@ class PostgresDatabase:
             ConfigurationError: The database cannot be reached or used.
         """
         self._server.prepare(self._schema)
-        with self._server.transaction() as connection:
-            connection.execute(_BEFORE_WRITING, [self._person, f"{self._schema.name} {self._person}"])
-            yield _Statements(connection)
+        # One at a time here, so that a process has no more than one connection that waits for a lock.
+        if not self._turn.acquire(timeout=_LOCK_SECONDS):
+            raise ConfigurationError(
+                f"The database {self._server.name} is locked by other calls.", "Try again in a minute."
+            )
+        try:
+            with self._server.transaction_of(self._person) as connection:
+                connection.execute(_BEFORE_WRITING, [self._person, f"{self._schema.name} {self._person}"])
+                yield _Statements(connection)
+        finally:
+            self._turn.release()
 
 
 _BEFORE_WRITING = f"""
@@ -249,7 +315,7 @@ def _storable(values: Sequence[Any]) -> list[Any]:
     return [each.replace("\0", "\ufffd") if isinstance(each, str) else each for each in values]
 
 
-def _refuse_powerful_role(connection: psycopg.Connection[tuple[Any, ...]], name: str) -> None:
+def refuse_powerful_role(connection: psycopg.Connection[tuple[Any, ...]], name: str) -> None:
     """Refuse a role that bypasses row-level security.
 
     Raises:
@@ -275,10 +341,7 @@ def _migrate(connection: psycopg.Connection[tuple[Any, ...]], schema: Schema, na
     ).fetchone()
     version, migrations = found[0] if found else 0, schema.postgres or schema.migrations
     if version > len(migrations):
-        raise ConfigurationError(
-            f"The {schema.name} in the database {name} was written by a newer version of imagerouter-mcp.",
-            "Update imagerouter-mcp on this machine too.",
-        )
+        raise newer_version(schema, name)
     for statements in migrations[version:]:
         connection.execute(statements.encode())
     connection.execute(
@@ -288,9 +351,26 @@ def _migrate(connection: psycopg.Connection[tuple[Any, ...]], schema: Schema, na
     )
 
 
+def newer_version(schema: Schema, name: str) -> ConfigurationError:
+    """Return the error for tables that a newer version wrote."""
+    return ConfigurationError(
+        f"The {schema.name} in the database {name} was written by a newer version of imagerouter-mcp.",
+        "Update imagerouter-mcp on this machine too.",
+    )
+
+
+_UNREACHED = "See that it runs, and that IMAGEROUTER_DATABASE_URL is right; then try again."
+_REMEDIES = {
+    "authentication failed": "Correct the user name or the password in IMAGEROUTER_DATABASE_URL.",
+    "does not exist": "Create it as docs/hosting.md shows, or correct its name in IMAGEROUTER_DATABASE_URL.",
+}
+"""What to do about some reasons for which PostgreSQL refuses a connection."""
+
+
 def _explain(name: str, error: Exception) -> NoReturn:
     """Raise an error that says what to do about a failure of the database."""
-    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    told = str(error).strip().partition("\n")[0] or type(error).__name__
+    reason = " ".join(told.removeprefix("connection failed: ").split())
     if isinstance(error, psycopg.errors.LockNotAvailable):
         raise ConfigurationError(
             f"The database {name} is locked by another server ({reason}).", "Try again in a minute."
@@ -298,7 +378,12 @@ def _explain(name: str, error: Exception) -> NoReturn:
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         raise ConfigurationError(
             f"The database {name} cannot be reached ({reason}).",
-            "See that it runs, and that IMAGEROUTER_DATABASE_URL is right; then try again.",
+            next((remedy for said, remedy in _REMEDIES.items() if said in reason), _UNREACHED),
+        ) from None
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        raise ConfigurationError(
+            f"The database {name} cannot be used ({reason}).",
+            "The operator makes its role the owner of the database, as docs/hosting.md shows.",
         ) from None
     raise ConfigurationError(
         f"The database {name} cannot be used ({reason}).",

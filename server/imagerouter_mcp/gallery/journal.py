@@ -43,9 +43,14 @@ _OWNED = "coalesce(owner, '') = coalesce(?, '')"
 """Whether an entry belongs to an owner, whose name may be damaged."""
 _ENDS = "ended_at = ?, clock = clock_name(), ended_uptime = uptime()"
 """Sets when a generation ended; `_now` gives the value."""
-_LATELY = "CASE WHEN clock = clock_name() THEN ended_uptime >= uptime() - ? ELSE ended_at >= ? END"
-"""Whether a generation ended within `JOINED_FOR`, whatever was done to the time of day while the machine ran;
-`_joined_since` gives the values."""
+_LATELY = (
+    "CASE WHEN clock = clock_name() THEN ended_uptime >= uptime() - ?1"
+    " ELSE ended_at >= ?2 OR uptime() <= ?1 AND NOT EXISTS (SELECT 1 FROM journal AS later"
+    " WHERE later.clock = journal.clock AND later.ended_uptime > journal.ended_uptime + ?1) END"
+)
+"""Whether a generation ended within `JOINED_FOR`, whatever was done to the time of day; `_joined_since` gives
+the values. Nobody knows how long a machine was switched off. So while it has run for less than `JOINED_FOR`,
+what ended last before counts too, however old the time of day makes it. PostgreSQL has only one clock."""
 
 
 class Journal:
@@ -128,10 +133,10 @@ class Journal:
             handle: The handle of any of them.
         """
         return self._select(
-            "call = (SELECT call FROM journal WHERE handle = ?) AND EXISTS (SELECT 1 FROM journal AS each"  # noqa: S608 - our own words
-            f" WHERE each.call = journal.call AND (state IN ({_OPEN}) OR {_LATELY})) ORDER BY id",
-            handle,
+            "call IN (SELECT call FROM journal WHERE call = (SELECT call FROM journal WHERE handle = ?3)"  # noqa: S608 - our own words
+            f" AND (state IN ({_OPEN}) OR {_LATELY})) ORDER BY id",
             *_joined_since(),
+            handle,
         )
 
     def told_before(self, call: str, others: Collection[str]) -> bool:
@@ -174,7 +179,8 @@ class Journal:
                 if already + (budget.others_usd or 0) + wanted > budget.usd:
                     return Exceeded(budget, already)
             connection.executemany(
-                "UPDATE journal SET state = 'queued', model = ?, reserved_usd = ?, job = ? WHERE handle = ?",
+                "UPDATE journal SET state = 'queued', model = ?, reserved_usd = ?, job = ? WHERE handle = ?"
+                " AND state = 'preparing'",  # and not given up meanwhile
                 [(rows.storable(each.model), str(each.usd), each.plan, each.handle) for each in reservations],
             )
         return None
@@ -394,10 +400,10 @@ def _joined_since() -> tuple[float, float]:
 def _same(connection: Connection, fingerprint: str, *, join_delivered: bool) -> str | None:
     """Return the newest call that asks for the same and need not, or must not, be paid for once more."""
     found = connection.execute(
-        f"SELECT call FROM journal WHERE fingerprint = ? AND (state IN ({_OPEN}) OR {_LATELY}"  # noqa: S608 - our own words
-        " AND (? OR NOT delivered) AND (state IN ('done', 'unknown') OR state = 'failed' AND"
+        f"SELECT call FROM journal WHERE fingerprint = ?3 AND (state IN ({_OPEN}) OR {_LATELY}"  # noqa: S608 - our own words
+        " AND (?4 OR NOT delivered) AND (state IN ('done', 'unknown') OR state = 'failed' AND"
         f" coalesce({error_field('charged')}, 'unknown') != 'no')) ORDER BY id DESC LIMIT 1",
-        (fingerprint, *_joined_since(), join_delivered),
+        (*_joined_since(), fingerprint, join_delivered),
     ).fetchone()
     return found[0] if found else None
 

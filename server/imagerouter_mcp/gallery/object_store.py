@@ -7,13 +7,14 @@ a missing object, else an `ObjectStoreError`.
 import errno
 import logging
 import re
+import secrets
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import obstore
 from obstore.exceptions import (
@@ -23,6 +24,7 @@ from obstore.exceptions import (
     UnauthenticatedError,
 )
 from obstore.store import from_url
+from pydantic import SecretStr
 
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.lines import one_line
@@ -37,6 +39,8 @@ CHECKED_SECONDS = 30.0
 """Seconds that a store counts as writable after it took an object."""
 _WHOLE_BYTES = 32 * 2**20
 """Largest object that is sent in one request, which can require that the object is new."""
+_OF_THE_MACHINE = "169.254.169.254"
+"""Where machines of a cloud get credentials; it is asked when none are set."""
 _READ_BYTES = 2**20
 _LOGGED = 300
 _CLIENT_OPTIONS: "ClientConfig" = {
@@ -45,6 +49,21 @@ _CLIENT_OPTIONS: "ClientConfig" = {
     "timeout": "300s",
     "allow_http": True,  # where the operator names such an address
 }
+_CAUSES = {
+    "MissingAccessKeyId": "AWS_SECRET_ACCESS_KEY is set, and AWS_ACCESS_KEY_ID is not",
+    "MissingSecretAccessKey": "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not",
+    "<Code>InvalidAccessKeyId<": "it does not know the access key (AWS_ACCESS_KEY_ID)",
+    "<Code>SignatureDoesNotMatch<": "the secret is not the access key's (AWS_SECRET_ACCESS_KEY)",
+    "<Code>InvalidToken<": "it refuses the session token (AWS_SESSION_TOKEN)",
+    "<Code>ExpiredToken<": "the temporary key has expired (AWS_SESSION_TOKEN)",
+    "MissingAccount": "AZURE_STORAGE_ACCOUNT_NAME is not set",
+    "InvalidAccessKey {": "the account's key is not one (AZURE_STORAGE_ACCOUNT_KEY)",
+    "<Code>AuthenticationFailed<": "it refuses the key or the signature (AZURE_STORAGE_ACCOUNT_KEY, "
+    "AZURE_STORAGE_SAS_TOKEN)",
+    "service account file": "the service account cannot be read (GOOGLE_APPLICATION_CREDENTIALS, "
+    "GOOGLE_SERVICE_ACCOUNT_KEY)",
+}
+"""What is wrong, with the variable where an operator corrects it, by what is in obstore's error text."""
 _RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
 
 
@@ -98,10 +117,34 @@ class ObjectStore:
         except OSError as error:
             raise ConfigurationError(
                 f"Pictures cannot be kept in the object store: {error.strerror}.",
-                "The person who runs the server must correct IMAGEROUTER_OBJECT_STORE or the store.",
+                "The person who runs the server must correct IMAGEROUTER_OBJECT_STORE, the variables of its "
+                "cloud, or the store.",
             ) from None
         self._checked.at = time.monotonic()
         return True
+
+    def try_out(self) -> None:
+        """Write, list, read and delete an object: the server needs all four.
+
+        Raises:
+            ConfigurationError: One of them fails; says which, and why.
+        """
+        key, what = f"tried-{secrets.token_hex(8)}", "written"
+        try:
+            with self._asking():
+                obstore.put(self._client, self._prefix + key, b"tried")
+            what = "listed"
+            self.sizes(key)
+            what = "read"
+            for _ in self.read(key):
+                pass
+            what = "deleted"
+            self.delete(key)
+        except OSError as error:
+            raise ConfigurationError(
+                f"Objects cannot be {what} in {self.address}: {error.strerror}.",
+                "Correct IMAGEROUTER_OBJECT_STORE, the credentials, or what these may do there.",
+            ) from None
 
     def put(self, key: str, file: Path) -> bool:
         """Write a file as an object.
@@ -184,7 +227,8 @@ class ObjectStore:
                 raise FileNotFoundError(errno.ENOENT, "there is no such object") from error
             raise self._failed(error, "there is no such bucket") from error
         except (PermissionDeniedError, UnauthenticatedError) as error:
-            raise self._failed(error, "it refuses these credentials, or they may not do this") from error
+            reason = _cause(str(error)) or "it refuses these credentials, or they may not do this"
+            raise self._failed(error, reason) from error
         except (BaseError, ValueError) as error:
             raise self._failed(error, _reason(str(error))) from error
 
@@ -194,32 +238,43 @@ class ObjectStore:
         return ObjectStoreError(reason)
 
 
-def open_object_store(address: str) -> ObjectStore:
-    """Return the object store at an address; credentials are found as the cloud's own tools find them.
+def open_object_store(address: str, credentials: Mapping[str, SecretStr]) -> ObjectStore:
+    """Return the object store at an address.
 
     Args:
         address: Such as `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`.
+        credentials: By the names of the cloud's variables in lower case. Without any, obstore uses the roles
+            and identities that the platform gives.
 
     Raises:
         ConfigurationError: The address cannot be used, or a setting that it needs is missing.
     """
     try:
-        client = from_url(address, client_options=_CLIENT_OPTIONS, retry_config=_RETRIES)
+        config: Any = {name: secret.get_secret_value() for name, secret in credentials.items()}
+        client: Client = from_url(
+            address, config=config, client_options=_CLIENT_OPTIONS, retry_config=_RETRIES
+        )
     except (BaseError, ValueError) as error:
+        reason = _cause(str(error)) or "its address, or a variable of its cloud, is wrong"
         raise ConfigurationError(
-            f"The object store {address} cannot be used: {_reason(str(error))}.",
+            f"The object store {address} cannot be used: {reason}.",
             "Correct IMAGEROUTER_OBJECT_STORE, or the variables of its cloud (docs/hosting.md).",
         ) from None
     return ObjectStore(client, address)
 
 
+def _cause(told: str) -> str | None:
+    """Return which variable an error of obstore's is about, as a sentence's end; None if about none."""
+    return next((cause for sign, cause in _CAUSES.items() if sign in told), None)
+
+
 def _reason(told: str) -> str:
     """Shorten obstore's error text to the reason in a few words."""
     told = one_line(told)
+    if _OF_THE_MACHINE in told:
+        return "no credentials are set, and this machine has none of its own"
     if status := re.search(r"non-2xx status code: (\d{3}) ([\w ]{1,40})", told):
         return f"it answers {status[1]} ({status[2].strip()})"
-    if "Must be" in told or "must be" in told:
-        return re.sub(r" Debug source.*|Generic \w+ error: ", "", told)[:_LOGGED]
     if "timed out" in told or "TimedOut" in told or "Timeout" in told:
         return "it did not answer in time"
     return "it cannot be reached" if "error sending request" in told else "it did not answer as it should"

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 logger = logging.getLogger(__name__)
 
-_MOST_USD = Decimal(10**6)
+MOST_USD = Decimal(10**6)
 """No amount reaches it; see `api/wire.py`."""
 _UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)
 _named: set[tuple[str, str]] = set()
@@ -81,7 +81,7 @@ class StoredRow:
             amount = None if value is None else Decimal(value)
         except (ArithmeticError, TypeError, ValueError):
             return self._unread(column, None)
-        if amount is None or (amount.is_finite() and 0 <= amount < _MOST_USD):
+        if amount is None or (amount.is_finite() and 0 <= amount < MOST_USD):
             return amount
         return self._unread(column, None)
 

@@ -6,16 +6,19 @@ whole or not at all, and a run that was killed can be repeated. Nothing at the s
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from imagerouter_mcp.database.schema import Connection, Database
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.kept_files import KeptFiles
+from imagerouter_mcp.gallery.rows import storable_json
+from imagerouter_mcp.gallery.stored_values import MOST_USD
 
 _AT_ONCE = 500
 """Rows per batch."""
@@ -31,11 +34,7 @@ TABLES = {
 OF_ITS_DATABASE = {"id", "generation_id", "clock", "ended_uptime"}
 """Columns that are meaningful in one database only."""
 IMAGE = "handle, position, path, url, media_type, width, height, bytes, seconds, original_of, finishing"
-_TRUTHS = {"delivered", "certain", "own_key"}
-_AMOUNTS = {"cost_usd", "reserved_usd"}
-_NUMBERS = {"created_at", "ended_at", "deleted_at", "latency_ms", "position", "width", "height", "bytes"} | {
-    *("seconds", "quarter", "micro_usd", "results")
-}
+_LATEST = datetime.max.replace(tzinfo=UTC).timestamp()
 
 
 @dataclass(slots=True)
@@ -97,8 +96,10 @@ def _put_files(source: Database, kept: KeptFiles, done: Transferred) -> dict[str
     """Put all existing files into the object store; return their keys by the pictures' handles."""
     keys: dict[str, Path] = {}
     with source.reading() as connection:
-        found = connection.execute("SELECT handle, path, bytes FROM images WHERE path IS NOT NULL").fetchall()
-    for handle, stored, _ in found:
+        found = connection.execute(
+            "SELECT handle, path FROM images WHERE typeof(path) IN ('blob', 'text')"
+        ).fetchall()
+    for handle, stored in found:
         path = Path(os.fsdecode(stored))
         if not path.is_file():
             done.left.append(f"The file of {handle} is not at {path}.")
@@ -160,7 +161,7 @@ def _readable(
     for row in rows:
         try:
             yield [_value(name, value) for name, value in zip(names, row, strict=True)]
-        except (TypeError, ValueError, InvalidOperation):
+        except (TypeError, ValueError, ArithmeticError, RecursionError):
             done.left.append(f"A row of {table} is damaged and was left out: {str(row[0])[:40]!r}.")
 
 
@@ -169,21 +170,58 @@ def _value(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever a damaged f
 
     Raises:
         TypeError: It has another type.
-        ValueError: It cannot be parsed.
-        InvalidOperation: It is not an amount.
+        ValueError: It cannot be parsed, or the column does not hold it.
+        ArithmeticError: It is not a number of this kind.
+        RecursionError: It is nested too deeply.
     """
-    if value is None:
-        return None
-    if name in _TRUTHS:
-        return bool(value)
-    if name in _AMOUNTS:
-        return str(Decimal(value))
-    if name in _NUMBERS:
-        return value + 0
-    if name == "path":
-        return bytes(value)
-    if name == "error":
-        json.loads(value)
+    return None if value is None else _READ.get(name, _text)(value)
+
+
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
+
+
+def _amount(value: Any) -> str:  # noqa: ANN401 - as above
+    return str(_within(Decimal(value), 0, MOST_USD))
+
+
+def _time(value: Any) -> float:  # noqa: ANN401 - as above
+    return _within(value + 0, 0, _LATEST)
+
+
+def _place(value: Any) -> int:  # noqa: ANN401 - as above
+    return _within(int(value), 0, 2**31)
+
+
+def _whole_number(value: Any) -> int:  # noqa: ANN401 - as above
+    return _within(int(value), -(2**53), 2**53)
+
+
+def _error(value: object) -> str:
+    return storable_json(json.loads(_text(value), parse_constant=_refuse))
+
+
+def _within(value: Any, least: Any, most: Any) -> Any:  # noqa: ANN401 - numbers of three kinds
+    if not least <= value < most:  # nor is NaN
+        raise ValueError
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    """Refuse NaN and the infinities, which only Python takes for JSON."""
+    raise ValueError(constant)
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("delivered", "certain", "own_key"), bool),
+    **dict.fromkeys(("cost_usd", "reserved_usd"), _amount),
+    **dict.fromkeys(("created_at", "ended_at", "deleted_at", "seconds"), _time),
+    **dict.fromkeys(("latency_ms", "width", "height", "bytes", "quarter"), _whole_number),
+    **dict.fromkeys(("micro_usd", "results"), _whole_number),
+    "position": _place,
+    "path": os.fsencode,
+    "error": _error,
+}
+"""How the values of columns are read that are not texts."""

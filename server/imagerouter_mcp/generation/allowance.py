@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from anyio import to_thread
+
 from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
@@ -37,6 +39,10 @@ class Allowance:
     def limits(self) -> Limits:
         """Return the person's current limits."""
         return self._people.limits(self._person) if self._people else NO_LIMITS
+
+    async def present_limits(self) -> Limits:
+        """Return what `limits` does, without holding up the event loop."""
+        return await to_thread.run_sync(self.limits) if self._people else NO_LIMITS
 
     def budgets(self) -> list[Budget]:
         """Return the person's own budgets, then the one that all people share."""

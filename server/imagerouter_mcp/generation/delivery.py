@@ -86,15 +86,20 @@ class Delivery:
         self._journal = journal
         self._answers = answers
         self._settings = settings
-        self._swept = False
+        self._swept = set[Path]()
         self._held: dict[str, GenerationAnswer] = {}
 
-    def destinations(self, request: Request, count: int) -> list[Destination]:
+    async def destinations(self, request: Request, count: int) -> list[Destination]:
         """Return where each of `count` results of a request goes; write nothing.
 
         Raises:
             PlanError: The file name cannot be used, or saving in the folder is not allowed.
         """
+        if count == 1 and request.prompt.strip() and not request.output_dir:  # no need to look at files
+            return [self.destination(request)]
+        return await to_thread.run_sync(self._free_destinations, request, count)
+
+    def _free_destinations(self, request: Request, count: int) -> list[Destination]:
         place = self.destination(request)
         if count == 1:
             return [place]
@@ -133,9 +138,10 @@ class Delivery:
         self._kept.check()
         self._answers.prepare()
         if not self._swept:
-            self._swept = True
             self._sweep()
-        sweep_partials(destination.folder, _ABANDONED)
+        if destination.folder not in self._swept:
+            self._swept.add(destination.folder)
+            sweep_partials(destination.folder, _ABANDONED)
 
     def _sweep(self) -> None:
         """Remove what killed processes left: unfinished files, locks, and answers that are stored."""
@@ -239,20 +245,27 @@ class Delivery:
         Raises:
             DeliveryError: No file could be stored; says where the result can still be found.
         """
-        notes = [
-            *plan.notes,
-            *notes,
-            *dict.fromkeys(each.note for each in stored if each.note),
-            *await _differences(plan, answer, [self._local(each.image) for each in stored], source),
-            *self._other_place(stored),
-            *_also_told(answer),
-            *((SANDBOX_NOTE,) if answer.sandbox else ()),
-        ]
-        record, unrecorded = await to_thread.run_sync(self._record, handle, plan, answer, stored, notes)
+        images = [self._local(each.image) for each in stored]
+        looks = await _looks(plan, images, source)
+
+        def do_record() -> tuple[list[str], Record, tuple[str, ...]]:
+            told = [
+                *plan.notes,
+                *notes,
+                *dict.fromkeys(each.note for each in stored if each.note),
+                *differences(plan, answer, images, looks, source),
+                *self._other_place(stored),
+                *_also_told(answer),
+                *((SANDBOX_NOTE,) if answer.sandbox else ()),
+            ]
+            record, unrecorded = self._record(handle, plan, answer, stored, told)
+            if plan.cut and not unrecorded:
+                self._discard_needless(handle, stored)
+            return told, record, unrecorded
+
+        told, record, unrecorded = await to_thread.run_sync(do_record)
         if unrecorded:
             self._held[handle] = answer
-        elif plan.cut:
-            await to_thread.run_sync(self._discard_needless, handle, stored)
         lost = [
             self._undelivered(image, each)
             for image, each in zip(record.images, stored, strict=True)
@@ -260,8 +273,8 @@ class Delivery:
         ]
         if len(lost) == len(stored):
             raise lost[0].costing(answer.cost)
-        images = tuple(map(self._local, record.images))
-        return replace(record, images=images), (*notes, *unrecorded, *map(str, lost))
+        local = tuple(map(self._local, record.images))
+        return replace(record, images=local), (*told, *unrecorded, *map(str, lost))
 
     def _local(self, image: AnImage) -> AnImage:
         """Return an image with the path that its file has on this machine, and its original too."""
@@ -564,10 +577,8 @@ def _also_told(answer: GenerationAnswer) -> tuple[str, ...]:
     return (*((more,) if answer.left_out else ()), *((failure,) if answer.failure else ()))
 
 
-async def _differences(
-    plan: Plan, answer: GenerationAnswer, images: Sequence[StoredImage], source: "Look | None"
-) -> list[str]:
-    """Return how results differ from what was asked, without decoding them if that takes too long."""
+async def _looks(plan: Plan, images: Sequence[StoredImage], source: "Look | None") -> "list[Look]":
+    """Return what results look like, as far as `differences` needs it and it does not take too long."""
     from imagerouter_mcp.images.pixels.comparison import look_at  # noqa: PLC0415 - loads Pillow
 
     looks: list[Look] = []
@@ -579,4 +590,4 @@ async def _differences(
                 )  # a cropped result never equals its source
                 if own.path and (look := await decode("previews", own.path, look_at, own.path)):
                     looks.append(look)
-    return await to_thread.run_sync(differences, plan, answer, images, looks, source)
+    return looks

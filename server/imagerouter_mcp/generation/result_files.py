@@ -147,7 +147,7 @@ class ResultFiles:
         """Store a result that was made again from its original, in the first folder that takes it."""
 
         async def into(place: _Place) -> Stored:
-            folder = await to_thread.run_sync(place.folder)
+            folder = place.folder()
             with partial_file(folder, private=place.private) as result:
                 await to_thread.run_sync(_copy, made, result)
                 name = _Name(folder, destination.stem, self._keeping(place, part))
@@ -195,7 +195,7 @@ class ResultFiles:
         *,
         again: bool,
     ) -> Stored:
-        folder = await to_thread.run_sync(place.folder)
+        folder = place.folder()  # as quick as opening the file
         claim = partial(self._claim, part) if again else None
         name = _Name(folder, stem, self._keeping(place, part), claim)
         with partial_file(folder, private=place.private) as unfinished:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio import to_thread
@@ -13,6 +14,9 @@ from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.files import RESCUED
 from imagerouter_mcp.people.person import LOCAL
 
+if TYPE_CHECKING:
+    from imagerouter_mcp.gallery.object_store import ObjectStore
+
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 30.0
@@ -21,7 +25,7 @@ LOOK_SECONDS = 30.0
 
 @asynccontextmanager
 async def moving_in(apps: Apps) -> AsyncGenerator[None]:
-    """Move what waits into the object store during the block, if there is one."""
+    """Move what waits into the object store during the block, if there is one; warn if it takes nothing."""
     if apps.settings.object_store is None:
         yield
         return
@@ -32,6 +36,7 @@ async def moving_in(apps: Apps) -> AsyncGenerator[None]:
 
 
 async def _move_in(apps: Apps) -> None:
+    await to_thread.run_sync(_warn_of, apps.operator.shared.objects)
     while True:
         try:
             for person in await to_thread.run_sync(_waiting, apps.settings.data_dir):
@@ -48,6 +53,14 @@ async def _move_in_of(apps: Apps, person: str) -> None:
     async with apps.using(known) as app:
         if moved := await to_thread.run_sync(app.delivery.move_in):
             logger.info("Moved %d files into the object store.", moved)
+
+
+def _warn_of(objects: "ObjectStore | None") -> None:
+    """Log at start why an object store takes nothing, instead of at the first call."""
+    try:
+        _ = objects and objects.check()
+    except ConfigurationError as error:
+        logger.warning("%s", error)
 
 
 def _waiting(data_dir: Path) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagerouter_mcp.database.opening import open_database
 from imagerouter_mcp.database.schema import Connection, Database
@@ -18,8 +18,13 @@ from imagerouter_mcp.people.person import LOCAL, Person, person_id
 from imagerouter_mcp.people.personal_limits import NO_LIMITS, Limits
 from imagerouter_mcp.settings import Settings
 
+if TYPE_CHECKING:
+    from imagerouter_mcp.database.postgres import PostgresServer
+
 BY_OPERATOR = "operator"
 """The issuer of people whom the operator names."""
+PEOPLE_FILE = "people.sqlite3"
+"""The file that holds the register where there is no PostgreSQL."""
 _LONGEST_NAME = 60
 _COLUMNS = "id, issuer, subject, name"
 
@@ -242,9 +247,15 @@ class Committed:
         )
 
 
-def open_register(settings: Settings) -> People:
-    """Return the register that the operator's settings name."""
-    return People(open_database(settings.database_url, settings.data_dir / "people.sqlite3", PEOPLE))
+def open_register(settings: Settings, server: "PostgresServer | None" = None) -> People:
+    """Return the register that the operator's settings name.
+
+    Args:
+        settings: The settings.
+        server: What is connected to their PostgreSQL already; None to connect anew.
+    """
+    file = settings.data_dir / PEOPLE_FILE
+    return People(open_database(settings.database_url, file, PEOPLE, server))
 
 
 def checked_name(name: str) -> str:

@@ -47,6 +47,10 @@ class IssuerUnavailableError(Exception):
     """The provider cannot be reached or its answer used; `str()` says why, as the end of a sentence."""
 
 
+class IssuerSettingsError(IssuerUnavailableError):
+    """The provider cannot be used until the operator corrects a setting, here or there."""
+
+
 class TokenRefusedError(Exception):
     """A token is invalid; `str()` says why, as the end of a sentence."""
 
@@ -75,7 +79,7 @@ class Issuer:
         self._clock = clock
         self._documents: _Documents | None = None
         self._tried_at = float("-inf")
-        self._failure = ""
+        self._failure = IssuerUnavailableError()
         self._one_at_a_time = anyio.Lock()
 
     @property
@@ -109,6 +113,7 @@ class Issuer:
 
         Raises:
             IssuerUnavailableError: It does not answer with a JSON object.
+            IssuerSettingsError: Its address is private, and the settings do not allow that.
         """
         try:
             status, body = await self._fetcher().ask(
@@ -119,7 +124,9 @@ class Issuer:
                 seconds=ANSWER_SECONDS,
             )
         except FetchError as error:
-            raise IssuerUnavailableError(_PRIVATE if error.private else error.reason) from None
+            if error.private:
+                raise IssuerSettingsError(_PRIVATE) from None
+            raise IssuerUnavailableError(error.reason) from None
         try:
             answer = json.loads(body)
         except (ValueError, RecursionError):
@@ -187,12 +194,12 @@ class Issuer:
                 try:
                     self._documents = await self._fetched(now)
                 except IssuerUnavailableError as error:
-                    self._failure = str(error)
+                    self._failure = error
                 else:
                     return self._documents
             if known and now < known.fetched_at + KEPT_SECONDS:
                 return known
-            raise IssuerUnavailableError(self._failure)
+            raise type(self._failure)(*self._failure.args)
 
     async def _fetched(self, now: float) -> _Documents:
         metadata = await self._described()
@@ -212,17 +219,17 @@ class Issuer:
             if status == HTTPStatus.OK:
                 break
         if status != HTTPStatus.OK:
-            raise IssuerUnavailableError(f"it answers with status {status} when asked to describe itself")
+            raise IssuerSettingsError(f"it answers with status {status} when asked to describe itself")
         if metadata.get("issuer") != self.url:
             named = str(metadata.get("issuer"))[:200]
-            raise IssuerUnavailableError(f"it calls itself {named!r}, and not {self.url!r} to the letter")
+            raise IssuerSettingsError(f"it calls itself {named!r}, and not {self.url!r} to the letter")
         return metadata
 
     def _checked(self, metadata: dict[str, Any], name: str) -> str:
         url = metadata.get(name)
         safe = ("https://", f"http://{self.host}/") if self.url.startswith("http://") else ("https://",)
-        if not isinstance(url, str) or not url.startswith(safe):
-            raise IssuerUnavailableError(f"its {name} is not an https address")
+        if not isinstance(url, str) or not url.startswith(safe) or not url.isprintable():
+            raise IssuerSettingsError(f"its {name} is not an https address")
         return url
 
 

@@ -3,7 +3,8 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote_plus, urlencode
@@ -11,12 +12,21 @@ from urllib.parse import quote_plus, urlencode
 from imagerouter_mcp.lines import one_line
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.sign_in.authorization_requests import Asked
-from imagerouter_mcp.sign_in.issuer import Issuer, TokenRefusedError
+from imagerouter_mcp.sign_in.issuer import ALGORITHMS, Issuer, IssuerSettingsError, TokenRefusedError
+from imagerouter_mcp.sign_in.secrets_kept import new_secret
 from imagerouter_mcp.sign_in.vouched import is_let_in, vouched_name
 
 _EMAIL = {"email", "email_verified"}
 """Claims that belong together."""
 _LONGEST_REASON = 60
+_OF_SETTINGS = {
+    *("invalid_client", "unauthorized_client", "invalid_scope", "unsupported_response_type"),
+    *("invalid_request", "redirect_uri_mismatch"),
+}
+"""Errors of a provider that no other try of the person's can change."""
+_WHAT_TO_CORRECT = (
+    "the client id, the client secret, the scope, or the redirect address that is registered there is wrong"
+)
 
 
 class OpenIdProvider:
@@ -70,6 +80,7 @@ class OpenIdProvider:
 
         Raises:
             IssuerUnavailableError: The provider cannot be asked.
+            IssuerSettingsError: It refuses this server, or what this server asks for.
             TokenRefusedError: It did not sign anybody in, or its answer is not for this sign-in.
         """
         metadata = await self.issuer.metadata()
@@ -79,15 +90,33 @@ class OpenIdProvider:
         if answer.get("iss", "") not in expected:
             raise TokenRefusedError("the answer came from another provider")
         if "code" not in answer:
-            said = one_line(answer.get("error", "no code"), _LONGEST_REASON)
-            raise TokenRefusedError(f"it answers with {said!r}")
+            raise _refusal(answer.get("error", "no code"), "")
         tokens = await self._tokens(metadata, asked, answer["code"])
         claims = await self.issuer.verify(str(tokens.get("id_token", "")), self._client)
-        if not hmac.compare_digest(str(claims.get("nonce")).encode(), _derived(asked, "nonce").encode()):
+        if not hmac.compare_digest(
+            str(claims.get("nonce")).encode(errors="replace"), _derived(asked, "nonce").encode()
+        ):
             raise TokenRefusedError("its token is for another sign-in")
         if claims.get("azp", self._client) != self._client:
             raise TokenRefusedError("its token is for another program")
         return await self._completed(metadata, claims, str(tokens.get("access_token", "")))
+
+    async def check(self) -> None:
+        """Ask the provider whether it knows this server, without anybody who signs in.
+
+        A code that was never given out shows it: a provider refuses a client before it looks at the code.
+
+        Raises:
+            IssuerUnavailableError: The provider cannot be asked.
+            IssuerSettingsError: Its metadata cannot be used, or it refuses this server.
+        """
+        metadata = await self.issuer.metadata()
+        await self.issuer.endpoint("authorization_endpoint")
+        signed = metadata.get("id_token_signing_alg_values_supported", ALGORITHMS)
+        if not isinstance(signed, Sequence) or not any(each in signed for each in ALGORITHMS):
+            raise IssuerSettingsError("it signs its tokens with no key pair")
+        with suppress(TokenRefusedError):
+            await self._tokens(metadata, Asked(), new_secret())
 
     def lets_in(self, claims: Mapping[str, Any]) -> bool:
         """Return whether the operator's rules let a person in."""
@@ -103,8 +132,10 @@ class OpenIdProvider:
         }
         headers = dict[str, str]()
         if self._secret:
-            methods = metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-            if "client_secret_basic" in methods:
+            methods = metadata.get("token_endpoint_auth_methods_supported")
+            if (
+                not isinstance(methods, list) or "client_secret_basic" in methods
+            ):  # what holds if it says nothing
                 named = f"{quote_plus(self._client)}:{quote_plus(self._secret)}"
                 headers["Authorization"] = f"Basic {base64.b64encode(named.encode()).decode()}"
             else:
@@ -112,24 +143,36 @@ class OpenIdProvider:
         endpoint = await self.issuer.endpoint("token_endpoint")
         status, tokens = await self.issuer.ask(endpoint, form=form, headers=headers)
         if status != HTTPStatus.OK:
-            said = one_line(str(tokens.get("error", status)), _LONGEST_REASON)
-            raise TokenRefusedError(f"it answers with {said!r} in place of a token")
+            raise _refusal(str(tokens.get("error", status)), " in place of a token")
         return tokens
 
     async def _completed(
         self, metadata: dict[str, Any], claims: dict[str, Any], token: str
     ) -> dict[str, Any]:
         """Add the claims of the userinfo endpoint, if the ID token's alone do not let a person in."""
-        endpoint = metadata.get("userinfo_endpoint")
         is_complete = self.lets_in(claims) and vouched_name(claims)
-        if is_complete or not (isinstance(endpoint, str) and token):
+        if is_complete or not (metadata.get("userinfo_endpoint") and token):
             return claims
+        endpoint = await self.issuer.endpoint("userinfo_endpoint")
         status, further = await self.issuer.ask(endpoint, headers={"Authorization": f"Bearer {token}"})
         if status != HTTPStatus.OK or further.get("sub") != claims["sub"]:
             return claims
         if not claims.keys() >= _EMAIL:  # the token's address is vouched for by the token alone
             claims = {name: value for name, value in claims.items() if name not in _EMAIL}
         return {**further, **claims}
+
+
+def _refusal(error: str, instead: str) -> TokenRefusedError | IssuerSettingsError:
+    """Return what a provider's error means.
+
+    Args:
+        error: The error, by its name in OAuth.
+        instead: What the provider did not give.
+    """
+    said = f"it answers with {one_line(error, _LONGEST_REASON)!r}{instead}"
+    if error not in _OF_SETTINGS:
+        return TokenRefusedError(said)
+    return IssuerSettingsError(f"{said}; {_WHAT_TO_CORRECT}")
 
 
 def _derived(asked: Asked, purpose: str) -> str:

@@ -1,6 +1,7 @@
 """Group the stores of sign-in, which share one database."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from imagerouter_mcp.database.opening import open_database
 from imagerouter_mcp.database.schema import Database
@@ -13,6 +14,9 @@ from imagerouter_mcp.sign_in.grants import Grants
 from imagerouter_mcp.sign_in.invitations import Browsers, Invitations
 from imagerouter_mcp.sign_in.openid_sign_ins import OpenIdSignIns
 from imagerouter_mcp.sign_in.sign_in_tables import SIGN_IN
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.database.postgres import PostgresServer
 
 
 class SignIn:
@@ -44,12 +48,15 @@ class SignIn:
         self._database.close()
 
 
-def open_sign_in(settings: Settings, fetcher: Callable[[], Fetcher]) -> SignIn:
+def open_sign_in(
+    settings: Settings, fetcher: Callable[[], Fetcher], server: "PostgresServer | None" = None
+) -> SignIn:
     """Return the stores that the operator's settings name.
 
     Args:
         settings: The settings.
         fetcher: Returns what downloads the documents that describe clients.
+        server: What is connected to their PostgreSQL already; None to connect anew.
     """
     file = settings.data_dir / "sign_in.sqlite3"
-    return SignIn(open_database(settings.database_url, file, SIGN_IN), fetcher)
+    return SignIn(open_database(settings.database_url, file, SIGN_IN, server), fetcher)

@@ -10,6 +10,7 @@ from PIL import Image
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from imagerouter_mcp.sandbox.service.serve import Sandbox
+from support.browser import open_tab
 from support.running_studio import Studio, running_studio
 
 WIDE: ViewportSize = {"width": 1280, "height": 800}
@@ -38,13 +39,11 @@ async def studio(studio_process: Studio, sandbox: Sandbox) -> Studio:
 async def page(browser: Browser, studio: Studio) -> AsyncGenerator[Page]:
     """Open the studio in a tab of its own, which has to stay without errors."""
     errors: list[str] = []
-    context = await browser.new_context(viewport=WIDE, reduced_motion="reduce")
-    tab = await context.new_page()
-    tab.on("pageerror", lambda error: errors.append(str(error)))
-    await tab.goto(studio.link())
-    await expect(tab.get_by_role("heading", name="Studio", exact=True)).to_be_visible()
-    yield tab
-    await context.close()
+    async with open_tab(browser, viewport=WIDE, reduced_motion="reduce") as tab:
+        tab.on("pageerror", lambda error: errors.append(str(error)))
+        await tab.goto(studio.link())
+        await expect(tab.get_by_role("heading", name="Studio", exact=True)).to_be_visible()
+        yield tab
     assert errors == []
 
 

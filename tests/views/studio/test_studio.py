@@ -248,7 +248,7 @@ async def test_a_used_link_says_what_to_run(page: Page, studio: Studio) -> None:
     async with page.expect_response("**/studio/session"):
         await page.goto(link)  # in the same tab, whose session goes on
     await expect(page.get_by_role("heading", name="Studio", exact=True)).to_be_visible()
-    another = await page.context.new_page()
-    await another.goto(link)
-    await expect(another.get_by_role("heading", name="The studio is closed")).to_be_visible()
-    await expect(another.get_by_role("main")).to_contain_text("imagerouter-mcp studio --link")
+    async with await page.context.new_page() as another:
+        await another.goto(link)
+        await expect(another.get_by_role("heading", name="The studio is closed")).to_be_visible()
+        await expect(another.get_by_role("main")).to_contain_text("imagerouter-mcp studio --link")

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Iterable
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -23,6 +23,7 @@ from imagerouter_mcp.errors import (
     NotSentError,
     as_repeated,
 )
+from imagerouter_mcp.gallery.entries import Entry
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation.calls.collect import Collector, plan_of
 from imagerouter_mcp.generation.calls.outcome import Finished, Pending
@@ -233,9 +234,14 @@ class Calls:
             join_delivered=not self._repeats_are_meant,
             own_key=payer.own,
         )
+
+        def adopt_and_begin(known: Collection[str]) -> tuple[list[Entry], tuple[list[str], bool]]:
+            return self._journal.adopt(known), begin()
+
         async with self._entering:
-            await self._settle()
-            handles, joined = await to_thread.run_sync(begin)
+            began = anyio.current_time()
+            orphans, (handles, joined) = await to_thread.run_sync(adopt_and_begin, self._known)
+            await self._take_over(orphans, began)
             if not joined:
                 call = RunningCall(handles[0], len(handles), payer)
                 self._start(call, self._runner().carry_out(order, handles, call))
@@ -243,6 +249,9 @@ class Calls:
 
     async def _addresses_changed(self, order: Order, fingerprint: str) -> bool:
         """Return whether a source's address returns other content now than for the same call before."""
+        first = order.requests[0]
+        if not (first.images or first.mask):
+            return False
         earlier = await self._same_call(fingerprint)
         plan = plan_of((await self._collector.entries(earlier))[0]) if earlier else None
         if plan is None or not any(plan.fetched):
@@ -253,8 +262,15 @@ class Calls:
 
     async def _settle(self) -> None:
         began = anyio.current_time()
-        known = {*self._running, *self._unrecorded}
-        orphans = await to_thread.run_sync(self._journal.adopt, known)
+        await self._take_over(await to_thread.run_sync(self._journal.adopt, self._known), began)
+
+    @property
+    def _known(self) -> set[str]:
+        """The calls that nobody else needs to settle."""
+        return {*self._running, *self._unrecorded}
+
+    async def _take_over(self, orphans: Iterable[Entry], began: float) -> None:
+        """Finish calls that `Journal.adopt` returned, when it was asked at a moment."""
         for handle, entries in groupby(orphans, key=attrgetter("call")):
             left = list(entries)
             call = RunningCall(handle, len(left), await self._payers.settling())
@@ -262,7 +278,7 @@ class Calls:
             self._start(call, self._finish(left, call))
         self._last_settling_began = began
 
-    async def _finish(self, entries: list[Any], call: RunningCall) -> Finished:
+    async def _finish(self, entries: list[Entry], call: RunningCall) -> Finished:
         with _perhaps_charged():
             try:
                 finished = await self._runner().finish(entries, call)

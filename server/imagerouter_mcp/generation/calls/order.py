@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from decimal import Decimal
-from functools import partial
 
 from anyio import to_thread
 
@@ -24,6 +23,7 @@ from imagerouter_mcp.generation.planning.plan import Plan, choose_model, make_pl
 from imagerouter_mcp.generation.planning.prices import Estimate, estimate, total
 from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.generation.sources import OpenSources, Sources
+from imagerouter_mcp.money import Exceeded
 from imagerouter_mcp.people.personal_limits import Limits
 from imagerouter_mcp.settings import Settings
 
@@ -109,20 +109,37 @@ class Planner:
         if order.confirmed:
             order = replace(order, agreed_usd=self._named.last(order))
         try:
-            limits = await to_thread.run_sync(self._allowance.limits)
-            amounts = check_order(self._settings, order, plans, limits)
+            amounts, exceeded = await to_thread.run_sync(self._commit, order, handles, plans, sources)
         except BudgetError:  # its message names the price
             self._named.note(order, plans)
             raise
-        await to_thread.run_sync(self._delivery.prepare, plans[0].destination)
+        if exceeded:
+            raise does_not_fit(exceeded, plans, sum(amounts, Decimal()))
+        return plans, amounts, sources
+
+    def _commit(
+        self, order: Order, handles: Sequence[str], plans: Sequence[Plan], sources: OpenSources
+    ) -> tuple[list[Decimal], Exceeded | None]:
+        """Check limits and folders, keep what delivery needs, and reserve the money, all in one thread.
+
+        Returns:
+            The amount for each plan in USD, and the budget that they exceed, if any.
+
+        Raises:
+            ImageRouterError: The price is above a limit, or the results could not be stored.
+        """
+        amounts = check_order(self._settings, order, plans, self._allowance.limits())
+        self._delivery.prepare(plans[0].destination)
         if sources.whole and sources.mask:
             pictures = handles[: len(order.requests)]
-            whole, mask = sources.whole.file, sources.mask.file
-            await to_thread.run_sync(self._delivery.keep_source, pictures, whole, mask)
+            self._delivery.keep_source(pictures, sources.whole.file, sources.mask.file)
         if needless := handles[len(plans) :]:
-            await to_thread.run_sync(self._journal.drop, needless)
-        await self._reserve(handles[: len(plans)], plans, amounts, own_key=bool(order.key))
-        return plans, amounts, sources
+            self._journal.drop(needless)
+        reservations = [
+            Reservation(handle=handle, model=plan.model, usd=amount, plan=plan.to_json())
+            for handle, plan, amount in zip(handles[: len(plans)], plans, amounts, strict=True)
+        ]
+        return amounts, self._allowance.reserve(reservations, own_key=bool(order.key))
 
     async def prepare_step(
         self, handle: str, plan: Plan, picture: str, opened: AsyncExitStack
@@ -146,7 +163,7 @@ class Planner:
 
     async def _choose(self, order: Order) -> dict[str, ModelChoice]:
         """Return the chosen model for each text that the requests give as their model."""
-        limits = await to_thread.run_sync(self._allowance.limits)
+        limits = await self._allowance.present_limits()
         preference = self._preference(limits)
         choices: dict[str, ModelChoice] = {}
         for request in order.requests:
@@ -182,7 +199,7 @@ class Planner:
         opened: AsyncExitStack,
     ) -> list[Plan]:
         """Return a plan for each request, then one for each step that follows one of them."""
-        destinations = await to_thread.run_sync(self._delivery.destinations, requests[0], len(requests))
+        destinations = await self._delivery.destinations(requests[0], len(requests))
         listing = self._catalogue.peek()
         masked = sources.masked
         plans = [
@@ -210,16 +227,3 @@ class Planner:
                 plans[number], step = plan_cut_out(request, plans[number], handles[number], remover)
                 steps.append(step)
         return [*plans, *steps]
-
-    async def _reserve(
-        self, handles: Sequence[str], plans: Sequence[Plan], amounts: Sequence[Decimal], *, own_key: bool
-    ) -> None:
-        """Reserve the money within the budgets."""
-        reservations = [
-            Reservation(handle=handle, model=plan.model, usd=amount, plan=plan.to_json())
-            for handle, plan, amount in zip(handles, plans, amounts, strict=True)
-        ]
-        reserve = partial(self._allowance.reserve, own_key=own_key)
-        exceeded = await to_thread.run_sync(reserve, reservations)
-        if exceeded:
-            raise does_not_fit(exceeded, plans, sum(amounts, Decimal()))

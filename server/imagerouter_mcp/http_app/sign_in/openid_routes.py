@@ -6,6 +6,8 @@ cookie that belongs to the attacker's `state`. The cookie is HttpOnly, works onc
 browsers send it on the provider's redirect, but not with forms or scripts of other sites.
 """
 
+import logging
+
 from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -18,10 +20,17 @@ from imagerouter_mcp.http_app.sign_in_paths import CALLBACK, OPENID
 from imagerouter_mcp.lines import one_line
 from imagerouter_mcp.people.register import People
 from imagerouter_mcp.sign_in.authorization_requests import Asked
-from imagerouter_mcp.sign_in.issuer import LONGEST_SUBJECT, IssuerUnavailableError, TokenRefusedError
+from imagerouter_mcp.sign_in.issuer import (
+    LONGEST_SUBJECT,
+    IssuerSettingsError,
+    IssuerUnavailableError,
+    TokenRefusedError,
+)
 from imagerouter_mcp.sign_in.openid import OpenIdProvider
 from imagerouter_mcp.sign_in.openid_sign_ins import OpenIdSignIns
 from imagerouter_mcp.sign_in.vouched import verified_address, vouched_name
+
+logger = logging.getLogger(__name__)
 
 _SEE_OTHER = 303
 
@@ -115,6 +124,14 @@ class OpenIdRoutes:
         return await self._persons.let_in(request, person.id, handle)
 
     def _unavailable(self, error: IssuerUnavailableError) -> Response:
+        logger.warning("Nobody can sign in at %s: %s.", self._provider.name, error)
+        if isinstance(error, IssuerSettingsError):
+            return notice_page(
+                500,
+                f"{self._provider.name} cannot sign you in here",
+                f"A setting has to be corrected first: {error}. Tell whoever runs this server; another try "
+                "does not help before that.",
+            )
         return notice_page(
             503,
             f"{self._provider.name} cannot be reached",

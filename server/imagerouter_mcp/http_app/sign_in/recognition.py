@@ -14,11 +14,12 @@ from imagerouter_mcp.http_app.sign_in.registered_client import SCOPE
 from imagerouter_mcp.people.person import Person
 from imagerouter_mcp.people.register import People
 from imagerouter_mcp.sign_in.company_tokens import CompanyTokens, NotLetInError, ScopeLackingError
-from imagerouter_mcp.sign_in.issuer import Issuer, IssuerUnavailableError
+from imagerouter_mcp.sign_in.issuer import Issuer, IssuerSettingsError, IssuerUnavailableError
 from imagerouter_mcp.sign_in.sign_in import SignIn
 from imagerouter_mcp.sign_in.vouched import vouched_name
 
 _JWT_DOTS = 2
+_UNTIL_CORRECTED = "Whoever runs this server has to correct its settings first."
 
 
 def recognition(apps: Apps, origin: str) -> Recognition:
@@ -57,9 +58,10 @@ def _by_company_token(
         try:
             claims = await tokens.claims(token)
         except IssuerUnavailableError as error:
+            lasts = isinstance(error, IssuerSettingsError)
             told = (
                 f"You cannot be recognised now, because {issuer.host}'s keys cannot be fetched: {error}. "
-                "Nothing was sent. Try again in a minute."
+                f"Nothing was sent. {_UNTIL_CORRECTED if lasts else 'Try again in a minute.'}"
             )
             raise NotRecognisedError(
                 error_response(HTTPStatus.SERVICE_UNAVAILABLE, told, {"Retry-After": "30"})
