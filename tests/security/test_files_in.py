@@ -167,7 +167,7 @@ def _why(reason: str) -> str:
         "is on another machine",
         "is not a file",
         "is a folder",
-        "its links lead in a circle",
+        "its links form a loop",
         "there is no such file",
         "cannot be read",
     )
