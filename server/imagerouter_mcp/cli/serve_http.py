@@ -93,7 +93,7 @@ def _metrics(settings: Settings) -> Generator[None]:
 
 
 def let_signals_pass() -> None:
-    """Have the signals that end a server do nothing more: uvicorn raises them again when its work is done."""
+    """Ignore the signals that end a server from now on; uvicorn raises them again when it has finished."""
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _ignore)
 
@@ -143,7 +143,7 @@ async def _stores(app: App) -> AsyncGenerator[None]:
 
 
 def _say(settings: Settings, sentence: str) -> None:
-    """Tell the operator something, in the form of the log."""
+    """Print something for the operator, in the log's format."""
     if settings.log_format == "json":
         logger.info(sentence)
     else:
@@ -178,7 +178,7 @@ async def serve(served: ASGIApp, apps: Apps, listener: socket.socket, draining: 
 
 
 def _is_no_late_ending(record: logging.LogRecord) -> bool:
-    """Leave out what uvicorn logs, at length, of requests that are under way when it ends."""
+    """Drop uvicorn's long log lines about requests that are under way when it ends."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, asyncio.CancelledError) and "graceful shutdown" not in str(record.msg)
 
