@@ -33,7 +33,7 @@ from imagerouter_mcp.proxies import ProxiedTransport
 MAX_REDIRECTS = 5
 _HEADERS = {"User-Agent": f"imagerouter-mcp/{__version__}", "Accept-Encoding": "identity"}
 _ENCODINGS = frozenset({"", "identity", "gzip"})
-"""The content encodings that are read although none was asked for. One layer of gzip makes at most 64 MiB of
+"""Content encodings that are accepted although none was requested. One layer of gzip makes at most 64 MiB of
 what is received at once; two would make as much of a single kilobyte."""
 _MAX_REASON = 120
 _PIECE_BYTES = 2**20
@@ -217,7 +217,7 @@ class Fetcher:
 
 @asynccontextmanager
 async def _told(seconds: float) -> AsyncGenerator[None]:
-    """Limit the time of a block, and tell what goes wrong in it as a `FetchError`."""
+    """Limit the time of a block, and turn its failures into `FetchError`."""
     try:
         with anyio.fail_after(seconds):
             yield

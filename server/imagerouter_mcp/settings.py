@@ -57,7 +57,7 @@ _EXAMPLE_KEY = re.compile(
     r"<[^<>]{0,60}>|\$\w{1,60}|x{3,}|\.{3}|…|[\w-]{0,20}(?:your|my|the)[\w-]{0,30}key[\w-]{0,10}",
     re.IGNORECASE,
 )
-"""What instructions write in place of a key; a key is longer."""
+"""Placeholders for a key in instructions; a key is longer."""
 _FORMS = {
     "bool_parsing": "it must be true or false",
     "int_parsing": "it must be a whole number such as 4",
@@ -65,13 +65,13 @@ _FORMS = {
     "decimal_parsing": "it must be an amount in US dollars such as 0.50, without a sign",
     "too_short": "it must have at least 32 characters",
 }
-"""What values must look like, by pydantic's names of errors, where pydantic does not say it plainly."""
+"""What values must look like, by pydantic's error types, where pydantic does not say it plainly."""
 _QUOTED = re.compile(r"(['\"])(.+)\1", re.DOTALL)
 _WSL_SHARE = re.compile(r"[\\/]{2}wsl(?:\.localhost|\$)[\\/][^\\/]+(?=[\\/])", re.IGNORECASE)
 """How Windows names the root of a Linux that runs in it."""
 _WINDOWS_DRIVE = re.compile(r"([a-z]):[\\/]", re.IGNORECASE)
 _DRIVES = Path("/mnt")
-"""Where such a Linux has the drives of Windows."""
+"""Where that Linux mounts the Windows drives."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(rf"https?://(?:{_HOST_NAME.pattern})(?::\d{{1,5}})?", re.IGNORECASE)
@@ -106,12 +106,12 @@ def config_folder() -> Path:
 
 
 def bare_environment() -> dict[str, str]:
-    """Return what Python itself needs of the environment, for a process that is to know nothing else."""
+    """Return the variables that Python itself needs, for a process that should get nothing else."""
     return {name: os.environ[name] for name in _OF_PYTHON if name in os.environ}
 
 
 def program_environment(*further: str) -> dict[str, str]:
-    """Return what a program of the person's needs of the environment, and none of the secrets in it.
+    """Return the variables that one of the person's programs needs, without any secrets.
 
     Args:
         further: Names of variables that this program needs too.
@@ -140,7 +140,7 @@ def expand(text: str) -> Path:
 
 
 def _within_linux(text: str) -> str:
-    """Return a path of Windows as the Linux within it has it; any other text as it is."""
+    """Translate a Windows path for the Linux inside Windows; return any other text unchanged."""
     if share := _WSL_SHARE.match(text):
         return text[share.end() :].replace("\\", "/")
     drive = _WINDOWS_DRIVE.match(text)
@@ -214,7 +214,7 @@ def _secret_address(value: SecretStr) -> SecretStr:
 
 
 def _issuer(value: str) -> str:
-    """Return the address of a provider as it is: its tokens repeat it to the letter, final slash included."""
+    """Check a provider's address without changing it: its tokens repeat it exactly, final slash included."""
     address = _web_address(value)
     parts = urlsplit(address)
     if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
@@ -263,7 +263,7 @@ def _object_store(value: str) -> str:
 
 
 def _postgres_address(url: SecretStr) -> SecretStr:
-    """Refuse an address that PostgreSQL would read otherwise: what it then logs has parts of the password."""
+    """Refuse an address that PostgreSQL would parse differently, and then log parts of the password."""
     scheme, _, place = url.get_secret_value().partition("://")
     credentials = place.partition("?")[0].rpartition("@")[0]
     if scheme not in ("postgresql", "postgres"):
@@ -289,7 +289,7 @@ _Endpoint = Annotated[SecretStr, AfterValidator(_secret_address)]
 
 
 _ALIKE = 0.9
-"""How alike the names of variables are, of 1, for one to be taken for a misspelt other."""
+"""How similar, up to 1, a variable's name must be to a setting's to count as a misspelling."""
 
 
 class _Environment(EnvSettingsSource):
@@ -369,23 +369,23 @@ class Settings(BaseSettings):
     openid_issuer: _Issuer | None = None
     """The OpenID provider that people sign in with, as its tokens write it."""
     openid_client_id: str | None = None
-    """What this server is called there."""
+    """This server's client id there."""
     openid_client_secret: SecretStr | None = None
-    """What this server shows there, unless it is a public client."""
+    """This server's client secret there, unless it is a public client."""
     openid_allow: _AllowRules = ()
-    """Who of them is let in: addresses, @domains, CLAIM=VALUE, or everybody; separated by commas."""
+    """Who gets access: addresses, @domains, CLAIM=VALUE, or everybody; separated by commas."""
     openid_scope: Annotated[str, AfterValidator(_openid_scope)] = "openid profile email"
-    """What is asked for there."""
+    """The scopes to request there."""
     openid_name: str | None = None
     """What the sign-in page calls it; unset, the host of its address."""
     jwt_issuer: _Issuer | None = None
-    """The authorization server whose JWTs are accepted in place of tokens that this server gives out."""
+    """The authorization server whose JWTs are accepted instead of this server's own tokens."""
     jwt_audience: Annotated[str | None, AfterValidator(_audience)] = None
-    """What these JWTs are for; unset, the address of `/mcp`."""
+    """The audience that these JWTs must have; unset, the address of `/mcp`."""
     jwt_scope: str | None = None
     """A scope that they must have."""
     jwt_allow: _AllowRules = ()
-    """Who is let in with them, as for `openid_allow`."""
+    """Who gets access with them, as for `openid_allow`."""
     allow_private_issuer: bool = False
     """Whether these two providers may have private addresses."""
     mcp_token: Annotated[tuple[SecretStr, ...], NoDecode, _Listed] = ()
@@ -393,7 +393,7 @@ class Settings(BaseSettings):
     public_url: _WebAddress | None = None
     """Where others reach the HTTP server, if not at the address it binds to; links begin with it."""
     link_secret: SecretStr | None = Field(default=None, min_length=32)
-    """What links are signed with; else a random one is kept in `data_dir`."""
+    """The secret for signing links; unset, a random one is kept in `data_dir`."""
     http_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host_name)], ...], NoDecode, _Listed] = ()
     """Further host names that the HTTP server accepts, separated by commas."""
     http_origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, _Listed] = ()
@@ -403,15 +403,15 @@ class Settings(BaseSettings):
     http_rate: Annotated[float, Field(gt=0)] = 10
     """Requests per second that each HTTP client may make on average."""
     http_requests: Annotated[int, Field(gt=0)] = 500
-    """How many HTTP requests are served at the same time, streams of events not included."""
+    """How many HTTP requests are served at the same time, not counting event streams."""
     log_format: LogFormat = "text"
-    """How the HTTP server logs: lines for people, or an object of JSON a line."""
+    """How the HTTP server logs: lines for people, or one JSON object per line."""
     metrics_port: Annotated[int, Field(gt=0, le=65535)] | None = None
     """Where the HTTP server serves metrics for Prometheus; unset, there are none."""
     metrics_host: str = "127.0.0.1"
     """The address that metrics are served at; whoever reaches it can read them."""
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 0
-    """Seconds that the HTTP server goes on accepting requests after a signal, while `/ready` says 503."""
+    """Seconds that the HTTP server keeps accepting requests after a signal, while `/ready` says 503."""
     keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     """Days that servers keep pictures, which they then delete with their records; unset, they delete none."""
     http_stateless: bool = False
@@ -627,7 +627,7 @@ def _unusable(error: ValidationError, prefix: str = "") -> ConfigurationError:
 
 
 def misspelt_settings() -> dict[str, str]:
-    """Return the variables that are no settings but written almost like one, each with that one."""
+    """Return variables that are not settings but almost spelled like one, each with that setting."""
     settings = [f"IMAGEROUTER_{field.upper()}" for field in Settings.model_fields]
     unknown = [name for name in os.environ if name.upper().startswith("IMAGEROUTER_")]
     alike = {name: get_close_matches(name.upper(), settings, 1, _ALIKE) for name in sorted(unknown)}

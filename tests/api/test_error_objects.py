@@ -192,8 +192,8 @@ def test_a_provider_s_trouble_is_not_told_as_the_account_s_own() -> None:
 
 TROUBLES: dict[str, tuple[object, ...]] = {
     "A content filter refused": (406, 451, "moderationBlocked", "contentFilter", "noImageGenerated"),
-    "The provider behind this model refused ImageRouter's account": (401, 402, 403, "insufficient_quota"),
-    "The provider behind this model has too much to do": (429, "tooManyRequests", "ratelimit_error"),
+    "The provider behind this model refused ImageRouter's own account": (401, 402, 403, "insufficient_quota"),
+    "The provider behind this model is overloaded": (429, "tooManyRequests", "ratelimit_error"),
     "The provider behind this model took too long": (408, 504, 524, "Gateway Timeout", "requestTimeout"),
     "The provider behind this model refused what": (400, 404, 413, 415, 422, "invalid_request_error"),
     "The generation failed": (405, 409, 500, 502, 503, "failed"),

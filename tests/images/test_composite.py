@@ -12,11 +12,11 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
 from PIL.PngImagePlugin import PngInfo
 
 from imagerouter_mcp.errors import InvalidSourceError
-from imagerouter_mcp.images.composite.arithmetic import LEVELS, mapped
 from imagerouter_mcp.images.composite.frame import Frame
 from imagerouter_mcp.images.composite.lay_in import lay_in
 from imagerouter_mcp.images.composite.original import Original, decoded, framed
 from imagerouter_mcp.images.confined import TooLargeError
+from imagerouter_mcp.images.pixels.arithmetic import LEVELS, mapped
 from support.colour_profiles import swapped_profile
 from support.models_at_work import RED, Habit, answered
 from support.regions import STEP, apart, colour_at, outside, seam

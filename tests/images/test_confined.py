@@ -56,7 +56,7 @@ def test_one_child_works_at_a_time(tmp_path: Path) -> None:
 def test_a_child_that_computes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confined, "CPU_SECONDS", 1)
 
-    with pytest.raises(StoppedError, match=r"^it takes more than 1 s of computing$"):
+    with pytest.raises(StoppedError, match=r"^it takes more than 1 s of CPU time$"):
         in_child(child_work.compute, PICTURE)
 
 
@@ -85,9 +85,9 @@ def test_an_encoder_that_gets_no_memory_counts_as_too_large_a_picture() -> None:
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ("killed", "the system ended the process that decodes it, probably because memory was short"),
-        ("crashed", "the process that decodes it failed with status -11"),
-        ("left", "the process that decodes it failed with status 3"),
+        ("killed", "the system ended the decoding process, probably for lack of memory"),
+        ("crashed", "the decoding process failed with status -11"),
+        ("left", "the decoding process failed with status 3"),
     ],
 )
 def test_a_child_that_fails_for_another_reason_is_told_apart(how: str, said: str) -> None:

@@ -232,7 +232,7 @@ def test_what_is_wrong_in_the_language_is_said(text: str, reason: str) -> None:
         ("poly:0%,-50% 100%,-50% 50%,-1%", "contains no pixel"),
         ("box:0,0,100%,100%", "covers the whole picture"),
         ("box:0,0,50%,100%+box:50%,0,50%,100%", "covers the whole picture"),
-        ("outside:box:0,0,100%,100%", "leaves nothing"),
+        ("outside:box:0,0,100%,100%", "selects nothing"),
         ("alpha", "the picture has none"),
         ("outside:alpha", "the picture has none"),
     ],
@@ -348,7 +348,7 @@ def test_a_mask_of_another_size_is_scaled() -> None:
 
 
 def test_a_mask_of_another_shape_is_refused() -> None:
-    with pytest.raises(PlanError, match="another shape"):
+    with pytest.raises(PlanError, match="shapes differ"):
         given_mask(encoded(rectangle(0, 0, 50, 100, size=(100, 100))), *SIZE)
     assert given_mask(encoded(rectangle(0, 0, 101, 100, size=(202, 100))), *SIZE)[1].endswith("to 40×20")
 

@@ -75,7 +75,7 @@ def test_a_phone_photo_with_a_mask_is_turned_upright(subsampling: int) -> None:
     assert stored.size == image.size == (64, 48)
     assert looks_right(image)
     assert result.notes == (
-        "IMG_0001.jpg was rotated as its EXIF data says, and its location data was removed.",
+        "IMG_0001.jpg was rotated upright, following its EXIF data, and its location data was removed.",
     )
 
 
@@ -272,7 +272,7 @@ def test_of_an_animation_the_first_frame_is_sent_as_png(kind: str) -> None:
 
     assert result.media_type == "image/png"
     assert looks_right(image)
-    assert f"cat.{kind.lower()} is animated, and its first frame was taken." in result.notes
+    assert f"cat.{kind.lower()} is animated; only its first frame was used." in result.notes
 
 
 def test_the_first_picture_of_an_animated_png_keeps_its_bytes() -> None:
@@ -326,7 +326,7 @@ def test_of_a_scan_with_several_pages_the_first_is_sent() -> None:
 
     assert looks_right(image)
     assert result.notes == (
-        "scan.tif has several pages, and its first one was taken.",
+        "scan.tif has several pages; only the first one was used.",
         "scan.tif was converted from TIFF to PNG.",
     )
 
@@ -376,7 +376,7 @@ def test_sixteen_bits_become_eight_by_their_upper_half(data: bytes, mode: str) -
         for pixel in (image.convert("RGB").getpixel((x, 1)) for x in (0, 7))
         if isinstance(pixel, tuple)
     } == {0x80, 0x40}
-    assert result.notes == ("picture was reduced from 16 to 8 bits a channel.",)
+    assert result.notes == ("picture was reduced from 16 to 8 bits per channel.",)
 
 
 def test_the_transparent_colour_of_a_16_bit_png_stays_transparent() -> None:

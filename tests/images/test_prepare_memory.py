@@ -133,4 +133,4 @@ def test_a_large_progressive_photo_is_said_to_take_too_much_memory() -> None:
     made.file.close()
     assert (made.width, made.height) == (2950, 2950)
     (note,) = made.notes
-    assert note.endswith("to 2950×2950 pixels, as JPEG, for decoding it whole takes too much memory.")
+    assert note.endswith("to 2950×2950 pixels, as JPEG, because decoding it whole takes too much memory.")

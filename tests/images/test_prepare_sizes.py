@@ -7,10 +7,11 @@ import pytest
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
+from imagerouter_mcp.images.confined import file_size
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.inspection import inspect
 from imagerouter_mcp.images.pixels import encode
-from imagerouter_mcp.images.pixels.decode import fitted
+from imagerouter_mcp.images.pixels.arithmetic import fitted
 from imagerouter_mcp.images.pixels.encode import MAX_BYTES, MAX_SIDE
 from support.source_pictures import (
     SECRET,
@@ -38,8 +39,8 @@ def test_a_panorama_of_30_mb_is_scaled_down() -> None:
     assert looks_right(image.crop((0, 0, 4000, 1092)), [(255, 0, 0)] * 4)
     (note,) = result.notes
     assert note == (
-        "pano.png was scaled down from 9000×1200 to 8192×1092 pixels, as JPEG (30.9 MiB before), for up to "
-        "25 MiB and 8192 pixels a side are sent."
+        "pano.png was scaled down from 9000×1200 to 8192×1092 pixels, as JPEG (30.9 MiB before), because "
+        "the limit is 25 MiB and 8192 pixels a side."
     )
 
 
@@ -156,8 +157,8 @@ def test_what_fits_once_it_is_encoded_again_keeps_its_size(monkeypatch: pytest.M
 
     (note,) = result.notes
     assert note == (
-        "picture was encoded anew as JPEG at its 200×310 pixels (0.1 MiB before), for up to 0 MiB and 8192 "
-        "pixels a side are sent."
+        "picture was re-encoded as JPEG at its 200×310 pixels (0.1 MiB before), because the limit is 0 MiB "
+        "and 8192 pixels a side."
     )
 
 
@@ -169,9 +170,7 @@ def test_that_a_jpeg_was_encoded_at_a_lower_quality_is_said(monkeypatch: pytest.
 
     assert len(sent) < len(data) - 2000
     assert image.size == (200, 310)
-    assert result.notes[0].startswith(
-        "picture was encoded anew as JPEG at its 200×310 pixels (0.1 MiB before)"
-    )
+    assert result.notes[0].startswith("picture was re-encoded as JPEG at its 200×310 pixels (0.1 MiB before)")
 
 
 def test_metadata_does_not_count_towards_the_limit() -> None:
@@ -209,9 +208,9 @@ def test_a_picture_that_has_exactly_the_bytes_that_are_allowed_is_not_reduced_fu
         for limit in (10**6, 100_000):
             seen = inspect(file)
             with encode.encode(file, seen, formats.PNG, max_bytes=limit).file as made:
-                size = encode.file_size(made)
+                size = file_size(made)
             with encode.encode(file, seen, formats.PNG, max_bytes=size).file as made:
-                assert encode.file_size(made) == size
+                assert file_size(made) == size
 
 
 def test_a_grey_transparent_picture_that_is_scaled_down_stays_grey() -> None:

@@ -268,7 +268,7 @@ async def test_paths_of_windows_are_read_where_linux_runs_within_it(
         image.file.close()
         assert (image.width, image.height) == SIZE, text
     for text in ("Q:/fox.png", "file:///Q:/fox.png"):
-        assert "path of Windows, and this server runs on another system" in await refusal(text)
+        assert "it is a Windows path, but this server runs on another system" in await refusal(text)
 
 
 @pytest.mark.parametrize(
@@ -287,9 +287,9 @@ async def test_paths_of_windows_are_read_where_linux_runs_within_it(
 async def test_an_attachment_of_the_chat_is_called_what_it_is_with_what_does_reach_the_server(
     name: str,
 ) -> None:
-    assert "is an attachment of the chat, and those never reach this server" in await refusal(name)
+    assert "is an attachment in the chat. Attachments never reach this server" in await refusal(name)
     async with aclosing(Fetcher(Policy(), 2)) as fetcher:
-        for folders, offered in ((None, "Ask the person for the path of the file here"), ((), "upload_link")):
+        for folders, offered in ((None, "Ask the person for the file's path"), ((), "upload_link")):
             with pytest.raises(InvalidSourceError) as caught:
                 await SourceReader(fetcher, expand, folders).open(name)
             assert offered in caught.value.remedy
@@ -319,7 +319,7 @@ async def test_a_file_of_more_than_the_limit_is_not_read(tmp_path: Path) -> None
     with path.open("wb") as file:
         file.truncate(MAX_READ_BYTES + 1)
 
-    assert "no more than 200 MiB are read" in await refusal(str(path))
+    assert "is 200 MiB; the limit is 200 MiB" in await refusal(str(path))
 
 
 async def test_a_missing_file_is_called_missing(tmp_path: Path) -> None:
@@ -387,7 +387,7 @@ async def test_a_path_that_no_file_system_takes_is_told_shortly() -> None:
     "uri", ["file://host/fox.png", "file://127.0.0.1/fox.png", "file://user@localhost/fox.png"]
 )
 async def test_a_file_on_another_machine_is_not_looked_for(uri: str) -> None:
-    assert "lies on another machine" in await refusal(uri)
+    assert "is on another machine" in await refusal(uri)
 
 
 NO_PICTURES: list[tuple[bytes, str]] = [
@@ -455,7 +455,7 @@ async def test_an_address_or_data_uri_of_more_than_the_limit_is_too_large(
         (await opened(text)).file.close()
     monkeypatch.setattr(source_images, "MAX_READ_BYTES", len(data) - 1)
     assert "cannot be fetched: it is larger than" in await refusal(url)
-    assert "MiB; no more than" in await refusal(data_uri(data))
+    assert "MiB; the limit is" in await refusal(data_uri(data))
 
 
 @pytest.mark.parametrize("write", [base64.b64encode, base64.encodebytes])
@@ -470,7 +470,7 @@ async def test_bare_base64_is_opened_and_never_shown(write: Callable[[bytes], by
     ("text", "reason"),
     [
         (base64.b64encode(b"no picture " * 100).decode(), "is not a picture that can be sent: it is text"),
-        ("A" * 301, "is not a whole data URI"),
+        ("A" * 301, "is not a complete data URI"),
     ],
 )
 async def test_bare_base64_that_is_no_picture_is_not_repeated(text: str, reason: str) -> None:
@@ -497,7 +497,7 @@ async def test_a_short_word_is_no_base64() -> None:
     ],
 )
 async def test_a_broken_data_uri_is_called_broken(uri: str) -> None:
-    assert (await refusal(uri)).endswith("is not a whole data URI.")
+    assert (await refusal(uri)).endswith("is not a complete data URI.")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from PIL import Image
 
 import imagerouter_mcp
 from imagerouter_mcp.images.confined import in_child
-from imagerouter_mcp.images.finish.exact_size import exact_size_in_child
+from imagerouter_mcp.images.finish.exact_size import made_exact
 from mutants.faults import faults_in
 from mutants.reach import Place, Reach, Record, Recorded, RecordError, read_recorded
 from support.hostile_pictures import saved
@@ -88,7 +88,7 @@ def test_lines_that_run_in_a_child_process_are_recorded_for_its_test(
     (tmp_path / f"{os.getpid()}.json").write_text(json.dumps({test: (1, 1)}))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), *sys.path)))
     picture = io.BytesIO(saved(Image.new("L", (8, 8)), "PNG"))
-    in_child(exact_size_in_child, picture, size=(4, 4), fit="stretch", output_format="auto")[0].close()
+    in_child(made_exact, picture, size=(4, 4), fit="stretch", output_format="auto")[0].close()
     places = read_recorded(tmp_path, Path(imagerouter_mcp.__file__).parent)[test].places
     assert {"images/confined.py", "images/finish/exact_size.py"} <= {place.module for place in places}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from imagerouter_mcp.images.composite.arithmetic import LEVELS, mapped
+from imagerouter_mcp.images.pixels.arithmetic import LEVELS, mapped
 
 Size = tuple[int, int]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from imagerouter_mcp.images.composite.arithmetic import opaque
 from imagerouter_mcp.images.masks.regions import Box, parse_mask
+from imagerouter_mcp.images.pixels.arithmetic import opaque
 from regions.conftest import Edit
 from regions.sheet import Sheet
 from regions.sources import KINDS, decoded

@@ -1,17 +1,19 @@
 """Every attack tried here is a row of `docs/security-tests.md`, which `make security` rewrites."""
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from mcp import Client
 from mcp.types import CallToolResult
 
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
+from support.signing_in import SignInServer, Visitor, sign_in_server
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "security-tests.md"
 HEAD = """# What the security tests tried
@@ -95,3 +97,24 @@ def written(attempts: Sequence[Attempt]) -> str:
 def _cell(text: str) -> str:
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in _PORT.sub(r"\1:PORT", text))
     return shown.replace("|", "\\|")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[SignInServer]:
+    """Run a server that people sign in to, for the files that attack sign-in."""
+    async with sign_in_server(tmp_path_factory.mktemp("team")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def ann(server: SignInServer) -> AsyncGenerator[Visitor]:
+    """Return a browser that Ann is signed in with."""
+    async with server.visitor() as visitor:
+        yield await visitor.signed_in("Ann")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def mallory(server: SignInServer) -> AsyncGenerator[Visitor]:
+    """Return a browser that an attacker is signed in with, who is one of the team."""
+    async with server.visitor() as visitor:
+        yield await visitor.signed_in("Mallory")

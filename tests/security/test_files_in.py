@@ -164,10 +164,10 @@ def _why(reason: str) -> str:
     known = (
         "not in a folder that this server may read from",
         "neither an absolute path nor an address",
-        "lies on another machine",
+        "is on another machine",
         "is not a file",
         "is a folder",
-        "its links lead in a circle",
+        "its links form a loop",
         "there is no such file",
         "cannot be read",
     )
@@ -296,12 +296,12 @@ async def test_a_server_for_others_reads_no_path_at_all(
 @pytest.mark.parametrize(
     ("path", "sort"),
     [
-        ("/proc/self/environ", "a part of the operating system"),
-        ("/tmp/../proc/self/maps", "a part of the operating system"),  # noqa: S108 - a way there
-        ("/proc/self/fd/{descriptor}", "a part of the operating system"),
+        ("/proc/self/environ", "part of the operating system"),
+        ("/tmp/../proc/self/maps", "part of the operating system"),  # noqa: S108 - a way there
+        ("/proc/self/fd/{descriptor}", "part of the operating system"),
         ("/dev/zero", "not a file"),
-        ("/dev/fd/{descriptor}", "a part of the operating system"),
-        ("/sys/kernel/mm/transparent_hugepage/enabled", "a part of the operating system"),
+        ("/dev/fd/{descriptor}", "part of the operating system"),
+        ("/sys/kernel/mm/transparent_hugepage/enabled", "part of the operating system"),
     ],
 )
 async def test_what_the_system_makes_up_is_no_file_even_where_all_may_be_read(
@@ -317,21 +317,21 @@ async def test_what_the_system_makes_up_is_no_file_even_where_all_may_be_read(
 @pytest.mark.parametrize(
     ("path", "complaint"),
     [
-        ("\\\\server\\share\\x.png", "lies on another machine or is a device"),
-        ("//server/share/x.png", "lies on another machine or is a device"),
-        ("\\\\?\\C:\\x.png", "lies on another machine or is a device"),
-        ("\\\\?\\UNC\\server\\share\\x.png", "lies on another machine or is a device"),
-        ("\\\\.\\PhysicalDrive0", "lies on another machine or is a device"),
-        ("\\\\.\\pipe\\secret", "lies on another machine or is a device"),
-        ("\\x.png", "lies on another machine or is a device"),
+        ("\\\\server\\share\\x.png", "is on another machine or is a device"),
+        ("//server/share/x.png", "is on another machine or is a device"),
+        ("\\\\?\\C:\\x.png", "is on another machine or is a device"),
+        ("\\\\?\\UNC\\server\\share\\x.png", "is on another machine or is a device"),
+        ("\\\\.\\PhysicalDrive0", "is on another machine or is a device"),
+        ("\\\\.\\pipe\\secret", "is on another machine or is a device"),
+        ("\\x.png", "is on another machine or is a device"),
         ("C:\\con", "is a device"),
         ("C:\\folder\\NUL.png", "is a device"),
         ("C:\\aux .png", "is a device"),
         ("C:\\com1:x", "is a device"),
         ("C:\\lpt¹", "is a device"),
         ("C:\\conout$", "is a device"),
-        ("C:\\x.png:secret", "is a stream within a file"),
-        ("C:\\x.png::$DATA", "is a stream within a file"),
+        ("C:\\x.png:secret", "is a stream inside a file"),
+        ("C:\\x.png::$DATA", "is a stream inside a file"),
     ],
 )
 def test_what_windows_takes_for_something_else_is_refused(row: Row, path: str, complaint: str) -> None:

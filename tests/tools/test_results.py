@@ -206,7 +206,7 @@ def json_answer(value: object) -> bytes:
 @pytest.mark.parametrize(
     ("cost", "note"),
     [
-        (0.1343, "x/y cost $0.1343, where the list told at most $0.024."),
+        (0.1343, "x/y cost $0.1343, but the model list says at most $0.024."),
         (None, "ImageRouter did not say what x/y cost; by the model list it costs about $0.02"),
         (0.024, None),
     ],

@@ -166,7 +166,7 @@ async def test_each_picture_is_told_with_the_prompt_that_its_model_made_of_it() 
     ("cost", "estimate", "note"),
     [
         ("0.04", price("0.04"), None),
-        ("0.05", price("0.04"), "Note: x/y cost $0.05, where the list told at most $0.04."),
+        ("0.05", price("0.04"), "Note: x/y cost $0.05, but the model list says at most $0.04."),
         ("0.05", None, None),
         (
             None,

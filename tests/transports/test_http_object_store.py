@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from mcp import Client
 from pydantic import SecretStr
 
 from imagerouter_mcp.gallery.signed_links import Links
-from imagerouter_mcp.http_app import moving_in
+from imagerouter_mcp.http_app import moving_in, stale_copies
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import App
@@ -88,8 +89,18 @@ async def replica(team: Settings, folder: Path) -> AsyncGenerator[Replica]:
         yield Replica(app, links, client)
 
 
-async def test_what_one_server_made_is_the_other_ones_too_until_it_is_deleted(
-    team: Settings, tmp_path: Path, object_store: SeaweedFS, prefix: str
+def _copies(server: Path) -> list[Path]:
+    """Return the copies of objects that a server has on its disk."""
+    return [path for path in (server / "pictures").rglob("*") if path.is_file()]
+
+
+async def test_what_one_server_made_is_the_other_ones_too_until_it_is_deleted_on_both(
+    *,
+    team: Settings,
+    tmp_path: Path,
+    object_store: SeaweedFS,
+    prefix: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with replica(team, tmp_path / "one") as one, replica(team, tmp_path / "other") as other:
         (made,) = (await one("generate_image", **FOX))["images"]
@@ -106,7 +117,17 @@ async def test_what_one_server_made_is_the_other_ones_too_until_it_is_deleted(
         assert "fox" in part.headers["content-disposition"]
 
         handles = [made["handle"], edited["images"][0]["handle"]]
+        (kept,) = (await other("generate_image", **{**FOX, "prompt": "An owl"}))["images"]
+        for handle in (*handles, kept["handle"]):
+            other.app.thumbnails.keep(handle, "tile_160", "its state", b"a thumbnail")
         await to_thread.run_sync(one.app.deletion.delete, handles)
+        monkeypatch.setattr(stale_copies, "UNUSED", timedelta())
+        monkeypatch.setattr(stale_copies, "LOOK_SECONDS", 0.05)
+        async with stale_copies.dropping_stale_copies(other.app):
+            await until(lambda: all("owl" in path.name for path in _copies(tmp_path / "other")))
+        assert other.app.thumbnails.handles() == {kept["handle"]}
+        assert (await other.fetch(kept["handle"])).status_code == 200
+        await to_thread.run_sync(other.app.deletion.delete, [kept["handle"]])
         assert (await other.fetch(made["handle"])).status_code == 410
         left = [key for key in object_store.keys(prefix) if "/check" not in key]
         assert left == []

@@ -14,9 +14,9 @@ from imagerouter_mcp.api.model_list import ModelEntry, parse_models
 from imagerouter_mcp.errors import ImageRouterError
 
 _LONGEST_ID = 100
-"""Characters of an asked id that are compared: difflib's time grows with their square."""
+"""Characters of a requested id to compare; difflib takes quadratic time."""
 _TELLING_LENGTH = 3
-"""Characters from which it is more than chance that an id contains what was asked for."""
+"""Fewest characters for which finding a requested text inside an id is more than chance."""
 
 _NICKNAMES = {
     "nano-banana": "google/gemini-2.5-flash",
@@ -29,12 +29,12 @@ _NICKNAMES = {
     "stable-diffusion-3.5": "stabilityai/sd3.5",
     "stable-diffusion-xl": "stabilityai/sdxl",
 }
-"""What people call models whose ids say something else."""
+"""Nicknames of models whose ids are different."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The model list, as it was read at one moment.
+    """The model list as read at one moment.
 
     Attributes:
         models: In the list's order; the same tuple until the list is read again.
@@ -48,7 +48,7 @@ class Listing:
         """Return the models of the list that may be used.
 
         Args:
-            permits: Tells of an id whether it may.
+            permits: Returns whether an id may be used.
         """
         return replace(self, models=tuple(entry for entry in self.models if permits(entry.id)))
 

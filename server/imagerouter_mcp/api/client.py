@@ -26,7 +26,7 @@ from imagerouter_mcp.settings import Settings
 PICTURE_SECONDS, VIDEO_SECONDS = 300.0, 900.0
 """Upper bound on a generation, unless `IMAGEROUTER_TIMEOUT` is set."""
 LOOKUP_SECONDS = 30.0
-"""Upper bound on a call that makes nothing: the model list is some 100 kB."""
+"""Upper bound on a call that makes nothing: the model list is about 100 kB."""
 POPULAR_SECONDS = 8.0
 """Shorter, because there is a substitute."""
 _VIDEOS = "videos/generations"
@@ -34,7 +34,7 @@ _VIDEOS = "videos/generations"
 
 @dataclass(slots=True)
 class _Service:
-    """What is known of the service itself, whichever key asks."""
+    """What is known about the service, whichever key is used."""
 
     newer: bool | None = None
     asking: anyio.Lock = field(default_factory=anyio.Lock)
@@ -161,9 +161,9 @@ class ImageRouterClient:
         return (await self._service.send(call)).body
 
     async def is_newer(self) -> bool:
-        """Tell whether this is the newer generation of the service: only that one has `GET /v3/models`.
+        """Return whether this is the newer generation of the service, which alone has `GET /v3/models`.
 
-        It is asked once. While it does not answer, it counts as the older one and is asked again next time.
+        The service is asked once. Until it answers, it counts as the older generation and is asked again.
         """
         known = self._known
         async with known.asking:
@@ -200,10 +200,10 @@ class ImageRouterClient:
     async def _body(
         self, fields: Mapping[str, str], images: Sequence[Upload], mask: Upload | None = None
     ) -> Mapping[str, Any]:
-        """Choose how the source images arrive.
+        """Choose how to send the source images.
 
-        The newer generation of the service loses all files but the first from a form, the older one ignores
-        images in JSON; both with status 200 and for money. A single image arrives by a form in both.
+        The newer generation of the service loses all but the first file of a form, the older one ignores
+        images in JSON; both answer with status 200 and charge. A single image in a form works with both.
         """
         fields = _arriving(fields)
         if len(images) > 1 and await self.is_newer():
@@ -221,6 +221,6 @@ class ImageRouterClient:
 
 
 def _arriving(fields: Mapping[str, str]) -> dict[str, str]:
-    """Return the fields with a prompt that arrives: the service drops one of exactly "auto"."""
+    """Return the fields with a prompt that the service keeps: it drops one that is exactly "auto"."""
     dropped = fields.get("prompt", "").strip() == "auto"
     return {**fields, "prompt": "auto."} if dropped else dict(fields)

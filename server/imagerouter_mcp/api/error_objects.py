@@ -28,13 +28,13 @@ from imagerouter_mcp.settings import KEYS_PAGE
 DEPOSIT_PAGE = "https://imagerouter.io/pricing"
 """Where a person adds credits; the service's own messages name it."""
 LOOK_FIRST = "Look at https://imagerouter.io for the charge first; then again=true asks for another."
-"""What to do when nobody knows what a paid request came to. Until then the same call is answered with the
-same outcome and sends nothing."""
+"""What to do when the outcome of a paid request is unknown. Without `again`, the same call returns the same
+outcome and sends nothing."""
 
 _OK, _UNAUTHORIZED, _PAYMENT, _FORBIDDEN, _TOO_MANY = 200, 401, 402, 403, 429
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
 _LONGEST_MESSAGE = 4000
-"""Characters of a message that are looked at."""
+"""Characters of a message to examine."""
 _LONGEST_NAME = 100
 """Characters of a type or a code."""
 
@@ -48,7 +48,7 @@ _TOP_UP = re.compile(r"top.?up your ImageRouter account", re.IGNORECASE)
 _FREE_REFUSED = re.compile(r"free models|:free|deposit", re.IGNORECASE)
 _DAILY = re.compile(r"\bdaily\b|\b(a|per) day\b", re.IGNORECASE)
 _QUOTED_NAME = re.compile(r"'[^'\s]*'")
-"""Such as a model's id, whose words tell nothing about what went wrong."""
+"""Quoted names, such as a model's id, whose words say nothing about the failure."""
 _MASK = re.compile(r"\bmask", re.IGNORECASE)
 _RETIRED = re.compile(r"no longer available|retired|deprecated", re.IGNORECASE)
 
@@ -116,7 +116,7 @@ _CALLERS_OWN = re.compile(
     r"prompt|size|width|height|dimension|resolution|aspect|quality|seconds|duration|image|mask|format|model",
     re.IGNORECASE,
 )
-"""What a provider can refuse that the caller chose."""
+"""The caller's choices that a provider can refuse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +300,7 @@ def _denied(told: _Told) -> APIError:
         )
     return told.as_error(
         AccessDeniedError,
-        "ImageRouter denies this account or address the request",
+        "ImageRouter refuses requests from this account or address",
         "Use another model, or write to ImageRouter's support if this is unexpected.",
     )
 
@@ -309,7 +309,7 @@ def _too_many(told: _Told, seconds: float | None) -> APIError:
     if seconds is None and _DAILY.search(told.text):
         return told.as_error(
             DailyLimitError,
-            "Today's free requests of this account are used up",
+            "This account has used up today's free requests",
             "Try again tomorrow, or use the paid model: the same name without “:free”.",
         )
     error = RateLimitError(
@@ -334,7 +334,7 @@ def _moderated(told: _Told) -> APIError:
 def _account(told: _Told) -> APIError:
     return told.as_error(
         ServiceError,
-        "The provider behind this model refused ImageRouter's account with it; yours is fine",
+        "The provider behind this model refused ImageRouter's own account; yours is fine",
         "Use another model, or try again later.",
     )
 
@@ -342,7 +342,7 @@ def _account(told: _Told) -> APIError:
 def _busy(told: _Told) -> APIError:
     return told.as_error(
         ServiceError,
-        "The provider behind this model has too much to do",
+        "The provider behind this model is overloaded",
         "Wait a minute, then ask again, or use another model.",
     )
 
@@ -377,7 +377,7 @@ def _refused(told: _Told) -> APIError:
             "ImageRouter refused the request",
             "Leave the mask out and describe the place in words."
             if _MASK.search(told.text)
-            else "Correct what it names (describe_model tells what each model takes), then try again.",
+            else "Correct what it names (describe_model says what each model accepts), then try again.",
         )
     if _CALLERS_OWN.search(told.text):
         return told.as_error(

@@ -1,4 +1,4 @@
-"""What ImageRouter's model list does not tell of its models, read from `model_facts.toml`."""
+"""Read from `model_facts.toml` what ImageRouter's model list does not say about its models."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class Facts:
         ignores_size: Whether it makes its own size, whatever is asked for.
         needs_size: Whether it fails without a size.
         enlarges: By how much it multiplies the sides of its source.
-        output_format: The format that it answers whatever is asked for; None where it does as asked.
+        output_format: The format that it always answers with; None if it follows the request.
         takes_output_format: Whether a request may name a format; some providers refuse one that does.
         transparency: Whether its pictures have a transparent background: "always", because it removes the
             background of its source; "asked", if the prompt asks for it; "" where nothing is known.

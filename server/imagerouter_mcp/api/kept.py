@@ -16,7 +16,8 @@ _KEPT_HEADERS = ("server", "retry-after")
 """The headers that decoding an answer needs."""
 
 _PIECE, _OVERLAP = 1 << 20, 1 << 12
-"""Bytes of a file that are looked at together, and of the next ones with them, for what lies across."""
+"""Bytes of a file to search at a time, and how many of the next ones with them, for what crosses the
+boundary."""
 
 
 @dataclass(frozen=True, slots=True)

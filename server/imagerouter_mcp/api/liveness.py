@@ -7,9 +7,9 @@ from contextlib import contextmanager
 import anyio
 
 _SECOND_LOOK_SECONDS = 0.5
-"""After a suspension, the deadline has passed while bytes wait unread. This long they have to be read."""
+"""Seconds for reading bytes that are still waiting when a suspension has passed the deadline."""
 _SENT = ".send_request_body.complete"
-"""How the name of httpx's trace event ends. Before this event, a silence is not the service's."""
+"""End of the name of httpx's trace event. Silence before this event is not the service's fault."""
 
 
 class SilenceError(Exception):

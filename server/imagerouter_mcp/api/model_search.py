@@ -99,20 +99,21 @@ _ORDERS: dict[str, Sort] = {
 """Words that choose the order, not what is found."""
 
 _LONGEST_SIDES = {"@2k": 2048, "@4k": 3840}
-"""Pixels, from which on a model makes so much."""
+"""Pixels from which a model counts as making this resolution."""
 _WEIGHTS = {
     **dict.fromkeys(("@free", "@image", "@video", *_LONGEST_SIDES), 1.0),
     "@transparent": 0.8,
     "@ordinary": 0.4,
 }
-"""Of other synonyms than names. Some count as much as the word itself: a video model need not have "video" in
-its name. What every ordinary model can do counts little."""
+"""Weights of synonyms other than names. Some count as much as the word itself: a video model need not
+have "video" in its name. What every ordinary model can do counts little."""
 _SYNONYM, _PREFIX, _NUMBER = 0.9, 0.8, 0.5
-"""Weights beside 1 for an exact word: a synonym, the beginning of a word, a number (vague without a name)."""
+"""Weights relative to 1 for an exact word: a synonym, the beginning of a word, a number (vague without a
+name)."""
 _NEAR = 0.75
 """The lowest difflib ratio of a misspelt word: "gemeni" and "gemini" have 0.83."""
 _SHORTEST_PREFIX, _SHORTEST_NEAR = 3, 4
-"""Letters from which the beginning of a word, or a misspelt word, means more than chance."""
+"""Fewest letters for which a word's beginning, or a misspelling, is more than chance."""
 _WORTH = 0.6
 """A model that lacks some of the words is still shown with this share of the best one's weight."""
 _MOST_WORDS = 24

@@ -1,10 +1,10 @@
-"""Quote text of others: what the service, a model or a fetched file says is repeated as data."""
+"""Quote untrusted text: what the service, a model or a fetched file says is repeated as data."""
 
 from imagerouter_mcp.lines import collapse
 
 
 def quoted(text: str, *, limit: int = 300, marks: str = "“”") -> str:
-    """Quote a text on one line: shortened, without characters that are not seen.
+    """Quote a text on one line, shortened and without invisible characters.
 
     Args:
         text: The text.

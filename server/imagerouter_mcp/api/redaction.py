@@ -27,15 +27,15 @@ _ORDINARY = bytes(set(range(0x20, 0x7F)) - set(b"\\%&"))
 _MOST_ODD = 4000
 """Bytes of a piece that are not ordinary; each takes some microseconds, and honest answers have few."""
 _LAYERS = 3
-"""How often a text may be escaped, one way within another."""
+"""Most levels of nested escaping."""
 _LOWER_CASE = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 class Redactor:
     """Replaces the key, and long pieces of it, with a stand-in.
 
-    The key is found in upper and lower case, with any of its characters escaped or with unseen ones between
-    them, in base64, and in hexadecimal digits.
+    The key is found in upper and lower case, with any of its characters escaped or with invisible ones
+    between them, in base64, and in hexadecimal digits.
 
     Args:
         key: The API key, or None when the person has set none.

@@ -1,4 +1,4 @@
-"""Open the person's browser, which gets none of the secrets in the environment."""
+"""Open the person's browser, without the secrets in the environment."""
 
 import html
 import platform
@@ -16,7 +16,7 @@ _PROGRAM = "import sys, webbrowser; webbrowser.open(sys.argv[1])"
 
 
 def open_in_browser(address: str) -> None:
-    """Show a page or a file. What the browser prints is left out, and so is a failure."""
+    """Show a page or a file; the browser's output and its failures are ignored."""
     environment = program_environment()
     environment.pop("TERM", None)  # no browser that would take over the terminal
     with suppress(OSError):
@@ -33,7 +33,7 @@ def open_in_browser(address: str) -> None:
 
 @contextmanager
 def hidden_from_others(link: str, folder: Path) -> Generator[str | None]:
-    """Yield an address that leads to a secret link, for a browser that is started with it; None if it cannot.
+    """Yield an address that leads a browser to a secret link, or None if it cannot be opened.
 
     Other users of the machine can read the arguments of every process. So the address is that of a page that
     only this user can read, and that goes on to the link; it is removed at the end of the block. Where Linux

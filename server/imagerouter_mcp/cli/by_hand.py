@@ -39,13 +39,13 @@ from imagerouter_mcp.tools.declare import explained
 from imagerouter_mcp.wiring import open_app
 
 _LEFT_OUT = {"preview", "wait"}
-"""Parameters that mean nothing on a terminal."""
+"""Parameters that make no sense on a terminal."""
 _SHORT = {"model": "-m", "n": "-n"}
-"""Options that have a letter too."""
+"""Options that also have a letter."""
 _PATHS = {"images", "image", "mask", "handle", "output_dir"}
-"""Parameters that a person may give as a path from the folder that they are in."""
+"""Parameters that may be paths relative to the current folder."""
 _OWN = ("json", "sandbox", "open", "output", "help")
-"""Options that are no argument of a tool."""
+"""Options that are not arguments of a tool."""
 _OPTION = re.compile(r"--([A-Za-z][\w-]*)((?:=.*)?)", re.DOTALL)
 _FILE_NAME = re.compile(r"[^:~$%][^:]*\.\w{2,5}")
 """A relative path of a file, which need not exist: a misspelt one is reported with its folder."""
@@ -60,7 +60,7 @@ class ByHand:
 
     Attributes:
         tool: The tool's name.
-        words: Its parameters that are typed without a name, in this order.
+        words: Parameters that are typed without a name, in this order.
         makes: Whether its answer names pictures to open or draw.
     """
 
@@ -97,7 +97,7 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
         typed: What was typed after it.
 
     Returns:
-        0, or 1 when the tool answered with an error, or 2 when it was typed wrongly.
+        0; 1 if the tool answered with an error; 2 if the command was mistyped.
 
     Raises:
         PlanError: There is no picture to edit.
@@ -139,7 +139,7 @@ def _parser(
     description: str,
     properties: Mapping[str, Mapping[str, Any]],
 ) -> Grammar:
-    """Build the grammar of a command. What a value must be, the tool itself says."""
+    """Build a command's grammar; the tool itself checks the values."""
     parser = Grammar(prog=f"imagerouter-mcp {typed}", description=description, allow_abbrev=False)
     for word in command.words:
         number = "+" if properties[word]["type"] == "array" else "*" if len(command.words) == 1 else "?"
@@ -185,14 +185,14 @@ def _option(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_on(schema: Mapping[str, Any]) -> bool:
-    """Whether a property is true unless somebody turns it off, which is typed as `--no-name`."""
+    """Return whether a property is true by default, so that it is turned off with `--no-name`."""
     return schema["type"] == "boolean" and "Default True" in str(schema["description"])
 
 
 def _spelled(
     parser: Grammar, typed: Sequence[str], command: ByHand, properties: Mapping[str, Mapping[str, Any]]
 ) -> tuple[list[str], dict[str, bool]]:
-    """Return the words with each option as it is spelled here, and what the command does not have.
+    """Return the words with each option in its proper spelling, and the options that the command lacks.
 
     argparse would take `--promt="a fox"` for a prompt, and a picture of it would be paid for. The tool says
     which option is meant.
@@ -222,7 +222,7 @@ def _plain(name: str) -> str:
 
 
 def _find_picture(options: argparse.Namespace) -> None:
-    """Exchange text and picture if they were typed the other way round.
+    """Swap text and picture if they were typed in the wrong order.
 
     Raises:
         PlanError: Only a text was typed.
@@ -258,7 +258,7 @@ def _place(options: argparse.Namespace) -> None:
 
 
 def _save_preview(result: CallToolResult, path: Path) -> None:
-    """Save the picture of an answer in a new file, for terminals that draw none."""
+    """Save an answer's picture in a new file, for terminals that cannot draw it."""
     drawn = next(block for block in result.content if isinstance(block, ImageContent))
     try:
         with path.open("xb") as file:
@@ -324,7 +324,7 @@ def _pending(result: CallToolResult) -> str | None:
 
 
 def _tell(result: CallToolResult, options: argparse.Namespace, *, makes: bool) -> int:
-    """Print an answer. Nothing here can fail: what was asked for has been done and paid for."""
+    """Print an answer without ever failing: the work has been done and paid for."""
     content: dict[str, Any] = result.structured_content or {}
     images: list[dict[str, Any]] = content.get("images", []) if makes and not result.is_error else []
     paths = [Path(image["path"]) for image in images if "path" in image]

@@ -15,11 +15,11 @@ _MARKS: dict[Verdict, str] = {"ok": "ok", "warning": "note", "failure": "FAIL", 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of looking at one thing.
+    """The result of one check.
 
     Attributes:
         name: What was checked.
-        state: Whether it is in order; "unknown" if that cannot be told.
+        state: Whether it is in order, or "unknown".
         what: What was found, as a sentence without secrets.
         remedy: What to do about it, as a sentence; empty if nothing is wrong.
     """
@@ -43,7 +43,7 @@ class Check:
         name: What is checked.
         run: Does the check. An `ImageRouterError` that it raises becomes a failure.
         seconds: Time limit.
-        needs: Names of findings whose failure explains the failure of this check.
+        needs: Names of checks whose failure explains a failure of this one.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Check:
 
 
 async def run_checks(checks: Sequence[Check], earlier: Sequence[Finding] = ()) -> list[Finding]:
-    """Run checks side by side and return their findings, in the order of the checks, each cause once.
+    """Run checks side by side and return their findings in order, each cause only once.
 
     Args:
         checks: What to check.

@@ -1,4 +1,4 @@
-"""Choose what a command works with: the person's settings, or a sandbox inside this process."""
+"""Choose a command's settings: the person's own, or those of a sandbox inside this process."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -32,5 +32,5 @@ def chosen_settings(*, sandbox: bool) -> Generator[Settings]:
 
 
 def sandbox_records(settings: Settings) -> Path:
-    """Return the folder for the records of what a sandbox makes, apart from the person's own."""
+    """Return the folder for a sandbox's records, apart from the person's own."""
     return settings.data_dir / "sandbox"

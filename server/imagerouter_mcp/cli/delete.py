@@ -16,7 +16,7 @@ from imagerouter_mcp.tools.structured import short_prompt
 from imagerouter_mcp.wiring import App, open_app
 
 _LISTED = 10
-"""How many of the pictures are named in the question."""
+"""Most pictures to name in the question."""
 
 
 def run_delete(handles: Sequence[str], before: date | None, *, yes: bool, sandbox: bool) -> int:
@@ -29,7 +29,7 @@ def run_delete(handles: Sequence[str], before: date | None, *, yes: bool, sandbo
         sandbox: Whether to delete pictures of the sandbox.
 
     Returns:
-        0, or 1 if a picture was kept or there is no such one.
+        0, or 1 if a picture was kept or does not exist.
 
     Raises:
         ConfigurationError: The gallery cannot be used, or nobody can be asked.
@@ -63,7 +63,7 @@ async def _delete(settings: Settings, handles: list[str], before: date | None, y
 
 
 def _question(app: App, chosen: Chosen) -> str:
-    """Say what is going to be deleted."""
+    """Print what will be deleted."""
     found = [app.gallery.find(handle) for handle in chosen.handles[:_LISTED]]
     named = [
         f"  {image.handle} · {record.created_at.astimezone():%Y-%m-%d %H:%M}"

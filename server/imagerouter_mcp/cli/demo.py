@@ -1,4 +1,4 @@
-"""Try the main job for real: a sandbox process, a server process, and the SDK's client for both."""
+"""Try the main job for real, with a sandbox process, a server process and the SDK's client."""
 
 import subprocess
 import sys
@@ -20,14 +20,14 @@ from imagerouter_mcp.settings import KEYS_PAGE, load_settings
 
 SANDBOX_MODEL = "openai/gpt-image-1.5"
 SANDBOX_READY = "Sandbox at "
-"""What the sandbox prints before its address once it listens."""
+"""What the sandbox prints before its address when it is ready."""
 
 _PROMPT = "A lighthouse on a cliff at dusk, warm light in its windows, watercolour"
 _CHANGE = "Make it a snowy winter night"
 
 
 class DemoError(Exception):
-    """A step of the demo went wrong."""
+    """A step of the demo failed."""
 
 
 def run_demo(output: str, *, live: bool) -> int:
@@ -38,7 +38,7 @@ def run_demo(output: str, *, live: bool) -> int:
         live: Whether to use the real service; needs `IMAGEROUTER_API_KEY`.
 
     Returns:
-        0 when every step was right, else 1.
+        0 if every step succeeded, else 1.
 
     Raises:
         ConfigurationError: `live` without a key.
@@ -63,7 +63,7 @@ def run_demo(output: str, *, live: bool) -> int:
 
 @contextmanager
 def _service(*, live: bool) -> Generator[dict[str, str]]:
-    """Yield the environment variables with which the server finds its service."""
+    """Yield the environment variables that lead the server to its service."""
     if live:
         settings = load_settings()
         if settings.key is None:

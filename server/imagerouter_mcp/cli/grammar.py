@@ -1,4 +1,4 @@
-"""A command line's grammar that says what is wrong in a sentence, in place of argparse's usage."""
+"""Parse a command line, and report errors in a sentence instead of argparse's usage text."""
 
 import argparse
 import re
@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import NoReturn
 
 TYPED_WRONGLY = 2
-"""Exit status of a command that was typed wrongly."""
+"""Exit status of a mistyped command."""
 _CHOICE = re.compile(r"(?:argument (\S+): )?invalid choice: '?(.*?)'? \(choose from (.*)\)")
 _SENTENCES = (
     (re.compile(r"argument (\S+): expected (?:one|at least one) argument"), r"\1 needs a value"),
@@ -23,7 +23,7 @@ class Grammar(argparse.ArgumentParser):
     """A parser whose errors are sentences."""
 
     def error(self, message: str) -> NoReturn:
-        """End the command, and say what is wrong and what shows how it is typed."""
+        """End the command with what is wrong and how to get help."""
         self.exit(TYPED_WRONGLY, f"{self.prog}: {_sentence(message)}. `{self.prog} --help` shows how.\n")
 
 

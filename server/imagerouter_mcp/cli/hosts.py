@@ -45,7 +45,7 @@ class Host:
     """A program that runs MCP servers.
 
     Attributes:
-        word: What a person types for it.
+        word: What a person types to name it.
         name: What it is called.
         file: Its configuration file for this user.
         section: The keys that lead to the servers in that file, outermost first.
@@ -144,7 +144,7 @@ def _vscode_words(launch: Launch) -> list[str]:
 
 
 def cursor_link(launch: Launch) -> str:
-    """Return the web page of Cursor's that opens Cursor and offers to install the server."""
+    """Return the Cursor web page that opens Cursor and offers to install the server."""
     config = base64.b64encode(json.dumps(plain_entry(launch), separators=(",", ":")).encode()).decode()
     return f"https://cursor.com/en/install-mcp?{urlencode({'name': SERVER, 'config': config})}"
 

@@ -47,7 +47,7 @@ def run_key(*, remove: bool) -> int:
 
 
 def given() -> str:
-    """Return what a person types, which is not shown, or what is piped in."""
+    """Return what a person types unseen, or what is piped in."""
     if not sys.stdin.isatty():
         return sys.stdin.readline()
     return getpass.getpass(f"API key from {KEYS_PAGE} (it is not shown): ")

@@ -31,7 +31,7 @@ class Launch:
 
 
 def own_launch(*, sandbox: bool) -> Launch:
-    """Return what a host has to run to start the server that is running now.
+    """Return the command with which a host can start this same server.
 
     The path is absolute, because desktop programs often search other folders than a terminal does.
 

@@ -1,4 +1,4 @@
-"""Log to stderr without waiting for whoever reads it, who may have stopped."""
+"""Log to stderr without waiting for its reader, which may have stopped reading."""
 
 import logging
 import os
@@ -9,15 +9,15 @@ from queue import Empty, Full, Queue
 
 _STDERR = 2
 _MOST_WAITING = 1000
-"""Lines. What is logged while so many wait is dropped."""
+"""Most lines to hold; while so many are waiting, further ones are dropped."""
 _GATHERING_SECONDS = 0.02
 """How long lines are gathered before they are written: waking the thread for each slows a busy server."""
 _LAST_SECONDS = 0.5
-"""How long the process waits at its end for the last lines to be written."""
+"""Seconds that the process waits at its end for the last lines to be written."""
 
 
 class PatientHandler(logging.Handler):
-    """Leaves writing to a thread that may wait for as long as it takes; it ends with the process."""
+    """Writes in a thread that may block for any time and ends with the process."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class PatientHandler(logging.Handler):
             self._waiting.put_nowait(self.format(record))
 
     def flush(self) -> None:
-        """Wait for what was logged, but not for long; logging calls this when the process ends."""
+        """Wait briefly until everything is written; logging calls this when the process ends."""
         written = threading.Event()
         with suppress(Full):
             self._waiting.put_nowait(written)

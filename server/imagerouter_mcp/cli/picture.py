@@ -1,4 +1,4 @@
-"""Show pictures in the terminal, if it can and the extra `terminal` is installed."""
+"""Show pictures in the terminal, if it supports that and the extra `terminal` is installed."""
 
 import importlib.util
 import io
@@ -17,7 +17,7 @@ COLUMNS = 48
 def draw(pictures: Iterable[bytes]) -> None:
     """Draw pictures, given as the bytes of small files, below what was printed.
 
-    Does nothing if the terminal cannot, or if drawing fails: the pictures have been made and named.
+    Does nothing if the terminal cannot show them or drawing fails, since the pictures exist and are named.
     """
     width = min(COLUMNS, columns(sys.stdout), columns(sys.stdin))  # stdin brings what the terminal can do
     if not width or TerminalSettings().no_color or importlib.util.find_spec("textual_image") is None:

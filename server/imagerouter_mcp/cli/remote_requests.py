@@ -1,4 +1,4 @@
-"""Send requests as a stranger does: without a token, to any address, following no redirect."""
+"""Send requests as a stranger would: without a token, to any address, without following redirects."""
 
 import json
 import socket
@@ -48,7 +48,7 @@ class Reply:
 
     @property
     def json(self) -> dict[str, Any]:
-        """Its body as a JSON object; empty if it is none."""
+        """Its body as a JSON object, or an empty one."""
         try:
             found: object = json.loads(self.body)
         except ValueError:
@@ -70,7 +70,7 @@ class Request:
         method: Its method.
         headers: Its headers.
         body: Its body.
-        announced: The size that it announces of a body that is then not sent.
+        announced: The size of a body that is announced but not sent.
         seconds: The time limit for each step.
     """
 
@@ -83,7 +83,7 @@ class Request:
 
 
 def ask(request: Request) -> Reply:
-    """Send a request and return the answer, whatever it is.
+    """Send a request and return any answer.
 
     Raises:
         NoReplyError: There is none.
@@ -105,7 +105,7 @@ def post_json(url: str, content: object, **headers: str) -> Reply:
 
 
 def certificate_days(parts: SplitResult) -> float:
-    """Return for how many more days a server's certificate is valid; raises as `ask` does."""
+    """Return how many more days a server's certificate is valid; raises as `ask` does."""
     host = parts.hostname or ""
     with (
         _told(parts),

@@ -1,4 +1,4 @@
-"""The terminal that a command was typed into: what it can show, and the line that shows progress."""
+"""Find out what the terminal can show, and show progress on one line of it."""
 
 import os
 import sys
@@ -21,21 +21,21 @@ def columns(stream: TextIO | None) -> int:
 
 
 def speak_any_language() -> None:
-    """Have stdout and stderr replace what they cannot encode, so that no answer is lost over one letter."""
+    """Make stdout and stderr replace what they cannot encode, so that no answer is lost over a letter."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
 def silence_stdout() -> None:
-    """Send the rest of stdout nowhere: whoever read it has gone, and Python would complain at the end."""
+    """Discard the rest of stdout, whose reader is gone, so that Python does not complain at the end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
 
 
 def line_start(stream: TextIO | None) -> str:
-    """Return what replaces the line that a terminal shows; "" if it cannot."""
+    """Return the sequence that replaces the current line of a terminal, or ""."""
     return "\r\x1b[K" if columns(stream) else ""
 
 

@@ -28,6 +28,7 @@ from imagerouter_mcp.http_app.draining import Draining
 from imagerouter_mcp.http_app.exposure import EVERYWHERE, check_exposure, is_loopback
 from imagerouter_mcp.http_app.moving_in import moving_in
 from imagerouter_mcp.http_app.request_log import log_requests
+from imagerouter_mcp.http_app.stale_copies import dropping_stale_copies
 from imagerouter_mcp.http_app.studio.opening_links import noted_address, opening_link
 from imagerouter_mcp.retention import retention
 from imagerouter_mcp.settings import Settings
@@ -92,7 +93,7 @@ def _metrics(settings: Settings) -> Generator[None]:
 
 
 def let_signals_pass() -> None:
-    """Have the signals that end a server do nothing more: uvicorn raises them again when its work is done."""
+    """Ignore the signals that end a server from now on; uvicorn raises them again when it has finished."""
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _ignore)
 
@@ -124,7 +125,7 @@ async def _serve(settings: Settings, host: str, listener: socket.socket, shows_l
             _say(settings, f"The studio, once within ten minutes: {link}")
         draining = Draining(settings.drain_seconds)
         with noted_address(links.base_url, settings):
-            async with moving_in(apps):
+            async with moving_in(apps), dropping_stale_copies(apps):
                 await serve(build_http_app(apps, host, draining=draining), apps, listener, draining)
 
 
@@ -142,7 +143,7 @@ async def _stores(app: App) -> AsyncGenerator[None]:
 
 
 def _say(settings: Settings, sentence: str) -> None:
-    """Tell the operator something, in the form of the log."""
+    """Print something for the operator, in the log's format."""
     if settings.log_format == "json":
         logger.info(sentence)
     else:
@@ -177,7 +178,7 @@ async def serve(served: ASGIApp, apps: Apps, listener: socket.socket, draining: 
 
 
 def _is_no_late_ending(record: logging.LogRecord) -> bool:
-    """Leave out what uvicorn logs, at length, of requests that are under way when it ends."""
+    """Drop uvicorn's long log lines about requests that are under way when it ends."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, asyncio.CancelledError) and "graceful shutdown" not in str(record.msg)
 

@@ -28,8 +28,8 @@ CLOSING_SECONDS = 2.0
 def serve_stdio(*, sandbox: bool) -> int:
     """Serve until stdin ends or a signal arrives.
 
-    It also serves with settings that cannot be used: hosts do not show why a server ends, and each call can
-    say which setting is wrong.
+    It serves even with invalid settings: hosts do not show why a server ended, but each call can say which
+    setting is wrong.
     """
     raise_descriptor_limit()
     with ExitStack() as running:
@@ -57,7 +57,7 @@ async def _serve(settings: Settings | ConfigurationError) -> None:
 
 
 async def _speak(server: MCPServer[Apps]) -> None:
-    """Do as `run_stdio_async`, and answer lines that are no message."""
+    """Do what `run_stdio_async` does, and also answer invalid lines."""
     spoken = server._lowlevel_server  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see tools/declare.py
     async with stdio_server() as (lines, answers), anyio.create_task_group() as tasks:
         send, messages = anyio.create_memory_object_stream[Incoming]()

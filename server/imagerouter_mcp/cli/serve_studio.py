@@ -1,4 +1,4 @@
-"""Serve the studio to the person's own browser, and print links that open it."""
+"""Serve the studio to the person's own browser, and print links to it."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ _ONLY_THIS_MACHINE = {
     "http_origins": (),
     "http_proxies": (),
 }
-"""The settings of `imagerouter-mcp http` that let others in."""
+"""Settings of `imagerouter-mcp http` that give others access."""
 
 
 def run_studio(port: int, *, sandbox: bool, browser: bool) -> int:

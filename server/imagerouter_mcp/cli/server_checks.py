@@ -40,7 +40,7 @@ def start_check(*, sandbox: bool) -> Check:
 
 
 async def _count_tools(launch: Launch) -> int:
-    """Start a server with the bare environment that hosts give, count its tools, and end it.
+    """Start a server in the bare environment that hosts provide, count its tools, and stop it.
 
     Raises:
         ConfigurationError: It cannot be started, ends at once, or does not answer in time.

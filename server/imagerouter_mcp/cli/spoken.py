@@ -1,4 +1,4 @@
-"""Say to a person who types what the tools say to an agent, with commands and options in their place."""
+"""Reword the tools' answers for a person at a terminal, with commands and options instead of tools."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -26,11 +26,11 @@ _PHRASES = (
     ("the person's", "your"),
 )
 _DEAD_LINK = "Link: http://127.0.0.1:"
-"""Begins a line about a file of a sandbox that ends with the command."""
+"""Start of a line about a file in a sandbox that ends with the command."""
 
 
 def for_a_person(text: str, commands: Mapping[str, str], options: Collection[str]) -> str:
-    """Return a tool's answer as a person who types can follow it.
+    """Reword a tool's answer for a person at a terminal.
 
     Args:
         text: What the tool says.

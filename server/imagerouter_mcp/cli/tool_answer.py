@@ -25,7 +25,7 @@ def first_image(content: Mapping[str, Any]) -> tuple[Path, tuple[int | None, int
 
 
 def innermost(error: BaseException) -> BaseException:
-    """Unwrap the first error from nested exception groups, which task groups raise."""
+    """Return the first error inside nested exception groups, which task groups raise."""
     while isinstance(error, BaseExceptionGroup):
         error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
     return error

@@ -1,4 +1,4 @@
-"""Answer the lines on stdin that are no message; the SDK passes over them in silence, and the host waits."""
+"""Answer invalid lines on stdin, which the SDK skips silently while the host waits."""
 
 import json
 from collections.abc import AsyncIterable, Awaitable, Callable
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 Incoming = SessionMessage | Exception
 _NOTIFICATIONS = "notifications/"
-"""Begins the method of every notification of MCP."""
+"""Start of the method name of every MCP notification."""
 
 
 async def pass_on(
@@ -19,10 +19,10 @@ async def pass_on(
     messages: MemoryObjectSendStream[Incoming],
     answer: Callable[[SessionMessage], Awaitable[None]],
 ) -> None:
-    """Pass messages on until stdin ends, and answer what is none.
+    """Pass messages on until stdin ends, and answer everything else.
 
     Args:
-        lines: What the SDK read, a message or the reason why a line is none.
+        lines: What the SDK read: messages, or the reasons why lines are not messages.
         messages: Where messages go; closed at the end.
         answer: Sends an answer.
     """
@@ -36,7 +36,7 @@ async def pass_on(
 
 
 def _refusal_of_id(item: SessionMessage) -> JSONRPCError | None:
-    """Return the answer to a request whose id is no id: the SDK takes it for a notification."""
+    """Return the answer to a request with an invalid id, which the SDK takes for a notification."""
     message = item.message
     if not isinstance(message, JSONRPCNotification) or message.method.startswith(_NOTIFICATIONS):
         return None
@@ -44,7 +44,7 @@ def _refusal_of_id(item: SessionMessage) -> JSONRPCError | None:
 
 
 def _refusal_of_line(error: Exception) -> JSONRPCError | None:
-    """Return the answer to a line; None for an empty one, and for what is no fault of a line."""
+    """Return the answer to an invalid line; None for an empty one and for other errors."""
     if not isinstance(error, ValidationError):
         return None
     faults = error.errors(include_url=False)

@@ -17,8 +17,9 @@ import stat
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from imagerouter_mcp.database.schema import Connection, Database
 from imagerouter_mcp.gallery.days import start_of
@@ -147,6 +148,24 @@ class Deletion:
                 self._kept_sources.discard(handle)
         return Deleted(pictures, removed, tuple(notes))
 
+    def drop_stale_copies(self, unused: timedelta) -> None:
+        """Remove from this machine the copies of objects and the thumbnails that no record names any more.
+
+        Another server that deletes a picture cannot reach them.
+
+        Args:
+            unused: How long a copy must be unused.
+        """
+        copies, pictures = self._files.unused_copies(unused), self._thumbnails.handles()
+        if not copies and not pictures:
+            return
+        with self._database.reading() as connection:
+            copies = [key for key in copies if not _is_recorded(connection, "path", os.fsencode(key))]
+            pictures = {handle for handle in pictures if not _is_recorded(connection, "handle", handle)}
+        for key in copies:
+            self._files.drop_copy(key)
+        self._thumbnails.discard(pictures)
+
 
 class _One:
     """The deletion of one picture, within a transaction that holds the write lock."""
@@ -240,6 +259,11 @@ class _One:
             "INSERT INTO deleted (handle, deleted_at) VALUES (?, ?)", [(each, now) for each in handles]
         )
         self.gone = handles
+
+
+def _is_recorded(connection: Connection, column: Literal["path", "handle"], value: object) -> bool:
+    found = connection.execute(f"SELECT 1 FROM images WHERE {column} = ?", (value,))  # noqa: S608 - our own words
+    return found.fetchone() is not None
 
 
 def _files(connection: Connection, handle: str) -> list[_File]:

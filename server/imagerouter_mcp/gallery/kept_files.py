@@ -9,7 +9,9 @@ files, and any of them may be removed at any time.
 import errno
 import hashlib
 import os
+import time
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,6 +114,25 @@ class KeptFiles:
         fetched(self.objects, path.as_posix(), copy, path.parent.name[:_HASH_DIGITS])
         self._grown(copy.stat().st_size)
         return copy
+
+    def unused_copies(self, since: timedelta) -> list[Path]:
+        """Return the keys of the copies on this machine that were not used for some time."""
+        if self.objects is None:
+            return []
+        latest = time.time() - since.total_seconds()
+        unused: list[Path] = []
+        for path in (self._folder / _PICTURES).glob("*/*"):
+            with suppress(FileNotFoundError):  # another thread removed it
+                if path.stat().st_mtime <= latest:
+                    unused.append(path.relative_to(self._folder))
+        return unused
+
+    def drop_copy(self, path: Path) -> None:
+        """Remove the copy of an object from this machine."""
+        copy = self.copy(path)
+        with suppress(OSError):
+            copy.unlink()
+            copy.parent.rmdir()
 
     def remove(self, path: Path) -> None:
         """Remove a recorded file.

@@ -117,7 +117,8 @@ class ObjectStore:
         except OSError as error:
             raise ConfigurationError(
                 f"Pictures cannot be kept in the object store: {error.strerror}.",
-                "The person who runs the server must correct IMAGEROUTER_OBJECT_STORE or the store.",
+                "The person who runs the server must correct IMAGEROUTER_OBJECT_STORE, the variables of its "
+                "cloud, or the store.",
             ) from None
         self._checked.at = time.monotonic()
         return True

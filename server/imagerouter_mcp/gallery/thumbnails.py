@@ -79,6 +79,13 @@ class Thumbnails:
                 self._unswept = 0
                 sweep_least_used(self._folder, MOST_BYTES)
 
+    def handles(self) -> set[str]:
+        """Return the handles of the pictures that have thumbnails."""
+        try:
+            return {path.name.partition("-")[0] for path in self._folder.iterdir()}
+        except OSError:
+            return set()
+
     def discard(self, handles: Collection[str]) -> None:
         """Remove the thumbnails of pictures."""
         with suppress(OSError):

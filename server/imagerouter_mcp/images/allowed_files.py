@@ -1,7 +1,7 @@
-"""Open a source image's file, if it is one that may be read.
+"""Open source image files, but only those that may be read.
 
-Checking a path and opening it are one step: below an allowed folder, each part of the path is opened from the
-part before it, and none may be a link, so that swapping a file between check and use does not help.
+Checking and opening a path is one step: inside an allowed folder, each part of the path is opened relative to
+the one before, and none may be a link. So swapping a file between check and use achieves nothing.
 """
 
 import os
@@ -15,7 +15,7 @@ from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.images.written_paths import meant_file
 
 MAX_READ_BYTES = 200 * 2**20
-"""Larger files are refused; `prepare` scales down what is larger than ImageRouter takes."""
+"""Larger files are refused; `prepare` scales down what is too large for ImageRouter."""
 
 _FLAGS = (
     os.O_RDONLY
@@ -26,8 +26,8 @@ _FLAGS = (
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | _NO_LINK
 _SYSTEM = tuple(map(Path, ("/proc", "/sys", "/dev")))
-"""Files here are generated as they are read, or drive a device."""
-_MEMORY = Path("/dev/shm")  # noqa: S108 - the one folder of real files there
+"""Files here are generated when they are read, or control a device."""
+_MEMORY = Path("/dev/shm")  # noqa: S108 - the one folder there with real files
 _WINDOWS_DEVICE = re.compile(
     r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[\d¹²³])(?:[ .:].*)?", re.IGNORECASE
 )
@@ -38,8 +38,8 @@ def open_source(path: Path, name: str, folders: Sequence[Path] | None = None) ->
 
     Args:
         path: An absolute path.
-        name: What sentences call it.
-        folders: The folders it may be in, once links are followed; None for anywhere.
+        name: What messages call it.
+        folders: Folders that it may be in after following links; None for anywhere.
 
     Raises:
         InvalidSourceError: It is not a file, not allowed, too large, or unreadable.
@@ -52,7 +52,7 @@ def open_source(path: Path, name: str, folders: Sequence[Path] | None = None) ->
             descriptor = _open(path, name, folders)
         except FileNotFoundError:
             descriptor = _open(meant_file(path) or path, name, folders)
-    except (OSError, RuntimeError) as error:  # up to Python 3.12 a loop of links is a RuntimeError
+    except (OSError, RuntimeError) as error:  # up to Python 3.12, a loop of links raises RuntimeError
         raise InvalidSourceError(
             f"The source image {name} cannot be read: {_reason(error)}.", "Check the path."
         ) from None
@@ -65,23 +65,23 @@ def open_source(path: Path, name: str, folders: Sequence[Path] | None = None) ->
 
 
 def windows_complaint(path: PureWindowsPath) -> str | None:
-    """Say why a Windows path is not a file on a drive, or return None.
+    """Return why a Windows path is not a file on a drive, or None.
 
-    Opening a path of another machine sends the person's credentials there.
+    Opening a path on another machine would send the person's credentials there.
     """
     if not re.fullmatch(r"[A-Za-z]:", path.drive):
-        return "lies on another machine or is a device"
+        return "is on another machine or is a device"
     if any(_WINDOWS_DEVICE.fullmatch(part) for part in path.parts[1:]):
         return "is a device"
     if any(":" in part for part in path.parts[1:]):
-        return "is a stream within a file"
+        return "is a stream inside a file"
     return None
 
 
 def _open(path: Path, name: str, folders: Sequence[Path] | None) -> int:
     real = path.resolve()
     if folders is None:
-        _check(real.stat(), name)  # before opening, which alone can start a device
+        _check(real.stat(), name)  # before opening, since opening alone can start a device
         _check_place(Path(os.path.normpath(path)), name)
         _check_place(real, name)
         return os.open(real, _FLAGS | _NO_LINK)
@@ -96,12 +96,14 @@ def _open(path: Path, name: str, folders: Sequence[Path] | None) -> int:
 
 
 def _open_below(root: Path, parts: Sequence[str], name: str) -> int:
-    """Open a file part by part from a folder, and refuse a part that is a link."""
+    """Open a file from a folder part by part, refusing links."""
     if os.open not in os.supports_dir_fd:
         descriptor = os.open(root.joinpath(*parts), _FLAGS)
         if not os.path.samestat(os.fstat(descriptor), root.joinpath(*parts).resolve().lstat()):
             os.close(descriptor)
-            raise InvalidSourceError(f"The source image {name} changed while it was opened.", "Try again.")
+            raise InvalidSourceError(
+                f"The source image {name} changed while it was being opened.", "Try again."
+            )
         return descriptor
     at = os.open(root, _FOLDER)
     try:
@@ -118,7 +120,7 @@ def _open_below(root: Path, parts: Sequence[str], name: str) -> int:
 def _check_place(path: Path, name: str) -> None:
     if any(path.is_relative_to(folder) for folder in _SYSTEM) and not path.is_relative_to(_MEMORY):
         raise InvalidSourceError(
-            f"The source image {name} is a part of the operating system, not a file.",
+            f"The source image {name} is part of the operating system, not a file.",
             "Give the path of a picture file.",
         )
 
@@ -132,10 +134,9 @@ def _check(status: os.stat_result, name: str) -> None:
 
 
 def too_large(name: str, size: int) -> InvalidSourceError:
-    """Word the refusal of a source image of `size` bytes."""
+    """Return the error for a source image of `size` bytes."""
     return InvalidSourceError(
-        f"The source image {name} has {size / 2**20:.0f} MiB; no more than {MAX_READ_BYTES // 2**20} MiB are "
-        "read.",
+        f"The source image {name} is {size / 2**20:.0f} MiB; the limit is {MAX_READ_BYTES // 2**20} MiB.",
         "Give a smaller one.",
     )
 
@@ -145,4 +146,4 @@ def _reason(error: Exception) -> str:
         return "there is no such file"
     if isinstance(error, OSError):
         return error.strerror or str(error)
-    return "its links lead in a circle"
+    return "its links form a loop"

@@ -1,12 +1,12 @@
-"""Do heavy work on a picture of others in a child process, which can be stopped.
+"""Do heavy work on untrusted pictures in a child process, which can be stopped.
 
-Decoders are native code: nothing interrupts a thread that runs one, and nothing bounds what it allocates. The
-child has limits of time and memory, nothing of the server's environment but what Python needs, and ends with
-its work. Children run one at a time.
+Decoders are native code: a thread that runs one cannot be interrupted, nor can its memory be limited. The
+child has limits on time and memory, gets only the environment variables that Python needs, and ends when its
+work is done. Children run one at a time.
 
-A child has three files: it reads the picture on its standard input, writes what it makes on its standard
-output, and finds on its standard error what to do, which it replaces by its answer. So nothing is told in
-arguments, which other users of the machine can read.
+A child has three files: it reads the picture from standard input, writes its result to standard output, and
+reads its task from standard error, where it then writes its answer. This way nothing is passed as arguments,
+which other users of the machine could read.
 """
 
 import importlib
@@ -27,11 +27,11 @@ from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError, PlanErr
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 
 CHILD_BYTES = 360 << 20
-"""Memory of a child: what Linux lets it allocate. macOS and Windows have no such limit."""
+"""Memory that Linux lets a child allocate. macOS and Windows have no such limit."""
 CPU_SECONDS = 10
-"""Of a child; the slowest honest picture takes half. Windows has no such limit."""
+"""CPU time of a child; the slowest honest picture takes half. Windows has no such limit."""
 SECONDS = 60
-"""How long a child may take, where the machine is busy with other work."""
+"""Elapsed time of a child, which other work on the machine can slow down."""
 
 _ONE_AT_A_TIME = threading.Lock()
 _REFUSALS: dict[str, type[ImageRouterError]] = {
@@ -42,42 +42,49 @@ _ANSWER_BYTES = 1 << 20
 
 Fields = dict[str, Any]
 Work = Callable[..., tuple[BinaryIO | None, Fields]]
-"""A function at the top of a module. It takes a picture, and arguments as JSON has them. It returns the file
-that it made, or none, and what it tells about that."""
+"""A module-level function that takes a picture and JSON-compatible arguments. It returns the file it made, or
+None, and what there is to say about it."""
 
 
 class StoppedError(Exception):
-    """A picture could not be worked on here. The text says why, as the end of a sentence."""
+    """A picture could not be processed here. The text says why, as the end of a sentence."""
 
 
 class TooLargeError(StoppedError):
-    """Work on a picture would take, or took, too much memory."""
+    """Processing a picture takes too much memory."""
 
     def __init__(self) -> None:
         super().__init__(f"it takes more than {CHILD_BYTES >> 20} MiB of memory")
 
 
 def scratch_file() -> BinaryIO:
-    """Open a file without a name, gone when it is closed or the process ends."""
+    """Open an unnamed temporary file, deleted when it is closed or the process ends."""
     return cast("BinaryIO", tempfile.TemporaryFile())  # the stub names a private wrapper
+
+
+def file_size(file: BinaryIO) -> int:
+    """Return a file's size in bytes, and leave it at its beginning."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size
 
 
 def in_child(work: Work, file: BinaryIO, /, **arguments: object) -> tuple[BinaryIO, Fields]:
     """Call a function in a child process.
 
     Args:
-        work: What to call there.
+        work: The function to call.
         file: The picture, open for reading.
-        arguments: What else `work` takes, as JSON has it.
+        arguments: Its other arguments, which JSON must be able to represent.
 
     Returns:
-        The file that it made, at its beginning, and what it told. The caller closes the file.
+        The file it made, at its beginning, and its fields. The caller closes the file.
 
     Raises:
         StoppedError: It took too much time or memory, or failed.
-        NotAPictureError: As `work`.
-        InvalidSourceError: As `work`.
-        PlanError: As `work`.
+        NotAPictureError: Raised by `work`.
+        InvalidSourceError: Raised by `work`.
+        PlanError: Raised by `work`.
     """
     made = scratch_file()
     try:
@@ -93,7 +100,7 @@ def in_child(work: Work, file: BinaryIO, /, **arguments: object) -> tuple[Binary
 
 
 def _read(answer: bytes) -> Fields:
-    """Return what a child told, or raise its refusal."""
+    """Return a child's fields, or raise the error it reported."""
     read = json.loads(answer)
     if refused := read.get("refused"):
         raise _REFUSALS[refused[0]](*refused[1:])
@@ -120,16 +127,16 @@ def _on_disk(file: BinaryIO) -> Generator[BinaryIO]:
 
 
 def _run(picture: BinaryIO, made: BinaryIO, told: BinaryIO) -> None:
-    """Run a child on three files. It shares their positions, which buffered readers remember."""
-    from imagerouter_mcp.settings import bare_environment  # noqa: PLC0415 - of no use in the child, and large
+    """Run a child on three files, and restore their positions, which it shares."""
+    from imagerouter_mcp.settings import bare_environment  # noqa: PLC0415 - large, and the child does not need it
 
     files = (picture, made, told)
     for each in files:
         each.flush()
     before = [os.lseek(each.fileno(), 0, os.SEEK_CUR) for each in files]
     try:
-        # -P: never import a module from the working directory, which is anyone's.
-        ended = subprocess.run(  # noqa: S603 - our own module, no shell, no text of others in the command
+        # -P: never import modules from the working directory, which others may control.
+        ended = subprocess.run(  # noqa: S603 - our own module, no shell, no untrusted text in the command
             [sys.executable, "-P", "-c", f"from {__name__} import work_as_child; work_as_child()"],
             stdin=picture,
             stdout=made,
@@ -154,14 +161,14 @@ def _run(picture: BinaryIO, made: BinaryIO, told: BinaryIO) -> None:
 def _why(status: int) -> str:
     """Return why a child ended without an answer."""
     if status == -getattr(signal, "SIGXCPU", status + 1):
-        return f"it takes more than {CPU_SECONDS} s of computing"
+        return f"it takes more than {CPU_SECONDS} s of CPU time"
     if status == -getattr(signal, "SIGKILL", status + 1):
-        return "the system ended the process that decodes it, probably because memory was short"
-    return f"the process that decodes it failed with status {status}"
+        return "the system ended the decoding process, probably for lack of memory"
+    return f"the decoding process failed with status {status}"
 
 
 def work_as_child() -> None:
-    """Do what standard error says, and replace it by the answer; the whole program of a child."""
+    """Run a child: do the task on standard error, and replace it with the answer."""
     with os.fdopen(os.dup(2), "r+b") as told, open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - no path
         os.dup2(nowhere.fileno(), 2)  # decoders print warnings
         told.seek(0)
@@ -186,7 +193,7 @@ def work_as_child() -> None:
 
 
 def _limit(cpu_seconds: int, most: int) -> None:
-    """Give way to other processes, and let the system end this one when it takes too much."""
+    """Lower this process's priority, and have the system end it if it takes too much."""
     if sys.platform == "win32":
         return
     import resource  # noqa: PLC0415 - not on Windows

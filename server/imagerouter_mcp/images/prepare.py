@@ -1,7 +1,8 @@
-"""Make a picture fit to send: checked, without metadata, of a type and size that ImageRouter takes.
+"""Make pictures ready to send: checked, without metadata, in a type and size that ImageRouter accepts.
 
-PNG and JPEG are encoded anew as they were, WebP is copied byte for byte, and everything else is converted,
-which a note says. Pixels are in memory one picture at a time, however many threads prepare pictures.
+PNG and JPEG are re-encoded in their own format, WebP is copied byte for byte, and everything else is
+converted, as a note says. Only one picture's pixels are in memory at a time, however many threads prepare
+pictures.
 """
 
 import math
@@ -13,7 +14,14 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from imagerouter_mcp.errors import InvalidSourceError
-from imagerouter_mcp.images.confined import Fields, StoppedError, TooLargeError, in_child, scratch_file
+from imagerouter_mcp.images.confined import (
+    Fields,
+    StoppedError,
+    TooLargeError,
+    file_size,
+    in_child,
+    scratch_file,
+)
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.cost import decoding_bytes, is_heavy
@@ -25,9 +33,9 @@ if TYPE_CHECKING:
 
 DRAWN_LONGEST = 1024
 _SENT = frozenset({formats.PNG, formats.JPEG, formats.WEBP})
-"""The types that every provider behind the service is known to take."""
+"""Types that every provider behind the service is known to accept."""
 _MAX_CHECKING_BYTES = 80 << 20
-"""Memory that decoding a WebP only to check it may take; a larger one is judged by its structure."""
+"""Memory to spend on decoding a WebP just to check it; a larger one is judged by its structure alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +44,12 @@ class SourceImage:
 
     Attributes:
         file: An unnamed temporary file, at its beginning; the caller closes it.
-        media_type: Of PNG, JPEG or WebP.
-        extension: Without a dot.
+        media_type: That of PNG, JPEG or WebP.
+        extension: File extension without a dot.
         width: In pixels as displayed.
         height: In pixels as displayed.
-        notes: What was changed to make it fit to send, a sentence each.
-        fetched: The SHA-256 of what its address gave; "" if it was not fetched.
+        notes: What was changed before sending, one sentence each.
+        fetched: SHA-256 of what was downloaded; "" if it did not come from an address.
     """
 
     file: BinaryIO
@@ -54,39 +62,37 @@ class SourceImage:
 
     @property
     def filename(self) -> str:
-        """Name the picture for an upload, by its type."""
+        """File name for an upload, by type."""
         return f"image.{self.extension}"
 
     @property
     def bytes(self) -> int:
         """Size of the file."""
-        size = self.file.seek(0, os.SEEK_END)
-        self.file.seek(0)
-        return size
+        return file_size(self.file)
 
 
 def prepare(file: BinaryIO, name: str, *, turn: bool = False) -> SourceImage:
-    """Make a picture fit to send.
+    """Make a picture ready to send.
 
     Args:
         file: A file with any content, open for reading and seekable; it stays open.
-        name: What sentences call it.
-        turn: Whether to turn the pixels of a JPEG upright too, as a mask needs it. Otherwise such a JPEG
-            keeps its orientation as its only metadata, and with it its quality.
+        name: What messages call it.
+        turn: Whether to turn the pixels of a JPEG upright too, as masks need. Otherwise a rotated JPEG keeps
+            its full quality, with its orientation as its only metadata.
 
     Raises:
-        InvalidSourceError: It is no picture, or none that can be sent.
+        InvalidSourceError: It is not a picture, or not one that can be sent.
     """
     return _done(_prepared, file, name, turn=turn)
 
 
 def shrink(image: SourceImage, name: str, max_bytes: int) -> SourceImage:
-    """Encode a prepared picture in fewer bytes, with fewer pixels if that takes it; its own file stays open.
+    """Re-encode a prepared picture within a limit, with fewer pixels if need be; its own file stays open.
 
     Args:
         image: From `prepare`.
-        name: What sentences call it.
-        max_bytes: The largest file to make.
+        name: What messages call it.
+        max_bytes: The limit.
 
     Raises:
         InvalidSourceError: It cannot be decoded.
@@ -97,7 +103,7 @@ def shrink(image: SourceImage, name: str, max_bytes: int) -> SourceImage:
 
 
 def _done(work: Callable[..., SourceImage], file: BinaryIO, name: str, **arguments: object) -> SourceImage:
-    """Call one of `_WORKS`, here or in a child process, as the picture's cost demands."""
+    """Call one of `_WORKS`, in a child process if the picture is heavy."""
     with reporting(name):
         seen = inspect(file)
         check_decodable(name, seen)
@@ -118,7 +124,7 @@ def do_in_child(file: BinaryIO, *, work: str, name: str, **arguments: object) ->
 
 @contextmanager
 def reporting(name: str) -> Generator[None]:
-    """Turn what goes wrong with a picture into an error that names it."""
+    """Turn errors about a picture into ones that name it."""
     try:
         yield
     except NotAPictureError as error:
@@ -129,7 +135,7 @@ def reporting(name: str) -> Generator[None]:
     except StoppedError as error:
         raise InvalidSourceError(
             f"The source image {name} could not be decoded here: {error}.",
-            "Scale it down, save it anew as PNG or JPEG, and give that.",
+            "Scale it down, save it again as PNG or JPEG, and give that.",
         ) from None
     except OSError as error:
         raise InvalidSourceError(
@@ -161,19 +167,19 @@ def _prepared_webp(file: BinaryIO, name: str, seen: Inspection) -> SourceImage:
     try:
         copied = webp_copy.copy_webp(file, copy)
         size = copy.seek(0, os.SEEK_END)
-        fits = size <= encode.MAX_BYTES and max(_size(seen)) <= encode.MAX_SIDE
+        fits = size <= encode.MAX_BYTES and max(seen.size) <= encode.MAX_SIDE
         if copied.framed or copied.text or copied.orientation > 1 or not fits:
             copy.close()
             becomes = formats.PNG if seen.animated or copied.framed else formats.WEBP
             return _encoded(file, name, seen, becomes, lossless=copied.lossless)
-        if decoding_bytes(seen.format.name, math.prod(_size(seen))) <= _MAX_CHECKING_BYTES:
+        if decoding_bytes(seen.format.name, math.prod(seen.size)) <= _MAX_CHECKING_BYTES:
             decode.one_at_a_time(decode.loaded)(copy, seen.format.name, 1)
     except BaseException:
         copy.close()
         raise
     copy.seek(0)
     notes = (_location_gone(name),) if copied.location else ()
-    return SourceImage(copy, seen.format.media_type, seen.format.extension, *_size(seen), notes)
+    return SourceImage(copy, seen.format.media_type, seen.format.extension, *seen.size, notes)
 
 
 def _encoded(
@@ -195,7 +201,7 @@ def _encoded(
         )
     except TooLargeError:
         raise InvalidSourceError(
-            f"The source image {name} has {seen.width}×{seen.height} pixels, too many to be converted here.",
+            f"The source image {name} has {seen.width}×{seen.height} pixels, too many to convert here.",
             f"Scale it down to {encode.MAX_SIDE} pixels a side or less and give that as PNG, JPEG or WebP.",
         ) from None
     kind = made.format
@@ -204,10 +210,10 @@ def _encoded(
 
 
 def check_decodable(name: str, seen: Inspection) -> None:
-    """Refuse what nothing here decodes.
+    """Refuse what cannot be decoded here.
 
     Raises:
-        InvalidSourceError: It is a video, or of a format for which an optional package is missing.
+        InvalidSourceError: It is a video, or its format needs an optional package that is missing.
     """
     from imagerouter_mcp.images.inspect.opening import can_decode  # noqa: PLC0415 - loads Pillow
     from imagerouter_mcp.images.pixels.draw_svg import can_draw  # noqa: PLC0415 - not before the first drawing
@@ -223,29 +229,25 @@ def check_decodable(name: str, seen: Inspection) -> None:
     elif not can_decode(seen.format.name):
         raise InvalidSourceError(
             f"The source image {name} is {seen.format.name.upper()}, which cannot be converted here.",
-            "Save it as PNG, JPEG or WebP and give that; HEIC can be converted here once imagerouter-mcp is "
+            "Save it as PNG, JPEG or WebP and give that; HEIC can be converted once imagerouter-mcp is "
             "installed with its extra `heic`.",
         )
 
 
 def _undrawable(name: str) -> InvalidSourceError:
     return InvalidSourceError(
-        f"The source image {name} is an SVG drawing, which cannot be made into pixels here.",
-        "Export it as PNG and give that; drawings without references to other files can be drawn here "
-        "once imagerouter-mcp is installed with its extra `svg`.",
+        f"The source image {name} is an SVG drawing, which cannot be converted to pixels here.",
+        "Export it as PNG and give that; drawings without references to other files can be converted once "
+        "imagerouter-mcp is installed with its extra `svg`.",
     )
 
 
-def _size(seen: Inspection) -> tuple[int, int]:
-    return seen.width or 1, seen.height or 1
-
-
 def drawn(file: BinaryIO, name: str, longest: int) -> BinaryIO:
-    """Draw an SVG as a PNG, where the optional extra can draw it.
+    """Draw an SVG as PNG, if the optional extra is installed.
 
     Args:
         file: The drawing, open for reading.
-        name: What sentences call it.
+        name: What messages call it.
         longest: Pixels of the longer side.
 
     Raises:
@@ -260,21 +262,21 @@ def drawn(file: BinaryIO, name: str, longest: int) -> BinaryIO:
 
 
 def _changes(name: str, seen: Inspection, made: "Encoded") -> list[str]:
-    """Say what was changed, a sentence each."""
+    """Return what was changed, one sentence each."""
     notes: list[str] = []
     if seen.animated:
         pages = seen.format is formats.TIFF
-        taken = "has several pages, and its first one" if pages else "is animated, and its first frame"
-        notes.append(f"{name} {taken} was taken.")
+        what = "has several pages; only the first one" if pages else "is animated; only its first frame"
+        notes.append(f"{name} {what} was used.")
     if made.turned:
         gone = ", and its location data was removed" if made.exif.location else ""
-        notes.append(f"{name} was rotated as its EXIF data says{gone}.")
+        notes.append(f"{name} was rotated upright, following its EXIF data{gone}.")
     elif made.exif.location:
         notes.append(_location_gone(name))
     if made.cmyk:
         notes.append(f"{name} was converted from CMYK to RGB.")
     if made.deep:
-        notes.append(f"{name} was reduced from 16 to 8 bits a channel.")
+        notes.append(f"{name} was reduced from 16 to 8 bits per channel.")
     if made.reduced:
         notes.append(_smaller(name, seen, made))
     elif made.format is not seen.format:
@@ -293,12 +295,12 @@ def _smaller(name: str, seen: Inspection, made: "Encoded") -> str:
     before, after = (f"{width}×{height}" for width, height in (made.before, (made.width, made.height)))
     done = f"scaled down from {before} to {after} pixels, as {kind}"
     if before == after:
-        done = f"encoded anew as {kind} at its {after} pixels"
+        done = f"re-encoded as {kind} at its {after} pixels"
     had = f" ({seen.bytes / 2**20:.1f} MiB before)" if seen.bytes > MAX_BYTES else ""
-    why = f"up to {MAX_BYTES >> 20} MiB and {MAX_SIDE} pixels a side are sent"
+    why = f"the limit is {MAX_BYTES >> 20} MiB and {MAX_SIDE} pixels a side"
     if seen.format is formats.JPEG and max(made.before) <= MAX_SIDE and not had:
         why = "decoding it whole takes too much memory"
-    return f"{name} was {done}{had}, for {why}."
+    return f"{name} was {done}{had}, because {why}."
 
 
 _WORKS: Final[Mapping[str, Callable[..., SourceImage]]] = {

@@ -1,4 +1,4 @@
-"""Open a source image that a caller names by path, address, data URI or base64, and make it fit to send."""
+"""Open source images given as a path, address, data URI or base64, and make them ready to send."""
 
 import base64
 import binascii
@@ -30,28 +30,28 @@ __all__ = ["MAX_READ_BYTES", "SourceImage", "SourceReader", "is_data", "shown"]
 FETCH_SECONDS = 60.0
 _SHOWN = 80
 _USER = re.compile(r"(?<=://)[^/?#]*@")
-"""User name and password in an address; no sentence repeats them."""
+"""User name and password in an address; no message repeats them."""
 _BASE64 = re.compile(r"(?!/(?!9j/))[A-Za-z0-9+/\s]{256,}+={0,2}+\s*+")
-"""The beginning of bare base64; few pictures are shorter. A JPEG's begins like a path to a folder `9j`."""
+"""The start of bare base64; few pictures are shorter. That of a JPEG looks like a path to a folder `9j`."""
 _DECIDING = 4096
-"""Characters at the beginning of a text that show whether it is base64; no path is longer."""
+"""Characters at the start of a text that decide whether it is base64; no path is longer."""
 _LONGEST_PATH = 4096
-"""Bytes; Linux opens no longer path, and following a very long one takes minutes."""
+"""Bytes; Linux opens no longer path, and resolving a very long one takes minutes."""
 _LONGEST_HEAD = 1000
-"""Characters of a data URI before its comma."""
+"""Most characters before a data URI's comma."""
 _LONGEST_ESCAPED = 2**20
-"""Characters of a data URI without base64; decoding percent signs takes a microsecond for each."""
+"""Most characters of a data URI without base64; decoding each percent sign takes a microsecond."""
 _ESCAPED = {"%2B": "+", "%2b": "+", "%2F": "/", "%2f": "/", "%3D": "=", "%3d": "="}
-"""What base64 consists of beside letters and digits, as a data URI may write it."""
+"""Base64's other characters, as a data URI may escape them."""
 _ATTACHMENT = re.compile(
     r"\[?(?:image|img|file|photo|attachment|screenshot|upload|pasted)[ _#-]{0,2}\d{0,4}\]?"
     r"|(?:attachment|cid|blob|file-service|sandbox):.*"
     r"|/mnt/(?:user-)?data/.*",
     re.IGNORECASE | re.DOTALL,
 )
-"""What chats call the pictures that are attached to them."""
+"""Names that chats give to attached pictures."""
 _LINUX_IN_WINDOWS = ("wsl.localhost", "wsl$")
-"""The machine that Windows calls the Linux within it."""
+"""Windows' host names for the Linux inside it."""
 _SPACES = ("%20", "%09", "%0A", "%0a", "%0D", "%0d", *" \t\n\r\f\v")
 
 
@@ -60,8 +60,8 @@ class SourceReader:
 
     Args:
         fetcher: Downloads addresses.
-        expand: Turns `~` and variables into a path.
-        folders: The folders that files may be in: empty for nowhere, None for anywhere.
+        expand: Expands `~` and variables in a path.
+        folders: Folders that files may be in: empty for none, None for any.
     """
 
     def __init__(
@@ -77,27 +77,27 @@ class SourceReader:
         """Open a file that this server stored itself, in any folder.
 
         Args:
-            path: Where it is.
-            name: What sentences call it.
-            turns: Held while it is prepared.
-            turn: As for `prepare`.
+            path: The file.
+            name: What messages call it.
+            turns: Lock to hold while the picture is prepared.
+            turn: As in `prepare`.
 
         Raises:
-            InvalidSourceError: As for `open`.
+            InvalidSourceError: As in `open`.
         """
         file = await anyio.to_thread.run_sync(open_source, path, name)
         return await _prepared(file, name, turns, turn=turn)
 
     async def open_whole(self, source: str | Path, name: str = "", roots: Sequence[Path] = ()) -> WholeSource:
-        """Open a source image as it is, of which everything outside a mask is kept.
+        """Open a source image unchanged, to keep everything outside a mask.
 
         Args:
-            source: As for `open`, or the path of a file that this server stored.
-            name: What sentences call such a file.
-            roots: As for `open`.
+            source: As in `open`, or the path of a file that this server stored.
+            name: What messages call a stored file.
+            roots: As in `open`.
 
         Raises:
-            InvalidSourceError: As for `open`.
+            InvalidSourceError: As in `open`.
         """
         if isinstance(source, Path):
             return await _whole(await anyio.to_thread.run_sync(open_source, source, name), name)
@@ -106,14 +106,14 @@ class SourceReader:
         return await _whole(file, shown(text), fetched=is_address(text))
 
     async def digest(self, source: str | Path, roots: Sequence[Path] = ()) -> str | None:
-        """Return the SHA-256 of a file's content; None for an address or data, which are compared as texts.
+        """Return the SHA-256 of a file; None for an address or data, which are compared as text.
 
         Args:
-            source: As for `open`, or the path of a file that this server stored.
-            roots: As for `open`.
+            source: As in `open`, or the path of a file that this server stored.
+            roots: As in `open`.
 
         Raises:
-            InvalidSourceError: It may not or cannot be read.
+            InvalidSourceError: The file may not or cannot be read.
         """
         if isinstance(source, Path):
             file = await anyio.to_thread.run_sync(open_source, source, source.name)
@@ -125,7 +125,7 @@ class SourceReader:
             return await anyio.to_thread.run_sync(_digest, file)
 
     async def fetched_digest(self, text: str) -> str:
-        """Return the SHA-256 of what an address gives now; "" for anything but an address.
+        """Return the SHA-256 of an address's current content, or "" for anything else.
 
         Raises:
             InvalidSourceError: It cannot be fetched.
@@ -143,28 +143,28 @@ class SourceReader:
         turn: bool = False,
         roots: Sequence[Path] = (),
     ) -> SourceImage:
-        """Open one source image and make sure that it is a picture.
+        """Open a source image and make sure that it is a picture.
 
         Args:
             text: An absolute path (`~` allowed), `file://` URI, http(s) address, data URI, or base64.
-            turns: Held while it is prepared; None if there is only one.
-            turn: As for `prepare`.
-            roots: Folders that files may be in beside the person's own.
+            turns: Lock to hold while the picture is prepared; None if there is only one.
+            turn: As in `prepare`.
+            roots: Folders that files may be in besides the configured ones.
 
         Raises:
-            InvalidSourceError: It cannot be read, is too large, or is no picture.
+            InvalidSourceError: It cannot be read, is too large, or is not a picture.
         """
         text = _as_uri(text)
         file = await self._open_bytes(text, roots)
         return await _prepared(file, shown(text), turns or anyio.Lock(), turn=turn, fetched=is_address(text))
 
     async def open_file(self, source: str | Path, name: str, roots: Sequence[Path] = ()) -> BinaryIO:
-        """Open a source as it is, whatever it is; the caller closes it.
+        """Open a source unchanged, whatever it contains; the caller closes it.
 
         Args:
-            source: As for `open`, or the path of a file that this server stored.
-            name: What sentences call a stored file.
-            roots: As for `open`.
+            source: As in `open`, or the path of a file that this server stored.
+            name: What messages call a stored file.
+            roots: As in `open`.
 
         Raises:
             InvalidSourceError: It cannot be read, or is too large.
@@ -175,7 +175,7 @@ class SourceReader:
         return await self._open_bytes(f"data:;base64,{text}" if _is_base64(text) else text, roots)
 
     def can_open(self, text: str) -> bool:
-        """Tell whether a text has a form that `open` takes, whether or not there is such a picture."""
+        """Return whether a text has a form that `open` accepts, even if there is no such picture."""
         text = text.strip()
         if is_data(text) or is_address(text) or text[:5].lower() == "file:":
             return True
@@ -194,7 +194,7 @@ class SourceReader:
         if self._folders is not None and not self._folders:
             raise InvalidSourceError(
                 f"The source image {shown(text)} is a path, and this server reads no files.",
-                "Have it sent through upload_link, or give a handle, an http(s):// address or a data URI.",
+                "Have it uploaded by upload_link, or give a handle, an http(s):// address or a data URI.",
             )
         name = shown(text) if self._folders else shown(str(path))
         folders = (*self._folders, *roots) if self._folders else None
@@ -203,7 +203,9 @@ class SourceReader:
     def _path(self, text: str) -> Path:
         try:
             path = self._expand(_path_of_uri(text) if text[:5].lower() == "file:" else text)
-            long = len(str(path).encode()) > _LONGEST_PATH  # half a surrogate pair is in no file's name
+            long = (
+                len(str(path).encode()) > _LONGEST_PATH
+            )  # fails on half a surrogate pair, which no file name contains
         except (ValueError, RuntimeError):  # a broken file: URI; no home folder
             raise _unusable(text) from None
         if _ATTACHMENT.fullmatch(text) and (long or not path.is_file()):
@@ -219,12 +221,10 @@ class SourceReader:
 
     def _attachment(self, text: str) -> InvalidSourceError:
         remote = self._folders is not None and not self._folders
-        give = (
-            "Have it sent through upload_link" if remote else "Ask the person for the path of the file here"
-        )
+        give = "Have it uploaded through upload_link" if remote else "Ask the person for the file's path"
         return InvalidSourceError(
-            f"The source image {shown(text)!r} is an attachment of the chat, and those never reach this "
-            "server: it gets what a call's arguments say.",
+            f"The source image {shown(text)!r} is an attachment in the chat. Attachments never reach this "
+            "server, which only gets the arguments of a call.",
             f"{give}, or give an http(s):// address, a data URI, or the handle of a picture made here.",
         )
 
@@ -267,24 +267,24 @@ async def _whole(file: BinaryIO, name: str, *, fetched: bool = False) -> WholeSo
 
 
 def _digest(file: BinaryIO) -> str:
-    """Return the SHA-256 of a file, from its beginning."""
+    """Return the SHA-256 of a whole file."""
     file.seek(0)
     return hashlib.file_digest(cast("BufferedReader", file), "sha256").hexdigest()
 
 
 def _as_uri(text: str) -> str:
-    """Return bare base64 as a data URI, and anything else without the spaces around it."""
+    """Turn bare base64 into a data URI, and strip spaces from anything else."""
     text = text.strip()
     return f"data:;base64,{text}" if _is_base64(text) else text
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is a web address."""
+    """Return whether a text is a web address."""
     return text.strip()[:8].lower().startswith(("http://", "https://"))
 
 
 def is_data(text: str) -> bool:
-    """Whether a text is the data of a picture: a data URI, or bare base64."""
+    """Return whether a text is picture data: a data URI or bare base64."""
     text = text.strip()
     return text[:5].lower() == "data:" or _is_base64(text)
 
@@ -294,7 +294,7 @@ def _is_base64(text: str) -> bool:
 
 
 def shown(text: str) -> str:
-    """Shorten a source to one line for a sentence or a record, without picture data and passwords."""
+    """Shorten a source to one line for a message or record, without picture data or passwords."""
     if text[:5].lower() == "data:":
         return f"{collapse(text[:45].partition(',')[0])},…"
     return cut_middle(_USER.sub("", text), _SHOWN)
@@ -306,14 +306,14 @@ def _path_of_uri(text: str) -> str:
         return f"//{parts.netloc}{unquote(parts.path)}"
     if parts.netloc not in ("", "localhost"):
         raise InvalidSourceError(
-            f"The source image {shown(text)} lies on another machine.", "Give a path on this one."
+            f"The source image {shown(text)} is on another machine.", "Give a path on this one."
         )
     path = url2pathname(parts.path)
-    return path[1:] if re.match(r"/[A-Za-z]:[/\\]", path) else path  # where Linux runs within Windows
+    return path[1:] if re.match(r"/[A-Za-z]:[/\\]", path) else path  # for Linux inside Windows
 
 
 def _unusable(text: str) -> InvalidSourceError:
-    windows = " (it is a path of Windows, and this server runs on another system)"
+    windows = " (it is a Windows path, but this server runs on another system)"
     other = windows if os.name != "nt" and re.match(r"(?:file:///)?[A-Za-z]:[\\/]|\\\\", text) else ""
     return InvalidSourceError(
         f"The source image {shown(text)!r} is neither an absolute path nor an address{other}.",
@@ -331,7 +331,7 @@ def _open_data_uri(text: str) -> BinaryIO:
         elif len(payload) > _LONGEST_ESCAPED:
             raise InvalidSourceError(
                 f"The source image {shown(text)} is a long data URI without base64.",
-                "Give it as base64, or better give the picture's path.",
+                "Give it as base64 or, better, give the picture's path.",
             )
         else:
             data = unquote_to_bytes(payload)
@@ -339,8 +339,8 @@ def _open_data_uri(text: str) -> BinaryIO:
         data = b""
     if not data:
         raise InvalidSourceError(
-            f"The source image {shown(text)} is not a whole data URI.",
-            "Give data:image/png;base64,… with the whole picture, or better the picture's path.",
+            f"The source image {shown(text)} is not a complete data URI.",
+            "Give data:image/png;base64,… with the whole picture or, better, the picture's path.",
         )
     if len(data) > MAX_READ_BYTES:
         raise too_large(shown(text), len(data))

@@ -1,4 +1,4 @@
-"""Open the gallery's own files again: they may have been replaced by anything since they were stored."""
+"""Reopen the gallery's own files, which may have been replaced since they were stored."""
 
 from pathlib import Path
 from typing import BinaryIO
@@ -9,7 +9,7 @@ from imagerouter_mcp.images.inspect.formats import HEAD_BYTES, Format, sniff
 
 
 def open_stored(path: Path) -> tuple[BinaryIO, Format] | None:
-    """Open a picture or video and return its format; None if it is gone, or something else lies there now."""
+    """Open a picture or video and return its format, or None if it is gone or is now something else."""
     try:
         file = open_source(path, path.name)
     except InvalidSourceError:

@@ -1,30 +1,31 @@
-"""A source image of which all outside a mask is kept: its own file, and the part of it that is sent."""
+"""Keep a source image whole for a masked edit, and make the part of it that is sent."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from imagerouter_mcp.images.confined import scratch_file
 from imagerouter_mcp.images.inspect import formats
-from imagerouter_mcp.images.inspect.exif import read_exif
-from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
 from imagerouter_mcp.images.prepare import DRAWN_LONGEST, SourceImage, check_decodable, drawn, reporting
 
 if TYPE_CHECKING:
     from imagerouter_mcp.images.composite.frame import Frame
 
 
+_WITH_ORIENTATION = (formats.JPEG, formats.PNG, formats.WEBP, formats.TIFF)
+
+
 @dataclass(frozen=True, slots=True)
 class WholeSource:
-    """A source image as it came.
+    """An unchanged source image.
 
     Attributes:
-        file: At its beginning; the caller closes it.
-        name: What sentences call it.
+        file: The picture, at its beginning; the caller closes it.
+        name: What messages call it.
         width: In pixels as displayed.
         height: In pixels as displayed.
         turns: Its EXIF orientation, 1 to 8.
-        notes: What was changed, a sentence each.
-        fetched: The SHA-256 of what its address gave; "" if it was not fetched.
+        notes: What was changed, one sentence each.
+        fetched: SHA-256 of what was downloaded; "" if it did not come from an address.
     """
 
     file: BinaryIO
@@ -37,15 +38,15 @@ class WholeSource:
 
 
 def whole(file: BinaryIO, name: str, fetched: str = "") -> WholeSource:
-    """Look at a source image that is kept outside a mask.
+    """Examine a source image that is kept outside a mask.
 
     Args:
-        file: Open for reading and seekable.
-        name: What sentences call it.
-        fetched: As for `WholeSource`.
+        file: The picture, open for reading and seekable.
+        name: What messages call it.
+        fetched: As in `WholeSource`.
 
     Raises:
-        InvalidSourceError: It is no picture, or none that can be decoded.
+        InvalidSourceError: It is not a picture, or cannot be decoded.
     """
     with reporting(name):
         seen = inspect(file)
@@ -56,38 +57,29 @@ def whole(file: BinaryIO, name: str, fetched: str = "") -> WholeSource:
             seen = inspect(file)
             notes = (f"{name} was drawn from SVG at {seen.width}×{seen.height} pixels.",)
         elif seen.animated:
-            notes = (f"{name} is animated or has pages, and its first picture was taken.",)
-        turns = _turns(file) if seen.format in (formats.JPEG, formats.PNG, formats.WEBP, formats.TIFF) else 1
-    return WholeSource(file, name, seen.width or 1, seen.height or 1, turns, notes, fetched)
+            notes = (f"{name} is animated or has several pages; only the first one was used.",)
+        turns = _turns(file, seen) if seen.format in _WITH_ORIENTATION else 1
+    return WholeSource(file, name, *seen.size, turns, notes, fetched)
 
 
-def _turns(file: BinaryIO) -> int:
-    from imagerouter_mcp.images.inspect.opening import block, opened  # noqa: PLC0415 - loads Pillow
+def _turns(file: BinaryIO, seen: Inspection) -> int:
+    from imagerouter_mcp.images.inspect.opening import opened, stored_exif  # noqa: PLC0415 - loads Pillow
 
-    seen = inspect(file)
-    if seen.format is formats.TIFF:
-        turns = read_exif(file).orientation
-    else:
-        turns = read_exif(block(opened(file, seen.format.name), "exif")).orientation
+    turns = stored_exif(opened(file, seen.format.name), file).orientation
     file.seek(0)
     return turns
 
 
 def part_to_send(source: WholeSource, frame: "Frame") -> SourceImage:
-    """Encode the part of a source that a model gets, in a child process where decoding takes much.
+    """Encode the part of a source that a model gets, in a child process if decoding is heavy.
 
     Raises:
         InvalidSourceError: It does not decode, or its pixels cannot be kept.
     """
     from imagerouter_mcp.images.composite.original import framed  # noqa: PLC0415 - loads Pillow
+    from imagerouter_mcp.images.pixels.encode import saved  # noqa: PLC0415 - loads Pillow
 
     with reporting(source.name):
         picture = framed(source.file, frame)
-        file = scratch_file()
-        try:
-            picture.save(file, "PNG", compress_level=1)
-        except BaseException:
-            file.close()
-            raise
-    file.seek(0)
+        file = saved(picture, "PNG", compress_level=1)
     return SourceImage(file, "image/png", "png", *picture.size, ())

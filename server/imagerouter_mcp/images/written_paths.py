@@ -1,4 +1,4 @@
-"""Find the file that a path means when there is none of that very name."""
+"""Find the file that a path means when no file has exactly that name."""
 
 import os
 import re
@@ -9,13 +9,14 @@ from urllib.parse import unquote
 
 
 def meant_file(path: Path) -> Path | None:
-    """Return the file that a path means as an address or a shell writes it, or the one that looks the same.
+    """Find the file for a path with URL or shell escapes, or one whose name looks the same.
 
-    Addresses write a space as `%20`, shells put a backslash before it. macOS puts a narrow no-break space
-    into the names of screenshots and takes accents apart, and what is typed looks the same only.
+    URLs write a space as `%20`, and shells as a backslash and a space. macOS puts a narrow no-break space in
+    the names of screenshots and stores accents as separate characters, so that typed names only look the
+    same.
 
     Args:
-        path: An absolute path without a file.
+        path: An absolute path where there is no file.
     """
     readings = [path, *_readings(str(path))]
     return next(filter(None, (_of_the_same_look(reading) for reading in readings)), None)

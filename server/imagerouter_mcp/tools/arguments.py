@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any, cast
 
 MAX_FAULTS = 20
-"""Faults that are named; a call with more has arguments that no tool takes."""
+"""Most faults to name; a call with more has arguments that no tool takes."""
 _NAME_SHOWN = 40
 """Characters."""
 _LONGEST = 4096
@@ -36,7 +36,7 @@ _WORDS = {
     "period": {"day": "today", "7 days": "week", "30 days": "month", "total": "all"},
     "supports": {"image": "edit", "images": "edit", "editing": "edit", "masks": "mask", "inpainting": "mask"},
 }
-"""What people write for one of a parameter's own words."""
+"""Words that people use in place of a parameter's own values."""
 _MEANT = {
     "n": "count num numimages numberofimages number nimages batchsize samples variations",
     "prompt": "text description instruction instructions caption query message negativeprompt style",
@@ -82,7 +82,7 @@ _ELSEWHERE = {
 def read_arguments(
     schema: Mapping[str, Any], given: Mapping[str, object]
 ) -> tuple[dict[str, object], list[str]]:
-    """Return a call's arguments by the names that its tool knows, and what is wrong with the others' names.
+    """Return a call's arguments under the tool's own names, and what is wrong with unknown names.
 
     Args:
         schema: The tool's input schema.
@@ -136,7 +136,7 @@ def _plain(name: str) -> str:
 
 
 def _read(name: str, schema: Mapping[str, Any], value: object, *, optional: bool) -> object:
-    """Return a value as its schema wants it, as far as it can be read; None if it is left out."""
+    """Convert a value to what its schema wants, as far as possible; None if it is left out."""
     left_out = isinstance(value, str) and optional and value.strip().lower() in _LEFT_OUT
     if left_out and value not in schema.get("enum", ()):
         return None
@@ -159,7 +159,7 @@ def _is_long(value: object) -> bool:
 
 
 def _listed(value: object, *, separated: bool) -> list[object] | None:
-    """Return the items of a list, of one written as JSON, or a lone one; None if it is something else."""
+    """Return the items of a list, of a list in JSON, or a single item; None for anything else."""
     if isinstance(value, str):
         with suppress(ValueError, RecursionError):  # a text may begin like a list
             value = json.loads(value) if value.lstrip().startswith("[") else value
@@ -186,7 +186,7 @@ def _text(value: object) -> object:
 
 
 def _word(name: str, schema: Mapping[str, Any], value: object) -> object:
-    """Return which of a parameter's own words is meant, whatever its case; other texts as they are."""
+    """Return the parameter's own value that a word means, in any case; return other texts unchanged."""
     if "enum" not in schema or not isinstance(value, str | bool):
         return value
     word = str(value).strip().lower().removeprefix("image/").removeprefix(".")

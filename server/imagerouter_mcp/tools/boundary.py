@@ -35,7 +35,7 @@ from imagerouter_mcp.tools.structured import tool_result
 logger = logging.getLogger(__name__)
 
 _LONGEST_ADDRESS = 4_096
-"""The longest address of a resource that is looked for, in characters."""
+"""Longest resource address to look up, in characters."""
 
 _NAME_SHOWN = 40
 
@@ -162,7 +162,7 @@ class SpeakingServer(MCPServer[Apps]):
 
 
 class _Facts(TypedDict, total=False):
-    """What an event tells of a result."""
+    """What an event says about a result."""
 
     outcome: Required[str]
     generation: str | None
@@ -219,7 +219,7 @@ def _unknown_tool(name: str, tools: Iterable[str]) -> CallToolResult:
 
 def _unreadable_consent() -> CallToolResult:
     return error_result(
-        "What this host answered to a question of the server could not be read. Nothing was charged. Ask the "
+        "This host's answer to a question from the server could not be read. Nothing was charged. Ask the "
         "person, then call it again.",
         kind=BudgetError.kind,
         charged="no",

@@ -71,7 +71,7 @@ async def generate(
 async def outcome_result(
     ctx: AppContext, outcome: "Finished | Pending", preview: PreviewChoice, *, newest: bool = True
 ) -> CallToolResult:
-    """Answer what a call made, or that it goes on.
+    """Answer with what a call made, or that it is still running.
 
     Args:
         ctx: The call's context.
@@ -111,7 +111,7 @@ def progress_of(ctx: AppContext) -> "Progress":
 
 
 async def _answer(ctx: AppContext, finished: "Finished", preview: PreviewChoice, *, newest: bool) -> "Answer":
-    """Return how to tell the host that asked."""
+    """Return how to present a result to the host that asked."""
     from imagerouter_mcp.tools.generation_result import Answer
     from imagerouter_mcp.tools.media_lines import media_lines
 

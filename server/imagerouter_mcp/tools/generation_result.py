@@ -47,7 +47,7 @@ class DoneContent(GenerationContent, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """How to tell a host what came of a call.
+    """How to present a call's result to a host.
 
     Attributes:
         preview: How large the inline preview is.
@@ -107,7 +107,7 @@ def _numbers(finished: Finished) -> list[int]:
 
 
 def _label(number: int, made: Result, image: GalleryImage) -> str:
-    """Return what stands below a picture on a contact sheet: its model, or its size if it was made here."""
+    """Return a picture's label on a contact sheet: its model, or its size if it was made here."""
     second = f"{image.width}x{image.height}" if made.record.made_here else made.model
     return f"{number} · {image.handle}\n{second}"
 
@@ -281,7 +281,7 @@ def _cost_notes(made: Result) -> list[str]:
     if cost is None:
         return [f"ImageRouter did not say what {model} cost; by the model list it costs {estimate}."]
     if cost > estimate.high:
-        return [f"{model} cost {dollars(cost)}, where the list told at most {dollars(estimate.high)}."]
+        return [f"{model} cost {dollars(cost)}, but the model list says at most {dollars(estimate.high)}."]
     return []
 
 

@@ -98,7 +98,9 @@ def credit_note(account: "Credits", listing: "Listing | None") -> str:
 def _balance(account: "Credits") -> str:
     left = account.remaining_credits
     parts = [
-        "ImageRouter does not tell what is left." if left is None else f"{dollars(left)} of credit is left.",
+        "ImageRouter does not say how much is left."
+        if left is None
+        else f"{dollars(left)} of credit is left.",
         "" if account.credit_usage is None else f"{dollars(account.credit_usage)} was used",
         "" if account.total_deposits is None else f"of {dollars(account.total_deposits)} deposited.",
     ]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PreviewChoice = Literal["auto", "none", "large"]
 
 _SECONDS = 10.0
-"""How long an answer waits for previews to be begun; what has been begun is finished or stopped."""
+"""Seconds that an answer waits for previews to start; one that has started is finished or stopped."""
 
 
 async def draw_preview(

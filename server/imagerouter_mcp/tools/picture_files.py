@@ -112,7 +112,7 @@ async def _stored(app: App, handle: str) -> "AsyncGenerator[tuple[GalleryImage, 
     opened = await to_thread.run_sync(open_stored, found.path) if found.path else None
     if opened is None:
         raise NotFoundError(
-            f"What lies where the file of {found.handle} was stored is not a picture any more.",
+            f"What lies where the file of {found.handle} was stored is no longer a picture.",
             "Remove it, and show_image fetches the picture again if it can.",
         )
     with opened[0] as file:

@@ -112,7 +112,7 @@ def add_resources(server: MCPServer[Apps], apps: Apps) -> None:
 
 
 def _with_parts(record: dict[str, Any]) -> dict[str, Any]:
-    """Tell of each image in how many parts its file can be read."""
+    """Add to each image in how many parts its file can be read."""
     from imagerouter_mcp.tools.picture_files import parts_of
 
     for image in record["images"]:

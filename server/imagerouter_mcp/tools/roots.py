@@ -87,7 +87,7 @@ def _matter(settings: Settings, sources: Sequence[str], output_dir: str) -> bool
 
 
 def _folders(told: ListRootsResult) -> tuple[Path, ...]:
-    """Return the roots that are folders of this machine; the whole machine is none."""
+    """Return the roots that are folders on this machine; the root of a file system does not count."""
     addresses = [urlsplit(str(root.uri)) for root in told.roots]
     paths = [Path(url2pathname(parts.path)) for parts in addresses if parts.netloc in ("", "localhost")]
     return tuple(path for path in paths if _is_folder(path) and path.resolve() != Path(path.anchor))

@@ -21,8 +21,8 @@ _USD_DIGITS = 6
 def as_json(content: Mapping[str, object]) -> dict[str, Any]:
     """Return structured content as JSON.
 
-    Amounts become numbers of six decimals, what is not seen in texts becomes a space, and unknown values are
-    left out. A prompt keeps its line breaks, which JSON escapes.
+    Amounts become numbers of six decimals, invisible characters become spaces, and unknown values are left
+    out. A prompt keeps its line breaks, which JSON escapes.
     """
     return {name: _json(value) for name, value in content.items() if value is not None}
 

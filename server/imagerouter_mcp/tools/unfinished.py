@@ -78,7 +78,7 @@ def _line(entry: "Entry") -> str:
 
 
 def _reason(entry: "Entry") -> str:
-    """Return why there is no result: in short where it is over and cost nothing."""
+    """Return why there is no result, briefly if it ended without cost."""
     if not entry.error:
         return ""
     error = revived(entry.error)

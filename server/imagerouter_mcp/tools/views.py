@@ -1,6 +1,6 @@
 """Bind the view, which shows pictures inside the chat, to the tools whose results it draws (MCP Apps).
 
-The view lives on what the tools answer anyway, so hosts that draw nothing miss nothing. The SDK's `Apps`
+The view uses only what the tools answer anyway, so hosts that draw nothing miss nothing. The SDK's `Apps`
 does the same as `ViewExtension`; importing it would take longer than all else here.
 """
 
@@ -47,7 +47,7 @@ _PARTS = (".html", ".css", ".js")
 
 @cache
 def address() -> str:
-    """Return the view's address; it changes with its files, because hosts keep what they fetched.
+    """Return the view's address; it changes with its files, because hosts cache what they fetch.
 
     Names, sizes and times tell of a change: reading the files would hold up every start.
     """

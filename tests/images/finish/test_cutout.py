@@ -57,7 +57,7 @@ def test_a_background_with_noise_is_plain_and_a_shaded_one_takes_a_tolerance() -
     [
         (Image.radial_gradient("L").convert("RGB").rotate(45), "not plain"),
         (Image.new("RGB", (50, 50), TEAL), "nothing would be left"),
-        (Image.new("RGBA", (50, 50)), "transparency already"),
+        (Image.new("RGBA", (50, 50)), "already has transparency"),
         (Image.effect_noise((80, 80), 200).convert("RGB"), "not plain"),
     ],
 )

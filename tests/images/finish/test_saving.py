@@ -120,7 +120,7 @@ def test_transparency_is_kept_and_a_picture_for_jpeg_is_put_on_white_or_saved_as
         assert alpha_at(result, (0, 0)) == 0, kind
     made, notes = finished(saved(clear, "PNG"), "convert jpeg")
     assert opened(made[""]).getpixel((2, 2)) == pytest.approx((255, 255, 255), abs=4)
-    assert notes == ("JPEG has no transparency: it was put on white.",)
+    assert notes == ("JPEG has no transparency, so the background was made white.",)
     opaque = saved(Image.new("RGB", (60, 40), "red"), "JPEG")
     made, notes = finished(opaque, "rotate 10")
     assert opened(made[""]).format == "PNG"
@@ -132,7 +132,7 @@ def test_of_an_animation_the_first_frame_is_taken_and_said(photo: Image.Image) -
     for kind in ("GIF", "WEBP", "PNG", "TIFF"):
         data = saved(frames[0], kind, save_all=True, append_images=frames[1:])
         made, notes = finished(data, "resize 50%", "convert png")
-        assert "first one was taken" in notes[0]
+        assert "first one was used" in notes[0]
         assert ImageStat.Stat(opened(made[""]).convert("L")).count == [160 * 120]
 
 
@@ -140,7 +140,7 @@ def test_an_enlargement_and_a_loss_of_depth_are_told() -> None:
     deep = Image.new("I;16", (20, 20), 40_000)
     _, notes = finished(saved(deep, "PNG"), "resize 90x90")
     assert notes == (
-        "logo.png was reduced from 16 to 8 bits a channel.",
+        "logo.png was reduced from 16 to 8 bits per channel.",
         "The picture was enlarged 4.5 times, which adds no detail.",
     )
 
@@ -232,7 +232,7 @@ def test_what_a_job_takes_is_foreseen_by_the_sizes_alone() -> None:
 def test_a_photo_of_more_than_40_megapixels_is_taken_at_half_its_size() -> None:
     made, notes = finished(saved(Image.new("L", (8001, 5000), 90), "JPEG"), "convert png")
     assert opened(made[""]).size == (4001, 2500)
-    assert notes == ("logo.png was taken at half its size, 4001×2500 pixels, for memory.",)
+    assert notes == ("logo.png was used at half its size, 4001×2500 pixels, to save memory.",)
     at_most = saved(Image.new("L", (8000, 5000)), "JPEG")
     assert decoded_size(inspect(io.BytesIO(at_most))) == (8000, 5000)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageStat
 
-from imagerouter_mcp.images.composite.arithmetic import LEVELS, Shares, Size, averaged, mapped, part_in_size
+from imagerouter_mcp.images.pixels.arithmetic import LEVELS, Shares, Size, averaged, mapped, part_in_size
 
 _LEVELS = (48, 96, 192, 384, 640)
 """Pixels of the longer side of the copies that are compared, one after the other."""

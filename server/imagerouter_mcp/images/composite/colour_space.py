@@ -1,4 +1,4 @@
-"""Convert between a picture's own colours and sRGB, which models take and make."""
+"""Convert between a picture's own colours and sRGB, which models use."""
 
 import io
 from contextlib import suppress
@@ -10,11 +10,11 @@ _SPACES = {b"RGB ": "RGB", b"CMYK": "CMYK"}
 
 
 class ColourSpace:
-    """The colours of a picture, by its profile and mode.
+    """A picture's colour space, defined by its profile and mode.
 
     Args:
-        profile: ICC; empty where there is none, and then RGB is sRGB.
-        mode: Pillow's, of the picture.
+        profile: ICC profile, or nothing; RGB without one is sRGB.
+        mode: The picture's Pillow mode.
     """
 
     def __init__(self, profile: bytes, mode: str) -> None:
@@ -24,24 +24,24 @@ class ColourSpace:
             self._read(profile)
 
     def _read(self, profile: bytes) -> None:
-        """Build both conversions; a profile that cannot be used is left out of account."""
+        """Build both conversions; an unusable profile is ignored."""
         with suppress(ImportError):
             from PIL import ImageCms  # noqa: PLC0415 - Pillow may have been built without Little CMS
 
             with suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
                 own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-                # Pillow's annotation does not say what this returns.
+                # Pillow does not annotate what this returns.
                 screen = cast("ImageCms.ImageCmsProfile", ImageCms.createProfile("sRGB"))  # pyright: ignore[reportUnknownMemberType]
                 to_screen = ImageCms.buildTransform(own, screen, self._own, "RGB")
                 self._from_screen = ImageCms.buildTransform(screen, own, "RGB", self._own)
                 self._to_screen = to_screen
 
     def to_screen(self, picture: Image.Image) -> Image.Image:
-        """Convert a picture of these colours to RGB, or RGBA if it has opacity."""
+        """Convert a picture in this space to RGB, or to RGBA if it has an alpha channel."""
         return _converted(picture, self._to_screen, "RGB")
 
     def from_screen(self, picture: Image.Image) -> Image.Image:
-        """Convert a picture of mode RGB or RGBA to these colours."""
+        """Convert a picture in mode RGB or RGBA to this space."""
         return _converted(picture, self._from_screen, self._own)
 
 

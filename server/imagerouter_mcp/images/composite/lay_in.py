@@ -1,4 +1,4 @@
-"""Lay a model's answer into the picture that it was made from, so that nothing outside the mask changes."""
+"""Put a model's answer into the source picture, so that nothing outside the mask changes."""
 
 import math
 from collections.abc import Sequence
@@ -10,69 +10,74 @@ from typing import Any, BinaryIO
 from PIL import Image, ImageChops, ImageFilter, ImageMath, ImageStat
 
 from imagerouter_mcp.images.composite.align import Alignment, Answer, align
-from imagerouter_mcp.images.composite.arithmetic import (
+from imagerouter_mcp.images.composite.colour_space import ColourSpace
+from imagerouter_mcp.images.composite.frame import Frame
+from imagerouter_mcp.images.composite.match_colours import compared
+from imagerouter_mcp.images.composite.original import Original, decoded
+from imagerouter_mcp.images.composite.soft_edge import softened
+from imagerouter_mcp.images.confined import Fields, in_child
+from imagerouter_mcp.images.inspect.cost import is_heavy
+from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.images.pixels.arithmetic import (
     LEVELS,
     Box,
     Size,
     averaged,
-    fitting,
+    fitted,
     mapped,
     most_apart,
     opaque,
     part_in_size,
     shares,
 )
-from imagerouter_mcp.images.composite.colour_space import ColourSpace
-from imagerouter_mcp.images.composite.frame import Frame
-from imagerouter_mcp.images.composite.match_colours import compared
-from imagerouter_mcp.images.composite.original import Original, decoded
-from imagerouter_mcp.images.composite.soft_edge import softened
-from imagerouter_mcp.images.confined import Fields, in_child, scratch_file
-from imagerouter_mcp.images.inspect.cost import is_heavy
-from imagerouter_mcp.images.inspect.exif import read_exif
-from imagerouter_mcp.images.inspect.inspection import inspect
-from imagerouter_mcp.images.inspect.opening import block
-from imagerouter_mcp.images.pixels.decode import has_transparency, loaded, one_at_a_time, plain, upright
-from imagerouter_mcp.images.pixels.encode import MAX_SIDE
+from imagerouter_mcp.images.pixels.decode import (
+    has_transparency,
+    loaded,
+    loaded_upright,
+    one_at_a_time,
+    plain,
+)
+from imagerouter_mcp.images.pixels.encode import MAX_SIDE, saved
 
 PNG_LEVEL = 2
-"""zlib's; higher ones take several times as long on a photo and save a tenth."""
+"""zlib level; higher ones take several times as long on a photo and save a tenth."""
 _COMPARED = 1 << 21
-"""Pixels of a frame in which an answer is compared with its source; a larger one shows no more."""
+"""Pixels of the frame in which answer and source are compared; more would reveal nothing new."""
 _LOSSY_QUALITY = 95
 _BAND_ROWS = 256
 _COLOURFUL = 12
-"""Levels of 255 between an answer's channels, on average where it is laid in; a grey picture gets colour."""
+"""Average difference between an answer's channels, in levels of 255, above which a grey picture gets
+colour."""
 _SAME, _OTHER = 12, 28
-"""Levels of 255: up to the first, things look alike; from the second on, they do not."""
+"""Levels of 255: differences up to the first look alike, from the second on they do not."""
 _VISIBLE = 16
 """Levels of 255; a pixel that differs by more counts as changed."""
 _ECHO_SIDE, _ECHO_AVERAGE, _ECHO_ANYWHERE = 64, 3, 32
-"""As in `comparison`: models that return what they got stay within these levels in a small copy."""
+"""As in `comparison`: models that return their input unchanged stay within these levels in a small copy."""
 _BEYOND = 0.03
-"""Share of an answer's sides by which a region may lie beyond it."""
+"""How far a region may reach beyond an answer, as a share of the answer's sides."""
 
 
 def lay_in(source: BinaryIO, answer: Path, mask: Path, frame: Frame, kind: str) -> tuple[BinaryIO, Fields]:
-    """Lay an answer into its source, in a child process where decoding either takes much.
+    """Put an answer into its source; a child process does this if decoding either is heavy.
 
     Args:
         source: The original file, open for reading.
-        answer: The file of the model's answer.
-        mask: The file of the mask, in the size of the source: white where to edit.
-        frame: What the model got.
-        kind: What to save: "png", "jpeg" or "webp"; inks become TIFF in place of PNG.
+        answer: The model's answer.
+        mask: The mask, in the source's size: white where to edit.
+        frame: What was sent to the model.
+        kind: The format to save: "png", "jpeg" or "webp"; CMYK is saved as TIFF instead of PNG.
 
     Returns:
-        The result's file at its beginning, which the caller closes, and these fields: `aligned` (whether the
-        answer shows the source outside the mask), `changed` (per cent of the region's pixels), `echo`
-        (whether it shows the source inside, too), `reduced` (whether the source came in colour with 16 bits
-        a channel), `inks` (whether in CMYK), `mode` (Pillow's, of the result), `enlarged` (how many times
-        the answer was).
+        The result at its beginning, which the caller closes, and these fields: `aligned` (whether the answer
+        matches the source outside the mask), `changed` (per cent of the region's pixels), `echo` (whether it
+        also matches inside), `reduced` (whether the source was in colour with 16 bits per channel), `inks`
+        (whether it was in CMYK), `mode` (the result's Pillow mode), `enlarged` (by what factor the answer was
+        enlarged).
 
     Raises:
         NotAPictureError: The source or the answer does not decode.
-        StoppedError: It would take too much time or memory.
+        StoppedError: It takes too much time or memory.
         InvalidSourceError: The source's pixels cannot be kept.
         OSError: A file cannot be read or written.
     """
@@ -101,7 +106,7 @@ def laid_in(
     picture, inks = original.picture, original.picture.mode == "CMYK"
     if told["colourful"] and not original.profile and picture.mode in ("L", "LA"):
         picture = picture.convert("RGB" if picture.mode == "L" else "RGBA")
-    soft_region = averaged(region, fitting(region.size, max(inlay.size)))
+    soft_region = averaged(region, fitted(region.size, max(inlay.size)))
     soft = softened(soft_region, part_in_size(alike, sent.inner, soft_region.size))
     _lay(picture, inlay, region, soft, at=sent.box, space=original.space)
     told["enlarged"] = round(told["enlarged"] * made.width / came, 2)
@@ -110,33 +115,31 @@ def laid_in(
 
 
 def _made(file: BinaryIO) -> Image.Image:
-    """Decode an answer to RGB, or to RGBA if any of it is transparent."""
-    picture = loaded(file, inspect(file).format.name, MAX_SIDE)
-    turns = read_exif(block(picture, "exif")).orientation
-    flat = upright(plain(picture), turns)
-    return flat.convert("RGBA" if has_transparency(flat) else "RGB")
+    """Decode an answer to RGB, or to RGBA if it has transparent pixels."""
+    picture = loaded_upright(file, inspect(file).format.name, MAX_SIDE)
+    return picture.convert("RGBA" if has_transparency(picture) else "RGB")
 
 
 def _within(made: Image.Image, room: int) -> Image.Image:
-    """Scale an answer down to a number of pixels, if it has more."""
+    """Scale an answer down to at most a number of pixels."""
     scale = math.sqrt(max(1, room) / math.prod(made.size))
-    return made if scale >= 1 else averaged(made, fitting(made.size, scale * max(made.size)))
+    return made if scale >= 1 else averaged(made, fitted(made.size, scale * max(made.size)))
 
 
 def _matched(
     part: Image.Image, region: Image.Image, made: Image.Image, frame: Frame
 ) -> tuple[Image.Image, Image.Image, Fields]:
-    """Return what an answer shows in place of a part of a picture, in its place and with matched colours.
+    """Align an answer with the part of a picture that it replaces, and match its colours.
 
     Args:
-        part: As the model got it, before it was scaled.
-        region: The mask in it.
+        part: The part as the model got it, before scaling.
+        region: The mask for the part.
         made: The answer.
-        frame: What the model got.
+        frame: What was sent to the model.
 
     Returns:
-        A picture of mode RGB or RGBA, in the size of the part or smaller; a mask in the frame's size of where
-        it looks like the part; and what is told of it.
+        A picture in mode RGB or RGBA, at most as large as the part; a mask in the frame's size that shows
+        where it looks like the part; and the fields to report.
     """
     sent, inside = frame.holding(part), frame.mask(region)
     seen = Image.new("L", frame.size)
@@ -151,7 +154,7 @@ def _matched(
     after = opaque(answer.part(alignment.box((0, 0, 1, 1)), frame.size))
     correction = compared(before, after, inside, seen)
     place = frame.place((0, 0, *part.size))
-    inlay = answer.part(alignment.box(place), fitting(part.size, max(*frame.inner_size, *made.size)))
+    inlay = answer.part(alignment.box(place), fitted(part.size, max(*frame.inner_size, *made.size)))
     inlay = correction.applied(inlay, place)
     after = correction.applied(after, (0, 0, 1, 1))
     return (
@@ -176,15 +179,15 @@ def _lay(
     at: Box,
     space: ColourSpace,
 ) -> None:
-    """Lay a picture into another one in bands, through a mask with a soft edge.
+    """Put a picture into another one in bands, through a mask with a soft edge.
 
     Args:
-        picture: Is changed.
-        inlay: Of mode RGB or RGBA, in the shape of the region.
-        region: The mask's part in `at`; its levels are the most that is changed.
-        soft: The same with a soft edge, in any size.
-        at: Where to lay it.
-        space: The picture's colours.
+        picture: The picture to change.
+        inlay: What to put in, in mode RGB or RGBA and the region's shape.
+        region: The mask's part in `at`; its levels limit the change.
+        soft: The same mask with a soft edge, in any size.
+        at: Where to put it.
+        space: The picture's colour space.
     """
     left, upper, right, lower = region.getbbox() or (0, 0, 0, 0)
     for top in range(upper, lower, _BAND_ROWS):
@@ -198,7 +201,7 @@ def _lay(
 
 
 def _band(picture: Image.Image, band: Box, of: Size, by: Image.Resampling) -> Image.Image:
-    """Return a band of a picture as if that had another size."""
+    """Return a band of a picture as if the picture had another size."""
     if picture.size == of:
         return picture.crop(band)
     across, down = picture.width / of[0], picture.height / of[1]
@@ -207,7 +210,7 @@ def _band(picture: Image.Image, band: Box, of: Size, by: Image.Resampling) -> Im
 
 
 def _blended(under: Image.Image, over: Image.Image, weights: Image.Image, space: ColourSpace) -> Image.Image:
-    """Lay one band over another; where the weight is 0, the lower one keeps its exact pixels."""
+    """Blend one band over another; where the weight is 0, the lower one keeps its exact pixels."""
     if under.mode == "I;16":
         return _blended_deep(under, over.convert("L"), weights)
     if under.mode in ("LA", "RGBA"):
@@ -235,34 +238,26 @@ def _blended_deep(under: Image.Image, over: Image.Image, weights: Image.Image) -
 
 
 def _saved(picture: Image.Image, original: Original, kind: str) -> BinaryIO:
-    file = scratch_file()
     profile = original.profile or None
-    try:
-        if kind == "png" and picture.mode == "CMYK":
-            picture.save(file, "TIFF", compression="tiff_adobe_deflate", icc_profile=profile)
-        elif kind == "png":
-            picture.save(file, "PNG", compress_level=PNG_LEVEL, icc_profile=profile, pnginfo=original.chunks)
-        else:
-            if picture.mode == "CMYK":
-                picture, profile = original.space.to_screen(picture), None
-            if kind == "jpeg" and picture.mode != "L":
-                picture = opaque(picture)
-            picture.save(file, kind.upper(), quality=_LOSSY_QUALITY, icc_profile=profile)
-    except BaseException:
-        file.close()
-        raise
-    file.seek(0)
-    return file
+    if kind == "png" and picture.mode == "CMYK":
+        return saved(picture, "TIFF", compression="tiff_adobe_deflate", icc_profile=profile)
+    if kind == "png":
+        return saved(picture, "PNG", compress_level=PNG_LEVEL, icc_profile=profile, pnginfo=original.chunks)
+    if picture.mode == "CMYK":
+        picture, profile = original.space.to_screen(picture), None
+    if kind == "jpeg" and picture.mode != "L":
+        picture = opaque(picture)
+    return saved(picture, kind.upper(), quality=_LOSSY_QUALITY, icc_profile=profile)
 
 
 def _surroundings(inside: Image.Image, within: Image.Image) -> Image.Image:
-    """Select what should look the same in the answer: what is seen, and not close to the region."""
+    """Select what should look the same in the answer: visible parts that are not close to the region."""
     near = mapped(inside.filter(ImageFilter.BoxBlur(max(inside.size) / 100)), [0] + [255] * 255)
     return ImageChops.subtract(within, near)
 
 
 def _alike(before: Image.Image, after: Image.Image) -> Image.Image:
-    """Select where two pictures of mode RGB differ in nothing but their tone, and little in that."""
+    """Select where two pictures of mode RGB differ only slightly, in tone."""
     apart = most_apart(before, after).filter(ImageFilter.BoxBlur(max(2.0, max(before.size) / 200)))
     table = [round(255 * min(1.0, max(0.0, (_OTHER - level) / (_OTHER - _SAME)))) for level in LEVELS]
     return mapped(apart, table)
@@ -274,7 +269,7 @@ def _changed(before: Image.Image, after: Image.Image, inside: Image.Image) -> in
 
 
 def _is_echo(before: Image.Image, after: Image.Image, inside: Image.Image) -> bool:
-    size = fitting(before.size, _ECHO_SIDE)
+    size = fitted(before.size, _ECHO_SIDE)
     apart = most_apart(averaged(before, size), averaged(after, size))
     known = ImageStat.Stat(apart, averaged(inside, size))
     return known.mean[0] <= _ECHO_AVERAGE and known.extrema[0][1] <= _ECHO_ANYWHERE

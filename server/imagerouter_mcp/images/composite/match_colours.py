@@ -1,35 +1,36 @@
-"""Match the colours of an answer to those of its surroundings, at the border and smoothly from there."""
+"""Match an answer's colours to its surroundings at the border, and smoothly from there."""
 
 from PIL import Image, ImageChops, ImageFilter
 
-from imagerouter_mcp.images.composite.arithmetic import (
+from imagerouter_mcp.images.pixels.arithmetic import (
     LEVELS,
     Shares,
     Size,
     averaged,
-    fitting,
+    fitted,
     mapped,
     most_apart,
     part_in_size,
 )
 
 _LONGEST = 160
-"""Pixels of the copies that are compared; colours drift slowly across a picture."""
+"""Longer side in pixels of the compared copies; small ones do, since colours drift slowly across a
+picture."""
 _RING = 0.07
-"""How far from the region its surroundings are compared, as a share of the longer side of the copies."""
+"""Width of the ring around the region that is compared, as a share of the copies' longer side."""
 _DRIFT, _CHANGE = 40, 90
-"""Levels of 255. Up to the first, a difference is a drift of colours; from the second on, something else is
-shown there, which must not spread."""
+"""Levels of 255. Up to the first, a difference is a drift of colours; from the second on, the answer shows
+something else there, whose colours must not spread."""
 _UNSEEN = 1
 """Levels of 255 by which scaling alone changes a picture."""
 
 
 class Correction:
-    """What to add to an answer and to take from it, by place.
+    """A colour correction that varies across an answer.
 
     Args:
-        more: Of mode RGB, in any size.
-        less: Of the same mode and size.
+        more: What to add, in mode RGB and any size.
+        less: What to subtract, in the same mode and size.
     """
 
     def __init__(self, more: Image.Image, less: Image.Image) -> None:
@@ -37,11 +38,11 @@ class Correction:
         self._more, self._less = (_noticeable(ImageChops.subtract(each, both)) for each in (more, less))
 
     def applied(self, picture: Image.Image, part: Shares) -> Image.Image:
-        """Return a part of the answer with its colours matched.
+        """Return a part of the answer with its colours corrected.
 
         Args:
-            picture: The part, of mode RGB or RGBA.
-            part: Where it lies in the frame, as shares of the sides.
+            picture: The part, in mode RGB or RGBA.
+            part: Where it lies in the frame, as fractions of the sides.
         """
         result = picture.convert("RGB")
         if self._more.getbbox():
@@ -54,7 +55,7 @@ class Correction:
 
 
 def _noticeable(field: Image.Image) -> Image.Image:
-    """Leave out what nobody sees, without a step to what somebody does."""
+    """Drop invisible differences, without creating a visible step."""
     return mapped(field, [max(0, level - _UNSEEN) for level in LEVELS])
 
 
@@ -65,15 +66,15 @@ def _part(field: Image.Image, part: Shares, size: Size) -> Image.Image:
 
 
 def compared(picture: Image.Image, answer: Image.Image, region: Image.Image, seen: Image.Image) -> Correction:
-    """Compare a picture with an answer around a region.
+    """Compare a picture and an answer around a region, and return the colour correction.
 
     Args:
-        picture: Of mode RGB.
-        answer: Aligned, of the same mode and size.
-        region: Of mode L and the same size, white where the answer is laid in.
-        seen: Likewise, white where both can be compared: within the picture and opaque.
+        picture: The source, in mode RGB.
+        answer: The aligned answer, in the same mode and size.
+        region: A mask of the same size, white where the answer goes.
+        seen: Likewise, white where both can be compared: inside the picture and opaque.
     """
-    size = fitting(picture.size, _LONGEST)
+    size = fitted(picture.size, _LONGEST)
     small, made, inside, opaque = (averaged(each, size) for each in (picture, answer, region, seen))
     weights = ImageChops.multiply(_ring(inside), opaque)
     weights = ImageChops.multiply(weights, _likeness(small, made))
@@ -84,7 +85,7 @@ def compared(picture: Image.Image, answer: Image.Image, region: Image.Image, see
 
 
 def _ring(region: Image.Image) -> Image.Image:
-    """Select what lies just outside a region."""
+    """Select a ring just outside a region."""
     hard = mapped(region, [255 if level else 0 for level in LEVELS])
     near = hard.filter(ImageFilter.BoxBlur(max(2.0, _RING * max(region.size))))
     near = mapped(near, [min(255, 4 * level) for level in LEVELS])
@@ -92,7 +93,7 @@ def _ring(region: Image.Image) -> Image.Image:
 
 
 def _likeness(one: Image.Image, other: Image.Image) -> Image.Image:
-    """Weigh by how much two pictures show the same: 255 for a drift of colours, 0 for another thing."""
+    """Weigh how far two pictures show the same: 255 for a mere drift of colours, 0 for something else."""
     return mapped(
         most_apart(one, other),
         [round(255 * min(1.0, max(0.0, (_CHANGE - level) / (_CHANGE - _DRIFT)))) for level in LEVELS],
@@ -100,10 +101,10 @@ def _likeness(one: Image.Image, other: Image.Image) -> Image.Image:
 
 
 def _spread(known: Image.Image) -> Image.Image:
-    """Continue colours smoothly to where they are transparent.
+    """Extend colours smoothly into transparent parts.
 
-    The picture is halved again and again, and each size laid over the enlarged next one. Pillow scales
-    RGBA by its opacity, so transparent pixels weigh nothing.
+    The picture is halved repeatedly, and each size is placed over the enlarged next smaller one. Pillow
+    weighs RGBA by opacity when it scales, so transparent pixels do not count.
     """
     if max(known.size) <= 2:  # noqa: PLR2004 - the smallest picture that can be halved
         nothing = Image.new("RGBA", known.size, (0, 0, 0, 255))
@@ -115,7 +116,7 @@ def _spread(known: Image.Image) -> Image.Image:
 
 
 def _opaque(known: Image.Image) -> Image.Image:
-    """Make opaque what is known at all, so that a small known part decides for all around it."""
+    """Make every known part opaque, so that a small one determines everything around it."""
     result = known.copy()
     result.putalpha(mapped(known.getchannel("A"), [min(255, 8 * level) for level in LEVELS]))
     return result

@@ -1,4 +1,4 @@
-"""Decode a picture as it will be kept outside a mask: whole, upright, in its own colours."""
+"""Decode a picture that is kept outside a mask: full size, upright, in its own colours."""
 
 import math
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from imagerouter_mcp.images.composite.colour_space import ColourSpace
 from imagerouter_mcp.images.composite.frame import Frame
 from imagerouter_mcp.images.confined import CHILD_BYTES, Fields, TooLargeError
 from imagerouter_mcp.images.inspect import formats
-from imagerouter_mcp.images.inspect.exif import read_exif
 from imagerouter_mcp.images.inspect.inspection import inspect
 from imagerouter_mcp.images.inspect.opening import block
 from imagerouter_mcp.images.pixels.decode import (
     is_deep,
     loaded,
     one_at_a_time,
+    orientation,
     plain,
     upper_half,
     upright,
@@ -31,26 +31,26 @@ from imagerouter_mcp.images.pixels.encode import colour_chunks
 Box = tuple[int, int, int, int]
 
 _IDLE_BYTES = 60 << 20
-"""Memory of a child that has decoded nothing."""
+"""Memory of a child process before it decodes anything."""
 _BYTES_OF_MODE = {"L": 1, "I;16": 2}
 _CONVERTED = 5
-"""Bytes of a pixel that is converted before it is scaled, as Pillow does with opacity."""
+"""Bytes per pixel for conversion before scaling, as Pillow needs for an alpha channel."""
 _ANSWER_BYTES = 28
-"""For each pixel of an answer while it is laid in: the answer with margins, and the copies made of it."""
+"""Bytes per pixel of an answer being put in: the answer with margins, and its copies."""
 _LEAST_ROOM = 1 << 19
-"""Pixels of an answer; a smaller one would be enlarged until it is of no use."""
+"""Fewest useful pixels of an answer; a smaller one would have to be enlarged too much."""
 _PROFILE_SPACES = {"L": b"GRAY", "LA": b"GRAY", "I;16": b"GRAY", "CMYK": b"CMYK"}
 
 
 @dataclass(frozen=True)
 class Original:
-    """A picture whose pixels are to be kept.
+    """A picture whose pixels are kept.
 
     Attributes:
-        picture: Upright, of mode L, LA, RGB, RGBA, I;16 or CMYK.
-        profile: Its ICC profile; empty if it has none for its colours.
-        chunks: What else a PNG says of its colours.
-        reduced: Whether it came in colour with more than 8 bits a channel.
+        picture: Upright, in mode L, LA, RGB, RGBA, I;16 or CMYK.
+        profile: Its ICC profile, or nothing if it has none that fits its mode.
+        chunks: What else a PNG says about its colours.
+        reduced: Whether it came in colour with more than 8 bits per channel.
     """
 
     picture: Image.Image
@@ -60,13 +60,13 @@ class Original:
 
     @property
     def space(self) -> ColourSpace:
-        """Its colour space."""
+        """The picture's colour space."""
         return ColourSpace(self.profile, self.picture.mode)
 
     def room(self, box: Box) -> int:
-        """Return how many pixels an answer may have that is laid into a part, for memory.
+        """Return how many pixels an answer for a part may have, given the available memory.
 
-        Beside the picture, its mask is held, and the same of the part, as it is scaled for the model.
+        Memory also holds the picture, its mask, and both for the part while it is scaled for the model.
         """
         area, part = math.prod(self.picture.size), (box[2] - box[0]) * (box[3] - box[1])
         per_pixel = _BYTES_OF_MODE.get(self.picture.mode, 4) + 1
@@ -75,7 +75,7 @@ class Original:
         return (CHILD_BYTES - _IDLE_BYTES - held) // _ANSWER_BYTES
 
     def shown(self, box: Box) -> Image.Image:
-        """Return a part as a model gets it: of mode RGB, or RGBA if the picture has opacity."""
+        """Return a part as the model gets it, in mode RGB, or RGBA if the picture has an alpha channel."""
         part = self.picture if box == (0, 0, *self.picture.size) else self.picture.crop(box)
         if part.mode == "I;16":
             part = upper_half(part)
@@ -83,23 +83,22 @@ class Original:
 
 
 def decoded(file: BinaryIO) -> Original:
-    """Decode a picture whole.
+    """Decode a picture in full size.
 
     Args:
         file: The picture, open for reading and seekable.
 
     Raises:
         NotAPictureError: It does not decode.
-        TooLargeError: It would take too much memory.
+        TooLargeError: It takes too much memory.
         InvalidSourceError: Its pixels cannot be kept.
     """
     seen = inspect(file)
-    longest = max(seen.width or 1, seen.height or 1)
+    longest = max(seen.size)
     picture = loaded(file, seen.format.name, longest)
     if seen.format is formats.JPEG and max(picture.size) < longest:
         raise TooLargeError
-    tiff = seen.format is formats.TIFF
-    turns = 1 if tiff else read_exif(block(picture, "exif")).orientation  # Pillow turns a TIFF itself
+    turns = orientation(picture)
     profile, deep = block(picture, "icc_profile"), is_deep(picture, file)
     chunks = colour_chunks(file) if seen.format is formats.PNG else PngInfo()
     kept = upright(_kept(picture, deep=deep), turns)
@@ -109,7 +108,7 @@ def decoded(file: BinaryIO) -> Original:
 
 
 def _kept(picture: Image.Image, *, deep: bool) -> Image.Image:
-    """Convert without loss to a mode that can be worked on; colour of 16 bits comes in 8 already."""
+    """Convert losslessly to a mode we can work with; Pillow has already reduced 16-bit colour to 8 bits."""
     if picture.mode.startswith("I;16"):
         picture = picture if picture.mode == "I;16" else picture.convert("I").convert("I;16")
         picture.info.clear()
@@ -126,11 +125,11 @@ def _kept(picture: Image.Image, *, deep: bool) -> Image.Image:
 
 
 def framed(file: BinaryIO, frame: Frame) -> Image.Image:
-    """Return the picture that a model gets of a part of another one.
+    """Return the picture that a model gets for a part of another one.
 
     Raises:
         NotAPictureError: It does not decode.
-        StoppedError: It would take too much time or memory.
+        StoppedError: It takes too much time or memory.
         InvalidSourceError: Its pixels cannot be kept.
     """
     return derived(framed_part, file, frame=astuple(frame))[0]
@@ -141,6 +140,6 @@ def framed_part(file: BinaryIO, *, frame: Sequence[Any]) -> tuple[Image.Image, F
     """Do the work of `framed`, as `derive.Derivation`."""
     wanted = Frame.of(frame)
     original = decoded(file)
-    if original.room(wanted.box) < _LEAST_ROOM:  # the answer would be paid for, and not be laid in
+    if original.room(wanted.box) < _LEAST_ROOM:  # the answer would be paid for but could not be put in
         raise TooLargeError
     return wanted.holding(original.shown(wanted.box)), {}

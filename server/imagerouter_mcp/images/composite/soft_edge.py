@@ -2,29 +2,30 @@
 
 from PIL import Image, ImageChops, ImageFilter, ImageStat
 
-from imagerouter_mcp.images.composite.arithmetic import LEVELS, mapped
+from imagerouter_mcp.images.pixels.arithmetic import LEVELS, mapped
 
 _SHARE = 0.18
 """Width of the edge, as a share of the region's thickness."""
 _SMOOTH, _MOST_SHARE = 9, 0.4
-"""Pixels over which even the strongest change shows no edge, and the most of the thickness that they take."""
+"""Pixels over which even the strongest change shows no edge, and the largest share of the thickness for
+them."""
 _WIDEST = 0.04
-"""Width of the edge at most, as a share of the mask's longer side."""
+"""Largest width of the edge, as a share of the mask's longer side."""
 _WIDE_SHARE, _WIDEST_WIDE = 0.5, 0.12
-"""The same, where both look alike."""
+"""The same limits where both pictures look alike."""
 _NARROWEST = 1.5
-"""Pixels."""
+"""Least width of the edge in pixels."""
 
 
 def softened(mask: Image.Image, alike: Image.Image) -> Image.Image:
     """Return a mask that fades in from its edge.
 
-    Strokes too thin for the edge that suits the rest get a narrower one. Where what is laid in looks nearly
-    like what was there, the edge is wider: a slight change of tone would show as an outline.
+    Strokes too thin for the usual edge get a narrower one. Where old and new look nearly alike the edge is
+    wider, because a slight change of tone would show as an outline.
 
     Args:
-        mask: Of mode L; from half its range on, a level counts as selected.
-        alike: Of the same mode and size, white where both look alike.
+        mask: In mode L; levels from 128 on count as selected.
+        alike: In the same mode and size, white where old and new look alike.
     """
     hard = mapped(mask, [0] * 128 + [255] * 128)
     thickness = _thickness(hard)
@@ -39,13 +40,13 @@ def softened(mask: Image.Image, alike: Image.Image) -> Image.Image:
 
 
 def _thickness(hard: Image.Image) -> float:
-    """Return how many pixels a region is thick: twice its area by the length of its edge."""
+    """Return a region's thickness in pixels: twice its area divided by the length of its edge."""
     edge = ImageChops.subtract(hard, hard.filter(ImageFilter.MinFilter(3)))
     return 2 * ImageStat.Stat(hard).sum[0] / (ImageStat.Stat(edge).sum[0] or 1)
 
 
 def _faded(hard: Image.Image, width: float) -> Image.Image:
-    """Fade from 0 at the edge to 255 at a width inside, slowly at both ends."""
+    """Fade from 0 at the edge to 255 at a given width inside, gently at both ends."""
     blurred = hard.filter(ImageFilter.GaussianBlur(width / 2))
     return mapped(blurred, [round(255 * _eased(max(0.0, 2 * level / 255 - 1))) for level in LEVELS])
 

@@ -1,4 +1,4 @@
-"""Do the steps that make one picture of one: crop, resize, pad, turn, flatten."""
+"""Do the steps that change a single picture: crop, resize, pad, turn, flatten."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -25,11 +25,13 @@ from imagerouter_mcp.images.finish.steps import (
     scaled,
     size_after,
 )
+from imagerouter_mcp.images.pixels.arithmetic import LEVELS, mapped, most_apart, part_in_size
 
 PLAIN_LEVELS = 16
-"""Levels of 255 by which a plain border may differ from its own colour; JPEG's noise stays below."""
+"""Levels of 255 by which a plain border may vary; JPEG noise stays below."""
+_ABOVE_NOISE = [255 if level > PLAIN_LEVELS else 0 for level in LEVELS]
 _BLURRED_LONGEST = 96
-"""Pixels to which a picture is reduced before it is blurred, to be enlarged as a background."""
+"""Longer side in pixels of the copy that is blurred and then enlarged as a background."""
 _BLUR = 8
 _RIGHT_ANGLE = 90
 _TURNS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
@@ -38,17 +40,17 @@ _PLACES: dict[Towards, float] = {"top": 0, "left": 0, "centre": 0.5, "bottom": 1
 
 
 def changed(picture: Image.Image, steps: Sequence[Change]) -> tuple[Image.Image, list[str]]:
-    """Do steps on a picture of mode L, LA, RGB or RGBA.
+    """Do steps on a picture in mode L, LA, RGB or RGBA.
 
     Returns:
-        The picture, of such a mode, and sentences about what a caller may not expect.
+        The picture, in one of these modes, and sentences about anything a caller may not expect.
 
     Raises:
         PlanError: A step cannot be done on this picture.
     """
     notes: list[str] = []
     for step in steps:
-        size_after(step, picture.size)  # a box may lie outside, and trimming changed what was foreseen
+        size_after(step, picture.size)  # raises if too large now that trimming changed the size
         before = picture.size
         picture = _done(picture, step)
         notes += _enlarged(step, before, picture.size)
@@ -99,9 +101,9 @@ def _cropped(picture: Image.Image, step: Crop) -> Image.Image:
         box = left, top, min(left + width, picture.width), min(top + height, picture.height)
         if box[2] <= left or box[3] <= top:
             raise PlanError(
-                f"The box of crop lies outside of the picture, which has {picture.width}×{picture.height} "
-                "pixels at that step.",
-                "Give left, top, width and height within it.",
+                f"The crop box lies outside the picture, which is {picture.width}×{picture.height} pixels at "
+                "that step.",
+                "Give left, top, width and height inside it.",
             )
         return picture.crop(box)
     part = picture.crop(_box(picture, step.ratio, step.towards))
@@ -109,12 +111,12 @@ def _cropped(picture: Image.Image, step: Crop) -> Image.Image:
 
 
 def covering(picture: Image.Image, size: Size) -> Image.Image:
-    """Return a picture in an exact size, cropped towards its detail."""
+    """Scale and crop a picture to an exact size, keeping the most detailed part."""
     return shaped(picture.crop(_box(picture, size[0] / size[1], "detail")), size, "stretch")
 
 
 def _box(picture: Image.Image, ratio: float, towards: Towards) -> Box:
-    """Return the largest box of an aspect ratio; on a plain ground it cuts nothing that need not be cut."""
+    """Return the largest box of an aspect ratio; on a plain background, keep the subject if possible."""
     left, top, right, bottom = towards_detail(picture, ratio)
     width, height = right - left, bottom - top
     if towards != "detail":
@@ -127,7 +129,7 @@ def _box(picture: Image.Image, ratio: float, towards: Towards) -> Box:
 
 
 def _moved(start: int, length: int, first: int, last: int) -> int:
-    """Return where a window begins to show all from `first` to `last`, if it can."""
+    """Return where a window must start to show everything from `first` to `last`, if it can."""
     return min(max(start, last - length), first) if last - first <= length else start
 
 
@@ -146,13 +148,13 @@ def _padded(picture: Image.Image, step: Pad) -> Image.Image:
 
 
 def on_ground(picture: Image.Image, size: Size, fill: str = "") -> Image.Image:
-    """Put a picture into the middle of a larger one.
+    """Put a picture in the middle of a larger background.
 
     Args:
-        picture: No larger than `size`.
+        picture: At most as large as `size`.
         size: Width and height of the result.
-        fill: A colour, "blur" for the picture itself, "transparent", or "" for what the border shows: its
-            transparency, its ground, which may be shaded, or else its colour.
+        fill: A colour, "blur" for the blurred picture itself, "transparent", or "" to continue the border:
+            its transparency, its plain but perhaps shaded background, or else its main colour.
     """
     if picture.size == size:
         return picture
@@ -178,7 +180,7 @@ def on_ground(picture: Image.Image, size: Size, fill: str = "") -> Image.Image:
 
 
 def _extended(picture: Image.Image, size: Size, at: Size) -> Image.Image:
-    """Continue the outermost pixels of a picture outward, smoothed."""
+    """Extend a picture's outermost pixels outward, smoothed."""
     result = Image.new(picture.mode, size)
     result.paste(picture, at)
     left, top = at
@@ -194,11 +196,11 @@ def _stretch(picture: Image.Image, line: Box, over: Box) -> None:
     size = over[2] - over[0], over[3] - over[1]
     if min(size) > 0:
         smooth = picture.crop(line).filter(ImageFilter.GaussianBlur(_BLUR))
-        picture.paste(smooth.resize(size), over)  # pyright: ignore[reportUnknownMemberType] - Pillow's annotation names NumPy
+        picture.paste(part_in_size(smooth, (0, 0, *smooth.size), size), over)
 
 
 def _blurred(picture: Image.Image, size: Size) -> Image.Image:
-    """Return a picture blurred and enlarged over a whole size."""
+    """Return a blurred copy of a picture that fills a size."""
     small = inscribed(size, (_BLURRED_LONGEST, _BLURRED_LONGEST))
     ground = shaped(flattened(picture, "white"), small, "cover").filter(ImageFilter.GaussianBlur(_BLUR))
     return shaped(ground, size, "stretch")
@@ -212,7 +214,7 @@ def _rotated(picture: Image.Image, degrees: float) -> Image.Image:
 
 
 def flattened(picture: Image.Image, colour: str = "white") -> Image.Image:
-    """Return a picture without transparency, on a colour."""
+    """Put a picture with transparency on a colour; return any other unchanged."""
     if not transparent_mode(picture):
         return picture
     red, green, blue = _rgb(colour)
@@ -226,30 +228,24 @@ def flattened(picture: Image.Image, colour: str = "white") -> Image.Image:
 
 
 def content_box(picture: Image.Image) -> Box | None:
-    """Return the box without transparent or plain borders; None if there is nothing but border."""
+    """Return the box inside any transparent or plain borders, or None if there is nothing else."""
     if transparent_mode(picture):
-        box = picture.getchannel("A").point(_above_noise).getbbox()  # pyright: ignore[reportUnknownMemberType] - Pillow's annotation names NumPy
+        box = mapped(picture.getchannel("A"), _ABOVE_NOISE).getbbox()
         if box is None or box != (0, 0, *picture.size):
             return box
         picture = flattened(picture)
     return _unlike(picture, border_colour(picture)).getbbox()
 
 
-def _above_noise(level: float) -> float:
-    return 255 if level > PLAIN_LEVELS else 0
-
-
 def _unlike(picture: Image.Image, colour: Sequence[float]) -> Image.Image:
-    """Return 255 where a picture without transparency differs from a colour, and 0 elsewhere."""
+    """Return 255 where a picture in mode L or RGB differs from a colour, and 0 elsewhere."""
     plain = Image.new(picture.mode, picture.size, tuple(round(level) for level in colour))
-    unlike = [band.point(_above_noise) for band in ImageChops.difference(picture, plain).split()]  # pyright: ignore[reportUnknownMemberType] - as above
-    if len(unlike) == 1:
-        return unlike[0]
-    return ImageChops.lighter(ImageChops.lighter(unlike[0], unlike[1]), unlike[2])
+    differ = ImageChops.difference if picture.mode == "L" else most_apart
+    return mapped(differ(picture, plain), _ABOVE_NOISE)
 
 
 def has_plain_border(picture: Image.Image) -> bool:
-    """Return whether a picture's outermost pixels are all transparent, or all of one colour."""
+    """Return whether a picture's outermost pixels are all transparent or all of one colour."""
     box = content_box(picture)
     return box is None or (box[0] > 0 and box[1] > 0 and box[2] < picture.width and box[3] < picture.height)
 

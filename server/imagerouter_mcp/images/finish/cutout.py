@@ -1,4 +1,4 @@
-"""Make a plain background transparent: flood it from the borders, and soften the edge."""
+"""Make a plain background transparent: flood it from the borders and soften the edge."""
 
 import re
 from bisect import bisect_left, bisect_right
@@ -9,45 +9,45 @@ from typing import Any
 from PIL import Image, ImageFilter, ImageMath
 
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.images.composite.arithmetic import most_apart
-from imagerouter_mcp.images.finish.shape import border_colour
+from imagerouter_mcp.images.finish.shape import border_colour, border_strips
+from imagerouter_mcp.images.pixels.arithmetic import LEVELS, mapped, most_apart
 from imagerouter_mcp.images.pixels.decode import has_transparency
 
 _PLAIN_SHARE = 0.75
-"""Of the outermost pixels that must have the background's colour; a subject may touch the border."""
+"""Share of the outermost pixels that must have the background's colour; a subject may touch the border."""
 _NOTHING_LEFT = 0.002
-"""Of the picture; less that remains is noise."""
+"""Share of the picture; if less than this remains, it is noise."""
 _EDGE = 5
-"""Pixels across which an edge mixes subject and background, an odd number."""
+"""Width in pixels of an edge that mixes subject and background; an odd number."""
 _BAND_ROWS = 256
 _RUN = re.compile(rb"\xff+")
 _start, _end = itemgetter(0), itemgetter(1)
 
 
 def cut_out(picture: Image.Image, tolerance: float) -> Image.Image:
-    """Return a picture whose background is transparent.
+    """Return a picture with its background made transparent.
 
-    Pixels at the edge show subject and background mixed: they become as transparent as the mixture says, and
-    the background's colour is taken out of them.
+    Edge pixels mix subject and background: they become partly transparent to match the mixture, and lose the
+    background's colour.
 
     Args:
-        picture: Of mode L, LA, RGB or RGBA.
-        tolerance: In per cent, how much the background may differ from its own colour.
+        picture: In mode L, LA, RGB or RGBA.
+        tolerance: How much the background may vary, in per cent.
 
     Raises:
         PlanError: The background is not plain, or nothing else is there.
     """
     if has_transparency(picture):
-        raise PlanError("The picture has transparency already.", "Leave cutout out, or flatten it first.")
+        raise PlanError("The picture already has transparency.", "Leave out cutout, or flatten it first.")
     picture = picture.convert("RGB")
     red, green, blue = (round(level) for level in border_colour(picture))
     unlike = most_apart(picture, Image.new("RGB", picture.size, (red, green, blue)))
-    alike = unlike.point([255 if level <= 255 * tolerance / 100 else 0 for level in range(256)])  # pyright: ignore[reportUnknownMemberType] - Pillow's annotation names NumPy
+    alike = mapped(unlike, [255 if level <= 255 * tolerance / 100 else 0 for level in LEVELS])
     if _share_of_border(alike) < _PLAIN_SHARE:
         raise PlanError(
-            "The background is not plain: its border has several colours.",
-            'Give cutout a higher tolerance, such as "cutout 20", or have the background removed with '
-            "edit_image and a model for that, which costs credits.",
+            "The background is not plain: the picture's border has several colours.",
+            'Give cutout a higher tolerance, such as "cutout 20", or remove the background with edit_image '
+            "and a model made for that, which costs credits.",
         )
     background = flooded(alike)
     if background.histogram()[0] < _NOTHING_LEFT * picture.width * picture.height:
@@ -63,24 +63,17 @@ def cut_out(picture: Image.Image, tolerance: float) -> Image.Image:
 
 
 def _share_of_border(mask: Image.Image) -> float:
-    width, height = mask.size
-    sides = (
-        (0, 0, width, 1),
-        (0, height - 1, width, height),
-        (0, 0, 1, height),
-        (width - 1, 0, width, height),
-    )
-    counts = [mask.crop(side).histogram() for side in sides]
-    return sum(count[255] for count in counts) / (2 * width + 2 * height)
+    counts = [strip.histogram() for strip in border_strips(mask)]
+    return sum(count[255] for count in counts) / (2 * sum(mask.size))
 
 
 def flooded(mask: Image.Image) -> Image.Image:
-    """Return the part of a mask that is joined to its border.
+    """Return the part of a mask that is connected to its border.
 
-    It works on runs of pixels, row by row, which a picture with a plain background has few of.
+    It works on runs of pixels in rows; a picture with a plain background has few of them.
 
     Args:
-        mask: Of mode L, with nothing but 0 and 255.
+        mask: In mode L, with only 0 and 255.
     """
     rows = [list(_runs(mask, row)) for row in range(mask.height)]
     reached = [[False] * len(runs) for runs in rows]
@@ -120,9 +113,9 @@ def _at_border(rows: list[list[tuple[int, int]]], width: int) -> Iterator[tuple[
 def _softened(
     picture: Image.Image, unlike: Image.Image, background: Image.Image, colour: tuple[int, int, int]
 ) -> Image.Image:
-    """Return part of a picture, the background transparent and the edge as far as it is mixed."""
+    """Make the background of a part transparent, and its edge as far as it is mixed."""
     edge = background.filter(ImageFilter.MaxFilter(_EDGE))
-    subject = unlike.filter(ImageFilter.MaxFilter(_EDGE))  # the colour that the edge mixes with, beside it
+    subject = unlike.filter(ImageFilter.MaxFilter(_EDGE))  # the colour next to the edge, which it mixes with
     opacity = _calculated(
         lambda of: 255 * of["unlike"] / of["max"](of["subject"], 1), unlike=unlike, subject=subject
     )
@@ -142,7 +135,7 @@ def _softened(
 
 
 def _calculated(formula: Callable[[dict[str, Any]], Any], **images: Image.Image) -> Image.Image:
-    """Calculate a picture of mode L from others, pixel by pixel."""
+    """Calculate a picture in mode L from others, pixel by pixel."""
     return ImageMath.lambda_eval(
         lambda of: of["convert"](of["max"](of["min"](formula(of), 255), 0), "L"), **images
     )

@@ -1,6 +1,8 @@
-"""Make a picture file of exactly one size of another picture file."""
+"""Convert a picture file to an exact size."""
 
 import math
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -15,46 +17,43 @@ from imagerouter_mcp.images.inspect.inspection import inspect
 from imagerouter_mcp.images.pixels.decode import one_at_a_time
 
 _LIGHT_PIXELS = 1 << 23
-"""Of a result; a child process makes a larger one."""
+"""Pixels up to which a result is made here; a child process makes larger ones."""
 
 
 def exact_size(path: Path, size: Size, fit: Fit, output_format: str) -> BinaryIO:
-    """Make a picture of exactly one size, here or in a child process as the cost demands.
+    """Make a copy of a picture in an exact size, in a child process if that is heavy.
 
     Args:
         path: The picture.
         size: Width and height.
-        fit: See `shape.shaped`.
-        output_format: "png", "jpeg" or "webp"; "auto" keeps the one that it has, where that is written here.
+        fit: As in `shape.shaped`.
+        output_format: "png", "jpeg" or "webp"; "auto" keeps the picture's format if it can be written here.
 
     Returns:
-        The new picture as an unnamed temporary file, at its beginning; the caller closes it.
+        The copy as an unnamed temporary file, at its beginning; the caller closes it.
 
     Raises:
-        NotAPictureError: It cannot be decoded, or not be encoded in this size.
+        NotAPictureError: It cannot be decoded, or cannot be encoded in this size.
         StoppedError: It takes too much time or memory.
-        OSError: It cannot be read, or the new one not be written.
+        OSError: A file cannot be read or written.
     """
     with path.open("rb") as file:
-        if is_heavy(inspect(file)) or math.prod(size) > _LIGHT_PIXELS:
-            return in_child(exact_size_in_child, file, size=size, fit=fit, output_format=output_format)[0]
-        return _made(file, size, fit, output_format)
-
-
-def exact_size_in_child(
-    file: BinaryIO, *, size: list[int], fit: Fit, output_format: str
-) -> tuple[BinaryIO, Fields]:
-    """Make a picture of exactly one size, as `confined.Work`."""
-    return _made(file, cast("Size", tuple(size)), fit, output_format), {}
+        heavy = is_heavy(inspect(file)) or math.prod(size) > _LIGHT_PIXELS
+        make = partial(in_child, made_exact) if heavy else made_exact
+        return make(file, size=size, fit=fit, output_format=output_format)[0]
 
 
 @one_at_a_time
-def _made(file: BinaryIO, size: Size, fit: Fit, output_format: str) -> BinaryIO:
+def made_exact(
+    file: BinaryIO, *, size: Sequence[int], fit: Fit, output_format: str
+) -> tuple[BinaryIO, Fields]:
+    """Do the work of `exact_size`, as `confined.Work`."""
     convert = Convert(cast("FormatName", output_format) if output_format != "auto" else "")
     try:
         picture, kind, profile, _ = decoded(file, "The picture", in_srgb=False)
-        return save(shaped(picture, size, fit), kind_for(convert, kind), convert, profile)[0]
+        exact = shaped(picture, (size[0], size[1]), fit)
+        return save(exact, kind_for(convert, kind), convert, profile)[0], {}
     except MemoryError:
         raise TooLargeError from None
-    except ValueError as error:  # of WebP, which has sides up to 16,383 pixels
+    except ValueError as error:  # WebP has sides of up to 16,383 pixels
         raise NotAPictureError(str(error)) from None

@@ -19,22 +19,22 @@ from imagerouter_mcp.images.finish.steps import (
 )
 
 _GAP_SHARE = 0.02
-"""Of a cell's longer side, between cells and around them."""
+"""Gap between and around cells, as a share of a cell's longer side."""
 _LABEL_SHARE = 0.06
-"""Of a picture's height, for the words before and after."""
+"""Height of the words Before and After, as a share of the picture's height."""
 _SMALLEST_LABEL = 14
 _PAPER, _INK = "white", "#222222"
 
 
 def cell_sizes(join: Join, sizes: Sequence[Size]) -> list[Size]:
-    """Return the size that each picture is fitted into before it is joined.
+    """Return the size of each picture's cell.
 
     Args:
-        join: How they are joined.
-        sizes: Of the pictures.
+        join: How the pictures are joined.
+        sizes: The pictures' sizes.
 
     Raises:
-        PlanError: The frames of an animation are too many pixels.
+        PlanError: The frames of an animation have too many pixels.
     """
     match join:
         case Animate():
@@ -56,7 +56,7 @@ def cell_sizes(join: Join, sizes: Sequence[Size]) -> list[Size]:
 
 
 def _reduced(cell: Size, columns: int, rows: int) -> Size:
-    """Return the size of a cell, smaller where all of them would be too large a picture."""
+    """Return a cell size, reduced if all cells together would make too large a picture."""
     width, height = columns * cell[0], rows * cell[1]
     room = (1 - _LABEL_SHARE) / (1 + 2 * _GAP_SHARE)
     scale = min(
@@ -66,17 +66,17 @@ def _reduced(cell: Size, columns: int, rows: int) -> Size:
 
 
 def fit_cell(picture: Image.Image, cell: Size, join: Join) -> Image.Image:
-    """Scale a picture for its cell: for before and after to the same height, otherwise down at most."""
+    """Scale a picture for its cell: to the same height for before and after, otherwise only down."""
     size = inscribed(picture.size, cell)
     if isinstance(join, BeforeAfter):
-        width = round(picture.width * cell[1] / picture.height)  # of a line, as many as before it was scaled
+        width = round(picture.width * cell[1] / picture.height)  # a very thin picture keeps a pixel
         size = min(max(1, width), cell[0]), cell[1]
     smaller = size[0] < picture.width or isinstance(join, BeforeAfter)
     return shaped(picture, size, "stretch") if smaller else picture
 
 
 def in_grid(pictures: Sequence[Image.Image], join: Grid, cell: Size) -> Image.Image:
-    """Return pictures in rows, each in the middle of its cell."""
+    """Join pictures in rows, each centred in its cell."""
     columns, rows = _table(join, len(pictures))
     gap = round(max(cell) * _GAP_SHARE)
     sheet = _sheet(pictures, (columns * (cell[0] + gap) + gap, rows * (cell[1] + gap) + gap))
@@ -88,7 +88,7 @@ def in_grid(pictures: Sequence[Image.Image], join: Grid, cell: Size) -> Image.Im
 
 
 def before_after(before: Image.Image, after: Image.Image) -> Image.Image:
-    """Return two pictures of one height side by side, with the words above them."""
+    """Join two pictures of the same height side by side, with labels above them."""
     gap = round(max(*before.size, *after.size) * _GAP_SHARE)
     label = max(_SMALLEST_LABEL, round(before.height * _LABEL_SHARE))
     sheet = Image.new("RGB", (before.width + after.width + 3 * gap, before.height + label + 2 * gap), _PAPER)
@@ -103,7 +103,7 @@ def before_after(before: Image.Image, after: Image.Image) -> Image.Image:
 
 
 def frames_of(pictures: Sequence[Image.Image], size: Size) -> list[Image.Image]:
-    """Return pictures as frames of one size, each in its middle."""
+    """Return pictures as frames of the same size, each centred."""
     transparent = any(map(transparent_mode, pictures))
     mode = "RGBA" if transparent else "RGB"
     fill = "transparent" if transparent else ""

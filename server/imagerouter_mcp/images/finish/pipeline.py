@@ -1,13 +1,16 @@
-"""Carry out the steps of `finish_image`: here, or in a child process where they take much.
+"""Carry out the steps of `finish_image`, in a child process if they are heavy.
 
-A picture is decoded once, without metadata but its colours, changed step by step, and saved. Several pictures
-are prepared one after the other before a step joins them. What is too large is refused before it is decoded.
+A picture is decoded once, without metadata other than its colours, changed step by step, and saved. Several
+pictures are prepared one after the other before a step joins them. Pictures that are too large are refused
+before they are decoded.
 """
 
 import math
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from imagerouter_mcp.errors import PlanError
@@ -18,18 +21,19 @@ from imagerouter_mcp.images.finish.steps import Animate, BeforeAfter, Change, Gr
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.cost import is_heavy
 from imagerouter_mcp.images.inspect.formats import Format
-from imagerouter_mcp.images.inspect.inspection import inspect
+from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
 from imagerouter_mcp.images.prepare import check_decodable, reporting
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 _LIGHT_PIXELS = 4_500_000
-"""A child process works on larger pictures. Most models make up to 2048×2048."""
+"""Pixels up to which a picture is processed here. Most models make up to 2048×2048."""
 _ONE_CALL_PIXELS = 120_000_000
-"""Limit for all pictures of one call together."""
+"""Pixel limit for all pictures of one call together."""
 _AVIF_PIXELS = 8_000_000
-"""Its encoder takes 24 bytes for each; a child process has not enough memory for twice as many."""
+"""Pixel limit for AVIF; its encoder takes 24 bytes for each, and a child process has no room for twice
+that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Source:
 
     Attributes:
         file: Open for reading; whoever opened it closes it.
-        name: What sentences call it.
+        name: What messages call it.
     """
 
     file: BinaryIO
@@ -47,12 +51,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What was made of one picture, or of several joined ones.
+    """What was made from one picture, or from several joined ones.
 
     Attributes:
-        file: Holds all files, one after the other; closed at the end of a `with` block.
-        parts: The name of each file within its set, such as `android/icon.png` ("" for the only one), and its
-            length in bytes.
+        file: Contains all files, one after the other; closed at the end of a `with` block.
+        parts: Each file's name in its set, such as `android/icon.png` ("" for a single file), and its length
+            in bytes.
         notes: Sentences for the person.
     """
 
@@ -69,12 +73,12 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Steps for pictures, as a child process is told them too.
+    """Steps for pictures, in the form that a child process gets too.
 
     Attributes:
-        steps: As the caller wrote them.
-        count: How many pictures they are for.
-        extension: Of the file's name that the caller gave, or "".
+        steps: The steps as the caller wrote them.
+        count: Number of pictures they are for.
+        extension: Extension of the file name that the caller gave, or "".
     """
 
     steps: tuple[str, ...]
@@ -83,7 +87,7 @@ class Job:
 
     @property
     def plan(self) -> Plan:
-        """The steps, understood.
+        """The parsed steps.
 
         Raises:
             PlanError: Some are wrong.
@@ -99,8 +103,8 @@ def foreseen(job: Job, sources: Sequence[Source]) -> bool:
     """Check a job before anything is decoded, and return whether it is heavy.
 
     Raises:
-        InvalidSourceError: A source is no picture that can be decoded here.
-        PlanError: The steps are wrong, or make too large a picture.
+        InvalidSourceError: A source is not a picture that can be decoded here.
+        PlanError: The steps are wrong, or would make too large a picture.
     """
     from imagerouter_mcp.images.finish.saving import kind_for  # noqa: PLC0415 - loads Pillow
 
@@ -111,9 +115,7 @@ def foreseen(job: Job, sources: Sequence[Source]) -> bool:
         with reporting(source.name):
             seen = inspect(source.file)
             check_decodable(source.name, seen)
-        sizes = [_size(source)]
-        for step in plan.before:
-            sizes.append(size_after(step, sizes[-1]))
+        sizes = list(_sizes(seen, plan.before))
         total += math.prod(sizes[-1])
         heavy = heavy or is_heavy(seen) or max(map(math.prod, sizes)) > _LIGHT_PIXELS
         if not plan.join and not plan.made_set:
@@ -122,7 +124,7 @@ def foreseen(job: Job, sources: Sequence[Source]) -> bool:
         raise PlanError(
             f"Together the pictures would have {total // 10**6} megapixels; one call makes "
             f"{_ONE_CALL_PIXELS // 10**6}.",
-            'Give fewer pictures, or a step first that makes them smaller, such as "resize 50%".',
+            'Give fewer pictures, or add a first step that makes them smaller, such as "resize 50%".',
         )
     cells(job, sources)
     return heavy
@@ -132,9 +134,9 @@ def finish(job: Job, source: Source, *, heavy: bool) -> Made:
     """Carry out a job on one picture.
 
     Args:
-        job: Without a step that joins pictures.
+        job: A job without a step that joins pictures.
         source: The picture.
-        heavy: Whether to do it in a child process.
+        heavy: Whether to use a child process.
 
     Raises:
         InvalidSourceError: It does not decode, or takes too much time or memory.
@@ -146,23 +148,20 @@ def finish(job: Job, source: Source, *, heavy: bool) -> Made:
         "count": job.count,
         "extension": job.extension,
     }
+    work = partial(in_child, finished) if heavy else finished
     with reporting(source.name):
-        if not heavy:
-            made, fields = finish_in_child(source.file, **arguments)
-        else:
-            made, fields = in_child(finish_in_child, source.file, **arguments)
-    return _made(made, fields)
+        return _made(*work(source.file, **arguments))
 
 
-def finish_in_child(
+def finished(
     file: BinaryIO, *, name: str, steps: Sequence[str], count: int, extension: str
 ) -> tuple[BinaryIO, Fields]:
-    """Carry out a job on one picture, as `confined.Work`."""
+    """Do the work of `finish`, as `confined.Work`."""
     from imagerouter_mcp.images.finish.changes import changed  # noqa: PLC0415 - loads Pillow
     from imagerouter_mcp.images.finish.decoded_source import decoded  # noqa: PLC0415 - loads Pillow
 
     plan = Job(tuple(steps), count, extension).plan
-    in_srgb = plan.made_set is not None or plan.convert.format in ("gif", "ico")  # they hold no profile
+    in_srgb = plan.made_set is not None or plan.convert.format in ("gif", "ico")  # they cannot hold a profile
     with reporting(name):
         picture, kind, profile, notes = decoded(file, name, in_srgb=in_srgb)
     picture, more = changed(picture, plan.before)
@@ -170,7 +169,7 @@ def finish_in_child(
 
 
 def cells(job: Job, sources: Sequence[Source]) -> list[Size]:
-    """Return the size that each picture is fitted into before it is joined; none where none is.
+    """Return the size of each picture's cell, or nothing if no step joins pictures.
 
     Raises:
         PlanError: Together they are too large.
@@ -178,11 +177,13 @@ def cells(job: Job, sources: Sequence[Source]) -> list[Size]:
     from imagerouter_mcp.images.finish.joining import cell_sizes  # noqa: PLC0415 - loads Pillow
 
     plan = job.plan
-    return cell_sizes(plan.join, [_after(source, plan.before) for source in sources]) if plan.join else []
+    return (
+        cell_sizes(plan.join, [_sizes_of(source, plan.before)[-1] for source in sources]) if plan.join else []
+    )
 
 
 def prepare_for_cell(job: Job, source: Source, cell: Size) -> "tuple[Image, list[str]]":
-    """Return a picture as it is joined, and sentences about it.
+    """Prepare a picture for joining, and return it with notes.
 
     Raises:
         InvalidSourceError: It does not decode, or takes too much time or memory.
@@ -190,7 +191,8 @@ def prepare_for_cell(job: Job, source: Source, cell: Size) -> "tuple[Image, list
     """
     from imagerouter_mcp.images.pixels.derive import derived, derived_in_child  # noqa: PLC0415 - loads Pillow
 
-    largest = max(math.prod(_size(source)), math.prod(_after(source, job.plan.before)))
+    sizes = _sizes_of(source, job.plan.before)
+    largest = max(math.prod(sizes[0]), math.prod(sizes[-1]))
     derive = derived_in_child if largest > _LIGHT_PIXELS else derived
     arguments: Fields = {"name": source.name, "steps": job.steps, "count": job.count, "cell": cell}
     with reporting(source.name):
@@ -201,7 +203,7 @@ def prepare_for_cell(job: Job, source: Source, cell: Size) -> "tuple[Image, list
 def prepared_for_cell(
     file: BinaryIO, *, name: str, steps: Sequence[str], count: int, cell: Sequence[int]
 ) -> "tuple[Image, Fields]":
-    """Carry out the steps before a picture is joined, as `derive.Derivation`."""
+    """Do the work of `prepare_for_cell`, as `derive.Derivation`."""
     from imagerouter_mcp.images.finish.changes import changed  # noqa: PLC0415 - loads Pillow
     from imagerouter_mcp.images.finish.decoded_source import decoded  # noqa: PLC0415 - loads Pillow
     from imagerouter_mcp.images.finish.joining import fit_cell  # noqa: PLC0415 - loads Pillow
@@ -218,10 +220,10 @@ def join(job: Job, prepared: "Sequence[tuple[Image, list[str]]]", cell: Size, fi
     """Join pictures, and do the steps after that.
 
     Args:
-        job: With a step that joins pictures.
-        prepared: From `prepare_for_cell`.
-        cell: The size of the first one's cell.
-        first: The source of the first one, which decides the format.
+        job: A job with a step that joins pictures.
+        prepared: The results of `prepare_for_cell`.
+        cell: Size of the first picture's cell.
+        first: Source of the first picture, which determines the format.
 
     Raises:
         PlanError: A step cannot be done.
@@ -247,29 +249,28 @@ def join(job: Job, prepared: "Sequence[tuple[Image, list[str]]]", cell: Size, fi
     return _made(*_saved(picture, kind, b"", plan, [*notes, *more]))
 
 
-def _after(source: Source, steps: Iterable[Change]) -> Size:
-    size = _size(source)
-    for step in steps:
-        size = size_after(step, size)
-    return size
+def _sizes(seen: Inspection, steps: Iterable[Change]) -> Iterator[Size]:
+    """Predict a picture's size when decoded and after each step."""
+    return accumulate(steps, lambda size, step: size_after(step, size), initial=decoded_size(seen))
 
 
-def _size(source: Source) -> Size:
+def _sizes_of(source: Source, steps: Iterable[Change]) -> list[Size]:
     with reporting(source.name):
-        return decoded_size(inspect(source.file))
+        seen = inspect(source.file)
+    return list(_sizes(seen, steps))
 
 
 def _saved(
     picture: "Image", kind: Format, profile: bytes, plan: Plan, notes: Sequence[str]
 ) -> tuple[BinaryIO, Fields]:
-    """Save a picture as the plan says, as `confined.Work`.
+    """Do a plan's last steps: save a picture, or make a set of it. Return what `confined.Work` does.
 
     Args:
-        picture: Of mode L, LA, RGB or RGBA.
-        kind: The format that its source came in.
+        picture: In mode L, LA, RGB or RGBA.
+        kind: The source's format.
         profile: Its colour profile, or nothing.
-        plan: Whose last steps are done.
-        notes: About what was done before.
+        plan: The plan.
+        notes: Notes on the steps before.
     """
     from imagerouter_mcp.images.finish import saving, sets  # noqa: PLC0415 - loads Pillow
 
@@ -283,20 +284,20 @@ def _saved(
 
 
 def _check_encodable(kind: Format, size: Size) -> None:
-    """Refuse to encode a picture whose encoder would take too much memory.
+    """Refuse a picture whose encoder would take too much memory.
 
     Raises:
-        PlanError: It is an AVIF of too many pixels.
+        PlanError: It is an AVIF with too many pixels.
     """
     if kind is formats.AVIF and math.prod(size) > _AVIF_PIXELS:
         raise PlanError(
-            f"AVIF is made of up to {_AVIF_PIXELS // 10**6} megapixels here.",
-            'Put a step before it that makes the picture smaller, such as "resize 50%", or choose webp.',
+            f"AVIF pictures can have up to {_AVIF_PIXELS // 10**6} megapixels here.",
+            'Add a step before it that makes the picture smaller, such as "resize 50%", or choose webp.',
         )
 
 
 def _joined(files: Iterable[tuple[str, BinaryIO]], notes: Sequence[str]) -> tuple[BinaryIO, Fields]:
-    """Write files into one, as `confined.Work`."""
+    """Join files into one. Return what `confined.Work` does."""
     whole = scratch_file()
     parts: list[tuple[str, int]] = []
     for name, file in files:

@@ -1,4 +1,4 @@
-"""Save a finished picture in a format, with a quality or in so many bytes at most."""
+"""Save a finished picture in a format, with a quality or a limit in bytes."""
 
 import math
 from collections.abc import Sequence
@@ -7,14 +7,15 @@ from typing import BinaryIO
 from PIL import Image
 
 from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.images.confined import file_size
 from imagerouter_mcp.images.finish.changes import flattened, on_ground, transparent_mode
 from imagerouter_mcp.images.finish.shape import shaped
 from imagerouter_mcp.images.finish.steps import MOST_PIXELS, Convert, FormatName
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.formats import Format
 from imagerouter_mcp.images.pixels.decode import has_transparency
-from imagerouter_mcp.images.pixels.encode import colours_for, file_size, saved
-from imagerouter_mcp.images.pixels.scale import in_bands
+from imagerouter_mcp.images.pixels.encode import colours_for, saved
+from imagerouter_mcp.images.pixels.scale import scaled
 
 _BY_NAME: dict[FormatName, Format] = {
     "png": formats.PNG,
@@ -25,26 +26,26 @@ _BY_NAME: dict[FormatName, Format] = {
     "ico": formats.ICO,
 }
 _BECOMES = {formats.HEIC: formats.JPEG, formats.HEIF: formats.JPEG}
-"""What to save formats as that are not written here; all others become PNG."""
+"""Replacements for formats that cannot be written here; all others become PNG."""
 _ICON_SIDES = (16, 32, 48, 256)
 
 _QUALITY = {"jpeg": 90, "webp": 85, "avif": 75}
 _LOWEST_QUALITY, _HIGHEST_QUALITY = 40, 95
-"""The qualities that are tried for a target in bytes, before the picture is made smaller."""
+"""Range of qualities to try for a limit in bytes, before the picture is made smaller."""
 _TRIES = 4
-"""Further encodings, once one fits, to come nearer to the target."""
+"""Further encodings, once one fits, to get closer to the limit."""
 _SAFE_SHARE = 0.95
-"""Share of the sides that would just fit: smaller pictures take more bytes a pixel."""
+"""Share of the side lengths that would just fit; smaller pictures take more bytes per pixel."""
 _COLOURS = 256
 _SAMPLED = 128
-"""Pixels a side of the copy that a palette is chosen from."""
+"""Side in pixels of the copy that a palette is chosen from."""
 _THOROUGH, _QUICK, _THOROUGH_PIXELS = 4, 2, 4_500_000
 _SMALLEST = 16
-"""Pixels of the longer side; a picture is not made smaller than this to reach a target."""
+"""Pixels of the longer side; a picture is never shrunk below this to meet a limit."""
 
 
 def kind_for(convert: Convert, source: Format) -> Format:
-    """Return the format to save in: the asked one, else the source's, as far as it is written here."""
+    """Return the format to save in: the requested one, else the source's or the closest writable one."""
     if convert.format:
         return _BY_NAME[convert.format]
     return source if source in _BY_NAME.values() else _BECOMES.get(source, formats.PNG)
@@ -55,15 +56,15 @@ def save(picture: Image.Image, kind: Format, convert: Convert, profile: bytes) -
 
     Args:
         picture: What to save.
-        kind: The wanted format; a picture with transparency becomes PNG where JPEG was not asked for.
-        convert: The quality or the target.
+        kind: The format; a picture with transparency becomes PNG unless JPEG was requested.
+        convert: The quality or the limit in bytes.
         profile: Its colour profile, or nothing.
 
     Returns:
-        The file, at its beginning, and what a caller may not expect.
+        The file, at its beginning, and notes on anything a caller may not expect.
 
     Raises:
-        PlanError: The target cannot be met.
+        PlanError: The limit cannot be met.
     """
     notes: list[str] = []
     if transparent_mode(picture) and not has_transparency(picture):
@@ -71,7 +72,7 @@ def save(picture: Image.Image, kind: Format, convert: Convert, profile: bytes) -
     if kind is formats.JPEG and transparent_mode(picture):
         if convert.format == "jpeg":
             picture = flattened(picture)
-            notes.append("JPEG has no transparency: it was put on white.")
+            notes.append("JPEG has no transparency, so the background was made white.")
         else:
             kind = formats.PNG
             notes.append("It was saved as PNG, because JPEG has no transparency.")
@@ -89,7 +90,7 @@ def encoded(picture: Image.Image, kind: Format, profile: bytes = b"", quality: i
         picture: What to encode.
         kind: The format.
         profile: Its colour profile, or nothing.
-        quality: 1 to 100, or 0 for the usual one; a PNG with a quality has few colours.
+        quality: 1 to 100, or 0 for the default; a PNG with a quality gets few colours.
     """
     quality = quality or _QUALITY.get(kind.name, 0)
     named = {"icc_profile": profile or None}
@@ -98,7 +99,9 @@ def encoded(picture: Image.Image, kind: Format, profile: bytes = b"", quality: i
             picture = _in_few_colours(picture) if quality else picture
             return saved(picture, "PNG", **named)
         case "jpeg":
-            small = picture.width * picture.height <= MOST_PIXELS  # both keep all coefficients in memory
+            small = (
+                picture.width * picture.height <= MOST_PIXELS
+            )  # both options keep all coefficients in memory
             return saved(picture, "JPEG", quality=quality, optimize=small, progressive=small, **named)
         case "webp":
             return saved(_coloured(picture), "WEBP", quality=quality, method=_method(picture), **named)
@@ -111,9 +114,9 @@ def encoded(picture: Image.Image, kind: Format, profile: bytes = b"", quality: i
 
 
 def icon(picture: Image.Image, sides: Sequence[int]) -> BinaryIO:
-    """Encode a picture as ICO with several square sizes, in transparent space where it is no square."""
+    """Encode a picture as ICO in several square sizes, with transparent margins if it is not square."""
     square = on_ground(picture, (max(picture.size), max(picture.size)), "transparent").convert("RGBA")
-    entries = [in_bands(square, (side, side), lambda band: band) for side in sorted(sides)]
+    entries = [scaled(square, (side, side)) for side in sorted(sides)]
     return saved(entries[-1], "ICO", append_images=entries[:-1], sizes=[entry.size for entry in entries])
 
 
@@ -122,12 +125,12 @@ def _coloured(picture: Image.Image) -> Image.Image:
 
 
 def _method(picture: Image.Image) -> int:
-    """Return how hard WebP's encoder tries, from 0 to 6."""
+    """Return how hard the WebP encoder tries, from 0 to 6."""
     return _THOROUGH if picture.width * picture.height <= _THOROUGH_PIXELS else _QUICK
 
 
 def _for_gif(pictures: Sequence[Image.Image]) -> list[Image.Image]:
-    """Return pictures dithered with one palette, or as they are where any is transparent."""
+    """Dither pictures with one palette; if any has transparency, return them all as RGBA."""
     if any(map(transparent_mode, pictures)):
         return [picture.convert("RGBA") for picture in pictures]
     coloured = [picture.convert("RGB") for picture in pictures]
@@ -145,7 +148,7 @@ def _in_few_colours(picture: Image.Image) -> Image.Image:
 
 
 def _within(picture: Image.Image, kind: Format, profile: bytes, most: int) -> tuple[BinaryIO, list[str]]:
-    """Encode in at most so many bytes: with the best quality that fits, else with fewer pixels."""
+    """Encode within a limit in bytes, with the best quality that fits, else with fewer pixels."""
     whole = picture.size
     lossy = kind.name in _QUALITY
     file = encoded(picture, kind, profile, _HIGHEST_QUALITY if lossy else 0)
@@ -163,9 +166,9 @@ def _within(picture: Image.Image, kind: Format, profile: bytes, most: int) -> tu
         if max(smaller) < _SMALLEST:
             raise PlanError(
                 f"The picture does not fit into {most / 1000:g} kB as {kind.name.upper()}.",
-                "Give a larger target or another format.",
+                "Give a larger limit or another format.",
             )
-        picture = in_bands(picture, smaller, lambda band: band)
+        picture = scaled(picture, smaller)
     notes = ["It was reduced to 256 colours to fit."] if kind is formats.PNG else []
     if picture.size != whole:
         notes.append(
@@ -176,7 +179,7 @@ def _within(picture: Image.Image, kind: Format, profile: bytes, most: int) -> tu
 
 
 def _better(picture: Image.Image, kind: Format, profile: bytes, most: int, file: BinaryIO) -> BinaryIO:
-    """Return the file with the best quality that fits, by halving; `file` has the lowest."""
+    """Find the best quality that fits by bisection; `file` has the lowest."""
     low, high = _LOWEST_QUALITY, _HIGHEST_QUALITY
     for _ in range(_TRIES):
         quality = (low + high) // 2
@@ -191,7 +194,7 @@ def _better(picture: Image.Image, kind: Format, profile: bytes, most: int, file:
 
 
 def animated(frames: Sequence[Image.Image], name: FormatName, milliseconds: int) -> BinaryIO:
-    """Encode pictures of one size as an animation that repeats for ever."""
+    """Encode pictures of the same size as an endless animation."""
     first, *others = _for_gif(frames) if name == "gif" else map(_coloured, frames)
     options: dict[str, object] = {"append_images": others, "duration": milliseconds, "loop": 0}
     if name == "gif":

@@ -1,4 +1,4 @@
-"""Make the sets of files that a website, an app store or a post needs of one picture."""
+"""Make sets of files from one picture, for a website, an app store or a post."""
 
 import io
 import json
@@ -24,7 +24,7 @@ from imagerouter_mcp.images.finish.steps import Cutout, SetName, Size
 from imagerouter_mcp.images.inspect import formats
 
 File = tuple[str, BinaryIO]
-"""A path within a set, and the file's content."""
+"""A path in a set, and the file's content."""
 
 _FAVICON_SIDES = (16, 32, 48)
 _TOUCH_SIDE = 180
@@ -42,27 +42,27 @@ NOTES: dict[SetName, str] = {
 }
 """What to do with each set."""
 _DENSITIES = {"mdpi": 1.0, "hdpi": 1.5, "xhdpi": 2.0, "xxhdpi": 3.0, "xxxhdpi": 4.0}
-"""Android's pixels per dp (developer.android.com, "Support different pixel densities")."""
+"""Android pixels per dp (developer.android.com, "Support different pixel densities")."""
 _LAYER, _SEEN, _SAFE, _LEGACY = 108, 72, 66, 48
-"""In dp: a layer of an adaptive icon, the part that a mask may show, the circle that each mask shows
+"""In dp: a layer of an adaptive icon, the part that masks can show, the circle that every mask shows
 (developer.android.com, "Adaptive icons"), and an icon before Android 8."""
 _MEASURED = 96
-"""Pixels of the longer side of the copy in which `_reach` measures."""
+"""Longer side in pixels of the copy that `_reach` measures."""
 _SEEN_ALPHA = 16
 _SOCIAL: dict[str, Size] = {
     "open-graph": (1200, 630),
     "x-card": (1200, 600),
     "story": (1080, 1920),
 }
-"""The sizes that ogp.me's users, X's card with a large image and Instagram's stories ask for."""
+"""Sizes for Open Graph (ogp.me), X's large-image card and Instagram stories."""
 
 
 def make_set(picture: Image.Image, name: SetName) -> Iterator[File]:
     """Make a set.
 
     Args:
-        picture: Of mode L, LA, RGB or RGBA, in sRGB.
-        name: Which one.
+        picture: In mode L, LA, RGB or RGBA, in sRGB.
+        name: Name of the set.
     """
     picture = picture.convert("RGBA" if transparent_mode(picture) else "RGB")
     match name:
@@ -107,13 +107,13 @@ def _social(picture: Image.Image) -> Iterator[File]:
     plain = has_plain_border(picture)
     picture = flattened(picture)
     for name, size in _SOCIAL.items():
-        # A logo on a plain ground is shown whole; of a photo, the most detailed part.
+        # A logo on a plain background is shown whole, a photo cropped to its most detailed part.
         made = on_ground(shaped(picture, inscribed(picture.size, size), "stretch"), size) if plain else None
         yield f"{name}.jpg", encoded(made or covering(picture, size), formats.JPEG)
 
 
 def _squared(picture: Image.Image) -> Image.Image:
-    """Return a picture as a square: padded where its border is plain, else cropped towards its detail."""
+    """Make a picture square: pad it if its border is plain, else crop it towards its detail."""
     side = max(picture.size)
     if has_plain_border(picture):
         return on_ground(picture, (side, side))
@@ -126,10 +126,10 @@ def _scaled(square: Image.Image, side: int) -> Image.Image:
 
 
 def _foreground(picture: Image.Image, side: int) -> Image.Image:
-    """Return the foreground layer of an adaptive icon, on a transparent ground.
+    """Return the foreground layer of an adaptive icon, with a transparent background.
 
-    A logo with a plain ground lies whole in the circle that every mask shows. Any other picture fills what a
-    mask can show, on its own blur.
+    A logo on a plain background fits into the circle that every mask shows. Any other picture fills the part
+    that masks can show, on a blurred copy of itself.
     """
     picture = _without_ground(picture)
     if not transparent_mode(picture):
@@ -144,17 +144,17 @@ def _foreground(picture: Image.Image, side: int) -> Image.Image:
 
 
 def _without_ground(picture: Image.Image) -> Image.Image:
-    """Return a picture without its plain ground, or as it is if it has none."""
+    """Remove a picture's plain background, if it has one."""
     if transparent_mode(picture) or not has_plain_border(picture):
         return picture
     try:
         return cut_out(picture, Cutout().tolerance)
-    except PlanError:  # it is all of one colour
+    except PlanError:  # it has only one colour
         return picture
 
 
 def _reach(picture: Image.Image) -> float:
-    """Return how far visible pixels are from the middle at most, as a share of the longer side."""
+    """Return the distance of the farthest visible pixel from the centre, as a share of the longer side."""
     width, height = inscribed(picture.size, (_MEASURED, _MEASURED))
     alpha = shaped(picture.getchannel("A"), (width, height), "stretch").tobytes()
     squares = [
@@ -167,7 +167,7 @@ def _reach(picture: Image.Image) -> float:
 
 
 def _background(picture: Image.Image) -> str:
-    """Return the colour behind a picture: its border's, or white where that is transparent."""
+    """Return a picture's background colour: its border's, or white if it has transparency."""
     if transparent_mode(picture):
         return "#ffffff"
     return "#{:02x}{:02x}{:02x}".format(*(round(level) for level in border_colour(picture)))

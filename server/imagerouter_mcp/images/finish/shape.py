@@ -1,45 +1,47 @@
-"""Give a picture an exact size: cropped towards its detail, padded, or stretched."""
+"""Give a picture an exact size by cropping towards its detail, padding or stretching."""
 
+from statistics import median_high
 from typing import Literal, cast
 
 from PIL import Image, ImageChops
 
-from imagerouter_mcp.images.composite.arithmetic import most_apart, opaque
-from imagerouter_mcp.images.pixels.decode import fitted, has_transparency
-from imagerouter_mcp.images.pixels.scale import in_bands
+from imagerouter_mcp.images.pixels.arithmetic import fitted, most_apart, opaque
+from imagerouter_mcp.images.pixels.decode import has_transparency
+from imagerouter_mcp.images.pixels.scale import in_bands, scaled
 
 Fit = Literal["cover", "contain", "stretch"]
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
 
 _LOOKED_AT = 256
-"""Pixels of the longer side at which detail is measured."""
+"""Longer side in pixels of the copy in which detail is measured."""
 _CENTRED = 0.15
-"""Share of its detail that a window at the picture's very edge loses: of two equal places the middle wins."""
+"""Share of its detail that a window at the very edge is docked, so that of two equal places the middle
+wins."""
 
 
 def shaped(picture: Image.Image, size: Size, fit: Fit) -> Image.Image:
     """Return a picture in an exact size.
 
     Args:
-        picture: Of mode L, LA, RGB or RGBA.
+        picture: In mode L, LA, RGB or RGBA.
         size: Width and height of the result.
-        fit: "cover" crops what does not fit, "contain" pads what is missing, "stretch" does neither.
+        fit: "cover" crops the surplus, "contain" pads the gaps, "stretch" does neither.
     """
     match fit:
         case "cover":
-            return _scaled(picture.crop(towards_detail(picture, size[0] / size[1])), size)
+            return scaled(picture.crop(towards_detail(picture, size[0] / size[1])), size)
         case "contain":
-            return _padded(_scaled(picture, inscribed(picture.size, size)), size)
+            return _padded(scaled(picture, inscribed(picture.size, size)), size)
         case "stretch":
-            return _scaled(picture, size)
+            return scaled(picture, size)
 
 
 def towards_detail(picture: Image.Image, ratio: float) -> Box:
     """Return the largest box of an aspect ratio, placed where the picture has most detail.
 
     Args:
-        picture: Decoded.
+        picture: A decoded picture.
         ratio: Width divided by height.
     """
     width, height = picture.size
@@ -58,25 +60,25 @@ def inscribed(size: Size, frame: Size) -> Size:
 
 
 def border_colour(picture: Image.Image) -> tuple[float, ...]:
-    """Return the colour that most of a picture's outermost pixels have, as one value for each band."""
+    """Return the median colour of a picture's outermost pixels, one value for each band."""
+    bands = zip(*(strip.split() for strip in border_strips(picture)), strict=True)
+    return tuple(median_high([value for side in band for value in _values(side)]) for band in bands)
+
+
+def border_strips(picture: Image.Image) -> list[Image.Image]:
+    """Return a picture's outermost pixels: top, bottom, left and right."""
     width, height = picture.size
     top, bottom = (0, 0, width, 1), (0, height - 1, width, height)
     left, right = (0, 0, 1, height), (width - 1, 0, width, height)
-    sides = [picture.crop(side).split() for side in (top, bottom, left, right)]
-    bands = zip(*sides, strict=True)
-    return tuple(_median([value for side in band for value in _values(side)]) for band in bands)
+    return [picture.crop(side) for side in (top, bottom, left, right)]
 
 
 def _values(band: Image.Image) -> tuple[float, ...]:
     return cast("tuple[float, ...]", band.get_flattened_data())
 
 
-def _median(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
-
-
 def _most_detailed(picture: Image.Image, share: float, *, horizontal: bool) -> float:
-    """Return where a window lies that covers a share of one side, from 0 at the beginning to 1 at the end."""
+    """Return the best position of a window that covers a share of one side, from 0 (start) to 1 (end)."""
     detail = _detail(picture)
     line = detail.resize((detail.width, 1) if horizontal else (1, detail.height), Image.Resampling.BOX)  # pyright: ignore[reportUnknownMemberType] - Pillow's annotation names NumPy
     sums = [0.0]
@@ -95,24 +97,20 @@ def _most_detailed(picture: Image.Image, share: float, *, horizontal: bool) -> f
 
 
 def _detail(picture: Image.Image) -> Image.Image:
-    """Return how much each place differs from its neighbours, in floating point.
+    """Return how much each pixel of a small copy differs from its neighbours, as floats.
 
-    What is transparent counts as grey, so that an outline counts.
+    Transparent parts count as grey, so that outlines count as detail.
     """
     small = in_bands(picture, fitted(picture.size, _LOOKED_AT), opaque)
     beside, below = ImageChops.offset(small, 1, 0), ImageChops.offset(small, 0, 1)
     steps = ImageChops.lighter(most_apart(small, beside), most_apart(small, below))
-    steps.paste(0, (0, 0, 1, small.height))  # the first column and row were compared with the last ones
+    steps.paste(0, (0, 0, 1, small.height))  # they were compared with the last column and row
     steps.paste(0, (0, 0, small.width, 1))
     return steps.convert("F")
 
 
-def _scaled(picture: Image.Image, size: Size) -> Image.Image:
-    return picture if picture.size == size else in_bands(picture, size, lambda band: band)
-
-
 def _padded(picture: Image.Image, size: Size) -> Image.Image:
-    """Put a picture into the middle of its border's colour, or of nothing if it has transparency."""
+    """Centre a picture on its border's colour, or on nothing if it has transparency."""
     result = Image.new(picture.mode, size, 0 if has_transparency(picture) else border_colour(picture))
     result.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
     return result

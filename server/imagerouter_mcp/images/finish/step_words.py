@@ -1,4 +1,4 @@
-"""Read the steps of `finish_image` in words, such as `crop 16:9`."""
+"""Parse the steps of `finish_image` from words, such as `crop 16:9`."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ _MOST_COLUMNS = 16
 
 
 class _WrongStepError(Exception):
-    """A step cannot be read. `str()` is a reason, or empty where the right form says all."""
+    """A step cannot be parsed. `str()` is the reason, or empty where the correct form says enough."""
 
 
 _NUMBER = r"\d{1,9}(?:\.\d{1,6})?"
@@ -75,18 +75,13 @@ def _two(words: Sequence[str]) -> tuple[str, str]:
     return words[0], words[1] if len(words) > 1 else ""
 
 
-def _none(words: Sequence[str]) -> None:
-    if words:
-        raise _WrongStepError
-
-
 def _crop(words: Sequence[str]) -> Crop:
     text = " ".join(words).replace(", ", ",").replace(" ,", ",")
     parts = (text if "," in text else text.replace(" ", ",")).split(",")
     if len(parts) == 4:  # noqa: PLR2004 - left, top, width, height
         left, top, width, height = map(_length, parts)
         if min(each.value for each in (left, top)) < 0 or min(width.value, height.value) <= 0:
-            raise _WrongStepError("a box begins inside the picture and has a width and a height")
+            raise _WrongStepError("a box starts inside the picture and has a width and a height")
         return Crop(box=(left, top, width, height))
     shape, where = _two(words)
     towards = _TOWARDS.get(where or "detail")
@@ -127,7 +122,7 @@ def _pad(words: Sequence[str]) -> Pad:
         return Pad(ratio=_ratio(to), fill=fill)
     margin = _length(to)
     if not 0 < margin.value <= (_LONGEST_MARGIN_PERCENT if margin.percent else MOST_SIDE):
-        raise _WrongStepError("the margin is too large, or none")
+        raise _WrongStepError("the margin is zero or too large")
     return Pad(margin=margin, fill=fill)
 
 
@@ -212,14 +207,15 @@ def _animate(words: Sequence[str]) -> Animate:
         raise _WrongStepError
     value = float(found[1])
     milliseconds = {"s": 1000 * value, "fps": 1000 / value}.get(found[2] or "", value)
-    if not 10 <= milliseconds <= _LONGEST_FRAME_MS:  # noqa: PLR2004 - browsers show no shorter frame
+    if not 10 <= milliseconds <= _LONGEST_FRAME_MS:  # noqa: PLR2004 - browsers do not show shorter frames
         raise _WrongStepError("a frame lasts 10ms to 60s")
     return Animate(kind, round(milliseconds))
 
 
 def _plain(step: Step) -> Callable[[Sequence[str]], Step]:
     def read(words: Sequence[str]) -> Step:
-        _none(words)
+        if words:
+            raise _WrongStepError
         return step
 
     return read
@@ -249,7 +245,7 @@ _VERBS: dict[str, tuple[str, Callable[[Sequence[str]], Step]]] = {
     "before-after": ('"before-after"', _plain(BeforeAfter())),
     "animate": ('"animate gif 500ms" or "animate webp 12fps"', _animate),
 }
-"""Each step's forms, and what reads the words after its name."""
+"""Each step's forms, and the parser for the words after its name."""
 _MEANT = {
     "scale": "resize",
     "shrink": "resize",
@@ -278,24 +274,24 @@ _MEANT = {
     "animation": "animate",
     "gif": "animate gif",
 }
-"""Other names that callers give to a step."""
+"""Other names that callers use for steps."""
 _NAMES = ", ".join(_VERBS)
 
 
 def is_step(text: str) -> bool:
-    """Tell whether a text begins with the name of a step."""
+    """Return whether a text starts with the name of a step."""
     return _verb(text)[0] in _VERBS
 
 
 def read_steps(texts: Sequence[str], pictures: int) -> Plan:
-    """Read steps, and check that they can follow each other.
+    """Parse steps, and check that they can follow each other.
 
     Args:
-        texts: As the caller wrote them.
-        pictures: How many pictures they are for.
+        texts: The steps as the caller wrote them.
+        pictures: Number of pictures they are for.
 
     Raises:
-        PlanError: Some are wrong; the message names all of them with their right form.
+        PlanError: Some are wrong; the message names all of them with their correct form.
     """
     if not 1 <= len(texts) <= MOST_STEPS:
         raise PlanError(
@@ -317,7 +313,7 @@ def read_steps(texts: Sequence[str], pictures: int) -> Plan:
 
 
 def _verb(text: str) -> tuple[str, list[str]]:
-    """Return the name that a step begins with, and its other words."""
+    """Return a step's name and its other words."""
     plain = text[:_LONGEST_STEP].strip().lower().replace("×", "x").replace("_", "-")
     plain = re.sub(r"\b(app|before|open|remove|cut)[ /]+(?=icon|after|graph|background|out)", r"\1-", plain)
     plain = re.sub(r"(?<=\d) ?x ?(?=\d)", "x", plain)
@@ -411,7 +407,7 @@ def _ratio(text: str) -> float:
 
 
 def _fill(text: str) -> str:
-    """Return a colour as Pillow knows it, "blur", "transparent", or "" for none."""
+    """Return a colour in Pillow's syntax, "blur", "transparent", or "" for none."""
     from PIL import ImageColor  # noqa: PLC0415 - start-up does not need it
 
     if text in ("", "blur", "transparent"):

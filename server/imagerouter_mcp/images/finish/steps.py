@@ -1,4 +1,4 @@
-"""The steps of `finish_image`, and the sizes that they make of a picture. Opens nothing."""
+"""Define the steps of `finish_image`, and predict the sizes they lead to. Opens no files."""
 
 import math
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Literal
 from imagerouter_mcp.errors import PlanError
 
 MOST_SIDE = 8192
-"""Pixels of a picture that a step makes."""
+"""Longest side in pixels of a picture that a step makes."""
 MOST_PIXELS = 24_000_000
-"""Of a picture that a step makes; what only becomes smaller may have more."""
+"""Most pixels of a picture that a step makes; pictures that only shrink may have more."""
 MOST_FRAMES_PIXELS = 16_000_000
-"""Of a grid, and of all frames of an animation together."""
+"""Most pixels of a grid, or of all frames of an animation together."""
 _ROUNDING = 1e-6
-"""Pixels by which floating point may miss a right angle."""
+"""Rounding error of a right angle, in pixels."""
 
 Size = tuple[int, int]
 Towards = Literal["detail", "centre", "top", "bottom", "left", "right"]
@@ -29,13 +29,13 @@ class Length:
     percent: bool
 
     def of(self, side: int) -> int:
-        """Return it in pixels."""
+        """Return the length in pixels, for a side of `side` pixels."""
         return round(self.value * side / 100) if self.percent else round(self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """Cut out a box (left, top, width, height), or the largest part with a shape; then in its size."""
+    """Crop to a box (left, top, width, height), or to the largest part with a ratio, then to a size."""
 
     box: tuple[Length, Length, Length, Length] | None = None
     ratio: float = 1
@@ -50,7 +50,7 @@ class Trim:
 
 @dataclass(frozen=True, slots=True)
 class Resize:
-    """Scale to a size; one side of 0 follows from the other, `percent` replaces both."""
+    """Scale to a size; a side of 0 follows from the other one, `percent` replaces both."""
 
     size: Size = (0, 0)
     percent: float = 0
@@ -59,7 +59,7 @@ class Resize:
 
 @dataclass(frozen=True, slots=True)
 class Pad:
-    """Add space around: up to a shape or a size, or a margin. "" fills with the border's own colour."""
+    """Add space around, up to an aspect ratio, a size or a margin; an empty `fill` continues the border."""
 
     ratio: float = 0
     size: Size | None = None
@@ -95,14 +95,14 @@ class Grey:
 
 @dataclass(frozen=True, slots=True)
 class Cutout:
-    """Make a plain background transparent; `tolerance` in per cent."""
+    """Make a plain background transparent; `tolerance` is in per cent."""
 
     tolerance: float = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Convert:
-    """Save in a format ("" for the present one), with a quality of 1 to 100 or in so many bytes at most."""
+    """Save in a format ("" for the current one), with a quality of 1 to 100 or within a limit in bytes."""
 
     format: FormatName = ""
     quality: int = 0
@@ -118,7 +118,7 @@ class MakeSet:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Join pictures in rows; 0 columns make it as square as it gets."""
+    """Join pictures in rows; 0 columns means as square as possible."""
 
     columns: int = 0
 
@@ -143,14 +143,14 @@ Step = Change | Convert | MakeSet | Join
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Steps in the order in which they are done.
+    """Steps in the order in which they are carried out.
 
     Attributes:
-        before: What is done to each picture.
-        join: What makes one of several.
-        after: What is done to that one.
+        before: Changes to each picture.
+        join: How several pictures become one.
+        after: Changes to the joined picture.
         convert: How each result is saved.
-        made_set: What set is made of each result.
+        made_set: The set to make from each result.
     """
 
     before: tuple[Change, ...]
@@ -161,10 +161,10 @@ class Plan:
 
 
 def size_after(step: Change, size: Size) -> Size:
-    """Foresee the size that a step makes of a picture; the largest that it can be.
+    """Predict the size of a picture after a step, or the largest possible size.
 
     Raises:
-        PlanError: That is too large.
+        PlanError: It is too large.
     """
     width, height = _made(step, size)
     made = max(1, width), max(1, height)
@@ -207,7 +207,7 @@ def _turned(degrees: float, size: Size) -> Size:
 
 
 def scaled(step: Resize, size: Size) -> Size:
-    """Return the size that a picture is scaled to."""
+    """Return a picture's size after scaling."""
     width, height = size
     if all(step.size) and step.fit != "within":
         return step.size
@@ -220,7 +220,7 @@ def scaled(step: Resize, size: Size) -> Size:
 
 
 def padded(step: Pad, size: Size) -> Size:
-    """Return the size of a picture with space around."""
+    """Return a picture's size after padding."""
     width, height = size
     if step.size:
         return step.size

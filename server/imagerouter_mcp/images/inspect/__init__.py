@@ -1,1 +1,1 @@
-"""Recognise a file from its bytes, check that it is whole, and measure it, without decoding a pixel."""
+"""Recognise a file from its bytes, check that it is complete, and measure it, without decoding pixels."""

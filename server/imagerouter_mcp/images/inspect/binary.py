@@ -1,4 +1,4 @@
-"""Exact reads, the refusal and the result that the measuring functions of all formats share."""
+"""What the measuring functions of all formats share: exact reads, the error and the result."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -8,45 +8,45 @@ from typing import BinaryIO, TypeVar
 MAX_PIXELS = 200_000_000
 """A picture that claims more counts as a decompression bomb; 14,000 × 14,000 passes.
 
-Today's models make up to 67 million (8192 × 8192). The limit protects whoever decodes the picture later.
+Today's models make up to 67 million (8192 × 8192). The limit protects programs that decode the picture later.
 """
 
 MAX_PARTS = 100_000
-"""Chunks, blocks or boxes that a file may consist of; 200 MiB of PNG have 25,600 of the usual 8 KiB."""
+"""Most chunks, blocks or boxes in a file; a 200 MiB PNG has 25,600 chunks of the usual 8 KiB."""
 
 CUT_SHORT = "it is cut short"
 DAMAGED = "its data is damaged"
 
 _PIECE = 1 << 20
-"""Bytes read at once when a file is streamed."""
+"""Bytes to read at a time when streaming a file."""
 
 _TEXT = re.compile(rb"[\t\n\r -~]{32,}")
-"""Longer than chance makes it: of random bytes, one place in some 10^13 begins such a run."""
+"""Too long to occur by chance: in random bytes, such a run begins about once in 10^13 places."""
 
 SIDEWAYS = range(5, 9)
-"""The EXIF orientations (tag 0x0112) that exchange width and height."""
+"""EXIF orientations (tag 0x0112) that swap width and height."""
 
 
 T = TypeVar("T")
 
 
 class NotAPictureError(ValueError):
-    """The bytes are not one whole picture.
+    """The bytes are not one complete picture.
 
-    `str()` is only the reason, such as "it is cut short", for the caller's own sentence.
+    `str()` is only the reason, such as "it is cut short", to end the caller's own sentence.
     """
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a file's structure says about the picture or video in it.
+    """What a file's structure says about its picture or video.
 
     Attributes:
         width: In pixels as displayed, or None if the format does not say.
-        height: As `width`.
-        animated: Whether there is more than one frame. Videos do not count as animated.
-        seconds: The length of a video, or None.
-        passes: How often a decoder goes over the pixels: the scans of a progressive JPEG.
+        height: Like `width`.
+        animated: Whether there are several frames. Videos do not count as animated.
+        seconds: Length of a video, or None.
+        passes: How often a decoder goes over the pixels: the number of scans of a progressive JPEG.
     """
 
     width: int | None = None
@@ -59,7 +59,7 @@ class Measured:
 def as_displayed(
     width: int, height: int, *, orientation: int = 1, animated: bool = False, passes: int = 1
 ) -> Measured:
-    """Turn stored dimensions into displayed ones; refuse a picture of no pixels or more than `MAX_PIXELS`."""
+    """Convert stored to displayed dimensions; refuse a picture with no pixels or more than `MAX_PIXELS`."""
     if not 0 < width * height <= MAX_PIXELS:
         raise NotAPictureError(f"it claims {width}×{height} pixels")
     if orientation in SIDEWAYS:
@@ -68,7 +68,7 @@ def as_displayed(
 
 
 def counted(parts: Iterable[T], most: int = MAX_PARTS) -> Iterator[T]:
-    """Yield the parts of a file; refuse a file that has more of them than any honest one."""
+    """Yield a file's parts; refuse a file with more of them than any honest one."""
     for count, part in enumerate(parts):
         if count == most:
             raise NotAPictureError(f"it has more than {most:,} parts")
@@ -92,7 +92,7 @@ def stream(file: BinaryIO, count: int) -> Iterator[bytes]:
 
 
 def holds_text(data: bytes) -> bool:
-    """Whether text stands among compressed pixels, where chance makes none of that length."""
+    """Return whether there is text among compressed pixels, too long to be there by chance."""
     return _TEXT.search(data) is not None
 
 

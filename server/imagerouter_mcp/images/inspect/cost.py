@@ -1,24 +1,26 @@
-"""Estimate what decoding a picture takes, before it starts."""
+"""Estimate what decoding a picture will cost."""
+
+import math
 
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.inspection import Inspection
 
 MOST_BYTES = 320 << 20
-"""Memory that decoding may take; 8192×8192 fits as PNG, 4096×4096 in each format, a grey page at
-1200 dpi as TIFF."""
+"""Memory that decoding may take: enough for an 8192×8192 PNG, 4096×4096 in any format, or a grey TIFF page at
+1200 dpi."""
 
 _LIGHT_BYTES = 64 << 20
-"""Memory of a picture that a thread decodes: 4096×4096 as PNG, 2048×2048 as WebP."""
+"""Memory up to which a thread decodes: 4096×4096 as PNG, 2048×2048 as WebP."""
 _LIGHT_PASSES = 16
-"""Encoders of progressive JPEG make about ten."""
+"""Progressive JPEG encoders use about ten."""
 _LIGHT_FORMATS = frozenset({formats.PNG, formats.JPEG, formats.WEBP, formats.GIF, formats.BMP})
-"""Those whose decoders take what the file's header says and no more."""
+"""Formats whose decoders need no more than the file's header says."""
 _BYTES_PER_PIXEL = {"webp": 16, "avif": 12, "heic": 12, "heif": 12}
-"""Of decoders that fill buffers of their own first."""
+"""For decoders that first fill their own buffers."""
 _BYTES_OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 3, "I;16B": 3, "I;16L": 3, "CMYK": 8, "F": 12}
-"""Of Pillow's modes, and of what they are converted to; the others take the four of its RGB."""
+"""For Pillow modes including their conversion; the others take four, as RGB does."""
 _COEFFICIENTS = 6
-"""Bytes a pixel that libjpeg holds of a progressive JPEG, two for each channel, unless it is subsampled."""
+"""Bytes per pixel that libjpeg holds for a progressive JPEG without subsampling: two per channel."""
 
 
 def decoding_bytes(format_name: str, pixels: int, *, held: int = 0, mode: str = "RGB") -> int:
@@ -26,17 +28,17 @@ def decoding_bytes(format_name: str, pixels: int, *, held: int = 0, mode: str = 
 
     Args:
         format_name: As in `formats.Format.name`.
-        pixels: How many are decoded.
-        held: Bytes that the decoder holds beside the pixels.
-        mode: As Pillow calls it.
+        pixels: Number of decoded pixels.
+        held: Bytes that the decoder holds besides the pixels.
+        mode: Pillow mode.
     """
     per_pixel = _BYTES_PER_PIXEL.get(format_name) or _BYTES_OF_MODE.get(mode, 4)
     return pixels * per_pixel + held
 
 
 def is_heavy(seen: Inspection) -> bool:
-    """Whether decoding takes so much, or is so hard to foresee, that a child process does it."""
-    pixels = (seen.width or 1) * (seen.height or 1)
+    """Return whether decoding is so costly or unpredictable that a child process must do it."""
+    pixels = math.prod(seen.size)
     held = pixels * _COEFFICIENTS if seen.passes > 1 else 0
     if seen.format.kind == "video":
         return False

@@ -1,4 +1,4 @@
-"""Read orientation and location from EXIF blocks and TIFF files, never the values of other fields."""
+"""Read orientation and location from EXIF blocks and TIFF files, and nothing else."""
 
 import io
 import re
@@ -10,8 +10,8 @@ from imagerouter_mcp.images.inspect.tiff import ORIENTATION, read_directory, rea
 
 _EXIF, _GPS, _INTEROPERABILITY = 0x8769, 0x8825, 0xA005
 _COORDINATES = frozenset({0x0002, 0x0004})
-"""Latitude and longitude in the GPS directory (CIPA DC-008, section 4.6.6). Phones that were told not to
-store the place still write that directory, with a version and a time."""
+"""Latitude and longitude in the GPS directory (CIPA DC-008, section 4.6.6). Phones with location turned off
+still write that directory, with a version and a time."""
 _XMP = re.compile(rb"GPS(?:Latitude|Longitude)")
 
 
@@ -21,7 +21,7 @@ class Exif:
 
     Attributes:
         orientation: 1 (upright) to 8.
-        location: Whether it holds a latitude or a longitude.
+        location: Whether it contains a latitude or a longitude.
     """
 
     orientation: int = 1
@@ -29,9 +29,7 @@ class Exif:
 
 
 def read_exif(source: bytes | BinaryIO) -> Exif:
-    """Read the first directory and the GPS directory.
-
-    A broken block does not break a picture: it counts as empty.
+    """Read the first directory and the GPS directory; a broken block counts as empty.
 
     Args:
         source: A TIFF file, or an EXIF block with or without its `Exif` prefix.
@@ -56,5 +54,5 @@ def read_exif(source: bytes | BinaryIO) -> Exif:
 
 
 def xmp_has_location(text: bytes) -> bool:
-    """Whether XMP holds a latitude or a longitude."""
+    """Return whether XMP contains a latitude or a longitude."""
     return bool(_XMP.search(text))

@@ -7,7 +7,7 @@ from typing import Literal
 from imagerouter_mcp.images.inspect import isobmff, svg
 
 HEAD_BYTES = 4096
-"""How many bytes of a file `sniff` needs; comments at the start of an SVG decide."""
+"""How many bytes of a file `sniff` needs, so that SVG is found after its opening comments."""
 
 Kind = Literal["image", "vector", "video"]
 
@@ -20,7 +20,7 @@ class Format:
         name: In lower case, such as `jpeg`.
         media_type: Such as `image/jpeg`.
         extension: Without a dot, such as `jpg`.
-        kind: `image` has pixels, `vector` shapes, `video` moving pictures.
+        kind: `image` for pixels, `vector` for shapes, `video` for moving pictures.
     """
 
     name: str
@@ -50,9 +50,9 @@ _MAGIC = (
     (re.compile(rb"RIFF.{4}WEBP", re.DOTALL), WEBP),
     (re.compile(rb"GIF8[79]a"), GIF),
     (re.compile(rb"II\*\0|MM\0\*"), TIFF),
-    # "BM" alone also begins words, so the reserved field and the header's length are compared too.
+    # Words begin with "BM" too, so the reserved field and the header length are checked as well.
     (re.compile(rb"BM.{4}\0{4}.{4}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL), BMP),
-    # An icon's directory: type 1, up to 255 entries, each of which begins with a side, a side and a zero.
+    # An icon directory: type 1, up to 255 entries, each starting with width, height, and a colour count.
     (re.compile(rb"\0\0\x01\0[^\0]\0...\0[\0\x01]\0", re.DOTALL), ICO),
     (re.compile(rb"\x1a\x45\xdf\xa3.{0,64}?\x42\x82.webm", re.DOTALL), WEBM),
 )
@@ -69,8 +69,8 @@ _BRANDS: tuple[tuple[frozenset[bytes], Format], ...] = (
         MP4,
     ),
 )
-"""Brands of ISO base media files (MP4 registration authority), the specific ones first: pictures also claim
-the general ones."""
+"""Brands of ISO base media files (MP4 registration authority). Specific ones come first, because pictures
+also claim the general ones."""
 _SOUND = frozenset({b"M4A ", b"M4B ", b"M4P "})
 """Major brands of audio files, which list MP4's brands as compatible."""
 
@@ -96,7 +96,7 @@ def sniff(head: bytes) -> Format | None:
 def _by_brand(claimed: list[bytes]) -> Format | None:
     if claimed[0] in _SOUND:
         return None
-    # A known major brand decides, except HEIF's general ones, which leave it to the other brands.
+    # A known major brand decides, except the general HEIF ones, which defer to the other brands.
     for candidates in ([claimed[0]], claimed):
         for known, found in _BRANDS:
             if known.intersection(candidates) and not (found is HEIF and candidates is not claimed):
@@ -124,7 +124,7 @@ _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 def what_else(head: bytes) -> str:
-    """Say what a file is that `sniff` does not recognise, as a reason for `NotAPictureError`."""
+    """Describe a file that `sniff` does not recognise, as the reason of a `NotAPictureError`."""
     for pattern, reason in _OTHERS:
         if pattern.match(head.removeprefix(b"\xef\xbb\xbf")):
             return reason

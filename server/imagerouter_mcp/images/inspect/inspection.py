@@ -30,17 +30,17 @@ _MEASURES: dict[Format, Callable[[BinaryIO], Measured]] = {
 
 @dataclass(frozen=True)
 class Inspection:
-    """A file that is one whole picture or video.
+    """The measurements of a complete picture or video.
 
     Attributes:
-        format: The recognised format.
-        width: In pixels as displayed, after any rotation that the file asks for; None if the file does not
-            say (WebM, an SVG without a size in pixels).
+        format: Its format.
+        width: In pixels as displayed, after any rotation the file asks for; None if the file does not say
+            (WebM, SVG without a size in pixels).
         height: As `width`.
         animated: Whether a picture has more than one frame or page.
         seconds: The length of an MP4 or MOV, else None.
         bytes: The size of the file.
-        passes: How often a decoder goes over the pixels: the scans of a progressive JPEG.
+        passes: How often a decoder goes over the pixels: the number of scans of a progressive JPEG.
     """
 
     format: Format
@@ -51,20 +51,24 @@ class Inspection:
     bytes: int
     passes: int = 1
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height; 1 where the file does not say."""
+        return self.width or 1, self.height or 1
+
 
 def inspect(source: Path | BinaryIO) -> Inspection:
-    """Recognise a file and check that it is whole.
+    """Recognise a file and check that it is complete.
 
-    Each format's structure (chunks with checksums, an end marker, boxes that state their length) shows
-    whether the file is whole, so no pixel is decoded: that would take 64 MiB and a good part of a second for
-    a 4096×4096 picture. A file with a sound structure and nonsense for compressed pixels passes.
+    Each format's structure (checksums, end markers, box lengths) shows whether the file is complete. No pixel
+    is decoded: that would take 64 MiB and a good part of a second for a 4096×4096 picture. So a file with a
+    sound structure but garbage for compressed pixels passes.
 
     Args:
-        source: The file's path, or the file itself, open for reading and seekable; it stays open, and is
-            left at its beginning.
+        source: A path, or an open, seekable file, which stays open and is left at its beginning.
 
     Raises:
-        NotAPictureError: It is something else, cut short, damaged, or a decompression bomb (more than
+        NotAPictureError: It is something else, truncated, damaged, or a decompression bomb (more than
             `MAX_PIXELS`).
         OSError: It cannot be read.
     """

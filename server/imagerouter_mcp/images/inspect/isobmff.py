@@ -1,8 +1,8 @@
 """Measure ISO base media files (ISO/IEC 14496-12): AVIF, HEIC, MP4, MOV.
 
-They are chains of boxes that state their length, so a cut shows as a box that reaches past the end, or as a
-missing index box. A cut within a last box of length 0 ("to the end") is not noticed; writers of finished
-files do not use those.
+These files are chains of boxes with lengths, so truncation shows as a box that reaches past the end, or as a
+missing index box. Truncation inside a last box of length 0 ("to the end") goes unnoticed, but finished files
+do not use those.
 """
 
 import os
@@ -21,14 +21,14 @@ from imagerouter_mcp.images.inspect.binary import (
 )
 
 _MAX_INDEX = 32 << 20
-"""Bytes of an index box (`meta`, `moov`) to read into memory; an hour of video needs about 1 MiB."""
+"""Largest index box (`meta`, `moov`) to read into memory, in bytes; an hour of video needs about 1 MiB."""
 
 Box = tuple[bytes, int, int]
 """A box's kind, and the start and end of its content."""
 
 
 def brands(head: bytes) -> list[bytes]:
-    """Return the major and the compatible brands that a `ftyp` box at the beginning of a file names."""
+    """Return the major and compatible brands in a file's leading `ftyp` box."""
     if head[4:8] != b"ftyp":
         return []
     end = min(int.from_bytes(head[:4], "big"), len(head))
@@ -36,7 +36,7 @@ def brands(head: bytes) -> list[bytes]:
 
 
 def measure_heif(file: BinaryIO) -> Measured:
-    """Measure an AVIF, HEIC or HEIF picture; the format demands that `irot` decides its rotation."""
+    """Measure an AVIF, HEIC or HEIF picture; in these formats `irot` decides the rotation."""
     top = _top_boxes(file)
     meta = top.get(b"meta", b"")[4:]
     properties = _inside(meta, b"iprp", b"ipco")
@@ -46,7 +46,7 @@ def measure_heif(file: BinaryIO) -> Measured:
         if sequence.width is None or sequence.height is None:
             raise NotAPictureError(DAMAGED)
         sizes = [(sequence.width, sequence.height)]
-    # A thumbnail or a tile of a grid is smaller than the picture itself.
+    # Thumbnails and grid tiles are smaller than the picture itself.
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     turned = any(kind == b"irot" and data[:1] and data[0] % 2 for kind, data in properties)
     return as_displayed(width, height, orientation=6 if turned else 1, animated=b"moov" in top)
@@ -61,7 +61,7 @@ def measure_movie(file: BinaryIO) -> Measured:
 
 
 def _top_boxes(file: BinaryIO) -> dict[bytes, bytes]:
-    """Check that the boxes fill the file, and read the index boxes."""
+    """Check that the boxes fill the file, and return the index boxes."""
     media = False
     found: dict[bytes, bytes] = {}
     for kind, start, end in counted(_boxes_of_file(file)):
@@ -74,7 +74,7 @@ def _top_boxes(file: BinaryIO) -> dict[bytes, bytes]:
 
 
 def _boxes_of_file(file: BinaryIO) -> Iterator[Box]:
-    """Yield each box at the top of a file, with the file at the box's content."""
+    """Yield each top-level box of a file, with the file positioned at its content."""
     end = file.seek(0, os.SEEK_END)
     position = 0
     while position < end:
@@ -115,10 +115,10 @@ def _duration(mvhd: bytes) -> float | None:
 
 
 def _track_size(tkhd: bytes) -> tuple[int, int] | None:
-    """Return the displayed size of a track, or None for a track without pictures.
+    """Return a track's displayed size, or None for a track without pictures.
 
-    The last 44 bytes are a 3 × 3 matrix, width and height, in 16.16 fixed point. The matrix of a quarter turn
-    begins with a zero.
+    The last 44 bytes are a 3 × 3 matrix, the width and the height, in 16.16 fixed point. The matrix of a
+    quarter turn begins with a zero.
     """
     width, height = number(tkhd, len(tkhd) - 8) >> 16, number(tkhd, len(tkhd) - 4) >> 16
     if not width or not height:
@@ -128,7 +128,7 @@ def _track_size(tkhd: bytes) -> tuple[int, int] | None:
 
 
 def _inside(data: bytes, *path: bytes) -> list[tuple[bytes, bytes]]:
-    """Return the boxes within the first box at a path, with their content."""
+    """Return the boxes inside the first box at a path, with their content."""
     start, end = 0, len(data)
     for name in path:
         for kind, inner_start, inner_end in _boxes(data, start, end):

@@ -1,6 +1,6 @@
 """Open picture files with Pillow, without decoding them. Importing this module loads Pillow.
 
-Pillow's own limit against bombs is off: `inspect` and `cost` have limits that fit what is done here.
+Pillow's own limit on pixels is off, because `inspect` and `cost` set limits of their own.
 """
 
 import importlib
@@ -20,10 +20,11 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from imagerouter_mcp.images.inspect.binary import DAMAGED, NotAPictureError
+from imagerouter_mcp.images.inspect.exif import Exif, read_exif
 
 Image.MAX_IMAGE_PIXELS = None
 PngImagePlugin.MAX_TEXT_CHUNK = 16 << 20
-"""Pillow takes a PNG for broken if a packed text in it, such as XMP, is larger; its own limit is 1 MiB."""
+"""Pillow rejects a PNG with a larger compressed text chunk, such as XMP; its default is 1 MiB."""
 
 _OPENERS: dict[str, Callable[[BinaryIO], ImageFile]] = {
     "png": PngImageFile,
@@ -35,7 +36,7 @@ _OPENERS: dict[str, Callable[[BinaryIO], ImageFile]] = {
     "bmp": BmpImageFile,
     "ico": IcoImageFile,
 }
-"""By `formats.Format.name`."""
+"""Pillow's classes by `formats.Format.name`."""
 BROKEN = (
     OSError,
     SyntaxError,  # Pillow raises it for a broken header
@@ -50,11 +51,11 @@ BROKEN = (
     Image.DecompressionBombError,
     Warning,  # where the process turns Pillow's warnings into errors
 )
-"""What Pillow raises for files that are damaged, or of a kind that it does not know."""
+"""What Pillow raises for files that are damaged or of an unknown kind."""
 
 
 def can_decode(format_name: str) -> bool:
-    """Whether Pillow, or an installed plug-in of it, decodes a format of `formats.Format.name`."""
+    """Return whether Pillow or an installed plug-in decodes a format, named as in `formats.Format.name`."""
     return _opener(format_name) is not None
 
 
@@ -79,12 +80,22 @@ def opened(file: BinaryIO, format_name: str) -> ImageFile:
 
 
 def block(picture: ImageFile, name: str) -> bytes:
-    """Return a block of data that a file carries, such as `exif` or `icc_profile`, or nothing.
+    """Return a block of binary data from a file, such as `exif` or `icc_profile`, or nothing.
 
-    A text in a PNG may have such a name too; it is no block.
+    A PNG text chunk may have the same name; it is ignored.
     """
     found: object = picture.info.get(name)
     return found if isinstance(found, bytes) else b""
+
+
+def stored_exif(picture: ImageFile, file: BinaryIO) -> Exif:
+    """Return a picture's EXIF data as stored; Pillow forgets a TIFF's orientation once it has turned it.
+
+    Args:
+        picture: Opened or decoded.
+        file: The file it was opened from.
+    """
+    return read_exif(file if isinstance(picture, TiffImageFile) else block(picture, "exif"))
 
 
 def _opener(format_name: str) -> Callable[[BinaryIO], ImageFile] | None:

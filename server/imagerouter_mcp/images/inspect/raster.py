@@ -1,7 +1,7 @@
-"""Measure PNG, JPEG, GIF, WebP, BMP and ICO files, and find out whether they are whole.
+"""Measure PNG, JPEG, GIF, WebP, BMP and ICO files, and check that they are complete.
 
-Each function walks through the structure of its format. Each raises `NotAPictureError` for a file that is cut
-short, damaged or a bomb: more pixels, parts or passes than an honest one has.
+Each function walks through its format's structure, and raises `NotAPictureError` for a file that is
+truncated, damaged, or a bomb with more pixels, parts or passes than any honest one.
 """
 
 import math
@@ -26,13 +26,13 @@ from imagerouter_mcp.images.inspect.binary import (
 from imagerouter_mcp.images.inspect.exif import Exif, read_exif
 
 _PIECE = 64 << 10
-"""Bytes of a JPEG's scan that are searched at once."""
+"""Bytes of a JPEG scan to search at a time."""
 _MAX_EXIF = 1 << 20
-"""Bytes of a WebP's EXIF block that are read."""
+"""Bytes of a WebP's EXIF block to read."""
 
 
 def measure_png(file: BinaryIO) -> Measured:
-    """Measure a PNG and compare each chunk with its checksum, which finds any cut and any flipped bit."""
+    """Measure a PNG and verify each chunk's checksum, which reveals truncation and flipped bits."""
     header = frames = exif = b""
     pixels = False
     for index, (kind, data) in enumerate(counted(_png_chunks(file))):
@@ -80,10 +80,10 @@ _JPEG_STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
 _JPEG_MARKER = re.compile(rb"\xff[^\0\xd0-\xd7\xff]")
-"""Ends a scan: within its pixels a zero or a restart marker follows each 0xFF."""
+"""Ends a scan; within its pixels, a zero or a restart marker follows each 0xFF."""
 _MOST_SEGMENTS = 10_000
 _MOST_SCANS = 100
-"""Encoders make about ten. Each takes a decoder over all pixels once more, however few bytes it has."""
+"""Encoders use about ten. A decoder goes over all pixels for each one, however short it is."""
 
 
 def measure_jpeg(file: BinaryIO) -> Measured:
@@ -100,7 +100,7 @@ def measure_jpeg(file: BinaryIO) -> Measured:
         if marker in _JPEG_FRAMES:
             size = number(segment, 3, 2), number(segment, 1, 2)
         elif marker == _JPEG_APP1 and segment.startswith(b"Exif\0\0"):
-            exif += segment[6:]  # as Pillow joins several
+            exif += segment[6:]  # Pillow joins several blocks too
         elif marker == _JPEG_SCAN:
             scans += 1
             _skip_scan(file)
@@ -112,7 +112,7 @@ def measure_jpeg(file: BinaryIO) -> Measured:
 
 
 def _jpeg_segments(file: BinaryIO) -> Iterator[int]:
-    """Yield each marker before the end marker, with the file behind it."""
+    """Yield each marker up to the end marker, with the file positioned after it."""
     while (marker := _jpeg_marker(file)) != _JPEG_END:
         if marker not in _JPEG_STANDALONE:
             yield marker
@@ -127,7 +127,7 @@ def _jpeg_marker(file: BinaryIO) -> int:
 
 
 def _skip_scan(file: BinaryIO) -> None:
-    """Move to the marker after a scan's pixels."""
+    """Move the file to the marker after a scan's pixels."""
     position, before = file.tell(), b""
     while piece := file.read(_PIECE):
         if found := _JPEG_MARKER.search(before + piece):
@@ -139,11 +139,11 @@ def _skip_scan(file: BinaryIO) -> None:
 
 
 _MOST_BLOCKS = 1_000_000
-"""Of a GIF; 200 MiB have 822,000 of the usual 255 bytes."""
+"""Most blocks in a GIF; 200 MiB hold 822,000 of the usual 255 bytes."""
 
 
 def measure_gif(file: BinaryIO) -> Measured:
-    """Walk the blocks to the trailer. A first frame larger than the screen enlarges it, as decoders do."""
+    """Walk the blocks to the trailer. A larger first frame enlarges the screen, as in decoders."""
     file.seek(6)
     screen = exactly(file, 7)
     width, height = little(screen, 0, 2), little(screen, 2, 2)
@@ -160,7 +160,7 @@ def measure_gif(file: BinaryIO) -> Measured:
 
 
 def _gif_blocks(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the header of each frame, and nothing for each other block and each part of one."""
+    """Yield each frame's header, and empty bytes for every other block and sub-block."""
     while (block := exactly(file, 1)) != b";":
         frame = b""
         if block == b",":
@@ -181,11 +181,11 @@ def _skip_gif_palette(file: BinaryIO, flags: int) -> None:
 
 
 _WEBP_FIRST = 30
-"""Bytes from the start that hold the dimensions in all three layouts."""
+"""Bytes at the start that contain the dimensions in all three layouts."""
 
 
 def measure_webp(file: BinaryIO) -> Measured:
-    """Compare the size that the RIFF header states with the file's, and walk the chunks."""
+    """Compare the size in the RIFF header with the file's, and walk the chunks."""
     file.seek(0)
     width, height = _webp_size(exactly(file, _WEBP_FIRST))
     exif, pictures, frames = Exif(), 0, 0
@@ -200,7 +200,7 @@ def measure_webp(file: BinaryIO) -> Measured:
 
 
 def webp_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Yield kind and length of each chunk of a WebP, with the file at the chunk's data."""
+    """Yield the kind and length of each chunk of a WebP, with the file positioned at its data."""
     file.seek(4)
     end = 8 + little(exactly(file, 4))
     if file.seek(0, os.SEEK_END) < end:
@@ -218,7 +218,7 @@ def webp_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
 
 
 def _webp_size(head: bytes) -> tuple[int, int]:
-    """Read the canvas (RFC 9649, sections 2.5 to 2.7)."""
+    """Return the canvas size (RFC 9649, sections 2.5 to 2.7)."""
     match head[12:16]:
         case b"VP8X":
             return little(head, 24, 3) + 1, little(head, 27, 3) + 1
@@ -232,18 +232,18 @@ def _webp_size(head: bytes) -> tuple[int, int]:
 
 
 _BMP_OLD_HEADER = 12
-"""Length of OS/2's header, whose width and height have two bytes each."""
+"""Length of the OS/2 header, in which width and height take two bytes each."""
 
 
 def measure_bmp(file: BinaryIO) -> Measured:
-    """Compare the size that the header states with the file's."""
+    """Compare the size in the header with the file's."""
     file.seek(0)
     head = exactly(file, 26)
     if file.seek(0, os.SEEK_END) < max(little(head, 2), little(head, 10) + 1):
         raise NotAPictureError(CUT_SHORT)
     if little(head, 14) == _BMP_OLD_HEADER:
         return as_displayed(little(head, 18, 2), little(head, 20, 2))
-    height = int.from_bytes(head[22:26], "little", signed=True)  # negative: stored from the top
+    height = int.from_bytes(head[22:26], "little", signed=True)  # negative: stored top to bottom
     return as_displayed(little(head, 18), abs(height))
 
 
@@ -252,7 +252,7 @@ _PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 
 
 def measure_ico(file: BinaryIO) -> Measured:
-    """Compare the directory with the pictures and the file's size; measure the largest picture."""
+    """Check the directory against the pictures and the file size, and measure the largest picture."""
     end = file.seek(0, os.SEEK_END)
     file.seek(4)
     count = little(exactly(file, 2), size=2)
@@ -262,7 +262,7 @@ def measure_ico(file: BinaryIO) -> Measured:
 
 
 def _ico_size(file: BinaryIO, entry: bytes, end: int) -> tuple[int, int]:
-    """Return the size of one picture, which its entry and its own header state; at most 256×256."""
+    """Return a picture's size, on which its entry and its own header must agree; at most 256×256."""
     length, start = little(entry, 8), little(entry, 12)
     if not length or start + length > end:
         raise NotAPictureError(CUT_SHORT)
@@ -272,7 +272,7 @@ def _ico_size(file: BinaryIO, entry: bytes, end: int) -> tuple[int, int]:
     if head.startswith(_PNG_HEAD):
         found = number(head, 16), number(head, 20)
     else:
-        found = little(head, 4), little(head, 8) // 2  # its mask lies below the picture
+        found = little(head, 4), little(head, 8) // 2  # the height includes the mask
     if found != stated:
         raise NotAPictureError(DAMAGED)
     return stated

@@ -1,7 +1,7 @@
 """Recognise and measure SVG, and decide whether it may be drawn.
 
-The parser is expat, which fetches nothing. A document that declares entities is not read any further: it has
-no measured size, and is not drawn.
+The parser is expat, which fetches nothing. Parsing stops when a document declares entities: such a document
+has no measured size and is not drawn.
 """
 
 import codecs
@@ -22,14 +22,14 @@ _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM
 _LENGTH = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)(?:px)?\s*")
 _END = re.compile(rb"</(?:[\w.-]+:)?svg\s*+>\s*+(?><!--.*?-->\s*+)*+\Z", re.DOTALL)
 _TAIL = 4096
-"""Bytes at the end to search for the closing tag of a document that was not read."""
+"""Bytes at the end of an unparsed document to search for its closing tag."""
 
 _INSIDE = re.compile(r"\s*(?:#|data:image/(?:png|jpeg|jpg|gif|webp)[;,])", re.IGNORECASE)
-"""What a reference may name: a part of the same document, or a raster picture embedded in it."""
+"""What a reference may point to: a part of the same document, or an embedded raster picture."""
 
 
 def is_svg(head: bytes) -> bool:
-    """Whether the first element is `<svg>`, after any byte order mark, declaration, comments and doctype."""
+    """Return whether `<svg>` is the first element, after any byte order mark, comments and doctype."""
     encoding = next((name for bom, name in _BOMS.items() if head.startswith(bom)), "utf-8")
     text = head.decode(encoding, errors="ignore")
     start = _PROLOGUE.match(text)
@@ -37,7 +37,7 @@ def is_svg(head: bytes) -> bool:
 
 
 def measure_svg(file: BinaryIO) -> Measured:
-    """Read the size from the root element's `width` and `height` in pixels, else from its `viewBox`."""
+    """Read the size in pixels from the root element's `width` and `height`, else from its `viewBox`."""
     file.seek(0)
     outline = _Outline(only_root=True)
     try:
@@ -53,14 +53,14 @@ def measure_svg(file: BinaryIO) -> Measured:
 
 
 def drawable_text(document: bytes) -> str | None:
-    """Return a document's text if it may be drawn: UTF-8, without entities and references to the outside.
+    """Return a document's text if it may be drawn: UTF-8, without entities and external references.
 
-    A renderer reads local files that an `href` names, so any such reference refuses the whole document.
-    Attributes are compared without their prefix, so no namespace hides one.
+    A renderer reads local files that an `href` names, so any such reference rules out the whole document.
+    Attributes are compared without their prefix, so that no namespace can hide one.
     """
     try:
         text = document.decode("utf-8-sig")
-        # The encoding is given, so that a declared one cannot make expat see another text.
+        # A fixed encoding keeps a declared one from making expat read different text.
         outline = _Outline("utf-8")
         outline.parser.Parse(text.encode(), True)  # noqa: FBT003 - the parameter has no name
     except (UnicodeDecodeError, expat.ExpatError, _EntitiesDeclared):
@@ -85,7 +85,7 @@ class _EntitiesDeclared(Exception):  # noqa: N818 - stops the parser and never l
 
 @dataclass
 class _Outline:
-    """What expat notices in a document."""
+    """What expat finds in a document."""
 
     encoding: str | None = None
     only_root: bool = False

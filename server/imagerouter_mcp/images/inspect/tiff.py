@@ -25,16 +25,16 @@ _WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 0x0100, 0x0101, 0x0142, 0x0143
 _PIECES = ((0x0111, 0x0117), (0x0144, 0x0145))
 """Offsets and lengths of strips, and of tiles."""
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
-"""Bytes of a value of each field type."""
+"""Bytes per value of each field type."""
 _NUMBERS = {3: "H", 4: "I"}
 _MOST_PAGES = 1000
 _MOST_TAGS = 1000
-"""Of a directory; those of cameras have some 150."""
+"""Most tags in a directory; cameras write about 150."""
 _MOST_CLAIMED = 4
-"""How many times its own length a block's values may claim; writers that share or cut values claim little
-more."""
+"""How many times the file's length its values may add up to. Honest files that share or truncate values
+barely exceed one."""
 _MOST_TILE = 4 << 20
-"""Pixels of a tile of a picture that is smaller than its tile. Decoders fill whole tiles."""
+"""Largest tile, in pixels, of a picture smaller than its tile; decoders fill whole tiles."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Directory:
     """The fields of one directory.
 
     Attributes:
-        order: How `struct` writes the byte order.
-        fields: By tag: the type, the number of values, and the value itself or where it is.
-        following: Where the next directory is; 0 for none.
+        order: The byte order as in `struct`.
+        fields: By tag: the type, the number of values, and the value or its offset.
+        following: Offset of the next directory, or 0.
     """
 
     order: str
@@ -52,14 +52,14 @@ class Directory:
     following: int
 
     def number(self, tag: int, default: int | None = None) -> int:
-        """Return a field's number, or where its value is; `KeyError` if it is missing without a default."""
+        """Return a field's number or its value's offset; `KeyError` if it is missing without a default."""
         if default is not None and tag not in self.fields:
             return default
         kind, _, value = self.fields[tag]
         return struct.unpack_from(self.order + ("H" if kind == 3 else "I"), value)[0]  # noqa: PLR2004 - SHORT
 
     def numbers(self, file: BinaryIO, tag: int) -> tuple[int, ...]:
-        """Return all numbers of a field; none if it is missing."""
+        """Return all numbers of a field, none if it is missing."""
         kind, amount, value = self.fields.get(tag, (0, 0, b""))
         if kind not in _NUMBERS:
             return ()
@@ -73,7 +73,7 @@ class Directory:
 
 
 def measure_tiff(file: BinaryIO) -> Measured:
-    """Measure the first picture, and check that its strips or tiles lie within the file."""
+    """Measure the first picture, and check that its strips or tiles lie inside the file."""
     pages = count_pages(file)
     order, start, end = read_header(file)
     first = read_directory(file, order, start, end)
@@ -98,8 +98,8 @@ def count_pages(file: BinaryIO) -> int:
     """Count the pages of a TIFF file.
 
     Raises:
-        NotAPictureError: As `read_directory`, for any page; or there are more than `_MOST_PAGES`, or no whole
-            one.
+        NotAPictureError: As in `read_directory`, for any page; or there are more than `_MOST_PAGES`, or not
+            one complete page.
     """
     try:
         order, start, size = read_header(file)
@@ -115,11 +115,11 @@ def count_pages(file: BinaryIO) -> int:
 
 
 def read_header(file: BinaryIO) -> tuple[str, int, int]:
-    """Read the byte order, where the first directory is, and the file's size.
+    """Return the byte order, the offset of the first directory, and the file's size.
 
     Raises:
-        KeyError: It is no TIFF.
-        struct.error: It is cut short.
+        KeyError: It is not a TIFF.
+        struct.error: It is truncated.
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -131,9 +131,9 @@ def read_directory(file: BinaryIO, order: str, start: int, size: int) -> Directo
     """Read a directory.
 
     Raises:
-        NotAPictureError: It has far too many tags, or its values claim many times the length of the file.
-            Pillow copies each of them, so that a small file could fill the memory.
-        struct.error: It is cut short.
+        NotAPictureError: It has far too many tags, or its values add up to many times the file's length.
+            Pillow copies each value, so a small file could fill the memory.
+        struct.error: It is truncated.
     """
     file.seek(start)
     (count,) = struct.unpack(order + "H", file.read(2))

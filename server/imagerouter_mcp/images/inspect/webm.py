@@ -1,4 +1,4 @@
-"""Check that WebM files are whole; they consist of EBML elements (RFC 8794)."""
+"""Check that WebM files are complete; they consist of EBML elements (RFC 8794)."""
 
 import os
 from typing import BinaryIO
@@ -8,13 +8,13 @@ from imagerouter_mcp.images.inspect.binary import CUT_SHORT, DAMAGED, Measured, 
 _SEGMENT = 0x18538067
 """The element that holds everything but the header."""
 _MOST_BEFORE = 100
-"""Elements before the segment: the header, and perhaps some padding."""
+"""Most elements before the segment: the header and perhaps some padding."""
 
 
 def measure_webm(file: BinaryIO) -> Measured:
-    """Compare the sizes that the header and the segment state with the file's; dimensions are not read.
+    """Compare the sizes in the header and the segment with the file's; dimensions are not read.
 
-    A segment of unknown size, as live recorders write it, ends where the file ends.
+    A segment of unknown size, as live recorders write, ends with the file.
     """
     end = file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -29,7 +29,7 @@ def measure_webm(file: BinaryIO) -> Measured:
 
 
 def _vint(file: BinaryIO, *, keep_marker: bool = False) -> tuple[int, bool]:
-    """Read a number of variable length; all bits set, the second result, means "unknown"."""
+    """Read a variable-length number; the second result is whether all bits are set, which means "unknown"."""
     first = exactly(file, 1)
     length = 9 - first[0].bit_length()
     if not first[0]:

@@ -1,5 +1,5 @@
-"""Masks: read from words or from a picture, shown to the person, encoded as a provider expects them.
+"""Read masks from words or pictures, preview them, and encode them as providers expect.
 
-In memory a mask is a Pillow image of mode L in the size of the source image: 255 where to edit, 0 where to
-keep. `regions` is pure text; `painting` loads Pillow.
+In memory a mask is a Pillow image in mode L and the source image's size: 255 where to edit, 0 where to keep.
+`regions` only parses text; `painting` loads Pillow.
 """

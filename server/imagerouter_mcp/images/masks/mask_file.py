@@ -1,4 +1,4 @@
-"""Keep a mask on disk: a large one takes tens of megabytes, and a call may wait long with it."""
+"""Keep a mask on disk, since a large one takes tens of megabytes and its call may wait for long."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Self
@@ -16,8 +16,8 @@ class MaskFile:
     Attributes:
         file: An unnamed temporary PNG, white where to edit; the caller closes it.
         size: Width and height.
-        edited: The box around what is edited.
-        kept: The box around what is left alone.
+        edited: Bounding box of what is edited.
+        kept: Bounding box of what is kept.
     """
 
     file: BinaryIO
@@ -27,14 +27,14 @@ class MaskFile:
 
     @classmethod
     def of(cls, mask: "Image") -> Self:
-        """Write a mask, 255 where to edit, into a file."""
+        """Write a mask to a file."""
         from imagerouter_mcp.images.masks.painting import encode_mask, kept_part  # noqa: PLC0415 - loads Pillow
 
         edited = mask.getbbox() or (0, 0, *mask.size)
         return cls(encode_mask(mask), mask.size, edited, kept_part(mask))
 
     def read(self) -> "Image":
-        """Return the mask, 255 where to edit."""
+        """Return the mask as a picture."""
         from imagerouter_mcp.images.inspect.opening import opened  # noqa: PLC0415 - loads Pillow
 
         mask = opened(self.file, "png")
@@ -42,7 +42,7 @@ class MaskFile:
         return mask
 
     def resized(self, size: tuple[int, int]) -> Self:
-        """Return the mask in another size, itself if it has that size."""
+        """Return the mask in another size, or itself if it has that size."""
         from imagerouter_mcp.images.masks.painting import scaled  # noqa: PLC0415 - loads Pillow
 
         return self if size == self.size else self.of(scaled(self.read(), size))

@@ -1,28 +1,25 @@
-"""The pixels of masks. Importing this module loads Pillow."""
+"""Paint, read and preview masks. Importing this module loads Pillow."""
 
+from functools import partial
 from typing import BinaryIO
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from imagerouter_mcp.errors import InvalidSourceError, PlanError
-from imagerouter_mcp.images.confined import Fields, StoppedError, scratch_file
-from imagerouter_mcp.images.inspect import formats
-from imagerouter_mcp.images.inspect.binary import NotAPictureError
-from imagerouter_mcp.images.inspect.exif import read_exif
+from imagerouter_mcp.images.confined import Fields, StoppedError
+from imagerouter_mcp.images.inspect.binary import SIDEWAYS, NotAPictureError
 from imagerouter_mcp.images.inspect.inspection import inspect
-from imagerouter_mcp.images.inspect.opening import block
 from imagerouter_mcp.images.masks.regions import Box, Polygon, Regions
+from imagerouter_mcp.images.pixels.arithmetic import LEVELS, fitted, mapped, opaque
 from imagerouter_mcp.images.pixels.decode import (
     alpha,
-    fitted,
     has_transparency,
-    loaded,
+    loaded_upright,
     one_at_a_time,
-    plain,
     upright,
 )
 from imagerouter_mcp.images.pixels.derive import Derivation, derived
-from imagerouter_mcp.images.pixels.encode import MAX_SIDE
+from imagerouter_mcp.images.pixels.encode import MAX_SIDE, saved
 from imagerouter_mcp.images.pixels.preview import BUDGETS, Preview, encoded
 from imagerouter_mcp.images.pixels.scale import in_bands
 
@@ -30,23 +27,21 @@ Size = tuple[int, int]
 
 _KEEP, _LIMIT, _EDIT = 0, 128, 255
 _NEARLY = 32
-"""How far JPEG compression moves the pixels of a black-and-white mask away from black and white."""
+"""How far JPEG compression moves a mask's pixels away from black and white, in levels of 255."""
 _SOFT_SHARE = 0.02
-"""A mask with a larger share of grey pixels is soft; fewer are just the blurred edges of its shapes."""
+"""A mask with a larger share of grey pixels is soft; fewer are just blurred edges."""
 
 _SAME_SHAPE = 0.02
-"""A fiftieth shows."""
-_SIDEWAYS = (5, 6, 7, 8)
-"""EXIF orientations that swap width and height."""
+"""How far two aspect ratios may differ; more would be visible."""
 
 _SHADE = (0, 0, 0)
 _TINT = (255, 0, 90)
 _LINE = (255, 255, 255)
 _FRAME = (255, 214, 64)
-"""Around what is sent."""
+"""Colour of the frame around what is sent."""
 _SHADE_STRENGTH, _TINT_STRENGTH = 0.6, 0.45
 _BACKDROP = (200, 200, 200)
-"""Shown where the source image is transparent."""
+"""Backdrop where the source image is transparent."""
 
 
 def region_mask(regions: Regions, source: BinaryIO, width: int, height: int) -> Image.Image:
@@ -55,16 +50,19 @@ def region_mask(regions: Regions, source: BinaryIO, width: int, height: int) -> 
     Args:
         regions: From `parse_mask`.
         source: The source image; read only for `alpha`.
-        width: Of the source image.
-        height: Of the source image.
+        width: Width of the source image.
+        height: Height of the source image.
 
     Raises:
-        PlanError: A shape lies outside the picture, the picture has no transparency, or the mask covers
+        PlanError: A shape lies outside the picture, the picture has no transparency, or the mask selects
             nothing or everything.
         InvalidSourceError: The source image does not decode.
     """
     size = width, height
-    mask = _transparent_part(source, size) if regions.alpha else Image.new("L", size, _KEEP)
+    if regions.alpha:
+        mask = scaled(_derived(transparency, source, "source image")[0], size)
+    else:
+        mask = Image.new("L", size, _KEEP)
     for shape in regions.shapes:
         _paint(mask, shape)
     if regions.outside:
@@ -87,23 +85,21 @@ def _paint(mask: Image.Image, shape: Box | Polygon) -> None:
 def given_mask(file: BinaryIO, width: int, height: int, *, turns: int = 1) -> tuple[Image.Image, str]:
     """Read a mask picture in either convention.
 
-    If the picture has transparent pixels, edit where it is transparent; otherwise edit where it is white.
-    Soft masks stay soft. A black-and-white mask with blurred edges becomes black and white again, split at
-    128.
+    If it has transparent pixels, they mark where to edit; otherwise white does. Soft masks stay soft. A
+    black-and-white mask with blurred edges becomes pure black and white again, split at 128.
 
     Args:
         file: The mask, as `prepare` returns it.
-        width: Of the source image.
-        height: Of the source image.
-        turns: The source's EXIF orientation: a mask in the shape in which the source is stored is turned
-            like it.
+        width: Width of the source image.
+        height: Height of the source image.
+        turns: The source's EXIF orientation; a mask in the source's stored shape is turned like it.
 
     Returns:
-        The mask, and what was recognised and done, as half a sentence such as "edited where it is white,
+        The mask, and what was recognised and done as part of a sentence, such as "edited where it is white,
         scaled from 64×64 to 512×512".
 
     Raises:
-        PlanError: The mask covers nothing or everything, or has another shape than the source.
+        PlanError: The mask selects nothing or everything, or its shape differs from the source's.
         InvalidSourceError: The mask does not decode.
     """
     mask, fields = _derived(picture_as_mask, file, "mask", width=width, height=height, turns=turns)
@@ -119,13 +115,13 @@ def given_mask(file: BinaryIO, width: int, height: int, *, turns: int = 1) -> tu
 def picture_as_mask(file: BinaryIO, *, width: int, height: int, turns: int) -> tuple[Image.Image, Fields]:
     """Do the work of `given_mask`, as `derive.Derivation`."""
     picture, size = _decoded(file), (width, height)
-    turned = turns in _SIDEWAYS and not _alike(picture.size, size) and _alike(picture.size, (height, width))
+    turned = turns in SIDEWAYS and not _alike(picture.size, size) and _alike(picture.size, (height, width))
     if turned:
         picture = upright(picture, turns)
     own = picture.size
     if not _alike(own, size):
         raise PlanError(
-            f"The mask is {own[0]}×{own[1]}, and the picture {width}×{height}, which is another shape.",
+            f"The mask is {own[0]}×{own[1]}, but the picture is {width}×{height}: their shapes differ.",
             f"Make the mask {width}×{height}, or give a region such as box:0,0,100%,50%.",
         )
     if has_transparency(picture):
@@ -150,7 +146,7 @@ def picture_as_mask(file: BinaryIO, *, width: int, height: int, turns: int) -> t
 
 
 def _alike(one: Size, other: Size) -> bool:
-    """Return whether two sizes have the same shape, but for rounding."""
+    """Return whether two sizes have the same shape, apart from rounding."""
     rounding = 1 / min(*one, *other)
     return abs(one[0] * other[1] / (one[1] * other[0]) - 1) <= max(_SAME_SHAPE, rounding)
 
@@ -160,20 +156,13 @@ def encode_mask(mask: Image.Image, *, transparent: bool = False) -> BinaryIO:
 
     Args:
         mask: 255 where to edit.
-        transparent: Whether it becomes transparent where to edit, or else white.
+        transparent: Whether to mark where to edit with transparency instead of white.
 
     Returns:
         An unnamed temporary file, at its beginning; the caller closes it.
     """
     sent = in_bands(mask, mask.size, _transparent_where) if transparent else mask
-    file = scratch_file()
-    try:
-        sent.save(file, "PNG", compress_level=1)  # large plain areas
-    except BaseException:
-        file.close()
-        raise
-    file.seek(0)
-    return file
+    return saved(sent, "PNG", compress_level=1)  # enough for large plain areas
 
 
 def _transparent_where(mask: Image.Image) -> Image.Image:
@@ -183,13 +172,13 @@ def _transparent_where(mask: Image.Image) -> Image.Image:
 
 
 def covered_share(mask: Image.Image) -> float:
-    """Return how much of the picture would change, from 0 to 1."""
+    """Return the share of the picture that would change, from 0 to 1."""
     covered = sum(level * count for level, count in enumerate(mask.histogram()))
     return covered / (_EDIT * mask.width * mask.height)
 
 
 def mask_preview(source: BinaryIO, mask: Image.Image, sent: tuple[int, int, int, int]) -> Preview:
-    """Make a preview of a mask over its source image, with a frame around what is sent: see `overlay`."""
+    """Make a preview of a mask over its source image, with a frame around what is sent."""
     picture = overlay(source, mask)
     across, down = picture.width / mask.width, picture.height / mask.height
     frame = sent[0] * across, sent[1] * down, sent[2] * across - 1, sent[3] * down - 1
@@ -198,15 +187,15 @@ def mask_preview(source: BinaryIO, mask: Image.Image, sent: tuple[int, int, int,
 
 
 def overlay(source: BinaryIO, mask: Image.Image, longest: int = 768) -> Image.Image:
-    """Tint and outline what would change, and dim the rest.
+    """Tint and outline what would change, and darken the rest.
 
     Args:
         source: The source image, open for reading, as `prepare` returns it.
         mask: From `region_mask` or `given_mask`.
-        longest: Pixels of the result's longer side; nothing is enlarged.
+        longest: Longer side of the result in pixels; nothing is enlarged.
 
     Returns:
-        A picture of mode RGB.
+        A picture in mode RGB.
 
     Raises:
         InvalidSourceError: The source image does not decode.
@@ -222,38 +211,33 @@ def overlay(source: BinaryIO, mask: Image.Image, longest: int = 768) -> Image.Im
 
 @one_at_a_time
 def small_and_opaque(file: BinaryIO, *, longest: int) -> tuple[Image.Image, Fields]:
-    """Scale a picture down, and fill what is transparent, as `derive.Derivation`."""
+    """Scale a picture down and fill transparent parts, as `derive.Derivation`."""
     picture = _decoded(file, longest)
-    return in_bands(picture, fitted(picture.size, longest), _opaque), {}
+    return in_bands(picture, fitted(picture.size, longest), partial(opaque, backdrop=_BACKDROP)), {}
 
 
 def _outline(mask: Image.Image) -> Image.Image:
-    """Select the region's pixels that touch a pixel outside it; the picture's own edge does not count."""
+    """Select the region's border pixels, except along the edge of the picture."""
     hard = _hard(mask)
     return ImageChops.subtract(hard, hard.filter(ImageFilter.MinFilter(3)))
 
 
 def _hard(mask: Image.Image) -> Image.Image:
-    # Pillow's annotation names a NumPy type, and NumPy is not installed.
-    return mask.point([_EDIT if level >= _LIMIT else _KEEP for level in range(256)])  # pyright: ignore[reportUnknownMemberType]
-
-
-def _transparent_part(source: BinaryIO, size: Size) -> Image.Image:
-    return scaled(_derived(transparency, source, "source image")[0], size)
+    return mapped(mask, [_EDIT if level >= _LIMIT else _KEEP for level in LEVELS])
 
 
 def kept_part(mask: Image.Image) -> tuple[int, int, int, int]:
-    """Return the box around what a mask leaves alone."""
+    """Return the bounding box of what a mask keeps."""
     return ImageChops.invert(mask).getbbox() or (0, 0, *mask.size)
 
 
 @one_at_a_time
 def transparency(file: BinaryIO) -> tuple[Image.Image, Fields]:
-    """Return a mask of what is transparent in a picture, as `derive.Derivation`."""
+    """Return a mask of a picture's transparent parts, as `derive.Derivation`."""
     picture = _decoded(file)
     if not has_transparency(picture):
         raise PlanError(
-            "The mask is to be the picture's own transparency (alpha), and the picture has none.",
+            "The mask should be the picture's own transparency (alpha), but the picture has none.",
             "Give regions such as box:0,0,100%,50%, or a mask picture.",
         )
     return in_bands(picture, picture.size, _transparent), {}
@@ -261,15 +245,6 @@ def transparency(file: BinaryIO) -> tuple[Image.Image, Fields]:
 
 def _transparent(picture: Image.Image) -> Image.Image:
     return ImageChops.invert(alpha(picture))
-
-
-def _opaque(picture: Image.Image) -> Image.Image:
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    layer = picture.convert("RGBA")
-    opaque = Image.new("RGB", layer.size, _BACKDROP)
-    opaque.paste(layer, mask=layer.getchannel("A"))
-    return opaque
 
 
 def _derived(
@@ -284,12 +259,7 @@ def _derived(
 
 
 def _decoded(file: BinaryIO, longest: int = MAX_SIDE) -> Image.Image:
-    """Decode a picture, upright."""
-    kind = inspect(file).format
-    picture = loaded(file, kind.name, longest)
-    # Pillow turns a TIFF when it decodes it.
-    turns = 1 if kind is formats.TIFF else read_exif(block(picture, "exif")).orientation
-    return upright(plain(picture), turns)
+    return loaded_upright(file, inspect(file).format.name, longest)
 
 
 def _is_soft(mask: Image.Image) -> bool:
@@ -300,13 +270,13 @@ def _is_soft(mask: Image.Image) -> bool:
 def _check(mask: Image.Image, remedy: str) -> None:
     darkest, lightest = mask.getextrema()
     if isinstance(lightest, int) and lightest < _LIMIT:
-        raise PlanError("The mask leaves nothing to edit.", remedy)
+        raise PlanError("The mask selects nothing to edit.", remedy)
     if isinstance(darkest, int) and darkest >= _LIMIT:
-        raise PlanError("The mask covers the whole picture, so nothing of it would be kept.", remedy)
+        raise PlanError("The mask covers the whole picture, so none of it would be kept.", remedy)
 
 
 def scaled(picture: Image.Image, size: Size) -> Image.Image:
-    """Return a picture in another size, itself if it has that size."""
+    """Return a picture in another size, or itself if it has that size; masks need no better filter."""
     if picture.size == size:
         return picture
     if picture.mode in ("1", "P"):

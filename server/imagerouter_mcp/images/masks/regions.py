@@ -4,8 +4,8 @@
     part    = "box:" x "," y "," width "," height  |  "poly:" x "," y {" " x "," y}  |  "alpha"
     x, …    = a whole number of pixels, or a percentage of the picture's width or height
 
-Case does not matter, nor do spaces, which may be commas between the corners of a polygon. `alpha` is where
-the picture itself is transparent.
+Case and spaces do not matter, and commas may separate the corners of a polygon. `alpha` means the picture's
+own transparent parts.
 """
 
 import re
@@ -15,16 +15,16 @@ from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.lines import collapse
 
 _OF_THIS_LANGUAGE = re.compile(r"(?:box|poly|outside|alpha)(?![\w./\\~-])", re.IGNORECASE)
-"""The start of a mask in words; `box.png` and `alpha-2` are sources of a picture."""
+"""The start of a mask in words; `box.png` and `alpha-2` name pictures instead."""
 _VALUE = re.compile(r"([+-]?[0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(%|px)?", re.IGNORECASE)
 _MAX_PARTS = 64
 _SHOWN = 60
 _FEWEST_CORNERS, _MOST_CORNERS = 3, 500
 _LEAST = 1
-"""Pixels of a side; a box no larger was meant as shares of the sides, or as nothing."""
+"""Pixels per side; a box no larger than this was probably meant as fractions of the sides."""
 _REMEDY = (
     "Give box:x,y,width,height in pixels or with %, such as box:0,0,100%,50%, or the corners of a polygon, "
-    "such as poly:10%,90% 50%,10% 90%,90%; join several with +, put outside: before them for the inverse, or "
+    "such as poly:10%,90% 50%,10% 90%,90%; join several with +, put outside: before them to invert, or "
     "give alpha for the picture's own transparency."
 )
 
@@ -37,13 +37,13 @@ class Length:
     percent: bool
 
     def of(self, side: int) -> float:
-        """Return the length in pixels on a side of `side` pixels."""
+        """Return the length in pixels, for a side of `side` pixels."""
         return self.number * side / 100 if self.percent else self.number
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle, which may reach beyond the picture; `text` is how it was given."""
+    """A rectangle, which may reach beyond the picture; `text` is how the caller wrote it."""
 
     x: Length
     y: Length
@@ -67,7 +67,7 @@ class Box:
         if max(right - left, lower - upper) <= _LEAST:
             raise PlanError(
                 f"The mask's {self.text} is a single pixel of the picture, which is {width}×{height}.",
-                "Numbers without % are pixels; for shares of the picture give percentages, such as "
+                "Numbers without % are pixels; for fractions of the picture give percentages, such as "
                 "box:0,0,100%,50%.",
             )
         return edges
@@ -85,7 +85,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Polygon:
-    """A shape by its corners, which may lie beyond the picture; `text` is how it was given."""
+    """A polygon, whose corners may lie outside the picture; `text` is how the caller wrote it."""
 
     corners: tuple[tuple[Length, Length], ...]
     text: str
@@ -103,7 +103,7 @@ class Polygon:
         return corners
 
     def outside(self, width: int, height: int) -> PlanError:
-        """Word the refusal of a polygon without a pixel in a picture of this size."""
+        """Return the error for a polygon that contains no pixel of a picture of this size."""
         return PlanError(
             f"The mask's {collapse(self.text, _SHOWN)} contains no pixel of the picture, which is "
             f"{width}×{height}.",
@@ -111,7 +111,7 @@ class Polygon:
         )
 
     def beyond(self, width: int, height: int) -> bool:
-        """Return whether a corner lies beyond a picture of this size."""
+        """Return whether a corner lies outside a picture of this size."""
         return any(
             not (-_LEAST < x.of(width) < width + _LEAST and -_LEAST < y.of(height) < height + _LEAST)
             for x, y in self.corners
@@ -146,7 +146,7 @@ def parse_mask(text: str) -> Regions | None:
     """Parse a mask in words.
 
     Returns:
-        The regions; None if the text is something else, such as a path.
+        The regions, or None if the text is something else, such as a path.
 
     Raises:
         PlanError: It begins like a mask in words, but is not one.
@@ -201,16 +201,14 @@ def _polygon(part: str, values: str, text: str) -> Polygon:
 
 
 def _lengths(values: list[str], part: str, text: str) -> list[Length]:
-    """Read numbers of pixels and percentages; a value that is neither is left out."""
+    """Read pixels and percentages; return nothing if any value is neither."""
     found = [_VALUE.fullmatch(value.strip()) for value in values]
     lengths = [Length(float(value[1]), percent=value[2] == "%") for value in found if value]
     if any(not length.percent and not length.number.is_integer() for length in lengths):
-        raise refusal(
-            text, f"{collapse(part, _SHOWN)} has fractions of a pixel; shares of the picture need a %"
-        )
+        raise refusal(text, f"{collapse(part, _SHOWN)} has fractions of a pixel; percentages need a %")
     return lengths if len(lengths) == len(values) else []
 
 
 def refusal(text: str, reason: str) -> PlanError:
-    """Word the refusal of a mask, with the form that a mask in words has."""
+    """Return the error for a mask that cannot be read, with the syntax of masks in words."""
     return PlanError(f"The mask {collapse(text, _SHOWN)!r} cannot be read: {reason}.", _REMEDY)

@@ -1,7 +1,7 @@
 """Reduce colour profiles to their colours.
 
-A profile has room for texts, names, serial numbers and private parts of any length. What leaves the machine
-is a new profile with only the tags that convert colours, each as long as its type says (ICC.1:2022).
+A profile can hold texts, names, serial numbers and private data of any length. What leaves the machine is a
+new profile with only the tags that convert colours, each as long as its type requires (ICC.1:2022).
 """
 
 from collections.abc import Callable, Iterator
@@ -18,18 +18,18 @@ _KEPT = frozenset(
     {*_MATRIX, b"kTRC", b"wtpt", b"bkpt", b"chad", b"A2B0", b"A2B1", b"A2B2", b"B2A0", b"B2A1", b"B2A2"}
 )
 _SUFFICIENT = (frozenset(_MATRIX), frozenset({b"kTRC"}), frozenset({b"A2B0"}))
-"""A profile with one of these sets defines its colours."""
+"""A profile with any of these sets of tags defines its colours."""
 _SPACES = frozenset({b"RGB ", b"GRAY", b"CMYK"})
 _CLASSES = frozenset({b"scnr", b"mntr", b"prtr", b"spac"})
 _CONNECTIONS = frozenset({b"XYZ ", b"Lab "})
 _D50 = bytes.fromhex("0000f6d6000100000000d32d")
 """The illuminant in every header."""
 _PARAMETERS = (1, 3, 4, 5, 7)
-"""Number of parameters of each function type of a parametric curve."""
+"""Number of parameters of each type of parametric curve."""
 
 
 def colours_only(profile: bytes) -> bytes:
-    """Return a profile with the same colours and nothing else; empty if `profile` does not define any."""
+    """Return a profile with the same colours and nothing else, or nothing if `profile` defines none."""
     try:
         space, device, connection = profile[16:20], profile[12:16], profile[20:24]
         known = space in _SPACES and device in _CLASSES and connection in _CONNECTIONS
@@ -58,7 +58,7 @@ def _tags(profile: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _plain(data: bytes) -> bytes:
-    """Return a tag's data as long as its type says, reserved bytes cleared; empty for other types."""
+    """Return a tag's data cut to its type's length, with reserved bytes cleared; empty for other types."""
     measure = _LENGTHS.get(data[:4])
     length = measure(data) if measure else 0
     return data[:4] + bytes(4) + data[8:length] if 0 < length <= len(data) else b""
@@ -74,7 +74,7 @@ def _function(data: bytes) -> int:
 
 
 def _table(data: bytes) -> int:
-    """Return the length of a lookup table with its header: channels in, channels out, grid points."""
+    """Return the length of a lookup table, from the channels and grid points in its header."""
     channels, made, grid = (number(data, at, 1) for at in (8, 9, 10))
     cells = grid**channels * made
     if data[:4] == b"mft1":
@@ -93,7 +93,7 @@ _LENGTHS: dict[bytes, Callable[[bytes], int]] = {
 
 
 def _assembled(head: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """Join the header, the table of tags, and each distinct data once, at multiples of four."""
+    """Join the header, the tag table and the data, each distinct one once, aligned to four bytes."""
     table = len(tags).to_bytes(4, "big")
     places: dict[bytes, int] = {}
     body = bytearray()

@@ -1,4 +1,4 @@
-"""Look at a picture once: whether it is another one unchanged, of one colour, or transparent."""
+"""Tell whether a picture is an unchanged copy of another one, of one colour, or transparent."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,36 +10,31 @@ from imagerouter_mcp.images.confined import Fields, StoppedError
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.inspection import inspect
 from imagerouter_mcp.images.inspect.opening import BROKEN
-from imagerouter_mcp.images.pixels.decode import (
-    loaded,
-    one_at_a_time,
-    plain,
-    upright,
-)
+from imagerouter_mcp.images.pixels.decode import loaded_upright, one_at_a_time
 from imagerouter_mcp.images.pixels.derive import derived
 
 _SIDE = 64
 _ENOUGH = 1024
-"""Pixels of a JPEG's longer side; at fewer, small stars on a night sky are averaged away."""
+"""Pixels of a JPEG's longer side; with fewer, small stars in a night sky are averaged away."""
 _MOST_ON_AVERAGE = 3
-"""Levels of 255. Models that return their source, stretched, stayed within it; edits differ far more."""
+"""Levels of 255. Models that return their source, perhaps stretched, stay below this; edits differ far
+more."""
 _MOST_ANYWHERE = 32
-"""Levels of 255. A small edit leaves most of a picture alone, and differs more than this where it is."""
+"""Levels of 255. A small edit leaves most of a picture alone, but differs by more than this where it is."""
 _NOISE = 8
-"""Levels of 255 that compression adds to a plain area; the faintest stars and lines stand out more."""
+"""Levels of 255 that compression adds to a plain area; even faint stars and lines stand out more."""
 _FULL = 255
-_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A picture as far as it is judged.
+    """What is needed to judge a picture.
 
     Attributes:
-        small: Stretched to a small square, RGBA.
+        small: The picture stretched to a small square, in mode RGBA.
         width: Of the whole picture as displayed, in pixels.
-        height: As above.
-        extrema: The lowest and the highest level of red, green, blue and alpha anywhere.
+        height: Likewise.
+        extrema: The lowest and highest level of red, green, blue and alpha anywhere.
     """
 
     small: Image.Image
@@ -49,7 +44,7 @@ class Look:
 
     @property
     def transparent(self) -> float:
-        """The transparent share of the picture, from 0 to 1; what is half transparent counts half."""
+        """The transparent share of the picture, from 0 to 1; half-transparent pixels count half."""
         low, _ = self.extrema[3]
         return (
             0.0 if low >= _FULL - _NOISE else 1 - ImageStat.Stat(self.small.getchannel("A")).mean[0] / _FULL
@@ -57,26 +52,26 @@ class Look:
 
     @property
     def invisible(self) -> bool:
-        """Whether all of it is transparent."""
+        """Whether the whole picture is transparent."""
         return self.extrema[3][1] <= _NOISE
 
     @property
     def colour(self) -> tuple[int, int, int] | None:
-        """Red, green and blue of a picture that is of one colour all over; None of any other."""
+        """Red, green and blue if the whole picture has one colour, else None."""
         if any(high - low > _NOISE for low, high in self.extrema):
             return None
         red, green, blue, _ = ((low + high) // 2 for low, high in self.extrema)
         return red, green, blue
 
     def equals(self, other: "Look") -> bool:
-        """Tell whether both show the same, whatever their sizes and shapes."""
+        """Return whether both show the same, whatever their sizes and shapes."""
         difference = ImageStat.Stat(ImageChops.difference(self.small, other.small))
         most = max(high for _, high in difference.extrema)
         return sum(difference.mean[:3]) / 3 <= _MOST_ON_AVERAGE and most <= _MOST_ANYWHERE
 
 
 def look_at(picture: BinaryIO | Path) -> Look | None:
-    """Look at a picture; None if it cannot be decoded."""
+    """Examine a picture; return None if it cannot be decoded."""
     try:
         if isinstance(picture, Path):
             with picture.open("rb") as file:
@@ -91,8 +86,7 @@ def look_at(picture: BinaryIO | Path) -> Look | None:
 def stretched(file: BinaryIO) -> tuple[Image.Image, Fields]:
     """Stretch a picture to a small square, as `derive.Derivation`."""
     seen = inspect(file)
-    picture = loaded(file, seen.format.name, _ENOUGH)
-    turned = upright(plain(picture), picture.getexif().get(_ORIENTATION, 1))
+    turned = loaded_upright(file, seen.format.name, _ENOUGH)
     whole = turned.convert("RGBA" if turned.has_transparency_data else "RGB")
     extrema = cast("tuple[tuple[int, int], ...]", whole.getextrema())
     width, height = seen.width or turned.width, seen.height or turned.height

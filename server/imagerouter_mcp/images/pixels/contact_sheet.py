@@ -1,4 +1,4 @@
-"""Draw several pictures as one labelled contact sheet, for the preview of what was made at once."""
+"""Draw several pictures as one labelled contact sheet, the preview of pictures made in one call."""
 
 import io
 import math
@@ -11,22 +11,22 @@ from imagerouter_mcp.images.pixels.preview import BUDGETS, Preview, PreviewSize,
 _CELL: dict[PreviewSize, int] = {"auto": 300, "large": 640}
 """Pixels of a cell's longest side."""
 _NARROWEST = 180
-"""Pixels of a cell's width, so that its label can be read."""
+"""Least width of a cell in pixels, so that its label can be read."""
 _LABEL, _GAP, _LINE = 40, 8, 17
-"""Pixels below each picture for its label, between pictures, and of a label's line."""
+"""In pixels: the height of a label, the gap between pictures, the height of a label's line."""
 _FONT = 14
 _PAPER, _INK, _EMPTY = (250, 250, 250), (30, 30, 30), (225, 225, 225)
 
 
 def make_sheet(previews: Sequence[Preview | None], labels: Sequence[str], size: PreviewSize) -> Preview:
-    """Draw previews in rows, each with its label below, within the budget of one preview.
+    """Draw previews in rows, with a label below each, within the budget of a single preview.
 
-    All cells have one size, which follows the pictures' shapes.
+    All cells have the same size, which follows the pictures' shapes.
 
     Args:
-        previews: At least one; a missing one becomes an empty cell with its label.
-        labels: One of up to two lines for each.
-        size: Which of `BUDGETS` to keep to.
+        previews: At least one; None becomes an empty cell with its label.
+        labels: One for each, of up to two lines.
+        size: The key of the budget in `BUDGETS`.
     """
     pictures = [_thumbnail(preview, _CELL[size]) if preview else None for preview in previews]
     shown = [picture.size for picture in pictures if picture] or [(_CELL[size], _CELL[size])]
@@ -51,7 +51,7 @@ def make_sheet(previews: Sequence[Preview | None], labels: Sequence[str], size: 
 
 
 def _cut(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """Return a text that fits; its beginning is cut off, because names differ at their ends."""
+    """Shorten a text to a width by cutting its beginning, because names differ at their ends."""
     while font.getlength(text) > width and len(text) > 1:
         text = f"…{text[2:].lstrip('…')}"
     return text

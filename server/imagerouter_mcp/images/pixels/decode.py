@@ -1,4 +1,4 @@
-"""Decode pictures into 8 bits a channel. What decoding will take is estimated before it starts."""
+"""Decode pictures to 8 bits per channel, after estimating how much memory that takes."""
 
 import io
 import math
@@ -16,7 +16,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 from imagerouter_mcp.images.confined import TooLargeError
 from imagerouter_mcp.images.inspect.binary import DAMAGED, NotAPictureError
 from imagerouter_mcp.images.inspect.cost import MOST_BYTES, decoding_bytes
-from imagerouter_mcp.images.inspect.opening import BROKEN, opened
+from imagerouter_mcp.images.inspect.exif import read_exif
+from imagerouter_mcp.images.inspect.opening import BROKEN, block, opened
 from imagerouter_mcp.images.pixels.scale import in_bands
 
 _WORKER = ThreadPoolExecutor(1, "pixels")
@@ -24,9 +25,9 @@ _WORKER = ThreadPoolExecutor(1, "pixels")
 _SIXTEEN_BITS = tuple(value >> 8 for value in range(1 << 16))
 _EIGHT, _SIXTEEN = 0xFF, 0xFFFF
 _BITS_PER_SAMPLE = 0x0102
-"""TIFF's tag."""
+"""The TIFF tag."""
 _PNG_DEPTH = 24
-"""Where a PNG states its bits a channel."""
+"""Offset of the bits per channel in a PNG."""
 _PLAIN = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 
 
@@ -39,7 +40,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What undoes each EXIF orientation."""
+"""The transposition that undoes each EXIF orientation."""
 
 
 P = ParamSpec("P")
@@ -47,11 +48,11 @@ T = TypeVar("T")
 
 
 def one_at_a_time(work: Callable[P, T]) -> Callable[P, T]:
-    """Run a function that holds a source image's pixels in the one thread for such work.
+    """Run a function that holds a source image's pixels in a single shared thread.
 
-    So only one picture is in memory, from one allocation arena and not from one for each thread. It loses
-    little time, because most of Pillow's decoders hold the interpreter's lock anyway. Such a function never
-    calls another.
+    Only one picture is then in memory, in one allocation arena rather than one per thread. This costs little
+    time, because most of Pillow's decoders hold the interpreter lock anyway. Such functions must not call
+    each other.
     """
 
     @wraps(work)
@@ -62,14 +63,13 @@ def one_at_a_time(work: Callable[P, T]) -> Callable[P, T]:
 
 
 def loaded(file: BinaryIO, format_name: str, longest: int) -> ImageFile:
-    """Open and decode the first frame. For source images call it in `one_at_a_time`.
+    """Open and decode the first frame; for source images, call this within `one_at_a_time`.
 
     Args:
         file: The picture, open for reading.
         format_name: As in `formats.Format.name`.
-        longest: Pixels of the longer side that are enough. A JPEG is decoded at a half, a quarter or an
-            eighth where that is no smaller, or where more would take too much memory; other formats ignore
-            it.
+        longest: How many pixels the longer side needs. A JPEG is decoded at a half, a quarter or an eighth
+            where that is still enough, or where more would take too much memory; other formats ignore this.
 
     Raises:
         NotAPictureError: It does not decode.
@@ -100,7 +100,7 @@ def loaded(file: BinaryIO, format_name: str, longest: int) -> ImageFile:
 
 
 def _scale_transparent_grey(picture: ImageFile, file: BinaryIO) -> None:
-    """Scale the transparent level of a grey PNG with 1, 2 or 4 bits to 8, as Pillow scales its pixels."""
+    """Scale the transparent level of a 1, 2 or 4-bit grey PNG to 8 bits, as Pillow does with the pixels."""
     level: object = picture.info.get("transparency")
     if not isinstance(picture, PngImageFile) or picture.mode not in ("1", "L") or not isinstance(level, int):
         return
@@ -110,35 +110,36 @@ def _scale_transparent_grey(picture: ImageFile, file: BinaryIO) -> None:
 
 
 def _coefficients(picture: JpegImageFile) -> int:
-    """Return the bytes of coefficients, two each, that a decoder holds of a progressive JPEG."""
+    """Return how many bytes of coefficients a decoder holds for a progressive JPEG."""
     if "progressive" not in picture.info:
         return 0
     factors = [across * down for _, across, down, _ in picture.layer]
     return 2 * math.prod(picture.size) * sum(factors) // max(factors)
 
 
-def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """Return the size at which a picture fits into a square; it keeps its shape, and nothing is enlarged.
+def loaded_upright(file: BinaryIO, format_name: str, longest: int) -> Image.Image:
+    """Decode the first frame, upright and `plain`; arguments and errors as for `loaded`."""
+    picture = loaded(file, format_name, longest)
+    turns = orientation(picture)  # before `plain` removes it
+    return upright(plain(picture), turns)
 
-    Args:
-        size: Width and height.
-        longest: The square's side.
-    """
-    scale = min(1, longest / max(size))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+def orientation(picture: ImageFile) -> int:
+    """Return the EXIF orientation by which a decoded picture must be turned; Pillow turns a TIFF itself."""
+    return 1 if isinstance(picture, TiffImageFile) else read_exif(block(picture, "exif")).orientation
 
 
 def upright(picture: Image.Image, orientation: int) -> Image.Image:
-    """Turn a picture as its EXIF orientation says."""
+    """Turn a picture upright, by its EXIF orientation."""
     return picture.transpose(_TURNS[orientation]) if orientation in _TURNS else picture
 
 
 def is_deep(picture: ImageFile, file: BinaryIO) -> bool:
-    """Whether a decoded picture came with more than 8 bits a channel.
+    """Return whether a picture has more than 8 bits per channel in its file.
 
     Args:
-        picture: As decoded, before it is changed.
-        file: Where it was decoded from: Pillow forgets the depth of a PNG in colour.
+        picture: The decoded picture, still unchanged.
+        file: Its file; Pillow forgets the depth of a colour PNG.
     """
     if isinstance(picture, PngImageFile):
         file.seek(_PNG_DEPTH)
@@ -150,18 +151,18 @@ def is_deep(picture: ImageFile, file: BinaryIO) -> bool:
 
 
 def plain(picture: Image.Image, *, deep: bool = False) -> Image.Image:
-    """Convert to 1, L, LA, P, RGB or RGBA, without metadata except a palette's transparency.
+    """Convert to mode 1, L, LA, P, RGB or RGBA, and drop all metadata but a palette's transparency.
 
     Args:
-        picture: Decoded; its metadata is removed from it.
-        deep: Whether it came with 16 bits a channel, and so did its transparent colour.
+        picture: A decoded picture; its metadata is removed.
+        deep: Whether it, and its transparent colour, came with 16 bits per channel.
 
     Raises:
-        NotAPictureError: Its colour space has no way to RGB.
+        NotAPictureError: Its colour space cannot be converted to RGB.
     """
     profile: bytes = picture.info.get("icc_profile") or b""
     transparent: object = picture.info.get("transparency")
-    if isinstance(transparent, str):  # a text in a PNG has that name
+    if isinstance(transparent, str):  # a PNG text chunk of that name
         transparent = None
     picture.info.clear()
     try:
@@ -184,7 +185,7 @@ def plain(picture: Image.Image, *, deep: bool = False) -> Image.Image:
 
 
 def without_palette(picture: Image.Image) -> Image.Image:
-    """Convert a plain picture of mode 1 or P, which cannot be scaled smoothly, to L, RGB or RGBA."""
+    """Convert modes 1 and P, which cannot be scaled smoothly, to L, RGB or RGBA."""
     if picture.mode == "1":
         return picture.convert("L")
     if picture.mode == "P":
@@ -193,19 +194,19 @@ def without_palette(picture: Image.Image) -> Image.Image:
 
 
 def has_transparency(picture: Image.Image) -> bool:
-    """Whether any pixel is transparent; an alpha channel of nothing but 255 does not count."""
+    """Return whether any pixel is transparent; a fully opaque alpha channel does not count."""
     return picture.has_transparency_data and alpha(picture).getextrema() != (_EIGHT, _EIGHT)
 
 
 def alpha(picture: Image.Image) -> Image.Image:
-    """Return the alpha channel of a picture that has transparency of any kind."""
+    """Return the alpha channel of a picture with any kind of transparency."""
     if picture.mode in ("LA", "RGBA"):
         return picture.getchannel("A")
     return in_bands(picture, picture.size, lambda band: band.convert("RGBA").getchannel("A"))
 
 
 def upper_half(picture: Image.Image) -> Image.Image:
-    """Reduce 16 bits to 8; Pillow's own conversion would cut off at 255."""
+    """Reduce 16 bits to their upper 8; Pillow's own conversion would clip at 255."""
     # Pillow's annotation names a NumPy type, and NumPy is not installed.
     return picture.convert("I").point(_SIXTEEN_BITS, "L")  # pyright: ignore[reportUnknownMemberType]
 
@@ -219,7 +220,7 @@ def _shallow(transparent: object) -> object:
 
 
 def _from_deep(picture: Image.Image) -> Image.Image:
-    """Convert 16 bits by their upper half, 32-bit and floating point values by the range that they use."""
+    """Convert 16 bits by their upper half, and 32-bit and float values by the range they span."""
     if picture.mode.startswith("I;16"):
         return in_bands(picture, picture.size, upper_half)
     low, high = cast("tuple[float, float]", picture.getextrema())
@@ -237,7 +238,7 @@ def _from_deep(picture: Image.Image) -> Image.Image:
 
 
 def _from_inks(picture: Image.Image, profile: bytes) -> Image.Image:
-    """Convert through the embedded profile, or plainly if there is none or it is broken."""
+    """Convert CMYK through the embedded profile, or directly if it is missing or broken."""
     through = _through_profile(picture, profile) if profile[16:20] == b"CMYK" else None
     if through is None:
         return picture.convert("RGB")
@@ -250,7 +251,7 @@ def _through_profile(picture: Image.Image, profile: bytes) -> Image.Image | None
         from PIL import ImageCms  # noqa: PLC0415 - Pillow may have been built without Little CMS
 
         inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        # Pillow's annotation does not say what this returns.
+        # Pillow does not annotate what this returns.
         screen = cast("ImageCms.ImageCmsProfile", ImageCms.createProfile("sRGB"))  # pyright: ignore[reportUnknownMemberType]
     except (ImportError, OSError, ValueError, TypeError):
         return None

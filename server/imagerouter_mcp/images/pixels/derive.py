@@ -1,4 +1,4 @@
-"""Make one picture of another: in this thread, or in a child process where that takes much."""
+"""Make one picture from another, in this thread or, if that is heavy, in a child process."""
 
 import importlib
 import io
@@ -12,15 +12,15 @@ from imagerouter_mcp.images.inspect.cost import is_heavy
 from imagerouter_mcp.images.inspect.inspection import inspect
 
 Derivation = Callable[..., tuple[Image.Image, Fields]]
-"""A function at the top of a module. It takes a file, and arguments as JSON has them, and returns a picture
-without a palette, and what it tells about that."""
+"""A module-level function that takes a file and JSON-compatible arguments, and returns a picture without a
+palette and what there is to say about it."""
 
 
 def derived(derivation: Derivation, file: BinaryIO, **arguments: object) -> tuple[Image.Image, Fields]:
-    """Call a function here or in a child process, as the picture's cost demands.
+    """Call a function here or in a child process, depending on the picture's cost.
 
     Args:
-        derivation: What to call.
+        derivation: The function to call.
         file: The picture, open for reading; it is left at its beginning.
         arguments: For `derivation`.
 
@@ -36,7 +36,7 @@ def derived(derivation: Derivation, file: BinaryIO, **arguments: object) -> tupl
 def derived_in_child(
     derivation: Derivation, file: BinaryIO, **arguments: object
 ) -> tuple[Image.Image, Fields]:
-    """Call a function in a child process; as `derived`."""
+    """Call a function as `derived` does, always in a child process."""
     names = {"module": derivation.__module__, "name": derivation.__name__}
     made, fields = in_child(derive_in_child, file, **names, arguments=arguments)
     with made:

@@ -1,8 +1,8 @@
-"""Draw SVG with resvg, where the optional extra `svg` is installed.
+"""Draw SVG with resvg, if the optional extra `svg` is installed.
 
-resvg is native code that cannot be stopped, so `confined` runs it. It reads local files that an `href` names,
-whatever `resources_dir` says (0.48), and fetches nothing from a network. So `drawable_text` lets no document
-pass that refers to anything outside.
+resvg is native code that cannot be interrupted, so `confined` runs it. It fetches nothing from a network, but
+reads local files that an `href` names, whatever `resources_dir` says (0.48). So `drawable_text` rejects every
+document that refers to anything outside itself.
 """
 
 import importlib
@@ -15,7 +15,7 @@ _MAX_BYTES = 4 << 20
 
 
 def can_draw() -> bool:
-    """Whether resvg-py is installed."""
+    """Return whether resvg-py is installed."""
     return importlib.util.find_spec("resvg_py") is not None
 
 
@@ -27,7 +27,7 @@ def draw_svg(file: BinaryIO, longest: int) -> bytes | None:
         longest: Pixels of the longer side.
 
     Returns:
-        PNG data, or None: the document is too large or may not be drawn, or resvg refuses it.
+        PNG data, or None if the document is too large, may not be drawn, or is refused by resvg.
     """
     file.seek(0)
     data = file.read(_MAX_BYTES + 1)

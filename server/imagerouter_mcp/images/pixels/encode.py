@@ -1,4 +1,4 @@
-"""Encode a source image as a file that ImageRouter takes: small enough, in a type that providers know."""
+"""Encode a source image as a file that ImageRouter accepts: small enough, in a format providers know."""
 
 import math
 import os
@@ -10,18 +10,18 @@ from typing import BinaryIO
 from PIL import Image, JpegImagePlugin
 from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
-from PIL.TiffImagePlugin import TiffImageFile
 
-from imagerouter_mcp.images.confined import TooLargeError, scratch_file
+from imagerouter_mcp.images.confined import TooLargeError, file_size, scratch_file
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.binary import holds_text, number
-from imagerouter_mcp.images.inspect.exif import Exif, read_exif, xmp_has_location
+from imagerouter_mcp.images.inspect.exif import Exif, xmp_has_location
 from imagerouter_mcp.images.inspect.formats import Format
 from imagerouter_mcp.images.inspect.inspection import Inspection
-from imagerouter_mcp.images.inspect.opening import block
+from imagerouter_mcp.images.inspect.opening import block, stored_exif
+from imagerouter_mcp.images.inspect.tiff import ORIENTATION
+from imagerouter_mcp.images.pixels.arithmetic import fitted
 from imagerouter_mcp.images.pixels.colour_profiles import colours_only
 from imagerouter_mcp.images.pixels.decode import (
-    fitted,
     has_transparency,
     is_deep,
     loaded,
@@ -29,39 +29,38 @@ from imagerouter_mcp.images.pixels.decode import (
     plain,
     upright,
 )
-from imagerouter_mcp.images.pixels.scale import in_bands
+from imagerouter_mcp.images.pixels.scale import in_bands, scaled
 
 MAX_BYTES = 25 * 2**20
-"""The service takes files up to 25 MiB."""
+"""Size of the largest file that the service accepts."""
 MAX_SIDE = 8192
-"""Pixels; no model behind the service makes more of a larger picture."""
+"""Pixels; no model behind the service benefits from more."""
 
 _HIGH_QUALITY = 95
 _QUALITIES = (92, 85)
-"""Tried in this order before a picture of the right size is scaled down for its bytes."""
+"""Tried in this order before a picture is scaled down to save bytes."""
 _HALVED_CHROMA = 2
-"""Pillow's number for 4:2:0; a picture that comes with it keeps it, others keep all their colour."""
+"""Pillow's number for 4:2:0 subsampling; pictures that have it keep it, others keep full colour."""
 _SLOW_PIXELS = 1 << 24
-"""A PNG of more takes seconds to compress; whether it will fit is estimated first, from some of its rows."""
+"""Above this, a PNG takes seconds to compress, so its size is first estimated from some of its rows."""
 _STRIPS, _STRIP_SHARE = 8, 128
-"""How many strips an estimate takes, and of how much of the picture each one is."""
+"""Number of strips in an estimate, and what fraction of the picture each one is."""
 _HOPELESS = 1.5
-"""A PNG that is estimated at this many times what fits is not tried."""
+"""A PNG estimated at this many times the limit is not tried."""
 _SAFE_SHARE = 0.95
-"""Of the sides that would just fit, because smaller pictures have more bytes a pixel."""
+"""Share of the side lengths that would just fit, because smaller pictures take more bytes per pixel."""
 _SPACES = {"L": b"GRAY", "LA": b"GRAY", "1": b"GRAY", "P": b"RGB ", "RGB": b"RGB ", "RGBA": b"RGB "}
-_ORIENTATION = 0x0112
 _SCAN = b"\xff\xda"
-"""What begins a JPEG's compressed pixels."""
+"""Start of a JPEG's compressed pixels."""
 _NO_MEMORY = ("encoding error 1", "encoding error 2")
-"""How libwebp says that it got none (VP8_ENC_ERROR_OUT_OF_MEMORY and …_BITSTREAM_OUT_OF_MEMORY)."""
+"""libwebp's out-of-memory errors (VP8_ENC_ERROR_OUT_OF_MEMORY and …_BITSTREAM_OUT_OF_MEMORY)."""
 _COLOUR_CHUNKS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4}
-"""A PNG's chunks that say what its colours are, and their lengths (PNG, third edition, section 11.3)."""
+"""PNG chunks that define colours, with their lengths (PNG, third edition, section 11.3)."""
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A picture encoded anew.
+    """A re-encoded picture.
 
     Attributes:
         file: An unnamed temporary file, at its beginning; the caller closes it.
@@ -69,10 +68,10 @@ class Encoded:
         width: In pixels as displayed.
         height: In pixels as displayed.
         before: Width and height before any scaling.
-        exif: What the file's metadata said.
+        exif: Orientation and location from the file's metadata.
         turned: Whether the pixels were turned upright.
-        deep: Whether it came with more than 8 bits a channel.
-        cmyk: Whether it came in inks.
+        deep: Whether it came with more than 8 bits per channel.
+        cmyk: Whether it came in CMYK.
         reduced: Whether it lost pixels or quality to fit.
     """
 
@@ -98,18 +97,17 @@ def encode(
     lossless: bool = False,
     max_bytes: int = MAX_BYTES,
 ) -> Encoded:
-    """Decode a picture and encode nothing but its pixels and colours.
+    """Decode a picture and encode only its pixels and colours.
 
-    PNG keeps its pixels exactly. JPEG keeps its tables of quantisation and, unless `turn`, the way up in
-    which it is stored. Everything else is changed as far as sending it takes: 8-bit grey or RGB, upright,
-    small enough.
+    PNG keeps its exact pixels. JPEG keeps its quantisation tables and, unless `turn`, its stored orientation.
+    Everything else is changed as far as sending requires: 8-bit grey or RGB, upright, small enough.
 
     Args:
         file: The picture, open for reading.
         seen: From `inspect`.
-        becomes: The format to encode it in, if that fits.
-        turn: Whether to turn a JPEG upright too, which costs some quality.
-        lossless: Whether to encode a WebP without loss.
+        becomes: The format to encode to, if the result fits.
+        turn: Whether to turn even a JPEG upright, which costs some quality.
+        lossless: Whether to encode WebP losslessly.
         max_bytes: The largest file that fits.
 
     Raises:
@@ -121,7 +119,7 @@ def encode(
         return encoding(MAX_SIDE)
     if seen.format is formats.JPEG:
         with suppress(MemoryError):
-            return encoding(max(seen.width or 1, seen.height or 1) // 2)
+            return encoding(max(seen.size) // 2)
     raise TooLargeError
 
 
@@ -136,7 +134,7 @@ def _encoded(
     max_bytes: int,
 ) -> Encoded:
     came_as = seen.format
-    size = seen.width or 1, seen.height or 1
+    size = seen.size
     picture = loaded(file, came_as.name, longest)
     exif = _metadata(picture, file)
     whole = max(size) == max(picture.size) <= MAX_SIDE
@@ -168,9 +166,8 @@ def _encoded(
 
 
 def _metadata(picture: ImageFile, file: BinaryIO) -> Exif:
-    """Read orientation and location of a decoded picture, the location from XMP too."""
-    # Pillow forgets the orientation of a TIFF when it turns the picture.
-    exif = read_exif(file if isinstance(picture, TiffImageFile) else block(picture, "exif"))
+    """Read the orientation and location of a decoded picture, the location from XMP too."""
+    exif = stored_exif(picture, file)
     texts = [block(picture, "xmp")]
     if isinstance(picture, PngImageFile):
         texts = [str(text).encode() for text in picture.text.values()]
@@ -178,12 +175,12 @@ def _metadata(picture: ImageFile, file: BinaryIO) -> Exif:
 
 
 def colours_for(profile: bytes, mode: str) -> bytes:
-    """Reduce a profile to its colours; empty if it is for another colour space than the pixels have."""
+    """Reduce a profile to its colours; return nothing if it is for another colour space than the mode's."""
     return colours_only(profile) if profile[16:20] == _SPACES.get(mode) else b""
 
 
 def colour_chunks(file: BinaryIO) -> PngInfo:
-    """Collect the chunks before a PNG's pixels that say what its colours are."""
+    """Collect the chunks before a PNG's pixels that define its colours."""
     found = PngInfo()
     file.seek(8)
     while (head := file.read(8)) and head[4:] != b"IDAT":
@@ -196,18 +193,18 @@ def colour_chunks(file: BinaryIO) -> PngInfo:
 
 
 def _kept_jpeg(picture: ImageFile, orientation: int, max_bytes: int) -> BinaryIO | None:
-    """Encode a JPEG with its own tables, and no metadata but the orientation; None if it does not fit."""
+    """Encode a JPEG with its own tables and no metadata but its orientation; None if it does not fit."""
     if picture.mode not in ("L", "RGB"):
         return None
     profile = colours_for(block(picture, "icc_profile"), picture.mode)
     exif = Image.Exif()
     if orientation > 1:
-        exif[_ORIENTATION] = orientation
+        exif[ORIENTATION] = orientation
     file = saved(
         picture,
         "JPEG",
         qtables="keep",
-        # What Pillow has no number for, such as 4:1:1, keeps all its colour.
+        # Sampling that Pillow has no number for, such as 4:1:1, becomes full colour.
         subsampling=max(0, JpegImagePlugin.get_sampling(picture)),
         keep_rgb=picture.info.get("adobe_transform") == 0,
         icc_profile=profile or None,
@@ -216,7 +213,7 @@ def _kept_jpeg(picture: ImageFile, orientation: int, max_bytes: int) -> BinaryIO
     )
     if file_size(file) <= max_bytes:
         sent = file.read()
-        # Text that stood in place of compressed pixels would come out again as it was.
+        # Text hidden in place of compressed pixels would come out unchanged.
         if not holds_text(sent[sent.rindex(_SCAN) :]):
             file.seek(0)
             return file
@@ -233,10 +230,10 @@ class _Encoder:
     max_bytes: int
 
     def fit(self, image: Image.Image, becomes: Format) -> tuple[BinaryIO, Format, Image.Image, bool]:
-        """Encode as wanted if that fits, else opaque pictures as JPEG and others as PNG, smaller and smaller.
+        """Encode as wanted if that fits, else as ever smaller JPEG, or PNG if it has transparency.
 
         Returns:
-            The file, its format, the picture in it, and whether it was reduced.
+            The file, its format, the encoded picture, and whether it was reduced.
         """
         target = fitted(image.size, MAX_SIDE)
         scale = 1.0
@@ -247,12 +244,12 @@ class _Encoder:
                 if (size := file_size(file)) <= self.max_bytes:
                     return file, becomes, image, False
                 file.close()
-            # PNGs of the same picture have about as many bytes a pixel.
+            # PNGs of the same picture take about as many bytes per pixel.
             scale = _SAFE_SHARE * math.sqrt(self.max_bytes / size) if becomes is formats.PNG else 1.0
         kind = formats.PNG if has_transparency(image) else formats.JPEG
         if kind is formats.PNG:
             target = fitted(target, round(max(target) * scale))
-        # A copy of the largest pictures that are decoded would find no room.
+        # There would be no room for a copy of the largest pictures.
         if image.size != target or image.mode != _scalable_mode(image, kind):
             convert = partial(_scalable, kind=kind)
             try:
@@ -269,7 +266,8 @@ class _Encoder:
                 qualities.pop(0)
             else:
                 scale = min(0.9, _SAFE_SHARE * math.sqrt(self.max_bytes / size))
-                image = _smaller(image, scale)
+                size = int(image.width * scale) or 1, int(image.height * scale) or 1
+                image = scaled(image, size)
 
     def _save(self, image: Image.Image, kind: Format, quality: int, *, lossless: bool = False) -> BinaryIO:
         profile = self.profile or None
@@ -283,13 +281,8 @@ class _Encoder:
         )
 
 
-def _smaller(image: Image.Image, scale: float) -> Image.Image:
-    size = int(image.width * scale) or 1, int(image.height * scale) or 1
-    return in_bands(image, size, lambda band: band)
-
-
 def _estimated(image: Image.Image) -> int:
-    """Estimate the bytes of a large picture as PNG; 0 for one that is compressed quickly."""
+    """Estimate the size of a large picture as PNG, in bytes; return 0 if it compresses quickly anyway."""
     width, height = image.size
     rows = height // _STRIP_SHARE
     if width * height <= _SLOW_PIXELS or not rows:
@@ -303,7 +296,7 @@ def _estimated(image: Image.Image) -> int:
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> BinaryIO:
-    """Save a picture in a temporary file; return that at its beginning. The caller closes it."""
+    """Save a picture to an unnamed temporary file, returned at its beginning; the caller closes it."""
     file = scratch_file()
     try:
         image.save(file, kind, **options)
@@ -316,15 +309,8 @@ def saved(image: Image.Image, kind: str, **options: object) -> BinaryIO:
     return file
 
 
-def file_size(file: BinaryIO) -> int:
-    """Return the size of a file, in bytes, and leave it at its beginning."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    return size
-
-
 def _scalable(image: Image.Image, kind: Format) -> Image.Image:
-    """Convert to L, RGB, LA or RGBA; without an alpha channel for JPEG."""
+    """Convert to L, RGB, LA or RGBA, without an alpha channel for JPEG."""
     mode = _scalable_mode(image, kind)
     if image.mode == mode:
         return image

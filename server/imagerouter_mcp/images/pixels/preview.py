@@ -1,7 +1,7 @@
-"""Make a small picture of a picture, for the answer that a model or a person sees.
+"""Make previews: small copies of pictures for the answers that models and people see.
 
-Previews are JPEG: every host takes it, it encodes in a few milliseconds, and it has no transparency that a
-host could turn black. A light checkerboard shows what is transparent.
+Previews are JPEG: every host accepts it, it encodes in a few milliseconds, and it has no transparency that a
+host could show as black. A light checkerboard marks transparent parts.
 """
 
 import io
@@ -15,10 +15,10 @@ from PIL import Image
 from imagerouter_mcp.images.confined import Fields, TooLargeError, in_child
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.cost import is_heavy
-from imagerouter_mcp.images.inspect.exif import read_exif
 from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
-from imagerouter_mcp.images.inspect.opening import BROKEN, block
-from imagerouter_mcp.images.pixels.decode import fitted, loaded, upper_half, upright
+from imagerouter_mcp.images.inspect.opening import BROKEN
+from imagerouter_mcp.images.pixels.arithmetic import fitted
+from imagerouter_mcp.images.pixels.decode import loaded, orientation, upper_half, upright
 from imagerouter_mcp.images.pixels.draw_svg import can_draw, draw_svg
 from imagerouter_mcp.images.pixels.scale import in_bands
 
@@ -44,11 +44,11 @@ class Preview:
 
 @dataclass(frozen=True)
 class Budget:
-    """Bounds of a preview.
+    """Limits of a preview.
 
     Attributes:
         longest: Pixels of the longer side; a smaller picture keeps its size.
-        base64_characters: Length of the preview in base64, as it travels.
+        base64_characters: Length of the preview in base64, as it is sent.
         qualities: JPEG qualities to try in order before reducing the size.
     """
 
@@ -58,7 +58,7 @@ class Budget:
 
     @property
     def bytes(self) -> int:
-        """Length before base64, which makes four characters of three bytes."""
+        """Length before base64, which turns three bytes into four characters."""
         return self.base64_characters // 4 * 3
 
 
@@ -69,32 +69,31 @@ BUDGETS: dict[PreviewSize, Budget] = {
     "tile_320": Budget(320, 60_000, (80, 60, 40)),
     "tile_640": Budget(640, 160_000, (80, 60, 40)),
 }
-"""Claude Desktop takes 1,048,576 bytes in all; 60 kB leaves room for several pictures and a long text."""
+"""Claude Desktop accepts 1,048,576 bytes in all; 60 kB leaves room for several pictures and a long text."""
 
 _REDUCING_GAP = 2
-"""How much larger than its preview a JPEG is decoded, for the good filter to do the rest."""
+"""How much larger than the preview a JPEG is decoded, so that the good filter does the rest."""
 _SQUARE = 8
 """Pixels of a checkerboard square."""
 _LIGHT, _LESS_LIGHT = 255, 224
 
 
 def make_preview(path: Path, size: PreviewSize) -> Preview | None:
-    """Make a preview of a file that `inspect` found whole.
+    """Make a preview of a file that `inspect` accepted.
 
-    It is upright, shows the first frame of an animation, and enlarges nothing but SVG, which has no size of
-    its own.
+    It is upright and shows an animation's first frame. Only SVG, which has no size of its own, is enlarged.
 
     Args:
         path: The file.
-        size: Which of `BUDGETS` to keep to.
+        size: The key of the budget in `BUDGETS`.
 
     Returns:
-        The preview, or None where there can be none: videos, HEIC without a plug-in, SVG without the `svg`
-        extra or with references to the outside, and files that do not decode.
+        The preview, or None if none can be made: for videos, HEIC without a plug-in, SVG without the `svg`
+        extra or with external references, and files that do not decode.
 
     Raises:
         OSError: The file cannot be read.
-        StoppedError: Decoding it took too much time or memory, or failed.
+        StoppedError: Decoding took too much time or memory, or failed.
     """
     with path.open("rb") as file:
         return preview_of(file, size)
@@ -125,7 +124,7 @@ def draw_in_child(file: BinaryIO, *, size: PreviewSize) -> tuple[BinaryIO | None
 
 
 def _drawn(file: BinaryIO, seen: Inspection, budget: Budget) -> Preview | None:
-    """Decode, reduce, turn upright, put on a checkerboard, encode; None if it cannot be decoded."""
+    """Decode, shrink, turn upright, put on a checkerboard and encode; None if it cannot be decoded."""
     format_name = seen.format.name
     if seen.format.kind == "vector":
         drawing = draw_svg(file, budget.longest)
@@ -135,17 +134,17 @@ def _drawn(file: BinaryIO, seen: Inspection, budget: Budget) -> Preview | None:
     try:
         picture = loaded(file, format_name, budget.longest * _REDUCING_GAP)
         small = in_bands(picture, fitted(picture.size, budget.longest), _plain)
-        exif = read_exif(block(picture, "exif"))
+        turns = orientation(picture)
     except MemoryError:
         raise TooLargeError from None
     except BROKEN:
         return None
-    small = upright(small, exif.orientation)
+    small = upright(small, turns)
     return encoded(_on_checkerboard(small) if small.mode == "RGBA" else small, budget)
 
 
 def _plain(picture: Image.Image) -> Image.Image:
-    """Convert to L, RGB or, if anything in the picture can be transparent, RGBA."""
+    """Convert to L, RGB or, if the picture may have transparency, RGBA."""
     if picture.has_transparency_data:
         return picture if picture.mode == "RGBA" else picture.convert("RGBA")
     if picture.mode.startswith("I"):
@@ -166,8 +165,8 @@ def _on_checkerboard(picture: Image.Image) -> Image.Image:
 
 
 def encoded(picture: Image.Image, budget: Budget) -> Preview:
-    """Encode a picture as JPEG within a budget: lower the quality, then the size; most fit at once."""
-    picture.info.clear()  # Pillow would write a comment of the original's into the preview
+    """Encode a picture as JPEG within a budget, lowering first the quality, then the size."""
+    picture.info.clear()  # Pillow would copy the original's comment into the preview
     data = b""
     for quality in budget.qualities:
         data = _jpeg(picture, quality)

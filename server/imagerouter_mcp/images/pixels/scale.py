@@ -1,4 +1,4 @@
-"""Convert and scale pictures in bands of rows, to hold no whole copy beside picture and result."""
+"""Convert and scale pictures in bands of rows, so that no whole intermediate copy is held."""
 
 import math
 from collections.abc import Callable
@@ -6,22 +6,27 @@ from collections.abc import Callable
 from PIL import Image
 
 _BAND_ROWS = 128
-"""Of the picture, in a band."""
+"""Source rows per band."""
 _SUPPORT = 2
-"""Pixels to each side that Pillow's bicubic filter takes into account, in the larger of both scales."""
+"""Pixels to each side that Pillow's bicubic filter reads, in the larger of the two scales."""
 _REDUCING_GAP = 2.0
-"""Whole factors reduce to twice the target, and the good filter does the rest, which is faster."""
+"""For speed, whole factors shrink to twice the target, and the good filter does the rest."""
+
+
+def scaled(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Return a picture in another size, or itself if it has that size."""
+    return picture if picture.size == size else in_bands(picture, size, lambda band: band)
 
 
 def in_bands(
     picture: Image.Image, size: tuple[int, int], convert: Callable[[Image.Image], Image.Image]
 ) -> Image.Image:
-    """Return a picture converted and in another size.
+    """Convert and scale a picture.
 
     Args:
-        picture: Decoded.
+        picture: A decoded picture.
         size: Width and height of the result.
-        convert: Converts a band to a mode that can be scaled; to the same for each band.
+        convert: Converts a band to a mode that can be scaled, the same for each band.
     """
     if picture.size == size and picture.height <= _BAND_ROWS:
         return convert(picture)

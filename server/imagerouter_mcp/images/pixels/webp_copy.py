@@ -1,8 +1,8 @@
-"""Copy a WebP file without what does not belong to the picture.
+"""Copy a WebP file without anything but the picture.
 
-Encoding a lossy WebP again would lose quality, and a large lossless one takes seconds and hundreds of MiB, so
+Re-encoding a lossy WebP would lose quality, and a large lossless one takes seconds and hundreds of MiB, so
 the compressed pixels are copied byte for byte. Colour profiles are reduced to their colours. EXIF, XMP,
-chunks of unknown purpose and whatever follows the end of the picture are left behind.
+unknown chunks and anything after the end of the picture are dropped.
 """
 
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ from imagerouter_mcp.images.inspect.raster import webp_chunks
 from imagerouter_mcp.images.pixels.colour_profiles import MAX_PROFILE_BYTES, colours_only
 
 _MAX_METADATA = 1 << 20
-"""Bytes of a block of metadata that are searched for a location."""
+"""Bytes of a metadata block to search for a location."""
 _PIXELS = frozenset({b"ALPH", b"VP8 ", b"VP8L"})
 _FLAGS, _VP8X = 20, 10
-"""Where the flags of a VP8X chunk are, which comes first, and its length."""
+"""Offset of the flags in the VP8X chunk, which comes first, and the chunk's length."""
 _ALPHA_FLAG, _PROFILE_FLAG = 0x10, 0x20
-"""What VP8X may say of a picture without metadata and frames (RFC 9649, section 2.7.1.1)."""
+"""VP8X flags for a picture without metadata and frames (RFC 9649, section 2.7.1.1)."""
 
 
 @dataclass
 class Copied:
-    """What was noticed while a WebP was copied.
+    """What was found while copying a WebP.
 
     Attributes:
         orientation: Its EXIF orientation, 1 to 8.
         location: Whether its metadata holds a latitude or a longitude.
         lossless: Whether its pixels are stored without loss.
-        framed: Whether it is made of frames, which are not copied.
-        text: Whether text stands among its compressed pixels.
+        framed: Whether it consists of frames, which are not copied.
+        text: Whether there is text among its compressed pixels.
     """
 
     orientation: int = 1
@@ -42,11 +42,11 @@ class Copied:
 
 
 def copy_webp(file: BinaryIO, into: BinaryIO) -> Copied:
-    """Copy the picture of a WebP.
+    """Copy the picture in a WebP file.
 
     Args:
-        file: A file that `inspect` found whole.
-        into: Receives the copy; must be seekable.
+        file: A file that `inspect` accepted.
+        into: The file to write to; must be seekable.
 
     Raises:
         NotAPictureError: It is cut short or damaged.
@@ -85,7 +85,7 @@ def copy_webp(file: BinaryIO, into: BinaryIO) -> Copied:
 
 
 def _notice(copied: Copied, file: BinaryIO, kind: bytes, length: int) -> None:
-    """Note what a chunk says that is left behind."""
+    """Note what a dropped chunk says."""
     if kind == b"EXIF":
         exif = read_exif(exactly(file, min(length, _MAX_METADATA)))
         copied.orientation, copied.location = exif.orientation, copied.location or exif.location

@@ -1,6 +1,7 @@
-"""Steps of arithmetic with pictures, and what Pillow's annotations need for them.
+"""Calculate with sizes, boxes and whole pictures.
 
-Those annotations name a NumPy type, and NumPy is not installed.
+Pillow annotates some methods with a NumPy type, and NumPy is not installed; the ignored type errors come from
+that.
 """
 
 from collections.abc import Sequence
@@ -10,14 +11,14 @@ from PIL import Image, ImageChops
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
 Shares = tuple[float, float, float, float]
-"""A box in shares of a picture's sides."""
+"""A box given as fractions of a picture's sides, from 0 to 1."""
 
-_BACKDROP = (128, 128, 128)
+_GREY = (128, 128, 128)
 LEVELS = range(256)
 
 
 def mapped(picture: Image.Image, table: Sequence[int]) -> Image.Image:
-    """Replace each level by what a table of 256 says, in each channel."""
+    """Map the levels of each channel through a table of 256 entries."""
     return picture.point([*table] * len(picture.getbands()))  # pyright: ignore[reportUnknownMemberType] - see above
 
 
@@ -27,37 +28,42 @@ def part_in_size(
     size: Size,
     by: Image.Resampling = Image.Resampling.BICUBIC,
 ) -> Image.Image:
-    """Return a part of a picture, between pixels if need be, in another size."""
+    """Return a part of a picture scaled to a size; its edges may lie between pixels."""
     return picture.resize(size, by, box)  # pyright: ignore[reportUnknownMemberType] - see above
 
 
 def averaged(picture: Image.Image, size: Size) -> Image.Image:
-    """Return a picture in a smaller size, each pixel the average of those that it stands for."""
+    """Shrink a picture by averaging."""
     return picture.resize(size, Image.Resampling.BOX, reducing_gap=2.0)  # pyright: ignore[reportUnknownMemberType] - see above
 
 
-def fitting(size: Size, longest: float) -> Size:
-    """Return the size at which a picture fits into a square; nothing is enlarged."""
+def fitted(size: Size, longest: float) -> Size:
+    """Return the size at which a picture fits into a square, keeping its shape; it is never enlarged.
+
+    Args:
+        size: Width and height of the picture.
+        longest: The square's side.
+    """
     scale = min(1.0, longest / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def shares(box: Box, size: Size) -> Shares:
-    """Return a box in shares of the sides of a size."""
+    """Return a box as fractions of a size."""
     return box[0] / size[0], box[1] / size[1], box[2] / size[0], box[3] / size[1]
 
 
 def most_apart(one: Image.Image, other: Image.Image) -> Image.Image:
-    """Return by how much the channel that differs most differs, of two pictures of mode RGB."""
+    """Return the largest difference of the three channels, for two pictures of mode RGB."""
     red, green, blue = ImageChops.difference(one, other).split()
     return ImageChops.lighter(ImageChops.lighter(red, green), blue)
 
 
-def opaque(picture: Image.Image) -> Image.Image:
-    """Return a picture of mode RGB, on grey where it is transparent."""
+def opaque(picture: Image.Image, backdrop: tuple[int, int, int] = _GREY) -> Image.Image:
+    """Return a picture in mode RGB, with a colour where it is transparent."""
     if picture.mode == "RGB":
         return picture
     layer = picture.convert("RGBA")
-    result = Image.new("RGB", layer.size, _BACKDROP)
+    result = Image.new("RGB", layer.size, backdrop)
     result.paste(layer, mask=layer.getchannel("A"))
     return result
