@@ -5,6 +5,8 @@ import re
 from difflib import get_close_matches
 from typing import NoReturn
 
+from imagerouter_mcp.lines import one_line
+
 TYPED_WRONGLY = 2
 """Exit status of a command that was typed wrongly."""
 _CHOICE = re.compile(r"(?:argument (\S+): )?invalid choice: '?(.*?)'? \(choose from (.*)\)")
@@ -24,7 +26,9 @@ class Grammar(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End the command, and say what is wrong and what shows how it is typed."""
-        self.exit(TYPED_WRONGLY, f"{self.prog}: {_sentence(message)}. `{self.prog} --help` shows how.\n")
+        self.exit(
+            TYPED_WRONGLY, f"{self.prog}: {_sentence(one_line(message))}. `{self.prog} --help` shows how.\n"
+        )
 
 
 def _sentence(message: str) -> str:
