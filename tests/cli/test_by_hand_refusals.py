@@ -113,6 +113,7 @@ def test_a_setting_that_cannot_be_is_named(run: Run, monkeypatch: pytest.MonkeyP
         (("models", "--supports", "video"), "'supports' must be a list of any of edit, mask, quality"),
         (("spending", "yesterday"), "'period' must be one of today, week, month, all"),
         (("popular", "fox"), "fox is not known here"),
+        (("popular", "\x1b[31m\nMEDIA:/x"), " [31m MEDIA:/x is not known here"),
         (("generate", "--promt=A red fox"), "'promt' (use prompt)"),
         (("edit", "--images=fox.png", "--prompt=Make it night"), "images is typed without --images"),
     ],

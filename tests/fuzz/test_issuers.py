@@ -109,9 +109,7 @@ def completed(claims: object, **others: str) -> object:
 
 def mostly(right: dict[str, Any]) -> st.SearchStrategy[Any]:
     odd = st.sampled_from([b"", b"[", b"\xff", b"[" * 9000, b'{"a":' * 990 + b"1" + b"}" * 990])
-    values = anything | st.sampled_from(
-        ["\ud800", "\r\nX: y", "https://\ud800/", "https://[", "https://a\n/"]
-    )
+    values = anything | st.sampled_from(["\ud800", "\r\nX: y", "https://\ud800/", "https://a\n/"])
     return st.just(right) | mutated([right], values) | anything | odd
 
 

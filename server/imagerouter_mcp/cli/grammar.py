@@ -5,6 +5,8 @@ import re
 from difflib import get_close_matches
 from typing import NoReturn
 
+from imagerouter_mcp.lines import one_line
+
 TYPED_WRONGLY = 2
 """Exit status of a mistyped command."""
 _CHOICE = re.compile(r"(?:argument (\S+): )?invalid choice: '?(.*?)'? \(choose from (.*)\)")
@@ -24,7 +26,9 @@ class Grammar(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End the command with what is wrong and how to get help."""
-        self.exit(TYPED_WRONGLY, f"{self.prog}: {_sentence(message)}. `{self.prog} --help` shows how.\n")
+        self.exit(
+            TYPED_WRONGLY, f"{self.prog}: {_sentence(one_line(message))}. `{self.prog} --help` shows how.\n"
+        )
 
 
 def _sentence(message: str) -> str:

@@ -36,9 +36,9 @@ from imagerouter_mcp.wiring import App, open_app
 
 logger = logging.getLogger(__name__)
 
-OBJECTS_BETWEEN_COLLECTIONS = 5000
-"""Python's default is 700. It would then look through all objects every few hundred requests, and whoever
-asks at that moment would wait for a tenth of a second."""
+COLLECTIONS = (700, 10, 100)
+"""When Python looks for garbage. Its default ends in 10, which is to look through all objects every few hundred
+requests: whoever asks at that moment waits for a tenth of a second. New objects are looked at as often."""
 CLOSING_SECONDS = 2
 """Seconds that other requests may still take once the calls under way are done."""
 
@@ -57,7 +57,7 @@ def serve_http(host: str, port: int, *, sandbox: bool, studio: bool) -> int:
     """
     let_signals_pass()
     raise_descriptor_limit()
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    gc.set_threshold(*COLLECTIONS)
     with chosen_settings(sandbox=sandbox) as settings:
         log_requests()
         if settings.log_format == "json":

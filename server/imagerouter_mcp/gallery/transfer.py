@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from imagerouter_mcp.database.schema import Connection, Database
 from imagerouter_mcp.errors import ConfigurationError
@@ -208,18 +208,15 @@ def _whole_number(value: Any) -> int:  # noqa: ANN401 - as above
 
 
 def _error(value: object) -> str:
-    return storable_json(json.loads(_text(value), parse_constant=_refuse))
+    fields = json.loads(_text(value))
+    json.dumps(fields, allow_nan=False)  # raises ValueError for infinities and NaN, which are no JSON
+    return storable_json(fields)
 
 
 def _within(value: Any, least: Any, most: Any) -> Any:  # noqa: ANN401 - numbers of three kinds
     if not least <= value < most:  # nor is NaN
         raise ValueError
     return value
-
-
-def _refuse(constant: str) -> NoReturn:
-    """Refuse NaN and the infinities, which only Python takes for JSON."""
-    raise ValueError(constant)
 
 
 _READ: dict[str, Callable[[Any], Any]] = {
