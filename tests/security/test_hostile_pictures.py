@@ -1,7 +1,7 @@
 """Small files that take a decoder much memory or time: as sources, and as results that are to be shown.
 
-One process meets them all, one after another, as the server does. Those that take seconds of processor time are
-left to `make security`.
+One process meets them all, one after another, as the server does. What takes it seconds of CPU time is left to
+`make security`.
 """
 
 import json
