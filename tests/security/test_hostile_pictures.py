@@ -1,6 +1,6 @@
 """Small files that take a decoder much memory or time: as sources, and as results that are to be shown.
 
-One process meets them all, one after another, as the server does. What takes it seconds of CPU time is left to
+One process meets them all, one after another, as the server does. What takes seconds of CPU is left to
 `make security`.
 """
 
