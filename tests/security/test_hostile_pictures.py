@@ -1,6 +1,7 @@
 """Small files that take a decoder much memory or time: as sources, and as results that are to be shown.
 
-One process meets them all, one after another, as the server does.
+One process meets them all, one after another, as the server does. What takes seconds of CPU is left to
+`make security`.
 """
 
 import json
@@ -66,6 +67,13 @@ FILES: dict[str, Callable[[], bytes]] = {
     "an SVG with three packed pictures of 9000×9000 pixels": lambda: hostile.svg_of_pictures(3, 9000),
     "an SVG of 10⁸ pixels in one column": lambda: hostile.svg("<g/>", 'viewBox="0 0 1 100000000"'),
 }
+LONG = (
+    "a PNG of 8192×8192 pixels in 0.2 MB",
+    "an honest GIF of 9400×9400 pixels",
+    "an AVIF of 6,000×6,000 pixels that says 64×64",
+    "an SVG of 20 filters of the largest kind",
+    "an SVG with three packed pictures of 9000×9000 pixels",
+)
 MEASURE = """
 import json, resource, sys
 from pathlib import Path
@@ -107,19 +115,25 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, int, float]]:
-    """What came of each file, the peak memory in MiB over idle, and the CPU seconds."""
+def measured(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[str, int, float]]:
+    """What came of each selected file, the peak memory in MiB over idle, and the CPU seconds."""
     folder = tmp_path_factory.mktemp("hostile")
-    for index, make in enumerate(FILES.values()):
-        (folder / f"{index:02}").write_bytes(make())
+    with_long = any(item.get_closest_marker("long") for item in request.session.items)
+    names = [name for name in FILES if with_long or name not in LONG]
+    for index, name in enumerate(names):
+        (folder / f"{index:02}").write_bytes(FILES[name]())
     command = [sys.executable, "-c", MEASURE, str(folder), str(CPU_SECONDS)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    return {name: (line[1], line[2], line[3]) for name, line in zip(FILES, lines, strict=True)}
+    return {name: (line[1], line[2], line[3]) for name, line in zip(names, lines, strict=True)}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is measured and limited on Linux")
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in FILES]
+)
 def test_a_hostile_picture_takes_little_memory_and_ends(
     measured: dict[str, tuple[str, int, float]], row: Row, name: str
 ) -> None:
@@ -172,6 +186,7 @@ async def test_packed_sources_keep_nobody_waiting(settings: Settings, row: Row, 
     row(SECTION, "three edits of 16 packed pictures each", "others' pictures are shown meanwhile")
 
 
+@pytest.mark.long
 async def test_hostile_results_keep_no_preview_waiting(
     row: Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

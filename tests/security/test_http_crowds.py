@@ -396,7 +396,7 @@ async def test_a_request_with_the_id_of_one_that_was_abandoned_gets_its_own_answ
 async def test_a_cancelled_request_ends_by_the_id_that_its_client_gave(
     two_clients: tuple[httpx.AsyncClient, httpx.AsyncClient], change_sandbox: Callable[..., None]
 ) -> None:
-    change_sandbox(latency_seconds=20)
+    change_sandbox(latency_seconds=5)
     client, _ = two_clients
     session = await began(client)
     answer = asyncio.create_task(

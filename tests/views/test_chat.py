@@ -14,9 +14,7 @@ FOX = {"prompt": "A fox", "model": "test/test", "size": "1024x768"}
 @pytest.mark.parametrize(
     "host",
     [
-        pytest.param(
-            host, id=name, marks=[] if name in ("good", "claude desktop", "deaf") else pytest.mark.long
-        )
+        pytest.param(host, id=name, marks=[] if name in ("good", "deaf") else pytest.mark.long)
         for name, host in HOSTS.items()
     ],
 )

@@ -12,6 +12,8 @@ from views.host_page import GOOD, Chat, Host, as_json
 
 FOX = {"prompt": "A fox", "model": "test/test"}
 LINKED = {**FOX, "response_format": "url"}
+NO_DOWNLOAD = replace(GOOD, lacks=("downloadFile",))
+DOWNLOAD_REFUSED = replace(GOOD, refuses=("ui/download-file",))
 
 
 async def settled(chat: Chat) -> None:
@@ -23,8 +25,8 @@ async def settled(chat: Chat) -> None:
     ("host", "asked", "said"),
     [
         (GOOD, "ui/download-file", "The host has the file to save."),
-        (replace(GOOD, lacks=("downloadFile",)), "ui/open-link", "opened in the browser"),
-        (replace(GOOD, refuses=("ui/download-file",)), "ui/open-link", "opened in the browser"),
+        pytest.param(NO_DOWNLOAD, "ui/open-link", "opened in the browser", marks=pytest.mark.long),
+        pytest.param(DOWNLOAD_REFUSED, "ui/open-link", "opened in the browser", marks=pytest.mark.long),
         (replace(GOOD, refuses=("ui/download-file", "ui/open-link")), "", "The file is /"),
     ],
     ids=["download", "no download", "download refused", "nothing"],

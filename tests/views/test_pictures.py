@@ -77,7 +77,11 @@ async def test_arrow_keys_walk_the_grid_enter_opens_and_escape_returns(chat: Cha
         await expect(second).to_be_focused()
 
 
-@pytest.mark.parametrize("host", [GOOD, INSPECTOR], ids=["context and messages", "messages alone"])
+@pytest.mark.parametrize(
+    "host",
+    [GOOD, pytest.param(INSPECTOR, marks=pytest.mark.long)],
+    ids=["context and messages", "messages alone"],
+)
 async def test_a_choice_among_several_is_told_to_the_model(chat: Chats, host: Host) -> None:
     async with chat(host) as page:
         handle = _handles(await page.call("generate_image", **FOX, n=3))[2]
@@ -136,6 +140,7 @@ async def test_markup_of_an_svg_and_of_a_prompt_takes_no_effect(chat: Chats) -> 
     assert inline == 0
 
 
+@pytest.mark.long
 async def test_the_view_stops_growing(chat: Chats) -> None:
     async with chat() as page:
         await page.call("generate_image", **FOX, n=4)
@@ -148,6 +153,7 @@ async def test_the_view_stops_growing(chat: Chats) -> None:
     assert max(heights) <= 520
 
 
+@pytest.mark.long
 async def test_four_pictures_stand_in_even_rows(chat: Chats) -> None:
     async with chat(page={"viewport": {"width": 768, "height": 700}}) as page:
         await page.call("generate_image", **{**FOX, "size": "1024x768"}, n=4)
@@ -169,6 +175,7 @@ async def _transform(stage: Locator) -> str:
     return await stage.locator(".surface").evaluate("surface => surface.style.transform")
 
 
+@pytest.mark.long
 async def test_a_host_that_plays_no_video_is_named_with_what_else_to_do(chat: Chats) -> None:
     async with chat(INSPECTOR) as page:
         await page.call("generate_video", prompt="Waves at the beach")

@@ -105,6 +105,7 @@ async def test_the_count_of_another_day_never_stands_for_the_chosen_one(page: Pa
     await expect(asked.get_by_role("button", name="Delete", exact=True)).to_be_disabled()
 
 
+@pytest.mark.long
 async def test_a_file_that_is_kept_is_named(page: Page, studio: Studio) -> None:
     await made(studio, FOX)
     (path,) = (path for path in studio.settings.output_dir.rglob("*") if path.is_file())
