@@ -1,4 +1,4 @@
-"""Fifty people on two servers, of which one is killed now and then: each call is paid once, and counted."""
+"""Many people on two servers, of which one is killed now and then: each call is paid once, and counted."""
 
 import json
 import signal
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import pytest
 from anyio import to_thread
 from pydantic import SecretStr
 
+from imagerouter_mcp.people.personal_limits import NO_LIMITS, Limits
 from imagerouter_mcp.people.register import open_register
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
@@ -27,6 +29,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.long
 
 PEOPLE, CALLS, KILLS = 50, 40, 4
+SPENDERS, ABREAST = 8, 12
+"""People with a budget, and how many calls each makes at once."""
+MOMENTS = (2, 5, 9, 14, 20)
+"""How many requests have been sent when a server is killed."""
+PAUSE_SECONDS = 0.5
+"""Until whoever was refused asks again."""
+OWN_BUDGET_USD, BUDGET_USD = Decimal("0.05"), Decimal("0.32")
+"""Of each person, for five pictures, and of all, which is less than these together."""
 LEASE_SECONDS = "2"
 UNDER_WAY = ("preparing", "queued", "working", "received")
 _CENT_PART = 0.0001
@@ -67,12 +77,12 @@ class Caller:
     token: str
     told: dict[str, dict[str, Any] | None] = field(default_factory=dict[str, dict[str, Any] | None])
 
-    async def work(self, first: int) -> None:
+    async def work(self, first: int, calls: int = CALLS, model: str = "sandbox/slow-0") -> None:
         """Want one picture after another, from the servers in turn."""
         async with self._connected() as client:
-            for number in range(CALLS):
-                prompt = f"a fox of {self.name}, number {number}"
-                wish = {"prompt": prompt, "model": "sandbox/slow-0", "size": "256x256", "preview": "none"}
+            for number in range(calls):
+                prompt = f"a fox of {self.name}, number {len(self.told)}"
+                wish = {"prompt": prompt, "model": model, "size": "256x256", "preview": "none"}
                 self.told[prompt] = None
                 with suppress(httpx.TransportError):
                     self.told[prompt] = await self._ask(client, first + number, wish)
@@ -118,43 +128,50 @@ class Caller:
         return found
 
 
+Start = Callable[..., tuple[Team, list[Caller]]]
+
+
 @pytest.fixture
-def team(sandbox: Sandbox, postgres: "Cluster", tmp_path: Path) -> Generator[tuple[Team, list[Caller]]]:
-    """Run two servers on one database that know fifty people."""
-    url = postgres.new_database()
-    made = Team(
-        {
-            **bare_environment(tmp_path),
-            **sandbox_environment(sandbox, tmp_path),
-            "IMAGEROUTER_DATABASE_URL": url,
-            "IMAGEROUTER_PEOPLE": "1",
-            "IMAGEROUTER_LEASE_SECONDS": LEASE_SECONDS,
-            "IMAGEROUTER_BUDGET_USD": "1000",
-            "IMAGEROUTER_HTTP_RATE": "10000",
-            "IMAGEROUTER_WAIT_SECONDS": "600",
-        }
-    )
-    with closing(made), closing(open_register(Settings(database_url=SecretStr(url)))) as register:
-        people = [register.add("operator", name, name) for name in (f"P{n}" for n in range(PEOPLE))]
-        yield made, [Caller(made, person.name, register.new_token(person)) for person in people]
+def start(sandbox: Sandbox, postgres: "Cluster", tmp_path: Path) -> Generator[Start]:
+    """Return a function that runs two servers on one database that know some people."""
+    with ExitStack() as opened:
+
+        def start(
+            people: int, limits: Limits = NO_LIMITS, budget_usd: Decimal = Decimal(1000)
+        ) -> tuple[Team, list[Caller]]:
+            url = postgres.new_database()
+            made = Team(
+                {
+                    **bare_environment(tmp_path),
+                    **sandbox_environment(sandbox, tmp_path),
+                    "IMAGEROUTER_DATABASE_URL": url,
+                    "IMAGEROUTER_PEOPLE": "1",
+                    "IMAGEROUTER_LEASE_SECONDS": LEASE_SECONDS,
+                    "IMAGEROUTER_BUDGET_USD": str(budget_usd),
+                    "IMAGEROUTER_HTTP_RATE": "10000",
+                    "IMAGEROUTER_WAIT_SECONDS": "600",
+                }
+            )
+            opened.enter_context(closing(made))
+            with closing(open_register(Settings(database_url=SecretStr(url)))) as register:
+                known = [register.add("operator", name, name) for name in (f"P{n}" for n in range(people))]
+                for person in known:
+                    register.limit(person, limits)
+                return made, [Caller(made, person.name, register.new_token(person)) for person in known]
+
+        yield start
 
 
 def test_two_thousand_calls_of_fifty_people_are_paid_once_and_counted(
-    team: tuple[Team, list[Caller]],
+    start: Start,
     change_sandbox: Callable[..., None],
     journal: Callable[[], list[dict[str, Any]]],
 ) -> None:
     change_sandbox(models="with-faults")
-    servers, callers = team
+    servers, callers = start(PEOPLE)
     settled = anyio.run(_play, servers, callers)
 
-    costs: dict[str | None, float] = {}
-    for entry in journal():
-        if entry["path"].startswith("/v1/openai/"):
-            prompt = entry["fields"].get("prompt")  # none where a server ended before it had sent all
-            assert prompt is None or prompt not in costs, f"{prompt} was sent twice"
-            costs[prompt] = entry["cost_usd"]
-    assert not costs.pop(None, 0)
+    costs = _costs(journal())
     for each in callers:
         listed, spent = settled[each.name]
         _check_told(each, listed, costs)
@@ -168,6 +185,75 @@ def test_two_thousand_calls_of_fifty_people_are_paid_once_and_counted(
         if told and told["isError"]
     )
     assert made > PEOPLE * CALLS * 0.9, refusals
+
+
+def test_no_budget_is_passed_while_servers_are_killed(
+    start: Start,
+    change_sandbox: Callable[..., None],
+    journal: Callable[[], list[dict[str, Any]]],
+) -> None:
+    change_sandbox(models="with-faults")
+    servers, callers = start(SPENDERS, Limits(day_usd=OWN_BUDGET_USD), BUDGET_USD)
+    settled = anyio.run(_spend, servers, callers, journal)
+
+    costs = _costs(journal())
+    assert sum(costs.values()) <= float(BUDGET_USD) + _CENT_PART
+    committed = 0.0
+    for each in callers:
+        listed, spent = settled[each.name]
+        paid = sum(costs.get(prompt, 0) for prompt in each.told)
+        assert paid <= float(OWN_BUDGET_USD) + _CENT_PART
+        _check_told(each, listed, costs)
+        _check_sums(spent, paid)
+        committed += spent["total_usd"] + spent["uncertain_usd"]
+    assert committed == pytest.approx(float(BUDGET_USD))  # pyright: ignore[reportUnknownMemberType] - pytest's types
+
+
+async def _spend(
+    servers: Team, callers: list[Caller], journal: Callable[[], list[dict[str, Any]]]
+) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """Have everybody ask for more than they may spend while servers are killed; return what each is told."""
+    settled: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+
+    enough = anyio.Event()
+
+    async def disturb() -> None:
+        for number, moment in enumerate(MOMENTS):
+            await until(lambda moment=moment: len(_costs(journal())) >= moment, 100)
+            await to_thread.run_sync(servers.replace, number % 2)
+        enough.set()
+
+    async def want(each: Caller, first: int) -> None:
+        while not enough.is_set():
+            await each.work(first, 1, "sandbox/slow-1")
+            await anyio.sleep(PAUSE_SECONDS)
+
+    async def spend_the_rest(each: Caller) -> None:
+        """Settle first, because what a killed server reserved and never sent is free again."""
+        await each.settled()
+        await each.work(0, ABREAST)
+        settled[each.name] = await each.settled()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(disturb)
+        for each in callers:
+            for first in range(ABREAST):
+                group.start_soon(want, each, first)
+    for each in callers:
+        await spend_the_rest(each)
+    return settled
+
+
+def _costs(entries: list[dict[str, Any]]) -> dict[str, float]:
+    """Return what each prompt cost that was sent."""
+    costs: dict[str | None, float] = {}
+    for entry in entries:
+        if entry["path"].startswith("/v1/openai/"):
+            prompt = entry["fields"].get("prompt")  # none where a server ended before it had sent all
+            assert prompt is None or prompt not in costs, f"{prompt} was sent twice"
+            costs[prompt] = entry["cost_usd"]
+    assert not costs.pop(None, 0)
+    return {prompt: cost for prompt, cost in costs.items() if prompt is not None}
 
 
 async def _play(servers: Team, callers: list[Caller]) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
@@ -197,7 +283,7 @@ def _answered(callers: list[Caller]) -> int:
     return sum(len(each.told) for each in callers)
 
 
-def _check_told(each: Caller, listed: dict[str, Any], costs: dict[str | None, float]) -> None:
+def _check_told(each: Caller, listed: dict[str, Any], costs: dict[str, float]) -> None:
     """Compare what a person was told with what was paid for, and with their list."""
     pictures = {image["prompt"] for image in listed["images"]}
     known = pictures | {one["prompt"] for one in listed.get("unfinished", ())}
