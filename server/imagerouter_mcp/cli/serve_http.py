@@ -37,8 +37,8 @@ from imagerouter_mcp.wiring import App, open_app
 logger = logging.getLogger(__name__)
 
 COLLECTIONS = (700, 10, 100)
-"""When Python looks for garbage. Its default ends in 10, which is to look through all objects every few hundred
-requests: whoever asks at that moment waits for a tenth of a second. New objects are looked at as often."""
+"""When Python looks for garbage. By default the last number is 10: it looks through all objects every few
+hundred requests, and whoever asks at that moment waits for a tenth of a second."""
 CLOSING_SECONDS = 2
 """Seconds that other requests may still take once the calls under way are done."""
 
