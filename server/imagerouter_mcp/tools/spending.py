@@ -181,5 +181,7 @@ def _budget_line(budget: BudgetUsed) -> str:
             f"All people of this server share a budget of {dollars(budget['usd'])} a day; this person has "
             f"used {dollars(budget['used_usd'])} of it."
         )
-    period = "today" if budget["period"] == "day" else "this month"
-    return f"Of {period}'s budget of {dollars(budget['usd'])}, {dollars(_left(budget))} is left."
+    left = f"{dollars(budget['usd'])}, {dollars(_left(budget))} is left."
+    return (
+        f"Of today's budget of {left}" if budget["period"] == "day" else f"Of this month's budget of {left}"
+    )
