@@ -1,8 +1,8 @@
 """The server as an ASGI application: MCP at `/mcp`, the studio, links at `/files` and `/uploads`, probes.
 
 From the outside inwards a request passes the request log, the check of host and origin, the check of rate and
-token, the limits of bodies and of requests at the same time, and the limit of sessions. `connections.py`
-comes before all of them.
+token, the limits of bodies and of requests at the same time, the end of streams, and the limit of sessions.
+`connections.py` comes before all of them.
 """
 
 from mcp.server.transport_security import TransportSecuritySettings
@@ -17,6 +17,7 @@ from imagerouter_mcp.http_app.downloads import add_downloads
 from imagerouter_mcp.http_app.draining import Draining
 from imagerouter_mcp.http_app.exposure import KnownNames, check_exposure
 from imagerouter_mcp.http_app.json_bodies import MAX_BODY_BYTES, JsonBodies
+from imagerouter_mcp.http_app.listening import Listening
 from imagerouter_mcp.http_app.present_app import PresentApp
 from imagerouter_mcp.http_app.probes import add_probes
 from imagerouter_mcp.http_app.request_ids import RequestIds
@@ -80,7 +81,7 @@ def build_http_app(
     )
     # Each request needs a connection, and some are to be free for those that wait.
     most = min(settings.http_requests, connection_limit() // 2)
-    served = JsonBodies(Sessions(RequestIds(served)), most)
+    served = JsonBodies(Listening(Sessions(RequestIds(served))), most)
     served = Admission(
         SentKeys(PresentApp(served, apps), allowed=settings.own_keys != "no"),
         settings.mcp_token,
