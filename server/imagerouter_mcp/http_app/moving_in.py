@@ -14,6 +14,7 @@ from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.background import repeating
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.files import RESCUED
+from imagerouter_mcp.gallery.rescued_files import move_in
 from imagerouter_mcp.people.person import LOCAL
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ async def _move_in_of(apps: Apps, person: str) -> None:
     if known is None:
         return
     async with apps.using(known) as app:
-        if moved := await to_thread.run_sync(app.delivery.move_in):
+        if moved := await to_thread.run_sync(move_in, app.gallery, app.files, app.settings):
             logger.info("Moved %d files into the object store.", moved)
 
 
