@@ -1,8 +1,8 @@
 """The server as an ASGI application: MCP at `/mcp`, the studio, links at `/files` and `/uploads`, probes.
 
 From the outside inwards a request passes the request log, the check of host and origin, the check of rate and
-token, the limits of bodies and of requests at the same time, and the limit of sessions. `connections.py`
-comes before all of them.
+token, the limits of bodies and of requests at the same time, the end of streams, and the limit of sessions.
+`connections.py` comes before all of them.
 """
 
 from mcp.server.transport_security import TransportSecuritySettings
@@ -18,6 +18,7 @@ from imagerouter_mcp.http_app.draining import Draining
 from imagerouter_mcp.http_app.error_response import explain_refusals
 from imagerouter_mcp.http_app.exposure import KnownNames, check_exposure
 from imagerouter_mcp.http_app.json_bodies import MAX_BODY_BYTES, JsonBodies
+from imagerouter_mcp.http_app.listening import Listening
 from imagerouter_mcp.http_app.present_app import PresentApp
 from imagerouter_mcp.http_app.probes import add_probes
 from imagerouter_mcp.http_app.relative_redirects import RelativeRedirects
@@ -83,7 +84,8 @@ def build_http_app(
     explain_refusals(routed)
     # Each request needs a connection, and some are to be free for those that wait.
     most = min(settings.http_requests, connection_limit() // 2)
-    served: ASGIApp = JsonBodies(Sessions(RequestIds(RelativeRedirects(routed))), most)
+    answering = Sessions(RequestIds(RelativeRedirects(routed)))
+    served: ASGIApp = JsonBodies(Listening(answering), most)
     served = Admission(
         SentKeys(PresentApp(served, apps), allowed=settings.own_keys != "no"),
         settings.mcp_token,
