@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from anyio import to_thread
 
 from imagerouter_mcp.errors import InvalidSourceError
+from imagerouter_mcp.gallery.kept_sources import KeptSources
 from imagerouter_mcp.generation.planning.finishing import MOST_ENLARGED, Cut, Finishing
 from imagerouter_mcp.images.confined import Fields, StoppedError
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
@@ -52,6 +53,13 @@ class Postprocessing:
     model: str
     source: Path
     mask: Path
+
+    @classmethod
+    def of(
+        cls, finishing: Finishing | None, model: str, generation: str, sources: KeptSources
+    ) -> "Self | None":
+        """Return what does a `Finishing` for the results of a generation; None if there is nothing to do."""
+        return finishing and cls(finishing, model, sources.source(generation), sources.mask(generation))
 
     async def finish(self, picture: Path) -> Made:
         """Turn a model's own picture into the result.

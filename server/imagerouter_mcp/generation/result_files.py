@@ -20,7 +20,7 @@ from imagerouter_mcp.gallery.files import RESCUED, PartialFile, discard, partial
 from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.planning.plan import Destination
-from imagerouter_mcp.generation.postprocess import Finish, Made
+from imagerouter_mcp.generation.postprocess import Finish, Made, Postprocessing
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
 from imagerouter_mcp.private_files import last_resort, private_folder
@@ -119,7 +119,7 @@ class ResultFiles:
         destination: Destination,
         part: str,
         *,
-        finish: Finish | None = None,
+        postprocessing: Postprocessing | None = None,
         again: bool = False,
     ) -> Stored:
         """Fetch or decode one item into its folder, or into the first other folder that takes it.
@@ -130,18 +130,23 @@ class ResultFiles:
             item: The item.
             destination: Where it should go.
             part: Names the file that keeps the bytes if they are not a whole picture.
-            finish: Turns the item into the result; the item is stored beside it as its original.
+            postprocessing: Turns the item into the result; the item is stored beside it as its original.
             again: Whether it may have been stored before without being recorded.
         """
+        finish = postprocessing.finish if postprocessing else None
         into = partial(self._fetch_into, item, destination.stem, part, finish, again=again)
         try:
             stored = await self._into_first(destination, into)
         except FetchError as error:
             reason = f"it could not be fetched: {error.reason}"
-            return Stored(StoredImage(url=item.url), reason, private=error.private)
-        if stored.image.path or stored.kept:
+            stored = Stored(StoredImage(url=item.url), reason, private=error.private)
+        else:
+            if not stored.image.path and not stored.kept:
+                stored = replace(stored, image=StoredImage(url=item.url), held=item.url is None)
+        if postprocessing is None or (stored.image.path and not stored.image.original):
             return stored
-        return replace(stored, image=StoredImage(url=item.url), held=item.url is None)
+        finishing = postprocessing.finishing.to_json()  # to do it later, or once more
+        return replace(stored, image=replace(stored.image, finishing=finishing))
 
     async def store_made(self, made: BinaryIO, destination: Destination, part: str) -> Stored:
         """Store a result that was made again from its original, in the first folder that takes it."""
@@ -250,6 +255,11 @@ class ResultFiles:
                 await anyio.sleep(wait)
             else:
                 return
+
+
+def part_name(handle: str, number: int) -> str:
+    """Return the file name, without extension, for received bytes that are not a picture."""
+    return f"{handle}-{number + 1}"
 
 
 def _made(folder: Path) -> Path:
