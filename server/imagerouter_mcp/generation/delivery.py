@@ -423,10 +423,8 @@ class Delivery:
         again: bool = False,
     ) -> Stored:
         """Store one item, finished if the plan asks for it and it can be done."""
-        if postprocessing is None:
-            return await self._files.store(item, destination, part, again=again)
-        stored = await self._files.store(item, destination, part, finish=postprocessing.finish, again=again)
-        if stored.image.path and not stored.image.original:
+        stored = await self._files.store(item, destination, part, postprocessing=postprocessing, again=again)
+        if postprocessing is None or (stored.image.path and not stored.image.original):
             return stored
         return replace(stored, image=replace(stored.image, finishing=postprocessing.finishing.to_json()))
 

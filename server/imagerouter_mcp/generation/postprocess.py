@@ -1,6 +1,5 @@
 """Turn a model's own picture into the result, as a plan's `Finishing` says."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -31,9 +30,6 @@ class Made:
 _UNCHANGED = {"vector": "a vector drawing fits any size", "video": "it is a video"}
 _SEVERAL = "it has several frames or pages"
 
-Finish = Callable[[Path], Awaitable[Made]]
-"""Turns the model's own picture into the result. It raises `OSError` only if that cannot be read."""
-
 
 @dataclass(frozen=True, slots=True)
 class Postprocessing:
@@ -53,6 +49,10 @@ class Postprocessing:
     source: Path
     mask: Path
 
+    def leaves(self, seen: Inspection) -> bool:
+        """Return whether a model's own picture is the result, with nothing to say about it."""
+        return self.finishing.cut is None and _is_still(seen) and not self.finishing.applies(seen.size)
+
     async def finish(self, picture: Path) -> Made:
         """Turn a model's own picture into the result.
 
@@ -69,9 +69,9 @@ class Postprocessing:
         from imagerouter_mcp.images.finish.exact_size import exact_size  # noqa: PLC0415 - loads Pillow
 
         finishing = self.finishing
-        if seen.format.kind != "image" or seen.animated:
+        if not _is_still(seen):
             return Made(note=f"It was left in its own size: {_UNCHANGED.get(seen.format.kind, _SEVERAL)}.")
-        came = seen.width or 0, seen.height or 0
+        came = seen.size
         if not finishing.size or not finishing.applies(came):
             return Made()
         try:
@@ -109,6 +109,10 @@ class Postprocessing:
                 f"this is what {self.model} made."
             )
         return Made(file, " ".join(_laid_in_words(self.model, kind, cut, told)))
+
+
+def _is_still(seen: Inspection) -> bool:
+    return seen.format.kind == "image" and not seen.animated
 
 
 def _because(error: Exception) -> str:

@@ -20,7 +20,7 @@ from imagerouter_mcp.gallery.files import RESCUED, PartialFile, discard, partial
 from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.planning.plan import Destination
-from imagerouter_mcp.generation.postprocess import Finish, Made
+from imagerouter_mcp.generation.postprocess import Postprocessing
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
 from imagerouter_mcp.private_files import last_resort, private_folder
@@ -119,7 +119,7 @@ class ResultFiles:
         destination: Destination,
         part: str,
         *,
-        finish: Finish | None = None,
+        postprocessing: Postprocessing | None = None,
         again: bool = False,
     ) -> Stored:
         """Fetch or decode one item into its folder, or into the first other folder that takes it.
@@ -130,10 +130,10 @@ class ResultFiles:
             item: The item.
             destination: Where it should go.
             part: Names the file that keeps the bytes if they are not a whole picture.
-            finish: Turns the item into the result; the item is stored beside it as its original.
+            postprocessing: Turns the item into the result; the item is stored beside it as its original.
             again: Whether it may have been stored before without being recorded.
         """
-        into = partial(self._fetch_into, item, destination.stem, part, finish, again=again)
+        into = partial(self._fetch_into, item, destination.stem, part, postprocessing, again=again)
         try:
             stored = await self._into_first(destination, into)
         except FetchError as error:
@@ -190,7 +190,7 @@ class ResultFiles:
         item: ResultItem,
         stem: str,
         part: str,
-        finish: Finish | None,
+        postprocessing: Postprocessing | None,
         place: _Place,
         *,
         again: bool,
@@ -205,7 +205,12 @@ class ResultFiles:
                 kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.txt", unfinished.finish())
                 return Stored(StoredImage(), "its base64 is damaged", kept=kept)
             try:
-                made = await _finished(unfinished, finish) if finish else Made()
+                if postprocessing is None:
+                    return Stored(await to_thread.run_sync(_store, unfinished, item.url, name))
+                image = await to_thread.run_sync(_store_if, postprocessing.leaves, unfinished, item.url, name)
+                if image:
+                    return Stored(image)
+                made = await postprocessing.finish(unfinished.path)
                 if made.file is None:
                     image = await to_thread.run_sync(_store, unfinished, item.url, name)
                     return Stored(image, note=made.note)
@@ -276,14 +281,21 @@ def _decode(text: str, target: PartialFile) -> bool:
     return True
 
 
-async def _finished(unfinished: PartialFile, finish: Finish) -> Made:
-    await to_thread.run_sync(unfinished.file.flush)
-    return await finish(unfinished.path)
-
-
 def _store(unfinished: PartialFile, url: str | None, name: _Name) -> StoredImage:
     unfinished.file.flush()
+    return _moved(unfinished, inspect(unfinished.path), url, name)
+
+
+def _store_if(
+    suits: Callable[[Inspection], bool], unfinished: PartialFile, url: str | None, name: _Name
+) -> StoredImage | None:
+    """Store a picture if a function says so; it stays unfinished otherwise."""
+    unfinished.file.flush()
     seen = inspect(unfinished.path)
+    return _moved(unfinished, seen, url, name) if suits(seen) else None
+
+
+def _moved(unfinished: PartialFile, seen: Inspection, url: str | None, name: _Name) -> StoredImage:
     path = store(unfinished.finish(), name.folder, name.stem, seen.format.extension, name.claim)
     return _described(_kept(path, name), seen, url)
 
