@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from anyio import to_thread
 
@@ -13,6 +13,9 @@ from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
 from imagerouter_mcp.images.workers import decode
 
+if TYPE_CHECKING:
+    from imagerouter_mcp.images.pixels.preview import Preview
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -21,10 +24,12 @@ class Made:
     Attributes:
         file: The result, at its beginning; the caller closes it. None if the model's picture is the result.
         note: What was done or could not be done, as a sentence; "" if there was nothing to do.
+        preview: The result's preview, if it was easier to make than it will be from the file.
     """
 
     file: BinaryIO | None = None
     note: str = ""
+    preview: "Preview | None" = None
 
 
 _UNCHANGED = {"vector": "a vector drawing fits any size", "video": "it is a video"}
@@ -92,6 +97,7 @@ class Postprocessing:
     async def _laid_in(self, picture: Path, seen: Inspection, cut: Cut) -> Made:
         from imagerouter_mcp.images.composite.frame import Frame  # noqa: PLC0415 - loads Pillow
         from imagerouter_mcp.images.composite.lay_in import lay_in  # noqa: PLC0415 - loads Pillow
+        from imagerouter_mcp.images.pixels.preview import Preview  # noqa: PLC0415 - loads Pillow
 
         kind = "png" if self.finishing.output_format == "auto" else self.finishing.output_format
         if seen.format.kind != "image":
@@ -108,7 +114,8 @@ class Postprocessing:
                 note=f"It could not be laid into the source, {_because(error)}: "
                 f"this is what {self.model} made."
             )
-        return Made(file, " ".join(_laid_in_words(self.model, kind, cut, told)))
+        words = " ".join(_laid_in_words(self.model, kind, cut, told))
+        return Made(file, words, Preview.from_fields(told["preview"]))
 
 
 def _is_still(seen: Inspection) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import anyio
 from anyio import to_thread
@@ -25,6 +25,9 @@ from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
 from imagerouter_mcp.private_files import last_resort, private_folder
 from imagerouter_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.images.pixels.preview import Preview
 
 MAX_RESULT_BYTES = 200 * 2**20
 DOWNLOAD_SECONDS = 180.0
@@ -47,6 +50,7 @@ class Stored:
         kept: The file with the received bytes, if they are not a whole picture.
         note: What was done here with the model's own picture, as a sentence; "" for nothing.
         private: Whether its address leads to this machine or its network, where nobody should be sent.
+        preview: The image's preview, if it was made on the way.
     """
 
     image: StoredImage
@@ -55,6 +59,7 @@ class Stored:
     kept: Path | None = None
     note: str = ""
     private: bool = False
+    preview: "Preview | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +222,7 @@ class ResultFiles:
                 with made.file, partial_file(folder, private=place.private) as result:
                     await to_thread.run_sync(_copy, made.file, result)
                     image = await to_thread.run_sync(_store_both, result, unfinished, item.url, name)
-                return Stored(image, note=made.note)
+                return Stored(image, note=made.note, preview=made.preview)
             except NotAPictureError as error:
                 kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.bin", unfinished.finish())
                 return Stored(
