@@ -2,11 +2,12 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from anyio import to_thread
 
 from imagerouter_mcp.errors import InvalidSourceError
+from imagerouter_mcp.gallery.kept_sources import KeptSources
 from imagerouter_mcp.generation.planning.finishing import MOST_ENLARGED, Cut, Finishing
 from imagerouter_mcp.images.confined import Fields, StoppedError
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
@@ -53,6 +54,13 @@ class Postprocessing:
     model: str
     source: Path
     mask: Path
+
+    @classmethod
+    def of(
+        cls, finishing: Finishing | None, model: str, generation: str, sources: KeptSources
+    ) -> "Self | None":
+        """Return what does a `Finishing` for the results of a generation; None if there is nothing to do."""
+        return finishing and cls(finishing, model, sources.source(generation), sources.mask(generation))
 
     def leaves(self, seen: Inspection) -> bool:
         """Return whether a model's own picture is the result, with nothing to say about it."""

@@ -143,10 +143,14 @@ class ResultFiles:
             stored = await self._into_first(destination, into)
         except FetchError as error:
             reason = f"it could not be fetched: {error.reason}"
-            return Stored(StoredImage(url=item.url), reason, private=error.private)
-        if stored.image.path or stored.kept:
+            stored = Stored(StoredImage(url=item.url), reason, private=error.private)
+        else:
+            if not stored.image.path and not stored.kept:
+                stored = replace(stored, image=StoredImage(url=item.url), held=item.url is None)
+        if postprocessing is None or (stored.image.path and not stored.image.original):
             return stored
-        return replace(stored, image=StoredImage(url=item.url), held=item.url is None)
+        finishing = postprocessing.finishing.to_json()  # to do it later, or once more
+        return replace(stored, image=replace(stored.image, finishing=finishing))
 
     async def store_made(self, made: BinaryIO, destination: Destination, part: str) -> Stored:
         """Store a result that was made again from its original, in the first folder that takes it."""
@@ -260,6 +264,11 @@ class ResultFiles:
                 await anyio.sleep(wait)
             else:
                 return
+
+
+def part_name(handle: str, number: int) -> str:
+    """Return the file name, without extension, for received bytes that are not a picture."""
+    return f"{handle}-{number + 1}"
 
 
 def _made(folder: Path) -> Path:
