@@ -17,7 +17,7 @@ from PIL import Image
 
 from imagerouter_mcp.gallery.signed_links import Links, Purpose
 from imagerouter_mcp.sandbox.service.serve import Sandbox
-from support.http_serving import Serving, bare_environment, sandbox_environment, serving
+from support.http_serving import INITIALIZE, Serving, bare_environment, sandbox_environment, serving
 
 Row = Callable[[str, str, str], None]
 Answer = tuple[int, bytes]
@@ -31,12 +31,6 @@ SECRET, OTHER_SECRET = (
 DAY = 86_400
 PING: dict[str, object] = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 JSON = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-HANDSHAKE = {
-    "protocolVersion": "2025-11-25",
-    "capabilities": {},
-    "clientInfo": {"name": "pytest", "version": "1"},
-}
-INITIALIZE = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HANDSHAKE}
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from support.http_in_process import SECRET, served
+from support.http_serving import INITIALIZE
 from support.people import Home, let_in
 
 Row = Callable[[str, str, str], None]
@@ -462,17 +463,7 @@ async def test_the_studio_shows_and_deletes_nothing_of_another_person(house: Hou
 
 async def test_the_session_and_the_token_of_another_open_nothing(house: House, row: Row) -> None:
     anna, ben = house.anna, house.ben
-    hello = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "x", "version": "1"},
-        },
-    }
-    opened = await anna.client.post("/mcp", json=hello, headers=JSON)
+    opened = await anna.client.post("/mcp", json=INITIALIZE, headers=JSON)
     session = opened.raise_for_status().headers["mcp-session-id"]
     listing: dict[str, Any] = {
         "jsonrpc": "2.0",
@@ -511,7 +502,7 @@ async def test_the_session_and_the_token_of_another_open_nothing(house: House, r
                 answer = await nobody.request(
                     "POST" if path == "/mcp" else "GET",
                     path,
-                    json=hello if path == "/mcp" else None,
+                    json=INITIALIZE if path == "/mcp" else None,
                     headers={**JSON, "Authorization": f"Bearer {token}"} if token else JSON,
                 )
                 assert answer.status_code == 401, what
