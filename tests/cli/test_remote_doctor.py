@@ -327,7 +327,7 @@ def test_a_certificate_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
         trusted = {finding.name: finding for finding in examine(f"{base}/mcp")}
     assert trusted["tls"].state == "warning"
-    assert "ends in 5 days" in trusted["tls"].what
+    assert "expires in 5 days" in trusted["tls"].what
     assert failures(trusted) == set()
 
 
@@ -346,7 +346,7 @@ def test_a_server_with_a_token_and_one_without_are_told_apart(command: Command, 
     with serving(environment, "--sandbox") as running:
         ended = command("doctor", "--remote", running.url)
     assert "note  access" in ended.stdout
-    assert "is let in" in ended.stdout
+    assert "Anyone who reaches this address has access" in ended.stdout
 
 
 @pytest.mark.parametrize(
@@ -358,7 +358,7 @@ def test_what_is_no_address_is_refused(command: Command, address: str) -> None:
     assert "is no http or https address" in ended.stderr
 
 
-def test_an_address_where_nothing_answers_is_told(command: Command) -> None:
-    ended = command("doctor", "--remote", "http://127.0.0.1:9/mcp")
+def test_an_address_where_nothing_answers_is_told(process: Command) -> None:
+    ended = process("doctor", "--remote", "http://127.0.0.1:9/mcp")
     assert ended.returncode == 1
     assert "FAIL  reached" in ended.stdout

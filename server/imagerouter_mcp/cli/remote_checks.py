@@ -1,4 +1,4 @@
-"""`imagerouter-mcp doctor --remote URL`: what hosts on the web need of a server, looked at from outside.
+"""`imagerouter-mcp doctor --remote URL`: check from outside what hosts on the web need from a server.
 
 Nothing secret is sent. To try signing in, a client is registered that nobody ever uses, and that expires.
 """
@@ -40,7 +40,7 @@ _NO_SERVER = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus
 """What a proxy answers that has nobody to pass a request on to; `/health` itself never does."""
 _REDIRECTIONS = range(300, 400)
 _DAYS = 14
-"""A certificate that ends sooner should have been renewed."""
+"""A certificate that expires sooner should have been renewed."""
 _CLOCK_SECONDS = 60
 _GAP_SECONDS = 0.1
 """The probe's two events are a second apart; what a buffer holds back arrives at once."""
@@ -52,7 +52,7 @@ _WEB_AGENT = "Claude-User"
 
 
 def examine(url: str) -> list[Finding]:
-    """Look at a server from outside.
+    """Check a server from outside.
 
     Args:
         url: Its MCP address, as people type it into a host.
@@ -123,12 +123,12 @@ def _address(parts: SplitResult) -> Finding:
 
 def _transport(parts: SplitResult) -> Iterator[Finding]:
     if parts.scheme != "https":
-        what = "The connection is not encrypted: everybody on the way can read tokens and pictures."
-        yield Finding("tls", "warning", what, "Put a proxy that speaks TLS in front of the server.")
+        what = "The connection is not encrypted: anyone on the network path can read tokens and pictures."
+        yield Finding("tls", "warning", what, "Put a proxy with TLS in front of the server.")
         return
     days = certificate_days(parts)
     if days < _DAYS:
-        what = f"The certificate ends in {days:.0f} days."
+        what = f"The certificate expires in {days:.0f} days."
         yield Finding("tls", "warning", what, "Check that it is renewed automatically.")
     else:
         yield Finding("tls", "ok", f"The certificate is valid for {days:.0f} days.")
@@ -158,8 +158,10 @@ def _clock(health: Reply) -> Finding:
     off = abs(told.timestamp() - time.time())
     if off > _CLOCK_SECONDS:
         what = f"The clocks of the server and of this machine differ by {off:.0f} s."
-        return Finding("clock", "failure", what, "Tokens and links expire wrongly: set both by NTP.")
-    return Finding("clock", "ok", "The server's clock is right, or as wrong as this machine's.")
+        return Finding(
+            "clock", "failure", what, "Tokens and links expire at the wrong time: set both clocks by NTP."
+        )
+    return Finding("clock", "ok", "The server's clock agrees with this machine's.")
 
 
 def _stream(parts: SplitResult) -> Finding:
@@ -168,8 +170,10 @@ def _stream(parts: SplitResult) -> Finding:
     for _ in range(_TRIES):
         reply = ask(Request(_at(parts, "/health"), headers={"Accept": "text/event-stream"}))
         if not reply.headers.get("content-type", "").startswith("text/event-stream"):
-            remedy = "Check it with a generation: progress has to appear while it runs."
-            return Finding(name, "unknown", "This server has no stream to try without a token.", remedy)
+            remedy = "Check it with a generation: progress must appear while it runs."
+            return Finding(
+                name, "unknown", "This server has no stream that can be tried without a token.", remedy
+            )
         if reply.gap > _GAP_SECONDS:
             return Finding(name, "ok", "Events arrive as they are sent.")
     what = "Events are held back until the answer is complete, so that no progress is seen."
@@ -181,7 +185,7 @@ def _redirects(refused: Reply) -> Finding:
         what = (
             f"It redirects to {refused.location.scheme}://{refused.location.netloc}{refused.location.path}."
         )
-        remedy = "Hosts drop the token then: give people the address that it redirects to."
+        remedy = "Hosts drop the token when redirected: give people the address that it redirects to."
         return Finding("redirects", "failure", what, remedy)
     return Finding("redirects", "ok", "It does not redirect.")
 
@@ -194,7 +198,7 @@ def _request_id(parts: SplitResult) -> Finding:
         return Finding("request id", "ok", "X-Request-Id passes the proxy both ways.")
     if back:
         return Finding("request id", "ok", "The proxy sets X-Request-Id itself.")
-    remedy = "Have the proxy pass it, so that its log and the server's can be compared."
+    remedy = "Have the proxy pass it on, so that its log can be matched with the server's."
     return Finding("request id", "warning", "X-Request-Id does not come back.", remedy)
 
 
@@ -211,7 +215,7 @@ def _uploads(parts: SplitResult) -> Finding:
     try:
         reply = ask(announced)
     except NoReplyError:
-        what = "The proxy waits for the body, so its limit cannot be told without sending 25 MiB."
+        what = "The proxy waits for the body, so its limit cannot be found without sending 25 MiB."
         return Finding(name, "unknown", what, "Try it once with an upload link.")
     if reply.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         what = "The proxy refuses uploads of 25 MiB."
@@ -222,20 +226,20 @@ def _uploads(parts: SplitResult) -> Finding:
 def _agents(url: str, refused: Reply) -> Finding:
     reply = post_json(url, INITIALIZE, **{"User-Agent": _WEB_AGENT})
     if reply.status == refused.status:
-        return Finding("bot filter", "ok", f"A client that calls itself {_WEB_AGENT} is answered alike.")
+        return Finding("bot filter", "ok", f"A client that calls itself {_WEB_AGENT} gets the same answer.")
     what = f"A client that calls itself {_WEB_AGENT} gets status {reply.status} instead of {refused.status}."
     return Finding("bot filter", "failure", what, "Turn the bot filter off for this name.")
 
 
 def _access(url: str, refused: Reply) -> Sequence[Finding]:
-    """Say who is let in, and which hosts can connect."""
+    """Say who has access, and which hosts can connect."""
     if refused.status in _REDIRECTIONS:
         return []
     if refused.status == HTTPStatus.MISDIRECTED_REQUEST:
         remedy = "Set IMAGEROUTER_PUBLIC_URL, or add the name to IMAGEROUTER_HTTP_HOSTS."
         return [Finding("name", "failure", "The server does not know this host name.", remedy)]
     if refused.status == HTTPStatus.OK:
-        what = "Whoever reaches this address is let in and spends the operator's credits."
+        what = "Anyone who reaches this address has access and spends the operator's credits."
         remedy = "Keep it on loopback, or set IMAGEROUTER_MCP_TOKEN."
         return [Finding("access", "warning", what, remedy)]
     asked = refused.headers.get("www-authenticate", "")

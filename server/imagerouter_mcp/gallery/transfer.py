@@ -34,11 +34,11 @@ TABLES = {
 _KINDS = {
     "generations": "The record of a result",
     "images": "The record of a picture or video",
-    "journal": "The course of a request",
-    "deleted": "The trace of a deletion",
+    "journal": "The history of a request",
+    "deleted": "The record of a deletion",
     "spent": "A sum of what was spent",
 }
-"""What a row of each table is to a person."""
+"""What to call a row of each table."""
 OF_ITS_DATABASE = {"id", "generation_id", "clock", "ended_uptime"}
 """Columns that are meaningful in one database only."""
 IMAGE = "handle, position, path, url, media_type, width, height, bytes, seconds, original_of, finishing"

@@ -41,7 +41,7 @@ MIN_CHUNK_BYTES = 256
 _TICK_SECONDS = 0.1
 """How often a server that is ending looks whether a second signal has come."""
 _SPARE_BYTES = 100 * MIN_CHUNK_BYTES
-"""How far a body may be below that average."""
+"""How far a body may be below that average, whatever came before."""
 
 
 def connection_limit() -> int:
@@ -277,7 +277,7 @@ class _Parser(h11.Connection):
         if isinstance(event, h11.Request):
             self._spare = _SPARE_BYTES
         elif isinstance(event, h11.Data):
-            self._spare += len(event.data) - MIN_CHUNK_BYTES
+            self._spare = min(self._spare + len(event.data) - MIN_CHUNK_BYTES, _SPARE_BYTES)
             if self._spare < 0:
                 raise h11.RemoteProtocolError("the chunks are too small")
         return event

@@ -12,18 +12,19 @@ from imagerouter_mcp.http_app.downloads import PICTURE, inspected
 from imagerouter_mcp.http_app.exposure import STUDIO
 from imagerouter_mcp.http_app.studio.deletion_routes import delete_one
 from imagerouter_mcp.http_app.studio.small_json import answer, unusable
-from imagerouter_mcp.http_app.upload_page import take_upload
+from imagerouter_mcp.http_app.upload_page import Arrivals
 from imagerouter_mcp.wiring import App
 
 _HEADERS = {**PICTURE, "Cross-Origin-Resource-Policy": "same-origin"}
 
 
-def add_pictures(server: MCPServer[Apps], apps: Apps) -> None:
+def add_pictures(server: MCPServer[Apps], apps: Apps, arrivals: Arrivals) -> None:
     """Add `/studio/pictures/{handle}` and `/studio/uploads`.
 
     Args:
         server: The server being built.
         apps: Hold the galleries.
+        arrivals: Receives uploads.
     """
 
     @server.custom_route(f"{STUDIO}pictures/{{handle}}", methods=["GET", "DELETE"])
@@ -39,7 +40,7 @@ def add_pictures(server: MCPServer[Apps], apps: Apps) -> None:
     @server.custom_route(f"{STUDIO}uploads", methods=["POST"])
     async def upload(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
         app = apps.present()
-        return await take_upload(app, app.uploads.new_name(), request)
+        return await arrivals.take(app, app.uploads.new_name(), request)
 
 
 def _looked_up(app: App, handle: str) -> Response:
