@@ -215,14 +215,17 @@ def test_damaged_rows_are_named_and_do_not_stop_the_others(
     with closing(gallery_database(tmp_path)) as source:
         gallery = Gallery(source)
         for tried in ("whole", *DAMAGED):
-            gallery.add(Metadata(prompt=tried, model="a/b"), [StoredImage(url="https://x.example")])
+            gallery.add(Metadata(prompt=tried, model="a/b"), [StoredImage(url="https://x.example")] * 2)
         with source.writing() as connection:
             for tried, (column, value) in DAMAGED.items():
                 connection.execute(f"UPDATE generations SET {column} = ? WHERE prompt = ?", (value, tried))  # noqa: S608 - our own words
+            connection.execute("UPDATE images SET position = 0.5 WHERE position = 1")
         done = transfer_gallery(source, target, KeptFiles(tmp_path))
     assert done
     assert sum("The record of a result is damaged" in sentence for sentence in done.left) == len(DAMAGED)
-    assert [record.prompt for record in Gallery(target).list(None, 10)] == ["whole"]
+    assert [(record.prompt, len(record.images)) for record in Gallery(target).list(None, 10)] == [
+        ("whole", 1)
+    ]
 
 
 @pytest.mark.long

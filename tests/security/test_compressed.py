@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import tracemalloc
 import zlib
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -57,7 +58,12 @@ async def test_a_layer_in_a_header_of_its_own_counts_too(answering: Answering, r
 
 
 async def test_a_download_in_one_layer_ends_at_the_limit(answering: Answering, row: Row) -> None:
-    assert await download(await answering(answer(gzip.compress(bytes(2**26)), "gzip"))) <= LIMIT
+    url = await answering(answer(gzip.compress(bytes(2**26)), "gzip"))
+    tracemalloc.start()
+    assert await download(url) <= LIMIT
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 16 * LIMIT, "it is unpacked piece by piece"
     row(SECTION, "a download in gzip that unpacks to more than the limit", "read no further than the limit")
 
 

@@ -49,6 +49,8 @@ FILES: dict[str, Callable[[], bytes]] = {
     ),
     "a JPEG of 5000×5000 pixels and 99 scans in 4 kB": lambda: hostile.jpeg_of_scans(5000, 99),
     "a JPEG of 200,000 comments": lambda: hostile.jpeg_of_scans(8, 2, hostile.segment(0xFE, b"") * 100_000),
+    "a JPEG of 40 million fill bytes": lambda: hostile.jpeg_of_fill_bytes(40_000_000),
+    "a PNG of 256 colours that lists none": lambda: hostile.packed_png(64, colour=3),
     "a TIFF with a tile of 46,000×46,000 pixels": lambda: hostile.tiff_of_tiles(64, 46_000),
     "a TIFF of 6000×6000 pixels in one strip": lambda: hostile.tiff_of_one_strip(6000),
     "a TIFF of a million strips": lambda: hostile.tiff_of_strips(1_000_000),

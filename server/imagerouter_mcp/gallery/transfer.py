@@ -18,7 +18,7 @@ from imagerouter_mcp.database.schema import Connection, Database
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.rows import storable_json
-from imagerouter_mcp.gallery.stored_values import MOST_USD
+from imagerouter_mcp.money import MOST_USD
 
 _AT_ONCE = 500
 """Rows per batch."""
@@ -198,6 +198,8 @@ def _time(value: Any) -> float:  # noqa: ANN401 - as above
 
 
 def _place(value: Any) -> int:  # noqa: ANN401 - as above
+    if value != int(value):  # rounded, it could be another picture's
+        raise ValueError
     return _within(int(value), 0, 2**31)
 
 
