@@ -24,7 +24,9 @@ LEASE_SECONDS = 600.0
 SUPERUSER = "postgres"
 _UNPRIVILEGED = "postgres"
 """The system user whom its package adds; PostgreSQL refuses root."""
-_QUICK = ("fsync=off", "full_page_writes=off", "max_connections=60")
+_CONNECTIONS = "max_connections=60"
+_QUICK = ("fsync=off", "full_page_writes=off")
+"""What loses data when the power fails, and nothing else."""
 
 
 class Cluster:
@@ -33,11 +35,13 @@ class Cluster:
     Args:
         folder: A new folder; its path must be short, because a socket lies in it.
         programs: The folder of PostgreSQL's programs.
+        durable: Whether it waits for the disk at each commit, as it does by default.
     """
 
-    def __init__(self, folder: Path, programs: Path) -> None:
+    def __init__(self, folder: Path, programs: Path, *, durable: bool = False) -> None:
         self.folder = folder
         self._programs = programs
+        self._settings = (_CONNECTIONS, *(() if durable else _QUICK))
 
     @property
     def url(self) -> str:
@@ -67,7 +71,7 @@ class Cluster:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        chosen = " ".join(f"-c {each}" for each in _QUICK)
+        chosen = " ".join(f"-c {each}" for each in self._settings)
         options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} {chosen}"
         self._run("pg_ctl", "--wait", "--silent", f"--log={self.folder}/log", f"--options={options}", "start")
 
@@ -100,14 +104,14 @@ def postgres_programs() -> Path | None:
 
 
 @contextmanager
-def running_cluster(programs: Path) -> Generator[Cluster]:
-    """Run a server for a block."""
+def running_cluster(programs: Path, *, durable: bool = False) -> Generator[Cluster]:
+    """Run a server for a block; for the arguments see `Cluster`."""
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     try:
         if os.getuid() == 0:
             user = pwd.getpwnam(_UNPRIVILEGED)
             os.chown(folder, user.pw_uid, user.pw_gid)
-        cluster = Cluster(folder, programs)
+        cluster = Cluster(folder, programs, durable=durable)
         cluster.make()
         try:
             yield cluster
