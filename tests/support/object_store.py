@@ -164,6 +164,11 @@ class Gate:
         self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
+    @property
+    def held(self) -> int:
+        """How many connections were made since it last changed its manner."""
+        return len(self._connections)
+
     def behave(self, manner: Manner) -> None:
         """Let requests through, refuse them, answer none, or answer nonsense; break what is under way off."""
         self.manner = manner
