@@ -120,6 +120,14 @@ class SeaweedFS:
         found = obstore.list(store, prefix)  # pyright: ignore[reportUnknownMemberType] - its type names a library that is not installed
         return [each["path"] for batch in found for each in batch]
 
+    def get(self, key: str) -> bytes:
+        """Return an object's content."""
+        return bytes(obstore.get(self._client(ACCESS_KEY), key).bytes())
+
+    def delete(self, key: str) -> None:
+        """Remove an object."""
+        obstore.delete(self._client(ACCESS_KEY), key)
+
     def put(self, key: str, content: bytes) -> None:
         """Write an object, whatever it was."""
         obstore.put(self._client(ACCESS_KEY), key, content)

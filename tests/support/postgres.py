@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from imagerouter_mcp.database.leases import Leases
 from imagerouter_mcp.database.postgres import PostgresDatabase, PostgresServer
@@ -68,6 +69,21 @@ class Cluster:
         with psycopg.connect(self.address(SUPERUSER, "postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name} OWNER {ROLE}".encode())
         return self.address(ROLE, name)
+
+    def dump(self, url: str) -> bytes:
+        """Return a database as SQL, as a backup has it; row-level security does not hold a superuser."""
+        return self._psql("pg_dump", str(conninfo_to_dict(url)["dbname"]))
+
+    def restore(self, backup: bytes) -> str:
+        """Make a new database of a backup; return its address."""
+        url = self.new_database()
+        self._psql("psql", "--set=ON_ERROR_STOP=1", str(conninfo_to_dict(url)["dbname"]), given=backup)
+        return url
+
+    def _psql(self, program: str, *arguments: str, given: bytes = b"") -> bytes:
+        reached = (f"--host={self.folder}", f"--username={SUPERUSER}", "--no-password")
+        command = [str(self._programs / program), *reached, *arguments]
+        return subprocess.run(command, input=given, stdout=subprocess.PIPE, check=True).stdout  # noqa: S603 - our own words
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
