@@ -60,7 +60,10 @@ async def test_whoever_is_added_is_known_at_once_and_limited_from_the_next_call_
         kept = b"".join(path.read_bytes() for path in team.data_dir.rglob("people.sqlite3*"))
         assert b"Anna Berg" in kept
         assert token.encode() not in kept
-        assert (await people(team, "add", "Anna Berg"))[0] == 1
+        status, told = await people(team, "add", "anna berg")
+        assert status == 1
+        assert 'There is already a person called Anna Berg. imagerouter-mcp people token "Anna Berg"' in told
+        assert "Anna Berg is invited" in (await people(team, "invite", "anna berg"))[1]
         status, told = await people(
             team, "limit", "anna berg", "--day", "0.50", "--models", "openai/*, *:free"
         )
@@ -98,6 +101,9 @@ async def test_whoever_a_provider_vouched_for_stays_out_after_they_are_removed_u
         assert register.vouched_for("https://id.example", "ann-1", "Ann")
         status, told = await people(team, "list")
         assert "ann-1 at https://id.example" in told
+        status, told = await people(team, "invite", "ann")
+        assert status == 1
+        assert "called Ann, who signs in at https://id.example. They need no invitation." in told
         status, told = await people(team, "remove", "Ann", "--yes")
         assert (status, "people allow p_" in told) == (0, True)
         assert register.vouched_for("https://id.example", "ann-1", "Ann") is None

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from imagerouter_mcp.cli import remote_checks
 from imagerouter_mcp.cli.checks import Finding
 from imagerouter_mcp.cli.remote_checks import examine
 from support.http_serving import bare_environment, serving
@@ -273,6 +274,23 @@ WRONG: list[tuple[str, str, Answer]] = [
 def test_a_server_that_breaks_one_point_is_told_so(name: str, path: str, answer: Answer) -> None:
     findings = found({**IN_ORDER, **dict.fromkeys(path.split(), answer)})
     assert failures(findings) == {name}
+
+
+def test_a_proxy_without_a_server_and_answers_that_take_long_end_the_examination(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def nobody(request: Asked) -> Said:
+        asked.append(request.path)
+        return Said(503, {})
+
+    findings = found(dict.fromkeys(IN_ORDER, nobody))
+    assert failures(findings) == {"health"}
+    assert "has no server that is ready" in findings["health"].what
+    assert asked == ["/health"], "each more would wait as long"
+    monkeypatch.setattr(remote_checks, "MOST_SECONDS", 0.0)
+    assert failures(found(IN_ORDER)) == {"time"}
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from imagerouter_mcp.gallery.entries import Record
 from imagerouter_mcp.http_app.sign_in_paths import INVITATION
 from imagerouter_mcp.http_app.studio.opening_links import running_studio
 from imagerouter_mcp.money import dollars
-from imagerouter_mcp.people.person import LOCAL, Person, person_id
+from imagerouter_mcp.people.person import LOCAL, Person
 from imagerouter_mcp.people.personal_limits import Limits
 from imagerouter_mcp.people.register import BY_OPERATOR, People, is_same_name, open_register
 from imagerouter_mcp.settings import Settings, expand
@@ -84,16 +84,23 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _add(people: People, name: str) -> int:
-    if people.by_id(person_id(BY_OPERATOR, name)):
+    if known := people.find_named(name):
         raise ConfigurationError(
-            f"There is already a person called {name}.", "imagerouter-mcp people token issues a new token."
+            f"{_already_there(known)}.",
+            f'imagerouter-mcp people token "{known.name}" issues a new token. If you mean somebody else, '
+            "choose another name.",
         )
     person = people.add(BY_OPERATOR, name, name)
     return _tell_token(people, person, f"{person.name} may use this server")
 
 
 def _invite(people: People, settings: Settings, name: str, days: int) -> int:
-    person = people.by_id(person_id(BY_OPERATOR, name)) or people.add(BY_OPERATOR, name, name)
+    person = people.find_named(name) or people.add(BY_OPERATOR, name, name)
+    if person.issuer != BY_OPERATOR:
+        raise ConfigurationError(
+            f"{_already_there(person)}.",
+            "They need no invitation. If you mean somebody else, choose another name.",
+        )
     with closing(Shared(settings).sign_in) as sign_in:
         code = sign_in.invitations.invite(person.id, days)
     address = _address(settings)
@@ -104,6 +111,11 @@ def _invite(people: People, settings: Settings, name: str, days: int) -> int:
         "allowed. For another browser, run this command again."
     )
     return 0
+
+
+def _already_there(person: Person) -> str:
+    signs_in = "" if person.issuer == BY_OPERATOR else f", who signs in at {person.issuer}"
+    return f"There is already a person called {person.name}{signs_in}"
 
 
 def _address(settings: Settings) -> str:

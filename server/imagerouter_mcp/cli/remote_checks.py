@@ -34,6 +34,10 @@ INITIALIZE = {
         "clientInfo": {"name": "imagerouter-mcp doctor", "version": __version__},
     },
 }
+MOST_SECONDS = 60.0
+"""Time limit for all of it, as each answer may take several seconds."""
+_NO_SERVER = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
+"""What a proxy answers that has nobody to pass a request on to; `/health` itself never does."""
 _REDIRECTIONS = range(300, 400)
 _DAYS = 14
 """A certificate that expires sooner should have been renewed."""
@@ -53,17 +57,43 @@ def examine(url: str) -> list[Finding]:
     Args:
         url: Its MCP address, as people type it into a host.
     """
-    parts = urlsplit(url)
-    found = [_address(parts)]
+    found: list[Finding] = []
+    ends = time.monotonic() + MOST_SECONDS
     try:
-        health = ask(Request(_at(parts, "/health")))
-        found += [*_transport(parts), *_probes(parts, health), _clock(health), _stream(parts)]
-        refused = post_json(url, INITIALIZE)
-        found += [_redirects(refused), _request_id(parts), _uploads(parts), _agents(url, refused)]
-        found += _access(url, refused)
+        for finding in _findings(url):
+            found.append(finding)
+            if time.monotonic() >= ends:
+                what = (
+                    f"Not everything was checked: its answers took more than {MOST_SECONDS:.0f} s together."
+                )
+                remedy = "Find out whether the proxy or the server is slow, then run this again."
+                found.append(Finding("time", "failure", what, remedy))
+                break
     except NoReplyError as error:
         found.append(Finding("reached", "failure", error.what, error.remedy))
     return found
+
+
+def _findings(url: str) -> Iterator[Finding]:
+    """Ask one thing after the other; nothing more if the proxy has no server to ask."""
+    parts = urlsplit(url)
+    yield _address(parts)
+    health = ask(Request(_at(parts, "/health")))
+    yield from _transport(parts)
+    if health.status in _NO_SERVER:
+        what = f"The proxy answers with status {health.status}: it has no server that is ready."
+        remedy = "See that the servers run, and ask each for /ready, which says what is lacking."
+        yield Finding("health", "failure", what, remedy)
+        return
+    yield from _probes(parts, health)
+    yield _clock(health)
+    yield _stream(parts)
+    refused = post_json(url, INITIALIZE)
+    yield _redirects(refused)
+    yield _request_id(parts)
+    yield _uploads(parts)
+    yield _agents(url, refused)
+    yield from _access(url, refused)
 
 
 def _at(parts: SplitResult, path: str) -> str:

@@ -11,7 +11,7 @@ from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.tables import SCHEMA
 from imagerouter_mcp.http_app.exposure import LOOPBACK, check_exposure
 from imagerouter_mcp.http_app.sign_in_paths import CALLBACK
-from imagerouter_mcp.people.api_keys import open_api_keys, unreadable_keys
+from imagerouter_mcp.people.api_keys import check_key_settings, open_api_keys, unreadable_keys
 from imagerouter_mcp.people.people_tables import PEOPLE
 from imagerouter_mcp.people.register import PEOPLE_FILE, open_register
 from imagerouter_mcp.settings import Settings
@@ -45,7 +45,8 @@ def team_checks(settings: Settings) -> list[Check]:
     if settings.openid_issuer or settings.jwt_issuer:
         checks.append(Check("sign-in", partial(_provider, settings), PROVIDER_SECONDS, ("serving",)))
     if settings.own_keys != "no":
-        needs = ("database",)
+        # Wrong settings are told even if the database fails too.
+        needs = ("database",) if settings.people and settings.key_secrets else ()
         checks.append(_in_thread("people's keys", partial(_own_keys, settings), DATABASE_SECONDS, needs))
     return checks
 
@@ -131,11 +132,7 @@ async def _provider(settings: Settings) -> Sequence[Finding]:
 
 def _own_keys(settings: Settings) -> str:
     """Check that people's keys can be encrypted, and stored ones decrypted."""
-    if not settings.people:
-        raise ConfigurationError(
-            "IMAGEROUTER_OWN_KEYS is set, and this server has only one person.",
-            "Set IMAGEROUTER_PEOPLE=1 too, or remove it.",
-        )
+    check_key_settings(settings)
     with closing(open_register(settings)) as people:
         keys = open_api_keys(settings, people)
         if not _has_people(settings):
