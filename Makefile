@@ -59,6 +59,7 @@ coverage: .venv/dev ## run all tests and show which branches they do not reach
 	@$(BIN)/coverage report
 
 mutants: .venv/dev ## put 150 faults into the code, one at a time, and show which ones no test notices; SEED=2 ONLY="api fetch.py"
+	$(BIN)/pytest --quiet tests/mutants -m long
 	PYTHONPATH=tests $(BIN)/python -m mutants --seed $(or $(SEED),1) --number $(or $(NUMBER),150) $(if $(ONLY),--only $(ONLY))
 
 bench: .venv/dev ## measure time and memory, side by side with the bare libraries; ONLY="views studio"

@@ -1,69 +1,58 @@
 """Delete pictures that are older than the operator keeps them, in the background of a server."""
 
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import date, timedelta
+from functools import partial
 
-import anyio
 from anyio import to_thread
 
 from imagerouter_mcp.apps import Apps
+from imagerouter_mcp.background import repeating
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.wiring import App
 
 FIRST_SECONDS = 5
-"""How long after its start a server looks for old pictures: it has something else to do before."""
+"""How long a server waits after its start, which comes first."""
 LOOK_SECONDS = 600
-"""How often it looks whether another day has begun, or whether somebody who was at work is no longer."""
+"""How often it looks: another day may have begun, or somebody's last call ended."""
 _AT_ONCE = 500
 
 logger = logging.getLogger(__name__)
 
 
-@asynccontextmanager
-async def retention(apps: Apps, keep_days: int | None) -> AsyncGenerator[None]:
+def retention(apps: Apps, keep_days: int | None) -> AbstractAsyncContextManager[None]:
     """Delete old pictures of all people until the block ends, once a day for each person.
 
-    Several servers may do so at the same time: what one has deleted, the others pass over.
+    Several servers may do so at the same time: each skips what another has deleted.
 
     Args:
-        apps: What has the pictures.
+        apps: Has the pictures.
         keep_days: How many days pictures are kept; None deletes none.
     """
     if keep_days is None:
-        yield
-        return
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_delete_daily, apps, keep_days)
-        yield
-        tasks.cancel_scope.cancel()
+        return nullcontext()
+    chore = partial(_delete_of_everybody, apps, timedelta(days=keep_days), {})
+    failure = "Old pictures are not deleted now"
+    return repeating(chore, first=FIRST_SECONDS, every=LOOK_SECONDS, failure=failure)
 
 
-async def _delete_daily(apps: Apps, keep_days: int) -> None:
-    await anyio.sleep(FIRST_SECONDS)
+async def _delete_of_everybody(apps: Apps, kept: timedelta, done: dict[str, date]) -> None:
+    """Delete the old pictures of everybody who is not at work, once a day.
+
+    Args:
+        apps: Has the pictures.
+        kept: How long pictures are kept.
+        done: The day on which this was last done for each person; updated.
+    """
     day = today()
-    done: set[str] = set()
-    while True:
-        if today() != day:
-            day = today()
-            done.clear()
-        try:
-            await _delete_of_everybody(apps, day - timedelta(days=keep_days), done)
-        except (ImageRouterError, OSError) as error:
-            logger.warning("Old pictures are not deleted now: %s", error)
-        await anyio.sleep(LOOK_SECONDS)
-
-
-async def _delete_of_everybody(apps: Apps, before: date, done: set[str]) -> None:
-    """Delete the old pictures of everybody whose turn it is and who is not at work; note who is done."""
     for person in await apps.everybody():
-        if person.id not in done:
+        if done.get(person.id) != day:
             async with apps.using(person) as app:
                 try:
-                    if not app.at_work and await _deleted(app, before):
-                        done.add(person.id)
+                    if not app.at_work and await _deleted(app, day - kept):
+                        done[person.id] = day
                 except (ImageRouterError, OSError) as error:
                     logger.warning("Old pictures of %s are not deleted now: %s", person.id, error)
 

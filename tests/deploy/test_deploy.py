@@ -94,6 +94,16 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stdout + ended.stderr) == (0, "")
 
 
+def test_what_the_guide_runs_as_the_service_has_its_user_files_and_settings() -> None:
+    unit = (DEPLOY / "imagerouter-mcp.service").read_text("utf-8").splitlines()
+    guide = (DEPLOY.parent / "docs/hosting.md").read_text("utf-8")
+    properties = re.findall(r"--property (\S+)", guide)
+    settings = [f"Environment={each}" for each in re.findall(r"--setenv (\S+)", guide)]
+    assert len(properties) == 5
+    assert {*properties, *settings} <= set(unit)
+    assert {line for line in unit if line.startswith("Environment=") and "_DIR=" in line} == set(settings)
+
+
 def test_every_setting_in_it_is_one() -> None:
     named = {
         name

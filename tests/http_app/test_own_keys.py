@@ -164,10 +164,20 @@ async def test_the_budget_of_all_counts_what_the_operator_pays_and_a_persons_own
             assert not (await anna.call("generate_image", **{**FOX, "prompt": f"Fox {number}"}))["is_error"]
         assert not (await ben.call("generate_image", **FOX))["is_error"]
         assert "all people of this server" in told(await ben.call("generate_image", **FOX, again=True))
+        of_all = "All people of this server share a budget of $0.015 a day; this person has used $0.01 of it."
+        assert told(await ben.call("spending")).startswith(f"$0.01 was spent today. {of_all}\n")
+        alone = "$0.03 was spent today. No budget applies: this person pays with their own API key.\n"
+        assert told(await anna.call("spending")).startswith(alone)
         assert not (await anna.call("generate_image", **{**FOX, "prompt": "A later fox"}))["is_error"]
         with closing(open_register(poor)) as people:
             people.limit(anna.person, Limits(day_usd=Decimal("0.045")))
         assert "this person's budget" in told(await anna.call("generate_image", **FOX, again=True))
+        spent = await anna.call("spending")
+        assert "Of today's budget of $0.045, $0.005 is left." in told(spent)
+        assert spent["structured_content"]["budget_left_usd"] == 0.005
+        anna.own_key = None
+        both = "$0.005 is left. All people of this server share a budget of $0.015 a day; this person"
+        assert both in told(await anna.call("spending")), "what is left of her own, whoever pays"
 
 
 async def test_each_sees_the_balance_of_their_own_key_only(team: Settings) -> None:
@@ -291,6 +301,11 @@ async def test_a_server_that_cannot_read_the_keys_of_its_people_says_so_at_start
             each.name: each.what for each in await run_checks(team_checks(team.model_copy(update=changed)))
         }
         assert words in told["people's keys"], "doctor says it before"
+    nowhere = SecretStr("postgresql://somebody@127.0.0.1:1/nothing")
+    without = team.model_copy(update={"database_url": nowhere, "key_secrets": ()})
+    told = {each.name: each.state for each in await run_checks(team_checks(without))}
+    both = (told["database"], told["people's keys"])
+    assert both == ("failure", "failure"), "a failed database hides no wrong setting"
 
 
 async def test_a_key_moved_to_another_person_or_changed_is_no_key(

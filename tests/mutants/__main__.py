@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -17,32 +17,12 @@ from mutants.accepted import Accepted, read_accepted
 from mutants.draw import draw
 from mutants.faults import Fault
 from mutants.reach import Reach, Record
-from mutants.trial import Tree
+from mutants.trial import Outcome, Tree, preload
 
 ROOT = Path(__file__).parents[2]
 TUNED_SEED = 1
 LEAST_KILLED, LEAST_KILLED_UNTUNED = 0.90, 0.85
 WORKERS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one fault.
-
-    Attributes:
-        fault: The fault.
-        noticed_by: The test that notices, if one does.
-        tests: How many tests were chosen for it.
-    """
-
-    fault: Fault
-    noticed_by: str | None
-    tests: int
-
-    @property
-    def killed(self) -> bool:
-        """Whether a test notices."""
-        return self.noticed_by is not None
 
 
 def main() -> int:
@@ -52,6 +32,7 @@ def main() -> int:
     parser.add_argument("--number", type=int, default=150, help="how many")
     parser.add_argument("--only", nargs="*", default=[""], help="folders or files of the package to look at")
     asked = parser.parse_args()
+    preload()
     accepted = read_accepted()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
@@ -61,6 +42,7 @@ def main() -> int:
         faults = [fault for fault in drawn if fault.module.startswith(tuple(asked.only))]
         print(f"{len(faults)} faults drawn, seed {asked.seed}. Recording what new tests reach …", flush=True)
         tests = tree.record_reach(_record(), Path(folder) / "reach", WORKERS)
+        tree.check({name: test.seconds for name, test in tests.items()})
         print(f"{len(tests)} tests known after {time.monotonic() - began:.0f} s. Survivors:", flush=True)
         trees = [tree, *(tree.copy(Path(folder) / f"tree-{number}") for number in range(1, WORKERS))]
         outcomes = list(_tried(faults, Reach(tests), trees, accepted))
@@ -103,8 +85,7 @@ def _tried(
     def try_one(fault: Fault) -> Outcome:
         tree = free.get()
         try:
-            tests = reach.choose(fault, tree.package)
-            return Outcome(fault, tree.notices(fault, tests), len(tests))
+            return tree.try_fault(fault, reach.choose(fault, tree.package))
         finally:
             free.put(tree)
 
@@ -113,7 +94,13 @@ def _tried(
             outcome = done.result()
             if not outcome.killed:
                 reason = next((each.reason for each in accepted if each.matches(outcome.fault)), "")
-                print(outcome.fault, f"  ({outcome.tests} tests)", reason and f"\n    {reason}", flush=True)
+                aside = f", {len(outcome.set_aside)} set aside" if outcome.set_aside else ""
+                print(
+                    outcome.fault,
+                    f"  ({outcome.tests} tests{aside})",
+                    reason and f"\n    {reason}",
+                    flush=True,
+                )
             yield outcome
 
 
@@ -122,7 +109,9 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
     drawn = Counter(places)
     killed = Counter(place for place, outcome in zip(places, outcomes, strict=True) if outcome.killed)
     rows = [f"{place:16}{killed[place]:>4} of{drawn[place]:>4} killed" for place in drawn]
-    return "\n".join(["", *rows])
+    set_aside = Counter(chain.from_iterable(outcome.set_aside for outcome in outcomes))
+    aside = [f"{test} failed without the fault too, {times} times" for test, times in set_aside.items()]
+    return "\n".join(["", *aside, *rows])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ import imagerouter_mcp
 from imagerouter_mcp.images.confined import in_child
 from imagerouter_mcp.images.finish.exact_size import made_exact
 from mutants.faults import faults_in
-from mutants.reach import Place, Reach, Record, Recorded, RecordError, read_recorded
+from mutants.reach import Reach, Record
+from mutants.recorder import Place, Recorded, RecordError, read_recorded
 from support.hostile_pictures import saved
 
 SOURCE = """\
@@ -31,12 +32,23 @@ def second():
 
 def at_import():
     return 9
+
+
+def third(count):
+    if count == 8:
+        raise ValueError
+
+
+def fourth_renamed(count):
+    return count - 3
 """
 TESTS = {
     "tests/tools/test_all.py::test_first": ("first", "return count + 1", 0.2),
     "tests/tools/test_all.py::test_second": ("second", "return LIMIT * 2", 0.1),
     "tests/api/test_other.py::test_first": ("first", "return count + 1", 0.3),
     "tests/api/test_part.py::test_nothing": ("", "", 0.4),
+    "tests/api/test_third.py::test_taken": ("third", "if count == 8:", 0.1),
+    "tests/api/test_fourth.py::test_before": ("fourth", "return count - 3", 0.1),
     "tests/contract/test_contract.py::test_tools": ("", "", 0.5),
 }
 REACH = Reach(
@@ -44,7 +56,14 @@ REACH = Reach(
         name: Recorded(cpu, cpu, frozenset({Place("api/part.py", function, text)} if text else ()))
         for name, (function, text, cpu) in TESTS.items()
     }
-    | {"tests/cli/test_long.py::test_all": Recorded(100, 100, frozenset())}
+    | {
+        "tests/cli/test_third.py::test_refused": Recorded(
+            5,
+            5,
+            frozenset(Place("api/part.py", "third", text) for text in ("if count == 8:", "raise ValueError")),
+        ),
+        "tests/cli/test_long.py::test_all": Recorded(100, 100, frozenset()),
+    }
 )
 
 
@@ -54,9 +73,17 @@ REACH = Reach(
         ("count + 1", ["api/test_part", "api/test_other", "tools/test_all"]),
         ("7", ["api/test_part", "contract/test_contract", "api/test_other", "tools/test_all"]),
         ("5", ["api/test_part", "contract/test_contract", "tools/test_all"]),
-        ("9", ["api/test_part", "contract/test_contract", "api/test_other", *["tools/test_all"] * 2]),
+        (
+            "9",
+            [
+                *("api/test_part", "contract/test_contract", "cli/test_third", "api/test_third"),
+                *("api/test_other", "tools/test_all", "tools/test_all"),
+            ],
+        ),
+        ("if count == 8:\n        raise ValueError", ["api/test_part", "cli/test_third", "api/test_third"]),
+        ("count - 3", ["api/test_part", "contract/test_contract", "api/test_fourth"]),
     ],
-    ids=["a line", "a default", "a constant", "a line that no test runs"],
+    ids=["a line", "a default", "a constant", "a line that no test runs", "a guard", "a line that has moved"],
 )
 def test_the_nearest_tests_that_can_notice_a_fault_come_first(
     tmp_path: Path, before: str, chosen: list[str]
@@ -96,11 +123,10 @@ def test_lines_that_run_in_a_child_process_are_recorded_for_its_test(
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ((), "No test passed"),
-        (("1.test", "1.json"), "No test passed"),
+        ((), "No test ran"),
         (("1.test", "1.json", "2.test"), "1 of 2 test processes ended before"),
     ],
-    ids=["nothing", "nothing but failures", "one process of two"],
+    ids=["nothing", "one process of two"],
 )
 def test_a_run_that_recorded_nothing_or_a_part_is_told(
     tmp_path: Path, written: tuple[str, ...], said: str

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from mutants import reach
+from mutants import recorder
 from mutants.faults import Fault
-from mutants.reach import RECORD, Record, Recorded, RecordError, file_of, read_recorded
+from mutants.reach import Record, file_of
+from mutants.recorder import RECORD, Recorded, RecordError, read_recorded
 
 SECONDS_A_TEST = 30.0
 """A test that takes longer than this, and than ten times what it took without a fault, hangs."""
@@ -27,7 +28,8 @@ CALM_SECONDS = 0.1
 """A test that takes less waits for nothing, so that load does not make it fail."""
 _FIRST = 20
 _IN_CHILDREN = Path(__file__).with_name("in_children.py")
-PLUGINS = ("-p", "no:cacheprovider", "-p", "no:xdist")
+OPTIONS = ("-x", "--quiet", "--tb=short", "--assert=plain", "-p", "no:cacheprovider")
+_FOR_CHECKING = 20
 IN_PROCESS = (
     "api",
     "cli",
@@ -62,9 +64,41 @@ _PRELOADED = [
 """Slow to import, and no part of the package."""
 _LAST_TEST = "last-test"
 """The file in which a process that runs tests names the one that it is at."""
+_SAID = "last-said"
+"""The file for what pytest says in it."""
 
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(_PRELOADED)
+
+
+def preload() -> None:
+    """Have the processes that run tests share what is slow to import."""
+    _processes.set_forkserver_preload(_PRELOADED)
+
+
+class TrialError(Exception):
+    """The tests fail whether or not there is a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one fault.
+
+    Attributes:
+        fault: The fault.
+        tests: How many tests were chosen for it.
+        noticed_by: The test that notices, if one does.
+        set_aside: Tests that failed without the fault too, and so say nothing about it.
+    """
+
+    fault: Fault
+    tests: int
+    noticed_by: str | None
+    set_aside: Sequence[str]
+
+    @property
+    def killed(self) -> bool:
+        """Whether a test notices."""
+        return self.noticed_by is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +147,24 @@ class Tree:
             listed = folder / "tests.txt"
             listed.write_text("\n".join(new), "utf-8")
             said = self._pytest(
-                *("-p", "mutants.reach", "-n", str(processes), "--dist", "loadfile", "--tb=no", f"@{listed}"),
+                *(
+                    "-p",
+                    "mutants.recorder",
+                    "-n",
+                    str(processes),
+                    "--dist",
+                    "loadfile",
+                    "--tb=no",
+                    f"@{listed}",
+                ),
                 **{RECORD: str(folder), "PYTHONPATH": self._python_path(folder)},
             )
             try:
                 recorded |= read_recorded(folder, self.package)
             except RecordError as error:
                 raise RecordError(f"{error} pytest said:\n{said[-2000:]}") from error
+            if not recorded:
+                raise RecordError(f"No test passes, so faults show nothing. pytest said:\n{said[-2000:]}")
             record.write(recorded, tests)
         return recorded
 
@@ -133,9 +178,9 @@ class Tree:
         names = [
             line for line in self._pytest("--collect-only", *folders, *alone).splitlines() if "::" in line
         ]
-        recorder = b"".join(file.read_bytes() for file in (Path(reach.__file__), _IN_CHILDREN))
+        how = b"".join(file.read_bytes() for file in (Path(recorder.__file__), _IN_CHILDREN))
         states = {
-            file: hashlib.sha256(recorder + (self.root / file).read_bytes()).hexdigest()[:16]
+            file: hashlib.sha256(how + (self.root / file).read_bytes()).hexdigest()[:16]
             for file in set(map(file_of, names))
         }
         return {name: states[file_of(name)] for name in names}
@@ -153,15 +198,30 @@ class Tree:
             check=False,
         ).stdout
 
-    def notices(self, fault: Fault, tests: Mapping[str, float]) -> str | None:
-        """Return the first test that fails, or does not end, with a fault in the package and passes without.
+    def check(self, tests: Mapping[str, float]) -> None:
+        """Run the quickest tests without any fault.
+
+        Args:
+            tests: The seconds that each takes.
+
+        Raises:
+            TrialError: One of them fails.
+        """
+        quickest = sorted(tests, key=tests.__getitem__)[:_FOR_CHECKING]
+        if failed := self.first_failure({name: tests[name] for name in quickest}):
+            said = (self.root / _SAID).read_text("utf-8", errors="replace")
+            raise TrialError(f"{failed} fails without any fault. pytest said:\n{said[-2000:]}")
+
+    def try_fault(self, fault: Fault, tests: Mapping[str, float]) -> Outcome:
+        """Put a fault into the package and look for a test that fails, or does not end, because of it.
 
         Args:
             fault: The fault.
             tests: The tests to run, each with the seconds that it takes without a fault.
         """
+        set_aside: list[str] = []
         names = iter(tests)
-        # Most faults are noticed by the nearest tests, and collecting all the others takes seconds.
+        # Most faults are noticed by the first tests, and collecting all the others takes seconds.
         for some in (list(islice(names, _FIRST)), list(names)):
             left = {name: tests[name] for name in some}
             while left:
@@ -170,9 +230,10 @@ class Tree:
                 if failed is None:
                     break
                 if left[failed] < CALM_SECONDS or self.first_failure({failed: left[failed]}) is None:
-                    return failed
-                del left[failed]  # It fails under load, whatever the code.
-        return None
+                    return Outcome(fault, len(tests), failed, set_aside)
+                set_aside.append(failed)  # It fails under load, whatever the code.
+                del left[failed]
+        return Outcome(fault, len(tests), None, set_aside)
 
     @contextmanager
     def _broken_by(self, fault: Fault) -> Generator[None]:
@@ -218,12 +279,11 @@ class _Watch:
 def _run_tests(root: Path, tests: Mapping[str, float]) -> None:
     """Be the process that runs tests of a copy, up to the first failure."""
     os.setsid()
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)
+    with (root / _SAID).open("w") as said:
+        os.dup2(said.fileno(), 1)
+        os.dup2(said.fileno(), 2)
     os.chdir(root)
     paths = [str(root / "server"), str(root / "tests")]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     sys.path[:0] = paths
-    options = ["-x", "--quiet", "--tb=no", "--assert=plain", *PLUGINS]
-    sys.exit(pytest.main([*options, *tests], plugins=[_Watch(root / _LAST_TEST, tests)]))
+    sys.exit(pytest.main([*OPTIONS, *tests], plugins=[_Watch(root / _LAST_TEST, tests)]))

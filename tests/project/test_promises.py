@@ -12,10 +12,10 @@ from imagerouter_mcp.api.http import MAX_ANSWER_BYTES, MAX_LIST_BYTES
 from imagerouter_mcp.api.rate import LONGEST_PAUSE
 from imagerouter_mcp.fetch import MAX_REDIRECTS
 from imagerouter_mcp.generation.calls.send import RETRY_SECONDS
-from imagerouter_mcp.generation.delivery import LINK_DAYS
 from imagerouter_mcp.generation.planning.limits import MOST_A_CALL
 from imagerouter_mcp.generation.planning.model_choice import AUTO_VIDEO_USD
 from imagerouter_mcp.generation.result_files import DOWNLOAD_SECONDS, MAX_RESULT_BYTES
+from imagerouter_mcp.generation.undelivered import LINK_DAYS
 from imagerouter_mcp.http_app.browser_sessions import IDLE_SECONDS
 from imagerouter_mcp.http_app.exposure import MIN_TOKEN
 from imagerouter_mcp.http_app.studio.one_time_codes import LASTS_SECONDS

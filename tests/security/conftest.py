@@ -13,7 +13,10 @@ from mcp.types import CallToolResult
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
-from support.signing_in import SignInServer, Visitor, sign_in_server
+from support.sign_in_fixtures import ann, provider, server
+from support.signing_in import SignInServer, Visitor
+
+__all__ = ["ann", "provider", "server"]
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "security-tests.md"
 HEAD = """# What the security tests tried
@@ -97,20 +100,6 @@ def written(attempts: Sequence[Attempt]) -> str:
 def _cell(text: str) -> str:
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in _PORT.sub(r"\1:PORT", text))
     return shown.replace("|", "\\|")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[SignInServer]:
-    """Run a server that people sign in to, for the files that attack sign-in."""
-    async with sign_in_server(tmp_path_factory.mktemp("team")) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def ann(server: SignInServer) -> AsyncGenerator[Visitor]:
-    """Return a browser that Ann is signed in with."""
-    async with server.visitor() as visitor:
-        yield await visitor.signed_in("Ann")
 
 
 @pytest_asyncio.fixture(loop_scope="module")

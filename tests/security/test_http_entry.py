@@ -17,7 +17,7 @@ from PIL import Image
 
 from imagerouter_mcp.gallery.signed_links import Links, Purpose
 from imagerouter_mcp.sandbox.service.serve import Sandbox
-from support.http_serving import Serving, bare_environment, sandbox_environment, serving
+from support.http_serving import INITIALIZE, Serving, bare_environment, sandbox_environment, serving
 
 Row = Callable[[str, str, str], None]
 Answer = tuple[int, bytes]
@@ -31,12 +31,6 @@ SECRET, OTHER_SECRET = (
 DAY = 86_400
 PING: dict[str, object] = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 JSON = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-HANDSHAKE = {
-    "protocolVersion": "2025-11-25",
-    "capabilities": {},
-    "clientInfo": {"name": "pytest", "version": "1"},
-}
-INITIALIZE = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HANDSHAKE}
 
 
 @dataclass(frozen=True)
@@ -109,6 +103,16 @@ def knock(
     """A first request of a client, with headers of the caller's."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return ask(target.server, method, path, {**JSON, **named}, json.dumps(body).encode())
+
+
+def test_a_slash_too_many_is_cut_off_without_naming_a_host(target: Target, row: Row) -> None:
+    """Behind a proxy that ends TLS, the server's own idea of its scheme would be http."""
+    link = target.links.download(target.handle).removeprefix(target.server.base)
+    for what, path in (("download link", link.replace("?", "/?")), ("bearer", "/mcp/")):
+        answer = httpx.get(f"{target.server.base}{path}", headers=with_token(JSON), trust_env=False)
+        assert answer.status_code == 307
+        assert answer.headers["location"] == path.replace("/?", "?").removesuffix("/")
+        row(SECTION, f"{what}: a slash behind the path", "307, to a path alone")
 
 
 BEARER: list[tuple[str, Callable[[Target], Answer]]] = [

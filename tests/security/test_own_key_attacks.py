@@ -43,13 +43,6 @@ async def server(
         yield running
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def ann(server: SignInServer) -> AsyncGenerator[Visitor]:
-    """Return a browser that Ann is signed in with."""
-    async with server.visitor() as visitor:
-        yield await visitor.signed_in("Ann")
-
-
 def store(settings: Settings, person: str, key: str) -> None:
     with closing(open_register(settings)) as people:
         ApiKeys(people.database, SECRETS).store(person, SecretStr(key))

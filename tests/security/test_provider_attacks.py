@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from jwt.utils import base64url_encode
 from pydantic import SecretStr
 
 from imagerouter_mcp.sign_in import issuer
-from support.openid_provider import CLIENT, SECRET, Provider, openid_provider
+from support.openid_provider import CLIENT, SECRET, Provider
 from support.signing_in import SignInServer, Visitor, sign_in_server
 
 Row = Callable[[str, str, str], None]
@@ -26,13 +26,6 @@ LOGIN = "Signing in at a provider"
 TOKENS = "Tokens of a company's own authorization server"
 NOW = int(time.time())
 OF_CLIENT: dict[str, Any] = {"openid_client_id": CLIENT, "openid_client_secret": SecretStr(SECRET)}
-
-
-@pytest.fixture(scope="module")
-def provider() -> Generator[Provider]:
-    """Run a provider."""
-    with openid_provider() as running:
-        yield running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -18,6 +18,17 @@ COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
 ENDS_WITHIN = 15
 """Seconds; less than the grace that a server gives to what was sent, for which an idle one does not wait."""
 ACCEPT = {"Accept": "application/json, text/event-stream"}
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "pytest", "version": "1"},
+    },
+}
+"""How a client of the older era begins."""
 _READY = "Serving MCP at "
 
 

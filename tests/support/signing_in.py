@@ -24,6 +24,7 @@ from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.sign_in.sign_in import SignIn
 from support.http_in_process import served
+from support.http_serving import ACCEPT, INITIALIZE
 
 REDIRECT = "http://127.0.0.1:51234/callback"
 """Where a client of these tests wants its answer; nothing listens there."""
@@ -179,18 +180,8 @@ class Visitor:
 
     async def call(self, token: str | None) -> httpx.Response:
         """Send a request to the MCP endpoint."""
-        headers = {"Accept": "application/json, text/event-stream"}
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
-        ping = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": _INITIALIZE}
-        return await self.http.post("/mcp", json=ping, headers=headers)
-
-
-_INITIALIZE = {
-    "protocolVersion": "2025-11-25",
-    "capabilities": {},
-    "clientInfo": {"name": "a test", "version": "1"},
-}
+        shown = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return await self.http.post("/mcp", json=INITIALIZE, headers={**ACCEPT, **shown})
 
 
 async def examined(visitor: Visitor) -> dict[str, Finding]:

@@ -27,20 +27,10 @@ from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
-from support.http_serving import ACCEPT, COMMAND, ENDS_WITHIN, Serving, modern, serving
+from support.http_serving import ACCEPT, COMMAND, ENDS_WITHIN, INITIALIZE, Serving, modern, serving
 
 FIRST_TOKEN, SECOND_TOKEN = "first-token-of-two-0123456789abcdef", "second-token-of-two-0123456789abcde"
 FOX = {"prompt": "A fox", "model": "test/test"}
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "pytest", "version": "1"},
-    },
-}
 PIPE_BYTES = 4096
 """What the pipe of a log holds, where it can be chosen: on Linux."""
 posix = pytest.mark.skipif(os.name != "posix", reason="signals are a matter of POSIX")

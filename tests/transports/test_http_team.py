@@ -19,7 +19,7 @@ from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings, load_settings
 from imagerouter_mcp.wiring import open_app
 from patience import wait_until
-from support.http_serving import COMMAND, Serving, serving
+from support.http_serving import COMMAND, INITIALIZE, Serving, serving
 
 TOKEN = "team-token-0123456789abcdef012345"  # noqa: S105 - it guards nothing
 OTHER_TOKEN = "other-token-0123456789abcdef01234"  # noqa: S105 - as above
@@ -29,16 +29,6 @@ META = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientInfo": {"name": "pytest", "version": "1"},
     "io.modelcontextprotocol/clientCapabilities": {},
-}
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "pytest", "version": "1"},
-    },
 }
 
 

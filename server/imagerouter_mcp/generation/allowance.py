@@ -44,9 +44,19 @@ class Allowance:
         """Return what `limits` does, without holding up the event loop."""
         return await to_thread.run_sync(self.limits) if self._people else NO_LIMITS
 
-    def budgets(self) -> list[Budget]:
-        """Return the person's own budgets, then the one that all people share."""
-        return _budgets(self.limits(), self._settings)
+    @property
+    def shares_budget(self) -> bool:
+        """Whether the operator's budget is shared with other people."""
+        return self._people is not None
+
+    def budgets(self, *, own_key: bool = False) -> list[Budget]:
+        """Return the person's own budgets, then the operator's.
+
+        Args:
+            own_key: Whether the person's own API key pays; then only their own budgets apply.
+        """
+        *own, operators = _budgets(self.limits(), self._settings)
+        return own if own_key else [*own, operators]
 
     def reserve(self, reservations: Sequence[Reservation], *, own_key: bool = False) -> Exceeded | None:
         """Reserve money for a call; return the limit that it would exceed, if any.

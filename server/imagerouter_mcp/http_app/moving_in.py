@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,10 @@ import anyio
 from anyio import to_thread
 
 from imagerouter_mcp.apps import Apps
+from imagerouter_mcp.background import repeating
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.files import RESCUED
+from imagerouter_mcp.gallery.rescued_files import move_in
 from imagerouter_mcp.people.person import LOCAL
 
 if TYPE_CHECKING:
@@ -29,21 +32,18 @@ async def moving_in(apps: Apps) -> AsyncGenerator[None]:
     if apps.settings.object_store is None:
         yield
         return
-    async with anyio.create_task_group() as group:
-        group.start_soon(_move_in, apps)
+    failure = "What waits for the object store still waits"
+    async with (
+        repeating(partial(_move_in, apps), first=0, every=LOOK_SECONDS, failure=failure),
+        anyio.create_task_group() as starting,
+    ):
+        starting.start_soon(to_thread.run_sync, _warn_of, apps.operator.shared.objects)
         yield
-        group.cancel_scope.cancel()
 
 
 async def _move_in(apps: Apps) -> None:
-    await to_thread.run_sync(_warn_of, apps.operator.shared.objects)
-    while True:
-        try:
-            for person in await to_thread.run_sync(_waiting, apps.settings.data_dir):
-                await _move_in_of(apps, person)
-        except (OSError, ConfigurationError) as error:
-            logger.warning("What waits for the object store still waits: %s", error)
-        await anyio.sleep(LOOK_SECONDS)
+    for person in await to_thread.run_sync(_waiting, apps.settings.data_dir):
+        await _move_in_of(apps, person)
 
 
 async def _move_in_of(apps: Apps, person: str) -> None:
@@ -51,12 +51,12 @@ async def _move_in_of(apps: Apps, person: str) -> None:
     if known is None:
         return
     async with apps.using(known) as app:
-        if moved := await to_thread.run_sync(app.delivery.move_in):
+        if moved := await to_thread.run_sync(move_in, app.gallery, app.files, app.settings):
             logger.info("Moved %d files into the object store.", moved)
 
 
 def _warn_of(objects: "ObjectStore | None") -> None:
-    """Log at start why an object store takes nothing, instead of at the first call."""
+    """Log why the object store takes nothing: at start, not at the first call."""
     try:
         _ = objects and objects.check()
     except ConfigurationError as error:
@@ -64,7 +64,7 @@ def _warn_of(objects: "ObjectStore | None") -> None:
 
 
 def _waiting(data_dir: Path) -> list[str]:
-    """Return the ids of people of whom something was saved on this machine."""
+    """Return the ids of the people whose files wait on this machine."""
     folders = {LOCAL.id: data_dir / RESCUED}
     folders |= {each.parent.name: each for each in (data_dir / "people").glob(f"*/{RESCUED}")}
     return [person for person, folder in folders.items() if folder.is_dir() and any(folder.iterdir())]

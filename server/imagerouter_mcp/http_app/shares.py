@@ -10,15 +10,17 @@ class Shares:
 
     Args:
         places: How many there are.
+        most: How many one client can take at most.
     """
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, most: int | None = None) -> None:
         self._free = places
+        self._most = places if most is None else most
         self._taken = Counter[str]()
 
     def take(self, client: str, count: int = 1) -> bool:
         """Take places; return False, without taking any, if the client has its share already."""
-        if self._taken[client] + count > self._free:
+        if self._taken[client] + count > min(self._free, self._most):
             return False
         self._taken[client] += count
         self._free -= count

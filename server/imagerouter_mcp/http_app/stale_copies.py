@@ -1,17 +1,13 @@
 """Remove from this machine what another server deleted: copies of objects, and thumbnails."""
 
-import logging
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
+from functools import partial
 
-import anyio
 from anyio import to_thread
 
 from imagerouter_mcp.apps import Apps
-from imagerouter_mcp.errors import ImageRouterError
-
-logger = logging.getLogger(__name__)
+from imagerouter_mcp.background import repeating
 
 LOOK_SECONDS = 600.0
 """How often to look for such copies."""
@@ -19,24 +15,15 @@ UNUSED = timedelta(minutes=10)
 """How long a copy must be unused: a new one is there before its record."""
 
 
-@asynccontextmanager
-async def dropping_stale_copies(apps: Apps) -> AsyncGenerator[None]:
+def dropping_stale_copies(apps: Apps) -> AbstractAsyncContextManager[None]:
     """Remove stale copies during the block, if there is an object store."""
     if apps.settings.object_store is None:
-        yield
-        return
-    async with anyio.create_task_group() as group:
-        group.start_soon(_drop, apps)
-        yield
-        group.cancel_scope.cancel()
+        return nullcontext()
+    failure = "Copies of deleted pictures stay on this machine for now"
+    return repeating(partial(_drop, apps), first=LOOK_SECONDS, every=LOOK_SECONDS, failure=failure)
 
 
 async def _drop(apps: Apps) -> None:
-    while True:
-        await anyio.sleep(LOOK_SECONDS)
-        try:
-            for person in await apps.everybody():
-                async with apps.using(person) as app:
-                    await to_thread.run_sync(app.deletion.drop_stale_copies, UNUSED)
-        except (ImageRouterError, OSError) as error:
-            logger.warning("Copies of deleted pictures stay on this machine for now: %s", error)
+    for person in await apps.everybody():
+        async with apps.using(person) as app:
+            await to_thread.run_sync(app.deletion.drop_stale_copies, UNUSED)

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from anyio import to_thread
-
 from imagerouter_mcp.wiring import App
 
 if TYPE_CHECKING:
@@ -13,11 +11,11 @@ if TYPE_CHECKING:
 
 async def limits_of(app: App) -> "Limits":
     """Return the limits of the person whom an App serves."""
-    if app.shared.people is None:
+    if app.shared.people is None:  # the usual case, for which no gallery is loaded
         from imagerouter_mcp.people.personal_limits import NO_LIMITS
 
         return NO_LIMITS
-    return await to_thread.run_sync(app.allowance.limits)
+    return await app.allowance.present_limits()
 
 
 def offered(listing: "Listing", limits: "Limits") -> "Listing":

@@ -9,7 +9,7 @@ from anyio import to_thread
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from imagerouter_mcp.gallery.days import today
+from imagerouter_mcp.gallery.days import here, today
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.declare import READS_HERE, tool
 from imagerouter_mcp.tools.parameters import AppContext
@@ -19,7 +19,6 @@ from imagerouter_mcp.wiring import App
 
 if TYPE_CHECKING:
     from imagerouter_mcp.gallery.ledger import Spent
-    from imagerouter_mcp.money import Budget
 
 Period = Annotated[
     Literal["today", "week", "month", "all"],
@@ -49,15 +48,29 @@ class DaySpending(TypedDict):
     count: int
 
 
+class BudgetUsed(TypedDict):
+    """A budget that limits the person's calls, and how much of it they have used."""
+
+    usd: Decimal
+    used_usd: Decimal
+    period: Literal["day", "month"]
+    shared: bool
+
+
 class SpendingContent(TypedDict):
-    """What was certainly paid, what may have been paid, and what is set aside for calls under way."""
+    """What was certainly paid, what may have been paid, and what is set aside for calls under way.
+
+    `budget_usd` and `budget_left_usd` are of the person's own budget that has least left; they are missing
+    if the person has none.
+    """
 
     period: str
     total_usd: Decimal
     uncertain_usd: Decimal
     under_way_usd: Decimal
-    budget_usd: Decimal
-    budget_left_usd: Decimal
+    budget_usd: Decimal | None
+    budget_left_usd: Decimal | None
+    budgets: list[BudgetUsed]
     by_model: list[ModelSpending]
     by_day: list[DaySpending]
     unfinished: list[Unfinished]
@@ -71,21 +84,24 @@ async def spending(
     app = ctx.request_context.lifespan_context.present()
     await app.calls.settle()
     spent = await to_thread.run_sync(app.ledger.between, *_days(period))
-    left = await to_thread.run_sync(_left, app)
+    own_key = app.allowance.shares_budget and not await app.payers.operator_pays()
+    budgets = await to_thread.run_sync(_budgets, app, own_key)
+    tightest = min((each for each in budgets if not each["shared"]), key=_left, default=None)
     entries = await to_thread.run_sync(app.journal.unfinished, _UNFINISHED_SHOWN)
     content = SpendingContent(
         period=period,
         total_usd=_total(spent, lambda each: each.certain),
         uncertain_usd=_total(spent, lambda each: not each.certain and not each.under_way),
         under_way_usd=_total(spent, lambda each: each.under_way),
-        budget_usd=left[0][0].usd,
-        budget_left_usd=min(usd for _, usd in left),
+        budget_usd=tightest["usd"] if tightest else None,
+        budget_left_usd=_left(tightest) if tightest else None,
+        budgets=budgets,
         by_model=_by_model(spent),
         by_day=_by_day(spent),
         unfinished=list(map(unfinished, entries)),
     )
     lines = [
-        _heading(content, [pair for pair in left if pair[0].own]),
+        _heading(content),
         *(f"{row['model']}: {dollars(row['usd'])} for {row['count']}" for row in content["by_model"]),
         *(
             f"{row['day']}: {dollars(row['usd'])} for {row['count']}"
@@ -97,15 +113,21 @@ async def spending(
     return tool_result(lines, content)
 
 
-def _left(app: App) -> "list[tuple[Budget, Decimal]]":
-    """Return the budgets that hold for the person, each with what their own calls have left of it."""
+def _budgets(app: App, own_key: bool) -> list[BudgetUsed]:  # noqa: FBT001 - `run_sync` passes it by position
+    """Return the budgets that apply to the person. What others use of a shared one is not told."""
     return [
-        (
-            budget,
-            max(Decimal(), budget.usd - app.ledger.committed(budget.first, budget.last, own_key=budget.own)),
+        BudgetUsed(
+            usd=budget.usd,
+            used_usd=app.ledger.committed(budget.first, budget.last, own_key=budget.own),
+            period="day" if budget.first == budget.last else "month",
+            shared=not budget.own and app.allowance.shares_budget,
         )
-        for budget in app.allowance.budgets()
+        for budget in app.allowance.budgets(own_key=own_key)
     ]
+
+
+def _left(budget: BudgetUsed) -> Decimal:
+    return max(Decimal(), budget["usd"] - budget["used_usd"])
 
 
 def _days(period: str) -> tuple[date, date]:
@@ -128,7 +150,7 @@ def _by_model(spent: "Sequence[Spent]") -> list[ModelSpending]:
 
 def _by_day(spent: "Sequence[Spent]") -> list[DaySpending]:
     """Return what was certainly paid by day, the earliest first."""
-    sums = _sums(spent, lambda each: each.at.astimezone().date().isoformat())
+    sums = _sums(spent, lambda each: here(each.at).date().isoformat())
     return [DaySpending(day=day, usd=usd, count=count) for day, (usd, count) in sorted(sums.items())]
 
 
@@ -141,18 +163,25 @@ def _sums(spent: "Sequence[Spent]", key: "Callable[[Spent], str]") -> dict[str, 
     return sums
 
 
-def _heading(content: SpendingContent, own: "Sequence[tuple[Budget, Decimal]]") -> str:
+def _heading(content: SpendingContent) -> str:
     parts = [f"{dollars(content['total_usd'])} was spent {_WHEN[content['period']]}."]
     if content["uncertain_usd"]:
         parts.append(f"Up to {dollars(content['uncertain_usd'])} more may have been: the outcome is unknown.")
     if content["under_way_usd"]:
         parts.append(f"{dollars(content['under_way_usd'])} is set aside for what is under way.")
-    budget, left = dollars(content["budget_usd"]), dollars(content["budget_left_usd"])
-    told = [
-        (f"{'today' if each.first == each.last else 'this month'}'s budget of {dollars(each.usd)}", usd)
-        for each, usd in own
-    ]
-    parts += [f"Of {whose}, {dollars(usd)} is left." for whose, usd in told] or [
-        f"Of today's budget of {budget}, {left} is left."
-    ]
+    parts += map(_budget_line, content["budgets"])
+    if not content["budgets"]:
+        parts.append("No budget applies: this person pays with their own API key.")
     return " ".join(parts)
+
+
+def _budget_line(budget: BudgetUsed) -> str:
+    if budget["shared"]:
+        return (
+            f"All people of this server share a budget of {dollars(budget['usd'])} a day; this person has "
+            f"used {dollars(budget['used_usd'])} of it."
+        )
+    left = f"{dollars(budget['usd'])}, {dollars(_left(budget))} is left."
+    return (
+        f"Of today's budget of {left}" if budget["period"] == "day" else f"Of this month's budget of {left}"
+    )

@@ -6,9 +6,10 @@ from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.images.finish import steps
 from imagerouter_mcp.images.finish.step_words import read_steps
 from imagerouter_mcp.images.finish.steps import Change
+from imagerouter_mcp.images.length import Length
 
-NOTHING = steps.Length(0, percent=False)
-TENTH, HALF = (steps.Length(share, percent=True) for share in (10, 50))
+NOTHING = Length(0, percent=False)
+TENTH, HALF = (Length(share, percent=True) for share in (10, 50))
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ TENTH, HALF = (steps.Length(share, percent=True) for share in (10, 50))
         ("resize 800x600 within", steps.Resize((800, 600), fit="within")),
         ("pad 1:1 with white", steps.Pad(ratio=1, fill="white")),
         ("pad 1200x630 blur", steps.Pad(size=(1200, 630), fill="blur")),
-        ("pad 10% transparent", steps.Pad(margin=steps.Length(10, percent=True), fill="transparent")),
+        ("pad 10% transparent", steps.Pad(margin=Length(10, percent=True), fill="transparent")),
         ("pad 4:5 fec", steps.Pad(ratio=4 / 5, fill="#fec")),
         ("rotate left", steps.Rotate(270)),
         ("rotate -90°", steps.Rotate(270)),
@@ -38,7 +39,7 @@ TENTH, HALF = (steps.Length(share, percent=True) for share in (10, 50))
         ("crop portrait", steps.Crop(ratio=3 / 4)),
         ("crop landscape", steps.Crop(ratio=4 / 3)),
         ("crop widescreen right", steps.Crop(ratio=16 / 9, towards="right")),
-        ("crop 10%, 0, 50%, 100px", steps.Crop(box=(TENTH, NOTHING, HALF, steps.Length(100, percent=False)))),
+        ("crop 10%, 0, 50%, 100px", steps.Crop(box=(TENTH, NOTHING, HALF, Length(100, percent=False)))),
         ("crop 10% 0 50% 50%", steps.Crop(box=(TENTH, NOTHING, HALF, HALF))),
         ("pad portrait", steps.Pad(ratio=3 / 4)),
         ("rotate 360", steps.Rotate(0)),
@@ -46,8 +47,8 @@ TENTH, HALF = (steps.Length(share, percent=True) for share in (10, 50))
         ("resize 1000%", steps.Resize(percent=1000)),
         ("resize 8192", steps.Resize((8192, 0))),
         ("resize 1x1", steps.Resize((1, 1))),
-        ("pad 500%", steps.Pad(margin=steps.Length(500, percent=True))),
-        ("pad 8192", steps.Pad(margin=steps.Length(8192, percent=False))),
+        ("pad 500%", steps.Pad(margin=Length(500, percent=True))),
+        ("pad 8192", steps.Pad(margin=Length(8192, percent=False))),
         ("cutout 50", steps.Cutout(50)),
         ("crop 50:1", steps.Crop(ratio=50)),
         ("crop 1:50", steps.Crop(ratio=1 / 50)),
@@ -82,7 +83,7 @@ def test_a_format_a_quality_and_a_target_are_read(text: str, convert: steps.Conv
 def test_steps_around_a_join_are_told_apart() -> None:
     plan = read_steps(["resize 400", "grid 3", "pad 10% white", "convert png"], 4)
     assert (plan.before, plan.join) == ((steps.Resize((400, 0)),), steps.Grid(3))
-    assert plan.after == (steps.Pad(margin=steps.Length(10, percent=True), fill="white"),)
+    assert plan.after == (steps.Pad(margin=Length(10, percent=True), fill="white"),)
     assert plan.convert.format == "png"
     assert read_steps(["grid 16 columns"], 2).join == steps.Grid(16)
     assert len(read_steps(["grey"] * 20, 1).before) == 20
@@ -185,7 +186,7 @@ def test_steps_that_cannot_follow_each_other_are_refused(texts: list[str], pictu
         (steps.Rotate(90), (300, 200), (200, 300)),
         (steps.Rotate(30), (80, 40), (90, 75)),
         (steps.Crop(ratio=2), (300, 200), (300, 150)),
-        (steps.Crop(box=(NOTHING, NOTHING, HALF, steps.Length(900, percent=False))), (300, 200), (150, 200)),
+        (steps.Crop(box=(NOTHING, NOTHING, HALF, Length(900, percent=False))), (300, 200), (150, 200)),
         (steps.Crop(ratio=2, size=(40, 20)), (300, 200), (40, 20)),
         (steps.Resize((0, 100)), (300, 200), (150, 100)),
         (steps.Resize((40, 40)), (300, 200), (40, 40)),

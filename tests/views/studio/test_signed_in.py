@@ -69,7 +69,11 @@ async def test_a_person_signs_in_sees_their_own_pictures_and_stays_signed_in(
     with closing(sqlite3.connect(server.settings.data_dir / "sign_in.sqlite3")) as database, database:
         database.execute("UPDATE access_tokens SET expires_at = 0")
     async with page.expect_response(lambda answer: answer.ok and bearer(answer.request) not in {"", *before}):
-        await page.get_by_role("button", name="Spending").click()
+        await page.get_by_role("button", name="Spending: $0.00 spent today").click()
+    shared = page.get_by_role("dialog").get_by_text(
+        "used by you of the $20.00 a day that everyone on this server shares"
+    )
+    await expect(shared).to_be_visible()
     assert len(shown - {""} - before) == 1, "an expired token is renewed once, and nobody notices"
 
     await page.reload()

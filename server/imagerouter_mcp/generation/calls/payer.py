@@ -91,6 +91,13 @@ class Payers:
             )
         return Payer(self._keys().of(stored.key), partial(self._stored_was_refused, stored))
 
+    async def operator_pays(self) -> bool:
+        """Return whether a call of the current request would be paid with the operator's key."""
+        try:
+            return not (await self.present()).own
+        except ConfigurationError:
+            return False
+
     async def settling(self) -> Payer:
         """Return the payer for answers that a dead server left; the key is only removed from them."""
         try:

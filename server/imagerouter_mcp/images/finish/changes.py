@@ -96,7 +96,7 @@ def _enlarged(step: Change, before: Size, after: Size) -> Iterator[str]:
 def _cropped(picture: Image.Image, step: Crop) -> Image.Image:
     if step.box:
         left, top, width, height = (
-            length.of(side) for length, side in zip(step.box, 2 * picture.size, strict=True)
+            round(length.of(side)) for length, side in zip(step.box, 2 * picture.size, strict=True)
         )
         box = left, top, min(left + width, picture.width), min(top + height, picture.height)
         if box[2] <= left or box[3] <= top:

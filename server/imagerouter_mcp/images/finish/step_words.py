@@ -19,7 +19,6 @@ from imagerouter_mcp.images.finish.steps import (
     Grey,
     Grid,
     Join,
-    Length,
     MakeSet,
     Pad,
     Plan,
@@ -30,6 +29,7 @@ from imagerouter_mcp.images.finish.steps import (
     Towards,
     Trim,
 )
+from imagerouter_mcp.images.length import Length
 from imagerouter_mcp.lines import collapse
 
 MOST_STEPS = 20
@@ -45,7 +45,6 @@ class _WrongStepError(Exception):
 
 _NUMBER = r"\d{1,9}(?:\.\d{1,6})?"
 _SIZE = re.compile(r"(\d{1,9})x(\d{1,9})")
-_LENGTH = re.compile(rf"(-?{_NUMBER})(%|px)?")
 _RATIO = re.compile(rf"({_NUMBER})[:/]({_NUMBER})")
 _BYTES = re.compile(rf"(?:<|<=|≤)?({_NUMBER})(b|k|kb|kib|m|mb|mib)")
 _BYTE_UNITS = {"b": 1, "k": 1000, "kb": 1000, "kib": 1024, "m": 10**6, "mb": 10**6, "mib": 1 << 20}
@@ -80,7 +79,7 @@ def _crop(words: Sequence[str]) -> Crop:
     parts = (text if "," in text else text.replace(" ", ",")).split(",")
     if len(parts) == 4:  # noqa: PLR2004 - left, top, width, height
         left, top, width, height = map(_length, parts)
-        if min(each.value for each in (left, top)) < 0 or min(width.value, height.value) <= 0:
+        if min(left.number, top.number) < 0 or min(width.number, height.number) <= 0:
             raise _WrongStepError("a box starts inside the picture and has a width and a height")
         return Crop(box=(left, top, width, height))
     shape, where = _two(words)
@@ -121,7 +120,7 @@ def _pad(words: Sequence[str]) -> Pad:
     if _RATIO.fullmatch(to) or to in _SHAPES:
         return Pad(ratio=_ratio(to), fill=fill)
     margin = _length(to)
-    if not 0 < margin.value <= (_LONGEST_MARGIN_PERCENT if margin.percent else MOST_SIDE):
+    if not 0 < margin.number <= (_LONGEST_MARGIN_PERCENT if margin.percent else MOST_SIDE):
         raise _WrongStepError("the margin is zero or too large")
     return Pad(margin=margin, fill=fill)
 
@@ -388,10 +387,10 @@ def _check_side(side: int) -> None:
 
 
 def _length(text: str) -> Length:
-    found = _LENGTH.fullmatch(text.strip())
-    if found is None:
+    length = Length.parse(text)
+    if length is None:
         raise _WrongStepError
-    return Length(float(found[1]), found[2] == "%")
+    return length
 
 
 def _ratio(text: str) -> float:

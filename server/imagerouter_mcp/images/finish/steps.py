@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.images.length import Length
 
 MOST_SIDE = 8192
 """Longest side in pixels of a picture that a step makes."""
@@ -19,18 +20,6 @@ Size = tuple[int, int]
 Towards = Literal["detail", "centre", "top", "bottom", "left", "right"]
 FormatName = Literal["", "png", "jpeg", "webp", "avif", "gif", "ico"]
 SetName = Literal["favicon", "app-icons", "social"]
-
-
-@dataclass(frozen=True, slots=True)
-class Length:
-    """Pixels, or a percentage of a side."""
-
-    value: float
-    percent: bool
-
-    def of(self, side: int) -> int:
-        """Return the length in pixels, for a side of `side` pixels."""
-        return round(self.value * side / 100) if self.percent else round(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +170,7 @@ def _made(step: Change, size: Size) -> Size:
     width, height = size
     match step:
         case Crop(box=(_, _, across, down)):
-            made = min(across.of(width), width), min(down.of(height), height)
+            made = min(round(across.of(width)), width), min(round(down.of(height)), height)
         case Crop(size=(across, down)):
             made = across, down
         case Crop(ratio=ratio):
@@ -225,6 +214,6 @@ def padded(step: Pad, size: Size) -> Size:
     if step.size:
         return step.size
     if step.margin:
-        margin = step.margin.of(max(size))
+        margin = round(step.margin.of(max(size)))
         return width + 2 * margin, height + 2 * margin
     return max(width, round(height * step.ratio)), max(height, round(width / step.ratio))

@@ -12,11 +12,11 @@ import re
 from dataclasses import dataclass
 
 from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.images.length import Length
 from imagerouter_mcp.lines import collapse
 
 _OF_THIS_LANGUAGE = re.compile(r"(?:box|poly|outside|alpha)(?![\w./\\~-])", re.IGNORECASE)
 """The start of a mask in words; `box.png` and `alpha-2` name pictures instead."""
-_VALUE = re.compile(r"([+-]?[0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(%|px)?", re.IGNORECASE)
 _MAX_PARTS = 64
 _SHOWN = 60
 _FEWEST_CORNERS, _MOST_CORNERS = 3, 500
@@ -27,18 +27,6 @@ _REMEDY = (
     "such as poly:10%,90% 50%,10% 90%,90%; join several with +, put outside: before them to invert, or "
     "give alpha for the picture's own transparency."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Length:
-    """A number of pixels, or a percentage of a side."""
-
-    number: float
-    percent: bool
-
-    def of(self, side: int) -> float:
-        """Return the length in pixels, for a side of `side` pixels."""
-        return self.number * side / 100 if self.percent else self.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +190,7 @@ def _polygon(part: str, values: str, text: str) -> Polygon:
 
 def _lengths(values: list[str], part: str, text: str) -> list[Length]:
     """Read pixels and percentages; return nothing if any value is neither."""
-    found = [_VALUE.fullmatch(value.strip()) for value in values]
-    lengths = [Length(float(value[1]), percent=value[2] == "%") for value in found if value]
+    lengths = [length for value in values if (length := Length.parse(value))]
     if any(not length.percent and not length.number.is_integer() for length in lengths):
         raise refusal(text, f"{collapse(part, _SHOWN)} has fractions of a pixel; percentages need a %")
     return lengths if len(lengths) == len(values) else []

@@ -5,6 +5,7 @@ import { counted, dollars } from "../wording.js";
 import { amount } from "./amounts.js";
 import { dayBefore } from "./address.js";
 import { barChart } from "./bar_chart.js";
+import { budgetFigures, figure } from "./budgets.js";
 import { openDialog } from "./dialogs.js";
 
 const PERIODS = [["today", "Today"], ["week", "7 days"], ["month", "30 days"], ["all", "All time"]];
@@ -88,19 +89,11 @@ export class SpendingPage {
 }
 
 function figures(spending, { value: credits, reason }) {
-  const budget = spending && figure(amount(spending.budget_left_usd), `left of today's ${amount(spending.budget_usd)}`, meter(spending));
+  const isOperators = !credits && spending?.budgets.some(({ shared }) => shared);
   const account = credits
     ? figure(amount(credits.remaining_usd), "credits at ImageRouter")
-    : figure("–", reason?.message ?? "The credits are not known.");
-  return [budget, account, credits?.notes.map((note) => theirs("p", note, { class: "quiet wide" })), credits?.keys.filter(({ limit_usd: limit }) => limit).map(keyLine)];
-}
-
-function figure(number, words, ...more) {
-  return el("div", { class: "figure" }, el("strong", {}, number), el("span", { class: "quiet" }, words), ...more);
-}
-
-function meter({ budget_usd: budget, budget_left_usd: left }) {
-  return budget ? el("meter", { min: 0, max: budget, value: left, "aria-label": "Left of today's budget" }) : null;
+    : !isOperators && figure("–", reason?.message ?? "The credits are not known.");
+  return [spending && budgetFigures(spending), account, credits?.notes.map((note) => theirs("p", note, { class: "quiet wide" })), credits?.keys.filter(({ limit_usd: limit }) => limit).map(keyLine)];
 }
 
 function keyLine({ name, limit_usd: limit, period, period_used_usd: used }) {

@@ -2,8 +2,8 @@
 
 import { announce, button, el, fill, icon } from "../dom.js";
 import { Server } from "../server.js";
-import { amount } from "./amounts.js";
 import { isFiltered, readAddress, serverFilters, writeAddress } from "./address.js";
+import { inShort } from "./budgets.js";
 import { ChangesStream } from "./changes_stream.js";
 import { deleteOlder, deletePicture } from "./deleting.js";
 import { Filters } from "./filters.js";
@@ -167,12 +167,12 @@ export class StudioPage {
     this.#filters.offerModels(models.map(({ model }) => model));
   }
 
-  /** Show what is left of today's budget, and how much others have under way. */
+  /** Show what is left of the person's budget, or how many calls of other programs are under way. */
   async #refreshMoney() {
     const { structuredContent: spending } = await this.#host.callTool("spending", {}).catch(() => ({}));
     if (!spending) return;
     const others = spending.unfinished.filter(({ state }) => ["preparing", "queued", "working"].includes(state)).length - this.running.count;
-    const words = others > 0 ? `${others} under way` : `${amount(spending.budget_left_usd)} left today`;
+    const words = others > 0 ? `${others} under way` : inShort(spending);
     fill(this.money, icon(CHART), el("span", {}, words));
     this.money.setAttribute("aria-label", `Spending: ${words}`);
     if (this.#spendingDialog?.open) this.spending.refresh();
