@@ -205,10 +205,9 @@ async def open_apps(local: App) -> AsyncGenerator[Apps]:
     """
     if not local.settings.people:
         if local.settings.own_keys != "no":
-            raise ConfigurationError(
-                "IMAGEROUTER_OWN_KEYS is set, and this server has only one person.",
-                "Set IMAGEROUTER_PEOPLE=1 too, or remove it.",
-            )
+            from imagerouter_mcp.people.api_keys import check_key_settings
+
+            check_key_settings(local.settings)
         yield local
         return
     from imagerouter_mcp.people.register import open_register

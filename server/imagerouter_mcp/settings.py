@@ -33,6 +33,7 @@ from pydantic_settings import (
 )
 
 from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.money import MOST_BUDGET_USD
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ AUTO_MAX_USD = Decimal("0.05")
 """The highest likely price of a picture for which a model is chosen, unless the person sets another."""
 KEY_FILE = "api-key"
 """The file in the configuration folder that may hold the API key."""
+_LONGEST_KEY = 4096
+"""Characters that a key may have; a temporary key has some hundreds."""
 
 _SERVICE = "https://api.imagerouter.io"
 _POPULAR_PATH = "/operations/get-popular-models"
@@ -64,6 +67,7 @@ _FORMS = {
     "float_parsing": "it must be a plain number such as 45, without a unit",
     "decimal_parsing": "it must be an amount in US dollars such as 0.50, without a sign",
     "too_short": "it must have at least 32 characters",
+    "too_long": "it is longer than any key",
 }
 """What values must look like, by pydantic's error types, where pydantic does not say it plainly."""
 _QUOTED = re.compile(r"(['\"])(.+)\1", re.DOTALL)
@@ -74,6 +78,8 @@ _DRIVES = Path("/mnt")
 """Where that Linux mounts the Windows drives."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(?:%[\w.-]+)?")
+"""The host of a parsed address: a name in any letters, or an IP address."""
 _ORIGIN = re.compile(rf"https?://(?:{_HOST_NAME.pattern})(?::\d{{1,5}})?", re.IGNORECASE)
 
 _CLOUDS = {"s3": "aws_", "gs": "google_", "az": "azure_"}
@@ -194,7 +200,7 @@ def _web_address(value: str) -> str:
         _ = parts.port  # raises ValueError if it is not a port
     except ValueError:
         raise ValueError("it must be an http or https address") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(parts.hostname or ""):
         raise ValueError("it must be an http or https address")
     if parts.username or parts.password:
         raise ValueError("it must not hold a user name or a password")
@@ -283,7 +289,7 @@ _Listed = BeforeValidator(_split_at(","))
 _WebAddress = Annotated[str, AfterValidator(_web_address)]
 _Issuer = Annotated[str, AfterValidator(_issuer)]
 _AllowRules = Annotated[tuple[Annotated[str, AfterValidator(_allow_rule)], ...], NoDecode, _Listed]
-_Usd = Annotated[Decimal, Field(ge=0)]
+_Usd = Annotated[Decimal, Field(ge=0, le=MOST_BUDGET_USD)]
 _Credential = Annotated[SecretStr, AfterValidator(_credential)]
 _Endpoint = Annotated[SecretStr, AfterValidator(_secret_address)]
 
@@ -307,7 +313,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="IMAGEROUTER_", frozen=True, extra="ignore")
 
-    api_key: SecretStr | None = None
+    api_key: Annotated[SecretStr, Field(max_length=_LONGEST_KEY)] | None = None
     """The key itself; else `api_key_file` holds it, else the file `api-key` in the configuration folder."""
     api_key_file: _Folder | None = None
     base_url: _WebAddress = _SERVICE
@@ -578,7 +584,8 @@ def key_file_warning(settings: Settings) -> str | None:
 
 def _read_key(file: Path) -> SecretStr | None:
     try:
-        text = file.read_text("utf-8-sig").strip()
+        with file.open(encoding="utf-8-sig") as opened:  # perhaps of a device, which never ends
+            text = opened.read(_LONGEST_KEY + 1).strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not text"
         raise ConfigurationError(
@@ -650,4 +657,6 @@ def key_complaint(key: str) -> str | None:
         return f"is {found[0]}, which the host has not replaced"
     if _EXAMPLE_KEY.fullmatch(key):
         return "is the placeholder of an example, not a key"
+    if len(key) > _LONGEST_KEY:
+        return "is longer than any key"
     return None if re.fullmatch(r"[!-~]+", key) else "contains spaces or characters that no key has"

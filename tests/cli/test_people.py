@@ -60,12 +60,16 @@ async def test_whoever_is_added_is_known_at_once_and_limited_from_the_next_call_
         kept = b"".join(path.read_bytes() for path in team.data_dir.rglob("people.sqlite3*"))
         assert b"Anna Berg" in kept
         assert token.encode() not in kept
-        assert (await people(team, "add", "Anna Berg"))[0] == 1
+        status, told = await people(team, "add", "anna berg")
+        assert status == 1
+        assert 'There is already a person called Anna Berg. imagerouter-mcp people token "Anna Berg"' in told
+        assert "Anna Berg is invited" in (await people(team, "invite", "anna berg"))[1]
         status, told = await people(
             team, "limit", "anna berg", "--day", "0.50", "--models", "openai/*, *:free"
         )
         assert (status, told) == (0, "Anna Berg: $0.50 a day; only openai/*, *:free.\n")
-        assert (await people(team, "limit", "Anna Berg", "--day", "much"))[0] == 1
+        for refused in ("much", "1e400"):
+            assert (await people(team, "limit", "Anna Berg", "--day", refused))[0] == 1
         status, told = await people(team, "list")
         assert "Anna Berg" in told
         assert "$0.50 a day" in told
@@ -97,6 +101,9 @@ async def test_whoever_a_provider_vouched_for_stays_out_after_they_are_removed_u
         assert register.vouched_for("https://id.example", "ann-1", "Ann")
         status, told = await people(team, "list")
         assert "ann-1 at https://id.example" in told
+        status, told = await people(team, "invite", "ann")
+        assert status == 1
+        assert "called Ann, who signs in at https://id.example. They need no invitation." in told
         status, told = await people(team, "remove", "Ann", "--yes")
         assert (status, "people allow p_" in told) == (0, True)
         assert register.vouched_for("https://id.example", "ann-1", "Ann") is None
@@ -120,9 +127,9 @@ async def test_what_a_removed_person_spent_stays_in_the_sums_and_their_copy_wher
         assert (status, f"A copy is in {copy}." in told) == (0, True), told
         assert (await people(team, "spending"))[1].splitlines() == [
             "local: $0.00 today, $0.00 this month",
-            "People since removed: $0.04 today, by the operator's key",
-            "All: $0.04 today, $0.04 this month",
-            "Paid by the operator's key: $0.04 today, of $20.00",
+            "Removed people: $0.04 today, with the operator's key",
+            "Everybody: $0.04 today, $0.04 this month",
+            "Paid with the operator's key: $0.04 today, of $20.00",
         ]
         with register.committing("p_of_somebody_else", today()) as committed:
             assert committed.by_others() == Decimal("0.04"), "as the budget counts"
@@ -146,7 +153,7 @@ async def test_whoever_a_provider_vouched_for_begins_nothing_while_they_are_remo
         async with open_app(team.for_person(ann.id)) as app:
             app.journal.begin("a call", [("A whale", "test/test")], again=True)
             status, told = await people(team, "remove", "Ann", "--yes")
-            assert (status, "calls of theirs are under way: 1" in told) == (1, True), told
+            assert (status, "still has calls under way: 1" in told) == (1, True), told
         assert register.vouched_for("https://id.example", "ann-1", "Ann") is None
 
 

@@ -135,7 +135,7 @@ def test_uploads_sources_and_answers_of_one_server_are_another_servers_too(
 
 
 def test_a_store_that_takes_nothing_is_told_before_anything_is_paid_with_the_variable_at_fault(
-    opened: Open,
+    opened: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert opened(AWS_SECRET_ACCESS_KEY=f" {SECRET_KEY}\n").check(), "as a file's last line brings it along"
     opened().try_out()
@@ -151,6 +151,9 @@ def test_a_store_that_takes_nothing_is_told_before_anything_is_paid_with_the_var
             ConfigurationError, match=f"cannot be written in .*{why}.* Correct IMAGEROUTER_OBJECT"
         ):
             store.try_out()
+    logged = caplog.messages[-1]
+    assert "Error performing PUT http://127.0.0.1:9/" in logged
+    assert 'message: "Connection refused"' in logged, "the cause is at the end of a long text"
 
 
 @pytest.mark.parametrize(

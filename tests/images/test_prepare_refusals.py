@@ -44,6 +44,7 @@ from support.source_pictures import (
         (png(64, 48, 8, 2, b"\0" * 300), "damaged"),
         (png(2, 2, 8, 0, b"\7\0\0\0\0\0"), "damaged"),
         (png(2, 2, 3, 0, b"\0\0\0\0"), "damaged"),
+        (png(2, 2, 8, 3, b"\0\0\0" * 2), "damaged"),  # without a palette
     ],
 )
 def test_what_is_no_picture_is_refused_with_the_reason(data: bytes, reason: str) -> None:

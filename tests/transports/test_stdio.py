@@ -260,6 +260,11 @@ UNREADABLE = (
     (b'{"jsonrpc":"2.0","id":true,"method":7}', None, "JSON-RPC 2.0"),
     (b'[{"jsonrpc":"2.0","id":11,"method":"ping"}]', None, "JSON-RPC 2.0"),
     (b"[" * 5000, None, "recursion"),
+    (
+        b'{"jsonrpc":"2.0","id":12,"method":"ping","params":{"x":' + b"[" * 900 + b"]" * 900 + b"}}",
+        12,
+        "recursion",
+    ),
     (b'{"jsonrpc":"2.0","id":1.5,"method":"ping"}', None, "a text or a whole number"),
     (b'{"jsonrpc":"2.0","id":{"a":1},"method":"tools/call"}', None, "a text or a whole number"),
 )

@@ -27,7 +27,7 @@ from obstore.store import from_url
 from pydantic import SecretStr
 
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.lines import one_line
+from imagerouter_mcp.lines import cut_middle, one_line
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
@@ -42,7 +42,8 @@ _WHOLE_BYTES = 32 * 2**20
 _OF_THE_MACHINE = "169.254.169.254"
 """Where machines of a cloud get credentials; it is asked when none are set."""
 _READ_BYTES = 2**20
-_LOGGED = 300
+_LOGGED = 600
+"""Most characters of an error in the log: the request is at its beginning, the cause at its end."""
 _CLIENT_OPTIONS: "ClientConfig" = {
     "connect_timeout": "5s",
     "read_timeout": "20s",
@@ -234,7 +235,7 @@ class ObjectStore:
 
     def _failed(self, error: Exception, reason: str) -> ObjectStoreError:
         self._checked.at = float("-inf")
-        logger.warning("The object store %s: %s: %s", self.address, reason, one_line(str(error))[:_LOGGED])
+        logger.warning("The object store %s: %s: %s", self.address, reason, cut_middle(str(error), _LOGGED))
         return ObjectStoreError(reason)
 
 

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus, at an address of their own.
+"""Serve metrics for Prometheus, at an address of their own.
 
 Each begins with `imagerouter_mcp_`. They are of this process, from its start.
 """
@@ -117,6 +117,7 @@ class _Server(ThreadingMixIn, WSGIServer):
     """Prometheus' own server, with limits: idle connections must not take all threads and descriptors."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self, host: str, port: int, registry: CollectorRegistry) -> None:
         self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
