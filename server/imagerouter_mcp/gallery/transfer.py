@@ -39,8 +39,6 @@ _KINDS = {
     "spent": "A sum of what was spent",
 }
 """What to call a row of each table."""
-OF_ITS_DATABASE = {"id", "generation_id", "clock", "ended_uptime"}
-"""Columns that are meaningful in one database only."""
 IMAGE = "handle, position, path, url, media_type, width, height, bytes, seconds, original_of, finishing"
 _LATEST = datetime.max.replace(tzinfo=UTC).timestamp()
 

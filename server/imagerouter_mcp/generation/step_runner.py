@@ -12,7 +12,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from imagerouter_mcp.errors import ConfigurationError, PlanError
-from imagerouter_mcp.gallery.entries import MADE_HERE, GalleryImage, Metadata, Record, StoredImage
+from imagerouter_mcp.gallery.entries import MADE_HERE, Metadata, Record, StoredImage
 from imagerouter_mcp.gallery.files import (
     discard,
     discard_folder,
@@ -136,7 +136,7 @@ class StepRunner:
             kept.extend(self._kept.keep(path, owner) for path in found)  # one by one: a failure discards them
             images = [replace(image, path=key) for image, key in zip(found.values(), kept, strict=True)]
             record = self._gallery.add(metadata, images)
-            return replace(record, images=tuple(map(self._local, record.images))), beside
+            return replace(record, images=tuple(map(self._kept.local, record.images))), beside
         except BaseException as error:
             for path in kept:
                 self._kept.discard(path)
@@ -149,10 +149,6 @@ class StepRunner:
                     "Make room there, or name another folder in output_dir.",
                 ) from None
             raise
-
-    def _local(self, image: GalleryImage) -> GalleryImage:
-        """Return an image with the path that its file has on this machine."""
-        return replace(image, path=image.path and self._kept.copy(image.path))
 
     def _beside(self, path: Path) -> str:
         """Say where a text file of a set is; for a caller on another machine, return its text."""

@@ -73,7 +73,7 @@ class Recognised:
 
 
 class NotRecognisedError(Exception):
-    """Whoever shows a token is not recognised, for a reason of its own.
+    """A token is refused for a reason that its sender is told.
 
     Attributes:
         answer: Says why.
@@ -90,7 +90,7 @@ class Recognition:
     Attributes:
         by_token: Returns who shows a bearer token, or None; may raise `NotRecognisedError`.
         by_id: Returns the person with an id, or None if there is nobody of that id, or no longer.
-        challenge: `WWW-Authenticate` of the answer to whoever is not recognised.
+        challenge: `WWW-Authenticate` of the answer to a request that is not recognised.
     """
 
     by_token: Callable[[str], Awaitable[Recognised | None]]
@@ -239,7 +239,7 @@ class Admission:
         return None if needs_token else LOCAL
 
     async def _sleep(self, wait: float) -> None:
-        """Have a request wait for its turn.
+        """Delay a request.
 
         What is refused waits too: a client that floods would answer it at once with the next request.
         """
@@ -286,7 +286,7 @@ def _too_many(wait: float) -> ASGIApp:
 
 
 def _is_of_the_page(path: str, person: Person | None) -> bool:
-    """Return whether a request is one of the many that the studio's page makes."""
+    """Return whether a request belongs to the studio's page, which makes many."""
     is_file = path.startswith(STUDIO_FILES) or path == STUDIO_PAGE
     return is_file or (person is not None and holds_studio_data(path))
 
@@ -303,12 +303,12 @@ def _token(shown: bytes) -> str:
 
 
 def _client(person: Person | None, otherwise: str) -> str:
-    """Return whose rate counts: a person's own, wherever they are; those of the local one are told apart."""
+    """Return whose rate counts: the person's, wherever they are, or for the local person the client's."""
     return otherwise if person is None or person == LOCAL else person.id
 
 
 def declared_size(scope: Scope) -> int:
-    """Return how many bytes a request says that its body has; 0 if it does not say so."""
+    """Return the size that a request declares for its body, in bytes; 0 if it declares none."""
     declared = Headers(scope=scope).get("content-length", "")
     return int(declared) if declared.isdecimal() else 0
 

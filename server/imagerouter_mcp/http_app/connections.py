@@ -1,4 +1,4 @@
-"""Connections: how long a request may take to arrive, and which connection gives way to a new one.
+"""Limit connections: how long a request may take to arrive, and which one gives way to a new one.
 
 uvicorn limits neither, and an application first sees a request when its head is complete.
 """
@@ -82,7 +82,7 @@ class Server(uvicorn.Server):
             each.listen(QUEUED)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to end; a second signal ends at once."""
+        """Begin to shut down; a second signal ends at once."""
         if self.should_exit:
             self._hurried = True
             self.config.timeout_graceful_shutdown = 0
@@ -117,7 +117,7 @@ class Server(uvicorn.Server):
 
 
 class Connection(H11Protocol):
-    """uvicorn's protocol, which also gives up slow requests, and closes after refused ones."""
+    """uvicorn's protocol, which also drops slow requests and closes after refused ones."""
 
     household = ""
     deadline = 0.0
@@ -255,7 +255,7 @@ class Connection(H11Protocol):
 
 
 def make_room(new: Connection, others: set[Connection]) -> None:
-    """End some connections on which no request is at work, as many as are accepted at once.
+    """End idle connections, as many as are accepted at once.
 
     They are those with the least time left, of the household that has most of them.
     """

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus, at an address of their own.
+"""Serve metrics for Prometheus, at an address of their own.
 
 Each begins with `imagerouter_mcp_`. They are of this process, from its start.
 """

@@ -56,7 +56,7 @@ async def _move_in_of(apps: Apps, person: str) -> None:
 
 
 def _warn_of(objects: "ObjectStore | None") -> None:
-    """Log at start why an object store takes nothing, instead of at the first call."""
+    """Log why the object store takes nothing: at start, not at the first call."""
     try:
         _ = objects and objects.check()
     except ConfigurationError as error:
@@ -64,7 +64,7 @@ def _warn_of(objects: "ObjectStore | None") -> None:
 
 
 def _waiting(data_dir: Path) -> list[str]:
-    """Return the ids of people of whom something was saved on this machine."""
+    """Return the ids of the people whose files wait on this machine."""
     folders = {LOCAL.id: data_dir / RESCUED}
     folders |= {each.parent.name: each for each in (data_dir / "people").glob(f"*/{RESCUED}")}
     return [person for person, folder in folders.items() if folder.is_dir() and any(folder.iterdir())]

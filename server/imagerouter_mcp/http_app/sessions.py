@@ -1,4 +1,4 @@
-"""Sessions of the older protocol: how many there are, whose they are, and which gives way to a new one."""
+"""Limit the sessions of the older protocol: count them by client, and end one when a new one needs room."""
 
 import secrets
 from collections import Counter, OrderedDict
@@ -119,13 +119,13 @@ class Sessions:
 
 
 def _without_resumption(scope: Scope) -> Scope:
-    """Return a request without `Last-Event-ID`. No events are kept, so a stream begins anew."""
+    """Return a request without `Last-Event-ID`: no events are kept, so a stream starts afresh."""
     kept = [pair for pair in scope["headers"] if pair[0].lower() != b"last-event-id"]
     return {**scope, "headers": kept}
 
 
 def _of_unknown_session(scope: Scope) -> Scope:
-    """Return a request with the id of a session that nobody has, so that it is answered like any such."""
+    """Return a request with the id of a session that does not exist, to get the usual answer to that."""
     changed = {**scope, "headers": list(scope["headers"])}
     MutableHeaders(scope=changed)[SESSION_ID] = secrets.token_hex(16)
     return changed

@@ -134,7 +134,7 @@ class Arrivals:
 
 
 def _keep(uploads: Uploads, name: str, file: BinaryIO) -> "SourceImage | None":
-    """Check a picture, strip all but the picture, and keep it under a name; None if the name was used.
+    """Check a picture, remove everything but the picture, and keep it under a name; None if it is taken.
 
     Raises:
         InvalidSourceError: It is not a picture.

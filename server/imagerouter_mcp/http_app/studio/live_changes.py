@@ -84,7 +84,7 @@ class Watch:
 
 
 class _Counted(StreamingResponse):
-    """A stream of events that says when it has ended, however that came."""
+    """A stream of events that reports its end, whatever the cause."""
 
     def __init__(self, events: AsyncGenerator[str], ended: Callable[[], None]) -> None:
         super().__init__(events, media_type="text/event-stream", headers=_HEADERS)
