@@ -4,7 +4,7 @@ import math
 import ssl
 import sys
 import zlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -14,6 +14,7 @@ from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import httpcore
 import httpx
@@ -42,6 +43,8 @@ _SMALL_BYTES = 256
 """Average size of the chunks of a download. Smaller ones would take long to parse."""
 _SPARE_BYTES = 4000 * _SMALL_BYTES
 """How far a download may be below that average, whatever came before."""
+_CHUNKS_IN_A_TURN = 100
+"""How many chunks are taken before other work has a turn."""
 _WRITTEN_AT_ONCE = 2**16
 """Up to this size, handing a piece to a thread takes longer than writing it."""
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
@@ -98,6 +101,45 @@ def http_client() -> httpx.AsyncClient:
 def is_readable(response: httpx.Response) -> bool:
     """Return whether a body can be read piece by piece without one piece filling the memory."""
     return response.headers.get("content-encoding", "").strip().lower() in _ENCODINGS
+
+
+async def in_turns(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    """Yield chunks, with a turn for other work now and then: very small ones can come without a pause."""
+    many = 0
+    async for chunk in chunks:
+        many += 1
+        if many % _CHUNKS_IN_A_TURN == 0:
+            await anyio.lowlevel.checkpoint()
+        yield chunk
+
+
+async def unpacked(response: httpx.Response, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    """Yield a body without its layer of gzip, in pieces of at most `_PIECE_BYTES` if it has one.
+
+    httpx would unpack 64 MiB at once of what is received at once.
+
+    Args:
+        response: Tells whether it is packed; see `is_readable`.
+        chunks: The body as it arrives.
+
+    Raises:
+        httpx.DecodingError: It is not gzip, although it says so.
+    """
+    if response.headers.get("content-encoding", "").strip().lower() != "gzip":
+        async for chunk in chunks:
+            yield chunk
+        return
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        async for chunk in chunks:
+            packed = chunk
+            while packed and not unpacking.eof:
+                yield unpacking.decompress(packed, _PIECE_BYTES)
+                packed = unpacking.unconsumed_tail
+                await anyio.lowlevel.checkpoint()
+        yield unpacking.flush()
+    except zlib.error:
+        raise httpx.DecodingError("it sent no gzip, but said so") from None
 
 
 class Fetcher:
@@ -273,7 +315,7 @@ async def _copy(response: httpx.Response, target: BinaryIO, max_bytes: int) -> i
     if declared.isdecimal() and int(declared) > max_bytes:
         raise FetchError(_too_large(max_bytes))
     total = 0
-    async for piece in _unpacked(response):
+    async for piece in unpacked(response, _received(response)):
         total += len(piece)
         if total > max_bytes:
             raise FetchError(_too_large(max_bytes))
@@ -282,30 +324,6 @@ async def _copy(response: httpx.Response, target: BinaryIO, max_bytes: int) -> i
         else:
             await anyio.to_thread.run_sync(target.write, piece)
     return total
-
-
-async def _unpacked(response: httpx.Response) -> AsyncGenerator[bytes]:
-    """Yield a body in pieces of about `_PIECE_BYTES`, without its layer of gzip.
-
-    httpx would unpack 64 MiB at once of what is received at once.
-
-    Raises:
-        FetchError: It is not gzip, although it says so.
-    """
-    if response.headers.get("content-encoding", "").strip().lower() != "gzip":
-        async for piece in _received(response):
-            yield piece
-        return
-    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    try:
-        async for piece in _received(response):
-            packed = piece
-            while packed and not unpacking.eof:
-                yield unpacking.decompress(packed, _PIECE_BYTES)
-                packed = unpacking.unconsumed_tail
-        yield unpacking.flush()
-    except zlib.error:
-        raise FetchError("the connection failed (it sent no gzip, but said so)", passing=True) from None
 
 
 async def _received(response: httpx.Response) -> AsyncGenerator[bytes]:

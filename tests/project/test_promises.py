@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ def text(name: str) -> str:
     return (ROOT / name).read_text("utf-8")
 
 
+@cache
 def spoken() -> str:
     """Every text in the code, what is filled in at run time as "…"."""
     return "\n".join(

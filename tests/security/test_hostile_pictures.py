@@ -62,6 +62,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "a GIF with a comment in 4 million pieces": lambda: hostile.gif_of_blocks(4_000_000),
     "a GIF of one pixel with a frame of 65,000×65,000": lambda: hostile.gif_beyond_its_screen(65_000),
     "an AVIF of 6,000×6,000 pixels that says 64×64": lambda: hostile.avif_of_a_larger_picture(6_000),
+    "an SVG with a path of 15 MB": lambda: hostile.svg(f"<path d='M0 0{'L1 1 ' * 3_000_000}'/>"),
     "an SVG of 20 filters of the largest kind": lambda: hostile.svg_of_filters(20),
     "an SVG whose parts use each other 10⁸ times": lambda: hostile.svg_of_uses(9),
     "an SVG of patterns within patterns": lambda: hostile.svg_of_patterns(12),
