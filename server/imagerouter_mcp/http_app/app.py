@@ -19,7 +19,7 @@ from imagerouter_mcp.http_app.error_response import explain_refusals
 from imagerouter_mcp.http_app.exposure import KnownNames, check_exposure
 from imagerouter_mcp.http_app.json_bodies import MAX_BODY_BYTES, JsonBodies
 from imagerouter_mcp.http_app.listening import Listening
-from imagerouter_mcp.http_app.present_app import PresentApp
+from imagerouter_mcp.http_app.present_app import PresentApp, refuse_too_many
 from imagerouter_mcp.http_app.probes import add_probes
 from imagerouter_mcp.http_app.relative_redirects import RelativeRedirects
 from imagerouter_mcp.http_app.request_ids import RequestIds
@@ -82,6 +82,7 @@ def build_http_app(
         transport_security=_NAMES_ARE_CHECKED_BEFORE,
     )
     explain_refusals(routed)
+    refuse_too_many(routed)
     # Each request needs a connection, and some are to be free for those that wait.
     most = min(settings.http_requests, connection_limit() // 2)
     answering = Sessions(RequestIds(RelativeRedirects(routed)))
