@@ -64,7 +64,7 @@ def test_no_path_becomes_a_label(row: Row, caplog: pytest.LogCaptureFixture) -> 
     caplog.set_level(logging.INFO, request_log.logger.name)
     with served_metrics("127.0.0.1", 0) as port:
         paths = (*(f"/{number}" for number in range(200)), *(f"/mcp/{number}" for number in range(200)))
-        for path in (*paths, "/x\n# HELP secret", '/"}', "/files/img_1", "/sign-in/secret", "/\ud800"):
+        for path in (*paths, "/x\n# HELP secret", '/"}', "/files/img_1", "/sign-in/secret"):
             served = RequestServed(client="-", method="SECRET", path=path, status=404, seconds=0)
             request_log.logger.log(logging.INFO, "%s", served)
         text = read(port)
@@ -72,7 +72,7 @@ def test_no_path_becomes_a_label(row: Row, caplog: pytest.LogCaptureFixture) -> 
     assert not any(told in text for told in ("secret", "SECRET", "img_1", "/mcp/1"))
     row(
         SECTION,
-        f"{len(paths) + 5} paths, some with quotes and line breaks",
+        f"{len(paths) + 4} paths, some with quotes and line breaks",
         "four labels, none of them theirs",
     )
 
