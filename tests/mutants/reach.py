@@ -63,14 +63,10 @@ class Reach:
         source = (package / fault.module).read_text("utf-8")
         places = places_of(fault.module, source)
         inside, lines = _where_it_shows(ast.parse(source), fault)
-        shown = {places[line] for line in lines}
+        present, shown = set(places.values()), {places[line] for line in lines}
         running = self._running(shown)
-        found = (
-            running
-            # What is newer than the record:
-            or self._running(self._alike(fault, {place.text for place in shown}))
-            or self._running(set(places.values()))
-        )
+        earlier = self._earlier(fault, present, {place.text for place in shown})
+        found = running + self._running(earlier) or self._running(present)
         if not (inside and running):
             # What runs at import also shows in the tools' contract and in the documents.
             found.update(dict.fromkeys(filter(_is_of_imports, self.tests), 0))
@@ -81,12 +77,11 @@ class Reach:
     def _running(self, places: Iterable[Place]) -> Counter[str]:
         return Counter(name for place in places for name in self._by_place.get(place, ()))
 
-    def _alike(self, fault: Fault, texts: Container[str]) -> Iterator[Place]:
-        """Yield what was recorded of a fault's function, and its lines where they were before."""
+    def _earlier(self, fault: Fault, present: Container[Place], texts: Container[str]) -> Iterator[Place]:
+        """Yield recorded lines that have since changed or moved, and that a fault's may have been."""
         for place in self._by_place:
-            if place.module == fault.module and (
-                place.text in texts or place.function == fault.function != ""
-            ):
+            is_near = place.text in texts or place.function == fault.function != ""
+            if place.module == fault.module and is_near and place not in present:
                 yield place
 
     @cached_property
