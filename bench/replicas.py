@@ -29,7 +29,10 @@ TURNS = 2
 """How often each of the two is measured; what else the machine does hits both alike."""
 ALL_PICTURES, OWN_PICTURES = 1_000_000, 10_000
 LOOKS, LOOKS_BEFORE = 100, 10
-_LOAD = f"{PEOPLE} people, {CALLS} calls of {SECONDS_EACH:g} s, {ABREAST} at once, on two servers"
+_LOAD = (
+    f"{PEOPLE} people, {CALLS} calls of {SECONDS_EACH:g} s, {ABREAST} at once, on two servers "
+    "with PostgreSQL (`fsync` on)"
+)
 _MEMORY = "memory at most of each of the two"
 _LIST = f"`list_images` for {OWN_PICTURES:,} of {ALL_PICTURES:,} pictures in PostgreSQL, median"
 _LEFT_OUT = "left out: `make test-tools` installs PostgreSQL and PgBouncer"
@@ -117,7 +120,7 @@ async def measure() -> list[Figure]:
         ]
     one: list[_Run] = []
     two: list[_Run] = []
-    with running_cluster(programs) as cluster:
+    with running_cluster(programs, durable=True) as cluster:
         for _ in range(TURNS):
             one.append(await _load(1))
             with _pooled(cluster, pooler) as url:

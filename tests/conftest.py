@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from datetime import UTC, datetime
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,15 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
+from imagerouter_mcp.sandbox.pictures.media import MadeFile
 from imagerouter_mcp.sandbox.service import drawn_results
-from imagerouter_mcp.sandbox.service.accounts import KEY, Accounts
+from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
+from imagerouter_mcp.sandbox.service.validation import ValidRequest
 from imagerouter_mcp.settings import Settings
 from support.distribution import FilesTogether, longest_first
 from support.faulty_sandbox import running_faulty_sandbox
+from support.faulty_state import change_settings, forget
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -76,9 +80,16 @@ def time_zone() -> Iterator[TimeZone]:
 
 @pytest.fixture(scope="session", autouse=True)
 def small_pictures() -> Iterator[None]:
-    """Have the sandboxes of this process draw small pictures where no size is asked for: it is quicker."""
+    """Have the sandboxes of this process draw small pictures where no size is asked for, each only once."""
+    draw = drawn_results.draw_result
+    draw_once = lru_cache(maxsize=200)(draw)
+
+    def drawn(request: ValidRequest) -> list[MadeFile]:
+        return draw(request) if request.images else draw_once(request)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(drawn_results, "DEFAULT_SIZE", (512, 512))
+        patch.setattr(drawn_results, "draw_result", drawn)
         yield
 
 
@@ -95,24 +106,22 @@ def session_sandbox() -> Iterator[tuple[Sandbox, httpx.Client]]:
 @pytest.fixture
 def sandbox(session_sandbox: tuple[Sandbox, httpx.Client]) -> Sandbox:
     """Reset the sandbox: empty journal, full accounts, default settings."""
-    running, client = session_sandbox
-    client.delete("/sandbox/journal").raise_for_status()
-    client.put("/sandbox/settings", json=FRESH).raise_for_status()
-    running.app.state.sandbox.accounts = Accounts()
+    running, _ = session_sandbox
+    forget(running.app)
+    change_settings(running.app, FRESH)
     return running
 
 
 @pytest.fixture
 def settings(sandbox: Sandbox, tmp_path: Path) -> Settings:
     """Return settings for the sandbox, with the usual key and the test's own folders."""
-    return Settings(
-        base_url=sandbox.base_url,
-        api_key=SecretStr(KEY),
-        output_dir=tmp_path / "pictures",
-        data_dir=tmp_path / "data",
-        stall_seconds=5,
-        timeout=60,
-    )
+    folders = {"output_dir": tmp_path / "pictures", "data_dir": tmp_path / "data"}
+    return _usual_settings(sandbox.base_url).model_copy(update=folders)
+
+
+@cache  # reading the environment takes longer than many a test
+def _usual_settings(base_url: str) -> Settings:
+    return Settings(base_url=base_url, api_key=SecretStr(KEY), stall_seconds=5, timeout=60)
 
 
 @pytest.fixture
@@ -129,14 +138,11 @@ def journal(
 
 
 @pytest.fixture
-def change_sandbox(
-    session_sandbox: tuple[Sandbox, httpx.Client], sandbox: Sandbox
-) -> Iterator[Callable[..., None]]:
+def change_sandbox(sandbox: Sandbox) -> Iterator[Callable[..., None]]:
     """Return a function that changes the sandbox's settings for the rest of the test."""
-    del sandbox
 
     def change(**wanted: object) -> None:
-        session_sandbox[1].put("/sandbox/settings", json=wanted).raise_for_status()
+        change_settings(sandbox.app, wanted)
 
     yield change
     change(**FRESH)

@@ -99,6 +99,14 @@ def test_a_key_file_that_is_not_there_is_named_with_its_variable(
         _ = load_settings().key
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs a file without end")
+def test_a_key_file_without_end_is_read_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGEROUTER_API_KEY_FILE", "/dev/zero")
+    key = load_settings().key
+    assert key is not None
+    assert key_complaint(key.get_secret_value()) == "is longer than any key"
+
+
 def test_the_key_is_in_no_representation_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGEROUTER_API_KEY", SECRET)
     monkeypatch.setenv("IMAGEROUTER_MCP_TOKEN", f"{SECRET}a,{SECRET}b")
@@ -120,6 +128,8 @@ def test_the_key_is_in_no_representation_of_the_settings(monkeypatch: pytest.Mon
         ("IMAGEROUTER_BASE_URL", "https://api.imagerouter.io:99999"),
         ("IMAGEROUTER_BASE_URL", "https:///v1"),
         ("IMAGEROUTER_BASE_URL", "https://[::1"),
+        ("IMAGEROUTER_BASE_URL", "https://\u202eapi.imagerouter.io"),
+        ("IMAGEROUTER_BASE_URL", "https://\u2603"),
         ("IMAGEROUTER_PUBLIC_URL", "https://user@pictures.example"),
         ("IMAGEROUTER_PUBLIC_URL", "https://:s3cret@pictures.example"),
         ("IMAGEROUTER_PUBLIC_URL", "https://pictures.example/?a"),
@@ -141,6 +151,8 @@ def test_the_key_is_in_no_representation_of_the_settings(monkeypatch: pytest.Mon
         ("IMAGEROUTER_AUTO_MAX_USD", "inf"),
         ("IMAGEROUTER_MAX_COST_USD", "-0.01"),
         ("IMAGEROUTER_BUDGET_USD", "nan"),
+        ("IMAGEROUTER_BUDGET_USD", "1e400"),
+        ("IMAGEROUTER_API_KEY", "k" * 100_000),
         ("IMAGEROUTER_CONFIRM_USD", "a bit"),
         ("IMAGEROUTER_OUTPUT_DIR", "pictures"),
         ("IMAGEROUTER_INPUT_DIRS", os.pathsep.join(["/pictures", "photos"])),
@@ -203,6 +215,7 @@ def test_what_would_let_nobody_sign_in_is_refused(
         ("$IMAGEROUTER_API_KEY", "is the placeholder of an example"),
         ("xxxxxxxx", "is the placeholder of an example"),
         (f"Bearer {'a' * 64}", "contains spaces"),
+        ("a" * 4097, "is longer than any key"),
         (KEY, None),
         (EXPIRED_JWT, None),
     ],

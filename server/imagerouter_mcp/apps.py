@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 from anyio import to_thread
 
-from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.descriptor_limit import descriptor_limit
+from imagerouter_mcp.errors import ConfigurationError, NotSentError
 from imagerouter_mcp.people.person import LOCAL, Person
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import App
@@ -25,7 +26,15 @@ logger = logging.getLogger(__name__)
 
 MOST_IDLE = 50
 """How many Apps stay open that nobody uses; the longest idle one is closed first."""
+MOST_OPEN = 400
+"""How many Apps may be open at once. Each takes about 0.9 MB, so this is some 350 MB."""
+_DESCRIPTORS = 5
+"""Files that an open App holds: a gallery read and written, with their logs, and a lock."""
 _THREADS = 4
+
+
+class TooManyPeopleError(NotSentError):
+    """As many people as the server has room for are using it."""
 
 
 class Apps(Protocol):
@@ -99,6 +108,7 @@ class PersonalApps:
         self._threads = anyio.CapacityLimiter(_THREADS)
         self._opened: OrderedDict[str, _Opened] = OrderedDict()
         """By the person's id, the longest unused first."""
+        self._most_open = min(MOST_OPEN, descriptor_limit() // 2 // _DESCRIPTORS)
         self._present: ContextVar[App] = ContextVar("present_app")
 
     @property
@@ -141,21 +151,32 @@ class PersonalApps:
 
     @asynccontextmanager
     async def using(self, person: Person) -> AsyncGenerator[App]:
-        """Keep the App of a person open for the block, in which it is the present one."""
-        if person == LOCAL:
-            opened = _Opened(self._local)
-        else:
-            opened = self._opened.get(person.id) or _Opened(self._local.for_person(person))
-            self._opened[person.id] = opened
-            self._opened.move_to_end(person.id)
+        """Keep the App of a person open for the block, in which it is the present one.
+
+        Raises:
+            TooManyPeopleError: There is no room for another one.
+        """
+        opened = _Opened(self._local) if person == LOCAL else self._open(person)
         opened.users += 1
         before = self._present.set(opened.app)
         try:
+            if len(self._opened) > self._most_open:
+                await self._close_idle()
             yield opened.app
         finally:
             self._present.reset(before)
             opened.users -= 1
             await self._close_idle()
+
+    def _open(self, person: Person) -> _Opened:
+        if person.id not in self._opened:
+            if len(self._opened) - len(self._idle()) >= self._most_open:
+                raise TooManyPeopleError(
+                    "As many people as this server has room for are using it.", "Try again in a minute."
+                )
+            self._opened[person.id] = _Opened(self._local.for_person(person))
+        self._opened.move_to_end(person.id)
+        return self._opened[person.id]
 
     async def recount(self) -> None:
         """Count anew what everybody has committed, in case a process died before it had noted that.
@@ -183,12 +204,16 @@ class PersonalApps:
             await opened.app.close()
         self._people.close()
 
-    async def _close_idle(self) -> None:
-        idle = [
+    def _idle(self) -> list[str]:
+        return [
             person for person, opened in self._opened.items() if not opened.users and not opened.app.at_work
         ]
+
+    async def _close_idle(self) -> None:
+        idle = self._idle()
+        surplus = max(len(idle) - MOST_IDLE, len(self._opened) - self._most_open, 0)
         # All are taken out at once: while one is being closed, a request may come for the person of the next.
-        for closing in [self._opened.pop(person) for person in idle[:-MOST_IDLE]]:
+        for closing in [self._opened.pop(person) for person in idle[:surplus]]:
             await closing.app.close()
 
 
@@ -205,10 +230,9 @@ async def open_apps(local: App) -> AsyncGenerator[Apps]:
     """
     if not local.settings.people:
         if local.settings.own_keys != "no":
-            raise ConfigurationError(
-                "IMAGEROUTER_OWN_KEYS is set, and this server has only one person.",
-                "Set IMAGEROUTER_PEOPLE=1 too, or remove it.",
-            )
+            from imagerouter_mcp.people.api_keys import check_key_settings
+
+            check_key_settings(local.settings)
         yield local
         return
     from imagerouter_mcp.people.register import open_register

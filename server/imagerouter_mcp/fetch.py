@@ -3,7 +3,8 @@
 import math
 import ssl
 import sys
-from collections.abc import AsyncGenerator, Mapping
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -13,6 +14,7 @@ from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import httpcore
 import httpx
@@ -33,11 +35,16 @@ from imagerouter_mcp.proxies import ProxiedTransport
 MAX_REDIRECTS = 5
 _HEADERS = {"User-Agent": f"imagerouter-mcp/{__version__}", "Accept-Encoding": "identity"}
 _ENCODINGS = frozenset({"", "identity", "gzip"})
-"""Content encodings that are accepted although none was requested. One layer of gzip makes at most 64 MiB of
-what is received at once; two would make as much of a single kilobyte."""
+"""Content encodings that are accepted although none was requested."""
 _MAX_REASON = 120
 _PIECE_BYTES = 2**20
 """Downloads are written to disk in pieces of this size, outside the event loop."""
+_SMALL_BYTES = 256
+"""Average size of the chunks of a download. Smaller ones would take long to parse."""
+_SPARE_BYTES = 4000 * _SMALL_BYTES
+"""How far a download may be below that average, whatever came before."""
+_CHUNKS_IN_A_TURN = 100
+"""How many chunks are taken before other work has a turn."""
 _WRITTEN_AT_ONCE = 2**16
 """Up to this size, handing a piece to a thread takes longer than writing it."""
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
@@ -94,6 +101,45 @@ def http_client() -> httpx.AsyncClient:
 def is_readable(response: httpx.Response) -> bool:
     """Return whether a body can be read piece by piece without one piece filling the memory."""
     return response.headers.get("content-encoding", "").strip().lower() in _ENCODINGS
+
+
+async def in_turns(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    """Yield chunks, with a turn for other work now and then: very small ones can come without a pause."""
+    many = 0
+    async for chunk in chunks:
+        many += 1
+        if many % _CHUNKS_IN_A_TURN == 0:
+            await anyio.lowlevel.checkpoint()
+        yield chunk
+
+
+async def unpacked(response: httpx.Response, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    """Yield a body without its layer of gzip, in pieces of at most `_PIECE_BYTES` if it has one.
+
+    httpx would unpack 64 MiB at once of what is received at once.
+
+    Args:
+        response: Tells whether it is packed; see `is_readable`.
+        chunks: The body as it arrives.
+
+    Raises:
+        httpx.DecodingError: It is not gzip, although it says so.
+    """
+    if response.headers.get("content-encoding", "").strip().lower() != "gzip":
+        async for chunk in chunks:
+            yield chunk
+        return
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        async for chunk in chunks:
+            packed = chunk
+            while packed and not unpacking.eof:
+                yield unpacking.decompress(packed, _PIECE_BYTES)
+                packed = unpacking.unconsumed_tail
+                await anyio.lowlevel.checkpoint()
+        yield unpacking.flush()
+    except zlib.error:
+        raise httpx.DecodingError("it sent no gzip, but said so") from None
 
 
 class Fetcher:
@@ -269,7 +315,7 @@ async def _copy(response: httpx.Response, target: BinaryIO, max_bytes: int) -> i
     if declared.isdecimal() and int(declared) > max_bytes:
         raise FetchError(_too_large(max_bytes))
     total = 0
-    async for piece in response.aiter_bytes(_PIECE_BYTES):
+    async for piece in unpacked(response, _received(response)):
         total += len(piece)
         if total > max_bytes:
             raise FetchError(_too_large(max_bytes))
@@ -278,6 +324,25 @@ async def _copy(response: httpx.Response, target: BinaryIO, max_bytes: int) -> i
         else:
             await anyio.to_thread.run_sync(target.write, piece)
     return total
+
+
+async def _received(response: httpx.Response) -> AsyncGenerator[bytes]:
+    """Yield what arrives, in pieces of about `_PIECE_BYTES`.
+
+    Raises:
+        FetchError: It arrives in too many small chunks.
+    """
+    gathered, spare = bytearray(), _SPARE_BYTES
+    async for chunk in response.aiter_raw():
+        spare = min(spare + len(chunk) - _SMALL_BYTES, _SPARE_BYTES)
+        if spare < 0:
+            raise FetchError("it arrives in too many small chunks")
+        gathered += chunk
+        if len(gathered) >= _PIECE_BYTES:
+            yield bytes(gathered)
+            gathered.clear()
+    if gathered:
+        yield bytes(gathered)
 
 
 def _too_large(max_bytes: int) -> str:

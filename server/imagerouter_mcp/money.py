@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+MOST_USD = Decimal(10**6)
+"""No amount of one generation reaches it; see `api/wire.py`."""
+MOST_BUDGET_USD = 10**9
+"""The highest budget or limit that can be set."""
 _LEAST = Decimal("0.000001")
 
 

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from imagerouter_mcp.generation.calls.run import Runner
     from imagerouter_mcp.generation.delivery import Delivery
     from imagerouter_mcp.generation.descriptors import Descriptors
+    from imagerouter_mcp.generation.destinations import Destinations
+    from imagerouter_mcp.generation.lost_files import LostFiles
+    from imagerouter_mcp.generation.result_files import ResultFiles
     from imagerouter_mcp.generation.sources import Sources
     from imagerouter_mcp.generation.step_runner import StepRunner
     from imagerouter_mcp.people.api_keys import ApiKeys
@@ -443,19 +446,41 @@ class App(_Configured):
 
     @cached_property
     def delivery(self) -> "Delivery":
-        """Stores results, and restores them."""
+        """Stores results."""
         from imagerouter_mcp.generation.delivery import Delivery
 
         return Delivery(
-            lambda: self.fetcher, self.gallery, self.journal, self.answers, self.files, settings=self.settings
+            self._result_files, self.gallery, self.journal, self.answers, self.files, settings=self.settings
         )
+
+    @cached_property
+    def lost_files(self) -> "LostFiles":
+        """Finds files of results again."""
+        from imagerouter_mcp.generation.lost_files import LostFiles
+
+        return LostFiles(self._result_files, self.gallery, self.answers, self.files, settings=self.settings)
+
+    @cached_property
+    def _result_files(self) -> "ResultFiles":
+        from imagerouter_mcp.generation.result_files import ResultFiles
+
+        return ResultFiles(lambda: self.fetcher, self.gallery, self.answers, self.files, self.settings)
+
+    @cached_property
+    def destinations(self) -> "Destinations":
+        """Chooses where results go."""
+        from imagerouter_mcp.generation.destinations import Destinations
+
+        return Destinations(self.settings, self.gallery, self.files)
 
     @cached_property
     def step_runner(self) -> "StepRunner":
         """Finishes pictures without a model."""
         from imagerouter_mcp.generation.step_runner import StepRunner
 
-        return StepRunner(self.sources, self.delivery, self.gallery, self.files, remote=self.settings.remote)
+        return StepRunner(
+            self.sources, self.destinations, self.gallery, self.files, remote=self.settings.remote
+        )
 
     @cached_property
     def planner(self) -> "Planner":
@@ -467,6 +492,7 @@ class App(_Configured):
             catalogue=self.catalogue,
             popularity=self.popularity,
             sources=self.sources,
+            destinations=self.destinations,
             delivery=self.delivery,
             journal=self.journal,
             allowance=self.allowance,
@@ -518,7 +544,7 @@ class App(_Configured):
     def _collector(self) -> "Collector":
         from imagerouter_mcp.generation.calls.collect import Collector
 
-        return Collector(self.gallery, self.journal, self.delivery)
+        return Collector(self.gallery, self.journal, self.lost_files)
 
     @cached_property
     def _runner(self) -> "Runner":

@@ -1,10 +1,11 @@
 """The command as a person runs it: a real process with a home of its own, or a call within this one."""
 
+import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,42 @@ def with_sandbox(at_home: dict[str, str], sandbox: Sandbox) -> dict[str, str]:
 
 @pytest.fixture
 def command(at_home: dict[str, str], tmp_path: Path) -> Command:
-    """Runs the command to its end."""
+    """Runs the command to its end, within this process, with the environment of one of its own."""
+
+    def run(*typed: str, environment: Mapping[str, str] | None = None, given: str = "") -> Ended:
+        return run_here(typed, environment or at_home, tmp_path, given)
+
+    return run
+
+
+def run_here(typed: Sequence[str], environment: Mapping[str, str], folder: Path, given: str = "") -> Ended:
+    """Run the command in a folder, with nothing but an environment and what is typed or piped in."""
+    streams = [io.TextIOWrapper(io.BytesIO(text), "utf-8") for text in (given.encode(), b"", b"")]
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ.keys() - environment.keys() - {"TZ"}:
+            patch.delenv(name)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        for name, stream in zip(("stdin", "stdout", "stderr"), streams, strict=True):
+            patch.setattr(sys, name, stream)
+        patch.chdir(folder)
+        try:
+            status = main(typed)
+        except SystemExit as ending:
+            status = int(ending.code or 0)
+    _, out, err = (written(stream) for stream in streams)
+    return Ended([*COMMAND, *typed], status, out, err)
+
+
+def written(stream: io.TextIOWrapper) -> str:
+    """Return all that was written to a stream."""
+    stream.seek(0)
+    return stream.read()
+
+
+@pytest.fixture
+def process(at_home: dict[str, str], tmp_path: Path) -> Command:
+    """Runs the command to its end, in a process of its own."""
 
     def run(*typed: str, environment: Mapping[str, str] | None = None, given: str = "") -> Ended:
         return subprocess.run(  # noqa: S603 - our own command

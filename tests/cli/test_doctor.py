@@ -47,10 +47,10 @@ async def service(settings: Settings) -> dict[str, Finding]:
 
 
 def test_a_machine_in_order_passes_and_makes_a_picture(
-    command: Command, with_sandbox: dict[str, str], tmp_path: Path
+    process: Command, with_sandbox: dict[str, str], tmp_path: Path
 ) -> None:
-    command("key", given=KEY)
-    ended = command("doctor", "--generate", "--json", environment=with_sandbox)
+    process("key", given=KEY)
+    ended = process("doctor", "--generate", "--json", environment=with_sandbox)
     found = findings(ended)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert {found[name]["state"] for name in found if name != "hosts"} == {"ok"}

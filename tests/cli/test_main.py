@@ -109,6 +109,24 @@ def test_a_sandbox_at_a_port_in_use_is_refused_with_a_sentence(run: Run) -> None
     assert "--port 0 takes a free port" in err
 
 
+def test_a_server_over_http_seldom_looks_through_all_objects_and_at_new_ones_as_often_as_ever() -> None:
+    words = (
+        "import gc, sys; from imagerouter_mcp.cli.main import main; print(*gc.get_threshold());"
+        " main(['http', '--port', sys.argv[1]]); print(*gc.get_threshold())"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, "-c", words, port], capture_output=True, text=True, check=True
+        )
+    assert f"port {port}" in ended.stderr
+    (new, _, everything), (new_before, _, everything_before) = (
+        map(int, line.split()) for line in reversed(ended.stdout.splitlines())
+    )
+    assert new <= new_before
+    assert everything >= 10 * everything_before
+
+
 def test_http_is_for_this_machine_unless_told_otherwise() -> None:
     options = parser().parse_args(["http"])
     assert (options.host, options.port) == ("127.0.0.1", 8300)

@@ -25,7 +25,7 @@ from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.tables import SCHEMA, gallery_database
-from imagerouter_mcp.gallery.transfer import IMAGE, OF_ITS_DATABASE, TABLES, transfer_gallery
+from imagerouter_mcp.gallery.transfer import IMAGE, TABLES, transfer_gallery
 from imagerouter_mcp.people.person import Person
 from imagerouter_mcp.people.register import BY_OPERATOR, open_register
 from imagerouter_mcp.server import build_server
@@ -150,8 +150,8 @@ async def test_everything_is_there_afterwards_and_nothing_is_gone_at_the_source(
         entries = before.journal.unfinished(100)
     status, said = await to_thread.run_sync(move.run)
     assert status == 0, said
-    assert "local: copied 5 pictures and videos, the course of" in said
-    assert "Anna: copied 2 pictures and videos. The object store has 2 files of them, 100 kB." in said
+    assert "local: copied 5 pictures and videos, the history of" in said
+    assert "Anna: copied 2 pictures and videos. 2 files (100 kB) went into the object store." in said
 
     async with open_app(move.target) as after:
         assert contents(after) == files
@@ -170,7 +170,7 @@ async def test_everything_is_there_afterwards_and_nothing_is_gone_at_the_source(
     async with open_app(settings) as source:
         assert contents(source) == files
     status, said = await to_thread.run_sync(move.run)
-    assert (status, said.count("was moved before")) == (0, 2), said
+    assert (status, said.count("was copied before")) == (0, 2), said
 
 
 def test_whoever_was_removed_since_and_a_token_that_was_replaced_do_not_come_back(
@@ -185,7 +185,7 @@ def test_whoever_was_removed_since_and_a_token_that_was_replaced_do_not_come_bac
         people.new_token(anna)
         people.remove(bert)
         status, said = move.run()
-        assert (status, "Bert is not among the people there" in said) == (1, True)
+        assert (status, "Bert was not copied" in said) == (1, True)
         assert (people.by_token(replaced), people.by_token(removed)) == (None, None)
 
 
@@ -193,7 +193,8 @@ def test_every_column_of_a_gallery_is_copied(tmp_path: Path) -> None:
     with closing(gallery_database(tmp_path)) as database, database.reading() as connection:
         for table, columns in {**TABLES, "images": IMAGE}.items():
             there = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
-            assert set(columns.split(", ")) == there - OF_ITS_DATABASE
+            of_its_database = {"id", "generation_id", "clock", "ended_uptime"}
+            assert set(columns.split(", ")) == there - of_its_database
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         assert {name for (name,) in tables if not name.startswith("sqlite")} == {*TABLES, "images"}
 
@@ -214,14 +215,17 @@ def test_damaged_rows_are_named_and_do_not_stop_the_others(
     with closing(gallery_database(tmp_path)) as source:
         gallery = Gallery(source)
         for tried in ("whole", *DAMAGED):
-            gallery.add(Metadata(prompt=tried, model="a/b"), [StoredImage(url="https://x.example")])
+            gallery.add(Metadata(prompt=tried, model="a/b"), [StoredImage(url="https://x.example")] * 2)
         with source.writing() as connection:
             for tried, (column, value) in DAMAGED.items():
                 connection.execute(f"UPDATE generations SET {column} = ? WHERE prompt = ?", (value, tried))  # noqa: S608 - our own words
+            connection.execute("UPDATE images SET position = 0.5 WHERE position = 1")
         done = transfer_gallery(source, target, KeptFiles(tmp_path))
     assert done
     assert sum("The record of a result is damaged" in sentence for sentence in done.left) == len(DAMAGED)
-    assert [record.prompt for record in Gallery(target).list(None, 10)] == ["whole"]
+    assert [(record.prompt, len(record.images)) for record in Gallery(target).list(None, 10)] == [
+        ("whole", 1)
+    ]
 
 
 @pytest.mark.long
@@ -234,7 +238,7 @@ def test_what_it_cannot_take_is_named_and_the_rest_is_taken(settings: Settings, 
     status, said = move.run()
     assert status == 1
     assert f"The file of {first.images[0].handle} is not at" in said
-    assert "The trace of a deletion is damaged and was left out: 'img_1'" in said
+    assert "The record of a deletion is damaged and was left out: 'img_1'" in said
     with opened(move.target) as app:
         assert app.gallery.count() == 2
         assert list(contents(app)) == [second.images[0].handle]
@@ -247,8 +251,8 @@ def test_it_waits_for_the_end_of_what_is_at_work(settings: Settings, move: Move)
     at_work.hold()
     status, said = move.run()
     assert status != 0
-    assert "A server is at work" in said
-    assert "Nothing was moved" in said
+    assert "A server is using the records" in said
+    assert "Nothing was copied" in said
 
 
 @pytest.mark.long

@@ -2,14 +2,16 @@
 
 import json
 import os
+import re
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
-import anyio
 import httpx
 import pytest
+from anyio import run_process, to_thread
 
+from cli.conftest import run_here
 from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import Metadata, StoredImage
 from imagerouter_mcp.people.register import NameNotUsableError, open_register
@@ -31,7 +33,13 @@ def team(settings: Settings) -> Settings:
 
 async def people(settings: Settings, *words: str, given: str = "") -> tuple[int, str]:
     """Type a command, and what it asks for; return its exit status, and what it says."""
-    environment = {
+    done = await to_thread.run_sync(run_here, ["people", *words], environment(settings), Path.cwd(), given)
+    return done.returncode, done.stdout + done.stderr
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return what the operator has set."""
+    return {
         **bare_environment(settings.data_dir.parent),
         "IMAGEROUTER_DATA_DIR": str(settings.data_dir),
         "IMAGEROUTER_OUTPUT_DIR": str(settings.output_dir),
@@ -40,29 +48,28 @@ async def people(settings: Settings, *words: str, given: str = "") -> tuple[int,
         "IMAGEROUTER_OBJECT_STORE": settings.object_store or "",
         **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},
     }
-    done = await anyio.run_process(
-        [*COMMAND, "people", *words], env=environment, check=False, input=given.encode()
-    )
-    return done.returncode, (done.stdout + done.stderr).decode()
 
 
 async def test_whoever_is_added_is_known_at_once_and_limited_from_the_next_call_on(team: Settings) -> None:
     async with served(team) as (links, _):
-        status, told = await people(team, "add", "Anna Berg")
-        assert status == 0
-        (token,) = [line.strip() for line in told.splitlines() if "imagerouter_" in line]
+        added = await run_process([*COMMAND, "people", "add", "Anna Berg"], env=environment(team))
+        (token,) = re.findall(r"imagerouter_\S+", added.stdout.decode())
         async with httpx.AsyncClient(base_url=links.base_url, trust_env=False) as client:
             shown = {"Authorization": f"Bearer {token}"}
             assert (await client.get("/studio/gallery", headers=shown)).json()["total"] == 0
         kept = b"".join(path.read_bytes() for path in team.data_dir.rglob("people.sqlite3*"))
         assert b"Anna Berg" in kept
         assert token.encode() not in kept
-        assert (await people(team, "add", "Anna Berg"))[0] == 1
+        status, told = await people(team, "add", "anna berg")
+        assert status == 1
+        assert 'There is already a person called Anna Berg. imagerouter-mcp people token "Anna Berg"' in told
+        assert "Anna Berg is invited" in (await people(team, "invite", "anna berg"))[1]
         status, told = await people(
             team, "limit", "anna berg", "--day", "0.50", "--models", "openai/*, *:free"
         )
         assert (status, told) == (0, "Anna Berg: $0.50 a day; only openai/*, *:free.\n")
-        assert (await people(team, "limit", "Anna Berg", "--day", "much"))[0] == 1
+        for refused in ("much", "1e400"):
+            assert (await people(team, "limit", "Anna Berg", "--day", refused))[0] == 1
         status, told = await people(team, "list")
         assert "Anna Berg" in told
         assert "$0.50 a day" in told
@@ -94,6 +101,9 @@ async def test_whoever_a_provider_vouched_for_stays_out_after_they_are_removed_u
         assert register.vouched_for("https://id.example", "ann-1", "Ann")
         status, told = await people(team, "list")
         assert "ann-1 at https://id.example" in told
+        status, told = await people(team, "invite", "ann")
+        assert status == 1
+        assert "called Ann, who signs in at https://id.example. They need no invitation." in told
         status, told = await people(team, "remove", "Ann", "--yes")
         assert (status, "people allow p_" in told) == (0, True)
         assert register.vouched_for("https://id.example", "ann-1", "Ann") is None
@@ -117,9 +127,9 @@ async def test_what_a_removed_person_spent_stays_in_the_sums_and_their_copy_wher
         assert (status, f"A copy is in {copy}." in told) == (0, True), told
         assert (await people(team, "spending"))[1].splitlines() == [
             "local: $0.00 today, $0.00 this month",
-            "People since removed: $0.04 today, by the operator's key",
-            "All: $0.04 today, $0.04 this month",
-            "Paid by the operator's key: $0.04 today, of $20.00",
+            "Removed people: $0.04 today, with the operator's key",
+            "Everybody: $0.04 today, $0.04 this month",
+            "Paid with the operator's key: $0.04 today, of $20.00",
         ]
         with register.committing("p_of_somebody_else", today()) as committed:
             assert committed.by_others() == Decimal("0.04"), "as the budget counts"
@@ -143,7 +153,7 @@ async def test_whoever_a_provider_vouched_for_begins_nothing_while_they_are_remo
         async with open_app(team.for_person(ann.id)) as app:
             app.journal.begin("a call", [("A whale", "test/test")], again=True)
             status, told = await people(team, "remove", "Ann", "--yes")
-            assert (status, "calls of theirs are under way: 1" in told) == (1, True), told
+            assert (status, "still has calls under way: 1" in told) == (1, True), told
         assert register.vouched_for("https://id.example", "ann-1", "Ann") is None
 
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from imagerouter_mcp.cli import remote_checks
 from imagerouter_mcp.cli.checks import Finding
 from imagerouter_mcp.cli.remote_checks import examine
 from support.http_serving import bare_environment, serving
@@ -275,6 +276,23 @@ def test_a_server_that_breaks_one_point_is_told_so(name: str, path: str, answer:
     assert failures(findings) == {name}
 
 
+def test_a_proxy_without_a_server_and_answers_that_take_long_end_the_examination(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def nobody(request: Asked) -> Said:
+        asked.append(request.path)
+        return Said(503, {})
+
+    findings = found(dict.fromkeys(IN_ORDER, nobody))
+    assert failures(findings) == {"health"}
+    assert "has no server that is ready" in findings["health"].what
+    assert asked == ["/health"], "each more would wait as long"
+    monkeypatch.setattr(remote_checks, "MOST_SECONDS", 0.0)
+    assert failures(found(IN_ORDER)) == {"time"}
+
+
 @contextmanager
 def certified(folder: Path, days: int) -> Generator[ssl.SSLContext]:
     """A certificate for loopback that signs itself, and the context of a server that shows it."""
@@ -309,7 +327,7 @@ def test_a_certificate_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
         trusted = {finding.name: finding for finding in examine(f"{base}/mcp")}
     assert trusted["tls"].state == "warning"
-    assert "ends in 5 days" in trusted["tls"].what
+    assert "expires in 5 days" in trusted["tls"].what
     assert failures(trusted) == set()
 
 
@@ -328,7 +346,7 @@ def test_a_server_with_a_token_and_one_without_are_told_apart(command: Command, 
     with serving(environment, "--sandbox") as running:
         ended = command("doctor", "--remote", running.url)
     assert "note  access" in ended.stdout
-    assert "is let in" in ended.stdout
+    assert "Anyone who reaches this address has access" in ended.stdout
 
 
 @pytest.mark.parametrize(
@@ -340,7 +358,7 @@ def test_what_is_no_address_is_refused(command: Command, address: str) -> None:
     assert "is no http or https address" in ended.stderr
 
 
-def test_an_address_where_nothing_answers_is_told(command: Command) -> None:
-    ended = command("doctor", "--remote", "http://127.0.0.1:9/mcp")
+def test_an_address_where_nothing_answers_is_told(process: Command) -> None:
+    ended = process("doctor", "--remote", "http://127.0.0.1:9/mcp")
     assert ended.returncode == 1
     assert "FAIL  reached" in ended.stdout

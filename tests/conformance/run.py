@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.http_serving import Serving, bare_environment, serving
+from support.in_turn import free_port
 from support.person_at_browser import PersonAtBrowser, invited
 
 CACHE = Path(__file__).parents[2] / ".cache" / "conformance"
@@ -46,8 +47,9 @@ UNTESTABLE = {
 """Checks that call a tool made for the suite, which no real server has."""
 AUTHORIZATION = ("authorization-server-metadata-endpoint", "authorization-code-grant")
 """Scenarios of the authorization server, in which a person allows what the suite asks for."""
-_CALLBACK_PORT = 3917
 _AUTHORIZE = re.compile(r"http://\S+/authorize\?\S+")
+_LISTENS = "Callback server started"
+"""What the suite says, before or after it names the address, once it can be answered."""
 _SUMMARY = re.compile(r"^\S+ (\S+): (\d+) passed, (\d+) failed", re.MULTILINE)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _FAILURE = re.compile(r"^\S+ \[(\S+) *\] FAILURE", re.MULTILINE)
@@ -148,7 +150,8 @@ def _outcome(node: Path, modules: Path, url: str, run: Run) -> Outcome:
 def _authorization(node: Path, modules: Path, server: Serving, person: PersonAtBrowser) -> list[Outcome]:
     """Run the scenarios of the authorization server."""
     script = modules / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
-    redirect = f"http://127.0.0.1:{_CALLBACK_PORT}/callback"
+    port = free_port()
+    redirect = f"http://127.0.0.1:{port}/callback"
     registered = person.http.post(
         "/register", json={"redirect_uris": [redirect], "token_endpoint_auth_method": "none"}
     ).raise_for_status()
@@ -156,15 +159,17 @@ def _authorization(node: Path, modules: Path, server: Serving, person: PersonAtB
         "--url": server.base,
         "--client-id": registered.json()["client_id"],
         "--resource": server.url,
-        "--port": str(_CALLBACK_PORT),
+        "--port": str(port),
     }
     command = [str(node), str(script), "authorization", *(word for pair in options.items() for word in pair)]
-    said = ""
+    said, asked = "", None
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as suite:  # noqa: S603 - as above
         for line in suite.stdout or ():
             said += _COLOUR.sub("", line)
-            if address := _AUTHORIZE.search(said.splitlines()[-1]):
-                person.allow(address[0])
+            asked = _AUTHORIZE.search(said.splitlines()[-1]) or asked
+            if asked and _LISTENS in said:
+                person.allow(asked[0])
+                asked = None
     found = {name: (int(passed), int(failed)) for name, passed, failed in _SUMMARY.findall(said)}
     outcomes: list[Outcome] = []
     for scenario in AUTHORIZATION:

@@ -210,6 +210,16 @@ def test_a_day_begins_with_its_first_second_and_ends_with_its_last(any_database:
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows cannot be given a time zone")
+def test_in_a_time_zone_that_cannot_be_a_day_is_that_of_utc(
+    any_database: Database, time_zone: TimeZone
+) -> None:
+    time_zone("UTC-99")
+    with any_database.writing() as connection:
+        add_pictures(connection, datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC))
+    assert Ledger(any_database).committed(date(2026, 1, 2)) == Decimal("0.04")
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows cannot be given a time zone")
 def test_who_travels_finds_the_day_of_the_new_time_zone(any_database: Database, time_zone: TimeZone) -> None:
     began = datetime(2026, 1, 1, 0, 50, tzinfo=UTC)
     with any_database.writing() as connection:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,12 +13,18 @@ from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.kept_sources import KeptSources
-from imagerouter_mcp.gallery.object_store import ObjectStore, open_object_store
+from imagerouter_mcp.gallery.object_store import (
+    MOST_AT_ONCE,
+    ObjectStore,
+    ObjectStoreError,
+    open_object_store,
+)
 from imagerouter_mcp.gallery.uploads import Uploads
 from imagerouter_mcp.people.person import Person
 from imagerouter_mcp.settings import Settings, load_object_store_settings
 from imagerouter_mcp.wiring import App
-from support.object_store import BUCKET, SECRET_KEY, SeaweedFS, new_prefix
+from patience import wait_until
+from support.object_store import BUCKET, SECRET_KEY, Gate, SeaweedFS, new_prefix
 
 BYTES = os.urandom(100_000)
 Open = Callable[..., ObjectStore]
@@ -135,7 +142,7 @@ def test_uploads_sources_and_answers_of_one_server_are_another_servers_too(
 
 
 def test_a_store_that_takes_nothing_is_told_before_anything_is_paid_with_the_variable_at_fault(
-    opened: Open,
+    opened: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert opened(AWS_SECRET_ACCESS_KEY=f" {SECRET_KEY}\n").check(), "as a file's last line brings it along"
     opened().try_out()
@@ -151,6 +158,34 @@ def test_a_store_that_takes_nothing_is_told_before_anything_is_paid_with_the_var
             ConfigurationError, match=f"cannot be written in .*{why}.* Correct IMAGEROUTER_OBJECT"
         ):
             store.try_out()
+    logged = caplog.messages[-1]
+    assert "Error performing PUT http://127.0.0.1:9/" in logged
+    assert 'message: "Connection refused"' in logged, "the cause is at the end of a long text"
+
+
+def test_a_silent_store_holds_few_threads_and_the_others_are_told_at_once(
+    opened: Open, object_store: SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagerouter_mcp.gallery.object_store.TURN_SECONDS", 0.01)
+    gate = Gate(object_store)
+    gate.behave("silent")
+    store = opened(AWS_ENDPOINT=gate.endpoint)
+
+    def ask() -> None:
+        with pytest.raises(ObjectStoreError):
+            store.sizes("")
+
+    asking = [threading.Thread(target=ask) for _ in range(MOST_AT_ONCE)]
+    for each in asking:
+        each.start()
+    wait_until(lambda: gate.held == MOST_AT_ONCE)
+    for _ in range(2):
+        with pytest.raises(ObjectStoreError, match="it did not answer in time"):
+            store.sizes("")
+    assert gate.held == MOST_AT_ONCE
+    gate.close()
+    for each in asking:
+        each.join()
 
 
 @pytest.mark.parametrize(

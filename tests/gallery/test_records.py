@@ -6,6 +6,8 @@ import os
 import re
 import secrets
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -402,6 +404,29 @@ def test_each_failure_of_the_database_has_its_sentence(code: int, sentence: str)
     error.sqlite_errorcode = code
     told = sqlite_error(SCHEMA, Path("/data/gallery.sqlite3"), error)
     assert f"/data/gallery.sqlite3 {sentence} (it says why)" in told.what
+
+
+BEGUN_WITHOUT_ROOM = """
+import resource, signal, sys
+from pathlib import Path
+from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.gallery.tables import gallery_database
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    with gallery_database(Path(sys.argv[1])).reading():
+        pass
+except ConfigurationError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+def test_a_gallery_that_finds_no_room_at_its_start_is_not_called_damaged(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", BEGUN_WITHOUT_ROOM, str(tmp_path)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own
+    assert "gallery.sqlite3 cannot be used" in told
 
 
 def test_a_gallery_damaged_while_in_use_is_named_as_well(tmp_path: Path) -> None:

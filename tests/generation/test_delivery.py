@@ -22,7 +22,9 @@ from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation import result_files
 from imagerouter_mcp.generation.delivery import Delivery
+from imagerouter_mcp.generation.lost_files import LostFiles
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
+from imagerouter_mcp.generation.result_files import ResultFiles
 from imagerouter_mcp.settings import Settings
 
 
@@ -52,13 +54,16 @@ async def delivered(deliver: Delivery, handle: str, plan: Plan, answer: Generati
 
 
 @pytest.fixture
-async def deliver(
-    person: Settings, gallery: Gallery, entries: Journal, answers: Answers
-) -> AsyncIterator[Delivery]:
+async def files(person: Settings, gallery: Gallery, answers: Answers) -> AsyncIterator[ResultFiles]:
     async with aclosing(Fetcher(Policy(allow_private=True), 2)) as fetcher:
-        yield Delivery(
-            lambda: fetcher, gallery, entries, answers, KeptFiles(person.output_dir), settings=person
-        )
+        yield ResultFiles(lambda: fetcher, gallery, answers, KeptFiles(person.output_dir), person)
+
+
+@pytest.fixture
+def deliver(
+    files: ResultFiles, person: Settings, gallery: Gallery, entries: Journal, answers: Answers
+) -> Delivery:
+    return Delivery(files, gallery, entries, answers, KeptFiles(person.output_dir), settings=person)
 
 
 @pytest.fixture
@@ -146,8 +151,10 @@ async def test_base64_that_cannot_be_decoded_is_kept_as_the_text_that_came(
 async def test_bytes_that_are_no_whole_picture_are_kept_and_every_look_tells_where(
     *,
     deliver: Delivery,
+    files: ResultFiles,
     person: Settings,
     gallery: Gallery,
+    answers: Answers,
     handle: str,
     answering: Callable[..., Awaitable[str]],
     came: bytes,
@@ -162,8 +169,9 @@ async def test_bytes_that_are_no_whole_picture_are_kept_and_every_look_tells_whe
         await delivered(deliver, handle, plan_into(person.output_dir), answer)
     record = gallery.generation(handle)
     assert record
+    lost = LostFiles(files, gallery, answers, KeptFiles(person.output_dir), settings=person)
     with pytest.raises(DeliveryError) as later:
-        await deliver.complete(record.images[0], record)
+        await lost.complete(record.images[0], record)
     (kept,) = (person.data_dir / "rescued").iterdir()
     assert kept.read_bytes() == came
     assert not list(person.output_dir.iterdir())

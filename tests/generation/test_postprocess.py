@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 from imagerouter_mcp.generation.planning.finishing import Cut, Finishing, Size
 from imagerouter_mcp.generation.postprocess import Made, Postprocessing
@@ -51,13 +51,19 @@ async def laid_in(
 
 
 def kind_of(made: Made) -> tuple[str | None, str]:
+    """Return format and mode of a result; a preview must show the same."""
     assert made.file
     with made.file, Image.open(io.BytesIO(made.file.read())) as picture:
+        if made.preview:
+            preview = Image.open(io.BytesIO(made.preview.data))
+            apart = ImageStat.Stat(ImageChops.difference(preview, picture.convert("RGB")))
+            assert max(apart.mean) < 3
         return picture.format, picture.mode
 
 
 async def test_what_a_masked_edit_kept_and_changed_is_said(tmp_path: Path) -> None:
     made = await laid_in(tmp_path, changed(scenery()))
+    assert made.preview
     assert kind_of(made) == ("PNG", "RGB")
     assert made.note == "Outside the mask every pixel is the source's; inside, 25 % changed."
 
@@ -99,6 +105,7 @@ async def test_what_a_format_does_to_the_source_is_said(
 ) -> None:
     source = saved(scenery(mode), "TIFF")
     made = await laid_in(tmp_path, changed(scenery()), source, output_format)
+    assert made.preview
     assert kind_of(made) == kind
     assert said in made.note
     assert ("every pixel is the source's" in made.note) == (output_format == "png")

@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
+from agents import AGENTS, PICTURE, TOOL, ask
 from installing import Installed, version
 from table import Row
 from workshop import Ran, Workshop
@@ -24,6 +25,8 @@ from support.openid_provider import CLIENT, SECRET, openid_provider
 SIGN_IN_HEAD = ("client", "version", "what was shown", "passed")
 _BROWSERS = ("xdg-open", "browser")
 """Commands that open a browser; the second one is named in `BROWSER`."""
+_HANDLE = "img_"
+"""How the handle of a picture begins."""
 _LOOPBACK = ["http://localhost/callback", "http://127.0.0.1/callback"]
 _DOCUMENTS = {
     "https://claude.ai/oauth/claude-code-client-metadata": "Claude Code",
@@ -89,10 +92,22 @@ def _tried(
         looked = shop.run(*(word.replace("URL", server.url) for word in look))
         shown = looked.status == 0 and seen in looked.printed
         row.expect(f"`{look[0]}` then shows “{seen}”", seen=shown, otherwise=looked.printed + looked.errors)
+        made, otherwise = _make(shop, client, server.url)
+        row.expect("asked for a picture: made", seen=made, otherwise=otherwise)
     print(f"{'FAIL' if row.problems else 'ok':<5} {row.client} {row.version}: signing in", flush=True)
     for problem in row.problems:
         print(f"      not {problem}")
     return row
+
+
+def _make(shop: Workshop, client: str, url: str) -> tuple[bool, str]:
+    """Have a client that has signed in make a picture; return whether it did, and what it said."""
+    if client in AGENTS:
+        asked = ask(shop, client)
+        return asked.finished and _HANDLE in asked.script.received, asked.ran.printed + asked.ran.errors
+    words = [f"{name}={value}" for name, value in PICTURE.items()]
+    called = shop.run("mcporter", "call", f"{url}.{TOOL}", "--allow-http", *words, "--output", "json")
+    return called.status == 0 and _HANDLE in called.printed, called.printed + called.errors
 
 
 def _mcporter(shop: Workshop, url: str, browser: Mapping[str, str]) -> Ran:
@@ -100,20 +115,20 @@ def _mcporter(shop: Workshop, url: str, browser: Mapping[str, str]) -> Ran:
 
 
 def _claude(shop: Workshop, url: str, browser: Mapping[str, str]) -> Ran:
-    shop.run("claude", "mcp", "add", "--transport", "http", "pictures", url)
+    shop.run("claude", "mcp", "add", "--transport", "http", "imagerouter", url)
     # It only signs in at a terminal.
-    return shop.run("script", "-qec", "claude mcp login pictures", "/dev/null", environment=browser)
+    return shop.run("script", "-qec", "claude mcp login imagerouter", "/dev/null", environment=browser)
 
 
 def _codex(shop: Workshop, url: str, browser: Mapping[str, str]) -> Ran:
-    shop.run("codex", "mcp", "add", "pictures", "--url", url, environment=browser)
-    return shop.run("codex", "mcp", "login", "pictures", environment=browser)
+    shop.run("codex", "mcp", "add", "imagerouter", "--url", url, environment=browser)
+    return shop.run("codex", "mcp", "login", "imagerouter", environment=browser)
 
 
 def _opencode(shop: Workshop, url: str, browser: Mapping[str, str]) -> Ran:
-    servers = {"mcp": {"pictures": {"type": "remote", "url": url}}}
+    servers = {"mcp": {"imagerouter": {"type": "remote", "url": url}}}
     (shop.home / "opencode.json").write_text(json.dumps(servers), "utf-8")
-    return shop.run("opencode", "mcp", "auth", "pictures", environment=browser)
+    return shop.run("opencode", "mcp", "auth", "imagerouter", environment=browser)
 
 
 _Way = tuple[str, Callable[[Workshop, str, Mapping[str, str]], Ran], tuple[str, ...], str]
@@ -121,7 +136,7 @@ _WAYS: dict[str, _Way] = {
     "mcporter": ("mcporter", _mcporter, ("mcporter", "list", "URL", "--allow-http"), "generate_image"),
     "claude": ("Claude Code", _claude, ("claude", "mcp", "list"), "✔ Connected"),
     "codex": ("Codex", _codex, ("codex", "mcp", "list"), "OAuth"),
-    "opencode": ("opencode", _opencode, ("opencode", "mcp", "list"), "✓ pictures"),
+    "opencode": ("opencode", _opencode, ("opencode", "mcp", "list"), "✓ imagerouter"),
 }
 """For each client: its name, how it signs in, what then looks whether it works, and what that shows."""
 SIGN_IN_CLIENTS = tuple(_WAYS)

@@ -301,6 +301,11 @@ async def test_a_server_that_cannot_read_the_keys_of_its_people_says_so_at_start
             each.name: each.what for each in await run_checks(team_checks(team.model_copy(update=changed)))
         }
         assert words in told["people's keys"], "doctor says it before"
+    nowhere = SecretStr("postgresql://somebody@127.0.0.1:1/nothing")
+    without = team.model_copy(update={"database_url": nowhere, "key_secrets": ()})
+    told = {each.name: each.state for each in await run_checks(team_checks(without))}
+    both = (told["database"], told["people's keys"])
+    assert both == ("failure", "failure"), "a failed database hides no wrong setting"
 
 
 async def test_a_key_moved_to_another_person_or_changed_is_no_key(

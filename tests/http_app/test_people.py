@@ -12,6 +12,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from imagerouter_mcp import apps as apps_module
 from imagerouter_mcp.apps import open_apps
 from imagerouter_mcp.http_app import admission
 from imagerouter_mcp.people.personal_limits import Limits
@@ -181,6 +182,24 @@ async def test_apps_that_nobody_uses_are_closed_and_opened_again(team: Settings)
             assert again is opened[-1]
             assert anew is not opened[0]
             assert anew.gallery.count() == 0
+
+
+async def test_who_finds_no_room_is_told_so_until_somebody_leaves(
+    team: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apps_module, "MOST_OPEN", 1)
+    async with people_of(team, "Anna", "Ben") as (anna, ben):
+        assert (await anna.client.get("/studio/gallery")).status_code == 200
+        link = (await ben.call("upload_link"))["structured_content"]["upload_url"]
+        async with anna.client.stream("GET", "/studio/changes") as held:
+            assert held.status_code == 200
+            for refused in (await ben.client.get("/studio/gallery"), await ben.client.get(link)):
+                assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
+                assert "as many people as this server has room for" in refused.json()["error"].lower()
+            assert (await anna.client.get("/studio/gallery")).status_code == 200
+        async with asyncio.timeout(60):
+            while (await ben.client.get("/studio/gallery")).status_code != 200:
+                pass  # until the server has noticed that Anna's page is closed
 
 
 async def test_a_person_who_is_removed_is_not_known_from_the_next_request_on(team: Settings) -> None:

@@ -75,7 +75,8 @@ def test_auto_is_1024_pixels_square(
     monkeypatch.setattr(
         drawn_results, "DEFAULT_SIZE", media.DEFAULT_SIZE
     )  # which the other tests make smaller
-    assert open_result(generate(model="qwen/qwen-image")).size == (1024, 1024)
+    drawn = generate(model="qwen/qwen-image", prompt="drawn in no other size before")
+    assert open_result(drawn).size == (1024, 1024)
 
 
 @pytest.mark.parametrize(

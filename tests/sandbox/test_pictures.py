@@ -94,7 +94,7 @@ def test_any_prompt_gives_a_picture_and_an_edit(prompt: str, png: Encode) -> Non
     assert difference(picture, changed(picture, prompt, png)) > 3
 
 
-@pytest.mark.parametrize("size", [(1, 1), (8, 8), (64, 64), (2, 900), (900, 2), (2048, 64), (1600, 1200)])
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (64, 64), (2, 300), (300, 2), (2048, 64), (1600, 1200)])
 @pytest.mark.parametrize(
     "prompt", ["two cats and a lighthouse by the sea, storm", "pixel art city", "hm", "watercolour"]
 )

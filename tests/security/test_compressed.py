@@ -1,7 +1,9 @@
 """Answers that are small on the wire and large once unpacked: they are read no further than a limit."""
 
+import asyncio
 import gzip
 import io
+import tracemalloc
 import zlib
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -57,8 +59,49 @@ async def test_a_layer_in_a_header_of_its_own_counts_too(answering: Answering, r
 
 
 async def test_a_download_in_one_layer_ends_at_the_limit(answering: Answering, row: Row) -> None:
-    assert await download(await answering(answer(gzip.compress(bytes(2**26)), "gzip"))) <= LIMIT
+    url = await answering(answer(gzip.compress(bytes(2**26)), "gzip"))
+    tracemalloc.start()
+    assert await download(url) <= LIMIT
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 16 * LIMIT, "it is unpacked piece by piece"
     row(SECTION, "a download in gzip that unpacks to more than the limit", "read no further than the limit")
+
+
+async def test_an_answer_in_one_layer_ends_at_the_limit(
+    answering: Answering, settings: Settings, row: Row
+) -> None:
+    url = await answering(answer(gzip.compress(bytes(2**26)), "gzip"))
+    tracemalloc.start()
+    async with http_client() as http:
+        with pytest.raises(UnexpectedResponseError, match="larger than 16 MiB"):
+            await ServiceHTTP(http, settings.key, 5).send(Call("GET", url, 20))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 48 * 2**20, "it is unpacked piece by piece"
+    row(SECTION, "an answer in gzip that unpacks to more than the limit", "read no further than the limit")
+
+
+async def test_an_answer_in_tiny_chunks_leaves_others_their_turn(
+    answering: Answering, settings: Settings, row: Row
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    url = await answering(head + b"1\r\n \r\n" * 20_000 + b"2\r\n{}\r\n0\r\n\r\n")
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(others())
+    async with http_client() as http:
+        found = await ServiceHTTP(http, settings.key, 5).send(Call("GET", url, 20))
+    waiting.cancel()
+    assert found.body == {}
+    assert turns > 150
+    row(SECTION, "an answer in 20,000 chunks of one byte", "others have their turn")
 
 
 @pytest.mark.parametrize("encoding", UNREADABLE)

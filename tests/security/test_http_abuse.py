@@ -14,7 +14,7 @@ import pytest
 
 from imagerouter_mcp.gallery.entries import Metadata, StoredImage
 from imagerouter_mcp.gallery.signed_links import Links
-from imagerouter_mcp.http_app import connections, json_bodies
+from imagerouter_mcp.http_app import connections, json_bodies, upload_page
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import App
@@ -49,6 +49,8 @@ def is_served(server: Serving) -> bool:
     return b'"serverInfo"' in send(server.url, post(INITIALIZE, headers=b"Connection: close\r\n"))
 
 
+CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n"
+TRAILED = HEAD + CHUNKS + b"2\r\n{}\r\n0\r\n"
 HEADERS: list[tuple[str, bytes, set[str]]] = [
     ("a header of 1 MiB", get(b"X: " + b"a" * MIB + b"\r\n"), {"400", "closed"}),
     ("100,000 headers", get(*(b"X-%d: 1\r\n" % n for n in range(100_000))), {"400", "closed"}),
@@ -97,6 +99,21 @@ HEADERS: list[tuple[str, bytes, set[str]]] = [
     ("a length of 21 digits", HEAD + b"Content-Length: " + b"9" * 21 + b"\r\n\r\n", {"400", "413"}),
     ("an encoding that is not chunked", HEAD + b"Transfer-Encoding: gzip\r\n\r\n", {"501", "400"}),
     ("two encodings", HEAD + b"Transfer-Encoding: chunked, chunked\r\n\r\n", {"501", "400"}),
+    (
+        "the same encoding in two headers",
+        HEAD + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n0\r\n\r\n",
+        {"501", "400"},
+    ),
+    ("an encoding behind a control character", HEAD + b"Transfer-Encoding: \x0bchunked\r\n\r\n", {"400"}),
+    ("our name with two dots at its end", get(host=b"Host: localhost..\r\n"), {"421"}),
+    ("our name with a part of another address", get(host=b"Host: localhost/attacker\r\n"), {"421"}),
+    ("our name with a letter in per cent", get(host=b"Host: loc%61lhost\r\n"), {"421"}),
+    ("our name with a dotless i in it", get(host="Host: localhost\u0131\r\n".encode()), {"421"}),
+    ("our address with a zone", get(host=b"Host: [::1%25eth0]\r\n"), {"421"}),
+    ("two names in one header", get(host=b"Host: localhost, attacker.example\r\n"), {"421"}),
+    ("the origin of our name with a path", get(b"Origin: http://localhost:1/\r\n"), {"403"}),
+    ("two origins in one header", get(b"Origin: http://localhost http://a.example\r\n"), {"403"}),
+    ("HTTP/2 without leave", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {"421"}),
 ]
 """What is sent, and how it may end."""
 
@@ -164,6 +181,13 @@ BODIES: list[tuple[str, bytes, set[str]]] = [
         post(INITIALIZE).replace(b"Content-Type: application/json", b"Content-Type: text/plain"),
         {"400"},
     ),
+    ("a chunk's length below nothing", HEAD + CHUNKS + b"-2\r\n{}\r\n0\r\n\r\n", {"400"}),
+    ("a chunk's length with 0x", HEAD + CHUNKS + b"0x2\r\n{}\r\n0\r\n\r\n", {"400"}),
+    ("a chunk's length with a line", HEAD + CHUNKS + b"0_2\r\n{}\r\n0\r\n\r\n", {"400"}),
+    ("a chunk that is longer than it says", HEAD + CHUNKS + b"2\r\n{}XX\r\n0\r\n\r\n", {"400"}),
+    ("a chunk with a quoted line break", HEAD + CHUNKS + b'2;x="\r\n0\r\n\r\n"\r\n{}\r\n', {"400"}),
+    ("a token among the trailers", TRAILED + b"Host: attacker.example\r\n\r\n", {"400"}),
+    ("trailers of 1 MiB", TRAILED + b"X: " + b"a" * MIB + b"\r\n\r\n", {"400", "closed"}),
     ("a form", post(b"a=b").replace(b"application/json\r\nA", b"multipart/form-data\r\nA"), {"400"}),
 ]
 
@@ -233,6 +257,15 @@ UPLOADS: list[tuple[str, str, bytes, set[int]]] = [
     ),
     ("a form without a file", MULTIPART, form(FIELD + b"b"), {415}),
     (
+        "a form in an encoding that Python calls undefined",
+        f"{MULTIPART}; charset=undefined",
+        form(FILE + b"\r\nx"),
+        {400},
+    ),
+    ("a form whose part has no name", MULTIPART, form(b"X: y\r\n\r\nx"), {400}),
+    ("a form in bare line feeds", MULTIPART, form(FILE + b"\r\nx").replace(b"\r", b""), {400}),
+    ("a form in a form", MULTIPART, form(b"Content-Type: " + MULTIPART.encode() + b"\r\n\r\nx"), {400}),
+    (
         "a file's name with a path",
         MULTIPART,
         form(FILE.replace(b"a.png", b"../../../a.png") + b"\r\nx"),
@@ -254,6 +287,7 @@ def test_an_upload_that_is_no_picture_leaves_nothing(
     assert httpx.get(url, trust_env=False, timeout=60).status_code == 200, (
         "the link still waits for a picture"
     )
+    assert set(answer.json()) == {"error"}, "it says why"
     row(SECTION, f"upload: {tried}", f"{' or '.join(map(str, sorted(expected)))}; nothing is kept")
 
 
@@ -356,22 +390,29 @@ async def test_bodies_together_take_no_more_than_their_share(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, row: Row
 ) -> None:
     monkeypatch.setattr(json_bodies, "MAX_HELD_BYTES", 5 * MIB)
-    half = post(b" " * MIB, length=2 * MIB)
-    async with served(settings) as (links, _):
-        tasks = [asyncio.create_task(outcome(links.base_url, half, b" ")) for _ in range(4)]
-        (refused, *_), others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        assert refused.result() == "503"
-        for each in others:
-            each.cancel()
-        whole = post(b" " * 2 * MIB, headers=b"Connection: close\r\n")
-        while (ended := await outcome(links.base_url, whole)) == "503":
-            pass
-    assert ended == "400"
-    row(
-        SECTION,
-        "many: bodies that together are too large to be held",
-        "503; when they are gone, others are served",
-    )
+    monkeypatch.setattr(upload_page, "MAX_ARRIVING_BYTES", 5 * MIB)
+    async with served(settings) as (links, app):
+        upload = links.upload(app.uploads.new_name()).removeprefix(links.base_url)
+        put = f"PUT {upload} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {2 * MIB}\r\n".encode()
+        for what, head, expected in (
+            ("bodies", HEAD + f"Content-Length: {2 * MIB}\r\n".encode(), "400"),
+            ("uploads with one link", put, "415"),
+        ):
+            half = head + b"\r\n" + b" " * MIB
+            tasks = [asyncio.create_task(outcome(links.base_url, half, b" ")) for _ in range(4)]
+            (refused, *_), others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            assert refused.result() == "503"
+            for each in others:
+                each.cancel()
+            whole = head + b"Connection: close\r\n\r\n" + b" " * 2 * MIB
+            while (ended := await outcome(links.base_url, whole)) == "503":
+                pass
+            assert ended == expected
+            row(
+                SECTION,
+                f"many: {what} that together are too large to be held",
+                "503; when they are gone, others are served",
+            )
 
 
 async def test_a_slow_upload_leaves_nothing(impatient: tuple[Links, App], row: Row) -> None:

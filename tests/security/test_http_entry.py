@@ -105,6 +105,16 @@ def knock(
     return ask(target.server, method, path, {**JSON, **named}, json.dumps(body).encode())
 
 
+def test_a_slash_too_many_is_cut_off_without_naming_a_host(target: Target, row: Row) -> None:
+    """Behind a proxy that ends TLS, the server's own idea of its scheme would be http."""
+    link = target.links.download(target.handle).removeprefix(target.server.base)
+    for what, path in (("download link", link.replace("?", "/?")), ("bearer", "/mcp/")):
+        answer = httpx.get(f"{target.server.base}{path}", headers=with_token(JSON), trust_env=False)
+        assert answer.status_code == 307
+        assert answer.headers["location"] == path.replace("/?", "?").removesuffix("/")
+        row(SECTION, f"{what}: a slash behind the path", "307, to a path alone")
+
+
 BEARER: list[tuple[str, Callable[[Target], Answer]]] = [
     ("no Authorization", knock),
     ("an empty Authorization", lambda t: knock(t, Authorization="")),

@@ -104,6 +104,17 @@ def test_a_request_of_the_newer_era_in_a_session_of_the_older_is_answered_whole(
     row(SECTION, "a request of the newer protocol with a session's id", "it is answered, with its own id")
 
 
+@pytest.mark.parametrize("event", ["1", "../..", "%00", "x" * 9000])
+def test_a_stream_that_is_to_be_resumed_begins_anew(
+    client: httpx.Client, session: str, row: Row, event: str
+) -> None:
+    resumed = {"Mcp-Session-Id": session, "Last-Event-ID": event}
+    with client.stream("GET", "/mcp", headers=resumed) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+    row(SECTION, f"a stream resumed after the event `{event[:20]}`", "it begins anew")
+
+
 @pytest.mark.parametrize(
     ("tool", "name"),
     [

@@ -36,6 +36,7 @@ OWN = "OWN"
 """Stands for an upload of the caller's own."""
 OPERATOR = "token-of-the-operator-0123456789abcdef"
 JSON = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+PING = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
 UNKNOWN = {
     "picture": "img_0000",
     "original": "img_0001",
@@ -374,6 +375,46 @@ async def offered(ben: Home, era: str, handle: str) -> list[str]:
                 assert set(told.completion.values) <= {"last"}
                 asked.append(f"{argument} from {typed[:4]!r} ({ref.type})")
     return asked
+
+
+async def test_a_session_that_could_not_be_ended_stays_its_person_s(house: House, row: Row) -> None:
+    anna, ben = house.anna, house.ben
+    began = await anna.client.post("/mcp", json=INITIALIZE, headers=JSON)
+    session = {**JSON, "Mcp-Session-Id": began.headers["mcp-session-id"]}
+    for version in ("2026-07-28", "nonsense", ""):
+        refused = await anna.client.delete("/mcp", headers={**session, "Mcp-Protocol-Version": version})
+        assert refused.status_code == 405
+        for method in ("POST", "GET", "DELETE"):
+            answer = await ben.client.request(
+                method, "/mcp", json=PING if method == "POST" else None, headers=session
+            )
+            assert answer.status_code == 404, (version, method)
+            row(SECTION, f"{method} in another's session that was not ended with version `{version}`", "404")
+    assert (await anna.client.post("/mcp", json=PING, headers=session)).status_code == 200
+    assert (await anna.client.delete("/mcp", headers=session)).status_code == 200
+    assert (await anna.client.post("/mcp", json=PING, headers=session)).status_code == 404
+
+
+async def test_the_links_of_a_person_end_when_they_are_blocked(house: House, row: Row) -> None:
+    cy = await house.let_in("Cy")
+    (picture,) = (await cy.call("generate_image", **FOX))["structured_content"]["images"]
+    upload = (await cy.call("upload_link"))["structured_content"]["upload_url"]
+    tries: tuple[tuple[str, str, str, dict[str, str]], ...] = (
+        ("a download link", "GET", picture["download_url"], {}),
+        ("a download link", "HEAD", picture["download_url"], {}),
+        ("a piece by a download link", "GET", picture["download_url"], {"Range": "bytes=0-1"}),
+        ("an upload link", "GET", upload, {}),
+        ("an upload link", "PUT", upload, {}),
+    )
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as nobody:
+        for _, method, url, headers in tries[:-1]:
+            assert (await nobody.request(method, url, headers=headers)).is_success
+        with closing(open_register(house.settings)) as people:
+            people.block(cy.person)
+        for what, method, url, headers in tries:
+            answer = await nobody.request(method, url, headers=headers, content=png())
+            assert answer.status_code == 403
+            row(SECTION, f"{what} of a blocked person, {method}", "403")
 
 
 async def test_a_link_leads_to_nothing_but_what_it_was_made_for(house: House, row: Row) -> None:

@@ -103,6 +103,9 @@ async def test_an_authorization_cannot_ask_for_less_safety_or_for_something_else
 OWN_CHOICE = {"client_id": "mine", "client_secret": "mine"}
 BAD_CLIENTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("javascript:", {"redirect_uris": ["javascript:alert(1)"]}),
+    ("a script behind a control character", {"redirect_uris": ["\x01java\nscript:alert(1)"]}),
+    ("a telephone number", {"redirect_uris": ["tel:1"]}),
+    ("a search of the machine", {"redirect_uris": ["search-ms:query=x"]}),
     ("data:", {"redirect_uris": ["data:text/html,hello"]}),
     ("file:", {"redirect_uris": ["file:///etc/passwd"]}),
     ("http on another machine", {"redirect_uris": ["http://evil.example/callback"]}),

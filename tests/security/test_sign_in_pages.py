@@ -73,6 +73,26 @@ async def test_forms_of_other_sites_do_nothing(ann: Visitor, row: Row) -> None:
     row(SECTION, "a request decided twice", said(await ann.decide(handle)))
 
 
+async def test_forms_of_very_many_fields_are_refused(ann: Visitor, row: Row) -> None:
+    fields = {f"f{number}": "" for number in range(1001)}
+    for path in ("/token", "/revoke", "/consent", "/sign-in", "/sign-out"):
+        answer = await ann.http.post(path, data=fields)
+        assert answer.status_code == 400
+        assert "Too many fields" in answer.json()["error"]
+        row(SECTION, f"a form of 1,001 fields for {path}", "400, with a sentence")
+
+
+async def test_of_many_consents_at_once_each_is_given_once(ann: Visitor, row: Row) -> None:
+    client = await ann.client_id()
+    asked = [await ann.authorize(client, Pkce(), state=str(number)) for number in range(8)]
+    handles = [await ann.consent_handle(each) for each in asked]
+    decided = await asyncio.gather(*(ann.decide(handle) for handle in handles * 2))
+    given = [httpx.URL(each.headers["location"]).params for each in decided if each.status_code == 303]
+    assert sorted(each["state"] for each in given) == [str(number) for number in range(8)]
+    assert len({each["code"] for each in given}) == 8
+    row(SECTION, "8 requests of one browser, each allowed twice at once", "each gets one code, for its state")
+
+
 async def test_the_page_of_consent_shows_what_a_client_says_as_text_and_in_no_frame(
     ann: Visitor, row: Row
 ) -> None:

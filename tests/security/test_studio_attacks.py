@@ -322,6 +322,29 @@ async def test_no_value_makes_the_gallery_tell_more_or_fail(studio: Studio, row:
     row(SECTION, f"{len(VALUES)} odd limits, days, searches and models", "a page or 400, never a failure")
 
 
+HANDLES = (
+    *("%00", "img_%00", "NAME%00", "last", "..%2f..", "img_*", "img_'or'1", "%25%30%30", "gen_1", "-1"),
+    *("%EF%BD%89mg_", "img_%EF%BC%91%EF%BC%91%EF%BC%91%EF%BC%91", "%ED%A0%80", "a" * 5000, "9" * 400),
+)
+
+
+async def test_no_spelling_of_a_handle_is_another_picture(studio: Studio, row: Row, picture: str) -> None:
+    for handle in HANDLES:
+        for method in ("GET", "HEAD", "DELETE"):
+            answer = await studio.send(method, f"/studio/pictures/{handle.replace('NAME', picture)}")
+            assert answer.status_code == 404, (method, handle)
+            assert len(answer.content) < 200
+    assert (await studio.send("GET", f"/studio/pictures/{picture}")).status_code == 200
+    row(SECTION, f"{len(HANDLES)} odd handles, to be shown or deleted", "404; no picture is deleted")
+
+
+async def test_of_many_that_delete_a_picture_at_once_one_does(studio: Studio, row: Row, picture: str) -> None:
+    answers = await asyncio.gather(*(studio.send("DELETE", f"/studio/pictures/{picture}") for _ in range(8)))
+    assert {each.status_code for each in answers} <= {200, 404}
+    assert sum(each.json().get("pictures", 0) for each in answers) == 1
+    row(SECTION, "eight delete one picture at once", "one does; the others are told that it was deleted")
+
+
 async def test_a_session_that_ended_opens_nothing(studio: Studio, row: Row, settings: Settings) -> None:
     async with (
         served(settings, studio_only=True) as (links, _),

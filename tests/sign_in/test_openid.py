@@ -192,12 +192,12 @@ async def test_doctor_asks_the_provider_whether_it_knows_this_server(
         return found["sign-in"].state, f"{found['sign-in'].what} {found['sign-in'].remedy}"
 
     state, text = await told()
-    assert (state, "/sign-in/callback has to be registered there" in text) == ("ok", True)
+    assert (state, "/sign-in/callback must be registered there" in text) == ("ok", True)
     for changed, what in (
         ({"openid_client_secret": SecretStr("wrong")}, "'invalid_client' in place of a token; the client id"),
         ({"allow_private_issuer": False}, "IMAGEROUTER_ALLOW_PRIVATE_ISSUER=1"),
         ({"openid_issuer": f"{provider.issuer}/"}, "to the letter. Correct the settings IMAGEROUTER_OPENID_"),
-        ({"openid_issuer": "http://127.0.0.1:9"}, "See that this machine reaches it"),
+        ({"openid_issuer": "http://127.0.0.1:9"}, "Check that this machine can reach it"),
     ):
         state, text = await told(**changed)
         assert (state, what in text) == ("failure", True), text

@@ -139,6 +139,6 @@ def test_the_key_stands_on_no_command_line_and_nothing_is_sent_twice() -> None:
     for block in blocks:
         assert "--retry" not in block
         assert not re.search(r"curl[^|]*\$\{?IMAGEROUTER_API_KEY", block)
-    assert "Never send a request again that was sent" in text
+    assert "Never resend a request that was sent" in text
     assert "Errors arrive with status 200" in text
-    assert "One request is one picture" in text
+    assert "One request makes one picture" in text

@@ -11,13 +11,12 @@ from starlette.routing import Route
 
 from imagerouter_mcp.sandbox.service import journal_endpoints, list_shapes
 from imagerouter_mcp.sandbox.service.asgi import POPULAR_PATH
-from imagerouter_mcp.sandbox.service.editions import EDITIONS
 from imagerouter_mcp.sandbox.service.error_answers import internal_error
 from imagerouter_mcp.sandbox.service.list_endpoints import POPULAR
 from imagerouter_mcp.sandbox.service.offered import Model
 from imagerouter_mcp.sandbox.service.state import SandboxState
 from support.fault_models import dearer_faults, listed_faults
-from support.faulty_state import MODELS, POPULARITY, SERVICE, FaultySettings, Popularity
+from support.faulty_state import MODELS, POPULARITY, SERVICE, FaultySettings, Popularity, change_settings
 
 SLOW_LIST_SECONDS: Final = 5.0
 """How long the model list takes when it is set to be slow."""
@@ -75,11 +74,8 @@ async def _change_settings(request: Request) -> Response:
     problem = _problem(wanted)
     if problem:
         return JSONResponse({"error": {"message": problem}}, 400)
-    settings = _settings(request)
-    for name, value in wanted.items():
-        setattr(settings, name, value)
-    request.app.state.sandbox.edition = EDITIONS[settings.service]
-    return JSONResponse(asdict(settings))
+    change_settings(request.app, wanted)
+    return JSONResponse(asdict(_settings(request)))
 
 
 def _problem(wanted: Any) -> str | None:  # noqa: ANN401 - JSON

@@ -1,11 +1,14 @@
 """What the faulty sandbox can be told while it runs, and what it remembers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from starlette.applications import Starlette
 
-from imagerouter_mcp.sandbox.service.state import SandboxSettings
+from imagerouter_mcp.sandbox.service.accounts import Accounts
+from imagerouter_mcp.sandbox.service.editions import EDITIONS
+from imagerouter_mcp.sandbox.service.state import SandboxSettings, SandboxState
 
 Popularity = Literal[
     "json-ids",
@@ -54,3 +57,21 @@ def first_time(app: Starlette, what: str) -> bool:
         return False
     seen.add(what)
     return True
+
+
+def change_settings(app: Starlette, wanted: Mapping[str, object]) -> None:
+    """Change some settings of a faulty sandbox."""
+    state: SandboxState = app.state.sandbox
+    for name, value in wanted.items():
+        setattr(state.settings, name, value)
+    settings = state.settings
+    assert isinstance(settings, FaultySettings)
+    state.edition = EDITIONS[settings.service]
+
+
+def forget(app: Starlette) -> None:
+    """Forget what arrived, what happened, and what was charged."""
+    state: SandboxState = app.state.sandbox
+    state.reset()
+    state.accounts = Accounts()
+    app.state.seen.clear()

@@ -20,7 +20,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 def packed_png(side: int, *before: bytes, colour: int = 2, rows: int | None = None) -> bytes:
     """Return a PNG of one colour, a thousand times smaller than its pixels."""
-    channels = {2: 3, 6: 4}[colour]
+    channels = {2: 3, 3: 1, 6: 4}[colour]
     packer = zlib.compressobj(9)
     data = b"".join(packer.compress(bytes(1 + side * channels)) for _ in range(rows or side)) + packer.flush()
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, colour, 0, 0, 0))
@@ -46,6 +46,11 @@ def jpeg_of_scans(side: int, scans: int, between: bytes = b"") -> bytes:
     first = segment(0xDA, b"\1\1\0\0\0\0") + bytes(8)
     more = segment(0xDA, b"\1\1\0\1\x3f\0") + bytes(26)
     return b"\xff\xd8" + quantities + frame + tables + first + (between + more) * scans + b"\xff\xd9"
+
+
+def jpeg_of_fill_bytes(count: int) -> bytes:
+    """Return a JPEG with so many of the bytes that may stand before a marker."""
+    return b"\xff\xd8" + b"\xff" * count + saved(Image.new("RGB", (8, 8)), "JPEG")[2:]
 
 
 def tiff(entries: Iterable[tuple[int, int, int, int]], data: bytes = b"") -> bytes:

@@ -1,4 +1,4 @@
-"""One address before several servers: Caddy asks them in turn."""
+"""One address before several servers: Caddy asks them in turn, but none that is not ready."""
 
 import socket
 import subprocess
@@ -20,7 +20,7 @@ def free_port() -> int:
 
 @contextmanager
 def in_turn(folder: Path, port: int, servers: list[str]) -> Generator[None]:
-    """Run Caddy on a port, which asks the servers in turn."""
+    """Run Caddy on a port, which asks the servers in turn that are ready."""
     caddy = Path(sys.executable).with_name("caddy")
     if not caddy.is_file():
         pytest.skip("a proxy: pip brings Caddy on Linux")
@@ -28,6 +28,7 @@ def in_turn(folder: Path, port: int, servers: list[str]) -> Generator[None]:
     config.write_text(
         "{\n admin off\n auto_https off\n}\n"
         f"http://localhost:{port} {{\n reverse_proxy {' '.join(servers)} {{\n  lb_policy round_robin\n"
+        "  lb_try_duration 10s\n  health_uri /ready\n  health_interval 200ms\n  health_timeout 10s\n"
         "  flush_interval -1\n }\n}\n"
     )
     command = [str(caddy), "run", "--config", str(config), "--adapter", "caddyfile"]

@@ -120,6 +120,14 @@ class SeaweedFS:
         found = obstore.list(store, prefix)  # pyright: ignore[reportUnknownMemberType] - its type names a library that is not installed
         return [each["path"] for batch in found for each in batch]
 
+    def get(self, key: str) -> bytes:
+        """Return an object's content."""
+        return bytes(obstore.get(self._client(ACCESS_KEY), key).bytes())
+
+    def delete(self, key: str) -> None:
+        """Remove an object."""
+        obstore.delete(self._client(ACCESS_KEY), key)
+
     def put(self, key: str, content: bytes) -> None:
         """Write an object, whatever it was."""
         obstore.put(self._client(ACCESS_KEY), key, content)
@@ -163,6 +171,11 @@ class Gate:
         self._connections: list[socket.socket] = []
         self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def held(self) -> int:
+        """How many connections were made since it last changed its manner."""
+        return len(self._connections)
 
     def behave(self, manner: Manner) -> None:
         """Let requests through, refuse them, answer none, or answer nonsense; break what is under way off."""

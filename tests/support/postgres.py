@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from imagerouter_mcp.database.leases import Leases
 from imagerouter_mcp.database.postgres import PostgresDatabase, PostgresServer
@@ -24,7 +25,9 @@ LEASE_SECONDS = 600.0
 SUPERUSER = "postgres"
 _UNPRIVILEGED = "postgres"
 """The system user whom its package adds; PostgreSQL refuses root."""
-_QUICK = ("fsync=off", "full_page_writes=off", "max_connections=60")
+_CONNECTIONS = "max_connections=60"
+_QUICK = ("fsync=off", "full_page_writes=off")
+"""What loses data when the power fails, and nothing else."""
 
 
 class Cluster:
@@ -33,11 +36,13 @@ class Cluster:
     Args:
         folder: A new folder; its path must be short, because a socket lies in it.
         programs: The folder of PostgreSQL's programs.
+        durable: Whether it waits for the disk at each commit, as it does by default.
     """
 
-    def __init__(self, folder: Path, programs: Path) -> None:
+    def __init__(self, folder: Path, programs: Path, *, durable: bool = False) -> None:
         self.folder = folder
         self._programs = programs
+        self._settings = (_CONNECTIONS, *(() if durable else _QUICK))
 
     @property
     def url(self) -> str:
@@ -65,9 +70,24 @@ class Cluster:
             connection.execute(f"CREATE DATABASE {name} OWNER {ROLE}".encode())
         return self.address(ROLE, name)
 
+    def dump(self, url: str) -> bytes:
+        """Return a database as SQL, as a backup has it; row-level security does not hold a superuser."""
+        return self._psql("pg_dump", str(conninfo_to_dict(url)["dbname"]))
+
+    def restore(self, backup: bytes) -> str:
+        """Make a new database of a backup; return its address."""
+        url = self.new_database()
+        self._psql("psql", "--set=ON_ERROR_STOP=1", str(conninfo_to_dict(url)["dbname"]), given=backup)
+        return url
+
+    def _psql(self, program: str, *arguments: str, given: bytes = b"") -> bytes:
+        reached = (f"--host={self.folder}", f"--username={SUPERUSER}", "--no-password")
+        command = [str(self._programs / program), *reached, *arguments]
+        return subprocess.run(command, input=given, stdout=subprocess.PIPE, check=True).stdout  # noqa: S603 - our own words
+
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        chosen = " ".join(f"-c {each}" for each in _QUICK)
+        chosen = " ".join(f"-c {each}" for each in self._settings)
         options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} {chosen}"
         self._run("pg_ctl", "--wait", "--silent", f"--log={self.folder}/log", f"--options={options}", "start")
 
@@ -100,14 +120,14 @@ def postgres_programs() -> Path | None:
 
 
 @contextmanager
-def running_cluster(programs: Path) -> Generator[Cluster]:
-    """Run a server for a block."""
+def running_cluster(programs: Path, *, durable: bool = False) -> Generator[Cluster]:
+    """Run a server for a block; for the arguments see `Cluster`."""
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     try:
         if os.getuid() == 0:
             user = pwd.getpwnam(_UNPRIVILEGED)
             os.chown(folder, user.pw_uid, user.pw_gid)
-        cluster = Cluster(folder, programs)
+        cluster = Cluster(folder, programs, durable=durable)
         cluster.make()
         try:
             yield cluster

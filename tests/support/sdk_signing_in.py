@@ -37,9 +37,18 @@ class Kept(TokenStorage):
 
 
 class Browser:
-    """A person's browser, which presses “Allow”, and the client's page that waits for the answer."""
+    """A person's browser, which presses “Allow”, and the client's page that waits for the answer.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: The server.
+        name: Who they are there.
+        own_key: The ImageRouter key that they store where they are asked; without one they leave paying to
+            the operator.
+    """
+
+    def __init__(self, url: str, name: str = "Ann", own_key: str = "") -> None:
+        self.name = name
+        self._own_key = own_key
         self.http = httpx.AsyncClient(base_url=url, trust_env=False, timeout=20, follow_redirects=True)
         self.opened = 0
         self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -47,7 +56,7 @@ class Browser:
     async def accept(self, code: str) -> None:
         """Enter the code of an invitation."""
         page = await self.http.post("/sign-in", data={"code": code, "request": ""})
-        assert "You are signed in as <bdi>Ann</bdi>" in page.text
+        assert f"You are signed in as <bdi>{self.name}</bdi>" in page.text
 
     async def open(self, address: str) -> None:
         """Open the address that a client names, and allow what it asks for."""
@@ -57,7 +66,12 @@ class Browser:
         handle = page.text.split('name="request" value="')[1].split('"')[0]
         if "Sign in with" in page.text:
             page = await self.http.post("/sign-in/openid", data={"request": handle})
-            assert "to use your pictures?" in page.text
+        if page.url.path == "/api-key" and self._own_key:
+            key = {"request": handle, "api_key": self._own_key, "decision": "store"}
+            page = await self.http.post("/api-key", data=key)
+        elif page.url.path == "/api-key":
+            page = await self.http.get("/consent", params={"request": handle, "key": "later"})
+        assert "to use your pictures?" in page.text
         done = await self.http.post("/consent", data={"request": handle, "decision": "allow"})
         assert done.text == "You may close this page."
 

@@ -136,6 +136,7 @@ async def test_a_person_works_in_the_studio_whichever_server_answers(
         await _tile(page, prompt).click()
         await expect(page.locator(".viewer [data-sharp]")).to_be_visible()
         await page.keyboard.press("Escape")
+        await expect(page.locator(".viewer")).to_be_hidden()  # it goes back in the history
     await page.reload()
     await expect(page.get_by_role("button", name="Signed in as Ann")).to_be_visible()
     for prompt in prompts:

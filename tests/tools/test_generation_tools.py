@@ -229,7 +229,9 @@ async def test_a_mask_limits_the_change_however_it_is_painted(
             model=ANY_SIZE,
             output_format="png",
         )
-    assert not told.failed, told.text
+        assert not told.failed, told.text
+        shown = await host("show_image", handle=told.image["handle"])
+    assert told.previews == shown.previews
     _check_changed_inside_only(pixels(told.path), photo)
 
 

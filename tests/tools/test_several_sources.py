@@ -65,7 +65,9 @@ async def test_sources_that_are_too_large_together_are_shrunk_where_they_go_as_j
     change_sandbox(service=service)
     paths = [save_noise(tmp_path / f"{side}.png", side) for side in (1600, 40, 1700)]
     async with connect() as host:
-        told = await host("edit_image", images=paths, prompt="Combine them", model=MODEL, output_format="png")
+        told = await host(
+            "edit_image", images=paths, prompt="Combine them", model=MODEL, size=f"{WIDTH}x{HEIGHT}"
+        )
     assert not told.failed, told.text
     (entry,) = made()
     sent = entry["files"]

@@ -32,7 +32,7 @@ from imagerouter_mcp.errors import (
     ServiceUnreachableError,
     UnexpectedResponseError,
 )
-from imagerouter_mcp.fetch import is_readable
+from imagerouter_mcp.fetch import in_turns, is_readable, unpacked
 from imagerouter_mcp.proxies import FRESH
 from imagerouter_mcp.settings import KEYS_PAGE, key_complaint
 
@@ -201,7 +201,7 @@ class ServiceHTTP:
         most = MAX_ANSWER_BYTES if call.paid else MAX_LIST_BYTES
         body = bytearray()
         with kept_answer(call.kept, response) as keep:
-            async for chunk in response.aiter_bytes():
+            async for chunk in unpacked(response, in_turns(response.aiter_raw())):
                 watch.alive()
                 if not body and chunk.isspace():
                     await heartbeat()

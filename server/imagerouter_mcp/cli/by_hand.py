@@ -324,7 +324,7 @@ def _pending(result: CallToolResult) -> str | None:
 
 
 def _tell(result: CallToolResult, options: argparse.Namespace, *, makes: bool) -> int:
-    """Print an answer without ever failing: the work has been done and paid for."""
+    """Print an answer. What was made and paid for is no failure because nobody can read of it."""
     content: dict[str, Any] = result.structured_content or {}
     images: list[dict[str, Any]] = content.get("images", []) if makes and not result.is_error else []
     paths = [Path(image["path"]) for image in images if "path" in image]
@@ -333,8 +333,14 @@ def _tell(result: CallToolResult, options: argparse.Namespace, *, makes: bool) -
             open_in_browser(path.as_uri())
     try:
         _print(result, content, options, paths)
-    except OSError:  # a closed pipe, a full disk
+    except BrokenPipeError:
         silence_stdout()
+    except OSError as error:
+        silence_stdout()
+        lists = " `imagerouter-mcp images` lists what was made." if paths else ""
+        print(f"The answer could not be written: {error.strerror}.{lists}", file=sys.stderr)
+        if not makes:
+            return 1
     if content.get("error", {}).get("kind") == "arguments":
         return TYPED_WRONGLY
     return int(bool(result.is_error))

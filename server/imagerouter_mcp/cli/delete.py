@@ -9,6 +9,7 @@ from anyio import to_thread
 
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.gallery.days import here
 from imagerouter_mcp.gallery.deletion import Chosen
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.tools.pictures import file_size
@@ -66,7 +67,7 @@ def _question(app: App, chosen: Chosen) -> str:
     """Print what will be deleted."""
     found = [app.gallery.find(handle) for handle in chosen.handles[:_LISTED]]
     named = [
-        f"  {image.handle} · {record.created_at.astimezone():%Y-%m-%d %H:%M}"
+        f"  {image.handle} · {here(record.created_at):%Y-%m-%d %H:%M}"
         f' · "{short_prompt(record.prompt)}" · {image.path or "no file"}'
         for image, record in filter(None, found)
     ]

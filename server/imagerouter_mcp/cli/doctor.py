@@ -20,7 +20,7 @@ from imagerouter_mcp.settings import Settings
 
 
 def run_remote_doctor(url: str, *, as_json: bool) -> int:
-    """Look at a server from outside, and print what hosts on the web would find.
+    """Check a server from outside, and print what hosts on the web would find.
 
     Args:
         url: Its MCP address.

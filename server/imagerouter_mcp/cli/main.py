@@ -149,7 +149,7 @@ def _add_gallery(add: Callable[..., argparse.ArgumentParser]) -> None:
     studio.add_argument("--port", type=_port, default=0, help="port to bind to (default: a free one)")
     studio.add_argument("--no-browser", action="store_true", help="only print the link")
     studio.add_argument(
-        "--link", action="store_true", help="print a link to a studio that is being served already"
+        "--link", action="store_true", help="print a link to a studio that is already running"
     )
     _add_sandbox_option(studio)
     delete = add(
@@ -170,31 +170,35 @@ def _add_gallery(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _add_people(add: Callable[..., argparse.ArgumentParser]) -> None:
     people = add(
         "people",
-        help="let people use this server, and say what each may spend",
+        help="manage who may use this server, and what each person may spend",
         description="Manage the people of a server with IMAGEROUTER_PEOPLE=1, while it runs or not.",
     )
     _add_sandbox_option(people)
     what = people.add_subparsers(dest="what", metavar="WHAT", required=True)
     for word, does in (
-        ("add", "let a person in, and print the token that they send"),
-        ("token", "give a person another token; the one before ends"),
-        ("block", "let a person in no more, and keep their pictures"),
-        ("allow", "let a person in again, also one who was removed"),
+        ("add", "give a person access, and print the token that their client sends"),
+        ("token", "issue a new token for a person; the previous one ends"),
+        ("block", "end a person's access, and keep their pictures"),
+        ("allow", "give a blocked person access again, even one who was removed"),
     ):
         what.add_parser(word, help=does).add_argument("name", metavar="NAME", help="what you call them")
-    invite = what.add_parser("invite", help="let a person in who signs in with a browser, and print a link")
+    invite = what.add_parser(
+        "invite", help="give a person access who signs in with a browser, and print a link"
+    )
     invite.add_argument("name", metavar="NAME", help="what you call them")
-    invite.add_argument("--days", type=_days, default=7, help="how long the link holds (default %(default)s)")
-    what.add_parser("list", help="show who there is, where they come from, and their limits")
+    invite.add_argument(
+        "--days", type=_days, default=7, help="how many days the link is valid (default %(default)s)"
+    )
+    what.add_parser("list", help="show everybody, where they sign in, and their limits")
     what.add_parser("spending", help="show what everybody spent today and this month")
     limit = what.add_parser(
         "limit",
         help="limit what a person may spend and use",
-        description="Set the limits that are given; the others stay. They hold beside those of the settings. "
-        "The word none removes a limit.",
+        description="Set the limits that are given and keep the others. They apply in addition to those of "
+        "the settings. The word none removes a limit.",
     )
     limit.add_argument("name", metavar="NAME", help="what you call them")
-    limit.add_argument("--day", metavar="USD", help="what their calls of a day may cost together")
+    limit.add_argument("--day", metavar="USD", help="what all their calls in a day may cost")
     limit.add_argument("--month", metavar="USD", help="the same for a calendar month")
     limit.add_argument("--call", metavar="USD", help="what one call may cost")
     limit.add_argument("--calls", metavar="N", help="how many calls may be under way")
@@ -216,7 +220,7 @@ def _add_people_keys(keys: argparse.ArgumentParser) -> None:
         ("remove", "remove a person's key"),
     ):
         action.add_parser(word, help=does).add_argument("name", metavar="NAME", help="what you call them")
-    action.add_parser("rotate", help="encrypt all keys anew, with the first of IMAGEROUTER_KEY_SECRETS")
+    action.add_parser("rotate", help="encrypt all keys again, with the first of IMAGEROUTER_KEY_SECRETS")
 
 
 class _SandboxHelp(argparse.Action):

@@ -1,4 +1,4 @@
-"""`imagerouter-mcp migrate`: move galleries from files into PostgreSQL and an object store."""
+"""`imagerouter-mcp migrate`: copy galleries from files into PostgreSQL and an object store."""
 
 from contextlib import closing
 from pathlib import Path
@@ -21,22 +21,23 @@ from imagerouter_mcp.tools.pictures import file_size
 from imagerouter_mcp.wiring import App, Shared
 
 _SHARED = {"sign_in.sqlite3": SIGN_IN, PEOPLE_FILE: PEOPLE}
-"""The files that belong to nobody in particular, with what they hold. Once people are there, all is."""
+"""The files that belong to nobody in particular, with their schemas. They are copied before any gallery."""
 _WAITING = {"uploads": "uploads", "sources": "sources", "arriving": "answers"}
-"""Folders of what is still needed, with those of the object store."""
+"""Folders of files that calls under way need, with their folders in the object store."""
 _SHOWN = 20
 
 
 def run_migrate() -> int:
-    """Copy the galleries of this machine's files to where the settings say; return 1 if something was left.
+    """Copy this machine's galleries to where the settings say; return 1 if something was not copied.
 
     Raises:
-        ConfigurationError: There is no such place, a server is at work, or something cannot be reached.
+        ConfigurationError: The settings name no database, a server is running, or something cannot be
+            reached.
     """
     settings = load_settings()
     if settings.database_url is None:
         raise ConfigurationError(
-            "IMAGEROUTER_DATABASE_URL is not set, so there is nowhere to move anything.",
+            "IMAGEROUTER_DATABASE_URL is not set, so there is nowhere to copy the galleries to.",
             "Set it to the PostgreSQL database that the servers will use.",
         )
     _refuse_beside_servers(settings)
@@ -55,15 +56,15 @@ def run_migrate() -> int:
     if len(left) > _SHOWN:
         print(f"And {len(left) - _SHOWN} more.")
     print(
-        "Nothing was changed in the files of this machine: delete them when the servers have what they need."
+        "The files on this machine were not changed. Delete them when the servers have everything they need."
     )
     return int(bool(left))
 
 
 def _move_people(settings: Settings) -> list[str]:
-    """Copy who there is and how they sign in, once; return a sentence for everybody who was left.
+    """Copy people and their sign-ins, once; return a sentence for everybody who was not copied.
 
-    A second copy would bring back people who were removed since, and tokens that were ended.
+    A second copy would bring back people who were removed since, and tokens that were revoked.
     """
     with closing(open_register(settings)) as people:
         there = {person.id for person, _ in people.everybody()}
@@ -76,14 +77,14 @@ def _move_people(settings: Settings) -> list[str]:
         return []
     with closing(People(SQLiteDatabase(file, PEOPLE))) as before:
         return [
-            f"{person.name} is not among the people there, and was left: removed since, or added later."
+            f"{person.name} was not copied: they were removed from the database since, or added here later."
             for person, _ in before.everybody()
             if person.id not in there
         ]
 
 
 def _move(local: App, person: Person) -> list[str]:
-    """Copy the gallery of one person, and say so; return a sentence for everything that was left."""
+    """Copy one person's gallery and print what was copied; return a sentence for each thing that was not."""
     app = local if person == LOCAL else local.for_person(person)
     if not (app.settings.data_dir / "gallery.sqlite3").is_file():
         return []
@@ -96,31 +97,28 @@ def _move(local: App, person: Person) -> list[str]:
         done = transfer_gallery(source, target, app.files)
         if done is None:
             later = untransferred(source, target)
-            print(f"{person.name}: was moved before.")
-            return (
-                [f"{person.name}: {_counted(later, 'result was', 'results were')} made after that, and left."]
-                if later
-                else []
-            )
+            print(f"{person.name}: was copied before.")
+            made = _counted(later, "result was", "results were")
+            return [f"{person.name}: {made} made after that, and not copied."] if later else []
         print(f"{person.name}: {_told(done, app)}")
         return [f"{person.name}: {sentence}" for sentence in done.left]
 
 
 def _told(done: Transferred, app: App) -> str:
-    """Return what was copied, in an operator's words."""
+    """Return a sentence on what was copied."""
     pictures, requests, deleted = (done.rows[table] for table in ("images", "journal", "deleted"))
     if not (pictures or requests or deleted):
         return "has made nothing yet."
     counted = [
         _counted(pictures, "picture or video", "pictures and videos"),
-        f"the course of {_counted(requests, 'request', 'requests')}" if requests else "",
-        f"the trace of {_counted(deleted, 'deletion', 'deletions')}" if deleted else "",
+        f"the history of {_counted(requests, 'request', 'requests')}" if requests else "",
+        f"the record of {_counted(deleted, 'deletion', 'deletions')}" if deleted else "",
     ]
     said = f"copied {', '.join(filter(None, counted))}."
     if not app.files.objects:
         return f"{said} The files stay in their folders."
-    stored = f", {file_size(done.bytes)}" if done.files else ""
-    return f"{said} The object store has {_counted(done.files, 'file', 'files')} of them{stored}."
+    size = f" ({file_size(done.bytes)})" if done.files else ""
+    return f"{said} {_counted(done.files, 'file', 'files')}{size} went into the object store."
 
 
 def _counted(number: int, one: str, several: str) -> str:
@@ -128,10 +126,10 @@ def _counted(number: int, one: str, several: str) -> str:
 
 
 def _put_waiting(app: App) -> None:
-    """Put what calls under way still need into the object store.
+    """Put the files that calls under way need into the object store.
 
     Raises:
-        ConfigurationError: It does not take it.
+        ConfigurationError: The object store does not take one.
     """
     if app.files.objects is None:
         return
@@ -142,12 +140,12 @@ def _put_waiting(app: App) -> None:
             except OSError as error:
                 raise ConfigurationError(
                     f"{file} could not be put into the object store: {error.strerror or error}.",
-                    "Run it again.",
+                    "Run this again.",
                 ) from None
 
 
 def _copy_whole(settings: Settings, name: str, schema: Schema) -> None:
-    """Copy all tables of a file; rows that are there already stay as they are."""
+    """Copy all tables of a file; rows that are already there stay as they are."""
     file = settings.data_dir / name
     if not file.is_file():
         return
@@ -170,10 +168,10 @@ def _copy_whole(settings: Settings, name: str, schema: Schema) -> None:
 
 
 def _refuse_beside_servers(settings: Settings) -> None:
-    """Refuse while something is at work on the files.
+    """Refuse to copy while a process uses the files.
 
     Raises:
-        ConfigurationError: It is.
+        ConfigurationError: One does.
     """
     try:
         address = running_studio(settings)
@@ -182,8 +180,8 @@ def _refuse_beside_servers(settings: Settings) -> None:
     running = (settings.data_dir, *(settings.data_dir / "people").glob("*"))
     if address or any(_is_at_work(folder / "running") for folder in running):
         raise ConfigurationError(
-            f"A server is at work on the records in {settings.data_dir}{address and f': {address}'}.",
-            "End it, wait until its calls are done, and run this again. Nothing was moved.",
+            f"A server is using the records in {settings.data_dir}{address and f': {address}'}.",
+            "Stop it, wait until its calls are done, and run this again. Nothing was copied.",
         )
 
 

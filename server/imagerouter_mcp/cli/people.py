@@ -1,4 +1,4 @@
-"""`imagerouter-mcp people`: who may use a server with several people."""
+"""`imagerouter-mcp people`: manage who may use a server with several people."""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ from imagerouter_mcp.gallery.entries import Record
 from imagerouter_mcp.http_app.sign_in_paths import INVITATION
 from imagerouter_mcp.http_app.studio.opening_links import running_studio
 from imagerouter_mcp.money import dollars
-from imagerouter_mcp.people.person import LOCAL, Person, person_id
+from imagerouter_mcp.people.person import LOCAL, Person
 from imagerouter_mcp.people.personal_limits import Limits
 from imagerouter_mcp.people.register import BY_OPERATOR, People, is_same_name, open_register
 from imagerouter_mcp.settings import Settings, expand
@@ -42,7 +42,7 @@ class _Committed:
     Attributes:
         today: Today.
         month: This month.
-        by_operator: Today, by the operator's key.
+        by_operator: Today, with the operator's key.
     """
 
     today: dict[str, Decimal]
@@ -51,14 +51,14 @@ class _Committed:
 
 
 def run_people(options: argparse.Namespace, *, sandbox: bool) -> int:
-    """Do what was typed after `imagerouter-mcp people`.
+    """Run one of the commands of `imagerouter-mcp people`.
 
     Args:
-        options: The words.
-        sandbox: Whether the server makes its pictures with the sandbox.
+        options: The parsed arguments.
+        sandbox: Whether the sandbox makes the server's pictures.
 
     Raises:
-        ConfigurationError: The name cannot be used, or the records cannot.
+        ConfigurationError: The name or the records cannot be used.
     """
     with chosen_settings(sandbox=sandbox) as settings:
         return _run(settings, options)
@@ -84,16 +84,23 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _add(people: People, name: str) -> int:
-    if people.by_id(person_id(BY_OPERATOR, name)):
+    if known := people.find_named(name):
         raise ConfigurationError(
-            f"{name} is there already.", "imagerouter-mcp people token gives them another token."
+            f"{_already_there(known)}.",
+            f'imagerouter-mcp people token "{known.name}" issues a new token. If you mean somebody else, '
+            "choose another name.",
         )
     person = people.add(BY_OPERATOR, name, name)
     return _tell_token(people, person, f"{person.name} may use this server")
 
 
 def _invite(people: People, settings: Settings, name: str, days: int) -> int:
-    person = people.by_id(person_id(BY_OPERATOR, name)) or people.add(BY_OPERATOR, name, name)
+    person = people.find_named(name) or people.add(BY_OPERATOR, name, name)
+    if person.issuer != BY_OPERATOR:
+        raise ConfigurationError(
+            f"{_already_there(person)}.",
+            "They need no invitation. If you mean somebody else, choose another name.",
+        )
     with closing(Shared(settings).sign_in) as sign_in:
         code = sign_in.invitations.invite(person.id, days)
     address = _address(settings)
@@ -106,8 +113,13 @@ def _invite(people: People, settings: Settings, name: str, days: int) -> int:
     return 0
 
 
+def _already_there(person: Person) -> str:
+    signs_in = "" if person.issuer == BY_OPERATOR else f", who signs in at {person.issuer}"
+    return f"There is already a person called {person.name}{signs_in}"
+
+
 def _address(settings: Settings) -> str:
-    """Return where people reach the server."""
+    """Return the address at which people reach the server."""
     if settings.public_url:
         return settings.public_url
     try:
@@ -118,7 +130,7 @@ def _address(settings: Settings) -> str:
 
 def _token(people: People, name: str) -> int:
     person = people.named(name)
-    return _tell_token(people, person, f"{person.name} has a new token; the one before has ended")
+    return _tell_token(people, person, f"{person.name} has a new token; the previous one no longer works")
 
 
 def _tell_token(people: People, person: Person, what: str) -> int:
@@ -133,7 +145,7 @@ def _tell_token(people: People, person: Person, what: str) -> int:
 def _list(people: People, settings: Settings) -> int:
     everybody, blocked = people.everybody(), people.blocked()
     if not everybody:
-        print("There is nobody yet. imagerouter-mcp people add NAME lets a person in.")
+        print("Nobody has access yet. imagerouter-mcp people invite NAME or people add NAME gives it.")
     for person, limits in everybody:
         parts = [
             person.name,
@@ -154,8 +166,8 @@ def _block(people: People, name: str) -> int:
     person = people.named(name)
     people.block(person)
     print(
-        f"{person.name} is not let in any more, and keeps their pictures. imagerouter-mcp people allow "
-        f"{person.id} lets them in again."
+        f"{person.name} no longer has access, and keeps their pictures. imagerouter-mcp people allow "
+        f"{person.id} gives it back."
     )
     return 0
 
@@ -165,11 +177,13 @@ def _allow(people: People, named: str) -> int:
     found = [each for each, name in blocked.items() if named == each or is_same_name(named, name)]
     if len(found) != 1:
         raise ConfigurationError(
-            f"{len(found)} people of this name are blocked." if found else "Nobody of this name is blocked.",
-            "imagerouter-mcp people list shows who is, with their ids; give an id.",
+            f"{len(found)} people with this name are blocked."
+            if found
+            else "Nobody with this name is blocked.",
+            "imagerouter-mcp people list shows who is blocked, with their ids; give an id.",
         )
     people.allow(found[0])
-    print(f"{blocked[found[0]]} is let in again.")
+    print(f"{blocked[found[0]]} has access again.")
     return 0
 
 
@@ -214,12 +228,12 @@ async def _spending(people: People, settings: Settings) -> int:
         spent, in_month = (dollars(each.get(person.id, Decimal())) for each in (sums.today, sums.month))
         print(f"{person.name}: {spent} today, {in_month} this month")
     if removed:
-        print(f"People since removed: {dollars(removed)} today, by the operator's key")
+        print(f"Removed people: {dollars(removed)} today, with the operator's key")
     spent, in_month, by_operator = (
         dollars(sum(each.values(), removed)) for each in (sums.today, sums.month, sums.by_operator)
     )
-    print(f"All: {spent} today, {in_month} this month")
-    print(f"Paid by the operator's key: {by_operator} today, of {dollars(settings.budget_usd)}")
+    print(f"Everybody: {spent} today, {in_month} this month")
+    print(f"Paid with the operator's key: {by_operator} today, of {dollars(settings.budget_usd)}")
     return 0
 
 
@@ -270,7 +284,7 @@ async def _remove(people: People, settings: Settings, name: str, *, export: str 
             print("Nothing was changed.")
             return 0
         comes_back = person.issuer != BY_OPERATOR
-        if comes_back:  # before they are signed out, for their provider lets them sign in again
+        if comes_back:  # before they are signed out, because their provider would let them sign in again
             people.block(person)
         people.sign_out(person)
         with closing(Shared(settings).sign_in) as sign_in:
@@ -278,7 +292,7 @@ async def _remove(people: People, settings: Settings, name: str, *, export: str 
         under_way = [each for each in await to_thread.run_sync(app.journal.unfinished, _ALL) if each.open]
         if under_way:
             raise ConfigurationError(
-                f"{person.name} is not let in any more, but calls of theirs are under way: {len(under_way)}.",
+                f"{person.name} no longer has access, but still has calls under way: {len(under_way)}.",
                 "Run this command again in a few minutes.",
             )
         if copy:
@@ -291,23 +305,27 @@ async def _remove(people: People, settings: Settings, name: str, *, export: str 
         _delete(folder)
     print(f"{person.name} is removed, with {_counted(made)}.{f' A copy is in {copy}.' if copy else ''}")
     if comes_back:
-        print(f"They are blocked at {person.issuer} too; imagerouter-mcp people allow {person.id} ends that.")
+        print(
+            f"They are blocked too, because {person.issuer} would let them in again; imagerouter-mcp people "
+            f"allow {person.id} lifts that."
+        )
     return 0
 
 
 def _agreed(person: Person, made: int, copy: Path | None) -> bool:
-    """Ask the operator.
+    """Ask the operator whether to remove a person.
 
     Raises:
         ConfigurationError: There is no terminal.
     """
     if not sys.stdin or not sys.stdin.isatty():
         raise ConfigurationError(
-            "Nothing was changed, because nobody can be asked here.", "Add --yes to do it without a question."
+            "Nothing was changed, because there is no terminal to ask in.",
+            "Add --yes to do it without asking.",
         )
     kept = f" A copy goes to {copy}." if copy else " No copy is kept; --export FOLDER makes one."
     try:
-        answer = input(f"Remove {person.name}, and delete {_counted(made)} for ever?{kept} [y/N] ")
+        answer = input(f"Remove {person.name}, and delete {_counted(made)} permanently?{kept} [y/N] ")
     except EOFError:
         print()
         return False
@@ -345,7 +363,7 @@ def _export_objects(app: App, records: Sequence[Record], folder: Path) -> None:
     """Copy the files of records out of the object store, each below its key.
 
     Raises:
-        OSError: One cannot be had or written.
+        OSError: One cannot be read or written.
     """
     images = [image for record in records for image in (*record.images, *record.originals)]
     for path in (image.path for image in images if image.path):
@@ -356,17 +374,17 @@ def _export_objects(app: App, records: Sequence[Record], folder: Path) -> None:
 
 
 def _remove_objects(app: App) -> None:
-    """Remove what the object store has of a person.
+    """Remove a person's files from the object store.
 
     Raises:
-        ConfigurationError: It does not do it.
+        ConfigurationError: The object store failed.
     """
     try:
         app.files.remove_all()
     except OSError as error:
         raise ConfigurationError(
-            f"The object store may still have pictures: {error.strerror or error}.",
-            "Run this command again when it can be reached; the records are there until then.",
+            f"The object store may still hold their pictures: {error.strerror or error}.",
+            "Run this command again when it works; the records are kept until then.",
         ) from None
 
 

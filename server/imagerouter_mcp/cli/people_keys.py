@@ -1,4 +1,4 @@
-"""`imagerouter-mcp people keys`: people's own ImageRouter keys, which it never shows."""
+"""`imagerouter-mcp people keys`: manage people's own ImageRouter keys, without showing them."""
 
 import argparse
 
@@ -13,12 +13,12 @@ from imagerouter_mcp.wiring import open_app
 
 
 def run_people_keys(people: People, settings: Settings, options: argparse.Namespace) -> int:
-    """Do what was typed after `imagerouter-mcp people keys`.
+    """Run one of the commands of `imagerouter-mcp people keys`.
 
     Args:
-        people: Who there is.
-        settings: The server's.
-        options: The words.
+        people: The register.
+        settings: The server's settings.
+        options: The parsed arguments.
 
     Raises:
         ImageRouterError: There is no secret to encrypt with, or ImageRouter does not accept the key.
@@ -32,7 +32,7 @@ def run_people_keys(people: People, settings: Settings, options: argparse.Namesp
         case "remove":
             person = people.named(options.name)
             keys.remove(person.id)
-            print(f"{person.name} has no key of their own any more.")
+            print(f"{person.name} no longer has a key of their own.")
             return 0
         case _:
             return _rotate(people, keys)
@@ -61,8 +61,8 @@ async def _check(settings: Settings, key: SecretStr) -> None:
 def _rotate(people: People, keys: ApiKeys) -> int:
     number, unreadable = keys.rotate()
     counted = "1 key is" if number == 1 else f"{number} keys are"
-    print(f"{counted} encrypted with the first of IMAGEROUTER_KEY_SECRETS now.")
+    print(f"{counted} now encrypted with the first of IMAGEROUTER_KEY_SECRETS.")
     names = [person.name for person, _ in people.everybody() if person.id in unreadable]
     if names:
-        print(f"None of them decrypts the keys of {', '.join(names)}, which were left as they are.")
+        print(f"None of the secrets decrypts the keys of {', '.join(names)}, which were left as they are.")
     return 1 if names else 0

@@ -1,4 +1,4 @@
-"""`imagerouter-mcp doctor --remote URL`: what hosts on the web need of a server, looked at from outside.
+"""`imagerouter-mcp doctor --remote URL`: check from outside what hosts on the web need from a server.
 
 Nothing secret is sent. To try signing in, a client is registered that nobody ever uses, and that expires.
 """
@@ -34,9 +34,13 @@ INITIALIZE = {
         "clientInfo": {"name": "imagerouter-mcp doctor", "version": __version__},
     },
 }
+MOST_SECONDS = 60.0
+"""Time limit for all of it, as each answer may take several seconds."""
+_NO_SERVER = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
+"""What a proxy answers that has nobody to pass a request on to; `/health` itself never does."""
 _REDIRECTIONS = range(300, 400)
 _DAYS = 14
-"""A certificate that ends sooner should have been renewed."""
+"""A certificate that expires sooner should have been renewed."""
 _CLOCK_SECONDS = 60
 _GAP_SECONDS = 0.1
 """The probe's two events are a second apart; what a buffer holds back arrives at once."""
@@ -48,22 +52,48 @@ _WEB_AGENT = "Claude-User"
 
 
 def examine(url: str) -> list[Finding]:
-    """Look at a server from outside.
+    """Check a server from outside.
 
     Args:
         url: Its MCP address, as people type it into a host.
     """
-    parts = urlsplit(url)
-    found = [_address(parts)]
+    found: list[Finding] = []
+    ends = time.monotonic() + MOST_SECONDS
     try:
-        health = ask(Request(_at(parts, "/health")))
-        found += [*_transport(parts), *_probes(parts, health), _clock(health), _stream(parts)]
-        refused = post_json(url, INITIALIZE)
-        found += [_redirects(refused), _request_id(parts), _uploads(parts), _agents(url, refused)]
-        found += _access(url, refused)
+        for finding in _findings(url):
+            found.append(finding)
+            if time.monotonic() >= ends:
+                what = (
+                    f"Not everything was checked: its answers took more than {MOST_SECONDS:.0f} s together."
+                )
+                remedy = "Find out whether the proxy or the server is slow, then run this again."
+                found.append(Finding("time", "failure", what, remedy))
+                break
     except NoReplyError as error:
         found.append(Finding("reached", "failure", error.what, error.remedy))
     return found
+
+
+def _findings(url: str) -> Iterator[Finding]:
+    """Ask one thing after the other; nothing more if the proxy has no server to ask."""
+    parts = urlsplit(url)
+    yield _address(parts)
+    health = ask(Request(_at(parts, "/health")))
+    yield from _transport(parts)
+    if health.status in _NO_SERVER:
+        what = f"The proxy answers with status {health.status}: it has no server that is ready."
+        remedy = "See that the servers run, and ask each for /ready, which says what is lacking."
+        yield Finding("health", "failure", what, remedy)
+        return
+    yield from _probes(parts, health)
+    yield _clock(health)
+    yield _stream(parts)
+    refused = post_json(url, INITIALIZE)
+    yield _redirects(refused)
+    yield _request_id(parts)
+    yield _uploads(parts)
+    yield _agents(url, refused)
+    yield from _access(url, refused)
 
 
 def _at(parts: SplitResult, path: str) -> str:
@@ -93,12 +123,12 @@ def _address(parts: SplitResult) -> Finding:
 
 def _transport(parts: SplitResult) -> Iterator[Finding]:
     if parts.scheme != "https":
-        what = "The connection is not encrypted: everybody on the way can read tokens and pictures."
-        yield Finding("tls", "warning", what, "Put a proxy that speaks TLS in front of the server.")
+        what = "The connection is not encrypted: anyone on the network path can read tokens and pictures."
+        yield Finding("tls", "warning", what, "Put a proxy with TLS in front of the server.")
         return
     days = certificate_days(parts)
     if days < _DAYS:
-        what = f"The certificate ends in {days:.0f} days."
+        what = f"The certificate expires in {days:.0f} days."
         yield Finding("tls", "warning", what, "Check that it is renewed automatically.")
     else:
         yield Finding("tls", "ok", f"The certificate is valid for {days:.0f} days.")
@@ -128,8 +158,10 @@ def _clock(health: Reply) -> Finding:
     off = abs(told.timestamp() - time.time())
     if off > _CLOCK_SECONDS:
         what = f"The clocks of the server and of this machine differ by {off:.0f} s."
-        return Finding("clock", "failure", what, "Tokens and links expire wrongly: set both by NTP.")
-    return Finding("clock", "ok", "The server's clock is right, or as wrong as this machine's.")
+        return Finding(
+            "clock", "failure", what, "Tokens and links expire at the wrong time: set both clocks by NTP."
+        )
+    return Finding("clock", "ok", "The server's clock agrees with this machine's.")
 
 
 def _stream(parts: SplitResult) -> Finding:
@@ -138,8 +170,10 @@ def _stream(parts: SplitResult) -> Finding:
     for _ in range(_TRIES):
         reply = ask(Request(_at(parts, "/health"), headers={"Accept": "text/event-stream"}))
         if not reply.headers.get("content-type", "").startswith("text/event-stream"):
-            remedy = "Check it with a generation: progress has to appear while it runs."
-            return Finding(name, "unknown", "This server has no stream to try without a token.", remedy)
+            remedy = "Check it with a generation: progress must appear while it runs."
+            return Finding(
+                name, "unknown", "This server has no stream that can be tried without a token.", remedy
+            )
         if reply.gap > _GAP_SECONDS:
             return Finding(name, "ok", "Events arrive as they are sent.")
     what = "Events are held back until the answer is complete, so that no progress is seen."
@@ -151,7 +185,7 @@ def _redirects(refused: Reply) -> Finding:
         what = (
             f"It redirects to {refused.location.scheme}://{refused.location.netloc}{refused.location.path}."
         )
-        remedy = "Hosts drop the token then: give people the address that it redirects to."
+        remedy = "Hosts drop the token when redirected: give people the address that it redirects to."
         return Finding("redirects", "failure", what, remedy)
     return Finding("redirects", "ok", "It does not redirect.")
 
@@ -164,7 +198,7 @@ def _request_id(parts: SplitResult) -> Finding:
         return Finding("request id", "ok", "X-Request-Id passes the proxy both ways.")
     if back:
         return Finding("request id", "ok", "The proxy sets X-Request-Id itself.")
-    remedy = "Have the proxy pass it, so that its log and the server's can be compared."
+    remedy = "Have the proxy pass it on, so that its log can be matched with the server's."
     return Finding("request id", "warning", "X-Request-Id does not come back.", remedy)
 
 
@@ -181,7 +215,7 @@ def _uploads(parts: SplitResult) -> Finding:
     try:
         reply = ask(announced)
     except NoReplyError:
-        what = "The proxy waits for the body, so its limit cannot be told without sending 25 MiB."
+        what = "The proxy waits for the body, so its limit cannot be found without sending 25 MiB."
         return Finding(name, "unknown", what, "Try it once with an upload link.")
     if reply.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         what = "The proxy refuses uploads of 25 MiB."
@@ -192,20 +226,20 @@ def _uploads(parts: SplitResult) -> Finding:
 def _agents(url: str, refused: Reply) -> Finding:
     reply = post_json(url, INITIALIZE, **{"User-Agent": _WEB_AGENT})
     if reply.status == refused.status:
-        return Finding("bot filter", "ok", f"A client that calls itself {_WEB_AGENT} is answered alike.")
+        return Finding("bot filter", "ok", f"A client that calls itself {_WEB_AGENT} gets the same answer.")
     what = f"A client that calls itself {_WEB_AGENT} gets status {reply.status} instead of {refused.status}."
     return Finding("bot filter", "failure", what, "Turn the bot filter off for this name.")
 
 
 def _access(url: str, refused: Reply) -> Sequence[Finding]:
-    """Say who is let in, and which hosts can connect."""
+    """Say who has access, and which hosts can connect."""
     if refused.status in _REDIRECTIONS:
         return []
     if refused.status == HTTPStatus.MISDIRECTED_REQUEST:
         remedy = "Set IMAGEROUTER_PUBLIC_URL, or add the name to IMAGEROUTER_HTTP_HOSTS."
         return [Finding("name", "failure", "The server does not know this host name.", remedy)]
     if refused.status == HTTPStatus.OK:
-        what = "Whoever reaches this address is let in and spends the operator's credits."
+        what = "Anyone who reaches this address has access and spends the operator's credits."
         remedy = "Keep it on loopback, or set IMAGEROUTER_MCP_TOKEN."
         return [Finding("access", "warning", what, remedy)]
     asked = refused.headers.get("www-authenticate", "")

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import sys
 from contextlib import ExitStack
 
 import anyio
@@ -31,6 +32,11 @@ def serve_stdio(*, sandbox: bool) -> int:
     It serves even with invalid settings: hosts do not show why a server ended, but each call can say which
     setting is wrong.
     """
+    if not (sys.stdin and sys.stdout):
+        raise ConfigurationError(
+            "MCP over stdio needs stdin and stdout, and one of them is closed.",
+            "Have a host start it; `imagerouter-mcp setup` registers it with one.",
+        )
     raise_descriptor_limit()
     with ExitStack() as running:
         try:
@@ -52,7 +58,10 @@ async def _serve(settings: Settings | ConfigurationError) -> None:
     ):
         if os.name == "posix":
             tasks.start_soon(_end_on_signal, app, grace_seconds)
-        await _speak(build_server(app))
+        try:
+            await _speak(build_server(app))
+        except* OSError:
+            logger.warning("Nobody takes this server's answers any more, so it ends.")
         tasks.cancel_scope.cancel()
 
 

@@ -25,7 +25,7 @@ _CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
 def sign_in_findings(url: str, asked: str) -> Iterator[Finding]:
-    """Look at how people sign in.
+    """Check how people sign in.
 
     Args:
         url: The MCP address, as people type it.
@@ -50,7 +50,7 @@ def sign_in_findings(url: str, asked: str) -> Iterator[Finding]:
     metadata = ask(Request(f"{urlsplit(issuer).scheme}://{urlsplit(issuer).netloc}{_SERVER}")).json
     yield _metadata(issuer, metadata)
     yield from _registration(url, issuer, metadata)
-    yield Finding("hosts", "ok", "Hosts that sign in, such as claude.ai, connect by the address alone.")
+    yield Finding("hosts", "ok", "Hosts that sign in, such as claude.ai, need only the address.")
 
 
 def _resource(url: str, document: Reply) -> Finding:
@@ -81,7 +81,7 @@ def _issuer(origin: str, servers: list[Any]) -> Finding:
 
 
 def _company(issuer: str) -> Finding:
-    """Look at a company's own authorization server. No client is registered there: it would stay."""
+    """Check a company's own authorization server; register no client there, because it would stay."""
     parts = urlsplit(issuer)
     path = parts.path.rstrip("/")
     origin = f"{parts.scheme}://{parts.netloc}"
@@ -99,7 +99,7 @@ def _company(issuer: str) -> Finding:
         what = f"Apps cannot register themselves at {parts.netloc}, nor be described by a document."
         remedy = "Turn that on there, or sign people in here with IMAGEROUTER_OPENID_ISSUER instead."
         return Finding("company", "failure", what, remedy)
-    return Finding("company", "ok", f"Apps get their tokens at {parts.netloc}, where they can register.")
+    return Finding("company", "ok", f"Apps can register at {parts.netloc}, and get their tokens there.")
 
 
 def _metadata(issuer: str, metadata: dict[str, Any]) -> Finding:
@@ -191,8 +191,8 @@ def _token(endpoint: str, client: str) -> Finding:
     ]
     if wrong:
         what = f"At the token endpoint {'; '.join(wrong)}."
-        return Finding("token", "failure", what, "Hosts only sign in anew at these answers.")
-    return Finding("token", "ok", "Dead tokens and deleted clients are told as hosts expect.")
+        return Finding("token", "failure", what, "Hosts only sign in again after these errors.")
+    return Finding("token", "ok", "Dead tokens and deleted clients get the errors that hosts expect.")
 
 
 def _refreshed(endpoint: str, client: str) -> Reply:
@@ -215,7 +215,7 @@ def _authorize(endpoint: str, client: str, url: str, issuer: str) -> Iterator[Fi
         what = f"A new sign-in ends with status {shown.status}."
         yield Finding("sign-in page", "failure", what, "Look at the server's log.")
     elif shown.location.netloc == urlsplit(_CALLBACK).netloc:
-        what = "A new client gets a code without anybody being asked."
+        what = "A new client gets a code, and nobody is asked."
         yield Finding("sign-in page", "failure", what, "Every new client needs the person's consent.")
     elif shown.status == HTTPStatus.OK and not _cannot_be_framed(shown):
         what = "Other pages can show the sign-in page in a frame, and have people click there."
@@ -236,7 +236,7 @@ def _authorize(endpoint: str, client: str, url: str, issuer: str) -> Iterator[Fi
 
 
 def _provider(issuer: str) -> Iterator[Finding]:
-    """Begin to sign in at the OpenID provider, as far as its own page; find nothing if there is none."""
+    """Begin a sign-in at the OpenID provider, up to its own page; find nothing if there is no provider."""
     sent = ask(Request(issuer + _PROVIDER, "POST", _FORM))
     there = sent.location.netloc
     if sent.status == HTTPStatus.SERVICE_UNAVAILABLE:

@@ -1,4 +1,4 @@
-"""Check what a server for several people works with: database, object store, sign-in, people's own keys."""
+"""Check what a server for several people depends on: database, object store, sign-in, people's keys."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -11,7 +11,7 @@ from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.tables import SCHEMA
 from imagerouter_mcp.http_app.exposure import LOOPBACK, check_exposure
 from imagerouter_mcp.http_app.sign_in_paths import CALLBACK
-from imagerouter_mcp.people.api_keys import open_api_keys, unreadable_keys
+from imagerouter_mcp.people.api_keys import check_key_settings, open_api_keys, unreadable_keys
 from imagerouter_mcp.people.people_tables import PEOPLE
 from imagerouter_mcp.people.register import PEOPLE_FILE, open_register
 from imagerouter_mcp.settings import Settings
@@ -30,7 +30,7 @@ _TABLES = {
 
 
 def team_checks(settings: Settings) -> list[Check]:
-    """Return the checks of what the settings name, none where they name nothing of this.
+    """Return checks for each of these that the settings name.
 
     Args:
         settings: The operator's settings.
@@ -45,18 +45,19 @@ def team_checks(settings: Settings) -> list[Check]:
     if settings.openid_issuer or settings.jwt_issuer:
         checks.append(Check("sign-in", partial(_provider, settings), PROVIDER_SECONDS, ("serving",)))
     if settings.own_keys != "no":
-        needs = ("database",)
+        # Wrong settings are told even if the database fails too.
+        needs = ("database",) if settings.people and settings.key_secrets else ()
         checks.append(_in_thread("people's keys", partial(_own_keys, settings), DATABASE_SECONDS, needs))
     return checks
 
 
 def _in_thread(name: str, look: Callable[[], str], seconds: float, needs: tuple[str, ...] = ()) -> Check:
-    """Return a check that a thread does; it returns what it found in order.
+    """Return a check that runs in a thread.
 
     Args:
         name: What is checked.
-        look: Does the check.
-        seconds: Time limit; the thread is left behind then.
+        look: Does the check; returns a sentence if all is well.
+        seconds: Time limit; after it, the thread is abandoned.
         needs: Names of findings whose failure explains the failure of this check.
     """
 
@@ -67,13 +68,13 @@ def _in_thread(name: str, look: Callable[[], str], seconds: float, needs: tuple[
 
 
 def _serving(settings: Settings) -> str:
-    """Look at what `imagerouter-mcp http` refuses to start with."""
+    """Check the settings that `imagerouter-mcp http` may refuse to start with."""
     check_exposure(settings, LOOPBACK[0])
     return "The settings of addresses, tokens and sign-in fit together."
 
 
 def _database(settings: Settings) -> str:
-    """Look at the database, and change nothing in it."""
+    """Check the database without changing it."""
     server = Shared(settings).postgres
     if server is None:  # the settings name one
         raise AssertionError
@@ -89,11 +90,11 @@ def _objects(settings: Settings) -> str:
     objects = Shared(settings).objects
     if objects:
         objects.try_out()
-    return f"{settings.object_store} takes, gives and deletes objects."
+    return f"{settings.object_store} can be written, read and deleted from."
 
 
 async def _provider(settings: Settings) -> Sequence[Finding]:
-    """Ask the provider at which people sign in, or whose tokens their apps bring.
+    """Check the provider at which people sign in, or whose tokens their apps send.
 
     Raises:
         ConfigurationError: The provider cannot be used.
@@ -112,7 +113,7 @@ async def _provider(settings: Settings) -> Sequence[Finding]:
     try:
         if settings.jwt_issuer:
             await issuer.metadata()
-            return [Finding("sign-in", "ok", f"{issuer.host} shows the keys of its tokens.")]
+            return [Finding("sign-in", "ok", f"{issuer.host} publishes the keys of its tokens.")]
         await OpenIdProvider(issuer, settings, callback).check()
     except IssuerUnavailableError as error:
         way = "JWT" if settings.jwt_issuer else "OPENID"
@@ -121,25 +122,21 @@ async def _provider(settings: Settings) -> Sequence[Finding]:
             f"{issuer.host} cannot be used to sign in: {error}.",
             f"Correct the settings IMAGEROUTER_{way}_… or what is registered there (docs/sign-in.md)."
             if is_set_wrongly
-            else f"See that this machine reaches it, and that IMAGEROUTER_{way}_ISSUER is right.",
+            else f"Check that this machine can reach it, and that IMAGEROUTER_{way}_ISSUER is right.",
         ) from None
     finally:
         await shared.close()
-    what = f"{issuer.host} knows this server. {callback} has to be registered there as redirect address."
+    what = f"{issuer.host} knows this server. {callback} must be registered there as a redirect address."
     return [Finding("sign-in", "ok", what)]
 
 
 def _own_keys(settings: Settings) -> str:
-    """Look whether people's keys can be encrypted, and those that are stored decrypted."""
-    if not settings.people:
-        raise ConfigurationError(
-            "IMAGEROUTER_OWN_KEYS is set, and this server has only one person.",
-            "Set IMAGEROUTER_PEOPLE=1 too, or remove it.",
-        )
+    """Check that people's keys can be encrypted, and stored ones decrypted."""
+    check_key_settings(settings)
     with closing(open_register(settings)) as people:
         keys = open_api_keys(settings, people)
         if not _has_people(settings):
-            return "IMAGEROUTER_KEY_SECRETS can encrypt them. Nobody is there yet."
+            return "IMAGEROUTER_KEY_SECRETS can encrypt them. Nobody has access yet."
         if warning := unreadable_keys(keys):
             raise ConfigurationError(warning, "")
         _, number = keys.unreadable()
@@ -147,7 +144,7 @@ def _own_keys(settings: Settings) -> str:
 
 
 def _has_people(settings: Settings) -> bool:
-    """Return whether there is a list of people; reading it must not make or migrate one."""
+    """Return whether there is a register of people; looking must not create or migrate one."""
     server = Shared(settings).postgres
     if server is None:
         return (settings.data_dir / PEOPLE_FILE).is_file()

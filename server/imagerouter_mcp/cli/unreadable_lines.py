@@ -57,9 +57,10 @@ def _refusal_of_line(error: Exception) -> JSONRPCError | None:
         )
     if not str(line).strip():
         return None
-    decoded = _decoded(str(line))
-    half = "it holds half a surrogate pair, which is no character"
-    return _answer(decoded, PARSE_ERROR, faults[0]["msg"] if decoded is None else half)
+    decoded, reason = _decoded(str(line)), faults[0]["msg"]
+    if decoded is not None and "recursion" not in reason:
+        reason = "it holds half a surrogate pair, which is no character"
+    return _answer(decoded, PARSE_ERROR, reason)
 
 
 def _answer(message: object, code: int, reason: str) -> JSONRPCError:
@@ -71,7 +72,7 @@ def _answer(message: object, code: int, reason: str) -> JSONRPCError:
 
 
 def _decoded(line: str) -> object:
-    """Decode JSON with Python's decoder, which lets half a surrogate pair pass."""
+    """Decode JSON with Python's decoder, which lets half a surrogate pair and deep nesting pass."""
     try:
         return json.loads(line)
     except (ValueError, RecursionError):

@@ -177,7 +177,8 @@ def sqlite_error(schema: Schema, path: Path, error: OSError | sqlite3.Error) -> 
         )
     return ConfigurationError(
         f"The {schema.name} {path} cannot be used ({reason}).",
-        "Make its folder writable, or set IMAGEROUTER_DATA_DIR to another one.",
+        f"Make {'room on its disk' if code == sqlite3.SQLITE_FULL else 'its folder writable'}, "
+        "or set IMAGEROUTER_DATA_DIR to another one.",
     )
 
 
@@ -229,7 +230,7 @@ def _migrate(connection: sqlite3.Connection, schema: Schema, path: Path) -> None
             connection.execute(f"PRAGMA user_version = {newest}")
             connection.execute("COMMIT")
         except sqlite3.Error:
-            connection.execute("ROLLBACK")
+            connection.rollback()  # unless SQLite has done that, as when the disk is full
             raise
     if _version(connection) > newest:
         raise ConfigurationError(

@@ -1,6 +1,6 @@
 """Days in the person's time zone."""
 
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 
 FIRST, LAST = date(1970, 1, 2), date(9999, 12, 30)
 """Between them, each day begins and ends at a moment that a computer can name in every time zone."""
@@ -18,9 +18,17 @@ def named_day(text: str) -> date:
     return day
 
 
+def here(moment: datetime) -> datetime:
+    """Return a moment in this computer's time zone; in UTC if its offset is a day or more."""
+    try:
+        return moment.astimezone()
+    except ValueError:
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+
+
 def today() -> date:
     """Return today's date on this computer."""
-    return datetime.now().astimezone().date()
+    return here(datetime.now(UTC)).date()
 
 
 def start_of(day: date) -> datetime:
@@ -28,4 +36,4 @@ def start_of(day: date) -> datetime:
 
     Today's offset would be an hour off for days on the other side of a clock change.
     """
-    return datetime.combine(day, time()).astimezone()
+    return here(datetime.combine(day, time()))

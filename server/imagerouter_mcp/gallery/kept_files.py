@@ -11,15 +11,19 @@ import hashlib
 import os
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from imagerouter_mcp.gallery.entries import StoredImage
 from imagerouter_mcp.gallery.files import partial_file, sweep_least_used
 from imagerouter_mcp.private_files import private_folder
 
 if TYPE_CHECKING:
     from imagerouter_mcp.gallery.object_store import ObjectStore
+
+AnImage = TypeVar("AnImage", bound=StoredImage)
 
 MOST_COPIED_BYTES = 2 * 2**30
 """Most bytes of all copies of one person's objects together."""
@@ -95,6 +99,11 @@ class KeptFiles:
     def copy(self, path: Path) -> Path:
         """Return where a recorded file is on this machine, or will be after `bring`."""
         return self._folder / path
+
+    def local(self, image: AnImage) -> AnImage:
+        """Return an image with the path that its file has on this machine, and its original too."""
+        path = image.path and self.copy(image.path)
+        return replace(image, path=path, original=image.original and self.local(image.original))
 
     def bring(self, path: Path) -> Path:
         """Return where a recorded file is on this machine, after fetching it from the object store if needed.

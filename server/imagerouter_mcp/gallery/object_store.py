@@ -8,10 +8,11 @@ import errno
 import logging
 import re
 import secrets
+import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ from obstore.store import from_url
 from pydantic import SecretStr
 
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.lines import one_line
+from imagerouter_mcp.lines import cut_middle, one_line
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
@@ -37,12 +38,19 @@ logger = logging.getLogger(__name__)
 
 CHECKED_SECONDS = 30.0
 """Seconds that a store counts as writable after it took an object."""
+MOST_AT_ONCE = 16
+"""Requests at once, for each holds a thread, which a silent store would not give back for a minute."""
+TURN_SECONDS = 1.0
+"""How long to wait for one of these to end."""
+REST_SECONDS = 2.0
+"""How long to fail at once after the store could not be reached or did not answer in time."""
 _WHOLE_BYTES = 32 * 2**20
 """Largest object that is sent in one request, which can require that the object is new."""
 _OF_THE_MACHINE = "169.254.169.254"
 """Where machines of a cloud get credentials; it is asked when none are set."""
 _READ_BYTES = 2**20
-_LOGGED = 300
+_LOGGED = 600
+"""Most characters of an error in the log: the request is at its beginning, the cause at its end."""
 _CLIENT_OPTIONS: "ClientConfig" = {
     "connect_timeout": "5s",
     "read_timeout": "20s",
@@ -74,11 +82,23 @@ class ObjectStoreError(OSError):
         super().__init__(errno.EIO, reason)
 
 
-@dataclass(slots=True)
-class _Checked:
-    """When the store last took an object, on a steady clock; shared by all people of a process."""
+_NO_ANSWER = "it did not answer in time"
+_NOT_REACHED = "it cannot be reached"
 
-    at: float = float("-inf")
+
+@dataclass(slots=True)
+class _Condition:
+    """How a store has lately been, shared by all people of a process; times are on a steady clock."""
+
+    taken_at: float = float("-inf")
+    """When it last took an object."""
+    away_at: float = float("-inf")
+    """When it last did not answer."""
+    why: str = ""
+    """The same in words, as the end of a sentence."""
+    turns: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(MOST_AT_ONCE)
+    )
 
 
 class ObjectStore:
@@ -88,20 +108,20 @@ class ObjectStore:
         client: obstore's client of the bucket.
         address: The bucket's address, as the operator wrote it.
         prefix: Prefix of every key: empty, or ends with a slash.
-        checked: When the store last took an object.
+        condition: How the store has lately been.
     """
 
     def __init__(
-        self, client: "Client", address: str, prefix: str = "", checked: _Checked | None = None
+        self, client: "Client", address: str, prefix: str = "", condition: _Condition | None = None
     ) -> None:
         self.address = address
         self._client = client
         self._prefix = prefix
-        self._checked = checked or _Checked()
+        self._condition = condition or _Condition()
 
     def under(self, folder: str) -> "ObjectStore":
         """Return the objects below a folder of this one."""
-        return ObjectStore(self._client, self.address, f"{self._prefix}{folder}/", self._checked)
+        return ObjectStore(self._client, self.address, f"{self._prefix}{folder}/", self._condition)
 
     def check(self) -> bool:
         """Return True if objects can be written; write one to find out, unless one was written lately.
@@ -109,7 +129,7 @@ class ObjectStore:
         Raises:
             ConfigurationError: Objects cannot be written; says why.
         """
-        if time.monotonic() - self._checked.at < CHECKED_SECONDS:
+        if time.monotonic() - self._condition.taken_at < CHECKED_SECONDS:
             return True
         try:
             with self._asking():
@@ -120,7 +140,7 @@ class ObjectStore:
                 "The person who runs the server must correct IMAGEROUTER_OBJECT_STORE, the variables of its "
                 "cloud, or the store.",
             ) from None
-        self._checked.at = time.monotonic()
+        self._condition.taken_at = time.monotonic()
         return True
 
     def try_out(self) -> None:
@@ -217,7 +237,23 @@ class ObjectStore:
 
     @contextmanager
     def _asking(self) -> Generator[None]:
-        """Turn obstore's errors into an `OSError` that says why, and log their text."""
+        """Turn obstore's errors into an `OSError` that says why, and log their text.
+
+        A store that is away fails at once for a while, so that it does not hold all threads.
+        """
+        condition = self._condition
+        if time.monotonic() - condition.away_at < REST_SECONDS:
+            raise ObjectStoreError(condition.why)
+        if not condition.turns.acquire(timeout=TURN_SECONDS):
+            raise self._failed("too many requests wait for it", _NO_ANSWER)
+        try:
+            with self._explained():
+                yield
+        finally:
+            condition.turns.release()
+
+    @contextmanager
+    def _explained(self) -> Generator[None]:
         try:
             yield
         except AlreadyExistsError as error:
@@ -232,9 +268,11 @@ class ObjectStore:
         except (BaseError, ValueError) as error:
             raise self._failed(error, _reason(str(error))) from error
 
-    def _failed(self, error: Exception, reason: str) -> ObjectStoreError:
-        self._checked.at = float("-inf")
-        logger.warning("The object store %s: %s: %s", self.address, reason, one_line(str(error))[:_LOGGED])
+    def _failed(self, error: Exception | str, reason: str) -> ObjectStoreError:
+        self._condition.taken_at = float("-inf")
+        if reason in (_NO_ANSWER, _NOT_REACHED):
+            self._condition.away_at, self._condition.why = time.monotonic(), reason
+        logger.warning("The object store %s: %s: %s", self.address, reason, cut_middle(str(error), _LOGGED))
         return ObjectStoreError(reason)
 
 
@@ -276,5 +314,5 @@ def _reason(told: str) -> str:
     if status := re.search(r"non-2xx status code: (\d{3}) ([\w ]{1,40})", told):
         return f"it answers {status[1]} ({status[2].strip()})"
     if "timed out" in told or "TimedOut" in told or "Timeout" in told:
-        return "it did not answer in time"
-    return "it cannot be reached" if "error sending request" in told else "it did not answer as it should"
+        return _NO_ANSWER
+    return _NOT_REACHED if "error sending request" in told else "it did not answer as it should"

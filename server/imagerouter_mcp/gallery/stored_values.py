@@ -10,10 +10,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from imagerouter_mcp.money import MOST_USD
+
 logger = logging.getLogger(__name__)
 
-MOST_USD = Decimal(10**6)
-"""No amount reaches it; see `api/wire.py`."""
 _UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)
 _named: set[tuple[str, str]] = set()
 _Value = TypeVar("_Value")

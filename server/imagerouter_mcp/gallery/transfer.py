@@ -18,7 +18,7 @@ from imagerouter_mcp.database.schema import Connection, Database
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.rows import storable_json
-from imagerouter_mcp.gallery.stored_values import MOST_USD
+from imagerouter_mcp.money import MOST_USD
 
 _AT_ONCE = 500
 """Rows per batch."""
@@ -34,13 +34,11 @@ TABLES = {
 _KINDS = {
     "generations": "The record of a result",
     "images": "The record of a picture or video",
-    "journal": "The course of a request",
-    "deleted": "The trace of a deletion",
+    "journal": "The history of a request",
+    "deleted": "The record of a deletion",
     "spent": "A sum of what was spent",
 }
-"""What a row of each table is to a person."""
-OF_ITS_DATABASE = {"id", "generation_id", "clock", "ended_uptime"}
-"""Columns that are meaningful in one database only."""
+"""What to call a row of each table."""
 IMAGE = "handle, position, path, url, media_type, width, height, bytes, seconds, original_of, finishing"
 _LATEST = datetime.max.replace(tzinfo=UTC).timestamp()
 
@@ -200,6 +198,8 @@ def _time(value: Any) -> float:  # noqa: ANN401 - as above
 
 
 def _place(value: Any) -> int:  # noqa: ANN401 - as above
+    if value != int(value):  # rounded, it could be another picture's
+        raise ValueError
     return _within(int(value), 0, 2**31)
 
 

@@ -1,54 +1,34 @@
 """Deliver the service's answer: fetch or decode it, check the bytes, store the files, record them."""
 
-import re
-import secrets
-import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import anyio
 from anyio import to_thread
 
-from imagerouter_mcp.api.wire import GenerationAnswer, ResultItem
-from imagerouter_mcp.errors import ConfigurationError, DeliveryError, NotFoundError, PlanError
-from imagerouter_mcp.fetch import Fetcher
+from imagerouter_mcp.api.wire import GenerationAnswer
+from imagerouter_mcp.errors import ConfigurationError, DeliveryError
 from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, StoredImage
-from imagerouter_mcp.gallery.files import (
-    RESCUED,
-    discard,
-    free_series,
-    partial_folder,
-    prepare_folder,
-    sweep_partials,
-)
+from imagerouter_mcp.gallery.files import RESCUED, prepare_folder, sweep_partials
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.kept_sources import KeptSources
-from imagerouter_mcp.gallery.names import checked_filename, file_stem
-from imagerouter_mcp.gallery.output_folders import output_places, permitted
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.differences import differences
-from imagerouter_mcp.generation.handles import find_image
-from imagerouter_mcp.generation.planning.finishing import Finishing
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
-from imagerouter_mcp.generation.planning.request import Request
 from imagerouter_mcp.generation.postprocess import Postprocessing
-from imagerouter_mcp.generation.result_files import ORIGINAL, ResultFiles, Stored
-from imagerouter_mcp.images.source_images import is_data
+from imagerouter_mcp.generation.result_files import ResultFiles, Stored, part_name
+from imagerouter_mcp.generation.undelivered import LINK_DAYS, places, undelivered
 from imagerouter_mcp.images.workers import decode
 from imagerouter_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from imagerouter_mcp.images.pixels.comparison import Look
 
-AnImage = TypeVar("AnImage", bound=StoredImage)
-
-LINK_DAYS = 30
-"""Days that ImageRouter keeps a result, as others have reported."""
 SANDBOX_NOTE = "Sandbox picture: drawn on this machine in place of ImageRouter's; no money was spent."
 
 _LOOKING_SECONDS = 10.0
@@ -58,10 +38,10 @@ _ABANDONED = timedelta(hours=6)
 
 
 class Delivery:
-    """Stores results, records them, and fetches them again when their files are missing.
+    """Stores results and records them.
 
     Args:
-        fetcher: Returns the fetcher; called when a result has to be downloaded.
+        files: Stores each result.
         gallery: Holds the records.
         journal: Holds the open entries.
         answers: Keeps received bytes that are not a picture.
@@ -71,7 +51,7 @@ class Delivery:
 
     def __init__(
         self,
-        fetcher: Callable[[], Fetcher],
+        files: ResultFiles,
         gallery: Gallery,
         journal: Journal,
         answers: Answers,
@@ -79,7 +59,7 @@ class Delivery:
         *,
         settings: Settings,
     ) -> None:
-        self._files = ResultFiles(fetcher, gallery, answers, kept, settings)
+        self._files = files
         self._kept = kept
         self._kept_sources = KeptSources(settings.data_dir, kept.objects)
         self._gallery = gallery
@@ -88,45 +68,6 @@ class Delivery:
         self._settings = settings
         self._swept = set[Path]()
         self._held: dict[str, GenerationAnswer] = {}
-
-    async def destinations(self, request: Request, count: int) -> list[Destination]:
-        """Return where each of `count` results of a request goes; write nothing.
-
-        Raises:
-            PlanError: The file name cannot be used, or saving in the folder is not allowed.
-        """
-        if count == 1 and request.prompt.strip() and not request.output_dir:  # no need to look at files
-            return [self.destination(request)]
-        return await to_thread.run_sync(self._free_destinations, request, count)
-
-    def _free_destinations(self, request: Request, count: int) -> list[Destination]:
-        place = self.destination(request)
-        if count == 1:
-            return [place]
-        return Destination(place.folder, free_series(place.folder, place.stem, count)).numbered(count)
-
-    def destination(self, request: Request) -> Destination:
-        """Return where the result of a request goes; write nothing.
-
-        Raises:
-            PlanError: The file name cannot be used, or saving in the folder is not allowed.
-        """
-        folder = self._settings.output_dir
-        if request.output_dir and self._kept.objects:
-            raise PlanError("Pictures go into an object store without folders.", "Leave output_dir out.")
-        if request.output_dir:
-            folder = permitted(request.output_dir, output_places(self._settings, request.roots))
-        if request.filename:
-            return Destination(folder, checked_filename(request.filename))
-        return Destination(folder, file_stem(request.prompt.strip() or self._source_name(request)))
-
-    def _source_name(self, request: Request) -> str:
-        """Return the name of the first source's file, or "" if it has none."""
-        source = request.images[0] if request.images else ""
-        own = self._gallery.find(source)
-        if own and own[0].path:
-            return own[0].path.stem
-        return "" if is_data(source) else Path(re.split(r"[/\\]", re.split(r"[?#]", source)[0])[-1]).stem
 
     def prepare(self, destination: Destination) -> None:
         """Check before the paid call that its result can be stored.
@@ -199,11 +140,11 @@ class Delivery:
         if again:
             await to_thread.run_sync(self._kept_sources.bring, handle)
         stored = [
-            await self._store(
+            await self._files.store(
                 item,
                 plan.destination,
-                _part(handle, number),
-                self._postprocessing(plan.finishing, plan.model, handle),
+                part_name(handle, number),
+                postprocessing=Postprocessing.of(plan.finishing, plan.model, handle, self._kept_sources),
                 again=again,
             )
             for number, item in enumerate(answer.items)
@@ -245,7 +186,7 @@ class Delivery:
         Raises:
             DeliveryError: No file could be stored; says where the result can still be found.
         """
-        images = [self._local(each.image) for each in stored]
+        images = [self._kept.local(each.image) for each in stored]
         looks = await _looks(plan, images, source)
 
         def do_record() -> tuple[list[str], Record, tuple[str, ...]]:
@@ -267,66 +208,14 @@ class Delivery:
         if unrecorded:
             self._held[handle] = answer
         lost = [
-            self._undelivered(image, each)
+            undelivered(image, each, remote=self._settings.remote)
             for image, each in zip(record.images, stored, strict=True)
             if each.image.path is None
         ]
         if len(lost) == len(stored):
             raise lost[0].costing(answer.cost)
-        local = tuple(map(self._local, record.images))
+        local = tuple(map(self._kept.local, record.images))
         return replace(record, images=local), (*told, *unrecorded, *map(str, lost))
-
-    def _local(self, image: AnImage) -> AnImage:
-        """Return an image with the path that its file has on this machine, and its original too."""
-        path = image.path and self._kept.copy(image.path)
-        return replace(image, path=path, original=image.original and self._local(image.original))
-
-    async def _brought(self, image: GalleryImage) -> GalleryImage:
-        """Return an image with its file on this machine. If the file is gone, write that into the gallery.
-
-        Raises:
-            DeliveryError: The object store cannot be asked for it.
-        """
-        if image.path is None:
-            return image
-        try:
-            await to_thread.run_sync(self._kept.bring, image.path)
-        except FileNotFoundError:
-            await to_thread.run_sync(self._gallery.forget_file, image.handle, image.path)
-        except OSError as error:
-            raise DeliveryError(
-                f"{image.handle} is kept in the object store, and that failed: {error.strerror or error}.",
-                "Do not make it again: ask for it in a minute.",
-            ) from None
-        return self._local(image)
-
-    def move_in(self) -> int:
-        """Move files that were saved here while the object store failed into it; return how many.
-
-        Raises:
-            OSError: The object store still cannot be written to.
-            ConfigurationError: The gallery cannot be used.
-        """
-        if self._kept.objects is None:
-            return 0
-        moved = 0
-        for file in self._rescued():
-            if not self._gallery.has(file):
-                continue
-            with partial_folder(self._settings.output_dir) as folder:
-                copy = folder / file.name
-                shutil.copyfile(file, copy)
-                key = self._kept.keep(copy, secrets.token_hex(4))  # another server may be moving it too
-            if self._gallery.move_file(file, key):
-                moved += 1
-            else:  # it was deleted meanwhile, or fetched anew
-                self._kept.discard(key)
-            discard(file)
-        return moved
-
-    def _rescued(self) -> list[Path]:
-        folder = self._settings.data_dir / RESCUED
-        return [each for each in folder.glob("*") if each.is_file()]
 
     def _discard_needless(self, handle: str, stored: Sequence[Stored]) -> None:
         """Remove the kept source of an edit, unless a result must still be laid into it."""
@@ -344,153 +233,7 @@ class Delivery:
 
     def places(self, files: Iterable[Path | None]) -> str:
         """Return where files are, as the end of a sentence: " in /pictures/fox.png"; "" for none."""
-        paths = [str(file) for file in files if file]
-        if not paths:
-            return ""
-        return " on the server" if self._settings.remote else f" in {', '.join(paths)}"
-
-    async def restore(self, handle: str) -> tuple[GalleryImage, Record, tuple[str, ...]]:
-        """Return a stored image with its record, re-downloading it if its file is gone.
-
-        Args:
-            handle: A handle, or `last`.
-
-        Returns:
-            The image, its record, and sentences for the person.
-
-        Raises:
-            NotFoundError: There is no such handle, or its file is gone and no link is known.
-            DeliveryError: Its file is gone and cannot be downloaded again.
-            ConfigurationError: The gallery cannot be read, or the output folder not be written to.
-        """
-        image, record = await find_image(self._gallery, handle)
-        try:
-            image = await self._brought(image)
-        except DeliveryError as error:
-            raise error.costing(record.cost_usd) from None
-        if image.here:
-            return image, record, ()
-        if self._kept.objects and image.path and image.path.parent.name == RESCUED and image.url is None:
-            raise NotFoundError(
-                f"The file of {image.handle} waits on another server: the object store did not take it.",
-                "Do not make it again: it is moved there once the store takes files.",
-            )
-        gone = "no longer there" if self._settings.remote else f"no longer at {image.path}"
-        try:
-            if image.original and (made := await self._remade(image, image.original, record)):
-                again = f"it was made again from {image.original.handle}, the model's own picture"
-                return made, record, (f"The file was {gone}; {again}.",)
-            if image.url is None:
-                own = (
-                    f"use {image.original.handle}, the model's own picture"
-                    if image.original
-                    else "make it again"
-                )
-                raise NotFoundError(
-                    f"The file of {image.handle} is {gone}, and no link to it is known.",
-                    f"If it was moved, give its new path; else {own}.",
-                )
-            fetched, notes = await self._refetch(image, record)
-        except DeliveryError as error:
-            raise error.costing(record.cost_usd) from None
-        was = f"was {gone}" if image.path else "had not arrived"
-        return fetched, record, (f"The file {was}; it was fetched again from its link.", *notes)
-
-    async def complete(self, image: GalleryImage, record: Record) -> tuple[GalleryImage, tuple[str, ...]]:
-        """Return an image of a record, downloading it if it has never arrived, and sentences for the person.
-
-        Raises:
-            ConfigurationError: The gallery cannot be written to.
-            DeliveryError: It cannot be downloaded.
-        """
-        if image.path:
-            try:
-                return await self._brought(image), ()
-            except DeliveryError as error:
-                return image, (str(error),)
-        if image.url is None:
-            kept = await to_thread.run_sync(self._answers.kept_part, _part_of(image, record))
-            raise self._undelivered(image, Stored(image, "what came is not a whole picture", kept=kept))
-        return await self._refetch(image, record)
-
-    async def _store(
-        self,
-        item: ResultItem,
-        destination: Destination,
-        part: str,
-        postprocessing: Postprocessing | None,
-        *,
-        again: bool = False,
-    ) -> Stored:
-        """Store one item, finished if the plan asks for it and it can be done."""
-        if postprocessing is None:
-            return await self._files.store(item, destination, part, again=again)
-        stored = await self._files.store(item, destination, part, finish=postprocessing.finish, again=again)
-        if stored.image.path and not stored.image.original:
-            return stored
-        return replace(stored, image=replace(stored.image, finishing=postprocessing.finishing.to_json()))
-
-    def _postprocessing(
-        self, finishing: Finishing | None, model: str, generation: str
-    ) -> Postprocessing | None:
-        if finishing is None:
-            return None
-        source, mask = self._kept_sources.source(generation), self._kept_sources.mask(generation)
-        return Postprocessing(finishing, model, source, mask)
-
-    async def _refetch(self, image: GalleryImage, record: Record) -> tuple[GalleryImage, tuple[str, ...]]:
-        """Fetch an image from its link and finish it if that was not done yet; return it with notes."""
-        item, finishing = ResultItem(url=image.url), _finishing(image)
-        part = _part_of(image, record)
-        place = self._usual_place(record)
-        await to_thread.run_sync(self._kept_sources.bring, record.generation)
-        if image in record.originals:
-            place = replace(place, stem=f"{place.stem}{ORIGINAL}")
-        postprocessing = self._postprocessing(finishing, record.model, record.generation)
-        stored = await self._store(item, place, part, postprocessing)
-        if stored.image.path is None:
-            raise self._undelivered(image, stored)
-        return await self._updated(image, stored.image), (stored.note,) if stored.note else ()
-
-    async def _remade(
-        self, image: GalleryImage, original: GalleryImage, record: Record
-    ) -> GalleryImage | None:
-        """Make a result whose file is gone again from its original; return None if that cannot be done."""
-        await to_thread.run_sync(self._kept_sources.bring, record.generation)
-        postprocessing = self._postprocessing(_finishing(image), record.model, record.generation)
-        original = await self._brought(original)
-        if not original.here and original.url:
-            original, _ = await self._refetch(original, record)
-        if postprocessing is None or original.path is None or not original.here:
-            return None
-        made = await postprocessing.finish(original.path)
-        if made.file is None:
-            return None
-        with made.file:
-            part = _part_of(image, record)
-            stored = await self._files.store_made(made.file, self._usual_place(record), part)
-        if stored.image.path is None:
-            raise self._undelivered(image, stored)
-        return await self._updated(image, replace(stored.image, finishing=image.finishing))
-
-    async def _updated(self, image: GalleryImage, stored: StoredImage) -> GalleryImage:
-        """Record the new file of an image; if another process was faster, discard the new files."""
-        try:
-            recorded = await to_thread.run_sync(self._gallery.update, image.handle, stored)
-        except NotFoundError:  # it was deleted meanwhile
-            await to_thread.run_sync(self._discard_files, stored)
-            raise
-        if recorded.path != stored.path:
-            await to_thread.run_sync(self._discard_files, stored)
-        return await self._brought(recorded)
-
-    def _discard_files(self, stored: StoredImage) -> None:
-        for needless in (stored, stored.original):
-            if needless and needless.path and not self._gallery.has(needless.path):
-                self._kept.discard(needless.path)
-
-    def _usual_place(self, record: Record) -> Destination:
-        return Destination(self._settings.output_dir, file_stem(record.prompt))
+        return places(files, remote=self._settings.remote)
 
     def _record(
         self,
@@ -520,48 +263,6 @@ class Delivery:
             return unrecorded, (f"It has no handle yet, because it could not be recorded: {error.what}",)
         self._answers.discard(handle)
         return record, ()
-
-    def _undelivered(self, image: GalleryImage, stored: Stored) -> DeliveryError:
-        """Return the error for a paid result that could not be delivered.
-
-        Args:
-            image: What is known of it.
-            stored: Says why there is no file of it.
-        """
-        what = f"The picture was made, but {stored.reason}."
-        came = f"What came is kept{self.places([stored.kept])}. " if stored.kept else ""
-        if image.url is None:
-            return DeliveryError(
-                what,
-                f"{came}It cannot be fetched again; report it to ImageRouter with the time of the request.",
-            )
-        ways = (
-            "" if stored.private else f"open {image.url} (kept for about {LINK_DAYS} days)",
-            f"call show_image with {image.handle} to try again" if image.handle else "",
-        )
-        return DeliveryError(what, f"{came}Do not make it again: {', or '.join(filter(None, ways))}.")
-
-
-def _part(handle: str, number: int) -> str:
-    """Return the file name, without extension, for received bytes that are not a picture."""
-    return f"{handle}-{number + 1}"
-
-
-def _part_of(image: GalleryImage, record: Record) -> str:
-    """Name the file for what came in place of an image; by its handle where its record is damaged."""
-    places = (number for number, each in enumerate(record.images) if image in (each, each.original))
-    number = next(places, None)
-    if number is None:
-        return image.handle or record.generation
-    return _part(record.generation, number)
-
-
-def _finishing(image: GalleryImage) -> Finishing | None:
-    """Return how an image is made from its original; None if it is not, or if a newer version wrote it."""
-    try:
-        return Finishing.from_json(image.finishing or "")
-    except ValueError:
-        return None
 
 
 def _unnamed(image: StoredImage) -> GalleryImage:

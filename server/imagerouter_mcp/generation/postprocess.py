@@ -1,18 +1,21 @@
 """Turn a model's own picture into the result, as a plan's `Finishing` says."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from anyio import to_thread
 
 from imagerouter_mcp.errors import InvalidSourceError
+from imagerouter_mcp.gallery.kept_sources import KeptSources
 from imagerouter_mcp.generation.planning.finishing import MOST_ENLARGED, Cut, Finishing
 from imagerouter_mcp.images.confined import Fields, StoppedError
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
 from imagerouter_mcp.images.workers import decode
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.images.pixels.preview import Preview
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +25,16 @@ class Made:
     Attributes:
         file: The result, at its beginning; the caller closes it. None if the model's picture is the result.
         note: What was done or could not be done, as a sentence; "" if there was nothing to do.
+        preview: The result's preview, if it was easier to make than it will be from the file.
     """
 
     file: BinaryIO | None = None
     note: str = ""
+    preview: "Preview | None" = None
 
 
 _UNCHANGED = {"vector": "a vector drawing fits any size", "video": "it is a video"}
 _SEVERAL = "it has several frames or pages"
-
-Finish = Callable[[Path], Awaitable[Made]]
-"""Turns the model's own picture into the result. It raises `OSError` only if that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,17 @@ class Postprocessing:
     source: Path
     mask: Path
 
+    @classmethod
+    def of(
+        cls, finishing: Finishing | None, model: str, generation: str, sources: KeptSources
+    ) -> "Self | None":
+        """Return what does a `Finishing` for the results of a generation; None if there is nothing to do."""
+        return finishing and cls(finishing, model, sources.source(generation), sources.mask(generation))
+
+    def leaves(self, seen: Inspection) -> bool:
+        """Return whether a model's own picture is the result, with nothing to say about it."""
+        return self.finishing.cut is None and _is_still(seen) and not self.finishing.applies(seen.size)
+
     async def finish(self, picture: Path) -> Made:
         """Turn a model's own picture into the result.
 
@@ -69,9 +82,9 @@ class Postprocessing:
         from imagerouter_mcp.images.finish.exact_size import exact_size  # noqa: PLC0415 - loads Pillow
 
         finishing = self.finishing
-        if seen.format.kind != "image" or seen.animated:
+        if not _is_still(seen):
             return Made(note=f"It was left in its own size: {_UNCHANGED.get(seen.format.kind, _SEVERAL)}.")
-        came = seen.width or 0, seen.height or 0
+        came = seen.size
         if not finishing.size or not finishing.applies(came):
             return Made()
         try:
@@ -92,6 +105,7 @@ class Postprocessing:
     async def _laid_in(self, picture: Path, seen: Inspection, cut: Cut) -> Made:
         from imagerouter_mcp.images.composite.frame import Frame  # noqa: PLC0415 - loads Pillow
         from imagerouter_mcp.images.composite.lay_in import lay_in  # noqa: PLC0415 - loads Pillow
+        from imagerouter_mcp.images.pixels.preview import Preview  # noqa: PLC0415 - loads Pillow
 
         kind = "png" if self.finishing.output_format == "auto" else self.finishing.output_format
         if seen.format.kind != "image":
@@ -108,7 +122,12 @@ class Postprocessing:
                 note=f"It could not be laid into the source, {_because(error)}: "
                 f"this is what {self.model} made."
             )
-        return Made(file, " ".join(_laid_in_words(self.model, kind, cut, told)))
+        words = " ".join(_laid_in_words(self.model, kind, cut, told))
+        return Made(file, words, Preview.from_fields(told["preview"]))
+
+
+def _is_still(seen: Inspection) -> bool:
+    return seen.format.kind == "image" and not seen.animated
 
 
 def _because(error: Exception) -> str:

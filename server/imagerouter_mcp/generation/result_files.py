@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import anyio
 from anyio import to_thread
@@ -20,11 +20,14 @@ from imagerouter_mcp.gallery.files import RESCUED, PartialFile, discard, partial
 from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.generation.planning.plan import Destination
-from imagerouter_mcp.generation.postprocess import Finish, Made
+from imagerouter_mcp.generation.postprocess import Postprocessing
 from imagerouter_mcp.images.inspect.binary import NotAPictureError
 from imagerouter_mcp.images.inspect.inspection import Inspection, inspect
 from imagerouter_mcp.private_files import last_resort, private_folder
 from imagerouter_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.images.pixels.preview import Preview
 
 MAX_RESULT_BYTES = 200 * 2**20
 DOWNLOAD_SECONDS = 180.0
@@ -47,6 +50,7 @@ class Stored:
         kept: The file with the received bytes, if they are not a whole picture.
         note: What was done here with the model's own picture, as a sentence; "" for nothing.
         private: Whether its address leads to this machine or its network, where nobody should be sent.
+        preview: The image's preview, if it was made on the way.
     """
 
     image: StoredImage
@@ -55,6 +59,7 @@ class Stored:
     kept: Path | None = None
     note: str = ""
     private: bool = False
+    preview: "Preview | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,7 @@ class ResultFiles:
         destination: Destination,
         part: str,
         *,
-        finish: Finish | None = None,
+        postprocessing: Postprocessing | None = None,
         again: bool = False,
     ) -> Stored:
         """Fetch or decode one item into its folder, or into the first other folder that takes it.
@@ -130,18 +135,22 @@ class ResultFiles:
             item: The item.
             destination: Where it should go.
             part: Names the file that keeps the bytes if they are not a whole picture.
-            finish: Turns the item into the result; the item is stored beside it as its original.
+            postprocessing: Turns the item into the result; the item is stored beside it as its original.
             again: Whether it may have been stored before without being recorded.
         """
-        into = partial(self._fetch_into, item, destination.stem, part, finish, again=again)
+        into = partial(self._fetch_into, item, destination.stem, part, postprocessing, again=again)
         try:
             stored = await self._into_first(destination, into)
         except FetchError as error:
             reason = f"it could not be fetched: {error.reason}"
-            return Stored(StoredImage(url=item.url), reason, private=error.private)
-        if stored.image.path or stored.kept:
+            stored = Stored(StoredImage(url=item.url), reason, private=error.private)
+        else:
+            if not stored.image.path and not stored.kept:
+                stored = replace(stored, image=StoredImage(url=item.url), held=item.url is None)
+        if postprocessing is None or (stored.image.path and not stored.image.original):
             return stored
-        return replace(stored, image=StoredImage(url=item.url), held=item.url is None)
+        finishing = postprocessing.finishing.to_json()  # to do it later, or once more
+        return replace(stored, image=replace(stored.image, finishing=finishing))
 
     async def store_made(self, made: BinaryIO, destination: Destination, part: str) -> Stored:
         """Store a result that was made again from its original, in the first folder that takes it."""
@@ -190,7 +199,7 @@ class ResultFiles:
         item: ResultItem,
         stem: str,
         part: str,
-        finish: Finish | None,
+        postprocessing: Postprocessing | None,
         place: _Place,
         *,
         again: bool,
@@ -205,14 +214,19 @@ class ResultFiles:
                 kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.txt", unfinished.finish())
                 return Stored(StoredImage(), "its base64 is damaged", kept=kept)
             try:
-                made = await _finished(unfinished, finish) if finish else Made()
+                if postprocessing is None:
+                    return Stored(await to_thread.run_sync(_store, unfinished, item.url, name))
+                image = await to_thread.run_sync(_store_if, postprocessing.leaves, unfinished, item.url, name)
+                if image:
+                    return Stored(image)
+                made = await postprocessing.finish(unfinished.path)
                 if made.file is None:
                     image = await to_thread.run_sync(_store, unfinished, item.url, name)
                     return Stored(image, note=made.note)
                 with made.file, partial_file(folder, private=place.private) as result:
                     await to_thread.run_sync(_copy, made.file, result)
                     image = await to_thread.run_sync(_store_both, result, unfinished, item.url, name)
-                return Stored(image, note=made.note)
+                return Stored(image, note=made.note, preview=made.preview)
             except NotAPictureError as error:
                 kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.bin", unfinished.finish())
                 return Stored(
@@ -252,6 +266,11 @@ class ResultFiles:
                 return
 
 
+def part_name(handle: str, number: int) -> str:
+    """Return the file name, without extension, for received bytes that are not a picture."""
+    return f"{handle}-{number + 1}"
+
+
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -276,14 +295,21 @@ def _decode(text: str, target: PartialFile) -> bool:
     return True
 
 
-async def _finished(unfinished: PartialFile, finish: Finish) -> Made:
-    await to_thread.run_sync(unfinished.file.flush)
-    return await finish(unfinished.path)
-
-
 def _store(unfinished: PartialFile, url: str | None, name: _Name) -> StoredImage:
     unfinished.file.flush()
+    return _moved(unfinished, inspect(unfinished.path), url, name)
+
+
+def _store_if(
+    suits: Callable[[Inspection], bool], unfinished: PartialFile, url: str | None, name: _Name
+) -> StoredImage | None:
+    """Store a picture if a function says so; it stays unfinished otherwise."""
+    unfinished.file.flush()
     seen = inspect(unfinished.path)
+    return _moved(unfinished, seen, url, name) if suits(seen) else None
+
+
+def _moved(unfinished: PartialFile, seen: Inspection, url: str | None, name: _Name) -> StoredImage:
     path = store(unfinished.finish(), name.folder, name.stem, seen.format.extension, name.claim)
     return _described(_kept(path, name), seen, url)
 

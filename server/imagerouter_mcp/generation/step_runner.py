@@ -12,7 +12,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from imagerouter_mcp.errors import ConfigurationError, PlanError
-from imagerouter_mcp.gallery.entries import MADE_HERE, GalleryImage, Metadata, Record, StoredImage
+from imagerouter_mcp.gallery.entries import MADE_HERE, Metadata, Record, StoredImage
 from imagerouter_mcp.gallery.files import (
     discard,
     discard_folder,
@@ -24,7 +24,7 @@ from imagerouter_mcp.gallery.files import (
 )
 from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.records import Gallery
-from imagerouter_mcp.generation.delivery import Delivery
+from imagerouter_mcp.generation.destinations import Destinations
 from imagerouter_mcp.generation.planning.plan import Destination
 from imagerouter_mcp.generation.planning.request import Request
 from imagerouter_mcp.generation.sources import Sources
@@ -53,17 +53,17 @@ class StepRunner:
 
     Args:
         sources: Opens the pictures.
-        delivery: Says where results go.
+        destinations: Says where results go.
         gallery: Takes the records.
         kept: Keeps the files.
         remote: Whether callers are on other machines.
     """
 
     def __init__(
-        self, sources: Sources, delivery: Delivery, gallery: Gallery, kept: KeptFiles, *, remote: bool
+        self, sources: Sources, destinations: Destinations, gallery: Gallery, kept: KeptFiles, *, remote: bool
     ) -> None:
         self._sources = sources
-        self._delivery = delivery
+        self._destinations = destinations
         self._gallery = gallery
         self._kept = kept
         self._remote = remote
@@ -107,7 +107,7 @@ class StepRunner:
 
     def _destination(self, request: Request, image: str, made_set: MakeSet | None) -> Destination:
         """Return where a picture goes, or the folder of a set."""
-        found = self._delivery.destination(replace(request, images=(image,)))
+        found = self._destinations.of(replace(request, images=(image,)))
         if made_set is None or request.filename:
             return found
         return replace(found, stem=f"{found.stem}-{made_set.name}")
@@ -136,7 +136,7 @@ class StepRunner:
             kept.extend(self._kept.keep(path, owner) for path in found)  # one by one: a failure discards them
             images = [replace(image, path=key) for image, key in zip(found.values(), kept, strict=True)]
             record = self._gallery.add(metadata, images)
-            return replace(record, images=tuple(map(self._local, record.images))), beside
+            return replace(record, images=tuple(map(self._kept.local, record.images))), beside
         except BaseException as error:
             for path in kept:
                 self._kept.discard(path)
@@ -149,10 +149,6 @@ class StepRunner:
                     "Make room there, or name another folder in output_dir.",
                 ) from None
             raise
-
-    def _local(self, image: GalleryImage) -> GalleryImage:
-        """Return an image with the path that its file has on this machine."""
-        return replace(image, path=image.path and self._kept.copy(image.path))
 
     def _beside(self, path: Path) -> str:
         """Say where a text file of a set is; for a caller on another machine, return its text."""

@@ -19,6 +19,7 @@ from imagerouter_mcp.http_app.exposure import (
     LINKS,
     MCP_PATH,
     PROBES,
+    STUDIO_CLIENT,
     STUDIO_FILES,
     STUDIO_OPEN,
     STUDIO_PAGE,
@@ -48,17 +49,31 @@ NO_SESSION = (
 )
 _TOKEN_OF_ALL = "Send the token of IMAGEROUTER_MCP_TOKEN as 'Authorization: Bearer …'."  # noqa: S105 - a sentence
 _TOKEN_OF_ONE = "Send your own token as 'Authorization: Bearer …'. The operator of this server has it."  # noqa: S105 - as above
+_NOT_FOR_APPS = (
+    "Only the studio's own page may do this, and this token was given to another app. Nothing was changed. "
+    "Apps use the tools at /mcp; to delete pictures, open /studio in a browser."
+)
 _METHODS = "GET, POST, DELETE"
 _BEARER = {"WWW-Authenticate": "Bearer"}
 MAX_CLIENTS = 10_000
 """How many clients' rates are remembered; the least recently seen is forgotten first."""
 
-PersonOf = Callable[[str], Awaitable[Person | None]]
-"""A function that returns a person, or None."""
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """Who shows a token.
+
+    Attributes:
+        person: Whose token it is.
+        app: The app that the person let in, by its client id; "" if the operator gave the token.
+    """
+
+    person: Person
+    app: str = ""
 
 
 class NotRecognisedError(Exception):
-    """Whoever shows a token is not recognised, for a reason of its own.
+    """A token is refused for a reason that its sender is told.
 
     Attributes:
         answer: Says why.
@@ -73,13 +88,13 @@ class Recognition:
     """How the people of a server are recognised.
 
     Attributes:
-        by_token: Returns whose bearer token this is, or None; may raise `NotRecognisedError`.
+        by_token: Returns who shows a bearer token, or None; may raise `NotRecognisedError`.
         by_id: Returns the person with an id, or None if there is nobody of that id, or no longer.
-        challenge: `WWW-Authenticate` of the answer to whoever is not recognised.
+        challenge: `WWW-Authenticate` of the answer to a request that is not recognised.
     """
 
-    by_token: PersonOf
-    by_id: PersonOf
+    by_token: Callable[[str], Awaitable[Recognised | None]]
+    by_id: Callable[[str], Awaitable[Person | None]]
     challenge: str = "Bearer"
 
 
@@ -92,12 +107,14 @@ class _Sender:
         client: Whose rate counts.
         lasts: Returns whether the person would still be recognised.
         refusal: The answer if nobody was recognised, unless it is the usual one.
+        app: The app through which the person sends it; "" if it shows no token of an app.
     """
 
     person: Person | None
     client: str
     lasts: Callable[[], Awaitable[bool]]
     refusal: ASGIApp | None = None
+    app: str = ""
 
 
 class Admission:
@@ -165,20 +182,24 @@ class Admission:
             return _Sender(self._anybody(scope["path"]), nobody, _always)
         by_token, token = self._people.by_token, _token(shown)
         try:
-            person = await self._found_by_token(by_token, token, nobody) if token else None
+            shows = await self._found_by_token(by_token, token, nobody) if token else None
         except NotRecognisedError as error:
             return _Sender(None, nobody, _never, error.answer)
 
         async def lasts() -> bool:
             try:
-                return await by_token(token) == person
+                return await by_token(token) == shows
             except NotRecognisedError:
                 return False
 
-        return _Sender(person, _client(person, nobody), lasts)
+        if shows is None:
+            return _Sender(None, nobody, lasts)
+        return _Sender(shows.person, _client(shows.person, nobody), lasts, app=shows.app)
 
-    async def _found_by_token(self, by_token: PersonOf, token: str, nobody: str) -> Person | None:
-        """Return whose token this is.
+    async def _found_by_token(
+        self, by_token: Callable[[str], Awaitable[Recognised | None]], token: str, nobody: str
+    ) -> Recognised | None:
+        """Return who shows a token.
 
         One that was good lately is looked up at once. Others are looked up later where many came that were
         wrong, but they are looked up: many people can have one address.
@@ -191,15 +212,15 @@ class Admission:
         hashed = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
         if hashed not in self._good_lately:
             await self._sleep(self._rate.wait(nobody, 0))
-        person = await by_token(token)
-        if person is None:
+        shows = await by_token(token)
+        if shows is None:
             self._good_lately.pop(hashed, None)
         else:
             self._good_lately[hashed] = None
             self._good_lately.move_to_end(hashed)
             if len(self._good_lately) > MAX_CLIENTS:
                 self._good_lately.popitem(last=False)
-        return person
+        return shows
 
     def _session_lasts(self, session: str) -> Callable[[], Awaitable[bool]]:
         async def lasts() -> bool:
@@ -218,7 +239,7 @@ class Admission:
         return None if needs_token else LOCAL
 
     async def _sleep(self, wait: float) -> None:
-        """Have a request wait for its turn.
+        """Delay a request.
 
         What is refused waits too: a client that floods would answer it at once with the next request.
         """
@@ -228,11 +249,15 @@ class Admission:
     def _refusal(self, scope: Scope, sender: _Sender) -> ASGIApp | None:
         """Return why a request is refused, or None if it needs no person, or has one."""
         path = scope["path"]
-        if sender.person or path.startswith((*LINKS, STUDIO_FILES)) or path in STUDIO_OPEN:
+        if path.startswith((*LINKS, STUDIO_FILES)) or path in STUDIO_OPEN:
             return None
-        if sender.refusal:
-            return sender.refusal
-        if self._studio_only or holds_studio_data(path):
+        if sender.person:
+            is_for_the_page = holds_studio_data(path) and sender.app not in ("", STUDIO_CLIENT)
+            return error_response(403, _NOT_FOR_APPS) if is_for_the_page else None
+        return sender.refusal or self._tell_how_to_enter(scope)
+
+    def _tell_how_to_enter(self, scope: Scope) -> ASGIApp:
+        if self._studio_only or holds_studio_data(scope["path"]):
             return error_response(401, NO_SESSION, _BEARER)
         if self._people and scope["method"] == "OPTIONS":
             return error_response(405, "Pages of this origin may not call the server.", {"Allow": _METHODS})
@@ -261,7 +286,7 @@ def _too_many(wait: float) -> ASGIApp:
 
 
 def _is_of_the_page(path: str, person: Person | None) -> bool:
-    """Return whether a request is one of the many that the studio's page makes."""
+    """Return whether a request belongs to the studio's page, which makes many."""
     is_file = path.startswith(STUDIO_FILES) or path == STUDIO_PAGE
     return is_file or (person is not None and holds_studio_data(path))
 
@@ -278,12 +303,12 @@ def _token(shown: bytes) -> str:
 
 
 def _client(person: Person | None, otherwise: str) -> str:
-    """Return whose rate counts: a person's own, wherever they are; those of the local one are told apart."""
+    """Return whose rate counts: the person's, wherever they are, or for the local person the client's."""
     return otherwise if person is None or person == LOCAL else person.id
 
 
 def declared_size(scope: Scope) -> int:
-    """Return how many bytes a request says that its body has; 0 if it does not say so."""
+    """Return the size that a request declares for its body, in bytes; 0 if it declares none."""
     declared = Headers(scope=scope).get("content-length", "")
     return int(declared) if declared.isdecimal() else 0
 

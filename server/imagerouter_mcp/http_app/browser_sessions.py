@@ -1,4 +1,4 @@
-"""The browsers that were let into the studio, each with a token that nobody else has."""
+"""Keep the sessions of browsers in the studio, each with a token of its own."""
 
 import hashlib
 import hmac
@@ -25,7 +25,7 @@ class _Session:
 
 
 class BrowserSessions:
-    """Gives tokens, of which it keeps only the hashes, and recognises them. They end with the process.
+    """Issues and recognises tokens, keeping only their hashes. They end with the process.
 
     Args:
         clock: Returns the time in seconds.
@@ -41,7 +41,7 @@ class BrowserSessions:
         """Open a session and return its token.
 
         Args:
-            person: The id of the person who is let in.
+            person: The id of the person whose session it is.
         """
         self._end_idle()
         if len(self._sessions) >= MOST_SESSIONS:

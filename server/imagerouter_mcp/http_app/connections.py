@@ -1,4 +1,4 @@
-"""Connections: how long a request may take to arrive, and which connection gives way to a new one.
+"""Limit connections: how long a request may take to arrive, and which one gives way to a new one.
 
 uvicorn limits neither, and an application first sees a request when its head is complete.
 """
@@ -41,7 +41,7 @@ MIN_CHUNK_BYTES = 256
 _TICK_SECONDS = 0.1
 """How often a server that is ending looks whether a second signal has come."""
 _SPARE_BYTES = 100 * MIN_CHUNK_BYTES
-"""How far a body may be below that average."""
+"""How far a body may be below that average, whatever came before."""
 
 
 def connection_limit() -> int:
@@ -82,7 +82,7 @@ class Server(uvicorn.Server):
             each.listen(QUEUED)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to end; a second signal ends at once."""
+        """Begin to shut down; a second signal ends at once."""
         if self.should_exit:
             self._hurried = True
             self.config.timeout_graceful_shutdown = 0
@@ -117,7 +117,7 @@ class Server(uvicorn.Server):
 
 
 class Connection(H11Protocol):
-    """uvicorn's protocol, which also gives up slow requests, and closes after refused ones."""
+    """uvicorn's protocol, which also drops slow requests and closes after refused ones."""
 
     household = ""
     deadline = 0.0
@@ -255,7 +255,7 @@ class Connection(H11Protocol):
 
 
 def make_room(new: Connection, others: set[Connection]) -> None:
-    """End some connections on which no request is at work, as many as are accepted at once.
+    """End idle connections, as many as are accepted at once.
 
     They are those with the least time left, of the household that has most of them.
     """
@@ -277,7 +277,7 @@ class _Parser(h11.Connection):
         if isinstance(event, h11.Request):
             self._spare = _SPARE_BYTES
         elif isinstance(event, h11.Data):
-            self._spare += len(event.data) - MIN_CHUNK_BYTES
+            self._spare = min(self._spare + len(event.data) - MIN_CHUNK_BYTES, _SPARE_BYTES)
             if self._spare < 0:
                 raise h11.RemoteProtocolError("the chunks are too small")
         return event

@@ -1,6 +1,7 @@
 """Serve pictures by signed link, for clients on other machines."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from anyio import to_thread
@@ -52,24 +53,39 @@ async def _file(app: App, handle: str) -> Response:
     if found is None and await to_thread.run_sync(app.gallery.was_deleted, handle):
         return error_response(410, "This picture was deleted.")
     try:
-        path = await to_thread.run_sync(app.files.bring, found[0].path) if found and found[0].path else None
-    except FileNotFoundError:
-        path = None
+        served = await to_thread.run_sync(kept_file, app, found[0].path, PICTURE) if found else None
     except OSError:
         return error_response(503, "The object store does not answer. Try again in a minute.")
-    seen = await to_thread.run_sync(inspected, path) if path else None
-    if path is None or seen is None:
-        return error_response(
-            404, f"The file of this picture is not there. Ask show_image for {handle} again."
-        )
+    gone = f"The file of this picture is not there. Ask show_image for {handle} again."
+    return served or error_response(404, gone)
+
+
+def kept_file(app: App, path: Path | None, headers: Mapping[str, str]) -> FileResponse | None:
+    """Return the response with a recorded file; None if it is gone, or no picture or video.
+
+    Args:
+        app: Keeps the file.
+        path: Its recorded path, if it has arrived.
+        headers: Headers of the response.
+
+    Raises:
+        OSError: The object store failed.
+    """
+    try:
+        file = app.files.bring(path) if path else None
+    except FileNotFoundError:
+        file = None
+    seen = inspected(file) if file else None
+    if file is None or seen is None:
+        return None
     media_type, status = seen
     return FileResponse(
-        path,
+        file,
         media_type=media_type,
-        filename=path.name,
+        filename=file.name,
         content_disposition_type="inline",
         stat_result=status,
-        headers=PICTURE,
+        headers=headers,
     )
 
 

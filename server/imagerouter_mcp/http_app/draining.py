@@ -1,4 +1,4 @@
-"""Draining: a server that is about to end says so first, so that no load balancer sends it anything more."""
+"""Announce the end of a server beforehand, so that load balancers stop sending it requests."""
 
 import time
 
@@ -7,7 +7,7 @@ class Draining:
     """Whether the server is about to end, and until when it goes on accepting requests.
 
     Args:
-        seconds: How long it accepts requests after the signal.
+        seconds: How long it still accepts requests after the signal.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -21,7 +21,7 @@ class Draining:
 
     @property
     def over(self) -> bool:
-        """Whether nothing is accepted any more."""
+        """Whether requests are no longer accepted."""
         return self._until is not None and time.monotonic() >= self._until
 
     def begin(self) -> None:

@@ -84,10 +84,10 @@ def check_exposure(settings: Settings, host: str) -> None:
 
 
 def _check_sign_in(settings: Settings, host: str) -> None:
-    """Require one address, which nobody can listen in on: it is what tokens are for.
+    """Require one address for which tokens are issued, and where nobody can listen in.
 
     Raises:
-        ConfigurationError: There is none.
+        ConfigurationError: There is no such address.
     """
     url = settings.public_url
     parts = urlsplit(url or f"http://{host}")
@@ -109,10 +109,10 @@ def _check_sign_in(settings: Settings, host: str) -> None:
 
 
 def _check_issuers(settings: Settings) -> None:
-    """Require all that a provider needs, above all who of its people is let in.
+    """Require every setting that a provider needs, above all who has access.
 
     Raises:
-        ConfigurationError: Something is lacking.
+        ConfigurationError: One is missing.
     """
     ways = (
         ("OPENID", settings.openid_issuer, settings.openid_allow),

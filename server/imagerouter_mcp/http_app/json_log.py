@@ -1,4 +1,4 @@
-"""The log as JSON, an object a line, without what is private in messages."""
+"""Write the log as JSON, one object per line, without private parts of messages."""
 
 import json
 import logging
@@ -80,7 +80,7 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _public(value: object) -> object:
-    """Return what the log may tell of an argument of a message."""
+    """Return what the log may contain of a message's argument."""
     match value:
         case ConfigurationError():
             return value

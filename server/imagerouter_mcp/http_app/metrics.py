@@ -1,14 +1,25 @@
-"""Metrics for Prometheus, at an address of their own.
+"""Serve metrics for Prometheus, at an address of their own.
 
 Each begins with `imagerouter_mcp_`. They are of this process, from its start.
 """
 
 import logging
+import socket
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
-from prometheus_client import start_http_server as serve_metrics
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    make_wsgi_app,  # pyright: ignore[reportUnknownVariableType] - as `set_app` below
+)
 
 from imagerouter_mcp import __version__, events
 from imagerouter_mcp.errors import ConfigurationError
@@ -29,6 +40,12 @@ _PREFIX = "imagerouter_mcp"
 _SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 45, 60, 120, 300, 900)
 """Bounds of the histograms: from what is done here at once to the longest video."""
 _PLACES = (MCP_PATH, *PROBES, STUDIO_PAGE, *(prefix.rstrip("/") for prefix in LINKS), *SIGN_IN_PATHS)
+
+
+MOST_READERS = 16
+"""How many connections are served at the same time; each has a thread. More are closed."""
+READER_SECONDS = 5
+"""How long a reader may send nothing of its request, or take nothing of the answer."""
 
 
 class Metrics(logging.Handler):
@@ -93,6 +110,46 @@ class Metrics(logging.Handler):
         return Histogram(name, what, labels, namespace=_PREFIX, registry=self.registry, buckets=_SECONDS)
 
 
+_Request = socket.socket | tuple[bytes, socket.socket]
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """Prometheus' own server, with limits: idle connections must not take all threads and descriptors."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, host: str, port: int, registry: CollectorRegistry) -> None:
+        self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        self._places = threading.BoundedSemaphore(MOST_READERS)
+        super().__init__((host, port), _Reader)
+        self.set_app(make_wsgi_app(registry))  # pyright: ignore[reportUnknownArgumentType] - untyped there
+
+    def process_request(self, request: _Request, client_address: object) -> None:
+        """Serve a connection in a thread, or close it if there are too many."""
+        if self._places.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: _Request, client_address: object) -> None:
+        """Serve a connection, then free its place."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Ignore that a reader has left, or sent nothing in time."""
+
+
+class _Reader(WSGIRequestHandler):
+    timeout = READER_SECONDS
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class has it
+        """Log nothing: every few seconds somebody reads."""
+
+
 @contextmanager
 def served_metrics(host: str, port: int) -> Generator[int]:
     """Serve metrics of this process until the block ends; yield the port.
@@ -106,7 +163,7 @@ def served_metrics(host: str, port: int) -> Generator[int]:
     """
     metrics = Metrics()
     try:
-        server, _ = serve_metrics(port, host, metrics.registry)
+        server = _Server(host, port, metrics.registry)
     except OSError as error:
         raise ConfigurationError(
             f"Metrics cannot be served at {host} port {port}: {error.strerror or error}.",
@@ -114,6 +171,7 @@ def served_metrics(host: str, port: int) -> Generator[int]:
         ) from None
     events.listen(metrics, logging.DEBUG)
     request_log.logger.addHandler(metrics)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield server.server_port
     finally:

@@ -14,6 +14,7 @@ from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.background import repeating
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.files import RESCUED
+from imagerouter_mcp.gallery.rescued_files import move_in
 from imagerouter_mcp.people.person import LOCAL
 
 if TYPE_CHECKING:
@@ -50,12 +51,12 @@ async def _move_in_of(apps: Apps, person: str) -> None:
     if known is None:
         return
     async with apps.using(known) as app:
-        if moved := await to_thread.run_sync(app.delivery.move_in):
+        if moved := await to_thread.run_sync(move_in, app.gallery, app.files, app.settings):
             logger.info("Moved %d files into the object store.", moved)
 
 
 def _warn_of(objects: "ObjectStore | None") -> None:
-    """Log at start why an object store takes nothing, instead of at the first call."""
+    """Log why the object store takes nothing: at start, not at the first call."""
     try:
         _ = objects and objects.check()
     except ConfigurationError as error:
@@ -63,7 +64,7 @@ def _warn_of(objects: "ObjectStore | None") -> None:
 
 
 def _waiting(data_dir: Path) -> list[str]:
-    """Return the ids of people of whom something was saved on this machine."""
+    """Return the ids of the people whose files wait on this machine."""
     folders = {LOCAL.id: data_dir / RESCUED}
     folders |= {each.parent.name: each for each in (data_dir / "people").glob(f"*/{RESCUED}")}
     return [person for person, folder in folders.items() if folder.is_dir() and any(folder.iterdir())]

@@ -1,9 +1,13 @@
 """Have each request work with the App of the person who sent it."""
 
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from imagerouter_mcp.apps import Apps
+from imagerouter_mcp.apps import Apps, TooManyPeopleError
 from imagerouter_mcp.http_app.admission import PERSON
+from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.http_app.request_log import person_id
 
 
@@ -26,5 +30,25 @@ class PresentApp:
             await self._app(scope, receive, send)
             return
         person_id.set(person.id)  # for the log, which resets it
-        async with self._apps.using(person):
-            await self._app(scope, receive, send)
+        try:
+            async with self._apps.using(person):
+                await self._app(scope, receive, send)
+        except TooManyPeopleError as error:
+            await _refused(error)(scope, receive, send)
+
+
+def refuse_too_many(app: Starlette) -> None:
+    """Have an application answer as `PresentApp` does if a link's person finds no room.
+
+    Args:
+        app: The application; no request has reached it yet.
+    """
+    app.add_exception_handler(TooManyPeopleError, _answered)
+
+
+async def _answered(_: Request, error: Exception) -> Response:
+    return _refused(error)
+
+
+def _refused(error: Exception) -> Response:
+    return error_response(503, str(error), {"Retry-After": "10"})

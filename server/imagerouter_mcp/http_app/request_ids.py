@@ -1,4 +1,4 @@
-"""Give each request of a session an id of its own.
+"""Give each request of a session a unique id.
 
 The protocol asks clients for distinct ids, but some send the same one each time. The SDK would then give one
 request the other's answer, and leave the other one waiting.

@@ -1,4 +1,4 @@
-"""Sessions of the older protocol: how many there are, whose they are, and which gives way to a new one."""
+"""Limit the sessions of the older protocol: count them by client, and end one when a new one needs room."""
 
 import secrets
 from collections import Counter, OrderedDict
@@ -45,13 +45,13 @@ class Sessions:
         if scope["type"] != "http" or scope["path"] != MCP_PATH:
             await self._app(scope, receive, send)
             return
+        scope = _without_resumption(scope)
         session = Headers(scope=scope).get(SESSION_ID)
+        opener = self._opener_of.get(session or "")
         if session is None:
             await self._make_room()
             await self._app(scope, receive, self._noting(_Opener(scope[PERSON].id, scope[CLIENT]), send))
-        elif session not in self._opener_of:
-            await self._app(scope, receive, send)
-        elif self._opener_of[session].person != scope[PERSON].id:
+        elif opener is None or opener.person != scope[PERSON].id:
             await self._app(_of_unknown_session(scope), receive, send)
         else:
             await self._use(session, scope, receive, send)
@@ -60,12 +60,21 @@ class Sessions:
         works = scope["method"] != "GET"
         self._opener_of.move_to_end(session)
         self._working[session] += works
+        deletes = scope["method"] == "DELETE"
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, self._forgetting(session, send) if deletes else send)
         finally:
             self._working -= Counter({session: int(works)})
-            if scope["method"] == "DELETE":
+
+    def _forgetting(self, session: str, send: Send) -> Send:
+        """Return a function that forgets a session if the answer says that it ended, and sends the answer."""
+
+        async def forgetting(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] < 400:  # noqa: PLR2004 - an error
                 self._opener_of.pop(session, None)
+            await send(message)
+
+        return forgetting
 
     def _noting(self, opener: _Opener, send: Send) -> Send:
         """Return a function that notes a session which an answer opens, and sends the answer."""
@@ -109,8 +118,14 @@ class Sessions:
         await self._app(request, nothing, nowhere)
 
 
+def _without_resumption(scope: Scope) -> Scope:
+    """Return a request without `Last-Event-ID`: no events are kept, so a stream starts afresh."""
+    kept = [pair for pair in scope["headers"] if pair[0].lower() != b"last-event-id"]
+    return {**scope, "headers": kept}
+
+
 def _of_unknown_session(scope: Scope) -> Scope:
-    """Return a request with the id of a session that nobody has, so that it is answered like any such."""
+    """Return a request with the id of a session that does not exist, to get the usual answer to that."""
     changed = {**scope, "headers": list(scope["headers"])}
     MutableHeaders(scope=changed)[SESSION_ID] = secrets.token_hex(16)
     return changed

@@ -4,21 +4,23 @@ from collections import Counter
 
 
 class Shares:
-    """Gives a client a place while it has fewer than are free.
+    """Gives a client a place as long as it has fewer than are still free.
 
     One client can take half of the places, two a third each, and there is always a place for another one.
 
     Args:
         places: How many there are.
+        most: How many one client can take at most.
     """
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, most: int | None = None) -> None:
         self._free = places
+        self._most = places if most is None else most
         self._taken = Counter[str]()
 
     def take(self, client: str, count: int = 1) -> bool:
         """Take places; return False, without taking any, if the client has its share already."""
-        if self._taken[client] + count > self._free:
+        if self._taken[client] + count > min(self._free, self._most):
             return False
         self._taken[client] += count
         self._free -= count

@@ -1,28 +1,33 @@
 """Receive pictures to edit at a signed link that works once, from curl or from a form in a browser."""
 
 import html
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from anyio import to_thread
 from mcp.server import MCPServer
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.types import Message, Receive
+from starlette.types import Message
 
 from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import ImageRouterError, InvalidSourceError
 from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.gallery.uploads import MAX_UPLOAD_BYTES, Uploads, is_upload
-from imagerouter_mcp.http_app.admission import declared_size
+from imagerouter_mcp.http_app.admission import CLIENT, declared_size
 from imagerouter_mcp.http_app.downloads import HARMLESS, read_link
 from imagerouter_mcp.http_app.error_response import error_response
+from imagerouter_mcp.http_app.shares import Shares
 from imagerouter_mcp.wiring import App
 
 if TYPE_CHECKING:
     from imagerouter_mcp.images.prepare import SourceImage
 
+MAX_ARRIVING_BYTES = 2**30
+"""How much of uploads may be on disk while they arrive; no client can take it all."""
 _ENVELOPE_BYTES = 64 * 1024
 """Room for what a form sends beside its file."""
 _MAX_BYTES = MAX_UPLOAD_BYTES + _ENVELOPE_BYTES
@@ -38,17 +43,25 @@ _FORM = """<form method="post" enctype="multipart/form-data">
 </form>"""
 
 
-class _TooLargeError(Exception):
-    """The upload is larger than allowed."""
+class _RefusedError(Exception):
+    """The upload is refused before it is looked at.
+
+    Args:
+        answer: Says why.
+    """
+
+    def __init__(self, answer: Response) -> None:
+        self.answer = answer
 
 
-def add_uploads(server: MCPServer[Apps], apps: Apps, links: Links) -> None:
+def add_uploads(server: MCPServer[Apps], apps: Apps, links: Links, arrivals: "Arrivals") -> None:
     """Add `/uploads/{name}`.
 
     Args:
         server: The server being built.
         apps: Keep the uploads.
         links: Checks each request's signature.
+        arrivals: Receives the uploads.
     """
 
     @server.custom_route("/uploads/{name}", methods=["GET", "POST", "PUT"])
@@ -64,43 +77,70 @@ def add_uploads(server: MCPServer[Apps], apps: Apps, links: Links) -> None:
                 return _used()
             if request.method not in ("POST", "PUT"):
                 return _page(_FORM)
-            return await take_upload(app, name, request)
+            return await arrivals.take(app, name, request)
 
 
-async def take_upload(app: App, name: str, request: Request) -> Response:
-    """Receive a picture, keep it under a name from `Uploads.new_name`, and describe it.
+class Arrivals:
+    """Receives uploads, and limits how much disk they take until they are complete."""
 
-    Args:
-        app: Keeps the uploads.
-        name: Not used before.
-        request: Brings the picture as its body, or as a form's file.
-    """
-    from imagerouter_mcp.images.confined import scratch_file  # noqa: PLC0415 - loaded at the first upload
-    from imagerouter_mcp.images.workers import decode  # noqa: PLC0415 - as above
+    def __init__(self) -> None:
+        self._held = Shares(MAX_ARRIVING_BYTES)
 
-    with scratch_file() as file:
+    async def take(self, app: App, name: str, request: Request) -> Response:
+        """Receive a picture, keep it under a name from `Uploads.new_name`, and describe it.
+
+        Args:
+            app: Keeps the uploads.
+            name: Not used before.
+            request: Brings the picture as its body, or as a form's file.
+        """
+        from imagerouter_mcp.images.confined import scratch_file  # noqa: PLC0415 - loaded at the first upload
+        from imagerouter_mcp.images.workers import decode  # noqa: PLC0415 - as above
+
+        with scratch_file() as file, self._counted(request) as counted:
+            try:
+                await _read(counted, file)
+                kept = await decode("sources", file, _keep, app.uploads, name, file)
+            except _RefusedError as refused:
+                return refused.answer
+            except ClientDisconnect:
+                return Response(status_code=400)  # the client is gone
+            except InvalidSourceError as error:
+                return error_response(415, f"{error.what} {error.remedy}")
+            except ImageRouterError as error:
+                return error_response(507, app.settings.for_callers(f"{error.what} {error.remedy}"))
+        return _welcome(request, name, kept) if kept else _used()
+
+    @contextmanager
+    def _counted(self, request: Request) -> Generator[Request]:
+        """Yield a request whose body is limited, and counted until the block ends."""
+        client, held = request.scope[CLIENT], 0
+
+        async def counting() -> Message:
+            nonlocal held
+            message = await request.receive()
+            more = len(message.get("body", b""))
+            if held + more > _MAX_BYTES:
+                raise _RefusedError(_TOO_LARGE)
+            if not self._held.take(client, more):
+                raise _RefusedError(_TOO_MUCH)
+            held += more
+            return message
+
         try:
-            await _read(request, file)
-            kept = await decode("sources", file, _keep, app.uploads, name, file)
-        except _TooLargeError:
-            return error_response(413, "The file is too large. Send a smaller picture.")
-        except ClientDisconnect:
-            return Response(status_code=400)  # the client is gone
-        except InvalidSourceError as error:
-            return error_response(415, f"{error.what} {error.remedy}")
-        except ImageRouterError as error:
-            return error_response(507, app.settings.for_callers(f"{error.what} {error.remedy}"))
-    return _welcome(request, name, kept) if kept else _used()
+            yield Request(request.scope, counting)
+        finally:
+            self._held.give_back(client, held)
 
 
 def _keep(uploads: Uploads, name: str, file: BinaryIO) -> "SourceImage | None":
-    """Check a picture, strip all but the picture, and keep it under a name; None if the name was used.
+    """Check a picture, remove everything but the picture, and keep it under a name; None if it is taken.
 
     Raises:
         InvalidSourceError: It is not a picture.
         ConfigurationError: It cannot be kept.
     """
-    from imagerouter_mcp.images.prepare import prepare  # noqa: PLC0415 - see `take_upload`
+    from imagerouter_mcp.images.prepare import prepare  # noqa: PLC0415 - see `Arrivals.take`
 
     prepared = prepare(file, "sent here")
     with prepared.file:
@@ -111,42 +151,39 @@ async def _read(request: Request, file: BinaryIO) -> None:
     """Write an upload into a file and rewind it.
 
     Raises:
-        _TooLargeError: It is larger than allowed.
+        _RefusedError: It is too large, there is no room for it now, or it is a form that cannot be read.
         ClientDisconnect: It did not arrive completely.
     """
     if declared_size(request.scope) > _MAX_BYTES:
-        raise _TooLargeError
-    limited = Request(request.scope, _limited(request.receive, _MAX_BYTES))
-    async for chunk in _content(limited):
+        raise _RefusedError(_TOO_LARGE)
+    async for chunk in _content(request):
         await to_thread.run_sync(file.write, chunk)
     file.seek(0)
 
 
 async def _content(request: Request) -> AsyncIterator[bytes]:
-    """Yield the file of a form, or the body if it is no form."""
+    """Yield the file of a form, or the body if it is no form.
+
+    Raises:
+        _RefusedError: It is a form that cannot be read.
+    """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         async for chunk in request.stream():
             yield chunk
         return
-    async with request.form(max_files=1, max_fields=_MAX_FIELDS) as form:
-        for _, value in form.multi_items():
-            if isinstance(value, UploadFile):
-                while chunk := await value.read(_ENVELOPE_BYTES):
-                    yield chunk
+    try:
+        async with request.form(max_files=1, max_fields=_MAX_FIELDS) as form:
+            for _, value in form.multi_items():
+                if isinstance(value, UploadFile):
+                    while chunk := await value.read(_ENVELOPE_BYTES):
+                        yield chunk
+    except (HTTPException, UnicodeError):  # Python knows an encoding "undefined"
+        raise _RefusedError(_NOT_A_FORM) from None
 
 
-def _limited(receive: Receive, most: int) -> Receive:
-    left = most
-
-    async def counting() -> Message:
-        nonlocal left
-        message = await receive()
-        left -= len(message.get("body", b""))
-        if left < 0:
-            raise _TooLargeError
-        return message
-
-    return counting
+_TOO_LARGE = error_response(413, "The file is too large. Send a smaller picture.")
+_TOO_MUCH = error_response(503, "Too many pictures arrive at once. Try again soon.", {"Retry-After": "5"})
+_NOT_A_FORM = error_response(400, "The form cannot be read. Send the picture alone, as the body.")
 
 
 def _used() -> Response:

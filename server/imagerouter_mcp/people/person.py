@@ -1,11 +1,8 @@
 """Describe a person whose requests are served."""
 
 import hashlib
-import re
 from dataclasses import dataclass
 
-PERSON_ID = re.compile(r"p_[0-9a-f]{20}")
-"""The form of people's ids, except that of local use."""
 _DIGITS = 20
 API_KEY_PAGE = "/api-key"
 """The path of the page where a person stores an ImageRouter key of their own."""

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
+from imagerouter_mcp.money import MOST_BUDGET_USD
+
 _Usd = Annotated[Decimal, Field(ge=0)]
 
 
@@ -46,7 +48,10 @@ class Limits:
         Raises:
             ValueError: One cannot be read.
         """
-        return _form().validate_python(fields)
+        limits = _form().validate_python(fields)
+        if max(limits.day_usd or 0, limits.month_usd or 0, limits.call_usd or 0) > MOST_BUDGET_USD:
+            raise ValueError(f"a limit is above {MOST_BUDGET_USD} dollars")
+        return limits
 
     @classmethod
     def from_json(cls, text: str) -> "Limits":

@@ -67,9 +67,9 @@ class People:
         with self._database.writing() as connection:
             if known := _one(connection, "id = ?", person.id):
                 return known
-            if _named(connection, name):
+            if taken := _named(connection, name):
                 raise NameNotUsableError(
-                    f"There is somebody called {person.name} already.", "Choose another name."
+                    f"There is somebody called {taken.name} already.", "Choose another name."
                 )
             connection.execute(
                 "INSERT INTO people (id, issuer, subject, name, folded_name, limits, added_at)"
@@ -116,14 +116,18 @@ class People:
         with self._database.reading() as connection:
             return None if _is_blocked(connection, person) else _one(connection, "id = ?", person)
 
+    def find_named(self, name: str) -> Person | None:
+        """Return the person with a name, ignoring case, or None."""
+        with self._database.reading() as connection:
+            return _named(connection, name)
+
     def named(self, name: str) -> Person:
         """Return the person with a name, ignoring case.
 
         Raises:
             ConfigurationError: There is nobody of this name.
         """
-        with self._database.reading() as connection:
-            found = _named(connection, name)
+        found = self.find_named(name)
         if found is None:
             raise ConfigurationError(
                 f"There is nobody called {name[:_LONGEST_NAME]!r}.",

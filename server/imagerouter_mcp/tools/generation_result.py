@@ -75,7 +75,8 @@ async def done_result(finished: Finished, answer: Answer) -> CallToolResult:
     if answer.preview != "none":
         pairs = zip(_numbers(finished), shown, strict=True)
         files = [(image.path, _label(number, made, image)) for number, (made, image) in pairs]
-        drawn, stopped = await draw_preview(files, answer.preview)
+        ready = {path: preview for made in finished.results for path, preview in made.previews.items()}
+        drawn, stopped = await draw_preview(files, answer.preview, ready)
         blocks += [drawn] if drawn else []
         lines += [stopped] if stopped else []
     if answer.resource_links:

@@ -1,7 +1,7 @@
 """Draw the small picture inside an answer."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,13 +18,16 @@ _SECONDS = 10.0
 
 
 async def draw_preview(
-    shown: Sequence[tuple[Path | None, str]], size: "PreviewSize"
+    shown: Sequence[tuple[Path | None, str]],
+    size: "PreviewSize",
+    ready: "Mapping[Path, Preview] | None" = None,
 ) -> tuple[ImageContent | None, str]:
     """Draw one picture for one, one numbered sheet for several.
 
     Args:
         shown: The files, and labels for the sheet.
         size: How large.
+        ready: Previews of some of the files in size "auto".
 
     Returns:
         The picture, None if there is nothing to see, and a sentence if one could not be made in time.
@@ -35,7 +38,8 @@ async def draw_preview(
     if not any(path for path, _ in shown):
         return None, ""
     end = current_time() + _SECONDS
-    drawn = [(await _drawn(path, size, end) if path else (None, "")) for path, _ in shown]
+    known: Mapping[Path, Preview] = ready if ready and size == "auto" else {}
+    drawn = [await _drawn(path, size, end, known) for path, _ in shown]
     previews = [preview for preview, _ in drawn]
     note = _given_up([reason for _, reason in drawn if reason])
     preview = previews[0]
@@ -45,12 +49,18 @@ async def draw_preview(
     return (image_block(preview) if preview else None), note
 
 
-async def _drawn(path: Path, size: "PreviewSize", end: float) -> "tuple[Preview | None, str]":
+async def _drawn(
+    path: Path | None, size: "PreviewSize", end: float, known: "Mapping[Path, Preview]"
+) -> "tuple[Preview | None, str]":
     """Return a file's preview, and why it was given up, as the end of a sentence."""
     from imagerouter_mcp.images.confined import StoppedError
     from imagerouter_mcp.images.pixels.preview import make_preview
     from imagerouter_mcp.images.workers import decode
 
+    if path is None:
+        return None, ""
+    if path in known:
+        return known[path], ""
     with CancelScope(deadline=end):
         try:
             return await decode("previews", path, make_preview, path, size), ""

@@ -6,6 +6,7 @@ from anyio import to_thread
 from mcp.types import CallToolResult
 from pydantic import Field
 
+from imagerouter_mcp.gallery.days import here
 from imagerouter_mcp.lines import collapse
 from imagerouter_mcp.tools.declare import READS_HERE, tool
 from imagerouter_mcp.tools.parameters import AppContext
@@ -118,7 +119,7 @@ def _listed(image: "GalleryImage", record: "Record", links: "Links | None") -> L
 def _line(image: "GalleryImage", record: "Record", links: "Links | None") -> str:
     parts = [
         image.handle,
-        record.created_at.astimezone().strftime("%Y-%m-%d %H:%M"),
+        here(record.created_at).strftime("%Y-%m-%d %H:%M"),
         *(() if record.made_here else (record.model,)),
         cost_words(record.cost_usd),
         f'"{short_prompt(record.prompt)}"',

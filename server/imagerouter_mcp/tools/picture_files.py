@@ -108,7 +108,7 @@ async def _stored(app: App, handle: str) -> "AsyncGenerator[tuple[GalleryImage, 
     """
     from imagerouter_mcp.images.stored_files import open_stored
 
-    found, _, _ = await app.delivery.restore(handle)
+    found, _, _ = await app.lost_files.restore(handle)
     opened = await to_thread.run_sync(open_stored, found.path) if found.path else None
     if opened is None:
         raise NotFoundError(

@@ -27,6 +27,6 @@ async def show_image(
         raise (await app.sources.last_made(session_of(ctx))).numbered(number)
     if is_last(handle):
         handle = (await app.sources.last_made(session_of(ctx))).only(video=True)[0].handle
-    image, record, notes = await app.delivery.restore(handle)
+    image, record, notes = await app.lost_files.restore(handle)
     shown = Result(replace(record, images=(image,)), notes=notes)
     return await outcome_result(ctx, Finished(record.generation, (shown,), shown=True), preview, newest=False)

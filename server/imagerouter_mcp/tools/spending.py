@@ -9,7 +9,7 @@ from anyio import to_thread
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from imagerouter_mcp.gallery.days import today
+from imagerouter_mcp.gallery.days import here, today
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.declare import READS_HERE, tool
 from imagerouter_mcp.tools.parameters import AppContext
@@ -150,7 +150,7 @@ def _by_model(spent: "Sequence[Spent]") -> list[ModelSpending]:
 
 def _by_day(spent: "Sequence[Spent]") -> list[DaySpending]:
     """Return what was certainly paid by day, the earliest first."""
-    sums = _sums(spent, lambda each: each.at.astimezone().date().isoformat())
+    sums = _sums(spent, lambda each: here(each.at).date().isoformat())
     return [DaySpending(day=day, usd=usd, count=count) for day, (usd, count) in sorted(sums.items())]
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, TypedDict
 
 from imagerouter_mcp.errors import revived
+from imagerouter_mcp.gallery.days import here
 from imagerouter_mcp.lines import collapse
 from imagerouter_mcp.money import dollars
 from imagerouter_mcp.tools.structured import PROMPT_IN_FIELDS, short_prompt
@@ -67,7 +68,7 @@ def _line(entry: "Entry") -> str:
     fields = unfinished(entry)
     parts = [
         f"{_STATES[entry.state]}: {fields['generation']}",
-        entry.created_at.astimezone().strftime("%Y-%m-%d %H:%M"),
+        here(entry.created_at).strftime("%Y-%m-%d %H:%M"),
         fields["model"],
         "" if fields["may_cost_usd"] is None else f"up to {dollars(fields['may_cost_usd'])}",
         f'"{short_prompt(entry.prompt)}"',

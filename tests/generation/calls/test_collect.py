@@ -8,7 +8,8 @@ from imagerouter_mcp.gallery.entries import StoredImage
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.generation.calls.collect import Collector
-from imagerouter_mcp.generation.delivery import Delivery
+from imagerouter_mcp.generation.lost_files import LostFiles
+from imagerouter_mcp.generation.result_files import ResultFiles
 from imagerouter_mcp.settings import Settings
 from support.recording import RecordingGallery
 
@@ -34,10 +35,9 @@ async def test_a_caller_is_told_to_ask_again_when_that_is_worth_it_and_within_a_
         image = StoredImage(url="https://storage.example/fox.png")
         gallery.record(prompt="before", model="vendor/x", images=[image], latency_ms=1000 * usual)
     (handle,), _ = entries.begin("a fox", [("a fox", "vendor/x")], again=False)
-    delivery = Delivery(
-        _nothing_to_fetch, gallery, entries, answers, KeptFiles(person.output_dir), settings=person
-    )
-    collector = Collector(gallery, entries, delivery)
+    kept = KeptFiles(person.output_dir)
+    files = ResultFiles(_nothing_to_fetch, gallery, answers, kept, person)
+    collector = Collector(gallery, entries, LostFiles(files, gallery, answers, kept, settings=person))
     pending = await collector.pending(await collector.entries(handle), "Preparing")
     assert soonest <= pending.ask_again <= latest
     assert (pending.call, pending.state, pending.model) == (handle, "preparing", "vendor/x")

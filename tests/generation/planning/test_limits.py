@@ -51,6 +51,10 @@ def test_unknown_prices_share_what_the_limit_leaves(
     assert reserved(prices) == list(map(Decimal, amounts))
 
 
+def test_no_more_is_set_aside_than_one_result_can_cost() -> None:
+    assert reserved([None], limit="5000000") == [Decimal(999_999)], "the sums leave out a million or more"
+
+
 def test_a_limit_is_reached_to_the_cent_and_not_passed() -> None:
     assert reserved(["0.10"] * 3, limit="0.30", own="0.30") == [Decimal("0.10")] * 3
     for limit, own in (("0.299999", None), ("0.30", "0.299999")):

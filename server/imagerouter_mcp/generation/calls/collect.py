@@ -12,7 +12,7 @@ from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.rows import was_deleted
 from imagerouter_mcp.generation.calls.outcome import Finished, Outcome, Pending, Result, summed_up
-from imagerouter_mcp.generation.delivery import Delivery
+from imagerouter_mcp.generation.lost_files import LostFiles
 from imagerouter_mcp.generation.planning.plan import Plan
 
 ASK_AGAIN_SECONDS = 15
@@ -27,13 +27,13 @@ class Collector:
     Args:
         gallery: Holds the records.
         journal: Holds the entries.
-        delivery: Fetches results that have not arrived.
+        lost_files: Fetches results that have not arrived.
     """
 
-    def __init__(self, gallery: Gallery, journal: Journal, delivery: Delivery) -> None:
+    def __init__(self, gallery: Gallery, journal: Journal, lost_files: LostFiles) -> None:
         self._gallery = gallery
         self._journal = journal
-        self._delivery = delivery
+        self._lost_files = lost_files
 
     async def entries(self, handle: str) -> list[Entry]:
         """Return the journal's entries of a call.
@@ -126,7 +126,7 @@ class Collector:
         lost: list[DeliveryError] = []
         for image in record.images:
             try:
-                completed, about = await self._delivery.complete(image, record)
+                completed, about = await self._lost_files.complete(image, record)
                 images.append(completed)
                 notes += about
             except DeliveryError as error:

@@ -15,6 +15,7 @@ from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation.allowance import Allowance
 from imagerouter_mcp.generation.calls.named_prices import NamedPrices
 from imagerouter_mcp.generation.delivery import Delivery
+from imagerouter_mcp.generation.destinations import Destinations
 from imagerouter_mcp.generation.planning.background import cheapest_remover, remover_for
 from imagerouter_mcp.generation.planning.checks import check_different
 from imagerouter_mcp.generation.planning.limits import check_order, check_permitted, does_not_fit
@@ -36,7 +37,8 @@ class Planner:
         catalogue: The model list.
         popularity: Ranks the models.
         sources: Opens source images.
-        delivery: Says where results go.
+        destinations: Says where results go.
+        delivery: Checks that they can be stored there, and keeps what they are laid into.
         journal: Drops generations that are not needed.
         allowance: Says what the person may use, and reserves money.
     """
@@ -48,6 +50,7 @@ class Planner:
         catalogue: Catalogue,
         popularity: Popularity,
         sources: Sources,
+        destinations: Destinations,
         delivery: Delivery,
         journal: Journal,
         allowance: Allowance,
@@ -56,6 +59,7 @@ class Planner:
         self._catalogue = catalogue
         self._popularity = popularity
         self._sources = sources
+        self._destinations = destinations
         self._delivery = delivery
         self._journal = journal
         self._allowance = allowance
@@ -199,7 +203,7 @@ class Planner:
         opened: AsyncExitStack,
     ) -> list[Plan]:
         """Return a plan for each request, then one for each step that follows one of them."""
-        destinations = await self._delivery.destinations(requests[0], len(requests))
+        destinations = await self._destinations.series(requests[0], len(requests))
         listing = self._catalogue.peek()
         masked = sources.masked
         plans = [

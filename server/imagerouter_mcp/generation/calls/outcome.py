@@ -1,12 +1,17 @@
 """What a caller gets: the results of a call, or how to collect them later."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagerouter_mcp.errors import DeliveryError, ImageRouterError, NotNeededError
 from imagerouter_mcp.gallery.entries import Record, State
 from imagerouter_mcp.generation.planning.prices import Estimate, total
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.images.pixels.preview import Preview
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,7 @@ class Result:
         number: The request's number within the call, from 1.
         first_step: The record of the picture that its background was removed from, in the same call; None
             for a picture that was made in one step.
+        previews: The previews that were made on the way, by the images' files.
     """
 
     record: Record
@@ -29,6 +35,7 @@ class Result:
     notes: tuple[str, ...] = ()
     number: int = 1
     first_step: Record | None = None
+    previews: "Mapping[Path, Preview]" = field(default_factory=dict[Path, "Preview"])
 
     @property
     def records(self) -> tuple[Record, ...]:

@@ -216,7 +216,12 @@ class Runner:
             record, notes = await self._delivery.record(
                 handle, plan, answer, stored, notes=call.notes, source=source
             )
-        return Result(record, plan.why, plan.estimate, notes)
+        previews = {
+            image.path: each.preview
+            for image, each in zip(record.images, stored, strict=True)
+            if image.path and each.preview
+        }
+        return Result(record, plan.why, plan.estimate, notes, previews=previews)
 
     async def _concluded(
         self, handle: str, model: str, reserved: Decimal | None, call: RunningCall, work: Awaitable[Result]

@@ -8,7 +8,7 @@ from imagerouter_mcp.errors import BudgetError
 from imagerouter_mcp.generation.planning.model_choice import is_choosable
 from imagerouter_mcp.generation.planning.plan import Plan
 from imagerouter_mcp.generation.planning.request import ANY_PRICE, Kind, Order
-from imagerouter_mcp.money import Exceeded, dollars
+from imagerouter_mcp.money import MOST_USD, Exceeded, dollars
 from imagerouter_mcp.people.personal_limits import NO_LIMITS, Limits
 from imagerouter_mcp.settings import Settings
 
@@ -59,7 +59,7 @@ def check_order(
     confirm = settings.confirm_usd
     if confirm is not None and (unknown or highest > confirm):
         _check_agreed(order, plans, confirm)
-    share = (limit - highest) / unknown if unknown else Decimal()
+    share = min((limit - highest) / unknown, MOST_USD - 1) if unknown else Decimal()
     return [plan.estimate.high if plan.estimate else share for plan in plans]
 
 

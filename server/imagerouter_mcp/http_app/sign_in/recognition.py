@@ -6,12 +6,11 @@ from http import HTTPStatus
 from anyio import to_thread
 
 from imagerouter_mcp.apps import Apps
-from imagerouter_mcp.http_app.admission import NotRecognisedError, Recognition
+from imagerouter_mcp.http_app.admission import NotRecognisedError, Recognised, Recognition
 from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.http_app.exposure import MCP_PATH
 from imagerouter_mcp.http_app.sign_in.metadata_routes import challenge
 from imagerouter_mcp.http_app.sign_in.registered_client import SCOPE
-from imagerouter_mcp.people.person import Person
 from imagerouter_mcp.people.register import People
 from imagerouter_mcp.sign_in.company_tokens import CompanyTokens, NotLetInError, ScopeLackingError
 from imagerouter_mcp.sign_in.issuer import Issuer, IssuerSettingsError, IssuerUnavailableError
@@ -19,6 +18,8 @@ from imagerouter_mcp.sign_in.sign_in import SignIn
 from imagerouter_mcp.sign_in.vouched import vouched_name
 
 _JWT_DOTS = 2
+_COMPANYS_APP = "an app of the company"
+"""Whichever it is: companies that give tokens themselves do not give any to the studio."""
 _UNTIL_CORRECTED = "Whoever runs this server has to correct its settings first."
 
 
@@ -37,24 +38,30 @@ def recognition(apps: Apps, origin: str) -> Recognition:
     return Recognition(by_token, apps.find, challenge(origin, SCOPE))
 
 
-def _by_own_token(apps: Apps, sign_in: SignIn, origin: str) -> Callable[[str], Awaitable[Person | None]]:
-    async def by_token(token: str) -> Person | None:
+def _by_own_token(apps: Apps, sign_in: SignIn, origin: str) -> Callable[[str], Awaitable[Recognised | None]]:
+    async def by_token(token: str) -> Recognised | None:
         shown = await to_thread.run_sync(sign_in.grants.find_access, token)
         if shown is None:
-            return await apps.by_token(token)
-        return await apps.find(shown.person) if shown.resource == origin + MCP_PATH else None
+            return await _by_operators_token(apps, token)
+        person = await apps.find(shown.person) if shown.resource == origin + MCP_PATH else None
+        return Recognised(person, shown.client) if person else None
 
     return by_token
 
 
+async def _by_operators_token(apps: Apps, token: str) -> Recognised | None:
+    person = await apps.by_token(token)
+    return Recognised(person) if person else None
+
+
 def _by_company_token(
     apps: Apps, issuer: Issuer, people: People, origin: str
-) -> Callable[[str], Awaitable[Person | None]]:
+) -> Callable[[str], Awaitable[Recognised | None]]:
     tokens = CompanyTokens(issuer, apps.settings, origin + MCP_PATH)
 
-    async def by_token(token: str) -> Person | None:
+    async def by_token(token: str) -> Recognised | None:
         if token.count(".") != _JWT_DOTS:
-            return await apps.by_token(token)
+            return await _by_operators_token(apps, token)
         try:
             claims = await tokens.claims(token)
         except IssuerUnavailableError as error:
@@ -80,6 +87,6 @@ def _by_company_token(
         if person is None:
             blocked = "Whoever runs this server has blocked you. Ask them."
             raise NotRecognisedError(error_response(HTTPStatus.FORBIDDEN, blocked))
-        return person
+        return Recognised(person, _COMPANYS_APP)
 
     return by_token

@@ -16,8 +16,9 @@ MOST_REDIRECT_URIS = 20
 LONGEST_URI = 2_000
 _NEVER = frozenset(
     (
-        *("about", "blob", "data", "file", "filesystem", "ftp", "intent", "javascript", "mailto"),
-        *("vbscript", "view-source", "ws", "wss"),
+        *("about", "blob", "data", "facetime", "file", "filesystem", "ftp", "geo", "intent", "javascript"),
+        *("mailto", "ms-settings", "search", "search-ms", "sms", "smb", "tel", "vbscript", "view-source"),
+        *("ws", "wss"),
     )
 )
 """Schemes that a browser or phone handles itself, so they belong to no program."""

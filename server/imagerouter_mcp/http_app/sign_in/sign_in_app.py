@@ -1,14 +1,15 @@
 """Serve the sign-in paths ahead of the token check, since clients have no token yet."""
 
 from mcp.server.transport_security import RequestBodyLimitMiddleware
+from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.routing import Route, Router
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.gallery.signed_links import Links
-from imagerouter_mcp.http_app.error_response import error_response
+from imagerouter_mcp.http_app.error_response import error_response, explain_refusals
 from imagerouter_mcp.http_app.exposure import MCP_PATH
 from imagerouter_mcp.http_app.sign_in.cookies import Cookies
 from imagerouter_mcp.http_app.sign_in.limit import Limit
@@ -38,7 +39,9 @@ class SignInApp:
     def __init__(self, app: ASGIApp, routes: list[Route]) -> None:
         self._app = app
         self._pages = Limit(PAGES_PER_SECOND)
-        self._router: ASGIApp = RequestBodyLimitMiddleware(Router(routes), MOST_BODY_BYTES)
+        routed = Starlette(routes=routes)
+        explain_refusals(routed)
+        self._router: ASGIApp = RequestBodyLimitMiddleware(routed, MOST_BODY_BYTES)
         self._for_clients = CORSMiddleware(
             self._router,
             allow_origins="*",

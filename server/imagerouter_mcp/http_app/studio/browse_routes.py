@@ -1,4 +1,4 @@
-"""Answer with pages of the gallery, for people who look through it."""
+"""Serve the gallery page by page, for people who look through it."""
 
 from datetime import date
 from typing import Any, get_args

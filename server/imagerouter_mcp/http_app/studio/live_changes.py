@@ -18,19 +18,20 @@ from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.gallery.browsing import Browsing, State
 from imagerouter_mcp.http_app.admission import CLIENT, LASTS
+from imagerouter_mcp.http_app.connections import connection_limit
 from imagerouter_mcp.http_app.downloads import HARMLESS
 from imagerouter_mcp.http_app.error_response import error_response
 from imagerouter_mcp.http_app.exposure import STUDIO_CHANGES
 from imagerouter_mcp.http_app.shares import Shares
 
-MOST_STREAMS = 32
-"""One session can take half of them."""
+MOST_STREAMS = 16
+"""Most streams of one person, or of one browser that came by a link. Each is an open page of the studio."""
 LOOK_SECONDS = 0.4
-"""How often somebody looks, however many pages are open, and nobody while none is."""
+"""Poll interval in seconds, for all open pages together."""
 RECOGNISED_SECONDS = 1
-"""For how long a stream goes on without a look at whether its person is still let in."""
+"""Interval in seconds between checks that a stream's person still has access."""
 HEARTBEAT_SECONDS = 15
-"""How long a stream is silent at most, so that one that nobody reads is noticed."""
+"""Longest silence of a stream in seconds; a stream that nobody reads is then noticed."""
 _HEADERS = {**HARMLESS, "X-Accel-Buffering": "no"}
 
 
@@ -44,7 +45,7 @@ def add_changes(server: MCPServer[Apps], apps: Apps) -> None:
         apps: Hold the galleries.
     """
     watches = WeakValueDictionary[Browsing, Watch]()
-    streams = Shares(MOST_STREAMS)
+    streams = Shares(connection_limit() // 2, MOST_STREAMS)
 
     @server.custom_route(STUDIO_CHANGES, methods=["GET"])
     async def changes(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
@@ -83,7 +84,7 @@ class Watch:
 
 
 class _Counted(StreamingResponse):
-    """A stream of events that says when it has ended, however that came."""
+    """A stream of events that reports its end, whatever the cause."""
 
     def __init__(self, events: AsyncGenerator[str], ended: Callable[[], None]) -> None:
         super().__init__(events, media_type="text/event-stream", headers=_HEADERS)

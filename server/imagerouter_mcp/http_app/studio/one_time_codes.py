@@ -1,4 +1,4 @@
-"""One-time codes: each lets one browser into the studio.
+"""Make and redeem one-time codes, each of which opens the studio in one browser.
 
 A code is signed, so that every process with the same data folder can make one for the process that serves.
 Redeeming it leaves an empty file behind. So it works once, however many ask at the same time, in whichever
@@ -49,7 +49,7 @@ class OneTimeCodes:
         return base64.urlsafe_b64encode(told + self._signature(told)).decode()
 
     def redeem(self, code: str) -> Verdict:
-        """Use a code up, and return whether it was good.
+        """Use up a code; return whether it was valid.
 
         Raises:
             ConfigurationError: The data folder cannot note that the code was used.
@@ -68,7 +68,7 @@ class OneTimeCodes:
         return hmac.digest(self._key, told, "sha256")[:_SIGNATURE_BYTES]
 
     def _mark(self, code: str) -> bool:
-        """Note that a code was used; return False if it was before."""
+        """Record that a code was used; return False if it had been used before."""
         try:
             private_folder(self._folder)
             self._sweep()

@@ -1,4 +1,4 @@
-"""Links that open the studio, also those that another process makes for a server that runs."""
+"""Make links that open the studio, in the serving process or for it in another one."""
 
 import socket
 from collections.abc import Generator
@@ -39,7 +39,7 @@ def opening_link(base_url: str, settings: Settings) -> str:
 
 @contextmanager
 def noted_address(base_url: str, settings: Settings) -> Generator[None]:
-    """Note where the studio is served, for `studio --link`, until the block ends."""
+    """Record where the studio is served until the block ends, for `studio --link`."""
     file = _note(settings)
     with suppress(OSError), partial_file(private_folder(file.parent), private=True) as partial:
         partial.file.write(base_url.encode())
@@ -53,7 +53,7 @@ def noted_address(base_url: str, settings: Settings) -> Generator[None]:
 
 
 def running_studio(settings: Settings) -> str:
-    """Return the address of the server that was started last with the same data folder, and still runs.
+    """Return the address of the last server that was started with this data folder and still runs.
 
     Raises:
         ConfigurationError: There is none.

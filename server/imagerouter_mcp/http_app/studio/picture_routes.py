@@ -3,27 +3,28 @@
 from anyio import to_thread
 from mcp.server import MCPServer
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.errors import ImageRouterError
 from imagerouter_mcp.gallery.entries import GalleryImage
-from imagerouter_mcp.http_app.downloads import PICTURE, inspected
+from imagerouter_mcp.http_app.downloads import PICTURE, kept_file
 from imagerouter_mcp.http_app.exposure import STUDIO
 from imagerouter_mcp.http_app.studio.deletion_routes import delete_one
 from imagerouter_mcp.http_app.studio.small_json import answer, unusable
-from imagerouter_mcp.http_app.upload_page import take_upload
+from imagerouter_mcp.http_app.upload_page import Arrivals
 from imagerouter_mcp.wiring import App
 
 _HEADERS = {**PICTURE, "Cross-Origin-Resource-Policy": "same-origin"}
 
 
-def add_pictures(server: MCPServer[Apps], apps: Apps) -> None:
+def add_pictures(server: MCPServer[Apps], apps: Apps, arrivals: Arrivals) -> None:
     """Add `/studio/pictures/{handle}` and `/studio/uploads`.
 
     Args:
         server: The server being built.
         apps: Hold the galleries.
+        arrivals: Receives uploads.
     """
 
     @server.custom_route(f"{STUDIO}pictures/{{handle}}", methods=["GET", "DELETE"])
@@ -39,7 +40,7 @@ def add_pictures(server: MCPServer[Apps], apps: Apps) -> None:
     @server.custom_route(f"{STUDIO}uploads", methods=["POST"])
     async def upload(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction] - the route holds it
         app = apps.present()
-        return await take_upload(app, app.uploads.new_name(), request)
+        return await arrivals.take(app, app.uploads.new_name(), request)
 
 
 def _looked_up(app: App, handle: str) -> Response:
@@ -55,20 +56,7 @@ def _looked_up(app: App, handle: str) -> Response:
 def _whole(app: App, image: GalleryImage) -> Response:
     about = {"media_type": image.media_type, "handle": image.handle}
     try:
-        path = app.files.bring(image.path) if image.path else None
-    except FileNotFoundError:
-        path = None
+        served = kept_file(app, image.path, _HEADERS)
     except OSError:
         return answer({"error": "The object store does not answer. Try again in a minute.", **about}, 503)
-    seen = inspected(path) if path else None
-    if path is None or seen is None:
-        return answer({"error": "The file of this picture is not there any more.", **about}, 404)
-    media_type, status = seen
-    return FileResponse(
-        path,
-        media_type=media_type,
-        filename=path.name,
-        content_disposition_type="inline",
-        stat_result=status,
-        headers=_HEADERS,
-    )
+    return served or answer({"error": "The file of this picture is not there any more.", **about}, 404)

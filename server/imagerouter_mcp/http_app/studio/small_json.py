@@ -1,4 +1,4 @@
-"""Read the small JSON objects that the studio's page sends, and answer with JSON that nobody keeps."""
+"""Read the small JSON objects that the studio's page sends, and answer with uncached JSON."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -16,7 +16,7 @@ MOST_BYTES = 64 * 1024
 
 
 async def read_object(request: Request) -> dict[str, Any] | None:
-    """Return the JSON object that a request brings; None if it is none, or too large."""
+    """Return the JSON object in a request's body; None if it is too large or something else."""
     body = b""
     try:
         async for piece in request.stream():
@@ -30,10 +30,10 @@ async def read_object(request: Request) -> dict[str, Any] | None:
 
 
 def answer(content: Mapping[str, object], status: int = 200) -> JSONResponse:
-    """Return an answer whose texts are as harmless as those of the tools."""
+    """Return a JSON response, its texts cleaned like those of the tools."""
     return JSONResponse(as_json(content), status, HARMLESS)
 
 
 def unusable(app: App, error: ImageRouterError) -> JSONResponse:
-    """Return the answer to a request for which the gallery cannot be used."""
+    """Return the response if the gallery cannot be used."""
     return answer({"error": app.settings.for_callers(f"{error.what} {error.remedy}")}, 503)

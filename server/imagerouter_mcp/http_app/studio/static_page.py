@@ -1,4 +1,4 @@
-"""Serve the studio's page and its files, which hold nothing of the person's."""
+"""Serve the studio's page and its files, which contain nothing personal."""
 
 import gzip
 import hashlib
@@ -54,7 +54,7 @@ class _File:
 
     @property
     def digest(self) -> str:
-        """What changes with the content."""
+        """A digest of the content."""
         return hashlib.sha256(self.content).hexdigest()[:32]
 
 

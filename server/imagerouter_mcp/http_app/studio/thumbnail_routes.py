@@ -89,7 +89,7 @@ def add_thumbnails(server: MCPServer[Apps], apps: Apps) -> None:
 async def _thumbnails(
     app: App, request: Request, asked: Sequence[str], size: "PreviewSize", turns: anyio.Semaphore
 ) -> list[_Thumbnail]:
-    """Return the thumbnails that there are, and as many more as can be made soon, at least one."""
+    """Return the existing thumbnails and as many more as can be made soon, at least one."""
     found, wanted = await to_thread.run_sync(_looked_up, app, asked, size)
     ends = time.monotonic() + MAKING_SECONDS
     for each in wanted:
@@ -109,14 +109,14 @@ def _joined(thumbnails: Sequence[_Thumbnail]) -> Response:
 
 
 def _tile(pixels: str) -> "PreviewSize | None":
-    """Return the smallest thumbnail with that many pixels, or the largest one; None if it is no number."""
+    """Return the smallest thumbnail size with that many pixels, or the largest; None for no number."""
     if not (pixels.isascii() and pixels.isdecimal() and len(pixels) < 6 and int(pixels)):  # noqa: PLR2004 - digits
         return None
     return _TILES[next((most for most in _TILES if int(pixels) <= most), max(_TILES))]
 
 
 def _looked_up(app: App, asked: Sequence[str], size: "PreviewSize") -> tuple[list[_Thumbnail], list[_Wanted]]:
-    """Return those that need no work, and which have to be made."""
+    """Return the thumbnails that need no work, and the ones that have to be made."""
     found = [_found(app, handle, size) for handle in dict.fromkeys(asked)]
     return (
         [each for each in found if isinstance(each, _Thumbnail)],

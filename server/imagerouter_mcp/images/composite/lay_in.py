@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from PIL import Image, ImageChops, ImageFilter, ImageMath, ImageStat
+from PIL.PngImagePlugin import PngInfo
 
 from imagerouter_mcp.images.composite.align import Alignment, Answer, align
 from imagerouter_mcp.images.composite.colour_space import ColourSpace
@@ -38,6 +39,7 @@ from imagerouter_mcp.images.pixels.decode import (
     plain,
 )
 from imagerouter_mcp.images.pixels.encode import MAX_SIDE, saved
+from imagerouter_mcp.images.pixels.preview import preview_of_picture
 
 PNG_LEVEL = 2
 """zlib level; higher ones take several times as long on a photo and save a tenth."""
@@ -73,7 +75,7 @@ def lay_in(source: BinaryIO, answer: Path, mask: Path, frame: Frame, kind: str) 
         matches the source outside the mask), `changed` (per cent of the region's pixels), `echo` (whether it
         also matches inside), `reduced` (whether the source was in colour with 16 bits per channel), `inks`
         (whether it was in CMYK), `mode` (the result's Pillow mode), `enlarged` (by what factor the answer was
-        enlarged).
+        enlarged), `preview` (`Preview.as_fields`; decoding a large result for it takes long).
 
     Raises:
         NotAPictureError: The source or the answer does not decode.
@@ -110,8 +112,10 @@ def laid_in(
     soft = softened(soft_region, part_in_size(alike, sent.inner, soft_region.size))
     _lay(picture, inlay, region, soft, at=sent.box, space=original.space)
     told["enlarged"] = round(told["enlarged"] * made.width / came, 2)
-    result = _saved(picture, original, kind)
-    return result, {**told, "reduced": original.reduced, "inks": inks, "mode": picture.mode}
+    told |= {"reduced": original.reduced, "inks": inks, "mode": picture.mode}
+    picture, profile = _for_format(picture, original, kind)
+    result = _saved(picture, profile, original.chunks, kind)
+    return result, {**told, "preview": preview_of_picture(picture, "auto").as_fields()}
 
 
 def _made(file: BinaryIO) -> Image.Image:
@@ -237,17 +241,22 @@ def _blended_deep(under: Image.Image, over: Image.Image, weights: Image.Image) -
     return blended.convert("I;16")
 
 
-def _saved(picture: Image.Image, original: Original, kind: str) -> BinaryIO:
-    profile = original.profile or None
-    if kind == "png" and picture.mode == "CMYK":
-        return saved(picture, "TIFF", compression="tiff_adobe_deflate", icc_profile=profile)
+def _for_format(picture: Image.Image, original: Original, kind: str) -> tuple[Image.Image, bytes]:
+    """Return a picture in a mode that can be saved in a format, and its ICC profile."""
+    profile = original.profile
     if kind == "png":
-        return saved(picture, "PNG", compress_level=PNG_LEVEL, icc_profile=profile, pnginfo=original.chunks)
+        return picture, profile
     if picture.mode == "CMYK":
-        picture, profile = original.space.to_screen(picture), None
-    if kind == "jpeg" and picture.mode != "L":
-        picture = opaque(picture)
-    return saved(picture, kind.upper(), quality=_LOSSY_QUALITY, icc_profile=profile)
+        picture, profile = original.space.to_screen(picture), b""
+    return (opaque(picture) if kind == "jpeg" and picture.mode != "L" else picture), profile
+
+
+def _saved(picture: Image.Image, profile: bytes, chunks: PngInfo, kind: str) -> BinaryIO:
+    if picture.mode == "CMYK":
+        return saved(picture, "TIFF", compression="tiff_adobe_deflate", icc_profile=profile or None)
+    if kind == "png":
+        return saved(picture, "PNG", compress_level=PNG_LEVEL, icc_profile=profile or None, pnginfo=chunks)
+    return saved(picture, kind.upper(), quality=_LOSSY_QUALITY, icc_profile=profile or None)
 
 
 def _surroundings(inside: Image.Image, within: Image.Image) -> Image.Image:

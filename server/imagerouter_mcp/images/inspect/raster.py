@@ -75,13 +75,14 @@ def _png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """SOF0 to SOF15 without DHT, JPG and DAC, which share the range (ITU-T T.81, table B.1)."""
 _JPEG_SCAN, _JPEG_END, _JPEG_APP1 = 0xDA, 0xD9, 0xE1
-_JPEG_STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
-"""Markers without a length: TEM, RST0 to RST7, SOI."""
+_JPEG_STANDALONE = frozenset({0x01, *range(0xD0, 0xD9), 0xFF})
+"""What has no length: TEM, RST0 to RST7, SOI, and the fill bytes that may stand before any marker."""
 
 
 _JPEG_MARKER = re.compile(rb"\xff[^\0\xd0-\xd7\xff]")
 """Ends a scan; within its pixels, a zero or a restart marker follows each 0xFF."""
-_MOST_SEGMENTS = 10_000
+_MOST_MARKERS = 10_000
+"""Fill bytes included: Pillow reads them one by one."""
 _MOST_SCANS = 100
 """Encoders use about ten. A decoder goes over all pixels for each one, however short it is."""
 
@@ -92,7 +93,7 @@ def measure_jpeg(file: BinaryIO) -> Measured:
     size: tuple[int, int] | None = None
     exif = b""
     scans = 0
-    for marker in counted(_jpeg_segments(file), _MOST_SEGMENTS):
+    for marker in _jpeg_segments(file):
         length = number(exactly(file, 2), size=2)
         if length < 2:  # noqa: PLR2004 - the length counts its own two bytes
             raise NotAPictureError(DAMAGED)
@@ -112,18 +113,21 @@ def measure_jpeg(file: BinaryIO) -> Measured:
 
 
 def _jpeg_segments(file: BinaryIO) -> Iterator[int]:
-    """Yield each marker up to the end marker, with the file positioned after it."""
-    while (marker := _jpeg_marker(file)) != _JPEG_END:
+    """Yield each marker of a segment up to the end marker, with the file positioned after it."""
+    for marker in counted(_jpeg_markers(file), _MOST_MARKERS):
+        if marker == _JPEG_END:
+            return
         if marker not in _JPEG_STANDALONE:
             yield marker
 
 
-def _jpeg_marker(file: BinaryIO) -> int:
-    if exactly(file, 1) != b"\xff":
-        raise NotAPictureError(DAMAGED)
-    while (code := exactly(file, 1)) == b"\xff":  # fill bytes
-        pass
-    return code[0]
+def _jpeg_markers(file: BinaryIO) -> Iterator[int]:
+    """Yield the second byte of each marker, and each fill byte."""
+    while exactly(file, 1) == b"\xff":
+        while (code := exactly(file, 1)) == b"\xff":
+            yield 0xFF
+        yield code[0]
+    raise NotAPictureError(DAMAGED)
 
 
 def _skip_scan(file: BinaryIO) -> None:

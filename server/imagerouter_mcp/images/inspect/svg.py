@@ -6,6 +6,7 @@ has no measured size and is not drawn.
 
 import codecs
 import math
+import os
 import re
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -21,6 +22,10 @@ _ROOT = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?svg[\s/>]")
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _LENGTH = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)(?:px)?\s*")
 _END = re.compile(rb"</(?:[\w.-]+:)?svg\s*+>\s*+(?><!--.*?-->\s*+)*+\Z", re.DOTALL)
+_MOST_BYTES = 16 << 20
+"""Largest document to parse."""
+_PIECE = 4 << 20
+"""Bytes to parse at a time. Expat reads what has no end yet, such as a path's data, again with each piece."""
 _TAIL = 4096
 """Bytes at the end of an unparsed document to search for its closing tag."""
 
@@ -38,10 +43,14 @@ def is_svg(head: bytes) -> bool:
 
 def measure_svg(file: BinaryIO) -> Measured:
     """Read the size in pixels from the root element's `width` and `height`, else from its `viewBox`."""
+    if file.seek(0, os.SEEK_END) > _MOST_BYTES:
+        raise NotAPictureError(f"it is a drawing of more than {_MOST_BYTES >> 20} MiB")
     file.seek(0)
     outline = _Outline(only_root=True)
     try:
-        outline.parser.ParseFile(file)
+        while piece := file.read(_PIECE):
+            outline.parser.Parse(piece)
+        outline.parser.Parse(b"", True)  # noqa: FBT003 - the parameter has no name
     except expat.ExpatError as error:
         if error.code in _UNFINISHED:
             raise NotAPictureError(CUT_SHORT) from None

@@ -17,6 +17,7 @@ from imagerouter_mcp.images.confined import TooLargeError
 from imagerouter_mcp.images.inspect.binary import DAMAGED, NotAPictureError
 from imagerouter_mcp.images.inspect.cost import MOST_BYTES, decoding_bytes
 from imagerouter_mcp.images.inspect.exif import read_exif
+from imagerouter_mcp.images.inspect.inspection import inspect
 from imagerouter_mcp.images.inspect.opening import BROKEN, block, opened
 from imagerouter_mcp.images.pixels.scale import in_bands
 
@@ -75,7 +76,13 @@ def loaded(file: BinaryIO, format_name: str, longest: int) -> ImageFile:
         NotAPictureError: It does not decode.
         TooLargeError: It would take too much memory.
     """
-    picture = opened(file, format_name)
+    try:
+        picture = opened(file, format_name)
+    except NotAPictureError:
+        # Some decoders need memory for all pixels when they open a file, and do not say that they got none.
+        if decoding_bytes(format_name, math.prod(inspect(file).size)) > MOST_BYTES:
+            raise TooLargeError from None
+        raise
     held = _coefficients(picture) if isinstance(picture, JpegImageFile) else 0
 
     def takes(pixels: int) -> int:
@@ -95,6 +102,8 @@ def loaded(file: BinaryIO, format_name: str, longest: int) -> ImageFile:
         raise TooLargeError from None
     except BROKEN:
         raise NotAPictureError(DAMAGED) from None
+    if picture.mode in ("P", "PA") and picture.palette is None:  # its colours are missing
+        raise NotAPictureError(DAMAGED)
     _scale_transparent_grey(picture, file)
     return picture
 

@@ -4,11 +4,12 @@ Previews are JPEG: every host accepts it, it encodes in a few milliseconds, and 
 host could show as black. A light checkerboard marks transparent parts.
 """
 
+import base64
 import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, Self
 
 from PIL import Image
 
@@ -40,6 +41,16 @@ class Preview:
     media_type: str
     width: int
     height: int
+
+    def as_fields(self) -> Fields:
+        """Return it as what JSON can represent."""
+        return {**vars(self), "data": base64.b64encode(self.data).decode("ascii")}
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Self:
+        """Read what `as_fields` returned."""
+        read: Fields = {**fields, "data": base64.b64decode(fields["data"])}
+        return cls(**read)
 
 
 @dataclass(frozen=True)
@@ -133,13 +144,26 @@ def _drawn(file: BinaryIO, seen: Inspection, budget: Budget) -> Preview | None:
         file, format_name = io.BytesIO(drawing), "png"
     try:
         picture = loaded(file, format_name, budget.longest * _REDUCING_GAP)
-        small = in_bands(picture, fitted(picture.size, budget.longest), _plain)
+        small = _small(picture, budget)
         turns = orientation(picture)
     except MemoryError:
         raise TooLargeError from None
     except BROKEN:
         return None
-    small = upright(small, turns)
+    return _encoded_small(upright(small, turns), budget)
+
+
+def preview_of_picture(picture: Image.Image, size: PreviewSize) -> Preview:
+    """Make a preview of a decoded picture, which is upright; `make_preview` makes the same of its file."""
+    budget = BUDGETS[size]
+    return _encoded_small(_small(picture, budget), budget)
+
+
+def _small(picture: Image.Image, budget: Budget) -> Image.Image:
+    return in_bands(picture, fitted(picture.size, budget.longest), _plain)
+
+
+def _encoded_small(small: Image.Image, budget: Budget) -> Preview:
     return encoded(_on_checkerboard(small) if small.mode == "RGBA" else small, budget)
 
 

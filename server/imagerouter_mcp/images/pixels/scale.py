@@ -9,8 +9,9 @@ _BAND_ROWS = 128
 """Source rows per band."""
 _SUPPORT = 2
 """Pixels to each side that Pillow's bicubic filter reads, in the larger of the two scales."""
-_REDUCING_GAP = 2.0
-"""For speed, whole factors shrink to twice the target, and the good filter does the rest."""
+_REDUCING_GAP = 1.4
+"""For speed, whole factors shrink to no less than this times the target, and the good filter does the rest.
+The result differs from what the good filter alone makes no more than what another good filter makes."""
 
 
 def scaled(picture: Image.Image, size: tuple[int, int]) -> Image.Image:

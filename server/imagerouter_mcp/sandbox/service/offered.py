@@ -7,7 +7,7 @@ usual and highest one). `traits` adds what the service's model list does not tel
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -33,7 +33,7 @@ class Model:
     """One model: its id, and its entry in the v1 model list."""
 
     id: str
-    entry: Mapping[str, Any]
+    entry: Mapping[str, Any] = field(hash=False)
 
     @property
     def vendor(self) -> str:
