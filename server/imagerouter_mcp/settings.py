@@ -4,15 +4,13 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import cached_property
-from ipaddress import ip_network
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import (
@@ -33,7 +31,25 @@ from pydantic_settings import (
 )
 
 from imagerouter_mcp.errors import ConfigurationError
-from imagerouter_mcp.money import MOST_BUDGET_USD
+from imagerouter_mcp.setting_values import (
+    CLOUDS,
+    PLACEHOLDER,
+    AllowRules,
+    Audience,
+    Credential,
+    Endpoint,
+    HostName,
+    IssuerAddress,
+    Listed,
+    Network,
+    ObjectStoreAddress,
+    OpenIdScope,
+    Origin,
+    PostgresAddress,
+    Usd,
+    WebAddress,
+    split_at,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +57,9 @@ APP = "imagerouter-mcp"
 KEYS_PAGE = "https://imagerouter.io/api-keys"
 """Where a person makes an API key."""
 AUTO_MAX_USD = Decimal("0.05")
-"""The highest likely price of a picture for which a model is chosen, unless the person sets another."""
+"""The highest likely price at which "auto" chooses a model for a picture, unless the person sets another."""
+AUTO_VIDEO_USD = Decimal("0.50")
+"""The same for a video: half of the models of November 2026 cost no more."""
 KEY_FILE = "api-key"
 """The file in the configuration folder that may hold the API key."""
 _LONGEST_KEY = 4096
@@ -54,8 +72,6 @@ _UNSET = re.compile(r"\s*+(\$\{[^}]*+\})?+\s*+")
 _NEVER_BLANK = ("jwt_audience",)
 """Settings that are refused when blank: a blank audience could be meant as any audience."""
 _HOME = re.compile(r"(?:~|%USERPROFILE%|\$HOME|\$\{HOME\})(?=[/\\]|\Z)", re.IGNORECASE)
-_PLACEHOLDER = re.compile(r"\$\{[\w.:-]{1,40}\}|\{env:\w{1,40}\}|%\w{1,40}%")
-"""Where a configuration names a variable that its host does not replace."""
 _EXAMPLE_KEY = re.compile(
     r"<[^<>]{0,60}>|\$\w{1,60}|x{3,}|\.{3}|…|[\w-]{0,20}(?:your|my|the)[\w-]{0,30}key[\w-]{0,10}",
     re.IGNORECASE,
@@ -77,14 +93,6 @@ _WINDOWS_DRIVE = re.compile(r"([a-z]):[\\/]", re.IGNORECASE)
 _DRIVES = Path("/mnt")
 """Where that Linux mounts the Windows drives."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
-_HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(?:%[\w.-]+)?")
-"""The host of a parsed address: a name in any letters, or an IP address."""
-_ORIGIN = re.compile(rf"https?://(?:{_HOST_NAME.pattern})(?::\d{{1,5}})?", re.IGNORECASE)
-
-_CLOUDS = {"s3": "aws_", "gs": "google_", "az": "azure_"}
-"""The schemes of object stores, with how the variables of their clouds begin."""
-_ALLOW_RULE = re.compile(r"everybody|[^\s@=]*@[^\s@=]+|[^\s=]+=\S.*")
 
 _OF_PYTHON = (
     *("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR"),
@@ -163,137 +171,8 @@ def _absolute(folder: Path) -> Path:
     return expanded
 
 
-def _split_at(separator: str) -> Callable[[object], object]:
-    """Return a validator that splits a text and drops empty parts."""
-
-    def split(value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(separator) if part.strip())
-        return value
-
-    return split
-
-
-def _host_name(value: str) -> str:
-    if not _HOST_NAME.fullmatch(value):
-        raise ValueError("it must be names such as pictures.example, without scheme, port or *")
-    return value.lower()
-
-
-def _origin(value: str) -> str:
-    if not _ORIGIN.fullmatch(value):
-        raise ValueError("it must be origins such as https://chat.example, without a path or *")
-    return value.lower()
-
-
-def _network(value: str) -> str:
-    try:
-        ip_network(value)
-    except ValueError:
-        raise ValueError("it must be addresses or networks such as 127.0.0.1 or 10.0.0.0/8") from None
-    return value
-
-
-def _web_address(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        _ = parts.port  # raises ValueError if it is not a port
-    except ValueError:
-        raise ValueError("it must be an http or https address") from None
-    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(parts.hostname or ""):
-        raise ValueError("it must be an http or https address")
-    if parts.username or parts.password:
-        raise ValueError("it must not hold a user name or a password")
-    return value.rstrip("/")
-
-
-def _credential(value: SecretStr) -> SecretStr:
-    """Remove spaces around a credential; refuse any within it, which an HTTP header cannot hold."""
-    word = value.get_secret_value().strip()
-    if not re.fullmatch(r"[!-~]+", word) or _PLACEHOLDER.search(word):
-        raise ValueError("it must be one word of plain letters, digits and signs")
-    return SecretStr(word)
-
-
-def _secret_address(value: SecretStr) -> SecretStr:
-    return SecretStr(_web_address(_credential(value).get_secret_value()))
-
-
-def _issuer(value: str) -> str:
-    """Check a provider's address without changing it: its tokens repeat it exactly, final slash included."""
-    address = _web_address(value)
-    parts = urlsplit(address)
-    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
-        raise ValueError("it must be an https address")
-    if parts.query or parts.fragment or not value.isprintable() or " " in value:
-        raise ValueError("it must be an address without spaces, a query or a fragment")
-    return value
-
-
-def _openid_scope(value: str) -> str:
-    if "openid" not in value.split():
-        raise ValueError("it must have the word openid in it, such as: openid profile email groups")
-    return value
-
-
-def _audience(value: str | None) -> str | None:
-    if value is not None and (
-        not value or not value.isprintable() or _PLACEHOLDER.search(value) or set(value) & set(" \"'")
-    ):
-        raise ValueError(
-            "it must be what your provider writes into aud, without spaces or quotes; if the setting is "
-            "removed, that is the address of /mcp"
-        )
-    return value
-
-
-def _allow_rule(value: str) -> str:
-    if not _ALLOW_RULE.fullmatch(value):
-        raise ValueError(
-            "it must be addresses such as ann@corp.example, domains such as @corp.example, claims such as "
-            "groups=designers, or the word everybody"
-        )
-    return value
-
-
-def _object_store(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in _CLOUDS or not parts.netloc:
-        raise ValueError("it must be s3://bucket/prefix, gs://bucket/prefix or az://container/prefix")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("it must hold no credentials: the variables of its cloud do")
-    return value.rstrip("/")
-
-
-def _postgres_address(url: SecretStr) -> SecretStr:
-    """Refuse an address that PostgreSQL would parse differently, and then log parts of the password."""
-    scheme, _, place = url.get_secret_value().partition("://")
-    credentials = place.partition("?")[0].rpartition("@")[0]
-    if scheme not in ("postgresql", "postgres"):
-        msg = "it must begin with postgresql://"
-        raise ValueError(msg)
-    if re.search(r"\s|%(?!0[1-9A-F]|[1-9A-F][0-9A-F])", place, re.IGNORECASE) or set("@/") & set(credentials):
-        raise ValueError(
-            "in its user name and password, spaces and the characters @, / and % must be written as %20, "
-            "%40, %2F and %25"
-        )
-    return url
-
-
 _Folder = Annotated[Path, AfterValidator(_absolute)]
-_Folders = Annotated[tuple[_Folder, ...], NoDecode, BeforeValidator(_split_at(os.pathsep))]
-_Listed = BeforeValidator(_split_at(","))
-_WebAddress = Annotated[str, AfterValidator(_web_address)]
-_Issuer = Annotated[str, AfterValidator(_issuer)]
-_AllowRules = Annotated[tuple[Annotated[str, AfterValidator(_allow_rule)], ...], NoDecode, _Listed]
-_Usd = Annotated[Decimal, Field(ge=0, le=MOST_BUDGET_USD)]
-_Credential = Annotated[SecretStr, AfterValidator(_credential)]
-_Endpoint = Annotated[SecretStr, AfterValidator(_secret_address)]
-
-
+_Folders = Annotated[tuple[_Folder, ...], NoDecode, BeforeValidator(split_at(os.pathsep))]
 _ALIKE = 0.9
 """How similar, up to 1, a variable's name must be to a setting's to count as a misspelling."""
 
@@ -316,7 +195,7 @@ class Settings(BaseSettings):
     api_key: Annotated[SecretStr, Field(max_length=_LONGEST_KEY)] | None = None
     """The key itself; else `api_key_file` holds it, else the file `api-key` in the configuration folder."""
     api_key_file: _Folder | None = None
-    base_url: _WebAddress = _SERVICE
+    base_url: WebAddress = _SERVICE
     """The service's origin, without `/v1`."""
     allow_private_urls: bool = False
     """Whether source images and results may also be fetched from private addresses."""
@@ -328,9 +207,9 @@ class Settings(BaseSettings):
     """Further folders that callers may save in, separated as in PATH; none means the usual ones."""
     data_dir: _Folder = Field(default_factory=lambda: platformdirs.user_data_path(APP, appauthor=False))
     """Where the gallery keeps its records."""
-    database_url: Annotated[SecretStr, AfterValidator(_postgres_address)] | None = None
+    database_url: PostgresAddress | None = None
     """The PostgreSQL database that keeps the records in place of `data_dir`, for several servers."""
-    object_store: Annotated[str, AfterValidator(_object_store)] | None = None
+    object_store: ObjectStoreAddress | None = None
     """Where pictures are kept in place of `output_dir`, for several servers: `s3://`, `gs://` or `az://`."""
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 30
     """Seconds of silence, by that database's clock, after which others take a server's calls over."""
@@ -340,7 +219,7 @@ class Settings(BaseSettings):
     """The same for edits."""
     video_model: str | None = None
     """The same for videos."""
-    auto_max_usd: _Usd = AUTO_MAX_USD
+    auto_max_usd: Usd = AUTO_MAX_USD
     """The highest likely price of a model that is chosen for a call that names none."""
     response_format: ResponseFormat = "url"
     preview: PreviewSize = "auto"
@@ -360,51 +239,51 @@ class Settings(BaseSettings):
     """Seconds that unfinished requests may still take when the server shuts down."""
     concurrency: Annotated[int, Field(ge=1, le=100)] = 4
     """How many pictures and videos are requested at the same time."""
-    max_cost_usd: _Usd | None = None
+    max_cost_usd: Usd | None = None
     """The most that one call may cost; unset, 1.00 for pictures and 5.00 for a video."""
-    budget_usd: _Usd = Decimal(20)
+    budget_usd: Usd = Decimal(20)
     """The most that all calls of a day may cost together, over all of the person's processes."""
-    confirm_usd: _Usd | None = None
+    confirm_usd: Usd | None = None
     """The most that a call may cost without asking the person; unset, nobody is asked."""
     people: bool = False
     """Serve several people over HTTP, each with a gallery of their own; whoever is not known is refused."""
     own_keys: OwnKeys = "no"
     """Whether people pay with ImageRouter keys of their own: nobody, those who have one, or everybody."""
-    key_secrets: Annotated[tuple[Annotated[SecretStr, Field(min_length=32)], ...], NoDecode, _Listed] = ()
+    key_secrets: Annotated[tuple[Annotated[SecretStr, Field(min_length=32)], ...], NoDecode, Listed] = ()
     """What those keys are encrypted with, separated by commas: the first encrypts, all decrypt."""
-    openid_issuer: _Issuer | None = None
+    openid_issuer: IssuerAddress | None = None
     """The OpenID provider that people sign in with, as its tokens write it."""
     openid_client_id: str | None = None
     """This server's client id there."""
     openid_client_secret: SecretStr | None = None
     """This server's client secret there, unless it is a public client."""
-    openid_allow: _AllowRules = ()
+    openid_allow: AllowRules = ()
     """Who gets access: addresses, @domains, CLAIM=VALUE, or everybody; separated by commas."""
-    openid_scope: Annotated[str, AfterValidator(_openid_scope)] = "openid profile email"
+    openid_scope: OpenIdScope = "openid profile email"
     """The scopes to request there."""
     openid_name: str | None = None
     """What the sign-in page calls it; unset, the host of its address."""
-    jwt_issuer: _Issuer | None = None
+    jwt_issuer: IssuerAddress | None = None
     """The authorization server whose JWTs are accepted instead of this server's own tokens."""
-    jwt_audience: Annotated[str | None, AfterValidator(_audience)] = None
+    jwt_audience: Audience = None
     """The audience that these JWTs must have; unset, the address of `/mcp`."""
     jwt_scope: str | None = None
     """A scope that they must have."""
-    jwt_allow: _AllowRules = ()
+    jwt_allow: AllowRules = ()
     """Who gets access with them, as for `openid_allow`."""
     allow_private_issuer: bool = False
     """Whether these two providers may have private addresses."""
-    mcp_token: Annotated[tuple[SecretStr, ...], NoDecode, _Listed] = ()
+    mcp_token: Annotated[tuple[SecretStr, ...], NoDecode, Listed] = ()
     """Bearer tokens that HTTP clients must send, separated by commas: two while one is being replaced."""
-    public_url: _WebAddress | None = None
+    public_url: WebAddress | None = None
     """Where others reach the HTTP server, if not at the address it binds to; links begin with it."""
     link_secret: SecretStr | None = Field(default=None, min_length=32)
     """The secret for signing links; unset, a random one is kept in `data_dir`."""
-    http_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host_name)], ...], NoDecode, _Listed] = ()
+    http_hosts: Annotated[tuple[HostName, ...], NoDecode, Listed] = ()
     """Further host names that the HTTP server accepts, separated by commas."""
-    http_origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, _Listed] = ()
+    http_origins: Annotated[tuple[Origin, ...], NoDecode, Listed] = ()
     """Origins whose pages may call the HTTP server, separated by commas."""
-    http_proxies: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, _Listed] = ()
+    http_proxies: Annotated[tuple[Network, ...], NoDecode, Listed] = ()
     """Addresses or networks of reverse proxies whose `X-Forwarded-For` is believed, separated by commas."""
     http_rate: Annotated[float, Field(gt=0)] = 10
     """Requests per second that each HTTP client may make on average."""
@@ -523,31 +402,31 @@ class ObjectStoreSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    aws_access_key_id: _Credential | None = None
+    aws_access_key_id: Credential | None = None
     """S3: the access key; unset, the server's role."""
-    aws_secret_access_key: _Credential | None = None
+    aws_secret_access_key: Credential | None = None
     """S3: its secret."""
-    aws_session_token: _Credential | None = None
+    aws_session_token: Credential | None = None
     """S3: what temporary keys need too."""
-    aws_region: _Credential | None = None
+    aws_region: Credential | None = None
     """S3: where the bucket is."""
-    aws_endpoint: _Endpoint | None = None
+    aws_endpoint: Endpoint | None = None
     """S3: the address of another server than Amazon's."""
     google_application_credentials: SecretStr | None = None
     """Google: the file of a service account, or what `gcloud auth application-default login` wrote."""
     google_service_account_key: SecretStr | None = None
     """Google: the content of a service account's file."""
-    azure_storage_account_name: _Credential | None = None
+    azure_storage_account_name: Credential | None = None
     """Azure: the storage account."""
-    azure_storage_account_key: _Credential | None = None
+    azure_storage_account_key: Credential | None = None
     """Azure: its key; unset, an application, or the server's identity."""
-    azure_storage_sas_token: _Credential | None = None
+    azure_storage_sas_token: Credential | None = None
     """Azure: a shared access signature in place of the key."""
-    azure_tenant_id: _Credential | None = None
+    azure_tenant_id: Credential | None = None
     """Azure: the directory of an application."""
-    azure_client_id: _Credential | None = None
+    azure_client_id: Credential | None = None
     """Azure: the application."""
-    azure_client_secret: _Credential | None = None
+    azure_client_secret: Credential | None = None
     """Azure: its secret."""
 
     def of(self, address: str) -> dict[str, SecretStr]:
@@ -556,7 +435,7 @@ class ObjectStoreSettings(BaseSettings):
         Args:
             address: The object store's.
         """
-        cloud = _CLOUDS[address.partition("://")[0]]
+        cloud = CLOUDS[address.partition("://")[0]]
         return {name: value for name, value in self if value is not None and name.startswith(cloud)}
 
 
@@ -644,7 +523,7 @@ def misspelt_settings() -> dict[str, str]:
 def _reason(fault: Mapping[str, object]) -> str:
     """Return what a value must look like; never the value, which may be a secret in the wrong place."""
     said = str(fault["msg"]).removeprefix("Value error, ").replace("Input should be", "it must be")
-    unreplaced = _PLACEHOLDER.search(str(fault["input"]))
+    unreplaced = PLACEHOLDER.search(str(fault["input"]))
     begin = f"it contains {unreplaced[0]}, which the host has not replaced; " if unreplaced else ""
     return begin + _FORMS.get(str(fault["type"]), said)
 
@@ -653,7 +532,7 @@ def key_complaint(key: str) -> str | None:
     """Return why a text cannot be an API key, as the end of a sentence without the text, or None."""
     if key[:1] in ("'", '"', "`", "“"):
         return "is in quotes, which do not belong to it"
-    if found := _PLACEHOLDER.fullmatch(key):
+    if found := PLACEHOLDER.fullmatch(key):
         return f"is {found[0]}, which the host has not replaced"
     if _EXAMPLE_KEY.fullmatch(key):
         return "is the placeholder of an example, not a key"

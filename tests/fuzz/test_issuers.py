@@ -34,7 +34,7 @@ from support.visible import is_visible
 
 Fuzz = Callable[..., None]
 
-USUAL = 60
+USUAL = 40
 ISSUER = "https://id.example/tenant"
 CLIENT, AUDIENCE = "pictures", "https://pictures.example/mcp"
 KEY = Ed25519PrivateKey.generate()

@@ -31,7 +31,7 @@ from support.visible import is_visible
 
 Fuzz = Callable[..., None]
 
-USUAL = 60
+USUAL = 40
 LISTING = """<?xml version="1.0"?>
 <ListBucketResult><Name>b</Name><Prefix>p/answers</Prefix><KeyCount>2</KeyCount><IsTruncated>false</IsTruncated>{}</ListBucketResult>"""
 OBJECT = "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>{}</ETag><Size>{}</Size></Contents>"

@@ -27,6 +27,7 @@ from support.source_pictures import (
     quarters,
     ready,
     refusal,
+    riff,
     with_heif,
     with_resvg,
 )
@@ -49,6 +50,16 @@ from support.source_pictures import (
 )
 def test_what_is_no_picture_is_refused_with_the_reason(data: bytes, reason: str) -> None:
     assert reason in refusal(data, "thing.png").what
+
+
+def test_a_webp_that_gets_no_memory_is_not_called_damaged() -> None:
+    canvas = bytes([2, 0, 0, 0]) + 2 * (7999).to_bytes(3, "little")
+    frame = (
+        bytes(6) + 2 * (63).to_bytes(3, "little") + bytes(4) + encoded(noise("RGB", (64, 64)), "WEBP")[12:]
+    )
+    assert (
+        "too many to convert" in refusal(riff((b"VP8X", canvas), (b"ANIM", bytes(6)), (b"ANMF", frame))).what
+    )
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF"])

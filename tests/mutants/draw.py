@@ -17,6 +17,7 @@ PLACES = (
     "people",
     "sign_in",
     "database",
+    "setting_values.py",
     "settings.py",
     "fetch.py",
 )

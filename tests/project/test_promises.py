@@ -14,7 +14,6 @@ from imagerouter_mcp.api.rate import LONGEST_PAUSE
 from imagerouter_mcp.fetch import MAX_REDIRECTS
 from imagerouter_mcp.generation.calls.send import RETRY_SECONDS
 from imagerouter_mcp.generation.planning.limits import MOST_A_CALL
-from imagerouter_mcp.generation.planning.model_choice import AUTO_VIDEO_USD
 from imagerouter_mcp.generation.result_files import DOWNLOAD_SECONDS, MAX_RESULT_BYTES
 from imagerouter_mcp.generation.undelivered import LINK_DAYS
 from imagerouter_mcp.http_app.browser_sessions import IDLE_SECONDS
@@ -24,7 +23,7 @@ from imagerouter_mcp.images import confined
 from imagerouter_mcp.images.allowed_files import MAX_READ_BYTES
 from imagerouter_mcp.images.source_images import FETCH_SECONDS
 from imagerouter_mcp.money import dollars
-from imagerouter_mcp.settings import Settings
+from imagerouter_mcp.settings import AUTO_VIDEO_USD, Settings
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "server" / "imagerouter_mcp"

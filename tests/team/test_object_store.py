@@ -16,7 +16,7 @@ from mcp import Client
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from patience import wait_until
 from support.http_serving import Serving, bare_environment, sandbox_environment, serving
-from support.object_store import Gate, Manner, SeaweedFS, new_prefix, running_object_store, seaweedfs_program
+from support.object_store import Gate, Manner, SeaweedFS, new_prefix
 
 if TYPE_CHECKING:
     from support.postgres import Cluster
@@ -60,16 +60,6 @@ class Load:
                     await anyio.sleep(0.2)  # as whoever reads the refusal
                 else:
                     self.made[prompt] = answer.structured_content or {}
-
-
-@pytest.fixture
-def store() -> Iterator[SeaweedFS]:
-    """Run a store of the test's own, which may be killed."""
-    program = seaweedfs_program()
-    if program is None:
-        pytest.skip("SeaweedFS is not installed; pip brings it on Linux")
-    with running_object_store(program) as running:
-        yield running
 
 
 @pytest.fixture

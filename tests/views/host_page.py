@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from mcp import Client
 from mcp.shared.exceptions import MCPError
@@ -16,7 +17,7 @@ from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import open_app
 from patience import until
-from support.browser import open_tab
+from support.browser import blank_tab
 
 PAGE = Path(__file__).with_name("host_page.html").read_text("utf-8")
 SPEC_CSP = (
@@ -228,6 +229,10 @@ def images_of(result: CallToolResult) -> list[dict[str, Any]]:
     return fields["images"]
 
 
+_chats: WeakKeyDictionary[Page, Chat] = WeakKeyDictionary()
+"""The chat that is shown in each tab."""
+
+
 @asynccontextmanager
 async def open_chat(
     browser: Browser, settings: Settings, host: Host = GOOD, page: Mapping[str, Any] | None = None
@@ -243,9 +248,15 @@ async def open_chat(
     async with (
         open_app(settings) as app,
         Client(build_server(app)) as client,
-        open_tab(browser, **page or {}) as tab,
+        blank_tab(browser, **page or {}) as tab,
     ):
         chat = Chat(tab, client, host)
-        await tab.expose_function("ask", chat.answer)  # pyright: ignore[reportUnknownMemberType] - its own
+        if tab not in _chats:
+
+            async def ask(method: str, parameters: dict[str, Any]) -> dict[str, Any]:
+                return await _chats[tab].answer(method, parameters)
+
+            await tab.expose_function("ask", ask)  # pyright: ignore[reportUnknownMemberType] - its own
+        _chats[tab] = chat
         await tab.set_content(PAGE)
         yield chat

@@ -4,7 +4,7 @@ from collections import Counter
 
 
 class Shares:
-    """Gives a client a place while it has fewer than are free.
+    """Gives a client a place as long as it has fewer than are still free.
 
     One client can take half of the places, two a third each, and there is always a place for another one.
 

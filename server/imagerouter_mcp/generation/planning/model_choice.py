@@ -13,7 +13,7 @@ from imagerouter_mcp.generation.planning.prices import price_words
 from imagerouter_mcp.generation.planning.request import Kind
 from imagerouter_mcp.generation.planning.sizes import sides, size_to_finish
 from imagerouter_mcp.money import dollars, usd
-from imagerouter_mcp.settings import AUTO_MAX_USD
+from imagerouter_mcp.settings import AUTO_MAX_USD, AUTO_VIDEO_USD
 
 CANDIDATES = (
     "google/gemini-2.5-flash",
@@ -26,8 +26,6 @@ CANDIDATES = (
 )
 """Well-known models of several prices and abilities, best first, reviewed November 2026. They are tried when
 no popular model fits. The third and the last two take masks."""
-AUTO_VIDEO_USD = Decimal("0.50")
-"""The highest likely price at which "auto" chooses a video model; half of the models of November 2026."""
 _LONGEST_ID = 200
 """Characters; the longest real id has some 50."""
 WORDS = ("", "auto", "cheapest", "free")

@@ -25,13 +25,13 @@ from imagerouter_mcp.http_app.exposure import STUDIO_CHANGES
 from imagerouter_mcp.http_app.shares import Shares
 
 MOST_STREAMS = 16
-"""How many one person may have, or one browser that a link let in. Each is an open page of the studio."""
+"""Most streams of one person, or of one browser that came by a link. Each is an open page of the studio."""
 LOOK_SECONDS = 0.4
-"""How often somebody looks, however many pages are open, and nobody while none is."""
+"""Poll interval in seconds, for all open pages together."""
 RECOGNISED_SECONDS = 1
-"""For how long a stream goes on without a look at whether its person is still let in."""
+"""Interval in seconds between checks that a stream's person still has access."""
 HEARTBEAT_SECONDS = 15
-"""How long a stream is silent at most, so that one that nobody reads is noticed."""
+"""Longest silence of a stream in seconds; a stream that nobody reads is then noticed."""
 _HEADERS = {**HARMLESS, "X-Accel-Buffering": "no"}
 
 
