@@ -1,6 +1,7 @@
 """Credits, and the key that they are asked for with."""
 
 import io
+import json
 from contextlib import aclosing
 from decimal import Decimal
 
@@ -51,6 +52,14 @@ async def test_credits_with_odd_fields_keep_the_others(answering: Answering, set
     async with client(settings, base_url=await answering(answer(body))) as api:
         told = await api.credits()
     assert (told.remaining_credits, told.credit_usage, told.usage_by_api_key) == (Decimal("1.5"), None, None)
+
+
+async def test_a_long_name_of_a_key_is_cut(answering: Answering, settings: Settings) -> None:
+    body = json.dumps({"usage_by_api_key": [{"api_key_name": "long " * 100}]})
+    async with client(settings, base_url=await answering(answer(body))) as api:
+        (key,) = (await api.credits(by_key=True)).usage_by_api_key or []
+    assert key.api_key_name
+    assert len(key.api_key_name) <= 100
 
 
 @pytest.mark.parametrize("body", ["[]", "null", '"rich"', "5"])

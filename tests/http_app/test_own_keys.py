@@ -23,7 +23,7 @@ from imagerouter_mcp.cli.team_checks import team_checks
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.generation.calls.keys_in_use import KeyInUse
 from imagerouter_mcp.http_app.sent_keys import SentKeys
-from imagerouter_mcp.people.api_keys import ApiKeys
+from imagerouter_mcp.people.api_keys import ApiKeys, in_words
 from imagerouter_mcp.people.personal_limits import Limits
 from imagerouter_mcp.people.register import BY_OPERATOR, open_register
 from imagerouter_mcp.people.sent_key import sent_key
@@ -321,6 +321,10 @@ async def test_a_key_moved_to_another_person_or_changed_is_no_key(
         moved = keys.find(ben)
         assert moved
         assert moved.key is None
+        assert [in_words(keys.find(person)) for person in (anna, ben)] == [
+            "a key that ends in …" + OWN[-4:],
+            "a key that cannot be decrypted",
+        ]
     async with people_of(team):
         assert "does not decrypt 1 of 2" in caplog.text
     with closing(sqlite3.connect(team.data_dir / "people.sqlite3")) as connection, connection:

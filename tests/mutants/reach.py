@@ -34,7 +34,8 @@ class Reach:
         """Return the tests that may notice a fault, as many as `SHARE_OF_TESTS` allows.
 
         A module's own tests come first. Of these, as of the others, those come first that run most of the
-        fault's lines (of a guard, what it guards), then the nearest, then the quickest.
+        fault's lines (of a guard, what it guards), then the nearest. The rest is in turn from each file, the
+        quick ones first: the tests of one file are much alike.
 
         Args:
             fault: The fault.
@@ -45,13 +46,20 @@ class Reach:
         """
         budget = SHARE_OF_TESTS * sum(test.cpu for test in self.tests.values())
         lines_run = self._reaching(fault, package)
+        quickest_first = sorted(lines_run, key=lambda name: self.tests[name].cpu)
+        earlier = Counter[tuple[str, int]]()
+        turns: dict[str, int] = {}
+        for name in quickest_first:
+            alike = file_of(name), lines_run[name]
+            turns[name] = earlier[alike]
+            earlier[alike] += 1
         likeliest_first = sorted(
-            lines_run,
+            quickest_first,
             key=lambda name: (
                 not _is_near(name, fault.module),
                 -lines_run[name],
                 -_shared_folders(name, fault.module),
-                self.tests[name].cpu,
+                turns[name],
             ),
         )
         spent = accumulate(self.tests[name].cpu for name in likeliest_first)
@@ -63,14 +71,10 @@ class Reach:
         source = (package / fault.module).read_text("utf-8")
         places = places_of(fault.module, source)
         inside, lines = _where_it_shows(ast.parse(source), fault)
-        shown = {places[line] for line in lines}
+        present, shown = set(places.values()), {places[line] for line in lines}
         running = self._running(shown)
-        found = (
-            running
-            # What is newer than the record:
-            or self._running(self._alike(fault, {place.text for place in shown}))
-            or self._running(set(places.values()))
-        )
+        earlier = self._earlier(fault, present, {place.text for place in shown})
+        found = running + self._running(earlier) or self._running(present)
         if not (inside and running):
             # What runs at import also shows in the tools' contract and in the documents.
             found.update(dict.fromkeys(filter(_is_of_imports, self.tests), 0))
@@ -81,12 +85,11 @@ class Reach:
     def _running(self, places: Iterable[Place]) -> Counter[str]:
         return Counter(name for place in places for name in self._by_place.get(place, ()))
 
-    def _alike(self, fault: Fault, texts: Container[str]) -> Iterator[Place]:
-        """Yield what was recorded of a fault's function, and its lines where they were before."""
+    def _earlier(self, fault: Fault, present: Container[Place], texts: Container[str]) -> Iterator[Place]:
+        """Yield recorded lines that have since changed or moved, and that a fault's may have been."""
         for place in self._by_place:
-            if place.module == fault.module and (
-                place.text in texts or place.function == fault.function != ""
-            ):
+            is_near = place.text in texts or place.function == fault.function != ""
+            if place.module == fault.module and is_near and place not in present:
                 yield place
 
     @cached_property

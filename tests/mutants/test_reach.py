@@ -49,6 +49,7 @@ TESTS = {
     "tests/api/test_part.py::test_nothing": ("", "", 0.4),
     "tests/api/test_third.py::test_taken": ("third", "if count == 8:", 0.1),
     "tests/api/test_fourth.py::test_before": ("fourth", "return count - 3", 0.1),
+    "tests/api/test_second.py::test_before": ("second", "return 2 * LIMIT", 0.1),
     "tests/contract/test_contract.py::test_tools": ("", "", 0.5),
 }
 REACH = Reach(
@@ -73,6 +74,7 @@ REACH = Reach(
         ("count + 1", ["api/test_part", "api/test_other", "tools/test_all"]),
         ("7", ["api/test_part", "contract/test_contract", "api/test_other", "tools/test_all"]),
         ("5", ["api/test_part", "contract/test_contract", "tools/test_all"]),
+        ("LIMIT * 2", ["api/test_part", "api/test_second", "tools/test_all"]),
         (
             "9",
             [
@@ -83,7 +85,17 @@ REACH = Reach(
         ("if count == 8:\n        raise ValueError", ["api/test_part", "cli/test_third", "api/test_third"]),
         ("count - 3", ["api/test_part", "contract/test_contract", "api/test_fourth"]),
     ],
-    ids=["a line", "a default", "a constant", "a line that no test runs", "a guard", "a line that has moved"],
+    ids=[
+        *(
+            "a line",
+            "a default",
+            "a constant",
+            "a line that has changed",
+            "a line that no test runs",
+            "a guard",
+        ),
+        "a line that has moved",
+    ],
 )
 def test_the_nearest_tests_that_can_notice_a_fault_come_first(
     tmp_path: Path, before: str, chosen: list[str]

@@ -41,7 +41,10 @@ async def test_two_servers_give_the_tokens_of_a_code_once_and_know_each_others(
         assert (await ann.refresh(client, renewed["refresh_token"])).status_code == 200
         assert (await other.refresh(client, again["refresh_token"])).status_code == 400
         assert (await ann.call(renewed["access_token"])).status_code == 401
-        two.sign_in.end_all(one.person("Ann").id)
+        person = one.person("Ann").id
+        invitation = one.sign_in.invitations.invite(person, days=1)
+        two.sign_in.end_all(person)
+        assert one.sign_in.invitations.accept(invitation) is None
         assert "You are signed in" not in (await ann.http.get("/sign-in")).text
 
 

@@ -201,8 +201,12 @@ async def test_doctor_asks_the_provider_whether_it_knows_this_server(
     ):
         state, text = await told(**changed)
         assert (state, what in text) == ("failure", True), text
-    provider.told(metadata={"token_endpoint": "http://elsewhere.example/token"})
-    assert "its token_endpoint is not an https address" in (await told())[1]
+    for metadata, what in (
+        ({"token_endpoint": "http://elsewhere.example/token"}, "its token_endpoint is not an https address"),
+        ({"id_token_signing_alg_values_supported": ["HS256"]}, "it signs its tokens with no key pair"),
+    ):
+        provider.told(metadata=metadata)
+        assert what in (await told())[1]
 
 
 async def test_doctor_looks_as_far_as_the_provider(visitor: Visitor, provider: Provider) -> None:

@@ -154,6 +154,8 @@ async def test_each_of_several_pictures_is_cut_out_and_keeps_its_number(
         pictures = told.fields["images"]
         assert [Path(each["path"]).name for each in pictures] == ["fox-1.png", "fox-2.png"]
         assert [each["number"] for each in pictures] == [1, 2]
+        for number, each in enumerate(pictures, start=1):
+            assert f"\n{number} · {each['handle']} · " in told.text
         assert [alpha(each["path"]) for each in pictures] == [(0, 255)] * 2
         assert told.fields["cost_usd"] == 0.0714
         second = await host("edit_image", prompt="a hat", images=["2"])
@@ -175,7 +177,8 @@ async def test_a_second_step_that_fails_leaves_the_picture_and_says_what_to_do(
         assert f"Failed: {REMOVER}: " in told.text
         assert f"edit_image with images={handle} and model={REMOVER}" in told.text
         assert 'finish_image with "cutout"' in told.text
-        assert told.fields["failures"]
+        (failure,) = told.fields["failures"]
+        assert "Nothing was charged. The picture is there with its background" in failure
         again = await host("generate_image", **STICKER)
         assert again.image["handle"] == handle, "the picture is not paid for again"
         assert told.fields["failures"] == again.fields["failures"]

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,15 @@ from anyio import to_thread
 from mcp import Client
 from pydantic import SecretStr
 
+from imagerouter_mcp.apps import open_apps
 from imagerouter_mcp.gallery import object_store
+from imagerouter_mcp.gallery.entries import Metadata, StoredImage
 from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.http_app import moving_in, stale_copies
+from imagerouter_mcp.people.register import open_register
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
-from imagerouter_mcp.wiring import App
+from imagerouter_mcp.wiring import App, open_app
 from patience import until
 from support.http_in_process import served
 from support.object_store import BUCKET, SECRET_KEY, Gate, SeaweedFS, new_prefix
@@ -134,6 +137,39 @@ async def test_what_one_server_made_is_the_other_ones_too_until_it_is_deleted_on
         assert (await other.fetch(made["handle"])).status_code == 410
         left = [key for key in object_store.keys(prefix) if "/check" not in key]
         assert left == []
+
+
+async def test_what_another_server_has_of_a_removed_person_goes_too_and_nothing_of_others(
+    team: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = {"data_dir": tmp_path / "data", "output_dir": tmp_path / "pictures"}
+    own = team.model_copy(update={"people": True, **folders})
+    monkeypatch.setattr(stale_copies, "UNUSED", timedelta())
+    monkeypatch.setattr(stale_copies, "LOOK_SECONDS", 0.05)
+    async with open_app(own) as local, open_apps(local) as apps:
+        with closing(open_register(own)) as people:
+            ann = people.add("operator", "Ann", "Ann")
+            ben = people.add("operator", "Ben", "Ben")
+            copies: list[Path] = []
+            for person in (ann, ben):
+                async with apps.using(person) as app:
+                    fox = StoredImage(path=Path("pictures/x/fox.png"))
+                    stored = app.gallery.add(Metadata(prompt="a fox", model="m"), [fox])
+                    app.thumbnails.keep(stored.images[0].handle, "tile_160", "its state", b"a thumbnail")
+                    copies.append(app.settings.output_dir / "pictures/x/fox.png")
+            for copy in copies:
+                copy.parent.mkdir(parents=True)
+                copy.write_bytes(b"a copy")
+            async with apps.using(ann) as app:
+                await to_thread.run_sync(app.deletion.forget_everything)
+            people.remove(ann)
+        async with stale_copies.dropping_stale_copies(apps):
+            await until(lambda: not copies[0].exists())
+        async with apps.using(ann) as app:
+            assert app.thumbnails.handles() == set()
+        async with apps.using(ben) as app:
+            assert len(app.thumbnails.handles()) == 1
+        assert copies[1].exists()
 
 
 async def test_a_store_that_goes_away_after_the_payment_costs_nobody_a_picture(

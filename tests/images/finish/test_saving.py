@@ -237,8 +237,10 @@ def test_a_photo_of_more_than_40_megapixels_is_taken_at_half_its_size() -> None:
     assert decoded_size(inspect(io.BytesIO(at_most))) == (8000, 5000)
 
 
-def test_an_icon_is_measured_by_its_directory_and_its_pictures() -> None:
-    data = saved(Image.new("RGB", (64, 64), "red"), "ICO", sizes=[(16, 16), (64, 64)])
+@pytest.mark.parametrize("inside", ["png", "bmp"])
+def test_an_icon_is_measured_by_its_directory_and_its_pictures(inside: str) -> None:
+    sizes = [(16, 16), (64, 64)]
+    data = saved(Image.new("RGB", (64, 64), "red"), "ICO", sizes=sizes, bitmap_format=inside)
     seen = inspect(io.BytesIO(data))
     assert (seen.format, seen.width, seen.height) == (formats.ICO, 64, 64)
     for damaged in (data[:-20], data.replace(b"\x40\x40", b"\x20\x20", 1)):
