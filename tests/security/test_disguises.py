@@ -264,9 +264,9 @@ async def test_what_only_looks_like_a_picture_does_not_leave(
 
 
 def _reason(error: InvalidSourceError) -> str:
-    found = re.search(r"can be sent: (.*)\.", error.what)
+    found = re.search(r"can be sent: (.*)\.|(too many to convert)", error.what)
     sorts = ("a video", "an SVG drawing", "HEIC", "AVIF")
-    return found[1] if found else f"it is {next(sort for sort in sorts if sort in error.what)}"
+    return (found[1] or found[2]) if found else f"it is {next(sort for sort in sorts if sort in error.what)}"
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)
