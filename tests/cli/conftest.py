@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -66,6 +67,8 @@ def run_here(typed: Sequence[str], environment: Mapping[str, str], folder: Path,
             status = main(typed)
         except SystemExit as ending:
             status = int(ending.code or 0)
+        finally:
+            logging.disable(logging.NOTSET)  # `doctor` silences the log of its process
     _, out, err = (written(stream) for stream in streams)
     return Ended([*COMMAND, *typed], status, out, err)
 

@@ -71,7 +71,7 @@ def test_a_power_is_one_number(tmp_path: Path) -> None:
 def package(tmp_path: Path) -> Path:
     """A part of the package: a module of each place."""
     modules = ("generation/planning/sizes", "gallery/names", "api/redaction", "images/inspect/tiff")
-    later = ("people/register", "sign_in/grants", "database/sqlite")
+    later = ("people/register", "sign_in/grants", "database/sqlite", "setting_values")
     for name in (*modules, "tools/arguments", *later, "settings", "fetch"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(PACKAGE / f"{name}.py", tmp_path / f"{name}.py")
