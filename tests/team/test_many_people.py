@@ -32,7 +32,7 @@ PEOPLE, CALLS, KILLS = 50, 40, 4
 SPENDERS, ABREAST = 8, 12
 """People with a budget, and how many calls each makes at once."""
 MOMENTS = (2, 5, 9, 14, 20)
-"""How many requests have been sent when a server is killed."""
+"""How many pictures have been paid for when a server is killed."""
 PAUSE_SECONDS = 0.5
 """Until whoever was refused asks again."""
 OWN_BUDGET_USD, BUDGET_USD = Decimal("0.05"), Decimal("0.32")
@@ -245,15 +245,14 @@ async def _spend(
 
 
 def _costs(entries: list[dict[str, Any]]) -> dict[str, float]:
-    """Return what each prompt cost that was sent."""
-    costs: dict[str | None, float] = {}
+    """Return what each prompt cost that was paid for; what answers of 429 refused may be sent again."""
+    costs: dict[str, float] = {}
     for entry in entries:
-        if entry["path"].startswith("/v1/openai/"):
-            prompt = entry["fields"].get("prompt")  # none where a server ended before it had sent all
-            assert prompt is None or prompt not in costs, f"{prompt} was sent twice"
+        if entry["paid"] and entry["path"].startswith("/v1/openai/"):
+            prompt = entry["fields"]["prompt"]
+            assert prompt not in costs, f"{prompt} was paid for twice"
             costs[prompt] = entry["cost_usd"]
-    assert not costs.pop(None, 0)
-    return {prompt: cost for prompt, cost in costs.items() if prompt is not None}
+    return costs
 
 
 async def _play(servers: Team, callers: list[Caller]) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
