@@ -120,8 +120,6 @@ def settle(team: Scene, host: RawHost, prompt: str, state: str) -> None:
 
     def settled() -> bool:
         unfinished = host.call("list_images").fields.get("unfinished", ())
-        for each in unfinished:
-            host.call("get_generation", generation=each["generation"], wait=0)
         return any((each["prompt"], each["state"]) == (prompt, state) for each in unfinished)
 
     team.wait_until(settled, f"{prompt} is never {state}")
