@@ -1,6 +1,7 @@
 """Four servers of one person on one data folder make, edit, repeat and collect, and are killed at random."""
 
 import random
+import re
 import signal
 import sqlite3
 import threading
@@ -27,6 +28,7 @@ _MODELS = (QUICK, QUICK, SOON, "sandbox/slow-0.6", "sandbox/url-slow", "sandbox/
 _FORMATS = ("url", "url", "b64_json", "b64_ephemeral")
 _STEPS = (["crop 1:1"], ["resize 64x64"], ["convert webp"], ["rotate 90", "grey"])
 _RECENT = 12
+_REPEATED = re.compile(r"the same call made before|The file of \w+ is not there any more")
 """From so many of the newest calls one is chosen to be repeated, and from so many pictures one to edit."""
 
 
@@ -242,8 +244,11 @@ def _restore(witness: RawHost, prompt: str) -> None:
 
 
 def _first(witness: RawHost, told: Sequence[Told]) -> Told | None:
-    """What was said of a call first; of a repeated failure it is said that the repetition cost nothing."""
-    own = [each for each in told if not (each.failed and "the same call made before" in each.text)]
+    """What was said of a call first; of a repeated failure it is said that the repetition cost nothing.
+
+    So it is where the source's file was deleted before a call that a server had left could be repeated.
+    """
+    own = [each for each in told if not (each.failed and _REPEATED.search(each.text))]
     if own and own[0].state in UNDER_WAY:
         return witness.call("get_generation", generation=own[0].generation, wait=20)
     return own[0] if own else None
