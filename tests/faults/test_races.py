@@ -27,8 +27,8 @@ BETWEEN_KILLS = 2.5
 _MODELS = (QUICK, QUICK, SOON, "sandbox/slow-0.6", "sandbox/url-slow", "sandbox/charged-error")
 _FORMATS = ("url", "url", "b64_json", "b64_ephemeral")
 _STEPS = (["crop 1:1"], ["resize 64x64"], ["convert webp"], ["rotate 90", "grey"])
-_RECENT = 12
 _REPEATED = re.compile(r"the same call made before|The file of \w+ is not there any more")
+_RECENT = 12
 """From so many of the newest calls one is chosen to be repeated, and from so many pictures one to edit."""
 
 
