@@ -124,7 +124,7 @@ class Generation:
         if answer.cost is None:
             return self._bookkeeping_failure("postlog")
         cost = self.charge.settle(answer.cost)
-        latency = int((time.monotonic() - began) * 1000)
+        latency = max(1, int((time.monotonic() - began) * 1000))  # no picture is there at once
         if answer.error is not None:
             return {"error": dict(answer.error), "latency": latency, "cost": cost}
         now = time.time()
