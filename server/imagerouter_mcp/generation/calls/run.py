@@ -19,10 +19,13 @@ from imagerouter_mcp.errors import (
     ConfigurationError,
     DeliveryError,
     ImageRouterError,
+    InvalidSourceError,
+    NotFoundError,
     NotNeededError,
     NotSentError,
     OutcomeUnknownError,
     UnexpectedResponseError,
+    revived,
 )
 from imagerouter_mcp.events import GenerationEnded, failed, stage, tell
 from imagerouter_mcp.gallery.answers import Answers
@@ -94,6 +97,8 @@ class Runner:
                         source = await sources.look()
                     short = await self._sender.short_of_credits(plans[: len(order.requests)], call)
             except ImageRouterError as error:
+                if isinstance(error, InvalidSourceError | NotFoundError):
+                    error.remedy = await self._earlier(order) + error.remedy
                 await self._end_all(handles, error, call)
                 raise
             except asyncio.CancelledError:
@@ -141,6 +146,22 @@ class Runner:
             for entry in entries
         )
         return summed_up(call.handle, [entry.model for entry in entries], outcomes)
+
+    async def _earlier(self, order: Order) -> str:
+        """Name the newest call that had the prompt and the sources of a refused one; "" if there is none.
+
+        While its sources were there, the same call would have joined it.
+        """
+        request = order.requests[0]
+        sources = [text.strip().lower() for text in request.images]
+        for entry in await to_thread.run_sync(self._journal.planned, request.prompt):
+            plan = Plan.kept(entry.plan)
+            if plan and [origin.lower() for origin in plan.origins[: len(sources)]] == sources:
+                return (
+                    f"{entry.call} is an earlier call with this prompt and these sources. {_fate(entry)} "
+                    f"Call get_generation with {entry.call} first. "
+                )
+        return ""
 
     async def _make(
         self,
@@ -317,6 +338,12 @@ async def _with_background(made: Outcome, remover: str) -> str:
 
 def _given_up() -> NotSentError:
     return NotSentError("The call was given up before the request left.", "Ask for it again.")
+
+
+def _fate(entry: Entry) -> str:
+    if entry.open:
+        return "It is under way and may be charged."
+    return "Its result is there." if entry.state == "done" else revived(entry.error or {}).money
 
 
 def _end_state(error: ImageRouterError) -> State:
