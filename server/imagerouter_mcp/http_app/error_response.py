@@ -45,7 +45,7 @@ def records_away(error: ConfigurationError) -> JSONResponse:
 
 
 def explain_refusals(app: Starlette) -> None:
-    """Have an application's own refusals, such as of an unknown path, and failures say what is wrong as ours do.
+    """Have an application's own refusals, such as of an unknown path, and failures say what is wrong.
 
     Args:
         app: The application; no request has reached it yet.
