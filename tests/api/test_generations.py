@@ -230,7 +230,7 @@ async def test_an_answer_is_kept_on_disk_and_read_again_as_it_came(
 
 async def test_a_429_closes_the_way_for_the_calls_that_follow(settings: Settings) -> None:
     async with client(settings) as api:
-        assert api.rate.pause() == 0
+        assert api.rate_limit.pause() == 0
         with pytest.raises(errors.RateLimitError):
             await api.generate({"model": "sandbox/rate-limited", "prompt": PROMPT})
-        assert 0 < api.rate.pause() <= 1
+        assert 0 < api.rate_limit.pause() <= 1

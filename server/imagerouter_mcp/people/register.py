@@ -194,9 +194,14 @@ class People:
             connection.execute("DELETE FROM blocked_people WHERE id = ?", (person,))
 
     def remove(self, person: Person) -> None:
-        """Remove a person and their tokens, so that no request of theirs is answered any more."""
+        """Remove a person and their tokens, so that no request of theirs is answered any more.
+
+        What they committed is kept apart: who is added again under the same name begins at nothing.
+        """
+        apart = f"{person.id} {secrets.token_hex(8)}"
         with self._database.writing() as connection:
             connection.execute("DELETE FROM people WHERE id = ?", (person.id,))
+            connection.execute("UPDATE committed SET person = ? WHERE person = ?", (apart, person.id))
 
     def removed(self) -> list[str]:
         """Return the ids of people who were removed: their sums stay."""
