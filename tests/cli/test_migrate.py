@@ -18,6 +18,7 @@ from anyio import to_thread
 from mcp import Client
 from pydantic import SecretStr
 
+from cli.conftest import run_here
 from imagerouter_mcp.database.postgres import PostgresDatabase
 from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import MADE_HERE, Metadata, Record, Reservation, StoredImage
@@ -67,10 +68,9 @@ class Move:
         )
 
     def run(self) -> tuple[int, str]:
-        """Run the command; return its status and what it said."""
-        process = self.start()
-        said, _ = process.communicate(timeout=120)
-        return process.returncode, said
+        """Run the command within this process; return its status and what it said."""
+        ended = run_here(["migrate"], self._environment, self.target.data_dir.parents[1])
+        return ended.returncode, ended.stdout + ended.stderr
 
 
 @pytest.fixture
