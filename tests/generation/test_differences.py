@@ -122,6 +122,8 @@ def test_another_shape_than_the_sources_is_said_though_no_size_was_asked_for(pat
         ("black", "black"),
         ((4, 2, 6), "black"),
         ("white", "white"),
+        ("blue", "of one colour, #0000ff"),
+        ("yellow", "of one colour, #ffff00"),
         ((200, 30, 30), "of one colour, #c"),
         ((9, 9, 9, 0), "transparent"),
     ],
