@@ -72,6 +72,13 @@ def test_what_stays_is_named_where_nearly_all_changes() -> None:
     assert "in the lower left of the picture" in told
 
 
+def test_what_stays_beyond_the_part_is_named_by_its_edge() -> None:
+    whole = Cut(box=(0, 0, 1000, 1000), size=(1000, 1000), inner=(0, 0, 1000, 1000))
+    told = guided("Make it night", ANY, whole, whole.box, (2000, 0, 3000, 400))
+    assert "Leave the area from 100% to 100% of the width and from 0% to 40%" in told
+    assert "in the upper right of the picture" in told
+
+
 def test_a_prompt_at_the_models_limit_stays_as_it_is() -> None:
     runware = ModelEntry("stabilityai/sd3", takes_image=True, providers=("runware",))
     region = REGIONS["in the middle"]
