@@ -5,7 +5,7 @@ import socket
 from contextlib import ExitStack, suppress
 
 _LOWEST, _BEYOND = 20_000, 32_768
-"""Below the ports that Linux and macOS give to connections, so that none is taken before the process listens."""
+"""Below the ports that Linux and macOS give to connections: none is taken before the process listens."""
 
 
 def free_ports(count: int) -> list[int]:
