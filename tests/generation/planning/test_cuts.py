@@ -47,6 +47,21 @@ def test_a_cut_holds_the_region_its_context_and_the_shape_that_the_model_makes(
         assert cut.inner[side] == bars // 2
 
 
+@pytest.mark.parametrize("entry", [ANY, LISTED, SQUARE], ids=lambda entry: entry.id)
+@pytest.mark.parametrize("region", REGIONS.values(), ids=REGIONS.keys())
+def test_an_upright_photo_is_cut_like_a_lying_one(
+    region: tuple[int, int, int, int], entry: ModelEntry
+) -> None:
+    lying = cut_around(region, PHOTO, entry)
+    upright = cut_around((region[1], region[0], region[3], region[2]), (PHOTO[1], PHOTO[0]), entry)
+    assert upright.size == lying.size[::-1]
+    for one, other in ((upright.box, lying.box), (upright.inner, lying.inner)):
+        assert one == pytest.approx([other[at] for at in (1, 0, 3, 2)], abs=1)
+    if entry is ANY:  # which makes any shape, so hardly anything has to be filled
+        filled = [(lying.inner[at + 2] - lying.inner[at]) / lying.size[at] for at in (0, 1)]
+        assert min(filled) > 0.95
+
+
 def test_a_small_region_of_a_large_photo_keeps_its_detail() -> None:
     cut = cut_around((1800, 1400, 2200, 1700), PHOTO, ANY)
     assert cut.box[2] - cut.box[0] < 1100
