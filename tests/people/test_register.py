@@ -141,9 +141,10 @@ def test_a_day_s_budget_counts_what_others_spent_that_day_and_reserved_on_any(pe
     assert (people.removed(), people.committed_by_removed(TODAY)) == ([], 0)
     for person in (bo, cy):
         people.remove(person)
-    assert len(people.removed()) == 2
+    assert set(people.removed()) == {bo.id, cy.id}
     assert people.committed_by_removed(TODAY) == Decimal("2.6")
     assert people.committed_by_removed(YESTERDAY) == Decimal("4.6")
     again = people.add("corp", "Bo", "Bo")
+    assert people.removed() == [cy.id], "who is there again keeps what is theirs"
     with people.committing(again.id, TODAY) as committed:
         assert committed.by_others() == Decimal("12.5"), "what was spent under the name before counts on"
