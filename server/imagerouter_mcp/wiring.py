@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from imagerouter_mcp.api.catalogue import Catalogue
     from imagerouter_mcp.api.client import ImageRouterClient
     from imagerouter_mcp.api.popularity import Popularity
-    from imagerouter_mcp.database.key_pauses import KeyPause
     from imagerouter_mcp.database.leases import Leases
     from imagerouter_mcp.database.postgres import PostgresServer
+    from imagerouter_mcp.database.rate_limit_pauses import KeyPause
     from imagerouter_mcp.database.schema import Database
     from imagerouter_mcp.fetch import Fetcher
     from imagerouter_mcp.gallery.answers import Answers
@@ -181,7 +181,7 @@ class Shared(_Configured):
         """Return what knows when any server may use a key again; None if there is only this one."""
         if self.postgres is None:
             return None
-        from imagerouter_mcp.database.key_pauses import KeyPause
+        from imagerouter_mcp.database.rate_limit_pauses import KeyPause
         from imagerouter_mcp.gallery.signed_links import link_secret
 
         return partial(KeyPause, self.postgres, link_secret(self.settings))

@@ -14,12 +14,12 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from imagerouter_mcp.api.rate import RateLimits
+from imagerouter_mcp.api.rate_limit import RateLimit
 from imagerouter_mcp.cli.checks import run_checks
 from imagerouter_mcp.cli.team_checks import team_checks
-from imagerouter_mcp.database.key_pauses import KeyPause
 from imagerouter_mcp.database.leases import Leases
 from imagerouter_mcp.database.postgres import PostgresDatabase, PostgresServer
+from imagerouter_mcp.database.rate_limit_pauses import KeyPause
 from imagerouter_mcp.database.schema import Schema
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.days import today
@@ -31,7 +31,8 @@ from imagerouter_mcp.gallery.records import Gallery
 from imagerouter_mcp.gallery.spent_by_all import committed_by_all
 from imagerouter_mcp.gallery.tables import SCHEMA
 from imagerouter_mcp.generation.allowance import Allowance
-from imagerouter_mcp.generation.calls.pace import Pace
+from imagerouter_mcp.generation.calls.rate_limit_wait import RateLimitWait
+from imagerouter_mcp.generation.calls.request_queue import RequestQueue
 from imagerouter_mcp.money import Budget, Exceeded
 from imagerouter_mcp.people.api_keys import ApiKeys
 from imagerouter_mcp.people.people_tables import PEOPLE
@@ -249,20 +250,21 @@ def test_a_lease_is_renewed_while_its_server_lives_and_ends_by_the_clock_of_the_
 
 
 async def test_a_key_that_the_service_makes_wait_waits_on_every_server(postgres: Cluster) -> None:
-    key, rate = SecretStr("a key"), RateLimits()
+    key, limit = SecretStr("a key"), RateLimit()
     with closing(PostgresServer(postgres.url)) as one, closing(PostgresServer(postgres.url)) as other:
-        async with Pace(1, rate, KeyPause(one, b"secret", key)).turn("Anna", "a", lambda _: None):
-            rate.learn(429, {"retry-after": "50"})
+        wait = RateLimitWait(limit, KeyPause(one, b"secret", key))
+        async with RequestQueue(1, wait).turn("Anna", "a", lambda _: None):
+            limit.learn(429, {"retry-after": "50"})
         assert KeyPause(other, b"secret", key).left() > 1
         assert KeyPause(other, b"secret", SecretStr("another key")).left() == 0
         KeyPause(one, b"secret", key).extend(0)
         assert KeyPause(other, b"secret", key).left() > 1, "a shorter pause does not end a longer one"
 
         waits = anyio.Event()
-        pace = Pace(1, RateLimits(), KeyPause(other, b"secret", key))
+        queue = RequestQueue(1, RateLimitWait(RateLimit(), KeyPause(other, b"secret", key)))
 
         async def want() -> None:
-            async with pace.turn("Ben", "b", lambda _: waits.set()):
+            async with queue.turn("Ben", "b", lambda _: waits.set()):
                 pytest.fail("it was sent while the key had to wait")
 
         async with anyio.create_task_group() as group:

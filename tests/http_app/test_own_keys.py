@@ -146,7 +146,7 @@ async def test_a_key_that_must_wait_holds_up_nobody_who_pays_with_another(
         anna.own_key = RATE_LIMITED_KEY
         waiting = asyncio.create_task(anna.call("generate_image", **FOX))
         key = app.shared.keys.of(SecretStr(RATE_LIMITED_KEY))
-        await until(lambda: key.client.rate.pause() > 0)
+        await until(lambda: key.client.rate_limit.pause() > 0)
         assert not (await ben.call("generate_image", **FOX))["is_error"]
         carl_pays_the_same = app.shared.keys.of(SecretStr(RATE_LIMITED_KEY))
         assert carl_pays_the_same is key

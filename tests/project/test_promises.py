@@ -10,7 +10,7 @@ import pytest
 
 from imagerouter_mcp import name_lookup
 from imagerouter_mcp.api.http import MAX_ANSWER_BYTES, MAX_LIST_BYTES
-from imagerouter_mcp.api.rate import LONGEST_PAUSE
+from imagerouter_mcp.api.rate_limit import LONGEST_PAUSE
 from imagerouter_mcp.fetch import MAX_REDIRECTS
 from imagerouter_mcp.generation.calls.send import RETRY_SECONDS
 from imagerouter_mcp.generation.planning.limits import MOST_A_CALL

@@ -128,11 +128,14 @@ async def test_what_was_sent_and_not_answered_whole_is_unknown(
         told = await host("get_generation", generation=handle)
         listed = await host("list_images")
         spent = (await host("spending")).fields
+        again = await host("edit_image", images=["/pictures/source.png"], prompt="A fox", model="vendor/x")
     assert told.fields["error"]["kind"] == "outcome_unknown"
     assert told.fields["error"]["charged"] == "unknown"
     assert "It may still complete and be charged." in told.text
     (entry,) = listed.fields["unfinished"]
     assert (entry["state"], entry["generation"], entry["may_cost_usd"]) == ("unknown", handle, 0.03)
+    assert f"{handle} is an earlier call" in again.text
+    assert "and these sources. It may still complete and be charged. Call" in again.text
     assert (spent["uncertain_usd"], spent["total_usd"]) == (0.03, 0)
     assert not made()
 

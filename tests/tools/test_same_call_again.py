@@ -201,3 +201,29 @@ async def test_two_servers_that_are_asked_the_same_at_once_ask_the_service_once(
     assert told[0].fields["images"] == told[1].fields["images"]
     assert len(told[0].fields["images"]) == 2
     assert sorted(NOT_CHARGED_AGAIN in each.text for each in told) == [False, True]
+
+
+@pytest.mark.parametrize("era", ["auto"])  # the protocol has no part in it
+async def test_an_edit_repeated_after_its_source_was_deleted_is_told_of_the_earlier_one(
+    connect: Hosts, sandbox: Sandbox, let_go: LetGo
+) -> None:
+    async with connect(wait_seconds=0.1) as host:
+        begun = await host("generate_image", prompt="A fox", **FAST)
+        fox = await collected(host, begun.fields["generation"])
+        edit = {"images": [fox.image["handle"].upper()], "prompt": "Make it night", "model": "sandbox/held"}
+        earlier = (await host("edit_image", **edit)).fields["generation"]
+        await until(lambda: prompts(sandbox)[-1] == "Make it night")
+        fox.path.unlink()
+        refused = [await host("edit_image", **edit)]
+        let_go()
+        await collected(host, earlier)
+        refused.append(await host("edit_image", **edit))
+        other = await host("edit_image", **{**edit, "prompt": "Make it day"})
+    for told, fate in zip(
+        refused, ("It is under way and may be charged.", "Its result is there."), strict=True
+    ):
+        assert "is not there any more. Nothing was charged." in told.text
+        assert f"{earlier} is an earlier call with this prompt and these sources. {fate}" in told.text
+        assert f"Call get_generation with {earlier} first." in told.text
+    assert "earlier call" not in other.text
+    assert len(asked(sandbox)) == 2

@@ -13,7 +13,7 @@ from PIL import Image
 from imagerouter_mcp.gallery import journal as gallery_journal
 from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.tables import gallery_database
-from imagerouter_mcp.generation.calls.collect import plan_of
+from imagerouter_mcp.generation.planning.plan import Plan
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
@@ -216,7 +216,7 @@ async def test_another_process_can_tell_what_a_second_step_under_way_works_on(
                 listed["unfinished"][0]["generation"]
             )
         assert (picture.state, step.state) == ("done", "working")
-        plan = plan_of(step)
+        plan = Plan.kept(step.plan)
         assert plan
         assert plan.follows == picture.handle
         assert plan.origins == (listed["images"][0]["handle"],)

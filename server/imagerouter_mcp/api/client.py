@@ -10,7 +10,7 @@ import anyio
 from pydantic import SecretStr
 
 from imagerouter_mcp.api.http import Call, Heartbeat, ServiceHTTP, no_heartbeat
-from imagerouter_mcp.api.rate import RateLimits
+from imagerouter_mcp.api.rate_limit import RateLimit
 from imagerouter_mcp.api.request_body import form, json_with_images
 from imagerouter_mcp.api.wire import (
     Credits,
@@ -59,19 +59,19 @@ class ImageRouterClient:
         self._known = _Service()
 
     @property
-    def rate(self) -> RateLimits:
+    def rate_limit(self) -> RateLimit:
         """Return how often the account may ask for pictures and videos."""
-        return self._service.rate
+        return self._service.rate_limit
 
-    def with_key(self, key: SecretStr, rate: RateLimits) -> "ImageRouterClient":
+    def with_key(self, key: SecretStr, limit: RateLimit) -> "ImageRouterClient":
         """Return a client that sends another key.
 
         Args:
             key: The key.
-            rate: What is known of that key's limit.
+            limit: What is known of that key's limit.
         """
         other = copy(self)
-        other._service = self._service.with_key(key, rate)  # noqa: SLF001 - of its own class
+        other._service = self._service.with_key(key, limit)  # noqa: SLF001 - of its own class
         return other
 
     def require_key(self) -> None:

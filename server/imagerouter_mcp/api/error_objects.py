@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from imagerouter_mcp.api.decoded import as_list, as_object, as_usd
 from imagerouter_mcp.api.quoting import quoted
-from imagerouter_mcp.api.rate import seconds_of
+from imagerouter_mcp.api.rate_limit import seconds_of
 from imagerouter_mcp.errors import (
     AccessDeniedError,
     APIError,

@@ -23,7 +23,7 @@ from imagerouter_mcp.api.error_objects import LOOK_FIRST, has_error_object, read
 from imagerouter_mcp.api.kept import Head, clean_answer, kept_answer, read_answer
 from imagerouter_mcp.api.liveness import SilenceError, Watch, watched
 from imagerouter_mcp.api.quoting import quoted
-from imagerouter_mcp.api.rate import RateLimits
+from imagerouter_mcp.api.rate_limit import RateLimit
 from imagerouter_mcp.api.redaction import Redactor
 from imagerouter_mcp.errors import (
     ConfigurationError,
@@ -102,7 +102,7 @@ class ServiceHTTP:
     """
 
     def __init__(self, http: httpx.AsyncClient, key: SecretStr | None, stall_seconds: float) -> None:
-        self.rate = RateLimits()
+        self.rate_limit = RateLimit()
         self._http = http
         self._key = key
         self._redactor = Redactor(key)
@@ -110,15 +110,15 @@ class ServiceHTTP:
         self._stall_seconds = stall_seconds
         self._timeout = httpx.Timeout(None, connect=min(CONNECT_SECONDS, stall_seconds), write=stall_seconds)
 
-    def with_key(self, key: SecretStr, rate: RateLimits) -> "ServiceHTTP":
+    def with_key(self, key: SecretStr, limit: RateLimit) -> "ServiceHTTP":
         """Return one that sends another key over the same connections.
 
         Args:
             key: The key.
-            rate: What is known of that key's limit.
+            limit: What is known of that key's limit.
         """
         other = copy(self)
-        other.rate, other._key, other._redactor = rate, key, Redactor(key)  # noqa: SLF001 - of its own class
+        other.rate_limit, other._key, other._redactor = limit, key, Redactor(key)  # noqa: SLF001 - of its own class
         return other
 
     async def send(self, call: Call, heartbeat: Heartbeat = no_heartbeat) -> Answer:
@@ -138,7 +138,7 @@ class ServiceHTTP:
                 async with self._open(call, authorization, watch) as response:
                     watch.alive()
                     if call.paid:
-                        self.rate.learn(response.status_code, response.headers)
+                        self.rate_limit.learn(response.status_code, response.headers)
                     body = await self._read(response, call, watch, heartbeat)
         except SilenceError as silence:
             raise _no_answer(call, str(silence)) from None

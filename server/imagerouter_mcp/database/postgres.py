@@ -58,7 +58,7 @@ COMMON = Schema(
         );
         """,
         """
-        CREATE TABLE key_pauses (               -- which keys may not be used until when, for key_pauses.py
+        CREATE TABLE key_pauses (               -- until when keys must wait, for rate_limit_pauses.py
             name text PRIMARY KEY,
             ends_at timestamptz NOT NULL
         );

@@ -126,6 +126,14 @@ class Journal:
         with self._database.reading() as connection:
             return _same(connection, fingerprint, join_delivered=join_delivered)
 
+    def planned(self, prompt: str) -> list[Entry]:
+        """Return the last planned generations with a prompt that may have cost money, newest first."""
+        return self._select(
+            f"job IS NOT NULL AND prompt = ? AND coalesce({error_field('charged')}, 'unknown') != 'no'"
+            " ORDER BY id DESC LIMIT 20",
+            rows.storable(prompt[:_PROMPT_KEPT]),
+        )
+
     def lately(self, handle: str) -> list[Entry]:
         """Return all generations of a call if one of them is open or has lately ended; else none.
 

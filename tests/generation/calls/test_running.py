@@ -10,15 +10,18 @@ from imagerouter_mcp.errors import NotSentError, OutcomeUnknownError
 from imagerouter_mcp.fetch import http_client
 from imagerouter_mcp.generation.calls.keys_in_use import KeyInUse
 from imagerouter_mcp.generation.calls.outcome import Finished
-from imagerouter_mcp.generation.calls.pace import Pace
 from imagerouter_mcp.generation.calls.payer import Payer
+from imagerouter_mcp.generation.calls.rate_limit_wait import RateLimitWait
+from imagerouter_mcp.generation.calls.request_queue import RequestQueue
 from imagerouter_mcp.generation.calls.running import RunningCall
 from imagerouter_mcp.settings import Settings
 
 
 def running(handle: str, count: int) -> RunningCall:
     client = ImageRouterClient(ServiceHTTP(http_client(), None, 30), Settings())
-    return RunningCall(handle, count, Payer(KeyInUse(client, Pace(1, client.rate))))
+    return RunningCall(
+        handle, count, Payer(KeyInUse(client, RequestQueue(1, RateLimitWait(client.rate_limit))))
+    )
 
 
 async def cancelled(call: RunningCall) -> RunningCall:

@@ -25,12 +25,13 @@ from imagerouter_mcp.errors import (
 )
 from imagerouter_mcp.gallery.entries import Entry
 from imagerouter_mcp.gallery.journal import Journal
-from imagerouter_mcp.generation.calls.collect import Collector, plan_of
+from imagerouter_mcp.generation.calls.collect import Collector
 from imagerouter_mcp.generation.calls.outcome import Finished, Pending
 from imagerouter_mcp.generation.calls.payer import Payer, Payers
 from imagerouter_mcp.generation.calls.run import Runner
 from imagerouter_mcp.generation.calls.running import RunningCall
 from imagerouter_mcp.generation.handles import LastMade
+from imagerouter_mcp.generation.planning.plan import Plan
 from imagerouter_mcp.generation.planning.request import Order
 from imagerouter_mcp.generation.sources import Sources, with_last
 
@@ -263,7 +264,7 @@ class Calls:
         if not (first.images or first.mask):
             return False
         earlier = await self._same_call(fingerprint)
-        plan = plan_of((await self._collector.entries(earlier))[0]) if earlier else None
+        plan = Plan.kept((await self._collector.entries(earlier))[0].plan) if earlier else None
         if plan is None or not any(plan.fetched):
             return False
         with suppress(InvalidSourceError):  # what cannot be fetched counts as unchanged

@@ -114,7 +114,7 @@ class Collector:
                 f"{entry.handle} was made, but its record is gone.", "Look for the file in the output folder."
             )
         record, notes = await self._completed(record)
-        plan = plan_of(entry)
+        plan = Plan.kept(entry.plan)
         return Result(
             record, plan.why if plan else "", plan and plan.estimate, (*entry.notes, *notes, *record.damage)
         )
@@ -167,13 +167,5 @@ def _waits(entry: Entry, entries: Sequence[Entry]) -> bool:
 
 
 def _follows(entry: Entry) -> str:
-    plan = plan_of(entry)
+    plan = Plan.kept(entry.plan)
     return plan.follows if plan else ""
-
-
-def plan_of(entry: Entry) -> Plan | None:
-    """Return the plan of a generation; None if there is none yet, or none any more."""
-    try:
-        return Plan.from_json(entry.plan or "")
-    except ValueError:  # another version wrote it; the result is still there
-        return None

@@ -7,9 +7,10 @@ from weakref import WeakValueDictionary
 from pydantic import SecretStr
 
 from imagerouter_mcp.api.client import ImageRouterClient
-from imagerouter_mcp.api.rate import RateLimits
+from imagerouter_mcp.api.rate_limit import RateLimit
 from imagerouter_mcp.errors import AuthenticationError
-from imagerouter_mcp.generation.calls.pace import Pace, SharedPause
+from imagerouter_mcp.generation.calls.rate_limit_wait import RateLimitWait, SharedPause
+from imagerouter_mcp.generation.calls.request_queue import RequestQueue
 from imagerouter_mcp.settings import KEYS_PAGE
 
 
@@ -18,13 +19,13 @@ class KeyInUse:
 
     Args:
         client: Calls the service with the key.
-        pace: The queue of its requests.
+        queue: Its requests.
         fingerprint: Identifies the key without revealing it; "" for the operator's.
     """
 
-    def __init__(self, client: ImageRouterClient, pace: Pace, fingerprint: str = "") -> None:
+    def __init__(self, client: ImageRouterClient, queue: RequestQueue, fingerprint: str = "") -> None:
         self.client = client
-        self.pace = pace
+        self.queue = queue
         self.fingerprint = fingerprint
 
 
@@ -49,11 +50,11 @@ class KeysInUse:
     ) -> None:
         self._shared = shared
         pause = shared(operators_key) if shared and operators_key else None
-        self.operator = KeyInUse(operator, Pace(at_once, operator.rate, pause))
+        self.operator = KeyInUse(operator, RequestQueue(at_once, RateLimitWait(operator.rate_limit, pause)))
         self._operators = fingerprint_of(operators_key) if operators_key else None
         self._at_once = at_once
         self._own = WeakValueDictionary[str, KeyInUse]()
-        self._rates: dict[str, RateLimits] = {}
+        self._rate_limits: dict[str, RateLimit] = {}
         self._stopped = False
 
     def of(self, key: SecretStr) -> KeyInUse:
@@ -79,16 +80,19 @@ class KeysInUse:
         """Send nothing more, with any key."""
         self._stopped = True
         for key in (self.operator, *self._own.values()):
-            key.pace.stop()
+            key.queue.stop()
 
     def _begin(self, key: SecretStr, fingerprint: str) -> KeyInUse:
-        self._rates = {name: rate for name, rate in self._rates.items() if name in self._own or rate.pause()}
-        rate = self._rates.setdefault(fingerprint, RateLimits())
-        client = self.operator.client.with_key(key, rate)
-        pace = Pace(self._at_once, rate, self._shared(key) if self._shared else None)
-        began = self._own[fingerprint] = KeyInUse(client, pace, fingerprint)
+        self._rate_limits = {
+            name: limit for name, limit in self._rate_limits.items() if name in self._own or limit.pause()
+        }
+        limit = self._rate_limits.setdefault(fingerprint, RateLimit())
+        client = self.operator.client.with_key(key, limit)
+        wait = RateLimitWait(limit, self._shared(key) if self._shared else None)
+        queue = RequestQueue(self._at_once, wait)
+        began = self._own[fingerprint] = KeyInUse(client, queue, fingerprint)
         if self._stopped:
-            began.pace.stop()
+            began.queue.stop()
         return began
 
 

@@ -7,7 +7,7 @@ is read or delivered ends its entry once, says what is known about the charge, a
 import asyncio
 import logging
 from collections.abc import Awaitable, Generator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -20,10 +20,13 @@ from imagerouter_mcp.errors import (
     ConfigurationError,
     DeliveryError,
     ImageRouterError,
+    InvalidSourceError,
+    NotFoundError,
     NotNeededError,
     NotSentError,
     OutcomeUnknownError,
     UnexpectedResponseError,
+    revived,
 )
 from imagerouter_mcp.events import GenerationEnded, failed, stage, tell
 from imagerouter_mcp.gallery.answers import Answers
@@ -112,6 +115,9 @@ class Runner:
                         source = await sources.look()
                     short = await self._sender.short_of_credits(plans[: len(order.requests)], call)
             except ImageRouterError as error:
+                if isinstance(error, InvalidSourceError | NotFoundError):
+                    with suppress(ConfigurationError):  # the entries must end all the same
+                        error.remedy = await self._earlier(order) + error.remedy
                 await self._end_all(handles, error, call)
                 raise
             except asyncio.CancelledError:
@@ -176,6 +182,22 @@ class Runner:
             if entry.state == "done":
                 self._delivery.take_held(entry.handle)
         return [entry for entry in entries if self._delivery.holds(entry.handle)]
+
+    async def _earlier(self, order: Order) -> str:
+        """Name the newest call that had the prompt and the sources of a refused one; "" if there is none.
+
+        While its sources were there, the same call would have joined it.
+        """
+        request = order.requests[0]
+        sources = [text.strip().lower() for text in request.images]
+        for entry in await to_thread.run_sync(self._journal.planned, request.prompt):
+            plan = Plan.kept(entry.plan)
+            if plan and [origin.lower() for origin in plan.origins[: len(sources)]] == sources:
+                return (
+                    f"{entry.call} is an earlier call with this prompt and these sources. {_fate(entry)} "
+                    f"Call get_generation with {entry.call} first. "
+                )
+        return ""
 
     async def _make(
         self,
@@ -362,6 +384,12 @@ async def _with_background(made: Outcome, remover: str) -> str:
 
 def _given_up() -> NotSentError:
     return NotSentError("The call was given up before the request left.", "Ask for it again.")
+
+
+def _fate(entry: Entry) -> str:
+    if entry.open:
+        return "It is under way and may be charged."
+    return "Its result is there." if entry.state == "done" else revived(entry.error or {}).money
 
 
 def _end_state(error: ImageRouterError) -> State:

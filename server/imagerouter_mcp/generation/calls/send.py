@@ -9,7 +9,7 @@ import anyio
 from anyio import to_thread
 
 from imagerouter_mcp.api.catalogue import Catalogue
-from imagerouter_mcp.api.rate import LONGEST_PAUSE
+from imagerouter_mcp.api.rate_limit import LONGEST_PAUSE
 from imagerouter_mcp.api.wire import GenerationAnswer, Upload
 from imagerouter_mcp.errors import (
     AuthenticationError,
@@ -171,7 +171,7 @@ class Sender:
     async def _turn(self, call: RunningCall, on_wait: Callable[[int], None]) -> AsyncGenerator[None]:
         with ExitStack() as waiting:
             waiting.enter_context(stage("queue"))
-            async with call.payer.key.pace.turn(self._person, call.handle, on_wait):
+            async with call.payer.key.queue.turn(self._person, call.handle, on_wait):
                 waiting.close()
                 yield
 

@@ -126,6 +126,14 @@ class Plan:
         """
         return _adapter().validate_json(text)
 
+    @classmethod
+    def kept(cls, text: str | None) -> "Plan | None":
+        """Return the plan that a journal entry keeps; None if there is none yet, or none any more."""
+        try:
+            return cls.from_json(text or "")
+        except ValueError:  # another version wrote it; the result is still there
+            return None
+
 
 @cache
 def _adapter() -> TypeAdapter[Plan]:

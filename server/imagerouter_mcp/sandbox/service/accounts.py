@@ -75,8 +75,8 @@ class Account:
         """The credits that are left."""
         return self.deposits - self.used
 
-    def pace(self, limit: int, seconds: float, *, video: bool) -> dict[str, str]:
-        """Count a request against the key's rate.
+    def count_request(self, limit: int, seconds: float, *, video: bool) -> dict[str, str]:
+        """Count a request against the key's rate limit.
 
         Args:
             limit: How many a window may see; 0 is the service's rule, which depends on the credits left.

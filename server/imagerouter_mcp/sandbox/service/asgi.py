@@ -124,7 +124,7 @@ class _Recorder:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["Server"] = SERVER_NAME
-                for name, value in scope["state"].get("rate", {}).items():
+                for name, value in scope["state"].get("rate_limit", {}).items():
                     headers.setdefault(name, value)
                 entry.status = message["status"]
                 entry.outcome = entry.outcome or f"status {message['status']}"

@@ -58,7 +58,9 @@ async def begin(request: Request, *, video: bool) -> "Generation":
     await _note(state, entry, received.unpacked())
     account = state.accounts.authorize(request.headers.get("authorization"))
     settings = state.settings
-    request.state.rate = account.pace(settings.rate_limit, settings.rate_window_seconds, video=video)
+    request.state.rate_limit = account.count_request(
+        settings.rate_limit, settings.rate_window_seconds, video=video
+    )
     wanted = validate(received, state.models, state.edition, video=video)
     if wanted.model.is_free:
         account.admit_free(state.edition.free_a_day)

@@ -1,35 +1,15 @@
-"""Queue requests: a few are sent at once, people and calls take turns, the rate limit is kept."""
+"""Queue requests: a few are sent at once, and people and their calls take turns."""
 
 import asyncio
-import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 import anyio
-from anyio import to_thread
 
-from imagerouter_mcp.api.rate import RateLimits
-from imagerouter_mcp.errors import ConfigurationError, NotSentError
-
-logger = logging.getLogger(__name__)
-
-
-class SharedPause(Protocol):
-    """The pause of one key, shared by several servers.
-
-    Its methods raise `ConfigurationError` if the shared state cannot be reached.
-    """
-
-    def left(self) -> float:
-        """Return the seconds until another request may be sent; 0 when it may be sent now."""
-        ...
-
-    def extend(self, seconds: float, /) -> None:
-        """Keep all servers from sending anything for some seconds."""
-        ...
+from imagerouter_mcp.errors import NotSentError
+from imagerouter_mcp.generation.calls.rate_limit_wait import RateLimitWait
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +49,20 @@ class _Line:
         return places[0]
 
 
-class Pace:
-    """The queue of one process.
+class RequestQueue:
+    """The requests of one key in this process.
 
     People take turns, and so do the calls of each: a call for one picture does not wait for eight of another,
     and nobody waits for all that another person asks for.
 
     Args:
         at_once: How many requests may be under way.
-        rate: The account's rate limit, as far as it is known.
-        shared: The pause shared with other servers; None if this is the only one.
+        wait: Knows how long the service asks the key to wait.
     """
 
-    def __init__(self, at_once: int, rate: RateLimits, shared: SharedPause | None = None) -> None:
+    def __init__(self, at_once: int, wait: RateLimitWait) -> None:
         self._free = at_once
-        self._rate = rate
-        self._shared = shared
+        self._wait = wait
         self._lines: OrderedDict[str, _Line] = OrderedDict()
         """Lines by the person's id, the next person first."""
         self._stopped = False
@@ -105,7 +83,7 @@ class Pace:
         """
         await self._enter(person, call, on_wait)
         try:
-            while (pause := await self._pause()) and not self._stopped:
+            while (pause := await self._wait.left()) and not self._stopped:
                 on_wait(0)
                 await anyio.sleep(pause)
             if self._stopped:
@@ -113,22 +91,9 @@ class Pace:
             try:
                 yield
             finally:
-                await self._tell_others()
+                await self._wait.share()
         finally:
             self._leave()
-
-    async def _pause(self) -> float:
-        own = self._rate.pause()
-        return max(own, await to_thread.run_sync(self._shared.left)) if self._shared else own
-
-    async def _tell_others(self) -> None:
-        """Make other servers wait too if the service asked for a pause; a failure is only logged."""
-        if self._shared and (pause := self._rate.pause()):
-            with anyio.CancelScope(shield=True):
-                try:
-                    await to_thread.run_sync(self._shared.extend, pause)
-                except ConfigurationError as error:
-                    logger.warning("Other servers were not told to wait %.0f s: %s", pause, error)
 
     def stop(self) -> None:
         """Give no more turns; those who wait for one get an error."""
@@ -137,7 +102,6 @@ class Pace:
             for place in line:
                 if not place.turn.done():
                     place.turn.set_exception(_ending())
-        self._lines.clear()
 
     async def _enter(self, person: str, call: str, on_wait: Callable[[int], None]) -> None:
         if self._stopped:

@@ -1,4 +1,4 @@
-"""How fast the service is asked, and what is tried again."""
+"""How many requests are sent at once, how a 429 is waited for, and what is tried again."""
 
 import asyncio
 import sqlite3

@@ -1,4 +1,4 @@
-"""How often the account may ask, learned from the headers of the service's answers."""
+"""Read from the headers of answers how long to wait: after a 429, or once the limit is used up."""
 
 import re
 import time
@@ -10,8 +10,8 @@ LONGEST_PAUSE = 60.0
 """Seconds that a call waits for the service at most; the caller decides about longer waits."""
 
 
-class RateLimits:
-    """What the last answers said about the account's limit."""
+class RateLimit:
+    """What the last answers said about a key's rate limit."""
 
     def __init__(self) -> None:
         self._closed_until = 0.0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from imagerouter_mcp.api.rate import RateLimits
+from imagerouter_mcp.api.rate_limit import RateLimit
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,9 @@ from imagerouter_mcp.api.rate import RateLimits
         (429, {"retry-after": "60"}, 60),
         (429, {"retry-after": "61"}, 0),
         (429, {"ratelimit-remaining": "0", "ratelimit-reset": "30"}, 0),
+        (429, {}, 0),
         (429, {"retry-after": "soon"}, 0),
+        (429, {"retry-after": "-5"}, 0),
         (429, {"retry-after": "12345678"}, 0),
     ],
 )
@@ -26,17 +28,18 @@ def test_the_pause_is_what_the_answer_says(
     monkeypatch: pytest.MonkeyPatch, status: int, headers: dict[str, str], pause: float
 ) -> None:
     monkeypatch.setattr("time.monotonic", lambda: 1000.0)
-    rate = RateLimits()
-    rate.learn(status, headers)
-    assert rate.pause() == pause
+    limit = RateLimit()
+    limit.learn(status, headers)
+    assert limit.pause() == pause
 
 
 def test_a_shorter_pause_does_not_replace_a_longer_one(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr("time.monotonic", lambda: now)
-    rate = RateLimits()
-    rate.learn(429, {"retry-after": "30"})
-    rate.learn(429, {"retry-after": "3"})
-    assert rate.pause() == 30
+    limit = RateLimit()
+    limit.learn(429, {"retry-after": "30"})
+    limit.learn(429, {"retry-after": "3"})
+    limit.learn(200, {"ratelimit-remaining": "0", "ratelimit-reset": "1"})
+    assert limit.pause() == 30
     now += 31
-    assert rate.pause() == 0
+    assert limit.pause() == 0

@@ -6,16 +6,17 @@ from contextlib import suppress
 
 import pytest
 
-from imagerouter_mcp.api.rate import RateLimits
+from imagerouter_mcp.api.rate_limit import RateLimit
 from imagerouter_mcp.errors import NotSentError
-from imagerouter_mcp.generation.calls.pace import Pace
+from imagerouter_mcp.generation.calls.rate_limit_wait import RateLimitWait
+from imagerouter_mcp.generation.calls.request_queue import RequestQueue
 
 
 class Line:
     """Calls that want their turns, what they were told, and the order in which they got them."""
 
-    def __init__(self, at_once: int, rate: RateLimits | None = None) -> None:
-        self.pace = Pace(at_once, rate or RateLimits())
+    def __init__(self, at_once: int, limit: RateLimit | None = None) -> None:
+        self.queue = RequestQueue(at_once, RateLimitWait(limit or RateLimit()))
         self.turns: list[str] = []
         self.told: list[tuple[str, int]] = []
         self._open = asyncio.Event()
@@ -32,7 +33,7 @@ class Line:
         await asyncio.gather(*tasks)
 
     async def _turn(self, call: str, person: str) -> None:
-        async with self.pace.turn(person, call, lambda before: self.told.append((call, before))):
+        async with self.queue.turn(person, call, lambda before: self.told.append((call, before))):
             self.turns.append(call)
             await self._open.wait()
 
@@ -69,7 +70,7 @@ async def test_so_many_have_their_turn_at_once_and_no_more() -> None:
     await line.finish(*tasks)
     assert line.turns == ["0", "1", "2", "3", "4"]
     later = Line(3)
-    later.pace = line.pace
+    later.queue = line.queue
     tasks = [await later.want(str(number)) for number in range(5)]
     assert later.turns == ["0", "1", "2"]
     await later.finish(*tasks)
@@ -97,17 +98,17 @@ async def test_a_turn_that_was_given_to_somebody_who_leaves_is_passed_on() -> No
 
 
 async def test_a_failure_within_a_turn_ends_it() -> None:
-    pace = Pace(1, RateLimits())
+    queue = RequestQueue(1, RateLimitWait(RateLimit()))
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
-            async with pace.turn("Anna", "call", lambda _: None):
+            async with queue.turn("Anna", "call", lambda _: None):
                 raise ZeroDivisionError
 
 
 async def test_a_server_that_ends_gives_no_more_turns_and_lets_the_present_ones_be() -> None:
     line = Line(1)
     first, waiting = [await line.want(call) for call in ("first", "waiting")]
-    line.pace.stop()
+    line.queue.stop()
     late = await line.want("late")
     for refused in (waiting, late):
         with pytest.raises(NotSentError, match="sends nothing more"):
@@ -134,38 +135,12 @@ async def _seconds(work: Callable[[], Awaitable[object]]) -> float:
 async def test_nobody_has_a_turn_before_the_account_may_ask_again(
     status: int, headers: dict[str, str]
 ) -> None:
-    rate = RateLimits()
-    rate.learn(status, headers)
-    line = Line(4, rate)
+    limit = RateLimit()
+    limit.learn(status, headers)
+    line = Line(4, limit)
 
     async def both() -> None:
         await line.finish(await line.want("one"), await line.want("other"))
 
     assert 0.15 < await _seconds(both) < 2
     assert line.told == [("one", 0), ("other", 0)]
-
-
-@pytest.mark.parametrize(
-    ("status", "headers"),
-    [
-        (200, {"ratelimit-remaining": "1", "ratelimit-reset": "50"}),
-        (200, {"ratelimit-remaining": "0"}),
-        (200, {"retry-after": "50"}),
-        (429, {}),
-        (429, {"retry-after": "tomorrow"}),
-        (429, {"retry-after": "-5"}),
-        (429, {"retry-after": "86400"}),  # is told to the caller instead
-        (200, {}),
-    ],
-)
-async def test_what_closes_nothing_keeps_nobody(status: int, headers: dict[str, str]) -> None:
-    rate = RateLimits()
-    rate.learn(status, headers)
-    assert rate.pause() == 0
-
-
-async def test_a_shorter_wait_does_not_end_a_longer_one() -> None:
-    rate = RateLimits()
-    rate.learn(429, {"retry-after": "50"})
-    rate.learn(200, {"ratelimit-remaining": "0", "ratelimit-reset": "1"})
-    assert rate.pause() > 40
