@@ -30,6 +30,7 @@ from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.result_files import ResultFiles, Stored
 from imagerouter_mcp.generation.undelivered import undelivered
 from imagerouter_mcp.settings import Settings
+from support.recording import RecordingGallery
 
 LINK = "https://storage.example/fox.png"
 
@@ -183,6 +184,26 @@ async def test_bytes_that_are_no_whole_picture_are_kept_and_every_look_tells_whe
     assert not list(person.output_dir.iterdir())
     assert str(kept) in str(caught.value)
     assert str(kept) in str(later.value)
+
+
+async def test_two_who_fetch_a_lost_file_at_once_leave_one_of_it(
+    *,
+    files: ResultFiles,
+    person: Settings,
+    gallery: RecordingGallery,
+    answers: Answers,
+    answering: Callable[..., Awaitable[str]],
+) -> None:
+    png = base64.b64decode(_png())
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(png)
+    lost = StoredImage(url=f"{await answering(head + png)}/fox.png")
+    (image,) = gallery.record([lost], prompt="a fox", model="vendor/x").images
+    kept = KeptFiles(person.output_dir)
+    each = [LostFiles(files, gallery, answers, kept, settings=person) for _ in range(2)]
+    found = await asyncio.gather(*(one.restore(image.handle) for one in each))
+    (file,) = person.output_dir.iterdir()
+    assert [picture.path for picture, _, _ in found] == [file, file]
+    assert file.read_bytes() == png
 
 
 def test_what_killed_processes_left_in_a_folder_is_removed_before_the_first_call_into_it(

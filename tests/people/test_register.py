@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagerouter_mcp.people.person import LOCAL
+from imagerouter_mcp.people.person import LOCAL, person_id
 from imagerouter_mcp.people.personal_limits import NO_LIMITS, Limits
 from imagerouter_mcp.people.register import (
     BY_OPERATOR,
@@ -39,6 +39,11 @@ def test_a_person_is_found_by_id_name_and_token(people: People) -> None:
     assert [people.by_token(token) for token in (old, kept, new)] == [None, bo, ann]
     people.sign_out(ann)
     assert [people.by_token(token) for token in (kept, new)] == [bo, None]
+
+
+def test_an_id_is_the_same_in_every_version_and_for_nobody_else() -> None:
+    assert person_id("operator", "Ann") == "p_b7a4075370585fb88897"
+    assert person_id("operatorA", "nn") != person_id("operator", "Ann")
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 61, "-ann", "a\tb\x07", "Local", "ｌｏｃａｌ"])

@@ -87,6 +87,14 @@ def test_what_stays_is_named_where_nearly_all_changes() -> None:
     assert "in the lower left of the picture" in told
 
 
+@pytest.mark.parametrize(
+    "strip", [(0, 0, 4000, 900), (0, 2100, 4000, 3000), (0, 0, 1200, 3000), (2800, 0, 4000, 3000)]
+)
+def test_a_strip_along_a_side_is_what_changes(strip: tuple[int, int, int, int]) -> None:
+    whole = Cut(box=(0, 0, *PHOTO), size=(1200, 900), inner=(0, 0, 1200, 900))
+    assert "Change nothing but the area" in guided("Paint a balloon", ANY, whole, strip, (10, 10, 20, 20))
+
+
 def test_what_stays_beyond_the_part_is_named_by_its_edge() -> None:
     whole = Cut(box=(0, 0, 1000, 1000), size=(1000, 1000), inner=(0, 0, 1000, 1000))
     told = guided("Make it night", ANY, whole, whole.box, (2000, 0, 3000, 400))
