@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from imagerouter_mcp.database.postgres import PostgresServer
 from imagerouter_mcp.http_app.metrics import Metrics
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from patience import PATIENCE_SECONDS, until
+from support.free_ports import free_port
 from support.http_serving import COMMAND, Serving, serving
 from support.postgres import Cluster
 from support.signing_in import sign_in_server
@@ -47,9 +48,8 @@ def environment(environment: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def port() -> int:
-    """Return a port that was free a moment ago."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        return free.getsockname()[1]
+    """Return a port that nobody listens on."""
+    return free_port()
 
 
 @asynccontextmanager

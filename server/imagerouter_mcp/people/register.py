@@ -204,10 +204,12 @@ class People:
             connection.execute("UPDATE committed SET person = ? WHERE person = ?", (apart, person.id))
 
     def removed(self) -> list[str]:
-        """Return the ids of people who were removed: their sums stay."""
+        """Return the ids of people who were removed and not added again: their sums stay."""
         with self._database.reading() as connection:
             found = connection.execute(f"SELECT person FROM committed WHERE {_REMOVED}", (LOCAL.id,))  # noqa: S608 - our own words
-            return [person for (person,) in found.fetchall()]
+            once = {apart.partition(" ")[0] for (apart,) in found.fetchall()}
+            there = {person for (person,) in connection.execute("SELECT id FROM people").fetchall()}
+            return sorted(once - there)
 
     def committed_by_removed(self, day: date) -> Decimal:
         """Return what the budget of a day still counts for people who were removed, in USD."""
@@ -333,7 +335,8 @@ def is_same_name(one: str, other: str) -> bool:
 
 def _folded(name: str) -> str:
     """Return what names have in common that are read as the same one."""
-    return unicodedata.normalize("NFKC", " ".join(name.split()).casefold())
+    plain = unicodedata.normalize("NFKC", " ".join(name.split()))  # first: only then has ℌ a small letter
+    return unicodedata.normalize("NFKC", plain.casefold())
 
 
 def _digest(token: str) -> str:
