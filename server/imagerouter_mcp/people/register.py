@@ -335,7 +335,8 @@ def is_same_name(one: str, other: str) -> bool:
 
 def _folded(name: str) -> str:
     """Return what names have in common that are read as the same one."""
-    return unicodedata.normalize("NFKC", " ".join(name.split()).casefold())
+    plain = unicodedata.normalize("NFKC", " ".join(name.split()))  # first: only then has ℌ a small letter
+    return unicodedata.normalize("NFKC", plain.casefold())
 
 
 def _digest(token: str) -> str:
