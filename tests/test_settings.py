@@ -5,10 +5,19 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from imagerouter_mcp import settings as settings_module
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.sandbox.service.accounts import EXPIRED_JWT, KEY
-from imagerouter_mcp.settings import expand, key_complaint, key_file_warning, load_settings
+from imagerouter_mcp.settings import (
+    bare_environment,
+    expand,
+    key_complaint,
+    key_file_warning,
+    load_settings,
+    program_environment,
+)
 
 SECRET = "s3cret-" + "k" * 57
 
@@ -158,6 +167,31 @@ def test_the_key_is_in_no_representation_of_the_settings(monkeypatch: pytest.Mon
         ("IMAGEROUTER_INPUT_DIRS", os.pathsep.join(["/pictures", "photos"])),
         ("IMAGEROUTER_RESPONSE_FORMAT", "base64"),
         ("IMAGEROUTER_PREVIEW", "huge"),
+        ("IMAGEROUTER_OPENID_ISSUER", "http://login.example"),
+        ("IMAGEROUTER_OPENID_ISSUER", "https://login.example/?tenant=1"),
+        ("IMAGEROUTER_OPENID_ISSUER", "https://login.example/#1"),
+        ("IMAGEROUTER_OPENID_ISSUER", "https://login.example/a b"),
+        ("IMAGEROUTER_JWT_ISSUER", "https://login.example/\u200b"),
+        ("IMAGEROUTER_JWT_ALLOW", "ann"),
+        ("IMAGEROUTER_OBJECT_STORE", "https://bucket/prefix"),
+        ("IMAGEROUTER_OBJECT_STORE", "s3://"),
+        ("IMAGEROUTER_OBJECT_STORE", "s3://["),
+        ("IMAGEROUTER_OBJECT_STORE", "s3://key:s3cret@bucket"),
+        ("IMAGEROUTER_OBJECT_STORE", "s3://:s3cret@bucket"),
+        ("IMAGEROUTER_OBJECT_STORE", "s3://bucket?secret=s3cret"),
+        ("IMAGEROUTER_OBJECT_STORE", "s3://bucket#s3cret"),
+        ("IMAGEROUTER_DATABASE_URL", "mysql://me:s3cret@db/x"),
+        ("IMAGEROUTER_DATABASE_URL", "postgresql://me:s3cret%@db/x"),
+        ("IMAGEROUTER_DATABASE_URL", "postgresql://me:s3cret s@db/x"),
+        ("IMAGEROUTER_DATABASE_URL", "postgresql://me:s3cret@s@db/x"),
+        ("IMAGEROUTER_DATABASE_URL", "postgresql://me:s3cret/s@db/x"),
+        ("IMAGEROUTER_LEASE_SECONDS", "0.5"),
+        ("IMAGEROUTER_METRICS_PORT", "0"),
+        ("IMAGEROUTER_METRICS_PORT", "65536"),
+        ("IMAGEROUTER_KEEP_DAYS", "0"),
+        ("IMAGEROUTER_KEEP_DAYS", "36501"),
+        ("IMAGEROUTER_LINK_SECRET", "s3cret-" + "k" * 24),
+        ("IMAGEROUTER_KEY_SECRETS", "s3cret-" + "k" * 24),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_the_variable_s_name(
@@ -167,6 +201,38 @@ def test_a_value_that_cannot_be_is_refused_by_the_variable_s_name(
     with pytest.raises(ConfigurationError, match=f"^{variable} cannot be used: ") as refused:
         load_settings()
     assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        (
+            "openid_issuer",
+            ("https://login.example/", "http://127.0.0.1:9", "http://localhost", "http://[::1]"),
+        ),
+        ("jwt_allow", ("everybody", "ann@corp.example", "@corp.example", "groups=designers")),
+        ("object_store", ("s3://bucket", "gs://bucket/prefix", "az://container/a/b")),
+        ("database_url", ("postgres://db/x", "postgresql://me:a%40b%2F@db:5432/x?sslmode=require")),
+        ("key_secrets", ("k" * 32,)),
+        ("link_secret", ("k" * 32,)),
+        *((f"{what}_seconds", ("0", "3600")) for what in ("wait", "grace", "drain")),
+        ("lease_seconds", ("1", "3600")),
+        ("concurrency", ("1", "100")),
+        ("metrics_port", ("1", "65535")),
+        ("keep_days", ("1", "36500")),
+        ("http_requests", ("1",)),
+    ],
+)
+def test_all_that_may_be_is_taken(
+    monkeypatch: pytest.MonkeyPatch, field: str, values: tuple[str, ...]
+) -> None:
+    for value in values:
+        monkeypatch.setenv(f"IMAGEROUTER_{field.upper()}", value)
+        taken = getattr(load_settings(), field)
+        each = taken[0] if isinstance(taken, tuple) else taken
+        assert (
+            str(each.get_secret_value() if isinstance(each, SecretStr) else each).removesuffix(".0") == value
+        )
 
 
 def test_all_values_that_cannot_be_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,6 +282,7 @@ def test_what_would_let_nobody_sign_in_is_refused(
         ("xxxxxxxx", "is the placeholder of an example"),
         (f"Bearer {'a' * 64}", "contains spaces"),
         ("a" * 4097, "is longer than any key"),
+        ("a" * 4096, None),
         (KEY, None),
         (EXPIRED_JWT, None),
     ],
@@ -262,6 +329,40 @@ def test_the_home_folder_is_expanded_at_the_beginning_however_it_is_written(
     assert expand(text) == Path(
         expected.replace("HOME", str(tmp_path)) if expected.startswith("HOME") else expected
     )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="what a path of Windows means in the Linux within it")
+def test_a_path_as_windows_writes_it_is_found_from_the_linux_within_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "c").mkdir()
+    monkeypatch.setattr(settings_module, "_DRIVES", tmp_path)
+    assert expand(r"C:\Users\Ann\fox.png") == tmp_path / "c/Users/Ann/fox.png"
+    assert expand("c:/Users/fox.png") == tmp_path / "c/Users/fox.png"
+    assert expand(r"D:\fox.png") == Path(r"D:\fox.png"), "there is no such drive"
+    assert expand(r"\\wsl.localhost\Ubuntu\home\ann\fox.png") == Path("/home/ann/fox.png")
+    assert expand(r"\\wsl$\Ubuntu\srv") == Path("/srv")
+
+
+def test_quotes_around_a_path_do_not_count() -> None:
+    assert expand("'/srv/a b'") == expand('"/srv/a b"') == Path("/srv/a b")
+
+
+def test_programs_that_are_started_get_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "IMAGEROUTER_OUTPUT_DIR",
+        "imagerouter_home",
+        "GITHUB_TOKEN",
+        "PYTHONHOME",
+        "LANG",
+        "MY_OWN",
+    ):
+        monkeypatch.setenv(name, SECRET)
+    for got, names in (
+        (program_environment("MY_OWN"), {"LANG", "MY_OWN"}),
+        (bare_environment(), {"PYTHONHOME"}),
+    ):
+        assert {name for name, value in got.items() if value == SECRET} == names
 
 
 def test_settings_do_not_change() -> None:
@@ -326,3 +427,11 @@ def test_only_callers_on_another_machine_are_not_told_its_folders(monkeypatch: p
     sentence = "/kept/records/gallery.sqlite3 cannot be opened."
     assert load_settings().for_callers(sentence) == sentence
     assert load_settings(remote=True).for_callers(sentence) == "…/gallery.sqlite3 cannot be opened."
+
+
+def test_a_person_is_told_none_of_their_own_folders_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGEROUTER_DATA_DIR", "/kept/records")
+    everybody = load_settings(remote=True)
+    everybody.for_callers("")
+    told = everybody.for_person("ann").for_callers("/kept/records/people/ann/gallery.sqlite3 is damaged.")
+    assert told == "…/gallery.sqlite3 is damaged."

@@ -27,9 +27,9 @@ logger = logging.getLogger(__name__)
 MOST_IDLE = 50
 """How many Apps stay open that nobody uses; the longest idle one is closed first."""
 MOST_OPEN = 400
-"""How many Apps may be open at once. Each takes about 0.9 MB, so this is some 350 MB."""
+"""How many Apps may be open at once. With 0.9 MB each this is some 350 MB; with PostgreSQL 70 MB."""
 _DESCRIPTORS = 5
-"""Files that an open App holds: a gallery read and written, with their logs, and a lock."""
+"""Files of an open App: a gallery read and written, with their logs, and a lock (PostgreSQL: none)."""
 _THREADS = 4
 
 

@@ -268,6 +268,18 @@ def test_dummies_are_known(model_id: str, dummy: bool) -> None:  # noqa: FBT001 
     assert ModelEntry(model_id).is_dummy is dummy
 
 
+@pytest.mark.parametrize("told", ["0", -5, 3601, "long", True])
+def test_a_length_that_no_video_has_is_not_the_usual_one(told: object) -> None:
+    assert only({"a/b": {"output": ["video"], "default_seconds": told}}).default_seconds is None
+
+
+def test_a_video_may_have_a_length_of_the_list_or_none_is_told() -> None:
+    clip = only({"a/b": {"output": ["video"], "seconds": [5, 8]}})
+    assert [clip.accepts_seconds(seconds) for seconds in (0, 5, 8, 6)] == [True, True, True, False]
+    assert only({"a/b": {"output": ["video"]}}).accepts_seconds(6)
+    assert only({"a/b": {"output": ["video"], "seconds": [3600]}}).seconds == (3600,)
+
+
 def test_what_makes_pictures_and_text_is_an_image_model_and_what_has_seconds_a_video_model() -> None:
     assert only({"a/b": {"output": ["text", "image"]}}).output == "image"
     assert only({"a/b": {"seconds": [5]}}).output == "video"

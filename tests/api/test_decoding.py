@@ -38,6 +38,12 @@ def test_every_text_at_every_depth_is_visible_short_and_redacted() -> None:
         assert not any(c in text for c in "\n\x1b\x9b\u202e\u200b\u2028\U000e0041")
 
 
+@pytest.mark.parametrize(("characters", "end"), [(8000, "a"), (8001, "…")])
+def test_a_text_that_was_cut_shows_it(characters: int, end: str) -> None:
+    (text,) = strings(decode(json.dumps(["a" * characters]).encode(), str))
+    assert (len(text), text[-1]) == (8000, end)
+
+
 @pytest.mark.parametrize("size", [10, 2**20 + 1])
 def test_pictures_in_base64_pass_unchanged(size: int) -> None:
     data = "QUJD" * (size // 4)

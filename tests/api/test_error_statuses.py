@@ -160,6 +160,15 @@ async def test_a_gateway_s_page_leaves_a_paid_call_s_outcome_unknown(
     assert len(journal()) == 1
 
 
+async def test_what_a_gateway_says_in_json_is_not_the_service_s_word(
+    answering: Answering, settings: Settings
+) -> None:
+    page = raw(b'{"message": "no upstream"}', status="503 Service Unavailable")
+    error = await failure(settings, paid(await answering(page)))
+    assert type(error) is errors.OutcomeUnknownError
+    assert "no upstream" in error.what
+
+
 async def test_a_gateway_that_limits_how_often_one_may_ask_says_how_long_to_wait(
     answering: Answering, settings: Settings
 ) -> None:

@@ -48,6 +48,13 @@ def test_what_is_known_depends_on_model_provider_and_output() -> None:
     assert facts_of("google/imagen-4-fast").output_format == "png"
 
 
+def test_a_side_is_within_the_bounds_and_a_multiple_of_the_step() -> None:
+    qwen = facts_of("qwen/qwen-image-2512", "runware")
+    sides = [(128, 2048), (2048, 128), (64, 512), (512, 2112), (512, 520)]
+    assert [qwen.accepts_sides(*each) for each in sides] == [True, True, False, False, False]
+    assert facts_of("a/b").accepts_sides(1, 9999)
+
+
 def test_an_entry_of_the_list_has_its_facts() -> None:
     cutter = ModelEntry("bria/remove-background", providers=("runware", "deepinfra"))
     assert cutter.facts.needs_source

@@ -56,6 +56,24 @@ async def test_a_success_is_a_picture_with_its_cost_latency_and_moment(settings:
     assert made.sandbox
 
 
+async def test_a_call_without_a_time_limit_of_the_person_s_has_one(settings: Settings) -> None:
+    async with client(settings, timeout=None) as api:
+        assert (await api.generate({"model": "test/test", "prompt": "a fox"})).items
+    async with client(settings, timeout=0.3) as api:
+        with pytest.raises(errors.OutcomeUnknownError, match=r"no answer came within 0\.3 seconds"):
+            await api.generate({"model": "sandbox/held", "prompt": "a fox"})
+
+
+async def test_the_key_is_removed_from_an_answer_that_stays(settings: Settings, tmp_path: Path) -> None:
+    kept = tmp_path / "gen_7f3a.answer"
+    assert settings.key
+    kept.write_text(f'{{"status": 200, "headers": {{}}}}\n{{"you": "{settings.key.get_secret_value()}"}}')
+    async with client(settings) as api:
+        api.clean_kept(kept)
+    assert settings.key.get_secret_value() not in kept.read_text()
+    assert '"you"' in kept.read_text()
+
+
 async def test_a_moment_in_seconds_is_read_as_one_in_milliseconds_is(settings: Settings) -> None:
     before = datetime.now(UTC) - timedelta(seconds=2)
     async with client(settings) as api:

@@ -215,6 +215,11 @@ def test_a_number_is_never_corrected_to_another() -> None:
     assert ids(search(models, "qwen 2512")) == ["a/qwen-2512"]
 
 
+def test_a_number_may_be_written_to_its_name() -> None:
+    models = (entry("a/veo-2-fast", score=99), entry("a/veo-3-fast"))
+    assert ids(search(models, "fast veo3"))[0] == "a/veo-3-fast"
+
+
 def test_a_word_for_videos_finds_videos_only_and_the_dummy_last() -> None:
     assert names("video") == ["veo-3.1-fast", "veo-3", "test-video"]
     assert names("image to video free")[:2] == ["veo-3.1-fast", "veo-3"]

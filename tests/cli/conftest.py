@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
@@ -52,9 +52,24 @@ def command(at_home: dict[str, str], tmp_path: Path) -> Command:
     return run
 
 
-def run_here(typed: Sequence[str], environment: Mapping[str, str], folder: Path, given: str = "") -> Ended:
+def run_here(
+    typed: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    given: str = "",
+    encoding: str = "utf-8",
+) -> Ended:
     """Run the command in a folder, with nothing but an environment and what is typed or piped in."""
-    streams = [io.TextIOWrapper(io.BytesIO(text), "utf-8") for text in (given.encode(), b"", b"")]
+    streams = [io.TextIOWrapper(io.BytesIO(text), encoding) for text in (given.encode(encoding), b"", b"")]
+    status = run_on(streams, typed, environment, folder)
+    _, out, err = (written(stream) for stream in streams)
+    return Ended([*COMMAND, *typed], status, out, err)
+
+
+def run_on(
+    streams: Sequence[TextIO], typed: Sequence[str], environment: Mapping[str, str], folder: Path
+) -> int:
+    """Do the same with stdin, stdout and stderr of the caller's; return the exit status."""
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ.keys() - environment.keys() - {"TZ"}:
             patch.delenv(name)
@@ -64,13 +79,11 @@ def run_here(typed: Sequence[str], environment: Mapping[str, str], folder: Path,
             patch.setattr(sys, name, stream)
         patch.chdir(folder)
         try:
-            status = main(typed)
+            return main(typed)
         except SystemExit as ending:
-            status = int(ending.code or 0)
+            return int(ending.code or 0)
         finally:
             logging.disable(logging.NOTSET)  # `doctor` silences the log of its process
-    _, out, err = (written(stream) for stream in streams)
-    return Ended([*COMMAND, *typed], status, out, err)
 
 
 def written(stream: io.TextIOWrapper) -> str:

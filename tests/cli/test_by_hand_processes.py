@@ -1,4 +1,4 @@
-"""Commands by hand as real processes: terminals, pipes, full disks, interrupts."""
+"""Commands by hand on real terminals, pipes and full disks, and interrupted."""
 
 import fcntl
 import json
@@ -9,11 +9,13 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from cli.conftest import run_here, run_on
 from support.by_hand import FAST, posix
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
@@ -33,17 +35,13 @@ def test_no_terminal_makes_a_paid_call_fail(
     screen, terminal = os.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
     environment = {**process_environment(variables, tmp_path), "TERM": "xterm", **variables_of_the_terminal}
-    with subprocess.Popen(  # noqa: S603 - our own command
-        [*COMMAND, "generate", "A fox", *FAST],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=terminal,
-        stderr=terminal,
-    ) as process:
-        os.close(terminal)
-        shown = _rest(screen)
+    with ThreadPoolExecutor(1) as reading:
+        read = reading.submit(_rest, screen)
+        with open(os.devnull) as nothing, os.fdopen(terminal, "w") as both:  # noqa: PTH123 - no file
+            status = run_on((nothing, both, both), ["generate", "A fox", *FAST], environment, tmp_path)
+        shown = read.result()
     os.close(screen)
-    assert process.returncode == 0, shown
+    assert status == 0, shown
     assert b"Saved: " in shown
     assert b"Traceback" not in shown
     assert (b"\x1b" in shown) is (environment["TERM"] != "dumb")
@@ -83,15 +81,10 @@ def test_an_output_that_takes_nothing_does_not_make_a_paid_call_fail(
 
 
 def test_an_output_that_lacks_letters_replaces_them(variables: Mapping[str, str], tmp_path: Path) -> None:
-    ended = subprocess.run(  # noqa: S603 - our own command
-        [*COMMAND, "generate", "Füchse 🦊", *FAST],
-        env={**process_environment(variables, tmp_path), "PYTHONIOENCODING": "ascii"},
-        capture_output=True,
-        check=False,
-        timeout=120,
-    )
+    environment = process_environment(variables, tmp_path)
+    ended = run_here(["generate", "Füchse 🦊", *FAST], environment, tmp_path, encoding="ascii")
     assert ended.returncode == 0, ended.stderr
-    assert b"F?chse" in ended.stdout
+    assert "F?chse" in ended.stdout
 
 
 @posix
@@ -145,11 +138,14 @@ def test_a_real_process_prints_json_alone_and_unicode_as_it_is(
 
 @posix
 def test_a_terminal_shows_progress_and_an_interrupt_ends_with_130(
-    variables: Mapping[str, str], tmp_path: Path
+    variables: Mapping[str, str], tmp_path: Path, change_sandbox: Callable[..., None]
 ) -> None:
+    sentence = (
+        rb"\x1b\[KThe request has left and cannot be stopped: its result will be paid for and stored as gen_"
+    )
     screen, terminal = os.openpty()
     with subprocess.Popen(  # noqa: S603 - our own command
-        [*COMMAND, "generate", "A fox", "--model", "sandbox/slow-3"],
+        [*COMMAND, "generate", "A fox", "--model", "sandbox/held"],
         env=process_environment(variables, tmp_path),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -161,16 +157,15 @@ def test_a_terminal_shows_progress_and_an_interrupt_ends_with_130(
             while b"is working" not in shown:
                 shown += os.read(screen, 4096)
             process.send_signal(signal.SIGINT)
+            while not re.search(sentence, shown):
+                shown += os.read(screen, 4096)
+            change_sandbox(held=False)
             out, _ = process.communicate(timeout=120)
             shown += _rest(screen)
         finally:
             process.kill()
             os.close(screen)
     assert process.returncode == 130
-    sentence = (
-        rb"\x1b\[KThe request has left and cannot be stopped: its result will be paid for and stored as gen_"
-    )
-    assert re.search(sentence, shown)
     assert b"WARNING" not in shown
     assert list((tmp_path / "pictures").iterdir()), "it ended when the picture was there"
     assert b"Traceback" not in shown

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -12,8 +11,10 @@ import httpx
 import pytest
 from PIL import Image
 
+from cli.conftest import run_here
 from imagerouter_mcp.sandbox.service import accounts
 from imagerouter_mcp.sandbox.service.serve import Sandbox
+from support.free_ports import free_port
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
 READY = "Sandbox at "
@@ -84,9 +85,9 @@ def test_the_live_demo_uses_the_service_that_is_set(demo: Demo, live: dict[str, 
     assert len(list((tmp_path / "elsewhere").iterdir())) == 2
 
 
-def test_the_live_demo_names_the_key_that_it_needs(demo: Demo, live: dict[str, str]) -> None:
+def test_the_live_demo_names_the_key_that_it_needs(live: dict[str, str], tmp_path: Path) -> None:
     del live["IMAGEROUTER_API_KEY"]
-    ended = demo(live, "--live")
+    ended = run_here(["demo", "--live"], live, tmp_path)
     assert ended.returncode == 1
     assert "IMAGEROUTER_API_KEY" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -105,14 +106,14 @@ def test_a_sandbox_that_cannot_draw_ends_the_demo_with_1(
 
 
 def test_a_sandbox_that_does_not_start_ends_the_demo_with_1(
-    demo: Demo, environment: dict[str, str], tmp_path: Path
+    environment: dict[str, str], tmp_path: Path
 ) -> None:
     """As where a process may not be started: Python runs `sitecustomize` before anything else."""
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "sitecustomize.py").write_text(
         "import os, sys\nif 'sandbox' in sys.orig_argv:\n    os._exit(1)\n"
     )
-    ended = demo({**environment, "PYTHONPATH": str(tmp_path / "broken")})
+    ended = run_here(["demo"], {**environment, "PYTHONPATH": str(tmp_path / "broken")}, tmp_path)
     assert ended.returncode == 1
     assert "imagerouter-mcp: The sandbox did not start." in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -123,8 +124,7 @@ def test_a_sandbox_that_does_not_start_ends_the_demo_with_1(
 def test_the_sandbox_says_where_it_is_and_stops_on_a_signal(
     environment: dict[str, str], how: signal.Signals
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     with subprocess.Popen(  # noqa: S603 - our own command
         [*COMMAND, "sandbox", "--port", str(port)],
         env=environment,

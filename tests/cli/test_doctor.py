@@ -47,9 +47,9 @@ async def service(settings: Settings) -> dict[str, Finding]:
 
 
 def test_a_machine_in_order_passes_and_makes_a_picture(
-    process: Command, with_sandbox: dict[str, str], tmp_path: Path
+    command: Command, process: Command, with_sandbox: dict[str, str], tmp_path: Path
 ) -> None:
-    process("key", given=KEY)
+    command("key", given=KEY)
     ended = process("doctor", "--generate", "--json", environment=with_sandbox)
     found = findings(ended)
     assert ended.returncode == 0, ended.stdout + ended.stderr

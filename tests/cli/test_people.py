@@ -13,7 +13,7 @@ from anyio import run_process, to_thread
 
 from cli.conftest import run_here
 from imagerouter_mcp.gallery.days import today
-from imagerouter_mcp.gallery.entries import Metadata, StoredImage
+from imagerouter_mcp.gallery.entries import Metadata, Reservation, StoredImage
 from imagerouter_mcp.people.register import NameNotUsableError, open_register
 from imagerouter_mcp.sandbox.service.accounts import UNKNOWN_KEY
 from imagerouter_mcp.settings import Settings
@@ -157,8 +157,29 @@ async def test_whoever_a_provider_vouched_for_begins_nothing_while_they_are_remo
         assert register.vouched_for("https://id.example", "ann-1", "Ann") is None
 
 
+async def test_whoever_had_a_call_on_a_server_that_is_gone_can_be_removed_and_it_still_counts(
+    team: Settings,
+) -> None:
+    with closing(open_register(team)) as register:
+        ann = register.add("operator", "Ann", "Ann")
+        async with open_app(team.for_person(ann.id)) as app:
+            (handle,), _ = app.journal.begin("a call", [("A whale", "test/test")], again=True)
+            app.journal.reserve([Reservation(handle=handle, model="test/test", usd=Decimal("0.04"), plan="")])
+            assert app.journal.leaves(handle)
+            assert (await people(team, "remove", "Ann", "--yes"))[0] == 1
+            app.journal.close()  # as the end of its process does
+            assert (await people(team, "remove", "Ann", "--yes"))[0] == 0
+        assert "Removed people: $0.04 today" in (await people(team, "spending"))[1]
+
+
 @pytest.mark.parametrize(
-    "alike", ["JOSÉ", "Jose\N{COMBINING ACUTE ACCENT}", "\N{FULLWIDTH LATIN CAPITAL LETTER J}osé"]
+    "alike",
+    [
+        "JOSÉ",
+        "Jose\N{COMBINING ACUTE ACCENT}",
+        "\N{FULLWIDTH LATIN CAPITAL LETTER J}osé",
+        "\N{MATHEMATICAL BOLD CAPITAL J}osé",
+    ],
 )
 def test_a_name_that_is_read_as_somebody_elses_cannot_be_used(team: Settings, alike: str) -> None:
     with closing(open_register(team)) as register:

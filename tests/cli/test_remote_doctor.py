@@ -358,7 +358,7 @@ def test_what_is_no_address_is_refused(command: Command, address: str) -> None:
     assert "is no http or https address" in ended.stderr
 
 
-def test_an_address_where_nothing_answers_is_told(process: Command) -> None:
-    ended = process("doctor", "--remote", "http://127.0.0.1:9/mcp")
+def test_an_address_where_nothing_answers_is_told(command: Command) -> None:
+    ended = command("doctor", "--remote", "http://127.0.0.1:9/mcp")
     assert ended.returncode == 1
     assert "FAIL  reached" in ended.stdout

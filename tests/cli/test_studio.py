@@ -56,7 +56,9 @@ def status(base: str, code: str) -> int:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
-def test_each_link_works_once_also_those_of_enter_and_of_another_process(tmp_path: Path) -> None:
+def test_each_link_works_once_also_those_of_enter_and_of_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with studio(tmp_path, "--no-browser", "--port", "0") as process:
         base, code = next_link(process)
         assert [status(base, code), status(base, code)] == [200, 403]
@@ -64,10 +66,9 @@ def test_each_link_works_once_also_those_of_enter_and_of_another_process(tmp_pat
         process.stdin.write("\n")
         process.stdin.flush()
         assert status(*next_link(process)) == 200
-        environment = {**bare_environment(tmp_path), "IMAGEROUTER_DATA_DIR": str(tmp_path / "data")}
-        link = subprocess.run(  # noqa: S603 - our own command
-            [*COMMAND, "studio", "--link"], env=environment, capture_output=True, text=True, check=True
-        ).stdout.strip()
+        monkeypatch.setenv("IMAGEROUTER_DATA_DIR", str(tmp_path / "data"))
+        assert main(["studio", "--link"]) == 0
+        link = capsys.readouterr().out.strip()
         assert link.startswith(f"{base}/studio#")
         assert status(base, link.partition("#")[2]) == 200
         process.send_signal(signal.SIGINT)

@@ -219,6 +219,12 @@ def test_what_a_removed_person_spent_still_counts_in_the_budget_of_all(team: Set
         people.remove(anna)
         with people.committing(ben.id, date(2026, 1, 1)) as committed:
             assert committed.by_others() == Decimal(6)
+        assert people.add("operator", "Anna", "Anna") == anna
+        with people.committing(anna.id, date(2026, 1, 1)) as committed:
+            assert committed.by_others() == Decimal(6), "also for whoever has their name now"
+            committed.note(Decimal(1), Decimal(0))
+        people.remove(anna)
+        assert people.committed_by_removed(date(2026, 1, 1)) == Decimal(7)
 
 
 async def test_many_people_behind_one_address_are_told_to_sign_in_and_served_whatever_others_there_send(

@@ -10,7 +10,8 @@ import pytest_asyncio
 
 from imagerouter_mcp.addresses import Policy
 from imagerouter_mcp.fetch import Fetcher
-from imagerouter_mcp.sign_in.client_documents import FRESH_SECONDS
+from imagerouter_mcp.sign_in import client_documents
+from imagerouter_mcp.sign_in.client_documents import FRESH_SECONDS, DocumentError, is_document_address
 from support.https_site import SITE, HttpsSite, https_site
 from support.signing_in import REDIRECT, Pkce, Visitor
 
@@ -32,6 +33,84 @@ async def site(ann: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             yield site
         finally:
             await fetcher.aclose()
+
+
+@pytest.mark.parametrize(
+    ("client", "is_one"),
+    [
+        (CLIENT, True),
+        (f"https://{SITE}/a", True),
+        (f"https://{SITE}:8443/a/b.json", True),
+        (f"https://{SITE}/".ljust(2000, "a"), True),
+        (f"https://{SITE}/".ljust(2001, "a"), False),
+        (f"http://{SITE}/a", False),
+        (f"https://{SITE}", False),
+        (f"https://{SITE}/", False),
+        (f"https://{SITE}:port/a", False),
+        ("https:///a", False),
+        (f"https://user@{SITE}/a", False),
+        (f"https://:secret@{SITE}/a", False),
+        (f"https://{SITE}/a/../b", False),
+        (f"https://{SITE}/a/.", False),
+        (f"https://{SITE}/a?b", False),
+        (f"https://{SITE}/a#b", False),
+        (f"https://{SITE}/a b", False),
+        (f"https://{SITE}/a\\b", False),
+        (f"https://{SITE}/a\x7f", False),
+        (f"https://{SITE}/ä", False),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+async def test_an_id_is_the_address_of_a_document_only_as_the_specification_has_it(
+    client: str, *, is_one: bool
+) -> None:
+    assert is_document_address(client) is is_one
+
+
+async def test_a_document_that_failed_is_fetched_again_after_a_minute_and_kept_from_then_on(
+    ann: Visitor, site: HttpsSite
+) -> None:
+    documents = ann.server.sign_in.documents
+    client = f"https://{SITE}/late.json"
+    for passed, reason in ((0, "404"), (59, "a moment ago"), (1, "404")):
+        site.now += passed
+        with pytest.raises(DocumentError, match=reason):
+            await documents.find(client)
+    site.answer("/late.json", json.dumps({**DOCUMENT, "client_id": client}))
+    site.now += 60
+    assert (await documents.find(client))["client_id"] == client
+    assert site.asked == ["/late.json"] * 3
+    site.now += FRESH_SECONDS - 1
+    await documents.find(client)
+    assert len(site.asked) == 3
+    site.now += 1
+    await documents.find(client)
+    assert len(site.asked) == 4
+
+
+async def test_so_many_documents_are_fetched_a_minute_and_the_newest_are_kept(
+    ann: Visitor, site: HttpsSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_documents, "FETCHES_A_MINUTE", 2)
+    monkeypatch.setattr(client_documents, "MOST_COPIES", 3)
+    documents = ann.server.sign_in.documents
+    site.now += 10 * FRESH_SECONDS  # later than all that other tests did
+    addresses = [f"https://{SITE}/{number}.json" for number in range(5)]
+    for number, address in enumerate(addresses):
+        site.answer(f"/{number}.json", json.dumps({**DOCUMENT, "client_id": address}))
+    for number, address in enumerate(addresses):
+        if number == 2:
+            with pytest.raises(DocumentError, match="too many programs"):
+                await documents.find(address)
+        site.now += 30
+        await documents.find(address)
+    fetched = len(site.asked)
+    for address in addresses[2:]:
+        await documents.find(address)
+    assert len(site.asked) == fetched == 5
+    site.now += 60
+    await documents.find(addresses[1])
+    assert len(site.asked) == 6
 
 
 async def test_a_client_signs_in_by_its_document_which_is_fetched_once_a_day(

@@ -97,6 +97,23 @@ async def test_a_token_without_the_scope_is_told_which_one_to_ask_for(
     ).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"cnf": {"jkt": "a key"}},
+        {"aud": "another"},
+        {"iss": "https://elsewhere.example"},
+        {"exp": 1},
+        {"sub": None},
+    ],
+    ids=str,
+)
+async def test_a_token_for_somebody_else_or_bound_to_a_key_opens_nothing(
+    server: SignInServer, visitor: Visitor, provider: Provider, changes: dict[str, Any]
+) -> None:
+    assert (await visitor.call(provider.token(claims(server, **changes)))).status_code == 401
+
+
 async def test_whoever_is_not_let_in_or_blocked_is_told_so(
     server: SignInServer, visitor: Visitor, provider: Provider
 ) -> None:

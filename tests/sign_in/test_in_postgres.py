@@ -81,3 +81,29 @@ async def test_the_answer_of_a_provider_counts_once_for_several_servers_and_a_bl
             assert "You are signed in" not in (await ann.http.get("/sign-in")).text
             refused = await ann.http.get(provider.authorize(await ann.begin()))
             assert "You no longer have access" in refused.text
+
+
+async def test_while_the_database_is_away_everybody_is_told_to_try_again_and_nobody_is_signed_out(
+    postgres: "Cluster", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.new_database()
+    async with sign_in_server(tmp_path, database_url=url) as server, server.visitor() as ann:
+        await ann.signed_in("Ann")
+        client = await ann.client_id()
+        tokens = await ann.tokens(client)
+        postgres.lock_out(url)
+        with monkeypatch.context() as impatient:
+            impatient.setattr("imagerouter_mcp.database.postgres._REACHED_SECONDS", 0.1)
+            answers = [
+                await ann.call(tokens["access_token"]),
+                await ann.refresh(client, tokens["refresh_token"]),
+                await ann.http.get("/sign-in"),
+                await ann.register(),
+            ]
+        for answer in answers:
+            assert answer.status_code == 503, answer.text
+            assert "Try again in a minute" in answer.json()["error"]
+            assert url not in answer.text
+        postgres.let_in(url)
+        assert (await ann.call(tokens["access_token"])).status_code == 200
+        assert (await ann.refresh(client, tokens["refresh_token"])).status_code == 200

@@ -121,6 +121,25 @@ async def test_an_address_counts_only_where_the_same_answer_calls_it_verified(
     assert "knows you as mal@elsewhere.example" in refused.text
 
 
+async def test_a_provider_may_want_the_secret_in_the_form_and_not_say_who_answers(
+    visitor: Visitor, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.told(metadata={"token_endpoint_auth_methods_supported": ["client_secret_basic", "none"]})
+    assert (await sign_in(visitor, provider)).is_redirect
+    for limit in ("FRESH_SECONDS", "AGAIN_SECONDS"):
+        monkeypatch.setattr(issuer, limit, 0)
+    provider.told(
+        metadata={
+            "token_endpoint_auth_methods_supported": ["client_secret_post"],
+            "authorization_response_iss_parameter_supported": None,
+        },
+        answer={"iss": None},
+    )
+    assert (await sign_in(visitor, provider)).is_redirect
+    provider.told(answer={"iss": "https://elsewhere.example"})
+    assert (await sign_in(visitor, provider)).status_code == 403
+
+
 async def test_the_provider_may_change_its_keys(
     visitor: Visitor, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,7 +217,7 @@ async def test_doctor_asks_the_provider_whether_it_knows_this_server(
         ({"allow_private_issuer": False}, "IMAGEROUTER_ALLOW_PRIVATE_ISSUER=1"),
         (
             {"openid_issuer": f"{provider.issuer}/"},
-            f"is not exactly '{provider.issuer}/'. Correct the settings",
+            f"not exactly '{provider.issuer}/'. Correct the settings",
         ),
         ({"openid_issuer": "http://127.0.0.1:9"}, "Check that this machine can reach it"),
     ):

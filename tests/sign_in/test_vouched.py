@@ -2,7 +2,7 @@
 
 import pytest
 
-from imagerouter_mcp.sign_in.vouched import is_let_in
+from imagerouter_mcp.sign_in.vouched import is_let_in, vouched_name
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,11 @@ from imagerouter_mcp.sign_in.vouched import is_let_in
         ("groups=artists", {"groups": {"artists": True}}, False),
         ("groups=everybody", {}, False),
         ("scope=pictures", {"scope": "openid pictures"}, True),
+        ("scope=openid pictures", {"scope": "openid pictures"}, False),
+        ("level=3", {"level": [2, 3]}, True),
+        ("level=3", {"level": 3}, False),
+        ("realm.roles=artist", {"realm.roles": ["artist"], "realm": {"roles": []}}, True),
+        ("realm.roles=artist", {}, False),
         ("realm.roles=artist", {"realm": {"roles": ["artist"]}}, True),
         ("realm.roles=artist", {"realm": "roles=artist"}, False),
         ("https://corp.example/groups=artists", {"https://corp.example/groups": ["artists"]}, True),
@@ -42,3 +47,18 @@ def test_a_rule_lets_in_whom_it_names_and_nobody_else(
 ) -> None:
     assert is_let_in([rule], {"email_verified": True, **claims}) is let_in
     assert not is_let_in([], {"email_verified": True, **claims})
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({"name": "Ann", "preferred_username": "ann", "email": "ann@corp.example"}, "Ann"),
+        ({"name": " ", "preferred_username": "ann", "email": "ann@corp.example"}, "ann"),
+        ({"name": ["Ann"], "email": "ann@corp.example"}, "ann@corp.example"),
+        ({"sub": "ann-1"}, ""),
+    ],
+)
+def test_a_person_is_called_by_the_first_name_that_the_provider_has(
+    claims: dict[str, object], name: str
+) -> None:
+    assert vouched_name(claims) == name

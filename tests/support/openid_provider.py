@@ -15,7 +15,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import unquote_plus, urlencode
+from urllib.parse import quote_plus, unquote_plus, urlencode
 
 import httpx
 import jwt
@@ -45,7 +45,7 @@ class Provider:
 
     def __init__(self, issuer: str) -> None:
         self.issuer = issuer
-        self._http = httpx.Client(base_url=issuer, trust_env=False, timeout=20)
+        self._http = httpx.Client(base_url=issuer, trust_env=False, timeout=60)
 
     def told(self, **changes: object) -> None:
         """Have it behave as it does at first, but for some changes; see `_Behaviour`."""
@@ -109,6 +109,8 @@ class _Behaviour:
         """What it tells at the endpoint for that, if anything."""
         self.down: list[str] = changes.get("down", [])
         """Paths that answer with 503."""
+        self.keys: list[Any] | None = changes.get("keys")
+        """What it publishes in place of its keys."""
 
 
 class _Service:
@@ -143,6 +145,8 @@ class _Service:
         )
 
     def published(self) -> dict[str, Any]:
+        if self.behaviour.keys is not None:
+            return {"keys": self.behaviour.keys}
         keys = [
             RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True),
             ECAlgorithm.to_jwk(self.curve.public_key(), as_dict=True),
@@ -167,8 +171,10 @@ class _Service:
         token = jwt.encode(claims, key, algorithm=str(head["alg"]), headers=head)
         return token[:-8] + "AAAAAAAA" if kind == "broken" else token
 
-    async def describe(self, _: Request) -> Response:
-        return JSONResponse(self.described())
+    async def describe(self, request: Request) -> Response:
+        """Describe it; where a company's own server is one of several, as that one (RFC 8414)."""
+        one = request.path_params.get("one")
+        return JSONResponse({**self.described(), **({"issuer": f"{self.issuer}/{one}"} if one else {})})
 
     async def keys(self, _: Request) -> Response:
         return JSONResponse(self.published())
@@ -193,6 +199,10 @@ class _Service:
         form = await request.form()
         scheme, _, shown = request.headers.get("authorization", "").partition(" ")
         named = base64.b64decode(shown).decode().split(":") if scheme == "Basic" else ["", ""]
+        if self.described().get("token_endpoint_auth_methods_supported") == ["client_secret_post"]:
+            named = (
+                [] if scheme else [quote_plus(str(form.get(f"client_{part}"))) for part in ("id", "secret")]
+            )
         if [unquote_plus(part) for part in named] != [CLIENT, SECRET]:
             return JSONResponse({"error": "invalid_client"}, 401)
         asked = self.codes.pop(str(form.get("code")), None)
@@ -240,6 +250,7 @@ class _Service:
     def routes(self) -> list[Route]:
         served = {
             "/.well-known/openid-configuration": self.describe,
+            "/.well-known/oauth-authorization-server/{one}": self.describe,
             "/keys": self.keys,
             "/authorize": self.authorize,
             "/token": self.token,

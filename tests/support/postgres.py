@@ -70,6 +70,24 @@ class Cluster:
             connection.execute(f"CREATE DATABASE {name} OWNER {ROLE}".encode())
         return self.address(ROLE, name)
 
+    def lock_out(self, url: str) -> None:
+        """End all connections to a database, and refuse others until `let_in`."""
+        self._allow(url, "false")
+        with psycopg.connect(self.address(SUPERUSER, "postgres"), autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+                [conninfo_to_dict(url)["dbname"]],
+            )
+
+    def let_in(self, url: str) -> None:
+        """Take connections to a database again."""
+        self._allow(url, "true")
+
+    def _allow(self, url: str, whether: str) -> None:
+        name = conninfo_to_dict(url)["dbname"]
+        with psycopg.connect(self.address(SUPERUSER, "postgres"), autocommit=True) as connection:
+            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {whether}".encode())
+
     def dump(self, url: str) -> bytes:
         """Return a database as SQL, as a backup has it; row-level security does not hold a superuser."""
         return self._psql("pg_dump", str(conninfo_to_dict(url)["dbname"]))

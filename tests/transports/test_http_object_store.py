@@ -1,5 +1,6 @@
 """Two servers, each with folders of its own, share pictures by a database and an object store."""
 
+import io
 import os
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
@@ -14,16 +15,20 @@ from mcp import Client
 from pydantic import SecretStr
 
 from imagerouter_mcp.apps import open_apps
+from imagerouter_mcp.cli.main import main
 from imagerouter_mcp.gallery import object_store
-from imagerouter_mcp.gallery.entries import Metadata, StoredImage
+from imagerouter_mcp.gallery.kept_sources import KeptSources
 from imagerouter_mcp.gallery.signed_links import Links
 from imagerouter_mcp.http_app import moving_in, stale_copies
+from imagerouter_mcp.people.person import Person
 from imagerouter_mcp.people.register import open_register
+from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import App, open_app
 from patience import until
 from support.http_in_process import served
+from support.http_serving import sandbox_environment
 from support.object_store import BUCKET, SECRET_KEY, Gate, SeaweedFS, new_prefix
 
 if TYPE_CHECKING:
@@ -140,36 +145,39 @@ async def test_what_one_server_made_is_the_other_ones_too_until_it_is_deleted_on
 
 
 async def test_what_another_server_has_of_a_removed_person_goes_too_and_nothing_of_others(
-    team: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    team: Settings, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folders = {"data_dir": tmp_path / "data", "output_dir": tmp_path / "pictures"}
-    own = team.model_copy(update={"people": True, **folders})
-    monkeypatch.setattr(stale_copies, "UNUSED", timedelta())
+    other = team.model_copy(update={"people": True, **folders})
+    assert team.database_url
+    one = {
+        **sandbox_environment(sandbox, tmp_path / "one"),
+        "IMAGEROUTER_PEOPLE": "1",
+        "IMAGEROUTER_DATABASE_URL": team.database_url.get_secret_value(),
+        "IMAGEROUTER_OBJECT_STORE": str(team.object_store),
+    }
+    for name, value in one.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr(stale_copies, "LOOK_SECONDS", 0.05)
-    async with open_app(own) as local, open_apps(local) as apps:
-        with closing(open_register(own)) as people:
-            ann = people.add("operator", "Ann", "Ann")
-            ben = people.add("operator", "Ben", "Ben")
-            copies: list[Path] = []
-            for person in (ann, ben):
-                async with apps.using(person) as app:
-                    fox = StoredImage(path=Path("pictures/x/fox.png"))
-                    stored = app.gallery.add(Metadata(prompt="a fox", model="m"), [fox])
-                    app.thumbnails.keep(stored.images[0].handle, "tile_160", "its state", b"a thumbnail")
-                    copies.append(app.settings.output_dir / "pictures/x/fox.png")
-            for copy in copies:
+    async with open_app(other) as local, open_apps(local) as apps:
+        with closing(open_register(other)) as people:
+            ann, ben = (people.add("operator", name, name) for name in ("Ann", "Ben"))
+        unknown = Person(f"p_{0:020}", "", "", "of another database")
+        for person in (ann, ben, unknown):
+            async with apps.using(person) as app:
+                app.uploads.keep(app.uploads.new_name(), io.BytesIO(b"an upload"))
+                sources = KeptSources(app.settings.data_dir)
+                sources.keep(["gen_7f3a"], io.BytesIO(b"a source"), io.BytesIO(b"a mask"))
+                copy = app.settings.output_dir / "pictures/x/fox.png"
                 copy.parent.mkdir(parents=True)
                 copy.write_bytes(b"a copy")
-            async with apps.using(ann) as app:
-                await to_thread.run_sync(app.deletion.forget_everything)
-            people.remove(ann)
+        assert await to_thread.run_sync(main, ["people", "remove", "Ann", "--yes"]) == 0
         async with stale_copies.dropping_stale_copies(apps):
-            await until(lambda: not copies[0].exists())
-        async with apps.using(ann) as app:
-            assert app.thumbnails.handles() == set()
-        async with apps.using(ben) as app:
-            assert len(app.thumbnails.handles()) == 1
-        assert copies[1].exists()
+            await until(lambda: all(ann.id not in folders for _, folders, _ in os.walk(tmp_path)))
+    for person in (ben, unknown):
+        own = other.for_person(person.id)
+        assert len([*own.data_dir.glob("uploads/*"), *own.data_dir.glob("sources/*")]) == 3
+        assert (own.output_dir / "pictures/x/fox.png").exists()
 
 
 async def test_a_store_that_goes_away_after_the_payment_costs_nobody_a_picture(

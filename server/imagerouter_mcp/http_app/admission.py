@@ -13,8 +13,9 @@ from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.http_app.browser_sessions import BrowserSessions
-from imagerouter_mcp.http_app.error_response import error_response
+from imagerouter_mcp.http_app.error_response import error_response, records_away
 from imagerouter_mcp.http_app.exposure import (
     LINKS,
     MCP_PATH,
@@ -158,7 +159,11 @@ class Admission:
         if scope["type"] != "http" or scope["path"] in PROBES:
             await self._app(scope, receive, send)
             return
-        sender = await self._sender(scope)
+        try:
+            sender = await self._sender(scope)
+        except ConfigurationError as error:
+            await records_away(error)(scope, receive, send)
+            return
         rate = self._studio_rate if _is_of_the_page(scope["path"], sender.person) else self._rate
         wait = rate.wait(sender.client, _weight(scope))
         await self._sleep(wait)

@@ -1,17 +1,20 @@
-"""Remove from this machine what another server deleted: copies of objects, and thumbnails."""
+"""Remove from this machine what another server deleted: copies, thumbnails, folders of removed people."""
 
 import re
-from collections.abc import Sequence
+import shutil
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
 from imagerouter_mcp.apps import Apps
 from imagerouter_mcp.background import repeating
-from imagerouter_mcp.people.person import Person
 from imagerouter_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from imagerouter_mcp.people.register import People
 
 LOOK_SECONDS = 600.0
 """How often to look for such copies."""
@@ -29,21 +32,20 @@ def dropping_stale_copies(apps: Apps) -> AbstractAsyncContextManager[None]:
 
 
 async def _drop(apps: Apps) -> None:
-    everybody = await apps.everybody()
-    removed = await to_thread.run_sync(_removed, apps.settings, everybody)
-    for person in (*everybody, *removed):
+    for person in await apps.everybody():
         async with apps.using(person) as app:
             await to_thread.run_sync(app.deletion.drop_stale_copies, UNUSED)
+    if people := apps.operator.shared.people:
+        await to_thread.run_sync(_drop_removed, apps.settings, people)
 
 
-def _removed(settings: Settings, everybody: Sequence[Person]) -> list[Person]:
-    """Return people who have folders on this machine and whom another server removed.
+def _drop_removed(settings: Settings, people: "People") -> None:
+    """Delete the folders of people whom another server removed.
 
-    Nothing of theirs is recorded any more, so all copies and thumbnails in these folders are stale.
+    Only those go whom the register remembers: with a wrong or new database, everybody seems to be unknown.
     """
-    if not (settings.people and settings.database_url):
-        return []
-    known = {person.id for person in everybody}
-    folders = [*(settings.data_dir / "people").glob("p_*"), *settings.output_dir.glob("p_*")]
-    ids = {folder.name for folder in folders if _ID.fullmatch(folder.name)}
-    return [Person(each, "", "", each) for each in sorted(ids - known)]
+    for person in filter(_ID.fullmatch, people.removed()):
+        own = settings.for_person(person)
+        for folder in (own.output_dir, own.data_dir):
+            if folder.exists():
+                shutil.rmtree(folder)

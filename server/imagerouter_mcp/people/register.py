@@ -27,6 +27,7 @@ PEOPLE_FILE = "people.sqlite3"
 """The file that holds the register where there is no PostgreSQL."""
 _LONGEST_NAME = 60
 _COLUMNS = "id, issuer, subject, name"
+_REMOVED = "person != ? AND person NOT IN (SELECT id FROM people)"
 
 
 class NameNotUsableError(ConfigurationError):
@@ -193,16 +194,28 @@ class People:
             connection.execute("DELETE FROM blocked_people WHERE id = ?", (person,))
 
     def remove(self, person: Person) -> None:
-        """Remove a person and their tokens, so that their requests are refused."""
+        """Remove a person and their tokens, so that their requests are refused.
+
+        What they committed is kept apart: somebody added again under the same name starts at zero.
+        """
+        apart = f"{person.id} {secrets.token_hex(8)}"
         with self._database.writing() as connection:
             connection.execute("DELETE FROM people WHERE id = ?", (person.id,))
+            connection.execute("UPDATE committed SET person = ? WHERE person = ?", (apart, person.id))
+
+    def removed(self) -> list[str]:
+        """Return the ids of people who were removed and not added again: their sums stay."""
+        with self._database.reading() as connection:
+            found = connection.execute(f"SELECT person FROM committed WHERE {_REMOVED}", (LOCAL.id,))  # noqa: S608 - our own words
+            once = {apart.partition(" ")[0] for (apart,) in found.fetchall()}
+            there = {person for (person,) in connection.execute("SELECT id FROM people").fetchall()}
+            return sorted(once - there)
 
     def committed_by_removed(self, day: date) -> Decimal:
         """Return what the budget of a day still counts for people who were removed, in USD."""
         with self._database.reading() as connection:
             found = connection.execute(
-                "SELECT day, spent_usd, under_way_usd FROM committed"
-                " WHERE person != ? AND person NOT IN (SELECT id FROM people)",
+                f"SELECT day, spent_usd, under_way_usd FROM committed WHERE {_REMOVED}",  # noqa: S608 - our own words
                 (LOCAL.id,),
             )
             return _counted(found, day.isoformat())
@@ -322,7 +335,8 @@ def is_same_name(one: str, other: str) -> bool:
 
 def _folded(name: str) -> str:
     """Return the form in which names that read alike are equal."""
-    return unicodedata.normalize("NFKC", " ".join(name.split()).casefold())
+    plain = unicodedata.normalize("NFKC", " ".join(name.split()))  # first: only then has ℌ a small letter
+    return unicodedata.normalize("NFKC", plain.casefold())
 
 
 def _digest(token: str) -> str:

@@ -19,7 +19,8 @@ from imagerouter_mcp.database.schema import Database
 from imagerouter_mcp.fetch import Fetcher, FetchError
 
 DOCUMENT_BYTES = 5 * 1024
-FETCH_SECONDS = 10.0
+FETCH_SECONDS = 5.0
+"""A host that waits for tokens meanwhile does so for 10 s; the last good copy must reach it in time."""
 FRESH_SECONDS = 24 * 3600
 FAILED_SECONDS = 60
 """Seconds after a failure during which the same address is not fetched again."""

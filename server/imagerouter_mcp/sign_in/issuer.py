@@ -109,7 +109,7 @@ class Issuer:
     async def ask(
         self, url: str, *, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, Any]]:
-        """Ask the provider; return the status and the JSON object of its answer.
+        """Ask the provider; return the status and the JSON object of its answer, an empty one after a 404.
 
         Raises:
             IssuerUnavailableError: It does not answer with a JSON object.
@@ -127,6 +127,8 @@ class Issuer:
             if error.private:
                 raise IssuerSettingsError(_PRIVATE) from None
             raise IssuerUnavailableError(error.reason) from None
+        if status == HTTPStatus.NOT_FOUND:  # often a page for people
+            return status, {}
         try:
             answer = json.loads(body)
         except (ValueError, RecursionError):

@@ -102,7 +102,6 @@ class RequestQueue:
             for place in line:
                 if not place.turn.done():
                     place.turn.set_exception(_ending())
-        self._lines.clear()
 
     async def _enter(self, person: str, call: str, on_wait: Callable[[int], None]) -> None:
         if self._stopped:
