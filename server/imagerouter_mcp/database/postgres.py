@@ -195,6 +195,7 @@ class PostgresServer:
                     kwargs={"prepare_threshold": None, "cursor_factory": psycopg.RawCursor},
                     min_size=1,
                     max_size=CONNECTIONS,
+                    reconnect_timeout=_REACHED_SECONDS,  # its pauses double until then, when they begin anew
                     check=self._check,
                     open=True,
                     name="imagerouter-mcp",
