@@ -1,12 +1,12 @@
 """What a command says when it cannot do what was typed."""
 
-import socket
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from support.by_hand import FAST, Run
+from support.held_port import held_port
 
 
 def test_a_wrong_value_is_answered_without_the_names_that_only_agents_use(run: Run) -> None:
@@ -69,10 +69,9 @@ def test_a_refusal_is_json_where_json_was_asked_for(run: Run) -> None:
 def test_a_service_that_cannot_be_reached_is_named_with_the_reason(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    monkeypatch.setenv("IMAGEROUTER_BASE_URL", f"http://127.0.0.1:{port}")
-    ended = run("generate", "A fox")
+    with held_port() as port:
+        monkeypatch.setenv("IMAGEROUTER_BASE_URL", f"http://127.0.0.1:{port}")
+        ended = run("generate", "A fox")
     assert ended.status == 1
     assert "no model can be chosen" in ended.err
     assert "could not be reached at 127.0.0.1" in ended.err

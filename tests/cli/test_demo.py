@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from PIL import Image
 from cli.conftest import run_here
 from imagerouter_mcp.sandbox.service import accounts
 from imagerouter_mcp.sandbox.service.serve import Sandbox
+from support.free_ports import free_port
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
 READY = "Sandbox at "
@@ -124,8 +124,7 @@ def test_a_sandbox_that_does_not_start_ends_the_demo_with_1(
 def test_the_sandbox_says_where_it_is_and_stops_on_a_signal(
     environment: dict[str, str], how: signal.Signals
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     with subprocess.Popen(  # noqa: S603 - our own command
         [*COMMAND, "sandbox", "--port", str(port)],
         env=environment,

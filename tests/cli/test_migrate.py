@@ -22,6 +22,7 @@ from cli.conftest import run_here
 from imagerouter_mcp.database.postgres import PostgresDatabase
 from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import MADE_HERE, Metadata, Record, Reservation, StoredImage
+from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.records import Gallery
@@ -220,8 +221,16 @@ def test_damaged_rows_are_named_and_do_not_stop_the_others(
             for tried, (column, value) in DAMAGED.items():
                 connection.execute(f"UPDATE generations SET {column} = ? WHERE prompt = ?", (value, tried))  # noqa: S608 - our own words
             connection.execute("UPDATE images SET position = 0.5 WHERE position = 1")
+        with closing(Journal(source, Owners(tmp_path / "running"))) as journal:
+            journal.begin("calls", [("whole", "a/b"), ("an error that is no JSON", "a/b")], again=False)
+        with source.writing() as connection:
+            connection.execute(
+                "UPDATE journal SET error = '{\"charged\": NaN}' WHERE prompt LIKE 'an error%'"
+            )
         done = transfer_gallery(source, target, KeptFiles(tmp_path))
+        assert transfer_gallery(source, target, KeptFiles(tmp_path)) is None
     assert done
+    assert done.rows["journal"] == 1
     assert sum("The record of a result is damaged" in sentence for sentence in done.left) == len(DAMAGED)
     assert [(record.prompt, len(record.images)) for record in Gallery(target).list(None, 10)] == [
         ("whole", 1)

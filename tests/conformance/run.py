@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.free_ports import free_port
 from support.http_serving import Serving, bare_environment, serving
-from support.in_turn import free_port
 from support.person_at_browser import PersonAtBrowser, invited
 
 CACHE = Path(__file__).parents[2] / ".cache" / "conformance"

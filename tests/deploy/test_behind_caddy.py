@@ -2,18 +2,18 @@
 
 import json
 import signal
-import socket
 import ssl
 import subprocess
 import threading
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from patience import PATIENCE_SECONDS, wait_until
+from support.free_ports import free_port
 from support.http_serving import COMMAND, Serving, bare_environment, modern, serving
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -23,9 +23,8 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture
 def port() -> int:
-    """Return a port that was free a moment ago."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        return free.getsockname()[1]
+    """Return a port that nobody listens on."""
+    return free_port()
 
 
 @contextmanager

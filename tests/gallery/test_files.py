@@ -16,6 +16,7 @@ from imagerouter_mcp.gallery.files import (
     partial_file,
     prepare_folder,
     store,
+    sweep_least_used,
     sweep_partials,
     temporary_path,
 )
@@ -356,3 +357,17 @@ def test_what_killed_processes_left_is_swept_and_nothing_else(tmp_path: Path) ->
     sweep_partials(tmp_path, timedelta(hours=1))
     assert sorted(tmp_path.iterdir()) == sorted([fresh, kept])
     sweep_partials(tmp_path / "missing", timedelta(0))
+
+
+@pytest.mark.parametrize(("most", "left"), [(1000, 10), (999, 8), (100, 0), (0, 0)])
+def test_files_give_way_only_if_they_are_too_large_together_and_the_least_used_first(
+    tmp_path: Path, most: int, left: int
+) -> None:
+    files = [tmp_path / str(number % 2) / str(number) for number in range(10)]
+    for number, file in enumerate(files):
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"x" * 100)
+        os.utime(file, (1000 - number, 1000 - number))
+    sweep_least_used(tmp_path, most)
+    assert [file for file in files if file.exists()] == files[:left]
+    sweep_least_used(tmp_path / "nowhere", most)

@@ -2,15 +2,20 @@
 
 import io
 import os
+import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.gallery import kept_files
 from imagerouter_mcp.gallery.answers import Answers
+from imagerouter_mcp.gallery.deletion import Deletion
+from imagerouter_mcp.gallery.entries import Metadata, StoredImage
 from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.kept_sources import KeptSources
 from imagerouter_mcp.gallery.object_store import (
@@ -19,7 +24,10 @@ from imagerouter_mcp.gallery.object_store import (
     ObjectStoreError,
     open_object_store,
 )
+from imagerouter_mcp.gallery.tables import gallery_database
+from imagerouter_mcp.gallery.thumbnails import Thumbnails
 from imagerouter_mcp.gallery.uploads import Uploads
+from imagerouter_mcp.generation.planning.request import Request
 from imagerouter_mcp.people.person import Person
 from imagerouter_mcp.settings import Settings, load_object_store_settings
 from imagerouter_mcp.wiring import App
@@ -88,6 +96,21 @@ def test_what_somebody_changed_in_the_store_is_not_taken_for_the_picture(
     assert not list(tmp_path.rglob("*.part"))
 
 
+def test_without_a_store_files_stay_where_they_are_and_none_is_a_copy(tmp_path: Path) -> None:
+    kept = KeptFiles(tmp_path)
+    own = written(tmp_path / "pictures" / "foxes")  # a person's own folder may have any name
+    assert kept.keep(own, "gen_1-1") == kept.bring(own) == kept.copy(own) == own
+    assert kept.check()
+    assert kept.unused_copies(timedelta()) == []
+    with pytest.raises(FileNotFoundError):
+        kept.put(own, "gen_1-1")
+    kept.remove_all()
+    assert own.exists()
+    kept.remove(own)
+    kept.remove(own)
+    assert not own.exists()
+
+
 def test_each_person_has_objects_of_their_own_which_go_with_them(
     opened: Open, object_store: SeaweedFS, prefix: str, tmp_path: Path
 ) -> None:
@@ -100,6 +123,122 @@ def test_each_person_has_objects_of_their_own_which_go_with_them(
     assert object_store.keys(prefix) == [f"{prefix}/people/{whose}/{key}" for whose in ("local", "p_1")]
     anna.files.remove_all()
     assert object_store.keys(prefix) == [f"{prefix}/people/local/{key}"]
+
+
+def test_a_copy_that_was_not_used_for_some_time_is_told_apart_and_can_go(
+    opened: Open, object_store: SeaweedFS, prefix: str, tmp_path: Path
+) -> None:
+    kept = KeptFiles(tmp_path, opened())
+    used, unused = (kept.keep(written(tmp_path), f"gen_{number}-1") for number in (1, 2))
+    for key in (used, unused):
+        os.utime(kept.copy(key), (1000, 1000))
+    kept.bring(used)
+    assert kept.unused_copies(timedelta(hours=1)) == [unused]
+    assert sorted(kept.unused_copies(timedelta())) == sorted((used, unused))
+    kept.drop_copy(unused)
+    assert not kept.copy(unused).parent.exists()
+    assert kept.bring(unused).read_bytes() == BYTES
+    kept.drop_copy(used)
+    with pytest.raises(FileNotFoundError):
+        kept.bring(Path("pictures", "..", *used.parts))
+    assert len(object_store.keys(prefix)) == 2
+
+
+def test_the_least_used_copies_give_way_and_no_picture_with_them(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_files, "MOST_COPIED_BYTES", 3 * len(BYTES))
+    monkeypatch.setattr(kept_files, "_SWEPT_AFTER_BYTES", 0)
+    kept = KeptFiles(tmp_path, opened())
+    keys = list[Path]()
+    for number in range(4):
+        keys.append(kept.keep(written(tmp_path), f"gen_{number}-1"))
+        os.utime(kept.copy(keys[-1]), (1000 + number, 1000 + number))
+    kept.drop_copy(keys[3])
+    assert [kept.copy(key).exists() for key in keys] == [False, False, True, False]
+    assert all(kept.bring(key).read_bytes() == BYTES for key in keys)
+
+
+def test_a_deleted_picture_leaves_the_store_and_its_copy_elsewhere_goes_later(
+    opened: Open, object_store: SeaweedFS, prefix: str, tmp_path: Path
+) -> None:
+    opened()
+    settings = Settings(
+        data_dir=tmp_path, output_dir=tmp_path / "one", object_store=f"s3://{BUCKET}/{prefix}"
+    )
+    one = App(settings)
+    other = KeptFiles(tmp_path / "other", opened(f"s3://{BUCKET}/{prefix}/people/local"))
+    keys = [one.files.keep(written(settings.output_dir), f"gen_{number}-1") for number in (1, 2)]
+    records = [
+        one.gallery.add(Metadata(prompt="a fox", model="m"), [StoredImage(path=key, bytes=len(BYTES))])
+        for key in keys
+    ]
+    for key in keys:
+        other.bring(key)
+    handles = one.deletion.named([records[0].images[0].handle])
+    assert one.deletion.delete(handles.handles).bytes == len(BYTES)
+    assert object_store.keys(prefix) == [f"{prefix}/people/local/{keys[1]}"]
+    assert [one.files.copy(key).exists() for key in keys] == [False, True]
+    elsewhere = Deletion(gallery_database(tmp_path), Thumbnails(tmp_path), other, settings)
+    elsewhere.drop_stale_copies(timedelta(hours=1))
+    assert [other.copy(key).exists() for key in keys] == [True, True]
+    elsewhere.drop_stale_copies(timedelta())
+    assert [other.copy(key).exists() for key in keys] == [False, True]
+
+
+async def test_a_picture_that_is_gone_from_the_store_is_fetched_again_into_it(
+    opened: Open,
+    object_store: SeaweedFS,
+    prefix: str,
+    tmp_path: Path,
+    answering: Callable[..., Awaitable[str]],
+) -> None:
+    objects = opened()
+    settings = Settings(
+        data_dir=tmp_path,
+        output_dir=tmp_path / "one",
+        object_store=f"s3://{BUCKET}/{prefix}",
+        allow_private_urls=True,
+    )
+    png = io.BytesIO()
+    Image.new("RGB", (8, 8), "teal").save(png, "PNG")
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(png.getvalue())
+    app = App(settings)
+    key = app.files.keep(written(settings.output_dir, png.getvalue()), "gen_1-1")
+    url = f"{await answering(head + png.getvalue())}/fox.png"
+    record = app.gallery.add(Metadata(prompt="a fox", model="m"), [StoredImage(path=key, url=url)])
+    handle = record.images[0].handle
+    app.gallery.forget_file(handle, Path("pictures/another.png"))
+    assert app.gallery.list()[0].images[0].path == key
+    app.files.remove(key)
+    assert objects.sizes("") == {}
+    found, _, notes = await app.lost_files.restore(handle)
+    assert (found.here, "fetched again from its link" in notes[0]) == (True, True)
+    assert len(object_store.keys(prefix)) == 1
+    await app.close()
+
+
+async def test_a_finished_picture_that_cannot_be_recorded_leaves_nothing_in_the_store(
+    opened: Open, object_store: SeaweedFS, prefix: str, tmp_path: Path
+) -> None:
+    opened()
+    settings = Settings(
+        data_dir=tmp_path, output_dir=tmp_path / "one", object_store=f"s3://{BUCKET}/{prefix}"
+    )
+    Image.new("RGB", (8, 8), "teal").save(tmp_path / "fox.png")
+    app = App(settings)
+    app.gallery.list()
+    with sqlite3.connect(tmp_path / "gallery.sqlite3") as database:
+        database.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON images BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        )
+    database.close()
+    request = Request(kind="image", prompt="", images=(str(tmp_path / "fox.png"),))
+    with pytest.raises(ConfigurationError, match="no room"):
+        await app.step_runner.run(request, ["flip"])
+    assert object_store.keys(prefix) == []
+    assert not [path for path in settings.output_dir.rglob("*") if path.is_file()]
+    await app.close()
 
 
 def test_a_long_video_goes_and_comes_in_parts(opened: Open, tmp_path: Path) -> None:

@@ -325,6 +325,24 @@ def test_a_lost_original_that_is_fetched_again_keeps_its_handle_and_place(galler
     assert [image.path for image in now.images] == [finished.path]
 
 
+def test_a_file_that_is_moved_or_gone_is_noted_where_it_is_recorded(gallery: RecordingGallery) -> None:
+    record = gallery.record(prompt="fox", model="m", images=[IMAGE])
+    old, new, other = IMAGE.path or Path(), Path("/elsewhere/fox.png"), Path("/pictures/owl.png")
+    assert [gallery.has(path) for path in (old, new)] == [True, False]
+    assert gallery.move_file(old, new)
+    assert not gallery.move_file(old, other)
+    assert [gallery.has(path) for path in (old, new, other)] == [False, True, False]
+    found = gallery.of_file(new)
+    assert found
+    assert (found.generation, gallery.of_file(old)) == (record.generation, None)
+    (image,) = found.images
+    gallery.forget_file(image.handle, old)
+    gallery.forget_file("img_none", new)
+    assert gallery.has(new)
+    gallery.forget_file(image.handle, new)
+    assert [each.path for each in gallery.list()[0].images] == [None]
+
+
 def test_how_long_a_model_takes_follows_its_latest_results(gallery: RecordingGallery) -> None:
     for latency in [90_000] * 30 + [None] * 3 + [4000] * 11 + [6000] * 9:
         gallery.record(prompt="fox", model="vendor/model", images=[IMAGE], latency_ms=latency)

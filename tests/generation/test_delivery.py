@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import io
+import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from decimal import Decimal
@@ -16,7 +18,8 @@ from imagerouter_mcp.api.wire import GenerationAnswer, ResultItem
 from imagerouter_mcp.errors import DeliveryError
 from imagerouter_mcp.fetch import Fetcher
 from imagerouter_mcp.gallery.answers import Answers
-from imagerouter_mcp.gallery.entries import Record, Reservation
+from imagerouter_mcp.gallery.entries import GalleryImage, Record, Reservation, StoredImage
+from imagerouter_mcp.gallery.files import partial_file
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.records import Gallery
@@ -24,8 +27,12 @@ from imagerouter_mcp.generation import result_files
 from imagerouter_mcp.generation.delivery import Delivery
 from imagerouter_mcp.generation.lost_files import LostFiles
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
-from imagerouter_mcp.generation.result_files import ResultFiles
+from imagerouter_mcp.generation.result_files import ResultFiles, Stored
+from imagerouter_mcp.generation.undelivered import undelivered
 from imagerouter_mcp.settings import Settings
+from support.recording import RecordingGallery
+
+LINK = "https://storage.example/fox.png"
 
 
 def _png() -> str:
@@ -177,3 +184,78 @@ async def test_bytes_that_are_no_whole_picture_are_kept_and_every_look_tells_whe
     assert not list(person.output_dir.iterdir())
     assert str(kept) in str(caught.value)
     assert str(kept) in str(later.value)
+
+
+async def test_two_who_fetch_a_lost_file_at_once_leave_one_of_it(
+    *,
+    files: ResultFiles,
+    person: Settings,
+    gallery: RecordingGallery,
+    answers: Answers,
+    answering: Callable[..., Awaitable[str]],
+) -> None:
+    png = base64.b64decode(_png())
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(png)
+    lost = StoredImage(url=f"{await answering(head + png)}/fox.png")
+    (image,) = gallery.record([lost], prompt="a fox", model="vendor/x").images
+    kept = KeptFiles(person.output_dir)
+    each = [LostFiles(files, gallery, answers, kept, settings=person) for _ in range(2)]
+    found = await asyncio.gather(*(one.restore(image.handle) for one in each))
+    (file,) = person.output_dir.iterdir()
+    assert [picture.path for picture, _, _ in found] == [file, file]
+    assert file.read_bytes() == png
+
+
+def test_what_killed_processes_left_in_a_folder_is_removed_before_the_first_call_into_it(
+    deliver: Delivery, person: Settings, tmp_path: Path
+) -> None:
+    left: list[Path] = []
+    for folder in (person.output_dir, person.data_dir / "rescued", tmp_path / "one", tmp_path / "other"):
+        folder.mkdir(parents=True)
+        for age in (7, 5):
+            with partial_file(folder) as partial:
+                left.append(partial.path)
+                partial.path.rename(partial.path.with_suffix(".kept"))
+            partial.path.with_suffix(".kept").rename(partial.path)
+            then = time.time() - age * 3600
+            os.utime(partial.path, (then, then))
+    for name, gone in (("one", 3), ("one", 3), ("other", 4)):
+        deliver.prepare(Destination(tmp_path / name, "fox"))
+        assert [file.exists() for file in left].count(False) == gone
+    assert [file.exists() for file in left] == [False, True] * 4
+
+
+@pytest.mark.parametrize(
+    ("image", "stored", "told", "not_told"),
+    [
+        (StoredImage(), Stored(StoredImage(), "why"), "It cannot be fetched again", "open None"),
+        (
+            StoredImage(url=LINK),
+            Stored(StoredImage(), "why"),
+            f"open {LINK} (kept for about 30 days), or call",
+            "kept in",
+        ),
+        (
+            StoredImage(url=LINK),
+            Stored(StoredImage(), "why", private=True),
+            "again: call show_image with img_1",
+            LINK,
+        ),
+        (
+            StoredImage(),
+            Stored(StoredImage(), "why", kept=Path("/kept/a.txt")),
+            "What came is kept in /kept/a.txt. It cannot",
+            "show_image",
+        ),
+    ],
+    ids=["no link", "a link", "a private link", "something kept"],
+)
+def test_a_result_without_a_file_says_where_it_can_still_be_had(
+    image: StoredImage, stored: Stored, told: str, not_told: str
+) -> None:
+    said = str(undelivered(GalleryImage(**vars(image), handle="img_1"), stored, remote=False))
+    assert told in said
+    assert not_told not in said
+    elsewhere = str(undelivered(GalleryImage(**vars(image), handle=""), stored, remote=True))
+    assert "show_image" not in elsewhere
+    assert ("kept on the server." in elsewhere) is bool(stored.kept)

@@ -24,6 +24,7 @@ def told(
     against: bool = False,
     beside: Path | None = None,
     transparency: str = "",
+    origins: tuple[str, ...] = ("/source.png",),
     **asked: str,
 ) -> list[str]:
     """What is said of a stored file, for a request with these fields."""
@@ -35,7 +36,7 @@ def told(
         why="",
         estimate=None,
         destination=Destination(path.parent, "snow"),
-        origins=(),
+        origins=origins,
         transparency=transparency,
         notes=(),
     )
@@ -110,6 +111,7 @@ def test_another_shape_than_the_sources_is_said_though_no_size_was_asked_for(pat
     (note,) = told(path, against=True)
     assert note.startswith("The source has 320x240; acme/edit made 256x256.")
     assert not told(path, against=True, size="320x240"), "then the size that was asked for counts"
+    assert not told(path, against=True, origins=("/source.png", "/other.png")), "it may follow either"
     Image.linear_gradient("L").resize((1344, 992)).save(path)  # pyright: ignore[reportUnknownMemberType] - as above
     assert told(path, against=True) == []
 
@@ -120,6 +122,8 @@ def test_another_shape_than_the_sources_is_said_though_no_size_was_asked_for(pat
         ("black", "black"),
         ((4, 2, 6), "black"),
         ("white", "white"),
+        ("blue", "of one colour, #"),
+        ("yellow", "of one colour, #"),
         ((200, 30, 30), "of one colour, #c"),
         ((9, 9, 9, 0), "transparent"),
     ],

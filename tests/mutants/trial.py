@@ -41,6 +41,7 @@ IN_PROCESS = (
     "generation",
     "http_app",
     "images",
+    "people",
     "regions",
     "security",
     "sign_in",

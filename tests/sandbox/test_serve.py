@@ -10,6 +10,7 @@ import pytest
 from imagerouter_mcp.sandbox.service.asgi import build_app
 from imagerouter_mcp.sandbox.service.serve import running_sandbox, serve
 from imagerouter_mcp.sandbox.service.store import FileStore, StoredFile
+from patience import PATIENCE_SECONDS
 from support.faulty_sandbox import running_faulty_sandbox
 
 
@@ -41,8 +42,8 @@ def test_a_sandbox_stops_while_a_request_is_stalled() -> None:
     with running_faulty_sandbox(heartbeat_seconds=0.01) as sandbox:
         thread = threading.Thread(target=ask, args=(sandbox.base_url,))
         thread.start()
-        assert began.wait(10)
-    thread.join(5)
+        assert began.wait(PATIENCE_SECONDS)
+    thread.join(PATIENCE_SECONDS)
 
     assert [type(failure) for failure in failures] == [httpx.RemoteProtocolError]
 

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from imagerouter_mcp.http_app import sessions
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
+from patience import PATIENCE_SECONDS
 from support.http_in_process import served
 from support.http_serving import Serving, bare_environment, sandbox_environment, serving
 from support.raw_http import HEAD, INITIALIZE, MIB, get, post, send, status
@@ -102,7 +103,7 @@ def connected(server: Serving, count: int, first: bytes) -> Generator[list[socke
         opened: list[socket.socket] = []
         for _ in range(count):
             each = stack.enter_context(
-                socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10)
+                socket.create_connection((parts.hostname or "", parts.port or 0), timeout=PATIENCE_SECONDS)
             )
             each.sendall(first)
             opened.append(each)
@@ -111,7 +112,7 @@ def connected(server: Serving, count: int, first: bytes) -> Generator[list[socke
 
 def ends(connection: socket.socket) -> bool:
     """Whether the server closes a connection soon."""
-    connection.settimeout(5)
+    connection.settimeout(PATIENCE_SECONDS)
     try:
         while connection.recv(65_536):
             pass
@@ -202,7 +203,7 @@ def flooding(server: Serving, data: bytes, connections: int = 4) -> Generator[No
     for each in threads:
         each.start()
     try:
-        assert many.wait(30)
+        assert many.wait(PATIENCE_SECONDS)
         yield
     finally:
         over.set()
@@ -227,7 +228,9 @@ def test_a_flood_keeps_nobody_out(slow: Serving, row: Row, tried: str, data: byt
 def refused(server: Serving, data: bytes) -> tuple[str, bool]:
     """The status of an answer to a request without end, and whether the connection is closed with it."""
     parts = urlsplit(server.url)
-    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10) as connection:
+    with socket.create_connection(
+        (parts.hostname or "", parts.port or 0), timeout=PATIENCE_SECONDS
+    ) as connection:
         connection.sendall(data)
         heard = b""
         with suppress(ConnectionError):

@@ -83,7 +83,7 @@ def ask(
     server: Serving, method: str, target: str, headers: Mapping[str, str], body: bytes | None = None
 ) -> Answer:
     """One request with its target as it is written, which httpx would tidy."""
-    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
     try:
         connection.putrequest(method, target)
         for name, value in headers.items():

@@ -302,7 +302,7 @@ def test_a_running_server_shows_no_key(tmp_path: Path, watch: Watch, row: Row) -
         shown = (
             Path(f"/proc/{process.pid}/cmdline").read_bytes() + Path(f"/proc/{process.pid}/comm").read_bytes()
         )
-        _, stderr = process.communicate(timeout=20)
+        _, stderr = process.communicate(timeout=60)
     assert "serverInfo" in answer
     watch.assert_clean(answer, shown.decode(), stderr)
     row(SECTION, "the arguments, the name and the output of a running server", "not in them")

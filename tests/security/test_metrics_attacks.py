@@ -52,7 +52,7 @@ def test_half_requests_take_no_more_than_a_few_threads(row: Row, monkeypatch: py
 def test_odd_requests_change_nothing(row: Row) -> None:
     with served_metrics("127.0.0.1", 0) as port:
         for odd in ODD:
-            with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+            with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
                 connection.sendall(odd + b" HTTP/1.1\r\n\r\n")
                 connection.shutdown(socket.SHUT_WR)
                 assert b"root:" not in connection.recv(65_536)
@@ -86,4 +86,4 @@ def ends(connection: socket.socket) -> bool:
 
 
 def read(port: int) -> str:
-    return httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False, timeout=20).text
+    return httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False, timeout=60).text

@@ -211,7 +211,7 @@ async def test_a_link_to_a_picture_whose_file_was_replaced_gives_nothing(
         image, _ = cast("Any", app.gallery.find(fields["images"][0]["handle"]))
         whole = image.path.read_bytes()
         link = links.download(image.handle)
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
             for name, put in REPLACEMENTS.items():
                 remove(image.path)
                 put(image.path, secret)

@@ -71,7 +71,7 @@ async def studio(settings: Settings) -> AsyncGenerator[Studio]:
     async with AsyncExitStack() as running:
         links, app = await running.enter_async_context(served(settings, studio_only=True))
         client = await running.enter_async_context(
-            httpx.AsyncClient(base_url=links.base_url, trust_env=False, timeout=20)
+            httpx.AsyncClient(base_url=links.base_url, trust_env=False, timeout=60)
         )
         await entered(client, app)
         token = client.headers.pop("Authorization")

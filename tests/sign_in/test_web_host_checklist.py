@@ -1,11 +1,15 @@
 """What web hosts such as claude.ai need of a server, point by point."""
 
+import sqlite3
 import time
+from contextlib import closing
 
 import httpx
 import pytest
 from mcp.shared.auth import OAuthClientInformationFull, OAuthMetadata, ProtectedResourceMetadata
 
+from imagerouter_mcp.http_app.sign_in import oauth_routes
+from imagerouter_mcp.sign_in import client_documents
 from support.signing_in import REDIRECT, Pkce, SignInServer, Visitor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -92,6 +96,29 @@ async def test_tokens_are_given_for_a_form_and_open_the_endpoint(ann: Visitor) -
     tokens = await ann.tokens(await ann.client_id())
     assert tokens["token_type"] == "Bearer"  # noqa: S105 - a kind
     assert (await ann.call(tokens["access_token"])).status_code == 200
+
+
+async def test_tokens_are_given_or_refused_in_time_while_the_records_are_locked(
+    ann: Visitor, server: SignInServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert client_documents.FETCH_SECONDS < oauth_routes.TOKEN_SECONDS < 10
+    assert oauth_routes.REFRESH_SECONDS < 30
+    monkeypatch.setattr(oauth_routes, "TOKEN_SECONDS", 0.3)
+    monkeypatch.setattr(oauth_routes, "REFRESH_SECONDS", 0.6)
+    client, pkce = await ann.client_id(), Pkce()
+    tokens = await ann.tokens(client)
+    code = await ann.code(client, pkce)
+    records = sqlite3.connect(server.settings.data_dir / "sign_in.sqlite3", isolation_level=None)
+    with closing(records):
+        records.execute("BEGIN IMMEDIATE")
+        refused = [await ann.exchange(client, pkce, code), await ann.refresh(client, tokens["refresh_token"])]
+    for answer, least, most in zip(refused, (0.3, 0.6), (5, 10), strict=True):
+        assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+        assert "Try again" in answer.json()["error_description"]
+        assert answer.headers["retry-after"] == "10"
+        assert least < answer.elapsed.total_seconds() < most
+    monkeypatch.undo()
+    assert (await ann.refresh(client, tokens["refresh_token"])).status_code == 200
 
 
 async def test_a_dead_refresh_token_is_an_invalid_grant(ann: Visitor) -> None:

@@ -12,12 +12,6 @@ import pytest
 from patience import wait_until
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        return int(free.getsockname()[1])
-
-
 @contextmanager
 def in_turn(folder: Path, port: int, servers: list[str]) -> Generator[None]:
     """Run Caddy on a port, which asks the servers in turn that are ready."""

@@ -11,13 +11,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
+
+from support.free_ports import free_ports
 
 ACCESS_KEY, SECRET_KEY = "reader-and-writer", "a-secret-of-the-tests"
 BUCKET = "pictures"
@@ -37,7 +39,7 @@ class SeaweedFS:
     def __init__(self, program: Path, folder: Path) -> None:
         self._program = program
         self._folder = folder
-        self._ports = _free_ports(2 * len(_PARTS))
+        self._ports = free_ports(2 * len(_PARTS))
         self._process: subprocess.Popen[bytes] | None = None
         rights = [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}]
         actions = [f"{action}:{BUCKET}" for action in ("Read", "Write", "List", "Tagging")]
@@ -225,15 +227,6 @@ def _pour(source: socket.socket, target: socket.socket) -> None:
         while content := source.recv(65536):
             target.sendall(content)
         target.shutdown(socket.SHUT_WR)
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on, all different."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
 
 
 def seaweedfs_program() -> Path | None:

@@ -45,7 +45,7 @@ class Provider:
 
     def __init__(self, issuer: str) -> None:
         self.issuer = issuer
-        self._http = httpx.Client(base_url=issuer, trust_env=False, timeout=20)
+        self._http = httpx.Client(base_url=issuer, trust_env=False, timeout=60)
 
     def told(self, **changes: object) -> None:
         """Have it behave as it does at first, but for some changes; see `_Behaviour`."""

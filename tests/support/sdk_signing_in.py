@@ -49,7 +49,7 @@ class Browser:
     def __init__(self, url: str, name: str = "Ann", own_key: str = "") -> None:
         self.name = name
         self._own_key = own_key
-        self.http = httpx.AsyncClient(base_url=url, trust_env=False, timeout=20, follow_redirects=True)
+        self.http = httpx.AsyncClient(base_url=url, trust_env=False, timeout=60, follow_redirects=True)
         self.opened = 0
         self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -102,7 +102,7 @@ async def connected(url: str, kept: Kept, browser: Browser) -> AsyncGenerator[Cl
     signing_in = OAuthClientProvider(url, metadata, kept, browser.open, browser.wait)
     async with (
         listener,
-        httpx2.AsyncClient(auth=signing_in, trust_env=False, timeout=20) as http,
+        httpx2.AsyncClient(auth=signing_in, trust_env=False, timeout=60) as http,
         Client(streamable_http_client(url, http_client=http)) as client,
     ):
         yield client

@@ -80,7 +80,7 @@ class Visitor:
 
     def __init__(self, server: SignInServer) -> None:
         self.server = server
-        self.http = httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=20)
+        self.http = httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=60)
 
     async def __aenter__(self) -> Self:
         """Open the connections."""

@@ -14,8 +14,9 @@ from PIL import Image
 
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from patience import PATIENCE_SECONDS
+from support.free_ports import free_port
 from support.http_serving import bare_environment, sandbox_environment, serving
-from support.in_turn import free_port, in_turn
+from support.in_turn import in_turn
 
 if TYPE_CHECKING:
     from support.postgres import Cluster

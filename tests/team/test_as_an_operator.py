@@ -18,8 +18,9 @@ from mcp import Client
 
 from imagerouter_mcp.sandbox.service.accounts import KEY, UNITS_A_DOLLAR, Accounts
 from imagerouter_mcp.sandbox.service.serve import Sandbox
+from support.free_ports import free_port, free_ports
 from support.http_serving import COMMAND, Serving, bare_environment, sandbox_environment, serving
-from support.in_turn import free_port, in_turn
+from support.in_turn import in_turn
 from support.object_store import SeaweedFS, new_prefix
 from support.openid_provider import ANN, CLIENT, SECRET, Provider, openid_provider
 from support.sdk_signing_in import Browser, Kept, connected
@@ -52,7 +53,7 @@ class House:
 
     def open(self) -> None:
         """Start both servers, and what stands before them."""
-        ports = [free_port() for _ in range(2)]
+        ports = free_ports(2)
         self.servers = [self._start(number, port) for number, port in enumerate(ports)]
         port = int(self.base.rpartition(":")[2])
         self.opened.enter_context(in_turn(self.folder, port, [f"127.0.0.1:{each}" for each in ports]))

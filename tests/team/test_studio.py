@@ -18,8 +18,9 @@ from PIL import Image
 from playwright.async_api import Browser, Locator, Page, Request, expect
 
 from imagerouter_mcp.sandbox.service.serve import Sandbox
+from support.free_ports import free_port
 from support.http_serving import COMMAND, Serving, bare_environment, sandbox_environment, serving
-from support.in_turn import free_port, in_turn
+from support.in_turn import in_turn
 from support.object_store import SeaweedFS, new_prefix
 from support.openid_provider import CLIENT, SECRET, openid_provider
 

@@ -122,6 +122,7 @@ async def test_another_server_collects_what_is_under_way_in_the_first(
     async with connect(wait_seconds=0.1) as host, connect(wait_seconds=0.05) as other:
         handed_off = await host("generate_image", prompt="A fox", **HELD)
         handle = handed_off.fields["generation"]
+        await until(lambda: asked(sandbox))
         early = await other("get_generation", generation=handle)
         listed = await other("list_images")
         let_go()

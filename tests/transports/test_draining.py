@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -41,12 +42,14 @@ def test_a_draining_server_is_not_ready_and_still_serves(environment: dict[str, 
 
 
 def test_a_picture_under_way_is_answered_although_the_server_is_to_end(
-    environment: dict[str, str], sandbox: Sandbox
+    environment: dict[str, str], sandbox: Sandbox, change_sandbox: Callable[..., None]
 ) -> None:
     with serving(environment) as running:
-        with generating(running, "sandbox/slow-3") as answer:
+        with generating(running, "sandbox/held") as answer:
             wait_until(lambda: asked(sandbox))
             running.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: not _accepts(running))
+            change_sandbox(held=False)
             told = answer.read().decode()
         assert running.process.wait(ENDS_WITHIN) == 0
         assert "Traceback" not in running.said

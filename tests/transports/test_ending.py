@@ -19,7 +19,7 @@ from imagerouter_mcp.generation.planning.request import Order, Request
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import App, open_app
-from patience import wait_until
+from patience import until, wait_until
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
 ENDS_WITHIN = 15
@@ -168,12 +168,17 @@ async def test_an_app_that_closes_does_not_wait_for_what_is_still_being_prepared
 
 
 async def test_an_app_that_closes_waits_for_what_was_sent_and_sends_nothing_more(
-    sandbox: Sandbox, settings: Settings, states: Callable[[], list[str]]
+    sandbox: Sandbox,
+    settings: Settings,
+    states: Callable[[], list[str]],
+    change_sandbox: Callable[..., None],
 ) -> None:
-    wish = Request(prompt="A fox", model="sandbox/slow-0.4", size="256x256")
+    wish = Request(prompt="A fox", model="sandbox/held", size="256x256")
     async with open_app(settings.model_copy(update={"concurrency": 1})) as app:
         order = Order(tool="generate_image", requests=(wish,) * 3)
         outcome = await app.calls.ask(order, 0.2, silent)
         assert isinstance(outcome, Pending)
+        await until(lambda: asked(sandbox))
+        change_sandbox(held=False)
     assert states() == ["done", "not_sent", "not_sent"]
     assert len(asked(sandbox)) == 1

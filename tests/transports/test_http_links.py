@@ -263,30 +263,18 @@ async def test_a_browser_shows_a_form_and_what_came_of_it(server: Serving) -> No
     assert fetch(told["upload_url"]).status_code == 409
 
 
-async def test_links_begin_with_the_public_address(
-    bare: Callable[[Path], dict[str, str]],
-    for_sandbox: Callable[[Sandbox, Path], Mapping[str, str]],
-    sandbox: Sandbox,
-    tmp_path: Path,
+async def test_links_begin_with_the_public_address_and_outlive_the_process_that_made_them(
+    environment: dict[str, str],
 ) -> None:
-    environment = {
-        **bare(tmp_path),
-        **for_sandbox(sandbox, tmp_path),
-        "IMAGEROUTER_PUBLIC_URL": "http://localhost:9/pictures/",
-        "IMAGEROUTER_MEDIA_LINES": "1",
-    }
-    with serving(environment) as running:
-        async with Client(running.url) as client:
-            made = fields(await client.call_tool("generate_image", FOX))
-            told = await permit(client)
-    assert made["images"][0]["download_url"].startswith("http://localhost:9/pictures/files/img_")
-    assert told["upload_url"].startswith("http://localhost:9/pictures/uploads/upload_")
-    assert "media" not in made, "a chat on another machine opens https addresses alone"
-
-
-async def test_a_link_outlives_the_process_that_made_it(environment: dict[str, str]) -> None:
+    public = "http://localhost:9/pictures"
+    environment |= {"IMAGEROUTER_PUBLIC_URL": f"{public}/", "IMAGEROUTER_MEDIA_LINES": "1"}
     with serving(environment) as first:
         async with Client(first.url) as client:
-            (image,) = fields(await client.call_tool("generate_image", FOX))["images"]
+            made = fields(await client.call_tool("generate_image", FOX))
+            told = await permit(client)
+    link = made["images"][0]["download_url"]
+    assert link.startswith(f"{public}/files/img_")
+    assert told["upload_url"].startswith(f"{public}/uploads/upload_")
+    assert "media" not in made, "a chat on another machine opens https addresses alone"
     with serving(environment) as second:
-        assert fetch(image["download_url"].replace(first.base, second.base)).status_code == 200
+        assert fetch(link.replace(public, second.base)).status_code == 200

@@ -1,11 +1,12 @@
 """The HTTP server for a team: names and origins, limits, probes, the log, equal processes, proxies."""
 
+import asyncio
 import json
 import re
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from imagerouter_mcp.http_app.app import build_http_app
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings, load_settings
 from imagerouter_mcp.wiring import open_app
-from patience import wait_until
+from patience import PATIENCE_SECONDS, wait_until
+from support.http_in_process import served
 from support.http_serving import COMMAND, INITIALIZE, Serving, serving
 
 TOKEN = "team-token-0123456789abcdef012345"  # noqa: S105 - it guards nothing
@@ -32,39 +34,48 @@ META = {
 }
 
 
-@pytest.fixture
-def team(environment: dict[str, str]) -> dict[str, str]:
-    return {**environment, "IMAGEROUTER_MCP_TOKEN": TOKEN}
-
-
 def post(url: str, body: object = INITIALIZE, **headers: str) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx.post(url, json=body, headers={**HEADERS, **named}, trust_env=False, timeout=60)
 
 
-def test_pages_of_named_origins_may_call_it_and_others_may_not(team: dict[str, str]) -> None:
-    with serving({**team, "IMAGEROUTER_HTTP_ORIGINS": f"{PAGE}, http://10.0.0.7:3000"}) as running:
+@asynccontextmanager
+async def team_server(settings: Settings, **changed: object) -> AsyncGenerator[httpx.AsyncClient]:
+    """Serve a team from this process; yield a client of its address."""
+    shared = {"mcp_token": (SecretStr(TOKEN),), "remote": True}
+    async with (
+        served(settings.model_copy(update=shared | changed)) as (links, _),
+        httpx.AsyncClient(base_url=links.base_url, trust_env=False, timeout=60) as client,
+    ):
+        yield client
+
+
+async def began(client: httpx.AsyncClient, **headers: str) -> httpx.Response:
+    """Begin a session, by default with the token."""
+    return await client.post("/mcp", json=INITIALIZE, headers={**HEADERS, **headers})
+
+
+async def test_pages_of_named_origins_may_call_it_and_others_may_not(settings: Settings) -> None:
+    async with team_server(settings, http_origins=(PAGE, "http://10.0.0.7:3000")) as client:
         asked = {
             "Origin": PAGE,
             "Access-Control-Request-Method": "POST",
             "Access-Control-Request-Headers": "authorization, content-type, mcp-protocol-version, mcp-method",
         }
-        preflight = httpx.options(running.url, headers=asked, trust_env=False, timeout=60)
+        preflight = await client.options("/mcp", headers=asked)
         assert preflight.status_code == 200
         assert preflight.headers["access-control-allow-origin"] == PAGE
-        served = post(running.url, Origin=PAGE)
+        served = await began(client, Origin=PAGE)
         assert served.status_code == 200
         assert served.headers["access-control-allow-origin"] == PAGE
         assert "Mcp-Session-Id" in served.headers["access-control-expose-headers"]
         # A page has to see that its token is wrong.
-        unknown = post(running.url, Origin=PAGE, Authorization="Bearer wrong")
+        unknown = await began(client, Origin=PAGE, Authorization="Bearer wrong")
         assert (unknown.status_code, unknown.headers["access-control-allow-origin"]) == (401, PAGE)
         for other in ("https://chat.example.attacker.example", "http://chat.example", f"{PAGE}:8443", "null"):
-            refused = httpx.options(
-                running.url, headers={**asked, "Origin": other}, trust_env=False, timeout=60
-            )
+            refused = await client.options("/mcp", headers={**asked, "Origin": other})
             assert (refused.status_code, "access-control-allow-origin" in refused.headers) == (403, False)
-            assert post(running.url, Origin=other).status_code == 403
+            assert (await began(client, Origin=other)).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -139,14 +150,11 @@ def test_a_setting_that_would_open_too_much_or_nothing_is_refused(
         load_settings()
 
 
-def test_who_asks_too_fast_is_told_how_long_to_wait(team: dict[str, str]) -> None:
-    with serving({**team, "IMAGEROUTER_HTTP_RATE": "0.05"}) as running:
-        first = post(running.url)
-        refused = post(running.url)
-        wrong = [post(running.url, Authorization="Bearer guess").status_code for _ in range(2)]
-        probes = {
-            httpx.get(f"{running.base}/health", trust_env=False, timeout=60).status_code for _ in range(5)
-        }
+async def test_who_asks_too_fast_is_told_how_long_to_wait(settings: Settings) -> None:
+    async with team_server(settings, http_rate=0.05) as client:
+        first, refused = await began(client), await began(client)
+        wrong = [(await began(client, Authorization="Bearer guess")).status_code for _ in range(2)]
+        probes = {(await client.get("/health")).status_code for _ in range(5)}
     assert first.status_code == 200
     assert refused.status_code == 429
     assert 1 <= int(refused.headers["retry-after"]) <= 20
@@ -154,32 +162,29 @@ def test_who_asks_too_fast_is_told_how_long_to_wait(team: dict[str, str]) -> Non
     assert probes == {200}
 
 
-def test_who_asks_a_little_too_fast_is_served_later(team: dict[str, str]) -> None:
-    with serving({**team, "IMAGEROUTER_HTTP_RATE": "2"}) as running:
-        statuses = [post(running.url).status_code for _ in range(22)]
+async def test_who_asks_a_little_too_fast_is_served_later(settings: Settings) -> None:
+    async with team_server(settings, http_rate=2) as client:
+        statuses = [(await began(client)).status_code for _ in range(22)]
     assert statuses == [200] * 22
 
 
-def test_nobody_has_every_request_under_way_and_probes_are_served(team: dict[str, str]) -> None:
-    tokens = {**team, "IMAGEROUTER_MCP_TOKEN": f"{TOKEN},{OTHER_TOKEN}", "IMAGEROUTER_HTTP_REQUESTS": "4"}
-    with (
-        serving(tokens) as running,
-        httpx.Client(headers=HEADERS, trust_env=False, timeout=60) as client,
-        ExitStack() as streams,
-    ):
-        answers = [
-            streams.enter_context(client.stream("POST", running.url, **slow_call())).iter_text()
-            for _ in range(2)
-        ]
-        assert all("Preparing" in next(answer) for answer in answers)
-        refused = client.post(running.url, json=INITIALIZE)
-        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
-        assert post(running.url, Authorization=f"Bearer {OTHER_TOKEN}").status_code == 200
-        assert client.get(f"{running.base}/health").status_code == 200
-        assert client.get(f"{running.base}/ready").status_code == 200
-        streams.close()
-        # once the server has noticed that the streams are closed
-        wait_until(lambda: client.post(running.url, json=INITIALIZE).status_code == 200)
+async def test_nobody_has_every_request_under_way_and_probes_are_served(settings: Settings) -> None:
+    limited = {"mcp_token": (SecretStr(TOKEN), SecretStr(OTHER_TOKEN)), "http_requests": 4}
+    async with team_server(settings, **limited, grace_seconds=0) as client:
+        async with AsyncExitStack() as streams:
+            calls = [client.stream("POST", "/mcp", **slow_call()) for _ in range(2)]
+            answers = [(await streams.enter_async_context(call)).aiter_text() for call in calls]
+            assert all(["Preparing" in await anext(answer) for answer in answers])
+            refused = await began(client)
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+            assert (await began(client, Authorization=f"Bearer {OTHER_TOKEN}")).status_code == 200
+            assert (await client.get("/health")).status_code == 200
+            assert (await client.get("/ready")).status_code == 200
+        async with asyncio.timeout(
+            PATIENCE_SECONDS
+        ):  # once the server has noticed that the streams are closed
+            while (await began(client)).status_code != 200:
+                pass
 
 
 def slow_call() -> dict[str, Any]:
@@ -187,6 +192,7 @@ def slow_call() -> dict[str, Any]:
     arguments = {"prompt": "A fox", "model": "sandbox/slow-60", "again": True}
     parameters = {"name": "generate_image", "arguments": arguments, "_meta": {**META, "progressToken": 1}}
     named = {
+        **HEADERS,
         "Mcp-Protocol-Version": "2026-07-28",
         "Mcp-Method": "tools/call",
         "Mcp-Name": "generate_image",
@@ -195,45 +201,19 @@ def slow_call() -> dict[str, Any]:
     return {"json": message, "headers": named}
 
 
-def test_ready_says_what_is_lacking_and_no_secret(environment: dict[str, str], tmp_path: Path) -> None:
-    with serving(environment) as running:
-        ready = httpx.get(f"{running.base}/ready", trust_env=False, timeout=60)
+async def test_ready_says_what_is_lacking_and_no_secret(settings: Settings, tmp_path: Path) -> None:
+    async with team_server(settings) as client:
+        ready = await client.get("/ready")
         assert (ready.status_code, ready.json()) == (200, {"status": "ready", "lacking": []})
-        with sqlite3.connect(tmp_path / "data" / "gallery.sqlite3") as gallery:
+        with closing(sqlite3.connect(settings.data_dir / "gallery.sqlite3")) as gallery:
             gallery.execute("PRAGMA user_version = 999")
-    unset = {name: value for name, value in environment.items() if name != "IMAGEROUTER_API_KEY"}
     (tmp_path / "file").touch()
-    with serving({**unset, "IMAGEROUTER_OUTPUT_DIR": str(tmp_path / "file")}) as running:
-        answer = httpx.get(f"{running.base}/ready", trust_env=False, timeout=60)
-        assert httpx.get(f"{running.base}/health", trust_env=False, timeout=60).status_code == 200
+    async with team_server(settings, api_key=None, output_dir=tmp_path / "file") as client:
+        answer = await client.get("/ready")
+        assert (await client.get("/health")).status_code == 200
     assert answer.status_code == 503
     assert answer.json() == {"status": "not ready", "lacking": ["key", "gallery", "output folder"]}
     assert str(tmp_path) not in answer.text
-
-
-def test_each_request_has_an_id_in_its_answer_and_its_line(team: dict[str, str]) -> None:
-    with serving(team) as running:
-        own = post(f"{running.url}?secret=hidden", X_Request_Id="trace-42").headers["x-request-id"]
-        given = post(running.url, Authorization="Bearer wrong").headers["x-request-id"]
-        first, second = running.logged(2)
-    assert own == "trace-42"
-    assert re.fullmatch(r"\S+ \S+ INFO trace-42 \S+: 127\.0\.0\.1 POST /mcp 200 \d+ ms", first)
-    assert re.fullmatch(rf"\S+ \S+ INFO {given} \S+: 127\.0\.0\.1 POST /mcp 401 \d+ ms", second)
-    assert "hidden" not in first
-    assert TOKEN not in first + second
-
-
-def test_behind_a_named_proxy_the_client_is_who_the_proxy_says(team: dict[str, str]) -> None:
-    with serving(
-        {**team, "IMAGEROUTER_HTTP_PROXIES": "127.0.0.1", "IMAGEROUTER_HTTP_RATE": "0.1"}
-    ) as running:
-        statuses = [
-            post(running.url, X_Forwarded_For=client).status_code
-            for client in ("203.0.113.1", "203.0.113.2", "203.0.113.1", "203.0.113.9, 203.0.113.3")
-        ]
-        last = running.logged(4)[-1]
-    assert statuses == [200, 200, 429, 200], "each client has its own rate"
-    assert "203.0.113.3 POST /mcp 200" in last, "what a client itself writes into the header is not believed"
 
 
 @pytest.fixture(scope="module")
@@ -254,6 +234,32 @@ def equals(
     }
     with serving(shared) as one, serving(shared) as other:
         yield [one, other]
+
+
+def test_each_request_has_an_id_in_its_answer_and_its_line(equals: list[Serving]) -> None:
+    running = equals[0]
+    own = post(f"{running.url}?secret=hidden", X_Request_Id="trace-42").headers["x-request-id"]
+    given = post(running.url, Authorization="Bearer wrong").headers["x-request-id"]
+    wait_until(lambda: {own, given} <= set(running.said.split()))
+    assert own == "trace-42"
+    for request, status in ((own, 200), (given, 401)):
+        (line,) = (line for line in running.said.splitlines() if request in line)
+        shape = rf"\S+ \S+ INFO {request} \S+: 127\.0\.0\.1 POST /mcp {status} \d+ ms"
+        assert re.fullmatch(shape, line)
+    assert "hidden" not in running.said
+    assert TOKEN not in running.said
+
+
+def test_behind_a_named_proxy_the_client_is_who_the_proxy_says(environment: dict[str, str]) -> None:
+    limited = {"IMAGEROUTER_HTTP_PROXIES": "127.0.0.1", "IMAGEROUTER_HTTP_RATE": "0.1"}
+    with serving({**environment, **limited, "IMAGEROUTER_MCP_TOKEN": TOKEN}) as running:
+        statuses = [
+            post(running.url, X_Forwarded_For=client).status_code
+            for client in ("203.0.113.1", "203.0.113.2", "203.0.113.1", "203.0.113.9, 203.0.113.3")
+        ]
+        last = running.logged(4)[-1]
+    assert statuses == [200, 200, 429, 200], "each client has its own rate"
+    assert "203.0.113.3 POST /mcp 200" in last, "what a client itself writes into the header is not believed"
 
 
 @pytest.mark.parametrize("protocol", ["2025-11-25", "2026-07-28"])

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from imagerouter_mcp.database.postgres import PostgresServer
 from imagerouter_mcp.http_app.metrics import Metrics
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from patience import PATIENCE_SECONDS, until
+from support.free_ports import free_port
 from support.http_serving import COMMAND, Serving, serving
 from support.postgres import Cluster
 from support.signing_in import sign_in_server
@@ -47,9 +48,8 @@ def environment(environment: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def port() -> int:
-    """Return a port that was free a moment ago."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        return free.getsockname()[1]
+    """Return a port that nobody listens on."""
+    return free_port()
 
 
 @asynccontextmanager
@@ -70,42 +70,44 @@ def logged(running: Serving, message: str) -> list[dict[str, Any]]:
     return [line for line in lines if message in line["message"]]
 
 
-async def test_the_log_as_json_tells_of_each_call_and_nothing_private(
-    environment: dict[str, str], era: str
-) -> None:
+async def test_the_log_as_json_tells_of_each_call_and_nothing_private(environment: dict[str, str]) -> None:
     environment["IMAGEROUTER_LOG_FORMAT"] = "json"
     with serving(environment) as running:
-        async with connection(running, era) as client:
-            prompt = f"{PLANTED} fox"
-            made = await client.call_tool("generate_image", {"prompt": prompt, "model": PAID})
-            for model in ("sandbox/charged-failure", "sandbox/refused", PLANTED):
-                await client.call_tool("generate_image", {"prompt": prompt, "model": model})
-            await client.call_tool("generate_image", {"prompt": [PLANTED], PLANTED: PLANTED})
-            await client.call_tool("list_images", {"query": PLANTED, "cursor": PLANTED})
-            await client.call_tool("show_image", {"image": PLANTED})
-            source = f"http://127.0.0.1:9/{PLANTED}.png?signature={PLANTED}"
-            await client.call_tool(
-                "edit_image", {"images": [source], "prompt": PLANTED, "model": "test/test"}
-            )
+        made = [await called_in_every_way(running, era) for era in ("auto", "legacy")]
         for headers in ({"Authorization": f"Bearer {PLANTED}"}, {"X-Api-Key": PLANTED}):
             link = f"{running.base}/files/img_0000?signature={PLANTED}"
             await get(link, **headers)
         await until(lambda: len(logged(running, "/files/img_0000")) == 2)
-        (called, *_) = logged(running, "generate_image answered: ok")
-        assert made.structured_content
         ids = [call["request_id"] for call in logged(running, " answered: ")]
-        assert len(set(ids)) == len(ids) == 8
+        assert len(set(ids)) == len(ids) == 16
         assert set(ids) <= {line["request_id"] for line in logged(running, "POST /mcp 200")}
-        assert (called["person"], called["tool"], called["outcome"]) == ("local", "generate_image", "ok")
-        assert called["generation"] == made.structured_content["generation"]
-        (ended, *_) = logged(running, "ended: ok")
-        assert float(ended["cost_usd"]) == made.structured_content["cost_usd"]
-        assert (ended["model"], ended["request_id"]) == (PAID, called["request_id"])
+        answered, paid = logged(running, "generate_image answered: ok"), logged(running, "ended: ok")
+        for result, called, ended in zip(made, answered, paid, strict=True):
+            assert (called["person"], called["tool"], called["outcome"]) == ("local", "generate_image", "ok")
+            assert called["generation"] == result["generation"]
+            assert float(ended["cost_usd"]) == result["cost_usd"]
+            assert (ended["model"], ended["request_id"]) == (PAID, called["request_id"])
         (request, *_) = logged(running, "/files/img_0000")
         assert (request["status"], request["path"]) == (403, "/files/img_0000")
         said = running.log.read_text("utf-8")
     for private in (PLANTED, TOKEN, LINK_SECRET, KEY):
         assert private not in said
+
+
+async def called_in_every_way(running: Serving, era: str) -> dict[str, Any]:
+    """Make eight calls, of which the first alone succeeds and is paid; return its result."""
+    async with connection(running, era) as client:
+        prompt = f"{PLANTED} fox, {era}"
+        made = await client.call_tool("generate_image", {"prompt": prompt, "model": PAID})
+        for model in ("sandbox/charged-failure", "sandbox/refused", PLANTED):
+            await client.call_tool("generate_image", {"prompt": prompt, "model": model})
+        await client.call_tool("generate_image", {"prompt": [PLANTED], PLANTED: PLANTED})
+        await client.call_tool("list_images", {"query": PLANTED, "cursor": PLANTED})
+        await client.call_tool("show_image", {"image": PLANTED})
+        source = f"http://127.0.0.1:9/{PLANTED}.png?signature={PLANTED}"
+        await client.call_tool("edit_image", {"images": [source], "prompt": PLANTED, "model": "test/test"})
+    assert made.structured_content
+    return made.structured_content
 
 
 async def get(address: str, **headers: str) -> httpx.Response:

@@ -9,8 +9,9 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.types import TextContent
 from PIL import Image
 
+from imagerouter_mcp.settings import Settings
 from support.host_roots import Telling
-from support.http_serving import serving
+from support.http_in_process import served
 
 
 @pytest.fixture
@@ -37,10 +38,13 @@ async def test_over_stdio_relative_paths_begin_there(environment: dict[str, str]
 
 
 async def test_over_http_roots_are_on_another_machine(
-    environment: dict[str, str], project: Path, tmp_path: Path
+    settings: Settings, project: Path, tmp_path: Path
 ) -> None:
     tell = Telling(project)
-    with serving({**environment, "IMAGEROUTER_INPUT_DIRS": str(tmp_path / "only")}) as running:
-        async with Client(running.url, mode="legacy", list_roots_callback=tell) as client:
-            assert "'fox.png' is neither an absolute path nor an address" in await edited(client)
+    far = settings.model_copy(update={"remote": True, "input_dirs": (tmp_path / "only",)})
+    async with (
+        served(far) as (links, _),
+        Client(f"{links.base_url}/mcp", mode="legacy", list_roots_callback=tell) as client,
+    ):
+        assert "'fox.png' is neither an absolute path nor an address" in await edited(client)
     assert tell.asked == 0

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from mcp import Client, MCPError
+from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.types import TextContent, Tool
+from mcp.types import TextContent
 from PIL import Image
 
 from imagerouter_mcp.sandbox.service.accounts import KEY
@@ -99,54 +99,6 @@ async def test_the_sandbox_inside_needs_no_key(
     assert any("Sandbox picture" in note for note in made.structured_content["notes"])
 
 
-@pytest.mark.parametrize("options", [(), ("--sandbox",)])
-async def test_with_a_setting_that_cannot_be_read_the_server_starts_and_each_call_says_which(
-    environment: dict[str, str], options: tuple[str, ...]
-) -> None:
-    wrong = {
-        "IMAGEROUTER_OUTPUT_DIR": "${workspaceFolder}/pics",
-        "IMAGEROUTER_TIMEOUT": "5m",
-        "IMAGEROUTER_BUDGET_USD": "$5",
-        "IMAGEROUTER_PREVIEW": "false",
-    }
-    async with server({**environment, **wrong}, *options) as client:
-        tools = (await client.list_tools()).tools
-        called = [await client.call_tool(tool.name, _least(tool)) for tool in tools]
-        with pytest.raises(MCPError, match="IMAGEROUTER_TIMEOUT cannot be used"):
-            await client.read_resource("imagerouter://models")
-    for tool, result in zip(tools, called, strict=True):
-        assert result.is_error, tool.name
-        assert isinstance(said := result.content[0], TextContent)
-        assert set(wrong) == set(re.findall(r"(\w+) cannot be used", said.text)), tool.name
-        assert (
-            "it contains ${workspaceFolder}, which the host has not replaced; it must be an absolute"
-            in said.text
-        )
-        assert "it must be an amount in US dollars such as 0.50" in said.text
-        assert "it must be a plain number such as 45, without a unit" in said.text
-        assert "it must be 'auto', 'none' or 'large'" in said.text
-
-
-def _least(tool: Tool) -> dict[str, object]:
-    """The arguments that a tool cannot do without."""
-    required = tool.input_schema.get("required", [])
-    kinds = {name: tool.input_schema["properties"][name]["type"] for name in required}
-    return {name: ["last"] if kind == "array" else "last" for name, kind in kinds.items()}
-
-
-@posix
-@pytest.mark.parametrize(("era", "how"), [("auto", "SIGTERM"), ("legacy", "EOF")])
-def test_a_server_whose_settings_cannot_be_read_ends_as_any_other(
-    environment: dict[str, str], era: str, how: str
-) -> None:
-    with raw({**environment, "IMAGEROUTER_TIMEOUT": "5m"}, era) as talk:
-        assert talk.ask("tools/list")["tools"]
-        status, stderr = talk.end(how)
-    assert status == 0
-    assert "IMAGEROUTER_TIMEOUT cannot be used" in stderr
-    assert "Traceback" not in stderr
-
-
 class Raw:
     """A server process, and JSON-RPC to it line by line."""
 
@@ -165,6 +117,10 @@ class Raw:
             self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
     def ask(self, method: str, **parameters: object) -> dict[str, Any]:
+        """Send a request, and return its result."""
+        return self.answer(method, **parameters)["result"]
+
+    def answer(self, method: str, **parameters: object) -> dict[str, Any]:
         """Send a request, and read until its answer has come."""
         self._count += 1
         meta: dict[str, object] = {"progressToken": self._count} if method == "tools/call" else {}
@@ -180,7 +136,7 @@ class Raw:
             self.lines.append(line)
             message = json.loads(line)
             if message.get("id") == self._count:
-                return message["result"]
+                return message
         raise AssertionError(_pipe(self.process.stderr).read().decode())
 
     def end(self, how: str) -> tuple[int, str]:
@@ -209,10 +165,10 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 @contextmanager
-def raw(environment: Mapping[str, str], era: str) -> Generator[Raw]:
+def raw(environment: Mapping[str, str], era: str, *options: str) -> Generator[Raw]:
     """A running server; killed at the end of the block if it still runs."""
     with subprocess.Popen(  # noqa: S603 - our own command
-        COMMAND,
+        [*COMMAND, *options],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -225,7 +181,54 @@ def raw(environment: Mapping[str, str], era: str) -> Generator[Raw]:
             process.kill()
 
 
-def test_stdout_carries_the_protocol_and_nothing_else(environment: dict[str, str], era: str) -> None:
+@pytest.mark.parametrize(
+    ("options", "era", "how"),
+    [pytest.param((), "auto", "SIGTERM", marks=posix), (("--sandbox",), "legacy", "EOF")],
+)
+def test_with_a_setting_that_cannot_be_read_the_server_starts_and_each_call_says_which(
+    environment: dict[str, str], options: tuple[str, ...], era: str, how: str
+) -> None:
+    wrong = {
+        "IMAGEROUTER_OUTPUT_DIR": "${workspaceFolder}/pics",
+        "IMAGEROUTER_TIMEOUT": "5m",
+        "IMAGEROUTER_BUDGET_USD": "$5",
+        "IMAGEROUTER_PREVIEW": "false",
+    }
+    with raw({**environment, **wrong}, era, *options) as talk:
+        called = {
+            tool["name"]: talk.ask("tools/call", name=tool["name"], arguments=_least(tool["inputSchema"]))
+            for tool in talk.ask("tools/list")["tools"]
+        }
+        refused = talk.answer("resources/read", uri="imagerouter://models")
+        status, stderr = talk.end(how)
+    assert called
+    for name, result in called.items():
+        assert result["isError"], name
+        said = result["content"][0]["text"]
+        assert set(wrong) == set(re.findall(r"(\w+) cannot be used", said)), name
+        assert (
+            "it contains ${workspaceFolder}, which the host has not replaced; it must be an absolute" in said
+        )
+        assert "it must be an amount in US dollars such as 0.50" in said
+        assert "it must be a plain number such as 45, without a unit" in said
+        assert "it must be 'auto', 'none' or 'large'" in said
+    assert "IMAGEROUTER_TIMEOUT cannot be used" in refused["error"]["message"]
+    assert status == 0
+    assert "IMAGEROUTER_TIMEOUT cannot be used" in stderr
+    assert "Traceback" not in stderr
+
+
+def _least(schema: dict[str, Any]) -> dict[str, object]:
+    """The arguments that a tool cannot do without."""
+    kinds = {name: schema["properties"][name]["type"] for name in schema.get("required", [])}
+    return {name: ["last"] if kind == "array" else "last" for name, kind in kinds.items()}
+
+
+@posix
+@pytest.mark.parametrize(("era", "how"), [("auto", "SIGTERM"), ("legacy", "SIGINT")])
+def test_stdout_carries_the_protocol_alone_and_an_idle_server_ends_at_once_and_in_silence(
+    environment: dict[str, str], era: str, how: str
+) -> None:
     with raw(environment, era) as talk:
         talk.say(b"This is no JSON.\n")
         talk.ask("tools/list")
@@ -235,7 +238,7 @@ def test_stdout_carries_the_protocol_and_nothing_else(environment: dict[str, str
             arguments={"prompt": "A fox", "model": "sandbox/slow-0.2", "size": "256x256"},
         )
         refused = talk.ask("tools/call", name="generate_image", arguments={"model": 7})
-        status, stderr = talk.end("EOF")
+        status, stderr = talk.end(how)
     assert made["structuredContent"]["images"]
     assert refused["isError"]
     messages = [json.loads(line) for line in talk.lines]
@@ -284,13 +287,3 @@ def test_a_line_that_is_no_message_is_answered_by_its_id_where_it_has_one(
         assert refusal["error"]["code"] in (-32700, -32600)
         assert reason in refusal["error"]["message"], line[:80]
     assert (status, stderr) == (0, "")
-
-
-@posix
-@pytest.mark.parametrize(("era", "how"), [("auto", "SIGTERM"), ("legacy", "SIGINT")])
-def test_an_idle_server_ends_at_once_and_in_silence(environment: dict[str, str], era: str, how: str) -> None:
-    with raw(environment, era) as talk:
-        assert talk.ask("tools/list")["tools"]
-        status, stderr = talk.end(how)
-    assert status == 0
-    assert stderr == ""

@@ -47,6 +47,21 @@ def test_a_cut_holds_the_region_its_context_and_the_shape_that_the_model_makes(
         assert cut.inner[side] == bars // 2
 
 
+@pytest.mark.parametrize("entry", [ANY, LISTED, SQUARE], ids=lambda entry: entry.id)
+@pytest.mark.parametrize("region", REGIONS.values(), ids=REGIONS.keys())
+def test_an_upright_photo_is_cut_like_a_lying_one(
+    region: tuple[int, int, int, int], entry: ModelEntry
+) -> None:
+    lying = cut_around(region, PHOTO, entry)
+    upright = cut_around((region[1], region[0], region[3], region[2]), (PHOTO[1], PHOTO[0]), entry)
+    assert upright.size == lying.size[::-1]
+    for one, other in ((upright.box, lying.box), (upright.inner, lying.inner)):
+        assert one == pytest.approx([other[at] for at in (1, 0, 3, 2)], abs=1)
+    if entry is ANY:  # which makes any shape, so hardly anything has to be filled
+        filled = [(lying.inner[at + 2] - lying.inner[at]) / lying.size[at] for at in (0, 1)]
+        assert min(filled) > 0.95
+
+
 def test_a_small_region_of_a_large_photo_keeps_its_detail() -> None:
     cut = cut_around((1800, 1400, 2200, 1700), PHOTO, ANY)
     assert cut.box[2] - cut.box[0] < 1100
@@ -70,6 +85,21 @@ def test_what_stays_is_named_where_nearly_all_changes() -> None:
     told = guided("Make it night", ANY, cut_around((0, 0, *PHOTO), PHOTO, ANY), (0, 0, *PHOTO), kept)
     assert "Leave the area from 2% to 22% of the width" in told
     assert "in the lower left of the picture" in told
+
+
+@pytest.mark.parametrize(
+    "strip", [(0, 0, 4000, 900), (0, 2100, 4000, 3000), (0, 0, 1200, 3000), (2800, 0, 4000, 3000)]
+)
+def test_a_strip_along_a_side_is_what_changes(strip: tuple[int, int, int, int]) -> None:
+    whole = Cut(box=(0, 0, *PHOTO), size=(1200, 900), inner=(0, 0, 1200, 900))
+    assert "Change nothing but the area" in guided("Paint a balloon", ANY, whole, strip, (10, 10, 20, 20))
+
+
+def test_what_stays_beyond_the_part_is_named_by_its_edge() -> None:
+    whole = Cut(box=(0, 0, 1000, 1000), size=(1000, 1000), inner=(0, 0, 1000, 1000))
+    told = guided("Make it night", ANY, whole, whole.box, (2000, 0, 3000, 400))
+    assert "Leave the area from 100% to 100% of the width and from 0% to 40%" in told
+    assert "in the upper right of the picture" in told
 
 
 def test_a_prompt_at_the_models_limit_stays_as_it_is() -> None:

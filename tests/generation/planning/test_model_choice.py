@@ -132,3 +132,31 @@ def test_without_a_model_list_only_a_named_model_can_be_used() -> None:
 
 def test_examples_can_all_do_it() -> None:
     assert examples(MASK, LISTING) == ", for example acme/dear (about $0.20), acme/masker (about $0.01)"
+
+
+@pytest.mark.parametrize(
+    ("need", "of", "fits"),
+    [
+        (TEXT, entry("a/b", 1), True),
+        (TEXT, entry("a/b", 1, output="video"), False),
+        (EDIT, entry("a/b", 1), False),
+        (EDIT, entry("a/b", 1, edits=True), True),
+        (MASK, entry("a/b", 1, edits=True), False),
+        (MASK, entry("a/b", 1, edits=True, masks=True), True),
+        (Need(size="999x666"), entry("a/b", 1, sizes=("1024x1024",)), True),
+        (Need(size="999x666", kind="video"), entry("a/b", 1, output="video", sizes=("1024x1024",)), False),
+        (Need(size="1024x1024", kind="video"), entry("a/b", 1, output="video", sizes=("1024x1024",)), True),
+        (Need(seconds=5, kind="video"), entry("a/b", 1, output="video", seconds=(4, 8)), False),
+        (Need(seconds=8, kind="video"), entry("a/b", 1, output="video", seconds=(4, 8)), True),
+        (Need(quality="high"), entry("a/b", 1), True),
+    ],
+)
+def test_a_model_fits_that_takes_what_is_given_and_makes_what_is_wanted(
+    need: Need, of: ModelEntry, *, fits: bool
+) -> None:
+    assert need.fits(of) is fits
+
+
+def test_a_quality_that_a_model_does_not_take_does_not_fit() -> None:
+    limited = entry("openai/gpt-image-1.5:free", 0)
+    assert [Need(quality=quality).fits(limited) for quality in ("low", "high", "auto")] == [True, False, True]

@@ -156,6 +156,18 @@ def test_what_is_no_size_is_refused_with_an_example(size: str) -> None:
     assert "1024x1024" in refused(replace(FOX, size=size))
 
 
+@pytest.mark.parametrize("size", ["16385x10", "10x16385", "16385"])
+def test_a_size_beyond_what_is_made_here_is_refused_with_the_limit(size: str) -> None:
+    assert "a side has 16384 pixels at most" in refused(replace(FOX, size=size))
+
+
+def test_transparency_is_measured_only_where_it_was_asked_for() -> None:
+    assert plan(FOX).transparency == ""
+    asked = replace(FOX, background="transparent", model="acme/cutter")
+    cutter = ModelEntry("acme/cutter", takes_image=True, price=Price(0.01, 0.01, 0.01))
+    assert plan(asked, Listing((*MODELS, cutter))).transparency
+
+
 @pytest.mark.parametrize(
     ("asked", "nearest"), [("1600x900", "1536x1024"), ("512x512", "1024x1024"), ("700x1000", "1024x1536")]
 )

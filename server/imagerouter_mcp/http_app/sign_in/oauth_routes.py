@@ -1,5 +1,6 @@
 """Serve clients' OAuth requests with the SDK's handlers, after checks that the SDK omits."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from urllib.parse import urljoin
@@ -28,9 +29,11 @@ from imagerouter_mcp.sign_in.client_documents import DocumentError, is_document_
 LONGEST_QUERY = 10_000
 GRANTS = ("authorization_code", "refresh_token")
 REQUESTS_PER_SECOND = 10.0
-"""Per client and network, with bursts of ten seconds' worth. All users of a web host share it."""
+"""For one client in one network, with bursts of a hundred. All users of a web host share it."""
 REGISTRATIONS_PER_SECOND = 1.0
-"""Allowed to one network, with bursts of ten. Some hosts register for each connection."""
+"""Registrations that one network may send, with bursts of ten. Some hosts register for each connection."""
+TOKEN_SECONDS, REFRESH_SECONDS = 8.0, 25.0
+"""Answer within these, because claude.ai waits 10 s for tokens and 30 s for refreshed ones."""
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _FORM = "application/x-www-form-urlencoded"
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -52,7 +55,7 @@ def oauth_routes(server: AuthorizationServer, issuer: str, resource: str, cookie
         Route(AUTHORIZE, _authorizing(server, issuer, cookies), methods=["GET"]),
         Route(
             TOKEN,
-            _checked(_told(TokenHandler(server, authenticator).handle), resource, limit),
+            _checked(_in_time(_told(TokenHandler(server, authenticator).handle)), resource, limit),
             methods=["POST"],
         ),
         Route(
@@ -95,7 +98,7 @@ def _authorizing(server: AuthorizationServer, issuer: str, cookies: Cookies) -> 
 
 
 def _is_from_our_page(request: Request) -> bool:
-    """Return whether the browser says that one of our own pages led here; others cannot fake that."""
+    """Return whether one of our own pages led here, by a header that other sites cannot set."""
     return request.headers.getlist("sec-fetch-site") == ["same-origin"]
 
 
@@ -149,6 +152,24 @@ def _revoking(server: AuthorizationServer, authenticator: ClientAuthenticator) -
         return Response(headers=_NO_STORE)
 
     return revoke
+
+
+def _in_time(handler: Endpoint) -> Endpoint:
+    """Return an endpoint that says in time if tokens take longer; what was begun goes on."""
+    late: set[asyncio.Future[Response]] = set()
+
+    async def answer(request: Request) -> Response:
+        renews = (await request.form()).get("grant_type") == "refresh_token"
+        work = asyncio.ensure_future(handler(request))
+        await asyncio.wait({work}, timeout=REFRESH_SECONDS if renews else TOKEN_SECONDS)
+        if work.done():
+            return await work
+        late.add(work)
+        work.add_done_callback(lambda ended: (late.discard(ended), ended.cancelled() or ended.exception()))
+        sentence = "The server's records do not answer. Try again in a minute."
+        return _refusal(503, "temporarily_unavailable", sentence, {"Retry-After": "10"})
+
+    return answer
 
 
 def _told(handler: Endpoint) -> Endpoint:
