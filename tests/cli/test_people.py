@@ -173,7 +173,13 @@ async def test_whoever_had_a_call_on_a_server_that_is_gone_can_be_removed_and_it
 
 
 @pytest.mark.parametrize(
-    "alike", ["JOSÉ", "Jose\N{COMBINING ACUTE ACCENT}", "\N{FULLWIDTH LATIN CAPITAL LETTER J}osé"]
+    "alike",
+    [
+        "JOSÉ",
+        "Jose\N{COMBINING ACUTE ACCENT}",
+        "\N{FULLWIDTH LATIN CAPITAL LETTER J}osé",
+        "\N{MATHEMATICAL BOLD CAPITAL J}osé",
+    ],
 )
 def test_a_name_that_is_read_as_somebody_elses_cannot_be_used(team: Settings, alike: str) -> None:
     with closing(open_register(team)) as register:

@@ -31,3 +31,23 @@ def test_a_refusal_repeats_no_more_than_a_line(tmp_path: Path) -> None:
     told = refusal("/etc/\n\x1b[31m" + "x" * 5000, Settings(output_dir=tmp_path / "pictures"))
     assert told.isprintable()
     assert len(told.replace(str(tmp_path), "")) < 700
+
+
+def test_a_hidden_folder_may_be_saved_in_where_the_person_named_it_or_one_around_it(tmp_path: Path) -> None:
+    home = Path.home().resolve()
+    own = output_places(Settings(output_dir=home / ".pictures"))
+    assert permitted(str(home / ".pictures" / "foxes"), own) == home / ".pictures" / "foxes"
+    assert permitted("~/foxes", own) == home / "foxes"
+    named = output_places(Settings(output_dir=tmp_path / "one", output_dirs=(home / ".named",)))
+    assert permitted(str(home / ".named"), named) == home / ".named"
+    for text, said in (
+        (str(home / ".pictures" / ".hidden"), "it is hidden"),
+        (str(home / ".another"), "it is hidden"),
+        ("foxes", "it is not an absolute path"),
+        (str(home / "fox.png"), "it is the path of a file"),
+        (f"{home}/{'x' * 5000}", "its path is too long"),
+        (f"{home}{'/x' * 300}", "its path is too long"),
+        ("/usr/share/foxes", "it is outside of the folders"),
+    ):
+        with pytest.raises(PlanError, match=said):
+            permitted(text, own)

@@ -53,3 +53,10 @@ def test_a_folder_that_takes_none_stops_nobody(tmp_path: Path, picture: str) -> 
     kept.keep("img_1", "tile_320", picture, b"small")
     kept.discard({"img_1"})
     assert kept.find("img_1", "tile_320", picture) is None
+
+
+def test_only_a_file_has_a_state(tmp_path: Path, picture: str) -> None:
+    assert picture
+    assert state_of(tmp_path) is state_of(tmp_path / "none.png") is None
+    (tmp_path / "link.png").symlink_to(tmp_path / "fox.png")
+    assert state_of(tmp_path / "link.png")

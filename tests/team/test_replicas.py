@@ -4,15 +4,18 @@ import random
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from faults.hosts import RawHost, Told
 from faults.ledger import Expected, check_sums, count, verify
 from faults.moments import begin_queued, begin_sent
-from faults.scene import QUICK, Scene, make, new_prompt, picture, scene
-from support.pooler import pooler_program, running_pooler
+from faults.scene import QUICK, SOON, Scene, make, new_prompt, picture, scene
+from support.pooler import Pooler, pooler_program, running_pooler
 from support.postgres import Cluster
 
 LEASE_SECONDS = 2
@@ -72,27 +75,108 @@ def test_a_server_that_stands_still_longer_than_its_lease_sends_nothing_and_its_
     check_sums(team, other)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("restarted", ["the database", "the pooler"])
-def test_servers_go_on_when_what_they_keep_records_in_is_restarted(
-    tmp_path: Path, postgres: Cluster, restarted: str
-) -> None:
+@dataclass
+class Pooled:
+    """Servers that reach their database through a pooler, which can be killed."""
+
+    team: Scene
+    pooler: Pooler
+    url: str
+    """The database's own address."""
+
+    def break_off(self, host: RawHost, prompt: str) -> "Future[Told]":
+        """Have a picture made, and kill the pooler while it is being recorded; return the answer to come."""
+        answer = host.begin("generate_image", **picture(prompt, SOON))
+        self.team.wait_asked(prompt)
+        with psycopg.connect(self.url) as connection:
+            connection.execute("LOCK TABLE journal")
+            waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
+            self.team.wait_until(lambda: connection.execute(waiting).rowcount > 0, "nothing is recorded")
+            self.pooler.stop()
+        return answer
+
+    def go_on(self) -> None:
+        """Start the pooler again."""
+        self.pooler.start(self.url)
+
+
+@pytest.fixture
+def pooled(tmp_path: Path, postgres: Cluster) -> Iterator[Pooled]:
+    """A scene whose servers reach their database through a pooler."""
     program = pooler_program()
     if program is None:
         pytest.skip("a pooler before PostgreSQL: `make test-tools` installs PgBouncer")
     url = postgres.new_database()
     with running_pooler(postgres, program, url) as pooler, scene(tmp_path) as made:
         made.environment |= _team_settings(pooler.address(url))
+        yield Pooled(made, pooler, url)
 
-        def restart(_: RawHost) -> None:
-            if restarted == "the database":
-                postgres.stop()
-                postgres.start()
-            else:
-                pooler.stop()
-                pooler.start(url)
 
-        _play(made, [restart] * 5, [signal.SIGTERM] * 5)
+def test_a_picture_that_could_not_be_recorded_is_there_for_every_server_soon_after(pooled: Pooled) -> None:
+    team = pooled.team
+    one, other = team.raw_host(IMAGEROUTER_LEASE_SECONDS="60"), team.raw_host()
+    other.call("list_images")
+    answer = pooled.break_off(one, fox := new_prompt("a fox"))
+    pooled.go_on()
+    told = answer.result(60)
+    assert "could not be recorded" in told.text
+    team.wait_until(lambda: pictures(other, fox) == 1, "the picture is not recorded")
+    verify(Expected(), count(team, other, fox, Expected(), told), told)
+    check_sums(team, other)
+
+
+def test_a_picture_is_recorded_by_who_has_it_though_another_server_took_the_call_for_lost(
+    pooled: Pooled, tmp_path: Path
+) -> None:
+    team = pooled.team
+    other = team.raw_host()
+    other.call("list_images")
+    team.environment |= {
+        "IMAGEROUTER_DATA_DIR": str(tmp_path / "data of one"),
+        "IMAGEROUTER_OUTPUT_DIR": str(tmp_path / "pictures of one"),
+    }
+    one = team.raw_host()
+    answer = pooled.break_off(one, fox := new_prompt("a fox"))
+    one.signal(signal.SIGSTOP)
+    pooled.go_on()
+    settle(team, other, fox, "unknown")
+    one.signal(signal.SIGCONT)
+    told = answer.result(60)
+    team.wait_until(lambda: pictures(other, fox) == 1, "the picture is not recorded")
+    verify(Expected(), count(team, other, fox, Expected(), told), told)
+    check_sums(team, other)
+
+
+@pytest.mark.long
+def test_a_database_that_was_away_for_long_is_used_again_at_once(pooled: Pooled) -> None:
+    team = pooled.team
+    one, other = team.raw_host(), team.raw_host()
+    other.call("list_images")
+    answer = pooled.break_off(one, fox := new_prompt("a fox"))
+    told = answer.result(60)
+    for _ in range(3):  # each is told after some seconds
+        assert one.call("list_images").failed
+    pooled.go_on()
+    assert not one.call("list_images").failed
+    team.wait_until(lambda: pictures(other, fox) == 1, "the picture is not recorded")
+    verify(Expected(), count(team, other, fox, Expected(), told), told)
+    check_sums(team, other)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("restarted", ["the database", "the pooler"])
+def test_servers_go_on_when_what_they_keep_records_in_is_restarted(
+    pooled: Pooled, postgres: Cluster, restarted: str
+) -> None:
+    def restart(_: RawHost) -> None:
+        if restarted == "the database":
+            postgres.stop()
+            postgres.start()
+        else:
+            pooled.pooler.stop()
+            pooled.go_on()
+
+    _play(pooled.team, [restart] * 5, [signal.SIGTERM] * 5)
 
 
 @pytest.mark.long

@@ -64,8 +64,9 @@ async def test_several_pictures_are_several_requests_files_and_handles_on_one_sh
 
 
 async def test_pictures_that_the_balance_does_not_cover_at_once_are_made_one_after_the_other(
-    connect: Hosts, sandbox: Sandbox, journal: Journal
+    connect: Hosts, sandbox: Sandbox, journal: Journal, change_sandbox: Callable[..., None]
 ) -> None:
+    change_sandbox(latency_seconds=0.2)  # side by side, the second would begin before the first is paid
     account = sandbox.app.state.sandbox.accounts.authorize(f"Bearer {KEY}")
     account.used = account.deposits - 750  # leaves $0.075, which covers one at a time
     async with connect() as host:

@@ -254,7 +254,7 @@ class Journal:
         return record
 
     def end(self, handle: str, state: State, error: Mapping[str, object]) -> None:
-        """End a generation without a result, unless it has ended already.
+        """End a generation without a result, unless it has ended; a known failure replaces an unknown one.
 
         Args:
             handle: The generation's handle.
@@ -263,8 +263,8 @@ class Journal:
         """
         with self._database.writing() as connection:
             connection.execute(
-                f"UPDATE journal SET state = ?, {_ENDS}, error = ? WHERE handle = ?"  # noqa: S608 - our own words
-                f" AND state IN ({_OPEN})",
+                f"UPDATE journal SET state = ?1, {_ENDS}, error = ?3 WHERE handle = ?4"  # noqa: S608 - our own words
+                f" AND (state IN ({_OPEN}) OR state = 'unknown' AND ?1 != 'unknown')",
                 (state, _now(), rows.storable_json(dict(error)), handle),
             )
 

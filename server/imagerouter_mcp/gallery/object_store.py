@@ -50,7 +50,7 @@ _OF_THE_MACHINE = "169.254.169.254"
 """Where machines of a cloud get credentials; it is asked when none are set."""
 _READ_BYTES = 2**20
 _LOGGED = 600
-"""Most characters of an error in the log: the request is at its beginning, the cause at its end."""
+"""Maximum length of an error in the log: the request is at its beginning, the cause at its end."""
 _CLIENT_OPTIONS: "ClientConfig" = {
     "connect_timeout": "5s",
     "read_timeout": "20s",

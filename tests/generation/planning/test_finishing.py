@@ -42,3 +42,15 @@ def test_it_is_kept_in_the_journal_also_as_an_earlier_version_wrote_it() -> None
     whole = Finishing(size=(8, 9), fit="contain", cut=Cut(box=(1, 2, 3, 4), size=(5, 6), inner=(0, 0, 5, 6)))
     assert Finishing.from_json(whole.to_json()) == whole
     assert Finishing.from_json('{"size": [8, 9]}') == Finishing(size=(8, 9))
+
+
+@pytest.mark.parametrize(
+    ("came", "size", "words"),
+    [
+        ((1536, 1024), (768, 512), "scaled to 768x512"),
+        ((1024, 1536), (512, 768), "scaled to 512x768"),
+        ((1536, 1024), (1024, 1536), "cropped to 1024x1536, which leaves 44 % of it"),
+    ],
+)
+def test_a_shape_is_kept_or_cropped_as_it_came(came: Size, size: Size, words: str) -> None:
+    assert Finishing(size=size).words(came) == words

@@ -39,6 +39,8 @@ REPORT_SECONDS = 3.0
 """Interval of progress reports, in seconds, while nothing changes."""
 LOOK_SECONDS = 0.5
 """Poll interval in seconds."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+"""Seconds before the journal is tried again after it could not be written; each pause is twice the last."""
 _LOOKED_BACK = 6
 """How many calls, newest first, to check for what `last` meant in a repeated call."""
 
@@ -80,8 +82,12 @@ class Calls:
         self._recount = recount
         self._repeats_are_meant = repeats_are_meant
         self._running: dict[str, RunningCall] = {}
-        self._unrecorded: set[str] = set()
-        """Calls whose end could not be written to the journal; settled when somebody asks for them."""
+        self._unrecorded: dict[str, Payer] = {}
+        """By call, who paid for what could not be written to the journal."""
+        self._settled = True
+        """Whether the journal could be written when it was last tried."""
+        self._catching_up: asyncio.Task[None] | None = None
+        self._closing = False
         self._entering = anyio.Lock()
         self._last_settling_began = -math.inf
 
@@ -149,8 +155,8 @@ class Calls:
 
     @property
     def under_way(self) -> bool:
-        """Whether this process carries out a call."""
-        return bool(self._running)
+        """Whether this process carries out a call, or has yet to record one."""
+        return bool(self._running or self._unrecorded)
 
     async def settle(self) -> None:
         """Take over and settle the calls of processes that have died."""
@@ -161,6 +167,9 @@ class Calls:
 
     async def close(self, grace_seconds: float) -> None:
         """Send nothing more, wait for sent requests to be stored, then cancel what takes too long."""
+        self._closing = True
+        if self._catching_up:
+            self._catching_up.cancel()
         for call in self._running.values():
             call.stop()
         tasks = [call.task for call in self._running.values() if call.task]
@@ -241,7 +250,8 @@ class Calls:
 
         async with self._entering:
             began = anyio.current_time()
-            orphans, (handles, joined) = await to_thread.run_sync(adopt_and_begin, self._known)
+            with self._trying_again():
+                orphans, (handles, joined) = await to_thread.run_sync(adopt_and_begin, self._known)
             await self._take_over(orphans, began)
             if not joined:
                 call = RunningCall(handles[0], len(handles), payer)
@@ -263,7 +273,20 @@ class Calls:
 
     async def _settle(self) -> None:
         began = anyio.current_time()
-        await self._take_over(await to_thread.run_sync(self._journal.adopt, self._known), began)
+        with self._trying_again():
+            orphans = await to_thread.run_sync(self._journal.adopt, self._known)
+        await self._take_over(orphans, began)
+
+    @contextmanager
+    def _trying_again(self) -> Generator[None]:
+        """If the journal cannot be written, settle later what may have been written of it."""
+        try:
+            yield
+        except ConfigurationError:
+            self._settled = False
+            self._catch_up()
+            raise
+        self._settled = True
 
     @property
     def _known(self) -> set[str]:
@@ -273,11 +296,46 @@ class Calls:
     async def _take_over(self, orphans: Iterable[Entry], began: float) -> None:
         """Finish calls that `Journal.adopt` returned, when it was asked at a moment."""
         for handle, entries in groupby(orphans, key=attrgetter("call")):
-            left = list(entries)
-            call = RunningCall(handle, len(left), await self._payers.settling())
-            call.sent = call.handed_off = True
-            self._start(call, self._finish(left, call))
+            self._start_finishing(handle, list(entries), await self._payers.settling())
         self._last_settling_began = began
+
+    def _start_finishing(self, handle: str, entries: list[Entry], payer: Payer) -> None:
+        call = RunningCall(handle, len(entries), payer)
+        call.sent = call.handed_off = True
+        self._start(call, self._finish(entries, call))
+
+    def _catch_up(self) -> None:
+        """Have the journal tried again in the background, unless that is being done."""
+        if not self._closing and (self._catching_up is None or self._catching_up.done()):
+            self._catching_up = asyncio.create_task(self._record_in_time())
+
+    async def _record_in_time(self) -> None:
+        """Try to record what could not be recorded until it is, for other servers cannot do it."""
+        pause = _FIRST_PAUSE
+        while self._unrecorded or not self._settled:
+            await anyio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            with suppress(ConfigurationError):
+                if not self._settled:
+                    await self.settle()
+                for handle in tuple(self._unrecorded):
+                    await self._record(handle)
+                    if call := self._running.get(handle):
+                        await call.wait(math.inf)
+
+    async def _record(self, handle: str) -> None:
+        """Try once more to record a call, if it is not recorded; what takes time goes on as a task.
+
+        Raises:
+            ConfigurationError: The journal still cannot be used.
+        """
+        if handle not in self._unrecorded:
+            return
+        entries = await to_thread.run_sync(self._journal.call, handle)
+        left = await self._runner().still_to_record(entries)
+        payer = self._unrecorded.pop(handle, None)  # None if another caller was here first
+        if payer and left:
+            self._start_finishing(handle, left, payer)
 
     async def _finish(self, entries: list[Entry], call: RunningCall) -> Finished:
         with _perhaps_charged():
@@ -309,7 +367,8 @@ class Calls:
     def _ended(self, call: RunningCall, task: asyncio.Task[Finished]) -> None:
         del self._running[call.handle]
         if call.unrecorded:
-            self._unrecorded.add(call.handle)
+            self._unrecorded[call.handle] = call.payer
+            self._catch_up()
         if not task.cancelled():
             task.exception()  # retrieve it: perhaps nobody waits for it
         call.end()
@@ -331,9 +390,8 @@ class Calls:
         return False
 
     async def _follow(self, handle: str, seconds: float, progress: Progress) -> Finished | Pending:
-        if handle in self._unrecorded:
-            self._unrecorded.discard(handle)
-            await self.settle()
+        with _perhaps_charged():
+            await self._record(handle)
         call = self._running.get(handle)
         if call is None:
             with _perhaps_charged():

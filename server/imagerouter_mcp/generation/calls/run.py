@@ -7,9 +7,10 @@ is read or delivered ends its entry once, says what is known about the charge, a
 import asyncio
 import logging
 from collections.abc import Awaitable, Generator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio import to_thread
@@ -55,6 +56,21 @@ _TRANSPARENT = 0.03
 """Share of transparent pixels from which a picture's background counts as removed."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """How a generation ended without a result.
+
+    Attributes:
+        state: Its state in the journal.
+        error: The error's fields.
+        keeps: Whether what arrived of the answer may still be of use.
+    """
+
+    state: State
+    error: dict[str, Any]
+    keeps: bool
+
+
 class Runner:
     """Carries out new calls, and finishes those of processes that have died.
 
@@ -74,6 +90,8 @@ class Runner:
         self._delivery = delivery
         self._journal = journal
         self._answers = answers
+        self._unwritten: dict[str, _Failure] = {}
+        """By generation, what is not in the journal yet."""
 
     async def carry_out(self, order: Order, handles: Sequence[str], call: RunningCall) -> Finished:
         """Carry out an order. Each generation's journal entry has ended when this returns.
@@ -98,7 +116,8 @@ class Runner:
                     short = await self._sender.short_of_credits(plans[: len(order.requests)], call)
             except ImageRouterError as error:
                 if isinstance(error, InvalidSourceError | NotFoundError):
-                    error.remedy = await self._earlier(order) + error.remedy
+                    with suppress(ConfigurationError):  # the entries must end all the same
+                        error.remedy = await self._earlier(order) + error.remedy
                 await self._end_all(handles, error, call)
                 raise
             except asyncio.CancelledError:
@@ -146,6 +165,23 @@ class Runner:
             for entry in entries
         )
         return summed_up(call.handle, [entry.model for entry in entries], outcomes)
+
+    async def still_to_record(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Write failures to the journal that could not be written; return whose answers are held.
+
+        Another server may have taken the entries over and ended them as unknown.
+
+        Args:
+            entries: All generations of a call.
+
+        Raises:
+            ConfigurationError: The journal still cannot be written.
+        """
+        for entry in entries:
+            await self._write_failure(entry.handle)
+            if entry.state == "done":
+                self._delivery.take_held(entry.handle)
+        return [entry for entry in entries if self._delivery.holds(entry.handle)]
 
     async def _earlier(self, order: Order) -> str:
         """Name the newest call that had the prompt and the sources of a refused one; "" if there is none.
@@ -248,18 +284,21 @@ class Runner:
         self, handle: str, model: str, reserved: Decimal | None, call: RunningCall, work: Awaitable[Result]
     ) -> Result:
         """Await a result; a failure ends the generation's entry, unless it can be tried again."""
+        told = self._delivery.holds(handle)  # when it was tried before
         try:
             result = await work
         except ImageRouterError as error:
             if error.kept:
                 error.cost_usd = reserved
-            tell(failed(handle, model, error))
+            if not told:
+                tell(failed(handle, model, error))
             if not self._delivery.holds(handle):
                 await self._end(handle, error, call)
             raise
         else:
             cost = result.record.cost_usd
-            tell(GenerationEnded(generation=handle, model=model, outcome="ok", cost_usd=cost))
+            if not told:
+                tell(GenerationEnded(generation=handle, model=model, outcome="ok", cost_usd=cost))
             return result
         finally:
             call.one_done()
@@ -272,17 +311,24 @@ class Runner:
             await self._end(handle, error, call)
 
     async def _end(self, handle: str, error: ImageRouterError, call: RunningCall) -> None:
-        """Enter a failure into the journal; if it cannot be written now, the entry is settled later."""
+        """Enter a failure into the journal; if it cannot be written now, `still_to_record` writes it."""
         keeps = isinstance(error, _KEEPS_ANSWER)
         kept = await to_thread.run_sync(self._answers.keep, handle) if keeps else None
         if kept:
             error.remedy += f" What arrived of the answer is kept{self._delivery.places([kept])}."
+        self._unwritten[handle] = _Failure(_end_state(error), error.as_fields(), keeps)
         try:
-            await to_thread.run_sync(self._journal.end, handle, _end_state(error), error.as_fields())
+            await self._write_failure(handle)
         except ConfigurationError:
             call.unrecorded = True
+
+    async def _write_failure(self, handle: str) -> None:
+        failure = self._unwritten.get(handle)
+        if failure is None:
             return
-        if not keeps:
+        await to_thread.run_sync(self._journal.end, handle, failure.state, failure.error)
+        self._unwritten.pop(handle, None)
+        if not failure.keeps:
             await to_thread.run_sync(self._answers.discard, handle)
             await to_thread.run_sync(self._delivery.discard_source, handle)
 
