@@ -367,7 +367,7 @@ async def test_doctor_looks_at_the_database_and_changes_nothing(postgres: Cluste
         server.prepare(PEOPLE)
     assert "it has the tables" in (await told(url))[1]
     for wrong, what, remedy in (
-        (f"{url.partition('?')[0]}?host=/nowhere", "cannot be reached", "See that it runs"),
+        (f"{url.partition('?')[0]}?host=/nowhere", "cannot be reached", "Check that it is running"),
         (url.replace("/d", "/x", 1), "does not exist", "Create it as docs/hosting.md shows"),
         (postgres.address(SUPERUSER), "may read and change every person's rows", "neither superuser"),
         (postgres.address(ROLE, "template1"), "may not create tables", "owner of the database"),
