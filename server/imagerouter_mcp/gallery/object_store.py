@@ -163,7 +163,8 @@ class ObjectStore:
         except OSError as error:
             raise ConfigurationError(
                 f"Objects cannot be {what} in {self.address}: {error.strerror}.",
-                "Correct IMAGEROUTER_OBJECT_STORE, the credentials, or what these may do there.",
+                "Correct IMAGEROUTER_OBJECT_STORE, the store's address (AWS_ENDPOINT if not Amazon's), "
+                "the credentials, or what these may do there.",
             ) from None
 
     def put(self, key: str, file: Path) -> bool:
