@@ -3,6 +3,7 @@
 import os
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import pytest
 from pydantic import SecretStr
@@ -228,11 +229,10 @@ def test_all_that_may_be_is_taken(
 ) -> None:
     for value in values:
         monkeypatch.setenv(f"IMAGEROUTER_{field.upper()}", value)
-        taken = getattr(load_settings(), field)
-        each = taken[0] if isinstance(taken, tuple) else taken
-        assert (
-            str(each.get_secret_value() if isinstance(each, SecretStr) else each).removesuffix(".0") == value
-        )
+        taken: object = getattr(load_settings(), field)
+        each = cast("tuple[object, ...]", taken)[0] if isinstance(taken, tuple) else taken
+        text = each.get_secret_value() if isinstance(each, SecretStr) else str(each)
+        assert text.removesuffix(".0") == value
 
 
 def test_all_values_that_cannot_be_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 from anyio import to_thread
 
+from imagerouter_mcp.background import repeating
 from imagerouter_mcp.descriptor_limit import descriptor_limit
 from imagerouter_mcp.errors import ConfigurationError, NotSentError
 from imagerouter_mcp.people.person import LOCAL, Person
@@ -28,6 +29,8 @@ MOST_IDLE = 50
 """How many Apps stay open that nobody uses; the longest idle one is closed first."""
 MOST_OPEN = 400
 """How many Apps may be open at once. With 0.9 MB each this is some 350 MB; with PostgreSQL 70 MB."""
+SETTLE_SECONDS = 60
+"""How often a server looks for calls that another one left when it ended."""
 _DESCRIPTORS = 5
 """Files of an open App: a gallery read and written, with their logs, and a lock (PostgreSQL: none)."""
 _THREADS = 4
@@ -191,6 +194,21 @@ class PersonalApps:
                     except ConfigurationError as error:
                         logger.warning("What %s has spent cannot be counted: %s", person.id, error)
 
+    async def settle_left(self) -> None:
+        """Settle calls that other servers left when they ended, so that their money is not reserved for ever.
+
+        Their people may never come back, and everybody's budget would stay smaller.
+        """
+        from imagerouter_mcp.gallery.spent_by_all import reserved_by_ended
+
+        postgres = self._local.shared.postgres
+        left = await to_thread.run_sync(reserved_by_ended, postgres) if postgres else ()
+        for person in await self.everybody() if left else ():
+            if person.id in left:
+                async with self.using(person) as app:
+                    await app.calls.settle()
+                    await to_thread.run_sync(app.allowance.recount)
+
     async def end_calls(self, seconds: float) -> None:
         """Send nothing more, and give what was sent some seconds to arrive and be stored."""
         async with anyio.create_task_group() as ending:
@@ -243,6 +261,14 @@ async def open_apps(local: App) -> AsyncGenerator[Apps]:
         yield apps
     finally:
         await apps.close()
+
+
+def settling_left(apps: Apps) -> AbstractAsyncContextManager[None]:
+    """Settle what other servers left when they ended, again and again during the block."""
+    if not isinstance(apps, PersonalApps):
+        return nullcontext()
+    failure = "Calls that ended servers left are not settled now"
+    return repeating(apps.settle_left, first=SETTLE_SECONDS, every=SETTLE_SECONDS, failure=failure)
 
 
 def _api_keys(settings: Settings, people: "People") -> "ApiKeys":

@@ -162,9 +162,7 @@ def test_a_server_elsewhere_is_registered_by_its_address_and_the_token_stays_in_
     for word in (*WORDS[1:], "zed"):
         printed = command("setup", word, "--url", address).stdout
         assert address in printed, word
-        put = (
-            "in place of PUT-THE-TOKEN-HERE" if word == "zed" else "Set IMAGEROUTER_MCP_TOKEN to the server's"
-        )
+        put = "in place of PUT-THE-TOKEN-HERE" if word == "zed" else "Set IMAGEROUTER_MCP_TOKEN to your token"
         assert put in printed, word
         assert "key" not in printed, word
     refused = command("setup", "claude-desktop", "--url", address)

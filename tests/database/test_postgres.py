@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from datetime import date
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from imagerouter_mcp.api.rate_limit import RateLimit
+from imagerouter_mcp.apps import PersonalApps, open_apps
 from imagerouter_mcp.cli.checks import run_checks
 from imagerouter_mcp.cli.team_checks import team_checks
 from imagerouter_mcp.database.leases import Leases
@@ -39,6 +41,7 @@ from imagerouter_mcp.people.people_tables import PEOPLE
 from imagerouter_mcp.people.person import Person
 from imagerouter_mcp.people.register import open_register
 from imagerouter_mcp.settings import Settings, load_settings
+from imagerouter_mcp.wiring import open_app
 from support.pooler import pooler_program, running_pooler
 from support.postgres import LEASE_SECONDS, ROLE, SUPERUSER, Cluster, Galleries
 
@@ -144,6 +147,32 @@ def test_the_operator_reads_the_sums_of_all_at_once_and_nothing_else_of_anybody(
             for table in ("generations", "images", "deleted", "changes"):
                 assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table  # noqa: S608 - our own words
             assert connection.execute("SELECT count(*) FROM journal").fetchone() == (1,)
+
+
+async def test_what_a_server_reserved_is_free_some_minutes_after_it_ended_though_its_person_never_comes_back(
+    postgres: Cluster, settings: Settings
+) -> None:
+    url = postgres.new_database()
+    team = settings.model_copy(update={"people": True, "database_url": SecretStr(url)})
+    with closing(open_register(team)) as register:
+        ann = register.add("operator", "Ann", "Ann")
+        with closing(PostgresServer(url)) as ended:
+            database, lease = PostgresDatabase(ended, SCHEMA, ann.id), Leases(ended, LEASE_SECONDS)
+            work(Journal(database, lease))
+        async with open_app(team) as local, open_apps(local) as apps:
+            assert isinstance(apps, PersonalApps)
+
+            async def reserved() -> Decimal:
+                await apps.settle_left()
+                async with apps.using(ann) as app:
+                    await app.calls.close(30)  # what was taken over ends
+                with register.committing("p_of_somebody_else", date(2020, 1, 1)) as committed:
+                    return committed.by_others()
+
+            assert await reserved() == Decimal("0.04")
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("UPDATE replicas SET expires_at = expires_at - interval '1 hour'")
+            assert await reserved() == 0
 
 
 def test_two_people_may_have_the_same_handle(galleries: Galleries, tmp_path: Path) -> None:
@@ -303,6 +332,25 @@ def test_a_database_that_is_not_there_is_named_with_the_reason_and_without_its_p
     assert not caplog.records, "one sentence says it"
 
 
+@pytest.mark.parametrize(
+    ("condition", "said", "remedy"),
+    [
+        ("disk_full", "could not extend file: No space left on device", "Make room on the disk"),
+        ("too_many_connections", "sorry, too many clients already", "take more connections"),
+        ("too_many_connections", "too many connections for role", "take more connections"),
+    ],
+)
+def test_a_database_that_is_full_is_told_with_what_to_do(
+    postgres_server: PostgresServer, condition: str, said: str, remedy: str
+) -> None:
+    raising = f"DO $$ BEGIN RAISE EXCEPTION '{said}' USING ERRCODE = '{condition}'; END $$"
+    with (
+        pytest.raises(ConfigurationError, match=f"{said}.*{remedy}"),
+        postgres_server.transaction() as connection,
+    ):
+        connection.execute(raising.encode())
+
+
 async def test_doctor_looks_at_the_database_and_changes_nothing(postgres: Cluster) -> None:
     async def told(url: str) -> tuple[str, str]:
         (found,) = await run_checks(team_checks(Settings(database_url=SecretStr(url))))
@@ -319,7 +367,7 @@ async def test_doctor_looks_at_the_database_and_changes_nothing(postgres: Cluste
         server.prepare(PEOPLE)
     assert "it has the tables" in (await told(url))[1]
     for wrong, what, remedy in (
-        (f"{url.partition('?')[0]}?host=/nowhere", "cannot be reached", "See that it runs"),
+        (f"{url.partition('?')[0]}?host=/nowhere", "cannot be reached", "Check that it is running"),
         (url.replace("/d", "/x", 1), "does not exist", "Create it as docs/hosting.md shows"),
         (postgres.address(SUPERUSER), "may read and change every person's rows", "neither superuser"),
         (postgres.address(ROLE, "template1"), "may not create tables", "owner of the database"),

@@ -282,7 +282,7 @@ async def test_a_call_goes_on_with_its_key_after_the_request_that_brought_it(
 
 
 STARTS: tuple[tuple[dict[str, Any], str], ...] = (
-    ({"people": False}, "IMAGEROUTER_OWN_KEYS is set, and this server has only one person"),
+    ({"people": False}, "IMAGEROUTER_OWN_KEYS is set, but this server has only one person"),
     ({"key_secrets": ()}, "IMAGEROUTER_KEY_SECRETS is not set"),
     ({"key_secrets": SECRETS[1:]}, "does not decrypt 1 of 1 stored API keys of people"),
 )

@@ -89,6 +89,7 @@ HABITS = {
     "shifted and larger": Habit(shift=(-6, 5), scale=1.03),
     "tinted": Habit(tint=(24, -10, -18)),
     "all at once": Habit(shift=(-5, 6), scale=0.97, tint=(-15, 10, 20)),
+    "far shifted": Habit(shift=(26, 0)),
     "another shape": Habit(size=(512, 512)),
     "twice the size": Habit(size=(1280, 1024)),
     "half the size": Habit(size=(320, 256), shift=(4, 4)),
@@ -300,7 +301,8 @@ def test_a_colour_profile_is_kept(tmp_path: Path) -> None:
     result, _ = laid(tmp_path, path)
     with path.open("rb") as file:
         sent = framed(file, FRAME)
-    assert "icc_profile" not in sent.info, "the model gets plain sRGB"
+        unscaled = framed(file, Frame(FRAME.box, (400, 320), (0, 0, 400, 320)))
+    assert not {"icc_profile"} & {*sent.info, *unscaled.info}, "the model gets plain sRGB"
     green, red, _ = FRAME.holding(scenery().crop(FRAME.box)).split()
     for one, other in zip(sent.split(), (red, green), strict=False):
         assert ImageStat.Stat(ImageChops.difference(one, other)).mean[0] < 3
@@ -332,8 +334,15 @@ def test_a_region_at_the_pictures_edge_is_edited_up_to_it(tmp_path: Path) -> Non
     assert apart(RED, colour_at(result, (0, 0))) < 12
 
 
-def test_a_part_of_another_shape_is_sent_in_a_frame(tmp_path: Path) -> None:
-    frame = Frame((0, 80, 640, 400), (512, 512), (0, 128, 512, 384))
+@pytest.mark.parametrize(
+    "frame",
+    [
+        Frame((0, 80, 640, 400), (512, 512), (0, 128, 512, 384)),
+        Frame((200, 0, 440, 480), (512, 512), (128, 0, 384, 512)),
+    ],
+    ids=["wide", "tall"],
+)
+def test_a_part_of_another_shape_is_sent_in_a_frame(tmp_path: Path, frame: Frame) -> None:
     source = scenery()
     result, told = laid(tmp_path, source, Habit(shift=(3, -3)), frame=frame)
     assert told["aligned"]

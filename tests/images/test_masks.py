@@ -475,3 +475,21 @@ def test_a_large_transparent_mask_is_read_and_encoded_again() -> None:
 
     assert said == "edited where it is transparent"
     assert (mask.getpixel((4095, 0)), mask.getpixel((4096, 0))) == (255, 0)
+
+
+@pytest.mark.parametrize(
+    ("corners", "reaches"),
+    [
+        ("0,0 100%,0 100%,100%", False),
+        ("0,0 80,0 80,60", False),
+        ("0,0 82,0 80,60", True),
+        ("0,0 80,0 80,62", True),
+        ("-2,0 80,0 80,60", True),
+        ("0,-2 80,0 80,60", True),
+    ],
+)
+def test_a_polygon_that_reaches_beyond_the_picture_is_known(corners: str, *, reaches: bool) -> None:
+    regions = parse_mask(f"poly:{corners}")
+    assert regions
+    (shape,) = regions.shapes
+    assert shape.beyond(80, 60) == reaches

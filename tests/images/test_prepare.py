@@ -10,6 +10,7 @@ from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
 from imagerouter_mcp.images.inspect.exif import read_exif
 from imagerouter_mcp.images.pixels.colour_profiles import colours_only
+from imagerouter_mcp.images.pixels.decode import plain
 from support.source_pictures import (
     SECRET,
     XMP,
@@ -90,6 +91,22 @@ def test_each_orientation_is_shown_as_viewers_show_it(kind: str, orientation: in
     assert image.size == (64, 48)
     assert looks_right(image, near=16)
     assert any("rotated" in note for note in result.notes) == (orientation > 1 and kind != "JPEG")
+
+
+@pytest.mark.parametrize("orientation", [1, 2, 8])
+def test_a_photo_with_a_mask_is_turned_upright_from_each_orientation(orientation: int) -> None:
+    undo = {2: Image.Transpose.FLIP_LEFT_RIGHT, 8: Image.Transpose.ROTATE_270}
+    stored = quarters().transpose(undo[orientation]) if orientation > 1 else quarters()
+
+    _, image, sent = ready(encoded(stored, "JPEG", quality=95, exif=exif(orientation)), turn=True)
+
+    assert looks_right(image, near=16)
+    assert b"Exif" not in sent
+
+
+@pytest.mark.parametrize("mode", ["RGBa", "RGBA", "LA"])
+def test_a_picture_of_any_mode_keeps_its_transparency(mode: str) -> None:
+    assert plain(Image.new(mode, (2, 2))).convert("RGBA").getpixel((0, 0)) == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])

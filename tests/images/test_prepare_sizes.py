@@ -1,18 +1,20 @@
 """A picture that is too large for the service is made to fit, and no further than it must be."""
 
 import io
+from collections.abc import Callable
 from typing import IO
 
 import pytest
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from imagerouter_mcp.images.confined import file_size
+from imagerouter_mcp.images.confined import TooLargeError, file_size
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.inspection import inspect
-from imagerouter_mcp.images.pixels import encode
+from imagerouter_mcp.images.pixels import decode, encode
 from imagerouter_mcp.images.pixels.arithmetic import fitted
 from imagerouter_mcp.images.pixels.encode import MAX_BYTES, MAX_SIDE
+from imagerouter_mcp.images.prepare import prepare, shrink
 from support.source_pictures import (
     SECRET,
     chunk,
@@ -25,6 +27,8 @@ from support.source_pictures import (
     ready,
     riff,
 )
+
+Save = Callable[[Image.Image, IO[bytes], str | bytes], None]
 
 
 def test_a_panorama_of_30_mb_is_scaled_down() -> None:
@@ -239,3 +243,44 @@ def test_a_large_png_that_will_not_fit_is_not_compressed_in_vain(monkeypatch: py
     made.file.close()
     assert made.format is formats.JPEG
     assert sum(pixels) < whole[0] * whole[1] / 10
+
+
+def test_a_prepared_picture_is_shrunk_again_and_keeps_its_notes() -> None:
+    source = io.BytesIO(encoded(noise("RGB", (300, 200)), "PNG", exif=exif(3)))
+    image = prepare(source, "fox")
+    smaller = shrink(image, "fox", 60_000)
+    with image.file, smaller.file:
+        assert file_size(smaller.file) <= 60_000
+    assert smaller.notes == image.notes == ("fox was rotated upright, following its EXIF data.",)
+
+
+def test_a_photo_that_memory_does_not_suffice_for_is_sent_at_half_its_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    photo = io.BytesIO(encoded(quarters((400, 300)), "JPEG", exif=exif(3)))
+    drawing = io.BytesIO(encoded(quarters((400, 300)), "PNG"))
+    for kind in ("JPEG", "PNG"):
+        monkeypatch.setitem(Image.SAVE, kind, _without_memory(Image.SAVE[kind]))
+    made = encode.encode(photo, inspect(photo), formats.JPEG, turn=True)
+    with made.file:
+        assert (made.width, made.height, made.before) == (200, 150, (400, 300))
+    with pytest.raises(TooLargeError):
+        encode.encode(drawing, inspect(drawing), formats.PNG)
+
+
+def _without_memory(save: Save) -> Save:
+    def saved(image: Image.Image, file: IO[bytes], name: str | bytes) -> None:
+        if image.width > 250:
+            raise MemoryError
+        save(image, file, name)
+
+    return saved
+
+
+def test_a_photo_is_decoded_whole_where_that_takes_no_more_memory_than_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for progressive, size in ((False, (64, 48)), (True, (32, 24))):
+        file = io.BytesIO(encoded(quarters(), "JPEG", progressive=progressive, subsampling=0))
+        monkeypatch.setattr(decode, "MOST_BYTES", 64 * 48 * (4 + 6) - 1)
+        assert decode.loaded(file, "jpeg", 64).size == size

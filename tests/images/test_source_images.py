@@ -583,3 +583,21 @@ async def test_a_refused_path_leaves_no_descriptor_open(tmp_path: Path) -> None:
         for path in (large, tmp_path):
             await refusal(str(path))
     assert lowest_free_descriptor() < before + 10
+
+
+async def test_a_path_that_is_too_long_is_said_to_be() -> None:
+    assert "its path is too long" in await refusal("/pictures/" + "a/" * 5000)
+
+
+async def test_what_cannot_be_a_source_is_known_before_it_is_opened() -> None:
+    async with reader() as read:
+        forms = ("/fox.png", "https://a.example/fox.png", "data:,x", "file:///fox.png", "fox.png", "/a\0b")
+        assert [read.can_open(form) for form in forms] == [True] * 4 + [False] * 2
+
+
+async def test_a_server_without_folders_reads_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "fox.png"
+    path.write_bytes(encoded())
+    async with aclosing(Fetcher(Policy(allow_private=True), 2)) as fetcher:
+        with pytest.raises(InvalidSourceError, match="this server reads no files"):
+            await SourceReader(fetcher, expand, ()).open(str(path))

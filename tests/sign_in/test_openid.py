@@ -215,14 +215,17 @@ async def test_doctor_asks_the_provider_whether_it_knows_this_server(
     for changed, what in (
         ({"openid_client_secret": SecretStr("wrong")}, "'invalid_client' in place of a token; the client id"),
         ({"allow_private_issuer": False}, "IMAGEROUTER_ALLOW_PRIVATE_ISSUER=1"),
-        ({"openid_issuer": f"{provider.issuer}/"}, "to the letter. Correct the settings IMAGEROUTER_OPENID_"),
+        (
+            {"openid_issuer": f"{provider.issuer}/"},
+            f"not exactly '{provider.issuer}/'. Correct the settings",
+        ),
         ({"openid_issuer": "http://127.0.0.1:9"}, "Check that this machine can reach it"),
     ):
         state, text = await told(**changed)
         assert (state, what in text) == ("failure", True), text
     for metadata, what in (
         ({"token_endpoint": "http://elsewhere.example/token"}, "its token_endpoint is not an https address"),
-        ({"id_token_signing_alg_values_supported": ["HS256"]}, "it signs its tokens with no key pair"),
+        ({"id_token_signing_alg_values_supported": ["HS256"]}, "it does not sign its tokens with a key pair"),
     ):
         provider.told(metadata=metadata)
         assert what in (await told())[1]

@@ -27,7 +27,7 @@ _ORDINARY = bytes(set(range(0x20, 0x7F)) - set(b"\\%&"))
 _MOST_ODD = 4000
 """Bytes of a piece that are not ordinary; each takes some microseconds, and honest answers have few."""
 _LAYERS = 3
-"""Most levels of nested escaping."""
+"""Maximum number of levels of nested escaping."""
 _LOWER_CASE = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 

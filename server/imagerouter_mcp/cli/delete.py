@@ -17,7 +17,7 @@ from imagerouter_mcp.tools.structured import short_prompt
 from imagerouter_mcp.wiring import App, open_app
 
 _LISTED = 10
-"""Most pictures to name in the question."""
+"""Maximum number of pictures to name in the question."""
 
 
 def run_delete(handles: Sequence[str], before: date | None, *, yes: bool, sandbox: bool) -> int:

@@ -83,7 +83,8 @@ def _key(settings: Settings) -> Finding:
     """
     if settings.api_key:
         found = "The key is set in this terminal, as IMAGEROUTER_API_KEY."
-        if settings.key_file.is_file():
+        serves_others = settings.public_url or settings.mcp_token or settings.people
+        if settings.key_file.is_file() or serves_others:
             return Finding("key", "ok", found)
         remedy = "Hosts may not pass it on: imagerouter-mcp key stores it for all of them."
         return Finding("key", "warning", found, remedy)

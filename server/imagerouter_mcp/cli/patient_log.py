@@ -9,7 +9,7 @@ from queue import Empty, Full, Queue
 
 _STDERR = 2
 _MOST_WAITING = 1000
-"""Most lines to hold; while so many are waiting, further ones are dropped."""
+"""Maximum number of lines to hold; while so many are waiting, further ones are dropped."""
 _GATHERING_SECONDS = 0.02
 """How long lines are gathered before they are written: waking the thread for each slows a busy server."""
 _LAST_SECONDS = 0.5

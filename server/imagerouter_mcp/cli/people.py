@@ -66,9 +66,9 @@ def run_people(options: argparse.Namespace, *, sandbox: bool) -> int:
 
 def _run(settings: Settings, options: argparse.Namespace) -> int:
     commands: Mapping[str, Callable[[People], int]] = {
-        "add": lambda people: _add(people, options.name),
+        "add": lambda people: _add(people, settings, options.name),
         "invite": lambda people: _invite(people, settings, options.name, options.days),
-        "token": lambda people: _token(people, options.name),
+        "token": lambda people: _token(people, settings, options.name),
         "list": lambda people: _list(people, settings),
         "block": lambda people: _block(people, options.name),
         "allow": lambda people: _allow(people, options.name),
@@ -83,7 +83,7 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
         return commands[options.what](people)
 
 
-def _add(people: People, name: str) -> int:
+def _add(people: People, settings: Settings, name: str) -> int:
     if known := people.find_named(name):
         raise ConfigurationError(
             f"{_already_there(known)}.",
@@ -91,7 +91,7 @@ def _add(people: People, name: str) -> int:
             "choose another name.",
         )
     person = people.add(BY_OPERATOR, name, name)
-    return _tell_token(people, person, f"{person.name} may use this server")
+    return _tell_token(people, settings, person, f"{person.name} may use this server")
 
 
 def _invite(people: People, settings: Settings, name: str, days: int) -> int:
@@ -128,16 +128,17 @@ def _address(settings: Settings) -> str:
         return "http://ADDRESS-OF-YOUR-SERVER"
 
 
-def _token(people: People, name: str) -> int:
+def _token(people: People, settings: Settings, name: str) -> int:
     person = people.named(name)
-    return _tell_token(people, person, f"{person.name} has a new token; the previous one no longer works")
+    what = f"{person.name} has a new token; the previous one no longer works"
+    return _tell_token(people, settings, person, what)
 
 
-def _tell_token(people: People, person: Person, what: str) -> int:
+def _tell_token(people: People, settings: Settings, person: Person, what: str) -> int:
+    needed = "" if settings.people else " The server needs IMAGEROUTER_PEOPLE=1."
     print(
         f"{what}. This token is shown only once:\n\n  {people.new_token(person)}\n\n"
-        'A client sends it as "Authorization: Bearer …" to the server\'s /mcp. The server needs '
-        "IMAGEROUTER_PEOPLE=1."
+        f'A client sends it as "Authorization: Bearer …" to {_address(settings)}/mcp.{needed}'
     )
     return 0
 

@@ -128,7 +128,7 @@ def _transport(parts: SplitResult) -> Iterator[Finding]:
         return
     days = certificate_days(parts)
     if days < _DAYS:
-        what = f"The certificate expires in {days:.0f} days."
+        what = f"The certificate expires {'within a day' if days < 1 else f'in {days:.0f} days'}."
         yield Finding("tls", "warning", what, "Check that it is renewed automatically.")
     else:
         yield Finding("tls", "ok", f"The certificate is valid for {days:.0f} days.")

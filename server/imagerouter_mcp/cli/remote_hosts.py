@@ -58,10 +58,10 @@ def remote_entry(host: Host, url: str) -> dict[str, object]:
 
 
 def token_remark(host: Host, url: str) -> str:
-    """Return where the person has to put the server's token, as a sentence."""
+    """Return where the person has to put their token for the server, as a sentence."""
     if _PLACEHOLDER in str(remote_entry(host, url)):
-        return f"{host.name} reads no variables there: write the server's token in place of {_PLACEHOLDER}."
-    return f"Set {TOKEN} to the server's token in the environment of {host.name}."
+        return f"{host.name} reads no variables: put your token for the server in place of {_PLACEHOLDER}."
+    return f"Set {TOKEN} to your token for the server in the environment of {host.name}."
 
 
 def remote_words(host: Host, url: str) -> list[str] | None:

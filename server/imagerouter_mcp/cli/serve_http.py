@@ -16,7 +16,7 @@ import uvicorn
 from anyio import to_thread
 from starlette.types import ASGIApp
 
-from imagerouter_mcp.apps import Apps, open_apps
+from imagerouter_mcp.apps import Apps, open_apps, settling_left
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.descriptor_limit import raise_descriptor_limit
 from imagerouter_mcp.errors import ConfigurationError
@@ -126,7 +126,7 @@ async def _serve(settings: Settings, host: str, listener: socket.socket, shows_l
             _say(settings, f"The studio, once within ten minutes: {link}")
         draining = Draining(settings.drain_seconds)
         with noted_address(links.base_url, settings):
-            async with moving_in(apps), dropping_stale_copies(apps):
+            async with moving_in(apps), dropping_stale_copies(apps), settling_left(apps):
                 await serve(build_http_app(apps, host, draining=draining), apps, listener, draining)
 
 

@@ -11,7 +11,7 @@ from imagerouter_mcp.database.schema import Schema
 from imagerouter_mcp.errors import ConfigurationError
 
 _OLDEST = 14
-"""The first version that takes the functions of `COMMON`."""
+"""The first PostgreSQL version that supports the functions of `COMMON`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class Inspected:
     """A database that servers can use.
 
     Attributes:
-        version: That of PostgreSQL.
-        tables: Whether the tables are there, will be made, or will be migrated by the next server.
+        version: PostgreSQL's version.
+        tables: Whether the tables are there, or the next server creates or migrates them.
     """
 
     version: str
@@ -35,14 +35,14 @@ def inspect(server: PostgresServer, schemas: Sequence[Schema]) -> Inspected:
         schemas: What it should hold.
 
     Raises:
-        ConfigurationError: It cannot be reached or used; says why and what to do.
+        ConfigurationError: It cannot be reached or used; the error says why and what to do.
     """
     with server.transaction(reading=True) as connection:
         refuse_powerful_role(connection, server.name)
         (version,) = _row(connection, "SELECT current_setting('server_version')")
         if int(version.partition(".")[0]) < _OLDEST:
             raise ConfigurationError(
-                f"The database {server.name} is of PostgreSQL {version}.",
+                f"The database {server.name} runs on PostgreSQL {version}, which is too old.",
                 f"Use PostgreSQL {_OLDEST} or later.",
             )
         tables = _tables(connection, server.name, (COMMON, *schemas))
@@ -51,7 +51,7 @@ def inspect(server: PostgresServer, schemas: Sequence[Schema]) -> Inspected:
         )
     if tables != "there" and not may_create:
         raise ConfigurationError(
-            f"The role of the database {server.name} may not create tables, and some are {tables}.",
+            f"The role of the database {server.name} may not create tables, and the tables are {tables}.",
             "Make the role the owner of the database, as docs/hosting.md shows.",
         )
     return Inspected(version.partition(" ")[0], tables)

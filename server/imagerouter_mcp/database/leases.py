@@ -16,7 +16,7 @@ from imagerouter_mcp.events import LeaseRenewed, tell_metrics
 logger = logging.getLogger(__name__)
 
 _RENEWALS = 4
-"""How often a lease is renewed before it would end."""
+"""Renewals within the time that a lease lasts."""
 
 
 class Leases:
@@ -27,7 +27,7 @@ class Leases:
 
     Args:
         server: The database.
-        seconds: How long a server may be silent before others take its calls over.
+        seconds: How long a server may be silent before others take over its calls.
     """
 
     def __init__(self, server: PostgresServer, seconds: float) -> None:
@@ -60,7 +60,7 @@ class Leases:
         return self.name
 
     def release(self) -> None:
-        """Give this server's lease up, so that others can take over its calls at once."""
+        """Give up this server's lease, so that others can take over its calls at once."""
         with self._lock:
             if self._renewing is None:
                 return

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 def open_database(
     url: SecretStr | None, path: Path, schema: Schema, server: "PostgresServer | None" = None
 ) -> Database:
-    """Return a database that belongs to nobody in particular.
+    """Return a database that does not belong to one person.
 
     Args:
         url: The address of PostgreSQL; None for a file.
         path: The file.
         schema: What it holds.
-        server: What is connected to PostgreSQL already; None to connect anew.
+        server: PostgreSQL if it is connected already; None to connect.
 
     Raises:
-        ConfigurationError: PostgreSQL is named, but what connects to it is not installed.
+        ConfigurationError: PostgreSQL is named, but its driver is not installed.
     """
     if url is None:
         return SQLiteDatabase(path, schema)
@@ -46,7 +46,7 @@ def postgres_server(url: SecretStr) -> "PostgresServer":
         from imagerouter_mcp.database.postgres import PostgresServer  # noqa: PLC0415 - loads psycopg
     except ImportError:
         raise ConfigurationError(
-            "IMAGEROUTER_DATABASE_URL is set, but what connects to PostgreSQL is not installed.",
+            "IMAGEROUTER_DATABASE_URL is set, but the PostgreSQL driver is not installed.",
             "Install imagerouter-mcp[team].",
         ) from None
     return PostgresServer(url.get_secret_value())

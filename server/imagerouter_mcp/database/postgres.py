@@ -1,9 +1,9 @@
 """Use a PostgreSQL database that several servers share, with each person's rows kept apart.
 
 It works behind a pooler that lends a connection for one transaction only: what a transaction needs is set
-within it, nothing is prepared, and nothing is listened for.
+within it, and neither prepared statements nor LISTEN are used.
 
-Statements are written for SQLite. They run here too, because `COMMON` gives PostgreSQL those few of its
+Statements are written for SQLite. They run here too, because `COMMON` gives PostgreSQL the few SQLite
 functions that they use.
 """
 
@@ -24,7 +24,7 @@ from imagerouter_mcp.database.schema import Schema
 from imagerouter_mcp.errors import ConfigurationError
 
 CONNECTIONS = 10
-"""Most transactions at the same time; each takes a few milliseconds."""
+"""Maximum number of concurrent transactions; each takes a few milliseconds."""
 _REACHED_SECONDS = 15.0
 """Upper bound on waiting for a connection: a restarted database is back by then."""
 _LOCK_SECONDS = 20
@@ -32,7 +32,7 @@ _LOCK_SECONDS = 20
 _FIRST_SECONDS = 5
 """Upper bound on the first connection, which shows whether the address is right."""
 _IDLE_SECONDS = 30
-"""How long a server that is suspended in a transaction may keep other writers waiting."""
+"""Seconds that a server suspended in a transaction may keep other writers waiting."""
 _QUIET_SECONDS = 60.0
 _PLACE = re.compile(r"\?(\d*)")
 
@@ -66,11 +66,11 @@ COMMON = Schema(
     ),
     "Restore it from a backup.",
 )
-"""What every database of ours holds, beside the tables of its parts."""
+"""What each of our databases holds besides the tables of its schemas."""
 
 
 class _OnceAMinute(logging.Filter):
-    """Let a logger speak once a minute: the pool reports each of its tries to connect."""
+    """Let a logger report once a minute: the pool reports each attempt to connect."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class PostgresServer:
     """A PostgreSQL database and this process's connections to it, opened when first needed.
 
     Args:
-        url: Where it is, with user and password: `postgresql://…`.
+        url: Its address, with user and password: `postgresql://…`.
     """
 
     def __init__(self, url: str) -> None:
@@ -99,7 +99,7 @@ class PostgresServer:
         self._pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]] | None = None
         self._lock = threading.Lock()
         self._of_thread = threading.local()
-        """`connection`: on which this thread is writing what belongs to all people."""
+        """`connection`: the one on which this thread is writing what belongs to all people."""
         self._migrated: set[str] = set()
 
     @property
@@ -159,10 +159,10 @@ class PostgresServer:
     def transaction_of(
         self, person: str, *, reading: bool = False
     ) -> Generator[psycopg.Connection[tuple[Any, ...]]]:
-        """Run a block in a transaction that is for one person.
+        """Run a block in a transaction for one person.
 
-        While this thread writes what belongs to all people, it is part of that transaction: no second
-        connection can be had when others, who wait for that transaction to end, have taken them all.
+        If this thread is already writing what belongs to all people, the block joins that transaction: those
+        who wait for it to end may have taken every other connection.
 
         Args:
             person: Whose; "" for what belongs to all people.
@@ -252,7 +252,7 @@ class PostgresDatabase:
 
     @contextmanager
     def writing(self) -> Generator["_Statements"]:
-        """Run a block in a transaction that nobody else writes beside for the same person.
+        """Run a block in a transaction; others who write for the same person wait.
 
         Raises:
             ConfigurationError: The database cannot be reached or used.
@@ -300,7 +300,7 @@ class _Statements:
 
 @lru_cache
 def _numbered(statement: str) -> bytes:
-    """Write the places of a statement's values as PostgreSQL has them: `?` and `?1` become `$1`."""
+    """Convert a statement's placeholders to PostgreSQL's: `?` and `?1` become `$1`."""
     place = 0
 
     def number(found: re.Match[str]) -> str:
@@ -360,12 +360,14 @@ def newer_version(schema: Schema, name: str) -> ConfigurationError:
     )
 
 
-_UNREACHED = "See that it runs, and that IMAGEROUTER_DATABASE_URL is right; then try again."
+_UNREACHED = "Check that it is running and that IMAGEROUTER_DATABASE_URL is right, then try again."
 _REMEDIES = {
     "authentication failed": "Correct the user name or the password in IMAGEROUTER_DATABASE_URL.",
+    "No space left on device": "Make room on the disk of the database.",
+    "too many c": "Let the database take more connections (max_connections), or run fewer servers.",
     "does not exist": "Create it as docs/hosting.md shows, or correct its name in IMAGEROUTER_DATABASE_URL.",
 }
-"""What to do about some reasons for which PostgreSQL refuses a connection."""
+"""What to do about some of PostgreSQL's reasons for refusing a connection or a statement."""
 
 
 def _explain(name: str, error: Exception) -> NoReturn:
@@ -384,7 +386,7 @@ def _explain(name: str, error: Exception) -> NoReturn:
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         raise ConfigurationError(
             f"The database {name} cannot be used ({reason}).",
-            "The operator makes its role the owner of the database, as docs/hosting.md shows.",
+            "Have the operator make its role the owner of the database, as docs/hosting.md shows.",
         ) from None
     raise ConfigurationError(
         f"The database {name} cannot be used ({reason}).",

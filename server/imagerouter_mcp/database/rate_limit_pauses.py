@@ -1,4 +1,4 @@
-"""Share each key's pause between servers: until when to send nothing, by the database's clock alone."""
+"""Share between servers until when a key must wait after a 429, by the database's clock alone."""
 
 import hashlib
 import hmac

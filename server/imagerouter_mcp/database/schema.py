@@ -42,7 +42,7 @@ class Database(Protocol):
         ...
 
     def writing(self) -> AbstractContextManager[Connection]:
-        """Run a block in a transaction that nobody else writes beside."""
+        """Run a block in a transaction; other writers wait."""
         ...
 
     def close(self) -> None:
@@ -59,7 +59,7 @@ class Schema:
         migrations: The statements that migrate each version to the next. Released entries never change; a
             new version is a new entry.
         when_damaged: What to do about a damaged file, as a sentence.
-        mend: Puts right what can be, each time a file is opened.
+        mend: Repairs what it can, each time a file is opened.
         postgres: The migrations for PostgreSQL; none if the same statements serve both. Rows that belong to
             one person have a column `person`, whose default is `current_setting('imagerouter.person')`.
     """

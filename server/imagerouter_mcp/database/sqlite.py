@@ -1,4 +1,4 @@
-"""A database in a file, shared by all processes of this machine."""
+"""Keep a database in a file, shared by all processes of this machine."""
 
 import sqlite3
 import threading
@@ -55,7 +55,7 @@ class SQLiteDatabase:
 
     @contextmanager
     def writing(self) -> Generator[sqlite3.Connection]:
-        """Run a block in a transaction that nobody else writes beside.
+        """Run a block in a transaction; other writers wait.
 
         Raises:
             ConfigurationError: It cannot be opened, read or written.
@@ -125,7 +125,7 @@ def _open(path: Path, schema: Schema) -> sqlite3.Connection:
         _use_wal(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA secure_delete = ON")  # prompts that are deleted are overwritten
+        connection.execute("PRAGMA secure_delete = ON")  # overwrites deleted prompts
         connection.create_function("clock_name", 0, clock_name)
         connection.create_function("uptime", 0, uptime)
         connection.text_factory = _read_text
@@ -161,7 +161,7 @@ _DAMAGED = (
     sqlite3.SQLITE_CONSTRAINT,
     sqlite3.SQLITE_MISMATCH,
 )
-"""What SQLite says of a file that is not, or no longer, one of its databases."""
+"""SQLite's result codes for a file that is not, or is no longer, a database."""
 
 
 def sqlite_error(schema: Schema, path: Path, error: OSError | sqlite3.Error) -> ConfigurationError:
@@ -173,7 +173,7 @@ def sqlite_error(schema: Schema, path: Path, error: OSError | sqlite3.Error) -> 
     if code == sqlite3.SQLITE_BUSY:
         return ConfigurationError(
             f"The {schema.name} {path} is locked by another program ({reason}).",
-            "Close that one, then try again.",
+            "Close it, then try again.",
         )
     return ConfigurationError(
         f"The {schema.name} {path} cannot be used ({reason}).",
@@ -210,7 +210,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _single(statements: str) -> Iterator[str]:
-    """Return one statement after another; a trigger contains semicolons of its own."""
+    """Yield the statements one by one; a trigger contains semicolons of its own."""
     statement = ""
     for part in statements.split(";")[:-1]:
         statement += f"{part};"

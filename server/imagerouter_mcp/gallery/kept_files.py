@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 AnImage = TypeVar("AnImage", bound=StoredImage)
 
 MOST_COPIED_BYTES = 2 * 2**30
-"""Most bytes of all copies of one person's objects together."""
+"""Maximum number of bytes of all copies of one person's objects together."""
 _SWEPT_AFTER_BYTES = MOST_COPIED_BYTES // 16
 _PICTURES = "pictures"
 _HASH_DIGITS = 16

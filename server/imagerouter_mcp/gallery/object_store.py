@@ -50,7 +50,7 @@ _OF_THE_MACHINE = "169.254.169.254"
 """Where machines of a cloud get credentials; it is asked when none are set."""
 _READ_BYTES = 2**20
 _LOGGED = 600
-"""Most characters of an error in the log: the request is at its beginning, the cause at its end."""
+"""Maximum length of an error in the log: the request is at its beginning, the cause at its end."""
 _REQUEST_SECONDS = 300
 """Longest time that a request takes, and that it waits for its turn."""
 _CLIENT_OPTIONS: "ClientConfig" = {
@@ -177,7 +177,8 @@ class ObjectStore:
         except OSError as error:
             raise ConfigurationError(
                 f"Objects cannot be {what} in {self.address}: {error.strerror}.",
-                "Correct IMAGEROUTER_OBJECT_STORE, the credentials, or what these may do there.",
+                "Correct IMAGEROUTER_OBJECT_STORE, the store's address (AWS_ENDPOINT if not Amazon's), "
+                "the credentials, or what these may do there.",
             ) from None
 
     def put(self, key: str, file: Path) -> bool:

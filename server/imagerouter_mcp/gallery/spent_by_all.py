@@ -1,4 +1,4 @@
-"""Sum up what each of all people spent, where one PostgreSQL database has all of their rows."""
+"""Sum up what each of all people spent or reserved, where one PostgreSQL database has all of their rows."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -9,6 +9,8 @@ from imagerouter_mcp.gallery.entries import MADE_HERE
 from imagerouter_mcp.gallery.ledger import MICRO, quarter_of
 from imagerouter_mcp.gallery.postgres_tables import EVERYBODY
 from imagerouter_mcp.gallery.tables import SCHEMA
+
+_ENDED_FOR = timedelta(minutes=10)
 
 
 def committed_by_all(
@@ -43,3 +45,20 @@ def committed_by_all(
         for person, usd in reserved:
             sums[person] = sums.get(person, Decimal()) + usd
     return sums
+
+
+def reserved_by_ended(server: PostgresServer) -> set[str]:
+    """Return the ids of people for whose calls a server reserved money that ended some minutes ago.
+
+    Until then its successor, which may have the answers on its disk, settles them if their person asks.
+
+    Raises:
+        ConfigurationError: The database cannot be used.
+    """
+    with PostgresDatabase(server, SCHEMA, EVERYBODY).reading() as connection:
+        found = connection.execute(
+            "SELECT DISTINCT person FROM journal WHERE state IN ('queued', 'working') AND NOT EXISTS"
+            " (SELECT 1 FROM replicas WHERE name = owner AND expires_at > clock_timestamp() - ?::interval)",
+            (_ENDED_FOR,),
+        )
+        return {person for (person,) in found}

@@ -11,7 +11,7 @@ from imagerouter_mcp.descriptor_limit import descriptor_limit
 from imagerouter_mcp.errors import NotSentError
 
 _RESERVE = 8
-"""Most descriptors open at once to store an answer: a connection, the picture's file, the database's."""
+"""Descriptors that storing an answer needs at most: a connection, the picture's file, the database's."""
 _ONE_CALL = 2 * 17
 """Descriptors of one call: 16 sources and a mask, each with its original while it is prepared."""
 

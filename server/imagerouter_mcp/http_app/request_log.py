@@ -5,11 +5,13 @@ import re
 import secrets
 import time
 from contextvars import ContextVar
+from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imagerouter_mcp.events import RequestServed
+from imagerouter_mcp.http_app.exposure import PROBES
 from imagerouter_mcp.lines import VisibleFormatter
 
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -74,11 +76,21 @@ def log_requests() -> None:
     for handler in logging.getLogger().handlers:
         handler.setFormatter(VisibleFormatter(FORMAT))
         handler.addFilter(_with_id)
+        handler.addFilter(_is_no_successful_probe)
 
 
 def _with_id(record: logging.LogRecord) -> bool:
     record.request_id = request_id.get()
     return True
+
+
+def _is_no_successful_probe(record: logging.LogRecord) -> bool:
+    """Leave out what a supervisor asks every few seconds, while all is well."""
+    match record.args:
+        case (RequestServed(path=path, status=HTTPStatus.OK),):
+            return path not in PROBES
+        case _:
+            return True
 
 
 def _plain(text: str) -> str:

@@ -38,9 +38,9 @@ _DECIDING = 4096
 _LONGEST_PATH = 4096
 """Bytes; Linux opens no longer path, and resolving a very long one takes minutes."""
 _LONGEST_HEAD = 1000
-"""Most characters before a data URI's comma."""
+"""Maximum number of characters before a data URI's comma."""
 _LONGEST_ESCAPED = 2**20
-"""Most characters of a data URI without base64; decoding each percent sign takes a microsecond."""
+"""Maximum length of a data URI without base64; decoding each percent sign takes a microsecond."""
 _ESCAPED = {"%2B": "+", "%2b": "+", "%2F": "/", "%2f": "/", "%3D": "=", "%3d": "="}
 """Base64's other characters, as a data URI may escape them."""
 _ATTACHMENT = re.compile(

@@ -127,14 +127,14 @@ def open_api_keys(settings: Settings, people: People) -> ApiKeys:
 
 
 def check_key_settings(settings: Settings) -> None:
-    """Check that a server with these settings can store people's keys, without looking at any.
+    """Check that a server with these settings can store people's keys, without reading any.
 
     Raises:
         ConfigurationError: There is only one person, or no secret to encrypt keys with.
     """
     if not settings.people:
         raise ConfigurationError(
-            "IMAGEROUTER_OWN_KEYS is set, and this server has only one person.",
+            "IMAGEROUTER_OWN_KEYS is set, but this server has only one person.",
             "Set IMAGEROUTER_PEOPLE=1 too, or remove it.",
         )
     _check_secrets(settings)
@@ -143,7 +143,7 @@ def check_key_settings(settings: Settings) -> None:
 def _check_secrets(settings: Settings) -> None:
     if not settings.key_secrets:
         raise ConfigurationError(
-            "IMAGEROUTER_KEY_SECRETS is not set, with which people's own ImageRouter keys are encrypted.",
+            "IMAGEROUTER_KEY_SECRETS is not set; people's own ImageRouter keys are encrypted with it.",
             "Set it to a random text, such as openssl rand -hex 32 prints, and keep a copy of it.",
         )
 

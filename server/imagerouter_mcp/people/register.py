@@ -194,9 +194,9 @@ class People:
             connection.execute("DELETE FROM blocked_people WHERE id = ?", (person,))
 
     def remove(self, person: Person) -> None:
-        """Remove a person and their tokens, so that no request of theirs is answered any more.
+        """Remove a person and their tokens, so that their requests are refused.
 
-        What they committed is kept apart: who is added again under the same name begins at nothing.
+        What they committed is kept apart: somebody added again under the same name starts at zero.
         """
         apart = f"{person.id} {secrets.token_hex(8)}"
         with self._database.writing() as connection:
@@ -273,14 +273,14 @@ def open_register(settings: Settings, server: "PostgresServer | None" = None) ->
 
     Args:
         settings: The settings.
-        server: What is connected to their PostgreSQL already; None to connect anew.
+        server: Their PostgreSQL if it is connected already; None to connect.
     """
     file = settings.data_dir / PEOPLE_FILE
     return People(open_database(settings.database_url, file, PEOPLE, server))
 
 
 def _counted(rows: Iterable[tuple[str, str, str]], today: str) -> Decimal:
-    """Return what a day's budget counts of the rows of `committed`: day, spent, under way."""
+    """Sum what rows of `committed` (day, spent, under way) take from a day's budget."""
     return sum(
         (Decimal(under_way) + (Decimal(spent) if day == today else 0) for day, spent, under_way in rows),
         Decimal(),
@@ -304,7 +304,7 @@ def checked_name(name: str) -> str:
 
 
 def _names_like(name: str, person: str) -> Iterator[str]:
-    """Yield names for somebody with a provider's name: that one first, then distinct variants."""
+    """Yield a provider's name for somebody, then distinct variants of it."""
     shown = "".join(letter if letter.isprintable() else " " for letter in name)
     begun = " ".join(shown.split())[: _LONGEST_NAME - 15].strip() or "Somebody"
     yield begun
@@ -319,7 +319,7 @@ def _is_blocked(connection: Connection, person: str) -> bool:
 
 
 def _named(connection: Connection, name: str) -> Person | None:
-    """Return the person with a name; what earlier versions stored was folded in another way."""
+    """Return the person with a name; earlier versions folded the stored names differently."""
     folded = _folded(name)
     if found := _one(connection, "folded_name = ?", folded):
         return found
@@ -334,7 +334,7 @@ def is_same_name(one: str, other: str) -> bool:
 
 
 def _folded(name: str) -> str:
-    """Return what names have in common that are read as the same one."""
+    """Return the form in which names that read alike are equal."""
     plain = unicodedata.normalize("NFKC", " ".join(name.split()))  # first: only then has ℌ a small letter
     return unicodedata.normalize("NFKC", plain.casefold())
 

@@ -18,7 +18,7 @@ _sent: ContextVar[_Sent] = ContextVar("sent_key")
 
 @contextmanager
 def brought(key: SecretStr | None) -> Generator[None]:
-    """Make a key that of the current request until the block ends.
+    """Set the key that the current request sends, until the block ends.
 
     Tasks that outlive the request keep its context, so the key is removed from it at the end.
 

@@ -12,7 +12,7 @@ from imagerouter_mcp.sign_in.secrets_kept import digest, new_secret
 DECIDE_SECONDS = 15 * 60
 """Seconds that a person may take to decide."""
 MOST_WAITING = 10_000
-"""Most requests waiting; beyond it, the oldest are deleted."""
+"""Maximum number of waiting requests; beyond it, the oldest are deleted."""
 
 
 @dataclass(frozen=True, slots=True)

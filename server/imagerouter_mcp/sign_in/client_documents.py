@@ -1,8 +1,8 @@
 """Fetch the documents that describe clients; a document's https address is the client's id (CIMD).
 
-The address is chosen by whoever begins a sign-in, so it is fetched as guardedly as a source image, and more:
-https only, no redirect, few bytes, and not often. A copy is fresh for a day; if the document cannot be
-fetched then, the last good copy is used, because some hosts refuse servers in clouds.
+Whoever starts a sign-in chooses the address, so it is fetched with the safeguards of a source image and more:
+https only, no redirects, few bytes, a limited rate. A copy is fresh for a day; if the document cannot be
+fetched after that, the last good copy is used, because some hosts refuse servers in clouds.
 """
 
 import io
@@ -25,12 +25,12 @@ FRESH_SECONDS = 24 * 3600
 FAILED_SECONDS = 60
 """Seconds after a failure during which the same address is not fetched again."""
 FETCHES_A_MINUTE = 60
-"""Most fetches of all documents together."""
+"""Maximum number of fetches, of all documents together."""
 MOST_COPIES = 5_000
-"""Most copies; beyond it, the oldest are deleted."""
+"""Maximum number of copies; beyond it, the oldest are deleted."""
 _LONGEST_ADDRESS = 2_000
 _SECRETS = ("client_secret", "client_secret_expires_at")
-"""What a document that anyone can read must not have."""
+"""Fields that a public document must not have."""
 
 
 class DocumentError(Exception):
@@ -41,7 +41,7 @@ def is_document_address(client: str) -> bool:
     """Return whether a client's id is a document's address as the specification requires."""
     try:
         parts = urlsplit(client)
-        _ = parts.port  # raises ValueError if it is none
+        _ = parts.port  # raises ValueError if it is invalid
     except ValueError:
         return False
     dotted = {".", ".."} & set(parts.path.split("/"))
@@ -98,7 +98,7 @@ class ClientDocuments:
         now = self._clock()
         self._fetched_at = [at for at in self._fetched_at if at > now - 60]
         if len(self._fetched_at) >= FETCHES_A_MINUTE:
-            raise DocumentError("too many programs sign in at once; try again in a minute")
+            raise DocumentError("too many apps are signing in at once; try again in a minute")
         if self._failed_at.get(address, 0) > now - FAILED_SECONDS:
             raise DocumentError("it could not be fetched a moment ago; try again in a minute")
         self._fetched_at.append(now)

@@ -1,4 +1,4 @@
-"""Store the programs that registered themselves (RFC 7591). Many register again for each connection."""
+"""Store the clients that registered themselves (RFC 7591). Many register again for each connection."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ UNUSED_SECONDS = 24 * 3600
 USED_SECONDS = 90 * 24 * 3600
 """Seconds that a client stays registered after its last use."""
 MOST_UNUSED = 5_000
-"""Most unused clients; beyond it, the oldest are deleted, so that a flood cannot fill the disk."""
+"""Maximum number of unused clients; the oldest above it are deleted, so that a flood cannot fill the disk."""
 RENEWED_AFTER_SECONDS = 3600
 """Seconds between two updates of a client's last use."""
 

@@ -19,7 +19,7 @@ class CompanyTokens:
     """Checks the tokens of one issuer.
 
     Args:
-        issuer: Who signs them.
+        issuer: Signs them.
         settings: What they must have, and who is let in.
         resource: The address of our MCP endpoint, which they are for unless the settings name something else.
     """
@@ -42,7 +42,7 @@ class CompanyTokens:
             claims = await self._issuer.verify(token, self._audience)
         except TokenRefusedError:
             return None
-        if "cnf" in claims:  # it only counts together with a proof, which is not asked for here
+        if "cnf" in claims:  # valid only with a proof of possession, which this server does not ask for
             return None
         if self._scope and self._scope not in [*values_of(claims, "scope"), *values_of(claims, "scp")]:
             raise ScopeLackingError(f"This token lacks the scope {self._scope}.")

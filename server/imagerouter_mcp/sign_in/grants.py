@@ -1,4 +1,4 @@
-"""Store what people let clients do: authorization codes, access tokens and refresh tokens.
+"""Store what people allow clients to do: authorization codes, access tokens and refresh tokens.
 
 A code is exchanged for a grant once. A grant has access tokens, which last an hour, and refresh tokens, each
 of which is exchanged for a successor. The exchanged one stays valid until a successor is used, because
@@ -21,7 +21,7 @@ REFRESH_SECONDS = 90 * 24 * 3600
 SUPERSEDED_SECONDS = 14 * 24 * 3600
 """Seconds that a superseded refresh token is remembered, to detect a copy."""
 MOST_SUCCESSORS = 20
-"""Most successors of one refresh token; a client that asks for more is out of control."""
+"""Maximum number of successors of one refresh token; a client that asks for more is broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Grants:
         return code
 
     def find_code(self, code: str, client: str) -> Code | None:
-        """Return an unused code's content, or None. A code that was exchanged before ends its grant."""
+        """Return an unused code's content, or None. Showing a used code ends its grant."""
         with self._database.reading() as connection:
             found = connection.execute(
                 "SELECT person, request, expires_at FROM authorization_codes"
@@ -92,7 +92,7 @@ class Grants:
         return Code(found[0], AuthorizationRequest.from_json(found[1]), found[2])
 
     def exchange_code(self, code: str) -> Tokens | None:
-        """Exchange a code for tokens; return None if it is unknown or another request was first."""
+        """Exchange a code for tokens; return None if it is unknown or another request used it first."""
         now, grant = int(self._clock()), new_secret()
         with self._database.writing() as connection:
             found = connection.execute(
@@ -113,7 +113,7 @@ class Grants:
         return tokens
 
     def find_refresh(self, token: str, client: str) -> Shown | None:
-        """Return what a refresh token grants, or None. A superseded one ends its grant."""
+        """Return what a refresh token grants, or None. Showing a superseded one ends its grant."""
         with self._database.reading() as connection:
             found = connection.execute(
                 f"SELECT {_SHOWN}, superseded, grant_id FROM refresh_tokens AS tokens"  # noqa: S608 - our own words

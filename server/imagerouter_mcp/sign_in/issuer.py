@@ -1,6 +1,6 @@
-"""Know a provider that signs tokens: fetch its metadata and keys, and verify its tokens.
+"""Fetch the metadata and keys of a provider that signs tokens, and verify its tokens.
 
-Its documents are fetched as guardedly as a source image. They are cached for an hour. Because providers
+Its documents are fetched with the safeguards of a source image, and cached for an hour. Because providers
 rotate their keys, they are fetched again when a token names an unknown one; but at most once in half a
 minute, because whoever sends a token chooses that name.
 """
@@ -19,11 +19,11 @@ import jwt
 from imagerouter_mcp.fetch import Fetcher, FetchError
 
 ALGORITHMS = (*("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"),)
-"""Those with a public key. With any other one, whoever knows the public key could sign."""
+"""Only algorithms with a key pair: with others, anyone who knows the public key could sign."""
 CLOCK_SKEW_SECONDS = 60
 FRESH_SECONDS = 3600
 KEPT_SECONDS = 24 * 3600
-"""Seconds that documents are used for while they cannot be fetched again."""
+"""Seconds that documents are used while they cannot be fetched again."""
 AGAIN_SECONDS = 30
 """Seconds between fetches, whether the last one succeeded or not."""
 ANSWER_BYTES = 256 * 1024
@@ -32,7 +32,7 @@ LONGEST_TOKEN = 32_000
 LONGEST_SUBJECT = 255
 """Characters that OpenID Connect allows."""
 _MOST_KEYS = 10
-"""Keys that are tried for a token that names none."""
+"""Maximum number of keys to try for a token that names none."""
 _KINDS = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 """Key types by the prefix of the algorithm."""
 _TYPES = (None, "jwt", "at+jwt", "application/at+jwt")
@@ -63,7 +63,7 @@ class _Documents:
 
 
 class Issuer:
-    """Knows one provider.
+    """Fetches what one provider publishes, and verifies its tokens.
 
     Args:
         url: Its exact address.
@@ -224,7 +224,7 @@ class Issuer:
             raise IssuerSettingsError(f"it answers with status {status} when asked to describe itself")
         if metadata.get("issuer") != self.url:
             named = str(metadata.get("issuer"))[:200]
-            raise IssuerSettingsError(f"it calls itself {named!r}, and not {self.url!r} to the letter")
+            raise IssuerSettingsError(f"it calls itself {named!r}, which is not exactly {self.url!r}")
         return metadata
 
     def _checked(self, metadata: dict[str, Any], name: str) -> str:
@@ -271,7 +271,7 @@ def _fitting(keys: list[dict[str, Any]], header: dict[str, Any]) -> Iterator[jwt
             try:
                 yield jwt.PyJWK(key, algorithm)
             except (jwt.PyJWTError, ValueError, TypeError):
-                continue  # an unreadable key has signed nothing
+                continue  # an unreadable key cannot verify a token
 
 
 def _reason(error: Exception) -> str:
@@ -279,8 +279,8 @@ def _reason(error: Exception) -> str:
     reasons: dict[type[Exception], str] = {
         jwt.ExpiredSignatureError: "it has expired",
         jwt.InvalidAudienceError: "it is meant for another server",
-        jwt.InvalidIssuerError: "another provider gave it out",
-        jwt.ImmatureSignatureError: "it does not hold yet; the clocks of provider and server may differ",
+        jwt.InvalidIssuerError: "another provider issued it",
+        jwt.ImmatureSignatureError: "it is not valid yet; the provider's clock and this server's may differ",
         jwt.MissingRequiredClaimError: "it lacks one of iss, sub, aud, exp and iat",
     }
     return next((said for kind, said in reasons.items() if isinstance(error, kind)), "it cannot be read")

@@ -17,13 +17,13 @@ from imagerouter_mcp.sign_in.secrets_kept import new_secret
 from imagerouter_mcp.sign_in.vouched import is_let_in, vouched_name
 
 _EMAIL = {"email", "email_verified"}
-"""Claims that belong together."""
+"""Claims that are only used together."""
 _LONGEST_REASON = 60
 _OF_SETTINGS = {
     *("invalid_client", "unauthorized_client", "invalid_scope", "unsupported_response_type"),
     *("invalid_request", "redirect_uri_mismatch"),
 }
-"""Errors of a provider that no other try of the person's can change."""
+"""A provider's errors that another try by the person cannot fix."""
 _WHAT_TO_CORRECT = (
     "the client id, the client secret, the scope, or the redirect address that is registered there is wrong"
 )
@@ -102,9 +102,9 @@ class OpenIdProvider:
         return await self._completed(metadata, claims, str(tokens.get("access_token", "")))
 
     async def check(self) -> None:
-        """Ask the provider whether it knows this server, without anybody who signs in.
+        """Ask the provider whether it knows this server, without anybody signing in.
 
-        A code that was never given out shows it: a provider refuses a client before it looks at the code.
+        It sends a made-up code: a provider refuses an unknown client before it looks at the code.
 
         Raises:
             IssuerUnavailableError: The provider cannot be asked.
@@ -114,7 +114,7 @@ class OpenIdProvider:
         await self.issuer.endpoint("authorization_endpoint")
         signed = metadata.get("id_token_signing_alg_values_supported", ALGORITHMS)
         if not isinstance(signed, Sequence) or not any(each in signed for each in ALGORITHMS):
-            raise IssuerSettingsError("it signs its tokens with no key pair")
+            raise IssuerSettingsError("it does not sign its tokens with a key pair")
         with suppress(TokenRefusedError):
             await self._tokens(metadata, Asked(), new_secret())
 
@@ -135,7 +135,7 @@ class OpenIdProvider:
             methods = metadata.get("token_endpoint_auth_methods_supported")
             if (
                 not isinstance(methods, list) or "client_secret_basic" in methods
-            ):  # what holds if it says nothing
+            ):  # the default (OpenID Connect Discovery)
                 named = f"{quote_plus(self._client)}:{quote_plus(self._secret)}"
                 headers["Authorization"] = f"Basic {base64.b64encode(named.encode()).decode()}"
             else:
@@ -149,7 +149,7 @@ class OpenIdProvider:
     async def _completed(
         self, metadata: dict[str, Any], claims: dict[str, Any], token: str
     ) -> dict[str, Any]:
-        """Add the claims of the userinfo endpoint, if the ID token's alone do not let a person in."""
+        """Add the claims of the userinfo endpoint if the ID token's alone do not let a person in."""
         is_complete = self.lets_in(claims) and vouched_name(claims)
         if is_complete or not (metadata.get("userinfo_endpoint") and token):
             return claims
@@ -157,7 +157,7 @@ class OpenIdProvider:
         status, further = await self.issuer.ask(endpoint, headers={"Authorization": f"Bearer {token}"})
         if status != HTTPStatus.OK or further.get("sub") != claims["sub"]:
             return claims
-        if not claims.keys() >= _EMAIL:  # the token's address is vouched for by the token alone
+        if not claims.keys() >= _EMAIL:  # whether an address is verified must come from the same source
             claims = {name: value for name, value in claims.items() if name not in _EMAIL}
         return {**further, **claims}
 
@@ -166,8 +166,8 @@ def _refusal(error: str, instead: str) -> TokenRefusedError | IssuerSettingsErro
     """Return what a provider's error means.
 
     Args:
-        error: The error, by its name in OAuth.
-        instead: What the provider did not give.
+        error: The OAuth error code.
+        instead: What was expected, as the end of the clause.
     """
     said = f"it answers with {one_line(error, _LONGEST_REASON)!r}{instead}"
     if error not in _OF_SETTINGS:
@@ -176,7 +176,7 @@ def _refusal(error: str, instead: str) -> TokenRefusedError | IssuerSettingsErro
 
 
 def _derived(asked: Asked, purpose: str) -> str:
-    """Derive a secret of a sign-in from its browser's secret, so that none is stored here."""
+    """Derive a secret of a sign-in from its browser's secret, so that it need not be stored."""
     return _base64(hmac.digest(asked.browser.encode(), f"openid {purpose}".encode(), "sha256"))
 
 

@@ -28,5 +28,5 @@ def typed_code(text: str) -> str:
 
 
 def digest(secret: str) -> str:
-    """Return the hash to store of a secret. Random secrets need no salt and no slow hash."""
+    """Return a secret's hash, to be stored. Random secrets need no salt and no slow hash."""
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()

@@ -38,7 +38,7 @@ class SignIn:
         self.browsers = Browsers(database)
 
     def end_all(self, person: str) -> None:
-        """Sign a person out everywhere: programs, browsers and invitations."""
+        """Sign a person out everywhere: clients, browsers and invitations."""
         self.grants.end_all(person)
         self.browsers.end_all(person)
         self.invitations.withdraw(person)
@@ -56,7 +56,7 @@ def open_sign_in(
     Args:
         settings: The settings.
         fetcher: Returns what downloads the documents that describe clients.
-        server: What is connected to their PostgreSQL already; None to connect anew.
+        server: Their PostgreSQL if it is connected already; None to connect.
     """
     file = settings.data_dir / "sign_in.sqlite3"
     return SignIn(open_database(settings.database_url, file, SIGN_IN, server), fetcher)

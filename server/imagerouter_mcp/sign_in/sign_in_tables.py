@@ -1,4 +1,4 @@
-"""The tables of sign-in. Secrets are kept as hashes only; times are whole seconds since 1970, UTC."""
+"""Define the tables of sign-in. Secrets are kept as hashes only; times are whole seconds since 1970, UTC."""
 
 from imagerouter_mcp.database.schema import Schema
 
@@ -78,5 +78,5 @@ _MIGRATIONS = (
 SIGN_IN = Schema(
     "sign-in",
     _MIGRATIONS,
-    "Move that file away: everybody signs in again, with a new invitation, and the pictures are kept.",
+    "Move that file away. Everybody then signs in again with a new invitation; the pictures are kept.",
 )

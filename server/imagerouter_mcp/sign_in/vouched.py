@@ -6,7 +6,7 @@ from typing import Any, cast
 EVERYBODY = "everybody"
 _NAMES = ("name", "preferred_username", "email")
 _SPACED = ("scope", "scp")
-"""Claims that list words in one text."""
+"""Claims whose text lists several values."""
 
 
 def vouched_name(claims: Mapping[str, Any]) -> str:
@@ -59,9 +59,9 @@ def _holds(rule: str, claims: Mapping[str, Any]) -> bool:
 
 
 def _folded(address: str) -> str:
-    """Return an address in small letters, if its letters are ASCII's.
+    """Return an address in lower case, except for parts that are not ASCII.
 
-    The small letters of some others are ASCII's, such as that of the Kelvin sign: somebody else's address
-    would become this one.
+    The lower case of some other characters is ASCII, such as that of the Kelvin sign: it would turn somebody
+    else's address into this one.
     """
     return "@".join(part.lower() if part.isascii() else part for part in address.split("@"))

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any, cast
 
 MAX_FAULTS = 20
-"""Most faults to name; a call with more has arguments that no tool takes."""
+"""Maximum number of faults to name; a call with more has arguments that no tool takes."""
 _NAME_SHOWN = 40
 """Characters."""
 _LONGEST = 4096

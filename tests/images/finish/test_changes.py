@@ -6,6 +6,7 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw
 
 from imagerouter_mcp.errors import PlanError
+from imagerouter_mcp.images.finish.changes import has_plain_border
 from support.finishing import finished, picture_of, resized
 from support.hostile_pictures import saved
 
@@ -176,3 +177,38 @@ def test_every_kind_of_picture_goes_through_every_step(mode: str) -> None:
     every = ("crop 1:1", "trim", "resize 40", "pad 4:3 blur", "rotate 90", "rotate 20", "flip", "flatten")
     made, _ = finished(saved(source, "TIFF"), *every, "grey")
     assert made[""].startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("percent", "told"), [(200, False), (201, True)])
+def test_enlarging_more_than_twice_is_said_to_add_no_detail(
+    quarters: Image.Image, percent: int, *, told: bool
+) -> None:
+    _, notes = finished(saved(quarters.resize((100, 100)), "PNG"), f"resize {percent}%")  # pyright: ignore[reportUnknownMemberType] - its stub names NumPy
+    assert any("which adds no detail" in note for note in notes) == told
+
+
+def test_a_grey_picture_on_white_is_still_there() -> None:
+    grey = Image.new("LA", (20, 20))
+    grey.paste((90, 255), (5, 5, 15, 15))
+    made = picture_of(grey, "flatten white")
+    assert (made.mode, made.getpixel((0, 0)), made.getpixel((10, 10))) == ("L", 255, 90)
+
+
+@pytest.mark.parametrize(
+    ("box", "plain"),
+    [
+        ((5, 5, 15, 15), True),
+        ((0, 5, 15, 15), False),
+        ((5, 0, 15, 15), False),
+        ((5, 5, 20, 15), False),
+        ((5, 5, 15, 20), False),
+        ((0, 0, 0, 0), True),
+    ],
+)
+def test_a_border_is_plain_where_nothing_touches_any_side(
+    box: tuple[int, int, int, int], *, plain: bool
+) -> None:
+    for ground, subject, mode in ((WHITE, RED, "RGB"), ((0, 0, 0, 0), (9, 9, 9, 255), "RGBA")):
+        picture = Image.new(mode, (20, 20), ground)
+        picture.paste(subject, box)
+        assert has_plain_border(picture) == plain

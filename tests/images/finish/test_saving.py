@@ -246,3 +246,9 @@ def test_an_icon_is_measured_by_its_directory_and_its_pictures(inside: str) -> N
     for damaged in (data[:-20], data.replace(b"\x40\x40", b"\x20\x20", 1)):
         with pytest.raises(ValueError, match=r"cut short|damaged"):
             inspect(io.BytesIO(damaged))
+
+
+def test_that_a_print_file_lost_its_inks_is_said(photo: Image.Image) -> None:
+    made, notes = finished(saved(photo.convert("CMYK"), "JPEG"), "flip")
+    assert opened(made[""]).mode == "RGB"
+    assert "logo.png was converted from CMYK to RGB." in notes

@@ -117,6 +117,7 @@ def test_the_time_of_a_frame_is_read(text: str, milliseconds: int) -> None:
     rotate -361 | flip over | flatten blur | flatten white black | flatten transparent | flatten colourful
     cutout 0 | cutout 51 | cutout 10 20 | cutout all | convert | convert jpeg 0 | convert jpeg 101
     convert jpeg 80 90 | convert jpeg fine | compress 0kB | grid 0 | grid 17 | grid 3 rows | grid wide
+    crop a,b,c,d | crop 0,0,0,10 | crop -1,0,5,5 | crop 0,0,5
     animate 9ms | animate 61s | animate 0fps | animate 0 | animate slowly | trim hard | grey a bit
     favicon large | convert ico 20kB | compress 999b | convert png 50 | convert gif 50
     """.replace("\n", "|")

@@ -12,7 +12,7 @@ Size = tuple[int, int]
 Box = tuple[int, int, int, int]
 
 MOST_FINISHED = 1 << 24
-"""Most pixels of a result made here: 4096x4096, the most that a child process can encode as WebP."""
+"""Maximum number of pixels of a result made here: 4096x4096, what a child process can encode as WebP."""
 MOST_ENLARGED = 2.0
 """Factor; a picture enlarged more than this looks soft, so the person is told."""
 _LITTLE_KEPT = 0.5

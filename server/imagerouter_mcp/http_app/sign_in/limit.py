@@ -6,7 +6,7 @@ from imagerouter_mcp.http_app.admission import Rate
 from imagerouter_mcp.http_app.household import household
 
 IN_TOTAL = 20
-"""How many times the limit of one client all clients together may reach."""
+"""Limit of all clients together, as a multiple of one client's."""
 
 
 class Limit:

@@ -29,9 +29,9 @@ from imagerouter_mcp.sign_in.client_documents import DocumentError, is_document_
 LONGEST_QUERY = 10_000
 GRANTS = ("authorization_code", "refresh_token")
 REQUESTS_PER_SECOND = 10.0
-"""Per client and network, with bursts of ten seconds' worth. All users of a web host share it."""
+"""For one client in one network, with bursts of a hundred. All users of a web host share it."""
 REGISTRATIONS_PER_SECOND = 1.0
-"""Allowed to one network, with bursts of ten. Some hosts register for each connection."""
+"""Registrations that one network may send, with bursts of ten. Some hosts register for each connection."""
 TOKEN_SECONDS, REFRESH_SECONDS = 8.0, 25.0
 """Answer within these, because claude.ai waits 10 s for tokens and 30 s for refreshed ones."""
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -98,7 +98,7 @@ def _authorizing(server: AuthorizationServer, issuer: str, cookies: Cookies) -> 
 
 
 def _is_from_our_page(request: Request) -> bool:
-    """Return whether the browser says that one of our own pages led here; others cannot fake that."""
+    """Return whether one of our own pages led here, by a header that other sites cannot set."""
     return request.headers.getlist("sec-fetch-site") == ["same-origin"]
 
 

@@ -129,8 +129,8 @@ class OpenIdRoutes:
             return notice_page(
                 500,
                 f"{self._provider.name} cannot sign you in here",
-                f"A setting has to be corrected first: {error}. Tell whoever runs this server; another try "
-                "does not help before that.",
+                f"A setting has to be corrected first: {error}. Tell whoever runs this server; trying "
+                "again will not help until then.",
             )
         return notice_page(
             503,

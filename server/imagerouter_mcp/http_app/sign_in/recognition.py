@@ -19,12 +19,12 @@ from imagerouter_mcp.sign_in.vouched import vouched_name
 
 _JWT_DOTS = 2
 _COMPANYS_APP = "an app of the company"
-"""Whichever it is: companies that give tokens themselves do not give any to the studio."""
+"""The name for every client of a company that issues tokens itself; none of them is the studio."""
 _UNTIL_CORRECTED = "Whoever runs this server has to correct its settings first."
 
 
 def recognition(apps: Apps, origin: str) -> Recognition:
-    """Return the recognition of requests by an access token, or by a token from the operator.
+    """Return what recognises people by an access token, or by a token from the operator.
 
     Args:
         apps: The people's Apps.

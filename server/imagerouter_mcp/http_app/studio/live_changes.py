@@ -25,7 +25,7 @@ from imagerouter_mcp.http_app.exposure import STUDIO_CHANGES
 from imagerouter_mcp.http_app.shares import Shares
 
 MOST_STREAMS = 16
-"""Most streams of one person, or of one browser that came by a link. Each is an open page of the studio."""
+"""Maximum number of open studio pages of one person, or of one browser that came by a link."""
 LOOK_SECONDS = 0.4
 """Poll interval in seconds, for all open pages together."""
 RECOGNISED_SECONDS = 1

@@ -10,9 +10,9 @@ from imagerouter_mcp.images.length import Length
 MOST_SIDE = 8192
 """Longest side in pixels of a picture that a step makes."""
 MOST_PIXELS = 24_000_000
-"""Most pixels of a picture that a step makes; pictures that only shrink may have more."""
+"""Maximum number of pixels of a picture that a step makes; pictures that only shrink may have more."""
 MOST_FRAMES_PIXELS = 16_000_000
-"""Most pixels of a grid, or of all frames of an animation together."""
+"""Maximum number of pixels of a grid, or of all frames of an animation together."""
 _ROUNDING = 1e-6
 """Rounding error of a right angle, in pixels."""
 

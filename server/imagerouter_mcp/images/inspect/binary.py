@@ -12,7 +12,7 @@ Today's models make up to 67 million (8192 × 8192). The limit protects programs
 """
 
 MAX_PARTS = 100_000
-"""Most chunks, blocks or boxes in a file; a 200 MiB PNG has 25,600 chunks of the usual 8 KiB."""
+"""Maximum number of chunks, blocks or boxes in a file; a 200 MiB PNG has 25,600 chunks of the usual 8 KiB."""
 
 CUT_SHORT = "it is cut short"
 DAMAGED = "its data is damaged"

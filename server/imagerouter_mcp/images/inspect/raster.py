@@ -143,7 +143,7 @@ def _skip_scan(file: BinaryIO) -> None:
 
 
 _MOST_BLOCKS = 1_000_000
-"""Most blocks in a GIF; 200 MiB hold 822,000 of the usual 255 bytes."""
+"""Maximum number of blocks in a GIF; 200 MiB hold 822,000 of the usual 255 bytes."""
 
 
 def measure_gif(file: BinaryIO) -> Measured:

@@ -29,7 +29,7 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _NUMBERS = {3: "H", 4: "I"}
 _MOST_PAGES = 1000
 _MOST_TAGS = 1000
-"""Most tags in a directory; cameras write about 150."""
+"""Maximum number of tags in a directory; cameras write about 150."""
 _MOST_CLAIMED = 4
 """How many times the file's length its values may add up to. Honest files that share or truncate values
 barely exceed one."""

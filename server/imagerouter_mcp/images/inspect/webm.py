@@ -8,7 +8,7 @@ from imagerouter_mcp.images.inspect.binary import CUT_SHORT, DAMAGED, Measured, 
 _SEGMENT = 0x18538067
 """The element that holds everything but the header."""
 _MOST_BEFORE = 100
-"""Most elements before the segment: the header and perhaps some padding."""
+"""Maximum number of elements before the segment: the header and perhaps some padding."""
 
 
 def measure_webm(file: BinaryIO) -> Measured:
