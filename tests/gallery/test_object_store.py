@@ -269,6 +269,8 @@ def test_uploads_sources_and_answers_of_one_server_are_another_servers_too(
     received = Answers(one, opened())
     received.prepare()
     received.file("gen_1").write_bytes(b"an answer")
+    assert received.shared
+    assert not Answers(one).shared
     received.share("gen_1")
     answers = Answers(other, opened())
     answers.prepare()

@@ -1,6 +1,7 @@
 """Plan before paying: what is sent, and what is refused for nothing."""
 
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from imagerouter_mcp.api.catalogue import Listing
 from imagerouter_mcp.api.model_list import ModelEntry, Price
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.generation.planning.model_choice import Preference
-from imagerouter_mcp.generation.planning.plan import Destination, Plan, choose_model, make_plan
+from imagerouter_mcp.generation.planning.plan import Destination, Plan, choose_model, make_plan, plan_cut_out
 from imagerouter_mcp.generation.planning.request import Request
 from imagerouter_mcp.money import dollars
 
@@ -166,6 +167,36 @@ def test_transparency_is_measured_only_where_it_was_asked_for() -> None:
     asked = replace(FOX, background="transparent", model="acme/cutter")
     cutter = ModelEntry("acme/cutter", takes_image=True, price=Price(0.01, 0.01, 0.01))
     assert plan(asked, Listing((*MODELS, cutter))).transparency
+
+
+@pytest.mark.parametrize(
+    ("model", "stems", "likely"),
+    [
+        ("google/imagen-4", ("a-fox-uncut", "a-fox"), Decimal("0.0006")),
+        (
+            "openai/gpt-image-1.5",
+            ("a-fox", "a-fox-cutout"),
+            Decimal(),
+        ),  # it can leave the background out itself
+    ],
+)
+def test_a_background_that_is_removed_afterwards_is_a_plan_of_its_own(
+    model: str, stems: tuple[str, str], likely: Decimal
+) -> None:
+    request = replace(FOX, model=model, background="transparent", size="700x500")
+    made = plan(request)
+    picture, step = plan_cut_out(request, made, "gen_1", MODELS[0])
+    assert (picture.destination.stem, step.destination.stem) == stems
+    assert replace(picture, destination=HERE) == replace(made, transparency="")
+    assert (step.model, step.follows, step.origins, step.prompt) == (MODELS[0].id, "gen_1", (), FOX.prompt)
+    assert step.fields.keys().isdisjoint({"prompt", "size", "quality"})
+    assert step.fields["response_format"] == picture.fields["response_format"]
+    assert step.estimate
+    assert (step.estimate.likely, step.estimate.high) == (likely, Decimal("0.018"))
+    assert step.transparency == made.transparency != ""
+    assert step.finishing == made.finishing is not None
+    masked = replace(request, images=(PICTURE,), mask="box:0,0,50%,50%")
+    assert plan_cut_out(masked, made, "gen_1", MODELS[0])[1].finishing is None
 
 
 @pytest.mark.parametrize(
