@@ -99,7 +99,7 @@ class TokenAsked:
     outcome: str
 
     def __str__(self) -> str:
-        return f"{self.grant} was shown: {self.outcome}"
+        return f"A token was asked for by {self.grant}: {self.outcome}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,7 +71,7 @@ async def find_image(gallery: Gallery, handle: str) -> tuple[GalleryImage, Recor
     if found is None:
         raise NotFoundError(
             f"There is no picture {cut_middle(handle, _SHOWN)!r} in the gallery.",
-            "Give a handle that an earlier answer named, or the picture's path; list_images finds them.",
+            "Give a handle that an earlier answer named; list_images finds them.",
         )
     return found
 
@@ -123,7 +123,7 @@ async def newest_image(gallery: Gallery, without: Collection[str] = ()) -> tuple
     considered = [record for record in records if record.generation not in without]
     pairs = [(image, record) for record in considered for image in record.images]
     if not pairs:
-        raise NotFoundError("No picture has been made yet.", "Make one first, or give a picture's path.")
+        raise NotFoundError("No picture has been made yet.", "Make one first, or give a picture of your own.")
     return next((pair for pair in pairs if pair[0].path), pairs[0])
 
 
