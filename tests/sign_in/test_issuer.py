@@ -108,7 +108,7 @@ async def test_one_that_is_described_wrongly_is_not_asked_again_at_once(
     provider.told(metadata={"issuer": f"{provider.issuer}/"})
     before = asked(provider)
     for _ in range(2):
-        with pytest.raises(IssuerSettingsError, match="to the letter"):
+        with pytest.raises(IssuerSettingsError, match="which is not exactly"):
             await issuer.metadata()
     assert asked(provider) == before + 1
 
@@ -127,11 +127,11 @@ async def test_it_may_describe_itself_as_an_authorization_server_of_several(
 @pytest.mark.parametrize(
     ("changes", "refusal"),
     [
-        ({"exp": -50}, ""),
-        ({"exp": -70}, "expired"),
-        ({"iat": 50}, ""),
-        ({"iat": 70}, "does not hold yet"),
-        ({"nbf": 70}, "does not hold yet"),
+        ({"exp": -30}, ""),
+        ({"exp": -200}, "expired"),
+        ({"iat": 30}, ""),
+        ({"iat": 200}, "not valid yet"),
+        ({"nbf": 200}, "not valid yet"),
         ({"sub": "s" * 255}, ""),
         ({"sub": "s" * 256}, "its subject"),
         ({"sub": ""}, "its subject"),
