@@ -11,19 +11,11 @@ from statistics import median
 
 from bench.figures import Figure
 from bench.processes import mib
+from imagerouter_mcp.cli.remote_checks import INITIALIZE
 
 ROUNDS = 11
 _REQUESTS = (
-    {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "bench", "version": "0"},
-        },
-    },
+    INITIALIZE,
     {"jsonrpc": "2.0", "method": "notifications/initialized"},
     {"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
 )

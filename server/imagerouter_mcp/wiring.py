@@ -89,20 +89,20 @@ class Shared(_Configured):
     def __init__(self, settings: Settings | ConfigurationError) -> None:
         super().__init__(settings)
         self.people: People | None = None
-        """Who there is, if there are several."""
+        """The register of people; None if there is only one person."""
         self.api_keys: ApiKeys | None = None
-        """Their own ImageRouter keys, if they may pay with these."""
+        """People's own ImageRouter keys; None if they may not pay with them."""
 
     @cached_property
     def sign_in(self) -> "SignIn":
-        """How several people sign in."""
+        """The stores of sign-in, for several people."""
         from imagerouter_mcp.sign_in.sign_in import open_sign_in
 
         return open_sign_in(self.settings, lambda: self._document_fetcher, self.postgres)
 
     @cached_property
     def _document_fetcher(self) -> "Fetcher":
-        """Downloads what whoever begins a sign-in names, and never from a private address."""
+        """Downloads what clients name at sign-in, never from a private address."""
         from imagerouter_mcp.addresses import Policy
         from imagerouter_mcp.fetch import Fetcher
 
@@ -110,7 +110,7 @@ class Shared(_Configured):
 
     @cached_property
     def issuer(self) -> "Issuer | None":
-        """The provider that vouches for people, at which they sign in or whose tokens their apps bring."""
+        """The provider that people sign in with, or whose tokens their apps send."""
         address = self.settings.openid_issuer or self.settings.jwt_issuer
         if address is None:
             return None
@@ -120,7 +120,7 @@ class Shared(_Configured):
 
     @cached_property
     def _issuer_fetcher(self) -> "Fetcher":
-        """Asks the provider that the operator names, in a private network only if they allow it."""
+        """Asks the provider that the operator names; on a private network only if they allow that."""
         from imagerouter_mcp.addresses import Policy
         from imagerouter_mcp.fetch import Fetcher
 
@@ -197,7 +197,7 @@ class Shared(_Configured):
         """Where all galleries are kept; None if each is in a file.
 
         Raises:
-            ConfigurationError: It is named, but what connects to it is not installed.
+            ConfigurationError: It is named, but its driver is not installed.
         """
         if self.settings.database_url is None:
             return None
@@ -210,7 +210,7 @@ class Shared(_Configured):
         """Where all files are kept; None if each is in a folder.
 
         Raises:
-            ConfigurationError: It is named, and what connects to it is not installed or set wrongly.
+            ConfigurationError: It is named, but its client is not installed, or its settings are wrong.
         """
         if self.settings.object_store is None:
             return None
@@ -218,7 +218,7 @@ class Shared(_Configured):
             from imagerouter_mcp.gallery.object_store import open_object_store
         except ModuleNotFoundError:
             raise ConfigurationError(
-                "IMAGEROUTER_OBJECT_STORE is set, but what connects to it is not installed.",
+                "IMAGEROUTER_OBJECT_STORE is set, but the package obstore is not installed.",
                 "Install imagerouter-mcp[team].",
             ) from None
         address = self.settings.object_store

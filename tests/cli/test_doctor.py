@@ -317,3 +317,10 @@ def _lives(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (ProcessLookupError, FileNotFoundError):
         return False
+
+
+async def test_a_server_that_has_its_key_from_its_settings_needs_it_nowhere_else(tmp_path: Path) -> None:
+    settings = Settings(api_key=SecretStr(KEY), api_key_file=tmp_path / "none")
+    assert (await looked_at(machine_checks(settings, sandbox=False)))["key"].state == "warning"
+    serving = settings.model_copy(update={"public_url": "https://pictures.example"})
+    assert (await looked_at(machine_checks(serving, sandbox=False)))["key"].state == "ok"

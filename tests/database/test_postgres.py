@@ -332,6 +332,25 @@ def test_a_database_that_is_not_there_is_named_with_the_reason_and_without_its_p
     assert not caplog.records, "one sentence says it"
 
 
+@pytest.mark.parametrize(
+    ("condition", "said", "remedy"),
+    [
+        ("disk_full", "could not extend file: No space left on device", "Make room on the disk"),
+        ("too_many_connections", "sorry, too many clients already", "take more connections"),
+        ("too_many_connections", "too many connections for role", "take more connections"),
+    ],
+)
+def test_a_database_that_is_full_is_told_with_what_to_do(
+    postgres_server: PostgresServer, condition: str, said: str, remedy: str
+) -> None:
+    raising = f"DO $$ BEGIN RAISE EXCEPTION '{said}' USING ERRCODE = '{condition}'; END $$"
+    with (
+        pytest.raises(ConfigurationError, match=f"{said}.*{remedy}"),
+        postgres_server.transaction() as connection,
+    ):
+        connection.execute(raising.encode())
+
+
 async def test_doctor_looks_at_the_database_and_changes_nothing(postgres: Cluster) -> None:
     async def told(url: str) -> tuple[str, str]:
         (found,) = await run_checks(team_checks(Settings(database_url=SecretStr(url))))

@@ -109,7 +109,7 @@ def odd_store() -> Generator[tuple[Store, ObjectStore]]:
             client_options={"allow_http": True, "timeout": "5s"},
             retry_config={"max_retries": 0},
         )
-        yield server, ObjectStore(client, "s3://b", "p/")
+        yield server, ObjectStore(client, client, "s3://b", "p/")
         server.shutdown()
 
 

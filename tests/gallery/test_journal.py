@@ -224,6 +224,16 @@ def test_the_same_call_is_answered_with_what_may_have_cost_money(
     assert joins(process, handle, join_delivered=False) is not delivered, "a person who types it means it"
 
 
+def test_a_known_failure_replaces_an_unknown_outcome_and_never_the_other_way_round(process: Process) -> None:
+    (handle,) = process.work("a fox")
+    ends: list[tuple[State, dict[str, str]]] = [("unknown", UNKNOWN), ("failed", ERROR), ("unknown", UNKNOWN)]
+    came: list[str] = []
+    for state, error in ends:
+        process.journal.end(handle, state, error)
+        came += [entry.state for entry in process.journal.call(handle)]
+    assert came == ["unknown", "failed", "failed"]
+
+
 @pytest.mark.parametrize("earlier", FREE)
 def test_what_ended_without_cost_is_carried_out_anew(process: Process, earlier: str) -> None:
     assert not joins(process, FREE[earlier](process))

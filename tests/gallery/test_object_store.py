@@ -5,6 +5,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from imagerouter_mcp.gallery.entries import Metadata, StoredImage
 from imagerouter_mcp.gallery.kept_files import KeptFiles
 from imagerouter_mcp.gallery.kept_sources import KeptSources
 from imagerouter_mcp.gallery.object_store import (
-    MOST_AT_ONCE,
     ObjectStore,
     ObjectStoreError,
     open_object_store,
@@ -316,17 +316,35 @@ def test_a_silent_store_holds_few_threads_and_the_others_are_told_at_once(
         with pytest.raises(ObjectStoreError):
             store.sizes("")
 
-    asking = [threading.Thread(target=ask) for _ in range(MOST_AT_ONCE)]
+    asking = [threading.Thread(target=ask) for _ in range(16)]
     for each in asking:
         each.start()
-    wait_until(lambda: gate.held == MOST_AT_ONCE)
+    wait_until(lambda: gate.held == 16)
     for _ in range(2):
         with pytest.raises(ObjectStoreError, match="it did not answer in time"):
             store.sizes("")
-    assert gate.held == MOST_AT_ONCE
+    assert gate.held == 17, "one looked whether it is away"
     gate.close()
     for each in asking:
         each.join()
+
+
+def test_a_store_that_is_only_busy_is_waited_for_and_takes_everything(
+    opened: Open, object_store: SeaweedFS, tmp_path: Path
+) -> None:
+    gate = Gate(object_store)
+    gate.behave("slow")
+    store = opened(AWS_ENDPOINT=gate.endpoint)
+    file = written(tmp_path)
+    with ThreadPoolExecutor(20) as threads:
+        uploads = [threads.submit(store.put, f"pictures/{number}", file) for number in range(20)]
+        wait_until(lambda: gate.others >= 3 or any(each.done() for each in uploads))
+        at_once = gate.uploads
+        gate.hurry()
+        assert all(each.result() for each in uploads)
+    assert at_once == 16, "each takes a thread and a file"
+    assert len(store.sizes("pictures")) == 20
+    gate.close()
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ async def test_so_many_documents_are_fetched_a_minute_and_the_newest_are_kept(
         site.answer(f"/{number}.json", json.dumps({**DOCUMENT, "client_id": address}))
     for number, address in enumerate(addresses):
         if number == 2:
-            with pytest.raises(DocumentError, match="too many programs"):
+            with pytest.raises(DocumentError, match="too many apps"):
                 await documents.find(address)
         site.now += 30
         await documents.find(address)

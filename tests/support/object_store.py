@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
@@ -156,7 +156,7 @@ class SeaweedFS:
         )
 
 
-Manner = Literal["open", "shut", "silent", "garbage"]
+Manner = Literal["open", "shut", "silent", "garbage", "slow"]
 
 
 class Gate:
@@ -171,6 +171,11 @@ class Gate:
         self._target = ("127.0.0.1", int(store.endpoint.rpartition(":")[2]))
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._connections: list[socket.socket] = []
+        self.uploads = 0
+        """How many uploads wait while it is slow."""
+        self.others = 0
+        """How many other requests came while it was slow."""
+        self._quick = threading.Event()
         self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -180,12 +185,19 @@ class Gate:
         return len(self._connections)
 
     def behave(self, manner: Manner) -> None:
-        """Let requests through, refuse them, answer none, or answer nonsense; break what is under way off."""
+        """Let requests through, refuse them, answer none, answer nonsense, or hold uploads until `hurry`.
+
+        What is under way is broken off.
+        """
         self.manner = manner
         for each in self._connections:
             with each, suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
         self._connections.clear()
+
+    def hurry(self) -> None:
+        """Let the uploads through that waited."""
+        self._quick.set()
 
     def close(self) -> None:
         """Listen no longer."""
@@ -219,12 +231,23 @@ class Gate:
             return
         self._connections.append(onward)
         threading.Thread(target=_pour, args=(onward, connection), daemon=True).start()
-        _pour(connection, onward)
+        _pour(connection, onward, self._hold if self.manner == "slow" else None)
+
+    def _hold(self, content: bytes) -> None:
+        if content.startswith(b"PUT"):
+            self.uploads += 1
+            self._quick.wait()
+        elif content.startswith((b"HEAD", b"GET")):
+            self.others += 1
 
 
-def _pour(source: socket.socket, target: socket.socket) -> None:
+def _pour(
+    source: socket.socket, target: socket.socket, before: Callable[[bytes], None] | None = None
+) -> None:
     with source, target, suppress(OSError):
         while content := source.recv(65536):
+            if before:
+                before(content)
             target.sendall(content)
         target.shutdown(socket.SHUT_WR)
 

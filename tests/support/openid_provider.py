@@ -244,7 +244,7 @@ class _Service:
         return JSONResponse({"token": self.signed(wanted["claims"], wanted["header"])})
 
     async def counted(self, _: Request) -> Response:
-        return JSONResponse(self.counts)
+        return JSONResponse({path: count for path, count in self.counts.items() if path != "/asked"})
 
     @property
     def routes(self) -> list[Route]:

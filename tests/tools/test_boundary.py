@@ -14,6 +14,7 @@ from mcp import Client
 from PIL import Image
 from pydantic import SecretStr
 
+from imagerouter_mcp import events
 from imagerouter_mcp.sandbox.service import accounts
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import KEYS_PAGE, Settings
@@ -321,6 +322,55 @@ async def test_an_argument_that_is_null_counts_as_left_out(connect: Hosts, made:
     assert not edited.failed, edited.text
     assert len(listed.fields["images"]) == 2
     assert len(made()) == 2
+
+
+async def test_what_came_of_each_call_is_told_to_whoever_listens(connect: Hosts) -> None:
+    told, level = Outcomes(), events.logger.level
+    events.listen(told, logging.INFO)
+    try:
+        async with connect() as host:
+            await host("get_credits")
+            await host("show_image", handle="img_0000")
+            await host("get_credits", unknown=1)
+            await host.client.call_tool("draw_picture", {})
+    finally:
+        events.logger.removeHandler(told)
+        events.logger.setLevel(level)
+    assert told.outcomes == [
+        "get_credits ok",
+        "show_image not_found",
+        "get_credits arguments",
+        "unknown arguments",
+    ]
+
+
+class Outcomes(logging.Handler):
+    """Keeps what came of each call of a tool."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outcomes: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note a call."""
+        event = events.event_of(record)
+        if isinstance(event, events.ToolCalled):
+            self.outcomes.append(f"{event.tool} {event.outcome}")
+
+
+@pytest.mark.parametrize(("characters", "said"), [(4096, False), (4097, True)])
+async def test_a_text_far_longer_than_it_should_be_is_refused_by_its_name(
+    connect: Hosts, characters: int, *, said: bool
+) -> None:
+    async with connect() as host:
+        told = await host("search_models", query="x" * characters)
+    assert ("'query' has more than 4096 characters" in told.text) == said
+
+
+async def test_the_name_of_an_unknown_tool_is_cut(connect: Hosts) -> None:
+    async with connect() as host:
+        told = await host("draw_" + "x" * 60)
+    assert f"There is no tool 'draw_{'x' * 35}'." in told.text
 
 
 async def test_a_call_with_hundreds_of_unknown_arguments_gets_a_short_answer(connect: Hosts) -> None:

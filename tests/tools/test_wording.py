@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from mcp.types import CallToolResult, TextContent
 
+from imagerouter_mcp.api.model_list import ModelEntry, Price
 from imagerouter_mcp.errors import PlanError, ServiceError
 from imagerouter_mcp.gallery.entries import Entry, GalleryImage, Record, State
 from imagerouter_mcp.generation.calls.outcome import Failure, Finished, Result
 from imagerouter_mcp.generation.planning.prices import Estimate
 from imagerouter_mcp.tools.generation_result import Answer, done_result
 from imagerouter_mcp.tools.inline_preview import draw_preview
+from imagerouter_mcp.tools.listed_models import model_line
 from imagerouter_mcp.tools.pictures import description, is_video, summary
 from imagerouter_mcp.tools.structured import as_json, short_prompt
 from imagerouter_mcp.tools.unfinished import unfinished, unfinished_lines
@@ -273,3 +275,16 @@ async def test_a_failed_second_step_leaves_one_picture_made() -> None:
     told = await lines(made(record(image())), failures=(failure,))
     assert told[0].startswith("Made 1 picture with x/y")
     assert "Failed: b/cut: It broke. Nothing was charged. Try again." in told
+
+
+@pytest.mark.parametrize(
+    ("price", "told"),
+    [
+        (None, "price unknown, picture"),
+        (Price(0.04, 0.04, 0.04), "$0.04 a picture"),
+        (Price(0.01, 0.04, 0.2), "$0.04 ($0.01 to $0.20) a picture"),
+        (Price(0, 0, 0), "free picture"),
+    ],
+)
+def test_a_listed_model_says_what_it_costs(price: Price | None, told: str) -> None:
+    assert told in model_line(ModelEntry("a/b", price=price))

@@ -70,6 +70,16 @@ def logged(running: Serving, message: str) -> list[dict[str, Any]]:
     return [line for line in lines if message in line["message"]]
 
 
+async def test_the_log_tells_of_a_probe_only_when_something_is_wrong(environment: dict[str, str]) -> None:
+    for key, status in ((KEY, 200), ("", 503)):
+        with serving({**environment, "IMAGEROUTER_API_KEY": key}) as running:
+            async with httpx.AsyncClient(base_url=running.base, trust_env=False) as http:
+                assert (await http.get("/ready")).status_code == status
+                await http.get("/elsewhere")
+            await until(lambda: "GET /elsewhere" in running.log.read_text("utf-8"))
+            assert ("GET /ready" in running.log.read_text("utf-8")) == (status != 200)
+
+
 async def test_the_log_as_json_tells_of_each_call_and_nothing_private(environment: dict[str, str]) -> None:
     environment["IMAGEROUTER_LOG_FORMAT"] = "json"
     with serving(environment) as running:

@@ -46,7 +46,7 @@ def postgres_server(url: SecretStr) -> "PostgresServer":
         from imagerouter_mcp.database.postgres import PostgresServer  # noqa: PLC0415 - loads psycopg
     except ImportError:
         raise ConfigurationError(
-            "IMAGEROUTER_DATABASE_URL is set, but what connects to PostgreSQL is not installed.",
+            "IMAGEROUTER_DATABASE_URL is set, but the PostgreSQL driver is not installed.",
             "Install imagerouter-mcp[team].",
         ) from None
     return PostgresServer(url.get_secret_value())

@@ -363,9 +363,11 @@ def newer_version(schema: Schema, name: str) -> ConfigurationError:
 _UNREACHED = "Check that it is running and that IMAGEROUTER_DATABASE_URL is right, then try again."
 _REMEDIES = {
     "authentication failed": "Correct the user name or the password in IMAGEROUTER_DATABASE_URL.",
+    "No space left on device": "Make room on the disk of the database.",
+    "too many c": "Let the database take more connections (max_connections), or run fewer servers.",
     "does not exist": "Create it as docs/hosting.md shows, or correct its name in IMAGEROUTER_DATABASE_URL.",
 }
-"""What to do about some of PostgreSQL's reasons for refusing a connection."""
+"""What to do about some of PostgreSQL's reasons for refusing a connection or a statement."""
 
 
 def _explain(name: str, error: Exception) -> NoReturn:

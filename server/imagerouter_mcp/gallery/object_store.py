@@ -40,8 +40,8 @@ CHECKED_SECONDS = 30.0
 """Seconds that a store counts as writable after it took an object."""
 MOST_AT_ONCE = 16
 """Requests at once, for each holds a thread, which a silent store would not give back for a minute."""
-TURN_SECONDS = 1.0
-"""How long to wait for one of these to end."""
+TURN_SECONDS = 0.5
+"""How long to wait for one of these to end before looking whether the store is away."""
 REST_SECONDS = 2.0
 """How long to fail at once after the store could not be reached or did not answer in time."""
 _WHOLE_BYTES = 32 * 2**20
@@ -51,12 +51,15 @@ _OF_THE_MACHINE = "169.254.169.254"
 _READ_BYTES = 2**20
 _LOGGED = 600
 """Maximum length of an error in the log: the request is at its beginning, the cause at its end."""
+_REQUEST_SECONDS = 300
+"""Longest time that a request takes, and that it waits for its turn."""
 _CLIENT_OPTIONS: "ClientConfig" = {
     "connect_timeout": "5s",
     "read_timeout": "20s",
-    "timeout": "300s",
+    "timeout": f"{_REQUEST_SECONDS}s",
     "allow_http": True,  # where the operator names such an address
 }
+_LOOK_OPTIONS: "ClientConfig" = {**_CLIENT_OPTIONS, "timeout": "1500ms"}
 _CAUSES = {
     "MissingAccessKeyId": "AWS_SECRET_ACCESS_KEY is set, and AWS_ACCESS_KEY_ID is not",
     "MissingSecretAccessKey": "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not",
@@ -96,9 +99,12 @@ class _Condition:
     """When it last did not answer."""
     why: str = ""
     """The same in words, as the end of a sentence."""
+    answered_at: float = float("-inf")
+    """When it last answered, or was last looked at."""
     turns: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(MOST_AT_ONCE)
     )
+    looking: threading.Lock = field(default_factory=threading.Lock)
 
 
 class ObjectStore:
@@ -106,22 +112,30 @@ class ObjectStore:
 
     Args:
         client: obstore's client of the bucket.
+        looker: One that gives up soon, to look whether the store is away.
         address: The bucket's address, as the operator wrote it.
         prefix: Prefix of every key: empty, or ends with a slash.
         condition: How the store has lately been.
     """
 
     def __init__(
-        self, client: "Client", address: str, prefix: str = "", condition: _Condition | None = None
+        self,
+        client: "Client",
+        looker: "Client",
+        address: str,
+        prefix: str = "",
+        condition: _Condition | None = None,
     ) -> None:
         self.address = address
         self._client = client
+        self._looker = looker
         self._prefix = prefix
         self._condition = condition or _Condition()
 
     def under(self, folder: str) -> "ObjectStore":
         """Return the objects below a folder of this one."""
-        return ObjectStore(self._client, self.address, f"{self._prefix}{folder}/", self._condition)
+        prefix = f"{self._prefix}{folder}/"
+        return ObjectStore(self._client, self._looker, self.address, prefix, self._condition)
 
     def check(self) -> bool:
         """Return True if objects can be written; write one to find out, unless one was written lately.
@@ -242,16 +256,47 @@ class ObjectStore:
 
         A store that is away fails at once for a while, so that it does not hold all threads.
         """
-        condition = self._condition
-        if time.monotonic() - condition.away_at < REST_SECONDS:
-            raise ObjectStoreError(condition.why)
-        if not condition.turns.acquire(timeout=TURN_SECONDS):
-            raise self._failed("too many requests wait for it", _NO_ANSWER)
+        self._wait_for_turn()
         try:
             with self._explained():
                 yield
+            self._condition.answered_at = time.monotonic()
         finally:
-            condition.turns.release()
+            self._condition.turns.release()
+
+    def _wait_for_turn(self) -> None:
+        """Wait until fewer requests are under way: for long if the store is busy, not if it is away."""
+        condition, ends = self._condition, time.monotonic() + _REQUEST_SECONDS
+        self._refuse_if_away()
+        while not condition.turns.acquire(timeout=TURN_SECONDS):
+            self._refuse_if_away()
+            if time.monotonic() > ends:
+                raise ObjectStoreError("too many requests wait for it")
+            self._look()
+
+    def _refuse_if_away(self) -> None:
+        if time.monotonic() - self._condition.away_at < REST_SECONDS:
+            raise ObjectStoreError(self._condition.why)
+
+    def _look(self) -> None:
+        """See whether the store answers at all, unless it has just answered or another thread looks.
+
+        Raises:
+            ObjectStoreError: It is away.
+        """
+        condition = self._condition
+        if time.monotonic() - condition.answered_at < TURN_SECONDS or not condition.looking.acquire(
+            blocking=False
+        ):
+            return
+        try:
+            obstore.head(self._looker, f"{self._prefix}check")
+        except (BaseError, ValueError, FileNotFoundError) as error:
+            if (reason := _reason(str(error))) in (_NO_ANSWER, _NOT_REACHED):
+                raise self._failed(error, reason) from error
+        finally:
+            condition.answered_at = time.monotonic()
+            condition.looking.release()
 
     @contextmanager
     def _explained(self) -> Generator[None]:
@@ -293,13 +338,16 @@ def open_object_store(address: str, credentials: Mapping[str, SecretStr]) -> Obj
         client: Client = from_url(
             address, config=config, client_options=_CLIENT_OPTIONS, retry_config=_RETRIES
         )
+        looker: Client = from_url(
+            address, config=config, client_options=_LOOK_OPTIONS, retry_config={"max_retries": 0}
+        )
     except (BaseError, ValueError) as error:
         reason = _cause(str(error)) or "its address, or a variable of its cloud, is wrong"
         raise ConfigurationError(
             f"The object store {address} cannot be used: {reason}.",
             "Correct IMAGEROUTER_OBJECT_STORE, or the variables of its cloud (docs/hosting.md).",
         ) from None
-    return ObjectStore(client, address)
+    return ObjectStore(client, looker, address)
 
 
 def _cause(told: str) -> str | None:
