@@ -31,6 +31,8 @@ CASES: list[tuple[int, object, type[errors.APIError] | None]] = [
     (403, error("Free models need a deposit", "access_denied"), errors.AccessDeniedError),
     (403, error("You have reached your daily limit", "deposit_required"), errors.AccessDeniedError),
     (403, error("Your address is banned", "access_denied"), errors.AccessDeniedError),
+    (403, error("Go away"), errors.AccessDeniedError),
+    (200, error("Free models need a deposit", "deposit_required"), errors.AccessDeniedError),
     (
         404,
         error("Model not found", "invalid_request_error", code="model_not_found"),

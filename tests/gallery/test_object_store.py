@@ -24,6 +24,7 @@ from imagerouter_mcp.gallery.object_store import (
     ObjectStoreError,
     open_object_store,
 )
+from imagerouter_mcp.gallery.rescued_files import move_in
 from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.gallery.thumbnails import Thumbnails
 from imagerouter_mcp.gallery.uploads import Uploads
@@ -179,11 +180,35 @@ def test_a_deleted_picture_leaves_the_store_and_its_copy_elsewhere_goes_later(
     assert one.deletion.delete(handles.handles).bytes == len(BYTES)
     assert object_store.keys(prefix) == [f"{prefix}/people/local/{keys[1]}"]
     assert [one.files.copy(key).exists() for key in keys] == [False, True]
-    elsewhere = Deletion(gallery_database(tmp_path), Thumbnails(tmp_path), other, settings)
+    thumbnails = Thumbnails(tmp_path / "other")
+    for record in records:
+        thumbnails.keep(record.images[0].handle, "tile_160", "its state", b"a thumbnail")
+    elsewhere = Deletion(gallery_database(tmp_path), thumbnails, other, settings)
     elsewhere.drop_stale_copies(timedelta(hours=1))
     assert [other.copy(key).exists() for key in keys] == [True, True]
+    assert thumbnails.handles() == {records[1].images[0].handle}
     elsewhere.drop_stale_copies(timedelta())
     assert [other.copy(key).exists() for key in keys] == [False, True]
+
+
+def test_a_rescued_file_stays_where_it_is_until_it_is_recorded(
+    opened: Open, object_store: SeaweedFS, prefix: str, tmp_path: Path
+) -> None:
+    opened()
+    app = App(
+        Settings(data_dir=tmp_path, output_dir=tmp_path / "one", object_store=f"s3://{BUCKET}/{prefix}")
+    )
+    rescued = written(tmp_path / "rescued")
+    assert move_in(app.gallery, app.files, app.settings) == 0
+    assert rescued.read_bytes() == BYTES
+    record = app.gallery.add(
+        Metadata(prompt="a fox", model="m"), [StoredImage(path=rescued, bytes=len(BYTES))]
+    )
+    assert move_in(app.gallery, app.files, app.settings) == 1
+    assert not rescued.exists()
+    found = app.gallery.find(record.images[0].handle)
+    assert found
+    assert object_store.keys(prefix) == [f"{prefix}/people/local/{found[0].path}"]
 
 
 async def test_a_picture_that_is_gone_from_the_store_is_fetched_again_into_it(

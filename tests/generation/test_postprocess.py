@@ -9,6 +9,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageStat
 from imagerouter_mcp.generation.planning.finishing import Cut, Finishing, Size
 from imagerouter_mcp.generation.postprocess import Made, Postprocessing
 from support.hostile_pictures import saved, svg
+from support.source_pictures import png
 
 SIZE = (320, 240)
 WHOLE = (0, 0, *SIZE)
@@ -109,6 +110,14 @@ async def test_what_a_format_does_to_the_source_is_said(
     assert kind_of(made) == kind
     assert said in made.note
     assert ("every pixel is the source's" in made.note) == (output_format == "png")
+
+
+async def test_a_colour_source_of_16_bits_is_said_to_be_reduced(tmp_path: Path) -> None:
+    width, height = SIZE
+    row = b"\0" + b"".join(bytes((x % 256, 7, 90, 8, x // 2, 9)) for x in range(width))
+    made = await laid_in(tmp_path, changed(scenery()), png(width, height, 16, 2, row * height))
+    assert kind_of(made) == ("PNG", "RGB")
+    assert made.note.endswith(" Its 16 bits per channel were reduced to 8.")
 
 
 @pytest.mark.parametrize(

@@ -93,8 +93,9 @@ async def test_collecting_costs_nothing_however_often_and_by_whichever_handle(
 
 @pytest.mark.parametrize(("wait", "may"), [(0, 3600), (3600, 0.1)])
 async def test_collecting_waits_no_longer_than_it_was_told_or_the_server_may(
-    connect: Hosts, sandbox: Sandbox, wait: float, may: float
+    connect: Hosts, sandbox: Sandbox, wait: float, may: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(calls, "LOOK_SECONDS", 2 * PATIENCE_SECONDS)
     async with connect(wait_seconds=0.1, grace_seconds=0) as host, connect(wait_seconds=may) as other:
         handed_off = await host("generate_image", prompt="A fox", **HELD)
         await until(lambda: asked(sandbox))

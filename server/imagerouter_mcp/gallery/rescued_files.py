@@ -21,6 +21,7 @@ def move_in(gallery: Gallery, kept: KeptFiles, settings: Settings) -> int:
     for file in _rescued(settings.data_dir):
         if not gallery.has(file):
             continue
+        settings.output_dir.mkdir(parents=True, exist_ok=True)
         with partial_folder(settings.output_dir) as folder:
             copy = folder / file.name
             shutil.copyfile(file, copy)

@@ -66,6 +66,13 @@ def test_auto_is_the_most_used_that_fits_the_call_and_the_price(asked: str) -> N
     assert chosen(asked, auto_max_usd=Decimal("0.3")).id == "acme/dear"
 
 
+def test_of_those_that_fit_one_that_takes_the_quality_comes_first() -> None:
+    listing = Listing((entry("acme/plain", 0.03), entry("acme/fair", 0.04, takes_quality=True)))
+    popular = ("acme/plain", "acme/fair")
+    for quality, model in (("auto", "acme/plain"), ("high", "acme/fair")):
+        assert choose("auto", Need(quality=quality), listing, popular, Preference()).id == model
+
+
 def test_the_reason_is_told_with_the_price() -> None:
     assert chosen("auto", MASK).why == (
         "it is a popular one that edits with a mask for up to $0.05 (about $0.01)"
