@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Literal
 
 MOST_USD = Decimal(10**6)
 """No amount of one generation reaches it; see `api/wire.py`."""
@@ -29,22 +30,27 @@ def usd(amount: float | Decimal) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What may be spent from one day to another, both included, in the person's time zone.
+    """What may be spent on one day, or in a month up to that day, in the person's time zone.
 
     Attributes:
         usd: The most that may be spent.
-        first: The first day.
         last: The last day.
+        period: Whether it is a budget of this day or of its month.
         own: Whether it is one person's own, beside the budget of all people, which only counts what the
             operator's API key pays.
         others_usd: What other people have committed of it; None if there are none.
     """
 
     usd: Decimal
-    first: date
     last: date
+    period: Literal["day", "month"] = "day"
     own: bool = False
     others_usd: Decimal | None = None
+
+    @property
+    def first(self) -> date:
+        """Return the first day."""
+        return self.last if self.period == "day" else self.last.replace(day=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,7 +223,7 @@ def test_many_at_once_pass_no_budget(
 
     def reserve(journal: Journal, handle: str) -> Exceeded | None:
         start.wait()
-        return journal.reserve([reservation(handle)], [Budget(Decimal("0.12"), today(), today())])
+        return journal.reserve([reservation(handle)], [Budget(Decimal("0.12"), today())])
 
     with ThreadPoolExecutor(len(journals)) as threads:
         refused = [each for each in threads.map(reserve, journals, handles) if each is not None]

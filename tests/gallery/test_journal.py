@@ -79,7 +79,7 @@ class Process:
             Reservation(handle=handle, model="vendor/chosen", usd=Decimal(usd), plan=f"plan of {handle}")
             for handle in handles
         ]
-        budgets = [Budget(Decimal(budget), today(), today())] if budget else []
+        budgets = [Budget(Decimal(budget), today())] if budget else []
         exceeded = self.journal.reserve(reservations, budgets)
         return exceeded.committed if exceeded else None
 

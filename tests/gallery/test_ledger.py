@@ -95,7 +95,7 @@ def test_a_hundred_thousand_records_of_today_make_no_call_longer_in_a_gallery_wi
     reservation = Reservation(handle="gen_1", model="m", usd=Decimal(), plan="")
     works: dict[str, Callable[[], object]] = {
         "begin": lambda: journal.begin("same", [FOX], again=False),
-        "reserve": lambda: journal.reserve([reservation], [Budget(Decimal(20), today(), today())]),
+        "reserve": lambda: journal.reserve([reservation], [Budget(Decimal(20), today())]),
         "adopt": lambda: journal.adopt([]),
         "spending": lambda: ledger.between(date(2020, 1, 1), today()),
         "unfinished": lambda: journal.unfinished(200),

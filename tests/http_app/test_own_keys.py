@@ -175,6 +175,12 @@ async def test_the_budget_of_all_counts_what_the_operator_pays_and_a_persons_own
         spent = await anna.call("spending")
         assert "Of today's budget of $0.045, $0.005 is left." in told(spent)
         assert spent["structured_content"]["budget_left_usd"] == 0.005
+        with closing(open_register(poor)) as people:
+            people.limit(anna.person, Limits(month_usd=Decimal(1)))
+        in_month = (await anna.call("spending"))["structured_content"]["budgets"]
+        assert in_month == [{"usd": 1, "used_usd": 0.04, "period": "month", "shared": False}]
+        with closing(open_register(poor)) as people:
+            people.limit(anna.person, Limits(day_usd=Decimal("0.045")))
         anna.own_key = None
         both = "$0.005 is left. All people of this server share a budget of $0.015 a day; this person"
         assert both in told(await anna.call("spending")), "what is left of her own, whoever pays"

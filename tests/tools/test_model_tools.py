@@ -147,6 +147,23 @@ async def test_models_are_sorted_by_price_date_name_or_popularity(connect: Hosts
     assert names == sorted(names)
 
 
+async def test_the_most_used_come_first_where_nothing_is_searched_for(connect: Hosts) -> None:
+    async with connect() as host:
+        told = await host("search_models", limit=len(POPULAR))
+    assert ids(told) == list(POPULAR)
+
+
+async def test_what_is_found_is_counted(connect: Hosts) -> None:
+    async with connect() as host:
+        one, two, more = [
+            (await host("search_models", query=query, limit=2)).text.splitlines()[0]
+            for query in ("remove-background", "test/test", "flux")
+        ]
+    assert one == "One model fits:"
+    assert two == "2 models fit:"
+    assert more.startswith("The first 2 of ")
+
+
 async def test_nothing_found_says_what_to_do(connect: Hosts) -> None:
     async with connect() as host:
         told = await host("search_models", query="zzzzzz qqqqqq")
@@ -217,7 +234,7 @@ async def test_a_ranking_that_cannot_be_had_is_said_so_and_replaced(
     change_sandbox(popularity=shape)
     async with connect() as host:
         told = await host("popular_models", limit=5)
-        searched = await host("search_models", sort="popularity", limit=5)
+        searched = await host("search_models", query="image", sort="popularity", limit=5)
     assert not told.failed
     assert told.text.startswith("The popularity ranking could not be read")
     assert "most used" not in told.text

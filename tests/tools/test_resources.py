@@ -200,7 +200,7 @@ async def test_a_picture_whose_file_is_gone_is_fetched_again(connect: Hosts) -> 
 async def test_a_record_tells_how_a_picture_came_about(connect: Hosts) -> None:
     async with connect() as host:
         first = await host("generate_image", prompt="Ein Fuchs — 狐", **TINY)
-        await host("edit_image", images=["last"], prompt="Night", quality="low", model="test/test")
+        edited = await host("edit_image", images=["last"], prompt="Night", quality="low", model="test/test")
         (contents,) = (await host.client.read_resource("imagerouter://images/last/record")).contents
         uri = f"imagerouter://images/{first.image['handle']}/record"
         (earlier,) = (await host.client.read_resource(uri)).contents
@@ -208,6 +208,7 @@ async def test_a_record_tells_how_a_picture_came_about(connect: Hosts) -> None:
     assert contents.mime_type == "application/json"
     record = json.loads(contents.text)
     assert (record["prompt"], record["model"]) == ("Night", "test/test")
+    assert record["generation"] == edited.fields["generation"]
     assert record["parameters"] == {"quality": "low", "response_format": "url"}
     assert {"images", "created", "latency_ms", "cost_usd"} <= set(record)
     assert json.loads(earlier.text)["prompt"] == "Ein Fuchs — 狐"

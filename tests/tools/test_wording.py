@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from mcp.types import CallToolResult, TextContent
+from PIL import Image
 
 from imagerouter_mcp.api.model_list import ModelEntry, Price
 from imagerouter_mcp.errors import PlanError, ServiceError
 from imagerouter_mcp.gallery.entries import Entry, GalleryImage, Record, State
 from imagerouter_mcp.generation.calls.outcome import Failure, Finished, Result
 from imagerouter_mcp.generation.planning.prices import Estimate
+from imagerouter_mcp.tools import inline_preview
 from imagerouter_mcp.tools.generation_result import Answer, done_result
 from imagerouter_mcp.tools.inline_preview import draw_preview
 from imagerouter_mcp.tools.listed_models import model_line
@@ -117,6 +119,17 @@ async def test_several_pictures_are_numbered_with_the_slowest_time_and_the_sum()
         "3 · img_3 · z/w · $0.04 · 9.0 s",
     ]
     assert told[-1] == "Each handle names its picture as a source image."
+
+
+async def test_two_pictures_of_one_call_are_numbered_and_one_is_not() -> None:
+    two, one = [
+        await told_of(made(record(*map(image, handles)))) for handles in (("img_1", "img_2"), ("img_1",))
+    ]
+    assert "2 · img_2 · x/y" in text(two)
+    assert two.structured_content
+    assert [each["number"] for each in two.structured_content["images"]] == [1, 2]
+    assert one.structured_content
+    assert not {"number", "model", "cost_usd"} & set(one.structured_content["images"][0])
 
 
 async def test_a_video_is_told_as_one() -> None:
@@ -236,6 +249,16 @@ def test_only_the_newest_failures_are_told() -> None:
 async def test_pictures_without_files_have_no_preview() -> None:
     assert await draw_preview([(None, "fox"), (None, "fox")], "auto") == (None, "")
     assert await draw_preview([(None, "fox")], "large") == (None, "")
+
+
+async def test_previews_whose_turn_does_not_come_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inline_preview, "_SECONDS", 0)
+    Image.new("RGB", (8, 8)).save(tmp_path / "fox.png")
+    for count, which in ((1, "The preview"), (2, "2 previews")):
+        _, told = await draw_preview([(tmp_path / "fox.png", "fox")] * count, "auto")
+        assert told.startswith(f"{which} could not be made: its turn did not come within 0 s.")
 
 
 def test_structured_content_leaves_out_what_is_unknown_and_rounds_amounts() -> None:

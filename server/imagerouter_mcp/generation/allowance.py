@@ -87,9 +87,7 @@ class Allowance:
 
 def _budgets(limits: Limits, settings: Settings) -> list[Budget]:
     day = today()
-    own = [
-        Budget(usd, first, day, own=True)
-        for usd, first in ((limits.day_usd, day), (limits.month_usd, day.replace(day=1)))
-        if usd is not None
-    ]
-    return [*own, Budget(settings.budget_usd, day, day)]
+    own = [Budget(limits.day_usd, day, own=True)] if limits.day_usd is not None else []
+    if limits.month_usd is not None:
+        own.append(Budget(limits.month_usd, day, "month", own=True))
+    return [*own, Budget(settings.budget_usd, day)]

@@ -100,7 +100,7 @@ def _is_folder(path: Path) -> bool:
 def _located(request: Request, roots: Sequence[Path]) -> Request:
     """Return a request with absolute paths in place of relative ones."""
     folder = request.output_dir
-    if folder and _is_relative(folder):
+    if _is_relative(folder):
         places = [root / expand(folder) for root in roots]
         folder = str(next((place for place in places if _is_folder(place)), places[0]))
     images = tuple(_found(text, roots) or _missing(text, roots) for text in request.images)

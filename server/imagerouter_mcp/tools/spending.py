@@ -119,7 +119,7 @@ def _budgets(app: App, own_key: bool) -> list[BudgetUsed]:  # noqa: FBT001 - `ru
         BudgetUsed(
             usd=budget.usd,
             used_usd=app.ledger.committed(budget.first, budget.last, own_key=budget.own),
-            period="day" if budget.first == budget.last else "month",
+            period=budget.period,
             shared=not budget.own and app.allowance.shares_budget,
         )
         for budget in app.allowance.budgets(own_key=own_key)

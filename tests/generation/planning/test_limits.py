@@ -1,16 +1,18 @@
 """What a call may cost, and what is reserved for it."""
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from imagerouter_mcp.errors import BudgetError
-from imagerouter_mcp.generation.planning.limits import check_order, too_short
+from imagerouter_mcp.generation.planning.limits import check_order, does_not_fit, too_short
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.prices import Estimate
 from imagerouter_mcp.generation.planning.request import Order, Request
+from imagerouter_mcp.money import Budget, Exceeded
 from imagerouter_mcp.settings import Settings
 
 
@@ -104,3 +106,12 @@ def test_what_the_person_agreed_to_holds_up_to_that_price() -> None:
     ):
         with pytest.raises(BudgetError, match=said):
             check(price, agreed)
+
+
+@pytest.mark.parametrize("day", [1, 30])
+def test_a_months_budget_is_one_on_every_day_of_the_month(day: int) -> None:
+    budget = Budget(Decimal(1), date(2026, 11, day), "month", own=True)
+    assert budget.first == date(2026, 11, 1)
+    told = str(does_not_fit(Exceeded(budget, Decimal(1)), [plan("0.04")], Decimal("0.04")))
+    assert "this person's budget of $1.00 for this month" in told
+    assert "wait until next month" in told

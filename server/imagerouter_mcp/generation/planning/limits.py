@@ -110,7 +110,7 @@ def does_not_fit(exceeded: Exceeded, plans: Sequence[Plan], wanted: Decimal) -> 
             "Collect one with get_generation first (list_images names them), then call again.",
         )
     cheaper = f"Choose a cheaper or free model{_in_one_step(plans)}"
-    of_a_day = budget.first == budget.last
+    of_a_day = budget.period == "day"
     wait = f"or wait until {'tomorrow' if of_a_day else 'next month'}"
     if budget.others_usd is not None:
         return BudgetError(
