@@ -84,6 +84,15 @@ def test_what_is_no_profile_is_dropped(data: bytes) -> None:
     assert colours_only(data) == b""
 
 
+@pytest.mark.parametrize(("kind", "parameters"), [(4, 7), (5, 0)])
+def test_a_curve_is_kept_where_its_function_is_known(kind: int, parameters: int) -> None:
+    curve = b"para" + bytes(4) + kind.to_bytes(2, "big") + bytes(2) + b"\0\1\0\0" * parameters
+    profile = with_tag(standard().replace(b"rTRC", b"xTRC", 1), b"rTRC", curve + SECRET)
+    kept = colours_only(profile)
+    assert (curve in kept) == bool(parameters)
+    assert SECRET not in kept
+
+
 def test_reserved_bytes_of_a_tag_are_cleared() -> None:
     assert b"SECR" not in colours_only(with_tag(standard(), b"bkpt", b"XYZ SECR" + bytes(12)))
 
@@ -94,6 +103,15 @@ def test_a_profile_of_more_than_four_mebibytes_is_dropped() -> None:
 
 def test_a_table_keeps_its_whole_grid() -> None:
     grid = b"mft1\0\0\0\0\3\3\2\0" + bytes(36) + bytes(range(256)) * 3 + bytes(24) + bytes(range(256)) * 3
+    kept = colours_only(with_tag(standard(), b"A2B0", grid + SECRET))
+    assert grid in kept
+    assert SECRET not in kept
+
+
+def test_a_table_of_16_bits_keeps_its_whole_grid() -> None:
+    sizes = (5).to_bytes(2, "big") + (7).to_bytes(2, "big")
+    body = bytes(range(2 * (5 * 3 + 2**3 * 4 + 7 * 4)))
+    grid = b"mft2\0\0\0\0\3\4\2\0" + bytes(36) + sizes + body
     kept = colours_only(with_tag(standard(), b"A2B0", grid + SECRET))
     assert grid in kept
     assert SECRET not in kept

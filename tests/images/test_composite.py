@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.images.composite.frame import Frame
 from imagerouter_mcp.images.composite.lay_in import lay_in
 from imagerouter_mcp.images.composite.original import Original, decoded, framed
-from imagerouter_mcp.images.confined import TooLargeError
+from imagerouter_mcp.images.confined import StoppedError, TooLargeError
 from imagerouter_mcp.images.pixels.arithmetic import LEVELS, mapped
 from support.colour_profiles import swapped_profile
 from support.models_at_work import RED, Habit, answered
@@ -357,11 +358,17 @@ def test_a_lossy_format_is_saved_as_one(tmp_path: Path, kind: str) -> None:
     assert result.size == SIZE
 
 
-def test_a_source_that_is_hard_to_decode_is_finished_in_a_child_process(tmp_path: Path) -> None:
+def test_only_a_source_that_is_hard_to_decode_is_finished_in_a_child_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "source.tif"
     scenery().save(path)
     result, _ = laid(tmp_path, path)
     assert outside(scenery(), result, masked()) == 0
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    laid(tmp_path, scenery())
+    with path.open("rb") as file, pytest.raises(StoppedError, match="no process could be started"):
+        lay_in(file, tmp_path / "answer.png", tmp_path / "mask.png", FRAME, "png")
 
 
 def test_pixels_that_cannot_be_kept_are_refused(tmp_path: Path) -> None:

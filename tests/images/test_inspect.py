@@ -239,6 +239,16 @@ def test_a_flipped_bit_in_a_png_is_found(tmp_path: Path) -> None:
     assert reason(tmp_path, bytes(data)) == "its data is damaged"
 
 
+def test_a_gif_without_a_frame_is_damaged(tmp_path: Path) -> None:
+    assert reason(tmp_path, b"GIF89a" + bytes([40, 0, 24, 0, 0, 0, 0]) + b";") == "its data is damaged"
+
+
+def test_a_bitmap_of_os2_is_measured(tmp_path: Path) -> None:
+    head = struct.pack("<2sIHHIIHHHH", b"BM", 26 + 4 * 24 * 30, 0, 0, 26, 12, *SIZE, 1, 24)
+    found = seen(tmp_path, head + bytes(4 * 24 * 30))
+    assert (found.width, found.height) == SIZE
+
+
 def test_what_follows_a_whole_picture_does_not_matter(tmp_path: Path) -> None:
     for kind in ("PNG", "JPEG", "WEBP", "GIF"):
         assert seen(tmp_path, encoded(picture(), kind) + b"trailing\0").format.name == kind.lower()

@@ -7,7 +7,14 @@ import pytest
 from PIL import Image, ImageChops, ImageFilter
 
 from imagerouter_mcp.errors import InvalidSourceError, PlanError
-from imagerouter_mcp.images.masks.painting import covered_share, encode_mask, given_mask, overlay, region_mask
+from imagerouter_mcp.images.masks.painting import (
+    covered_share,
+    encode_mask,
+    given_mask,
+    mask_preview,
+    overlay,
+    region_mask,
+)
 from imagerouter_mcp.images.masks.regions import Regions, parse_mask
 
 SIZE = (40, 20)
@@ -230,6 +237,7 @@ def test_what_is_wrong_in_the_language_is_said(text: str, reason: str) -> None:
         ("box:0,0,1,1", "a single pixel"),
         ("poly:40,0 50,0 50,10", "contains no pixel"),
         ("poly:0%,-50% 100%,-50% 50%,-1%", "contains no pixel"),
+        ("box:0,0,5,5+poly:-20,10 10,-20 -20,-20", "contains no pixel"),
         ("box:0,0,100%,100%", "covers the whole picture"),
         ("box:0,0,50%,100%+box:50%,0,50%,100%", "covers the whole picture"),
         ("outside:box:0,0,100%,100%", "selects nothing"),
@@ -431,6 +439,22 @@ def test_the_overlay_dims_what_stays_and_tints_and_outlines_what_changes() -> No
     assert [shown.getpixel(at) for at in ((100, 50), (299, 149), (100, 100))] == [(255, 255, 255)] * 3
     assert near(shown, (99, 100), (40, 60, 80))
     assert shown.getpixel((101, 100)) == shown.getpixel((200, 100))
+
+
+def test_a_masks_preview_frames_what_is_sent() -> None:
+    source = Image.new("RGB", (1000, 500), (40, 40, 200))
+    preview = mask_preview(
+        encoded(source), rectangle(400, 200, 500, 300, size=(2000, 1000)), (200, 100, 1600, 800)
+    )
+    shown = Image.open(io.BytesIO(preview.data)).convert("RGB")
+    assert (preview.width, preview.height) == shown.size == (768, 384)
+
+    def is_frame(at: tuple[int, int]) -> bool:
+        pixel = shown.getpixel(at)
+        return isinstance(pixel, tuple) and pixel[0] > 120
+
+    assert all(map(is_frame, ((77, 192), (612, 192), (345, 39), (345, 305))))
+    assert not any(map(is_frame, ((70, 192), (620, 192), (345, 32), (345, 312), (300, 192))))
 
 
 @pytest.mark.parametrize(

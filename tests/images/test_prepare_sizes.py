@@ -284,3 +284,9 @@ def test_a_photo_is_decoded_whole_where_that_takes_no_more_memory_than_allowed(
         file = io.BytesIO(encoded(quarters(), "JPEG", progressive=progressive, subsampling=0))
         monkeypatch.setattr(decode, "MOST_BYTES", 64 * 48 * (4 + 6) - 1)
         assert decode.loaded(file, "jpeg", 64).size == size
+
+
+def test_a_photo_that_is_narrower_than_its_scale_is_decoded() -> None:
+    for size, small in (((4, 4000), (1, 1000)), ((4000, 4), (1000, 1))):
+        file = io.BytesIO(encoded(Image.new("RGB", size), "JPEG"))
+        assert decode.loaded(file, "jpeg", 100).size == small

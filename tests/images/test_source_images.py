@@ -22,7 +22,7 @@ from imagerouter_mcp.addresses import Policy
 from imagerouter_mcp.errors import InvalidSourceError
 from imagerouter_mcp.fetch import Fetcher
 from imagerouter_mcp.images import source_images
-from imagerouter_mcp.images.source_images import MAX_READ_BYTES, SourceImage, SourceReader, shown
+from imagerouter_mcp.images.source_images import MAX_READ_BYTES, SourceImage, SourceReader, is_data, shown
 from imagerouter_mcp.settings import Settings, expand
 from support.visible import is_visible
 
@@ -593,6 +593,7 @@ async def test_what_cannot_be_a_source_is_known_before_it_is_opened() -> None:
     async with reader() as read:
         forms = ("/fox.png", "https://a.example/fox.png", "data:,x", "file:///fox.png", "fox.png", "/a\0b")
         assert [read.can_open(form) for form in forms] == [True] * 4 + [False] * 2
+    assert [is_data(text) for text in (" DATA:,x", "data-x", "fox.png")] == [True, False, False]
 
 
 async def test_a_server_without_folders_reads_no_file(tmp_path: Path) -> None:

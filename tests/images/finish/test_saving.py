@@ -76,6 +76,12 @@ def test_a_target_in_kilobytes_is_kept_and_nearly_reached(
     assert (result.size == photo.size) == (not any("scaled down" in note for note in notes))
 
 
+def test_a_picture_of_exactly_the_target_fits(photo: Image.Image) -> None:
+    made, _ = finished(saved(photo, "PNG"), "convert jpeg 30kB")
+    again, _ = finished(saved(photo, "PNG"), f"convert jpeg {len(made['']) / 1000}kB")
+    assert again == made
+
+
 def test_a_picture_that_fits_already_is_saved_well_and_not_reduced(photo: Image.Image) -> None:
     made, notes = finished(saved(photo, "PNG"), "convert png 2mb")
     assert (opened(made[""]).tobytes(), notes) == (photo.tobytes(), ())

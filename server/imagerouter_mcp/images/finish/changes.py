@@ -231,7 +231,7 @@ def content_box(picture: Image.Image) -> Box | None:
     """Return the box inside any transparent or plain borders, or None if there is nothing else."""
     if transparent_mode(picture):
         box = mapped(picture.getchannel("A"), _ABOVE_NOISE).getbbox()
-        if box is None or box != (0, 0, *picture.size):
+        if box != (0, 0, *picture.size):
             return box
         picture = flattened(picture)
     return _unlike(picture, border_colour(picture)).getbbox()

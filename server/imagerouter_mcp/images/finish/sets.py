@@ -138,7 +138,7 @@ def _foreground(picture: Image.Image, side: int) -> Image.Image:
     box = content_box(picture)
     picture = picture.crop(box) if box else picture
     safe = side * _SAFE / _LAYER / 2
-    longest = max(1, math.floor(safe / _reach(picture)))
+    longest = math.floor(safe / _reach(picture))
     size = inscribed(picture.size, (longest, longest))
     return on_ground(shaped(picture, size, "stretch"), (side, side), "transparent")
 
