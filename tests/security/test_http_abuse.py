@@ -296,7 +296,7 @@ BROUGHT = ["a" * 65, "a b", "a;b", "ä", "\x1b[31m", "MEDIA:x", "../x", "{}", "%
 
 @pytest.mark.parametrize("brought", BROUGHT)
 def test_a_request_id_that_is_no_plain_word_is_replaced(server: Serving, row: Row, brought: str) -> None:
-    sent = get(b"X-Request-Id: " + brought.encode("latin-1") + b"\r\n", target=b"/health")
+    sent = get(b"X-Request-Id: " + brought.encode("latin-1") + b"\r\n", target=b"/nowhere")
     heard = send(server.url, sent)
     answered = re.search(rb"(?i)\r\nx-request-id: ([0-9a-f]{16})\r\n", heard)
     assert answered or status(heard) == "400"
@@ -320,7 +320,7 @@ def test_no_path_writes_a_line_of_the_log(server: Serving, row: Row) -> None:
 
 def test_who_the_client_is_is_believed_of_named_proxies_only(server: Serving, row: Row) -> None:
     lines = len(server.said.splitlines())
-    send(server.url, get(b"X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n", target=b"/health"))
+    send(server.url, get(b"X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n", target=b"/nowhere"))
     assert "203.0.113.9" not in "".join(server.logged(lines + 1))
     row(SECTION, "head: X-Forwarded-For of who is no proxy", "not believed")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
+from patience import wait_until
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
 ENDS_WITHIN = 15
@@ -52,10 +53,8 @@ class Serving:
 
     def logged(self, lines: int) -> list[str]:
         """Return its log once there are that many lines: a request is logged after its answer is sent."""
-        while len(found := self.said.splitlines()) < lines and self.process.poll() is None:
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(timeout=0.02)
-        return found
+        wait_until(lambda: len(self.said.splitlines()) >= lines or self.process.poll() is not None)
+        return self.said.splitlines()
 
     def end(self, how: signal.Signals, seconds: float = ENDS_WITHIN) -> tuple[int, str]:
         """Send a signal and return the exit status and the log."""
