@@ -198,6 +198,9 @@ def test_people_read_a_description_of_every_parameter() -> None:
     for tool in all_tools(remote=True):
         described = {name: schema["description"] for name, schema in explained(tool).items()}
         assert [name for name, text in described.items() if not text.endswith(".")] == [], tool.name
+        for name, text in described.items():
+            if said := re.search(r'\bDefault "?(\w+)', text):
+                assert said[1] == str(signature(tool.fn).parameters[name].default), f"{tool.name}.{name}"
 
 
 async def test_every_tool_refuses_arguments_that_it_does_not_know(offline: Settings, era: str) -> None:

@@ -16,6 +16,7 @@ from imagerouter_mcp.gallery.tables import gallery_database
 from imagerouter_mcp.generation.planning.plan import Plan
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.sandbox.service.serve import Sandbox
+from imagerouter_mcp.sandbox.service.store import FileStore
 from imagerouter_mcp.settings import Settings
 from patience import until
 from support.eras import in_both_eras
@@ -183,6 +184,21 @@ async def test_a_second_step_that_fails_leaves_the_picture_and_says_what_to_do(
         assert again.image["handle"] == handle, "the picture is not paid for again"
         assert told.fields["failures"] == again.fields["failures"]
     assert models(made) == [PLAIN, REMOVER]
+
+
+@ONCE
+async def test_a_picture_that_has_not_arrived_is_not_cut_out(
+    connect: Hosts, made: Journal, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three = {**STICKER, "model": "sandbox/three-pictures", "size": "256x256"}
+    async with connect() as host:
+        whole = await host("generate_image", **{**three, "background": "auto"})
+        room = sum(image["bytes"] for image in whole.fields["images"]) - 1
+        monkeypatch.setattr(sandbox.app.state.sandbox, "results", FileStore(room))  # the oldest has to go
+        told = await host("generate_image", **three)
+    assert models(made) == ["sandbox/three-pictures"] * 2
+    assert f"Failed: {REMOVER}: The picture has not arrived, so its background was not removed." in told.text
+    assert len([image for image in told.fields["images"] if "path" in image]) == 2
 
 
 @ONCE
