@@ -23,13 +23,12 @@ def draw_svg(file: BinaryIO, longest: int) -> bytes | None:
     """Draw a document as PNG.
 
     Args:
-        file: The document, open for reading.
+        file: The document, open at its beginning.
         longest: Pixels of the longer side.
 
     Returns:
         PNG data, or None if the document is too large, may not be drawn, or is refused by resvg.
     """
-    file.seek(0)
     data = file.read(_MAX_BYTES + 1)
     text = drawable_text(data) if len(data) <= _MAX_BYTES else None
     if text is None:
