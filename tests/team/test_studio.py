@@ -115,7 +115,7 @@ async def test_a_person_works_in_the_studio_whichever_server_answers(
 ) -> None:
     shown: list[str] = []
     page.on("request", lambda request: shown.extend(_shown(request)))
-    await page.goto(f"{house.base}/studio", wait_until="commit")  # it goes on to where people sign in
+    await page.goto(f"{house.base}/studio")
     await enter(page, house)
     await expect(page.get_by_role("button", name="Signed in as Ann")).to_be_visible()
 
@@ -137,8 +137,9 @@ async def test_a_person_works_in_the_studio_whichever_server_answers(
         await _tile(page, prompt).click()
         await expect(page.locator(".viewer [data-sharp]")).to_be_visible()
         await page.keyboard.press("Escape")
-        await expect(page.locator(".viewer")).to_be_hidden()  # it goes back in the history
-    await page.reload(wait_until="commit")  # it goes on to where people sign in
+        await expect(page.locator(".viewer")).to_be_hidden()
+        await expect(page).not_to_have_url(re.compile("img_"))  # it goes back in the history, a moment later
+    await page.reload()
     await expect(page.get_by_role("button", name="Signed in as Ann")).to_be_visible()
     for prompt in prompts:
         await _drawn(page, prompt)

@@ -76,7 +76,7 @@ async def test_a_person_signs_in_sees_their_own_pictures_and_stays_signed_in(
     await expect(shared).to_be_visible()
     assert len(shown - {""} - before) == 1, "an expired token is renewed once, and nobody notices"
 
-    await page.reload(wait_until="commit")  # it goes on to where people sign in
+    await page.reload()
     await expect(page.get_by_role("button", name="Signed in as Ann")).to_be_visible()
     await page.go_back()
     assert "code=" not in page.url
