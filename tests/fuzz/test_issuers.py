@@ -24,11 +24,11 @@ from imagerouter_mcp.fetch import Fetcher
 from imagerouter_mcp.people.people_tables import PEOPLE
 from imagerouter_mcp.people.register import People
 from imagerouter_mcp.settings import Settings
-from imagerouter_mcp.sign_in.authorization_requests import Asked
 from imagerouter_mcp.sign_in.company_tokens import CompanyTokens, NotLetInError, ScopeLackingError
 from imagerouter_mcp.sign_in.issuer import Issuer, IssuerUnavailableError, TokenRefusedError
 from imagerouter_mcp.sign_in.openid import OpenIdProvider
 from imagerouter_mcp.sign_in.vouched import verified_address, vouched_name
+from imagerouter_mcp.sign_in.waiting import Asked
 from support.broken_json import anything, mutated
 from support.visible import is_visible
 

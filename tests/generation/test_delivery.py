@@ -244,7 +244,7 @@ def test_what_killed_processes_left_in_a_folder_is_removed_before_the_first_call
         (
             StoredImage(),
             Stored(StoredImage(), "why", kept=Path("/kept/a.txt")),
-            "What came is kept in /kept/a.txt. It cannot",
+            "What arrived is kept in /kept/a.txt. It cannot",
             "show_image",
         ),
     ],

@@ -113,7 +113,7 @@ def test_last_is_one_picture_or_names_those_that_it_may_be(gallery: RecordingGal
     for number, said in (
         (1, f"Number 1 of the newest call is {handles[0]}"),
         (2, f"Number 2 of the newest call is {handles[1]}"),
-        (3, "Number 3 is no picture: the newest call made 2"),
+        (3, "There is no picture number 3: the newest call made 2"),
     ):
         assert said in both.numbered(number).what
 

@@ -8,13 +8,13 @@ import pytest
 
 from imagerouter_mcp.database.schema import Database
 from imagerouter_mcp.database.sqlite import SQLiteDatabase
-from imagerouter_mcp.sign_in import authorization_requests, clients, openid_sign_ins
-from imagerouter_mcp.sign_in.authorization_requests import Asked, AuthorizationRequest, AuthorizationRequests
+from imagerouter_mcp.sign_in import clients, waiting
+from imagerouter_mcp.sign_in.authorization_requests import AuthorizationRequest, AuthorizationRequests
 from imagerouter_mcp.sign_in.clients import Clients
 from imagerouter_mcp.sign_in.grants import Grants, Shown, Tokens
 from imagerouter_mcp.sign_in.invitations import Browsers, Invitations
-from imagerouter_mcp.sign_in.openid_sign_ins import OpenIdSignIns
 from imagerouter_mcp.sign_in.sign_in_tables import SIGN_IN
+from imagerouter_mcp.sign_in.waiting import Asked, Waiting
 
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
 REQUEST = AuthorizationRequest(
@@ -139,7 +139,7 @@ def test_each_is_valid_for_its_time_and_not_a_second_longer(
 
 
 def test_what_is_used_up_by_looking_is_valid_for_its_time_too(database: Database, clock: Clock) -> None:
-    invitations, sign_ins = Invitations(database, clock), OpenIdSignIns(database, clock)
+    invitations, sign_ins = Invitations(database, clock), Waiting("openid_sign_ins", database, clock)
     codes = [invitations.invite(person, days=3) for person in ("ann", "bo")]
     clock.now += 3 * DAY - 1
     assert invitations.accept(codes[0]) == "ann"
@@ -164,7 +164,7 @@ def test_what_has_expired_does_not_stay_in_the_database(database: Database, cloc
         grants.give_code(person, REQUEST)
         allowed(grants, person)
         AuthorizationRequests(database, clock).keep(Asked(), REQUEST)
-        OpenIdSignIns(database, clock).keep(Asked(), "")
+        Waiting("openid_sign_ins", database, clock).keep(Asked(), "")
         Invitations(database, clock).invite(person, days=1)
         Browsers(database, clock).sign_in(person)
         registered.add(f"{person}'s unused", "{}")
@@ -345,14 +345,10 @@ def test_a_client_in_use_stays_registered_and_one_that_nobody_let_in_does_not(
 def test_a_flood_replaces_the_oldest_of_what_nobody_has_decided(
     database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name in (
-        (clients, "MOST_UNUSED"),
-        (authorization_requests, "MOST_WAITING"),
-        (openid_sign_ins, "MOST_WAITING"),
-    ):
-        monkeypatch.setattr(module, name, 3)
+    monkeypatch.setattr(clients, "MOST_UNUSED", 3)
+    monkeypatch.setattr(waiting, "MOST_WAITING", 3)
     registered, requests = Clients(database, clock), AuthorizationRequests(database, clock)
-    sign_ins = OpenIdSignIns(database, clock)
+    sign_ins = Waiting("openid_sign_ins", database, clock)
     registered.add("used", "{}")
     registered.note_use("used")
     asked = [Asked() for _ in range(5)]

@@ -298,7 +298,7 @@ async def test_a_price_that_rises_while_the_person_thinks_is_not_paid(
         assert not made()
         agreed = await host("generate_image", **CENT, n=2)
     assert refused.fields["error"]["kind"] == "budget"
-    assert "The price told was up to $0.02; by now this may cost up to $0.20" in refused.text
+    assert "The price named was up to $0.02; by now this may cost up to $0.20" in refused.text
     assert person.questions == [
         "These 2 pictures may cost up to $0.02. Go ahead?",
         "These 2 pictures may cost up to $0.20. Go ahead?",
@@ -331,7 +331,7 @@ async def test_an_agent_that_says_yes_says_it_to_the_price_that_it_was_told(
         refused = await host("generate_image", **CENT, confirm_cost=True)
         assert not made()
         confirmed = await host("generate_image", **CENT, confirm_cost=True)
-    assert "The price told was up to $0.01; by now this may cost up to $0.10" in refused.text
+    assert "The price named was up to $0.01; by now this may cost up to $0.10" in refused.text
     assert not confirmed.failed, confirmed.text
 
 

@@ -71,7 +71,7 @@ async def test_pictures_that_the_balance_does_not_cover_at_once_are_made_one_aft
     account.used = account.deposits - 750  # leaves $0.075, which covers one at a time
     async with connect() as host:
         told = await host("generate_image", prompt="a fox", model="google/gemini-2.5-flash", n=2)
-    assert "one after the other: side by side they need $0.078 at first" in told.text
+    assert "one after the other: to begin all at once, the account needs $0.078" in told.text
     assert len(told.fields["images"]) == 2, "what the balance covers in turn is made"
     assert len(generations(journal)) == 2
 

@@ -344,7 +344,7 @@ async def test_last_of_another_session_is_said_to_come_from_elsewhere(connect: H
         made = await host("generate_image", prompt="A red fox", **SMALL)
     async with connect() as host:
         told = await host("edit_image", prompt="Invert", images=["last"], model="test/test")
-    check_both(told, f"`last` was taken for {made.image['handle']} (A red fox)", "made elsewhere")
+    check_both(told, f"`last` was taken to mean {made.image['handle']} (A red fox)", "made elsewhere")
 
 
 async def test_a_repeated_edit_of_last_with_several_results_is_the_same_call(

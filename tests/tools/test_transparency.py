@@ -283,7 +283,7 @@ async def test_where_no_listed_model_removes_backgrounds_the_free_way_is_named(
     async with connect() as host:
         told = await host("generate_image", prompt="a fox", model="free", background="transparent")
     assert "names no free model that removes backgrounds" in told.text
-    assert 'finish_image remove a plain background with "cutout", for nothing' in told.text
+    assert 'finish_image remove a plain background with "cutout", for free' in told.text
     assert not made()
 
 

@@ -54,26 +54,26 @@ class Answers:
 
     @property
     def shared(self) -> bool:
-        """Whether other servers can have whole answers."""
+        """Whether other servers can fetch whole answers."""
         return self._objects is not None
 
     def share(self, handle: str) -> None:
-        """Have other servers find a whole answer, in case this one ends before it is delivered.
+        """Copy a whole answer to where other servers find it, in case this one ends before it is delivered.
 
-        A failure is ignored: the answer is here.
+        A failure is ignored: the answer is still here.
         """
         if self._objects:
             with suppress(OSError):
                 self._objects.put(f"{_SHARED}/{handle}", self.file(handle))
 
     def bring(self, handle: str) -> None:
-        """Bring a whole answer here that another server received. If there is none, nothing happens."""
+        """Fetch a whole answer that another server received, if there is one."""
         if self._objects and self.left(handle) is None:
             with suppress(OSError):
                 fetched(self._objects, f"{_SHARED}/{handle}", self.file(handle))
 
     def left(self, handle: str) -> Path | None:
-        """Return what `arrived` does, or None if nothing is left."""
+        """Return the file with what arrived of an answer; None if it does not exist any more."""
         arrived = self.arrived(handle)
         return arrived if arrived.is_file() else None
 
@@ -85,13 +85,13 @@ class Answers:
                 self._objects.delete(f"{_SHARED}/{handle}")
 
     def sweep(self, older_than: timedelta) -> None:
-        """Remove answers that other servers could have had, and that nobody asked for in this time."""
+        """Remove the copies for other servers that are older than this."""
         if self._objects:
             with suppress(OSError):
                 self._objects.delete(*self._objects.sizes(_SHARED, older_than))
 
     def arriving(self) -> list[str]:
-        """Return the generations of which something arrived and was neither stored nor kept yet."""
+        """Return the generations with bytes of an answer that was neither stored nor kept yet."""
         return [path.stem for path in self._arriving.glob("*.answer")]
 
     def keep(self, handle: str) -> Path | None:
@@ -108,7 +108,7 @@ class Answers:
                 empty = not file.read(1)
         except FileNotFoundError:
             return None
-        except OSError:  # no reason to throw it away
+        except OSError:  # it may still hold an answer
             empty = False
         if empty:
             self.discard(handle)
@@ -119,7 +119,7 @@ class Answers:
         return arrived
 
     def keep_part(self, name: str, file: Path) -> Path:
-        """Keep a copy of what came in place of a picture; it replaces an earlier one of that name.
+        """Keep a copy of the bytes that came in place of a picture; replace an earlier one of that name.
 
         Raises:
             OSError: It cannot be copied.
@@ -130,7 +130,7 @@ class Answers:
         return kept
 
     def kept_part(self, name: str) -> Path | None:
-        """Return the file of `keep_part` whose name begins like this, or None."""
+        """Return the file that `keep_part` kept, by its name without extension; None if there is none."""
         return next(self._rescued.glob(f"{name}.*"), None)
 
     def _kept(self, handle: str) -> Path:

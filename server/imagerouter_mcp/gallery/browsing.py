@@ -13,14 +13,14 @@ from typing import Any, Literal
 from imagerouter_mcp.database.schema import Connection, Database
 from imagerouter_mcp.gallery.days import start_of
 from imagerouter_mcp.gallery.entries import is_here
-from imagerouter_mcp.gallery.query import CONDITION, wanted
+from imagerouter_mcp.gallery.query import CONDITION, condition_value
 from imagerouter_mcp.gallery.stored_values import StoredRow
 
 MOST_ON_A_PAGE = 500
 _LISTS_KEPT = 4
 """How many lists are remembered: 100,000 pictures take 800 kB."""
 _POSITIONS = 1 << 16
-"""More than one generation has pictures, so that both numbers fit into one."""
+"""More than the pictures of any generation. A place is a generation's id times this, plus the position."""
 
 Kind = Literal["image", "video"]
 
@@ -47,7 +47,7 @@ class Wanted:
         """Return the condition on the tables `images` and `generations`, and the values in it."""
         parts: dict[str, list[object]] = {}
         if self.query.strip():
-            parts[CONDITION] = [wanted(self.query)]
+            parts[CONDITION] = [condition_value(self.query)]
         if self.kind:
             sign = "" if self.kind == "video" else "NOT "
             parts[f"coalesce(media_type, '') {sign}LIKE 'video/%'"] = []

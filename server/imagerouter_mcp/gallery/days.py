@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time
 
 FIRST, LAST = date(1970, 1, 2), date(9999, 12, 30)
-"""Between them, each day begins and ends at a moment that a computer can name in every time zone."""
+"""The beginning and the end of each day from the first to the last can be computed in every time zone."""
 
 
 def named_day(text: str) -> date:

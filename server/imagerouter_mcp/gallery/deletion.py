@@ -125,7 +125,7 @@ class Deletion:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own words
 
     def delete(self, handles: Sequence[str]) -> Deleted:
-        """Delete pictures for ever; those that another process deleted meanwhile are passed over.
+        """Delete pictures permanently, skipping those that another process has deleted meanwhile.
 
         Args:
             handles: From `named` or `before`.
@@ -137,7 +137,7 @@ class Deletion:
         for first in range(0, len(handles), _AT_ONCE):
             with self._database.writing() as connection:
                 for handle in handles[first : first + _AT_ONCE]:
-                    one = _One(connection, handle, self._files, self._only_in)
+                    one = _PictureDeletion(connection, handle, self._files, self._only_in)
                     removed += one.delete()
                     gone.update(one.gone)
                     notes += one.notes
@@ -167,7 +167,7 @@ class Deletion:
         self._thumbnails.discard(pictures)
 
 
-class _One:
+class _PictureDeletion:
     """The deletion of one picture, within a transaction that holds the write lock."""
 
     def __init__(

@@ -17,12 +17,12 @@ OPEN_STATES: tuple[State, ...] = ("preparing", "queued", "working")
 
 
 MADE_HERE = "no model"
-"""What a record calls its model whose pictures were made without one, for nothing."""
+"""What a record has in place of a model if its pictures were made without one, for free."""
 
 
 def is_here(path: Path | None) -> bool:
     """Return whether a recorded file is there; one in an object store counts as there."""
-    return path is not None and (not path.is_absolute() or os.path.isfile(path))  # noqa: PTH113 - `is_file` raises if it may not be
+    return path is not None and (not path.is_absolute() or os.path.isfile(path))  # noqa: PTH113 - `is_file` raises if it may not look
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class StoredImage:
 
     @property
     def here(self) -> bool:
-        """Whether its file is there, and may be looked at; nobody asks the object store for that."""
+        """Whether its file is there and readable; a file in an object store counts as there."""
         return is_here(self.path)
 
 
@@ -98,7 +98,7 @@ class Metadata:
 
     @property
     def made_here(self) -> bool:
-        """Whether the pictures were made without a model, for nothing."""
+        """Whether the pictures were made without a model, for free."""
         return self.model == MADE_HERE
 
 

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 _PARTIAL_PREFIX, _PARTIAL_SUFFIX = ".imagerouter-", ".part"
 RESCUED = "rescued"
-"""The folder in the data folder for what a failed delivery could not bring to its own place."""
+"""The folder in the data folder for results that could not be saved where they belong."""
 
 _NO_HARD_LINKS = frozenset(
     {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
@@ -141,7 +141,7 @@ def partial_file(folder: Path, *, private: bool = False) -> Generator[PartialFil
 
 
 def free_series(folder: Path, stem: str, amount: int) -> str:
-    """Return a stem whose names `stem-1`, `stem-2` and so on are free, so that numbers stay what they are.
+    """Return a stem whose names `stem-1`, `stem-2` and so on are free, so that each file keeps its number.
 
     Args:
         folder: The folder of all names.
@@ -315,7 +315,7 @@ _LEFT = 0.9
 
 
 def sweep_least_used(folder: Path, most_bytes: int) -> None:
-    """Remove the files below a folder that were not used for the longest time, if all together are too large.
+    """Remove the least recently used files below a folder, if all together are too large.
 
     Args:
         folder: Where to look; it need not exist.

@@ -147,8 +147,8 @@ class Journal:
             handle,
         )
 
-    def told_before(self, call: str, others: Collection[str]) -> bool:
-        """Return whether a call had ended, and somebody got what came of it, before one of others began.
+    def delivered_before(self, call: str, others: Collection[str]) -> bool:
+        """Return whether a call had ended and been delivered before one of some others began.
 
         Args:
             call: The call.
@@ -178,13 +178,13 @@ class Journal:
         Returns:
             None if the money was reserved; else what does not allow it, and nothing changed.
         """
-        wanted = sum((each.usd for each in reservations), Decimal())
+        requested = sum((each.usd for each in reservations), Decimal())
         with self._database.writing() as connection:
             if most_calls is not None and _calls_under_way(connection) >= most_calls:
                 return Exceeded(None)
             for budget in budgets:
                 already = committed(connection, budget.first, budget.last, own_key=budget.own)
-                if already + (budget.others_usd or 0) + wanted > budget.usd:
+                if already + (budget.others_usd or 0) + requested > budget.usd:
                     return Exceeded(budget, already)
             connection.executemany(
                 "UPDATE journal SET state = 'queued', model = ?, reserved_usd = ?, job = ? WHERE handle = ?"
@@ -194,7 +194,7 @@ class Journal:
         return None
 
     def drop(self, handles: Collection[str]) -> None:
-        """Remove generations of which nobody was told and for which nothing was sent."""
+        """Remove generations that no caller knows of and for which nothing was sent."""
         with self._database.writing() as connection:
             connection.executemany("DELETE FROM journal WHERE handle = ?", [(handle,) for handle in handles])
 
@@ -417,7 +417,7 @@ def _same(connection: Connection, fingerprint: str, *, join_delivered: bool) -> 
 
 
 def _entry(values: Sequence[Any]) -> Entry:
-    """Read an entry; what became of it is unknown if that cannot be read."""
+    """Read an entry; its outcome counts as unknown if its state or its error cannot be read."""
     row = StoredRow(_COLUMNS, values)
     handle, call, state = row.text("handle"), row.text("call"), row.text("state")
     error = row.json_object("error")

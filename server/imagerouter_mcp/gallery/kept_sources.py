@@ -51,7 +51,7 @@ class KeptSources:
                     self._objects.put(f"{_FOLDER}/{handle}{ending}", first)
 
     def bring(self, handle: str) -> None:
-        """Bring what another server kept for a generation here. What cannot be had stays away."""
+        """Fetch what another server kept for a generation, as far as that is possible."""
         for file in (self.source(handle), self.mask(handle)):
             if self._objects and not file.exists():
                 with suppress(OSError):
@@ -70,11 +70,11 @@ class KeptSources:
         for file in (self.source(handle), self.mask(handle)):
             discard(file)
             if self._objects:
-                with suppress(OSError):  # then it goes with what nobody asked for
+                with suppress(OSError):  # `sweep` will remove it
                     self._objects.delete(f"{_FOLDER}/{file.name}")
 
     def sweep(self, older_than: timedelta) -> None:
-        """Remove what nobody asked for in this time."""
+        """Remove what is older than this."""
         if self._objects:
             with suppress(OSError):
                 self._objects.delete(*self._objects.sizes(_FOLDER, older_than))
@@ -85,7 +85,7 @@ class KeptSources:
 
 
 def _link(file: Path, other: Path) -> None:
-    """Give a file a second name; copy it where the file system has no such thing."""
+    """Give a file a second name; copy it where the file system has no hard links."""
     try:
         os.link(file, other)
     except OSError:

@@ -39,9 +39,9 @@ logger = logging.getLogger(__name__)
 CHECKED_SECONDS = 30.0
 """Seconds that a store counts as writable after it took an object."""
 MOST_AT_ONCE = 16
-"""Requests at once, for each holds a thread, which a silent store would not give back for a minute."""
+"""Maximum number of requests at once: each holds a thread, for a minute if the store does not answer."""
 TURN_SECONDS = 0.5
-"""How long to wait for one of these to end before looking whether the store is away."""
+"""How long to wait for one of these to end before checking whether the store answers at all."""
 REST_SECONDS = 2.0
 """How long to fail at once after the store could not be reached or did not answer in time."""
 _WHOLE_BYTES = 32 * 2**20
@@ -68,7 +68,7 @@ _CAUSES = {
     "<Code>InvalidToken<": "it refuses the session token (AWS_SESSION_TOKEN)",
     "<Code>ExpiredToken<": "the temporary key has expired (AWS_SESSION_TOKEN)",
     "MissingAccount": "AZURE_STORAGE_ACCOUNT_NAME is not set",
-    "InvalidAccessKey {": "the account's key is not one (AZURE_STORAGE_ACCOUNT_KEY)",
+    "InvalidAccessKey {": "the account's key is malformed (AZURE_STORAGE_ACCOUNT_KEY)",
     "<Code>AuthenticationFailed<": "it refuses the key or the signature (AZURE_STORAGE_ACCOUNT_KEY, "
     "AZURE_STORAGE_SAS_TOKEN)",
     "service account file": "the service account cannot be read (GOOGLE_APPLICATION_CREDENTIALS, "
@@ -95,12 +95,12 @@ class _Condition:
 
     taken_at: float = float("-inf")
     """When it last took an object."""
-    away_at: float = float("-inf")
-    """When it last did not answer."""
+    unavailable_at: float = float("-inf")
+    """When it last could not be reached or did not answer."""
     why: str = ""
-    """The same in words, as the end of a sentence."""
+    """Which of the two it was, as the end of a sentence."""
     answered_at: float = float("-inf")
-    """When it last answered, or was last looked at."""
+    """When it last answered, or when `_look` last asked it."""
     turns: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(MOST_AT_ONCE)
     )
@@ -112,7 +112,7 @@ class ObjectStore:
 
     Args:
         client: obstore's client of the bucket.
-        looker: One that gives up soon, to look whether the store is away.
+        looker: Another client, which gives up soon, to check whether the store answers at all.
         address: The bucket's address, as the operator wrote it.
         prefix: Prefix of every key: empty, or ends with a slash.
         condition: How the store has lately been.
@@ -195,15 +195,15 @@ class ObjectStore:
         Raises:
             OSError: It was not written.
         """
-        whole = file.stat().st_size <= _WHOLE_BYTES
+        in_one_request = file.stat().st_size <= _WHOLE_BYTES
         try:
             with self._asking():
                 obstore.put(
                     self._client,
                     self._prefix + key,
                     file,
-                    mode="create" if whole else "overwrite",
-                    use_multipart=not whole,
+                    mode="create" if in_one_request else "overwrite",
+                    use_multipart=not in_one_request,
                 )
         except FileExistsError:
             return False
@@ -254,7 +254,7 @@ class ObjectStore:
     def _asking(self) -> Generator[None]:
         """Turn obstore's errors into an `OSError` that says why, and log their text.
 
-        A store that is away fails at once for a while, so that it does not hold all threads.
+        While the store is unavailable, requests fail at once, so that they do not hold all threads.
         """
         self._wait_for_turn()
         try:
@@ -265,24 +265,24 @@ class ObjectStore:
             self._condition.turns.release()
 
     def _wait_for_turn(self) -> None:
-        """Wait until fewer requests are under way: for long if the store is busy, not if it is away."""
+        """Wait until fewer requests are under way: for long if the store is busy, never if it is silent."""
         condition, ends = self._condition, time.monotonic() + _REQUEST_SECONDS
-        self._refuse_if_away()
+        self._refuse_if_unavailable()
         while not condition.turns.acquire(timeout=TURN_SECONDS):
-            self._refuse_if_away()
+            self._refuse_if_unavailable()
             if time.monotonic() > ends:
                 raise ObjectStoreError("too many requests wait for it")
             self._look()
 
-    def _refuse_if_away(self) -> None:
-        if time.monotonic() - self._condition.away_at < REST_SECONDS:
+    def _refuse_if_unavailable(self) -> None:
+        if time.monotonic() - self._condition.unavailable_at < REST_SECONDS:
             raise ObjectStoreError(self._condition.why)
 
     def _look(self) -> None:
         """See whether the store answers at all, unless it has just answered or another thread looks.
 
         Raises:
-            ObjectStoreError: It is away.
+            ObjectStoreError: It does not.
         """
         condition = self._condition
         if time.monotonic() - condition.answered_at < TURN_SECONDS or not condition.looking.acquire(
@@ -317,7 +317,7 @@ class ObjectStore:
     def _failed(self, error: Exception | str, reason: str) -> ObjectStoreError:
         self._condition.taken_at = float("-inf")
         if reason in (_NO_ANSWER, _NOT_REACHED):
-            self._condition.away_at, self._condition.why = time.monotonic(), reason
+            self._condition.unavailable_at, self._condition.why = time.monotonic(), reason
         logger.warning("The object store %s: %s: %s", self.address, reason, cut_middle(str(error), _LOGGED))
         return ObjectStoreError(reason)
 
@@ -350,18 +350,18 @@ def open_object_store(address: str, credentials: Mapping[str, SecretStr]) -> Obj
     return ObjectStore(client, looker, address)
 
 
-def _cause(told: str) -> str | None:
-    """Return which variable an error of obstore's is about, as a sentence's end; None if about none."""
-    return next((cause for sign, cause in _CAUSES.items() if sign in told), None)
+def _cause(error_text: str) -> str | None:
+    """Return which variable an obstore error is about, as the end of a sentence; None if about none."""
+    return next((cause for sign, cause in _CAUSES.items() if sign in error_text), None)
 
 
-def _reason(told: str) -> str:
+def _reason(error_text: str) -> str:
     """Shorten obstore's error text to the reason in a few words."""
-    told = one_line(told)
-    if _OF_THE_MACHINE in told:
+    error_text = one_line(error_text)
+    if _OF_THE_MACHINE in error_text:
         return "no credentials are set, and this machine has none of its own"
-    if status := re.search(r"non-2xx status code: (\d{3}) ([\w ]{1,40})", told):
+    if status := re.search(r"non-2xx status code: (\d{3}) ([\w ]{1,40})", error_text):
         return f"it answers {status[1]} ({status[2].strip()})"
-    if "timed out" in told or "TimedOut" in told or "Timeout" in told:
+    if "timed out" in error_text or "TimedOut" in error_text or "Timeout" in error_text:
         return _NO_ANSWER
-    return _NOT_REACHED if "error sending request" in told else "it did not answer as it should"
+    return _NOT_REACHED if "error sending request" in error_text else "it did not answer as it should"

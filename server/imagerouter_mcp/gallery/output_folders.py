@@ -25,14 +25,14 @@ _SYSTEM = tuple(
 )
 """System folders; everything below them counts too."""
 _SHARED = frozenset(map(Path, ("/home", "/media", "/mnt", "/opt", "/srv", "/var", "/Users", "/Volumes")))
-"""Folders that only contain others' folders: a project may lie below them, but they are none themselves."""
+"""Folders that only hold other people's folders: a project may be below them, but not in them directly."""
 _PROGRAMS = frozenset({"appdata", "library"})
 """Folders in a home that count as hidden: programs' settings, and programs that start with the session."""
 _OPENCLAW = ("media", "workspace")
 _LONGEST = 4096
 """Characters of a path; Linux takes no longer one, and following a very long one takes minutes."""
 _DEEPEST = 100
-"""Parts of a path: making folders one within another takes a call of a function for each."""
+"""Maximum number of parts of a path: creating nested folders recurses once for each."""
 _HIDDEN = getattr(stat, "FILE_ATTRIBUTE_HIDDEN", 0)
 
 
@@ -105,11 +105,11 @@ def _complaint(folder: Path, places: Places) -> str | None:
     real = folder.resolve()
     if os.name == "nt" and any(":" in part for part in real.parts[1:]):
         return "it is a stream within a file"
-    around = [root.resolve() for root in roots if real.is_relative_to(root.resolve())]
-    if not around:
+    parents = [root.resolve() for root in roots if real.is_relative_to(root.resolve())]
+    if not parents:
         return "it is outside of the folders that may be saved in"
     named = {root.resolve() for root in places.named}
-    if all(_hides(real, root, whole=root not in named) for root in around):
+    if all(_hides(real, root, own_path=root not in named) for root in parents):
         return "it is hidden, or in a hidden folder"
     return None
 
@@ -120,9 +120,9 @@ def _file_complaint(folder: Path) -> str | None:
     return None
 
 
-def _hides(real: Path, root: Path, *, whole: bool) -> bool:
-    """Return whether a part of a path below a folder is hidden; `whole` includes the folder's own path."""
-    above = _home_or_root(root) if whole else root
+def _hides(real: Path, root: Path, *, own_path: bool) -> bool:
+    """Return whether a part of a path below a folder is hidden; `own_path` includes the folder's own."""
+    above = _home_or_root(root) if own_path else root
     below = [real, *real.parents][: len(real.parts) - len(above.parts)]
     return any(map(_is_hidden, below))
 

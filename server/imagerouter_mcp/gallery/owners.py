@@ -19,16 +19,16 @@ _NAME = re.compile(r"[\w-]{1,100}", re.ASCII)
 
 
 class OwnersAtWork(Protocol):
-    """The processes that work on one gallery, by whatever tells that they are alive."""
+    """The processes that work on one gallery, however each shows that it is alive."""
 
     name: str
 
     def hold(self) -> str:
-        """Have others see this process alive until `release` or its end; return its unique name."""
+        """Show others that this process is alive, until `release` or its end; return its unique name."""
         ...
 
     def release(self) -> None:
-        """Have others take this process for ended."""
+        """Show others that this process no longer works on the gallery."""
         ...
 
     def gone(self, name: str, /) -> AbstractContextManager[bool]:

@@ -1,15 +1,15 @@
-"""The gallery's tables in PostgreSQL: those of `tables.py`, each row with the person whom it belongs to."""
+"""The gallery's tables in PostgreSQL: those of `tables.py`, each row with the person it belongs to."""
 
 from imagerouter_mcp.gallery.error_fields import error_field
 
 _TABLES = ("generations", "images", "journal", "deleted", "spent", "changes")
 EVERYBODY = "everybody"
-"""The person for whom the operator's sums of all people are read. No person has this id."""
+"""Stands for all people when the operator's sums are read; no person has this id."""
 _PERSON = "person text NOT NULL DEFAULT current_setting('imagerouter.person')"
 
 
 def _apart(table: str) -> str:
-    """Return the statements that show and take only rows of the person whom a transaction is for."""
+    """Return the statements that limit each transaction to the rows of its person."""
     return f"""
         ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
         ALTER TABLE {table} FORCE ROW LEVEL SECURITY;

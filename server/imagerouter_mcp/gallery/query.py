@@ -14,12 +14,12 @@ CONDITION = """NOT EXISTS (
             AND created_at < CAST(json_extract(value, '$[2]') AS DOUBLE PRECISION)
     )
 )"""
-"""Of the table `generations`; its value comes from `wanted`. Unlike LIKE, `instr` has no wildcards."""
+"""On the table `generations`; for its value see `condition_value`. Unlike LIKE, `instr` has no wildcards."""
 
 _DATE = re.compile(r"([12]\d{3})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
 
 
-def wanted(query: str | None) -> str:
+def condition_value(query: str | None) -> str:
     """Write the value for `CONDITION`: a JSON array of words, each with the time span it may stand for.
 
     Every word must match the record's text. A word that reads as a date (`2026`, `2026-11`, `2026-11-23`,
@@ -35,7 +35,8 @@ def wanted(query: str | None) -> str:
 def matches(query: str, text: str, created_at: datetime) -> bool:
     """Tell whether a text of that time has every word of a query, as `CONDITION` tells of a record."""
     words, moment = folded(text), created_at.timestamp()
-    return all(word in words or begin <= moment < end for word, begin, end in json.loads(wanted(query)))
+    conditions = json.loads(condition_value(query))
+    return all(word in words or begin <= moment < end for word, begin, end in conditions)
 
 
 def _span(word: str) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from statistics import median
 from imagerouter_mcp.database.schema import Database
 from imagerouter_mcp.gallery import rows
 from imagerouter_mcp.gallery.entries import GalleryImage, Metadata, Record, StoredImage
-from imagerouter_mcp.gallery.query import CONDITION, wanted
+from imagerouter_mcp.gallery.query import CONDITION, condition_value
 
 _LATENCIES = 20
 """How many of a model's latest results count for its usual duration."""
@@ -30,7 +30,7 @@ class Gallery:
         self._database = database
 
     def add(self, metadata: Metadata, images: Sequence[StoredImage]) -> Record:
-        """Record pictures that were made here for nothing, under a new handle."""
+        """Record pictures that were made here for free, under a new handle."""
         with self._database.writing() as connection:
             (handle,) = rows.new_handles(connection, "gen", 1)
             return rows.insert(connection, handle, datetime.now(UTC), metadata, images)
@@ -75,14 +75,14 @@ class Gallery:
         Args:
             handle: As a person may write it: `img_7f3a`, `IMG 7F3A`, `7f3a`.
         """
-        wanted = picture_handle(handle)
-        if wanted is None:
+        normalised = picture_handle(handle)
+        if normalised is None:
             return None
         with self._database.reading() as connection:
             where = "id = (SELECT generation_id FROM images WHERE handle = ?)"
-            for record in rows.select(connection, where, (wanted,), 1):
+            for record in rows.select(connection, where, (normalised,), 1):
                 for image in (*record.images, *record.originals):
-                    if image.handle == wanted:
+                    if image.handle == normalised:
                         return image, record
         return None
 
@@ -121,7 +121,7 @@ class Gallery:
             limit: The maximum number of records.
         """
         with self._database.reading() as connection:
-            found = rows.select(connection, CONDITION, (wanted(query),), max(0, limit))
+            found = rows.select(connection, CONDITION, (condition_value(query),), max(0, limit))
             return rows.by_call(connection, found)
 
     def generation(self, handle: str) -> Record | None:
@@ -153,7 +153,7 @@ class Gallery:
         """
         all_of_them = "SELECT count(*) FROM generations"  # looking at the words of each takes much longer
         counted, values = (
-            (f"{all_of_them} WHERE {CONDITION}", (wanted(query),)) if query else (all_of_them, ())
+            (f"{all_of_them} WHERE {CONDITION}", (condition_value(query),)) if query else (all_of_them, ())
         )
         with self._database.reading() as connection:
             return int(connection.execute(counted, values).fetchone()[0])

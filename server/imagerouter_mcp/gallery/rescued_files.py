@@ -1,4 +1,4 @@
-"""Move files that were saved on this machine, because the object store failed, into it."""
+"""Move files into the object store that were saved on this machine because the store had failed."""
 
 import secrets
 import shutil

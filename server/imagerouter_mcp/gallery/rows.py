@@ -241,7 +241,7 @@ _TAKEN = {
 
 
 def was_deleted(handle: str) -> NotFoundError:
-    """Return the refusal of a handle whose picture was deleted."""
+    """Return the error for a handle whose picture was deleted."""
     return NotFoundError(f"{handle} was deleted.", "Name another picture; list_images finds them.")
 
 

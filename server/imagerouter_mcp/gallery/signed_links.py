@@ -41,7 +41,7 @@ class Links:
         self._person = person
 
     def for_person(self, person: str) -> "Links":
-        """Return what makes and checks the links of one person; nobody else's links pass it."""
+        """Return the links of one person; they accept nobody else's."""
         return Links(self.base_url, self.derive(f"person\n{person}"), person)
 
     def download(self, handle: str) -> str:
@@ -77,8 +77,8 @@ class Links:
 
     def _link(self, purpose: Purpose, name: str, expires: int) -> str:
         signature = self.sign(purpose, name, str(expires))
-        whose = f"person={self._person}&" if self._person else ""
-        return f"{self.base_url}/{purpose}/{name}?{whose}expires={expires}&signature={signature}"
+        owner = f"person={self._person}&" if self._person else ""
+        return f"{self.base_url}/{purpose}/{name}?{owner}expires={expires}&signature={signature}"
 
 
 def link_secret(settings: Settings) -> bytes:

@@ -1,4 +1,4 @@
-"""Sum up what each of all people spent or reserved, where one PostgreSQL database has all of their rows."""
+"""Sum up what each person spent or reserved, where one PostgreSQL database has everybody's rows."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -48,9 +48,9 @@ def committed_by_all(
 
 
 def reserved_by_ended(server: PostgresServer) -> set[str]:
-    """Return the ids of people for whose calls a server reserved money that ended some minutes ago.
+    """Return the ids of people with calls for which a server reserved money before it ended, minutes ago.
 
-    Until then its successor, which may have the answers on its disk, settles them if their person asks.
+    Until then they are left to its successor, which may have the answers on its disk.
 
     Raises:
         ConfigurationError: The database cannot be used.

@@ -17,7 +17,7 @@ _COUNTING = {
 """The columns that a charge depends on, by table; handles never change."""
 
 
-def _spent(sign: str, condition: str, told_apart: str) -> str:
+def _spent(sign: str, condition: str, group_by: str) -> str:
     """Return the statement that adds charges to the sums, or takes them away.
 
     Amounts have at most six decimals and are below 10⁶, so rounding gives the exact micro-dollars.
@@ -25,14 +25,14 @@ def _spent(sign: str, condition: str, told_apart: str) -> str:
     Args:
         sign: Plus or minus.
         condition: Which charges.
-        told_apart: The columns that tell the sums of a quarter apart.
+        group_by: The columns that have sums of their own within a quarter of an hour.
     """
     return f"""
         INSERT INTO spent
-        SELECT CAST(created_at / 900 AS INTEGER), {told_apart},
+        SELECT CAST(created_at / 900 AS INTEGER), {group_by},
             {sign}CAST(round(usd * 1000000) AS INTEGER), {sign}1
         FROM charges WHERE {condition}
-        ON CONFLICT (quarter, {told_apart})
+        ON CONFLICT (quarter, {group_by})
         DO UPDATE SET micro_usd = micro_usd + excluded.micro_usd, results = results + excluded.results;
     """  # noqa: S608 - our own words
 
@@ -42,15 +42,15 @@ def _usd(amount: str) -> str:
     return f"CASE WHEN {amount} GLOB '[0-9]*' AND {amount} + 0 < 1000000 THEN {amount} END"
 
 
-def _keep_sums(told_apart: str) -> str:
+def _keep_sums(group_by: str) -> str:
     """Return the triggers that take a generation's charges away before a change and add them after it."""
     return "".join(
         f"""
     CREATE TRIGGER {table}_before_{event} BEFORE {event}{columns} ON {table} BEGIN
-        {_spent("-", f"handle = {row}.handle", told_apart)}
+        {_spent("-", f"handle = {row}.handle", group_by)}
     END;
     CREATE TRIGGER {table}_after_{event} AFTER {event}{columns} ON {table} BEGIN
-        {_spent("+", f"handle = {row}.handle", told_apart)}
+        {_spent("+", f"handle = {row}.handle", group_by)}
     END;
     """
         for table, columns_that_count in _COUNTING.items()

@@ -15,7 +15,7 @@ MOST_BYTES = 256 * 2**20
 """Of all thumbnails together: those of about 20,000 pictures."""
 _SWEPT_AFTER_BYTES = MOST_BYTES // 16
 _USED_SECONDS = 24 * 3600
-"""How exactly it is known when a thumbnail was last used."""
+"""A thumbnail's last use is noted at most once in this time."""
 
 
 def state_of(path: Path | None) -> str | None:

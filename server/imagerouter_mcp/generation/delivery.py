@@ -272,7 +272,7 @@ def _unnamed(image: StoredImage) -> GalleryImage:
 
 
 def _also_told(answer: GenerationAnswer) -> tuple[str, ...]:
-    """Return sentences on what the answer holds besides the stored pictures."""
+    """Return sentences on what else the answer holds besides the stored pictures."""
     more = f"ImageRouter answered with {answer.left_out} more results, which were not fetched."
     failure = f"ImageRouter also reported a failure: it says {answer.failure}."
     return (*((more,) if answer.left_out else ()), *((failure,) if answer.failure else ()))

@@ -125,16 +125,16 @@ def _transparency(plan: Plan, looks: Sequence["Look"]) -> list[str]:
     if not plan.transparency or not looks:
         return []
     shares = [look.transparent for look in looks]
-    told = f"Measured: {', '.join(map(_per_cent, shares))}."
-    return [told] if min(shares) > 0 else [f"{told} {plan.transparency}"]
+    measured = f"Measured: {', '.join(map(_per_cent, shares))}."
+    return [measured] if min(shares) > 0 else [f"{measured} {plan.transparency}"]
 
 
 def _per_cent(share: float) -> str:
     if share <= 0:
         return "no transparency"
     rounded = round(100 * share)
-    told = "under 1" if rounded == 0 else "over 99" if rounded == 100 else f"{rounded}"  # noqa: PLR2004 - per cent
-    return f"{told} % of the picture is transparent"
+    number = "under 1" if rounded == 0 else "over 99" if rounded == 100 else f"{rounded}"  # noqa: PLR2004 - per cent
+    return f"{number} % of the picture is transparent"
 
 
 def _public_link(plan: Plan, answer: GenerationAnswer) -> list[str]:

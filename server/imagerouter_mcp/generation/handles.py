@@ -154,7 +154,7 @@ class LastMade:
         made = [image.handle for image, _ in self.pictures]
         if number > len(made):
             return NotFoundError(
-                f"Number {number} is no picture: the newest call made {len(made)}.",
+                f"There is no picture number {number}: the newest call made {len(made)}.",
                 f"Give a handle, in their order: {', '.join(made)}.",
             )
         handle = made[number - 1]

@@ -104,7 +104,7 @@ class LostFiles:
         return await self._refetch(image, record)
 
     async def _brought(self, image: GalleryImage) -> GalleryImage:
-        """Return an image with its file on this machine. If the file is gone, write that into the gallery.
+        """Return an image with its file on this machine; if the file is gone, note that in the gallery.
 
         Raises:
             DeliveryError: The object store cannot be asked for it.
@@ -183,7 +183,7 @@ class LostFiles:
 
 
 def _part_of(image: GalleryImage, record: Record) -> str:
-    """Name the file for what came in place of an image; by its handle where its record is damaged."""
+    """Return the name of the file that keeps bytes which are not the picture; see `part_name`."""
     places = (number for number, each in enumerate(record.images) if image in (each, each.original))
     number = next(places, None)
     if number is None:

@@ -59,11 +59,11 @@ class Postprocessing:
     def of(
         cls, finishing: Finishing | None, model: str, generation: str, sources: KeptSources
     ) -> "Self | None":
-        """Return what does a `Finishing` for the results of a generation; None if there is nothing to do."""
+        """Return the postprocessing of a generation's results; None if its plan has no `Finishing`."""
         return finishing and cls(finishing, model, sources.source(generation), sources.mask(generation))
 
     def leaves(self, seen: Inspection) -> bool:
-        """Return whether a model's own picture is the result, with nothing to say about it."""
+        """Return whether a model's own picture is the result as it is, without a note."""
         return self.finishing.cut is None and _is_still(seen) and not self.finishing.applies(seen.size)
 
     async def finish(self, picture: Path) -> Made:
@@ -137,23 +137,23 @@ def _because(error: Exception) -> str:
     return f"because {error.strerror if isinstance(error, OSError) and error.strerror else error}"
 
 
-def _laid_in_words(model: str, kind: str, cut: Cut, told: Fields) -> list[str]:
+def _laid_in_words(model: str, kind: str, cut: Cut, report: Fields) -> list[str]:
     """Describe what laying an answer into its source did, a sentence each."""
-    words = [f"Outside the mask every pixel is the source's; inside, {told['changed']} % changed."]
+    words = [f"Outside the mask every pixel is the source's; inside, {report['changed']} % changed."]
     if kind != "png":
         lossy = f"{kind.upper()} is not exact: only PNG keeps every pixel outside the mask."
-        words = [f"{lossy} Inside, {told['changed']} % changed."]
-    if told["echo"]:
+        words = [f"{lossy} Inside, {report['changed']} % changed."]
+    if report["echo"]:
         words.append(f"{model} changed nothing there; other words or another model may.")
-    elif not told["aligned"]:
+    elif not report["aligned"]:
         words.append(f"What {model} drew around the mask does not match the source: look at the border.")
-    if told["enlarged"] > MOST_ENLARGED:
-        made = f"{cut.size[0]}x{cut.size[1]}, enlarged {told['enlarged']:.1f} times"
+    if report["enlarged"] > MOST_ENLARGED:
+        made = f"{cut.size[0]}x{cut.size[1]}, enlarged {report['enlarged']:.1f} times"
         words.append(f"The changed part was made at {made}; size=2K or 4K asks for more detail.")
-    if told["mode"] == "CMYK" and kind == "png":
+    if report["mode"] == "CMYK" and kind == "png":
         words.append("Its CMYK colours were kept, in a TIFF.")
-    elif told["inks"]:
+    elif report["inks"]:
         words.append("It was converted from CMYK to RGB.")
-    if told["reduced"]:
+    if report["reduced"]:
         words.append("Its 16 bits per channel were reduced to 8.")
     return words

@@ -147,8 +147,8 @@ def with_last(order: Order, made: LastMade) -> Order:
     images = tuple(image.handle if is_last(text) else text for text in first.images)
     mask = image.handle if is_last(first.mask) else first.mask
     requests = tuple(replace(request, images=images, mask=mask) for request in order.requests)
-    told = collapse(record.prompt, 60)
-    note = f"`last` was taken for {image.handle} ({told}), the gallery's newest; it was made elsewhere."
+    prompt = collapse(record.prompt, 60)
+    note = f"`last` was taken to mean {image.handle} ({prompt}), the gallery's newest; it was made elsewhere."
     return replace(order, requests=requests, notes=(note,) if made.elsewhere else ())
 
 
@@ -158,7 +158,7 @@ class Sources:
     Args:
         reader: Opens paths, addresses and data URIs.
         gallery: Finds handles.
-        kept: Brings their files.
+        kept: Brings their files to this machine.
         uploads: Finds pictures that were sent to this server.
         descriptors: Limits how many pictures are open at once.
         is_newer: Tells whether the service is the newer generation, which takes several pictures as JSON.
@@ -469,7 +469,7 @@ def _part(source: WholeSource, cut: Cut) -> SourceImage:
 
 
 def _successes(outcomes: Iterable[T | ImageRouterError]) -> list[T]:
-    """Return what was opened, or raise the first failure."""
+    """Return the results if everything succeeded, else raise the first failure."""
     successes: list[T] = []
     for outcome in outcomes:
         if isinstance(outcome, ImageRouterError):

@@ -20,7 +20,7 @@ def undelivered(image: GalleryImage, stored: Stored, *, remote: bool) -> Deliver
         remote: Whether the caller is on another machine.
     """
     what = f"The picture was made, but {stored.reason}."
-    came = f"What came is kept{places([stored.kept], remote=remote)}. " if stored.kept else ""
+    came = f"What arrived is kept{places([stored.kept], remote=remote)}. " if stored.kept else ""
     if image.url is None:
         return DeliveryError(
             what,

@@ -2,17 +2,12 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from json import dumps, loads
 from typing import Any
 
 from imagerouter_mcp.database.schema import Database
-from imagerouter_mcp.sign_in.secrets_kept import digest, new_secret
-
-DECIDE_SECONDS = 15 * 60
-"""Seconds that a person may take to decide."""
-MOST_WAITING = 10_000
-"""Maximum number of waiting requests; beyond it, the oldest are deleted."""
+from imagerouter_mcp.sign_in.waiting import Asked, Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +46,6 @@ class AuthorizationRequest:
         return cls(**fields)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request's handle, and the secret of the browser that brought it."""
-
-    handle: str = field(default_factory=new_secret)
-    browser: str = field(default_factory=new_secret)
-
-
 class AuthorizationRequests:
     """Keeps requests, each bound to the browser that brought it.
 
@@ -68,45 +55,18 @@ class AuthorizationRequests:
     """
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
-        self._database = database
-        self._clock = clock
+        self._waiting = Waiting("authorization_requests", database, clock)
 
     def keep(self, asked: Asked, request: AuthorizationRequest) -> None:
         """Keep a request until the person decides."""
-        now = int(self._clock())
-        with self._database.writing() as connection:
-            connection.execute("DELETE FROM authorization_requests WHERE expires_at <= ?", (now,))
-            connection.execute(
-                "DELETE FROM authorization_requests WHERE handle IN (SELECT handle FROM"
-                " authorization_requests ORDER BY expires_at DESC, handle LIMIT 1000 OFFSET ?)",
-                (MOST_WAITING - 1,),
-            )
-            connection.execute(
-                "INSERT INTO authorization_requests (handle, browser, request, expires_at)"
-                " VALUES (?, ?, ?, ?)",
-                (digest(asked.handle), digest(asked.browser), request.as_json(), now + DECIDE_SECONDS),
-            )
+        self._waiting.keep(asked, request.as_json())
 
     def find(self, asked: Asked) -> AuthorizationRequest | None:
         """Return a waiting request, or None; only the browser that brought it finds it."""
-        with self._database.reading() as connection:
-            found = connection.execute(
-                f"SELECT request FROM authorization_requests WHERE {_ASKED}",  # noqa: S608 - our own words
-                self._key(asked),
-            ).fetchone()
-        return AuthorizationRequest.from_json(found[0]) if found else None
+        found = self._waiting.find(asked)
+        return AuthorizationRequest.from_json(found) if found else None
 
     def take(self, asked: Asked) -> AuthorizationRequest | None:
         """Return a request and delete it; of several concurrent calls, only one gets it."""
-        with self._database.writing() as connection:
-            found = connection.execute(
-                f"DELETE FROM authorization_requests WHERE {_ASKED} RETURNING request",  # noqa: S608 - as above
-                self._key(asked),
-            ).fetchone()
-        return AuthorizationRequest.from_json(found[0]) if found else None
-
-    def _key(self, asked: Asked) -> tuple[str, str, int]:
-        return digest(asked.handle), digest(asked.browser), int(self._clock())
-
-
-_ASKED = "handle = ? AND browser = ? AND expires_at > ?"
+        found = self._waiting.take(asked)
+        return AuthorizationRequest.from_json(found) if found else None

@@ -7,7 +7,6 @@ fetched after that, the last good copy is used, because some hosts refuse server
 
 import io
 import json
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, cast
@@ -17,6 +16,7 @@ from anyio import to_thread
 
 from imagerouter_mcp.database.schema import Database
 from imagerouter_mcp.fetch import Fetcher, FetchError
+from imagerouter_mcp.sign_in.store import Store
 
 DOCUMENT_BYTES = 5 * 1024
 FETCH_SECONDS = 5.0
@@ -57,21 +57,17 @@ def is_document_address(client: str) -> bool:
     )
 
 
-class ClientDocuments:
+class ClientDocuments(Store):
     """Fetches documents and keeps the last good copy of each.
 
     Args:
         database: Where copies are kept.
         fetcher: Returns what downloads them.
-        clock: Returns the time in seconds since 1970.
     """
 
-    def __init__(
-        self, database: Database, fetcher: Callable[[], Fetcher], clock: Callable[[], float] = time.time
-    ) -> None:
-        self._database = database
+    def __init__(self, database: Database, fetcher: Callable[[], Fetcher]) -> None:
+        super().__init__(database)
         self._fetcher = fetcher
-        self._clock = clock
         self._failed_at: OrderedDict[str, float] = OrderedDict()
         self._fetched_at: list[float] = []
         """When the fetches of the last minute began."""
@@ -83,7 +79,7 @@ class ClientDocuments:
             DocumentError: There is no usable document.
         """
         copy, fetched_at = await to_thread.run_sync(self._copy, address)
-        if copy and fetched_at > self._clock() - FRESH_SECONDS:
+        if copy and fetched_at > self._now() - FRESH_SECONDS:
             return copy
         try:
             fetched = await self._fetch(address)
@@ -95,7 +91,7 @@ class ClientDocuments:
         return fetched
 
     async def _fetch(self, address: str) -> dict[str, Any]:
-        now = self._clock()
+        now = self._now()
         self._fetched_at = [at for at in self._fetched_at if at > now - 60]
         if len(self._fetched_at) >= FETCHES_A_MINUTE:
             raise DocumentError("too many apps are signing in at once; try again in a minute")
@@ -139,7 +135,7 @@ class ClientDocuments:
                 "INSERT INTO client_documents (address, metadata, fetched_at) VALUES (?, ?, ?)"
                 " ON CONFLICT (address) DO UPDATE SET metadata = excluded.metadata,"
                 " fetched_at = excluded.fetched_at",
-                (address, json.dumps(document), int(self._clock())),
+                (address, json.dumps(document), self._now()),
             )
 
 

@@ -1,9 +1,6 @@
 """Store the clients that registered themselves (RFC 7591). Many register again for each connection."""
 
-import time
-from collections.abc import Callable
-
-from imagerouter_mcp.database.schema import Database
+from imagerouter_mcp.sign_in.store import Store
 
 UNUSED_SECONDS = 24 * 3600
 """Seconds that a client stays registered if no person has let it in."""
@@ -15,17 +12,8 @@ RENEWED_AFTER_SECONDS = 3600
 """Seconds between two updates of a client's last use."""
 
 
-class Clients:
-    """Stores what clients registered.
-
-    Args:
-        database: Where they are stored.
-        clock: Returns the time in seconds since 1970.
-    """
-
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
-        self._database = database
-        self._clock = clock
+class Clients(Store):
+    """Stores what clients registered."""
 
     def add(self, client: str, metadata: str) -> None:
         """Store a new client, and delete expired ones.
@@ -37,7 +25,7 @@ class Clients:
         Raises:
             ConfigurationError: The database cannot be used.
         """
-        now = int(self._clock())
+        now = self._now()
         with self._database.writing() as connection:
             connection.execute(
                 "DELETE FROM clients WHERE used_at IS NULL AND registered_at <= ? OR used_at <= ?",
@@ -54,7 +42,7 @@ class Clients:
 
     def find(self, client: str) -> str | None:
         """Return what a client registered; None if it is unknown or expired."""
-        now = int(self._clock())
+        now = self._now()
         with self._database.reading() as connection:
             found = connection.execute(
                 "SELECT metadata FROM clients WHERE id = ? AND coalesce(used_at > ?, registered_at > ?)",
@@ -64,7 +52,7 @@ class Clients:
 
     def note_use(self, client: str) -> None:
         """Note that a client is in use, which keeps it registered."""
-        now = int(self._clock())
+        now = self._now()
         with self._database.writing() as connection:
             connection.execute(
                 "UPDATE clients SET used_at = ? WHERE id = ? AND (used_at IS NULL OR used_at <= ?)",

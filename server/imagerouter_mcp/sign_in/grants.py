@@ -6,13 +6,12 @@ answers get lost and two processes of one client may refresh at once. A supersed
 copied: it ends the grant.
 """
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from imagerouter_mcp.database.schema import Connection, Database
+from imagerouter_mcp.database.schema import Connection
 from imagerouter_mcp.sign_in.authorization_requests import AuthorizationRequest
 from imagerouter_mcp.sign_in.secrets_kept import digest, new_secret
+from imagerouter_mcp.sign_in.store import Store
 
 CODE_SECONDS = 5 * 60
 ACCESS_SECONDS = 3600
@@ -54,21 +53,12 @@ class Shown:
     expires_at: int
 
 
-class Grants:
-    """Issues codes and tokens and recognises them; only their hashes are stored.
-
-    Args:
-        database: Where they are stored.
-        clock: Returns the time in seconds since 1970.
-    """
-
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
-        self._database = database
-        self._clock = clock
+class Grants(Store):
+    """Issues codes and tokens and recognises them; only their hashes are stored."""
 
     def give_code(self, person: str, request: AuthorizationRequest) -> str:
         """Create a code for a request that a person allowed."""
-        code, now = new_secret(), int(self._clock())
+        code, now = new_secret(), self._now()
         with self._database.writing() as connection:
             connection.execute("DELETE FROM authorization_codes WHERE expires_at <= ?", (now,))
             connection.execute(
@@ -83,7 +73,7 @@ class Grants:
             found = connection.execute(
                 "SELECT person, request, expires_at FROM authorization_codes"
                 " WHERE code = ? AND expires_at > ?",
-                (digest(code), int(self._clock())),
+                (digest(code), self._now()),
             ).fetchone()
         if not found:
             with self._database.writing() as connection:
@@ -93,7 +83,7 @@ class Grants:
 
     def exchange_code(self, code: str) -> Tokens | None:
         """Exchange a code for tokens; return None if it is unknown or another request used it first."""
-        now, grant = int(self._clock()), new_secret()
+        now, grant = self._now(), new_secret()
         with self._database.writing() as connection:
             found = connection.execute(
                 "DELETE FROM authorization_codes WHERE code = ? AND expires_at > ? RETURNING person, request",
@@ -118,7 +108,7 @@ class Grants:
             found = connection.execute(
                 f"SELECT {_SHOWN}, superseded, grant_id FROM refresh_tokens AS tokens"  # noqa: S608 - our own words
                 " JOIN grants ON grants.id = grant_id WHERE token = ? AND client = ? AND expires_at > ?",
-                (digest(token), client, int(self._clock())),
+                (digest(token), client, self._now()),
             ).fetchone()
         if found and found[5]:
             with self._database.writing() as connection:
@@ -134,7 +124,7 @@ class Grants:
             client: The client that sends it.
             scopes: Scopes of the access token, some or all of the refresh token's.
         """
-        now, shown = int(self._clock()), digest(token)
+        now, shown = self._now(), digest(token)
         with self._database.writing() as connection:
             found = connection.execute(
                 "SELECT grant_id, parent, tokens.scopes FROM refresh_tokens AS tokens JOIN grants"
@@ -164,7 +154,7 @@ class Grants:
             found = connection.execute(
                 f"SELECT {_SHOWN} FROM access_tokens AS tokens JOIN grants ON grants.id = grant_id"  # noqa: S608 - as above
                 " WHERE token = ? AND expires_at > ?",
-                (digest(token), int(self._clock())),
+                (digest(token), self._now()),
             ).fetchone()
         return _shown(found) if found else None
 

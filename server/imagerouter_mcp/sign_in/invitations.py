@@ -1,27 +1,15 @@
 """Store invitations, which sign a person's browser in, and the browsers that are signed in."""
 
-import time
-from collections.abc import Callable
-
-from imagerouter_mcp.database.schema import Database
 from imagerouter_mcp.sign_in.secrets_kept import digest, new_code, new_secret, typed_code
+from imagerouter_mcp.sign_in.store import Store
 
 DAY_SECONDS = 24 * 3600
 BROWSER_SECONDS = 180 * DAY_SECONDS
 """Seconds that a browser stays signed in after its last visit."""
 
 
-class Invitations:
-    """Gives invitations, each of which signs one browser in.
-
-    Args:
-        database: Where they are kept, as hashes.
-        clock: Returns the time in seconds since 1970.
-    """
-
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
-        self._database = database
-        self._clock = clock
+class Invitations(Store):
+    """Gives invitations, each of which signs one browser in."""
 
     def invite(self, person: str, days: int) -> str:
         """Create an invitation and return its code; earlier ones of the same person become invalid.
@@ -30,7 +18,7 @@ class Invitations:
             person: The id of the person, who may have been invited before with another browser.
             days: Days that it is valid.
         """
-        code, now = new_code(), int(self._clock())
+        code, now = new_code(), self._now()
         with self._database.writing() as connection:
             connection.execute("DELETE FROM invitations WHERE person = ? OR expires_at <= ?", (person, now))
             connection.execute(
@@ -48,7 +36,7 @@ class Invitations:
         with self._database.writing() as connection:
             found = connection.execute(
                 "DELETE FROM invitations WHERE code = ? AND expires_at > ? RETURNING person",
-                (digest(typed_code(code)), int(self._clock())),
+                (digest(typed_code(code)), self._now()),
             ).fetchone()
         return str(found[0]) if found else None
 
@@ -58,21 +46,12 @@ class Invitations:
             connection.execute("DELETE FROM invitations WHERE person = ?", (person,))
 
 
-class Browsers:
-    """The browsers in which people are signed in. Each has a secret in a cookie.
-
-    Args:
-        database: Where the secrets' hashes are kept.
-        clock: Returns the time in seconds since 1970.
-    """
-
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
-        self._database = database
-        self._clock = clock
+class Browsers(Store):
+    """The browsers in which people are signed in. Each has a secret in a cookie."""
 
     def sign_in(self, person: str) -> str:
         """Sign a person in and return a new secret for the browser."""
-        secret, now = new_secret(), int(self._clock())
+        secret, now = new_secret(), self._now()
         with self._database.writing() as connection:
             connection.execute("DELETE FROM browsers WHERE expires_at <= ?", (now,))
             connection.execute(
@@ -83,7 +62,7 @@ class Browsers:
 
     def find(self, secret: str) -> str | None:
         """Return the id of the person who is signed in; a visit on a new day extends the time."""
-        now = int(self._clock())
+        now = self._now()
         with self._database.reading() as connection:
             found = connection.execute(
                 "SELECT person, expires_at FROM browsers WHERE token = ? AND expires_at > ?",

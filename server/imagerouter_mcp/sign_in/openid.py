@@ -11,10 +11,10 @@ from urllib.parse import quote_plus, urlencode
 
 from imagerouter_mcp.lines import one_line
 from imagerouter_mcp.settings import Settings
-from imagerouter_mcp.sign_in.authorization_requests import Asked
 from imagerouter_mcp.sign_in.issuer import ALGORITHMS, Issuer, IssuerSettingsError, TokenRefusedError
 from imagerouter_mcp.sign_in.secrets_kept import new_secret
 from imagerouter_mcp.sign_in.vouched import is_let_in, vouched_name
+from imagerouter_mcp.sign_in.waiting import Asked
 
 _EMAIL = {"email", "email_verified"}
 """Claims that are only used together."""

@@ -12,8 +12,8 @@ from imagerouter_mcp.sign_in.client_documents import ClientDocuments
 from imagerouter_mcp.sign_in.clients import Clients
 from imagerouter_mcp.sign_in.grants import Grants
 from imagerouter_mcp.sign_in.invitations import Browsers, Invitations
-from imagerouter_mcp.sign_in.openid_sign_ins import OpenIdSignIns
 from imagerouter_mcp.sign_in.sign_in_tables import SIGN_IN
+from imagerouter_mcp.sign_in.waiting import Waiting
 
 if TYPE_CHECKING:
     from imagerouter_mcp.database.postgres import PostgresServer
@@ -33,7 +33,7 @@ class SignIn:
         self.documents = ClientDocuments(database, fetcher)
         self.requests = AuthorizationRequests(database)
         self.grants = Grants(database)
-        self.openid_sign_ins = OpenIdSignIns(database)
+        self.openid_sign_ins = Waiting("openid_sign_ins", database)
         self.invitations = Invitations(database)
         self.browsers = Browsers(database)
 

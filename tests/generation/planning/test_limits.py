@@ -81,7 +81,7 @@ def test_a_balance_below_the_highest_prices_together_is_said_and_one_that_covers
     plans = [plan("0.04"), plan("0.20"), plan(None)]
     assert too_short(plans, Decimal("0.24")) is None
     assert too_short(plans, Decimal("0.2399")) == (
-        "They were made one after the other: side by side they need $0.24 at first, and the account has "
+        "They were made one after the other: to begin all at once, the account needs $0.24, and it has "
         "$0.2399."
     )
 
@@ -101,7 +101,7 @@ def test_what_the_person_agreed_to_holds_up_to_that_price() -> None:
     for price, agreed, said in (
         ("0.06", None, r"up to \$0.06, and above \$0.05 the person wants to be asked"),
         (None, None, "an amount that nobody knows beforehand"),
-        ("0.10", "0.09", r"price told was up to \$0.09; by now this may cost up to \$0.10"),
+        ("0.10", "0.09", r"price named was up to \$0.09; by now this may cost up to \$0.10"),
         (None, "0.10", "by now this may cost an amount that nobody knows"),
     ):
         with pytest.raises(BudgetError, match=said):

@@ -56,8 +56,8 @@ class Calls:
     Args:
         journal: Holds the entries.
         collector: Returns the outcome of a call.
-        sources: Returns what compares orders; first called on the first order.
-        runner: Returns what carries out calls; first called on the first call.
+        sources: Returns the `Sources` that compare orders; not called before the first order.
+        runner: Returns the `Runner` that carries out calls; not called before the first call.
         payers: Choose whose key pays.
         recount: Updates the sum of committed money once a call has ended; None where nobody needs it.
         repeats_are_meant: Whether repeating a delivered call makes another one, because a person typed it.
@@ -83,7 +83,7 @@ class Calls:
         self._repeats_are_meant = repeats_are_meant
         self._running: dict[str, RunningCall] = {}
         self._unrecorded: dict[str, Payer] = {}
-        """By call, who paid for what could not be written to the journal."""
+        """Who pays for each call with an outcome that could not be written to the journal yet."""
         self._settled = True
         """Whether the journal could be written when it was last tried."""
         self._catching_up: asyncio.Task[None] | None = None
@@ -112,8 +112,8 @@ class Calls:
         call, joined = await self._begin_or_join(pinned, fingerprint, payer)
         if not joined:
             outcome = await self._wait_for(call, seconds, progress)
-            told = () if self._repeats_are_meant else pinned.notes
-            return replace(outcome, notes=(*told, *outcome.notes))
+            notes_for_new = () if self._repeats_are_meant else pinned.notes
+            return replace(outcome, notes=(*notes_for_new, *outcome.notes))
         repeated = not any(entry.open for entry in await self._collector.entries(call))
         try:
             outcome = await self._wait_for(call, seconds, progress)
@@ -160,9 +160,9 @@ class Calls:
 
     async def settle(self) -> None:
         """Take over and settle the calls of processes that have died."""
-        came = anyio.current_time()
+        asked_at = anyio.current_time()
         async with self._entering:
-            if self._last_settling_began < came:  # else another caller's look, which began later, will do
+            if self._last_settling_began < asked_at:  # else a later caller has just done it
                 await self._settle()
 
     async def close(self, grace_seconds: float) -> None:
@@ -180,7 +180,7 @@ class Calls:
             await asyncio.wait(tasks)
 
     async def _identified(self, order: Order) -> tuple[Order, str]:
-        """Return an order with `last` as a handle, and its fingerprint.
+        """Return an order with a handle in place of `last`, and its fingerprint.
 
         If the order repeats an earlier one, `last` means the picture that it meant when that call began.
         """
@@ -196,9 +196,9 @@ class Calls:
     async def _repeated(self, order: Order, newest: LastMade) -> tuple[Order, str] | None:
         """Return what `_identified` returns if an order repeats an earlier call, else None.
 
-        The search for what `last` meant skips what was made since that call began: its own results, and
-        those of calls that began before its outcome was told. It never skips from what this session was told
-        about to what others made.
+        Going back from the newest picture, it tries each as the meaning of `last`. It passes over the earlier
+        call's own results and those of calls that ran beside it. It stops at a call that began after somebody
+        had seen the earlier call's outcome, and does not go from this session's pictures to those of others.
         """
         sources = self._sources()
         candidate, passed = newest, set[str]()
@@ -211,8 +211,8 @@ class Calls:
                     own = await to_thread.run_sync(self._journal.call, earlier)
                     others = passed - {entry.handle for entry in own}
                     left_session = candidate.elsewhere and not newest.elsewhere
-                    told_before = partial(self._journal.told_before, earlier, others)
-                    if others and (left_session or await to_thread.run_sync(told_before)):
+                    delivered_before = partial(self._journal.delivered_before, earlier, others)
+                    if others and (left_session or await to_thread.run_sync(delivered_before)):
                         return None
                     return before, fingerprint
             made = await to_thread.run_sync(self._journal.lately, candidate.records[0].generation)
@@ -279,7 +279,7 @@ class Calls:
 
     @contextmanager
     def _trying_again(self) -> Generator[None]:
-        """If the journal cannot be written, settle later what may have been written of it."""
+        """If the journal cannot be written during the block, settle it later, when it can be."""
         try:
             yield
         except ConfigurationError:
@@ -290,11 +290,11 @@ class Calls:
 
     @property
     def _known(self) -> set[str]:
-        """The calls that nobody else needs to settle."""
+        """The calls that this process takes care of itself."""
         return {*self._running, *self._unrecorded}
 
     async def _take_over(self, orphans: Iterable[Entry], began: float) -> None:
-        """Finish calls that `Journal.adopt` returned, when it was asked at a moment."""
+        """Finish calls that `Journal.adopt` returned; note when it was asked for them."""
         for handle, entries in groupby(orphans, key=attrgetter("call")):
             self._start_finishing(handle, list(entries), await self._payers.settling())
         self._last_settling_began = began
@@ -305,12 +305,12 @@ class Calls:
         self._start(call, self._finish(entries, call))
 
     def _catch_up(self) -> None:
-        """Have the journal tried again in the background, unless that is being done."""
+        """Start trying the journal again in the background, unless a task does so already."""
         if not self._closing and (self._catching_up is None or self._catching_up.done()):
             self._catching_up = asyncio.create_task(self._record_in_time())
 
     async def _record_in_time(self) -> None:
-        """Try to record what could not be recorded until it is, for other servers cannot do it."""
+        """Try until every outcome is in the journal: only this process knows them."""
         pause = _FIRST_PAUSE
         while self._unrecorded or not self._settled:
             await anyio.sleep(pause)
@@ -324,7 +324,7 @@ class Calls:
                         await call.wait(math.inf)
 
     async def _record(self, handle: str) -> None:
-        """Try once more to record a call, if it is not recorded; what takes time goes on as a task.
+        """Try once more to record a call that is not recorded yet; store held answers in a new task.
 
         Raises:
             ConfigurationError: The journal still cannot be used.
@@ -370,7 +370,7 @@ class Calls:
             self._unrecorded[call.handle] = call.payer
             self._catch_up()
         if not task.cancelled():
-            task.exception()  # retrieve it: perhaps nobody waits for it
+            task.exception()  # or asyncio would complain that nobody retrieved it
         call.end()
 
     async def _wait_for(self, handle: str, seconds: float, progress: Progress) -> Finished | Pending:
@@ -474,9 +474,7 @@ async def _reported(call: RunningCall, seconds: float, progress: Progress) -> bo
 def _repeated_note(outcome: Finished | Pending, *, pinned_last: bool) -> str:
     """Return the note for a joined call: nothing more was paid, how to get another, how to build on it."""
     if isinstance(outcome, Pending):
-        return (
-            "The same call was made before and goes on; this one was not sent. again=true makes another one."
-        )
+        return "The same call is already under way; this one was not sent. again=true makes another one."
     note = (
         "This is the result of the same call made before; nothing was charged again. again=true makes "
         "another one."

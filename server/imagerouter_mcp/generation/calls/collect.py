@@ -50,7 +50,7 @@ class Collector:
         if not entries:
             raise NotFoundError(
                 f"There is no generation {handle.strip()[:40]!r}.",
-                "Give the handle that an earlier answer named (gen_…); list_images tells what is unfinished.",
+                "Give the handle that an earlier answer named (gen_…); list_images shows what is unfinished.",
             )
         return entries
 

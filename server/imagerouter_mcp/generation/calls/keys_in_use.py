@@ -15,7 +15,7 @@ from imagerouter_mcp.settings import KEYS_PAGE
 
 
 class KeyInUse:
-    """A key with what all calls that it pays for share.
+    """A key, and what the calls that it pays for share.
 
     Args:
         client: Calls the service with the key.

@@ -38,7 +38,7 @@ class Planner:
         popularity: Ranks the models.
         sources: Opens source images.
         destinations: Says where results go.
-        delivery: Checks that they can be stored there, and keeps what they are laid into.
+        delivery: Checks that they can be stored there, and keeps the sources of masked edits.
         journal: Drops generations that are not needed.
         allowance: Says what the person may use, and reserves money.
     """

@@ -24,8 +24,8 @@ class Result:
         estimate: What it was expected to cost, if that was known.
         notes: Sentences for the person.
         number: The request's number within the call, from 1.
-        first_step: The record of the picture that its background was removed from, in the same call; None
-            for a picture that was made in one step.
+        first_step: The record of the picture before its background was removed in the same call; None for
+            a picture that was made in one step.
         previews: The previews that were made on the way, by the images' files.
     """
 
@@ -55,7 +55,7 @@ class Result:
 
     @property
     def latency_ms(self) -> int | None:
-        """Milliseconds that its steps took, of those that are known; None if none is."""
+        """Sum of its steps' known latencies, in milliseconds; None if none is known."""
         told = [record.latency_ms for record in self.records if record.latency_ms is not None]
         return sum(told) if told else None
 
@@ -172,7 +172,7 @@ def _after(made: Result, model: str, step: Outcome) -> tuple[Result, list[Failur
         step.remedy = (
             f"{first}The picture is there with its background: edit_image with images="
             f"{made.record.images[0].handle} and model={model} tries again, and finish_image with "
-            '"cutout" removes a plain background for nothing.'
+            '"cutout" removes a plain background for free.'
         )
     return made, [Failure(model, step, second_step=True)]
 

@@ -78,7 +78,7 @@ class RequestQueue:
                 that changes; if a call has several waiting, the first one's is called.
 
         Raises:
-            NotSentError: The server is ending and sends nothing more.
+            NotSentError: The server is shutting down and sends nothing more.
             ConfigurationError: The shared pause cannot be read.
         """
         await self._enter(person, call, on_wait)
@@ -87,7 +87,7 @@ class RequestQueue:
                 on_wait(0)
                 await anyio.sleep(pause)
             if self._stopped:
-                raise _ending()
+                raise _shutting_down()
             try:
                 yield
             finally:
@@ -101,11 +101,11 @@ class RequestQueue:
         for line in self._lines.values():
             for place in line:
                 if not place.turn.done():
-                    place.turn.set_exception(_ending())
+                    place.turn.set_exception(_shutting_down())
 
     async def _enter(self, person: str, call: str, on_wait: Callable[[int], None]) -> None:
         if self._stopped:
-            raise _ending()
+            raise _shutting_down()
         if self._free:
             self._free -= 1
             return
@@ -145,5 +145,5 @@ class RequestQueue:
         self._free += 1
 
 
-def _ending() -> NotSentError:
-    return NotSentError("This server is ending and sends nothing more.", "Ask again in a moment.")
+def _shutting_down() -> NotSentError:
+    return NotSentError("This server is shutting down and sends nothing more.", "Ask again in a moment.")

@@ -91,7 +91,7 @@ class Runner:
         self._journal = journal
         self._answers = answers
         self._unwritten: dict[str, _Failure] = {}
-        """By generation, what is not in the journal yet."""
+        """Failures that could not be written to the journal yet, by generation."""
 
     async def carry_out(self, order: Order, handles: Sequence[str], call: RunningCall) -> Finished:
         """Carry out an order. Each generation's journal entry has ended when this returns.
@@ -167,7 +167,7 @@ class Runner:
         return summed_up(call.handle, [entry.model for entry in entries], outcomes)
 
     async def still_to_record(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Write failures to the journal that could not be written; return whose answers are held.
+        """Write the failures that the journal did not take before; return the entries with a held answer.
 
         Another server may have taken the entries over and ended them as unknown.
 
@@ -186,7 +186,7 @@ class Runner:
     async def _earlier(self, order: Order) -> str:
         """Name the newest call that had the prompt and the sources of a refused one; "" if there is none.
 
-        While its sources were there, the same call would have joined it.
+        A repeated call is joined by what its sources hold, so this is needed once a source is gone.
         """
         request = order.requests[0]
         sources = [text.strip().lower() for text in request.images]
@@ -284,20 +284,20 @@ class Runner:
         self, handle: str, model: str, reserved: Decimal | None, call: RunningCall, work: Awaitable[Result]
     ) -> Result:
         """Await a result; a failure ends the generation's entry, unless it can be tried again."""
-        told = self._delivery.holds(handle)  # when it was tried before
+        tried_before = self._delivery.holds(handle)  # then its end is in the log and the metrics already
         try:
             result = await work
         except ImageRouterError as error:
             if error.kept:
                 error.cost_usd = reserved
-            if not told:
+            if not tried_before:
                 tell(failed(handle, model, error))
             if not self._delivery.holds(handle):
                 await self._end(handle, error, call)
             raise
         else:
             cost = result.record.cost_usd
-            if not told:
+            if not tried_before:
                 tell(GenerationEnded(generation=handle, model=model, outcome="ok", cost_usd=cost))
             return result
         finally:
@@ -335,7 +335,7 @@ class Runner:
 
 @contextmanager
 def _unforeseen(what: str, failure: type[ImageRouterError]) -> Generator[None]:
-    """Turn an exception that nobody foresaw into an error that says what happened and was charged."""
+    """Turn an unexpected exception into an error that says what happened and whether it was charged."""
     try:
         yield
     except ImageRouterError:
@@ -350,7 +350,7 @@ def _unforeseen(what: str, failure: type[ImageRouterError]) -> Generator[None]:
 
 @contextmanager
 def _paid(answer: GenerationAnswer, what: str) -> Generator[None]:
-    """Do as `_unforeseen` after an answer has come: each failure says what the answer cost."""
+    """Like `_unforeseen`, for work on an answer that has arrived: each failure says what it cost."""
     try:
         with _unforeseen(what, DeliveryError):
             yield

@@ -103,8 +103,8 @@ class RunningCall:
             if self.sent:
                 raise OutcomeUnknownError(
                     "The server ended before the answer came.",
-                    f"Do not ask for it again at once: get_generation with {self.handle} tells what came of "
-                    "it.",
+                    f"Do not ask for it again at once: get_generation with {self.handle} tells what "
+                    "became of it.",
                 )
             raise NotSentError("The server ended before the request was sent.", "Ask for it again.")
         return self.task.result()

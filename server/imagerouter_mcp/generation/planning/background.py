@@ -127,14 +127,14 @@ def _no_remover(listing: Listing | None, *, free: bool) -> PlanError:
         what = f"ImageRouter's list names no {'free ' if free else ''}model that removes backgrounds."
     return PlanError(
         what,
-        'Leave background out, then let finish_image remove a plain background with "cutout", for nothing'
+        'Leave background out, then let finish_image remove a plain background with "cutout", for free'
         f"{'; or name a paid model' if free else ''}.",
     )
 
 
 def what_gives_it(remover: ModelEntry | None) -> str:
     """Return which calls make the background of a finished picture transparent, as a sentence."""
-    free = 'finish_image with "cutout" removes a plain background for nothing'
+    free = 'finish_image with "cutout" removes a plain background for free'
     if remover is None:
         return f'{free}; background="transparent" asks for it from the start.'
     return f"{free}; edit_image with model={remover.id} removes any ({price_words(remover)})."

@@ -45,7 +45,7 @@ class Finishing:
         size: Width and height of the result, in pixels; None keeps the model's.
         fit: How another shape becomes this one: cropped, padded or stretched.
         output_format: "png", "jpeg" or "webp"; "auto" keeps the model's.
-        cut: Where a masked edit's answer is laid into its source; None for any other picture.
+        cut: Where to lay a masked edit's answer into its source; None for any other picture.
     """
 
     size: Size | None = None

@@ -95,13 +95,13 @@ def _permitted_instead(limits: Limits, model: str, listing: Listing | None) -> s
     return f"Choose one of those, such as {', '.join(near[:3])}" if near else _ANY_PERMITTED
 
 
-def does_not_fit(exceeded: Exceeded, plans: Sequence[Plan], wanted: Decimal) -> BudgetError:
+def does_not_fit(exceeded: Exceeded, plans: Sequence[Plan], highest: Decimal) -> BudgetError:
     """Return the error for a call that exceeds a budget, or the number of calls under way.
 
     Args:
         exceeded: The limit that it exceeds.
         plans: What the call would send.
-        wanted: What it may cost, in USD.
+        highest: What it may cost, in USD.
     """
     budget = exceeded.budget
     if budget is None:
@@ -114,7 +114,7 @@ def does_not_fit(exceeded: Exceeded, plans: Sequence[Plan], wanted: Decimal) -> 
     wait = f"or wait until {'tomorrow' if of_a_day else 'next month'}"
     if budget.others_usd is not None:
         return BudgetError(
-            f"This may cost up to {dollars(wanted)}, more than is left of today's budget, which all people "
+            f"This may cost up to {dollars(highest)}, more than is left of today's budget, which all people "
             "of this server share.",
             f"{cheaper}, {wait}; the operator of this server can raise IMAGEROUTER_BUDGET_USD.",
         )
@@ -122,7 +122,7 @@ def does_not_fit(exceeded: Exceeded, plans: Sequence[Plan], wanted: Decimal) -> 
     period = f" for {'today' if of_a_day else 'this month'}" if budget.own else ""
     raised = _OPERATOR_RAISES if budget.own else "the person can raise IMAGEROUTER_BUDGET_USD"
     return BudgetError(
-        f"This may cost up to {dollars(wanted)}. Of {whose} of {dollars(budget.usd)}{period}, "
+        f"This may cost up to {dollars(highest)}. Of {whose} of {dollars(budget.usd)}{period}, "
         f"{dollars(exceeded.committed)} is spent, reserved or of unknown outcome.",
         f"{cheaper}, {wait}; spending tells what it went to, and {raised}.",
     )
@@ -149,8 +149,8 @@ def too_short(plans: Sequence[Plan], credits_left: Decimal) -> str | None:
     if highest <= credits_left:
         return None
     return (
-        f"They were made one after the other: side by side they need {dollars(highest)} at first, and the "
-        f"account has {dollars(credits_left)}."
+        f"They were made one after the other: to begin all at once, the account needs {dollars(highest)}, "
+        f"and it has {dollars(credits_left)}."
     )
 
 
@@ -178,7 +178,7 @@ def _check_own_limit(order: Order, plans: Sequence[Plan], highest: Decimal) -> N
 
 
 def _check_agreed(order: Order, plans: Sequence[Plan], confirm: Decimal) -> None:
-    """Check that the person agreed to a price above what they want to be asked about."""
+    """Check that the person agreed to a price above which they want to be asked."""
     price = highest_price(plans)
     amount = "an amount that nobody knows beforehand" if price is None else f"up to {dollars(price)}"
     if order.agreed_usd is None:
@@ -189,9 +189,9 @@ def _check_agreed(order: Order, plans: Sequence[Plan], confirm: Decimal) -> None
         )
     if (ANY_PRICE if price is None else price) > order.agreed_usd:
         raise BudgetError(
-            f"The price told was up to {dollars(order.agreed_usd)}; by now this may cost {amount}: "
+            f"The price named was up to {dollars(order.agreed_usd)}; by now this may cost {amount}: "
             f"{_prices(plans)}.",
-            "Tell the person the new price; on a yes, call it again.",
+            "Tell the person the new price; on a yes, make the same call again.",
         )
 
 
@@ -204,10 +204,10 @@ def _in_one_step(plans: Sequence[Plan]) -> str:
 
 def _prices(plans: Sequence[Plan]) -> str:
     """Return what each model may cost, naming each once."""
-    told = {plan.model: plan.estimate for plan in plans}
-    counts = {model: sum(plan.model == model for plan in plans) for model in told}
+    estimates = {plan.model: plan.estimate for plan in plans}
+    counts = {model: sum(plan.model == model for plan in plans) for model in estimates}
     return ", ".join(
         f"{f'{counts[model]} × ' if counts[model] > 1 else ''}{model} "
         f"{f'up to {dollars(price.high)}' if price else 'at an unknown price'}"
-        for model, price in told.items()
+        for model, price in estimates.items()
     )

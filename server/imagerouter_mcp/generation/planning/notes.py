@@ -48,8 +48,8 @@ def plan_notes(
     if not finishing and str(wish) and size != "auto":
         nearest = str(wish).replace("match", "the source's shape")
         shape = shape_in_words(size)
-        told = size if shape in str(wish) else f"{size} ({shape})"
-        notes.append(f"{choice.id} was asked for {told}, its nearest to {nearest}.")
+        sent_size = size if shape in str(wish) else f"{size} ({shape})"
+        notes.append(f"{choice.id} was asked for {sent_size}, its nearest to {nearest}.")
     used = known.facts.sources_used
     if used is not None and len(request.images) > used:
         notes.append(f"{choice.id} is known to use only {_first(used)} of its source images.")

@@ -128,7 +128,7 @@ class Plan:
 
     @classmethod
     def kept(cls, text: str | None) -> "Plan | None":
-        """Return the plan that a journal entry keeps; None if there is none yet, or none any more."""
+        """Return the plan that a journal entry keeps; None if it has none or cannot be read."""
         try:
             return cls.from_json(text or "")
         except ValueError:  # another version wrote it; the result is still there

@@ -7,8 +7,8 @@ on this machine, browsers reject such names.
 from starlette.requests import Request
 from starlette.responses import Response
 
-from imagerouter_mcp.sign_in.authorization_requests import DECIDE_SECONDS, Asked
 from imagerouter_mcp.sign_in.invitations import BROWSER_SECONDS
+from imagerouter_mcp.sign_in.waiting import DECIDE_SECONDS, Asked
 
 _NAMED_BY = 16
 """Characters of a handle that name its cookie, so that several requests can wait in one browser."""

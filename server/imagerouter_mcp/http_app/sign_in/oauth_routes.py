@@ -23,8 +23,8 @@ from imagerouter_mcp.http_app.sign_in.pages import notice_page
 from imagerouter_mcp.http_app.sign_in.provider import AuthorizationServer, is_same_resource
 from imagerouter_mcp.http_app.sign_in.registered_client import with_parameters
 from imagerouter_mcp.http_app.sign_in_paths import AUTHORIZE, CONSENT, REGISTER, REVOKE, TOKEN
-from imagerouter_mcp.sign_in.authorization_requests import Asked
 from imagerouter_mcp.sign_in.client_documents import DocumentError, is_document_address
+from imagerouter_mcp.sign_in.waiting import Asked
 
 LONGEST_QUERY = 10_000
 GRANTS = ("authorization_code", "refresh_token")

@@ -19,7 +19,6 @@ from imagerouter_mcp.http_app.sign_in.person_routes import PersonRoutes, not_fro
 from imagerouter_mcp.http_app.sign_in_paths import CALLBACK, OPENID
 from imagerouter_mcp.lines import one_line
 from imagerouter_mcp.people.register import People
-from imagerouter_mcp.sign_in.authorization_requests import Asked
 from imagerouter_mcp.sign_in.issuer import (
     LONGEST_SUBJECT,
     IssuerSettingsError,
@@ -27,8 +26,8 @@ from imagerouter_mcp.sign_in.issuer import (
     TokenRefusedError,
 )
 from imagerouter_mcp.sign_in.openid import OpenIdProvider
-from imagerouter_mcp.sign_in.openid_sign_ins import OpenIdSignIns
 from imagerouter_mcp.sign_in.vouched import verified_address, vouched_name
+from imagerouter_mcp.sign_in.waiting import Asked, Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +48,7 @@ class OpenIdRoutes:
     def __init__(
         self,
         provider: OpenIdProvider,
-        sign_ins: OpenIdSignIns,
+        sign_ins: Waiting,
         people: People,
         persons: PersonRoutes,
         cookies: Cookies,

@@ -26,10 +26,11 @@ from imagerouter_mcp.http_app.sign_in.registered_client import (
     studio_page,
 )
 from imagerouter_mcp.http_app.sign_in_paths import CONSENT
-from imagerouter_mcp.sign_in.authorization_requests import Asked, AuthorizationRequest
+from imagerouter_mcp.sign_in.authorization_requests import AuthorizationRequest
 from imagerouter_mcp.sign_in.client_documents import DocumentError, is_document_address
 from imagerouter_mcp.sign_in.grants import Shown, Tokens
 from imagerouter_mcp.sign_in.sign_in import SignIn
+from imagerouter_mcp.sign_in.waiting import Asked
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 """A SHA-256 in base64url (RFC 7636)."""
