@@ -1,6 +1,7 @@
 """Streams of events that clients only listen to: they end when their sender is no longer let in."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import anyio
 from starlette.datastructures import Headers
@@ -77,7 +78,7 @@ class _Stream:
             return False
 
 
-def only_listens(scope: Scope) -> bool:
+def only_listens(scope: Mapping[str, Any]) -> bool:
     """Return whether a request opens such a stream."""
-    is_listening = scope["method"] == "GET" or Headers(scope=scope).get("mcp-method") == _LISTEN
+    is_listening = scope["method"] == "GET" or Headers(raw=scope["headers"]).get("mcp-method") == _LISTEN
     return scope["path"] == MCP_PATH and is_listening
