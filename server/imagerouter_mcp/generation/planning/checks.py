@@ -1,5 +1,6 @@
 """Refuse, before paying, what a model or the service is known not to do, and name what would work."""
 
+import re
 from collections.abc import Mapping
 
 from imagerouter_mcp.api.catalogue import Listing
@@ -32,7 +33,7 @@ def check_request(request: Request) -> None:
     Raises:
         PlanError: It cannot work with any model.
     """
-    if any("\ud800" <= letter <= "\udfff" for letter in request.prompt):
+    if re.search("[\ud800-\udfff]", request.prompt):
         raise PlanError("The prompt holds half a character, which cannot be sent.", "Write it again.")
     if prompt_length(request.prompt) > MAX_PROMPT:
         raise PlanError(
