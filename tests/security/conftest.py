@@ -47,7 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Compare the document last, after every test that adds a row."""
-    items.sort(key=lambda item: item.path == Path(__file__).with_name("test_document.py"))
+    last = Path(__file__).with_name("test_document.py")
+    items.sort(key=lambda item: item.path == last)
 
 
 @pytest.fixture
