@@ -16,9 +16,10 @@ from imagerouter_mcp.people.people_tables import PEOPLE
 from imagerouter_mcp.people.person import LOCAL, Person
 from imagerouter_mcp.people.register import PEOPLE_FILE, People, open_register
 from imagerouter_mcp.settings import Settings, load_settings
+from imagerouter_mcp.shared import Shared
 from imagerouter_mcp.sign_in.sign_in_tables import SIGN_IN
 from imagerouter_mcp.tools.pictures import file_size
-from imagerouter_mcp.wiring import App, Shared
+from imagerouter_mcp.wiring import App
 
 _SHARED = {"sign_in.sqlite3": SIGN_IN, PEOPLE_FILE: PEOPLE}
 """The files that belong to nobody in particular, with their schemas. They are copied before any gallery."""

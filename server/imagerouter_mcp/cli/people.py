@@ -27,7 +27,8 @@ from imagerouter_mcp.people.person import LOCAL, Person
 from imagerouter_mcp.people.personal_limits import Limits
 from imagerouter_mcp.people.register import BY_OPERATOR, People, is_same_name, open_register
 from imagerouter_mcp.settings import Settings, expand
-from imagerouter_mcp.wiring import App, Shared, open_app
+from imagerouter_mcp.shared import Shared
+from imagerouter_mcp.wiring import App, open_app
 
 _LIMITS = {"day": "day_usd", "month": "month_usd", "call": "call_usd", "calls": "calls", "models": "models"}
 """The fields of `Limits` by the options that set them."""

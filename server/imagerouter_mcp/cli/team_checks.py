@@ -15,7 +15,7 @@ from imagerouter_mcp.people.api_keys import check_key_settings, open_api_keys, u
 from imagerouter_mcp.people.people_tables import PEOPLE
 from imagerouter_mcp.people.register import PEOPLE_FILE, open_register
 from imagerouter_mcp.settings import Settings
-from imagerouter_mcp.wiring import Shared
+from imagerouter_mcp.shared import Shared
 
 DATABASE_SECONDS = 30.0
 STORE_SECONDS = 60.0
