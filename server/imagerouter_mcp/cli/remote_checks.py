@@ -37,7 +37,7 @@ INITIALIZE = {
 MOST_SECONDS = 60.0
 """Time limit for all of it, as each answer may take several seconds."""
 _NO_SERVER = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
-"""What a proxy answers that has nobody to pass a request on to; `/health` itself never does."""
+"""Statuses of a proxy that has no server to pass a request on to; `/health` itself never has one."""
 _REDIRECTIONS = range(300, 400)
 _DAYS = 14
 """A certificate that expires sooner should have been renewed."""

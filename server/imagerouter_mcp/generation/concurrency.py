@@ -15,9 +15,9 @@ async def gather_outcomes(work: Iterable[Awaitable[T]]) -> list[T | ImageRouterE
     Any other exception is raised only after everything has ended, so that no other result is lost.
     """
     outcomes = await asyncio.gather(*work, return_exceptions=True)
-    foreseen: list[T | ImageRouterError] = []
+    outcomes: list[T | ImageRouterError] = []
     for outcome in outcomes:
         if isinstance(outcome, BaseException) and not isinstance(outcome, ImageRouterError):
             raise outcome
-        foreseen.append(outcome)
-    return foreseen
+        outcomes.append(outcome)
+    return outcomes
