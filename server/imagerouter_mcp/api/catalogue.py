@@ -68,11 +68,8 @@ class Listing:
         A name that fits several models means none of them.
         """
         plain = _plain(name[:_LONGEST_ID])
-        fitting = (
-            self._by_plain_name.get(plain)
-            or self._by_plain_name.get(_plain(_NICKNAMES.get(plain, plain)))
-            or set()
-        )
+        full_name = _plain(_NICKNAMES.get(plain, plain))
+        fitting = self._by_plain_name.get(plain) or self._by_plain_name.get(full_name) or set()
         (only,) = fitting if len(fitting) == 1 else (None,)
         return self.find(name) or (self.by_id[only] if only else None)
 

@@ -262,9 +262,8 @@ def _classified(failure: _Failure, headers: Mapping[str, str]) -> APIError:
 
 def _own(failure: _Failure) -> Callable[[_Failure], APIError] | None:
     """Find what only ImageRouter itself says of an account or a key."""
-    if failure.status == _UNAUTHORIZED or (
-        failure.error_type == "unauthorized" and failure.provider_status is None
-    ):
+    by_type = failure.error_type == "unauthorized" and failure.provider_status is None
+    if failure.status == _UNAUTHORIZED or by_type:
         return _bad_key
     if failure.status == _FORBIDDEN or failure.error_type in ("access_denied", "deposit_required"):
         return _denied

@@ -271,7 +271,7 @@ def _span(offer: object) -> tuple[float, float, float] | None:
     """Read minimum, average and maximum of a number, `{value}`, `{range: {min, …}}` or `{min, …}`.
 
     Returns:
-        Infinite ones if an amount is given that cannot be one; None if none is given.
+        Infinite ones if a given amount is impossible; None if none is given.
     """
     pricing = as_object(offer)
     inner = as_object(pricing.get("range")) or pricing
