@@ -411,7 +411,7 @@ class ObjectStoreSettings(BaseSettings):
     aws_region: Credential | None = None
     """S3: where the bucket is."""
     aws_endpoint: Endpoint | None = None
-    """S3: the address of another server than Amazon's."""
+    """S3: the address of a server other than Amazon's."""
     google_application_credentials: SecretStr | None = None
     """Google: the file of a service account, or what `gcloud auth application-default login` wrote."""
     google_service_account_key: SecretStr | None = None
