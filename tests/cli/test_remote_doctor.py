@@ -186,8 +186,15 @@ def test_a_server_that_does_all_that_hosts_need_passes() -> None:
     findings = found(IN_ORDER)
     assert failures(findings) == set()
     others = {name: finding.state for name, finding in findings.items() if finding.state != "ok"}
-    assert others == {"address": "warning", "tls": "warning"}, "loopback is no public address"
+    assert others == {"address": "warning"}, "loopback is no public address"
     assert {"resource", "sign-in metadata", "registration", "token", "sign-in page", "iss"} <= findings.keys()
+
+
+def test_an_address_that_others_may_reach_without_encryption_is_warned_of() -> None:
+    with small_server(IN_ORDER) as base:
+        findings = examine(f"{base.replace('127.0.0.1', '0.0.0.0')}/mcp")  # noqa: S104 - leads to loopback
+    (tls,) = (finding for finding in findings if finding.name == "tls")
+    assert (tls.state, "not encrypted" in tls.what) == ("warning", True)
 
 
 def _changed(answer: Answer, **changes: object) -> Answer:

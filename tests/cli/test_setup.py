@@ -114,7 +114,7 @@ def test_nothing_is_run_without_a_yes(command: Command, program: Program) -> Non
     assert "[mcp_servers.imagerouter]" in ended.stdout, "the other way is told"
 
 
-@pytest.mark.parametrize(("answer", "runs"), [("y", True), ("n", False), ("", False)])
+@pytest.mark.parametrize(("answer", "runs"), [("y", True), ("n", False), ("", False), ("\x04", False)])
 def test_a_person_at_a_terminal_is_asked(
     at_home: Mapping[str, str],
     program: Program,

@@ -7,8 +7,8 @@ from datetime import date
 import anyio
 from anyio import to_thread
 
+from imagerouter_mcp.cli.asking import agrees
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
-from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.gallery.days import here
 from imagerouter_mcp.gallery.deletion import Chosen
 from imagerouter_mcp.settings import Settings
@@ -53,7 +53,7 @@ async def _delete(settings: Settings, handles: list[str], before: date | None, y
             return int(bool(chosen.unknown))
         if not yes:
             print(await to_thread.run_sync(_question, app, chosen))
-            if not _agreed(len(chosen.handles)):
+            if not agrees(f"Delete {'it' if len(chosen.handles) == 1 else 'them'}?"):
                 print("Nothing was deleted.")
                 return 0
         deleted = await to_thread.run_sync(app.deletion.delete, chosen.handles)
@@ -80,24 +80,6 @@ def _question(app: App, chosen: Chosen) -> str:
             "This cannot be undone. What was spent stays recorded.",
         )
     )
-
-
-def _agreed(pictures: int) -> bool:
-    """Ask the person.
-
-    Raises:
-        ConfigurationError: There is no terminal.
-    """
-    if not sys.stdin or not sys.stdin.isatty():
-        raise ConfigurationError(
-            "Nothing was deleted, because nobody can be asked here.",
-            "Add --yes to delete without a question.",
-        )
-    try:
-        return input(f"Delete {'it' if pictures == 1 else 'them'}? [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:
-        print()
-        return False
 
 
 def _counted(pictures: int) -> str:

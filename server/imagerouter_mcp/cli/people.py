@@ -3,7 +3,6 @@
 import argparse
 import json
 import shutil
-import sys
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import anyio
 from anyio import to_thread
 
+from imagerouter_mcp.cli.asking import agrees
 from imagerouter_mcp.cli.chosen_settings import chosen_settings
 from imagerouter_mcp.cli.people_keys import run_people_keys
 from imagerouter_mcp.errors import ConfigurationError
@@ -281,7 +281,8 @@ async def _remove(people: People, settings: Settings, name: str, *, export: str 
         local.shared.people = people
         own = app.settings
         made = await to_thread.run_sync(app.gallery.count)
-        if not yes and not _agreed(person, made, copy):
+        kept = f" A copy goes to {copy}." if copy else " No copy is kept; --export FOLDER makes one."
+        if not yes and not agrees(f"Remove {person.name}, and delete {_counted(made)} permanently?{kept}"):
             print("Nothing was changed.")
             return 0
         comes_back = person.issuer != BY_OPERATOR
@@ -313,26 +314,6 @@ async def _remove(people: People, settings: Settings, name: str, *, export: str 
             f"allow {person.id} lifts that."
         )
     return 0
-
-
-def _agreed(person: Person, made: int, copy: Path | None) -> bool:
-    """Ask the operator whether to remove a person.
-
-    Raises:
-        ConfigurationError: There is no terminal.
-    """
-    if not sys.stdin or not sys.stdin.isatty():
-        raise ConfigurationError(
-            "Nothing was changed, because there is no terminal to ask in.",
-            "Add --yes to do it without asking.",
-        )
-    kept = f" A copy goes to {copy}." if copy else " No copy is kept; --export FOLDER makes one."
-    try:
-        answer = input(f"Remove {person.name}, and delete {_counted(made)} permanently?{kept} [y/N] ")
-    except EOFError:
-        print()
-        return False
-    return answer.strip().lower() in ("y", "yes")
 
 
 def _export(app: App, folder: Path) -> None:

@@ -23,6 +23,7 @@ from imagerouter_mcp.cli.remote_requests import (
     post_json,
 )
 from imagerouter_mcp.cli.sign_in_checks import sign_in_findings
+from imagerouter_mcp.http_app.exposure import is_loopback
 
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -123,6 +124,8 @@ def _address(parts: SplitResult) -> Finding:
 
 def _transport(parts: SplitResult) -> Iterator[Finding]:
     if parts.scheme != "https":
+        if is_loopback(parts.hostname or ""):
+            return
         what = "The connection is not encrypted: anyone on the network path can read tokens and pictures."
         yield Finding("tls", "warning", what, "Put a proxy with TLS in front of the server.")
         return

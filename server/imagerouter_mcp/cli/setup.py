@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagerouter_mcp.cli.asking import agrees
 from imagerouter_mcp.cli.hosts import Host, hosts
 from imagerouter_mcp.cli.launch import COMMAND, Launch, as_typed, own_launch
 from imagerouter_mcp.cli.remote_hosts import remote_entry, remote_words, token_remark
@@ -112,7 +113,7 @@ def _confirm(host: Host, commands: Sequence[Sequence[str]], *, yes: bool) -> boo
     if not sys.stdin.isatty():
         print("\nNothing was run; --yes runs it.\n")
         return False
-    return input("\nRun this? [y/N] ").strip().lower() in ("y", "yes")
+    return agrees("\nRun this?")
 
 
 def _run(host: Host, command: Sequence[str], registration: _Registration, *, may_fail: bool) -> None:

@@ -155,7 +155,8 @@ function imageIn(result) {
   throw new Error(heading || "There is no picture to see.");
 }
 
-function pause(milliseconds, signal) {
+/** Wait; rejects when the signal comes. */
+export function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds);
     signal?.addEventListener("abort", () => (clearTimeout(timer), reject(signal.reason)), { once: true });

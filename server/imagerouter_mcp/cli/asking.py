@@ -1,0 +1,23 @@
+"""Ask the person who types."""
+
+import sys
+
+from imagerouter_mcp.errors import ConfigurationError
+
+
+def agrees(question: str) -> bool:
+    """Ask whether to do something; an input that ends, or anything but "y" and "yes", is a no.
+
+    Raises:
+        ConfigurationError: There is no terminal.
+    """
+    if not sys.stdin or not sys.stdin.isatty():
+        raise ConfigurationError(
+            "Nothing was changed, because there is no terminal to ask in.",
+            "Add --yes to do it without asking.",
+        )
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        print()
+        return False
