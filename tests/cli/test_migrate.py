@@ -151,7 +151,7 @@ async def test_everything_is_there_afterwards_and_nothing_is_gone_at_the_source(
         entries = before.journal.unfinished(100)
     status, said = await to_thread.run_sync(move.run)
     assert status == 0, said
-    assert "local: copied 5 pictures and videos, the history of" in said
+    assert "The operator: copied 5 pictures and videos, the history of" in said
     assert "Anna: copied 2 pictures and videos. 2 files (100 kB) went into the object store." in said
 
     async with open_app(move.target) as after:

@@ -126,7 +126,7 @@ async def test_what_a_removed_person_spent_stays_in_the_sums_and_their_copy_wher
         status, told = await people(team, "remove", "Anna", "--yes", "--export", relative)
         assert (status, f"A copy is in {copy}." in told) == (0, True), told
         assert (await people(team, "spending"))[1].splitlines() == [
-            "local: $0.00 today, $0.00 this month",
+            "The operator: $0.00 today, $0.00 this month",
             "Removed people: $0.04 today, with the operator's key",
             "Everybody: $0.04 today, $0.04 this month",
             "Paid with the operator's key: $0.04 today, of $20.00",

@@ -186,8 +186,15 @@ def test_a_server_that_does_all_that_hosts_need_passes() -> None:
     findings = found(IN_ORDER)
     assert failures(findings) == set()
     others = {name: finding.state for name, finding in findings.items() if finding.state != "ok"}
-    assert others == {"address": "warning", "tls": "warning"}, "loopback is no public address"
+    assert others == {"address": "warning"}, "loopback is no public address"
     assert {"resource", "sign-in metadata", "registration", "token", "sign-in page", "iss"} <= findings.keys()
+
+
+def test_an_address_that_others_may_reach_without_encryption_is_warned_of() -> None:
+    with small_server(IN_ORDER) as base:
+        findings = examine(f"{base.replace('127.0.0.1', '0.0.0.0')}/mcp")  # noqa: S104 - leads to loopback
+    (tls,) = (finding for finding in findings if finding.name == "tls")
+    assert (tls.state, "not encrypted" in tls.what) == ("warning", True)
 
 
 def _changed(answer: Answer, **changes: object) -> Answer:
@@ -355,7 +362,7 @@ def test_a_server_with_a_token_and_one_without_are_told_apart(command: Command, 
 def test_what_is_no_address_is_refused(command: Command, address: str) -> None:
     ended = command("doctor", "--remote", address)
     assert ended.returncode == 2
-    assert "is no http or https address" in ended.stderr
+    assert "is not an http or https address" in ended.stderr
 
 
 def test_an_address_where_nothing_answers_is_told(command: Command) -> None:

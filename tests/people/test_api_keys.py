@@ -54,6 +54,17 @@ def test_a_key_is_its_persons_alone_and_not_readable_in_the_database(
     assert in_words(None) == "no key of their own"
 
 
+def test_a_key_for_a_person_who_was_removed_is_not_stored_and_the_reason_told(tmp_path: Path) -> None:
+    with closing(open_register(Settings(data_dir=tmp_path))) as people:
+        ann = people.add("corp", "Ann", "Ann")
+        people.remove(ann)
+        keys = ApiKeys(people.database, [OLD])
+        with pytest.raises(ConfigurationError, match="This person was removed from the server") as gone:
+            keys.store(ann.id, KEY)
+        assert "people add" in gone.value.remedy
+        assert keys.find(ann.id) is None
+
+
 def test_a_refused_key_is_disabled_until_another_is_stored(database: Database) -> None:
     keys = ApiKeys(database, [OLD])
     for person in (ANN, BO):

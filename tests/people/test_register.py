@@ -46,7 +46,7 @@ def test_an_id_is_the_same_in_every_version_and_for_nobody_else() -> None:
     assert person_id("operatorA", "nn") != person_id("operator", "Ann")
 
 
-@pytest.mark.parametrize("name", ["", " ", "x" * 61, "-ann", "a\tb\x07", "Local", "ｌｏｃａｌ"])
+@pytest.mark.parametrize("name", ["", " ", "x" * 61, "-ann", "a\tb\x07", "The Operator", "ＴＨＥ operator"])
 def test_a_name_that_cannot_be_one_is_refused(people: People, name: str) -> None:
     with pytest.raises(NameNotUsableError, match="cannot be used"):
         people.add(BY_OPERATOR, "subject", name)
@@ -70,13 +70,14 @@ def test_somebody_of_a_provider_gets_a_name_of_their_own(people: People) -> None
     assert names[:9] == ["Ann Lee", *(f"Ann Lee {number}" for number in range(2, 10))]
     assert names[9:] == [f"Ann Lee {person.id[2:12]}" for person in first[9:] if person]
     assert people.vouched_for("corp", "ann-0", "Another") == first[0]
-    long, odd, local = (people.vouched_for("corp", name, name) for name in ("x" * 100, "\x07", "local"))
+    names = "x" * 100, "\x07", "the operator"
+    long, odd, operator = (people.vouched_for("corp", name, name) for name in names)
     assert long
     assert long.name == "x" * 45
     assert odd
     assert odd.name == "Somebody"
-    assert local
-    assert local.name == "local 2"
+    assert operator
+    assert operator.name == "the operator 2"
     unnamed = people.vouched_for("corp", "subject", "")
     assert unnamed
     assert unnamed.name == "subject"

@@ -112,7 +112,10 @@ async def test_tokens_are_given_or_refused_in_time_while_the_records_are_locked(
     with closing(records):
         records.execute("BEGIN IMMEDIATE")
         refused = [await ann.exchange(client, pkce, code), await ann.refresh(client, tokens["refresh_token"])]
-    for answer, least, most in zip(refused, (0.3, 0.6), (5, 10), strict=True):
+        monkeypatch.setattr(oauth_routes, "MOST_LATE", len(refused))
+        monkeypatch.setattr(oauth_routes, "TOKEN_SECONDS", 60)
+        refused.append(await ann.exchange(client, pkce, code))
+    for answer, least, most in zip(refused, (0.3, 0.6, 0), (5, 10, 10), strict=True):
         assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
         assert "Try again" in answer.json()["error_description"]
         assert answer.headers["retry-after"] == "10"

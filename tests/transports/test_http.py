@@ -269,6 +269,26 @@ async def test_the_sandbox_inside_needs_no_key(bare: Bare, tmp_path: Path) -> No
 
 
 @posix
+@pytest.mark.parametrize(
+    ("own_keys", "refused"),
+    [("no", "calls will"), ("allowed", "calls of people without a key of their own will"), ("required", "")],
+)
+def test_a_server_without_a_key_says_at_its_start_which_calls_will_be_refused(
+    bare: Bare, tmp_path: Path, own_keys: str, refused: str
+) -> None:
+    people = {
+        "IMAGEROUTER_PEOPLE": "1",
+        "IMAGEROUTER_KEY_SECRETS": "a-secret-of-these-tests-0123456789abcdef",
+    }
+    asked = {**people, "IMAGEROUTER_OWN_KEYS": own_keys} if own_keys != "no" else {}
+    with serving({**bare(tmp_path), **asked}) as running:
+        httpx.get(f"{running.base}/health", trust_env=False)  # it has said everything before it answers
+        _, said = running.end(signal.SIGTERM)
+    assert ("There is no API key" in said) == bool(refused)
+    assert f"{refused} be refused until you store one with imagerouter-mcp key" in said or not refused
+
+
+@posix
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_an_idle_server_although_a_client_is_connected(
     environment: dict[str, str], how: signal.Signals
@@ -282,9 +302,24 @@ def test_a_signal_ends_an_idle_server_although_a_client_is_connected(
         with client.stream("GET", running.url, headers=session, timeout=120) as stream:
             assert stream.status_code == 200
             status, stderr = running.end(how)
+            stream.read()  # its end is a proper one
     assert status == 0
-    assert "Traceback" not in stderr
+    assert "ERROR" not in stderr
     assert KEY not in stderr
+
+
+@posix
+def test_a_signal_ends_the_stream_that_a_modern_client_listens_to(environment: dict[str, str]) -> None:
+    body, headers = modern("subscriptions/listen", notifications={"toolsListChanged": True})
+    with (
+        serving(environment) as running,
+        httpx.stream("POST", running.url, json=body, headers=headers, timeout=60, trust_env=False) as stream,
+    ):
+        assert stream.status_code == 200
+        status, stderr = running.end(signal.SIGTERM)
+        assert "acknowledged" in stream.read().decode()
+    assert status == 0
+    assert "ERROR" not in stderr
 
 
 @posix

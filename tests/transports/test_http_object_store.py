@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import timedelta
@@ -145,7 +146,11 @@ async def test_what_one_server_made_is_the_other_ones_too_until_it_is_deleted_on
 
 
 async def test_what_another_server_has_of_a_removed_person_goes_too_and_nothing_of_others(
-    team: Settings, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    team: Settings,
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     folders = {"data_dir": tmp_path / "data", "output_dir": tmp_path / "pictures"}
     other = team.model_copy(update={"people": True, **folders})
@@ -161,9 +166,9 @@ async def test_what_another_server_has_of_a_removed_person_goes_too_and_nothing_
     monkeypatch.setattr(stale_copies, "LOOK_SECONDS", 0.05)
     async with open_app(other) as local, open_apps(local) as apps:
         with closing(open_register(other)) as people:
-            ann, ben = (people.add("operator", name, name) for name in ("Ann", "Ben"))
+            ann, ben, cy = (people.add("operator", name, name) for name in ("Ann", "Ben", "Cy"))
         unknown = Person(f"p_{0:020}", "", "", "of another database")
-        for person in (ann, ben, unknown):
+        for person in (ann, ben, cy, unknown):
             async with apps.using(person) as app:
                 app.uploads.keep(app.uploads.new_name(), io.BytesIO(b"an upload"))
                 sources = KeptSources(app.settings.data_dir)
@@ -171,9 +176,16 @@ async def test_what_another_server_has_of_a_removed_person_goes_too_and_nothing_
                 copy = app.settings.output_dir / "pictures/x/fox.png"
                 copy.parent.mkdir(parents=True)
                 copy.write_bytes(b"a copy")
-        assert await to_thread.run_sync(main, ["people", "remove", "Ann", "--yes"]) == 0
+        for name in ("Ann", "Cy"):
+            assert await to_thread.run_sync(main, ["people", "remove", name, "--yes"]) == 0
+        undeletable = other.for_person(min(ann.id, cy.id)).output_dir
+        shutil.rmtree(undeletable)
+        undeletable.touch()  # deleting a folder there fails
         async with stale_copies.dropping_stale_copies(apps):
-            await until(lambda: all(ann.id not in folders for _, folders, _ in os.walk(tmp_path)))
+            await until(
+                lambda: not any({ann.id, cy.id} & set(folders) for _, folders, _ in os.walk(tmp_path))
+            )
+    assert f"The folder {undeletable} of a removed person cannot be deleted now" in caplog.text
     for person in (ben, unknown):
         own = other.for_person(person.id)
         assert len([*own.data_dir.glob("uploads/*"), *own.data_dir.glob("sources/*")]) == 3

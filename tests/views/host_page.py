@@ -55,6 +55,7 @@ class Host:
         partial: Whether the arguments arrive piece by piece.
         empties: Whether an empty result follows the true one.
         loses: How many of the view's paid calls it makes and loses the answer of.
+        fails: How many of the view's calls that cost nothing it refuses before it makes any.
         declines: What it answers the view's paid calls with, instead of making them.
         context: What it tells of itself: theme, width, locale.
     """
@@ -67,6 +68,7 @@ class Host:
     partial: bool = False
     empties: bool = False
     loses: int = 0
+    fails: int = 0
     declines: str = ""
     context: dict[str, Any] = field(default_factory=dict[str, Any])
 
@@ -103,6 +105,7 @@ class Chat:
     host: Host
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list[tuple[str, dict[str, Any]]])
     _lost: int = 0
+    _failed: int = 0
 
     @property
     def view(self) -> FrameLocator:
@@ -170,6 +173,9 @@ class Chat:
         is_paid = tool in PAID and not arguments.get("dry_run")
         if is_paid and self.host.declines:
             raise MCPError(-32603, self.host.declines)
+        if not is_paid and self._failed < self.host.fails:
+            self._failed += 1
+            raise MCPError(-32603, "The server is busy")
         result = await self.client.call_tool(tool, arguments)
         if is_paid and self._lost < self.host.loses:
             self._lost += 1

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from mcp.types import CallToolResult
@@ -199,8 +200,9 @@ async def test_looking_closer_loads_all_pixels_of_a_large_picture(chat: Chats) -
         await expect(page.view.locator(".surface img")).to_have_js_property("naturalWidth", 2600)
 
 
-async def test_a_list_is_completed_where_the_host_hands_over_its_text_alone(chat: Chats) -> None:
-    async with chat(CLAUDE_DESKTOP) as page:
+@pytest.mark.parametrize("fails", [0, 1])
+async def test_a_list_is_completed_where_the_host_hands_over_its_text_alone(chat: Chats, fails: int) -> None:
+    async with chat(replace(CLAUDE_DESKTOP, fails=fails)) as page:
         await page.client.call_tool("generate_image", FOX)
         await page.client.call_tool("generate_image", {"prompt": "An owl", "model": "test/test"})
         await page.call("list_images", query="fox")

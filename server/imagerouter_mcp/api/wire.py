@@ -31,7 +31,7 @@ _LONGEST_NAME = 100
 _MOST_RESULTS = 100
 """Results of one answer that are stored; layered models answer some ten."""
 _MOST_KEYS = 100
-"""API keys of an account that are told of."""
+"""API keys of an account that are listed."""
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -130,10 +130,10 @@ def read_generation(body: object, *, sandbox: bool) -> GenerationAnswer:
         UnexpectedResponseError: It contains no picture.
     """
     fields = as_object(body)
-    told = as_list(fields.get("data"))
-    items = [ResultItem.model_validate(as_object(item)) for item in told[:_MOST_RESULTS]]
+    results = as_list(fields.get("data"))
+    items = [ResultItem.model_validate(as_object(item)) for item in results[:_MOST_RESULTS]]
     usable = [item for item in items if item.url or item.b64_json]
-    left_out = max(0, len(told) - _MOST_RESULTS)
+    left_out = max(0, len(results) - _MOST_RESULTS)
     answer = GenerationAnswer.model_validate(
         {
             **fields,

@@ -101,11 +101,11 @@ def _move(local: App, person: Person) -> list[str]:
             print(f"{person.name}: was copied before.")
             made = _counted(later, "result was", "results were")
             return [f"{person.name}: {made} made after that, and not copied."] if later else []
-        print(f"{person.name}: {_told(done, app)}")
+        print(f"{person.name}: {_summary(done, app)}")
         return [f"{person.name}: {sentence}" for sentence in done.left]
 
 
-def _told(done: Transferred, app: App) -> str:
+def _summary(done: Transferred, app: App) -> str:
     """Return a sentence on what was copied."""
     pictures, requests, deleted = (done.rows[table] for table in ("images", "journal", "deleted"))
     if not (pictures or requests or deleted):
@@ -115,11 +115,11 @@ def _told(done: Transferred, app: App) -> str:
         f"the history of {_counted(requests, 'request', 'requests')}" if requests else "",
         f"the record of {_counted(deleted, 'deletion', 'deletions')}" if deleted else "",
     ]
-    said = f"copied {', '.join(filter(None, counted))}."
+    sentence = f"copied {', '.join(filter(None, counted))}."
     if not app.files.objects:
-        return f"{said} The files stay in their folders."
+        return f"{sentence} The files stay in their folders."
     size = f" ({file_size(done.bytes)})" if done.files else ""
-    return f"{said} {_counted(done.files, 'file', 'files')}{size} went into the object store."
+    return f"{sentence} {_counted(done.files, 'file', 'files')}{size} went into the object store."
 
 
 def _counted(number: int, one: str, several: str) -> str:

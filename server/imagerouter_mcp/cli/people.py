@@ -292,7 +292,7 @@ async def _remove(people: People, settings: Settings, name: str, *, export: str 
         people.sign_out(person)
         with closing(Shared(settings).sign_in) as sign_in:
             await to_thread.run_sync(sign_in.end_all, person.id)
-        await app.calls.settle()  # what a killed server left, for nobody else asks any more
+        await app.calls.settle()  # what a killed server left, because nobody else asks any more
         await app.end_calls(settings.grace_seconds)
         under_way = [each for each in await to_thread.run_sync(app.journal.unfinished, _ALL) if each.open]
         if under_way:

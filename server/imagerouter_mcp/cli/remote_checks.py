@@ -23,6 +23,7 @@ from imagerouter_mcp.cli.remote_requests import (
     post_json,
 )
 from imagerouter_mcp.cli.sign_in_checks import sign_in_findings
+from imagerouter_mcp.http_app.exposure import is_loopback
 
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -37,7 +38,7 @@ INITIALIZE = {
 MOST_SECONDS = 60.0
 """Time limit for all of it, as each answer may take several seconds."""
 _NO_SERVER = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
-"""What a proxy answers that has nobody to pass a request on to; `/health` itself never does."""
+"""Statuses of a proxy that has no server to pass a request on to; `/health` itself never has one."""
 _REDIRECTIONS = range(300, 400)
 _DAYS = 14
 """A certificate that expires sooner should have been renewed."""
@@ -123,6 +124,8 @@ def _address(parts: SplitResult) -> Finding:
 
 def _transport(parts: SplitResult) -> Iterator[Finding]:
     if parts.scheme != "https":
+        if is_loopback(parts.hostname or ""):
+            return
         what = "The connection is not encrypted: anyone on the network path can read tokens and pictures."
         yield Finding("tls", "warning", what, "Put a proxy with TLS in front of the server.")
         return

@@ -15,7 +15,7 @@ Entry = Callable[[str], dict[str, object]]
 
 
 def _with_header(reference: str, **fixed: object) -> Entry:
-    """Return a builder of an entry whose header has the token as the host reads a variable."""
+    """Return a builder of entries with a header that refers to the token as the host refers to a variable."""
     return lambda url: {**fixed, "url": url, "headers": {"Authorization": f"Bearer {reference}"}}
 
 

@@ -112,6 +112,7 @@ async def _serve(settings: Settings, host: str, listener: socket.socket, shows_l
         retention(apps, settings.keep_days),
     ):
         _say(settings, f"Serving MCP at http://{_shown(listener)}/mcp")
+        _say_if_no_key(settings)
         if not settings.public_url and not is_loopback(host):
             _say(
                 settings, f"Links begin with {links.base_url}; set IMAGEROUTER_PUBLIC_URL to what others use."
@@ -128,6 +129,22 @@ async def _serve(settings: Settings, host: str, listener: socket.socket, shows_l
         with noted_address(links.base_url, settings):
             async with moving_in(apps), dropping_stale_copies(apps), settling_left(apps):
                 await serve(build_http_app(apps, host, draining=draining), apps, listener, draining)
+
+
+def _say_if_no_key(settings: Settings) -> None:
+    """Warn the operator if calls will be refused because they would be paid with a key that is not there."""
+    if settings.own_keys == "required":
+        return
+    calls = "calls" if settings.own_keys == "no" else "calls of people without a key of their own"
+    try:
+        if settings.key is None:
+            _say(
+                settings,
+                f"There is no API key, so {calls} will be refused until you store one with imagerouter-mcp "
+                "key, or set IMAGEROUTER_API_KEY, and start this server again.",
+            )
+    except ConfigurationError as error:
+        _say(settings, str(error))
 
 
 @asynccontextmanager
@@ -173,12 +190,12 @@ async def serve(served: ASGIApp, apps: Apps, listener: socket.socket, draining: 
         forwarded_allow_ips=list(settings.http_proxies),
         timeout_graceful_shutdown=CLOSING_SECONDS,
     )
-    logging.getLogger("uvicorn.error").addFilter(_is_no_late_ending)
+    logging.getLogger("uvicorn.error").addFilter(_without_late_endings)
     server = Server(config, draining, apps.end_calls, settings.grace_seconds)
     await server.serve(sockets=[listener])
 
 
-def _is_no_late_ending(record: logging.LogRecord) -> bool:
+def _without_late_endings(record: logging.LogRecord) -> bool:
     """Drop uvicorn's long log lines about requests that are under way when it ends."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, asyncio.CancelledError) and "graceful shutdown" not in str(record.msg)

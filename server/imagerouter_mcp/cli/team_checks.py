@@ -45,7 +45,7 @@ def team_checks(settings: Settings) -> list[Check]:
     if settings.openid_issuer or settings.jwt_issuer:
         checks.append(Check("sign-in", partial(_provider, settings), PROVIDER_SECONDS, ("serving",)))
     if settings.own_keys != "no":
-        # Wrong settings are told even if the database fails too.
+        # Wrong settings are reported even if the database fails too.
         needs = ("database",) if settings.people and settings.key_secrets else ()
         checks.append(_in_thread("people's keys", partial(_own_keys, settings), DATABASE_SECONDS, needs))
     return checks

@@ -19,8 +19,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from imagerouter_mcp.descriptor_limit import descriptor_limit
 from imagerouter_mcp.http_app.draining import Draining
-from imagerouter_mcp.http_app.exposure import MCP_PATH, STUDIO_CHANGES
+from imagerouter_mcp.http_app.exposure import STUDIO_CHANGES
 from imagerouter_mcp.http_app.household import household
+from imagerouter_mcp.http_app.listening import only_listens
 
 ARRIVAL_SECONDS = 15
 """Time limit for a request to arrive, from the start of the connection or the previous answer."""
@@ -100,7 +101,7 @@ class Server(uvicorn.Server):
             listening.close()
         for each in cast("list[Connection]", list(self.server_state.connections)):
             if not each.expects and each.only_listens:
-                each.close()
+                each.end_stream()
             else:
                 each.shutdown()
         await self._finish_calls()
@@ -137,7 +138,7 @@ class Connection(H11Protocol):
     @property
     def only_listens(self) -> bool:
         """Whether the request is one for a stream of events, which has no end."""
-        return self.scope["method"] == "GET" and self.scope["path"] in (MCP_PATH, STUDIO_CHANGES)
+        return only_listens(self.scope) or self.scope["path"] == STUDIO_CHANGES
 
     @property
     def _is_incomplete(self) -> bool:
@@ -208,6 +209,14 @@ class Connection(H11Protocol):
     def closes(self) -> bool:
         """Whether the connection is about to end."""
         return self._lingers or self._socket.is_closing()
+
+    def end_stream(self) -> None:
+        """End an answer that has no end of its own; the application is told that the client has left."""
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+        if self.conn.our_state is h11.SEND_BODY:
+            self._socket.write(self.conn.send(h11.EndOfMessage()) or b"")
+        self.close()
 
     def give_way(self) -> None:
         """End the connection at once."""

@@ -1,6 +1,7 @@
 """Streams of events that clients only listen to: they end when their sender is no longer let in."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import anyio
 from starlette.datastructures import Headers
@@ -30,7 +31,7 @@ class Listening:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
-        if scope["type"] != "http" or not _only_listens(scope):
+        if scope["type"] != "http" or not only_listens(scope):
             await self._app(scope, receive, send)
             return
         stream = _Stream(receive, send, scope[LASTS])
@@ -66,8 +67,8 @@ class _Stream:
         await self._send(message)
 
     async def finish(self) -> None:
-        """End the answer, which the application left open because its client seemed to have left."""
-        if self._refused and self._open:
+        """End the answer, which applications leave open when a client seems to have left, or at a signal."""
+        if self._open:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _is_let_in(self) -> bool:
@@ -77,6 +78,7 @@ class _Stream:
             return False
 
 
-def _only_listens(scope: Scope) -> bool:
-    is_listening = scope["method"] == "GET" or Headers(scope=scope).get("mcp-method") == _LISTEN
+def only_listens(scope: Mapping[str, Any]) -> bool:
+    """Return whether a request opens such a stream."""
+    is_listening = scope["method"] == "GET" or Headers(raw=scope["headers"]).get("mcp-method") == _LISTEN
     return scope["path"] == MCP_PATH and is_listening

@@ -1,5 +1,6 @@
 """Remove from this machine what another server deleted: copies, thumbnails, folders of removed people."""
 
+import logging
 import re
 import shutil
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -20,6 +21,7 @@ LOOK_SECONDS = 600.0
 """How often to look for such copies."""
 UNUSED = timedelta(minutes=10)
 """How long a copy must be unused: a new one is there before its record."""
+logger = logging.getLogger(__name__)
 _ID = re.compile(r"p_[0-9a-f]{20}")
 
 
@@ -47,5 +49,9 @@ def _drop_removed(settings: Settings, people: "People") -> None:
     for person in filter(_ID.fullmatch, people.removed()):
         own = settings.for_person(person)
         for folder in (own.output_dir, own.data_dir):
-            if folder.exists():
+            try:
                 shutil.rmtree(folder)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                logger.warning("The folder %s of a removed person cannot be deleted now: %s", folder, error)

@@ -57,9 +57,19 @@ class ApiKeys:
         return StoredKey(self._decrypted(person, found[0]), found[0], found[1] is not None) if found else None
 
     def store(self, person: str, key: SecretStr) -> None:
-        """Store a person's key in place of any before."""
+        """Store a person's key in place of any before.
+
+        Raises:
+            ConfigurationError: The person was removed.
+        """
         encrypted = self._fernet.encrypt(f"{person}\n{key.get_secret_value()}".encode()).decode()
         with self._database.writing() as connection:
+            if not connection.execute("SELECT 1 FROM people WHERE id = ?", (person,)).fetchone():
+                raise ConfigurationError(
+                    "This person was removed from the server, so the key was not stored.",
+                    "Once the operator has added them again (imagerouter-mcp people add or invite), store it "
+                    "again.",
+                )
             connection.execute(
                 "INSERT INTO api_keys (person, encrypted, stored_at) VALUES (?, ?, ?)"
                 " ON CONFLICT (person) DO UPDATE SET encrypted = excluded.encrypted,"

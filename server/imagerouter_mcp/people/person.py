@@ -25,7 +25,7 @@ class Person:
     name: str
 
 
-LOCAL = Person("local", "", "", "local")
+LOCAL = Person("local", "", "", "The operator")
 """The person who uses this machine, or sends the token of `IMAGEROUTER_MCP_TOKEN`."""
 
 

@@ -290,7 +290,7 @@ def checked_name(name: str) -> str:
     """
     stripped = " ".join(name.split())
     usable = 0 < len(stripped) <= _LONGEST_NAME and stripped.isprintable() and stripped[0].isalnum()
-    if not usable or _folded(stripped) == LOCAL.name:
+    if not usable or _folded(stripped) == _folded(LOCAL.name):
         raise NameNotUsableError(
             "This name cannot be used.",
             f"Give one of at most {_LONGEST_NAME} characters that begins with a letter or a digit.",

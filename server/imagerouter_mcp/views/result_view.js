@@ -8,8 +8,12 @@ import { grid, listing } from "./grid.js";
 import { notice } from "./notice.js";
 import { Picture } from "./picture.js";
 import { shownError } from "./result.js";
+import { pause } from "./server.js";
 import { sideBySide } from "./side_by_side.js";
 import { waiting } from "./waiting.js";
+
+/** Milliseconds until a list that did not come is asked for again. */
+const LIST_AGAIN = 1000;
 
 /**
  * Return a result's view.
@@ -39,9 +43,14 @@ export function resultView(shown, around) {
   }
 }
 
-/** Ask again for a list of which the host handed over the text alone. */
+/** Ask for the whole list where the host handed over its text alone; once more if that fails. */
 function askForAll({ server, signal, onResult, input = {} }) {
-  server.list(input.query, input.limit, { signal }).then((all) => all.total !== null && onResult(all), () => {});
+  const ask = async () => {
+    const all = await server.list(input.query, input.limit, { signal });
+    if (all.total === null) throw new Error(all.text);
+    return all;
+  };
+  ask().catch(() => pause(LIST_AGAIN, signal).then(ask)).then(onResult, () => {});
 }
 
 /** Pictures, and the way from all of them to one or two and back. */

@@ -34,6 +34,8 @@ REGISTRATIONS_PER_SECOND = 1.0
 """Registrations that one network may send, with bursts of ten. Some hosts register for each connection."""
 TOKEN_SECONDS, REFRESH_SECONDS = 8.0, 25.0
 """Answer within these, because claude.ai waits 10 s for tokens and 30 s for refreshed ones."""
+MOST_LATE = 100
+"""Token requests that may go on after that; they hold no connection, so nothing else limits their number."""
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _FORM = "application/x-www-form-urlencoded"
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -160,12 +162,15 @@ def _in_time(handler: Endpoint) -> Endpoint:
 
     async def answer(request: Request) -> Response:
         renews = (await request.form()).get("grant_type") == "refresh_token"
-        work = asyncio.ensure_future(handler(request))
-        await asyncio.wait({work}, timeout=REFRESH_SECONDS if renews else TOKEN_SECONDS)
-        if work.done():
-            return await work
-        late.add(work)
-        work.add_done_callback(lambda ended: (late.discard(ended), ended.cancelled() or ended.exception()))
+        if len(late) < MOST_LATE:
+            work = asyncio.ensure_future(handler(request))
+            await asyncio.wait({work}, timeout=REFRESH_SECONDS if renews else TOKEN_SECONDS)
+            if work.done():
+                return await work
+            late.add(work)
+            work.add_done_callback(
+                lambda ended: (late.discard(ended), ended.cancelled() or ended.exception())
+            )
         sentence = "The server's records do not answer. Try again in a minute."
         return _refusal(503, "temporarily_unavailable", sentence, {"Retry-After": "10"})
 

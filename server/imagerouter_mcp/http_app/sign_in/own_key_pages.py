@@ -103,9 +103,9 @@ class OwnKeyPages:
             return await self._page(person, handle, told, 400)
         try:
             await self._keys().check(SecretStr(key))
+            await to_thread.run_sync(self._stored.store, person, SecretStr(key))
         except ImageRouterError as error:
             return await self._page(person, handle, f"{error.what} {error.remedy}", 400)
-        await to_thread.run_sync(self._stored.store, person, SecretStr(key))
         return RedirectResponse(_with(CONSENT if handle else API_KEY_PAGE, request=handle), _SEE_OTHER)
 
     async def _page(self, person: str, handle: str, complaint: str = "", status: int = 200) -> Response:
