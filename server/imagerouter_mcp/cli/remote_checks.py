@@ -155,10 +155,10 @@ def _probes(parts: SplitResult, health: Reply) -> Iterator[Finding]:
 
 def _clock(health: Reply) -> Finding:
     try:
-        told = parsedate_to_datetime(health.headers.get("date", ""))
+        server_time = parsedate_to_datetime(health.headers.get("date", ""))
     except ValueError:
         return Finding("clock", "unknown", "The server does not tell its time.", "Check that it uses NTP.")
-    off = abs(told.timestamp() - time.time())
+    off = abs(server_time.timestamp() - time.time())
     if off > _CLOCK_SECONDS:
         what = f"The clocks of the server and of this machine differ by {off:.0f} s."
         return Finding(
