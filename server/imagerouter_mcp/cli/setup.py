@@ -52,9 +52,7 @@ def run_setup(
     if word is None:
         return _list_hosts()
     if token and not url:
-        raise ConfigurationError(
-            "A token is for a server that runs elsewhere.", "Add --url with its address."
-        )
+        raise ConfigurationError("--token is for a server that runs elsewhere.", "Add --url and its address.")
     host = hosts()[word]
     registration = _remote(host, url, token=token) if url else _local(host, own_launch(sandbox=sandbox))
     commands = _commands(host, registration)
