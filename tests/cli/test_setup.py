@@ -73,7 +73,7 @@ def test_a_hosts_own_command_is_shown_and_run(command: Command, program: Program
     assert ended.returncode == 0
     assert notes.read_text().splitlines() == ["mcp", "add", SERVER, "--", *LAUNCH, "--sandbox"]
     assert "codex mcp add imagerouter --" in ended.stdout
-    assert "Codex knows the server now." in ended.stdout
+    assert "The server is registered with Codex." in ended.stdout
 
 
 def test_an_earlier_registration_is_replaced_where_the_host_would_refuse_a_second(
@@ -263,4 +263,4 @@ def test_the_readmes_install_links_are_the_generated_ones() -> None:
 def test_what_is_no_address_is_not_registered(command: Command, url: str) -> None:
     refused = command("setup", "zed", "--url", url)
     assert refused.returncode == 2
-    assert f"{url!r} is no http or https address" in refused.stderr
+    assert f"{url!r} is not an http or https address" in refused.stderr

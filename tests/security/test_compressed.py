@@ -21,11 +21,12 @@ Answering = Callable[..., Awaitable[str]]
 
 SECTION = "Compressed answers"
 LIMIT = 2**20
+PACKED = gzip.compress(bytes(2**24))
 UNREADABLE = {
-    "gzip, gzip": gzip.compress(gzip.compress(bytes(2**24))),
-    "gzip, deflate": zlib.compress(gzip.compress(bytes(2**24))),
+    "gzip, gzip": gzip.compress(PACKED),
+    "gzip, deflate": zlib.compress(PACKED),
     "deflate": zlib.compress(bytes(2**24)),
-    "identity, gzip, gzip": gzip.compress(gzip.compress(bytes(2**24))),
+    "identity, gzip, gzip": gzip.compress(PACKED),
     "br": b"\x1b\xff\xff",
     "zstd": b"\x28\xb5\x2f\xfd",
 }

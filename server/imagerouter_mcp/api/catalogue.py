@@ -68,13 +68,14 @@ class Listing:
         A name that fits several models means none of them.
         """
         plain = _plain(name[:_LONGEST_ID])
-        fitting = self._plainly.get(plain) or self._plainly.get(_plain(_NICKNAMES.get(plain, plain))) or set()
+        full_name = _plain(_NICKNAMES.get(plain, plain))
+        fitting = self._by_plain_name.get(plain) or self._by_plain_name.get(full_name) or set()
         (only,) = fitting if len(fitting) == 1 else (None,)
         return self.find(name) or (self.by_id[only] if only else None)
 
     @cached_property
-    def _plainly(self) -> Mapping[str, set[str]]:
-        """Return the ids that each plain name fits, with and without the vendor."""
+    def _by_plain_name(self) -> Mapping[str, set[str]]:
+        """Return the ids by the plain names that fit them, with and without the vendor."""
         named = defaultdict[str, set[str]](set)
         for entry in self.models:
             for name in map(_plain, (entry.id, *entry.aliases)):

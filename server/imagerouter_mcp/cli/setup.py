@@ -59,7 +59,7 @@ def run_setup(
     if commands and _confirm(host, commands, yes=yes):
         for command in commands:
             _run(host, command, registration, may_fail=command is not commands[-1])
-        print(f"{host.name} knows the server now.")
+        print(f"The server is registered with {host.name}.")
         if host.limit:
             print(f"Its command sets no time limit: add {host.limit} to the entry in {host.file}.")
     else:

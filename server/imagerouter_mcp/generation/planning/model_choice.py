@@ -83,8 +83,8 @@ class Need:
 
     def _is_enlarged(self, entry: ModelEntry) -> bool:
         """Tell whether what the model makes has to be enlarged to this size."""
-        wanted = sides(self.size)
-        return enlargement(sides(size_to_finish(wanted, entry)), wanted) > 1
+        size = sides(self.size)
+        return enlargement(sides(size_to_finish(size, entry)), size) > 1
 
     def __str__(self) -> str:
         """Return it as the end of "a model that …"."""
