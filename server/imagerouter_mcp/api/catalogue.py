@@ -173,8 +173,8 @@ class Catalogue:
         return listing
 
 
-def closest_ids(listing: Listing, model_id: str, count: int = 3) -> list[str]:
-    """Return the ids that a person may have meant by an unknown one, best first.
+def closest_ids(listing: Listing, model_id: str) -> list[str]:
+    """Return up to three ids that a person may have meant by an unknown one, best first.
 
     Case, a missing or wrong vendor, and `_` or a space for `-` do not matter.
     """
@@ -185,12 +185,12 @@ def closest_ids(listing: Listing, model_id: str, count: int = 3) -> list[str]:
     for name, model in names.items():
         tails[_tail(name)].append(model)
     found = [names[asked]] if asked in names else []
-    found += (model for near in get_close_matches(tail, tails, count) for model in tails[near])
+    found += (model for near in get_close_matches(tail, tails) for model in tails[near])
     if "/" in asked:
-        found += (names[near] for near in get_close_matches(asked, names, count))
+        found += (names[near] for near in get_close_matches(asked, names))
     if len(asked) >= _TELLING_LENGTH:
         found += (model for name, model in names.items() if asked in name)
-    return list(dict.fromkeys(found))[:count]
+    return list(dict.fromkeys(found))[:3]
 
 
 def _plain(name: str) -> str:

@@ -259,6 +259,11 @@ def _add_setting_up(add: Callable[..., argparse.ArgumentParser]) -> None:
     setup.add_argument(
         "--url", type=_address, help="register the server at this address instead, such as https://…/mcp"
     )
+    setup.add_argument(
+        "--token",
+        action="store_true",
+        help="with --url: have the host send the token in IMAGEROUTER_MCP_TOKEN, instead of signing in",
+    )
     setup.add_argument("--yes", action="store_true", help="run the host's own command without asking")
     _add_sandbox_option(setup)
     key = add("key", help="store the API key for all hosts; asks for it without showing it")
@@ -409,7 +414,12 @@ def _setting_up(options: argparse.Namespace) -> Callable[[], int]:
             from imagerouter_mcp.cli.setup import run_setup  # noqa: PLC0415 - see `_command`
 
             return partial(
-                run_setup, options.host, yes=options.yes, sandbox=_sandbox(options), url=options.url
+                run_setup,
+                options.host,
+                yes=options.yes,
+                sandbox=_sandbox(options),
+                url=options.url,
+                token=options.token,
             )
         case "key":
             from imagerouter_mcp.cli.key import run_key  # noqa: PLC0415 - see `_command`
