@@ -154,7 +154,7 @@ def revived(fields: Mapping[str, Any]) -> ImageRouterError:
 def as_repeated(error: ImageRouterError) -> ImageRouterError:
     """Return the failure of an earlier call as the answer to its repetition, which costs nothing."""
     charged: Charged = "unknown" if error.charged == "unknown" else "no"
-    remedy = error.remedy if "again=true" in error.remedy else f"{error.remedy} again=true asks anew."
+    remedy = error.remedy if "again=true" in error.remedy else f"{error.remedy} again=true asks again."
     repeated = ImageRouterError(error.what, remedy, charged=charged)
     repeated.kind = error.kind
     repeated.earlier = error.money
