@@ -86,7 +86,7 @@ async def _search() -> Figure:
 
 async def _many_models(app: App) -> object:
     """The sandbox's list, repeated under other names until there are as many as the service has."""
-    rows = list(as_object(await app.client.models()).items())
+    rows = list(as_object(await app.shared.client.models()).items())
     return {
         f"{model}{'' if n < len(rows) else f'-v{n}'}": row
         for n, (model, row) in enumerate((rows * MODELS)[:MODELS])

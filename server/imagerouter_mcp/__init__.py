@@ -1,7 +1,7 @@
 """Let any LLM agent make and edit pictures through ImageRouter.
 
-Follow one prompt: `tools.generate_image` → `generation.run` → `generation.plan` → `api.client` →
-`generation.deliver` → `gallery` → `tools.generation_result`.
+Follow one prompt: `tools.generate_image` → `generation.calls.run` → `generation.planning.plan` →
+`api.client` → `generation.delivery` → `gallery` → `tools.generation_result`.
 """
 
 __version__ = "0.1.0"

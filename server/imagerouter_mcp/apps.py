@@ -63,7 +63,7 @@ class Apps(Protocol):
         ...
 
     async def find(self, person: str, /) -> Person | None:
-        """Return the person with an id, or None if there is nobody of that id, or no longer."""
+        """Return the person with an id, or None if there is nobody with it, or nobody any more."""
         ...
 
     async def everybody(self) -> list[Person]:
@@ -107,7 +107,7 @@ class PersonalApps:
         if local.settings.own_keys != "no":
             local.shared.api_keys = _api_keys(local.settings, people)
         self._people = people
-        # A gallery that is locked may hold up all threads of the tools, and must not hold up who is who.
+        # A locked gallery may hold up all threads of the tools; it must not hold up finding out who asks.
         self._threads = anyio.CapacityLimiter(_THREADS)
         self._opened: OrderedDict[str, _Opened] = OrderedDict()
         """By the person's id, the longest unused first."""
@@ -138,7 +138,7 @@ class PersonalApps:
         return self._present.get()
 
     async def find(self, person: str) -> Person | None:
-        """Return the person with an id, or None if there is nobody of that id, or no longer."""
+        """Return the person with an id, or None if there is nobody with it, or nobody any more."""
         if person == LOCAL.id:
             return LOCAL
         return await to_thread.run_sync(self._people.let_in, person, limiter=self._threads)
@@ -182,9 +182,9 @@ class PersonalApps:
         return self._opened[person.id]
 
     async def recount(self) -> None:
-        """Count anew what everybody has committed, in case a process died before it had noted that.
+        """Recount what everybody has committed, in case a process died before it noted that.
 
-        Whoever's records cannot be read can spend nothing, and keeps nobody else from doing so.
+        A person whose records cannot be read can spend nothing; the others are not affected.
         """
         for person in await self.everybody():
             async with self.using(person) as app:
@@ -195,7 +195,7 @@ class PersonalApps:
                         logger.warning("What %s has spent cannot be counted: %s", person.id, error)
 
     async def settle_left(self) -> None:
-        """Settle calls that other servers left when they ended, so that their money is not reserved for ever.
+        """Settle calls that other servers left when they ended, so that their money does not stay reserved.
 
         Their people may never come back, and everybody's budget would stay smaller.
         """

@@ -80,15 +80,15 @@ class ImageRouterError(Exception):
                 "charged again."
             )
         in_all = " in all" if self.others else ""
-        told: list[str] = []
+        sentences: list[str] = []
         if self.charged_usd is not None:
-            told.append(f"{dollars(self.charged_usd)} was charged{in_all}.")
+            sentences.append(f"{dollars(self.charged_usd)} was charged{in_all}.")
         if self.up_to_usd is not None:
-            told.append(f"Up to {dollars(self.up_to_usd)} was kept{in_all}.")
+            sentences.append(f"Up to {dollars(self.up_to_usd)} was kept{in_all}.")
         unknown = dict.fromkeys(each.unknown_cost for each in (self, *self.others) if each.unknown_cost)
         for rest in unknown:
-            told.append(f"Another{rest.removeprefix('It')}" if told else rest)
-        return " ".join(told) or "Nothing was charged."
+            sentences.append(f"Another{rest.removeprefix('It')}" if sentences else rest)
+        return " ".join(sentences) or "Nothing was charged."
 
     @property
     def charged_usd(self) -> Decimal | None:
@@ -154,7 +154,7 @@ def revived(fields: Mapping[str, Any]) -> ImageRouterError:
 def as_repeated(error: ImageRouterError) -> ImageRouterError:
     """Return the failure of an earlier call as the answer to its repetition, which costs nothing."""
     charged: Charged = "unknown" if error.charged == "unknown" else "no"
-    remedy = error.remedy if "again=true" in error.remedy else f"{error.remedy} again=true asks anew."
+    remedy = error.remedy if "again=true" in error.remedy else f"{error.remedy} again=true asks again."
     repeated = ImageRouterError(error.what, remedy, charged=charged)
     repeated.kind = error.kind
     repeated.earlier = error.money
@@ -233,7 +233,7 @@ class APIError(ImageRouterError):
     """ImageRouter answered with an error.
 
     Attributes:
-        status: The HTTP status. Most errors arrive with 200; then it is the provider's status, where told.
+        status: The HTTP status. Most errors arrive with 200; then it is the provider's status, if known.
         error_type: The error object's `type`, such as `invalid_request_error`.
         code: The error object's `code`, such as `model_not_found`.
     """

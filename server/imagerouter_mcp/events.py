@@ -1,4 +1,4 @@
-"""What happens in a server, told once: the JSON log writes it down and the metrics count it.
+"""Events in a server, each reported once: the JSON log writes them down and the metrics count them.
 
 Events are log records, so that a server that nobody listens to spends nothing on them. No event holds a
 prompt, a key, a token or a link.
@@ -66,7 +66,7 @@ class ToolCalled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationEnded:
-    """A picture or a video is there, or came to nothing.
+    """A generation has ended, with a picture or video or without.
 
     Attributes:
         generation: Its handle.
@@ -128,18 +128,18 @@ Event = RequestServed | ToolCalled | GenerationEnded | TokenAsked | StageBegan |
 
 
 def tell(event: ToolCalled | GenerationEnded | TokenAsked) -> None:
-    """Tell those who listen."""
+    """Report an event to the log and the metrics."""
     logger.info("%s", event)
 
 
 def tell_metrics(event: StageBegan | StageEnded | LeaseRenewed) -> None:
-    """Tell those who count; it happens too often for a log."""
+    """Report an event to the metrics alone; it happens too often for a log."""
     logger.debug("%s", event)
 
 
 @contextmanager
 def stage(name: Stage) -> Generator[None]:
-    """Tell metrics when a part of a generation begins and ends."""
+    """Report to the metrics when a part of a generation begins and ends."""
     if not logger.isEnabledFor(logging.DEBUG):
         yield
         return
@@ -152,7 +152,7 @@ def stage(name: Stage) -> Generator[None]:
 
 
 def failed(generation: str, model: str, error: ImageRouterError) -> GenerationEnded:
-    """Return the event of a generation that came to nothing.
+    """Return the event of a generation that failed.
 
     Args:
         generation: Its handle.
@@ -170,7 +170,7 @@ def failed(generation: str, model: str, error: ImageRouterError) -> GenerationEn
 
 
 def event_of(record: logging.LogRecord) -> Event | None:
-    """Return the event that a log record tells of, if it does."""
+    """Return the event that a log record holds, if any."""
     match record.args:
         case (event,) if isinstance(event, Event):
             return event
@@ -179,7 +179,7 @@ def event_of(record: logging.LogRecord) -> Event | None:
 
 
 def listen(handler: logging.Handler, level: int) -> None:
-    """Have a handler get every event from a level on.
+    """Give a handler every event of at least a level.
 
     Args:
         handler: The handler.

@@ -200,7 +200,7 @@ class Fetcher:
         """
         target.seek(0)
         target.truncate()
-        async with _told(seconds), self._open(url, purpose, max_redirects) as response:
+        async with _limited(seconds), self._open(url, purpose, max_redirects) as response:
             return await _copy(response, target, max_bytes)
 
     async def ask(
@@ -227,7 +227,7 @@ class Fetcher:
         _check(url)
         body = BytesIO()
         async with (
-            _told(seconds),
+            _limited(seconds),
             self._http.stream(
                 "GET" if form is None else "POST",
                 url,
@@ -262,7 +262,7 @@ class Fetcher:
 
 
 @asynccontextmanager
-async def _told(seconds: float) -> AsyncGenerator[None]:
+async def _limited(seconds: float) -> AsyncGenerator[None]:
     """Limit the time of a block, and turn its failures into `FetchError`."""
     try:
         with anyio.fail_after(seconds):

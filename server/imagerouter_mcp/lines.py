@@ -20,7 +20,7 @@ _PILE = re.compile(
     r"(?<=[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{4})"
     r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]++"
 )
-"""Combining marks upon four others; piled up, they cover the lines above and below."""
+"""Combining marks that follow four others; piled up, they cover the lines above and below."""
 
 
 def one_line(text: str, limit: int | None = None) -> str:

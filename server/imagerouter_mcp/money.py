@@ -22,7 +22,7 @@ def dollars(amount: float | Decimal) -> str:
 def usd(amount: float | Decimal) -> Decimal:
     """Return an amount of money as a decimal, to the micro-dollar, so that sums and limits are exact.
 
-    What is more than nothing stays so: many small prices must reach a budget.
+    A positive amount never becomes zero: many small prices must add up to a budget.
     """
     rounded = Decimal(f"{amount:.6f}")
     return max(rounded, _LEAST) if amount > 0 else rounded

@@ -59,7 +59,7 @@ class NameLookup:
         except OSError as failure:
             error = failure
         except UnicodeError:
-            error = gaierror("it is no name of a host")
+            error = gaierror("it is not a host name")
         self._free.release()
         with suppress(RuntimeError):  # the loop has ended meanwhile
             answer.get_loop().call_soon_threadsafe(_settle, answer, found, error)

@@ -37,7 +37,7 @@ _DAY_MS = 86_400_000
 
 
 class ImageServer(SpeakingServer):
-    """A server whose resources have their bytes' media type, and whose earlier views are its present one."""
+    """A server that types resources by their bytes, and has the present view at earlier views' addresses."""
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[Apps, Any] | None = None
@@ -48,10 +48,10 @@ class ImageServer(SpeakingServer):
             ResourceError: It cannot be read; the sentence says why and what to do.
         """
         contents = await super().read_resource(present_address(str(uri)), context)
-        return contents if isinstance(contents, InputRequiredResult) else map(_truly_typed, contents)
+        return contents if isinstance(contents, InputRequiredResult) else map(_with_actual_type, contents)
 
 
-def _truly_typed(item: ReadResourceContents) -> ReadResourceContents:
+def _with_actual_type(item: ReadResourceContents) -> ReadResourceContents:
     from imagerouter_mcp.images.inspect.formats import HEAD_BYTES, sniff
 
     found = sniff(item.content[:HEAD_BYTES]) if isinstance(item.content, bytes) else None
@@ -82,7 +82,7 @@ def build_server(apps: Apps) -> MCPServer[Apps]:
         for_callers=for_callers if apps.links else str,
         lifespan=lifespan,
         log_level="WARNING",
-        request_state_security=_shared_by_equals(apps),
+        request_state_security=_question_security(apps),
         cache_hints={"tools/list": CacheHint(ttl_ms=_DAY_MS, scope="public")},
     )
     add_resources(server, apps)
@@ -90,6 +90,6 @@ def build_server(apps: Apps) -> MCPServer[Apps]:
     return server
 
 
-def _shared_by_equals(apps: Apps) -> RequestStateSecurity | None:
-    """What seals a question's state so that each of several equal processes can take the answer."""
+def _question_security(apps: Apps) -> RequestStateSecurity | None:
+    """Seal a question's state with a key that other servers derive too, so that any can take the answer."""
     return RequestStateSecurity(keys=[apps.links.derive("request state")]) if apps.links else None

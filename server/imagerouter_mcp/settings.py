@@ -411,7 +411,7 @@ class ObjectStoreSettings(BaseSettings):
     aws_region: Credential | None = None
     """S3: where the bucket is."""
     aws_endpoint: Endpoint | None = None
-    """S3: the address of another server than Amazon's."""
+    """S3: the address of a server other than Amazon's."""
     google_application_credentials: SecretStr | None = None
     """Google: the file of a service account, or what `gcloud auth application-default login` wrote."""
     google_service_account_key: SecretStr | None = None
@@ -504,11 +504,11 @@ def load_object_store_settings() -> ObjectStoreSettings:
 def _unusable(error: ValidationError, prefix: str = "") -> ConfigurationError:
     """Return a sentence for each variable with an invalid value, without the values."""
     reasons = {str(fault["loc"][0]): _reason(fault) for fault in reversed(error.errors(include_url=False))}
-    told = {f"{prefix}{field.upper()}": reason for field, reason in sorted(reasons.items())}
+    variables = {f"{prefix}{field.upper()}": reason for field, reason in sorted(reasons.items())}
     return ConfigurationError(
-        ". ".join(f"{name} cannot be used: {reason}" for name, reason in told.items()) + ".",
-        f"Correct or remove {' and '.join(told)} where {'it is' if len(told) == 1 else 'they are'} set, "
-        "and start it again.",
+        ". ".join(f"{name} cannot be used: {reason}" for name, reason in variables.items()) + ".",
+        f"Correct or remove {' and '.join(variables)} where {'it is' if len(variables) == 1 else 'they are'} "
+        "set, and start it again.",
     )
 
 

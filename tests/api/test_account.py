@@ -75,8 +75,7 @@ async def test_an_account_of_another_shape_is_unexpected(
 
 async def test_a_good_key_is_called_good(settings: Settings, journal: Journal) -> None:
     async with client(settings) as api:
-        checked = await api.check_key()
-    assert (checked.success, checked.credits) == (True, 255_000)
+        assert (await api.check_key()).success
     (entry,) = journal()
     assert (entry["method"], entry["path"], entry["authorized"]) == ("POST", "/v1/auth/test", True)
 

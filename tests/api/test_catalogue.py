@@ -497,7 +497,11 @@ def test_an_id_like_none_is_answered_with_none() -> None:
     assert closest_ids(listing, "zzzz") == []
     assert closest_ids(listing, "") == []
     assert closest_ids(listing, "x" * 100_000) == []
-    assert len(closest_ids(listing, "openai/gpt-image-2", 1)) == 1
+
+
+def test_of_many_ids_that_may_be_meant_three_are_named() -> None:
+    listing = listing_of(*(f"openai/gpt-image-1.{version}" for version in range(5)))
+    assert len(closest_ids(listing, "gpt-image")) == 3
 
 
 CAPTURES = [Path(name) for name in os.environ.get("IMAGEROUTER_TEST_CATALOGUE", "").split(os.pathsep) if name]

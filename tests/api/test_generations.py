@@ -5,7 +5,6 @@ Not tested: what a failed or abandoned generation costs, which the service decid
 
 import base64
 import io
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -39,8 +38,7 @@ async def test_a_request_arrives_as_json_under_the_names_of_the_api(
     assert entry["user_agent"] == f"imagerouter-mcp/{__version__}"
 
 
-async def test_a_success_is_a_picture_with_its_cost_latency_and_moment(settings: Settings) -> None:
-    before = datetime.now(UTC) - timedelta(seconds=2)
+async def test_a_success_is_a_picture_with_its_cost_and_latency(settings: Settings) -> None:
     async with client(settings) as api:
         made = await api.generate({"model": "black-forest-labs/FLUX-1-schnell", "prompt": "a fox"})
     (item,) = made.items
@@ -51,8 +49,6 @@ async def test_a_success_is_a_picture_with_its_cost_latency_and_moment(settings:
     assert made.cost == Decimal("0.0013")
     assert made.latency is not None
     assert 0 <= made.latency < 10_000
-    assert made.created
-    assert before <= made.created <= datetime.now(UTC) + timedelta(seconds=2)
     assert made.sandbox
 
 
@@ -72,15 +68,6 @@ async def test_the_key_is_removed_from_an_answer_that_stays(settings: Settings, 
         api.clean_kept(kept)
     assert settings.key.get_secret_value() not in kept.read_text()
     assert '"you"' in kept.read_text()
-
-
-async def test_a_moment_in_seconds_is_read_as_one_in_milliseconds_is(settings: Settings) -> None:
-    before = datetime.now(UTC) - timedelta(seconds=2)
-    async with client(settings) as api:
-        made = await api.generate({"model": "google/gemini-2.5-flash", "prompt": "a fox"})
-    assert made.created
-    assert made.created.microsecond == 0
-    assert before <= made.created <= datetime.now(UTC) + timedelta(seconds=2)
 
 
 async def test_a_revised_prompt_is_handed_on(settings: Settings) -> None:
@@ -139,11 +126,7 @@ async def test_a_success_of_another_shape_may_have_cost_something(
 
 ODD_FIELDS = [
     '"created": 1e400',
-    '"created": 1e30',
     '"created": NaN',
-    '"created": "yesterday"',
-    '"created": -5',
-    '"created": null',
     '"cost": "free", "latency": "long"',
     '"cost": Infinity, "latency": {}',
     '"cost": [], "latency": null',
@@ -161,17 +144,14 @@ async def test_no_odd_field_loses_a_picture_that_is_paid_for(
     async with client(settings, base_url=await answering(answer(body))) as api:
         made = await api.generate({"model": "test/test"})
     assert [(item.url, item.revised_prompt) for item in made.items] == [("https://x.invalid/y.webp", None)]
-    assert (made.created, made.cost, made.sandbox) == (None, None, False)
+    assert (made.cost, made.sandbox) == (None, False)
 
 
 async def test_an_amount_keeps_its_decimals(answering: Answering, settings: Settings) -> None:
-    body = (
-        '{"data": [{"url": "https://x.invalid/y"}], "cost": 0.1, "latency": 12.5, "created": 1769286389027}'
-    )
+    body = '{"data": [{"url": "https://x.invalid/y"}], "cost": 0.1, "latency": 12.5}'
     async with client(settings, base_url=await answering(answer(body))) as api:
         made = await api.generate({"model": "test/test"})
     assert (made.cost, made.latency) == (Decimal("0.1"), 12.5)
-    assert made.created == datetime(2026, 1, 24, 20, 26, 29, 27_000, UTC)
 
 
 REPEATABLE = [

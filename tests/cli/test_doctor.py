@@ -176,7 +176,7 @@ async def test_a_misspelt_setting_is_told_with_the_one_that_is_meant(monkeypatch
     monkeypatch.setenv("IMAGEROUTER_MODLE", "test/test")
     monkeypatch.setenv("IMAGEROUTER_OF_ANOTHER_PROGRAM", "1")
     found = await looked_at(machine_checks(Settings(), sandbox=True))
-    assert found["settings"].what == "IMAGEROUTER_MODLE is no setting and is ignored."
+    assert found["settings"].what == "IMAGEROUTER_MODLE is not a setting and is ignored."
     assert found["settings"].remedy == "Is IMAGEROUTER_MODEL meant?"
 
 

@@ -362,7 +362,7 @@ def test_a_server_with_a_token_and_one_without_are_told_apart(command: Command, 
 def test_what_is_no_address_is_refused(command: Command, address: str) -> None:
     ended = command("doctor", "--remote", address)
     assert ended.returncode == 2
-    assert "is no http or https address" in ended.stderr
+    assert "is not an http or https address" in ended.stderr
 
 
 def test_an_address_where_nothing_answers_is_told(command: Command) -> None:

@@ -73,7 +73,7 @@ def test_a_hosts_own_command_is_shown_and_run(command: Command, program: Program
     assert ended.returncode == 0
     assert notes.read_text().splitlines() == ["mcp", "add", SERVER, "--", *LAUNCH, "--sandbox"]
     assert "codex mcp add imagerouter --" in ended.stdout
-    assert "Codex knows the server now." in ended.stdout
+    assert "The server is registered with Codex." in ended.stdout
 
 
 def test_an_earlier_registration_is_replaced_where_the_host_would_refuse_a_second(
@@ -154,13 +154,13 @@ def test_a_server_elsewhere_is_registered_by_its_address_and_the_token_stays_in_
 ) -> None:
     address = "https://pictures.example/mcp"
     notes = program("codex", "")
-    ended = command("setup", "codex", "--url", address, "--yes")
+    ended = command("setup", "codex", "--url", address, "--token", "--yes")
     assert ended.returncode == 0
     told = notes.read_text().split()
     assert told == ["mcp", "add", SERVER, "--url", address, "--bearer-token-env-var", "IMAGEROUTER_MCP_TOKEN"]
     assert "add tool_timeout_sec = 300 to the entry" in ended.stdout
     for word in (*WORDS[1:], "zed"):
-        printed = command("setup", word, "--url", address).stdout
+        printed = command("setup", word, "--url", address, "--token").stdout
         assert address in printed, word
         put = "in place of PUT-THE-TOKEN-HERE" if word == "zed" else "Set IMAGEROUTER_MCP_TOKEN to your token"
         assert put in printed, word
@@ -169,6 +169,23 @@ def test_a_server_elsewhere_is_registered_by_its_address_and_the_token_stays_in_
     assert (refused.returncode, refused.stdout) == (1, "")
     assert f"Add {address} in its settings, under Connectors" in refused.stderr
     assert "charged" not in refused.stderr, "nobody who registers a server thinks of that"
+
+
+def test_where_people_sign_in_the_address_alone_is_registered(command: Command, program: Program) -> None:
+    address = "https://pictures.example/mcp"
+    told = [program(name, "") for name in ("claude", "codex", "gemini", "opencode", "openclaw", "code")]
+    for word in (*WORDS[1:], "zed"):
+        printed = command("setup", word, "--url", address, "--yes").stdout
+        assert address in printed, word
+        assert "Bearer" not in printed, word
+        assert "IMAGEROUTER_MCP_TOKEN" not in printed, word
+        assert "run this again with --token" in printed, word
+    for notes in told:
+        registered = notes.read_text()
+        assert address in registered
+        assert not {"--header", "headers", "--bearer-token-env-var"} & set(re.findall(r"[\w-]+", registered))
+    refused = command("setup", "codex", "--token")
+    assert (refused.returncode, "Add --url" in refused.stderr) == (1, True)
 
 
 def test_the_key_is_in_no_hosts_configuration(
@@ -246,4 +263,4 @@ def test_the_readmes_install_links_are_the_generated_ones() -> None:
 def test_what_is_no_address_is_not_registered(command: Command, url: str) -> None:
     refused = command("setup", "zed", "--url", url)
     assert refused.returncode == 2
-    assert f"{url!r} is no http or https address" in refused.stderr
+    assert f"{url!r} is not an http or https address" in refused.stderr

@@ -12,7 +12,7 @@ import anyio
 import httpcore
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from hypothesis import strategies as st
 from jwt.algorithms import OKPAlgorithm, RSAAlgorithm
 from pydantic import SecretStr
@@ -38,7 +38,8 @@ USUAL = 40
 ISSUER = "https://id.example/tenant"
 CLIENT, AUDIENCE = "pictures", "https://pictures.example/mcp"
 KEY = Ed25519PrivateKey.generate()
-RSA = RSAAlgorithm.to_jwk(generate_private_key(65537, 2048).public_key(), as_dict=True)
+RSA = RSAAlgorithm.to_jwk(RSAPublicNumbers(65537, 2**2048 - 1).public_key(), as_dict=True)
+"""A public key without a private one: nothing is signed with it."""
 PUBLISHED: dict[str, Any] = {
     "keys": [{**RSA, "kid": "rsa"}, {**OKPAlgorithm.to_jwk(KEY.public_key(), as_dict=True), "kid": "ed"}]
 }

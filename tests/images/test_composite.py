@@ -70,11 +70,11 @@ def laid(
     """Let a model answer a source, and lay the answer in."""
     path = source if isinstance(source, Path) else tmp_path / "source.png"
     if not isinstance(source, Path):
-        source.save(path)
-    (mask or masked()).save(tmp_path / "mask.png")
+        source.save(path, compress_level=1)
+    (mask or masked()).save(tmp_path / "mask.png", compress_level=1)
     with path.open("rb") as file:
         sent = frame.holding(decoded(file).shown(frame.box))
-        (answer or answered(sent, habit, SPOT)).save(tmp_path / "answer.png")
+        (answer or answered(sent, habit, SPOT)).save(tmp_path / "answer.png", compress_level=1)
         made, told = lay_in(file, tmp_path / "answer.png", tmp_path / "mask.png", frame, kind)
     with made:
         picture = Image.open(io.BytesIO(made.read()))

@@ -237,7 +237,7 @@ def test_a_large_png_that_will_not_fit_is_not_compressed_in_vain(monkeypatch: py
         save(image, file, name)
 
     with io.BytesIO() as file:
-        Image.effect_noise(whole, 60).save(file, "PNG", compress_level=0)
+        noise("L", whole).save(file, "PNG", compress_level=0)
         monkeypatch.setitem(Image.SAVE, "PNG", counting)
         made = encode.encode(file, inspect(file), formats.PNG, max_bytes=2**21)
     made.file.close()

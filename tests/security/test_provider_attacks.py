@@ -201,7 +201,6 @@ def _public(key: rsa.RSAPrivateKey) -> dict[str, Any]:
     return RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
 
 
-STRANGER = rsa.generate_private_key(65537, 2048)
 BAD_CLAIMS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("another issuer", {"iss": "https://evil.example"}),
     ("our issuer with a slash more", {"iss": "ISSUER/"}),
@@ -269,11 +268,12 @@ async def test_company_tokens_count_only_as_the_issuer_meant_them(
             provider.told(signature=kind)
             await refused(tried, provider.token(claims()))
         head = {"kid": jwt.get_unverified_header(good)["kid"]}
+        stranger = rsa.generate_private_key(65537, 2048)
         for tried, further in (
-            ("the key to check it with in its header (jwk)", {"jwk": _public(STRANGER)}),
+            ("the key to check it with in its header (jwk)", {"jwk": _public(stranger)}),
             ("the address of the key in its header (jku)", {"jku": "http://127.0.0.1:9/keys"}),
         ):
-            await refused(tried, jwt.encode(claims(), STRANGER, "RS256", {**head, **further}))
+            await refused(tried, jwt.encode(claims(), stranger, "RS256", {**head, **further}))
         begin, body, signature = good.split(".")
         other = _payload(claims(sub="somebody-else"))
         await refused("another's claims under a good signature", f"{begin}.{other}.{signature}")

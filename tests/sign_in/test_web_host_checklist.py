@@ -9,7 +9,7 @@ import pytest
 from mcp.shared.auth import OAuthClientInformationFull, OAuthMetadata, ProtectedResourceMetadata
 
 from imagerouter_mcp.http_app.sign_in import oauth_routes
-from imagerouter_mcp.sign_in import client_documents
+from imagerouter_mcp.sign_in import client_documents, clients
 from support.signing_in import REDIRECT, Pkce, SignInServer, Visitor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -129,10 +129,10 @@ async def test_a_dead_refresh_token_is_an_invalid_grant(ann: Visitor) -> None:
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
 
 
-async def test_a_deleted_client_is_an_invalid_client(ann: Visitor, server: SignInServer) -> None:
+async def test_an_expired_client_is_an_invalid_client(ann: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     client = await ann.client_id()
     tokens = await ann.tokens(client)
-    server.sign_in.clients.remove(client)
+    monkeypatch.setattr(clients, "USED_SECONDS", 0)
     answer = await ann.refresh(client, tokens["refresh_token"])
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
 

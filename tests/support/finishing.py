@@ -10,8 +10,8 @@ from imagerouter_mcp.images.finish.pipeline import (
     Made,
     Source,
     cells,
+    check_job,
     finish,
-    foreseen,
     join,
     prepare_for_cell,
 )
@@ -27,7 +27,7 @@ def parts_of(made: Made) -> dict[str, bytes]:
 def finished(data: bytes, *steps: str, extension: str = "") -> tuple[dict[str, bytes], tuple[str, ...]]:
     """Return the files that steps make of a picture, and the notes."""
     job, source = Job(steps, extension=extension), Source(io.BytesIO(data), "logo.png")
-    made = finish(job, source, heavy=foreseen(job, [source]))
+    made = finish(job, source, heavy=check_job(job, [source]))
     return parts_of(made), made.notes
 
 
@@ -51,7 +51,7 @@ def joined(pictures: Sequence[Image.Image], *steps: str) -> Image.Image:
     """Return what steps make of several pictures, which travel as PNG."""
     job = Job(steps, count=len(pictures))
     sources = [Source(io.BytesIO(saved(picture, "PNG")), f"{n}.png") for n, picture in enumerate(pictures)]
-    foreseen(job, sources)
+    check_job(job, sources)
     sizes = cells(job, sources)
     prepared = [prepare_for_cell(job, source, size) for source, size in zip(sources, sizes, strict=True)]
     return Image.open(io.BytesIO(parts_of(join(job, prepared, sizes[0], sources[0]))[""]))

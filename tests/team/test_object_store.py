@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -13,10 +12,9 @@ import httpx
 import pytest
 from mcp import Client
 
-from imagerouter_mcp.sandbox.service.serve import Sandbox
 from patience import wait_until
-from support.http_serving import Serving, bare_environment, sandbox_environment, serving
-from support.object_store import Gate, Manner, SeaweedFS, new_prefix
+from support.http_serving import Serving
+from support.object_store import Gate, Manner, SeaweedFS
 
 if TYPE_CHECKING:
     from support.postgres import Cluster
@@ -25,7 +23,6 @@ pytestmark = pytest.mark.long
 
 WORKERS = 3
 """For each server."""
-SECRET = "a-link-secret-of-all-servers-0123456789"  # noqa: S105 - it guards nothing
 
 
 @dataclass
@@ -70,31 +67,9 @@ def gate(store: SeaweedFS) -> Iterator[Gate]:
 
 
 @pytest.fixture
-def folders(tmp_path: Path) -> list[Path]:
-    return [tmp_path / "one", tmp_path / "other"]
-
-
-@pytest.fixture
-def servers(
-    sandbox: Sandbox, postgres: "Cluster", store: SeaweedFS, gate: Gate, folders: list[Path]
-) -> Iterator[list[Serving]]:
-    """Run two servers with folders of their own."""
-    shared = {
-        "IMAGEROUTER_DATABASE_URL": postgres.new_database(),
-        "IMAGEROUTER_LINK_SECRET": SECRET,
-        "IMAGEROUTER_BUDGET_USD": "1000",
-        "IMAGEROUTER_HTTP_RATE": "1000",
-        "IMAGEROUTER_WAIT_SECONDS": "600",
-        **store.environment(new_prefix()),
-        "AWS_ENDPOINT": gate.endpoint,
-    }
-    with ExitStack() as opened:
-        running: list[Serving] = []
-        for folder in folders:
-            folder.mkdir()
-            own = {**bare_environment(folder), **sandbox_environment(sandbox, folder), **shared}
-            running.append(opened.enter_context(serving(own)))
-        yield running
+def servers(postgres: "Cluster", gate: Gate, start_two: Callable[..., list[Serving]]) -> list[Serving]:
+    """Run two servers that reach the store through the gate."""
+    return start_two({"IMAGEROUTER_DATABASE_URL": postgres.new_database(), "AWS_ENDPOINT": gate.endpoint})
 
 
 def test_nothing_that_was_paid_for_is_lost_and_nothing_false_is_said(

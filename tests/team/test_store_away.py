@@ -3,8 +3,8 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, closing
+from collections.abc import Callable
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -19,11 +19,10 @@ from mcp.client.streamable_http import streamable_http_client
 from pydantic import SecretStr
 
 from imagerouter_mcp.people.register import open_register
-from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.settings import Settings
 from patience import wait_until
-from support.http_serving import Serving, bare_environment, sandbox_environment, serving
-from support.object_store import SeaweedFS, new_prefix
+from support.http_serving import Serving
+from support.object_store import SeaweedFS
 
 if TYPE_CHECKING:
     from support.postgres import Cluster
@@ -32,7 +31,6 @@ pytestmark = pytest.mark.long
 
 AWAY_SECONDS = 60.0
 NAMES = ("Ann", "Ben", "Cleo")
-SECRET = "a-link-secret-of-all-servers-0123456789"  # noqa: S105 - it guards nothing
 READING_SECONDS = 0.2
 """How long a person looks at an answer."""
 WAYS = ("new", "slow", "edited", "masked", "shown")
@@ -128,33 +126,17 @@ class Load:
 
 @pytest.fixture
 def team(
-    sandbox: Sandbox,
     change_sandbox: Callable[..., None],
     postgres: "Cluster",
-    store: SeaweedFS,
-    tmp_path: Path,
-) -> Iterator[Team]:
+    folders: list[Path],
+    start_two: Callable[..., list[Serving]],
+) -> Team:
     change_sandbox(models="with-faults")
     url = postgres.new_database()
     with closing(open_register(Settings(database_url=SecretStr(url)))) as register:
         tokens = {name: register.new_token(register.add("operator", name, name)) for name in NAMES}
-    shared = {
-        "IMAGEROUTER_DATABASE_URL": url,
-        "IMAGEROUTER_PEOPLE": "1",
-        "IMAGEROUTER_LINK_SECRET": SECRET,
-        "IMAGEROUTER_BUDGET_USD": "1000",
-        "IMAGEROUTER_HTTP_RATE": "1000",
-        "IMAGEROUTER_WAIT_SECONDS": "600",
-        **store.environment(new_prefix()),
-    }
-    folders = [tmp_path / "one", tmp_path / "other"]
-    with ExitStack() as opened:
-        running: list[Serving] = []
-        for folder in folders:
-            folder.mkdir()
-            own = {**bare_environment(folder), **sandbox_environment(sandbox, folder), **shared}
-            running.append(opened.enter_context(serving(own)))
-        yield Team(running, folders, tokens)
+    servers = start_two({"IMAGEROUTER_DATABASE_URL": url, "IMAGEROUTER_PEOPLE": "1"})
+    return Team(servers, folders, tokens)
 
 
 @pytest.mark.parametrize(

@@ -544,7 +544,7 @@ async def test_what_nobody_foresaw_is_told_without_its_words_and_logged_with_the
     assert result.structured_content
     error = result.structured_content["error"]
     assert (error["kind"], error["charged"]) == ("internal", "unknown")
-    assert "did not foresee (KeyError)" in error["message"]
+    assert "a bug in imagerouter-mcp (KeyError)" in error["message"]
     assert "s3cret" not in result.model_dump_json()
     (record,) = [record for record in caplog.records if record.name == "imagerouter_mcp.tools.boundary"]
     assert record.levelno == logging.ERROR

@@ -280,7 +280,7 @@ class Prices:
         self._change(models="with-dearer-faults")
 
     def _catalogue(self, app: App) -> Catalogue:
-        return self._catalogues.setdefault(app, Catalogue(app.client.models, lifetime=0))
+        return self._catalogues.setdefault(app, Catalogue(app.shared.client.models, lifetime=0))
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ async def test_a_repeated_call_says_that_its_failure_is_the_earlier_one_and_coun
         anew = await host("generate_image", **wish, again=True)
     assert first.fields["error"]["cost_usd"] == anew.fields["error"]["cost_usd"] == 0.04
     assert "$0.04 was charged. This is the failure of the same call made before" in again.text
-    assert "again=true asks anew." in again.text
+    assert "again=true asks again." in again.text
     assert again.fields["error"]["charged"] == "no"
     assert "cost_usd" not in again.fields["error"]
     assert len(made()) == 2

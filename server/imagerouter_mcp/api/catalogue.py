@@ -68,13 +68,14 @@ class Listing:
         A name that fits several models means none of them.
         """
         plain = _plain(name[:_LONGEST_ID])
-        fitting = self._plainly.get(plain) or self._plainly.get(_plain(_NICKNAMES.get(plain, plain))) or set()
+        full_name = _plain(_NICKNAMES.get(plain, plain))
+        fitting = self._by_plain_name.get(plain) or self._by_plain_name.get(full_name) or set()
         (only,) = fitting if len(fitting) == 1 else (None,)
         return self.find(name) or (self.by_id[only] if only else None)
 
     @cached_property
-    def _plainly(self) -> Mapping[str, set[str]]:
-        """Return the ids that each plain name fits, with and without the vendor."""
+    def _by_plain_name(self) -> Mapping[str, set[str]]:
+        """Return the ids by the plain names that fit them, with and without the vendor."""
         named = defaultdict[str, set[str]](set)
         for entry in self.models:
             for name in map(_plain, (entry.id, *entry.aliases)):
@@ -172,8 +173,8 @@ class Catalogue:
         return listing
 
 
-def closest_ids(listing: Listing, model_id: str, count: int = 3) -> list[str]:
-    """Return the ids that a person may have meant by an unknown one, best first.
+def closest_ids(listing: Listing, model_id: str) -> list[str]:
+    """Return up to three ids that a person may have meant by an unknown one, best first.
 
     Case, a missing or wrong vendor, and `_` or a space for `-` do not matter.
     """
@@ -184,12 +185,12 @@ def closest_ids(listing: Listing, model_id: str, count: int = 3) -> list[str]:
     for name, model in names.items():
         tails[_tail(name)].append(model)
     found = [names[asked]] if asked in names else []
-    found += (model for near in get_close_matches(tail, tails, count) for model in tails[near])
+    found += (model for near in get_close_matches(tail, tails) for model in tails[near])
     if "/" in asked:
-        found += (names[near] for near in get_close_matches(asked, names, count))
+        found += (names[near] for near in get_close_matches(asked, names))
     if len(asked) >= _TELLING_LENGTH:
         found += (model for name, model in names.items() if asked in name)
-    return list(dict.fromkeys(found))[:count]
+    return list(dict.fromkeys(found))[:3]
 
 
 def _plain(name: str) -> str:

@@ -92,7 +92,7 @@ class ImageRouterClient:
             heartbeat: Called at each sign of life.
             kept: The file that stores the answer as it arrives.
         """
-        return await self._make("images/generations", {"json": _arriving(fields)}, heartbeat, kept)
+        return await self._make("images/generations", {"json": _with_kept_prompt(fields)}, heartbeat, kept)
 
     async def edit(
         self,
@@ -205,7 +205,7 @@ class ImageRouterClient:
         The newer generation of the service loses all but the first file of a form, the older one ignores
         images in JSON; both answer with status 200 and charge. A single image in a form works with both.
         """
-        fields = _arriving(fields)
+        fields = _with_kept_prompt(fields)
         if len(images) > 1 and await self.is_newer():
             return json_with_images(fields, images, mask)
         return form(fields, images, mask)
@@ -220,7 +220,7 @@ class ImageRouterClient:
         return read_generation(answer.body, sandbox=answer.sandbox)
 
 
-def _arriving(fields: Mapping[str, str]) -> dict[str, str]:
-    """Return the fields with a prompt that the service keeps: it drops one that is exactly "auto"."""
+def _with_kept_prompt(fields: Mapping[str, str]) -> dict[str, str]:
+    """Change a prompt that is exactly "auto", which the service would drop."""
     dropped = fields.get("prompt", "").strip() == "auto"
     return {**fields, "prompt": "auto."} if dropped else dict(fields)

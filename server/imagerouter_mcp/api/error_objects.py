@@ -120,8 +120,8 @@ _CALLERS_OWN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """An error object, read.
+class _Failure:
+    """An error object that has been read.
 
     Attributes:
         status: The HTTP status.
@@ -176,34 +176,34 @@ def read_error(
     Returns:
         The error to raise, or None when the answer is a success.
     """
-    whole = as_object(body)
-    if status < _CLIENT_ERROR and (not whole.get("error") or _has_picture(whole)):
+    answer = as_object(body)
+    if status < _CLIENT_ERROR and (not answer.get("error") or _has_picture(answer)):
         return None
-    told = _read(status, whole)
-    error = _classified(told, headers)
+    failure = _read(status, answer)
+    error = _classified(failure, headers)
     if paid:
-        _tell_cost(error, told, whole)
+        _tell_cost(error, failure, answer)
     return error
 
 
-def _has_picture(whole: Mapping[str, object]) -> bool:
+def _has_picture(answer: Mapping[str, object]) -> bool:
     """Tell whether an answer holds a result beside its error: it has been made, and paid for."""
-    items = map(as_object, as_list(whole.get("data")))
+    items = map(as_object, as_list(answer.get("data")))
     return any(isinstance(item.get(name), str) for item in items for name in ("url", "b64_json"))
 
 
-def message_of(whole: Mapping[str, object]) -> str:
+def message_of(answer: Mapping[str, object]) -> str:
     """Return the message of an answer's error object, or "" if it has none."""
-    fields = as_object(whole.get("error")) or {"message": whole.get("error")}
-    return str(fields.get("message") or whole.get("message") or "")[:_LONGEST_MESSAGE]
+    fields = as_object(answer.get("error")) or {"message": answer.get("error")}
+    return str(fields.get("message") or answer.get("message") or "")[:_LONGEST_MESSAGE]
 
 
-def _read(status: int, whole: Mapping[str, object]) -> _Told:
-    fields = as_object(whole.get("error"))
-    text = message_of(whole) or f"status {status} without a message"
-    names = (fields.get("type"), fields.get("code"), whole.get("statusText"))
-    provider_status = whole.get("status") if status == _OK else None
-    return _Told(
+def _read(status: int, answer: Mapping[str, object]) -> _Failure:
+    fields = as_object(answer.get("error"))
+    text = message_of(answer) or f"status {status} without a message"
+    names = (fields.get("type"), fields.get("code"), answer.get("statusText"))
+    provider_status = answer.get("status") if status == _OK else None
+    return _Failure(
         status=status,
         provider_status=provider_status if type(provider_status) is int else None,
         error_type=_string(fields.get("type")),
@@ -213,7 +213,7 @@ def _read(status: int, whole: Mapping[str, object]) -> _Told:
         ),
         text=text,
         message=quoted(text),
-        passed_on=not {"status", "statusText"}.isdisjoint(whole) or not {"code", "param"}.isdisjoint(fields),
+        passed_on=not {"status", "statusText"}.isdisjoint(answer) or not {"code", "param"}.isdisjoint(fields),
     )
 
 
@@ -221,61 +221,62 @@ def _string(value: object) -> str | None:
     return value[:_LONGEST_NAME] if isinstance(value, str) else None
 
 
-def _tell_cost(error: APIError, told: _Told, whole: Mapping[str, object]) -> None:
+def _tell_cost(error: APIError, failure: _Failure, answer: Mapping[str, object]) -> None:
     """Say in the error what was charged, and that asking again may cost again."""
-    cost = as_usd(whole.get("cost"))
+    cost = as_usd(answer.get("cost"))
     if cost:
         error.charged, error.cost_usd = "yes", cost
         error.remedy = "Asking again would cost again. Use another model or other words."
-    elif _KEPT.match(told.text):
+    elif _KEPT.match(failure.text):
         error.charged, error.kept = "yes", True
         error.remedy = "Look at your account on https://imagerouter.io before asking again."
-    elif not _known_to_be_free(told, whole, cost is not None):
+    elif not _known_to_be_free(failure, answer, cost is not None):
         error.charged = "unknown"
         error.remedy = LOOK_FIRST
 
 
-def _known_to_be_free(told: _Told, whole: Mapping[str, object], told_free: bool) -> bool:  # noqa: FBT001
-    if told_free:
+def _known_to_be_free(failure: _Failure, answer: Mapping[str, object], says_free: bool) -> bool:  # noqa: FBT001
+    if says_free:
         return True
-    if whole.get("cost") is not None:  # a cost that cannot be read
+    if answer.get("cost") is not None:  # a cost that cannot be read
         return False
-    if told.status != _OK:  # a proper status comes before anything is begun
+    if failure.status != _OK:  # a proper status comes before anything is begun
         return True
-    if not has_error_object(whole) or not {"data", "latency", "created"}.isdisjoint(whole):
+    if not has_error_object(answer) or not {"data", "latency", "created"}.isdisjoint(answer):
         return False  # what a provider's adapter returned, instead of throwing it, is not refunded
-    if _DATABASE.search(told.text):
-        return _NOT_TAKEN.search(told.text) is not None
-    return told.passed_on or not (told.named(_BUSY) or told.worded(_BUSY))
+    if _DATABASE.search(failure.text):
+        return _NOT_TAKEN.search(failure.text) is not None
+    return failure.passed_on or not (failure.named(_BUSY) or failure.worded(_BUSY))
 
 
-def _classified(told: _Told, headers: Mapping[str, str]) -> APIError:
-    if told.status == _TOO_MANY:
-        return _too_many(told, seconds_of(headers, "retry-after"))
+def _classified(failure: _Failure, headers: Mapping[str, str]) -> APIError:
+    if failure.status == _TOO_MANY:
+        return _too_many(failure, seconds_of(headers, "retry-after"))
     # ImageRouter's own refusals have a proper status, and no provider behind them.
-    troubles = _TROUBLES if told.status == _OK else _TROUBLES[:1]
-    by_structure = (word for trouble, word in troubles if told.named(trouble))
-    by_words = (word for trouble, word in troubles if told.worded(trouble))
-    word = _own(told) or next(by_structure, None) or next(by_words, None) or _other(told)
-    return word(told)
+    troubles = _TROUBLES if failure.status == _OK else _TROUBLES[:1]
+    by_structure = (word for trouble, word in troubles if failure.named(trouble))
+    by_words = (word for trouble, word in troubles if failure.worded(trouble))
+    word = _own(failure) or next(by_structure, None) or next(by_words, None) or _other(failure)
+    return word(failure)
 
 
-def _own(told: _Told) -> Callable[[_Told], APIError] | None:
+def _own(failure: _Failure) -> Callable[[_Failure], APIError] | None:
     """Find what only ImageRouter itself says of an account or a key."""
-    if told.status == _UNAUTHORIZED or (told.error_type == "unauthorized" and told.provider_status is None):
+    by_type = failure.error_type == "unauthorized" and failure.provider_status is None
+    if failure.status == _UNAUTHORIZED or by_type:
         return _bad_key
-    if told.status == _FORBIDDEN or told.error_type in ("access_denied", "deposit_required"):
+    if failure.status == _FORBIDDEN or failure.error_type in ("access_denied", "deposit_required"):
         return _denied
-    return _no_credits if told.status == _PAYMENT or _TOP_UP.search(told.text) else None
+    return _no_credits if failure.status == _PAYMENT or _TOP_UP.search(failure.text) else None
 
 
-def _other(told: _Told) -> Callable[[_Told], APIError]:
-    refused = told.named(_REFUSED) or told.worded(_REFUSED)
-    return _refused if refused or _CLIENT_ERROR <= told.status < _SERVER_ERROR else _failed
+def _other(failure: _Failure) -> Callable[[_Failure], APIError]:
+    refused = failure.named(_REFUSED) or failure.worded(_REFUSED)
+    return _refused if refused or _CLIENT_ERROR <= failure.status < _SERVER_ERROR else _failed
 
 
-def _bad_key(told: _Told) -> APIError:
-    return told.as_error(
+def _bad_key(failure: _Failure) -> APIError:
+    return failure.as_error(
         AuthenticationError,
         "ImageRouter does not accept the API key",
         f"Set IMAGEROUTER_API_KEY to a working key (make one at {KEYS_PAGE}; a management key cannot make "
@@ -283,72 +284,72 @@ def _bad_key(told: _Told) -> APIError:
     )
 
 
-def _no_credits(told: _Told) -> APIError:
-    return told.as_error(
+def _no_credits(failure: _Failure) -> APIError:
+    return failure.as_error(
         InsufficientCreditsError,
         "The ImageRouter account has too few credits for this model",
         f"Add credits at {DEPOSIT_PAGE}, or choose a cheaper model (search_models with sort=price).",
     )
 
 
-def _denied(told: _Told) -> APIError:
-    if told.error_type == "deposit_required" or _FREE_REFUSED.search(told.text):
-        return told.as_error(
+def _denied(failure: _Failure) -> APIError:
+    if failure.error_type == "deposit_required" or _FREE_REFUSED.search(failure.text):
+        return failure.as_error(
             AccessDeniedError,
             "ImageRouter gives free models only to accounts that have credits; the API key itself is fine",
             f"Add credits at {DEPOSIT_PAGE}; free models then work and cost nothing.",
         )
-    return told.as_error(
+    return failure.as_error(
         AccessDeniedError,
         "ImageRouter refuses requests from this account or address",
         "Use another model, or write to ImageRouter's support if this is unexpected.",
     )
 
 
-def _too_many(told: _Told, seconds: float | None) -> APIError:
-    if seconds is None and _DAILY.search(told.text):
-        return told.as_error(
+def _too_many(failure: _Failure, seconds: float | None) -> APIError:
+    if seconds is None and _DAILY.search(failure.text):
+        return failure.as_error(
             DailyLimitError,
             "This account has used up today's free requests",
             "Try again tomorrow, or use the paid model: the same name without “:free”.",
         )
     error = RateLimitError(
-        f"ImageRouter limits how often this account may ask: it says {told.message}.",
+        f"ImageRouter limits how often this account may ask: it says {failure.message}.",
         f"Wait {seconds:g} seconds, then try again." if seconds else "Wait a minute, then try again.",
-        status=told.status,
-        error_type=told.error_type,
-        code=told.code,
+        status=failure.status,
+        error_type=failure.error_type,
+        code=failure.code,
     )
     error.retry_after = seconds
     return error
 
 
-def _moderated(told: _Told) -> APIError:
-    return told.as_error(
+def _moderated(failure: _Failure) -> APIError:
+    return failure.as_error(
         ModerationError,
         "A content filter refused the prompt or a picture",
         "Use other words or another source image; another model may also judge differently.",
     )
 
 
-def _account(told: _Told) -> APIError:
-    return told.as_error(
+def _account(failure: _Failure) -> APIError:
+    return failure.as_error(
         ServiceError,
         "The provider behind this model refused ImageRouter's own account; yours is fine",
         "Use another model, or try again later.",
     )
 
 
-def _busy(told: _Told) -> APIError:
-    return told.as_error(
+def _busy(failure: _Failure) -> APIError:
+    return failure.as_error(
         ServiceError,
         "The provider behind this model is overloaded",
         "Wait a minute, then ask again, or use another model.",
     )
 
 
-def _slow(told: _Told) -> APIError:
-    return told.as_error(
+def _slow(failure: _Failure) -> APIError:
+    return failure.as_error(
         ServiceError,
         "The provider behind this model took too long",
         "Try again later, or use another model.",
@@ -358,33 +359,33 @@ def _slow(told: _Told) -> APIError:
 _TROUBLES = ((_MODERATED, _moderated), (_ACCOUNT, _account), (_BUSY, _busy), (_SLOW, _slow))
 
 
-def _failed(told: _Told) -> APIError:
-    return told.as_error(
+def _failed(failure: _Failure) -> APIError:
+    return failure.as_error(
         ServiceError,
         "The generation failed at ImageRouter or at the provider behind it",
         "Try once more, or use another model.",
     )
 
 
-def _refused(told: _Told) -> APIError:
-    if _RETIRED.search(told.text):
-        return told.as_error(
+def _refused(failure: _Failure) -> APIError:
+    if _RETIRED.search(failure.text):
+        return failure.as_error(
             InvalidRequestError, "ImageRouter no longer offers this model", "Use the model that it names."
         )
-    if not told.passed_on or told.status != _OK:
-        return told.as_error(
+    if not failure.passed_on or failure.status != _OK:
+        return failure.as_error(
             InvalidRequestError,
             "ImageRouter refused the request",
             "Leave the mask out and describe the place in words."
-            if _MASK.search(told.text)
+            if _MASK.search(failure.text)
             else "Correct what it names (describe_model says what each model accepts), then try again.",
         )
-    if _CALLERS_OWN.search(told.text):
-        return told.as_error(
+    if _CALLERS_OWN.search(failure.text):
+        return failure.as_error(
             InvalidRequestError,
             "The provider behind this model refused the request",
             "Correct what it names, or use another model.",
         )
-    return told.as_error(
+    return failure.as_error(
         ServiceError, "The provider behind this model refused what ImageRouter sent", "Use another model."
     )

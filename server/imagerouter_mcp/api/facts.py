@@ -79,7 +79,7 @@ def facts_of(model_id: str, provider: str | None = None, output: Output = "image
 
     Args:
         model_id: Its id.
-        provider: The provider that serves it first, where told.
+        provider: The provider that serves it first, if known.
         output: What it makes.
     """
     known: dict[str, Any] = {}

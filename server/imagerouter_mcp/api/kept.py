@@ -30,8 +30,8 @@ class Head:
     @classmethod
     def of(cls, response: httpx.Response) -> "Head":
         """Return the head of a response, with header names in lower case."""
-        told = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
-        return cls(response.status_code, told)
+        headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+        return cls(response.status_code, headers)
 
 
 @contextmanager

@@ -68,7 +68,7 @@ class ModelEntry:
         release_date: ISO 8601, as in 2025-11-20.
         score: Its arena score (Elo points; higher is better).
         providers: The hosts behind it, in the list's order.
-        offers: What each of them charges, where told.
+        offers: What each of them charges, where the list says so.
         aliases: Other ids that ImageRouter accepts for it.
     """
 
@@ -130,8 +130,8 @@ class ModelEntry:
 
     def lists_size(self, size: str) -> bool:
         """Tell whether the list or the data file says that the model takes this size."""
-        told = self.any_size or bool(self.sizes) or self.facts.max_side is not None
-        return told and self.accepts_size(size)
+        names_sizes = self.any_size or bool(self.sizes) or self.facts.max_side is not None
+        return names_sizes and self.accepts_size(size)
 
     @property
     def largest_size(self) -> tuple[int, int] | None:
@@ -210,10 +210,12 @@ def _entry(model_id: str, row: Mapping[str, object]) -> ModelEntry | None:
     return ModelEntry(
         id=model_id,
         output=output,
-        takes_image=_told(params.get("edit"), inputs.get("image"), takes("image")),
-        takes_mask=_told(params.get("mask"), inputs.get("mask"), takes("mask")),
-        takes_quality=_told(params.get("quality"), inputs.get("quality"), _choice(parameters.get("quality"))),
-        takes_text=_told(params.get("text"), inputs.get("text"), takes("text")),
+        takes_image=_yes_or_no(params.get("edit"), inputs.get("image"), takes("image")),
+        takes_mask=_yes_or_no(params.get("mask"), inputs.get("mask"), takes("mask")),
+        takes_quality=_yes_or_no(
+            params.get("quality"), inputs.get("quality"), _choice(parameters.get("quality"))
+        ),
+        takes_text=_yes_or_no(params.get("text"), inputs.get("text"), takes("text")),
         sizes=() if "custom" in sizes else _sizes(sizes),
         any_size="custom" in sizes,
         seconds=seconds,
@@ -234,13 +236,13 @@ def _output(made: list[str], *, has_seconds: bool) -> Output | None:
     return "video" if "video" in made or not made else None
 
 
-def _choice(told: object) -> object:
+def _choice(value: object) -> object:
     """Return whether a parameter can be chosen: v3 names its values, or says yes or no."""
-    return True if as_list(told) else told
+    return True if as_list(value) else value
 
 
-def _sizes(told: list[str]) -> tuple[str, ...]:
-    matches = (_SIZE.fullmatch(size) for size in told)
+def _sizes(names: list[str]) -> tuple[str, ...]:
+    matches = (_SIZE.fullmatch(size) for size in names)
     return tuple(f"{found[1]}x{found[2]}" for found in matches if found and int(found[1]) and int(found[2]))
 
 
@@ -269,17 +271,17 @@ def _span(offer: object) -> tuple[float, float, float] | None:
     """Read minimum, average and maximum of a number, `{value}`, `{range: {min, …}}` or `{min, …}`.
 
     Returns:
-        Infinite ones if an amount is told that cannot be one; None if none is told.
+        Infinite ones if a given amount is impossible; None if none is given.
     """
     pricing = as_object(offer)
     inner = as_object(pricing.get("range")) or pricing
     least, average, most = (_usd(inner.get(key)) for key in ("min", "average", "max"))
     amounts = (least, average, most, _usd(pricing.get("value") if pricing else offer))
-    told = [amount for amount in amounts if amount is not None]
-    if not told or math.isinf(max(told)):
-        return (math.inf, math.inf, math.inf) if told else None
-    low = min(told) if least is None else least
-    return low, low if average is None else average, max(told)
+    given = [amount for amount in amounts if amount is not None]
+    if not given or math.isinf(max(given)):
+        return (math.inf, math.inf, math.inf) if given else None
+    low = min(given) if least is None else least
+    return low, low if average is None else average, max(given)
 
 
 def _usd(value: object) -> float | None:
@@ -299,8 +301,8 @@ def _date(text: object) -> str | None:
         return None
 
 
-def _told(*answers: object) -> bool | None:
-    """Return the first plain yes or no."""
+def _yes_or_no(*answers: object) -> bool | None:
+    """Return the first that is true or false; None if none is."""
     return next((answer for answer in answers if isinstance(answer, bool)), None)
 
 

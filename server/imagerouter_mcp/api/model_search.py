@@ -193,8 +193,8 @@ def search(
 
 
 def _supports(entry: ModelEntry, ability: Ability) -> bool:
-    told = {"edit": entry.takes_image, "mask": entry.takes_mask, "quality": entry.takes_quality}
-    return bool(told[ability])
+    abilities = {"edit": entry.takes_image, "mask": entry.takes_mask, "quality": entry.takes_quality}
+    return bool(abilities[ability])
 
 
 def _hits(

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Annotated, Any, BinaryIO, NamedTuple, TypeVar
@@ -24,9 +23,6 @@ from imagerouter_mcp.api.quoting import quoted
 from imagerouter_mcp.errors import UnexpectedResponseError
 from imagerouter_mcp.lines import one_line
 
-_MILLISECONDS_FROM = 10**11
-"""`created` is in seconds for some models, in milliseconds for others; seconds pass this in the year 5138."""
-
 _MAX_URL = 4096
 """Characters; signed URLs of storage services have some 1,500."""
 _MAX_REVISED_PROMPT = 2000
@@ -35,7 +31,7 @@ _LONGEST_NAME = 100
 _MOST_RESULTS = 100
 """Results of one answer that are stored; layered models answer some ten."""
 _MOST_KEYS = 100
-"""API keys of an account that are told of."""
+"""API keys of an account that are listed."""
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -44,15 +40,6 @@ def _or_none(value: object, handler: ValidatorFunctionWrapHandler) -> Any:  # no
     try:
         return handler(value)
     except ValidationError:
-        return None
-
-
-def _moment(value: object) -> datetime | None:
-    if not isinstance(value, int | float) or value <= 0:
-        return None
-    try:
-        return datetime.fromtimestamp(value / 1000 if value >= _MILLISECONDS_FROM else value, tz=UTC)
-    except (ValueError, OverflowError, OSError):
         return None
 
 
@@ -123,7 +110,6 @@ class GenerationAnswer(BaseModel):
         items: At least one; layered models answer several.
         cost: In USD; None when the answer does not tell.
         latency: In milliseconds.
-        created: When it was made, as the service says.
         sandbox: Whether our own sandbox made it.
         left_out: How many more results there were than are stored.
         failure: What the answer says of a failure beside its pictures, quoted.
@@ -132,7 +118,6 @@ class GenerationAnswer(BaseModel):
     items: list[ResultItem]
     cost: Annotated[Decimal | None, BeforeValidator(as_usd)] = None
     latency: Annotated[_Milliseconds | None, _Lenient] = None
-    created: Annotated[datetime | None, BeforeValidator(_moment)] = None
     sandbox: bool = False
     left_out: int = 0
     failure: str | None = None
@@ -145,10 +130,10 @@ def read_generation(body: object, *, sandbox: bool) -> GenerationAnswer:
         UnexpectedResponseError: It contains no picture.
     """
     fields = as_object(body)
-    told = as_list(fields.get("data"))
-    items = [ResultItem.model_validate(as_object(item)) for item in told[:_MOST_RESULTS]]
+    results = as_list(fields.get("data"))
+    items = [ResultItem.model_validate(as_object(item)) for item in results[:_MOST_RESULTS]]
     usable = [item for item in items if item.url or item.b64_json]
-    left_out = max(0, len(told) - _MOST_RESULTS)
+    left_out = max(0, len(results) - _MOST_RESULTS)
     answer = GenerationAnswer.model_validate(
         {
             **fields,
@@ -199,10 +184,9 @@ class Credits(BaseModel):
 
 
 class KeyCheck(BaseModel):
-    """Whether the service accepts the key; `credits` in 1/10,000 USD."""
+    """Whether the service accepts the key."""
 
     success: bool
-    credits: _Number = None
 
 
 def read_as(shape: type[T], body: object) -> T:

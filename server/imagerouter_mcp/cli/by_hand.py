@@ -324,7 +324,7 @@ def _pending(result: CallToolResult) -> str | None:
 
 
 def _tell(result: CallToolResult, options: argparse.Namespace, *, makes: bool) -> int:
-    """Print an answer. What was made and paid for is no failure because nobody can read of it."""
+    """Print an answer. If that fails, a picture that was made and paid for still counts as a success."""
     content: dict[str, Any] = result.structured_content or {}
     images: list[dict[str, Any]] = content.get("images", []) if makes and not result.is_error else []
     paths = [Path(image["path"]) for image in images if "path" in image]

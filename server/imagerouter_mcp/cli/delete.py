@@ -77,7 +77,7 @@ def _question(app: App, chosen: Chosen) -> str:
         (
             f"{_counted(len(chosen.handles))} with {file_size(chosen.bytes)} of files:",
             *lines,
-            "Files and records are gone for ever; what was spent stays recorded.",
+            "This cannot be undone. What was spent stays recorded.",
         )
     )
 

@@ -36,7 +36,7 @@ def _sentence(message: str) -> str:
         known = re.findall(r"[\w-]+", choice[3])
         near = get_close_matches(choice[2], known, 1)
         meant = f"; {near[0]} is the nearest" if near else ""
-        return f"{choice[2]!r} is none of {', '.join(known)}{meant}"
+        return f"{choice[2]!r} is not one of {', '.join(known)}{meant}"
     for pattern, sentence in _SENTENCES:
         if found := pattern.fullmatch(message):
             return found.expand(sentence)

@@ -32,7 +32,7 @@ def run_key(*, remove: bool) -> int:
             file.unlink(missing_ok=True)
             print(f"Removed the key from {file}." if existed else f"There was no key at {file}.")
             return 0
-        store(checked(given()), file)
+        store(checked(ask_for_key()), file)
     except OSError as error:
         raise ConfigurationError(
             f"The key file {file} cannot be written: {error.strerror or error}.",
@@ -46,7 +46,7 @@ def run_key(*, remove: bool) -> int:
     return 0
 
 
-def given() -> str:
+def ask_for_key() -> str:
     """Return what a person types unseen, or what is piped in."""
     if not sys.stdin.isatty():
         return sys.stdin.readline()

@@ -42,7 +42,7 @@ def machine_checks(settings: Settings, *, sandbox: bool) -> list[Check]:
 
     async def names() -> Sequence[Finding]:
         return [
-            Finding("settings", "warning", f"{name} is no setting and is ignored.", f"Is {meant} meant?")
+            Finding("settings", "warning", f"{name} is not a setting and is ignored.", f"Is {meant} meant?")
             for name, meant in misspelt_settings().items()
         ]
 

@@ -37,7 +37,7 @@ BY_HAND = {
 INTRODUCTION = """\
 imagerouter-mcp makes and edits pictures
 through ImageRouter, for AI agents and
-for whoever types.
+for people at a terminal.
 
   imagerouter-mcp setup
       register it with Claude Code and
@@ -52,7 +52,7 @@ for whoever types.
       see them in the browser
 
 Add --sandbox to try it without a key,
-for nothing. --help lists all commands.
+at no cost. --help lists all commands.
 
 Without a command it serves MCP to the
 host that starts it, not to a terminal."""
@@ -86,10 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _command(typed)()
     except ImageRouterError as error:
-        # Who registers or serves asks for no picture, and does not wonder about money.
+        # Registering and serving make no picture, so there is nothing to say about money.
         free = not by_hand and error.charged == "no"
-        told = f"{error.what} {error.remedy}" if free else str(error)
-        print(f"imagerouter-mcp: {told}", file=sys.stderr)
+        sentence = f"{error.what} {error.remedy}" if free else str(error)
+        print(f"imagerouter-mcp: {sentence}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return 130
@@ -130,7 +130,7 @@ def parser() -> argparse.ArgumentParser:
         "migrate",
         help="copy the galleries of this machine into PostgreSQL and an object store",
         description="Copy the galleries of this machine, with their files, into IMAGEROUTER_DATABASE_URL and"
-        " IMAGEROUTER_OBJECT_STORE. It can be broken off and run again, and changes nothing here.",
+        " IMAGEROUTER_OBJECT_STORE. It can be stopped and run again, and changes nothing here.",
     )
     _add_sandbox(commands.add_parser)
     demo = commands.add_parser("demo", help="make and edit a picture through a real MCP client")
@@ -259,6 +259,11 @@ def _add_setting_up(add: Callable[..., argparse.ArgumentParser]) -> None:
     setup.add_argument(
         "--url", type=_address, help="register the server at this address instead, such as https://…/mcp"
     )
+    setup.add_argument(
+        "--token",
+        action="store_true",
+        help="with --url: have the host send the token in IMAGEROUTER_MCP_TOKEN, instead of signing in",
+    )
     setup.add_argument("--yes", action="store_true", help="run the host's own command without asking")
     _add_sandbox_option(setup)
     key = add("key", help="store the API key for all hosts; asks for it without showing it")
@@ -292,7 +297,7 @@ def _day(word: str) -> date:
     try:
         return named_day(word)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{word!r} is no day such as 2026-11-23") from None
+        raise argparse.ArgumentTypeError(f"{word!r} is not a day such as 2026-11-23") from None
 
 
 def _address(text: str) -> str:
@@ -303,7 +308,7 @@ def _address(text: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise argparse.ArgumentTypeError(f"{text!r} is no http or https address")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an http or https address")
     return text
 
 
@@ -311,7 +316,7 @@ def _known_host(word: str) -> str:
     from imagerouter_mcp.cli.hosts import hosts  # noqa: PLC0415 - serving does not need it
 
     if word not in hosts():
-        raise argparse.ArgumentTypeError(f"{word!r} is none of {', '.join(hosts())}")
+        raise argparse.ArgumentTypeError(f"{word!r} is not one of {', '.join(hosts())}")
     return word
 
 
@@ -409,7 +414,12 @@ def _setting_up(options: argparse.Namespace) -> Callable[[], int]:
             from imagerouter_mcp.cli.setup import run_setup  # noqa: PLC0415 - see `_command`
 
             return partial(
-                run_setup, options.host, yes=options.yes, sandbox=_sandbox(options), url=options.url
+                run_setup,
+                options.host,
+                yes=options.yes,
+                sandbox=_sandbox(options),
+                url=options.url,
+                token=options.token,
             )
         case "key":
             from imagerouter_mcp.cli.key import run_key  # noqa: PLC0415 - see `_command`

@@ -16,9 +16,10 @@ from imagerouter_mcp.people.people_tables import PEOPLE
 from imagerouter_mcp.people.person import LOCAL, Person
 from imagerouter_mcp.people.register import PEOPLE_FILE, People, open_register
 from imagerouter_mcp.settings import Settings, load_settings
+from imagerouter_mcp.shared import Shared
 from imagerouter_mcp.sign_in.sign_in_tables import SIGN_IN
 from imagerouter_mcp.tools.pictures import file_size
-from imagerouter_mcp.wiring import App, Shared
+from imagerouter_mcp.wiring import App
 
 _SHARED = {"sign_in.sqlite3": SIGN_IN, PEOPLE_FILE: PEOPLE}
 """The files that belong to nobody in particular, with their schemas. They are copied before any gallery."""
@@ -100,11 +101,11 @@ def _move(local: App, person: Person) -> list[str]:
             print(f"{person.name}: was copied before.")
             made = _counted(later, "result was", "results were")
             return [f"{person.name}: {made} made after that, and not copied."] if later else []
-        print(f"{person.name}: {_told(done, app)}")
+        print(f"{person.name}: {_summary(done, app)}")
         return [f"{person.name}: {sentence}" for sentence in done.left]
 
 
-def _told(done: Transferred, app: App) -> str:
+def _summary(done: Transferred, app: App) -> str:
     """Return a sentence on what was copied."""
     pictures, requests, deleted = (done.rows[table] for table in ("images", "journal", "deleted"))
     if not (pictures or requests or deleted):
@@ -114,11 +115,11 @@ def _told(done: Transferred, app: App) -> str:
         f"the history of {_counted(requests, 'request', 'requests')}" if requests else "",
         f"the record of {_counted(deleted, 'deletion', 'deletions')}" if deleted else "",
     ]
-    said = f"copied {', '.join(filter(None, counted))}."
+    sentence = f"copied {', '.join(filter(None, counted))}."
     if not app.files.objects:
-        return f"{said} The files stay in their folders."
+        return f"{sentence} The files stay in their folders."
     size = f" ({file_size(done.bytes)})" if done.files else ""
-    return f"{said} {_counted(done.files, 'file', 'files')}{size} went into the object store."
+    return f"{sentence} {_counted(done.files, 'file', 'files')}{size} went into the object store."
 
 
 def _counted(number: int, one: str, several: str) -> str:

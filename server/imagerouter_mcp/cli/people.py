@@ -27,7 +27,8 @@ from imagerouter_mcp.people.person import LOCAL, Person
 from imagerouter_mcp.people.personal_limits import Limits
 from imagerouter_mcp.people.register import BY_OPERATOR, People, is_same_name, open_register
 from imagerouter_mcp.settings import Settings, expand
-from imagerouter_mcp.wiring import App, Shared, open_app
+from imagerouter_mcp.shared import Shared
+from imagerouter_mcp.wiring import App, open_app
 
 _LIMITS = {"day": "day_usd", "month": "month_usd", "call": "call_usd", "calls": "calls", "models": "models"}
 """The fields of `Limits` by the options that set them."""
@@ -291,7 +292,7 @@ async def _remove(people: People, settings: Settings, name: str, *, export: str 
         people.sign_out(person)
         with closing(Shared(settings).sign_in) as sign_in:
             await to_thread.run_sync(sign_in.end_all, person.id)
-        await app.calls.settle()  # what a killed server left, for nobody else asks any more
+        await app.calls.settle()  # what a killed server left, because nobody else asks any more
         await app.end_calls(settings.grace_seconds)
         under_way = [each for each in await to_thread.run_sync(app.journal.unfinished, _ALL) if each.open]
         if under_way:

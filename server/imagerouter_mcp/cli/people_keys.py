@@ -5,7 +5,7 @@ import argparse
 import anyio
 from pydantic import SecretStr
 
-from imagerouter_mcp.cli.key import checked, given
+from imagerouter_mcp.cli.key import ask_for_key, checked
 from imagerouter_mcp.people.api_keys import ApiKeys, in_words, open_api_keys
 from imagerouter_mcp.people.register import People
 from imagerouter_mcp.settings import Settings
@@ -46,7 +46,7 @@ def _list(people: People, keys: ApiKeys) -> int:
 
 def _set(people: People, keys: ApiKeys, settings: Settings, name: str) -> int:
     person = people.named(name)
-    key = SecretStr(checked(given()))
+    key = SecretStr(checked(ask_for_key()))
     anyio.run(_check, settings, key)
     keys.store(person.id, key)
     print(f"{person.name} has {in_words(keys.find(person.id))}. It pays from the next call on.")

@@ -38,7 +38,7 @@ INITIALIZE = {
 MOST_SECONDS = 60.0
 """Time limit for all of it, as each answer may take several seconds."""
 _NO_SERVER = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
-"""What a proxy answers that has nobody to pass a request on to; `/health` itself never does."""
+"""Statuses of a proxy that has no server to pass a request on to; `/health` itself never has one."""
 _REDIRECTIONS = range(300, 400)
 _DAYS = 14
 """A certificate that expires sooner should have been renewed."""
@@ -155,10 +155,10 @@ def _probes(parts: SplitResult, health: Reply) -> Iterator[Finding]:
 
 def _clock(health: Reply) -> Finding:
     try:
-        told = parsedate_to_datetime(health.headers.get("date", ""))
+        server_time = parsedate_to_datetime(health.headers.get("date", ""))
     except ValueError:
         return Finding("clock", "unknown", "The server does not tell its time.", "Check that it uses NTP.")
-    off = abs(told.timestamp() - time.time())
+    off = abs(server_time.timestamp() - time.time())
     if off > _CLOCK_SECONDS:
         what = f"The clocks of the server and of this machine differ by {off:.0f} s."
         return Finding(
@@ -260,7 +260,7 @@ def _access(url: str, refused: Reply) -> Sequence[Finding]:
             "warning",
             "Claude Code, Codex, VS Code, Cursor and others that send a header can connect; claude.ai and "
             "ChatGPT cannot, because nobody can sign in here.",
-            "imagerouter-mcp setup HOST --url … registers it with the others.",
+            "imagerouter-mcp setup HOST --url … --token registers it with the others.",
         ),
     ]
 

@@ -88,7 +88,7 @@ def ask(request: Request) -> Reply:
     Raises:
         NoReplyError: There is none.
     """
-    with _answered(request) as answer:
+    with _sent(request) as answer:
         headers = {name.lower(): value for name, value in answer.getheaders()}
         first = answer.read1(_MOST_BYTES)
         arrived = time.monotonic()
@@ -108,7 +108,7 @@ def certificate_days(parts: SplitResult) -> float:
     """Return how many more days a server's certificate is valid; raises as `ask` does."""
     host = parts.hostname or ""
     with (
-        _told(parts),
+        _explained(parts),
         socket.create_connection((host, parts.port or HTTPS_PORT), SECONDS) as plain,
         ssl.create_default_context().wrap_socket(plain, server_hostname=host) as secured,
     ):
@@ -117,11 +117,11 @@ def certificate_days(parts: SplitResult) -> float:
 
 
 @contextmanager
-def _answered(request: Request) -> Generator[HTTPResponse]:
+def _sent(request: Request) -> Generator[HTTPResponse]:
     parts = urlsplit(request.url)
     target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
     size = len(request.body or b"") if request.announced is None else request.announced
-    with _told(parts), closing(_connection(parts, request.seconds)) as connection:
+    with _explained(parts), closing(_connection(parts, request.seconds)) as connection:
         connection.putrequest(request.method, target, skip_accept_encoding=True)
         for name, value in {"User-Agent": AGENT, "Content-Length": str(size), **request.headers}.items():
             connection.putheader(name, value)
@@ -137,7 +137,7 @@ def _connection(parts: SplitResult, seconds: float) -> HTTPConnection:
 
 
 @contextmanager
-def _told(parts: SplitResult) -> Generator[None]:
+def _explained(parts: SplitResult) -> Generator[None]:
     """Turn the failures of a connection into sentences."""
     try:
         yield

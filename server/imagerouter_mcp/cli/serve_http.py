@@ -190,12 +190,12 @@ async def serve(served: ASGIApp, apps: Apps, listener: socket.socket, draining: 
         forwarded_allow_ips=list(settings.http_proxies),
         timeout_graceful_shutdown=CLOSING_SECONDS,
     )
-    logging.getLogger("uvicorn.error").addFilter(_is_no_late_ending)
+    logging.getLogger("uvicorn.error").addFilter(_without_late_endings)
     server = Server(config, draining, apps.end_calls, settings.grace_seconds)
     await server.serve(sockets=[listener])
 
 
-def _is_no_late_ending(record: logging.LogRecord) -> bool:
+def _without_late_endings(record: logging.LogRecord) -> bool:
     """Drop uvicorn's long log lines about requests that are under way when it ends."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, asyncio.CancelledError) and "graceful shutdown" not in str(record.msg)

@@ -61,7 +61,7 @@ async def _serve(settings: Settings | ConfigurationError) -> None:
         try:
             await _speak(build_server(app))
         except* OSError:
-            logger.warning("Nobody takes this server's answers any more, so it ends.")
+            logger.warning("Nobody reads this server's answers any more, so it ends.")
         tasks.cancel_scope.cancel()
 
 

@@ -73,8 +73,8 @@ def picture_check(settings: Settings) -> Check:
 
     async def run() -> Sequence[Finding]:
         async with open_app(settings) as app, Client(build_server(app)) as client:
-            wanted = {"prompt": "A test picture", "model": TEST_MODEL, "preview": "auto"}
-            result = await client.call_tool("generate_image", wanted)
+            arguments = {"prompt": "A test picture", "model": TEST_MODEL, "preview": "auto"}
+            result = await client.call_tool("generate_image", arguments)
         if result.is_error:
             return [Finding("picture", "failure", answer_text(result).replace("\n", " "))]
         path, (width, height) = first_image(result.structured_content or {})

@@ -10,7 +10,7 @@ from pathlib import Path
 from imagerouter_mcp.cli.asking import agrees
 from imagerouter_mcp.cli.hosts import Host, hosts
 from imagerouter_mcp.cli.launch import COMMAND, Launch, as_typed, own_launch
-from imagerouter_mcp.cli.remote_hosts import remote_entry, remote_words, token_remark
+from imagerouter_mcp.cli.remote_hosts import access_remark, remote_entry, remote_words
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.settings import load_settings, program_environment
 
@@ -33,7 +33,9 @@ class _Registration:
     link: str = ""
 
 
-def run_setup(word: str | None, *, yes: bool, sandbox: bool, url: str | None = None) -> int:
+def run_setup(
+    word: str | None, *, yes: bool, sandbox: bool, url: str | None = None, token: bool = False
+) -> int:
     """Register the server with a host, or list the hosts.
 
     Args:
@@ -41,20 +43,23 @@ def run_setup(word: str | None, *, yes: bool, sandbox: bool, url: str | None = N
         yes: Whether to run the host's command without asking.
         sandbox: Whether the registered server is to use the sandbox.
         url: The address of a server that runs elsewhere, to be registered in place of this command.
+        token: Whether the host is to send that server a token.
 
     Raises:
-        ConfigurationError: The host's command failed, this command runs from a cache, or the host takes no
-            address.
+        ConfigurationError: The host's command failed, this command runs from a cache, the host takes no
+            address, or a token is to be sent to no address.
     """
     if word is None:
         return _list_hosts()
+    if token and not url:
+        raise ConfigurationError("--token is for a server that runs elsewhere.", "Add --url and its address.")
     host = hosts()[word]
-    registration = _remote(host, url) if url else _local(host, own_launch(sandbox=sandbox))
+    registration = _remote(host, url, token=token) if url else _local(host, own_launch(sandbox=sandbox))
     commands = _commands(host, registration)
     if commands and _confirm(host, commands, yes=yes):
         for command in commands:
             _run(host, command, registration, may_fail=command is not commands[-1])
-        print(f"{host.name} knows the server now.")
+        print(f"The server is registered with {host.name}.")
         if host.limit:
             print(f"Its command sets no time limit: add {host.limit} to the entry in {host.file}.")
     else:
@@ -62,7 +67,7 @@ def run_setup(word: str | None, *, yes: bool, sandbox: bool, url: str | None = N
     if host.remark:
         print(host.remark)
     if url:
-        print(token_remark(host, url))
+        print(access_remark(host, token=token))
         return 0
     if not sandbox and load_settings().key is None:
         print(f"No API key is stored yet. To store one: {_own_command('key')}")
@@ -75,8 +80,10 @@ def _local(host: Host, launch: Launch) -> _Registration:
     return _Registration(words, host.block(host.entry(launch)), host.link(launch) if host.link else "")
 
 
-def _remote(host: Host, url: str) -> _Registration:
-    return _Registration(remote_words(host, url), host.block(remote_entry(host, url)))
+def _remote(host: Host, url: str, *, token: bool) -> _Registration:
+    return _Registration(
+        remote_words(host, url, token=token), host.block(remote_entry(host, url, token=token))
+    )
 
 
 def _own_command(*words: str) -> str:

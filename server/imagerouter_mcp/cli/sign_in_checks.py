@@ -103,7 +103,7 @@ def _company(issuer: str) -> Finding:
 
 
 def _metadata(issuer: str, metadata: dict[str, Any]) -> Finding:
-    wanted = {
+    requirements = {
         f"issuer is not {issuer}": metadata.get("issuer") == issuer,
         "S256 is not offered": "S256" in _list(metadata, "code_challenge_methods_supported"),
         'clients cannot be public ("none")': "none"
@@ -118,7 +118,7 @@ def _metadata(issuer: str, metadata: dict[str, Any]) -> Finding:
             for name, path in zip(("authorization", "token", "registration"), _GUESSED, strict=True)
         },
     }
-    wrong = [what for what, holds in wanted.items() if not holds]
+    wrong = [what for what, holds in requirements.items() if not holds]
     if wrong:
         what = f"The authorization server's metadata: {'; '.join(wrong)}."
         return Finding("sign-in metadata", "failure", what, "Hosts refuse it, or guess. Correct it there.")

@@ -15,7 +15,7 @@ from imagerouter_mcp.people.api_keys import check_key_settings, open_api_keys, u
 from imagerouter_mcp.people.people_tables import PEOPLE
 from imagerouter_mcp.people.register import PEOPLE_FILE, open_register
 from imagerouter_mcp.settings import Settings
-from imagerouter_mcp.wiring import Shared
+from imagerouter_mcp.shared import Shared
 
 DATABASE_SECONDS = 30.0
 STORE_SECONDS = 60.0
@@ -45,7 +45,7 @@ def team_checks(settings: Settings) -> list[Check]:
     if settings.openid_issuer or settings.jwt_issuer:
         checks.append(Check("sign-in", partial(_provider, settings), PROVIDER_SECONDS, ("serving",)))
     if settings.own_keys != "no":
-        # Wrong settings are told even if the database fails too.
+        # Wrong settings are reported even if the database fails too.
         needs = ("database",) if settings.people and settings.key_secrets else ()
         checks.append(_in_thread("people's keys", partial(_own_keys, settings), DATABASE_SECONDS, needs))
     return checks

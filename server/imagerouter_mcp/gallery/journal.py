@@ -212,7 +212,7 @@ class Journal:
         return self._moves(handle, "queued", "working")
 
     def returned(self, handle: str) -> None:
-        """Note that a request came to nothing before it began; the generation is queued again."""
+        """Note that a request failed before it began; the generation is queued again."""
         self._moves(handle, "working", "queued")
 
     def _moves(self, handle: str, before: State, after: State) -> bool:

@@ -227,7 +227,7 @@ _MIGRATIONS = (
 
 
 def _mend_sums(connection: Connection) -> None:
-    """Add up damaged sums anew. What was deleted from the gallery since is missing in these."""
+    """Add up damaged sums again; they then lack what has been deleted from the gallery."""
     if connection.execute(f"SELECT 1 FROM spent WHERE {_DAMAGED_SUM} LIMIT 1").fetchone() is None:  # noqa: S608 - our own words
         return
     logger.warning(

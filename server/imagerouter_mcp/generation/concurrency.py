@@ -14,10 +14,10 @@ async def gather_outcomes(work: Iterable[Awaitable[T]]) -> list[T | ImageRouterE
 
     Any other exception is raised only after everything has ended, so that no other result is lost.
     """
-    outcomes = await asyncio.gather(*work, return_exceptions=True)
-    foreseen: list[T | ImageRouterError] = []
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException) and not isinstance(outcome, ImageRouterError):
-            raise outcome
-        foreseen.append(outcome)
-    return foreseen
+    results = await asyncio.gather(*work, return_exceptions=True)
+    outcomes: list[T | ImageRouterError] = []
+    for result in results:
+        if isinstance(result, BaseException) and not isinstance(result, ImageRouterError):
+            raise result
+        outcomes.append(result)
+    return outcomes

@@ -190,21 +190,21 @@ class Delivery:
         looks = await _looks(plan, images, source)
 
         def do_record() -> tuple[list[str], Record, tuple[str, ...]]:
-            told = [
+            sentences = [
                 *plan.notes,
                 *notes,
                 *dict.fromkeys(each.note for each in stored if each.note),
                 *differences(plan, answer, images, looks, source),
                 *self._other_place(stored),
-                *_also_told(answer),
+                *_about_the_rest(answer),
                 *((SANDBOX_NOTE,) if answer.sandbox else ()),
             ]
-            record, unrecorded = self._record(handle, plan, answer, stored, told)
+            record, unrecorded = self._record(handle, plan, answer, stored, sentences)
             if plan.cut and not unrecorded:
                 self._discard_needless(handle, stored)
-            return told, record, unrecorded
+            return sentences, record, unrecorded
 
-        told, record, unrecorded = await to_thread.run_sync(do_record)
+        sentences, record, unrecorded = await to_thread.run_sync(do_record)
         if unrecorded:
             self._held[handle] = answer
         lost = [
@@ -215,7 +215,7 @@ class Delivery:
         if len(lost) == len(stored):
             raise lost[0].costing(answer.cost)
         local = tuple(map(self._kept.local, record.images))
-        return replace(record, images=local), (*told, *unrecorded, *map(str, lost))
+        return replace(record, images=local), (*sentences, *unrecorded, *map(str, lost))
 
     def _discard_needless(self, handle: str, stored: Sequence[Stored]) -> None:
         """Remove the kept source of an edit, unless a result must still be laid into it."""
@@ -271,7 +271,7 @@ def _unnamed(image: StoredImage) -> GalleryImage:
     return GalleryImage(**own, handle="")
 
 
-def _also_told(answer: GenerationAnswer) -> tuple[str, ...]:
+def _about_the_rest(answer: GenerationAnswer) -> tuple[str, ...]:
     """Return sentences on what else the answer holds besides the stored pictures."""
     more = f"ImageRouter answered with {answer.left_out} more results, which were not fetched."
     failure = f"ImageRouter also reported a failure: it says {answer.failure}."

@@ -31,16 +31,16 @@ class Descriptors:
         Args:
             count: Number of images, a mask included.
         """
-        wanted = min(2 * count, self._share)
+        needed = min(2 * count, self._share)
         async with self._line:
-            while self._taken + wanted > self._share:
+            while self._taken + needed > self._share:
                 self._returned = anyio.Event()
                 await self._returned.wait()
-            self._taken += wanted
+            self._taken += needed
         try:
             yield
         finally:
-            self._taken -= wanted
+            self._taken -= needed
             self._returned.set()
 
     @contextmanager

@@ -51,10 +51,10 @@ def differences(
 
 
 def _other_size(plan: Plan, images: Sequence[StoredImage]) -> list[str]:
-    came = next(((image.width, image.height) for image in images if image.width and image.height), None)
-    if plan.cut or plan.size is None or came is None or came == plan.size:
+    made = next(((image.width, image.height) for image in images if image.width and image.height), None)
+    if plan.cut or plan.size is None or made is None or made == plan.size:
         return []
-    return [f"{plan.size[0]}x{plan.size[1]} was asked for; {plan.model} made {came[0]}x{came[1]}."]
+    return [f"{plan.size[0]}x{plan.size[1]} was asked for; {plan.model} made {made[0]}x{made[1]}."]
 
 
 def _other_shape(plan: Plan, looks: Sequence["Look"], source: "Look | None") -> list[str]:
@@ -63,19 +63,19 @@ def _other_shape(plan: Plan, looks: Sequence["Look"], source: "Look | None") -> 
         return []
     for look in looks:
         if abs(math.log(look.width * source.height / (look.height * source.width))) > _SAME_SHAPE:
-            was, came = (f"{each.width}x{each.height}" for each in (source, look))
+            was, made = (f"{each.width}x{each.height}" for each in (source, look))
             return [
-                f'The source has {was}; {plan.model} made {came}. aspect_ratio="match" asks for its shape.'
+                f'The source has {was}; {plan.model} made {made}. aspect_ratio="match" asks for its shape.'
             ]
     return []
 
 
 def _other_format(plan: Plan, images: Sequence[StoredImage]) -> list[str]:
     asked = None if plan.cut else plan.fields.get("output_format")
-    came = next((_format(image) for image in images if image.media_type), None)
-    if asked is None or came is None or came == asked:
+    made = next((_format(image) for image in images if image.media_type), None)
+    if asked is None or made is None or made == asked:
         return []
-    return [f"{asked} was asked for; {plan.model} answered {came.upper()}."]
+    return [f"{asked} was asked for; {plan.model} answered {made.upper()}."]
 
 
 def _format(image: StoredImage) -> str:

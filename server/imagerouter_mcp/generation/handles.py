@@ -188,19 +188,19 @@ class LastMade:
 
 
 class Sessions:
-    """Remembers what each session was told last, so that `last` means its own picture."""
+    """Remembers the last calls that each session was told about, so that `last` means its own picture."""
 
     def __init__(self) -> None:
-        self._told: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+        self._calls: OrderedDict[str, tuple[str, ...]] = OrderedDict()
 
     def note(self, session: str, call: str) -> None:
         """Note that a session was told what a call made."""
-        earlier = (other for other in self._told.pop(session, ()) if other != call)
-        self._told[session] = (call, *earlier)[:_LOOKED_THROUGH]
-        if len(self._told) > _SESSIONS:
-            self._told.popitem(last=False)
+        earlier = (other for other in self._calls.pop(session, ()) if other != call)
+        self._calls[session] = (call, *earlier)[:_LOOKED_THROUGH]
+        if len(self._calls) > _SESSIONS:
+            self._calls.popitem(last=False)
 
     def newest(self, session: str | None, without: Collection[str] = ()) -> str | None:
-        """Return the call that a session was told about last, passing over those in `without`."""
-        told = self._told.get(session, ()) if session is not None else ()
-        return next((call for call in told if call not in without), None)
+        """Return the call that a session was calls about last, passing over those in `without`."""
+        calls = self._calls.get(session, ()) if session is not None else ()
+        return next((call for call in calls if call not in without), None)

@@ -100,7 +100,7 @@ class LostFiles:
                 return image, (str(error),)
         if image.url is None:
             kept = await to_thread.run_sync(self._answers.kept_part, _part_of(image, record))
-            raise self._undelivered(image, Stored(image, "what came is not a whole picture", kept=kept))
+            raise self._undelivered(image, Stored(image, "what arrived is not a whole picture", kept=kept))
         return await self._refetch(image, record)
 
     async def _brought(self, image: GalleryImage) -> GalleryImage:

@@ -84,8 +84,8 @@ class Postprocessing:
         finishing = self.finishing
         if not _is_still(seen):
             return Made(note=f"It was left in its own size: {_UNCHANGED.get(seen.format.kind, _SEVERAL)}.")
-        came = seen.size
-        if not finishing.size or not finishing.applies(came):
+        made = seen.size
+        if not finishing.size or not finishing.applies(made):
             return Made()
         try:
             file = await decode(
@@ -98,9 +98,9 @@ class Postprocessing:
                 finishing.output_format,
             )
         except (NotAPictureError, StoppedError, OSError) as error:
-            done = finishing.words(came)
+            done = finishing.words(made)
             return Made(note=f"It could not be {done}, {_because(error)}: this is what {self.model} made.")
-        return Made(file, f"{self.model} made {came[0]}x{came[1]}; here it was {finishing.words(came)}.")
+        return Made(file, f"{self.model} made {made[0]}x{made[1]}; here it was {finishing.words(made)}.")
 
     async def _laid_in(self, picture: Path, seen: Inspection, cut: Cut) -> Made:
         from imagerouter_mcp.images.composite.frame import Frame  # noqa: PLC0415 - loads Pillow
@@ -112,7 +112,7 @@ class Postprocessing:
             return Made(note=f"{self.model} made no pixel image, so nothing could be laid into the source.")
         try:
             with self.source.open("rb") as source:
-                file, told = await decode(
+                file, report = await decode(
                     "sources", source, lay_in, source, picture, self.mask, Frame(**asdict(cut)), kind
                 )
         except FileNotFoundError:
@@ -122,8 +122,8 @@ class Postprocessing:
                 note=f"It could not be laid into the source, {_because(error)}: "
                 f"this is what {self.model} made."
             )
-        words = " ".join(_laid_in_words(self.model, kind, cut, told))
-        return Made(file, words, Preview.from_fields(told["preview"]))
+        words = " ".join(_laid_in_words(self.model, kind, cut, report))
+        return Made(file, words, Preview.from_fields(report["preview"]))
 
 
 def _is_still(seen: Inspection) -> bool:

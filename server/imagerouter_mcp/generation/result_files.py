@@ -230,7 +230,7 @@ class ResultFiles:
             except NotAPictureError as error:
                 kept = await to_thread.run_sync(self._answers.keep_part, f"{part}.bin", unfinished.finish())
                 return Stored(
-                    StoredImage(url=item.url), f"what came is not a whole picture: {error}", kept=kept
+                    StoredImage(url=item.url), f"what arrived is not a whole picture: {error}", kept=kept
                 )
 
     def _keeping(self, place: _Place, part: str) -> Callable[[Path], Path]:

@@ -33,8 +33,8 @@ from imagerouter_mcp.images.finish.pipeline import (
     Made,
     Source,
     cells,
+    check_job,
     finish,
-    foreseen,
     join,
     prepare_for_cell,
 )
@@ -157,7 +157,7 @@ class StepRunner:
 
 async def _made(job: Job, sources: Sequence[Source]) -> AsyncGenerator[Made]:
     """Run the steps and yield each result; heavy work waits in its own queue."""
-    heavy = await decode("sources", None, foreseen, job, sources)
+    heavy = await decode("sources", None, check_job, job, sources)
     queue: Queue = "heavy" if heavy else "sources"
     sizes = await decode("sources", None, cells, job, sources)
     if not sizes:

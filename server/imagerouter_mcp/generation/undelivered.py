@@ -20,17 +20,17 @@ def undelivered(image: GalleryImage, stored: Stored, *, remote: bool) -> Deliver
         remote: Whether the caller is on another machine.
     """
     what = f"The picture was made, but {stored.reason}."
-    came = f"What arrived is kept{places([stored.kept], remote=remote)}. " if stored.kept else ""
+    arrived = f"What arrived is kept{places([stored.kept], remote=remote)}. " if stored.kept else ""
     if image.url is None:
         return DeliveryError(
             what,
-            f"{came}It cannot be fetched again; report it to ImageRouter with the time of the request.",
+            f"{arrived}It cannot be fetched again; report it to ImageRouter with the time of the request.",
         )
     ways = (
         "" if stored.private else f"open {image.url} (kept for about {LINK_DAYS} days)",
         f"call show_image with {image.handle} to try again" if image.handle else "",
     )
-    return DeliveryError(what, f"{came}Do not make it again: {', or '.join(filter(None, ways))}.")
+    return DeliveryError(what, f"{arrived}Do not make it again: {', or '.join(filter(None, ways))}.")
 
 
 def places(files: Iterable[Path | None], *, remote: bool) -> str:

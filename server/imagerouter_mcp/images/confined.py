@@ -88,12 +88,12 @@ def in_child(work: Work, file: BinaryIO, /, **arguments: object) -> tuple[Binary
     """
     made = scratch_file()
     try:
-        with _on_disk(file) as picture, scratch_file() as told:
+        with _on_disk(file) as picture, scratch_file() as exchange:
             limits = CPU_SECONDS, CHILD_BYTES
-            told.write(json.dumps([limits, work.__module__, work.__name__, arguments]).encode())
+            exchange.write(json.dumps([limits, work.__module__, work.__name__, arguments]).encode())
             with _ONE_AT_A_TIME:
-                _run(picture, made, told)
-            return made, _read(told.read(_ANSWER_BYTES))
+                _run(picture, made, exchange)
+            return made, _read(exchange.read(_ANSWER_BYTES))
     except BaseException:
         made.close()
         raise
@@ -108,7 +108,7 @@ def _read(answer: bytes) -> Fields:
         raise TooLargeError
     if reason := read.get("no_picture"):
         raise NotAPictureError(reason)
-    return read["told"]
+    return read["fields"]
 
 
 @contextmanager
@@ -126,11 +126,17 @@ def _on_disk(file: BinaryIO) -> Generator[BinaryIO]:
     file.seek(0)
 
 
-def _run(picture: BinaryIO, made: BinaryIO, told: BinaryIO) -> None:
-    """Run a child on three files, and restore their positions, which it shares."""
+def _run(picture: BinaryIO, made: BinaryIO, exchange: BinaryIO) -> None:
+    """Run a child on three files, and restore their positions, which it shares.
+
+    Args:
+        picture: What it reads.
+        made: Where it writes its result.
+        exchange: Holds its task, then its answer.
+    """
     from imagerouter_mcp.settings import bare_environment  # noqa: PLC0415 - large, and the child does not need it
 
-    files = (picture, made, told)
+    files = (picture, made, exchange)
     for each in files:
         each.flush()
     before = [os.lseek(each.fileno(), 0, os.SEEK_CUR) for each in files]
@@ -140,7 +146,7 @@ def _run(picture: BinaryIO, made: BinaryIO, told: BinaryIO) -> None:
             [sys.executable, "-P", "-c", f"from {__name__} import work_as_child; work_as_child()"],
             stdin=picture,
             stdout=made,
-            stderr=told,
+            stderr=exchange,
             env=bare_environment(),
             timeout=SECONDS,
             check=False,
@@ -169,15 +175,15 @@ def _why(status: int) -> str:
 
 def work_as_child() -> None:
     """Run a child: do the task on standard error, and replace it with the answer."""
-    with os.fdopen(os.dup(2), "r+b") as told, open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - no path
+    with os.fdopen(os.dup(2), "r+b") as exchange, open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - no path
         os.dup2(nowhere.fileno(), 2)  # decoders print warnings
-        told.seek(0)
-        limits, module, name, arguments = json.loads(told.read())
+        exchange.seek(0)
+        limits, module, name, arguments = json.loads(exchange.read())
         _limit(*limits)
         work: Work = getattr(importlib.import_module(module), name)
         try:
             made, fields = work(sys.stdin.buffer, **arguments)
-            answer = {"told": fields}
+            answer = {"fields": fields}
         except tuple(_REFUSALS.values()) as error:
             made, answer = None, {"refused": [error.kind, error.what, error.remedy]}
         except NotAPictureError as error:
@@ -187,9 +193,9 @@ def work_as_child() -> None:
         if made:
             shutil.copyfileobj(made, sys.stdout.buffer)
             sys.stdout.buffer.flush()
-        told.seek(0)
-        told.truncate()
-        told.write(json.dumps(answer).encode())
+        exchange.seek(0)
+        exchange.truncate()
+        exchange.write(json.dumps(answer).encode())
 
 
 def _limit(cpu_seconds: int, most: int) -> None:

@@ -118,8 +118,8 @@ def do_in_child(file: BinaryIO, *, work: str, name: str, **arguments: object) ->
     """Call one of `_WORKS` by its name, as `confined.Work`."""
     with reporting(name):
         image = _WORKS[work](file, name, inspect(file), **arguments)
-    told = ("media_type", "extension", "width", "height", "notes")
-    return image.file, {field: getattr(image, field) for field in told}
+    fields = ("media_type", "extension", "width", "height", "notes")
+    return image.file, {field: getattr(image, field) for field in fields}
 
 
 @contextmanager
@@ -205,8 +205,8 @@ def _encoded(
             f"Scale it down to {encode.MAX_SIDE} pixels a side or less and give that as PNG, JPEG or WebP.",
         ) from None
     kind = made.format
-    told = (*notes, *_changes(name, seen, made))
-    return SourceImage(made.file, kind.media_type, kind.extension, made.width, made.height, told)
+    all_notes = (*notes, *_changes(name, seen, made))
+    return SourceImage(made.file, kind.media_type, kind.extension, made.width, made.height, all_notes)
 
 
 def check_decodable(name: str, seen: Inspection) -> None:

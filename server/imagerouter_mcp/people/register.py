@@ -107,11 +107,6 @@ class People:
                 continue
         return known
 
-    def by_id(self, person: str) -> Person | None:
-        """Return the person with an id."""
-        with self._database.reading() as connection:
-            return _one(connection, "id = ?", person)
-
     def let_in(self, person: str) -> Person | None:
         """Return the person with an id, unless the operator blocked them."""
         with self._database.reading() as connection:

@@ -58,8 +58,3 @@ class Clients(Store):
                 "UPDATE clients SET used_at = ? WHERE id = ? AND (used_at IS NULL OR used_at <= ?)",
                 (now, client, now - RENEWED_AFTER_SECONDS),
             )
-
-    def remove(self, client: str) -> None:
-        """Delete a client."""
-        with self._database.writing() as connection:
-            connection.execute("DELETE FROM clients WHERE id = ?", (client,))

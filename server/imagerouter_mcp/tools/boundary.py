@@ -101,8 +101,8 @@ class SpeakingServer(MCPServer[Apps]):
         read, faults = read_arguments(tool.parameters, arguments)
         wrong = _wrong_values(tool, read)
         if faults or wrong:
-            told = [*faults, *wrong, *_wrong_shapes(read)]
-            return _wrong_arguments(tool, told, misnamed=bool(faults))
+            all_faults = [*faults, *wrong, *_wrong_shapes(read)]
+            return _wrong_arguments(tool, all_faults, misnamed=bool(faults))
         try:
             return await super().call_tool(name, read, context)
         except UnexpectedToolError as error:
@@ -130,22 +130,22 @@ class SpeakingServer(MCPServer[Apps]):
         except UnexpectedResourceError as error:
             cause = error.__cause__
             if isinstance(cause, NotFoundError):
-                raise ResourceNotFoundError(self._told(cause)) from cause
+                raise ResourceNotFoundError(self._for_caller(cause)) from cause
             if isinstance(cause, ImageRouterError):
-                raise ResourceError(self._told(cause)) from cause
+                raise ResourceError(self._for_caller(cause)) from cause
             raise
 
-    def _told(self, error: ImageRouterError) -> str:
-        """Return the sentence of an error as callers may read it; log what they may not read."""
-        told = self._for_callers(str(error))
-        if told != str(error):
+    def _for_caller(self, error: ImageRouterError) -> str:
+        """Return the sentence of an error as callers may read it; log it if they may not read all of it."""
+        sentence = self._for_callers(str(error))
+        if sentence != str(error):
             logger.warning("%s", error)
-        return told
+        return sentence
 
     def _failure(self, name: str, cause: BaseException | None) -> CallToolResult:
         if isinstance(cause, ImageRouterError):
             return error_result(
-                self._told(cause),
+                self._for_caller(cause),
                 kind=cause.kind,
                 charged=cause.charged,
                 cost_usd=cause.charged_usd,
@@ -153,9 +153,9 @@ class SpeakingServer(MCPServer[Apps]):
             )
         logger.error("%s failed unexpectedly", name, exc_info=cause)
         return error_result(
-            f"{name} failed for a reason that imagerouter-mcp did not foresee ({type(cause).__name__}). If a "
-            "request was under way, it may have been carried out and charged. Look at https://imagerouter.io "
-            "before you ask again, and report the log of this server.",
+            f"{name} failed because of a bug in imagerouter-mcp ({type(cause).__name__}). If a request was "
+            "under way, it may have been carried out and charged. Look at https://imagerouter.io before you "
+            "ask again, and report the log of this server.",
             kind="internal",
             charged="unknown",
         )

@@ -69,15 +69,15 @@ def _price_words(order: Order, cost: Estimate | None) -> str:
     return f"{what} may cost up to {dollars(cost.high)}."
 
 
-def agreed(answered: Answered) -> Decimal | None:
+def agreed(answer: Answered) -> Decimal | None:
     """Return what the person agreed to pay at most, in USD; None if there was no question.
 
     Raises:
         BudgetError: They said no.
     """
-    if not isinstance(answered, AcceptedElicitation):
+    if not isinstance(answer, AcceptedElicitation):
         raise BudgetError("The person was asked about the price and did not agree.", "Ask them what to do.")
-    return answered.data.up_to_usd if answered.data.go_ahead else None
+    return answer.data.up_to_usd if answer.data.go_ahead else None
 
 
 def can_ask(ctx: AppContext) -> bool:

@@ -81,8 +81,8 @@ async def describe_model(*, model: ModelId, ctx: AppContext) -> Annotated[CallTo
     lines = [
         model_line(entry),
         *(["It uses no prompt."] if special and not entry.takes_prompt else []),
-        f"Sizes: {', '.join(entry.sizes) or ('any' if entry.any_size else 'not told')}.",
-        f"Providers: {', '.join(offers) or 'not told'}.",
+        f"Sizes: {', '.join(entry.sizes) or ('any' if entry.any_size else 'not listed')}.",
+        f"Providers: {', '.join(offers) or 'not listed'}.",
         f"Alternatives: {', '.join(f'{other.id} ({price_words(other)})' for other in others) or 'none'}.",
         *(f"Note: {note}" for note in notes),
     ]

@@ -41,7 +41,7 @@ async def finish_image(
     filename: Named = "",
     preview: Preview = "auto",
 ) -> Annotated[CallToolResult, GenerationContent]:
-    """Crop, resize, compress or convert pictures; make icons, collages or GIFs; cut out from a plain ground.
+    """Crop, resize, compress or convert pictures; make icons, collages, GIFs; cut out from plain backgrounds.
 
     Free.
     """
@@ -55,6 +55,6 @@ async def finish_image(
     if made := await app.sources.last_of(order):
         order = with_last(order, made)
     record, notes = await app.step_runner.run(order.requests[0], steps)
-    told = () if app.typed else order.notes  # a person knows no sessions
-    finished = Finished(record.generation, (Result(record, notes=(*told, *notes)),))
+    order_notes = () if app.typed else order.notes  # a person knows no sessions
+    finished = Finished(record.generation, (Result(record, notes=(*order_notes, *notes)),))
     return await outcome_result(ctx, finished, preview)

@@ -24,7 +24,7 @@ Query = Annotated[
     str,
     Field(description='Words of prompt, model, handle or date ("2026-11", "today").'),
 ]
-Limit = Annotated[int, Field(ge=1, le=200, description="At most so many generations. Default 10.")]
+Limit = Annotated[int, Field(ge=1, le=200, description="Maximum number of generations. Default 10.")]
 
 _QUERY_SHOWN = 80
 """Characters."""

@@ -113,5 +113,5 @@ def _sizes(entry: "ModelEntry") -> str:
     up_to = f"up to {_largest(entry)}" if _largest(entry) and not 0 < len(entry.sizes) <= _SIZES_SHOWN else ""
     if not entry.sizes:
         return up_to
-    told = ", ".join(entry.sizes[:_SIZES_SHOWN])
-    return f"{told} and {more} more size{'s' if more > 1 else ''}, {up_to}" if more > 0 else told
+    listed = ", ".join(entry.sizes[:_SIZES_SHOWN])
+    return f"{listed} and {more} more size{'s' if more > 1 else ''}, {up_to}" if more > 0 else listed

@@ -32,7 +32,7 @@ Size = Annotated[str, Field(description="WIDTHxHEIGHT, 1K, 2K or 4K.")]
 AspectRatio = Annotated[str, Field(description="16:9, square, portrait, match (source).")]
 Fit = Annotated[
     Literal["auto", "cover", "contain", "stretch"],
-    Field(description="How the model's shape becomes the asked one: cropped, padded or stretched."),
+    Field(description="How the model's shape becomes the requested one: cropped, padded or stretched."),
 ]
 Count = Annotated[int, Field(ge=1, le=8, description="How many, each paid. Default 1.")]
 DryRun = Annotated[bool, Field(description="Only tell the price.")]

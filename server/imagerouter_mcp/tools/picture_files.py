@@ -38,9 +38,9 @@ async def picture_or_fitted(app: App, handle: str) -> bytes:
             return await to_thread.run_sync(file.read, MAX_RESOURCE_BYTES)
         if not await to_thread.run_sync(_is_still, file):
             raise ResourceError(
-                f"{found.handle} moves and has {size / 1e6:.1f} MB, too much to be read at once. Nothing was "
-                f"charged. Open {place(found, app.links)}, or read {_part_uri(found, 1)} to "
-                f"{_part_uri(found, parts_of(size))} and join them."
+                f"{found.handle} is an animation or a video of {size / 1e6:.1f} MB, too large to be read at "
+                f"once. Nothing was charged. Open {place(found, app.links)}, or read {_part_uri(found, 1)} "
+                f"to {_part_uri(found, parts_of(size))} and join them."
             )
         copy = await _fitted(file)
     if copy is None:

@@ -11,7 +11,7 @@ from imagerouter_mcp.tools.offered_models import limits_of, restriction_notes
 from imagerouter_mcp.tools.parameters import AppContext
 from imagerouter_mcp.tools.structured import tool_result
 
-Limit = Annotated[int, Field(ge=1, le=100, description="At most so many. Default 10.")]
+Limit = Annotated[int, Field(ge=1, le=100, description="Maximum number. Default 10.")]
 
 
 @tool("Popular models", READS)
@@ -31,8 +31,8 @@ async def popular_models(*, ctx: AppContext, limit: Limit = 10) -> Annotated[Cal
     for rank, model_id in enumerate(ids[:limit], start=1):
         entry = listing.find(model_id) if listing else None
         lines.append(f"{rank}. {model_line(entry) if entry else model_id}")
-        told: ListedModel = listed_model(entry) if entry else {"id": model_id}
-        models.append({**told, "rank": rank})
+        listed: ListedModel = listed_model(entry) if entry else {"id": model_id}
+        models.append({**listed, "rank": rank})
     heading = ranking.note or "The most used models at ImageRouter, most used first:"
     content = ModelsContent(
         models=models, total=len(ids), notes=[*([ranking.note] if ranking.note else []), *notes]

@@ -116,7 +116,7 @@ OFFERS = (
         "Edit a picture. Picture: {image}. Change: {change}. Only here: {part}.\n"
         "1. Use edit_image with the picture in images. Write into the prompt what changes, and that "
         "everything else stays exactly as it is.\n"
-        "2. If the part can be told as a rectangle or a polygon, give it as mask (box:x,y,w,h in pixels or "
+        "2. If the part can be given as a rectangle or a polygon, give it as mask (box:x,y,w,h in pixels or "
         "percent) and look at it with preview_mask first. Nothing changes outside it, with any model.\n"
         "3. Show me the result with its path and cost, and say what came out differently from what I "
         "asked.",
@@ -141,7 +141,7 @@ OFFERS = (
     Offer(
         "short_video",
         "Short video",
-        "A clip from words or from a picture; its price is told before it is made.",
+        "A clip from words or from a picture; you hear its price before it is made.",
         {
             "scene": ("What happens, and how the camera moves.", "(ask me what happens)"),
             "image": ("A picture to begin with: path, address or handle.", "none"),

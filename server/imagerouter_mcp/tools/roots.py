@@ -27,13 +27,13 @@ from imagerouter_mcp.tools.consent import ASKS_IN_THE_RESULT
 from imagerouter_mcp.tools.parameters import AppContext
 
 _PATIENCE_SECONDS = 5.0
-"""For a host that says that it has roots and does not tell them."""
+"""How long to wait for a host that says that it has roots, but does not send them."""
 _SCHEME = re.compile(r"\w{2,}:")
 """Begins an address, a data URI or a mask in words; a drive of Windows has one letter."""
 _LONGEST_PATH = 4096
 
 Roots = ListRootsResult | ListRoots
-"""What a resolver returns: the roots, or the wish to be told them."""
+"""What a resolver returns: the roots, or a request for them."""
 
 
 async def ask_roots(ctx: AppContext, sources: Iterable[str], output_dir: str = "") -> Roots:
@@ -60,9 +60,9 @@ async def ask_roots(ctx: AppContext, sources: Iterable[str], output_dir: str = "
     return ListRootsResult(roots=[])
 
 
-async def within_roots(order: Order, told: ListRootsResult) -> Order:
+async def within_roots(order: Order, answer: ListRootsResult) -> Order:
     """Return an order whose relative paths begin in the host's roots, and which may use these folders."""
-    roots = await to_thread.run_sync(_folders, told) if told.roots else ()
+    roots = await to_thread.run_sync(_folders, answer) if answer.roots else ()
     if not roots:
         return order
     located = await to_thread.run_sync(_located, order.requests[0], roots)
@@ -86,9 +86,9 @@ def _matter(settings: Settings, sources: Sequence[str], output_dir: str) -> bool
     return False
 
 
-def _folders(told: ListRootsResult) -> tuple[Path, ...]:
+def _folders(answer: ListRootsResult) -> tuple[Path, ...]:
     """Return the roots that are folders on this machine; the root of a file system does not count."""
-    addresses = [urlsplit(str(root.uri)) for root in told.roots]
+    addresses = [urlsplit(str(root.uri)) for root in answer.roots]
     paths = [Path(url2pathname(parts.path)) for parts in addresses if parts.netloc in ("", "localhost")]
     return tuple(path for path in paths if _is_folder(path) and path.resolve() != Path(path.anchor))
 

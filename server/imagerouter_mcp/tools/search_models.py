@@ -26,7 +26,7 @@ MaxPrice = Annotated[
 ]
 WantedSize = Annotated[str, Field(description="WIDTHxHEIGHT that it must make.")]
 Sort = Annotated[Literal["relevance", "price", "date", "name", "popularity"], Field(description="Order.")]
-Limit = Annotated[int, Field(ge=1, le=1000, description="At most so many. Default 10.")]
+Limit = Annotated[int, Field(ge=1, le=1000, description="Maximum number. Default 10.")]
 
 
 @tool("Search models", READS)

@@ -114,7 +114,7 @@ async def spending(
 
 
 def _budgets(app: App, own_key: bool) -> list[BudgetUsed]:  # noqa: FBT001 - `run_sync` passes it by position
-    """Return the budgets that apply to the person. What others use of a shared one is not told."""
+    """Return the budgets that apply to the person, without what others use of a shared one."""
     return [
         BudgetUsed(
             usd=budget.usd,
@@ -137,12 +137,12 @@ def _days(period: str) -> tuple[date, date]:
     return today() - timedelta(days=_DAYS[period] - 1), today()
 
 
-def _total(spent: "Sequence[Spent]", wanted: "Callable[[Spent], bool]") -> Decimal:
-    return sum((each.usd for each in spent if wanted(each)), Decimal())
+def _total(spent: "Sequence[Spent]", counts: "Callable[[Spent], bool]") -> Decimal:
+    return sum((each.usd for each in spent if counts(each)), Decimal())
 
 
 def _by_model(spent: "Sequence[Spent]") -> list[ModelSpending]:
-    """Return what was certainly paid by model, the dearest first."""
+    """Return what was certainly paid by model, the most expensive first."""
     sums = _sums(spent, lambda each: each.model)
     rows = [ModelSpending(model=model, usd=usd, count=count) for model, (usd, count) in sums.items()]
     return sorted(rows, key=lambda row: row["usd"], reverse=True)

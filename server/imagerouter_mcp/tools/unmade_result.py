@@ -37,7 +37,7 @@ class PlanContent(GenerationContent):
 
 def pending_result(pending: Pending) -> CallToolResult:
     """Return the state of a call and how to collect it."""
-    paid_once = "It goes on, and is paid for only once."
+    paid_once = "It keeps running, and is paid for only once."
     collect = (
         f"Call get_generation with {pending.call} in about {pending.ask_again} s to collect it (no charge)."
     )
@@ -80,7 +80,7 @@ def plan_result(plans: "Sequence[Plan]", count: int) -> CallToolResult:
     }
     what = f"a {thing}" if count == 1 else f"{count} {thing}s"
     at_size = "" if size == "auto" else f" at {size}"
-    why = f", for {plan.why}" if plan.why else ""
+    why = f", because {plan.why}" if plan.why else ""
     lines = [
         f"This would ask {plan.model} for {what}{at_size}{why}.",
         *second,

@@ -32,7 +32,7 @@ const PART_ICON = ["M4 8V4h4", "M16 4h4v4", "M20 16v4h-4", "M8 20H4v-4"];
  * @param {Server} around.server
  * @param {AbortSignal} [around.signal] Stops questions; what is paid for goes on.
  * @param {(shown: Object) => void} around.onResult Shows what was made.
- * @param {(call: Object, shown: Object) => void} [around.onMissed] Told what went wrong after `signal` was aborted.
+ * @param {(call: Object, shown: Object) => void} [around.onMissed] Called with what went wrong after `signal` was aborted.
  */
 export function changePanel(picture, { shown, surface, host, server, signal, onResult, onMissed }) {
   const { handle } = picture;
@@ -157,8 +157,8 @@ export function canRetry({ money, next }) {
  * @param {(lines: string[], failed?: boolean) => void} given.say
  * @param {() => string} given.wish The same for the model, where the host allows no more.
  * @param {(shown: Object) => void} given.onMade
- * @param {(call: Object, shown: Object) => void} [given.onMissed] Told what went wrong after `signal` was aborted.
- * @param {(on: boolean) => void} [given.onWork] Told when a paid call begins and ends.
+ * @param {(call: Object, shown: Object) => void} [given.onMissed] Called with what went wrong after `signal` was aborted.
+ * @param {(on: boolean) => void} [given.onWork] Called when a paid call begins and ends.
  */
 export function paidButton({ host, server, signal, words, call, isMeant = () => true, say, wish, onMade, onMissed, onWork = () => {} }) {
   const prices = new Map();
@@ -194,7 +194,7 @@ export function paidButton({ host, server, signal, words, call, isMeant = () => 
     act?.();
   }
 
-  async function askPrice({ verb = words().act, told = [] } = {}) {
+  async function askPrice({ verb = words().act, lines = [] } = {}) {
     forget();
     question = new AbortController();
     const asked = question.signal;
@@ -205,7 +205,7 @@ export function paidButton({ host, server, signal, words, call, isMeant = () => 
       await new Promise((resolve) => setTimeout(resolve, pressed + SECOND_PRESS - performance.now()));
       if (asked.aborted) return;
       if (price.refused) refuse(price.refused);
-      else offer({ call: meant, price, verb, at: performance.now() }, [...told, price.model && `With ${price.model}`], told.length > 0);
+      else offer({ call: meant, price, verb, at: performance.now() }, [...lines, price.model && `With ${price.model}`], lines.length > 0);
     } catch (error) {
       if (asked.aborted || signal?.aborted) return;
       say([`The price could not be determined. ${error.message} Nothing was charged.`], true);
@@ -264,7 +264,7 @@ export function paidButton({ host, server, signal, words, call, isMeant = () => 
       return () => offer(now, ["The price was asked for again. Nothing was sent."]);
     }
     const made = ofModel(offered.call, price.model);
-    const onPending = () => say(["It takes a while. It goes on if you close this, and is paid for once."]);
+    const onPending = () => say(["It takes a while. It keeps running if you close this, and is paid for once."]);
     const shown = await server.run(made.tool, { ...made.args, confirm_cost: true }, { onPending });
     return () => finish({ ...shown, call: made });
   }
@@ -275,9 +275,9 @@ export function paidButton({ host, server, signal, words, call, isMeant = () => 
     if (!shown.error) return onMade(shown);
     if (onMissed && signal.aborted) return onMissed(shown.call, shown);
     const { what, money, next } = shown.error;
-    const told = [what, money, forPeople(next)];
-    say(told, true);
-    if (canRetry(shown.error)) askPrice({ verb: "Try again", told });
+    const lines = [what, money, forPeople(next)];
+    say(lines, true);
+    if (canRetry(shown.error)) askPrice({ verb: "Try again", lines });
   }
 
   /** Say that no answer came. For ten minutes the server answers the same call with the same picture. */
@@ -291,9 +291,9 @@ export function paidButton({ host, server, signal, words, call, isMeant = () => 
 
   async function handOver() {
     show("Leaving it to the assistant …");
-    const told = await leaveToModel(host, wish());
+    const answer = await leaveToModel(host, wish());
     forget();
-    say([told]);
+    say([answer]);
   }
 }
 
@@ -308,7 +308,7 @@ async function leaveToModel(host, wish) {
   }
 }
 
-/** Return the call with the model whose price was named, for `auto` may mean another one by now. */
+/** Return the call with the model whose price was named, because `auto` may mean another one by now. */
 function ofModel({ tool, args }, model) {
   return { tool, args: model && tool !== "compare_models" ? { ...args, model } : args };
 }

@@ -33,9 +33,9 @@ export function details(picture, { sources, notes }, show) {
   };
   const list = el("dl");
   for (const [name, value] of Object.entries(rows)) {
-    const told = [value].flat().filter(Boolean);
-    const words = told.map((each) => (each.nodeType ? el("dd", {}, each) : theirs("dd", each)));
-    if (told.length) list.append(el("div", {}, el("dt", {}, name), words));
+    const values = [value].flat().filter(Boolean);
+    const words = values.map((each) => (each.nodeType ? el("dd", {}, each) : theirs("dd", each)));
+    if (values.length) list.append(el("div", {}, el("dt", {}, name), words));
   }
   return el("details", {}, el("summary", {}, "Details"), list);
 }

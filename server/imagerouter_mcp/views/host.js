@@ -18,7 +18,7 @@ export class ChatHost extends EventTarget {
   #lastId = 0;
   #height = 0;
 
-  /** Listen, then introduce the view; a host that does not answer is used as far as it goes. */
+  /** Listen, then introduce the view; a host that does not answer is used as far as possible. */
   async connect() {
     addEventListener("message", (event) => this.#receive(event));
     const about = {
@@ -26,9 +26,9 @@ export class ChatHost extends EventTarget {
       appInfo: { name: "imagerouter-view", version: "1" },
       appCapabilities: { availableDisplayModes: ["inline", "fullscreen"] },
     };
-    const told = await this.#request("ui/initialize", about).catch(() => ({}));
-    this.#abilities = told.hostCapabilities ?? {};
-    this.#changeContext(told.hostContext);
+    const answer = await this.#request("ui/initialize", about).catch(() => ({}));
+    this.#abilities = answer.hostCapabilities ?? {};
+    this.#changeContext(answer.hostContext);
     this.#tell("ui/notifications/initialized");
     new ResizeObserver(() => this.#tellSize()).observe(document.body);
   }
@@ -117,16 +117,16 @@ export class ChatHost extends EventTarget {
   }
 
   #hear({ id, method, params }) {
-    const told = asObject(params);
+    const given = asObject(params);
     switch (method.replace("ui/notifications/", "")) {
       case "tool-input":
-        return this.#raise("input", told.arguments);
+        return this.#raise("input", given.arguments);
       case "tool-result":
-        return this.#raise("result", told);
+        return this.#raise("result", given);
       case "tool-cancelled":
         return this.#raise("cancelled");
       case "host-context-changed":
-        return this.#changeContext(told);
+        return this.#changeContext(given);
       case "ui/resource-teardown":
         this.#raise("teardown");
       // Falls through: it is answered like a ping.
@@ -143,8 +143,8 @@ export class ChatHost extends EventTarget {
     else waiting?.resolve(asObject(result));
   }
 
-  #changeContext(told) {
-    this.context = { ...this.context, ...asObject(told) };
+  #changeContext(change) {
+    this.context = { ...this.context, ...asObject(change) };
     this.context.maxWidth = asObject(this.context.containerDimensions).maxWidth;
     this.#raise("context", this.context);
   }

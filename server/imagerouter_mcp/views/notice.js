@@ -28,7 +28,7 @@ const STOPPED = "If the request had left already, the picture is still made and 
  * @param {Node} [action] What can be done about it.
  */
 export function notice(shown, action) {
-  const [heading, ...lines] = toldOf(shown).filter(Boolean);
+  const [heading, ...lines] = linesOf(shown).filter(Boolean);
   const said = lines.map((line, index) => theirs("p", line, { class: ["", "money"][index] ?? "quiet" }));
   const { state } = shown;
   const sign = el("span", { class: "sign" }, icon(SIGNS[state] ?? NO_SIGN));
@@ -36,7 +36,7 @@ export function notice(shown, action) {
   return el("section", { class: `card notice ${state}`, role: shown.error ? "alert" : "status" }, sign, body);
 }
 
-function toldOf({ state, error, text, price }) {
+function linesOf({ state, error, text, price }) {
   if (error) return [HEADINGS[error.kind] ?? "That did not work", error.what, error.money, forPeople(error.next)];
   if (state === "cancelled") return ["Stopped", STOPPED];
   if (state === "price") return [price ? dollarRange(price.low, price.high) : "Price unknown", ...text.split("\n").map(forPeople)];

@@ -198,8 +198,8 @@ class Mask {
  * @param {HTMLElement} surface Covers the picture exactly, also when it is zoomed, and is positioned.
  * @param {{width: number|null, height: number|null}} picture
  * @param {Object} listeners
- * @param {() => void} listeners.onChange Told when something else is painted.
- * @param {() => void} listeners.onClose Told when the person wants to end.
+ * @param {() => void} listeners.onChange Called when something else is painted.
+ * @param {() => void} listeners.onClose Called when the person wants to end.
  */
 export function painter(surface, picture, { onChange, onClose }) {
   let mask, overlay, scratch, canvas, at;

@@ -34,7 +34,7 @@ export function readResult(result, input) {
   const { content: blocks, structuredContent, isError } = asObject(result);
   const content = asList(blocks).map(asObject);
   const fields = asObject(structuredContent);
-  const text = content.flatMap(({ type, text: told }) => (type === "text" ? [asText(told)] : [])).join("\n");
+  const text = content.flatMap(({ type, text: line }) => (type === "text" ? [asText(line)] : [])).join("\n");
   const lines = text.split("\n");
   const after = (word) => lines.filter((line) => line.startsWith(word)).map((line) => line.slice(word.length));
   const shown = {
@@ -146,7 +146,7 @@ function pictureFrom(image, shared) {
   };
 }
 
-/** Return the pictures that links and text lines name, in the order in which the text tells of them. */
+/** Return the pictures that links and text lines name, in the order of the text. */
 function picturesOfContent(content, lines, shared) {
   const found = new Map();
   let current;

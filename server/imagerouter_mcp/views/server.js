@@ -1,6 +1,6 @@
 /**
- * Ask our server. Every host lacks a way, and some claim to have one that fails, so each request has a time
- * limit and another way, and the first way that worked is the first one tried from then on.
+ * Ask our server. Each host lacks one way or another, and some claim to have one that fails. So each request
+ * has a time limit and a fallback, and a way that has worked is tried first from then on.
  */
 
 import { fromBase64 } from "./dom.js";
@@ -69,7 +69,7 @@ export class Server {
   /**
    * Carry out a call to its end: a pending result is collected until it is done.
    *
-   * @param {(shown: Object) => void} [onPending] Told each time it is not done yet.
+   * @param {(shown: Object) => void} [onPending] Called each time it is not done yet.
    */
   async run(tool, args, { signal, onPending } = {}) {
     const shown = readResult(await this.#call(tool, args, LIMIT.making, signal), args);

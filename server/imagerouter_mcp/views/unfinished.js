@@ -26,6 +26,6 @@ function unfinishedItem({ state, prompt, model, generation, mayCost, error, next
   const call = /get_generation (gen_\w+)/.exec(next)?.[1];
   const facts = [generation, model, mayCost && `up to ${dollars(mayCost)}`].filter(Boolean).join(" · ");
   const wait = call && button("Wait for it", () => collect(call));
-  const told = [theirs("b", prompt), theirs("p", facts), error && theirs("p", error)];
-  return el("li", {}, el("div", {}, el("span", { class: "quiet" }, UNFINISHED[state] ?? state), told), wait);
+  const body = [theirs("b", prompt), theirs("p", facts), error && theirs("p", error)];
+  return el("li", {}, el("div", {}, el("span", { class: "quiet" }, UNFINISHED[state] ?? state), body), wait);
 }

@@ -12,8 +12,8 @@ import { duration } from "./wording.js";
  * @param {Object} around
  * @param {Server} around.server
  * @param {AbortSignal} around.signal Stops collecting.
- * @param {(shown: Object) => void} around.onDone Told what came of it.
- * @param {(error: Error) => void} around.onError Told why it could not be collected.
+ * @param {(shown: Object) => void} around.onDone Called with the outcome.
+ * @param {(error: Error) => void} around.onError Called with why it could not be collected.
  */
 export function waiting(shown, { server, signal, onDone, onError }) {
   const time = el("p", { class: "quiet" });

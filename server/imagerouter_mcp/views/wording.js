@@ -60,8 +60,8 @@ export function forPeople(text) {
   const plain = text.replace(/ \([^()]*\)/g, (aside) => (kept(aside) ? aside : ""));
   const sentences = plain.split(/(?<=[.!?]) /).map((sentence) => {
     const clauses = sentence.split("; ");
-    const told = clauses.filter(kept).join("; ");
-    return told && clauses.every(kept) ? told : told.replace(/[.!?]?$/, told && ".");
+    const rest = clauses.filter(kept).join("; ");
+    return rest && clauses.every(kept) ? rest : rest.replace(/[.!?]?$/, rest && ".");
   });
   const raised = /IMAGEROUTER_(?:MAX_COST|BUDGET)/.test(text) && "Whoever runs the server can raise the limit.";
   return [...sentences, raised].filter(Boolean).join(" ");

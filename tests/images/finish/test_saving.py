@@ -7,7 +7,7 @@ from PIL import Image, ImageChops, ImageCms, ImageStat
 
 from imagerouter_mcp.errors import InvalidSourceError, PlanError
 from imagerouter_mcp.images.finish.measure import decoded_size
-from imagerouter_mcp.images.finish.pipeline import Job, Source, foreseen
+from imagerouter_mcp.images.finish.pipeline import Job, Source, check_job
 from imagerouter_mcp.images.inspect import formats
 from imagerouter_mcp.images.inspect.inspection import inspect
 from support.colour_profiles import swapped_profile
@@ -222,7 +222,7 @@ def test_what_a_job_takes_is_foreseen_by_the_sizes_alone() -> None:
     def heavy(step: str, width: int, height: int, count: int = 1) -> bool:
         data = saved(Image.new("1", (width, height)), "PNG")
         sources = [Source(io.BytesIO(data), f"{n}.png") for n in range(count)]
-        return foreseen(Job((step,), count), sources)
+        return check_job(Job((step,), count), sources)
 
     assert not heavy("flip", 2500, 1800)
     assert heavy("flip", 2500, 1801)

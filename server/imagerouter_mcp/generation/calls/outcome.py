@@ -56,8 +56,8 @@ class Result:
     @property
     def latency_ms(self) -> int | None:
         """Sum of its steps' known latencies, in milliseconds; None if none is known."""
-        told = [record.latency_ms for record in self.records if record.latency_ms is not None]
-        return sum(told) if told else None
+        latencies = [record.latency_ms for record in self.records if record.latency_ms is not None]
+        return sum(latencies) if latencies else None
 
 
 @dataclass(frozen=True, slots=True)

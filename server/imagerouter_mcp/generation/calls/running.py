@@ -102,7 +102,7 @@ class RunningCall:
         if self.task is None or self.task.cancelled():
             if self.sent:
                 raise OutcomeUnknownError(
-                    "The server ended before the answer came.",
+                    "The server ended before the answer arrived.",
                     f"Do not ask for it again at once: get_generation with {self.handle} tells what "
                     "became of it.",
                 )

@@ -53,17 +53,17 @@ class Finishing:
     output_format: str = "auto"
     cut: Cut | None = None
 
-    def applies(self, came: Size) -> bool:
+    def applies(self, made: Size) -> bool:
         """Tell whether a picture of this size has to be resized, and can be."""
-        return self.size is not None and self.size != came and math.prod(self.size) <= MOST_FINISHED
+        return self.size is not None and self.size != made and math.prod(self.size) <= MOST_FINISHED
 
-    def words(self, came: Size) -> str:
+    def words(self, made: Size) -> str:
         """Return what is done to a picture of this size: "cropped to 1200x630"."""
-        width, height = self.size or came
-        ratio = abs(math.log((came[0] / came[1]) / (width / height)))
+        width, height = self.size or made
+        ratio = abs(math.log((made[0] / made[1]) / (width / height)))
         words = f"{'scaled' if ratio < _SAME_SHAPE else _VERBS[self.fit]} to {width}x{height}"
-        kept = share_kept(came, (width, height)) if self.fit == "cover" else 1
-        larger = enlargement(came, (width, height), self.fit)
+        kept = share_kept(made, (width, height)) if self.fit == "cover" else 1
+        larger = enlargement(made, (width, height), self.fit)
         if kept < _LITTLE_KEPT:
             words += f", which leaves {100 * kept:.0f} % of it"
         if larger > MOST_ENLARGED:
@@ -89,13 +89,13 @@ def _adapter() -> TypeAdapter[Finishing]:
     return TypeAdapter(Finishing)
 
 
-def enlargement(came: Size, size: Size, fit: Fit = "cover") -> float:
+def enlargement(made: Size, size: Size, fit: Fit = "cover") -> float:
     """Return the factor by which a picture is enlarged to reach another size; below 1 it shrinks."""
-    scales = size[0] / came[0], size[1] / came[1]
+    scales = size[0] / made[0], size[1] / made[1]
     return min(scales) if fit == "contain" else max(scales)
 
 
-def share_kept(came: Size, size: Size) -> float:
+def share_kept(made: Size, size: Size) -> float:
     """Return the share of a picture that is left by a crop to the shape of a size."""
-    scales = size[0] / came[0], size[1] / came[1]
+    scales = size[0] / made[0], size[1] / made[1]
     return min(scales) / max(scales)

@@ -83,8 +83,8 @@ class Need:
 
     def _is_enlarged(self, entry: ModelEntry) -> bool:
         """Tell whether what the model makes has to be enlarged to this size."""
-        wanted = sides(self.size)
-        return enlargement(sides(size_to_finish(wanted, entry)), wanted) > 1
+        size = sides(self.size)
+        return enlargement(sides(size_to_finish(size, entry)), size) > 1
 
     def __str__(self) -> str:
         """Return it as the end of "a model that …"."""
@@ -211,10 +211,10 @@ def instead(model_id: str, need: Need, listing: Listing) -> str:
     return f"Use a model of the list{examples(need, listing)}."
 
 
-def examples(need: Need, listing: Listing | None, count: int = 3) -> str:
-    """Return models that could do it, with prices, as the end of a sentence: ", for example …"; or ""."""
+def examples(need: Need, listing: Listing | None) -> str:
+    """Return up to three models that could do it, with prices, as the end of a sentence, or ""."""
     fitting = _fitting(need, listing) if listing else []
-    named = [f"{entry.id} ({price_words(entry)})" for entry in fitting[:count]]
+    named = [f"{entry.id} ({price_words(entry)})" for entry in fitting[:3]]
     return f", for example {', '.join(named)}" if named else ""
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import TypeVar
 
 from anyio import to_thread
 from mcp.server.auth.provider import (
@@ -37,7 +38,7 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 LONGEST_STATE = 4_000
 LONGEST_METADATA = 16_000
 
-
+T = TypeVar("T", AccessToken, RefreshToken)
 SecretOf = Callable[[str], str]
 """Derives a client's secret from its id, so that no secret has to be stored."""
 
@@ -188,16 +189,7 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
     ) -> RefreshToken | None:
         """Return what a refresh token grants, or None."""
         shown = await to_thread.run_sync(self._sign_in.grants.find_refresh, refresh_token, client.client_id)
-        if shown is None:
-            return None
-        return RefreshToken(
-            token=refresh_token,
-            client_id=shown.client,
-            scopes=list(shown.scopes),
-            expires_at=shown.expires_at,
-            resource=shown.resource,
-            subject=shown.person,
-        )
+        return _granting(RefreshToken, refresh_token, shown) if shown else None
 
     async def exchange_refresh_token(
         self, client: OAuthClientInformationFull, refresh_token: RefreshToken, scopes: list[str]
@@ -219,7 +211,7 @@ class AuthorizationServer(OAuthAuthorizationServerProvider[AuthorizationCode, Re
     async def load_access_token(self, token: str) -> AccessToken | None:
         """Return what an access token grants, or None."""
         shown = await to_thread.run_sync(self._sign_in.grants.find_access, token)
-        return _access_token(token, shown) if shown else None
+        return _granting(AccessToken, token, shown) if shown else None
 
     async def revoke_token(self, token: AccessToken | RefreshToken) -> None:
         """End the grant that a token belongs to."""
@@ -247,8 +239,8 @@ def is_same_resource(asked: str, ours: str) -> bool:
     return asked.removesuffix("/") == ours
 
 
-def _access_token(token: str, shown: Shown) -> AccessToken:
-    return AccessToken(
+def _granting(kind: type[T], token: str, shown: Shown) -> T:
+    return kind(
         token=token,
         client_id=shown.client,
         scopes=list(shown.scopes),

@@ -182,12 +182,12 @@ class _Level:
                 step /= 2
         return best
 
-    def _neighbours(self, around: Alignment, pixels: float) -> Iterator[Alignment]:
+    def _neighbours(self, alignment: Alignment, pixels: float) -> Iterator[Alignment]:
         for axis in (0, 1):
             share = pixels / self._size[axis]
             for sign in (1, -1):
-                yield around.moved(axis, sign * share, 0)
-                yield around.moved(axis, 0, sign * 2 * share)
+                yield alignment.moved(axis, sign * share, 0)
+                yield alignment.moved(axis, 0, sign * 2 * share)
 
 
 def _continued(picture: Image.Image, margin: Size) -> Image.Image:

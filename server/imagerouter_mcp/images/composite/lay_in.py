@@ -95,7 +95,7 @@ def laid_in(
     """Do the work of `lay_in`, as `confined.Work`."""
     with Path(answer).open("rb") as opened:
         made = _made(opened)
-    came = made.width
+    width_before = made.width
     sent = Frame.of(frame)
     original = decoded(file)
     if math.prod(sent.size) > _COMPARED:
@@ -104,18 +104,18 @@ def laid_in(
     with Path(mask).open("rb") as opened:
         whole = plain(loaded(opened, "png", max(original.picture.size)))
     region = whole.crop(sent.box)
-    inlay, alike, told = _matched(original.shown(sent.box), region, made, sent)
+    inlay, alike, report = _matched(original.shown(sent.box), region, made, sent)
     picture, inks = original.picture, original.picture.mode == "CMYK"
-    if told["colourful"] and not original.profile and picture.mode in ("L", "LA"):
+    if report["colourful"] and not original.profile and picture.mode in ("L", "LA"):
         picture = picture.convert("RGB" if picture.mode == "L" else "RGBA")
     soft_region = averaged(region, fitted(region.size, max(inlay.size)))
     soft = softened(soft_region, part_in_size(alike, sent.inner, soft_region.size))
     _lay(picture, inlay, region, soft, at=sent.box, space=original.space)
-    told["enlarged"] = round(told["enlarged"] * made.width / came, 2)
-    told |= {"reduced": original.reduced, "inks": inks, "mode": picture.mode}
+    report["enlarged"] = round(report["enlarged"] * made.width / width_before, 2)
+    report |= {"reduced": original.reduced, "inks": inks, "mode": picture.mode}
     picture, profile = _for_format(picture, original, kind)
     result = _saved(picture, profile, original.chunks, kind)
-    return result, {**told, "preview": preview_of_picture(picture, "auto").as_fields()}
+    return result, {**report, "preview": preview_of_picture(picture, "auto").as_fields()}
 
 
 def _made(file: BinaryIO) -> Image.Image:

@@ -75,13 +75,13 @@ def _done(picture: Image.Image, step: Change) -> Image.Image:
         case Flatten(colour):
             result = flattened(picture, colour)
         case Grey():
-            result = picture.convert("LA" if transparent_mode(picture) else "L")
+            result = picture.convert("LA" if has_alpha(picture) else "L")
         case Cutout(tolerance):
             result = cut_out(picture, tolerance)
     return result
 
 
-def transparent_mode(picture: Image.Image) -> bool:
+def has_alpha(picture: Image.Image) -> bool:
     """Return whether a picture has an alpha channel."""
     return picture.mode in ("LA", "RGBA")
 
@@ -159,7 +159,7 @@ def on_ground(picture: Image.Image, size: Size, fill: str = "") -> Image.Image:
     if picture.size == size:
         return picture
     at = (size[0] - picture.width) // 2, (size[1] - picture.height) // 2
-    if fill == "transparent" or (not fill and transparent_mode(picture)):
+    if fill == "transparent" or (not fill and has_alpha(picture)):
         picture = picture.convert("LA" if picture.mode in ("L", "LA") else "RGBA")
         ground = Image.new(picture.mode, size)
         ground.paste(picture, at)
@@ -172,7 +172,7 @@ def on_ground(picture: Image.Image, size: Size, fill: str = "") -> Image.Image:
         return _extended(picture, size, at)
     else:
         ground = Image.new(picture.mode, size, cast("tuple[int, ...]", border_colour(picture)))
-    if transparent_mode(picture):
+    if has_alpha(picture):
         ground.paste(picture.convert("RGBA"), at, picture.getchannel("A"))
     else:
         ground.paste(picture, at)
@@ -215,7 +215,7 @@ def _rotated(picture: Image.Image, degrees: float) -> Image.Image:
 
 def flattened(picture: Image.Image, colour: str = "white") -> Image.Image:
     """Put a picture with transparency on a colour; return any other unchanged."""
-    if not transparent_mode(picture):
+    if not has_alpha(picture):
         return picture
     red, green, blue = _rgb(colour)
     if picture.mode == "LA" and red == green == blue:
@@ -229,7 +229,7 @@ def flattened(picture: Image.Image, colour: str = "white") -> Image.Image:
 
 def content_box(picture: Image.Image) -> Box | None:
     """Return the box inside any transparent or plain borders, or None if there is nothing else."""
-    if transparent_mode(picture):
+    if has_alpha(picture):
         box = mapped(picture.getchannel("A"), _ABOVE_NOISE).getbbox()
         if box != (0, 0, *picture.size):
             return box

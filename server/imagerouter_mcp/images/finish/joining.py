@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw, ImageFont
 
 from imagerouter_mcp.errors import PlanError
-from imagerouter_mcp.images.finish.changes import on_ground, transparent_mode
+from imagerouter_mcp.images.finish.changes import has_alpha, on_ground
 from imagerouter_mcp.images.finish.shape import inscribed, shaped
 from imagerouter_mcp.images.finish.steps import (
     MOST_FRAMES_PIXELS,
@@ -104,7 +104,7 @@ def before_after(before: Image.Image, after: Image.Image) -> Image.Image:
 
 def frames_of(pictures: Sequence[Image.Image], size: Size) -> list[Image.Image]:
     """Return pictures as frames of the same size, each centred."""
-    transparent = any(map(transparent_mode, pictures))
+    transparent = any(map(has_alpha, pictures))
     mode = "RGBA" if transparent else "RGB"
     fill = "transparent" if transparent else ""
     return [on_ground(picture.convert(mode), size, fill) for picture in pictures]
@@ -116,12 +116,10 @@ def _table(join: Grid, count: int) -> Size:
 
 
 def _sheet(pictures: Sequence[Image.Image], size: Size) -> Image.Image:
-    if any(map(transparent_mode, pictures)):
+    if any(map(has_alpha, pictures)):
         return Image.new("RGBA", size)
     return Image.new("RGB", size, _PAPER)
 
 
 def _put(sheet: Image.Image, picture: Image.Image, at: Size) -> None:
-    sheet.paste(
-        picture.convert(sheet.mode), at, picture.getchannel("A") if transparent_mode(picture) else None
-    )
+    sheet.paste(picture.convert(sheet.mode), at, picture.getchannel("A") if has_alpha(picture) else None)

@@ -99,7 +99,7 @@ class Job:
         return plan
 
 
-def foreseen(job: Job, sources: Sequence[Source]) -> bool:
+def check_job(job: Job, sources: Sequence[Source]) -> bool:
     """Check a job before anything is decoded, and return whether it is heavy.
 
     Raises:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from imagerouter_mcp.errors import PlanError
 from imagerouter_mcp.images.confined import file_size
-from imagerouter_mcp.images.finish.changes import flattened, on_ground, transparent_mode
+from imagerouter_mcp.images.finish.changes import flattened, has_alpha, on_ground
 from imagerouter_mcp.images.finish.shape import shaped
 from imagerouter_mcp.images.finish.steps import MOST_PIXELS, Convert, FormatName
 from imagerouter_mcp.images.inspect import formats
@@ -67,9 +67,9 @@ def save(picture: Image.Image, kind: Format, convert: Convert, profile: bytes) -
         PlanError: The limit cannot be met.
     """
     notes: list[str] = []
-    if transparent_mode(picture) and not has_transparency(picture):
+    if has_alpha(picture) and not has_transparency(picture):
         picture = picture.convert("L" if picture.mode == "LA" else "RGB")
-    if kind is formats.JPEG and transparent_mode(picture):
+    if kind is formats.JPEG and has_alpha(picture):
         if convert.format == "jpeg":
             picture = flattened(picture)
             notes.append("JPEG has no transparency, so the background was made white.")
@@ -121,7 +121,7 @@ def icon(picture: Image.Image, sides: Sequence[int]) -> BinaryIO:
 
 
 def _coloured(picture: Image.Image) -> Image.Image:
-    return picture.convert("RGBA" if transparent_mode(picture) else "RGB")
+    return picture.convert("RGBA" if has_alpha(picture) else "RGB")
 
 
 def _method(picture: Image.Image) -> int:
@@ -131,7 +131,7 @@ def _method(picture: Image.Image) -> int:
 
 def _for_gif(pictures: Sequence[Image.Image]) -> list[Image.Image]:
     """Dither pictures with one palette; if any has transparency, return them all as RGBA."""
-    if any(map(transparent_mode, pictures)):
+    if any(map(has_alpha, pictures)):
         return [picture.convert("RGBA") for picture in pictures]
     coloured = [picture.convert("RGB") for picture in pictures]
     strip = Image.new("RGB", (_SAMPLED * len(coloured), _SAMPLED))
@@ -142,7 +142,7 @@ def _for_gif(pictures: Sequence[Image.Image]) -> list[Image.Image]:
 
 
 def _in_few_colours(picture: Image.Image) -> Image.Image:
-    if transparent_mode(picture):
+    if has_alpha(picture):
         return picture.convert("RGBA").quantize(_COLOURS, Image.Quantize.FASTOCTREE)
     return _for_gif([picture])[0]
 

@@ -13,9 +13,9 @@ from imagerouter_mcp.images.finish.changes import (
     content_box,
     covering,
     flattened,
+    has_alpha,
     has_plain_border,
     on_ground,
-    transparent_mode,
 )
 from imagerouter_mcp.images.finish.cutout import cut_out
 from imagerouter_mcp.images.finish.saving import encoded, icon
@@ -64,7 +64,7 @@ def make_set(picture: Image.Image, name: SetName) -> Iterator[File]:
         picture: In mode L, LA, RGB or RGBA, in sRGB.
         name: Name of the set.
     """
-    picture = picture.convert("RGBA" if transparent_mode(picture) else "RGB")
+    picture = picture.convert("RGBA" if has_alpha(picture) else "RGB")
     match name:
         case "favicon":
             return _favicon(picture)
@@ -132,7 +132,7 @@ def _foreground(picture: Image.Image, side: int) -> Image.Image:
     that masks can show, on a blurred copy of itself.
     """
     picture = _without_ground(picture)
-    if not transparent_mode(picture):
+    if not has_alpha(picture):
         shown = _scaled(_squared(picture), round(side * _SEEN / _LAYER))
         return on_ground(shown, (side, side), "blur").convert("RGBA")
     box = content_box(picture)
@@ -145,7 +145,7 @@ def _foreground(picture: Image.Image, side: int) -> Image.Image:
 
 def _without_ground(picture: Image.Image) -> Image.Image:
     """Remove a picture's plain background, if it has one."""
-    if transparent_mode(picture) or not has_plain_border(picture):
+    if has_alpha(picture) or not has_plain_border(picture):
         return picture
     try:
         return cut_out(picture, Cutout().tolerance)
@@ -168,7 +168,7 @@ def _reach(picture: Image.Image) -> float:
 
 def _background(picture: Image.Image) -> str:
     """Return a picture's background colour: its border's, or white if it has transparency."""
-    if transparent_mode(picture):
+    if has_alpha(picture):
         return "#ffffff"
     return "#{:02x}{:02x}{:02x}".format(*(round(level) for level in border_colour(picture)))
 

@@ -16,7 +16,7 @@ Box = tuple[int, int, int, int]
 _LOOKED_AT = 256
 """Longer side in pixels of the copy in which detail is measured."""
 _CENTRED = 0.15
-"""Share of its detail that a window at the very edge is docked, so that of two equal places the middle
+"""Share of its detail that a window at the very edge loses, so that of two equal places the middle
 wins."""
 
 

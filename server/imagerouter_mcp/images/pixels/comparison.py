@@ -76,10 +76,12 @@ def look_at(picture: BinaryIO | Path) -> Look | None:
         if isinstance(picture, Path):
             with picture.open("rb") as file:
                 return look_at(file)
-        small, told = derived(stretched, picture)
+        small, fields = derived(stretched, picture)
     except (OSError, NotAPictureError, StoppedError, *BROKEN):
         return None
-    return Look(small, told["width"], told["height"], tuple((low, high) for low, high in told["extrema"]))
+    return Look(
+        small, fields["width"], fields["height"], tuple((low, high) for low, high in fields["extrema"])
+    )
 
 
 @one_at_a_time
@@ -90,6 +92,6 @@ def stretched(file: BinaryIO) -> tuple[Image.Image, Fields]:
     whole = turned.convert("RGBA" if turned.has_transparency_data else "RGB")
     extrema = cast("tuple[tuple[int, int], ...]", whole.getextrema())
     width, height = seen.width or turned.width, seen.height or turned.height
-    told = {"width": width, "height": height, "extrema": (*extrema, (_FULL, _FULL))[:4]}
+    fields = {"width": width, "height": height, "extrema": (*extrema, (_FULL, _FULL))[:4]}
     small = whole.resize((_SIDE, _SIDE), Image.Resampling.BOX)  # pyright: ignore[reportUnknownMemberType] - Pillow's annotation names NumPy
-    return small.convert("RGBA"), told
+    return small.convert("RGBA"), fields

@@ -10,8 +10,8 @@ _BAND_ROWS = 128
 _SUPPORT = 2
 """Pixels to each side that Pillow's bicubic filter reads, in the larger of the two scales."""
 _REDUCING_GAP = 1.4
-"""For speed, whole factors shrink to no less than this times the target, and the good filter does the rest.
-The result differs from what the good filter alone makes no more than what another good filter makes."""
+"""For speed, a picture is first shrunk by a whole factor to at least this multiple of the target; the good
+filter does the rest. The result differs from the good filter's alone no more than another good filter's."""
 
 
 def scaled(picture: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -189,7 +189,7 @@ class Canvas:
 
 
 def dice_for(prompt: str, take: int) -> Random:
-    """What decides whatever a prompt leaves open: the same each time, and different for each take."""
+    """Return dice for what a prompt leaves open: the same each time, and different for each take."""
     return Random(f"{take} {prompt}".encode(errors="replace"))
 
 

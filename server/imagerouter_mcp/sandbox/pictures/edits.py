@@ -65,7 +65,7 @@ def edit(wish: Edit, sources: Sequence[bytes], mask: bytes | None) -> Image.Imag
     """
     first = opaque(open_picture(sources[0]))
     base = resized(first, wish.size or within(first.size))
-    prompt, region = _told_area(wish.prompt, base.size)
+    prompt, region = _named_area(wish.prompt, base.size)
     dice = dice_for(prompt, wish.take)
     graded = _graded(base, dice)
     kept = graded if mask is None else base
@@ -83,8 +83,8 @@ def edit(wish: Edit, sources: Sequence[bytes], mask: bytes | None) -> Image.Imag
     return result if mask is not None else marked(result)
 
 
-def _told_area(prompt: str, size: Size) -> tuple[str, Image.Image | None]:
-    """Return a prompt without what it says about an area, and a mask of that; None if it says nothing."""
+def _named_area(prompt: str, size: Size) -> tuple[str, Image.Image | None]:
+    """Return a prompt without the words that name an area, and a mask of the area; None if it names none."""
     found = _AREA.search(prompt)
     if found is None:
         return prompt, None

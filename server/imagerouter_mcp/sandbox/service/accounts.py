@@ -9,7 +9,7 @@
 | `LIMITED_KEY` | 25.5 USD left; the key has a monthly spend limit, which `/v1/credits` shows |
 | `RATE_LIMITED_KEY` | 25.5 USD left, and every generation answers 429 |
 | `UNKNOWN_KEY` | none: 401 `Invalid API key` |
-| `MANAGEMENT_KEY` | none: 401, for this key only mints others |
+| `MANAGEMENT_KEY` | none: 401, because this key only creates others |
 | `EXPIRED_JWT` | none: 401, a temporary token (100 characters or more); any other of this length is good |
 """
 

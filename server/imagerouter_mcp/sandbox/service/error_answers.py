@@ -93,13 +93,13 @@ def free_day_over(limit: int) -> RefusedError:
     )
 
 
-def rate_limited(seconds: int = 1) -> RefusedError:
-    """Build the 429 for too many requests within a window of so many seconds."""
+def rate_limited() -> RefusedError:
+    """Build the 429 for too many requests within a second."""
     standing = {
-        "RateLimit-Policy": f"20;w={seconds}",
+        "RateLimit-Policy": "20;w=1",
         "RateLimit-Limit": "20",
         "RateLimit-Remaining": "0",
-        "RateLimit-Reset": str(seconds),
+        "RateLimit-Reset": "1",
     }
     return over_rate(standing, "Too many requests, please try again later.")
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from imagerouter_mcp.sandbox.pictures.media import MadeFile
-from imagerouter_mcp.sandbox.service.error_answers import INTERNAL
 from imagerouter_mcp.sandbox.service.validation import ValidRequest
 
 _TOO_MANY: Final = 429
@@ -65,11 +64,6 @@ def status_error(status: int, status_text: str, message: str, kind: str | None =
     """Build the failure of a provider that answered with an HTTP error of its own."""
     beside = {"status": status, "statusText": status_text}
     return ProviderError({"message": message, "type": kind or status_text}, beside)
-
-
-def broken_answer(message: str) -> ProviderError:
-    """Build the failure of an adapter that could not read the provider's answer."""
-    return ProviderError({"message": message, "type": INTERNAL})
 
 
 async def ask_providers(request: ValidRequest, provider: Provider) -> ProviderAnswer:

@@ -33,7 +33,7 @@ class Entry:
         files: The body's files.
         status: The HTTP status of the answer, once it began.
         outcome: What became of it, in words.
-        paid: Whether a generation was begun and its price not given back; so too where the price is zero.
+        paid: Whether a generation was begun and its price not given back; also if the price is zero.
         cost_usd: That price.
     """
 

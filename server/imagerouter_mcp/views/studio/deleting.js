@@ -5,7 +5,7 @@ import { dollars, fileSize } from "../wording.js";
 import { openDialog } from "./dialogs.js";
 
 const CHOOSE = "Choose a day to see how many pictures are older.";
-/** The first day of which the server knows in every time zone when it began. */
+/** The first day whose beginning the server can compute in every time zone. */
 const FIRST_DAY = "1970-01-02";
 const MOST_NOTES = 10;
 
@@ -31,11 +31,11 @@ export async function deletePicture(session, { handle, kind, prompt, cost_usd: c
 /** Ask for a day, say how many pictures are older, and delete them. */
 export function deleteOlder(session) {
   const day = el("input", { type: "date", id: "delete-before", required: true, min: FIRST_DAY });
-  const told = el("p", { class: "quiet", role: "status" }, CHOOSE);
+  const summary = el("p", { class: "quiet", role: "status" }, CHOOSE);
   const wrong = el("p", { class: "wrong", role: "alert" });
   const go = button("Delete", () => sure(), { class: "danger", disabled: true });
   const label = el("label", { htmlFor: day.id }, "Older than");
-  const dialog = openDialog("Delete old pictures", "ask", el("div", { class: "field" }, label, day), told, wrong, choices(() => dialog.close(), go));
+  const dialog = openDialog("Delete old pictures", "ask", el("div", { class: "field" }, label, day), summary, wrong, choices(() => dialog.close(), go));
   const ask = (confirm) => session.json("studio/delete", { post: { before: day.value, confirm } });
 
   async function count() {
@@ -43,11 +43,11 @@ export function deleteOlder(session) {
     fill(wrong);
     fill(go, "Delete");
     go.disabled = true;
-    if (!day.validity.valid) return fill(told, CHOOSE);
+    if (!day.validity.valid) return fill(summary, CHOOSE);
     await reporting(wrong, async () => {
       const { pictures, bytes } = await ask(false);
       if (day.value !== asked) return;
-      fill(told, pictures ? olderWords(pictures, bytes) : "No picture is older than that.");
+      fill(summary, pictures ? olderWords(pictures, bytes) : "No picture is older than that.");
       fill(go, pictures ? `Delete ${picturesIn(pictures)}` : "Delete");
       go.disabled = !pictures;
     });

@@ -25,7 +25,7 @@ export function openDialog(title, kind, ...content) {
 }
 
 /** Close a dialog when its backdrop is clicked. */
-export function closeBeside(dialog) {
+function closeBeside(dialog) {
   dialog.addEventListener("pointerdown", (event) => event.target === dialog && isBeside(dialog, event) && dialog.close());
 }
 

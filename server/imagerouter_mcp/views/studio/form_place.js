@@ -13,7 +13,7 @@ export class FormPlace {
 
   /**
    * @param {import("./make_form.js").MakeForm} form
-   * @param {() => void} onClose Told when the dialog was closed.
+   * @param {() => void} onClose Called when the dialog was closed.
    */
   constructor(form, onClose) {
     this.#form = form;

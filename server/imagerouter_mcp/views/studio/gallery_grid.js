@@ -146,7 +146,7 @@ export class GalleryGrid {
     this.#follow();
   }
 
-  /** Have the rows that came into sight in place of those that left it. */
+  /** Replace the rows that left the screen with those that came into sight. */
   #follow() {
     if (!this.#columns) return;
     const count = Math.ceil(this.#pages.total / this.#columns);

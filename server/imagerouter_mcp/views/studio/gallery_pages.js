@@ -86,7 +86,7 @@ export class GalleryPages extends EventTarget {
     return -1;
   }
 
-  /** Have the pictures from one place to another; stop asking for the pages beyond. */
+  /** Load the pictures from one place to another; stop asking for the pages beyond. */
   want(first, last) {
     const [from, to] = [Math.floor(first / PAGE), Math.floor(Math.min(last, this.total - 1) / PAGE)];
     for (const [page, asked] of this.#asked) {

@@ -36,13 +36,13 @@ export class Thumbnails extends EventTarget {
     this.#plan();
   }
 
-  /** Ask no longer for what an element was to show. */
+  /** Stop asking for what an element was to show. */
   forget(image) {
     if (this.#waiting.delete(image)) this.#plan();
   }
 
   /**
-   * Spread the work of decoding and drawing, for it makes scrolling stutter.
+   * Spread the work of decoding and drawing, because it makes scrolling stutter.
    * @param {number} perFrame How many pictures appear in one frame at most; 0 fetches none either.
    */
   pace(perFrame) {

@@ -18,11 +18,11 @@ export class PictureDialog {
    * @param {import("./page_host.js").PageHost} around.host
    * @param {import("../server.js").Server} around.server
    * @param {import("./gallery_pages.js").GalleryPages} around.pages Tells what comes before and after.
-   * @param {(handle: string) => void} around.onMove Told which picture is shown instead.
+   * @param {(handle: string) => void} around.onMove Called with which picture is shown instead.
    * @param {() => void} around.onClose
    * @param {(handle: string) => void} around.onUse Takes the picture as a source.
    * @param {(handle: string) => void} around.onDelete
-   * @param {(call: Object, shown: Object) => void} around.onMissed Told what went wrong after the picture was closed.
+   * @param {(call: Object, shown: Object) => void} around.onMissed Called with what went wrong after the picture was closed.
    */
   constructor(around) {
     this.#around = around;

@@ -20,7 +20,7 @@ export class RunningCalls {
   /**
    * @param {import("./page_host.js").PageHost} host
    * @param {import("../server.js").Server} server Makes the calls.
-   * @param {(shown: Object) => void} onMade Told what was made.
+   * @param {(shown: Object) => void} onMade Called with what was made.
    */
   constructor(host, server, onMade) {
     this.#host = host;

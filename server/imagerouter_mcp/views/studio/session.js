@@ -1,6 +1,6 @@
 /** The tab's session with its server: every request shows who is there. */
 
-/** The server knows this tab no longer, or never did. */
+/** The server does not know this tab, or not any more. */
 export class SessionEnded extends Error {}
 
 export class Session extends EventTarget {
@@ -39,7 +39,7 @@ export class Session extends EventTarget {
     return (await this.fetch(path, { ...body, signal })).json();
   }
 
-  /** Send a request, once more with another token if the server takes this one no longer. */
+  /** Send a request; if the server no longer accepts the token, send it once more with another one. */
   async #sent(path, options) {
     const token = await this.access.token();
     const answer = await this.#sendWith(token, path, options);
@@ -56,7 +56,7 @@ export class Session extends EventTarget {
   }
 }
 
-/** Send a request that takes no cookie and no referrer along; what goes wrong is told in a sentence. */
+/** Send a request that takes no cookie and no referrer along; a failure becomes a sentence. */
 export async function send(url, options) {
   try {
     return await fetch(url, { credentials: "omit", referrerPolicy: "no-referrer", ...options });
@@ -72,8 +72,8 @@ export async function reason(answer) {
   const fallback = `The server refused this (status ${answer.status}). Nothing was charged.`;
   const text = await answer.text();
   try {
-    const told = JSON.parse(text).error;
-    return (typeof told === "string" ? told : told?.message) || fallback;
+    const error = JSON.parse(text).error;
+    return (typeof error === "string" ? error : error?.message) || fallback;
   } catch {
     return fallback;
   }

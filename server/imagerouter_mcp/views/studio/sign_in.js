@@ -106,7 +106,7 @@ export class SignIn {
     this.#endsAt = Date.now() + tokens.expires_in * 1000;
   }
 
-  /** End all that came of this sign-in, also while the page is being left. */
+  /** End all tokens of this sign-in, even while the page is being left. */
   async #revoke() {
     if (!this.#refresh) return;
     const form = new URLSearchParams({ client_id: CLIENT, token: this.#refresh });

@@ -12,7 +12,7 @@ export class Sources {
 
   /**
    * @param {import("./session.js").Session} session Takes the uploads.
-   * @param {() => void} changed Told when there are others.
+   * @param {() => void} changed Called when the sources change.
    */
   constructor(session, changed) {
     this.#session = session;
@@ -46,7 +46,7 @@ export class Sources {
     this.#append({ handle, name, picture });
   }
 
-  /** Take files, such as those that were dropped or pasted; those that are no pictures are left. */
+  /** Take files, such as those that were dropped or pasted; those that are not pictures are ignored. */
   take(files) {
     const pictures = [...files].filter(({ type, name }) => type.startsWith("image/") || /\.(heic|heif)$/i.test(name));
     fill(this.wrong, files.length && !pictures.length ? "Only pictures can be added." : null);
