@@ -178,10 +178,12 @@ _ALIKE = 0.9
 
 
 class _Environment(EnvSettingsSource):
+    """Read the variables as texts; the library would first look in each type for JSON."""
+
     def __call__(self) -> dict[str, Any]:
-        found = super().__call__()
-        found.pop("remote", None)
-        return found
+        names = [name for name in self.settings_cls.model_fields if name != "remote"]
+        variables = {name: f"{self.env_prefix}{name}".lower() for name in names}
+        return {name: self.env_vars[key] for name, key in variables.items() if key in self.env_vars}
 
 
 class Settings(BaseSettings):
