@@ -118,7 +118,11 @@ def test_one_model_is_described_and_a_mask_is_tried(run: Run, tmp_path: Path) ->
     Image.new("RGB", (40, 30), "teal").save(tmp_path / "fox.png")
     assert run("describe", "test/test").out.startswith("test/test: ")
     for typed in (("box:0,0,50%,50%", "fox.png"), ("fox.png", "box:0,0,50%,50%")):
-        assert run("mask", *typed).out.startswith("25 % of the 40×30 picture would change")
+        told = run("mask", *typed).out
+        assert told.startswith(
+            "25 % of the 40×30 picture would change: the part that is tinted in the preview"
+        )
+        assert "-o FILE saves it" in told
 
 
 def test_the_preview_of_a_mask_is_saved_and_nothing_written_over(run: Run, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from imagerouter_mcp.cli.main import main
 from imagerouter_mcp.gallery.entries import StoredImage
 from imagerouter_mcp.gallery.tables import gallery_database
+from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.settings import Settings
 from support.http_serving import COMMAND, bare_environment, serving
 from support.recording import RecordingGallery
@@ -118,8 +119,8 @@ def test_the_browser_opens_and_its_arguments_tell_other_users_no_code(tmp_path: 
 
 
 def test_a_server_for_clients_prints_a_link_when_asked(tmp_path: Path) -> None:
-    environment = {**bare_environment(tmp_path), "IMAGEROUTER_DATA_DIR": str(tmp_path / "data")}
-    with serving(environment, "--studio") as server:
+    variables = {"IMAGEROUTER_DATA_DIR": str(tmp_path / "data"), "IMAGEROUTER_API_KEY": KEY}
+    with serving({**bare_environment(tmp_path), **variables}, "--studio") as server:
         (line,) = server.logged(1)
         assert status(server.base, line.rpartition("#")[2]) == 200
         assert httpx.get(f"{server.base}/health", trust_env=False, timeout=60).status_code == 200
@@ -160,7 +161,7 @@ def test_a_picture_is_deleted_when_the_person_says_yes_and_only_then(
     assert "1 picture with 2.0 MB of files:" in question
     assert f"{handle} · " in question
     assert "a red fox" in question
-    assert "what was spent stays recorded" in question
+    assert "What was spent stays recorded" in question
     monkeypatch.setattr("builtins.input", answering("y"))
     assert main(["delete", handle]) == 0
     assert not path.exists()

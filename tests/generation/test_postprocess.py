@@ -72,7 +72,7 @@ async def test_what_a_masked_edit_kept_and_changed_is_said(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (scenery(), "acme/fox changed nothing there; other words or another model may."),
+        (scenery(), "acme/fox changed nothing there; other words or another model may change it."),
         (
             ImageChops.invert(scenery()).rotate(180),
             "What acme/fox drew around the mask does not match the source",

@@ -67,7 +67,7 @@ async def test_the_structured_content_tells_everything(connect: Hosts, sandbox: 
     assert told.fields["prompt"] == "A red fox"
     assert told.fields["cost_usd"] == 0.0013
     assert isinstance(told.fields["latency_ms"], int)
-    assert any("Sandbox picture" in note for note in told.fields["notes"])
+    assert any("Made by the sandbox" in note for note in told.fields["notes"])
     assert told.image == {
         "handle": told.image["handle"],
         "path": str(told.path),
@@ -88,7 +88,7 @@ async def test_the_text_tells_path_link_handle_cost_and_model(connect: Hosts) ->
     for part in (told.image["path"], told.image["url"], told.image["handle"], "$0.0013", ANY_SIZE):
         assert part in told.text
     assert "anyone who has it can open it" in told.text
-    assert "Sandbox picture" in told.text
+    assert "Made by the sandbox" in told.text
 
 
 @in_both_eras

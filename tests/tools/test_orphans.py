@@ -164,7 +164,7 @@ async def test_what_had_arrived_whole_is_finished_and_told_as_always(
     assert told.fields["why"] == "it was chosen"
     assert told.fields["estimate_usd"] == {"low": 0.01, "likely": 0.02, "high": 0.03}
     assert "It is small." in told.fields["notes"]
-    assert any("Sandbox picture" in note for note in told.fields["notes"])
+    assert any("Made by the sandbox" in note for note in told.fields["notes"])
     assert last.path == told.path
     assert (spent["total_usd"], spent["uncertain_usd"], spent["under_way_usd"]) == (0.01, 0, 0)
     assert not made()

@@ -175,7 +175,7 @@ async def test_a_mask_can_be_looked_at_for_nothing(connect: Hosts, photo: Path, 
     async with connect() as host:
         told = await host("preview_mask", image=str(photo), mask="outside:box:0,0,50%,50%")
     assert told.fields["changed_percent"] == 75
-    assert "All of it would be sent." in told.text
+    assert "The whole picture would be sent." in told.text
     with Image.open(io.BytesIO(b64decode(told.previews[0].data))) as picture:
         inside, outside = picture.getpixel((150, 20)), picture.getpixel((40, 20))
     assert isinstance(inside, tuple)

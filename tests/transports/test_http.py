@@ -265,7 +265,7 @@ async def test_the_sandbox_inside_needs_no_key(bare: Bare, tmp_path: Path) -> No
         async with Client(running.url) as client:
             made = await client.call_tool("generate_image", FOX)
     assert made.structured_content
-    assert any("Sandbox picture" in note for note in made.structured_content["notes"])
+    assert any("Made by the sandbox" in note for note in made.structured_content["notes"])
 
 
 @posix

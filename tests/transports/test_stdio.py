@@ -96,7 +96,7 @@ async def test_the_sandbox_inside_needs_no_key(
         )
     assert made.structured_content
     assert made.structured_content["images"][0]["path"] in map(str, pictures_in(tmp_path))
-    assert any("Sandbox picture" in note for note in made.structured_content["notes"])
+    assert any("Made by the sandbox" in note for note in made.structured_content["notes"])
 
 
 class Raw:

@@ -17,6 +17,7 @@ _PHRASES = (
         "Make another one even if the same call is still under way.",
     ),
     ("start it with --sandbox", "add --sandbox"),
+    ("change: the tinted part.", "change: the part that is tinted in the preview (-o FILE saves it)."),
     ("above the person's", "above your"),
     ("the person wants", "you want"),
     ("the person can", "you can"),

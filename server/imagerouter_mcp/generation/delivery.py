@@ -29,7 +29,7 @@ from imagerouter_mcp.settings import Settings
 if TYPE_CHECKING:
     from imagerouter_mcp.images.pixels.comparison import Look
 
-SANDBOX_NOTE = "Sandbox picture: drawn on this machine in place of ImageRouter's; no money was spent."
+SANDBOX_NOTE = "Made by the sandbox on this machine in place of ImageRouter; no money was spent."
 
 _LOOKING_SECONDS = 10.0
 """Upper bound on decoding results for a comparison, in seconds; other pictures may come first."""

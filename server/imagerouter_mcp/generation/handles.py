@@ -201,6 +201,6 @@ class Sessions:
             self._calls.popitem(last=False)
 
     def newest(self, session: str | None, without: Collection[str] = ()) -> str | None:
-        """Return the call that a session was calls about last, passing over those in `without`."""
+        """Return the last call that a session was told about, passing over those in `without`."""
         calls = self._calls.get(session, ()) if session is not None else ()
         return next((call for call in calls if call not in without), None)

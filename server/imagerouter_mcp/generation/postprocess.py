@@ -144,7 +144,7 @@ def _laid_in_words(model: str, kind: str, cut: Cut, report: Fields) -> list[str]
         lossy = f"{kind.upper()} is not exact: only PNG keeps every pixel outside the mask."
         words = [f"{lossy} Inside, {report['changed']} % changed."]
     if report["echo"]:
-        words.append(f"{model} changed nothing there; other words or another model may.")
+        words.append(f"{model} changed nothing there; other words or another model may change it.")
     elif not report["aligned"]:
         words.append(f"What {model} drew around the mask does not match the source: look at the border.")
     if report["enlarged"] > MOST_ENLARGED:

@@ -397,7 +397,7 @@ class Sources:
         regions = parse_mask(text)
         if regions:
             mask = await decode("sources", source.file, region_mask, regions, source.file, width, height)
-            understood = f"The mask {shown(text)} was drawn for the first picture."
+            understood = f"The mask {shown(text)} was drawn to the first picture's size."
             kept = await _kept(mask, opened)
             return _Mask(kept, text, (understood, *regions.clipped(width, height)))
         if not (is_handle(text) or is_upload(text) or self._reader.can_open(text)):

@@ -41,7 +41,7 @@ async def finish_image(
     filename: Named = "",
     preview: Preview = "auto",
 ) -> Annotated[CallToolResult, GenerationContent]:
-    """Crop, resize, compress or convert pictures; make icons, collages, GIFs; cut out from plain backgrounds.
+    """Crop, resize, compress or convert pictures; make icons, collages, GIFs; remove plain backgrounds.
 
     Free.
     """

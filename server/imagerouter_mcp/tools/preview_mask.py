@@ -72,7 +72,7 @@ async def preview_mask(
     left, top, right, bottom = cut.box
     framed = right - left, bottom - top
     sent = (
-        "All of it would be sent."
+        "The whole picture would be sent."
         if framed == masked.size
         else f"Only what is inside the frame would be sent, about {framed[0]}×{framed[1]}."
     )
