@@ -73,7 +73,9 @@ def test_the_demo_makes_and_edits_a_picture_and_says_where_it_lies(
         assert f"▶ {tool}(" in ended.stdout
     assert "… Preparing, 0 s" in ended.stdout
     assert "Link: " not in ended.stdout, "the sandbox ends with the demo"
-    assert ended.stdout.rstrip().endswith(f"The pictures lie in {tmp_path / 'demo-output'}")
+    assert ended.stdout.rstrip().endswith(
+        f"All four calls worked. The pictures are in {tmp_path / 'demo-output'}"
+    )
     assert accounts.KEY not in ended.stdout + ended.stderr
     assert not (tmp_path / ".local").exists(), "the person's own gallery is left alone"
 
@@ -102,7 +104,7 @@ def test_a_sandbox_that_cannot_draw_ends_the_demo_with_1(
     ended = demo({**environment, "PYTHONPATH": str(tmp_path / "broken")})
     assert ended.returncode == 1
     assert "The demo failed: generate_image answered with an error" in ended.stderr
-    assert "All four tools work" not in ended.stdout
+    assert "All four calls worked" not in ended.stdout
 
 
 def test_a_sandbox_that_does_not_start_ends_the_demo_with_1(

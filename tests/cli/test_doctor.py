@@ -79,6 +79,7 @@ def test_it_works_with_the_sandbox_inside_and_says_a_line_for_each_thing(command
     lines = ended.stdout.splitlines()
     assert {line[:5].strip() for line in lines} == {"ok", "note"}
     assert any(line.startswith("note  hosts") and "imagerouter-mcp setup" in line for line in lines)
+    assert "The sandbox accepts the key." in ended.stdout
 
 
 def test_a_setting_that_cannot_be_read_is_a_finding(command: Command, at_home: dict[str, str]) -> None:

@@ -83,6 +83,7 @@ def test_an_earlier_registration_is_replaced_where_the_host_would_refuse_a_secon
     notes = program("claude", 'case "$2" in remove) exit 1;; esac')
     ended = command("setup", "claude-code", "--yes")
     assert ended.returncode == 0
+    assert "with these commands (the first removes an earlier entry):\n" in ended.stdout
     told = " ".join(notes.read_text().split())
     assert told.startswith("mcp remove --scope user imagerouter mcp add --scope user imagerouter -- ")
 
@@ -138,14 +139,19 @@ def test_a_person_at_a_terminal_is_asked(
     assert ended.returncode == 0
     assert "Run this? [y/N]" in ended.stdout
     assert notes.exists() is runs
+    assert ("Nothing was run." in ended.stdout) is not runs
 
 
-def test_a_host_that_refuses_is_quoted_and_the_other_way_told(command: Command, program: Program) -> None:
-    program("openclaw", "echo its configuration is broken >&2; exit 3")
-    ended = command("setup", "openclaw", "--yes")
+def test_a_host_that_refuses_is_quoted_and_the_block_for_its_file_can_be_copied(
+    command: Command, program: Program, tmp_path: Path
+) -> None:
+    program("codex", "echo its configuration is broken >&2; exit 3")
+    ended = command("setup", "codex", "--yes")
     assert ended.returncode == 1
-    assert "OpenClaw did not register the server. It said: its configuration is broken" in ended.stderr
-    assert '"requestTimeoutMs": 300000' in ended.stderr
+    assert "Codex did not register the server. It said: its configuration is broken" in ended.stderr
+    assert f"Add the printed block to {tmp_path / '.codex' / 'config.toml'} yourself." in ended.stderr
+    block = tomllib.loads(ended.stdout[ended.stdout.index("[mcp_servers") :])
+    assert block["mcp_servers"][SERVER]["tool_timeout_sec"] == 300
     assert "Traceback" not in ended.stderr
 
 
@@ -162,8 +168,9 @@ def test_a_server_elsewhere_is_registered_by_its_address_and_the_token_stays_in_
     for word in (*WORDS[1:], "zed"):
         printed = command("setup", word, "--url", address, "--token").stdout
         assert address in printed, word
-        put = "in place of PUT-THE-TOKEN-HERE" if word == "zed" else "Set IMAGEROUTER_MCP_TOKEN to your token"
+        put = "in place of PUT-THE-TOKEN-HERE" if word == "zed" else "variable IMAGEROUTER_MCP_TOKEN; set it"
         assert put in printed, word
+        assert f"doctor --remote {address}\n" in printed, word
         assert "key" not in printed, word
     refused = command("setup", "claude-desktop", "--url", address)
     assert (refused.returncode, refused.stdout) == (1, "")
@@ -173,7 +180,7 @@ def test_a_server_elsewhere_is_registered_by_its_address_and_the_token_stays_in_
 
 def test_where_people_sign_in_the_address_alone_is_registered(command: Command, program: Program) -> None:
     address = "https://pictures.example/mcp"
-    told = [program(name, "") for name in ("claude", "codex", "gemini", "opencode", "openclaw", "code")]
+    told = [program(name, "") for name in ("claude", "gemini", "opencode", "openclaw", "code")]
     for word in (*WORDS[1:], "zed"):
         printed = command("setup", word, "--url", address, "--yes").stdout
         assert address in printed, word
@@ -184,8 +191,25 @@ def test_where_people_sign_in_the_address_alone_is_registered(command: Command, 
         registered = notes.read_text()
         assert address in registered
         assert not {"--header", "headers", "--bearer-token-env-var"} & set(re.findall(r"[\w-]+", registered))
+    assert (
+        "you to sign in, run: claude mcp login imagerouter."
+        in command("setup", "claude-code", "--url", address).stdout
+    )
     refused = command("setup", "codex", "--token")
     assert (refused.returncode, "Add --url" in refused.stderr) == (1, True)
+
+
+def test_codex_is_not_made_to_sign_in_by_its_own_command_where_nobody_sees_the_login_page(
+    command: Command, program: Program
+) -> None:
+    """`codex mcp add --url` without a token begins to sign in, and fails if nobody does."""
+    notes = program("codex", "")
+    ended = command("setup", "codex", "--url", "https://pictures.example/mcp", "--yes")
+    assert (ended.returncode, notes.exists()) == (0, False)
+    block = ended.stdout[ended.stdout.index("[mcp_servers") :].partition("\n\n")[0]
+    entry = tomllib.loads(block)["mcp_servers"][SERVER]
+    assert entry == {"tool_timeout_sec": 300, "url": "https://pictures.example/mcp"}
+    assert "sign in, run: codex mcp login imagerouter." in ended.stdout
 
 
 def test_the_key_is_in_no_hosts_configuration(

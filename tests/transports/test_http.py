@@ -271,9 +271,9 @@ async def test_the_sandbox_inside_needs_no_key(bare: Bare, tmp_path: Path) -> No
 @posix
 @pytest.mark.parametrize(
     ("own_keys", "refused"),
-    [("no", "calls will"), ("allowed", "calls of people without a key of their own will"), ("required", "")],
+    [("no", "made"), ("allowed", "made for people without a key of their own"), ("required", "")],
 )
-def test_a_server_without_a_key_says_at_its_start_which_calls_will_be_refused(
+def test_a_server_without_a_key_says_at_its_start_that_nothing_can_be_made(
     bare: Bare, tmp_path: Path, own_keys: str, refused: str
 ) -> None:
     people = {
@@ -285,7 +285,17 @@ def test_a_server_without_a_key_says_at_its_start_which_calls_will_be_refused(
         httpx.get(f"{running.base}/health", trust_env=False)  # it has said everything before it answers
         _, said = running.end(signal.SIGTERM)
     assert ("There is no API key" in said) == bool(refused)
-    assert f"{refused} be refused until you store one with imagerouter-mcp key" in said or not refused
+    assert f"no picture or video can be {refused} until you store one with" in said or not refused
+
+
+@posix
+def test_a_key_file_that_cannot_be_read_is_said_and_the_server_starts(bare: Bare, tmp_path: Path) -> None:
+    missing = tmp_path / "no-such-key"
+    with serving({**bare(tmp_path), "IMAGEROUTER_API_KEY_FILE": str(missing)}) as running:
+        assert httpx.get(f"{running.base}/health", trust_env=False).status_code == 200
+        _, said = running.end(signal.SIGTERM)
+    assert f"The API key file {missing} cannot be read: No such file or directory." in said
+    assert "Nothing was charged" not in said
 
 
 @posix

@@ -39,6 +39,6 @@ async def reach(http: httpx.AsyncClient, url: str, seconds: float) -> float:
             "Correct or remove IMAGEROUTER_BASE_URL.",
         ) from None
     raise ServiceUnreachableError(
-        f"It could not be reached: {reason}.",
+        f"{httpx.URL(url).netloc.decode()} could not be reached: {reason}.",
         "Check the internet connection, the proxy settings and any firewall, then try again.",
     )

@@ -57,7 +57,7 @@ def run_demo(output: str, *, live: bool) -> int:
         print(f"\nThe demo failed: {innermost(errors)}", file=sys.stderr)
         failed = True
     else:
-        print(f"\nAll four tools work. The pictures lie in {folder}")
+        print(f"\nAll four calls worked. The pictures are in {folder}")
     return int(failed)
 
 

@@ -70,7 +70,7 @@ def _tell(found: Sequence[Finding], *, as_json: bool) -> int:
 
 async def _examine(settings: Settings, *, sandbox: bool, generate: bool) -> list[Finding]:
     """Check the network first: starting hosts keeps the machine busy and would falsify its latency."""
-    async with _service_checks(settings) as service:
+    async with _service_checks(settings, sandbox=sandbox) as service:
         found = await run_checks(
             [*machine_checks(settings, sandbox=sandbox), *team_checks(settings), *service]
         )
@@ -79,10 +79,10 @@ async def _examine(settings: Settings, *, sandbox: bool, generate: bool) -> list
 
 
 @asynccontextmanager
-async def _service_checks(settings: Settings) -> AsyncGenerator[list[Check]]:
+async def _service_checks(settings: Settings, *, sandbox: bool) -> AsyncGenerator[list[Check]]:
     """Yield the checks of the service, or a single one that says why they cannot begin."""
     try:
-        service = ServiceChecks(settings)
+        service = ServiceChecks(settings, sandbox=sandbox)
     except ImageRouterError as error:
         yield [_failing("service", error)]
         return

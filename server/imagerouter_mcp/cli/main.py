@@ -114,10 +114,20 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"imagerouter-mcp {__version__}")
     _add_sandbox_option(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
-    _add_sandbox_option(commands.add_parser("serve", help="serve MCP over stdio (the default)"))
+    serve = commands.add_parser(
+        "serve",
+        help="serve MCP over stdio (the default)",
+        description="Serve MCP over stdio, as hosts start it.",
+    )
+    _add_sandbox_option(serve)
     for name, what in BY_HAND.items():
         commands.add_parser(name, help=what)
-    http = commands.add_parser("http", help="serve MCP over streamable HTTP")
+    http = commands.add_parser(
+        "http",
+        help="serve MCP over streamable HTTP",
+        description="Serve MCP over streamable HTTP, at /mcp, until Ctrl+C or a signal ends it. Any address "
+        "but loopback needs IMAGEROUTER_MCP_TOKEN or IMAGEROUTER_PEOPLE=1.",
+    )
     http.add_argument("--host", default="127.0.0.1", help="address to bind to (default %(default)s)")
     http.add_argument("--port", type=_port, default=8300, help="port to bind to (default %(default)s)")
     http.add_argument(
@@ -133,7 +143,12 @@ def parser() -> argparse.ArgumentParser:
         " IMAGEROUTER_OBJECT_STORE. It can be stopped and run again, and changes nothing here.",
     )
     _add_sandbox(commands.add_parser)
-    demo = commands.add_parser("demo", help="make and edit a picture through a real MCP client")
+    demo = commands.add_parser(
+        "demo",
+        help="make and edit a picture through a real MCP client",
+        description="Start the server, connect a real MCP client to it, and make and edit a picture: in a "
+        "sandbox, so without a key or cost, unless --live is given.",
+    )
     demo.add_argument("--live", action="store_true", help="use the real service's free test model")
     demo.add_argument("--output", default="demo-output", help="folder for the pictures (default %(default)s)")
     _add_setting_up(commands.add_parser)
@@ -183,7 +198,7 @@ def _add_people(add: Callable[..., argparse.ArgumentParser]) -> None:
     ):
         what.add_parser(word, help=does).add_argument("name", metavar="NAME", help="what you call them")
     invite = what.add_parser(
-        "invite", help="give a person access who signs in with a browser, and print a link"
+        "invite", help="give access to a person who signs in with a browser, and print a link"
     )
     invite.add_argument("name", metavar="NAME", help="what you call them")
     invite.add_argument(
@@ -238,6 +253,7 @@ def _add_sandbox(add: Callable[..., argparse.ArgumentParser]) -> None:
     sandbox = add(
         "sandbox",
         help="run an ImageRouter stand-in on this machine, to try things",
+        description="Run a stand-in for ImageRouter on this machine until Ctrl+C ends it.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
     )
@@ -252,9 +268,18 @@ def _add_sandbox(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _add_setting_up(add: Callable[..., argparse.ArgumentParser]) -> None:
-    setup = add("setup", help="register this server with a host, such as claude-code")
+    setup = add(
+        "setup",
+        help="register this server with a host, such as claude-code",
+        description="Register this server with a host: run the host's own command if you agree, or print "
+        "what to write into its file.",
+    )
     setup.add_argument(
-        "host", nargs="?", type=_known_host, metavar="HOST", help="its name; without it, list the hosts"
+        "host",
+        nargs="?",
+        type=_known_host,
+        metavar="HOST",
+        help="the host's name; without it, list the hosts",
     )
     setup.add_argument(
         "--url", type=_address, help="register the server at this address instead, such as https://…/mcp"
@@ -266,9 +291,18 @@ def _add_setting_up(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     setup.add_argument("--yes", action="store_true", help="run the host's own command without asking")
     _add_sandbox_option(setup)
-    key = add("key", help="store the API key for all hosts; asks for it without showing it")
+    key = add(
+        "key",
+        help="store the API key for all hosts; asks for it without showing it",
+        description="Store the API key for all hosts on this machine. It is asked for without being shown.",
+    )
     key.add_argument("--remove", action="store_true", help="remove the stored key instead")
-    doctor = add("doctor", help="check everything that making a picture depends on")
+    doctor = add(
+        "doctor",
+        help="check everything that making a picture depends on",
+        description="Check everything that making a picture depends on, and say what to do about each "
+        "problem. The exit status is 1 if something is wrong.",
+    )
     doctor.add_argument("--generate", action="store_true", help="make a picture with the free test model too")
     doctor.add_argument(
         "--remote",

@@ -147,7 +147,10 @@ def _tell_token(people: People, settings: Settings, person: Person, what: str) -
 def _list(people: People, settings: Settings) -> int:
     everybody, blocked = people.everybody(), people.blocked()
     if not everybody:
-        print("Nobody has access yet. imagerouter-mcp people invite NAME or people add NAME gives it.")
+        print(
+            "Nobody has access yet. To give it: `imagerouter-mcp people invite NAME` or `imagerouter-mcp "
+            "people add NAME`."
+        )
     for person, limits in everybody:
         parts = [
             person.name,

@@ -260,7 +260,8 @@ def _access(url: str, refused: Reply) -> Sequence[Finding]:
             "warning",
             "Claude Code, Codex, VS Code, Cursor and others that send a header can connect; claude.ai and "
             "ChatGPT cannot, because nobody can sign in here.",
-            "imagerouter-mcp setup HOST --url … --token registers it with the others.",
+            "`imagerouter-mcp setup HOST --url … --token` registers this server with a host that sends a "
+            "header.",
         ),
     ]
 

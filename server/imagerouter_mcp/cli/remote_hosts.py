@@ -24,6 +24,14 @@ _ENTRIES: Mapping[str, tuple[str, str, Mapping[str, object]]] = {
     "zed": ("url", _PLACEHOLDER, {}),
 }
 """For each host: the field of the address, what stands for the token, and further fields."""
+_SIGNING_IN: Mapping[str, str] = {
+    "claude-code": f"run: claude mcp login {SERVER}",
+    "codex": f"run: codex mcp login {SERVER}",
+    "opencode": f"run: opencode mcp auth {SERVER}",
+    "gemini": f"type in Gemini CLI: /mcp auth {SERVER}",
+    "openclaw": f'add "auth": "oauth" to the entry and run: openclaw mcp login {SERVER}',
+}
+"""How to sign in, for each host where `make hosts` tried it or the host's documentation says it."""
 
 
 def remote_entry(host: Host, url: str, *, token: bool) -> dict[str, object]:
@@ -54,29 +62,36 @@ def remote_entry(host: Host, url: str, *, token: bool) -> dict[str, object]:
 def access_remark(host: Host, *, token: bool) -> str:
     """Return what the person has to do to be let in by the server, as a sentence or two."""
     if not token:
+        how = _SIGNING_IN.get(host.word, f"do so in {host.name}'s list of MCP servers")
         return (
-            f"If the server asks {host.name} to sign in, a browser opens for that. If you were given a token "
-            "instead, run this again with --token."
+            f"If the server asks you to sign in, {how}. If you were given a token instead, run this again "
+            "with --token."
         )
     if _ENTRIES[host.word][1] == _PLACEHOLDER:
         return f"{host.name} reads no variables: put your token for the server in place of {_PLACEHOLDER}."
-    return f"Set {TOKEN} to your token for the server in the environment of {host.name}."
+    return (
+        f"{host.name} reads your token from the environment variable {TOKEN}; set it before you start "
+        f"{host.name}."
+    )
 
 
 def remote_words(host: Host, url: str, *, token: bool) -> list[str] | None:
-    """Return the arguments of the host's own command that register a server at an address, if it can."""
+    """Return the arguments of the host's own command that register a server at an address, if it can.
+
+    Without a token, Codex's command would also begin to sign in, and fail if nobody does.
+    """
     entry = remote_entry(host, url, token=token)
     add = ["mcp", "add"]
     reference = _ENTRIES[host.word][1]
     header = ["--header", f"Authorization: Bearer {reference}"] if token else []
-    words = {
+    words: dict[str, list[str] | None] = {
         "claude-code": [*add, "--scope", "user", "--transport", "http", SERVER, url, *header],
         "vscode": ["--add-mcp", json.dumps({"name": SERVER, **entry})],
         "gemini": [
             *(*add, "--scope", "user", "--transport", "http", "--timeout", str(CALL_MS)),
             *(*header, SERVER, url),
         ],
-        "codex": [*add, SERVER, "--url", url, *(["--bearer-token-env-var", TOKEN] if token else [])],
+        "codex": [*add, SERVER, "--url", url, "--bearer-token-env-var", TOKEN] if token else None,
         "opencode": [
             *(*add, SERVER, "--url", url),
             *(["--header", f"Authorization=Bearer {reference}"] if token else []),

@@ -132,19 +132,19 @@ async def _serve(settings: Settings, host: str, listener: socket.socket, shows_l
 
 
 def _say_if_no_key(settings: Settings) -> None:
-    """Warn the operator if calls will be refused because they would be paid with a key that is not there."""
+    """Warn the operator if nothing can be made because the key that would pay for it is not there."""
     if settings.own_keys == "required":
         return
-    calls = "calls" if settings.own_keys == "no" else "calls of people without a key of their own"
+    whose = "" if settings.own_keys == "no" else " for people without a key of their own"
     try:
         if settings.key is None:
             _say(
                 settings,
-                f"There is no API key, so {calls} will be refused until you store one with imagerouter-mcp "
-                "key, or set IMAGEROUTER_API_KEY, and start this server again.",
+                f"There is no API key, so no picture or video can be made{whose} until you store one with "
+                "`imagerouter-mcp key` (or set IMAGEROUTER_API_KEY) and start this server again.",
             )
     except ConfigurationError as error:
-        _say(settings, str(error))
+        _say(settings, f"{error.what} {error.remedy}")
 
 
 @asynccontextmanager

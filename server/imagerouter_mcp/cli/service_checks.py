@@ -27,13 +27,15 @@ class ServiceChecks:
 
     Args:
         settings: Holds the addresses and the key.
+        sandbox: Whether they are a sandbox's.
 
     Raises:
         ConfigurationError: The proxy settings or the key file cannot be used.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, sandbox: bool = False) -> None:
         self._settings = settings
+        self._named = "The sandbox" if sandbox else "ImageRouter"
         self._http = http_client()
         service = ServiceHTTP(self._http, settings.key, settings.stall_seconds)
         self._client = ImageRouterClient(service, settings)
@@ -81,9 +83,9 @@ class ServiceChecks:
 
     async def _key(self) -> Sequence[Finding]:
         if (await self._client.check_key()).success:
-            return [Finding("key accepted", "ok", "ImageRouter accepts the key.")]
+            return [Finding("key accepted", "ok", f"{self._named} accepts the key.")]
         remedy = f"Make a new key at {KEYS_PAGE} and store it: imagerouter-mcp key"
-        return [Finding("key accepted", "failure", "ImageRouter does not accept the key.", remedy)]
+        return [Finding("key accepted", "failure", f"{self._named} does not accept the key.", remedy)]
 
     async def _credits(self) -> Sequence[Finding]:
         return [_balance((await self._client.credits()).remaining_credits)]
@@ -96,5 +98,8 @@ def _balance(left: Decimal | None) -> Finding:
     if left <= 0:
         what = "The account has no credits left, so nothing can be made, not even with :free models."
         return Finding("credits", "failure", what, f"Add credits at {DEPOSIT_PAGE}.")
-    what = f"The account has {dollars(left)} left. A model runs only if its highest price is left."
+    what = (
+        f"The account has {dollars(left)} left. A model runs only if the account holds at least its highest "
+        "price."
+    )
     return Finding("credits", "ok", what)

@@ -68,6 +68,7 @@ def run_setup(
         print(host.remark)
     if url:
         print(access_remark(host, token=token))
+        print(f"To check the server from here: {_own_command('doctor', '--remote', url)}")
         return 0
     if not sandbox and load_settings().key is None:
         print(f"No API key is stored yet. To store one: {_own_command('key')}")
@@ -112,7 +113,8 @@ def _commands(host: Host, registration: _Registration) -> list[list[str]]:
 
 
 def _confirm(host: Host, commands: Sequence[Sequence[str]], *, yes: bool) -> bool:
-    print(f"{host.name} registers the server with:\n")
+    several = " these commands (the first removes an earlier entry)" if len(commands) > 1 else ""
+    print(f"{host.name} registers the server with{several}:\n")
     for command in commands:
         print(f"  {as_typed(command)}")
     if yes:
@@ -120,7 +122,10 @@ def _confirm(host: Host, commands: Sequence[Sequence[str]], *, yes: bool) -> boo
     if not sys.stdin.isatty():
         print("\nNothing was run; --yes runs it.\n")
         return False
-    return agrees("\nRun this?")
+    agreed = agrees("\nRun this?")
+    if not agreed:
+        print("Nothing was run.\n")
+    return agreed
 
 
 def _run(host: Host, command: Sequence[str], registration: _Registration, *, may_fail: bool) -> None:
@@ -142,9 +147,10 @@ def _run(host: Host, command: Sequence[str], registration: _Registration, *, may
     else:
         said, failed = (ended.stderr + ended.stdout).strip(), ended.returncode != 0
     if failed and not may_fail:
+        _print_block(host, registration)
         raise ConfigurationError(
             f"{host.name} did not register the server. It said: {said[-500:] or 'nothing'}",
-            f"Put this into {host.file} yourself:\n{registration.block}",
+            f"Add the printed block to {host.file} yourself.",
         )
 
 
