@@ -177,11 +177,15 @@ _ALIKE = 0.9
 """How similar, up to 1, a variable's name must be to a setting's to count as a misspelling."""
 
 
+SET_IN_CODE = frozenset({"remote", "sandbox"})
+"""Fields that no variable sets."""
+
+
 class _Environment(EnvSettingsSource):
     """Read the variables as texts; the library would first look in each type for JSON."""
 
     def __call__(self) -> dict[str, Any]:
-        names = [name for name in self.settings_cls.model_fields if name != "remote"]
+        names = [name for name in self.settings_cls.model_fields if name not in SET_IN_CODE]
         variables = {name: f"{self.env_prefix}{name}".lower() for name in names}
         return {name: self.env_vars[key] for name, key in variables.items() if key in self.env_vars}
 
@@ -234,7 +238,9 @@ class Settings(BaseSettings):
     stall_seconds: Annotated[float, Field(gt=0)] = 30
     """Seconds without a byte after which a connection counts as dead; heartbeats come every 3 s."""
     remote: bool = False
-    """Whether callers are on other machines, where paths of this one mean nothing; set in code only."""
+    """Whether callers are on other machines, where paths of this one mean nothing."""
+    sandbox: bool = False
+    """Whether all that is recorded is of a sandbox, so that none of it cost anything."""
     wait_seconds: Annotated[float, Field(ge=0, le=3600)] = 45
     """Seconds after which a call answers with a handle, because hosts give up after 60."""
     grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 20
@@ -312,7 +318,7 @@ class Settings(BaseSettings):
         *_: PydanticBaseSettingsSource,
         **__: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the arguments first, then the environment, except for `remote`."""
+        """Read the arguments first, then the environment, except for `SET_IN_CODE`."""
         return init_settings, _Environment(settings_cls)
 
     @model_validator(mode="before")

@@ -1,7 +1,7 @@
 """Build the parts that work for one person, and connect them with each other and with what all people share.
 
 Each part is imported and built when it is first needed, so a host that only lists the tools waits for none
-of them. Only this file, `shared` and the faces (`tools`, `server`, `http_app`, `cli`) know it.
+of them. Only `cli`, `http_app`, `tools`, `apps` and `retention` know this file.
 """
 
 from collections.abc import AsyncGenerator

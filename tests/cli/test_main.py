@@ -63,6 +63,7 @@ def test_each_command_has_help_of_its_own(run: Run, command: str) -> None:
     status, out, _ = run(command, "--help")
     assert status == 0
     assert out.startswith(f"usage: imagerouter-mcp {command}")
+    assert re.match(r"[A-Z]", out.partition("\n\n")[2]), "a sentence says what it does"
 
 
 def test_every_command_that_is_named_can_be_run() -> None:

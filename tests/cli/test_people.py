@@ -50,6 +50,12 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
+async def test_where_nobody_has_access_the_list_says_how_to_give_it(team: Settings) -> None:
+    status, told = await people(team, "list")
+    assert status == 0
+    assert "`imagerouter-mcp people invite NAME` or `imagerouter-mcp people add NAME`" in told
+
+
 async def test_whoever_is_added_is_known_at_once_and_limited_from_the_next_call_on(team: Settings) -> None:
     async with served(team) as (links, _):
         added = await run_process([*COMMAND, "people", "add", "Anna Berg"], env=environment(team))

@@ -22,6 +22,7 @@ def test_the_sandbox_option_needs_neither_key_nor_network(
     ended = run("generate", "A fox", "--sandbox", *FAST)
     assert ended.status == 0
     assert "Made by the sandbox" in ended.out
+    assert " was spent today in the sandbox, which costs nothing." in run("spending", "--sandbox").out
     assert run("images").out == "No picture has been made yet.\n", "its records stay apart"
     assert len(list((tmp_path / "pictures").iterdir())) == 1
 

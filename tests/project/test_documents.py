@@ -12,7 +12,7 @@ from documents.tools_page import PAGE, tools_page
 from imagerouter_mcp.cli.by_hand import COMMANDS
 from imagerouter_mcp.cli.hosts import hosts
 from imagerouter_mcp.cli.main import parser
-from imagerouter_mcp.settings import ObjectStoreSettings, Settings, load_settings
+from imagerouter_mcp.settings import SET_IN_CODE, ObjectStoreSettings, Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -87,7 +87,7 @@ def known_words() -> set[str]:
 
 
 def test_every_setting_is_explained_with_an_example_and_no_other() -> None:
-    environment = Settings.model_fields.keys() - {"remote"}
+    environment = Settings.model_fields.keys() - SET_IN_CODE
     assert examples().keys() == {f"IMAGEROUTER_{field.upper()}" for field in environment}
     of_clouds = re.findall(r"`((?:AWS|GOOGLE|AZURE)_[A-Z_]+)`", text("docs/configuration.md"))
     assert set(of_clouds) == {field.upper() for field in ObjectStoreSettings.model_fields}

@@ -114,7 +114,12 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"imagerouter-mcp {__version__}")
     _add_sandbox_option(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
-    _add_sandbox_option(commands.add_parser("serve", help="serve MCP over stdio (the default)"))
+    serve = commands.add_parser(
+        "serve",
+        help="serve MCP over stdio (the default)",
+        description="Serve MCP over stdio, as hosts start it.",
+    )
+    _add_sandbox_option(serve)
     for name, what in BY_HAND.items():
         commands.add_parser(name, help=what)
     http = commands.add_parser(
@@ -248,6 +253,7 @@ def _add_sandbox(add: Callable[..., argparse.ArgumentParser]) -> None:
     sandbox = add(
         "sandbox",
         help="run an ImageRouter stand-in on this machine, to try things",
+        description="Run a stand-in for ImageRouter on this machine until Ctrl+C ends it.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
     )
@@ -285,7 +291,11 @@ def _add_setting_up(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     setup.add_argument("--yes", action="store_true", help="run the host's own command without asking")
     _add_sandbox_option(setup)
-    key = add("key", help="store the API key for all hosts; asks for it without showing it")
+    key = add(
+        "key",
+        help="store the API key for all hosts; asks for it without showing it",
+        description="Store the API key for all hosts on this machine. It is asked for without being shown.",
+    )
     key.add_argument("--remove", action="store_true", help="remove the stored key instead")
     doctor = add(
         "doctor",

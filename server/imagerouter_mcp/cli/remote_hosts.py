@@ -62,7 +62,7 @@ def remote_entry(host: Host, url: str, *, token: bool) -> dict[str, object]:
 def access_remark(host: Host, *, token: bool) -> str:
     """Return what the person has to do to be let in by the server, as a sentence or two."""
     if not token:
-        how = _SIGNING_IN.get(host.word, f"sign in from {host.name}'s list of MCP servers")
+        how = _SIGNING_IN.get(host.word, f"do so in {host.name}'s list of MCP servers")
         return (
             f"If the server asks you to sign in, {how}. If you were given a token instead, run this again "
             "with --token."

@@ -101,7 +101,7 @@ async def spending(
         unfinished=list(map(unfinished, entries)),
     )
     lines = [
-        _heading(content),
+        _heading(content, sandbox=app.settings.sandbox),
         *(f"{row['model']}: {dollars(row['usd'])} for {row['count']}" for row in content["by_model"]),
         *(
             f"{row['day']}: {dollars(row['usd'])} for {row['count']}"
@@ -163,8 +163,9 @@ def _sums(spent: "Sequence[Spent]", key: "Callable[[Spent], str]") -> dict[str, 
     return sums
 
 
-def _heading(content: SpendingContent) -> str:
-    parts = [f"{dollars(content['total_usd'])} was spent {_WHEN[content['period']]}."]
+def _heading(content: SpendingContent, *, sandbox: bool) -> str:
+    where = " in the sandbox, which costs nothing" if sandbox else ""
+    parts = [f"{dollars(content['total_usd'])} was spent {_WHEN[content['period']]}{where}."]
     if content["uncertain_usd"]:
         parts.append(f"Up to {dollars(content['uncertain_usd'])} more may have been: the outcome is unknown.")
     if content["under_way_usd"]:
