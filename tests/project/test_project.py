@@ -233,6 +233,7 @@ def test_every_dependency_that_the_code_imports_is_declared() -> None:
         "h11": "uvicorn",  # as above, and its protocol is built on it
         "mcp_types": "mcp",
         "jwt": "mcp",  # which brings it
+        "sse_starlette": "mcp",  # as above, and its streams are built on it
         "psycopg_pool": "psycopg-pool",
     }
     third_party = {named.get(name, name) for name in imported}

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -11,7 +10,8 @@ import pytest
 
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from patience import wait_until
-from support.http_serving import Serving, modern, serving
+from support.eras import in_both_eras
+from support.http_serving import ACCEPT, INITIALIZE, Serving, modern, serving
 
 ENDS_WITHIN = 20
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are a matter of POSIX")
@@ -22,9 +22,12 @@ def asked(sandbox: Sandbox) -> list[dict[str, Any]]:
     return [entry for entry in entries if entry["path"].startswith("/v1/openai/")]
 
 
-def generating(running: Serving, model: str) -> AbstractContextManager[httpx.Response]:
+def generating(running: Serving, model: str, era: str = "auto") -> AbstractContextManager[httpx.Response]:
     """Ask for a picture; the answer is a stream."""
     body, headers = modern("tools/call", name="generate_image", arguments={"prompt": "A fox", "model": model})
+    if era == "legacy":
+        began = httpx.post(running.url, json=INITIALIZE, headers=ACCEPT, trust_env=False)
+        headers = {**ACCEPT, "Mcp-Session-Id": began.headers["mcp-session-id"]}
     return httpx.stream("POST", running.url, json=body, headers=headers, timeout=30, trust_env=False)
 
 
@@ -41,15 +44,14 @@ def test_a_draining_server_is_not_ready_and_still_serves(environment: dict[str, 
         assert running.end(signal.SIGTERM, ENDS_WITHIN)[0] == 0, "a second signal ends it at once"
 
 
+@in_both_eras
 def test_a_picture_under_way_is_answered_although_the_server_is_to_end(
-    environment: dict[str, str], sandbox: Sandbox, change_sandbox: Callable[..., None]
+    environment: dict[str, str], sandbox: Sandbox, era: str
 ) -> None:
     with serving(environment) as running:
-        with generating(running, "sandbox/held") as answer:
+        with generating(running, "sandbox/slow-1.5", era) as answer:
             wait_until(lambda: asked(sandbox))
             running.process.send_signal(signal.SIGTERM)
-            wait_until(lambda: not _accepts(running))
-            change_sandbox(held=False)
             told = answer.read().decode()
         assert running.process.wait(ENDS_WITHIN) == 0
         assert "Traceback" not in running.said

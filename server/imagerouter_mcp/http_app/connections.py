@@ -9,12 +9,14 @@ import json
 import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from http import HTTPStatus
 from types import FrameType
 from typing import cast
 
 import h11
 import uvicorn
+from sse_starlette.sse import AppStatus
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from imagerouter_mcp.descriptor_limit import descriptor_limit
@@ -75,6 +77,8 @@ class Server(uvicorn.Server):
         self._end_calls = end_calls
         self._grace_seconds = grace_seconds
         self._hurried = False
+        # Answers to older clients would break off at the signal; `shutdown` ends what only listens.
+        AppStatus.disable_automatic_graceful_drain()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen. uvicorn's `backlog` sets both numbers; the queue gets its own here."""
@@ -215,7 +219,8 @@ class Connection(H11Protocol):
         self.cycle.disconnected = True
         self.cycle.message_event.set()
         if self.conn.our_state is h11.SEND_BODY:
-            self._socket.write(self.conn.send(h11.EndOfMessage()) or b"")
+            with suppress(h11.LocalProtocolError):  # it is shorter than its head says
+                self._socket.write(self.conn.send(h11.EndOfMessage()) or b"")
         self.close()
 
     def give_way(self) -> None:

@@ -67,7 +67,7 @@ class _Stream:
         await self._send(message)
 
     async def finish(self) -> None:
-        """End the answer, which applications leave open when a client seems to have left, or at a signal."""
+        """End the answer, which applications leave open when a client seems to have left."""
         if self._open:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
