@@ -115,6 +115,31 @@ def test_nothing_is_run_without_a_yes(command: Command, program: Program) -> Non
     assert "[mcp_servers.imagerouter]" in ended.stdout, "the other way is told"
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("setup codex", "--yes runs it"),
+        ("key", "No key was given"),
+        ("generate - --sandbox", "'prompt' is missing"),
+    ],
+)
+def test_a_closed_stdin_is_nobody_who_answers(
+    at_home: Mapping[str, str], program: Program, words: str, said: str
+) -> None:
+    notes = program("codex", "")
+    ended = subprocess.run(  # noqa: S603 - our own command
+        ["/bin/sh", "-c", 'exec "$@" <&-', "sh", *LAUNCH, *words.split()],
+        env=at_home,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert said in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not notes.exists()
+
+
 @pytest.mark.parametrize(("answer", "runs"), [("y", True), ("n", False), ("", False), ("\x04", False)])
 def test_a_person_at_a_terminal_is_asked(
     at_home: Mapping[str, str],
@@ -283,7 +308,17 @@ def test_the_readmes_install_links_are_the_generated_ones() -> None:
     assert re.findall(r"\]\((\S+)\)", section) == [cursor_link(on_path), vscode_link(on_path)]
 
 
-@pytest.mark.parametrize("url", ["pictures.example/mcp", "ftp://pictures.example", "https://"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "pictures.example/mcp",
+        "ftp://pictures.example",
+        "https://",
+        "https://a b/mcp",
+        "https://a/\nmcp",
+        "https://a/\x1b[m",
+    ],
+)
 def test_what_is_no_address_is_not_registered(command: Command, url: str) -> None:
     refused = command("setup", "zed", "--url", url)
     assert refused.returncode == 2

@@ -116,7 +116,7 @@ def run_by_hand(name: str, typed: Sequence[str]) -> int:
     if name == "mask" and _REGION.match(options.image or ""):  # the other way round
         options.mask, options.image = options.image, options.mask
     if getattr(options, "prompt", None) in ("-", ["-"]):
-        options.prompt = sys.stdin.read().strip()
+        options.prompt = sys.stdin.read().strip() if sys.stdin else ""
     if "filename" in properties and options.output:
         _place(options)
     arguments = _arguments(vars(options), properties) | unknown

@@ -7,6 +7,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from imagerouter_mcp.cli.asking import has_terminal
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.settings import KEY_FILE, KEYS_PAGE, config_folder, key_complaint, load_settings
 
@@ -48,8 +49,8 @@ def run_key(*, remove: bool) -> int:
 
 def ask_for_key() -> str:
     """Return what a person types unseen, or what is piped in."""
-    if not sys.stdin.isatty():
-        return sys.stdin.readline()
+    if not has_terminal():
+        return sys.stdin.readline() if sys.stdin else ""
     return getpass.getpass(f"API key from {KEYS_PAGE} (it is not shown): ")
 
 

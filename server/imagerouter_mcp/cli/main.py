@@ -338,7 +338,8 @@ def _address(text: str) -> str:
     from urllib.parse import urlsplit  # noqa: PLC0415 - serving does not need it
 
     try:
-        usable = re.match(r"https?://[^\s/]", text, re.IGNORECASE) and urlsplit(text).port != 0
+        begins = re.match(r"https?://[^/]", text, re.IGNORECASE)
+        usable = begins and text.isprintable() and " " not in text and urlsplit(text).port != 0
     except ValueError:
         usable = False
     if not usable:

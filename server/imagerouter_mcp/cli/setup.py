@@ -2,12 +2,11 @@
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagerouter_mcp.cli.asking import agrees
+from imagerouter_mcp.cli.asking import agrees, has_terminal
 from imagerouter_mcp.cli.hosts import Host, hosts
 from imagerouter_mcp.cli.launch import COMMAND, Launch, as_typed, own_launch
 from imagerouter_mcp.cli.remote_hosts import access_remark, remote_entry, remote_words
@@ -119,7 +118,7 @@ def _confirm(host: Host, commands: Sequence[Sequence[str]], *, yes: bool) -> boo
         print(f"  {as_typed(command)}")
     if yes:
         return True
-    if not sys.stdin.isatty():
+    if not has_terminal():
         print("\nNothing was run; --yes runs it.\n")
         return False
     agreed = agrees("\nRun this?")

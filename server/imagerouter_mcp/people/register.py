@@ -293,7 +293,8 @@ def checked_name(name: str) -> str:
     if not usable or _folded(stripped) == _folded(LOCAL.name):
         raise NameNotUsableError(
             "This name cannot be used.",
-            f"Give one of at most {_LONGEST_NAME} characters that begins with a letter or a digit.",
+            f"Give one of at most {_LONGEST_NAME} characters that begins with a letter or a digit, "
+            f"other than “{LOCAL.name}”.",
         )
     return stripped
 
