@@ -69,6 +69,29 @@ def test_a_person_types_it_unseen(at_home: Mapping[str, str], file: Path) -> Non
     assert file.read_text().strip() == KEY
 
 
+@posix
+def test_ctrl_d_is_no_key(at_home: Mapping[str, str], file: Path) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "imagerouter_mcp", "key"],
+        env=at_home,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    ) as process:
+        seen = b""
+        while b"not shown" not in seen:
+            seen += os.read(ours, 1000)
+        os.write(ours, b"\x04")
+        assert process.wait(30) == 1
+        seen += os.read(ours, 10_000)
+    os.close(ours)
+    os.close(theirs)
+    assert b"No key was given." in seen
+    assert not file.exists()
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

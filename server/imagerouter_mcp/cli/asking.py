@@ -1,5 +1,6 @@
 """Ask the person who types."""
 
+import signal
 import sys
 
 from imagerouter_mcp.errors import ConfigurationError
@@ -21,8 +22,12 @@ def agrees(question: str) -> bool:
             "Nothing was changed, because there is no terminal to ask in.",
             "Add --yes to do it without asking.",
         )
+    # Within an event loop, the first Ctrl+C would only cancel what comes after the answer.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         print()
         return False
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -51,7 +51,9 @@ def ask_for_key() -> str:
     """Return what a person types unseen, or what is piped in."""
     if not has_terminal():
         return sys.stdin.readline() if sys.stdin else ""
-    return getpass.getpass(f"API key from {KEYS_PAGE} (it is not shown): ")
+    with suppress(EOFError, UnicodeDecodeError):
+        return getpass.getpass(f"API key from {KEYS_PAGE} (it is not shown): ")
+    return ""
 
 
 def checked(given: str) -> str:
