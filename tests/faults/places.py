@@ -1,5 +1,6 @@
 """Disks, folders and databases in a bad state, and how they are made good again."""
 
+import ctypes
 import os
 import resource
 import shutil
@@ -17,6 +18,8 @@ _LIMITED = "import resource, sys; resource.setrlimit(getattr(resource, sys.argv[
 _NO_TEMPORARY = "import sys, tempfile; tempfile._candidate_tempdir_list = lambda: ['/no such folder']"
 _RUN = "import runpy; runpy.run_module('imagerouter_mcp', run_name='__main__', alter_sys=True)"
 _BLOCK = 4096
+_HERE, _EXCHANGE = -100, 2
+"""`AT_FDCWD` and `RENAME_EXCHANGE` of Linux, from fcntl.h and fs.h."""
 
 
 def can_mount() -> bool:
@@ -73,15 +76,25 @@ def command_without_temporary_folder() -> list[str]:
 
 
 def turn_into_file(folder: Path) -> None:
-    """Put a file in the place of a folder."""
-    folder.rename(folder.with_name(f"{folder.name} moved"))
-    folder.touch()
+    """Put a file in the place of a folder, in one step: in between, a server would make the folder anew."""
+    moved = folder.with_name(f"{folder.name} moved")
+    moved.touch()
+    _exchange(folder, moved)
 
 
 def turn_back(folder: Path) -> None:
     """Take back what `turn_into_file` did."""
-    folder.unlink()
-    folder.with_name(f"{folder.name} moved").rename(folder)
+    moved = folder.with_name(f"{folder.name} moved")
+    _exchange(folder, moved)
+    moved.unlink()
+
+
+def _exchange(one: Path, other: Path) -> None:
+    if sys.platform != "linux":
+        pytest.skip("only Linux exchanges a file and a folder in one step")
+    if ctypes.CDLL(None, use_errno=True).renameat2(_HERE, bytes(one), _HERE, bytes(other), _EXCHANGE):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(one))
 
 
 def make_read_only(folder: Path) -> None:
