@@ -5,7 +5,8 @@ import pty
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,35 +47,13 @@ def test_nobody_else_can_read_the_key(command: Command, file: Path) -> None:
     assert list(file.parent.iterdir()) == [file]
 
 
-@posix
-def test_a_person_types_it_unseen(at_home: Mapping[str, str], file: Path) -> None:
+@contextmanager
+def asked_in_a_terminal(environment: Mapping[str, str]) -> Generator[tuple[int, subprocess.Popen[bytes]]]:
+    """Run `key` in a terminal until it asks; yield the terminal's other end and the process."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "imagerouter_mcp", "key"],
-        env=at_home,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    ):
-        os.close(theirs)
-        seen = b""
-        while b"not shown" not in seen:
-            seen += os.read(ours, 1000)
-        os.write(ours, f"{KEY}\n".encode())
-        while b"Stored the key" not in seen:
-            seen += os.read(ours, 1000)
-    os.close(ours)
-    assert KEY.encode() not in seen
-    assert file.read_text().strip() == KEY
-
-
-@posix
-def test_ctrl_d_is_no_key(at_home: Mapping[str, str], file: Path) -> None:
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "imagerouter_mcp", "key"],
-        env=at_home,
+        env=environment,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -83,11 +62,28 @@ def test_ctrl_d_is_no_key(at_home: Mapping[str, str], file: Path) -> None:
         seen = b""
         while b"not shown" not in seen:
             seen += os.read(ours, 1000)
-        os.write(ours, b"\x04")
-        assert process.wait(30) == 1
-        seen += os.read(ours, 10_000)
+        yield ours, process
     os.close(ours)
     os.close(theirs)
+
+
+@posix
+def test_a_person_types_it_unseen(at_home: Mapping[str, str], file: Path) -> None:
+    with asked_in_a_terminal(at_home) as (terminal, _):
+        os.write(terminal, f"{KEY}\n".encode())
+        seen = b""
+        while b"Stored the key" not in seen:
+            seen += os.read(terminal, 1000)
+    assert KEY.encode() not in seen
+    assert file.read_text().strip() == KEY
+
+
+@posix
+def test_ctrl_d_is_no_key(at_home: Mapping[str, str], file: Path) -> None:
+    with asked_in_a_terminal(at_home) as (terminal, process):
+        os.write(terminal, b"\x04")
+        assert process.wait(30) == 1
+        seen = os.read(terminal, 10_000)
     assert b"No key was given." in seen
     assert not file.exists()
 
