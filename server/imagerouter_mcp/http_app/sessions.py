@@ -37,6 +37,8 @@ class Sessions:
         self._app = app
         self._opener_of: OrderedDict[str, _Opener] = OrderedDict()
         """Who opened each session, the longest idle first."""
+        self._sessions_of = Counter[str]()
+        """How many sessions each client has."""
         self._working = Counter[str]()
         """How many requests are under way in each session, not counting those that only listen."""
 
@@ -71,7 +73,7 @@ class Sessions:
 
         async def forgetting(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] < 400:  # noqa: PLR2004 - an error
-                self._opener_of.pop(session, None)
+                self._forget(session)
             await send(message)
 
         return forgetting
@@ -84,19 +86,27 @@ class Sessions:
                 session = Headers(raw=message["headers"]).get(SESSION_ID)
                 if session:
                     self._opener_of[session] = opener
+                    self._sessions_of[opener.client] += 1
             await send(message)
 
         return noting
 
     async def _make_room(self) -> None:
-        while len(self._opener_of) >= MAX_SESSIONS:
-            idle = [session for session in self._opener_of if session not in self._working]
-            if not idle:
-                return
-            sessions_of = Counter(opener.client for opener in self._opener_of.values())
-            longest = max(idle, key=lambda session: sessions_of[self._opener_of[session].client])
-            del self._opener_of[longest]
-            await self._end(longest)
+        while len(self._opener_of) >= MAX_SESSIONS and (session := self._to_end()):
+            self._forget(session)
+            await self._end(session)
+
+    def _to_end(self) -> str | None:
+        """Return the longest idle session of the client that has most sessions; None if all are in use."""
+        for most in sorted(set(self._sessions_of.values()), reverse=True):
+            for session, opener in self._opener_of.items():
+                if self._sessions_of[opener.client] == most and session not in self._working:
+                    return session
+        return None
+
+    def _forget(self, session: str) -> None:
+        if opener := self._opener_of.pop(session, None):
+            self._sessions_of -= Counter({opener.client: 1})
 
     async def _end(self, session: str) -> None:
         """End a session in the way that its client would."""
