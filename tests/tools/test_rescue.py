@@ -1,4 +1,4 @@
-"""What was paid for is kept, though the folder where it belongs, or the gallery, does not take it any more."""
+"""What was paid for is kept, though the folder where it belongs, or the gallery, takes nothing any more."""
 
 import asyncio
 import base64
