@@ -274,14 +274,16 @@ class App(Configured):
     def calls(self) -> "Calls":
         """The calls that are under way."""
         from imagerouter_mcp.generation.calls.calls import Calls
+        from imagerouter_mcp.generation.calls.tasks import CallTasks
 
+        recount = self.allowance.recount if self.shared.people else None
+        tasks = CallTasks(self.journal, self._collector, lambda: self._runner, self.payers, recount)
         return Calls(
             self.journal,
             self._collector,
             lambda: self.sources,
-            lambda: self._runner,
+            tasks,
             self.payers,
-            recount=self.allowance.recount if self.shared.people else None,
             repeats_are_meant=self.typed,
         )
 

@@ -1,15 +1,10 @@
 """Begin or join calls, wait for them, hand them off, collect them; calls outlive their callers."""
 
-import asyncio
 import logging
-import math
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Iterable
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from itertools import groupby
-from operator import attrgetter
-from typing import Any
 
 import anyio
 from anyio import to_thread
@@ -23,13 +18,12 @@ from imagerouter_mcp.errors import (
     NotSentError,
     as_repeated,
 )
-from imagerouter_mcp.gallery.entries import Entry
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.generation.calls.collect import Collector
 from imagerouter_mcp.generation.calls.outcome import Finished, Pending
 from imagerouter_mcp.generation.calls.payer import Payer, Payers
-from imagerouter_mcp.generation.calls.run import Runner
 from imagerouter_mcp.generation.calls.running import RunningCall
+from imagerouter_mcp.generation.calls.tasks import CallTasks, perhaps_charged
 from imagerouter_mcp.generation.handles import LastMade
 from imagerouter_mcp.generation.planning.plan import Plan
 from imagerouter_mcp.generation.planning.request import Order
@@ -39,8 +33,6 @@ REPORT_SECONDS = 3.0
 """Interval of progress reports, in seconds, while nothing changes."""
 LOOK_SECONDS = 0.5
 """Poll interval in seconds."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
-"""Seconds before the journal is tried again after it could not be written; each pause is twice the last."""
 _LOOKED_BACK = 6
 """How many calls, newest first, to check for what `last` meant in a repeated call."""
 
@@ -51,15 +43,14 @@ logger = logging.getLogger(__name__)
 
 
 class Calls:
-    """The calls that this process carries out.
+    """The calls that people ask this process for.
 
     Args:
         journal: Holds the entries.
         collector: Returns the outcome of a call.
         sources: Returns the `Sources` that compare orders; not called before the first order.
-        runner: Returns the `Runner` that carries out calls; not called before the first call.
+        tasks: Carry the calls out.
         payers: Choose whose key pays.
-        recount: Updates the sum of committed money once a call has ended; None where nobody needs it.
         repeats_are_meant: Whether repeating a delivered call makes another one, because a person typed it.
     """
 
@@ -68,28 +59,17 @@ class Calls:
         journal: Journal,
         collector: Collector,
         sources: Callable[[], Sources],
-        runner: Callable[[], Runner],
+        tasks: CallTasks,
         payers: Payers,
         *,
-        recount: Callable[[], None] | None = None,
         repeats_are_meant: bool = False,
     ) -> None:
         self._journal = journal
         self._collector = collector
         self._sources = sources
-        self._runner = runner
+        self._tasks = tasks
         self._payers = payers
-        self._recount = recount
         self._repeats_are_meant = repeats_are_meant
-        self._running: dict[str, RunningCall] = {}
-        self._unrecorded: dict[str, Payer] = {}
-        """Who pays for each call with an outcome that could not be written to the journal yet."""
-        self._settled = True
-        """Whether the journal could be written when it was last tried."""
-        self._catching_up: asyncio.Task[None] | None = None
-        self._closing = False
-        self._entering = anyio.Lock()
-        self._last_settling_began = -math.inf
 
     async def ask(self, order: Order, seconds: float, progress: Progress) -> Finished | Pending:
         """Carry out an order, or join the same order if it is under way or has just ended.
@@ -143,7 +123,7 @@ class Calls:
         """
         if finished := await self._collector.made_here(handle):
             return finished
-        with _perhaps_charged():
+        with perhaps_charged():
             await self.settle()
             entries = await self._collector.entries(handle)
         return await self._wait_for(entries[0].call, seconds, progress)
@@ -156,28 +136,15 @@ class Calls:
     @property
     def under_way(self) -> bool:
         """Whether this process carries out a call, or has yet to record one."""
-        return bool(self._running or self._unrecorded)
+        return self._tasks.under_way
 
     async def settle(self) -> None:
         """Take over and settle the calls of processes that have died."""
-        asked_at = anyio.current_time()
-        async with self._entering:
-            if self._last_settling_began < asked_at:  # else a later caller has just done it
-                await self._settle()
+        await self._tasks.settle()
 
     async def close(self, grace_seconds: float) -> None:
         """Send nothing more, wait for sent requests to be stored, then cancel what takes too long."""
-        self._closing = True
-        if self._catching_up:
-            self._catching_up.cancel()
-        for call in self._running.values():
-            call.stop()
-        tasks = [call.task for call in self._running.values() if call.task]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=grace_seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.wait(tasks)
+        await self._tasks.close(grace_seconds)
 
     async def _identified(self, order: Order) -> tuple[Order, str]:
         """Return an order with a handle in place of `last`, and its fingerprint.
@@ -236,7 +203,7 @@ class Calls:
     async def _begin_or_join(self, order: Order, fingerprint: str, payer: Payer) -> tuple[str, bool]:
         """Begin or join a call; return its handle and whether it was joined."""
         again = order.again or await self._addresses_changed(order, fingerprint)
-        begin = partial(
+        enter = partial(
             self._journal.begin,
             fingerprint,
             order.generations,
@@ -244,19 +211,7 @@ class Calls:
             join_delivered=not self._repeats_are_meant,
             own_key=payer.own,
         )
-
-        def adopt_and_begin(known: Collection[str]) -> tuple[list[Entry], tuple[list[str], bool]]:
-            return self._journal.adopt(known), begin()
-
-        async with self._entering:
-            began = anyio.current_time()
-            with self._trying_again():
-                orphans, (handles, joined) = await to_thread.run_sync(adopt_and_begin, self._known)
-            await self._take_over(orphans, began)
-            if not joined:
-                call = RunningCall(handles[0], len(handles), payer)
-                self._start(call, self._runner().carry_out(order, handles, call))
-        return handles[0], joined
+        return await self._tasks.begin(enter, order, payer)
 
     async def _addresses_changed(self, order: Order, fingerprint: str) -> bool:
         """Return whether a source's address returns other content now than for the same call before."""
@@ -270,108 +225,6 @@ class Calls:
         with suppress(InvalidSourceError):  # what cannot be fetched counts as unchanged
             return await self._sources().fetched(order) != plan.fetched
         return False
-
-    async def _settle(self) -> None:
-        began = anyio.current_time()
-        with self._trying_again():
-            orphans = await to_thread.run_sync(self._journal.adopt, self._known)
-        await self._take_over(orphans, began)
-
-    @contextmanager
-    def _trying_again(self) -> Generator[None]:
-        """If the journal cannot be written during the block, settle it later, when it can be."""
-        try:
-            yield
-        except ConfigurationError:
-            self._settled = False
-            self._catch_up()
-            raise
-        self._settled = True
-
-    @property
-    def _known(self) -> set[str]:
-        """The calls that this process takes care of itself."""
-        return {*self._running, *self._unrecorded}
-
-    async def _take_over(self, orphans: Iterable[Entry], began: float) -> None:
-        """Finish calls that `Journal.adopt` returned; note when it was asked for them."""
-        for handle, entries in groupby(orphans, key=attrgetter("call")):
-            self._start_finishing(handle, list(entries), await self._payers.settling())
-        self._last_settling_began = began
-
-    def _start_finishing(self, handle: str, entries: list[Entry], payer: Payer) -> None:
-        call = RunningCall(handle, len(entries), payer)
-        call.sent = call.handed_off = True
-        self._start(call, self._finish(entries, call))
-
-    def _catch_up(self) -> None:
-        """Start trying the journal again in the background, unless a task does so already."""
-        if not self._closing and (self._catching_up is None or self._catching_up.done()):
-            self._catching_up = asyncio.create_task(self._record_in_time())
-
-    async def _record_in_time(self) -> None:
-        """Try until every outcome is in the journal: only this process knows them."""
-        pause = _FIRST_PAUSE
-        while self._unrecorded or not self._settled:
-            await anyio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-            with suppress(ConfigurationError):
-                if not self._settled:
-                    await self.settle()
-                for handle in tuple(self._unrecorded):
-                    await self._record(handle)
-                    if call := self._running.get(handle):
-                        await call.wait(math.inf)
-
-    async def _record(self, handle: str) -> None:
-        """Try once more to record a call that is not recorded yet; store held answers in a new task.
-
-        Raises:
-            ConfigurationError: The journal still cannot be used.
-        """
-        if handle not in self._unrecorded:
-            return
-        entries = await to_thread.run_sync(self._journal.call, handle)
-        left = await self._runner().still_to_record(entries)
-        payer = self._unrecorded.pop(handle, None)  # None if another caller was here first
-        if payer and left:
-            self._start_finishing(handle, left, payer)
-
-    async def _finish(self, entries: list[Entry], call: RunningCall) -> Finished:
-        with _perhaps_charged():
-            try:
-                finished = await self._runner().finish(entries, call)
-            except ImageRouterError:
-                if call.unrecorded or any(e.open for e in await self._collector.entries(call.handle)):
-                    raise
-            else:
-                if call.unrecorded:  # its end is not in the journal yet
-                    return finished
-            # Include what the call made before the other process died.
-            return await self._collector.finished(await self._collector.entries(call.handle))
-
-    def _start(self, call: RunningCall, work: Coroutine[Any, Any, Finished]) -> None:
-        """Start a task that carries out a call; it belongs to this process, not to the caller."""
-        call.task = asyncio.create_task(self._recounted(work))
-        self._running[call.handle] = call
-        call.task.add_done_callback(partial(self._ended, call))
-
-    async def _recounted(self, work: Coroutine[Any, Any, Finished]) -> Finished:
-        try:
-            return await work
-        finally:
-            if self._recount:
-                with suppress(ConfigurationError):  # the person's next call counts it
-                    await to_thread.run_sync(self._recount)
-
-    def _ended(self, call: RunningCall, task: asyncio.Task[Finished]) -> None:
-        del self._running[call.handle]
-        if call.unrecorded:
-            self._unrecorded[call.handle] = call.payer
-            self._catch_up()
-        if not task.cancelled():
-            task.exception()  # or asyncio would complain that nobody retrieved it
-        call.end()
 
     async def _wait_for(self, handle: str, seconds: float, progress: Progress) -> Finished | Pending:
         try:
@@ -390,11 +243,11 @@ class Calls:
         return False
 
     async def _follow(self, handle: str, seconds: float, progress: Progress) -> Finished | Pending:
-        with _perhaps_charged():
-            await self._record(handle)
-        call = self._running.get(handle)
+        with perhaps_charged():
+            await self._tasks.record(handle)
+        call = self._tasks.running(handle)
         if call is None:
-            with _perhaps_charged():
+            with perhaps_charged():
                 return await self._watch(handle, seconds, progress)
         call.waiting += 1
         cancelled = True
@@ -433,27 +286,17 @@ class Calls:
                 report_at = now + REPORT_SECONDS
             await anyio.sleep(min(LOOK_SECONDS, max(0.0, began + seconds - now)))
             await self.settle()
-            if handle in self._running:
+            if self._tasks.running(handle):
                 return await self._follow(handle, began + seconds - anyio.current_time(), progress)
             entries = await self._collector.entries(handle)
         return await self._collector.finished(entries)
 
     async def _hand_off(self, handle: str, words: str) -> Finished | Pending:
-        with _perhaps_charged():
+        with perhaps_charged():
             entries = await self._collector.entries(handle)
             if not any(entry.open for entry in entries):  # it has just ended
                 return await self._collector.finished(entries)
             return await self._collector.pending(entries, words)
-
-
-@contextmanager
-def _perhaps_charged() -> Generator[None]:
-    """Mark a failure of the gallery or the settings with "may have been charged": the call was sent."""
-    try:
-        yield
-    except ConfigurationError as error:
-        error.charged = "unknown"
-        raise
 
 
 async def _reported(call: RunningCall, seconds: float, progress: Progress) -> bool:
