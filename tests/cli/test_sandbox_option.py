@@ -1,10 +1,14 @@
 """Commands with `--sandbox`: no key, no network, no cost."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support.by_hand import FAST, Run
+
+if TYPE_CHECKING:
+    from support.postgres import Cluster
 
 
 def test_the_sandbox_of_a_command_names_no_link_that_ends_with_it(run: Run) -> None:
@@ -25,6 +29,17 @@ def test_the_sandbox_option_needs_neither_key_nor_network(
     assert " was spent today in the sandbox, which costs nothing." in run("spending", "--sandbox").out
     assert run("images").out == "No picture has been made yet.\n", "its records stay apart"
     assert len(list((tmp_path / "pictures").iterdir())) == 1
+
+
+def test_the_sandbox_option_leaves_the_database_of_a_team_alone(
+    run: Run, monkeypatch: pytest.MonkeyPatch, postgres: "Cluster"
+) -> None:
+    monkeypatch.setenv("IMAGEROUTER_DATABASE_URL", postgres.new_database())
+    assert run("generate", "A real fox", *FAST).status == 0
+    spent, made = run("spending").out, run("images").out
+    assert run("generate", "A fox", "--sandbox", "--model", "openai/gpt-image-1.5").status == 0
+    assert (run("spending").out, run("images").out) == (spent, made)
+    assert "A real fox" not in run("images", "--sandbox").out
 
 
 def test_the_sandbox_option_lists_the_special_models_with_prices_and_never_chooses_one(run: Run) -> None:

@@ -28,8 +28,8 @@ def chosen_settings(*, sandbox: bool) -> Generator[Settings]:
 
     with running_sandbox(build_app(models=with_special_models())) as running:
         settings = load_settings(api_key=KEY, base_url=running.base_url)
-        apart = settings.database_url is None  # a server's database may hold real calls too
-        yield settings.model_copy(update={"data_dir": sandbox_records(settings), "sandbox": apart})
+        apart = {"data_dir": sandbox_records(settings), "database_url": None, "object_store": None}
+        yield settings.model_copy(update={**apart, "sandbox": True})
 
 
 def sandbox_records(settings: Settings) -> Path:
