@@ -323,3 +323,17 @@ def test_what_is_no_address_is_not_registered(command: Command, url: str) -> Non
     refused = command("setup", "zed", "--url", url)
     assert refused.returncode == 2
     assert f"{url!r} is not an http or https address" in refused.stderr
+
+
+@pytest.mark.parametrize("url", ["https://me:s3cret@a/mcp", "me:s3cret@a/mcp", "HTTPS://me:/s3cret@a:1/mcp"])
+def test_an_address_with_a_password_is_not_registered_and_the_password_not_repeated(
+    command: Command, url: str
+) -> None:
+    refused = command("setup", "zed", "--url", url, "--yes")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "leave the user name and the password out of the address" in refused.stderr
+    assert "s3cret" not in refused.stderr
+
+
+def test_an_address_may_have_an_at_sign_in_its_path(command: Command) -> None:
+    assert "https://a:8300/@me/mcp" in command("setup", "zed", "--url", "https://a:8300/@me/mcp").stdout

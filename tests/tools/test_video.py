@@ -84,7 +84,7 @@ async def test_a_video_that_takes_long_is_handed_off_and_collected_as_a_video(co
             "makes pictures, not videos. Nothing was charged. Call generate_image, or use ",
         ),
         ({"model": "nobody/nothing", "seconds": -1}, "'seconds'"),
-        ({"prompt": ""}, "The prompt is empty."),
+        ({"prompt": ""}, "The prompt is empty. Nothing was charged. Say what to show, or what to change."),
         ({"images": ["/nowhere.png"]}, "/nowhere.png"),
     ],
 )

@@ -337,6 +337,8 @@ def _day(word: str) -> date:
 def _address(text: str) -> str:
     from urllib.parse import urlsplit  # noqa: PLC0415 - serving does not need it
 
+    if "@" in text and not re.match(r"https?://[^/?#@:]+(:\d+)?[/?#]", text, re.IGNORECASE):
+        raise argparse.ArgumentTypeError("leave the user name and the password out of the address")
     try:
         begins = re.match(r"https?://[^/]", text, re.IGNORECASE)
         usable = begins and text.isprintable() and " " not in text and urlsplit(text).port != 0

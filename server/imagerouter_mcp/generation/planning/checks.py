@@ -176,7 +176,7 @@ def _check_prompt(request: Request, entry: ModelEntry) -> None:
     if not entry.takes_prompt:
         return
     if not request.prompt.strip():
-        raise PlanError("The prompt is empty.", "Say what the picture shows, or what to change.")
+        raise PlanError("The prompt is empty.", "Say what to show, or what to change.")
     length = prompt_length(sent_prompt(request, facts))
     if not facts.min_prompt <= length <= facts.max_prompt:
         raise PlanError(
