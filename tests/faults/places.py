@@ -137,6 +137,21 @@ def locked(data: Path) -> Generator[None]:
         connection.close()
 
 
+@contextmanager
+def without_journal(data: Path) -> Generator[None]:
+    """No call can be found in the database or entered into it."""
+    with closing(sqlite3.connect(data / DATABASE)) as connection:
+        connection.execute("ALTER TABLE journal RENAME TO away")
+        yield
+        connection.execute("ALTER TABLE away RENAME TO journal")
+
+
+def states(data: Path) -> list[str]:
+    """The states of all generations, looked up beside the server, which a question would set to work."""
+    with closing(sqlite3.connect(data / DATABASE)) as connection:
+        return [state for (state,) in connection.execute("SELECT state FROM journal ORDER BY id")]
+
+
 def corrupt(data: Path) -> None:
     """Put something else in the database's place."""
     data.mkdir(parents=True, exist_ok=True)

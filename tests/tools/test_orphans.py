@@ -15,18 +15,21 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from faults.places import states, without_journal
 from imagerouter_mcp.fetch import tls_context
 from imagerouter_mcp.gallery.answers import Answers
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
 from imagerouter_mcp.gallery.owners import Owners
 from imagerouter_mcp.gallery.tables import gallery_database
+from imagerouter_mcp.generation.calls import tasks
 from imagerouter_mcp.generation.planning.finishing import Finishing
 from imagerouter_mcp.generation.planning.plan import Destination, Plan
 from imagerouter_mcp.generation.planning.prices import Estimate
 from imagerouter_mcp.sandbox.service.serve import Sandbox
 from imagerouter_mcp.sandbox.service.store import StoredFile
 from imagerouter_mcp.settings import Settings
+from patience import until
 from support.object_store import BUCKET, SeaweedFS, new_prefix
 
 Hosts = Callable[..., AbstractAsyncContextManager[Any]]
@@ -381,6 +384,17 @@ async def test_what_cannot_be_settled_yet_may_have_been_charged_and_is_settled_l
     async with connect() as host:
         later = await host("get_generation", generation=handle)
     assert later.path.is_file()
+
+
+async def test_what_could_not_be_looked_up_is_settled_once_it_can_be_though_nobody_asks_again(
+    connect: Hosts, settings: Settings, leave: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "FIRST_PAUSE", 0.02)
+    leave("queued")
+    async with connect() as host:
+        with without_journal(settings.data_dir):
+            assert (await host("list_images")).failed
+        await until(lambda: states(settings.data_dir) == ["not_sent"])
 
 
 async def test_what_killed_servers_left_is_swept_before_the_next_paid_call(

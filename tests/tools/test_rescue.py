@@ -1,4 +1,4 @@
-"""What was paid for is kept, though the folder where it belongs does not take it any more."""
+"""What was paid for is kept, though the folder where it belongs, or the gallery, takes nothing any more."""
 
 import asyncio
 import base64
@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from faults.places import fill, small_disk
+from faults.places import fill, small_disk, states, without_journal
+from imagerouter_mcp.generation.calls import tasks
 from imagerouter_mcp.settings import Settings
 from patience import until
 
@@ -220,6 +221,25 @@ async def test_what_no_folder_takes_is_stored_by_the_same_server_once_there_is_r
     assert (told.fields["error"]["kind"], told.fields["error"]["charged"]) == ("delivery", "yes")
     assert "make room there" in told.text
     assert stored.path.parent == settings.output_dir
+    assert len(made()) == 1
+
+
+async def test_what_the_gallery_did_not_take_is_recorded_once_it_can_be_though_nobody_asks(
+    connect: Hosts,
+    made: Journal,
+    under_way: UnderWay,
+    settings: Settings,
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tasks, "FIRST_PAUSE", 0.02)
+    async with connect() as host, under_way(host, **WISH) as asking:
+        with without_journal(settings.data_dir):
+            told = await asking()
+        await until(lambda: states(settings.data_dir) == ["done"])
+        (listed,) = (await host("list_images")).fields["images"]
+    assert "it could not be recorded" in told.text
+    assert listed["path"] == str(told.path)
     assert len(made()) == 1
 
 

@@ -26,7 +26,7 @@ from imagerouter_mcp.generation.calls.run import Runner
 from imagerouter_mcp.generation.calls.running import RunningCall
 from imagerouter_mcp.generation.planning.request import Order
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds before the journal is tried again after it could not be written; each pause is twice the last."""
 
 T = TypeVar("T")
@@ -157,10 +157,10 @@ class CallTasks:
 
     async def _retry(self) -> None:
         """Try until every outcome is in the journal: only this process knows them."""
-        pause = _FIRST_PAUSE
+        pause = FIRST_PAUSE
         while self._unrecorded or self._adoption_failed:
             await anyio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            pause = min(2 * pause, LONGEST_PAUSE)
             with suppress(ConfigurationError):
                 if self._adoption_failed:
                     await self.settle()
