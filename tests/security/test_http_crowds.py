@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -355,6 +355,18 @@ async def test_who_opens_very_many_sessions_loses_their_own(
     row(
         SECTION, "three times as many sessions as there may be", "their longest idle end; others begin theirs"
     )
+
+
+async def test_a_session_that_only_listens_makes_room_too(
+    two_clients: tuple[httpx.AsyncClient, httpx.AsyncClient],
+) -> None:
+    greedy, honest = two_clients
+    opened = [await began(greedy) for _ in range(10)]
+    async with AsyncExitStack() as listening:
+        for session in opened:
+            await listening.enter_async_context(greedy.stream("GET", "/mcp", headers=session))
+        assert await ping(honest, await began(honest)) == 200
+        assert await ping(greedy, opened[0]) == 404
 
 
 async def call_in(client: httpx.AsyncClient, session: dict[str, str], tool: str, **values: object) -> str:

@@ -100,7 +100,7 @@ class Sessions:
         """Return the longest idle session of the client that has most sessions; None if all are in use."""
         for most in sorted(set(self._sessions_of.values()), reverse=True):
             for session, opener in self._opener_of.items():
-                if self._sessions_of[opener.client] == most and session not in self._working:
+                if self._sessions_of[opener.client] == most and not self._working[session]:
                     return session
         return None
 

@@ -35,7 +35,7 @@ REGISTRATIONS_PER_SECOND = 1.0
 TOKEN_SECONDS, REFRESH_SECONDS = 8.0, 25.0
 """Answer within these, because claude.ai waits 10 s for tokens and 30 s for refreshed ones."""
 MOST_LATE = 100
-"""Token requests that may go on after that; they hold no connection, so nothing else limits their number."""
+"""While this many token requests go on after that, no other begins: no connection limits their number."""
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _FORM = "application/x-www-form-urlencoded"
 Endpoint = Callable[[Request], Awaitable[Response]]
