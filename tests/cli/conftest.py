@@ -60,9 +60,12 @@ def run_here(
     encoding: str = "utf-8",
 ) -> Ended:
     """Run the command in a folder, with nothing but an environment and what is typed or piped in."""
-    streams = [io.TextIOWrapper(io.BytesIO(text), encoding) for text in (given.encode(encoding), b"", b"")]
+    streams = [
+        io.TextIOWrapper(io.BytesIO(text), encoding)
+        for text in (given.encode(encoding, "surrogateescape"), b"", b"")
+    ]
     status = run_on(streams, typed, environment, folder)
-    _, out, err = (written(stream) for stream in streams)
+    out, err = map(written, streams[1:])
     return Ended([*COMMAND, *typed], status, out, err)
 
 

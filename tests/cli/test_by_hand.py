@@ -114,6 +114,14 @@ def test_a_dash_reads_the_prompt_from_stdin(
     assert json.loads(ended.stdout)["prompt"] == "A fox\nin the snow"
 
 
+def test_a_prompt_on_stdin_that_is_not_utf_8_is_refused(
+    command: Callable[..., Any], with_sandbox: dict[str, str]
+) -> None:
+    ended = command("generate", "-", *FAST, environment=with_sandbox, given="A f\udcf6x")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "cannot be sent. Nothing was charged. Write it again, in UTF-8." in ended.stderr
+
+
 def test_one_model_is_described_and_a_mask_is_tried(run: Run, tmp_path: Path) -> None:
     Image.new("RGB", (40, 30), "teal").save(tmp_path / "fox.png")
     assert run("describe", "test/test").out.startswith("test/test: ")

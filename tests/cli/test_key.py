@@ -96,6 +96,7 @@ def test_ctrl_d_is_no_key(at_home: Mapping[str, str], file: Path) -> None:
         ("a" * 63, "has 63 characters; a key has 64"),
         ("secret-word " * 6, "contains spaces"),
         ("schlüssel" * 8, "characters that no key has"),
+        ("schl\udcfcssel", "characters that no key has"),  # in Latin-1
     ],
 )
 def test_what_cannot_be_a_key_is_refused_unrepeated_and_the_old_one_kept(

@@ -49,11 +49,14 @@ def run_key(*, remove: bool) -> int:
 
 def ask_for_key() -> str:
     """Return what a person types unseen, or what is piped in."""
-    if not has_terminal():
-        return sys.stdin.readline() if sys.stdin else ""
-    with suppress(EOFError, UnicodeDecodeError):
+    try:
+        if not has_terminal():
+            return sys.stdin.readline() if sys.stdin else ""
         return getpass.getpass(f"API key from {KEYS_PAGE} (it is not shown): ")
-    return ""
+    except EOFError:
+        return ""
+    except UnicodeDecodeError:
+        return "\N{REPLACEMENT CHARACTER}"  # which no key has
 
 
 def checked(given: str) -> str:

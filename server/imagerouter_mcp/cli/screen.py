@@ -21,10 +21,13 @@ def columns(stream: TextIO | None) -> int:
 
 
 def speak_any_language() -> None:
-    """Make stdout and stderr replace what they cannot encode, so that no answer is lost over a letter."""
-    for stream in (sys.stdout, sys.stderr):
+    """Make stdout and stderr replace what they cannot encode, so that no answer is lost over a letter.
+
+    What stdin cannot decode is kept as lone surrogates, which are refused as a prompt and as a key.
+    """
+    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace"), (sys.stderr, "replace")):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors=errors)
 
 
 def silence_stdout() -> None:

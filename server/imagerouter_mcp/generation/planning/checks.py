@@ -34,7 +34,9 @@ def check_request(request: Request) -> None:
         PlanError: It cannot work with any model.
     """
     if re.search("[\ud800-\udfff]", request.prompt):
-        raise PlanError("The prompt holds half a character, which cannot be sent.", "Write it again.")
+        raise PlanError(
+            "The prompt holds half a character, which cannot be sent.", "Write it again, in UTF-8."
+        )
     if prompt_length(request.prompt) > MAX_PROMPT:
         raise PlanError(
             f"The prompt has {prompt_length(request.prompt)} characters; ImageRouter takes {MAX_PROMPT}.",
