@@ -261,7 +261,7 @@ class ObjectStore:
 
     @contextmanager
     def _asking(self) -> Generator[None]:
-        """Send a request unless the circuit is open; turn obstore's errors into an `OSError` that says why."""
+        """Send a request unless the circuit is open; turn obstore's errors into `OSError`s that say why."""
         self._acquire_slot()
         try:
             with self._explained():
