@@ -267,15 +267,15 @@ def test_a_lease_is_renewed_while_its_server_lives_and_ends_by_the_clock_of_the_
         first = expires()
         while expires() == first:
             pass
-        with other.gone(name) as gone:
-            assert not gone
+        with other.has_ended(name) as ended:
+            assert not ended
         connection.execute(
             "INSERT INTO replicas VALUES ('silent', clock_timestamp() - interval '1 millisecond')"
         )
-    with other.gone("silent") as gone:
-        assert gone
-    with other.gone("nobody") as gone:
-        assert gone
+    with other.has_ended("silent") as ended:
+        assert ended
+    with other.has_ended("nobody") as ended:
+        assert ended
 
 
 async def test_a_key_that_the_service_makes_wait_waits_on_every_server(postgres: Cluster) -> None:
