@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from imagerouter_mcp.http_app import listening
+from imagerouter_mcp.http_app.sign_in import cookies
 from imagerouter_mcp.http_app.studio.live_changes import MOST_STREAMS
 from imagerouter_mcp.people.register import open_register
 from support.people import let_in
@@ -115,6 +116,14 @@ async def test_allow_is_asked_again_if_somebody_else_signed_in_after_the_page_wa
     assert "signed in as <strong><bdi>Ben<" in of_ben.text
     decided = await ann.http.post("/consent", data=_filled_in(of_ben))
     assert decided.headers["location"].startswith(f"{REDIRECT}?code=")
+
+
+async def test_a_browser_keeps_cookies_for_the_latest_requests_only(ann: Visitor) -> None:
+    client = await ann.client_id()
+    asked = [await ann.authorize(client, Pkce()) for _ in range(cookies.MOST_WAITING + 5)]
+    assert len(ann.http.cookies) == cookies.MOST_WAITING + 1, "and the one that keeps her signed in"
+    opened = [(await ann.http.get(each.headers["location"])).status_code for each in asked]
+    assert opened == [400] * 5 + [200] * cookies.MOST_WAITING
 
 
 def _filled_in(page: httpx.Response) -> dict[str, str]:

@@ -91,7 +91,7 @@ def _authorizing(server: AuthorizationServer, issuer: str, cookies: Cookies) -> 
             )
         if location.startswith(f"{CONSENT}?"):
             answer.headers["location"] = urljoin(issuer, location)
-            cookies.bind(answer, asked)
+            cookies.bind(request, answer, asked)
         else:
             answer.headers["location"] = with_parameters(location, iss=issuer)
         return answer
