@@ -92,16 +92,20 @@ def test_an_output_that_lacks_letters_replaces_them(variables: Mapping[str, str]
 def test_the_lines_that_the_sandbox_prints_can_be_pasted_and_keep_its_records_apart(
     at_home: dict[str, str],
 ) -> None:
+    team = {**at_home, "IMAGEROUTER_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
     with subprocess.Popen(  # noqa: S603 - our own command
-        [*COMMAND, "sandbox", "--port", "0"], env=at_home, stdout=subprocess.PIPE, text=True
+        [*COMMAND, "sandbox", "--port", "0"], env=team, stdout=subprocess.PIPE, text=True
     ) as sandbox:
         try:
             assert sandbox.stdout
-            told = [sandbox.stdout.readline() for _ in range(5)]
-            pasted = "".join(line for line in told if "=" in line)
+            pasted = ""
+            for line in sandbox.stdout:
+                pasted += line if "=" in line else ""
+                if "DATA_DIR" in line:
+                    break
             ended = subprocess.run(  # noqa: S603 - our own command, after the pasted lines
                 ["/bin/sh", "-ec", f'{pasted}\n"$@" generate "A fox" --model test/test', "sh", *COMMAND],
-                env=at_home,
+                env=team,
                 capture_output=True,
                 text=True,
                 check=False,

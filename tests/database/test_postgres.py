@@ -38,7 +38,6 @@ from imagerouter_mcp.generation.calls.request_queue import RequestQueue
 from imagerouter_mcp.money import Budget, Exceeded
 from imagerouter_mcp.people.api_keys import ApiKeys
 from imagerouter_mcp.people.people_tables import PEOPLE
-from imagerouter_mcp.people.person import Person
 from imagerouter_mcp.people.register import open_register
 from imagerouter_mcp.settings import Settings, load_settings
 from imagerouter_mcp.wiring import open_app
@@ -267,15 +266,15 @@ def test_a_lease_is_renewed_while_its_server_lives_and_ends_by_the_clock_of_the_
         first = expires()
         while expires() == first:
             pass
-        with other.gone(name) as gone:
-            assert not gone
+        with other.has_ended(name) as ended:
+            assert not ended
         connection.execute(
             "INSERT INTO replicas VALUES ('silent', clock_timestamp() - interval '1 millisecond')"
         )
-    with other.gone("silent") as gone:
-        assert gone
-    with other.gone("nobody") as gone:
-        assert gone
+    with other.has_ended("silent") as ended:
+        assert ended
+    with other.has_ended("nobody") as ended:
+        assert ended
 
 
 async def test_a_key_that_the_service_makes_wait_waits_on_every_server(postgres: Cluster) -> None:
@@ -455,10 +454,10 @@ def test_many_who_spend_at_once_do_not_keep_each_other_from_the_poolers_connecti
         spending: list[Callable[[], Exceeded | None]] = []
         for number in range(SPENDERS):
             server, register = servers[number % 2], registers[number % 2]
-            database = PostgresDatabase(server, SCHEMA, f"p_{number}")
+            person = register.add("operator", f"P{number}", f"P{number}")
+            database = PostgresDatabase(server, SCHEMA, person.id)
             journal = Journal(database, leases[number % 2])
             (handle,), _ = journal.begin(f"call {number}", [("a fox", "vendor/model")], again=False)
-            person = Person(f"p_{number}", "operator", f"P{number}", f"P{number}")
             allowance = Allowance(person, settings, journal, Ledger(database), register)
             reservation = Reservation(handle=handle, model="vendor/model", usd=Decimal("0.01"), plan="{}")
             spending.append(partial(allowance.reserve, [reservation]))

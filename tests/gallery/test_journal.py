@@ -511,13 +511,13 @@ def test_work_of_this_process_that_ended_without_a_word_is_settled_too(process: 
 def test_a_process_that_has_let_go_is_gone_and_another_is_not(tmp_path: Path) -> None:
     one, other = Owners(tmp_path / "running"), Owners(tmp_path / "running")
     assert one.hold() == one.hold() == one.name != other.hold()
-    with other.gone(one.name) as gone:
-        assert not gone
+    with other.has_ended(one.name) as ended:
+        assert not ended
     one.release()
-    with other.gone(one.name) as gone:
-        assert gone
+    with other.has_ended(one.name) as ended:
+        assert ended
         assert one.hold  # and nobody else can take its work up meanwhile
-        with Owners(tmp_path / "running").gone(one.name) as also:
+        with Owners(tmp_path / "running").has_ended(one.name) as also:
             assert not also
 
 
@@ -535,8 +535,8 @@ def test_a_lock_whose_folder_was_removed_is_taken_anew(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "running")
     one.hold()
     other.hold()
-    with other.gone(one.name) as gone:
-        assert not gone
+    with other.has_ended(one.name) as ended:
+        assert not ended
 
 
 def test_locks_of_killed_processes_are_swept_and_no_other(tmp_path: Path) -> None:

@@ -332,7 +332,7 @@ def test_a_store_that_takes_nothing_is_told_before_anything_is_paid_with_the_var
 def test_a_silent_store_holds_few_threads_and_the_others_are_told_at_once(
     opened: Open, object_store: SeaweedFS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imagerouter_mcp.gallery.object_store.TURN_SECONDS", 0.01)
+    monkeypatch.setattr("imagerouter_mcp.gallery.object_store.PROBE_SECONDS", 0.01)
     gate = Gate(object_store)
     gate.behave("silent")
     store = opened(AWS_ENDPOINT=gate.endpoint)

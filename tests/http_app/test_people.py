@@ -1,6 +1,7 @@
 """A server with several people: what each may spend, and what all of them may together."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import replace
@@ -14,13 +15,14 @@ from pydantic import SecretStr
 
 from imagerouter_mcp import apps as apps_module
 from imagerouter_mcp.apps import open_apps
-from imagerouter_mcp.http_app import admission
+from imagerouter_mcp.http_app import admission, json_bodies
 from imagerouter_mcp.people.personal_limits import Limits
 from imagerouter_mcp.people.register import open_register
 from imagerouter_mcp.settings import Settings
 from imagerouter_mcp.wiring import App, open_app
 from patience import until
 from support.http_in_process import served
+from support.http_serving import modern
 from support.people import Home, let_in
 
 CENT: dict[str, Any] = {"prompt": "A fox", "model": "sandbox/slow-0", "size": "256x256"}
@@ -209,6 +211,34 @@ async def test_a_person_who_is_removed_is_not_known_from_the_next_request_on(tea
         with closing(open_register(own)) as people:
             people.remove(anna.person)
         assert (await anna.client.get("/studio/gallery")).status_code == 401
+
+
+@pytest.mark.parametrize("known_seconds", [0, 600], ids=["on arrival", "before the money is spent"])
+async def test_a_request_under_way_ends_if_its_person_is_removed_meanwhile(
+    known_seconds: float, team: Settings, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_bodies, "KNOWN_SECONDS", known_seconds)
+    message, headers = modern("tools/call", name="generate_image", arguments=CENT)
+    body = json.dumps(message).encode()
+    async with people_of(team, "Anna") as (anna,):
+        url = anna.client.base_url
+        shown = {**headers, "Authorization": f"Bearer {anna.token}", "Expect": "100-continue"}
+        own = {"Host": f"{url.host}:{url.port}", "Content-Type": "application/json", "Connection": "close"}
+        lines = [f"{name}: {value}" for name, value in {**shown, **own}.items()]
+        head = "\r\n".join(["POST /mcp HTTP/1.1", *lines, f"Content-Length: {len(body)}", "", ""])
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        writer.write(head.encode())
+        assert b" 100 " in await reader.readuntil(b"\r\n\r\n"), "she is recognised, and may send the body"
+        with closing(open_register(team)) as people:
+            people.remove(anna.person)
+            if known_seconds == 0:
+                people.add("operator", "Anna", "Anna")
+        writer.write(body)
+        answer = (await reader.read()).decode()
+        writer.close()
+        assert "no longer" in answer
+        assert "Nothing was charged" in answer
+        assert sent(journal) == 0
 
 
 def test_what_a_removed_person_spent_still_counts_in_the_budget_of_all(team: Settings) -> None:

@@ -1,5 +1,6 @@
 """What web hosts such as claude.ai need of a server, point by point."""
 
+import asyncio
 import sqlite3
 import time
 from contextlib import closing
@@ -112,7 +113,7 @@ async def test_tokens_are_given_or_refused_in_time_while_the_records_are_locked(
     with closing(records):
         records.execute("BEGIN IMMEDIATE")
         refused = [await ann.exchange(client, pkce, code), await ann.refresh(client, tokens["refresh_token"])]
-        monkeypatch.setattr(oauth_routes, "MOST_LATE", len(refused))
+        monkeypatch.setattr(oauth_routes, "MOST_UNDER_WAY", len(refused))
         monkeypatch.setattr(oauth_routes, "TOKEN_SECONDS", 60)
         refused.append(await ann.exchange(client, pkce, code))
     for answer, least, most in zip(refused, (0.3, 0.6, 0), (5, 10, 10), strict=True):
@@ -122,6 +123,21 @@ async def test_tokens_are_given_or_refused_in_time_while_the_records_are_locked(
         assert least < answer.elapsed.total_seconds() < most
     monkeypatch.undo()
     assert (await ann.refresh(client, tokens["refresh_token"])).status_code == 200
+
+
+async def test_token_requests_beyond_those_that_may_be_under_way_are_refused_at_once(
+    ann: Visitor, server: SignInServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oauth_routes, "TOKEN_SECONDS", 2)
+    monkeypatch.setattr(oauth_routes, "MOST_UNDER_WAY", 3)
+    client, pkce = await ann.client_id(), Pkce()
+    codes = [await ann.code(client, pkce) for _ in range(5)]
+    records = sqlite3.connect(server.settings.data_dir / "sign_in.sqlite3", isolation_level=None)
+    with closing(records):
+        records.execute("BEGIN IMMEDIATE")
+        answers = await asyncio.gather(*(ann.exchange(client, pkce, code) for code in codes))
+    assert {answer.status_code for answer in answers} == {503}
+    assert sum(answer.elapsed.total_seconds() < 1.5 for answer in answers) == 2
 
 
 async def test_a_dead_refresh_token_is_an_invalid_grant(ann: Visitor) -> None:

@@ -1,5 +1,6 @@
 """What an app may do for the person who let it in, and for how long it is told of changes."""
 
+import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing
 
@@ -8,10 +9,11 @@ import httpx
 import pytest
 
 from imagerouter_mcp.http_app import listening
+from imagerouter_mcp.http_app.sign_in import cookies
 from imagerouter_mcp.http_app.studio.live_changes import MOST_STREAMS
 from imagerouter_mcp.people.register import open_register
 from support.people import let_in
-from support.signing_in import SignInServer, Visitor
+from support.signing_in import REDIRECT, Pkce, SignInServer, Visitor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ACCEPT = {"Accept": "application/json, text/event-stream"}
@@ -102,3 +104,29 @@ async def test_one_persons_pages_take_no_stream_of_changes_from_another(server: 
             streams = [home.client.stream("GET", "/studio/changes") for _ in range(MOST_STREAMS + 1)]
             statuses = [(await opened.enter_async_context(stream)).status_code for stream in streams]
             assert statuses == [200] * MOST_STREAMS + [503]
+
+
+async def test_allow_is_asked_again_if_somebody_else_signed_in_after_the_page_was_shown(ann: Visitor) -> None:
+    asked = await ann.authorize(await ann.client_id(), Pkce())
+    page = asked.headers["location"]
+    of_ann = _filled_in(await ann.http.get(page))
+    await ann.signed_in("Ben")  # in another tab
+    assert (await ann.http.post("/consent", data=of_ann)).headers["location"] in page
+    of_ben = await ann.http.get(page)
+    assert "signed in as <strong><bdi>Ben<" in of_ben.text
+    decided = await ann.http.post("/consent", data=_filled_in(of_ben))
+    assert decided.headers["location"].startswith(f"{REDIRECT}?code=")
+
+
+async def test_a_browser_keeps_cookies_for_the_latest_requests_only(ann: Visitor) -> None:
+    client = await ann.client_id()
+    asked = [await ann.authorize(client, Pkce()) for _ in range(cookies.MOST_WAITING + 5)]
+    assert len(ann.http.cookies) == cookies.MOST_WAITING + 1, "and the one that keeps her signed in"
+    opened = [(await ann.http.get(each.headers["location"])).status_code for each in asked]
+    assert opened == [400] * 5 + [200] * cookies.MOST_WAITING
+
+
+def _filled_in(page: httpx.Response) -> dict[str, str]:
+    """Return what a browser sends when Allow is pressed."""
+    hidden = re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', page.text)
+    return {**dict(hidden), "decision": "allow"}

@@ -20,7 +20,7 @@ from PIL import Image
 from imagerouter_mcp.sandbox.service.accounts import KEY
 from imagerouter_mcp.server import build_server
 from imagerouter_mcp.settings import Settings
-from imagerouter_mcp.wiring import open_app
+from imagerouter_mcp.wiring import App, open_app
 
 MAX_ANSWER_CHARACTERS = 900_000
 """Of JSON: hosts, and the SDK's own HTTP client, stop at 1 MiB."""
@@ -69,7 +69,8 @@ class Told:
 class Host:
     """A client that looks at each answer as every host would."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, app: App) -> None:
+        self.app = app
         self.client = client
 
     async def __call__(self, tool: str, **arguments: object) -> Told:
@@ -136,7 +137,7 @@ def connect(settings: Settings, era: str) -> Hosts:
                 list_roots_callback=roots,
             ) as client,
         ):
-            yield Host(client)
+            yield Host(client, app)
 
     return open_host
 

@@ -236,7 +236,9 @@ async def test_what_the_gallery_did_not_take_is_recorded_once_it_can_be_though_n
     async with connect() as host, under_way(host, **WISH) as asking:
         with without_journal(settings.data_dir):
             told = await asking()
-        await until(lambda: states(settings.data_dir) == ["done"])
+            assert host.app.at_work, "or it could be closed, and nobody would know what was paid"
+        await until(lambda: not host.app.at_work)
+        assert states(settings.data_dir) == ["done"]
         (listed,) = (await host("list_images")).fields["images"]
     assert "it could not be recorded" in told.text
     assert listed["path"] == str(told.path)

@@ -196,7 +196,7 @@ async def test_a_store_that_goes_away_after_the_payment_costs_nobody_a_picture(
     team: Settings, tmp_path: Path, gate: Gate, journal: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(moving_in, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(object_store, "REST_SECONDS", 0.05)
+    monkeypatch.setattr(object_store, "OPEN_SECONDS", 0.05)
     async with replica(team, tmp_path / "one") as one, replica(team, tmp_path / "other") as other:
         await one("generate_image", **FOX)
         gate.behave("shut")

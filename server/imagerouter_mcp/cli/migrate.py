@@ -189,7 +189,7 @@ def _refuse_beside_servers(settings: Settings) -> None:
 def _is_at_work(folder: Path) -> bool:
     """Return whether a process holds a lock in a folder."""
     for file in folder.glob("*.lock"):
-        with Owners(folder).gone(file.stem) as gone:
-            if not gone:
+        with Owners(folder).has_ended(file.stem) as ended:
+            if not ended:
                 return True
     return False

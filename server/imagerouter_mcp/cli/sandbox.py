@@ -25,12 +25,14 @@ def run_sandbox(port: int, service: str) -> int:
     Raises:
         ConfigurationError: The port cannot be used, or a variable has an invalid value.
     """
-    records = str(sandbox_records(load_settings()))
+    settings = load_settings()
+    of_a_team = {"DATABASE_URL": settings.database_url, "OBJECT_STORE": settings.object_store}
+    unset = {name: "" for name, value in of_a_team.items() if value is not None}  # these hold real spending
 
     def ready(address: str) -> None:
         print(f"Sandbox at {address}", flush=True)
         print("To use it in another terminal, paste there:", flush=True)
-        variables = {"BASE_URL": address, "API_KEY": KEY, "DATA_DIR": records}
+        variables = {**unset, "BASE_URL": address, "API_KEY": KEY, "DATA_DIR": str(sandbox_records(settings))}
         for name, value in variables.items():
             print(f"  {_assignment(f'IMAGEROUTER_{name}', value)}", flush=True)
 

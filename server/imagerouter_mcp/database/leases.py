@@ -74,7 +74,7 @@ class Leases:
             logger.warning("The lease of this server ends in %.0f s: %s", self._seconds, error)
 
     @contextmanager
-    def gone(self, name: str) -> Generator[bool]:
+    def has_ended(self, name: str) -> Generator[bool]:
         """Yield whether a server's lease has ended."""
         self._server.prepare(COMMON)
         with self._server.transaction(reading=True) as connection:

@@ -340,8 +340,8 @@ class Journal:
             return [name for (name,) in found]
 
     def _adopt_from(self, name: str) -> list[Entry]:
-        with self._owners.gone(name) as gone:
-            if not gone:
+        with self._owners.has_ended(name) as ended:
+            if not ended:
                 return []
             owner = self._owners.hold()
             with self._database.writing() as connection:

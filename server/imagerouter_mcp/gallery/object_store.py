@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CHECKED_SECONDS = 30.0
-"""Seconds that a store counts as writable after it took an object."""
-MOST_AT_ONCE = 16
-"""Maximum number of requests at once: each holds a thread, for a minute if the store does not answer."""
-TURN_SECONDS = 0.5
-"""How long to wait for one of these to end before checking whether the store answers at all."""
-REST_SECONDS = 2.0
-"""How long to fail at once after the store could not be reached or did not answer in time."""
+"""Seconds that a store counts as writable after an object was written."""
+MAX_REQUESTS = 16
+"""Maximum number of concurrent requests: each holds a thread, for a minute if the store does not answer."""
+PROBE_SECONDS = 0.5
+"""How long to wait for one of these to end before a probe, a small request with a short timeout."""
+OPEN_SECONDS = 2.0
+"""How long the circuit breaker stays open after a failure."""
 _WHOLE_BYTES = 32 * 2**20
 """Largest object that is sent in one request, which can require that the object is new."""
 _OF_THE_MACHINE = "169.254.169.254"
@@ -59,7 +59,7 @@ _CLIENT_OPTIONS: "ClientConfig" = {
     "timeout": f"{_REQUEST_SECONDS}s",
     "allow_http": True,  # where the operator names such an address
 }
-_LOOK_OPTIONS: "ClientConfig" = {**_CLIENT_OPTIONS, "timeout": "1500ms"}
+_PROBE_OPTIONS: "ClientConfig" = {**_CLIENT_OPTIONS, "timeout": "1500ms"}
 _CAUSES = {
     "MissingAccessKeyId": "AWS_SECRET_ACCESS_KEY is set, and AWS_ACCESS_KEY_ID is not",
     "MissingSecretAccessKey": "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not",
@@ -90,21 +90,30 @@ _NOT_REACHED = "it cannot be reached"
 
 
 @dataclass(slots=True)
-class _Condition:
-    """How a store has lately been, shared by all people of a process; times are on a steady clock."""
+class _CircuitBreaker:
+    """Lets requests fail at once while a store is away, so that they do not hold all threads.
 
-    taken_at: float = float("-inf")
-    """When it last took an object."""
-    unavailable_at: float = float("-inf")
-    """When it last could not be reached or did not answer."""
+    It opens when the store cannot be reached or does not answer in time. All people of a process share it;
+    times are on a steady clock.
+    """
+
+    written_at: float = float("-inf")
+    """When an object was last written."""
+    opened_at: float = float("-inf")
+    """When it last opened."""
     why: str = ""
-    """Which of the two it was, as the end of a sentence."""
+    """Why it opened, as the end of a sentence."""
     answered_at: float = float("-inf")
-    """When it last answered, or when `_look` last asked it."""
-    turns: threading.BoundedSemaphore = field(
-        default_factory=lambda: threading.BoundedSemaphore(MOST_AT_ONCE)
+    """When the store last answered, or when it was last probed."""
+    slots: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(MAX_REQUESTS)
     )
-    looking: threading.Lock = field(default_factory=threading.Lock)
+    probing: threading.Lock = field(default_factory=threading.Lock)
+
+    def fail_if_open(self) -> None:
+        """Raise an `ObjectStoreError` while it is open."""
+        if time.monotonic() - self.opened_at < OPEN_SECONDS:
+            raise ObjectStoreError(self.why)
 
 
 class ObjectStore:
@@ -112,30 +121,30 @@ class ObjectStore:
 
     Args:
         client: obstore's client of the bucket.
-        looker: Another client, which gives up soon, to check whether the store answers at all.
+        prober: Another client, with a short timeout, for the probe.
         address: The bucket's address, as the operator wrote it.
         prefix: Prefix of every key: empty, or ends with a slash.
-        condition: How the store has lately been.
+        breaker: The store's circuit breaker.
     """
 
     def __init__(
         self,
         client: "Client",
-        looker: "Client",
+        prober: "Client",
         address: str,
         prefix: str = "",
-        condition: _Condition | None = None,
+        breaker: _CircuitBreaker | None = None,
     ) -> None:
         self.address = address
         self._client = client
-        self._looker = looker
+        self._prober = prober
         self._prefix = prefix
-        self._condition = condition or _Condition()
+        self._breaker = breaker or _CircuitBreaker()
 
     def under(self, folder: str) -> "ObjectStore":
         """Return the objects below a folder of this one."""
         prefix = f"{self._prefix}{folder}/"
-        return ObjectStore(self._client, self._looker, self.address, prefix, self._condition)
+        return ObjectStore(self._client, self._prober, self.address, prefix, self._breaker)
 
     def check(self) -> bool:
         """Return True if objects can be written; write one to find out, unless one was written lately.
@@ -143,7 +152,7 @@ class ObjectStore:
         Raises:
             ConfigurationError: Objects cannot be written; says why.
         """
-        if time.monotonic() - self._condition.taken_at < CHECKED_SECONDS:
+        if time.monotonic() - self._breaker.written_at < CHECKED_SECONDS:
             return True
         try:
             with self._asking():
@@ -154,7 +163,7 @@ class ObjectStore:
                 "The person who runs the server must correct IMAGEROUTER_OBJECT_STORE, the variables of its "
                 "cloud, or the store.",
             ) from None
-        self._condition.taken_at = time.monotonic()
+        self._breaker.written_at = time.monotonic()
         return True
 
     def try_out(self) -> None:
@@ -252,51 +261,44 @@ class ObjectStore:
 
     @contextmanager
     def _asking(self) -> Generator[None]:
-        """Turn obstore's errors into an `OSError` that says why, and log their text.
-
-        While the store is unavailable, requests fail at once, so that they do not hold all threads.
-        """
-        self._wait_for_turn()
+        """Send a request unless the circuit is open; turn obstore's errors into `OSError`s that say why."""
+        self._acquire_slot()
         try:
             with self._explained():
                 yield
-            self._condition.answered_at = time.monotonic()
+            self._breaker.answered_at = time.monotonic()
         finally:
-            self._condition.turns.release()
+            self._breaker.slots.release()
 
-    def _wait_for_turn(self) -> None:
+    def _acquire_slot(self) -> None:
         """Wait until fewer requests are under way: for long if the store is busy, never if it is silent."""
-        condition, ends = self._condition, time.monotonic() + _REQUEST_SECONDS
-        self._refuse_if_unavailable()
-        while not condition.turns.acquire(timeout=TURN_SECONDS):
-            self._refuse_if_unavailable()
+        breaker, ends = self._breaker, time.monotonic() + _REQUEST_SECONDS
+        breaker.fail_if_open()
+        while not breaker.slots.acquire(timeout=PROBE_SECONDS):
+            breaker.fail_if_open()
             if time.monotonic() > ends:
                 raise ObjectStoreError("too many requests wait for it")
-            self._look()
+            self._probe()
 
-    def _refuse_if_unavailable(self) -> None:
-        if time.monotonic() - self._condition.unavailable_at < REST_SECONDS:
-            raise ObjectStoreError(self._condition.why)
-
-    def _look(self) -> None:
-        """See whether the store answers at all, unless it has just answered or another thread looks.
+    def _probe(self) -> None:
+        """See whether the store answers at all, unless it has just answered or another thread probes it.
 
         Raises:
-            ObjectStoreError: It does not.
+            ObjectStoreError: It does not, which opens the circuit.
         """
-        condition = self._condition
-        if time.monotonic() - condition.answered_at < TURN_SECONDS or not condition.looking.acquire(
+        breaker = self._breaker
+        if time.monotonic() - breaker.answered_at < PROBE_SECONDS or not breaker.probing.acquire(
             blocking=False
         ):
             return
         try:
-            obstore.head(self._looker, f"{self._prefix}check")
+            obstore.head(self._prober, f"{self._prefix}check")
         except (BaseError, ValueError, FileNotFoundError) as error:
             if (reason := _reason(str(error))) in (_NO_ANSWER, _NOT_REACHED):
                 raise self._failed(error, reason) from error
         finally:
-            condition.answered_at = time.monotonic()
-            condition.looking.release()
+            breaker.answered_at = time.monotonic()
+            breaker.probing.release()
 
     @contextmanager
     def _explained(self) -> Generator[None]:
@@ -315,9 +317,9 @@ class ObjectStore:
             raise self._failed(error, _reason(str(error))) from error
 
     def _failed(self, error: Exception | str, reason: str) -> ObjectStoreError:
-        self._condition.taken_at = float("-inf")
+        self._breaker.written_at = float("-inf")
         if reason in (_NO_ANSWER, _NOT_REACHED):
-            self._condition.unavailable_at, self._condition.why = time.monotonic(), reason
+            self._breaker.opened_at, self._breaker.why = time.monotonic(), reason
         logger.warning("The object store %s: %s: %s", self.address, reason, cut_middle(str(error), _LOGGED))
         return ObjectStoreError(reason)
 
@@ -338,8 +340,8 @@ def open_object_store(address: str, credentials: Mapping[str, SecretStr]) -> Obj
         client: Client = from_url(
             address, config=config, client_options=_CLIENT_OPTIONS, retry_config=_RETRIES
         )
-        looker: Client = from_url(
-            address, config=config, client_options=_LOOK_OPTIONS, retry_config={"max_retries": 0}
+        prober: Client = from_url(
+            address, config=config, client_options=_PROBE_OPTIONS, retry_config={"max_retries": 0}
         )
     except (BaseError, ValueError) as error:
         reason = _cause(str(error)) or "its address, or a variable of its cloud, is wrong"
@@ -347,7 +349,7 @@ def open_object_store(address: str, credentials: Mapping[str, SecretStr]) -> Obj
             f"The object store {address} cannot be used: {reason}.",
             "Correct IMAGEROUTER_OBJECT_STORE, or the variables of its cloud (docs/hosting.md).",
         ) from None
-    return ObjectStore(client, looker, address)
+    return ObjectStore(client, prober, address)
 
 
 def _cause(error_text: str) -> str | None:

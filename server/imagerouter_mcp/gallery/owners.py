@@ -31,7 +31,7 @@ class OwnersAtWork(Protocol):
         """Show others that this process no longer works on the gallery."""
         ...
 
-    def gone(self, name: str, /) -> AbstractContextManager[bool]:
+    def has_ended(self, name: str, /) -> AbstractContextManager[bool]:
         """Yield whether a process has ended."""
         ...
 
@@ -85,7 +85,7 @@ class Owners:
             self._remove(self.name)
 
     @contextmanager
-    def gone(self, name: str) -> Generator[bool]:
+    def has_ended(self, name: str) -> Generator[bool]:
         """Yield whether a process has ended; its lock is then held during the block.
 
         Args:
@@ -117,7 +117,7 @@ class Owners:
             for path in self._folder.glob("*.lock"):
                 with suppress(OSError):  # it has just been removed
                     if path.stem != self.name and path.stat().st_mtime <= latest:
-                        with self.gone(path.stem):
+                        with self.has_ended(path.stem):
                             pass  # which removes it if its process has ended
 
     def _lock(self, name: str) -> BaseFileLock:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from anyio import to_thread
 
+from imagerouter_mcp.errors import NotSentError
 from imagerouter_mcp.gallery.days import today
 from imagerouter_mcp.gallery.entries import Reservation
 from imagerouter_mcp.gallery.journal import Journal
@@ -66,12 +67,17 @@ class Allowance:
         Args:
             reservations: One for each generation of the call.
             own_key: Whether the person's own API key pays; then only their own budgets apply.
+
+        Raises:
+            NotSentError: The person was removed or blocked since the request came in.
         """
         limits = self.limits()
         *own, shared = _budgets(limits, self._settings)
         if self._people is None:
             return self._journal.reserve(reservations, [shared])
         with self._people.committing(self._person, shared.last) as committed:
+            if not committed.is_let_in():
+                raise NotSentError("This person no longer has access to the server.", "Ask whoever runs it.")
             of_all = [] if own_key else [replace(shared, others_usd=committed.by_others())]
             budgets = [*own, *of_all]
             exceeded = self._journal.reserve(reservations, budgets, limits.calls)

@@ -1,9 +1,11 @@
 """Receive the JSON of requests, limit its size, and limit how many requests are under way."""
 
+import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from imagerouter_mcp.http_app.admission import CLIENT, declared_size
-from imagerouter_mcp.http_app.error_response import error_response
+from imagerouter_mcp.errors import ConfigurationError
+from imagerouter_mcp.http_app.admission import CLIENT, LASTS, declared_size
+from imagerouter_mcp.http_app.error_response import error_response, records_away
 from imagerouter_mcp.http_app.exposure import MCP_PATH
 from imagerouter_mcp.http_app.shares import Shares
 
@@ -15,6 +17,8 @@ MAX_HELD_BYTES = 128 * 2**20
 """Total size of the bodies of requests that are under way; no client can take it all."""
 SMALL_BYTES = 64 * 1024
 """A body of this size always fits."""
+KNOWN_SECONDS = 0.2
+"""For how long a body may arrive without a look at whether its sender is still let in."""
 _SEPARATORS = (b",", b"[", b"{")
 
 
@@ -39,9 +43,11 @@ class JsonBodies:
         if declared_size(scope) > MAX_BODY_BYTES:
             await _TOO_LARGE(scope, receive, send)
             return
-        body = _Body(scope[CLIENT], self._held)
+        body, began = _Body(scope[CLIENT], self._held), anyio.current_time()
         try:
             answer = await body.arrive(receive)
+            if answer is None and anyio.current_time() - began >= KNOWN_SECONDS:
+                answer = await _refusal(scope)
             if answer:
                 await answer(scope, receive, send)
             elif body.is_whole:
@@ -57,6 +63,14 @@ class JsonBodies:
             await self._app(scope, receive, send)
         finally:
             self._places.give_back(scope[CLIENT])
+
+
+async def _refusal(scope: Scope) -> ASGIApp | None:
+    """Return a refusal if the sender is not let in any more."""
+    try:
+        return None if await scope[LASTS]() else _NO_LONGER
+    except ConfigurationError as error:
+        return records_away(error)
 
 
 class _Body:
@@ -120,6 +134,7 @@ _TOO_LARGE = error_response(
     f"The request is larger than {MAX_BODY_BYTES // 2**20} MiB. Send a picture by upload_link instead, and "
     "give its handle.",
 )
+_NO_LONGER = error_response(401, "You no longer have access to this server. Nothing was charged.")
 _TOO_MUCH = error_response(503, "Too much is being sent at once. Try again soon.", {"Retry-After": "1"})
 _TOO_MANY = error_response(503, "Too many requests are under way. Try again soon.", {"Retry-After": "1"})
 _TOO_COMPLEX = error_response(413, f"The request has more than {MAX_VALUES:,} values. Send less at once.")

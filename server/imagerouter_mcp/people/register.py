@@ -241,6 +241,12 @@ class Committed:
         self._person = person
         self._day = day.isoformat()
 
+    def is_let_in(self) -> bool:
+        """Return whether the person is still there and not blocked; the local person always is."""
+        person, connection = self._person, self._connection
+        known = person == LOCAL.id or _one(connection, "id = ?", person)
+        return bool(known) and not _is_blocked(connection, person)
+
     def by_others(self) -> Decimal:
         """Return what everybody else has spent that day or has reserved on any day, in USD."""
         found = self._connection.execute(

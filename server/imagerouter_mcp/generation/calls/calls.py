@@ -245,9 +245,8 @@ class Calls:
     async def _follow(self, handle: str, seconds: float, progress: Progress) -> Finished | Pending:
         with perhaps_charged():
             await self._tasks.record(handle)
-        call = self._tasks.running(handle)
-        if call is None:
-            with perhaps_charged():
+            call = self._tasks.running(handle)
+            if call is None:
                 return await self._watch(handle, seconds, progress)
         call.waiting += 1
         cancelled = True

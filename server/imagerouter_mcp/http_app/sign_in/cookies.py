@@ -12,6 +12,8 @@ from imagerouter_mcp.sign_in.waiting import DECIDE_SECONDS, Asked
 
 _NAMED_BY = 16
 """Characters of a handle that name its cookie, so that several requests can wait in one browser."""
+MOST_WAITING = 20
+"""How many of them may: proxies refuse requests with too many cookies."""
 
 
 class Cookies:
@@ -25,8 +27,12 @@ class Cookies:
         self._secure = secure
         self._prefix = "__Host-imagerouter" if secure else "imagerouter"
 
-    def bind(self, answer: Response, asked: Asked) -> None:
-        """Bind a request to the browser that sent it."""
+    def bind(self, request: Request, answer: Response, asked: Asked) -> None:
+        """Bind a request to the browser that sent it; the oldest one gives way if many wait there."""
+        begin = self._of_request("")
+        waiting = [name.removeprefix(begin) for name in request.cookies if name.startswith(begin)]
+        for handle in waiting[: 1 - MOST_WAITING]:  # browsers send the oldest cookie first
+            self.unbind(answer, handle)
         self._set(answer, self._of_request(asked.handle), asked.browser, DECIDE_SECONDS)
 
     def asked(self, request: Request, handle: str) -> Asked:

@@ -34,8 +34,8 @@ REGISTRATIONS_PER_SECOND = 1.0
 """Registrations that one network may send, with bursts of ten. Some hosts register for each connection."""
 TOKEN_SECONDS, REFRESH_SECONDS = 8.0, 25.0
 """Answer within these, because claude.ai waits 10 s for tokens and 30 s for refreshed ones."""
-MOST_LATE = 100
-"""While this many token requests go on after that, no other begins: no connection limits their number."""
+MOST_UNDER_WAY = 300
+"""Token requests at the same time. Those whose client was answered or has left hold no connection."""
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _FORM = "application/x-www-form-urlencoded"
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -91,7 +91,7 @@ def _authorizing(server: AuthorizationServer, issuer: str, cookies: Cookies) -> 
             )
         if location.startswith(f"{CONSENT}?"):
             answer.headers["location"] = urljoin(issuer, location)
-            cookies.bind(answer, asked)
+            cookies.bind(request, answer, asked)
         else:
             answer.headers["location"] = with_parameters(location, iss=issuer)
         return answer
@@ -158,19 +158,19 @@ def _revoking(server: AuthorizationServer, authenticator: ClientAuthenticator) -
 
 def _in_time(handler: Endpoint) -> Endpoint:
     """Return an endpoint that says in time if tokens take longer; what was begun goes on."""
-    late: set[asyncio.Future[Response]] = set()
+    under_way: set[asyncio.Future[Response]] = set()
 
     async def answer(request: Request) -> Response:
         renews = (await request.form()).get("grant_type") == "refresh_token"
-        if len(late) < MOST_LATE:
+        if len(under_way) < MOST_UNDER_WAY:
             work = asyncio.ensure_future(handler(request))
+            under_way.add(work)
+            work.add_done_callback(
+                lambda ended: (under_way.discard(ended), ended.cancelled() or ended.exception())
+            )
             await asyncio.wait({work}, timeout=REFRESH_SECONDS if renews else TOKEN_SECONDS)
             if work.done():
                 return await work
-            late.add(work)
-            work.add_done_callback(
-                lambda ended: (late.discard(ended), ended.cancelled() or ended.exception())
-            )
         sentence = "The server's records do not answer. Try again in a minute."
         return _refusal(503, "temporarily_unavailable", sentence, {"Retry-After": "10"})
 

@@ -74,7 +74,7 @@ class OpenIdRoutes:
             return self._unavailable(error)
         await to_thread.run_sync(self._sign_ins.keep, asked, handle)
         answer = RedirectResponse(address, _SEE_OTHER, {"Cache-Control": "no-store"})
-        self._cookies.bind(answer, asked)
+        self._cookies.bind(request, answer, asked)
         return answer
 
     async def _come_back(self, request: Request) -> Response:

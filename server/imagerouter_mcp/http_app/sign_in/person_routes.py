@@ -105,7 +105,7 @@ class PersonRoutes:
         if self._own_keys and (way := await self._own_keys.ask(request, person[0], handle)):
             return way
         client = await self._server.get_client(asked.client)
-        return over() if client is None else _consent_page(client, asked, person[1], handle)
+        return over() if client is None else _consent_page(client, asked, person, handle)
 
     async def _decide(self, request: Request) -> Response:
         if not await self.is_from_our_page(request):
@@ -115,6 +115,8 @@ class PersonRoutes:
         person = await self.person(request)
         if person is None:
             return RedirectResponse(_with_request(SIGN_IN_PAGE, handle), _SEE_OTHER)
+        if form.get("person", person[0]) != person[0]:  # somebody else signed in after the page was shown
+            return self._go_on(handle)
         return await self._decided(request, handle, person[0] if form.get("decision") == "allow" else None)
 
     async def _decided(self, request: Request, handle: str, allowed_by: str | None) -> Response:
@@ -219,7 +221,7 @@ class PersonRoutes:
 
 
 def _consent_page(
-    client: RegisteredClient, asked: AuthorizationRequest, person: str, handle: str
+    client: RegisteredClient, asked: AuthorizationRequest, person: tuple[str, str], handle: str
 ) -> Response:
     is_described, is_own = is_document_address(client.client_id), client.client_id == STUDIO_CLIENT
     host = urlsplit(client.client_id).netloc if is_described else ""
@@ -235,7 +237,8 @@ def _consent_page(
         target=target.netloc or f"{target.scheme}:",
         local=shown_if(local),
         elsewhere=shown_if(not local),
-        person=one_line(person, LONGEST_NAME),
+        person_id=person[0],
+        person=one_line(person[1], LONGEST_NAME),
         handle=handle,
     )
 

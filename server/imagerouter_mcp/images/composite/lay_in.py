@@ -85,14 +85,14 @@ def lay_in(source: BinaryIO, answer: Path, mask: Path, frame: Frame, kind: str) 
     """
     with answer.open("rb") as made:
         heavy = is_heavy(inspect(made)) or is_heavy(inspect(source))
-    do = partial(in_child, laid_in) if heavy else one_at_a_time(laid_in)
+    do = partial(in_child, lay_in_here) if heavy else one_at_a_time(lay_in_here)
     return do(source, answer=str(answer), mask=str(mask), frame=astuple(frame), kind=kind)
 
 
-def laid_in(
+def lay_in_here(
     file: BinaryIO, *, answer: str, mask: str, frame: Sequence[Any], kind: str
 ) -> tuple[BinaryIO, Fields]:
-    """Do the work of `lay_in`, as `confined.Work`."""
+    """Do what `lay_in` does in the process that calls this, as `confined.Work`."""
     with Path(answer).open("rb") as opened:
         made = _made(opened)
     width_before = made.width
