@@ -39,7 +39,7 @@ def ended_by_ctrl_c() -> Generator[None]:
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.platform != "win32":
-        signal.signal(signal.SIGALRM, lambda *_: None)
+        signal.signal(signal.SIGALRM, lambda _number, _frame: None)
         signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
     try:
         yield
