@@ -4,9 +4,11 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -87,6 +89,47 @@ def run_on(
             return int(ending.code or 0)
         finally:
             logging.disable(logging.NOTSET)  # `doctor` silences the log of its process
+
+
+_IN_A_TERMINAL = """\
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+if {ignored}:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+@contextmanager
+def asked_in_a_terminal(
+    words: str, environment: Mapping[str, str], *, ignored: bool = False
+) -> Generator[tuple[int, subprocess.Popen[bytes]]]:
+    """Run the command in a terminal until it asks; yield the terminal's other end and the process.
+
+    Args:
+        words: What is typed after the command's name.
+        environment: The environment of the process.
+        ignored: Whether who starts it ignores SIGINT.
+    """
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-c", _IN_A_TERMINAL.format(ignored=ignored), *COMMAND[1:], *words.split()],
+        env=environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    try:
+        seen = b""
+        while not re.search(rb"\[y/N\] |not shown\): ", seen):
+            seen += os.read(ours, 1000)
+        yield ours, process
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
 
 
 def written(stream: io.TextIOWrapper) -> str:

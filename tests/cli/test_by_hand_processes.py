@@ -12,10 +12,11 @@ import termios
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cli.conftest import run_here, run_on
+from cli.conftest import asked_in_a_terminal, run_here, run_on
 from support.by_hand import FAST, posix
 
 COMMAND = [sys.executable, "-m", "imagerouter_mcp"]
@@ -174,6 +175,55 @@ def test_a_terminal_shows_progress_and_an_interrupt_ends_with_130(
     assert list((tmp_path / "pictures").iterdir()), "it ended when the picture was there"
     assert b"Traceback" not in shown
     assert out == b""
+
+
+@posix
+@pytest.mark.parametrize("ignored", [False, True])
+@pytest.mark.parametrize(
+    ("typed", "still"),
+    [
+        (("people add Ann", "people remove Ann", "people list"), "Ann · "),
+        (("generate Fox --sandbox", "delete --before 2999-01-01 --sandbox", "images --sandbox"), "Fox"),
+        (("key --remove", "key", "key --remove"), "There was no key"),
+        (("key --remove", "setup codex", "key --remove"), "There was no key"),
+    ],
+)
+def test_ctrl_c_at_a_question_ends_the_command_and_nothing_is_done(
+    command: Callable[..., Any],
+    at_home: dict[str, str],
+    program: Callable[[str, str], Path],
+    typed: tuple[str, str, str],
+    still: str,
+    *,
+    ignored: bool,
+) -> None:
+    registered = program("codex", "")
+    before, asks, after = typed
+    assert command(*before.split()).returncode == 0
+    with asked_in_a_terminal(asks, at_home, ignored=ignored) as (screen, process):
+        os.write(screen, b"\x03")
+        assert process.wait(30) == 130
+        modes = termios.tcgetattr(screen)[3]
+        shown = _rest(screen)
+    assert modes & termios.ECHO
+    assert modes & termios.ICANON
+    assert shown.endswith(b"\r\n")
+    assert b"Traceback" not in shown
+    assert still in command(*after.split()).stdout
+    assert not registered.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a signal be sent to one thread")
+def test_an_interrupt_that_does_not_interrupt_the_read_ends_a_question_too(
+    command: Callable[..., Any], at_home: dict[str, str]
+) -> None:
+    """As when it arrives just before the read begins."""
+    command("people", "add", "Ann")
+    with asked_in_a_terminal("people remove Ann", at_home) as (_, process):
+        other = max(int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir())
+        assert other != process.pid
+        os.kill(other, signal.SIGINT)
+        assert process.wait(30) == 130
 
 
 def _rest(screen: int) -> bytes:

@@ -1,16 +1,14 @@
 """`imagerouter-mcp key`: the key into its file, and nowhere else."""
 
 import os
-import pty
 import stat
 import subprocess
-import sys
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
+from cli.conftest import asked_in_a_terminal
 from imagerouter_mcp.sandbox.service.accounts import EXPIRED_JWT, KEY
 from imagerouter_mcp.settings import Settings
 
@@ -47,29 +45,9 @@ def test_nobody_else_can_read_the_key(command: Command, file: Path) -> None:
     assert list(file.parent.iterdir()) == [file]
 
 
-@contextmanager
-def asked_in_a_terminal(environment: Mapping[str, str]) -> Generator[tuple[int, subprocess.Popen[bytes]]]:
-    """Run `key` in a terminal until it asks; yield the terminal's other end and the process."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "imagerouter_mcp", "key"],
-        env=environment,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    ) as process:
-        seen = b""
-        while b"not shown" not in seen:
-            seen += os.read(ours, 1000)
-        yield ours, process
-    os.close(ours)
-    os.close(theirs)
-
-
 @posix
 def test_a_person_types_it_unseen(at_home: Mapping[str, str], file: Path) -> None:
-    with asked_in_a_terminal(at_home) as (terminal, _):
+    with asked_in_a_terminal("key", at_home) as (terminal, _):
         os.write(terminal, f"{KEY}\n".encode())
         seen = b""
         while b"Stored the key" not in seen:
@@ -80,7 +58,7 @@ def test_a_person_types_it_unseen(at_home: Mapping[str, str], file: Path) -> Non
 
 @posix
 def test_ctrl_d_is_no_key(at_home: Mapping[str, str], file: Path) -> None:
-    with asked_in_a_terminal(at_home) as (terminal, process):
+    with asked_in_a_terminal("key", at_home) as (terminal, process):
         os.write(terminal, b"\x04")
         assert process.wait(30) == 1
         seen = os.read(terminal, 10_000)

@@ -7,7 +7,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from imagerouter_mcp.cli.asking import has_terminal
+from imagerouter_mcp.cli.asking import ended_by_ctrl_c, has_terminal
 from imagerouter_mcp.errors import ConfigurationError
 from imagerouter_mcp.settings import KEY_FILE, KEYS_PAGE, config_folder, key_complaint, load_settings
 
@@ -52,7 +52,8 @@ def ask_for_key() -> str:
     try:
         if not has_terminal():
             return sys.stdin.readline() if sys.stdin else ""
-        return getpass.getpass(f"API key from {KEYS_PAGE} (it is not shown): ")
+        with ended_by_ctrl_c():
+            return getpass.getpass(f"API key from {KEYS_PAGE} (it is not shown): ")
     except EOFError:
         return ""
     except UnicodeDecodeError:
