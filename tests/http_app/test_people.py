@@ -157,6 +157,16 @@ async def test_only_models_that_a_person_may_use_are_offered(team: Settings) -> 
         assert "This person may not use it" in described["content"][0]["text"]
 
 
+async def test_auto_takes_the_operators_model_for_those_who_may_use_it(team: Settings) -> None:
+    settings = team.model_copy(update={"model": "sandbox/slow-0"})
+    async with people_of(settings, "Anna", "Ben") as (anna, ben):
+        limit(settings, anna, Limits(models=("openai/*",)))
+        planned = [await home.call("generate_image", prompt="A fox", dry_run=True) for home in (anna, ben)]
+    of_anna, of_ben = (each["structured_content"]["model"] for each in planned)
+    assert of_anna.startswith("openai/")
+    assert of_ben == "sandbox/slow-0"
+
+
 async def test_what_others_spent_counts_although_a_process_died_before_it_was_noted(team: Settings) -> None:
     async with people_of(team, "Anna") as (anna,):
         for number in range(5):
