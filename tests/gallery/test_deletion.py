@@ -95,6 +95,14 @@ def test_a_picture_goes_with_its_original_its_thumbnail_and_its_cost_stays(
     assert not place.gallery.was_deleted("img_ffff")
 
 
+def test_thumbnails_of_pictures_that_another_server_deleted_are_removed_here(place: Place) -> None:
+    kept = place.record(place.file()).images[0].handle
+    for handle in (kept, "img_ffff"):
+        place.thumbnails.keep(handle, "tile_320", "as it was", b"small")
+    place.deletion.drop_stale_copies(timedelta(hours=1))
+    assert place.thumbnails.handles() == {kept}
+
+
 def test_the_words_of_a_deleted_picture_are_overwritten(in_file: Place) -> None:
     record = in_file.record(in_file.file())
     in_file.deletion.delete([record.images[0].handle])
